@@ -1,0 +1,82 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of compiler settings for every target; each line says what it buys.
+let settings: [SwiftSetting] = [
+    // Data races are compile errors.
+    .swiftLanguageMode(.v6),
+    // Every memory-unsafe use is marked `unsafe`, so that a reader can find all of them.
+    .strictMemorySafety(),
+    // A warning left alone hides the next one.
+    .treatAllWarnings(as: .error),
+    // `any` is written out: an existential has a cost that should be seen.
+    .enableUpcomingFeature("ExistentialAny"),
+    // An import is private to its module unless it says otherwise.
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // A file names every module that it takes a member from.
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // Functions may return spans over what they were given.
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "embed-gateway",
+    platforms: [.macOS("26.0")],
+    products: [
+        .executable(name: "gateway", targets: ["gateway"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .systemLibrary(
+            name: "CNghttp2", pkgConfig: "libnghttp2",
+            providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]),
+        .target(name: "JOSE", dependencies: ["COpenSSL"], swiftSettings: settings),
+        .target(name: "Admission", dependencies: ["JOSE"], swiftSettings: settings),
+        .target(
+            name: "Configuration",
+            dependencies: ["JOSE", "Admission", .product(name: "TOMLKit", package: "TOMLKit")],
+            swiftSettings: settings),
+        .target(
+            name: "DataPlane",
+            dependencies: [
+                "JOSE", "Admission", "Configuration",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "gateway",
+            dependencies: [
+                "JOSE", "Admission", "Configuration", "DataPlane",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "JOSETests", dependencies: ["JOSE"], swiftSettings: settings),
+        .testTarget(name: "AdmissionTests", dependencies: ["Admission", "JOSE"], swiftSettings: settings),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
+        .testTarget(
+            name: "DataPlaneTests",
+            dependencies: [
+                "DataPlane",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "EndToEndTests", dependencies: ["JOSE"], swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,9 @@
+/// Who may use a route.
+package enum Access: String, Sendable, CaseIterable {
+    /// A viewer for the event that the path names.
+    case token
+    /// Any viewer.
+    case session
+    /// Anyone.
+    case `public`
+}

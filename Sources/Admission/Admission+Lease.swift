@@ -1,0 +1,126 @@
+import JOSE
+
+/// Who stays where, under which rules.
+struct Stay {
+    let viewer: Viewer
+    let place: Place
+    /// The token is past its expiry, and only a session that was joined with it may go on.
+    let isExpired: Bool
+    let leeway: Int64
+    /// With the event's own rule for a second join.
+    let policy: SessionPolicy
+
+    /// Whether a session's time is not over: neither its own nor, where it outlives its token, what the token covers.
+    func covers(_ session: SessionID, at now: Milliseconds) -> Bool {
+        guard now < after(session.joinedAt, policy.maxLifetime) else { return false }
+        guard isExpired, let expires = viewer.validity.expires else { return !isExpired }
+        return seconds(session.joinedAt) < after(expires, max(leeway, 0))
+    }
+}
+
+/// How far ahead of the clock a session may have joined; later ones are not resumed.
+private let clockSkew: Milliseconds = 60_000
+
+extension Admission {
+    /// One session at a time.
+    func decideLeased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)) -> Verdict {
+        let subject = stay.place.subject
+        var own: SessionID?
+        if let presented = request.presented {
+            let isCovered = stay.covers(presented.id, at: request.now)
+            if isCovered
+                && leases.renew(
+                    presented,
+                    for: subject,
+                    address: request.address,
+                    now: request.now,
+                    policy: stay.policy
+                )
+            {
+                return admit(presented.id, isNew: false, replaced: nil, stay)
+            }
+            if signer.verifies(presented, for: subject) {
+                // A take-over is a join, unless there is nobody to take over from.
+                let mayTake =
+                    isCovered && !request.isTakeOver && presented.id.joinedAt <= after(request.now, clockSkew)
+                let resumption = leases.resume(
+                    presented.id,
+                    tag: presented.tag,
+                    for: subject,
+                    mayTake: mayTake,
+                    address: request.address,
+                    now: request.now,
+                    policy: stay.policy
+                )
+                switch resumption {
+                case .held(let replaced):
+                    if isCovered { return admit(presented.id, isNew: false, replaced: replaced, stay) }
+                    own = presented.id
+                case .vacant:
+                    break
+                case .replaced:
+                    guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
+                case .active(let since, let retryAt):
+                    guard request.isTakeOver else { return refuse(.alreadyActive, since: since, retryAt, request.now) }
+                }
+            }
+        }
+        guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
+        guard request.mayJoin else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
+        let join = leases.join(
+            subject,
+            random: random(),
+            own: own,
+            isTakeOver: request.isTakeOver,
+            address: request.address,
+            now: request.now,
+            policy: stay.policy
+        )
+        switch join {
+        case .joined(let session, let replaced):
+            return admit(session, isNew: true, replaced: replaced, stay)
+        case .active(let since, let retryAt):
+            return refuse(.alreadyActive, since: since, retryAt, request.now)
+        case .tooMany(let retryAt):
+            return refuse(.tooManyJoins, since: nil, retryAt, request.now)
+        }
+    }
+
+    /// Any number of sessions at a time: the session only says which visit it is.
+    func decideUnleased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)) -> Verdict {
+        if let presented = request.presented, stay.covers(presented.id, at: request.now),
+            presented.id.joinedAt <= after(request.now, clockSkew),
+            signer.verifies(presented, for: stay.place.subject)
+        {
+            return admit(presented.id, isNew: false, replaced: nil, stay)
+        }
+        guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
+        guard request.mayJoin else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
+        let random = random()
+        let session = SessionID(joinedAt: request.now, random0: random.0, random1: random.1)
+        return admit(session, isNew: true, replaced: nil, stay)
+    }
+
+    private func admit(_ session: SessionID, isNew: Bool, replaced: SessionID?, _ stay: Stay) -> Verdict {
+        .admit(
+            Admitted(
+                session: session,
+                isNew: isNew,
+                replaced: replaced,
+                role: stay.place.role,
+                subject: stay.place.subject,
+                event: stay.place.event,
+                isLeased: stay.place.isLeased
+            )
+        )
+    }
+
+    private func refuse(
+        _ refusal: Refusal,
+        since: Milliseconds?,
+        _ retryAt: Milliseconds,
+        _ now: Milliseconds
+    ) -> Verdict {
+        .refuse(refusal, since: since, retryAfter: max(retryAt - now, 0))
+    }
+}

@@ -1,0 +1,129 @@
+package import JOSE
+
+/// Where a viewer stands once its scope is clear: the event, and what follows from it.
+struct Place {
+    let subject: SubjectKey
+    let event: String
+    let role: Role
+    let isLeased: Bool
+    let secondJoin: SecondJoin?
+}
+
+extension Admission {
+    /// Whether the token is good at this moment; nil: it is.
+    func time(of viewer: Viewer, at now: Milliseconds, _ rules: Rules) -> Refusal? {
+        do throws(TokenFault) {
+            try viewer.validity.check(
+                now: seconds(now),
+                leeway: rules.leeway,
+                requireExpiry: rules.requireExpiry
+            )
+            return nil
+        } catch {
+            return Refusal(error)
+        }
+    }
+
+    /// The scope table: whether the token is good for the event, and the viewer's role there.
+    ///
+    /// A viewer of another event passes a `.session` route, as a viewer of its own event.
+    func place(of viewer: Viewer, event: Span<UInt8>?, access: Access) -> Result<Place, Refusal> {
+        let refusal: Refusal
+        if let event, event.count > 0, !equalBytes(event, viewer.eventBytes.span) {
+            switch otherPlace(of: viewer, event: event) {
+            case .success(let place): return .success(place)
+            case .failure(let reason): refusal = reason
+            }
+        } else {
+            switch ownPlace(of: viewer, access: access) {
+            case .success(let place): return .success(place)
+            case .failure(let reason): return .failure(reason)
+            }
+        }
+        return access == .token ? .failure(refusal) : ownPlace(of: viewer, access: access)
+    }
+
+    /// In the token's own event, or in none.
+    private func ownPlace(of viewer: Viewer, access: Access) -> Result<Place, Refusal> {
+        if viewer.eventBytes.isEmpty {
+            guard access != .token else { return .failure(.wrongEvent) }
+            return .success(
+                Place(subject: viewer.subject, event: "", role: .attendee, isLeased: false, secondJoin: nil)
+            )
+        }
+        return place(
+            of: viewer,
+            id: viewer.eventID,
+            event: viewer.event ?? "",
+            subject: viewer.subject,
+            mustBeKnown: false
+        )
+    }
+
+    /// In another event than the token's own: for company-wide tokens, where the directory knows it as the company's.
+    private func otherPlace(of viewer: Viewer, event: Span<UInt8>) -> Result<Place, Refusal> {
+        guard !viewer.eventSpecific else { return .failure(.wrongEvent) }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(event.count)
+        for index in event.indices { bytes.append(event[index]) }
+        return place(
+            of: viewer,
+            id: EventID(bytes),
+            event: String(decoding: bytes, as: UTF8.self),
+            subject: viewer.subject(for: event),
+            mustBeKnown: true
+        )
+    }
+
+    private func place(
+        of viewer: Viewer,
+        id: EventID,
+        event: String,
+        subject: SubjectKey,
+        mustBeKnown: Bool
+    ) -> Result<Place, Refusal> {
+        var role = Role.attendee
+        var secondJoin: SecondJoin?
+        switch directory.standing(ofEvent: id) {
+        case .unknown:
+            if mustBeKnown { return .failure(.wrongEvent) }
+        case .removed(let company):
+            return .failure(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent)
+        case .known(let record):
+            guard record.company.hasSameBytes(as: viewer.company) else { return .failure(.wrongEvent) }
+            role = record.role(of: viewer)
+            secondJoin = record.secondJoin
+        }
+        guard !directory.isRemoved(subject) else { return .failure(.registrationRemoved) }
+        return .success(
+            Place(subject: subject, event: event, role: role, isLeased: viewer.isLeased, secondJoin: secondJoin)
+        )
+    }
+}
+
+extension EventRecord {
+    /// Host when the event lists the viewer's user id or e-mail.
+    func role(of viewer: Viewer) -> Role {
+        if presenters.isEmpty && organizers.isEmpty { return .attendee }
+        for identity in viewer.identities where presenters.contains(identity) || organizers.contains(identity) {
+            return .host
+        }
+        return .attendee
+    }
+}
+
+extension Refusal {
+    /// What a viewer is told of a token's fault.
+    package init(_ fault: TokenFault) {
+        switch fault {
+        case .expired: self = .tokenExpired
+        case .notYetValid, .issuedInFuture: self = .tokenNotYetValid
+        default: self = .tokenInvalid
+        }
+    }
+}
+
+/// Whole seconds since 1970, rounded down.
+func seconds(_ moment: Milliseconds) -> Int64 {
+    moment >= 0 ? moment / 1000 : (moment - 999) / 1000
+}

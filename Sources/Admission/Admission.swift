@@ -1,0 +1,155 @@
+import JOSE
+
+/// Who may pass: from a verified viewer and its request to a verdict.
+///
+/// The order is time, scope, role, lease. All of it is decided on every request; only the token's signature and claims
+/// are remembered. See `Admission+Scope.swift` and `Admission+Lease.swift` for the steps.
+package final class Admission: Sendable {
+    package let leases: LeaseTable
+    package let directory: DirectoryView
+    package let signer: SessionSigner
+
+    package init(leases: LeaseTable, directory: DirectoryView, signer: SessionSigner) {
+        self.leases = leases
+        self.directory = directory
+        self.signer = signer
+    }
+
+    /// The configured rules; swapped whole by a reload.
+    package struct Rules: Sendable, Equatable {
+        package var sessions = SessionPolicy()
+        /// How far the clocks of signers may be off, in seconds.
+        package var leeway: Int64 = 5
+        package var requireExpiry = true
+        package init() {}
+    }
+
+    /// What a request brings besides its viewer and its event.
+    package struct Request: Sendable {
+        /// What the route asks for; `.public` is decided as `.session`.
+        package var access: Access
+        /// The session that the client sent, if it was well formed.
+        package var presented: PresentedSession?
+        /// A hash of the client's address.
+        package var address: UInt64
+        /// Whether the client's address has joins left; without, only sessions that exist go on.
+        package var mayJoin: Bool
+        /// The user asked to use it here: a POST to the take-over endpoint, never a script's request for something else.
+        package var isTakeOver: Bool
+        package var now: Milliseconds
+
+        package init(
+            access: Access,
+            presented: PresentedSession?,
+            address: UInt64,
+            mayJoin: Bool = true,
+            isTakeOver: Bool = false,
+            now: Milliseconds
+        ) {
+            self.access = access
+            self.presented = presented
+            self.address = address
+            self.mayJoin = mayJoin
+            self.isTakeOver = isTakeOver
+            self.now = now
+        }
+    }
+
+    package enum Verdict: Equatable, Sendable {
+        case admit(Admitted)
+        /// - since: when the session that is active joined (`already_active`).
+        /// - retryAfter: how long to wait, if that is known.
+        case refuse(Refusal, since: Milliseconds?, retryAfter: Milliseconds?)
+    }
+
+    /// What the exchange goes on with.
+    package struct Admitted: Equatable, Sendable {
+        package let session: SessionID
+        /// The session joined just now: the holder must be given `signer.text(of: session, for: subject)`.
+        package let isNew: Bool
+        /// The session that lost the lease to this one: its streams end.
+        package let replaced: SessionID?
+        package let role: Role
+        /// What the session is bound to.
+        package let subject: SubjectKey
+        /// The event that counts; empty for a company-wide token where neither it nor the route names one.
+        package let event: String
+        /// Whether the session holds a lease: then its open streams are to be kept with ``Admission/keep(_:viewer:now:rules:)``.
+        package let isLeased: Bool
+    }
+
+    /// Decides on a request.
+    ///
+    /// A holder's renewal allocates nothing and computes no hash or MAC, except that a company-wide token in another
+    /// event than its own needs that subject's hash.
+    ///
+    /// - Parameters:
+    ///   - event: the event that the path names; where it names none, the one that the session belongs to, if known.
+    ///   - random: 128 random bits for a new session.
+    package func decide(
+        _ request: Request,
+        viewer: Viewer,
+        event: Span<UInt8>?,
+        rules: Rules,
+        random: () -> (UInt64, UInt64)
+    ) -> Verdict {
+        let isExpired: Bool
+        switch time(of: viewer, at: request.now, rules) {
+        case nil: isExpired = false
+        case .tokenExpired? where rules.sessions.outlivesToken && request.presented != nil: isExpired = true
+        case let refusal?: return .refuse(refusal, since: nil, retryAfter: nil)
+        }
+
+        let place: Place
+        switch self.place(of: viewer, event: event, access: request.access) {
+        case .success(let found): place = found
+        case .failure(let refusal): return .refuse(refusal, since: nil, retryAfter: nil)
+        }
+
+        var policy = rules.sessions
+        if let secondJoin = place.secondJoin { policy.secondJoin = secondJoin }
+        let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, leeway: rules.leeway, policy: policy)
+        return place.isLeased
+            ? decideLeased(request, stay, random: random) : decideUnleased(request, stay, random: random)
+    }
+
+    /// Looks after an admitted session's open streams; nil: they may stay open.
+    ///
+    /// To be called every few seconds for each session with an open stream. It renews the lease, and finds what has
+    /// changed since: an expired token, a deleted event or registration, a lease that went to somebody else.
+    package func keep(
+        _ admitted: Admitted,
+        viewer: Viewer,
+        address: UInt64,
+        now: Milliseconds,
+        rules: Rules
+    ) -> Refusal? {
+        let policy = rules.sessions
+        if let refusal = time(of: viewer, at: now, rules) {
+            guard refusal == .tokenExpired, policy.outlivesToken else { return refusal }
+            guard now < after(admitted.session.joinedAt, policy.maxLifetime) else { return .tokenExpired }
+        }
+        switch directory.standing(ofEvent: EventID(Array(admitted.event.utf8))) {
+        case .removed: return .registrationRemoved
+        case .known(let record) where !record.company.hasSameBytes(as: viewer.company): return .wrongEvent
+        case .known, .unknown: break
+        }
+        if directory.isRemoved(admitted.subject) { return .registrationRemoved }
+        guard admitted.isLeased else { return nil }
+        let isHeld = leases.touch(
+            admitted.session,
+            for: admitted.subject,
+            address: address,
+            now: now,
+            policy: policy
+        )
+        return isHeld ? nil : .sessionReplaced
+    }
+
+    /// The holder says goodbye. False: it was not the holder, and nothing happened.
+    @discardableResult
+    package func leave(_ session: PresentedSession, subject: SubjectKey, now: Milliseconds, rules: Rules) -> Bool {
+        signer.verifies(session, for: subject)
+            && leases.leave(session.id, for: subject, now: now, policy: rules.sessions)
+    }
+}

@@ -1,0 +1,55 @@
+import Synchronization
+
+/// How often each client address has done something within a minute: joined, or shown a bad token.
+///
+/// Bounded: when an attacker fills a shard with addresses, the minute starts anew for that shard.
+package final class AttemptLimiter: Sendable {
+    private struct Window {
+        var startedAt: Milliseconds
+        var count: Int
+    }
+
+    private final class Shard: Sendable {
+        let windows = Mutex<[UInt64: Window]>([:])
+    }
+
+    private let shards = (0..<64).map { _ in Shard() }
+    private static let length: Milliseconds = 60_000
+    private static let capacity = 4096
+
+    package init() {}
+
+    private func shard(_ address: UInt64) -> Shard { shards[Int(address >> 58)] }
+
+    /// Whether `address` has used up its attempts at `now`, a time that never goes back. A limit of 0 is none.
+    package func isExhausted(_ address: UInt64, limit: Int, now: Milliseconds) -> Bool {
+        guard limit > 0 else { return false }
+        return shard(address).windows.withLock { windows in
+            guard let window = windows[address], now < window.startedAt + Self.length else { return false }
+            return window.count >= limit
+        }
+    }
+
+    /// Counts an attempt.
+    package func count(_ address: UInt64, now: Milliseconds) {
+        shard(address).windows.withLock { windows in
+            if let window = windows[address], now < window.startedAt + Self.length {
+                windows[address] = Window(startedAt: window.startedAt, count: window.count + 1)
+                return
+            }
+            if windows.count >= Self.capacity {
+                windows = windows.filter { now < $0.value.startedAt + Self.length }
+                if windows.count >= Self.capacity { windows.removeAll(keepingCapacity: true) }
+            }
+            windows[address] = Window(startedAt: now, count: 1)
+        }
+    }
+
+    /// How long until the address may try again.
+    package func pause(_ address: UInt64, now: Milliseconds) -> Milliseconds {
+        shard(address).windows.withLock { windows in
+            guard let window = windows[address] else { return 0 }
+            return max(window.startedAt + Self.length - now, 0)
+        }
+    }
+}

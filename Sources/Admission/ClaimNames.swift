@@ -1,0 +1,12 @@
+/// What the members are called in tokens that others sign.
+package struct ClaimNames: Sendable, Equatable {
+    package var userID = "sub"
+    package var name = "name"
+    package var email = "email"
+    package var avatar = "picture"
+    package var event = "eventId"
+    package var eventSpecific = "eventSpecific"
+    package var company = "companyId"
+    package var registration = "registrationId"
+    package init() {}
+}

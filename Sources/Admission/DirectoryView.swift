@@ -1,0 +1,119 @@
+import Synchronization
+
+/// What the directory says of an event.
+package struct EventRecord: Sendable {
+    /// The company whose event it is.
+    package let company: String
+    /// User ids and e-mails, as ``foldedIdentity(_:)`` has them.
+    package let presenters: Set<String>
+    package let organizers: Set<String>
+    /// The event's own rule for a second join; nil: the configured one.
+    package let secondJoin: SecondJoin?
+
+    /// - Parameters:
+    ///   - presenters: user ids and e-mails as they were entered.
+    ///   - organizers: likewise.
+    package init(company: String, presenters: [String] = [], organizers: [String] = [], secondJoin: SecondJoin? = nil) {
+        self.company = company
+        self.presenters = Self.folded(presenters)
+        self.organizers = Self.folded(organizers)
+        self.secondJoin = secondJoin
+    }
+
+    private static func folded(_ texts: [String]) -> Set<String> {
+        Set(texts.map(foldedIdentity).filter { !$0.isEmpty })
+    }
+}
+
+/// The data plane's view of the directory: which events there are, and what was deleted.
+///
+/// Empty when no directory is configured; then no event is known and none is denied. The control plane writes it, every
+/// request reads it: a change acts at once.
+package final class DirectoryView: Sendable {
+    /// What is known of an event.
+    package enum Standing: Sendable {
+        case unknown
+        case known(EventRecord)
+        /// Deleted; it was this company's.
+        case removed(company: String)
+    }
+
+    private struct Shard {
+        var events: [EventID: Standing] = [:]
+        var removedRegistrations: Set<SubjectKey> = []
+    }
+
+    private final class ShardBox: Sendable {
+        let contents = Mutex(Shard())
+    }
+
+    private let shards: [ShardBox] = (0..<64).map { _ in ShardBox() }
+    /// Set with the first entry, so that without a directory no request takes a lock.
+    private let isUsed = Atomic<Bool>(false)
+
+    package init() {}
+
+    /// The event's record, if the directory has it.
+    package func event(_ id: String) -> EventRecord? {
+        guard case .known(let record) = standing(ofEvent: EventID(Array(id.utf8))) else { return nil }
+        return record
+    }
+
+    /// Adds an event, or replaces what is known of it. A removed one is back.
+    package func set(_ record: EventRecord, for id: String) {
+        let id = EventID(Array(id.utf8))
+        shard(id.hash).contents.withLock { $0.events[id] = .known(record) }
+        isUsed.store(true, ordering: .releasing)
+    }
+
+    /// Deletes an event. It is remembered, so that its tokens are refused at once.
+    package func removeEvent(_ id: String, company: String) {
+        let id = EventID(Array(id.utf8))
+        shard(id.hash).contents.withLock { $0.events[id] = .removed(company: company) }
+        isUsed.store(true, ordering: .releasing)
+    }
+
+    /// Deletes a registration. It is remembered, so that its tokens are refused at once.
+    package func removeRegistration(_ subject: SubjectKey) {
+        shard(subject.low).contents.withLock { _ = $0.removedRegistrations.insert(subject) }
+        isUsed.store(true, ordering: .releasing)
+    }
+
+    /// Takes a registration's removal back.
+    package func restoreRegistration(_ subject: SubjectKey) {
+        shard(subject.low).contents.withLock { _ = $0.removedRegistrations.remove(subject) }
+    }
+
+    func standing(ofEvent id: EventID) -> Standing {
+        guard isUsed.load(ordering: .acquiring) else { return .unknown }
+        return shard(id.hash).contents.withLock { $0.events[id] ?? .unknown }
+    }
+
+    func isRemoved(_ subject: SubjectKey) -> Bool {
+        guard isUsed.load(ordering: .acquiring) else { return false }
+        return shard(subject.low).contents.withLock { $0.removedRegistrations.contains(subject) }
+    }
+
+    private func shard(_ hash: UInt64) -> ShardBox {
+        shards[Int(truncatingIfNeeded: hash >> 32) & (shards.count - 1)]
+    }
+}
+
+/// An event's id by its octets, with its hash.
+struct EventID: Hashable, Sendable {
+    let bytes: [UInt8]
+    let hash: UInt64
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        var hash: UInt64 = 0x2545_F491_4F6C_DD1D
+        for byte in bytes { hash = fold(hash ^ UInt64(byte), 0x9E37_79B9_7F4A_7C15) &+ 1 }
+        self.hash = hash
+    }
+
+    static func == (a: EventID, b: EventID) -> Bool {
+        a.hash == b.hash && equalBytes(a.bytes.span, b.bytes.span)
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+}

@@ -1,0 +1,191 @@
+/// What happens to one lease. Nothing here knows of keys, shards or locks.
+///
+/// While an entry lives, its `session` only ever moves to a later joined one, except by the restart rule of `refuse`.
+/// That is what keeps a replaced session from coming back by itself.
+extension LeaseSlot {
+    /// What the entry still says at a moment, whether or not the sweep has come by.
+    enum Standing {
+        /// Nothing: unknown, or over.
+        case vacant
+        case held
+        case left
+        case ended
+    }
+
+    func standing(at now: Milliseconds, _ policy: SessionPolicy) -> Standing {
+        switch state {
+        case .free: .vacant
+        case .held: now < deadline(policy) ? .held : .vacant
+        case .left: now < deadline(policy) ? .left : .vacant
+        case .ended: now < deadline(policy) ? .ended : .vacant
+        }
+    }
+
+    /// When the entry is over and the sweep may forget it.
+    func deadline(_ policy: SessionPolicy) -> Milliseconds {
+        let idle = after(lastUsed, policy.idleTimeout)
+        // A session that an operator ended would be unknown, and so resumed, if it were forgotten while it is still
+        // young enough to be good.
+        return state == .ended ? max(idle, after(session.joinedAt, policy.maxLifetime)) : idle
+    }
+
+    /// Nearly every request: nothing is decided, the lease only lives on.
+    mutating func renew(
+        _ presented: PresentedSession,
+        address: UInt64,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> Bool {
+        guard session == presented.id, isProven, tag == presented.tag else { return false }
+        guard state == .held || state == .left, now < deadline(policy) else { return false }
+        state = .held
+        lastUsed = now
+        self.address = address
+        return true
+    }
+
+    /// A session of ours comes that is not, or not provenly, the active one.
+    ///
+    /// - Parameter mayTake: whether it is young enough to take the lease; if not, it only learns where it stands.
+    mutating func resume(
+        _ presented: SessionID,
+        tag: SessionTag?,
+        address: UInt64,
+        mayTake: Bool,
+        startedAt: Milliseconds,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> LeaseTable.Resumption {
+        let standing = standing(at: now, policy)
+        let isLater = presented > session
+        var replaced: SessionID?
+        switch (standing, policy.secondJoin) {
+        case (.held, _) where session == presented, (.left, _) where session == presented:
+            hold(presented, tag: tag ?? (isProven ? self.tag : nil), address: address, now: now)
+            return .held(replaced: nil)
+        case (.ended, _) where session == presented:
+            return .replaced
+        case (.vacant, _):
+            forgetTakeOvers()
+        case (.left, .refuse), (.ended, .refuse):
+            // Nobody holds it, and under this policy nobody was replaced.
+            break
+        case (.left, _), (.ended, _):
+            guard isLater else { return .replaced }
+        case (.held, .refuse):
+            // Right after a start the table has not heard of everybody yet: the earlier joined one is who held the
+            // lease before. Later on, an earlier session is one that left or idled out.
+            let isRestart = presented.joinedAt < startedAt && now < after(startedAt, policy.idleTimeout)
+            guard !isLater, isRestart, mayTake else {
+                return .active(since: session.joinedAt, retryAt: deadline(policy))
+            }
+            replaced = session
+        case (.held, _):
+            guard isLater, mayTake else { return .replaced }
+            replaced = session
+        }
+        guard mayTake else { return .vacant }
+        hold(presented, tag: tag, address: address, now: now)
+        return .held(replaced: replaced)
+    }
+
+    /// A viewer comes without a session that counts.
+    ///
+    /// - Parameter own: the viewer's session so far, proven but too old: to succeed it replaces nobody.
+    mutating func join(
+        random: (UInt64, UInt64),
+        own: SessionID?,
+        isTakeOver: Bool,
+        address: UInt64,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> LeaseTable.Join {
+        var replaced: SessionID?
+        switch standing(at: now, policy) {
+        case .vacant:
+            forgetTakeOvers()
+        case .left, .ended:
+            break
+        case .held:
+            replaced = session
+            guard session != own else { break }
+            guard policy.secondJoin == .takeOver || (policy.secondJoin == .ask && isTakeOver) else {
+                return .active(since: session.joinedAt, retryAt: deadline(policy))
+            }
+            guard address == self.address || countTakeOver(now: now, limit: policy.takeOverLimit) else {
+                return .tooMany(retryAt: after(windowStart, takeOverWindow))
+            }
+        }
+        // Later than what was here, whatever the clock did in between.
+        let joinedAt = state == .free ? now : max(now, session.joinedAt + 1)
+        let joined = SessionID(joinedAt: joinedAt, random0: random.0, random1: random.1)
+        hold(joined, tag: nil, address: address, now: now)
+        return .joined(joined, replaced: replaced)
+    }
+
+    /// An open stream of the session lives on. False: it must end.
+    mutating func touch(_ open: SessionID, address: UInt64, now: Milliseconds, policy: SessionPolicy) -> Bool {
+        switch standing(at: now, policy) {
+        case .held where session == open:
+            lastUsed = now
+            return true
+        case .vacant:
+            // Over while the stream was open, as after the machine slept.
+            forgetTakeOvers()
+            hold(open, tag: nil, address: address, now: now)
+            return true
+        case .held, .left, .ended:
+            return false
+        }
+    }
+
+    /// The holder goes. False: it was not the holder.
+    mutating func leave(_ leaving: SessionID, now: Milliseconds, policy: SessionPolicy) -> Bool {
+        guard standing(at: now, policy) == .held, session == leaving else { return false }
+        state = .left
+        lastUsed = now
+        return true
+    }
+
+    /// An operator ends whoever holds the lease.
+    mutating func end(now: Milliseconds, policy: SessionPolicy) -> SessionID? {
+        guard standing(at: now, policy) == .held else { return nil }
+        state = .ended
+        lastUsed = now
+        return session
+    }
+
+    private mutating func hold(_ session: SessionID, tag: SessionTag?, address: UInt64, now: Milliseconds) {
+        self.session = session
+        self.tag = tag ?? SessionTag(high: 0, low: 0)
+        isProven = tag != nil
+        lastUsed = now
+        self.address = address
+        state = .held
+    }
+
+    /// Counts a take-over from another address. False: there were enough of them.
+    private mutating func countTakeOver(now: Milliseconds, limit: Int) -> Bool {
+        if takeOvers == 0 || now < windowStart || now >= after(windowStart, takeOverWindow) {
+            windowStart = now
+            takeOvers = 0
+        }
+        guard Int(takeOvers) < min(limit, Int(UInt16.max)) else { return false }
+        takeOvers += 1
+        return true
+    }
+
+    private mutating func forgetTakeOvers() {
+        takeOvers = 0
+        windowStart = 0
+    }
+}
+
+/// How long take-overs count.
+private let takeOverWindow: Milliseconds = 600_000
+
+/// A moment after another; the end of time rather than an overflow.
+func after(_ moment: Milliseconds, _ duration: Milliseconds) -> Milliseconds {
+    let sum = moment.addingReportingOverflow(duration)
+    return sum.overflow ? .max : sum.partialValue
+}

@@ -1,0 +1,253 @@
+import Synchronization
+
+/// Who holds which lease: at most one session for each subject at any moment.
+///
+/// In memory, sharded by subject; a shard's lock is held for a handful of memory accesses. It does not survive a restart,
+/// and need not: sessions come back with what their holders carry.
+///
+/// It knows nothing of tokens and MACs: a session given to ``resume(_:for:mayTake:address:now:policy:)`` must be proven.
+package final class LeaseTable: Sendable {
+    /// What became of a session of ours that came back.
+    package enum Resumption: Equatable, Sendable {
+        case held(replaced: SessionID?)
+        /// Nobody holds the lease, and the session is too old to.
+        case vacant
+        /// A later session took its place, or an operator ended it.
+        case replaced
+        case active(since: Milliseconds, retryAt: Milliseconds)
+    }
+
+    /// What became of a join.
+    package enum Join: Equatable, Sendable {
+        case joined(SessionID, replaced: SessionID?)
+        case active(since: Milliseconds, retryAt: Milliseconds)
+        case tooMany(retryAt: Milliseconds)
+    }
+
+    /// A lease that ended because its holder was not seen for the idle timeout.
+    package struct Lapse: Equatable, Sendable {
+        package let subject: SubjectKey
+        package let session: SessionID
+        package let lastUsed: Milliseconds
+    }
+
+    /// A lease as it stands.
+    package struct Lease: Equatable, Sendable {
+        package let subject: SubjectKey
+        package let session: SessionID
+        package let lastUsed: Milliseconds
+    }
+
+    private final class Shard: Sendable {
+        let leases: Mutex<LeaseShard>
+        init(startedAt: Milliseconds) { leases = Mutex(LeaseShard(startedAt: startedAt)) }
+    }
+
+    private let shards: [Shard]
+    private let startedAt: Milliseconds
+    private let seed: UInt64
+
+    /// - Parameters:
+    ///   - startedAt: now; until an idle timeout later, earlier sessions may come that the table has not heard of.
+    ///   - seed: random; keeps who can choose registration ids from choosing their places.
+    ///   - shards: a power of two.
+    package init(startedAt: Milliseconds, seed: UInt64, shards: Int = 256) {
+        precondition(shards > 0 && shards & (shards - 1) == 0)
+        self.startedAt = startedAt
+        self.seed = seed
+        self.shards = (0..<shards).map { _ in Shard(startedAt: startedAt) }
+    }
+
+    /// A request of a session. Nearly always it is the active one, and this is all that happens.
+    ///
+    /// True only if the session is in all its bits one that holds the lease and was proven before; that is the proof.
+    /// False says nothing: the session is to be proven, then resumed.
+    package func renew(
+        _ session: PresentedSession,
+        for subject: SubjectKey,
+        address: UInt64,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> Bool {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            guard let slot = shard.find(subject, hash: hash) else { return false }
+            return shard[slot].renew(session, address: address, now: now, policy: policy)
+        }
+    }
+
+    /// A proven session comes back that is not the active one, or whose tag the table has not seen.
+    ///
+    /// - Parameters:
+    ///   - session: its id, and its tag where that is known.
+    ///   - mayTake: whether it is young enough to take the lease.
+    package func resume(
+        _ session: SessionID,
+        tag: SessionTag?,
+        for subject: SubjectKey,
+        mayTake: Bool,
+        address: UInt64,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> Resumption {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            if let slot = shard.find(subject, hash: hash) {
+                return shard[slot].resume(
+                    session,
+                    tag: tag,
+                    address: address,
+                    mayTake: mayTake,
+                    startedAt: startedAt,
+                    now: now,
+                    policy: policy
+                )
+            }
+            guard mayTake else { return .vacant }
+            let slot = shard.insert(subject, hash: hash, hashOf: self.hash)
+            let result = shard[slot].resume(
+                session,
+                tag: tag,
+                address: address,
+                mayTake: true,
+                startedAt: startedAt,
+                now: now,
+                policy: policy
+            )
+            shard.watch(slot, policy: policy)
+            return result
+        }
+    }
+
+    /// A viewer without a session that counts wants the lease.
+    ///
+    /// - Parameters:
+    ///   - own: the viewer's session so far, proven but too old to go on.
+    ///   - isTakeOver: the user asked for it.
+    package func join(
+        _ subject: SubjectKey,
+        random: (UInt64, UInt64),
+        own: SessionID? = nil,
+        isTakeOver: Bool = false,
+        address: UInt64,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> Join {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            let known = shard.find(subject, hash: hash)
+            let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
+            let result = shard[slot].join(
+                random: random,
+                own: own,
+                isTakeOver: isTakeOver,
+                address: address,
+                now: now,
+                policy: policy
+            )
+            if known == nil { shard.watch(slot, policy: policy) }
+            return result
+        }
+    }
+
+    /// An open stream of the session lives on. False: the session is no longer the active one, the stream must end.
+    package func touch(
+        _ session: SessionID,
+        for subject: SubjectKey,
+        address: UInt64,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> Bool {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            let known = shard.find(subject, hash: hash)
+            let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
+            let result = shard[slot].touch(session, address: address, now: now, policy: policy)
+            if known == nil { shard.watch(slot, policy: policy) }
+            return result
+        }
+    }
+
+    /// The holder goes. False: it was not the holder. It may come back; an earlier session may not by itself.
+    @discardableResult
+    package func leave(
+        _ session: SessionID,
+        for subject: SubjectKey,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> Bool {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            guard let slot = shard.find(subject, hash: hash) else { return false }
+            return shard[slot].leave(session, now: now, policy: policy)
+        }
+    }
+
+    /// An operator ends whoever holds the lease; returns who that was. That session does not come back by itself.
+    @discardableResult
+    package func end(_ subject: SubjectKey, now: Milliseconds, policy: SessionPolicy) -> SessionID? {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            guard let slot = shard.find(subject, hash: hash) else { return nil }
+            return shard[slot].end(now: now, policy: policy)
+        }
+    }
+
+    /// The lease of a subject, if somebody holds it.
+    package func lease(of subject: SubjectKey, now: Milliseconds, policy: SessionPolicy) -> Lease? {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            guard let slot = shard.find(subject, hash: hash) else { return nil }
+            return shard[slot].lease(now: now, policy: policy)
+        }
+    }
+
+    /// All leases that somebody holds, one shard at a time: for an operator's listing, not for a decision.
+    package func leases(now: Milliseconds, policy: SessionPolicy) -> [Lease] {
+        var all: [Lease] = []
+        for shard in shards {
+            shard.leases.withLock { shard in
+                shard.forEach { slot in
+                    if let lease = slot.lease(now: now, policy: policy) { all.append(lease) }
+                }
+            }
+        }
+        return all
+    }
+
+    /// Forgets what is over. To be called about once a second; returns the leases whose holders were not seen any more.
+    ///
+    /// What is over is over whether or not this ran: it frees memory and tells who is gone.
+    @discardableResult
+    package func expire(now: Milliseconds, policy: SessionPolicy) -> [Lapse] {
+        var over: [Lapse] = []
+        for shard in shards {
+            var isMore = true
+            while isMore {
+                isMore = shard.leases.withLock { $0.sweep(now: now, policy: policy, hashOf: hash, over: &over) }
+            }
+        }
+        return over
+    }
+
+    /// Entries in the table: leases that are held, and those just left or not swept yet.
+    package var count: Int {
+        shards.reduce(0) { sum, shard in sum + shard.leases.withLock { $0.count } }
+    }
+
+    private func hash(of subject: SubjectKey) -> UInt64 {
+        fold(subject.low ^ seed, subject.high ^ 0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// The shard by the high bits; the low ones find the place in its index.
+    private func shard(for hash: UInt64) -> Shard {
+        shards[Int(truncatingIfNeeded: hash >> 40) & (shards.count - 1)]
+    }
+}
+
+extension LeaseSlot {
+    func lease(now: Milliseconds, policy: SessionPolicy) -> LeaseTable.Lease? {
+        guard standing(at: now, policy) == .held else { return nil }
+        return LeaseTable.Lease(subject: key, session: session, lastUsed: lastUsed)
+    }
+}

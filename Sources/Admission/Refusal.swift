@@ -1,0 +1,125 @@
+/// Why a request does not pass: a closed list, each with one code, one status, one page and at most one close code.
+///
+/// The sentences are for the viewer. They say what can be done now, and never what the gateway knows of keys, events
+/// or other people.
+package enum Refusal: UInt8, Error, Sendable, CaseIterable {
+    case tokenMissing
+    case tokenInvalid
+    case tokenExpired
+    case tokenNotYetValid
+    case tokenConflict
+    case cookiesBlocked
+    case wrongEvent
+    case originDenied
+    case registrationRemoved
+    case sessionReplaced
+    case alreadyActive
+    case tooManyJoins
+    case draining
+    case upstreamUnavailable
+    case upstreamTimeout
+
+    /// The name on the wire and in the log.
+    package var code: String {
+        switch self {
+        case .tokenMissing: "token_missing"
+        case .tokenInvalid: "token_invalid"
+        case .tokenExpired: "token_expired"
+        case .tokenNotYetValid: "token_not_yet_valid"
+        case .tokenConflict: "token_conflict"
+        case .cookiesBlocked: "cookies_blocked"
+        case .wrongEvent: "wrong_event"
+        case .originDenied: "origin_denied"
+        case .registrationRemoved: "registration_removed"
+        case .sessionReplaced: "session_replaced"
+        case .alreadyActive: "already_active"
+        case .tooManyJoins: "too_many_joins"
+        case .draining: "draining"
+        case .upstreamUnavailable: "upstream_unavailable"
+        case .upstreamTimeout: "upstream_timeout"
+        }
+    }
+
+    /// The HTTP status.
+    package var status: Int {
+        switch self {
+        case .tokenMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .cookiesBlocked: 401
+        case .tokenConflict: 400
+        case .wrongEvent, .originDenied, .registrationRemoved: 403
+        case .sessionReplaced, .alreadyActive: 409
+        case .tooManyJoins: 429
+        case .draining: 503
+        case .upstreamUnavailable: 502
+        case .upstreamTimeout: 504
+        }
+    }
+
+    /// The WebSocket close code for a socket that was open when the reason came up; nil where it cannot.
+    package var closeCode: Int? {
+        switch self {
+        case .tokenExpired: 4401
+        case .wrongEvent: 4403
+        case .sessionReplaced: 4409
+        case .registrationRemoved: 4410
+        case .tooManyJoins: 4429
+        case .draining: 1001
+        case .upstreamUnavailable, .upstreamTimeout: 1014
+        case .tokenMissing, .tokenInvalid, .tokenNotYetValid, .tokenConflict, .cookiesBlocked, .originDenied,
+            .alreadyActive:
+            nil
+        }
+    }
+
+    /// The `error` of `WWW-Authenticate: Bearer`; nil where no token was sent, as
+    /// [RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) has it.
+    package var bearerError: String? {
+        switch self {
+        case .tokenInvalid, .tokenExpired, .tokenNotYetValid: "invalid_token"
+        case .tokenConflict: "invalid_request"
+        default: nil
+        }
+    }
+
+    /// A heading.
+    package var title: String {
+        switch self {
+        case .tokenMissing: "Please open your join link"
+        case .tokenInvalid: "This link does not work"
+        case .tokenExpired: "This link has expired"
+        case .tokenNotYetValid: "It is too early for this link"
+        case .tokenConflict: "Two different links at once"
+        case .cookiesBlocked: "Your browser blocks cookies here"
+        case .wrongEvent: "This link is for another event"
+        case .originDenied: "This page may not do that"
+        case .registrationRemoved: "No longer available"
+        case .sessionReplaced: "You joined from another place"
+        case .alreadyActive: "You are already watching elsewhere"
+        case .tooManyJoins: "Too many joins"
+        case .draining: "Back in a moment"
+        case .upstreamUnavailable: "The event is not reachable"
+        case .upstreamTimeout: "The event did not answer"
+        }
+    }
+
+    /// What the viewer can do.
+    package var detail: String {
+        switch self {
+        case .tokenMissing: "Open the event with the link from your invitation, or from the page that shows it."
+        case .tokenInvalid:
+            "Copy the whole link from your invitation and open it again, or ask the organizer for a new one."
+        case .tokenExpired: "Reload the page that shows the event, or ask the organizer for a new link."
+        case .tokenNotYetValid: "Check the date and time in your invitation, then open the link again."
+        case .tokenConflict: "Send one token only: in the query or in the Authorization header."
+        case .cookiesBlocked: "Open the event in a new tab, or allow cookies for it, then try again."
+        case .wrongEvent: "Open this event with its own link, or ask the organizer for one."
+        case .originDenied: "Open the event from the page that it belongs to."
+        case .registrationRemoved: "Ask the organizer if you think that this is a mistake."
+        case .sessionReplaced: "You can watch in one place at a time. Choose to use it here to carry on here."
+        case .alreadyActive: "You can watch in one place at a time. Close the event there, then try again here."
+        case .tooManyJoins: "Wait a few minutes, then open the event once, in the place where you want to watch it."
+        case .draining: "The service is being restarted. Try again in a few seconds."
+        case .upstreamUnavailable: "Nothing is wrong with your link. Try again in a minute."
+        case .upstreamTimeout: "Nothing is wrong with your link. Try again in a minute."
+        }
+    }
+}

@@ -1,0 +1,39 @@
+/// What a viewer may do in the event.
+package enum Role: UInt8, Sendable, CaseIterable {
+    case attendee
+    case host
+
+    /// The name that the upstream is told.
+    package var name: String {
+        switch self {
+        case .attendee: "attendee"
+        case .host: "host"
+        }
+    }
+}
+
+/// A user id or e-mail as it is compared with an event's lists: without surrounding white space, and in lower case.
+///
+/// A letter outside ASCII never becomes an ASCII one (the Kelvin sign lower-cases to `k`): otherwise somebody could
+/// register a look-alike of a presenter's e-mail and pass for the presenter.
+package func foldedIdentity(_ text: String) -> String {
+    var folded = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+        if scalar.isASCII {
+            folded.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+            continue
+        }
+        let lowercase = scalar.properties.lowercaseMapping.unicodeScalars
+        if lowercase.contains(where: \.isASCII) { folded.append(scalar) } else { folded.append(contentsOf: lowercase) }
+    }
+    return trimmed(String(folded))
+}
+
+/// The text without white space at either end.
+func trimmed(_ text: String) -> String {
+    let scalars = text.unicodeScalars
+    guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
+        let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
+    else { return "" }
+    return String(scalars[first...last])
+}

@@ -1,0 +1,26 @@
+/// What happens to a join while another session holds the registration's lease.
+package enum SecondJoin: String, Sendable, CaseIterable {
+    case takeOver = "take_over"
+    case ask
+    case refuse
+}
+
+/// Which tokens leases apply to.
+package enum LeaseScope: String, Sendable, CaseIterable {
+    case registrations
+    case all
+}
+
+/// The rules of sessions and leases; times in milliseconds.
+package struct SessionPolicy: Sendable, Equatable {
+    package var secondJoin: SecondJoin = .takeOver
+    package var appliesTo: LeaseScope = .registrations
+    /// A lease ends this long after its last exchange or open stream.
+    package var idleTimeout: Int64 = 90_000
+    /// A session joined with a valid token lasts to `maxLifetime`, whatever the token's expiry.
+    package var outlivesToken = false
+    package var maxLifetime: Int64 = 12 * 3_600_000
+    /// Take-overs of one registration in ten minutes, before joins are refused.
+    package var takeOverLimit = 6
+    package init() {}
+}

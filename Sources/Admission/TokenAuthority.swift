@@ -1,0 +1,129 @@
+package import JOSE
+
+/// A tenant as far as its tokens are concerned.
+package struct Company: Sendable {
+    package let id: String
+    package let keys: [Key]
+    /// `iss` of the tokens that the company signs itself; nil: not checked.
+    package let issuer: String?
+    /// `aud` that its tokens must carry; nil: not checked.
+    package let audience: String?
+
+    package init(id: String, keys: [Key], issuer: String?, audience: String?) {
+        self.id = id
+        self.keys = keys
+        self.issuer = issuer
+        self.audience = audience
+    }
+}
+
+/// Whose tokens are good for viewing, and the way from a token's bytes to the viewer that it speaks of.
+///
+/// Swapped whole by a reload; `generation` tells its verdicts from those of the one before.
+package struct TokenAuthority: Sendable {
+    /// Of the key set; part of the key of every ``TokenCache``.
+    package let generation: UInt64
+
+    private let companies: [Company]
+    private let publicURL: String
+    private let claimNames: ClaimNames
+    private let appliesTo: LeaseScope
+    private let maxSize: Int
+
+    package init(
+        companies: [Company],
+        publicURL: String,
+        claimNames: ClaimNames,
+        appliesTo: LeaseScope,
+        maxSize: Int,
+        generation: UInt64
+    ) {
+        self.companies = companies
+        self.publicURL = publicURL
+        self.claimNames = claimNames
+        self.appliesTo = appliesTo
+        self.maxSize = maxSize
+        self.generation = generation
+    }
+
+    /// Checks everything about a token but the time.
+    package func viewer(for bytes: Span<UInt8>) throws(TokenFault) -> Viewer {
+        let token = try Token(parsing: bytes, maxSize: maxSize)
+        let use = try TokenUse(type: token.type)
+        // What we issue uses our own names, whatever the customers call theirs.
+        let names = use == .own ? claimNames : ClaimNames()
+        let company = try use == .own ? companyOfOwn(token.claims) : companyOfOurs(token.claims)
+        try token.verify(with: company.keys)
+        try checkAudience(of: token.claims, use: use, company: company)
+        return try Viewer(
+            ViewerClaims(token.claims, names: names, use: use),
+            company: company.id,
+            validity: token.validity,
+            fingerprint: fingerprint(of: bytes),
+            appliesTo: appliesTo
+        )
+    }
+
+    /// The company of a token that we issued.
+    private func companyOfOurs(_ claims: Claims) throws(TokenFault) -> Company {
+        guard try claims.string("iss")?.hasSameBytes(as: publicURL) ?? false else { throw .issuer }
+        guard let id = try claims.string(ClaimNames().company), let company = company(id) else { throw .company }
+        return company
+    }
+
+    /// The company of a token that a customer signed itself: named by `iss`, by the company claim, or the only one.
+    private func companyOfOwn(_ claims: Claims) throws(TokenFault) -> Company {
+        let issuer = try claims.string("iss")
+        let issuing = issuer.flatMap { issuer in companies.first { $0.issuer?.hasSameBytes(as: issuer) ?? false } }
+        var named: Company?
+        if let id = try claims.string(claimNames.company) {
+            guard let company = company(id) else { throw .company }
+            named = company
+        }
+        if let issuing, let named, !issuing.id.hasSameBytes(as: named.id) { throw .company }
+        guard let company = issuing ?? named ?? (companies.count == 1 ? companies[0] : nil) else { throw .company }
+        // A company that says who issues its tokens accepts no other issuer, nor none.
+        guard company.issuer == nil || issuing != nil else { throw .issuer }
+        return company
+    }
+
+    private func company(_ id: String) -> Company? {
+        companies.first { $0.id.hasSameBytes(as: id) }
+    }
+
+    /// `aud` must name what the company says; a token of ours may name us instead.
+    private func checkAudience(of claims: Claims, use: TokenUse, company: Company) throws(TokenFault) {
+        guard let audience = company.audience else { return }
+        if try claims.hasAudience(audience) { return }
+        guard use != .own, try claims.hasAudience(publicURL) else { throw .audience }
+    }
+
+    private func fingerprint(of bytes: Span<UInt8>) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        let octets = SHA256.hash(bytes).prefix(4).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        return String(decoding: octets, as: UTF8.self)
+    }
+}
+
+/// What a token was made for, by the `typ` of its header.
+///
+/// [RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11): a type for each use, so that none passes
+/// for another. Media types are compared without case.
+enum TokenUse {
+    /// We issued it, through Get Embed.
+    case embed
+    /// We issued it, through Register.
+    case registration
+    /// A customer signed it; its claims say which kind of viewer it is for.
+    case own
+
+    init(type: String?) throws(TokenFault) {
+        switch type?.lowercased() {
+        case nil, "jwt"?: self = .own
+        case "embed+jwt"?: self = .embed
+        case "registration+jwt"?: self = .registration
+        // The API's own tokens, `api+jwt`, among them.
+        default: throw .type
+        }
+    }
+}

@@ -1,0 +1,135 @@
+/// Verified tokens and their viewers, found again by their exact bytes.
+///
+/// One for each event loop, so it has no lock. Only what ``TokenAuthority/viewer(for:)`` returned may enter. It holds at
+/// most `capacity` tokens; a new one takes the place of one that was not asked for lately (the clock algorithm). The
+/// generation of the key set is part of the key: after a reload nothing that the old keys vouched for is found.
+///
+/// It remembers who a token speaks of, never that it may pass: expiry, scope, role and lease are decided again each time.
+package struct TokenCache: ~Copyable {
+    private struct Entry {
+        var token: [UInt8]
+        var hash: UInt64
+        var generation: UInt64
+        var viewer: Viewer
+        /// Asked for since the hand came by.
+        var isRecent: Bool
+
+        func matches(_ token: Span<UInt8>, generation: UInt64) -> Bool {
+            generation == self.generation && equalBytes(self.token.span, token)
+        }
+    }
+
+    private let capacity: Int
+    private let seed: UInt64
+    private var entries: [Entry] = []
+    /// Entry number + 1 at the hash's place or after it; 0: none. At most half full.
+    private var index: [UInt32]
+    private var hand = 0
+
+    /// - Parameters:
+    ///   - capacity: tokens, not bytes: what it holds is at most this times the longest token.
+    ///   - seed: random; keeps those who make tokens from choosing their places.
+    package init(capacity: Int, seed: UInt64) {
+        precondition(capacity > 0 && capacity < 1 << 30)
+        self.capacity = capacity
+        self.seed = seed
+        var places = 4
+        while places < capacity * 2 { places *= 2 }
+        index = [UInt32](repeating: 0, count: places)
+    }
+
+    /// Tokens held.
+    package var count: Int { entries.count }
+
+    /// The viewer that these very bytes were verified for under this key set. Allocates nothing.
+    package mutating func viewer(for token: Span<UInt8>, generation: UInt64) -> Viewer? {
+        guard let number = find(token, hash: hash(of: token), generation: generation) else { return nil }
+        if !entries[number].isRecent { entries[number].isRecent = true }
+        return entries[number].viewer
+    }
+
+    /// Remembers a verified token.
+    package mutating func insert(_ viewer: Viewer, for token: Span<UInt8>, generation: UInt64) {
+        let hash = hash(of: token)
+        if let number = find(token, hash: hash, generation: generation) {
+            entries[number].viewer = viewer
+            return
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(token.count)
+        for position in token.indices { bytes.append(token[position]) }
+        let entry = Entry(token: bytes, hash: hash, generation: generation, viewer: viewer, isRecent: false)
+        if entries.count < capacity {
+            entries.append(entry)
+            place(entries.count - 1)
+        } else {
+            let number = nextVictim()
+            unplace(number)
+            entries[number] = entry
+            place(number)
+        }
+    }
+
+    private func find(_ token: Span<UInt8>, hash: UInt64, generation: UInt64) -> Int? {
+        let mask = index.count - 1
+        var place = Int(truncatingIfNeeded: hash) & mask
+        while index[place] != 0 {
+            let number = Int(index[place]) - 1
+            if entries[number].hash == hash && entries[number].matches(token, generation: generation) { return number }
+            place = (place + 1) & mask
+        }
+        return nil
+    }
+
+    private mutating func nextVictim() -> Int {
+        while true {
+            let number = hand
+            hand = (hand + 1) % capacity
+            if !entries[number].isRecent { return number }
+            entries[number].isRecent = false
+        }
+    }
+
+    private mutating func place(_ number: Int) {
+        let mask = index.count - 1
+        var place = Int(truncatingIfNeeded: entries[number].hash) & mask
+        while index[place] != 0 { place = (place + 1) & mask }
+        index[place] = UInt32(number + 1)
+    }
+
+    /// Takes an entry out of the index and closes the gap, so that no probe sequence is cut.
+    private mutating func unplace(_ number: Int) {
+        let mask = index.count - 1
+        var gap = Int(truncatingIfNeeded: entries[number].hash) & mask
+        while index[gap] != UInt32(number + 1) { gap = (gap + 1) & mask }
+        var probe = (gap + 1) & mask
+        while index[probe] != 0 {
+            let home = Int(truncatingIfNeeded: entries[Int(index[probe]) - 1].hash) & mask
+            if (probe &- home) & mask >= (probe &- gap) & mask {
+                index[gap] = index[probe]
+                gap = probe
+            }
+            probe = (probe + 1) & mask
+        }
+        index[gap] = 0
+    }
+
+    /// A seeded hash of the length and the last 64 octets.
+    ///
+    /// The end of a token is its signature, as good as random in every token that gets in here; so it tells tokens
+    /// apart as well as the whole would, in a fraction of the time. Whether it is the same token, all its bytes say.
+    private func hash(of token: Span<UInt8>) -> UInt64 {
+        var hash = fold(seed ^ UInt64(token.count), 0x9E37_79B9_7F4A_7C15)
+        var end = token.count
+        let stop = max(0, end - 64)
+        while end - stop >= 8 {
+            hash = fold(hash ^ bigEndianWord(token.extracting(end - 8..<end), at: 0), 0xD6E8_FEB8_6659_FD93 ^ seed)
+            end -= 8
+        }
+        while end > stop {
+            end -= 1
+            hash = fold(hash ^ UInt64(token[end]), 0xD6E8_FEB8_6659_FD93 ^ seed)
+        }
+        return hash
+    }
+}

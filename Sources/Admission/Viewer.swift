@@ -1,0 +1,83 @@
+package import JOSE
+
+/// Which of the two viewing tokens a viewer came with.
+package enum ViewerKind: Sendable {
+    case embed
+    case registration
+}
+
+/// Who a good token speaks of: everything that its signature vouches for, read once and shared by all its requests.
+///
+/// Time is not part of it: expiry, scope, role and lease are decided on every request.
+package final class Viewer: Sendable {
+    package let kind: ViewerKind
+    package let company: String
+    /// The event that the token was made for; nil for a company-wide token that names none.
+    package let event: String?
+    /// `event` as octets, empty for none: what a path is compared with.
+    package var eventBytes: [UInt8] { eventID.bytes }
+    /// Good for `event` only. A registration token always is.
+    package let eventSpecific: Bool
+    package let userID: String
+    package let name: String?
+    package let email: String?
+    package let avatar: String?
+    /// Set for a registration token only.
+    package let registration: String?
+    package let validity: Validity
+    /// `jti`, for the log.
+    package let tokenID: String?
+    /// The first eight hex digits of the token's SHA-256, for the log.
+    package let fingerprint: String
+    /// The subject in the token's own event, or in none.
+    package let subject: SubjectKey
+    /// Whether only one session at a time may use the token.
+    package let isLeased: Bool
+    let eventID: EventID
+    /// `userID` and `email` as an event's lists hold them.
+    let identities: [String]
+
+    package init(
+        kind: ViewerKind,
+        company: String,
+        event: String?,
+        eventSpecific: Bool,
+        userID: String,
+        name: String? = nil,
+        email: String? = nil,
+        avatar: String? = nil,
+        registration: String? = nil,
+        validity: Validity,
+        tokenID: String? = nil,
+        fingerprint: String = "",
+        appliesTo: LeaseScope = .registrations
+    ) {
+        let eventBytes = event.map { Array($0.utf8) } ?? []
+        self.kind = kind
+        self.company = company
+        self.event = event
+        eventID = EventID(eventBytes)
+        self.eventSpecific = eventSpecific || kind == .registration
+        self.userID = userID
+        self.name = name
+        self.email = email
+        self.avatar = avatar
+        self.registration = registration
+        self.validity = validity
+        self.tokenID = tokenID
+        self.fingerprint = fingerprint
+        subject = SubjectKey(kind: kind, company: company, event: eventBytes.span, id: registration ?? userID)
+        isLeased = kind == .registration || appliesTo == .all
+        var identities: [String] = []
+        for text in [userID, email ?? ""] {
+            let folded = foldedIdentity(text)
+            if !folded.isEmpty && !identities.contains(folded) { identities.append(folded) }
+        }
+        self.identities = identities
+    }
+
+    /// The subject in another event of the company.
+    package func subject(for event: Span<UInt8>) -> SubjectKey {
+        SubjectKey(kind: kind, company: company, event: event, id: registration ?? userID)
+    }
+}

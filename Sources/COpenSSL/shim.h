@@ -1,0 +1,39 @@
+#ifndef EMBED_GATEWAY_COPENSSL_SHIM_H
+#define EMBED_GATEWAY_COPENSSL_SHIM_H
+
+// The OpenSSL headers that the product uses. A macro that Swift cannot import gets a static inline function here,
+// with the reason beside it.
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/sha.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+// Keys a MAC context. In C because the OSSL_PARAM array points at the digest's name and must not outlive it, which a
+// compound of C locals says in two lines and Swift only with nested closures.
+static inline int gateway_EVP_MAC_init_with_digest(EVP_MAC_CTX *ctx, const unsigned char *key, size_t keylen,
+                                                   const char *digest) {
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0),
+                           OSSL_PARAM_construct_end()};
+    return EVP_MAC_init(ctx, key, keylen, params);
+}
+
+// The type of a password callback that has no password. Without one, OpenSSL asks on the terminal for the password of
+// an encrypted PEM file, and a server would hang at start.
+static inline int gateway_no_password(char *buffer, int size, int writing, void *context) {
+    (void)buffer, (void)size, (void)writing, (void)context;
+    return -1;
+}
+
+#endif

@@ -1,0 +1,26 @@
+/// A value of a TOML document, free of the library that read it.
+indirect enum DocumentValue {
+    case string(String)
+    case integer(Int)
+    case number(Double)
+    case boolean(Bool)
+    case dateTime
+    case array([DocumentValue])
+    case table([String: DocumentValue])
+    /// Already reported: whoever reads it says nothing more.
+    case faulty
+
+    /// What a message says was found.
+    var found: String {
+        switch self {
+        case .string(let text): "the string \(quoted(text))"
+        case .integer(let value): "the integer \(value)"
+        case .number(let value): "the number \(value)"
+        case .boolean(let value): "the boolean \(value)"
+        case .dateTime: "a date or time"
+        case .array: "an array"
+        case .table: "a table"
+        case .faulty: "a faulty value"
+        }
+    }
+}

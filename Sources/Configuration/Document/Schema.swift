@@ -1,0 +1,113 @@
+/// Every table and key of `gateway.conf`, in the order in which they are documented, reported and printed.
+struct Schema: Sendable {
+    enum Shape: Sendable {
+        case value
+        case table(Schema)
+        case tables(Schema)
+    }
+
+    struct Entry: Sendable {
+        let name: String
+        let shape: Shape
+    }
+
+    let entries: [Entry]
+
+    /// The keys in one string, separated by spaces and line ends; then the tables.
+    private init(_ keys: String, _ tables: Entry...) {
+        let names = keys.split { $0 == " " || $0 == "\n" }.map(String.init)
+        entries = names.map { Entry(name: $0, shape: .value) } + tables
+    }
+
+    private static func table(_ name: String, _ schema: Schema) -> Entry {
+        Entry(name: name, shape: .table(schema))
+    }
+
+    private static func tables(_ name: String, _ schema: Schema) -> Entry {
+        Entry(name: name, shape: .tables(schema))
+    }
+
+    static let root = Schema(
+        "public_url allowed_origins drain_timeout",
+        tables("listener", listener),
+        table("admin", Schema("address token_file")),
+        tables("upstream", upstream),
+        tables("route", Schema("path upstream access")),
+        table("tokens", tokens),
+        tables("company", company),
+        table("sessions", sessions),
+        table("identity", Schema("header_prefix assertion_key_file")),
+        table("limits", limits),
+        table("control", Schema("enabled database")),
+        table("log", Schema("level format access"))
+    )
+
+    private static let listener = Schema(
+        "address certificate key proxy_protocol",
+        tables("sni", Schema("names certificate key"))
+    )
+
+    private static let upstream = Schema(
+        "name servers health_path connect_timeout response_timeout max_idle_per_server"
+    )
+
+    private static let tokens = Schema(
+        "query leeway require_expiry embed_lifetime registration_lifetime max_size",
+        table("claims", Schema("user_id name email avatar event event_specific company registration"))
+    )
+
+    private static let company = Schema(
+        "id name client_secret_file embed_origins issuer audience",
+        tables("key", Schema("id algorithm secret_file private_key_file public_key_file jwks_file jwks_url"))
+    )
+
+    private static let sessions = Schema(
+        """
+        second_join applies_to idle_timeout outlives_token max_lifetime take_over_limit cookie_key_file
+        """
+    )
+
+    private static let limits = Schema(
+        """
+        header_size header_count body_size header_timeout idle_timeout connections min_rate
+        joins_per_minute bad_tokens_per_minute trusted_proxies
+        """
+    )
+
+    func position(of name: String) -> Int? {
+        entries.firstIndex { $0.name == name }
+    }
+
+    /// The schema of the table or tables of that name, nil for a value or an unknown key.
+    func inner(_ name: String) -> Schema? {
+        guard let position = position(of: name) else { return nil }
+        switch entries[position].shape {
+        case .value: return nil
+        case .table(let schema), .tables(let schema): return schema
+        }
+    }
+
+    /// A sort key that puts places in the order of the schema; unknown keys come after the known ones of their table.
+    static func order(of place: Place) -> [Int] {
+        var schema: Schema? = root
+        return place.steps.map { step in
+            switch step {
+            case .index(let index): return index
+            case .key(let name):
+                let position = schema?.position(of: name) ?? Int.max
+                schema = schema?.inner(name)
+                return position
+            }
+        }
+    }
+
+    /// Every key as it is written in full, such as `listener.sni.names`.
+    var paths: [String] {
+        entries.flatMap { entry in
+            switch entry.shape {
+            case .value: [entry.name]
+            case .table(let schema), .tables(let schema): schema.paths.map { "\(entry.name).\($0)" }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import JOSE
+
+/// The reader of `[[company]]`.
+final class CompanyReader {
+    private let root: TableReader
+    private let publicURL: PublicURL?
+    private let areNeeded: Bool
+    /// What no two companies may share, with the company that has it.
+    private var ids: [String: Place] = [:]
+    private var issuers: [String: Place] = [:]
+    private let keyReader = KeyReader()
+
+    init(_ root: TableReader, publicURL: PublicURL?, areNeeded: Bool) {
+        self.root = root
+        self.publicURL = publicURL
+        self.areNeeded = areNeeded
+    }
+
+    func companies() -> [CompanySettings] {
+        let tables = root.tables("company")
+        if tables.isEmpty, areNeeded {
+            let reason = "a route with access \"token\" or \"session\" needs one, whose keys sign the tokens"
+            root.reportMissing("company", reason: reason)
+        }
+        return tables.map { company($0) }
+    }
+
+    private func company(_ table: TableReader) -> CompanySettings {
+        let id = table.required("id", .text("a string", Self.readID))
+        if let id {
+            if let other = ids[id] { table.report("\(other) has the same id", at: "id") }
+            ids[id] = table.place
+        }
+        var company = CompanySettings(id: id ?? "", name: id ?? "", keys: [], keyOrigins: [])
+        table.read("name", into: &company.name, .name)
+        if let file = table.value("client_secret_file", .file) {
+            company.clientSecretFile = file.path
+            company.clientSecret = Secret(file.trimmed)
+            if file.trimmed.count < 16 {
+                table.report(
+                    "the secret has \(file.trimmed.count) bytes; at least 16 are needed",
+                    at: "client_secret_file"
+                )
+            }
+        }
+        readOrigins(of: table, into: &company)
+        table.read("issuer", into: &company.issuer, .name)
+        if let issuer = company.issuer { check(issuer: issuer, in: table) }
+        table.read("audience", into: &company.audience, .name)
+        let keyTables = table.tables("key")
+        if keyTables.isEmpty {
+            table.context.problems.report("needs at least one [[company.key]]", at: table.place)
+        }
+        keyReader.read(keyTables, into: &company)
+        return company
+    }
+
+    private func readOrigins(of table: TableReader, into company: inout CompanySettings) {
+        table.read("embed_origins", into: &company.embedOrigins, .set(of: .text("an origin", WebOrigin.readPattern)))
+        if company.embedOrigins.contains("*"), company.embedOrigins.count > 1 {
+            table.report("\"*\" makes the others pointless", at: "embed_origins")
+        }
+    }
+
+    /// Tokens are assigned to companies by their `iss`, so that it must tell them apart.
+    private func check(issuer: String, in table: TableReader) {
+        if let other = issuers[issuer] { table.report("\(other) has the same issuer", at: "issuer") }
+        issuers[issuer] = table.place
+        if issuer == publicURL?.text {
+            table.report("is public_url, which issues the gateway's own tokens", at: "issuer")
+        }
+    }
+
+    /// An id goes into tokens, logs, header fields and, as user name, into Basic authentication.
+    private static func readID(_ text: String) throws(ValueFault) -> String {
+        guard (1...64).contains(text.utf8.count),
+            text.utf8.allSatisfy({ $0.isLetterOrDigit || "-._".utf8.contains($0) })
+        else { throw ValueFault("\(quoted(text)) is not 1 to 64 letters, digits, -, . and _") }
+        return text
+    }
+}

@@ -1,0 +1,199 @@
+/// How a value of the document becomes a value of the settings: what is expected, and how it is read.
+struct Form<Value> {
+    /// Nil when it was reported as a problem.
+    let read: (DocumentValue, Place, LoadingContext) -> Value?
+}
+
+/// What everything that loads one configuration shares.
+struct LoadingContext {
+    let readFile: (String) -> Result<[UInt8], FileFault>
+    let problems: ProblemList
+}
+
+extension LoadingContext {
+    /// The standing complaint about a value of the wrong type.
+    func report(expected: String, found value: DocumentValue, at place: Place) {
+        if case .faulty = value { return }
+        problems.report("expected \(expected), found \(value.found)", at: place)
+    }
+}
+
+extension Form {
+    /// A string of the given kind, such as `a duration such as "90s"`.
+    static func text(_ kind: String = "a string", _ parse: @escaping (String) throws(ValueFault) -> Value) -> Form {
+        Form { value, place, context in
+            guard case .string(let text) = value else {
+                context.report(expected: kind, found: value, at: place)
+                return nil
+            }
+            do throws(ValueFault) {
+                return try parse(text)
+            } catch {
+                context.problems.report(error.reason, at: place)
+                return nil
+            }
+        }
+    }
+}
+
+extension Form where Value == String {
+    /// A string of visible characters and spaces, not empty.
+    static var name: Form {
+        .text { text throws(ValueFault) in
+            guard !text.isEmpty else { throw ValueFault("must not be empty") }
+            guard text.utf8.count <= 256 else { throw ValueFault("must not be longer than 256 bytes") }
+            guard text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
+                throw ValueFault("\(quoted(text)) holds a control character")
+            }
+            return text
+        }
+    }
+
+    /// A path of a file that is not read now.
+    static var path: Form {
+        .text("a path") { text throws(ValueFault) in
+            guard !text.isEmpty else { throw ValueFault("must not be empty") }
+            return text
+        }
+    }
+}
+
+extension Form where Value == Bool {
+    static var boolean: Form {
+        Form { value, place, context in
+            if case .boolean(let value) = value { return value }
+            context.report(expected: "true or false", found: value, at: place)
+            return nil
+        }
+    }
+}
+
+extension Form where Value == Int {
+    static func integer(_ range: ClosedRange<Int>) -> Form {
+        Form { value, place, context in
+            guard case .integer(let number) = value else {
+                context.report(expected: "an integer", found: value, at: place)
+                return nil
+            }
+            guard range.contains(number) else {
+                context.problems.report(
+                    "\(number) is out of range: \(range.lowerBound) to \(range.upperBound)",
+                    at: place
+                )
+                return nil
+            }
+            return number
+        }
+    }
+
+    static func size(_ range: ClosedRange<Int>) -> Form {
+        .text("a size such as \"64KiB\"") { text throws(ValueFault) in
+            let bytes = try Size.bytes(parsing: text)
+            guard range.contains(bytes) else {
+                let limits = "\(Size.text(of: range.lowerBound)) to \(Size.text(of: range.upperBound))"
+                throw ValueFault("\(quoted(text)) is out of range: \(limits)")
+            }
+            return bytes
+        }
+    }
+}
+
+extension Form where Value == Duration {
+    static func duration(_ range: ClosedRange<Duration>) -> Form {
+        .text("a duration such as \"90s\"") { text throws(ValueFault) in
+            let duration = try Duration(parsing: text)
+            guard range.contains(duration) else {
+                let limits = "\(range.lowerBound.configurationText) to \(range.upperBound.configurationText)"
+                throw ValueFault("\(quoted(text)) is out of range: \(limits)")
+            }
+            return duration
+        }
+    }
+}
+
+extension Form where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+    /// One of the cases by its raw value.
+    static var choice: Form {
+        let names = Value.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+        return .text("one of \(names)") { text throws(ValueFault) in
+            guard let value = Value(rawValue: text) else { throw ValueFault("\(quoted(text)) is not one of \(names)") }
+            return value
+        }
+    }
+}
+
+/// A file that the configuration names, and what it holds.
+struct NamedFile {
+    let path: String
+    let bytes: [UInt8]
+
+    /// The bytes without one line end at the end, which editors put there and nobody means.
+    var trimmed: [UInt8] {
+        guard bytes.last == UInt8(ascii: "\n") else { return bytes }
+        let line = bytes.dropLast()
+        return Array(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+    }
+}
+
+extension Form where Value == NamedFile {
+    /// The path of a file that is read at once.
+    static var file: Form {
+        Form { value, place, context in
+            guard let path = Form<String>.path.read(value, place, context) else { return nil }
+            switch context.readFile(path) {
+            case .success(let bytes):
+                return NamedFile(path: path, bytes: bytes)
+            case .failure(let fault):
+                context.problems.report(
+                    "\(fault.reason): \(path.utf8.allSatisfy { $0 > 0x1f } ? path : quoted(path))",
+                    at: place
+                )
+                return nil
+            }
+        }
+    }
+}
+
+extension Form {
+    /// A list; faulty elements are reported and left out.
+    static func list<Element>(of form: Form<Element>) -> Form where Value == [Element] {
+        Form { value, place, context in
+            guard case .array(let elements) = value else {
+                context.report(expected: "a list", found: value, at: place)
+                return nil
+            }
+            return elements.enumerated().compactMap { form.read($1, place.index($0), context) }
+        }
+    }
+
+    /// The list, which must not be empty; an element that was reported does not make it so.
+    static func filled<Element>(_ list: Form<[Element]>) -> Form where Value == [Element] {
+        Form { value, place, context in
+            if case .array(let elements) = value, elements.isEmpty {
+                context.problems.report("must not be empty", at: place)
+                return nil
+            }
+            return list.read(value, place, context)
+        }
+    }
+
+    /// A list in which nothing stands twice.
+    static func set<Element: Equatable>(of form: Form<Element>) -> Form where Value == [Element] {
+        Form { value, place, context in
+            guard case .array(let elements) = value else {
+                context.report(expected: "a list", found: value, at: place)
+                return nil
+            }
+            var result: [Element] = []
+            for (index, element) in elements.enumerated() {
+                guard let value = form.read(element, place.index(index), context) else { continue }
+                if result.contains(value) {
+                    context.problems.report("stands there twice", at: place.index(index))
+                } else {
+                    result.append(value)
+                }
+            }
+            return result
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import JOSE
+
+/// The reader of `[[company.key]]`; one reads those of all companies, to see what they must not share.
+final class KeyReader {
+    /// The key sources, of which a key has one.
+    private static let sources = ["secret_file", "private_key_file", "public_key_file", "jwks_file", "jwks_url"]
+
+    /// The secrets of all companies, with the key that has it.
+    private var secrets: [[UInt8]: Place] = [:]
+
+    func read(_ tables: [TableReader], into company: inout CompanySettings) {
+        var taken: [String: Place] = [:]
+        for table in tables {
+            guard let (origin, keys) = read(table) else { continue }
+            // A key of a set that names no algorithm is there once for each that it is good for, under one id.
+            for id in Self.ids(of: keys) {
+                if let other = taken[id] {
+                    table.report("\(other) has the same id \(quoted(id))", at: origin.id == nil ? "jwks_file" : "id")
+                }
+                taken[id] = table.place
+            }
+            company.keys += keys
+            company.keyOrigins.append(origin)
+        }
+    }
+
+    /// Each id once.
+    private static func ids(of keys: [Key]) -> [String] {
+        Set(keys.compactMap(\.id)).sorted()
+    }
+
+    private func read(_ table: TableReader) -> (KeyOrigin, [Key])? {
+        let written = Self.sources.filter { table.has($0) }
+        let id = table.value("id", .name)
+        let algorithm = table.value("algorithm", Form<Algorithm>.choice)
+        guard let source = written.first, written.count == 1 else {
+            let found = written.isEmpty ? "has none" : "has \(written.joined(separator: " and "))"
+            table.context.problems.report(
+                "needs one of \(Self.sources.joined(separator: ", ")); it \(found)",
+                at: table.place
+            )
+            return nil
+        }
+        if source == "jwks_file" || source == "jwks_url" {
+            for name in ["id", "algorithm"] where table.has(name) {
+                table.report("has no effect with \(source): the key set says it", at: name)
+            }
+            return keySet(table, source: source)
+        }
+        if !table.has("algorithm") { table.report("is missing", at: "algorithm") }
+        guard let algorithm else {
+            _ = table.value(source, .file)
+            return nil
+        }
+        if algorithm.isSymmetric != (source == "secret_file") {
+            let right = algorithm.isSymmetric ? "secret_file" : "private_key_file or public_key_file"
+            table.report("\(algorithm.rawValue) needs \(right), not \(source)", at: "algorithm")
+            _ = table.value(source, .file)
+            return nil
+        }
+        return single(table, source: source, algorithm: algorithm, id: id)
+    }
+
+    private func single(_ table: TableReader, source: String, algorithm: Algorithm, id: String?) -> (KeyOrigin, [Key])?
+    {
+        guard let file = table.value(source, .file) else { return nil }
+        do {
+            var origin = KeyOrigin(id: id, algorithm: algorithm, source: .secretFile(file.path))
+            guard source != "secret_file" else {
+                reportReuse(of: file.trimmed, in: table)
+                return (origin, [try Key.secret(file.trimmed, algorithm: algorithm, id: id)])
+            }
+            let key = try Key.pem(file.bytes, algorithm: algorithm, id: id)
+            if source == "private_key_file" {
+                if !key.canSign { table.report("holds a public key, which belongs in public_key_file", at: source) }
+                origin.source = .privateKeyFile(file.path)
+            } else {
+                if key.canSign { table.report("holds a private key, which belongs in private_key_file", at: source) }
+                origin.source = .publicKeyFile(file.path)
+            }
+            return (origin, [key])
+        } catch {
+            table.report("\(error)", at: source)
+            return nil
+        }
+    }
+
+    private func keySet(_ table: TableReader, source: String) -> (KeyOrigin, [Key])? {
+        if source == "jwks_url" {
+            let url = table.value(source, .text("a URL", Self.readKeySetURL))
+            return url.map { (KeyOrigin(source: .jwksURL($0)), []) }
+        }
+        guard let file = table.value(source, .file) else { return nil }
+        do {
+            let keys = try Key.jwks(file.bytes)
+            if keys.isEmpty { table.report("holds no key", at: source) }
+            var seen: Set<String> = []
+            for key in keys {
+                guard let id = key.id, !seen.insert("\(key.algorithm.rawValue) \(id)").inserted else { continue }
+                table.report("holds two keys with the id \(quoted(id))", at: source)
+            }
+            return (KeyOrigin(source: .jwksFile(file.path)), keys)
+        } catch {
+            table.report("\(error)", at: source)
+            return nil
+        }
+    }
+
+    /// Whoever knows a secret signs for every company that has it.
+    private func reportReuse(of secret: [UInt8], in table: TableReader) {
+        if let other = secrets[secret] { table.report("\(other) has the same secret", at: "secret_file") }
+        secrets[secret] = table.place
+    }
+
+    private static func readKeySetURL(_ text: String) throws(ValueFault) -> String {
+        guard try WebAddress(parsing: text).isSecure else {
+            throw ValueFault("\(quoted(text)) must be https: whoever can change the answer can sign tokens")
+        }
+        return text
+    }
+}

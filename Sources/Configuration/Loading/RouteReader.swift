@@ -1,0 +1,53 @@
+import Admission
+
+/// The reader of `[[route]]`.
+struct RouteReader {
+    private let root: TableReader
+    private let upstreamNames: [String?]
+
+    init(_ root: TableReader, upstreamNames: [String?]) {
+        self.root = root
+        self.upstreamNames = upstreamNames
+    }
+
+    func routes() -> [RouteSettings] {
+        let tables = root.tables("route")
+        if tables.isEmpty { root.reportMissing("route") }
+        var taken: [(path: RoutePattern, place: Place)] = []
+        return tables.compactMap { route($0, taken: &taken) }
+    }
+
+    private func route(_ table: TableReader, taken: inout [(path: RoutePattern, place: Place)]) -> RouteSettings? {
+        let path: RoutePattern? = table.required("path", .text("a path", RoutePattern.init(parsing:)))
+        if let path {
+            if let other = taken.first(where: { $0.path.matchesSame(as: path) }) {
+                table.report("\(other.place) has the same path", at: "path")
+            }
+            taken.append((path, table.place))
+        }
+        let upstream = table.required("upstream", Form<String>.name).flatMap { index(ofUpstream: $0, in: table) }
+        let access: Access? = table.required("access", .choice)
+        if access == .token, let path, !path.namesEvent {
+            table.report("\"token\" needs {event} in the path: it lets in who has a token for that event", at: "access")
+        }
+        guard let path, let access else { return nil }
+        return RouteSettings(path: path, upstream: upstream ?? 0, access: access)
+    }
+
+    private func index(ofUpstream name: String, in table: TableReader) -> Int? {
+        // The control API is no [[upstream]]; until it is built, naming it is refused elsewhere.
+        if name == "control" { return nil }
+        if let index = upstreamNames.firstIndex(of: name) { return index }
+        let near = UnknownKeys.nearest(to: name, among: upstreamNames.compactMap { $0 })
+        let hint = near.map { "; did you mean \(quoted($0))?" } ?? ""
+        table.report("no [[upstream]] is named \(quoted(name))\(hint)", at: "upstream")
+        return nil
+    }
+}
+
+extension RoutePattern {
+    /// Whether both match the same paths.
+    fileprivate func matchesSame(as other: RoutePattern) -> Bool {
+        segments == other.segments && takesRest == other.takesRest
+    }
+}

@@ -1,0 +1,156 @@
+import Admission
+import JOSE
+
+extension AdminSettings {
+    mutating func read(from table: TableReader, listeners: [ListenerSettings]) {
+        table.read("address", into: &address, .text("an address", SocketAddress.init(parsing:)))
+        if let index = listeners.firstIndex(where: { $0.address.isSame(as: address) }) {
+            table.report("listener[\(index)] has the same address", at: "address")
+        }
+        if !address.isLoopback, !table.has("token_file") {
+            table.report("\(quoted(address.text)) is not loopback, so that admin.token_file is needed", at: "address")
+        }
+        if let file = table.value("token_file", .file) {
+            tokenFile = file.path
+            token = Secret(file.trimmed)
+            if file.trimmed.count < 16 {
+                table.report("the token has \(file.trimmed.count) bytes; at least 16 are needed", at: "token_file")
+            }
+        }
+    }
+}
+
+extension TokenSettings {
+    mutating func read(from table: TableReader) {
+        table.read("query", into: &query, .set(of: .text("a name", FieldNames.readQueryName)))
+        table.read("leeway", into: &leeway, .duration(.zero ... .seconds(300)))
+        table.read("require_expiry", into: &requireExpiry, .boolean)
+        table.read("embed_lifetime", into: &embedLifetime, .duration(.seconds(60) ... .seconds(365 * 86400)))
+        table.read(
+            "registration_lifetime",
+            into: &registrationLifetime,
+            .duration(.seconds(60) ... .seconds(3650 * 86400))
+        )
+        table.read("max_size", into: &maxSize, .size(512...(1 << 20)))
+        claims.read(from: table.table("claims"))
+    }
+}
+
+extension ClaimNames {
+    mutating func read(from table: TableReader) {
+        table.read("user_id", into: &userID, .claimName)
+        table.read("name", into: &name, .claimName)
+        table.read("email", into: &email, .claimName)
+        table.read("avatar", into: &avatar, .claimName)
+        table.read("event", into: &event, .claimName)
+        table.read("event_specific", into: &eventSpecific, .claimName)
+        table.read("company", into: &company, .claimName)
+        table.read("registration", into: &registration, .claimName)
+        reportClashes(in: table)
+    }
+
+    /// Claims about the viewer may share a member (an e-mail address as user id); those that decide access may not.
+    private func reportClashes(in table: TableReader) {
+        let viewer = [("user_id", userID), ("name", name), ("email", email), ("avatar", avatar)]
+        let deciding = [
+            ("event", event), ("event_specific", eventSpecific), ("company", company), ("registration", registration),
+        ]
+        for (index, (key, member)) in deciding.enumerated() {
+            if let other = deciding[..<index].first(where: { $0.1 == member }) {
+                table.report("\(quoted(member)) is the name of \(other.0) too", at: key)
+            }
+        }
+        if let other = viewer.first(where: { $0.1 == eventSpecific }) {
+            table.report("\(quoted(eventSpecific)) is the name of \(other.0) too", at: "event_specific")
+        }
+    }
+}
+
+extension Form where Value == String {
+    /// The name of a member of tokens.
+    fileprivate static var claimName: Form {
+        .text { text throws(ValueFault) in
+            guard !text.isEmpty else { throw ValueFault("must not be empty") }
+            guard text.utf8.count <= 256 else { throw ValueFault("must not be longer than 256 bytes") }
+            guard !["exp", "nbf", "iat"].contains(text) else {
+                throw ValueFault("\(quoted(text)) is a time in every token")
+            }
+            return text
+        }
+    }
+}
+
+extension SessionSettings {
+    mutating func read(from table: TableReader) {
+        var idle = Duration.milliseconds(policy.idleTimeout)
+        var life = Duration.milliseconds(policy.maxLifetime)
+        table.read("second_join", into: &policy.secondJoin, Form<SecondJoin>.choice)
+        table.read("applies_to", into: &policy.appliesTo, Form<LeaseScope>.choice)
+        table.read("idle_timeout", into: &idle, .duration(.seconds(1) ... .seconds(86400)))
+        table.read("outlives_token", into: &policy.outlivesToken, .boolean)
+        table.read("max_lifetime", into: &life, .duration(.seconds(1) ... .seconds(365 * 86400)))
+        if life < idle {
+            table.report(
+                "\(quoted(life.configurationText)) is less than idle_timeout, \(quoted(idle.configurationText))",
+                at: "max_lifetime"
+            )
+        }
+        table.read("take_over_limit", into: &policy.takeOverLimit, .integer(1...1000))
+        table.read("cookie_key_file", into: &cookieKeyFile, .path)
+        policy.idleTimeout = idle.wholeMilliseconds
+        policy.maxLifetime = life.wholeMilliseconds
+    }
+}
+
+extension IdentitySettings {
+    mutating func read(from table: TableReader) {
+        table.read("header_prefix", into: &headerPrefix, .text("a prefix", FieldNames.readPrefix))
+        table.read("assertion_key_file", into: &assertionKeyFile, .path)
+    }
+}
+
+extension LimitSettings {
+    mutating func read(from table: TableReader, tokens: TokenSettings) {
+        table.read("header_size", into: &headerSize, .size((1 << 10)...(1 << 20)))
+        if tokens.maxSize > headerSize {
+            let (size, limit) = (Size.text(of: tokens.maxSize), Size.text(of: headerSize))
+            table.report("\(quoted(limit)) is less than tokens.max_size, \(quoted(size))", at: "header_size")
+        }
+        table.read("header_count", into: &headerCount, .integer(10...10_000))
+        table.read("body_size", into: &bodySize, .size(0...(1 << 50)))
+        table.read("header_timeout", into: &headerTimeout, .duration(.milliseconds(100) ... .seconds(3600)))
+        table.read("idle_timeout", into: &idleTimeout, .duration(.milliseconds(100) ... .seconds(86400)))
+        table.read("connections", into: &connections, .integer(1...10_000_000))
+        table.read("min_rate", into: &minRate, .size(0...(1 << 30)))
+        table.read("joins_per_minute", into: &joinsPerMinute, .integer(1...1_000_000))
+        table.read("bad_tokens_per_minute", into: &badTokensPerMinute, .integer(1...1_000_000))
+        table.read(
+            "trusted_proxies",
+            into: &trustedProxies,
+            .set(of: .text("an address range", AddressRange.init(parsing:)))
+        )
+    }
+}
+
+extension ControlSettings {
+    mutating func read(from table: TableReader, companies: [CompanySettings]) {
+        let standard = database
+        table.read("enabled", into: &enabled, .boolean)
+        table.read("database", into: &database, .path)
+        if !enabled, database != standard {
+            table.report("has no effect while control.enabled is false", at: "database")
+        }
+        guard enabled else { return }
+        for company in companies where company.keys.first?.canSign == false {
+            table.report("the first key of company \(quoted(company.id)) cannot sign embed tokens", at: "enabled")
+        }
+    }
+}
+
+extension LogSettings {
+    mutating func read(from table: TableReader) {
+        table.read("level", into: &level, Form<LogLevel>.choice)
+        table.read("format", into: &format, Form<LogFormat>.choice)
+        table.read("access", into: &access, .boolean)
+    }
+}

@@ -1,0 +1,54 @@
+import Admission
+
+extension Settings {
+    /// Reads and checks a whole configuration.
+    ///
+    /// - Throws: every problem at once; a TOML syntax error, after which nothing else can be said, alone.
+    package init(loading source: ConfigurationSource) throws(ConfigurationError) {
+        let written: DocumentValue
+        do {
+            written = try Document.parse(source.text)
+        } catch {
+            let problem = "\(source.name): line \(error.line), column \(error.column): \(error.reason)"
+            throw ConfigurationError(problems: [problem])
+        }
+        let problems = ProblemList()
+        let document = Expansion(environment: source.environment, problems: problems).expanded(written)
+        UnknownKeys(problems: problems).check(document, against: .root)
+        NotBuilt.check(document, problems: problems)
+        let context = LoadingContext(readFile: source.readFile, problems: problems)
+        let settings = Settings(reading: TableReader(document, context: context))
+        guard problems.isEmpty, let settings else {
+            throw ConfigurationError(problems: problems.lines(name: source.name))
+        }
+        self = settings
+    }
+
+    /// Nil only when what has no default is missing or faulty, which is reported.
+    private init?(reading root: TableReader) {
+        let publicURL = root.required("public_url", .text("a URL", PublicURL.init(parsing:)))
+        let listeners = ListenerReader(root).listeners()
+        let upstreams = UpstreamReader(root)
+        let routes = RouteReader(root, upstreamNames: upstreams.names).routes()
+        let companies = CompanyReader(root, publicURL: publicURL, areNeeded: routes.contains { $0.access != .public })
+            .companies()
+        var loaded = Settings(
+            publicURL: publicURL ?? PublicURL(text: "", isSecure: true, origin: ""),
+            listeners: listeners,
+            upstreams: upstreams.upstreams,
+            routes: routes,
+            companies: companies
+        )
+        root.read("allowed_origins", into: &loaded.allowedOrigins, .set(of: .text("an origin", WebOrigin.read)))
+        root.read("drain_timeout", into: &loaded.drainTimeout, .duration(.zero ... .seconds(3600)))
+        loaded.admin.read(from: root.table("admin"), listeners: listeners)
+        loaded.tokens.read(from: root.table("tokens"))
+        loaded.sessions.read(from: root.table("sessions"))
+        loaded.identity.read(from: root.table("identity"))
+        loaded.limits.read(from: root.table("limits"), tokens: loaded.tokens)
+        loaded.control.read(from: root.table("control"), companies: companies)
+        loaded.log.read(from: root.table("log"))
+        guard publicURL != nil else { return nil }
+        self = loaded
+    }
+}

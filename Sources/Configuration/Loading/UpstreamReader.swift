@@ -1,0 +1,43 @@
+/// The reader of `[[upstream]]`.
+struct UpstreamReader {
+    let upstreams: [UpstreamSettings]
+    /// The name of each `[[upstream]]` in order, nil where it is faulty.
+    let names: [String?]
+
+    init(_ root: TableReader) {
+        let tables = root.tables("upstream")
+        if tables.isEmpty { root.reportMissing("upstream") }
+        var names: [String?] = []
+        upstreams = tables.map { table in
+            let name = table.required("name", .name)
+            if name == "control" { table.report("\"control\" is the name of the built-in control API", at: "name") }
+            if let name, let other = names.firstIndex(of: name) {
+                table.report("upstream[\(other)] has the same name", at: "name")
+            }
+            names.append(name)
+            return Self.upstream(table, name: name ?? "")
+        }
+        self.names = names
+    }
+
+    private static func upstream(_ table: TableReader, name: String) -> UpstreamSettings {
+        let servers = table.required(
+            "servers",
+            .filled(.set(of: .text("a server", UpstreamServerSettings.init(parsing:))))
+        )
+        var upstream = UpstreamSettings(name: name, servers: servers ?? [])
+        table.read("health_path", into: &upstream.healthPath, .text("a path", readHealthPath))
+        table.read("connect_timeout", into: &upstream.connectTimeout, .duration(.milliseconds(1) ... .seconds(300)))
+        table.read("response_timeout", into: &upstream.responseTimeout, .duration(.milliseconds(1) ... .seconds(86400)))
+        table.read("max_idle_per_server", into: &upstream.maxIdlePerServer, .integer(0...100_000))
+        return upstream
+    }
+
+    private static func readHealthPath(_ text: String) throws(ValueFault) -> String {
+        guard text.hasPrefix("/"), text.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "#") })
+        else {
+            throw ValueFault("\(quoted(text)) is not a path that begins with /")
+        }
+        return text
+    }
+}

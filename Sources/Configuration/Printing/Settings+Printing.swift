@@ -1,0 +1,143 @@
+import Admission
+import JOSE
+
+extension Settings {
+    /// The effective settings as a configuration file that loads to the same settings.
+    ///
+    /// Secrets are what files hold, and files stand there as their paths, so that none can appear. Environment
+    /// variables are replaced by their values.
+    package func printed() -> String {
+        var writer = TOMLWriter()
+        writer.entry("public_url", publicURL.text)
+        writer.entry("allowed_origins", allowedOrigins)
+        writer.entry("drain_timeout", drainTimeout)
+        for listener in listeners { listener.write(to: &writer) }
+        writer.header("[admin]")
+        writer.entry("address", admin.address.text)
+        writer.entry("token_file", admin.tokenFile)
+        for upstream in upstreams { upstream.write(to: &writer) }
+        for route in routes {
+            writer.header("[[route]]")
+            writer.entry("path", route.path.text)
+            writer.entry("upstream", upstreams[route.upstream].name)
+            writer.entry("access", route.access.rawValue)
+        }
+        tokens.write(to: &writer)
+        for company in companies { company.write(to: &writer) }
+        sessions.write(to: &writer)
+        writer.header("[identity]")
+        writer.entry("header_prefix", identity.headerPrefix)
+        writer.entry("assertion_key_file", identity.assertionKeyFile)
+        limits.write(to: &writer)
+        writer.header("[control]")
+        writer.entry("enabled", control.enabled)
+        writer.entry("database", control.database)
+        writer.header("[log]")
+        writer.entry("level", log.level.rawValue)
+        writer.entry("format", log.format.rawValue)
+        writer.entry("access", log.access)
+        return writer.text
+    }
+}
+
+extension ListenerSettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.header("[[listener]]")
+        writer.entry("address", address.text)
+        writer.entry("certificate", certificate)
+        writer.entry("key", key)
+        writer.entry("proxy_protocol", proxyProtocol)
+        for name in serverNames {
+            writer.header("[[listener.sni]]")
+            writer.entry("names", name.names)
+            writer.entry("certificate", name.certificate)
+            writer.entry("key", name.key)
+        }
+    }
+}
+
+extension UpstreamSettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.header("[[upstream]]")
+        writer.entry("name", name)
+        writer.entry("servers", servers.map(\.text))
+        writer.entry("health_path", healthPath)
+        writer.entry("connect_timeout", connectTimeout)
+        writer.entry("response_timeout", responseTimeout)
+        writer.entry("max_idle_per_server", maxIdlePerServer)
+    }
+}
+
+extension TokenSettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.header("[tokens]")
+        writer.entry("query", query)
+        writer.entry("leeway", leeway)
+        writer.entry("require_expiry", requireExpiry)
+        writer.entry("embed_lifetime", embedLifetime)
+        writer.entry("registration_lifetime", registrationLifetime)
+        writer.entry("max_size", size: maxSize)
+        writer.header("[tokens.claims]")
+        writer.entry("user_id", claims.userID)
+        writer.entry("name", claims.name)
+        writer.entry("email", claims.email)
+        writer.entry("avatar", claims.avatar)
+        writer.entry("event", claims.event)
+        writer.entry("event_specific", claims.eventSpecific)
+        writer.entry("company", claims.company)
+        writer.entry("registration", claims.registration)
+    }
+}
+
+extension CompanySettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.header("[[company]]")
+        writer.entry("id", id)
+        writer.entry("name", name)
+        writer.entry("client_secret_file", clientSecretFile)
+        writer.entry("embed_origins", embedOrigins)
+        writer.entry("issuer", issuer)
+        writer.entry("audience", audience)
+        for origin in keyOrigins {
+            writer.header("[[company.key]]")
+            writer.entry("id", origin.id)
+            writer.entry("algorithm", origin.algorithm?.rawValue)
+            switch origin.source {
+            case .secretFile(let path): writer.entry("secret_file", path)
+            case .privateKeyFile(let path): writer.entry("private_key_file", path)
+            case .publicKeyFile(let path): writer.entry("public_key_file", path)
+            case .jwksFile(let path): writer.entry("jwks_file", path)
+            case .jwksURL(let url): writer.entry("jwks_url", url)
+            }
+        }
+    }
+}
+
+extension SessionSettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.header("[sessions]")
+        writer.entry("second_join", policy.secondJoin.rawValue)
+        writer.entry("applies_to", policy.appliesTo.rawValue)
+        writer.entry("idle_timeout", .milliseconds(policy.idleTimeout))
+        writer.entry("outlives_token", policy.outlivesToken)
+        writer.entry("max_lifetime", .milliseconds(policy.maxLifetime))
+        writer.entry("take_over_limit", policy.takeOverLimit)
+        writer.entry("cookie_key_file", cookieKeyFile)
+    }
+}
+
+extension LimitSettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.header("[limits]")
+        writer.entry("header_size", size: headerSize)
+        writer.entry("header_count", headerCount)
+        writer.entry("body_size", size: bodySize)
+        writer.entry("header_timeout", headerTimeout)
+        writer.entry("idle_timeout", idleTimeout)
+        writer.entry("connections", connections)
+        writer.entry("min_rate", size: minRate)
+        writer.entry("joins_per_minute", joinsPerMinute)
+        writer.entry("bad_tokens_per_minute", badTokensPerMinute)
+        writer.entry("trusted_proxies", trustedProxies.map(\.text))
+    }
+}

@@ -1,0 +1,41 @@
+/// A TOML text in the making.
+struct TOMLWriter {
+    private(set) var text = ""
+
+    /// Begins a table, with its brackets.
+    mutating func header(_ header: String) {
+        text += "\n\(header)\n"
+    }
+
+    mutating func entry(_ key: String, _ value: String?) {
+        if let value { text += "\(key) = \(Self.literal(value))\n" }
+    }
+
+    mutating func entry(_ key: String, _ value: [String]) {
+        text += "\(key) = [\(value.map(Self.literal).joined(separator: ", "))]\n"
+    }
+
+    mutating func entry(_ key: String, _ value: Int) { text += "\(key) = \(value)\n" }
+
+    mutating func entry(_ key: String, _ value: Bool) { text += "\(key) = \(value)\n" }
+
+    mutating func entry(_ key: String, _ value: Duration) { entry(key, value.configurationText) }
+
+    mutating func entry(_ key: String, size: Int) { entry(key, Size.text(of: size)) }
+
+    /// A basic string, in which a dollar sign does not begin an environment variable.
+    static func literal(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case "$": result += "$$"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

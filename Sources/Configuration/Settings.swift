@@ -1,0 +1,193 @@
+package import Admission
+package import JOSE
+
+/// The effective configuration: every key of `gateway.conf` with its value or its default, validated.
+package struct Settings: Sendable {
+    /// Base of embed and join URLs, without a trailing slash.
+    package var publicURL: PublicURL
+    /// Origins besides `publicURL`'s that may upgrade and use unsafe methods with a cookie session.
+    package var allowedOrigins: [String] = []
+    /// How long a drain may take before what is left is cut.
+    package var drainTimeout: Duration = .seconds(30)
+    package var listeners: [ListenerSettings]
+    package var admin = AdminSettings()
+    package var upstreams: [UpstreamSettings]
+    package var routes: [RouteSettings]
+    package var tokens = TokenSettings()
+    package var companies: [CompanySettings]
+    package var sessions = SessionSettings()
+    package var identity = IdentitySettings()
+    package var limits = LimitSettings()
+    package var control = ControlSettings()
+    package var log = LogSettings()
+}
+
+/// `public_url`, taken apart.
+package struct PublicURL: Sendable, Equatable {
+    package var text: String
+    package var isSecure: Bool
+    /// `scheme://host[:port]`, in the form that browsers send as `Origin`.
+    package var origin: String
+}
+
+/// Where a socket listens or connects to.
+package enum SocketAddress: Sendable, Equatable {
+    case tcp(host: String, port: Int)
+    case unix(path: String)
+}
+
+package struct ListenerSettings: Sendable {
+    package var address: SocketAddress
+    package var certificate: String?
+    package var key: String?
+    package var proxyProtocol = false
+    package var serverNames: [ServerNameSettings] = []
+}
+
+package struct ServerNameSettings: Sendable {
+    package var names: [String]
+    package var certificate: String
+    package var key: String
+}
+
+package struct AdminSettings: Sendable {
+    package var address: SocketAddress = .tcp(host: "127.0.0.1", port: 9901)
+    /// Where `token` was read from.
+    package var tokenFile: String?
+    package var token: Secret?
+}
+
+package struct UpstreamSettings: Sendable, Equatable {
+    package var name: String
+    package var servers: [UpstreamServerSettings]
+    package var healthPath: String?
+    package var connectTimeout: Duration = .seconds(2)
+    /// To the response head.
+    package var responseTimeout: Duration = .seconds(60)
+    package var maxIdlePerServer = 256
+}
+
+package struct UpstreamServerSettings: Sendable, Equatable {
+    package var isSecure: Bool
+    package var address: SocketAddress
+}
+
+package struct RouteSettings: Sendable {
+    package var path: RoutePattern
+    /// Index into `Settings.upstreams`.
+    package var upstream: Int
+    package var access: Access
+}
+
+/// A path pattern: literal segments, at most one `{event}`, and `/**` only at the end.
+package struct RoutePattern: Sendable, Equatable {
+    package enum Segment: Sendable, Equatable {
+        case literal(String)
+        case event
+    }
+    package var text: String
+    package var segments: [Segment]
+    package var takesRest: Bool
+}
+
+package struct TokenSettings: Sendable {
+    package var query = ["token", "authKey", "jwt"]
+    package var leeway: Duration = .seconds(5)
+    package var requireExpiry = true
+    package var embedLifetime: Duration = .seconds(4 * 3600)
+    package var registrationLifetime: Duration = .seconds(30 * 86400)
+    package var maxSize = 8 << 10
+    package var claims = ClaimNames()
+}
+
+package struct CompanySettings: Sendable {
+    package var id: String
+    package var name: String
+    /// Where `clientSecret` was read from.
+    package var clientSecretFile: String?
+    package var clientSecret: Secret?
+    /// Origins as browsers send them; `https://*.host`, or `*` for any, as `frame-ancestors` has them.
+    package var embedOrigins: [String] = []
+    /// `iss` of tokens that the company signs itself.
+    package var issuer: String?
+    /// `aud` that the company's tokens must carry.
+    package var audience: String?
+    /// The first signs; the others only verify. One `jwks_file` may give several.
+    package var keys: [Key]
+    /// Each `[[company.key]]` as it was written.
+    package var keyOrigins: [KeyOrigin]
+}
+
+/// A `[[company.key]]` as it was written; the keys themselves are in `CompanySettings.keys`.
+package struct KeyOrigin: Sendable, Equatable {
+    package enum Source: Sendable, Equatable {
+        case secretFile(String)
+        case privateKeyFile(String)
+        case publicKeyFile(String)
+        case jwksFile(String)
+        case jwksURL(String)
+    }
+    package var id: String?
+    /// Nil for key sets, which say it themselves.
+    package var algorithm: Algorithm?
+    package var source: Source
+}
+
+package struct SessionSettings: Sendable {
+    package var policy = SessionPolicy()
+    package var cookieKeyFile = "/var/lib/gateway/cookie.key"
+}
+
+package struct IdentitySettings: Sendable {
+    package var headerPrefix = "X-Gateway-"
+    package var assertionKeyFile = "/var/lib/gateway/assertion.key"
+}
+
+package struct LimitSettings: Sendable {
+    package var headerSize = 32 << 10
+    package var headerCount = 100
+    package var bodySize = 1 << 30
+    package var headerTimeout: Duration = .seconds(10)
+    package var idleTimeout: Duration = .seconds(75)
+    package var connections = 100_000
+    /// Bytes a second, over 30 s, while a body is under way.
+    package var minRate = 256
+    package var joinsPerMinute = 30
+    package var badTokensPerMinute = 60
+    package var trustedProxies: [AddressRange] = []
+}
+
+/// A CIDR block of IPv4 or IPv6 addresses.
+package struct AddressRange: Sendable, Equatable {
+    package var text: String
+    /// Network-order bytes: 4 for IPv4, 16 for IPv6.
+    package var bytes: [UInt8]
+    package var prefixLength: Int
+}
+
+package struct ControlSettings: Sendable {
+    package var enabled = false
+    package var database = "/var/lib/gateway/gateway.sqlite"
+}
+
+package enum LogLevel: String, Sendable, CaseIterable {
+    case debug, info, notice, warning, error
+}
+
+package enum LogFormat: String, Sendable, CaseIterable {
+    case json, text
+}
+
+package struct LogSettings: Sendable {
+    package var level: LogLevel = .info
+    package var format: LogFormat = .json
+    package var access = true
+}
+
+/// Bytes that no description, log line or reflection shows.
+package struct Secret: Sendable, CustomStringConvertible, CustomReflectable {
+    package let bytes: [UInt8]
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package var description: String { "***" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

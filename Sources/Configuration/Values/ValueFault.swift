@@ -1,0 +1,10 @@
+/// Why a text is no value of its kind: a sentence for the operator, without the place.
+package struct ValueFault: Error, Equatable, CustomStringConvertible {
+    package let reason: String
+
+    init(_ reason: String) {
+        self.reason = reason
+    }
+
+    package var description: String { reason }
+}

@@ -1,0 +1,119 @@
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Writes access log lines to a file descriptor from a thread of its own, so that a reader who is slow holds up no
+/// event loop. What the reader leaves waiting beyond a bound is dropped and counted.
+package final class AccessLog: Sendable {
+    private struct State {
+        var waiting: [[UInt8]] = []
+        var waitingBytes = 0
+        var dropped = 0
+        var isRunning = true
+    }
+
+    private let state = Mutex(State())
+    private let wakeUp: Signal
+    private let descriptor: Int32
+    package let isJSON: Bool
+    private static let capacity = 8 << 20
+
+    package init(descriptor: Int32, isJSON: Bool) {
+        self.descriptor = descriptor
+        self.isJSON = isJSON
+        wakeUp = Signal()
+    }
+
+    /// Takes whole lines.
+    func append(_ lines: [UInt8]) {
+        let isAccepted = state.withLock { state in
+            guard state.waitingBytes + lines.count <= Self.capacity else {
+                state.dropped += lines.count { $0 == .lineFeed }
+                return false
+            }
+            state.waiting.append(lines)
+            state.waitingBytes += lines.count
+            return true
+        }
+        if isAccepted { wakeUp.raise() }
+    }
+
+    /// Writes until `stop`; to be called on a thread that has nothing else to do.
+    package func run() {
+        while true {
+            let (chunks, dropped, isRunning) = state.withLock { state in
+                defer {
+                    state.waiting = []
+                    state.waitingBytes = 0
+                    state.dropped = 0
+                }
+                return (state.waiting, state.dropped, state.isRunning)
+            }
+            for chunk in chunks { write(chunk) }
+            if dropped > 0 { write(droppedLine(dropped)) }
+            if chunks.isEmpty {
+                guard isRunning else { return }
+                wakeUp.wait()
+            }
+        }
+    }
+
+    /// Has `run` return once everything is written.
+    package func stop() {
+        state.withLock { $0.isRunning = false }
+        wakeUp.raise()
+    }
+
+    private func droppedLine(_ count: Int) -> [UInt8] {
+        Array((isJSON ? "{\"message\":\"access log lines dropped\",\"count\":\(count)}\n" : "dropped \(count) lines\n").utf8)
+    }
+
+    private func write(_ bytes: [UInt8]) {
+        var start = 0
+        while start < bytes.count {
+            let rest = bytes.span.extracting(start..<bytes.count)
+            // SAFETY: the span keeps the bytes alive for the call and its count bounds it.
+            let written = unsafe rest.withUnsafeBytes { unsafe posixWrite(descriptor, $0.baseAddress, $0.count) }
+            if written > 0 {
+                start += written
+            } else if written < 0, errno != EINTR {
+                return
+            }
+        }
+    }
+}
+
+/// `write(2)` by a name that `AccessLog.write` does not hide.
+@unsafe
+private func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    unsafe write(descriptor, bytes, count)
+}
+
+/// One event loop's lines, handed over in batches.
+final class AccessLogBuffer {
+    private let log: AccessLog
+    private var lines: [UInt8] = []
+    private static let batch = 32 << 10
+
+    init(log: AccessLog) { self.log = log }
+
+    var isJSON: Bool { log.isJSON }
+
+    /// Adds a line without its line feed.
+    func append(_ write: (inout [UInt8]) -> Void) {
+        write(&lines)
+        lines.append(.lineFeed)
+        if lines.count >= Self.batch { handOver() }
+    }
+
+    func handOver() {
+        guard !lines.isEmpty else { return }
+        log.append(lines)
+        lines = []
+        lines.reserveCapacity(Self.batch)
+    }
+}

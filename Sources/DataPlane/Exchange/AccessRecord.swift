@@ -1,0 +1,128 @@
+import Admission
+import JOSE
+
+/// What the log needs of a request that is no longer at hand when it ends.
+struct AccessRecord {
+    private var method: [UInt8] = []
+    private var target: [UInt8] = []
+    /// Why a token was refused: for the operator only.
+    var fault: TokenFault?
+
+    private static let maxTarget = 1024
+
+    mutating func clear() {
+        method.removeAll(keepingCapacity: true)
+        target.removeAll(keepingCapacity: true)
+        fault = nil
+    }
+
+    /// Keeps method, path and the names of the query's members. Their values stay out: they hold tokens and people.
+    mutating func read(_ bytes: Span<UInt8>, method: Range<Int>, target range: Range<Int>) {
+        for index in method { self.method.append(bytes[index]) }
+        var isValue = false
+        for index in range {
+            guard target.count < Self.maxTarget else { return }
+            let byte = bytes[index]
+            if isValue, byte != UInt8(ascii: "&") { continue }
+            target.append(byte)
+            isValue = false
+            if byte == UInt8(ascii: "="), target.contains(UInt8(ascii: "?")) {
+                isValue = true
+                target.append(UInt8(ascii: "*"))
+            }
+        }
+    }
+
+    func write(_ exchange: Exchange, isJSON: Bool, to line: inout [UInt8]) {
+        if isJSON { writeJSON(exchange, to: &line) } else { writeText(exchange, to: &line) }
+    }
+
+    private func writeJSON(_ exchange: Exchange, to line: inout [UInt8]) {
+        func field(_ name: StaticString, _ value: some Collection<UInt8>) {
+            line.append(literal: name)
+            line.append(json: value)
+            line.append(literal: "\"")
+        }
+        line.append(literal: "{\"time\":\"")
+        line.append(contentsOf: HTTPDate.timestamp(exchange.worker.clock.wall).utf8)
+        field("\",\"client\":\"", exchange.client?.address.text ?? [])
+        field(",\"method\":\"", method)
+        field(",\"path\":\"", target)
+        line.append(literal: ",\"status\":")
+        line.append(contentsOf: String(exchange.status).utf8)
+        line.append(literal: ",\"duration_ms\":")
+        line.append(contentsOf: String(exchange.worker.clock.monotonic - exchange.startedAt).utf8)
+        line.append(literal: ",\"request_bytes\":")
+        line.append(contentsOf: String(exchange.requestBytes).utf8)
+        line.append(literal: ",\"response_bytes\":")
+        line.append(contentsOf: String(exchange.responseBytes).utf8)
+        if let server = exchange.servedBy { field(",\"upstream\":\"", server.utf8) }
+        if let viewer = exchange.viewer {
+            field(",\"company\":\"", viewer.company.utf8)
+            if let id = viewer.tokenID { field(",\"token\":\"", id.utf8) }
+            field(",\"token_sha256\":\"", viewer.fingerprint.utf8)
+        }
+        if let admitted = exchange.admitted {
+            field(",\"event\":\"", admitted.event.utf8)
+            field(",\"session\":\"", IdentityCache.sessionName(admitted.session).utf8)
+            field(",\"role\":\"", admitted.role.name.utf8)
+        }
+        if let refusal = exchange.refusal { field(",\"refusal\":\"", refusal.code.utf8) }
+        if let fault { field(",\"fault\":\"", fault.code.utf8) }
+        field(",\"request_id\":\"", exchange.requestID.text)
+        line.append(literal: "}")
+    }
+
+    private func writeText(_ exchange: Exchange, to line: inout [UInt8]) {
+        func word(_ value: some Collection<UInt8>) {
+            line.append(UInt8(ascii: " "))
+            if value.isEmpty { line.append(UInt8(ascii: "-")) } else { line.append(json: value) }
+        }
+        line.append(contentsOf: HTTPDate.timestamp(exchange.worker.clock.wall).utf8)
+        word(exchange.client?.address.text ?? [])
+        word(method)
+        word(target)
+        word(String(exchange.status).utf8)
+        word("\(exchange.worker.clock.monotonic - exchange.startedAt)ms".utf8)
+        word(String(exchange.requestBytes).utf8)
+        word(String(exchange.responseBytes).utf8)
+        word((exchange.servedBy ?? "").utf8)
+        word((exchange.viewer?.company ?? "").utf8)
+        word((exchange.admitted?.event ?? "").utf8)
+        word((exchange.admitted.map { IdentityCache.sessionName($0.session) } ?? "").utf8)
+        word((exchange.refusal?.code ?? "").utf8)
+        word(exchange.requestID.text)
+    }
+}
+
+extension Exchange {
+    func log() {
+        worker.accessLog.append { line in record.write(self, isJSON: worker.accessLog.isJSON, to: &line) }
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(literal: StaticString) {
+        // SAFETY: a literal's bytes live for ever and its count bounds them.
+        unsafe append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    /// Appends text inside a JSON string. What is not printable ASCII is escaped, so that a line stays a line.
+    fileprivate mutating func append(json text: some Collection<UInt8>) {
+        let digits: StaticString = "0123456789abcdef"
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                append(UInt8(ascii: "\\"))
+                append(byte)
+            case 0x20..<0x7f, 0x80...0xff:
+                append(byte)
+            default:
+                append(contentsOf: "\\u00".utf8)
+                // SAFETY: a literal's bytes live for ever; a nibble is below its count.
+                unsafe append(digits.utf8Start[Int(byte >> 4)])
+                unsafe append(digits.utf8Start[Int(byte & 15)])
+            }
+        }
+    }
+}

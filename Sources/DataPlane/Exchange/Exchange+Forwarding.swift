@@ -1,0 +1,303 @@
+import Configuration
+import Admission
+import NIOCore
+
+extension Exchange {
+    /// Writes the head that the upstream gets and asks for a connection.
+    func forward(_ bytes: Span<UInt8>, upstream index: Int) {
+        var head = worker.takeBuffer()
+        writeRequestLine(bytes, to: &head)
+        writeFields(bytes, to: &head)
+        upstreamHead = head
+        if expectsContinue { sendContinue() }
+        let pool = worker.pool(index)
+        self.pool = pool
+        pool.acquire(for: self, tried: 0, allowsReuse: true)
+    }
+
+    private func writeRequestLine(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+        head.write(bytes.extracting(worker.requestHead.methodRange))
+        head.writeInteger(UInt8.space)
+        let removed = worker.queryMembers.removed
+        if removed.isEmpty {
+            head.write(bytes.extracting(worker.requestHead.target))
+        } else {
+            head.write(bytes.extracting(worker.requestTarget.path))
+            writeQuery(bytes, to: &head)
+        }
+        head.writeStaticString(" HTTP/1.1\r\n")
+    }
+
+    /// The query byte for byte, but for the members that are ours.
+    func writeQuery(_ bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
+        guard let query = worker.requestTarget.query else { return }
+        var separator = UInt8(ascii: "?")
+        var start = query.lowerBound
+        func keep(_ range: Range<Int>) {
+            guard !range.isEmpty else { return }
+            buffer.writeInteger(separator)
+            buffer.write(bytes.extracting(range))
+            separator = UInt8(ascii: "&")
+        }
+        for member in worker.queryMembers.removed {
+            // Up to the `&` before the member; what follows begins after the one behind it.
+            if member.lowerBound > start { keep(start..<member.lowerBound - 1) }
+            start = min(member.upperBound + 1, query.upperBound)
+        }
+        keep(start..<query.upperBound)
+    }
+
+    private func writeFields(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+        let block = worker.requestHead.block
+        head.writeStaticString("Host: ")
+        if let authority = worker.requestHead.authority { head.write(bytes.extracting(authority)) }
+        head.writeStaticString("\r\n")
+        let consumesBearer = access != .public && Self.isBearer(bytes, block)
+        let isTrusted = isFromTrustedProxy
+        // Neighbouring lines that stay are copied as one run.
+        var runStart = 0
+        var runEnd = 0
+        for field in block.fields {
+            guard isForwarded(bytes, field, consumesBearer: consumesBearer, isTrusted: isTrusted) else { continue }
+            if Int(field.nameStart) != runEnd {
+                if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
+                runStart = Int(field.nameStart)
+            }
+            runEnd = Int(field.lineEnd)
+        }
+        if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
+        writeCookies(bytes, to: &head)
+        writeForwarded(bytes, isTrusted: isTrusted, to: &head)
+        requestID.writeFields(to: &head)
+        if let viewer, let admitted {
+            worker.identities.write(viewer, admitted, worker: worker, snapshot: snapshot, to: &head)
+        }
+        switch requestFraming {
+        case .length(let length):
+            head.writeStaticString("Content-Length: ")
+            head.writeDecimal(length)
+            head.writeStaticString("\r\n")
+        case .chunked:
+            head.writeStaticString("Transfer-Encoding: chunked\r\n")
+        case .none, .untilClose: break
+        }
+        if isUpgrade { head.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
+        head.writeStaticString("\r\n")
+    }
+
+    @inline(__always)
+    private func isForwarded(
+        _ bytes: Span<UInt8>, _ field: FieldBlock.Field, consumesBearer: Bool, isTrusted: Bool
+    ) -> Bool {
+        if field.isRemoved { return false }
+        switch field.name {
+        case .other: return !isForgedIdentity(bytes, field.nameRange)
+        case .host, .expect, .gatewaySession, .cookie: return false
+        case .authorization: return !consumesBearer
+        case .xForwardedFor, .xForwardedHost, .xForwardedProto: return false
+        case .forwarded, .xRealIP: return isTrusted
+        case .xRequestID: return requestID.keepsID
+        case .traceparent: return requestID.keepsTrace
+        default: return !field.name.isHopByHop && !isForgedIdentity(bytes, field.nameRange)
+        }
+    }
+
+    private static func isBearer(_ bytes: Span<UInt8>, _ block: FieldBlock) -> Bool {
+        guard let value = block.first(.authorization), value.count >= 6 else { return false }
+        return bytes.equals("bearer", ignoringCaseIn: value.lowerBound..<value.lowerBound + 6)
+    }
+
+    /// Whether a field name, with `_` read as `-` as CGI-like upstreams do, starts with the identity prefix.
+    @inline(__always)
+    private func isForgedIdentity(_ bytes: Span<UInt8>, _ name: Range<Int>) -> Bool {
+        let prefix = snapshot.identityPrefix
+        guard name.count >= prefix.count else { return false }
+        for offset in prefix.indices {
+            let byte = bytes[name.lowerBound + offset]
+            guard (byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : byte.lowercased) == prefix[offset] else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// The client's cookies without session cookies, in one field.
+    private func writeCookies(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+        guard !worker.sessionCookies.others.isEmpty else { return }
+        head.writeStaticString("Cookie: ")
+        var isFirst = true
+        for pair in worker.sessionCookies.others {
+            if !isFirst { head.writeStaticString("; ") }
+            head.write(bytes.extracting(pair))
+            isFirst = false
+        }
+        head.writeStaticString("\r\n")
+    }
+
+    private var isFromTrustedProxy: Bool {
+        let trusted = snapshot.settings.limits.trustedProxies
+        guard !trusted.isEmpty, let client else { return false }
+        return client.address.isIn(trusted)
+    }
+
+    /// `X-Forwarded-For`, `-Proto` and `-Host`. What a trusted proxy says of them is kept; of anybody else, nothing is.
+    private func writeForwarded(_ bytes: Span<UInt8>, isTrusted: Bool, to head: inout ByteBuffer) {
+        let block = worker.requestHead.block
+        head.writeStaticString("X-Forwarded-For: ")
+        if isTrusted {
+            for field in block.fields where field.name == .xForwardedFor && !field.value.isEmpty {
+                head.write(bytes.extracting(field.value))
+                head.writeStaticString(", ")
+            }
+        }
+        head.writeBytes(client?.address.text ?? [])
+        head.writeStaticString("\r\nX-Forwarded-Proto: ")
+        if isTrusted, let value = block.first(.xForwardedProto) {
+            head.write(bytes.extracting(value))
+        } else {
+            head.writeStaticString(snapshot.settings.publicURL.isSecure ? "https" : "http")
+        }
+        head.writeStaticString("\r\nX-Forwarded-Host: ")
+        if isTrusted, let value = block.first(.xForwardedHost) {
+            head.write(bytes.extracting(value))
+        } else if let authority = worker.requestHead.authority {
+            head.write(bytes.extracting(authority))
+        }
+        head.writeStaticString("\r\n")
+    }
+
+    /// Tells the client to go on with its body ([RFC 9110 section 10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)).
+    private func sendContinue() {
+        var buffer = worker.takeBuffer()
+        buffer.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+        client?.write(buffer)
+        client?.flush()
+        worker.recycle(buffer)
+    }
+
+    // MARK: The connection
+
+    func upstreamConnecting(_ connection: UpstreamConnection) {
+        upstream = connection
+        // The body waits where it is until there is somebody to send it to.
+        client?.pauseReading()
+    }
+
+    func upstreamConnected(_ connection: UpstreamConnection) {
+        upstream = connection
+        servedBy = connection.server.name
+        isUpstreamReady = true
+        guard let head = upstreamHead else { return }
+        connection.write(head)
+        let waiting = queued
+        if !waiting.isEmpty {
+            queued = []
+            queuedBytes = 0
+            for buffer in waiting { send(buffer, to: connection) }
+        }
+        if isRequestComplete { endRequest(connection) }
+        connection.flush()
+        requestSentAt = worker.clock.monotonic
+        if connection.isWritable { client?.resumeReading() }
+    }
+
+    /// The upstream cannot be used for this request, or not any more.
+    func upstreamFailed(_ fault: UpstreamFault) {
+        guard isActive else { return }
+        let failed = upstream
+        let wasReused = failed.map { $0.exchangesBefore > 0 && !$0.hasAnswered } ?? false
+        if let failed { triedServers |= failed.serverBit }
+        releaseUpstream(reusable: false)
+        guard !isResponseStarted else {
+            // The client has part of an answer; only the end of its connection can tell it that there is no more.
+            cut()
+            return
+        }
+        guard let pool else { return }
+        switch fault {
+        case .connect where failed != nil:
+            pool.acquire(for: self, tried: triedServers, allowsReuse: true)
+        case .closed where wasReused && !isRetry && method.isIdempotent && requestBytes == 0:
+            // RFC 9112 section 9.3.1: the server closed an idle connection as the request was on its way.
+            isRetry = true
+            pool.acquire(for: self, tried: 0, allowsReuse: false)
+        case .timeout:
+            refuse(.upstreamTimeout)
+        case .connect, .closed, .response:
+            refuse(.upstreamUnavailable)
+        }
+    }
+
+    // MARK: The body
+
+    func requestBody(_ buffer: ByteBuffer) {
+        requestBytes += buffer.readableBytes
+        guard isActive, !isResponseEnded else { return }
+        guard requestBytes <= snapshot.settings.limits.bodySize else {
+            requestTooLarge()
+            return
+        }
+        guard let upstream, isUpstreamReady else {
+            queued.append(buffer)
+            queuedBytes += buffer.readableBytes
+            client?.pauseReading()
+            return
+        }
+        send(buffer, to: upstream)
+        if !upstream.isWritable { client?.pauseReading() }
+    }
+
+    /// Writes body octets in the framing of the head.
+    private func send(_ buffer: ByteBuffer, to upstream: UpstreamConnection) {
+        guard requestFraming == .chunked else {
+            upstream.write(buffer)
+            return
+        }
+        var line = worker.takeBuffer()
+        line.writeHexadecimal(buffer.readableBytes)
+        line.writeStaticString("\r\n")
+        upstream.write(line)
+        worker.recycle(line)
+        upstream.write(buffer)
+        upstream.write(Self.lineEnd)
+    }
+
+    private static let lineEnd = ByteBuffer(staticString: "\r\n")
+    private static let lastChunk = ByteBuffer(staticString: "0\r\n\r\n")
+
+    /// The request has come to its end.
+    func requestEnded() {
+        guard isActive, !isRequestComplete else { return }
+        isRequestComplete = true
+        guard let upstream, isUpstreamReady else { return }
+        endRequest(upstream)
+    }
+
+    private func endRequest(_ upstream: UpstreamConnection) {
+        if requestFraming == .chunked { upstream.write(Self.lastChunk) }
+        requestSentAt = worker.clock.monotonic
+    }
+
+    /// The body is not what its framing says.
+    func requestBroken() {
+        guard isActive else { return }
+        releaseUpstream(reusable: false)
+        if isResponseStarted { cut() } else { respond(status: 400) }
+    }
+
+    private func requestTooLarge() {
+        releaseUpstream(reusable: false)
+        if isResponseStarted { cut() } else { respond(status: 413) }
+    }
+
+    func flushToUpstream() {
+        guard isActive, isUpstreamReady, let upstream else { return }
+        upstream.flush()
+        if !upstream.isWritable { client?.pauseReading() }
+    }
+
+    func upstreamBecameWritable() {
+        guard isActive else { return }
+        client?.resumeReading()
+    }
+}

@@ -1,0 +1,218 @@
+import Admission
+import Configuration
+import JOSE
+import NIOCore
+
+/// What a listener is for.
+enum ListenerRole: Sendable {
+    /// Viewers: routes and own endpoints.
+    case viewers
+    /// Operators and load balancers: health only.
+    case admin
+}
+
+extension Exchange {
+    /// Whether the path is ours; nothing below `/.gateway` is ever forwarded.
+    func isOwnEndpoint(_ bytes: Span<UInt8>) -> Bool {
+        guard let first = worker.requestTarget.segments.first, first.count >= 8 else { return false }
+        // In every reading: encoded, in other case, with parameters.
+        let name: StaticString = ".gateway"
+        var position = first.lowerBound
+        var index = 0
+        // SAFETY: a literal's bytes live for ever.
+        let text = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        while position < first.upperBound {
+            let (byte, count) = bytes.decoded(at: position, before: first.upperBound)
+            if index == text.count { return byte == UInt8(ascii: ";") }
+            guard unsafe byte.lowercased == text[index] else { return false }
+            position += count
+            index += 1
+        }
+        return index == text.count
+    }
+
+    func serveOwnEndpoint(_ bytes: Span<UInt8>) {
+        let path = String(decoding: bytes.extracting(worker.requestTarget.path).copied(), as: UTF8.self)
+        worker.queryMembers.scan(bytes, in: nil, tokenNames: [])
+        if client?.listener == .admin {
+            switch path {
+            case "/healthz": serveHealth()
+            case "/readyz": serveReadiness()
+            default: respond(status: 404)
+            }
+            return
+        }
+        switch path {
+        case "/.gateway/healthz": serveHealth()
+        case "/.gateway/readyz": serveReadiness()
+        case "/.gateway/jwks.json": serveKeys()
+        case "/.gateway/session": serveSession(bytes)
+        case "/.gateway/leave": leave(bytes)
+        case "/.gateway/take-over": takeOver(bytes)
+        default: respond(status: 404)
+        }
+    }
+
+    /// Answers 405 unless the method is one of those; true: go on.
+    private func allows(_ isAllowed: Bool, _ names: String) -> Bool {
+        if !isAllowed {
+            let problem = Problem(
+                status: 405, code: "method_not_allowed", title: StatusText.of(405).title,
+                detail: StatusText.of(405).detail, activeFor: nil,
+                requestID: String(decoding: requestID.text, as: UTF8.self))
+            respond(status: 405, fields: "Allow: \(names)\r\n", type: "application/problem+json", body: problem.json)
+        }
+        return isAllowed
+    }
+
+    private func serveHealth() {
+        guard allows(method == .get || method == .head, "GET, HEAD") else { return }
+        respond(status: 200, fields: "", type: "text/plain; charset=utf-8", body: Array("ok\n".utf8))
+    }
+
+    private func serveReadiness() {
+        guard allows(method == .get || method == .head, "GET, HEAD") else { return }
+        let isReady = worker.site.isReady
+        let text = isReady ? "ready\n" : worker.site.isDraining ? "draining\n" : "no healthy upstream\n"
+        respond(
+            status: isReady ? 200 : 503, fields: "", type: "text/plain; charset=utf-8", body: Array(text.utf8))
+    }
+
+    /// The key that assertions are checked with ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)).
+    private func serveKeys() {
+        guard allows(method == .get || method == .head, "GET, HEAD") else { return }
+        let keys = worker.site.assertionKey.publicJWK.map { [$0] } ?? []
+        let body = JSONValue.object([JSONMember("keys", .array(keys))]).serialized()
+        respond(status: 200, fields: "", type: "application/jwk-set+json", body: body)
+    }
+
+    /// The caller's own session.
+    private func serveSession(_ bytes: Span<UInt8>) {
+        guard allows(method == .get || method == .head, "GET, HEAD") else { return }
+        guard let credentials = ownCredentials(bytes), let viewer = viewer(bytes, credentials) else { return }
+        self.viewer = viewer
+        guard credentials.session != nil else {
+            // Asking does not join.
+            refuse(.tokenMissing, bytes)
+            return
+        }
+        access = .session
+        guard decide(bytes, viewer, credentials, event: nil, isTakeOver: false), let admitted else { return }
+        var members = [
+            JSONMember("session", .string(IdentityCache.sessionName(admitted.session))),
+            JSONMember("event", .string(admitted.event)), JSONMember("company", .string(viewer.company)),
+            JSONMember("role", .string(admitted.role.name)), JSONMember("userId", .string(viewer.userID)),
+            JSONMember("joinedAt", .string(HTTPDate.timestamp(admitted.session.joinedAt))),
+        ]
+        if let name = viewer.name { members.append(JSONMember("userName", .string(name))) }
+        if let expires = viewer.validity.expires {
+            members.append(JSONMember("expiresAt", .string(HTTPDate.timestamp(expires * 1000))))
+        }
+        respond(
+            status: 200, fields: "", type: "application/json", body: JSONValue.object(members).serialized())
+    }
+
+    /// The holder goes: its lease is free at once.
+    private func leave(_ bytes: Span<UInt8>) {
+        guard allows(method == .post, "POST") else { return }
+        guard let credentials = ownCredentials(bytes), isFromOurPages(bytes, credentials),
+            let viewer = viewer(bytes, credentials)
+        else { return }
+        if let session = credentials.session {
+            // The page that says goodbye names the event, for a token that is good for several.
+            let event = referredEvent(bytes) ?? viewer.eventBytes
+            let subject = event == viewer.eventBytes ? viewer.subject : viewer.subject(for: event.span)
+            worker.site.admission.leave(session, subject: subject, now: worker.clock.wall, rules: snapshot.rules)
+        }
+        respond(status: 204, fields: "", type: nil, body: [])
+    }
+
+    /// The user wants the session here, and takes it from wherever it is.
+    private func takeOver(_ bytes: Span<UInt8>) {
+        guard allows(method == .post, "POST") else { return }
+        let destination = destination(bytes)
+        let event = destination.flatMap { self.event(ofPath: $0) }
+        guard let credentials = ownCredentials(bytes, event: event), isFromOurPages(bytes, credentials),
+            let viewer = viewer(bytes, credentials)
+        else { return }
+        self.viewer = viewer
+        access = event == nil ? .session : .token
+        let named = event ?? []
+        guard
+            decide(
+                bytes, viewer, credentials, event: event == nil ? nil : named.span, isTakeOver: true),
+            let admitted
+        else { return }
+        handOut(bytes, credentials, admitted)
+        if isNavigation, let destination {
+            redirect(to: destination)
+        } else {
+            respond(status: 204, fields: "", type: nil, body: [])
+        }
+    }
+
+    /// The credentials of a request to one of our own endpoints; nothing: it was refused.
+    private func ownCredentials(_ bytes: Span<UInt8>, event: [UInt8]? = nil) -> Credentials? {
+        worker.queryMembers.scan(bytes, in: worker.requestTarget.query, tokenNames: snapshot.tokenNames)
+        worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: snapshot.cookie.isSecure)
+        let named = event ?? referredEvent(bytes) ?? []
+        let finding = Credentials.find(bytes, worker: worker, event: named.isEmpty ? nil : named.span)
+        switch finding {
+        case .found(let credentials): return credentials
+        case .missing: refuse(.tokenMissing, bytes)
+        case .conflict: refuse(.tokenConflict, bytes)
+        case .malformed: respond(status: 400)
+        }
+        return nil
+    }
+
+    /// These endpoints act for the user, so another site must not be able to press their buttons.
+    private func isFromOurPages(_ bytes: Span<UInt8>, _ credentials: Credentials) -> Bool {
+        guard credentials.source == .authorization || isOriginAllowed(bytes) else {
+            refuse(.originDenied, bytes)
+            return false
+        }
+        return true
+    }
+
+    /// Where a take-over leads back to: a path of ours that was judged like any request's.
+    private func destination(_ bytes: Span<UInt8>) -> [UInt8]? {
+        guard let query = worker.requestTarget.query else { return nil }
+        var start = query.lowerBound
+        while start < query.upperBound {
+            let end = bytes.firstIndex(of: UInt8(ascii: "&"), from: start, to: query.upperBound) ?? query.upperBound
+            if end - start > 3, bytes.equals("to=", ignoringCaseIn: start..<start + 3) {
+                let path = bytes.percentDecoded(start + 3..<end)
+                for byte in path where byte <= 0x20 || byte >= 0x7f || byte == UInt8(ascii: "#") { return nil }
+                var target = RequestTarget()
+                do throws(HeadFault) {
+                    try target.judge(path.span, in: 0..<path.count)
+                    return path
+                } catch {
+                    return nil
+                }
+            }
+            start = end + 1
+        }
+        return nil
+    }
+
+    /// The event that a path names by our routes.
+    private func event(ofPath path: [UInt8]) -> [UInt8]? {
+        let bytes = path.span
+        var target = RequestTarget()
+        do throws(HeadFault) {
+            try target.judge(bytes, in: 0..<path.count)
+            guard let event = try snapshot.routes.match(bytes, target)?.event else { return nil }
+            return bytes.percentDecoded(event)
+        } catch {
+            return nil
+        }
+    }
+
+    /// Whether the policy that applies lets the user take the lease by asking for it.
+    var offersTakeOver: Bool {
+        let event = viewer?.event.flatMap { worker.site.directory.event($0) }
+        return (event?.secondJoin ?? snapshot.rules.sessions.secondJoin) != .refuse
+    }
+}

@@ -1,0 +1,153 @@
+import Configuration
+import Admission
+import JOSE
+import NIOCore
+
+extension Exchange {
+    /// Answers with a refusal: a page for a navigation, the plain status for an upgrade, a problem document otherwise.
+    ///
+    /// - Parameters:
+    ///   - bytes: the request's head while it is at hand; it tells where a take-over leads back to.
+    ///   - since: wall-clock milliseconds; when the session that is active joined.
+    ///   - retryAfter: milliseconds.
+    func refuse(
+        _ refusal: Refusal, _ bytes: Span<UInt8>? = nil, since: Int64? = nil, retryAfter: Int64? = nil
+    ) {
+        self.refusal = refusal
+        var fields = ""
+        if refusal.status == 401 {
+            fields += "WWW-Authenticate: Bearer realm=\"gateway\""
+            if let error = refusal.bearerError { fields += ", error=\"\(error)\", error_description=\"\(refusal.title)\"" }
+            fields += "\r\n"
+        }
+        if let retryAfter {
+            fields += "Retry-After: \(max(1, (retryAfter + 999) / 1000))\r\n"
+        } else if refusal == .draining || refusal == .upstreamUnavailable {
+            fields += "Retry-After: 5\r\n"
+        }
+        let seconds = since.map { max(0, (worker.clock.wall - $0) / 1000) }
+        if isUpgrade {
+            respond(status: refusal.status, fields: fields, type: nil, body: [])
+        } else if isNavigation {
+            fields += pagePolicy()
+            var page = RefusalPage(
+                refusal: refusal, activeFor: seconds, requestID: String(decoding: requestID.text, as: UTF8.self))
+            if let bytes {
+                page.action = takeOverAction(refusal, bytes)
+                page.here = location(bytes)
+            }
+            respond(status: refusal.status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
+        } else {
+            let problem = Problem(
+                status: refusal.status, code: refusal.code, title: refusal.title, detail: refusal.detail,
+                activeFor: seconds, requestID: String(decoding: requestID.text, as: UTF8.self))
+            respond(status: refusal.status, fields: fields, type: "application/problem+json", body: problem.json)
+        }
+    }
+
+    /// Answers with a status of HTTP's own that has no refusal code.
+    func respond(status: Int) {
+        if isUpgrade {
+            respond(status: status, fields: "", type: nil, body: [])
+            return
+        }
+        let text = StatusText.of(status)
+        let problem = Problem(
+            status: status, code: text.code, title: text.title, detail: text.detail, activeFor: nil,
+            requestID: String(decoding: requestID.text, as: UTF8.self))
+        respond(status: status, fields: "", type: "application/problem+json", body: problem.json)
+    }
+
+    /// Writes a response of our own and ends the exchange.
+    func respond(status: Int, fields: String, type: String?, body: [UInt8]) {
+        guard isActive, !isResponseStarted, let client else { return }
+        self.status = status
+        isResponseStarted = true
+        isResponseEnded = true
+        if client.closesAfterAnswer(isRequestComplete: isRequestComplete) { keepsAlive = false }
+        var head = worker.takeBuffer()
+        head.writeStaticString("HTTP/1.1 ")
+        head.writeDecimal(status)
+        head.writeInteger(UInt8.space)
+        head.writeString(StatusText.of(status).title)
+        head.writeStaticString("\r\n")
+        writeDate(to: &head)
+        head.writeStaticString("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n")
+        if let type {
+            head.writeStaticString("Content-Type: ")
+            head.writeString(type)
+            head.writeStaticString("\r\n")
+        }
+        head.writeString(fields)
+        if !extraFields.isEmpty { head.writeBytes(extraFields) }
+        if status >= 200, status != 204 {
+            head.writeStaticString("Content-Length: ")
+            head.writeDecimal(body.count)
+            head.writeStaticString("\r\n")
+        }
+        writeConnection(to: &head)
+        head.writeStaticString("\r\n")
+        if method != .head {
+            head.writeBytes(body)
+            responseBytes = body.count
+        }
+        response = head
+        complete()
+    }
+
+    /// What our pages may do: nothing but show themselves, post to us, and be framed where the event may be.
+    private func pagePolicy() -> String {
+        var ancestors = snapshot.settings.companies.flatMap(\.embedOrigins)
+        if let viewer {
+            ancestors = snapshot.settings.companies.first { $0.id == viewer.company }?.embedOrigins ?? []
+        }
+        let sources = ancestors.isEmpty ? "'self'" : ancestors.joined(separator: " ")
+        return "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
+            + "form-action 'self'; base-uri 'none'; frame-ancestors \(sources)\r\n"
+            + "Referrer-Policy: same-origin\r\nX-Content-Type-Options: nosniff\r\n"
+    }
+
+    /// Where the page's button posts to; nothing where a take-over is not on offer.
+    private func takeOverAction(_ refusal: Refusal, _ bytes: Span<UInt8>) -> String? {
+        switch refusal {
+        case .sessionReplaced: break
+        case .alreadyActive where offersTakeOver: break
+        default: return nil
+        }
+        var action = "/.gateway/take-over?to=" + IdentityCache.percentEncoded(location(bytes))
+        // A join that was turned away has no cookie yet; the link's token is what speaks for it.
+        if let token = worker.queryMembers.token {
+            action += "&token=" + String(decoding: bytes.percentDecoded(token), as: UTF8.self)
+        }
+        return action
+    }
+
+    /// The request's path and query without what is ours.
+    func location(_ bytes: Span<UInt8>) -> String {
+        var buffer = worker.takeBuffer()
+        buffer.write(bytes.extracting(worker.requestTarget.path))
+        writeQuery(bytes, to: &buffer)
+        let text = String(decoding: buffer.readableBytesView, as: UTF8.self)
+        worker.recycle(buffer)
+        return text
+    }
+
+    /// Leads a navigation on to the same place without the token in its address.
+    ///
+    /// - Parameter marks: adds the marker by which we see at the next hop whether the cookie came back.
+    func redirectWithoutToken(_ bytes: Span<UInt8>, marks: Bool) {
+        var to = location(bytes)
+        if marks { to += (to.contains("?") ? "&" : "?") + QueryMembers.marker + "=1" }
+        redirect(to: to)
+    }
+
+    func redirect(to location: [UInt8]) { redirect(to: String(decoding: location, as: UTF8.self)) }
+
+    func redirect(to location: String) {
+        var fields = "Location: \(location)\r\nReferrer-Policy: same-origin\r\n"
+        if let viewer, let policy = snapshot.framePolicies[viewer.company] {
+            fields += String(decoding: policy, as: UTF8.self)
+        }
+        respond(status: 303, fields: fields, type: nil, body: [])
+    }
+}

@@ -1,0 +1,211 @@
+import Admission
+import NIOCore
+
+extension Exchange {
+    /// Body pieces up to this size are copied behind the head, so that one write carries both.
+    private static let copyLimit = 8 << 10
+
+    /// Passes on the head that was just read into `worker.responseHead`.
+    func responseHead(_ bytes: Span<UInt8>) {
+        guard isActive, !isResponseStarted else { return }
+        isResponseStarted = true
+        status = worker.responseHead.status
+        if let head = upstreamHead {
+            worker.recycle(head)
+            upstreamHead = nil
+        }
+        var head = worker.takeBuffer()
+        writeStatusLine(bytes, to: &head)
+        writeFields(bytes, to: &head)
+        writeFraming(bytes, to: &head)
+        head.writeStaticString("\r\n")
+        response = head
+        if status == 101 { beginTunnel() }
+    }
+
+    private func writeStatusLine(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+        head.writeStaticString("HTTP/1.1 ")
+        head.writeDecimal(worker.responseHead.status)
+        head.writeInteger(UInt8.space)
+        head.write(bytes.extracting(worker.responseHead.reason))
+        head.writeStaticString("\r\n")
+    }
+
+    private func writeFields(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+        let isViewer = viewer != nil
+        var runStart = 0
+        var runEnd = 0
+        for field in worker.responseHead.block.fields {
+            if field.isRemoved || field.name.isHopByHop { continue }
+            // The embedding page is the company's; what would block it there is replaced by its own policy.
+            if isViewer, field.name == .xFrameOptions || field.name == .referrerPolicy { continue }
+            if Int(field.nameStart) != runEnd {
+                if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
+                runStart = Int(field.nameStart)
+            }
+            runEnd = Int(field.lineEnd)
+        }
+        if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
+        if !worker.responseHead.block.contains(.date) { writeDate(to: &head) }
+        guard let viewer else { return }
+        if status != 101 {
+            if let policy = snapshot.framePolicies[viewer.company] { head.writeBytes(policy) }
+            head.writeStaticString("Referrer-Policy: same-origin\r\n")
+            if !worker.responseHead.block.contains(.cacheControl) { head.writeStaticString("Cache-Control: private\r\n") }
+        }
+        if !extraFields.isEmpty { head.writeBytes(extraFields) }
+    }
+
+    func writeDate(to head: inout ByteBuffer) {
+        head.writeStaticString("Date: ")
+        head.writeBytes(worker.clock.date)
+        head.writeStaticString("\r\n")
+    }
+
+    /// How the body ends, in this connection's own terms.
+    private func writeFraming(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+        isChunkedToClient = false
+        if status == 101 {
+            head.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+            return
+        }
+        switch worker.responseHead.framing {
+        case .none:
+            // HEAD and 304 tell how long the body would be.
+            if method == .head || status == 304, let length = worker.responseHead.announcedLength(bytes) {
+                writeLength(length, to: &head)
+            }
+        case .length(let length):
+            writeLength(length, to: &head)
+        case .chunked, .untilClose:
+            if isHTTP10 {
+                keepsAlive = false
+            } else {
+                isChunkedToClient = true
+                head.writeStaticString("Transfer-Encoding: chunked\r\n")
+            }
+        }
+        writeConnection(to: &head)
+    }
+
+    private func writeLength(_ length: Int, to head: inout ByteBuffer) {
+        head.writeStaticString("Content-Length: ")
+        head.writeDecimal(length)
+        head.writeStaticString("\r\n")
+    }
+
+    func writeConnection(to head: inout ByteBuffer) {
+        if worker.isDraining { keepsAlive = false }
+        if !keepsAlive {
+            head.writeStaticString("Connection: close\r\n")
+        } else if isHTTP10 {
+            head.writeStaticString("Connection: keep-alive\r\n")
+        }
+    }
+
+    /// Passes on an interim response ([RFC 9110 section 15.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.2)).
+    func interimResponse(_ bytes: Span<UInt8>) {
+        // A 100 has been sent from here; a client of HTTP/1.0 knows of none.
+        guard isActive, !isResponseStarted, !isHTTP10, worker.responseHead.status != 100 else { return }
+        var head = worker.takeBuffer()
+        writeStatusLine(bytes, to: &head)
+        for field in worker.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
+            head.write(bytes.extracting(field.line))
+        }
+        head.writeStaticString("\r\n")
+        client?.write(head)
+        client?.flush()
+        worker.recycle(head)
+    }
+
+    func responseBody(_ buffer: ByteBuffer) {
+        guard isActive, buffer.readableBytes > 0 else { return }
+        responseBytes += buffer.readableBytes
+        var out = response ?? worker.takeBuffer()
+        response = nil
+        if isChunkedToClient {
+            out.writeHexadecimal(buffer.readableBytes)
+            out.writeStaticString("\r\n")
+        }
+        if buffer.readableBytes <= Self.copyLimit {
+            out.writeImmutableBuffer(buffer)
+        } else {
+            if out.readableBytes > 0 { client?.write(out) }
+            worker.recycle(out)
+            client?.write(buffer)
+            out = worker.takeBuffer()
+        }
+        if isChunkedToClient { out.writeStaticString("\r\n") }
+        response = out
+    }
+
+    /// Passes on trailer fields, but for those that only a head may have.
+    func responseTrailers(_ bytes: Span<UInt8>) throws(HeadFault) {
+        guard isActive else { return }
+        var block = FieldBlock()
+        try FieldLines.read(bytes, from: 0, to: bytes.count, maxCount: 64, into: &block)
+        guard isChunkedToClient else { return }
+        var out = response ?? worker.takeBuffer()
+        response = nil
+        out.writeStaticString("0\r\n")
+        for field in block.fields where field.name == .other { out.write(bytes.extracting(field.line)) }
+        out.writeStaticString("\r\n")
+        // The end of the body is written.
+        isChunkedToClient = false
+        response = out
+    }
+
+    /// The response has come to its end: the upstream's connection goes back, the client is told.
+    func responseEnded() {
+        guard isActive, !isResponseEnded else { return }
+        isResponseEnded = true
+        if isChunkedToClient {
+            var out = response ?? worker.takeBuffer()
+            response = nil
+            out.writeStaticString("0\r\n\r\n")
+            response = out
+        }
+        releaseUpstream(reusable: isRequestComplete && (upstream?.isReusable ?? false))
+        complete()
+    }
+
+    /// Everything that the client gets is written: sends it and ends the exchange.
+    func complete() {
+        guard let client else { return }
+        writePending()
+        client.flush()
+        let keepsAlive = keepsAlive && isRequestComplete
+        finish()
+        client.responseEnded(keepAlive: keepsAlive)
+    }
+
+    private func writePending() {
+        guard let buffer = response else { return }
+        response = nil
+        if buffer.readableBytes > 0 { client?.write(buffer) }
+        worker.recycle(buffer)
+    }
+
+    /// Sends what one read of the upstream has brought. When the client does not take it, the upstream has to wait.
+    func flushToClient() {
+        guard isActive, let client else { return }
+        writePending()
+        client.flush()
+        if !client.isWritable { upstream?.pauseReading() }
+    }
+
+    func clientBecameWritable() {
+        guard isActive else { return }
+        upstream?.resumeReading()
+    }
+
+    /// Ends a response that cannot be completed, so that nobody takes it for whole.
+    func cut() {
+        guard isActive, let client else { return }
+        releaseUpstream(reusable: false)
+        writePending()
+        client.flush()
+        finish()
+        client.abort()
+    }
+}

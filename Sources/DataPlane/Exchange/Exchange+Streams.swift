@@ -1,0 +1,109 @@
+import Configuration
+import Admission
+import NIOCore
+
+/// Exchanges that last: tunnels, event streams, long bodies.
+extension Exchange {
+    /// A lease is renewed this often while its stream is open, in heartbeats of a second.
+    private static let renewalInterval = 5
+
+    /// Called about once a second while the exchange is open.
+    ///
+    /// - Parameter isReadingBody: whether the client is being waited for with its body.
+    func heartbeat(isReadingBody: Bool) {
+        guard isActive, let client else { return }
+        let now = worker.clock.monotonic
+        heartbeats += 1
+        let minimum = snapshot.settings.limits.minRate
+        if !isTunnel {
+            if requestRate.isTooSlow(requestBytes, minimum: minimum, isWaiting: isReadingBody, at: now) {
+                if isResponseStarted {
+                    cut()
+                } else {
+                    releaseUpstream(reusable: false)
+                    respond(status: 408)
+                }
+                return
+            }
+            if isUpstreamReady, isRequestComplete, !isResponseStarted,
+                let timeout = pool?.upstream.responseTimeout, now - requestSentAt >= timeout
+            {
+                upstreamFailed(.timeout)
+                return
+            }
+        }
+        let unsent = client.unsentBytes
+        if responseRate.isTooSlow(responseBytes - unsent, minimum: minimum, isWaiting: unsent > 0, at: now) {
+            cut()
+            return
+        }
+        guard heartbeats % Self.renewalInterval == 0, let viewer, let admitted else { return }
+        let refusal = worker.site.admission.keep(
+            admitted, viewer: viewer, address: client.address.hash, now: worker.clock.wall, rules: worker.snapshot.rules)
+        if let refusal { endSession(refusal) }
+    }
+
+    /// The session is over: another join took its lease, an operator ended it, or its time has passed.
+    func endSession(_ reason: Refusal) {
+        guard isActive else { return }
+        refusal = reason
+        if isTunnel {
+            endTunnel()
+        } else if isResponseStarted {
+            cut()
+        } else {
+            releaseUpstream(reusable: false)
+            refuse(reason)
+        }
+    }
+
+    // MARK: Tunnels
+
+    func beginTunnel() {
+        isTunnel = true
+        client?.becomeTunnel()
+        client?.resumeReading()
+    }
+
+    func tunnelToUpstream(_ buffer: ByteBuffer) {
+        guard isActive, let upstream else { return }
+        requestBytes += buffer.readableBytes
+        upstream.write(buffer)
+    }
+
+    func tunnelToClient(_ buffer: ByteBuffer) {
+        guard isActive, let client else { return }
+        responseBytes += buffer.readableBytes
+        if let head = response {
+            response = nil
+            client.write(head)
+            worker.recycle(head)
+        }
+        client.write(buffer)
+    }
+
+    /// The upstream has closed its side.
+    func tunnelEnded() {
+        guard isActive, let client else { return }
+        releaseUpstream(reusable: false)
+        client.flush()
+        finish()
+        client.closeAfterFlush()
+    }
+
+    /// The client has closed its sending side.
+    func clientEndedTunnel() {
+        guard isActive, let client else { return }
+        releaseUpstream(reusable: false)
+        finish()
+        client.abort()
+    }
+
+    private func endTunnel() {
+        guard let client else { return }
+        releaseUpstream(reusable: false)
+        client.flush()
+        finish()
+        client.closeAfterFlush()
+    }
+}

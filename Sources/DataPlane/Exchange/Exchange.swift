@@ -1,0 +1,230 @@
+import Configuration
+import Admission
+import NIOCore
+
+/// One request and its response: decides on the request, forwards it, and writes what the client gets.
+///
+/// A connection reuses its exchange for one request after the other. The parts are in `Exchange+….swift`:
+/// admission, the way to the upstream, the way back, refusals, own endpoints, streams that stay open.
+final class Exchange {
+    let worker: Worker
+    var client: ClientConnection?
+    /// The settings that the exchange began with.
+    var snapshot: Snapshot
+
+    // The request.
+    var method: Method = .other
+    var isHTTP10 = false
+    var isUpgrade = false
+    var keepsAlive = false
+    var requestFraming: BodyFraming = .none
+    var expectsContinue = false
+    var isNavigation = false
+    var requestID = RequestID()
+    var startedAt: Int64 = 0
+    var requestBytes = 0
+    var isRequestComplete = false
+    var record = AccessRecord()
+
+    // Admission.
+    var access: Access = .public
+    var viewer: Viewer?
+    var admitted: Admission.Admitted?
+    var refusal: Refusal?
+    /// Field lines for the response that the verdict asks for: a new session's cookie and header.
+    var extraFields: [UInt8] = []
+
+    // The way to the upstream.
+    var pool: UpstreamPool?
+    var upstream: UpstreamConnection?
+    var isUpstreamReady = false
+    /// The head as it is sent; kept until an answer begins, in case it must be sent again.
+    var upstreamHead: ByteBuffer?
+    /// Body octets that wait for the connection.
+    var queued: [ByteBuffer] = []
+    var queuedBytes = 0
+    var triedServers: UInt64 = 0
+    var isRetry = false
+    var requestSentAt: Int64 = 0
+    /// The server that the request went to, for the log.
+    var servedBy: String?
+
+    // The way back.
+    var response: ByteBuffer?
+    var status = 0
+    var isResponseStarted = false
+    var isResponseEnded = false
+    var isChunkedToClient = false
+    var responseBytes = 0
+    var isTunnel = false
+
+    // Streams that stay open.
+    var heartbeats = 0
+    var requestRate = RateWindow()
+    var responseRate = RateWindow()
+
+    /// Sentinel for an exchange that is over or has not begun.
+    var isActive = false
+
+    init(worker: Worker) {
+        self.worker = worker
+        snapshot = worker.snapshot
+    }
+
+    var session: SessionID? { isActive ? admitted?.session : nil }
+
+    /// Begins the exchange of the request whose head was just read into `worker.requestHead`.
+    func start(_ bytes: Span<UInt8>, client: ClientConnection) {
+        begin(client: client)
+        method = worker.requestHead.method
+        isHTTP10 = worker.requestHead.isHTTP10
+        isUpgrade = worker.requestHead.isUpgrade
+        keepsAlive = worker.requestHead.keepsAlive
+        requestFraming = worker.requestHead.framing
+        expectsContinue = worker.requestHead.expectsContinue
+        isRequestComplete = requestFraming == .none || requestFraming == .length(0)
+        requestID.read(bytes, worker.requestHead.block, &worker.random)
+        isNavigation = Navigation.isOne(bytes, worker.requestHead.block, method: method)
+        let target = worker.requestHead.target
+        if snapshot.settings.log.access { record.read(bytes, method: worker.requestHead.methodRange, target: target) }
+        do throws(HeadFault) {
+            try worker.requestTarget.judge(bytes, in: target)
+        } catch {
+            respond(status: error.status)
+            return
+        }
+        if client.listener == .admin || isOwnEndpoint(bytes) {
+            serveOwnEndpoint(bytes)
+        } else {
+            route(bytes)
+        }
+    }
+
+    private func begin(client: ClientConnection) {
+        self.client = client
+        snapshot = worker.snapshot
+        isActive = true
+        startedAt = worker.clock.monotonic
+        requestBytes = 0
+        responseBytes = 0
+        status = 0
+        access = .public
+        viewer = nil
+        admitted = nil
+        refusal = nil
+        if !extraFields.isEmpty { extraFields = [] }
+        servedBy = nil
+        isUpstreamReady = false
+        triedServers = 0
+        isRetry = false
+        isResponseStarted = false
+        isResponseEnded = false
+        isChunkedToClient = false
+        isTunnel = false
+        heartbeats = 0
+        requestRate = RateWindow()
+        responseRate = RateWindow()
+        record.clear()
+    }
+
+    /// Begins an exchange whose head could not be read, and refuses it.
+    func refuseHead(_ fault: HeadFault, client: ClientConnection) {
+        begin(client: client)
+        isRequestComplete = false
+        keepsAlive = false
+        isHTTP10 = false
+        isNavigation = false
+        method = .other
+        requestID.make(&worker.random)
+        respond(status: fault.status)
+    }
+
+    /// Begins an exchange whose head did not come in time, and refuses it.
+    func refuseHeadTimeout(client: ClientConnection) {
+        begin(client: client)
+        isRequestComplete = false
+        keepsAlive = false
+        method = .other
+        isNavigation = false
+        requestID.make(&worker.random)
+        respond(status: 408)
+    }
+
+    /// Finds the route and goes on with what it asks for.
+    private func route(_ bytes: Span<UInt8>) {
+        let match: RouteTable.Match?
+        do throws(HeadFault) {
+            match = try snapshot.routes.match(bytes, worker.requestTarget)
+        } catch {
+            respond(status: error.status)
+            return
+        }
+        guard let match else {
+            respond(status: 404)
+            return
+        }
+        let route = snapshot.settings.routes[match.route]
+        access = route.access
+        let secure = snapshot.cookie.isSecure
+        worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: secure)
+        if access != .public, !admit(bytes, match) { return }
+        if access == .public { worker.queryMembers.scan(bytes, in: nil, tokenNames: []) }
+        if case .length(let length) = requestFraming, length > snapshot.settings.limits.bodySize {
+            respond(status: 413)
+            return
+        }
+        forward(bytes, upstream: route.upstream)
+    }
+
+    // MARK: The end
+
+    /// The client has gone, at whatever point.
+    func clientGone() {
+        guard isActive else { return }
+        if status == 0 { status = 499 }
+        releaseUpstream(reusable: false)
+        finish()
+    }
+
+    /// Lets go of the upstream's connection.
+    func releaseUpstream(reusable: Bool) {
+        guard let connection = upstream else { return }
+        upstream = nil
+        isUpstreamReady = false
+        connection.release(reusable: reusable)
+    }
+
+    /// Writes the log line and forgets the request.
+    func finish() {
+        guard isActive else { return }
+        isActive = false
+        if snapshot.settings.log.access { log() }
+        if let head = upstreamHead { worker.recycle(head) }
+        upstreamHead = nil
+        if !queued.isEmpty { queued = [] }
+        queuedBytes = 0
+        if let response { worker.recycle(response) }
+        response = nil
+        pool = nil
+        viewer = nil
+        admitted = nil
+        client = nil
+    }
+}
+
+/// Whether a request is a browser's navigation, which gets pages instead of problem documents.
+enum Navigation {
+    static func isOne(_ bytes: Span<UInt8>, _ block: FieldBlock, method: Method) -> Bool {
+        guard method == .get || method == .head || method == .post else { return false }
+        if let mode = block.first(.secFetchMode) { return bytes.equals("navigate", ignoringCaseIn: mode) }
+        guard method != .post, let accept = block.first(.accept) else { return false }
+        var start = accept.lowerBound
+        while start < accept.upperBound {
+            let end = bytes.firstIndex(of: UInt8(ascii: ","), from: start, to: accept.upperBound) ?? accept.upperBound
+            let semicolon = bytes.firstIndex(of: UInt8(ascii: ";"), from: start, to: end) ?? end
+            if bytes.equals("text/html", ignoringCaseIn: bytes.trimming(start..<semicolon)) { return true }
+            start = end + 1
+        }
+        return false
+    }
+}

@@ -1,0 +1,135 @@
+import Configuration
+import Admission
+import JOSE
+import NIOCore
+
+/// The identity field lines of the sessions that one event loop serves, so that the lines are written, and the assertion
+/// signed, once in half a minute and not once a request.
+struct IdentityCache {
+    private struct Entry {
+        var lines: ByteBuffer
+        var role: Role
+        var event: String
+        /// Wall-clock milliseconds after which the lines are made anew.
+        var staleAt: Int64
+    }
+
+    private struct Key: Hashable {
+        var session: SessionID
+        func hash(into hasher: inout Hasher) { hasher.combine(session.random0) }
+    }
+
+    private var entries: [Key: Entry] = [:]
+    /// The entries before those: what is still in use moves over, the rest is forgotten.
+    private var earlier: [Key: Entry] = [:]
+    private static let capacity = 8192
+    /// Lifetime of an assertion in seconds.
+    private static let lifetime: Int64 = 60
+
+    /// Writes the identity lines of an admitted viewer.
+    mutating func write(
+        _ viewer: Viewer, _ admitted: Admission.Admitted, worker: Worker, snapshot: Snapshot, to head: inout ByteBuffer
+    ) {
+        let now = worker.clock.wall
+        let key = Key(session: admitted.session)
+        if let entry = entries[key], entry.staleAt > now, entry.role == admitted.role, entry.event == admitted.event {
+            head.writeImmutableBuffer(entry.lines)
+            return
+        }
+        if let entry = earlier.removeValue(forKey: key), entry.staleAt > now, entry.role == admitted.role,
+            entry.event == admitted.event
+        {
+            insert(entry, key)
+            head.writeImmutableBuffer(entry.lines)
+            return
+        }
+        let lines = Self.lines(viewer, admitted, site: worker.site, snapshot: snapshot, now: now)
+        insert(
+            Entry(
+                lines: lines, role: admitted.role, event: admitted.event, staleAt: now + Self.lifetime * 1000 / 2), key)
+        head.writeImmutableBuffer(lines)
+    }
+
+    private mutating func insert(_ entry: Entry, _ key: Key) {
+        if entries.count >= Self.capacity {
+            earlier = entries
+            entries = [:]
+        }
+        entries[key] = entry
+    }
+
+    private static func lines(
+        _ viewer: Viewer, _ admitted: Admission.Admitted, site: Site, snapshot: Snapshot, now: Int64
+    ) -> ByteBuffer {
+        var lines = ByteBuffer()
+        let prefix = snapshot.settings.identity.headerPrefix
+        func write(_ name: String, _ value: String?) {
+            guard let value, !value.isEmpty else { return }
+            lines.writeString(prefix)
+            lines.writeString(name)
+            lines.writeString(": ")
+            lines.writeString(value)
+            lines.writeString("\r\n")
+        }
+        let session = sessionName(admitted.session)
+        write("User-Id", viewer.userID)
+        write("User-Name", viewer.name.map(percentEncoded))
+        write("User-Email", viewer.email)
+        write("User-Avatar", viewer.avatar)
+        write("Role", admitted.role.name)
+        write("Event", admitted.event)
+        write("Company", viewer.company)
+        write("Registration", viewer.registration)
+        write("Session", session)
+        write("Assertion", assertion(viewer, admitted, session: session, site: site, snapshot: snapshot, now: now))
+        return lines
+    }
+
+    /// A token of ours that lets the upstream check all of it by itself.
+    private static func assertion(
+        _ viewer: Viewer, _ admitted: Admission.Admitted, session: String, site: Site, snapshot: Snapshot, now: Int64
+    ) -> String? {
+        var claims = [
+            JSONMember("iss", .string(snapshot.settings.publicURL.text)),
+            JSONMember("sub", .string(viewer.userID)),
+            JSONMember("iat", .number(Double(now / 1000))),
+            JSONMember("exp", .number(Double(now / 1000 + lifetime))),
+        ]
+        func add(_ name: String, _ value: String?) {
+            if let value, !value.isEmpty { claims.append(JSONMember(name, .string(value))) }
+        }
+        add("name", viewer.name)
+        add("email", viewer.email)
+        add("picture", viewer.avatar)
+        add("role", admitted.role.name)
+        add("eventId", admitted.event)
+        add("companyId", viewer.company)
+        add("registrationId", viewer.registration)
+        add("sid", session)
+        return try? Token.sign(claims, type: "assertion+jwt", with: site.assertionKey)
+    }
+
+    /// What a session is called towards the upstream and in logs: part of its id, and too little of it to pass for it.
+    static func sessionName(_ session: SessionID) -> String {
+        let digits = String(session.random0, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// UTF-8 with everything percent-encoded but the unreserved characters
+    /// ([RFC 3986 section 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)).
+    static func percentEncoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var encoded: [UInt8] = []
+        for byte in text.utf8 {
+            let isUnreserved =
+                byte.isDigit || (byte.lowercased &- 0x61) < 26 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+                || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "~")
+            if isUnreserved {
+                encoded.append(byte)
+            } else {
+                encoded.append(contentsOf: [.percent, digits[Int(byte >> 4)], digits[Int(byte & 15)]])
+            }
+        }
+        return String(decoding: encoded, as: UTF8.self)
+    }
+}

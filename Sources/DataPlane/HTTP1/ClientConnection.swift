@@ -1,0 +1,346 @@
+import Synchronization
+import Admission
+import NIOCore
+
+/// One client's HTTP/1.1 connection: the only handler of its channel.
+///
+/// It reads requests one after the other and has its exchange serve them. Requests that are sent ahead wait, in bounded
+/// memory, until the present one has been answered.
+final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        /// Nothing has come since the last exchange.
+        case idle
+        /// A head is incomplete.
+        case head
+        /// An exchange is under way and its request body is not complete.
+        case body
+        /// An exchange is under way; what comes belongs to the next one.
+        case response
+        case tunnel
+        /// Everything is said; what still comes is read and dropped, so that the last answer is not lost to a reset.
+        case lingering
+        case closed
+    }
+
+    let worker: Worker
+    let listener: ListenerRole
+    private(set) var address: ClientAddress
+    private(set) var context: ChannelHandlerContext?
+    private var slot = 0
+    private var phase: Phase = .idle
+    private var exchange: Exchange?
+    private var pending: ByteBuffer?
+    private var scanned = 0
+    private var mayFollowEmptyLine = false
+    private var body = RequestBody()
+    private var isProcessing = false
+    private var isReadPaused = false
+    private var hasPendingRead = false
+    private var isInputClosed = false
+
+    /// Requests sent ahead wait in at most about this much.
+    private static let maxAhead = 64 << 10
+    private static let lingerTime: Int64 = 2000
+    private static let heartbeat: Int64 = 1000
+    /// A client that has closed its sending side is still answered for this long: it may wait, or be gone.
+    private static let halfClosedTime: Int64 = 5000
+
+    init(worker: Worker, listener: ListenerRole, address: ClientAddress) {
+        self.worker = worker
+        self.listener = listener
+        self.address = address
+    }
+
+    /// The session of the exchange under way.
+    var openSession: SessionID? {
+        switch phase {
+        case .body, .response, .tunnel: exchange?.session
+        default: nil
+        }
+    }
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Octets that wait for the client to read them.
+    var unsentBytes: Int {
+        guard let options = context?.channel.syncOptions else { return 0 }
+        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        slot = worker.add(self)
+        worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func read(context: ChannelHandlerContext) {
+        if isReadPaused { hasPendingRead = true } else { context.read() }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        worker.clock.refresh()
+        var buffer = unwrapInboundIn(data)
+        if var earlier = pending {
+            pending = nil
+            earlier.writeBuffer(&buffer)
+            buffer = earlier
+        }
+        process(&buffer)
+        keep(buffer)
+        exchange?.flushToUpstream()
+    }
+
+    private func keep(_ buffer: ByteBuffer) {
+        guard buffer.readableBytes > 0, phase != .closed, phase != .lingering else { return }
+        pending = buffer
+        if phase == .response, buffer.readableBytes > Self.maxAhead { pauseReading() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { exchange?.clientBecameWritable() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .some(.inputClosed) = event as? ChannelEvent else { return }
+        isInputClosed = true
+        switch phase {
+        case .idle, .head, .body, .lingering, .closed: close()
+        case .response: worker.setDeadline(slot, in: Self.halfClosedTime)
+        case .tunnel: exchange?.clientEndedTunnel()
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        worker.clock.refresh()
+        phase = .closed
+        pending = nil
+        let exchange = exchange
+        self.exchange = nil
+        exchange?.clientGone()
+        worker.remove(slot: slot)
+        worker.site.connections.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    // MARK: Reading requests
+
+    private func process(_ buffer: inout ByteBuffer) {
+        isProcessing = true
+        defer { isProcessing = false }
+        while buffer.readableBytes > 0 {
+            switch phase {
+            case .idle, .head:
+                guard readHead(&buffer) else { return }
+            case .body:
+                guard readBody(&buffer) else { return }
+            case .response:
+                return
+            case .tunnel:
+                exchange?.tunnelToUpstream(buffer)
+                buffer.clear()
+            case .lingering, .closed:
+                buffer.clear()
+            }
+        }
+    }
+
+    /// Reads a head and starts its exchange; false while it is incomplete.
+    private func readHead(_ buffer: inout ByteBuffer) -> Bool {
+        if phase == .idle {
+            phase = .head
+            scanned = 0
+            mayFollowEmptyLine = true
+            worker.setDeadline(slot, in: worker.snapshot.headerTimeout)
+        }
+        if mayFollowEmptyLine { skipEmptyLine(&buffer) }
+        guard let length = startExchange(buffer) else { return false }
+        buffer.moveReaderIndex(forwardBy: length)
+        return true
+    }
+
+    /// [RFC 9112 section 2.2](https://www.rfc-editor.org/rfc/rfc9112#section-2.2): one empty line before a request is
+    /// skipped.
+    private func skipEmptyLine(_ buffer: inout ByteBuffer) {
+        guard let first: UInt16 = buffer.getInteger(at: buffer.readerIndex) else { return }
+        mayFollowEmptyLine = false
+        if first == 0x0d0a { buffer.moveReaderIndex(forwardBy: 2) }
+    }
+
+    /// Starts the exchange of the head that `buffer` begins with and returns the head's length; nothing while it is
+    /// incomplete, or when it was refused.
+    private func startExchange(_ buffer: ByteBuffer) -> Int? {
+        let bytes = buffer.readableBytesUInt8Span
+        let limits = worker.snapshot.headLimits
+        guard let length = FieldLines.end(bytes, from: 0, scanned: &scanned) else {
+            if bytes.count >= limits.size {
+                refuseHead(.tooLarge)
+            } else if !Self.mayBeginRequest(bytes) {
+                refuseHead(.malformed)
+            }
+            return nil
+        }
+        do throws(HeadFault) {
+            try worker.requestHead.parse(bytes, length: length, limits: limits)
+        } catch {
+            refuseHead(error)
+            return nil
+        }
+        body = RequestBody(worker.requestHead.framing)
+        phase = body.isComplete ? .response : .body
+        worker.setDeadline(slot, in: Self.heartbeat)
+        let exchange = self.exchange ?? Exchange(worker: worker)
+        self.exchange = exchange
+        exchange.start(bytes.extracting(0..<length), client: self)
+        return length
+    }
+
+    /// An early look at an incomplete head: what cannot be one is refused without waiting for more.
+    private static func mayBeginRequest(_ bytes: Span<UInt8>) -> Bool {
+        if bytes.count == 1, bytes[0] == .carriageReturn { return true }
+        for index in 0..<min(bytes.count, 32) {
+            if bytes[index] == .space { return index > 0 }
+            if !bytes[index].isToken { return false }
+        }
+        return true
+    }
+
+    private func refuseHead(_ fault: HeadFault) {
+        let exchange = self.exchange ?? Exchange(worker: worker)
+        self.exchange = exchange
+        phase = .response
+        exchange.refuseHead(fault, client: self)
+    }
+
+    /// Hands body octets on; false while more are needed.
+    private func readBody(_ buffer: inout ByteBuffer) -> Bool {
+        guard let exchange else { return false }
+        do throws(HeadFault) {
+            switch try body.read(&buffer) {
+            case .data(let slice):
+                exchange.requestBody(slice)
+            case .end:
+                break
+            case .incomplete:
+                return false
+            }
+        } catch {
+            exchange.requestBroken()
+            return false
+        }
+        if body.isComplete, phase == .body {
+            phase = .response
+            exchange.requestEnded()
+        }
+        return true
+    }
+
+    // MARK: Use by the exchange
+
+    func write(_ buffer: ByteBuffer) { context?.write(wrapOutboundOut(buffer), promise: nil) }
+
+    func flush() { context?.flush() }
+
+    func pauseReading() { isReadPaused = true }
+
+    func resumeReading() {
+        guard isReadPaused else { return }
+        isReadPaused = false
+        guard hasPendingRead else { return }
+        hasPendingRead = false
+        context?.read()
+    }
+
+    /// The response has been written. The next request is read, or the connection ends.
+    func responseEnded(keepAlive: Bool) {
+        guard phase == .response || phase == .body else { return }
+        guard keepAlive, phase == .response, !isInputClosed, !worker.isDraining else {
+            linger()
+            return
+        }
+        phase = .idle
+        worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
+        resumeReading()
+        guard !isProcessing, var buffer = pending else { return }
+        pending = nil
+        process(&buffer)
+        keep(buffer)
+        exchange?.flushToUpstream()
+    }
+
+    /// Whether an answer given now must be the connection's last.
+    func closesAfterAnswer(isRequestComplete: Bool) -> Bool { !isRequestComplete || isInputClosed }
+
+    func becomeTunnel() { phase = .tunnel }
+
+    /// Ends the sending side and drops what still comes, for a moment.
+    private func linger() {
+        pending = nil
+        guard !isInputClosed else {
+            close()
+            return
+        }
+        phase = .lingering
+        worker.setDeadline(slot, in: Self.lingerTime)
+        resumeReading()
+        context?.close(mode: .output, promise: nil)
+    }
+
+    /// Ends a tunnel once what was written has gone out.
+    func closeAfterFlush() {
+        guard phase != .closed else { return }
+        linger()
+    }
+
+    /// Closes at once: the client must not take what it has for a whole response.
+    func abort() { close() }
+
+    private func close() {
+        guard phase != .closed else { return }
+        phase = .closed
+        context?.close(promise: nil)
+    }
+
+    // MARK: Time, sessions that end, drain
+
+    func deadlinePassed() {
+        switch phase {
+        case .idle, .lingering, .closed:
+            context?.close(promise: nil)
+        case .head:
+            refuseHeadTimeout()
+        case .body, .response, .tunnel:
+            if isInputClosed, phase == .response {
+                close()
+                return
+            }
+            worker.setDeadline(slot, in: Self.heartbeat)
+            exchange?.heartbeat(isReadingBody: phase == .body && !isReadPaused)
+        }
+    }
+
+    private func refuseHeadTimeout() {
+        let exchange = self.exchange ?? Exchange(worker: worker)
+        self.exchange = exchange
+        phase = .response
+        exchange.refuseHeadTimeout(client: self)
+    }
+
+    func endSession(_ reason: Refusal) { exchange?.endSession(reason) }
+
+    func drain() {
+        switch phase {
+        case .idle: close()
+        case .tunnel: exchange?.endSession(.draining)
+        case .head, .body, .response, .lingering, .closed: break
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/// Reads the field lines of a head or of a trailer section
+/// ([RFC 9112 section 5](https://www.rfc-editor.org/rfc/rfc9112#section-5)).
+enum FieldLines {
+    /// Reads lines from `start` to the empty line, which must end at `end`, into `block`.
+    ///
+    /// Refused: folded lines, white space around a name, empty and odd names, bare CR or LF, control octets.
+    static func read(
+        _ bytes: Span<UInt8>, from start: Int, to end: Int, maxCount: Int, into block: inout FieldBlock
+    ) throws(HeadFault) {
+        var position = start
+        while position < end {
+            if bytes[position] == .carriageReturn {
+                guard position + 2 == end, bytes[position + 1] == .lineFeed else { throw .malformed }
+                return
+            }
+            guard block.fields.count < maxCount else { throw .tooLarge }
+            position = try line(bytes, at: position, to: end, into: &block)
+        }
+        throw .malformed
+    }
+
+    /// Reads the line at `start` and returns where the next one begins.
+    @inline(__always)
+    private static func line(
+        _ bytes: Span<UInt8>, at start: Int, to end: Int, into block: inout FieldBlock
+    ) throws(HeadFault) -> Int {
+        var hash = FieldName.Hash()
+        var colon = start
+        while colon < end {
+            let byte = bytes[colon]
+            guard byte.isToken else { break }
+            hash.add(byte.lowercased)
+            colon += 1
+        }
+        let length = colon - start
+        guard colon < end, bytes[colon] == UInt8(ascii: ":"), length > 0, length <= UInt16.max else {
+            throw .malformed
+        }
+        guard let lineFeed = bytes.firstIndex(of: .lineFeed, from: colon, to: end),
+            bytes[lineFeed - 1] == .carriageReturn
+        else { throw .malformed }
+        let value = bytes.trimming(colon + 1..<lineFeed - 1)
+        guard !bytes.hasControl(in: value) else { throw .malformed }
+        var name = FieldName.bySlot[hash.slot]
+        if name != .other, !bytes.equals(name.text, ignoringCaseIn: start..<colon) { name = .other }
+        block.append(
+            FieldBlock.Field(
+                nameStart: UInt32(start), valueStart: UInt32(value.lowerBound), valueEnd: UInt32(value.upperBound),
+                lineEnd: UInt32(lineFeed + 1), nameLength: UInt16(length), name: name, isRemoved: false))
+        return lineFeed + 1
+    }
+
+    /// Where the head that begins at `start` ends: past its empty line.
+    ///
+    /// `scanned` is how far an earlier call got, so that a head that arrives byte by byte is read once.
+    @inline(__always)
+    static func end(_ bytes: Span<UInt8>, from start: Int, scanned: inout Int) -> Int? {
+        var position = max(start, scanned)
+        while let lineFeed = bytes.firstIndex(of: .lineFeed, from: position, to: bytes.count) {
+            // An empty line is CR LF after LF. A bare LF after LF ends the head too, so that it is refused now.
+            if lineFeed > start, bytes[lineFeed - 1] == .lineFeed { return lineFeed + 1 }
+            if lineFeed > start + 1, bytes[lineFeed - 1] == .carriageReturn, bytes[lineFeed - 2] == .lineFeed {
+                return lineFeed + 1
+            }
+            position = lineFeed + 1
+        }
+        scanned = bytes.count
+        return nil
+    }
+}
+
+/// Why a head was not taken.
+package enum HeadFault: UInt8, Error, Sendable {
+    case malformed
+    case tooLarge
+    case targetTooLong
+    case version
+    case method
+
+    /// The status that a client gets for it.
+    var status: Int {
+        switch self {
+        case .malformed: 400
+        case .tooLarge: 431
+        case .targetTooLong: 414
+        case .version: 505
+        case .method: 501
+        }
+    }
+}

@@ -1,0 +1,124 @@
+/// The field names that the data plane acts on; every other is `.other`.
+package enum FieldName: UInt8, Sendable, CaseIterable {
+    case other
+    case accept
+    case authorization
+    case cacheControl
+    case connection
+    case contentLength
+    case cookie
+    case date
+    case expect
+    case forwarded
+    case gatewaySession
+    case host
+    case keepAlive
+    case origin
+    case proxyAuthenticate
+    case proxyAuthorization
+    case proxyConnection
+    case referer
+    case referrerPolicy
+    case secFetchMode
+    case secFetchSite
+    case secWebSocketKey
+    case secWebSocketVersion
+    case te
+    case traceparent
+    case trailer
+    case transferEncoding
+    case upgrade
+    case userAgent
+    case xForwardedFor
+    case xForwardedHost
+    case xForwardedProto
+    case xFrameOptions
+    case xRealIP
+    case xRequestID
+
+    /// The name in lower case.
+    var text: StaticString {
+        switch self {
+        case .other: ""
+        case .accept: "accept"
+        case .authorization: "authorization"
+        case .cacheControl: "cache-control"
+        case .connection: "connection"
+        case .contentLength: "content-length"
+        case .cookie: "cookie"
+        case .date: "date"
+        case .expect: "expect"
+        case .forwarded: "forwarded"
+        case .gatewaySession: "gateway-session"
+        case .host: "host"
+        case .keepAlive: "keep-alive"
+        case .origin: "origin"
+        case .proxyAuthenticate: "proxy-authenticate"
+        case .proxyAuthorization: "proxy-authorization"
+        case .proxyConnection: "proxy-connection"
+        case .referer: "referer"
+        case .referrerPolicy: "referrer-policy"
+        case .secFetchMode: "sec-fetch-mode"
+        case .secFetchSite: "sec-fetch-site"
+        case .secWebSocketKey: "sec-websocket-key"
+        case .secWebSocketVersion: "sec-websocket-version"
+        case .te: "te"
+        case .traceparent: "traceparent"
+        case .trailer: "trailer"
+        case .transferEncoding: "transfer-encoding"
+        case .upgrade: "upgrade"
+        case .userAgent: "user-agent"
+        case .xForwardedFor: "x-forwarded-for"
+        case .xForwardedHost: "x-forwarded-host"
+        case .xForwardedProto: "x-forwarded-proto"
+        case .xFrameOptions: "x-frame-options"
+        case .xRealIP: "x-real-ip"
+        case .xRequestID: "x-request-id"
+        }
+    }
+
+    /// Whether the field speaks of one connection only and is never forwarded
+    /// ([RFC 9110 section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)). `Transfer-Encoding` and
+    /// `Content-Length` are written anew from the framing that was judged.
+    var isHopByHop: Bool {
+        switch self {
+        case .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te, .trailer,
+            .transferEncoding, .contentLength, .upgrade:
+            true
+        default: false
+        }
+    }
+
+    /// Whether a `Connection` field that lists this name may take it away. What the recipient needs to understand the
+    /// message stays, so that nobody can strip it by listing it.
+    var mayBeListedInConnection: Bool {
+        switch self {
+        case .host, .contentLength, .transferEncoding: false
+        default: true
+        }
+    }
+}
+
+extension FieldName {
+    /// Hash of a name, fed with its lower-case octets one by one.
+    struct Hash {
+        private(set) var value: UInt32 = 0
+        @inline(__always)
+        mutating func add(_ byte: UInt8) { value = value &* 37 &+ UInt32(byte) }
+        @inline(__always)
+        var slot: Int { Int((value ^ (value >> 9)) & 511) }
+    }
+
+    /// Known names by the slot of their hash; two names never share one (a test says so).
+    static let bySlot: [FieldName] = {
+        var table = [FieldName](repeating: .other, count: 512)
+        for name in allCases where name != .other { table[name.slot] = name }
+        return table
+    }()
+
+    var slot: Int {
+        var hash = Hash()
+        text.withUTF8Buffer { for unsafe byte in unsafe $0 { hash.add(byte) } }
+        return hash.slot
+    }
+}

@@ -1,0 +1,295 @@
+/// A request's method, as far as the gateway treats it differently.
+package enum Method: UInt8, Sendable {
+    case get, head, post, put, delete, options, other
+
+    /// Repeating it changes nothing more ([RFC 9110 section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)).
+    var isIdempotent: Bool { self != .post && self != .other }
+    /// It only reads ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)).
+    var isSafe: Bool { self == .get || self == .head || self == .options }
+}
+
+/// How long a message body is ([RFC 9112 section 6](https://www.rfc-editor.org/rfc/rfc9112#section-6)).
+package enum BodyFraming: Sendable, Equatable {
+    case none
+    case length(Int)
+    case chunked
+    /// A response that ends with its connection.
+    case untilClose
+}
+
+/// The head of one request as ranges into its bytes, judged by the rules of RFC 9112.
+package struct RequestHead: Sendable {
+    package struct Limits: Sendable {
+        package var size = 32 << 10
+        package var count = 100
+        package init() {}
+        package init(size: Int, count: Int) {
+            self.size = size
+            self.count = count
+        }
+    }
+
+    package private(set) var method: Method = .other
+    package private(set) var methodRange = 0..<0
+    /// Path with query, in origin form; of an absolute-form target the part after the authority, empty when it has none.
+    package private(set) var target = 0..<0
+    /// The authority that counts: of the target when it is in absolute form, else of `Host`.
+    package private(set) var authority: Range<Int>?
+    package private(set) var isHTTP10 = false
+    package private(set) var framing: BodyFraming = .none
+    /// Whether the connection may serve another request.
+    package private(set) var keepsAlive = true
+    package private(set) var expectsContinue = false
+    package private(set) var isUpgrade = false
+    /// Bytes of the head with its empty line.
+    package private(set) var length = 0
+    package var block = FieldBlock()
+
+    package init() {}
+
+    /// Reads the head that takes up the first `length` bytes.
+    package mutating func parse(_ bytes: Span<UInt8>, length: Int, limits: Limits) throws(HeadFault) {
+        block.removeAll()
+        isHTTP10 = false
+        framing = .none
+        keepsAlive = true
+        expectsContinue = false
+        isUpgrade = false
+        authority = nil
+        self.length = length
+        guard length <= limits.size else { throw .tooLarge }
+        let fields = try requestLine(bytes)
+        try FieldLines.read(bytes, from: fields, to: length, maxCount: limits.count, into: &block)
+        try judgeHost(bytes)
+        try judgeConnection(bytes)
+        try judgeFraming(bytes)
+        try judgeExpect(bytes)
+    }
+
+    /// Reads `method SP target SP version CR LF` and returns where the fields begin.
+    private mutating func requestLine(_ bytes: Span<UInt8>) throws(HeadFault) -> Int {
+        guard let lineFeed = bytes.firstIndex(of: .lineFeed, from: 0, to: length), lineFeed > 0,
+            bytes[lineFeed - 1] == .carriageReturn
+        else { throw .malformed }
+        let end = lineFeed - 1
+        var position = 0
+        while position < end, bytes[position].isToken { position += 1 }
+        guard position > 0, position < end, bytes[position] == .space else { throw .malformed }
+        methodRange = 0..<position
+        let start = position + 1
+        guard let space = bytes.firstIndex(of: .space, from: start, to: end), space > start else { throw .malformed }
+        try judgeVersion(bytes, in: space + 1..<end)
+        for index in start..<space where bytes[index] <= 0x20 || bytes[index] >= 0x7f { throw .malformed }
+        method = Self.method(bytes, in: methodRange)
+        if bytes.equals("connect", ignoringCaseIn: methodRange) || bytes.equals("trace", ignoringCaseIn: methodRange) {
+            throw .method
+        }
+        try judgeTarget(bytes, in: start..<space)
+        return lineFeed + 1
+    }
+
+    private mutating func judgeVersion(_ bytes: Span<UInt8>, in range: Range<Int>) throws(HeadFault) {
+        // Only the exact name is HTTP; `HTTP/` in lower case, or more than one digit, is not.
+        guard range.count == 8, bytes[range.lowerBound] == UInt8(ascii: "H"),
+            bytes[range.lowerBound + 1] == UInt8(ascii: "T"), bytes[range.lowerBound + 2] == UInt8(ascii: "T"),
+            bytes[range.lowerBound + 3] == UInt8(ascii: "P"), bytes[range.lowerBound + 4] == UInt8(ascii: "/"),
+            bytes[range.lowerBound + 5].isDigit, bytes[range.lowerBound + 6] == UInt8(ascii: "."),
+            bytes[range.lowerBound + 7].isDigit
+        else { throw .malformed }
+        guard bytes[range.lowerBound + 5] == UInt8(ascii: "1") else { throw .version }
+        switch bytes[range.lowerBound + 7] {
+        case UInt8(ascii: "1"): isHTTP10 = false
+        case UInt8(ascii: "0"): isHTTP10 = true
+        default: throw .version
+        }
+        keepsAlive = !isHTTP10
+    }
+
+    /// Origin form or absolute form ([RFC 9112 section 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); the
+    /// others belong to methods that are not served.
+    private mutating func judgeTarget(_ bytes: Span<UInt8>, in range: Range<Int>) throws(HeadFault) {
+        for index in range where bytes[index] == UInt8(ascii: "#") { throw .malformed }
+        if bytes[range.lowerBound] == UInt8(ascii: "/") {
+            target = range
+            return
+        }
+        let scheme =
+            range.count > 7 && bytes.equals("http://", ignoringCaseIn: range.lowerBound..<range.lowerBound + 7)
+            ? 7
+            : range.count > 8 && bytes.equals("https://", ignoringCaseIn: range.lowerBound..<range.lowerBound + 8)
+                ? 8 : 0
+        guard scheme > 0 else { throw .malformed }
+        let start = range.lowerBound + scheme
+        var slash = start
+        while slash < range.upperBound, bytes[slash] != UInt8(ascii: "/"), bytes[slash] != UInt8(ascii: "?") {
+            slash += 1
+        }
+        guard slash < range.upperBound, bytes[slash] == UInt8(ascii: "/") else { throw .malformed }
+        try judgeAuthority(bytes, in: start..<slash)
+        authority = start..<slash
+        target = slash..<range.upperBound
+    }
+
+    private mutating func judgeHost(_ bytes: Span<UInt8>) throws(HeadFault) {
+        guard let host = block.first(.host) else {
+            guard isHTTP10 else { throw .malformed }
+            return
+        }
+        guard block.count(of: .host) == 1 else { throw .malformed }
+        try judgeAuthority(bytes, in: host)
+        if authority == nil { authority = host }
+    }
+
+    /// `host [":" port]` of the octets that a registered name, an IPv4 address or a bracketed IPv6 address may have.
+    private func judgeAuthority(_ bytes: Span<UInt8>, in range: Range<Int>) throws(HeadFault) {
+        guard !range.isEmpty, range.count <= 300 else { throw .malformed }
+        var position = range.lowerBound
+        if bytes[position] == UInt8(ascii: "[") {
+            position += 1
+            let start = position
+            while position < range.upperBound,
+                bytes[position].hexValue != nil || bytes[position] == UInt8(ascii: ":")
+                    || bytes[position] == UInt8(ascii: ".")
+            { position += 1 }
+            guard position > start, position < range.upperBound, bytes[position] == UInt8(ascii: "]") else {
+                throw .malformed
+            }
+            position += 1
+        } else {
+            let start = position
+            while position < range.upperBound, Self.isHostOctet(bytes[position]) { position += 1 }
+            guard position > start else { throw .malformed }
+        }
+        guard position < range.upperBound else { return }
+        guard bytes[position] == UInt8(ascii: ":") else { throw .malformed }
+        let port = position + 1..<range.upperBound
+        guard port.count <= 5 else { throw .malformed }
+        for index in port where !bytes[index].isDigit { throw .malformed }
+    }
+
+    @inline(__always)
+    private static func isHostOctet(_ byte: UInt8) -> Bool {
+        byte.isDigit || (byte.lowercased &- 0x61) < 26 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+            || byte == UInt8(ascii: "_")
+    }
+
+    private mutating func judgeConnection(_ bytes: Span<UInt8>) throws(HeadFault) {
+        var upgrade = false
+        if block.contains(.connection) {
+            let options = ConnectionOptions(bytes, of: &block)
+            if options.close {
+                keepsAlive = false
+            } else if options.keepAlive {
+                keepsAlive = true
+            }
+            upgrade = options.upgrade
+        }
+        guard upgrade, !isHTTP10, let protocolName = block.first(.upgrade) else { return }
+        // Only WebSocket is tunnelled. `Upgrade: h2c` and others are ignored, as RFC 9110 section 7.8 allows.
+        guard block.count(of: .upgrade) == 1, bytes.equals("websocket", ignoringCaseIn: protocolName) else { return }
+        guard method == .get, block.count(of: .secWebSocketKey) == 1, block.count(of: .secWebSocketVersion) == 1 else {
+            throw .malformed
+        }
+        isUpgrade = true
+    }
+
+    private mutating func judgeFraming(_ bytes: Span<UInt8>) throws(HeadFault) {
+        if block.contains(.transferEncoding) {
+            guard !isHTTP10, !block.contains(.contentLength), block.count(of: .transferEncoding) == 1,
+                let value = block.first(.transferEncoding), bytes.equals("chunked", ignoringCaseIn: value)
+            else { throw .malformed }
+            framing = .chunked
+        } else if block.contains(.contentLength) {
+            guard block.count(of: .contentLength) == 1, let value = block.first(.contentLength),
+                let length = ContentLength.parse(bytes, in: value)
+            else { throw .malformed }
+            framing = length == 0 ? .length(0) : .length(length)
+        }
+        // A WebSocket handshake has no body; one that has is an attempt to hide a request in it.
+        if isUpgrade, framing != .none, framing != .length(0) { throw .malformed }
+    }
+
+    private mutating func judgeExpect(_ bytes: Span<UInt8>) throws(HeadFault) {
+        guard block.contains(.expect), !isHTTP10 else { return }
+        guard block.count(of: .expect) == 1, let value = block.first(.expect),
+            bytes.equals("100-continue", ignoringCaseIn: value)
+        else { throw .malformed }
+        expectsContinue = framing != .none && framing != .length(0)
+    }
+
+    private static func method(_ bytes: Span<UInt8>, in range: Range<Int>) -> Method {
+        // Methods are case-sensitive: `get` is not GET.
+        switch range.count {
+        case 3 where is_(bytes, range, "GET"): .get
+        case 3 where is_(bytes, range, "PUT"): .put
+        case 4 where is_(bytes, range, "POST"): .post
+        case 4 where is_(bytes, range, "HEAD"): .head
+        case 6 where is_(bytes, range, "DELETE"): .delete
+        case 7 where is_(bytes, range, "OPTIONS"): .options
+        default: .other
+        }
+    }
+
+    @inline(__always)
+    private static func is_(_ bytes: Span<UInt8>, _ range: Range<Int>, _ name: StaticString) -> Bool {
+        // SAFETY: a literal's bytes live for ever; the caller compared the counts.
+        let text = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        for offset in 0..<range.count where unsafe bytes[range.lowerBound + offset] != text[offset] { return false }
+        return true
+    }
+}
+
+/// The value of `Content-Length`: digits only, no sign, no list.
+enum ContentLength {
+    static func parse(_ bytes: Span<UInt8>, in range: Range<Int>) -> Int? {
+        guard !range.isEmpty, range.count <= 18 else { return nil }
+        var length = 0
+        for index in range {
+            guard bytes[index].isDigit else { return nil }
+            length = length * 10 + Int(bytes[index] &- 0x30)
+        }
+        return length
+    }
+}
+
+/// What the `Connection` fields of a head say. Fields that they list are marked as removed.
+struct ConnectionOptions {
+    private(set) var close = false
+    private(set) var keepAlive = false
+    private(set) var upgrade = false
+
+    init(_ bytes: Span<UInt8>, of block: inout FieldBlock) {
+        for index in block.fields.indices where block.fields[index].name == .connection {
+            let value = block.fields[index].value
+            var start = value.lowerBound
+            while start < value.upperBound {
+                let comma = bytes.firstIndex(of: UInt8(ascii: ","), from: start, to: value.upperBound)
+                let option = bytes.trimming(start..<(comma ?? value.upperBound))
+                read(bytes, option, &block)
+                start = (comma ?? value.upperBound) + 1
+            }
+        }
+    }
+
+    private mutating func read(_ bytes: Span<UInt8>, _ option: Range<Int>, _ block: inout FieldBlock) {
+        if bytes.equals("close", ignoringCaseIn: option) {
+            close = true
+        } else if bytes.equals("keep-alive", ignoringCaseIn: option) {
+            keepAlive = true
+        } else if bytes.equals("upgrade", ignoringCaseIn: option) {
+            upgrade = true
+        } else {
+            for index in block.fields.indices
+            where block.fields[index].nameLength == option.count && block.fields[index].name.mayBeListedInConnection {
+                let start = Int(block.fields[index].nameStart)
+                var same = true
+                for offset in 0..<option.count
+                where bytes[start + offset].lowercased != bytes[option.lowerBound + offset].lowercased {
+                    same = false
+                    break
+                }
+                if same { block.fields[index].isRemoved = true }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+/// A request target's path and query, judged as any upstream could read them.
+///
+/// What an upstream might read otherwise than we do is refused: dot segments in every spelling, empty segments,
+/// backslashes, encoded slashes, controls, double encoding and octets that no UTF-8 text has.
+package struct RequestTarget: Sendable {
+    package private(set) var path = 0..<0
+    /// Without the question mark; `nil` when there is none.
+    package private(set) var query: Range<Int>?
+    /// The path's segments, raw. A trailing slash adds none.
+    package private(set) var segments: ContiguousArray<Range<Int>> = []
+    /// Whether the path holds what some upstreams read differently: upper case, `;` parameters.
+    package private(set) var hasReadings = false
+
+    package init() { segments.reserveCapacity(16) }
+
+    package mutating func judge(_ bytes: Span<UInt8>, in target: Range<Int>) throws(HeadFault) {
+        segments.removeAll(keepingCapacity: true)
+        hasReadings = false
+        let question = bytes.firstIndex(of: UInt8(ascii: "?"), from: target.lowerBound, to: target.upperBound)
+        path = target.lowerBound..<(question ?? target.upperBound)
+        query = question.map { $0 + 1..<target.upperBound }
+        var position = path.lowerBound
+        guard position < path.upperBound, bytes[position] == UInt8(ascii: "/") else { throw .malformed }
+        while position < path.upperBound {
+            position += 1
+            let start = position
+            position = try segment(bytes, from: start)
+            if position > start {
+                segments.append(start..<position)
+            } else if position < path.upperBound {
+                throw .malformed
+            }
+        }
+    }
+
+    /// Judges the segment at `start` and returns where it ends.
+    private mutating func segment(_ bytes: Span<UInt8>, from start: Int) throws(HeadFault) -> Int {
+        var position = start
+        /// Decoded octets, and how many of them are dots, up to the first `;`.
+        var count = 0
+        var dots = 0
+        var inParameters = false
+        while position < path.upperBound {
+            var byte = bytes[position]
+            if byte == UInt8(ascii: "/") { break }
+            if byte == .percent {
+                byte = try decode(bytes, at: position)
+                position += 2
+            } else if byte == UInt8(ascii: "\\") {
+                throw .malformed
+            }
+            position += 1
+            if byte == UInt8(ascii: ";") {
+                inParameters = true
+                hasReadings = true
+            } else if (byte &- 0x41) < 26 {
+                hasReadings = true
+            }
+            if !inParameters {
+                count += 1
+                if byte == UInt8(ascii: ".") { dots += 1 }
+            }
+        }
+        if count == dots, count > 0, count <= 2 { throw .malformed }
+        if count == 0, inParameters { throw .malformed }
+        return position
+    }
+
+    private func decode(_ bytes: Span<UInt8>, at position: Int) throws(HeadFault) -> UInt8 {
+        guard position + 2 < path.upperBound, let high = bytes[position + 1].hexValue,
+            let low = bytes[position + 2].hexValue
+        else { throw .malformed }
+        let byte = high << 4 | low
+        switch byte {
+        case 0x00..<0x20, 0x7f, UInt8(ascii: "/"), UInt8(ascii: "\\"), 0xc0, 0xc1, 0xf5...0xff:
+            throw .malformed
+        case .percent:
+            // `%252e`: an upstream that decodes twice would read a dot.
+            if position + 4 < path.upperBound, bytes[position + 3].hexValue != nil, bytes[position + 4].hexValue != nil {
+                throw .malformed
+            }
+        default: break
+        }
+        return byte
+    }
+}
+
+extension Span<UInt8> {
+    /// The octet at `position` with its percent-encoding undone, and how many octets that took.
+    @inline(__always)
+    func decoded(at position: Int, before end: Int) -> (byte: UInt8, count: Int) {
+        let byte = self[position]
+        guard byte == .percent, position + 2 < end, let high = self[position + 1].hexValue,
+            let low = self[position + 2].hexValue
+        else { return (byte, 1) }
+        return (high << 4 | low, 3)
+    }
+
+    /// The octets of `range` with percent-encoding undone.
+    func percentDecoded(_ range: Range<Int>) -> [UInt8] {
+        var decodedBytes: [UInt8] = []
+        decodedBytes.reserveCapacity(range.count)
+        var position = range.lowerBound
+        while position < range.upperBound {
+            let (byte, count) = decoded(at: position, before: range.upperBound)
+            decodedBytes.append(byte)
+            position += count
+        }
+        return decodedBytes
+    }
+}

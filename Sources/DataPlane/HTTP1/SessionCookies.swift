@@ -1,0 +1,50 @@
+/// The session cookies of a request, and what is left of its `Cookie` fields without them.
+package struct SessionCookies: Sendable {
+    /// One session cookie: the event hash that its name ends in, and its value.
+    package struct Cookie: Sendable {
+        package var event: Range<Int>
+        package var value: Range<Int>
+    }
+
+    package private(set) var cookies: ContiguousArray<Cookie> = []
+    /// Pairs that are forwarded.
+    package private(set) var others: ContiguousArray<Range<Int>> = []
+
+    /// More session cookies than this in one request are not looked at.
+    static let maxCount = 32
+    private static let plainName: StaticString = "gateway-session-"
+    private static let hostName: StaticString = "__host-gateway-session-"
+
+    package init() {}
+
+    package mutating func scan(_ bytes: Span<UInt8>, _ block: FieldBlock, secure: Bool) {
+        cookies.removeAll(keepingCapacity: true)
+        others.removeAll(keepingCapacity: true)
+        guard block.contains(.cookie) else { return }
+        for field in block.fields where field.name == .cookie {
+            var start = field.value.lowerBound
+            while start < field.value.upperBound {
+                let end =
+                    bytes.firstIndex(of: UInt8(ascii: ";"), from: start, to: field.value.upperBound)
+                    ?? field.value.upperBound
+                let pair = bytes.trimming(start..<end)
+                if !pair.isEmpty { read(bytes, pair, secure) }
+                start = end + 1
+            }
+        }
+    }
+
+    private mutating func read(_ bytes: Span<UInt8>, _ pair: Range<Int>, _ secure: Bool) {
+        for (name, counts) in [(Self.hostName, secure), (Self.plainName, !secure)] {
+            let end = pair.lowerBound + name.utf8CodeUnitCount
+            guard end <= pair.upperBound, bytes.equals(name, ignoringCaseIn: pair.lowerBound..<end) else { continue }
+            // A session cookie of either spelling is never forwarded; the one of this listener's spelling counts.
+            guard counts, cookies.count < Self.maxCount,
+                let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: end, to: pair.upperBound)
+            else { return }
+            cookies.append(Cookie(event: end..<equals, value: equals + 1..<pair.upperBound))
+            return
+        }
+        others.append(pair)
+    }
+}

@@ -1,0 +1,113 @@
+package import Configuration
+
+/// The routes of a configuration, most specific first.
+package struct RouteTable: Sendable {
+    /// The route that a path takes and the segment that names its event.
+    package struct Match: Sendable, Equatable {
+        package var route: Int
+        package var event: Range<Int>?
+    }
+
+    /// How a path is read: as it stands, or as an upstream might that ignores case and cuts `;` parameters.
+    private enum Reading {
+        case exact, lenient
+    }
+
+    private struct Entry: Sendable {
+        enum Part: Sendable {
+            case literal([UInt8])
+            case event
+        }
+        var index: Int
+        var parts: [Part]
+        var takesRest: Bool
+    }
+
+    private let entries: [Entry]
+    /// Whether a literal of some route has upper-case letters, so that case alone can tell readings apart.
+    private let hasUpperCase: Bool
+
+    package init(_ routes: [RouteSettings]) {
+        entries = routes.enumerated().map { index, route in
+            Entry(
+                index: index,
+                parts: route.path.segments.map { segment in
+                    switch segment {
+                    case .literal(let text): .literal(Array(text.utf8))
+                    case .event: .event
+                    }
+                }, takesRest: route.path.takesRest)
+        }.sorted(by: Self.isMoreSpecific)
+        hasUpperCase = routes.contains { route in route.path.text.utf8.contains { ($0 &- 0x41) < 26 } }
+    }
+
+    /// A literal is more specific than `{event}`, that more than the rest; of two alike the longer one is.
+    private static func isMoreSpecific(_ left: Entry, _ right: Entry) -> Bool {
+        for (a, b) in zip(left.parts, right.parts) {
+            switch (a, b) {
+            case (.literal, .event): return true
+            case (.event, .literal): return false
+            default: continue
+            }
+        }
+        if left.parts.count != right.parts.count { return left.parts.count > right.parts.count }
+        return !left.takesRest && right.takesRest
+    }
+
+    /// The route of a judged target, or nothing when no route takes it.
+    ///
+    /// A path that another upstream could read as one of another route, or of another event, is refused.
+    package func match(_ bytes: Span<UInt8>, _ target: borrowing RequestTarget) throws(HeadFault) -> Match? {
+        let exact = match(bytes, target, .exact)
+        if target.hasReadings || hasUpperCase {
+            guard match(bytes, target, .lenient) == exact else { throw .malformed }
+        }
+        return exact
+    }
+
+    private func match(_ bytes: Span<UInt8>, _ target: borrowing RequestTarget, _ reading: Reading) -> Match? {
+        entry: for entry in entries {
+            let count = target.segments.count
+            guard count == entry.parts.count || (entry.takesRest && count > entry.parts.count) else { continue }
+            var event: Range<Int>?
+            for (index, part) in entry.parts.enumerated() {
+                let segment = Self.cut(bytes, target.segments[index], reading)
+                switch part {
+                case .literal(let literal):
+                    guard Self.equals(bytes, segment, literal, reading) else { continue entry }
+                case .event:
+                    event = segment
+                }
+            }
+            return Match(route: entry.index, event: event)
+        }
+        return nil
+    }
+
+    private static func cut(_ bytes: Span<UInt8>, _ segment: Range<Int>, _ reading: Reading) -> Range<Int> {
+        guard reading == .lenient else { return segment }
+        var position = segment.lowerBound
+        while position < segment.upperBound {
+            let (byte, count) = bytes.decoded(at: position, before: segment.upperBound)
+            if byte == UInt8(ascii: ";") { return segment.lowerBound..<position }
+            position += count
+        }
+        return segment
+    }
+
+    private static func equals(
+        _ bytes: Span<UInt8>, _ segment: Range<Int>, _ literal: [UInt8], _ reading: Reading
+    ) -> Bool {
+        var position = segment.lowerBound
+        var index = 0
+        while position < segment.upperBound {
+            guard index < literal.count else { return false }
+            let (byte, count) = bytes.decoded(at: position, before: segment.upperBound)
+            let same = reading == .exact ? byte == literal[index] : byte.lowercased == literal[index].lowercased
+            guard same else { return false }
+            position += count
+            index += 1
+        }
+        return index == literal.count
+    }
+}

@@ -1,0 +1,70 @@
+import Configuration
+import NIOCore
+import Synchronization
+
+/// A group of servers that serve the same.
+final class Upstream: Sendable {
+    let settings: UpstreamSettings
+    let servers: [UpstreamServer]
+    let responseTimeout: Int64
+
+    init(_ settings: UpstreamSettings) {
+        self.settings = settings
+        servers = settings.servers.map { UpstreamServer($0, connectTimeout: settings.connectTimeout) }
+        responseTimeout = settings.responseTimeout.milliseconds
+    }
+
+    /// Whether any server may be tried.
+    func hasHealthyServer(at now: Int64) -> Bool { servers.contains { $0.isHealthy(at: now) } }
+}
+
+/// One server of an upstream, with what all event loops know of its health.
+final class UpstreamServer: Sendable {
+    enum Target: Sendable {
+        case address(NIOCore.SocketAddress)
+        case name(String, Int)
+    }
+
+    let target: Target
+    let connectTimeout: TimeAmount
+    /// The server's name in the log.
+    let name: String
+    /// Monotonic milliseconds until which the server is passed over; it doubles with each failure in a row.
+    private let failedUntil = Atomic<Int64>(0)
+    private let failures = Atomic<Int>(0)
+
+    init(_ server: UpstreamServerSettings, connectTimeout: Duration) {
+        self.connectTimeout = .milliseconds(connectTimeout.milliseconds)
+        switch server.address {
+        case .tcp(let host, let port):
+            name = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+            if let address = try? NIOCore.SocketAddress(ipAddress: host, port: port) {
+                target = .address(address)
+            } else {
+                target = .name(host, port)
+            }
+        case .unix(let path):
+            name = "unix:\(path)"
+            if let address = try? NIOCore.SocketAddress(unixDomainSocketPath: path) {
+                target = .address(address)
+            } else {
+                target = .name(path, 0)
+            }
+        }
+    }
+
+    func isHealthy(at now: Int64) -> Bool { failedUntil.load(ordering: .relaxed) <= now }
+
+    func succeeded() {
+        if failures.load(ordering: .relaxed) != 0 {
+            failures.store(0, ordering: .relaxed)
+            failedUntil.store(0, ordering: .relaxed)
+        }
+    }
+
+    func failed(at now: Int64) {
+        let count = failures.wrappingAdd(1, ordering: .relaxed).newValue
+        let pause = min(Int64(250) << Int64(min(count, 6)), 10_000)
+        failedUntil.store(now + pause, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,135 @@
+import Configuration
+import NIOCore
+import NIOPosix
+
+/// One event loop's connections to the servers of one upstream.
+final class UpstreamPool {
+    let upstream: Upstream
+    private unowned let worker: Worker
+    private var servers: [ServerPool]
+    /// A reload has replaced the upstream: nothing is kept idle any more.
+    private var isRetired = false
+
+    private struct ServerPool {
+        let server: UpstreamServer
+        /// Most recently used last.
+        var idle: ContiguousArray<UpstreamConnection> = []
+        var openExchanges = 0
+    }
+
+    /// An idle connection is closed after this long, sooner than common servers do, so that few requests meet a
+    /// connection that is just being closed. Milliseconds.
+    static let idleLifetime: Int64 = 30_000
+
+    init(_ upstream: Upstream, worker: Worker) {
+        self.upstream = upstream
+        self.worker = worker
+        servers = upstream.servers.map { ServerPool(server: $0) }
+    }
+
+    /// Gives `exchange` a connection: an idle one at once, or a new one later. The exchange is told by
+    /// `upstreamConnected` or `upstreamFailed`.
+    ///
+    /// - Parameter tried: servers that have failed this exchange, as bits.
+    func acquire(for exchange: Exchange, tried: UInt64, allowsReuse: Bool) {
+        guard let index = leastBusy(tried: tried) else {
+            exchange.upstreamFailed(.connect)
+            return
+        }
+        servers[index].openExchanges += 1
+        if allowsReuse {
+            while let connection = servers[index].idle.popLast() {
+                guard connection.isUsable else { continue }
+                connection.lease(to: exchange)
+                exchange.upstreamConnected(connection)
+                return
+            }
+        }
+        connect(to: index, for: exchange)
+    }
+
+    /// The server with the fewest open exchanges on this loop; one that fails counts only when no other is left.
+    private func leastBusy(tried: UInt64) -> Int? {
+        let now = worker.clock.monotonic
+        var best: Int?
+        var bestKey = (1, Int.max)
+        // Starting after a moving offset spreads equal choices.
+        let offset = servers.count > 1 ? Int(worker.random.next() % UInt64(servers.count)) : 0
+        for step in servers.indices {
+            let index = (step + offset) % servers.count
+            guard index >= 64 || tried >> UInt64(index) & 1 == 0 else { continue }
+            let key = (servers[index].server.isHealthy(at: now) ? 0 : 1, servers[index].openExchanges)
+            if key < bestKey {
+                bestKey = key
+                best = index
+            }
+        }
+        return best
+    }
+
+    private func connect(to index: Int, for exchange: Exchange) {
+        let server = servers[index].server
+        let connection = UpstreamConnection(worker: worker, pool: self, serverIndex: index, server: server)
+        exchange.upstreamConnecting(connection)
+        connection.lease(to: exchange)
+        let bootstrap = ClientBootstrap(group: worker.loop)
+            .connectTimeout(server.connectTimeout)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: ReceiveBuffer(initial: 16 << 10, maximum: 128 << 10))
+            .channelInitializer { [connection = NIOLoopBound(connection, eventLoop: worker.loop)] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(connection.value)
+                }
+            }
+        let future =
+            switch server.target {
+            case .address(let address): bootstrap.connect(to: address)
+            case .name(let host, let port): bootstrap.connect(host: host, port: port)
+            }
+        let bound = NIOLoopBound(connection, eventLoop: worker.loop)
+        future.hop(to: worker.loop).whenFailure { _ in bound.value.connectFailed() }
+    }
+
+    /// Takes back a connection whose exchange is over; it is kept when it may serve another.
+    func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
+        servers[serverIndex].openExchanges -= 1
+        guard reusable, !isRetired, servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer else {
+            connection.close()
+            return
+        }
+        servers[serverIndex].idle.append(connection)
+    }
+
+    /// Forgets an idle connection that was closed.
+    func remove(_ connection: UpstreamConnection, serverIndex: Int) {
+        if let position = servers[serverIndex].idle.lastIndex(where: { $0 === connection }) {
+            servers[serverIndex].idle.remove(at: position)
+        }
+    }
+
+    /// Closes connections that nobody has used for a while.
+    func closeStale(at now: Int64) {
+        for index in servers.indices {
+            var count = 0
+            for connection in servers[index].idle {
+                guard connection.idleSince + Self.idleLifetime <= now else { break }
+                count += 1
+            }
+            guard count > 0 else { continue }
+            let stale = servers[index].idle.prefix(count)
+            servers[index].idle.removeFirst(count)
+            for connection in stale { connection.close() }
+        }
+    }
+
+    func retire() {
+        isRetired = true
+        for index in servers.indices {
+            let idle = servers[index].idle
+            servers[index].idle = []
+            for connection in idle { connection.close() }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import Admission
+import Configuration
+import JOSE
+
+/// Settings compiled for the request path. A reload makes a new one and swaps it whole; an exchange keeps the one that
+/// it began with.
+final class Snapshot: Sendable {
+    let settings: Settings
+    let routes: RouteTable
+    let authority: TokenAuthority
+    let rules: Admission.Rules
+    let tokenNames: [[UInt8]]
+    /// The identity prefix in lower case, with `-` at its end.
+    let identityPrefix: [UInt8]
+    let cookie: CookieFormat
+    let headLimits: RequestHead.Limits
+    let publicOrigin: [UInt8]
+    /// Origins besides ours that may send unsafe requests and upgrades with a cookie.
+    let allowedOrigins: [[UInt8]]
+    /// `frame-ancestors` by company.
+    let framePolicies: [String: [UInt8]]
+    let upstreams: [Upstream]
+
+    let headerTimeout: Int64
+    let idleTimeout: Int64
+
+    init(settings: Settings, generation: UInt64, previous: Snapshot?) {
+        self.settings = settings
+        routes = RouteTable(settings.routes)
+        var rules = Admission.Rules()
+        rules.sessions = settings.sessions.policy
+        rules.leeway = settings.tokens.leeway.milliseconds / 1000
+        rules.requireExpiry = settings.tokens.requireExpiry
+        self.rules = rules
+        authority = TokenAuthority(
+            companies: settings.companies.map { company in
+                Company(id: company.id, keys: company.keys, issuer: company.issuer, audience: company.audience)
+            },
+            publicURL: settings.publicURL.text, claimNames: settings.tokens.claims,
+            appliesTo: settings.sessions.policy.appliesTo, maxSize: settings.tokens.maxSize, generation: generation)
+        tokenNames = settings.tokens.query.map { Array($0.utf8) }
+        identityPrefix = settings.identity.headerPrefix.utf8.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0.lowercased }
+        cookie = CookieFormat(isSecure: settings.publicURL.isSecure)
+        headLimits = RequestHead.Limits(size: settings.limits.headerSize, count: settings.limits.headerCount)
+        publicOrigin = Array(settings.publicURL.origin.utf8)
+        allowedOrigins = settings.allowedOrigins.map { Array($0.utf8) }
+        framePolicies = Dictionary(
+            settings.companies.map { ($0.id, Self.framePolicy($0.embedOrigins)) }, uniquingKeysWith: { first, _ in first })
+        upstreams = settings.upstreams.map { upstream in
+            previous?.upstreams.first { $0.settings == upstream } ?? Upstream(upstream)
+        }
+        headerTimeout = settings.limits.headerTimeout.milliseconds
+        idleTimeout = settings.limits.idleTimeout.milliseconds
+    }
+
+    private static func framePolicy(_ origins: [String]) -> [UInt8] {
+        let sources = origins.isEmpty ? "'none'" : origins.joined(separator: " ")
+        return Array("Content-Security-Policy: frame-ancestors \(sources)\r\n".utf8)
+    }
+}
+
+extension Duration {
+    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
+}

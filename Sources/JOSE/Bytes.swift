@@ -1,0 +1,39 @@
+internal import COpenSSL
+
+/// Whether two byte strings are the same, in a time that depends on their lengths only.
+package func equalInConstantTime(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
+    guard a.count == b.count else { return false }
+    guard a.count > 0 else { return true }
+    // SAFETY: the spans keep their memory alive during the closures, and both hold `a.count` bytes.
+    return unsafe a.withUnsafeBytes { a in
+        unsafe b.withUnsafeBytes { b in unsafe CRYPTO_memcmp(a.baseAddress, b.baseAddress, a.count) == 0 }
+    }
+}
+
+/// Overwrites a secret that is no longer needed, in a way that the optimiser keeps.
+func wipe(_ secret: inout [UInt8]) {
+    // SAFETY: the array is ours alone for the call, which writes `count` bytes of it.
+    unsafe secret.withUnsafeMutableBytes { unsafe OPENSSL_cleanse($0.baseAddress, $0.count) }
+}
+
+extension String {
+    /// Whether both are the same bytes. `==` is about characters: for it U+212A, the Kelvin sign, is the letter K.
+    package func hasSameBytes(as other: String) -> Bool {
+        // Equal bytes are equal characters, and where these differ, `==` is the quicker to say so.
+        self == other && utf8.elementsEqual(other.utf8)
+    }
+}
+
+extension [UInt8] {
+    /// A copy of the bytes.
+    init(copying bytes: Span<UInt8>) {
+        // SAFETY: the span keeps its memory alive during the closure, which copies it.
+        self = unsafe bytes.withUnsafeBufferPointer { unsafe [UInt8]($0) }
+    }
+
+    func contains(sequence: StaticString) -> Bool {
+        let wanted = Array(sequence.description.utf8)
+        guard count >= wanted.count else { return false }
+        return (0...(count - wanted.count)).contains { self[$0..<($0 + wanted.count)].elementsEqual(wanted) }
+    }
+}

@@ -1,0 +1,274 @@
+extension JSONValue {
+    /// Reads one JSON text that fills `bytes` from end to end.
+    ///
+    /// Strict where readers are known to differ: a member named twice is refused, also when one of the names is spelt
+    /// with escapes; so are a byte order mark, bytes that are not UTF-8, and numbers that a `Double` cannot hold.
+    package init(parsing bytes: Span<UInt8>, limits: JSONLimits) throws(JSONFault) {
+        guard bytes.count <= limits.size else { throw .size }
+        var parser = JSONParser(bytes, limits)
+        self = try parser.text()
+    }
+}
+
+/// A recursive descent over the bytes of one JSON text. Its stack is bounded by the depth limit.
+private struct JSONParser: ~Copyable, ~Escapable {
+    private let bytes: Span<UInt8>
+    private let limits: JSONLimits
+    private var position = 0
+    private var depth = 0
+
+    @_lifetime(copy bytes)
+    init(_ bytes: Span<UInt8>, _ limits: JSONLimits) {
+        self.bytes = bytes
+        self.limits = limits
+    }
+
+    @_lifetime(self: copy self)
+    mutating func text() throws(JSONFault) -> JSONValue {
+        skipWhiteSpace()
+        let value = try value()
+        skipWhiteSpace()
+        guard position == bytes.count else { throw .syntax }
+        return value
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func value() throws(JSONFault) -> JSONValue {
+        switch peek() {
+        case UInt8(ascii: "{"): return .object(try object())
+        case UInt8(ascii: "["): return .array(try array())
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"):
+            try literal("true")
+            return .bool(true)
+        case UInt8(ascii: "f"):
+            try literal("false")
+            return .bool(false)
+        case UInt8(ascii: "n"):
+            try literal("null")
+            return .null
+        default: return .number(try number())
+        }
+    }
+
+    // MARK: Structure
+
+    @_lifetime(self: copy self)
+    private mutating func object() throws(JSONFault) -> [JSONMember] {
+        try descend()
+        var members: [JSONMember] = []
+        if !skip("}") {
+            repeat {
+                skipWhiteSpace()
+                guard peek() == UInt8(ascii: "\"") else { throw .syntax }
+                let name = try string()
+                guard members[name] == nil else { throw .duplicate }
+                guard members.count < limits.members else { throw .members }
+                guard skip(":") else { throw .syntax }
+                skipWhiteSpace()
+                members.append(JSONMember(name, try value()))
+            } while skip(",")
+            guard skip("}") else { throw .syntax }
+        }
+        depth -= 1
+        return members
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func array() throws(JSONFault) -> [JSONValue] {
+        try descend()
+        var elements: [JSONValue] = []
+        if !skip("]") {
+            repeat {
+                skipWhiteSpace()
+                elements.append(try value())
+            } while skip(",")
+            guard skip("]") else { throw .syntax }
+        }
+        depth -= 1
+        return elements
+    }
+
+    /// Steps over the opening bracket.
+    @_lifetime(self: copy self)
+    private mutating func descend() throws(JSONFault) {
+        position += 1
+        depth += 1
+        guard depth <= limits.depth else { throw .depth }
+    }
+
+    // MARK: Strings
+
+    /// Reads a string whose opening quotation mark is next.
+    @_lifetime(self: copy self)
+    private mutating func string() throws(JSONFault) -> String {
+        position += 1
+        let start = position
+        while true {
+            switch peek() {
+            case UInt8(ascii: "\""):
+                let text = try string(from: bytes.extracting(start..<position))
+                position += 1
+                return text
+            case UInt8(ascii: "\\"):
+                return try string(escapedFrom: start)
+            case let byte? where byte >= 0x20:
+                position += 1
+            default:
+                throw .syntax
+            }
+        }
+    }
+
+    /// Reads on from the first escape of a string that began at `start`.
+    @_lifetime(self: copy self)
+    private mutating func string(escapedFrom start: Int) throws(JSONFault) -> String {
+        var text = [UInt8](copying: bytes.extracting(start..<position))
+        while true {
+            guard let byte = peek(), byte >= 0x20 else { throw .syntax }
+            position += 1
+            switch byte {
+            case UInt8(ascii: "\""): return try string(from: text.span)
+            case UInt8(ascii: "\\"): text.append(contentsOf: UTF8.encode(try escape())!)
+            default: text.append(byte)
+            }
+        }
+    }
+
+    private func string(from utf8: Span<UInt8>) throws(JSONFault) -> String {
+        do {
+            return String(copying: try UTF8Span(validating: utf8))
+        } catch {
+            throw .encoding
+        }
+    }
+
+    /// Reads an escape after its backslash.
+    @_lifetime(self: copy self)
+    private mutating func escape() throws(JSONFault) -> Unicode.Scalar {
+        guard let byte = peek() else { throw .syntax }
+        position += 1
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+        case UInt8(ascii: "b"): return "\u{08}"
+        case UInt8(ascii: "f"): return "\u{0C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"): return try escapedScalar()
+        default: throw .syntax
+        }
+    }
+
+    /// Reads the four digits after `\u`, and the second half if they are the first half of a surrogate pair.
+    @_lifetime(self: copy self)
+    private mutating func escapedScalar() throws(JSONFault) -> Unicode.Scalar {
+        let unit = try hexUnit()
+        if let scalar = Unicode.Scalar(UInt32(unit)) { return scalar }
+        guard UTF16.isLeadSurrogate(unit), peek() == UInt8(ascii: "\\") else { throw .encoding }
+        position += 1
+        guard peek() == UInt8(ascii: "u") else { throw .encoding }
+        position += 1
+        let trail = try hexUnit()
+        guard UTF16.isTrailSurrogate(trail) else { throw .encoding }
+        let value = 0x10000 + (UInt32(unit) - 0xD800) << 10 + (UInt32(trail) - 0xDC00)
+        guard let scalar = Unicode.Scalar(value) else { throw .encoding }
+        return scalar
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func hexUnit() throws(JSONFault) -> UInt16 {
+        var unit: UInt16 = 0
+        for _ in 0..<4 {
+            let digit: UInt8
+            switch peek() {
+            case let byte? where isDigit(byte): digit = byte - UInt8(ascii: "0")
+            case let byte? where byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "f"):
+                digit = (byte | 0x20) - UInt8(ascii: "a") + 10
+            default: throw .syntax
+            }
+            unit = unit << 4 | UInt16(digit)
+            position += 1
+        }
+        return unit
+    }
+
+    // MARK: Numbers and literals
+
+    /// Reads `[ minus ] int [ frac ] [ exp ]`, the grammar of RFC 8259 section 6 and nothing more.
+    @_lifetime(self: copy self)
+    private mutating func number() throws(JSONFault) -> Double {
+        let start = position
+        if peek() == UInt8(ascii: "-") { position += 1 }
+        if peek() == UInt8(ascii: "0") {
+            position += 1
+        } else {
+            try digits()
+        }
+        if peek() == UInt8(ascii: ".") {
+            position += 1
+            try digits()
+        }
+        if peek() == UInt8(ascii: "e") || peek() == UInt8(ascii: "E") {
+            position += 1
+            if peek() == UInt8(ascii: "+") || peek() == UInt8(ascii: "-") { position += 1 }
+            try digits()
+        }
+        if let whole = whole(start..<position) { return whole }
+        guard let value = Double(try string(from: bytes.extracting(start..<position))), value.isFinite else {
+            throw .number
+        }
+        return value
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func digits() throws(JSONFault) {
+        let start = position
+        while let byte = peek(), isDigit(byte) { position += 1 }
+        guard position > start else { throw .syntax }
+    }
+
+    /// The value of up to fifteen digits, which a `Double` holds exactly: every time that a token has. `nil` for a
+    /// number of another form.
+    private func whole(_ range: Range<Int>) -> Double? {
+        guard range.count <= 15 else { return nil }
+        var value: Int64 = 0
+        for index in range {
+            guard isDigit(bytes[index]) else { return nil }
+            value = value * 10 + Int64(bytes[index] - UInt8(ascii: "0"))
+        }
+        return Double(value)
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func literal(_ word: StaticString) throws(JSONFault) {
+        for byte in word.description.utf8 {
+            guard peek() == byte else { throw .syntax }
+            position += 1
+        }
+    }
+
+    // MARK: Bytes
+
+    private func isDigit(_ byte: UInt8) -> Bool {
+        byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+    }
+
+    private func peek() -> UInt8? {
+        position < bytes.count ? bytes[position] : nil
+    }
+
+    /// Steps over white space and then over `mark`, if it is there.
+    @_lifetime(self: copy self)
+    private mutating func skip(_ mark: Unicode.Scalar) -> Bool {
+        skipWhiteSpace()
+        guard peek() == UInt8(ascii: mark) else { return false }
+        position += 1
+        return true
+    }
+
+    @_lifetime(self: copy self)
+    private mutating func skipWhiteSpace() {
+        while let byte = peek(), byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+}

@@ -1,0 +1,61 @@
+/// A JSON text in memory ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)).
+package indirect enum JSONValue: Sendable, Equatable {
+    case null
+    case bool(Bool)
+    /// Always finite when it comes from the parser.
+    case number(Double)
+    case string(String)
+    case array([JSONValue])
+    /// In the order of the text, each name once.
+    case object([JSONMember])
+}
+
+/// One name and its value in a JSON object.
+package struct JSONMember: Sendable, Equatable {
+    package let name: String
+    package let value: JSONValue
+
+    package init(_ name: String, _ value: JSONValue) {
+        self.name = name
+        self.value = value
+    }
+}
+
+extension [JSONMember] {
+    /// The value of the member with exactly these bytes for a name.
+    package subscript(name: String) -> JSONValue? {
+        first { $0.name.hasSameBytes(as: name) }?.value
+    }
+}
+
+/// Why bytes are not a JSON text that we read.
+package enum JSONFault: Error, Sendable, CaseIterable {
+    /// Longer than the limit.
+    case size
+    /// Not what the grammar allows.
+    case syntax
+    /// A string is not UTF-8, or an escape names half of a surrogate pair.
+    case encoding
+    /// A number too large for a `Double`.
+    case number
+    /// An object names a member twice, so that two readers could see two values.
+    case duplicate
+    /// Arrays and objects nested too deeply.
+    case depth
+    /// An object with too many members.
+    case members
+}
+
+/// How much JSON is read from somebody who may mean harm.
+package struct JSONLimits: Sendable {
+    /// Octets of the whole text.
+    package var size: Int
+    /// Arrays and objects within one another.
+    package var depth = 16
+    /// Members of one object; they are compared with one another, so this bounds the work.
+    package var members = 256
+
+    package init(size: Int) {
+        self.size = size
+    }
+}

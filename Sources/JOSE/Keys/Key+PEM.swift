@@ -1,0 +1,35 @@
+extension Key {
+    /// Reads a public or private key from PEM ([RFC 7468](https://www.rfc-editor.org/rfc/rfc7468)).
+    ///
+    /// The text holds exactly one key; its type, curve and size must be what the algorithm needs.
+    package static func pem(_ bytes: [UInt8], algorithm: Algorithm, id: String?) throws(KeyError) -> Key {
+        let labels = pemLabels(in: bytes).filter { $0 != "EC PARAMETERS" }
+        guard let label = labels.first else { throw KeyError("there is no PEM block in it") }
+        guard labels.count == 1 else { throw KeyError("there are \(labels.count) PEM blocks in it; one key is wanted") }
+        let isPrivate: Bool
+        switch label {
+        case "PUBLIC KEY", "RSA PUBLIC KEY":
+            isPrivate = false
+        case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
+            isPrivate = true
+        case "ENCRYPTED PRIVATE KEY":
+            throw KeyError("the private key is encrypted; `openssl pkey -in FILE` writes it in the clear")
+        case "CERTIFICATE":
+            throw KeyError("it is a certificate; `openssl x509 -in FILE -noout -pubkey` writes its public key")
+        default:
+            throw KeyError("the PEM block is no key of a kind that is used here")
+        }
+        let pair = try KeyPair.reading(pem: bytes.span, algorithm: algorithm, isPrivate: isPrivate)
+        return Key(id: id, algorithm: algorithm, material: .pair(pair))
+    }
+
+    /// What stands after each `-----BEGIN ` and before the dashes.
+    private static func pemLabels(in bytes: [UInt8]) -> [String] {
+        bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let line = line.drop { $0 == 0x20 || $0 == 0x09 }
+            let begin = Array("-----BEGIN ".utf8)
+            guard line.starts(with: begin) else { return nil }
+            return String(decoding: line.dropFirst(begin.count).prefix { $0 != UInt8(ascii: "-") }, as: UTF8.self)
+        }
+    }
+}

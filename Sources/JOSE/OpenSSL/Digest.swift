@@ -1,0 +1,46 @@
+internal import COpenSSL
+
+/// A digest of the SHA-2 family, fetched from OpenSSL once and kept for the life of the process.
+@safe
+final class Digest: Sendable {
+    static let sha256 = Digest("SHA2-256")
+    static let sha384 = Digest("SHA2-384")
+    static let sha512 = Digest("SHA2-512")
+
+    /// OpenSSL's name of it.
+    let name: String
+    /// Octets of a hash.
+    let octets: Int
+    // SAFETY: an `EVP_MD` is immutable once fetched, and this one is never freed: any thread may use it.
+    private nonisolated(unsafe) let method: OpaquePointer
+
+    /// A process whose OpenSSL has no SHA-2 cannot do anything of use, so it ends here, at its first use.
+    private init(_ name: String) {
+        // SAFETY: the name is copied by the call; the method fetched is kept for ever.
+        guard let method = unsafe EVP_MD_fetch(nil, name, nil) else {
+            fatalError("OpenSSL has no \(name): its configuration (openssl.cnf) must load the default or fips provider")
+        }
+        self.name = name
+        unsafe self.method = method
+        octets = Int(unsafe EVP_MD_get_size(method))
+    }
+
+    func hash(_ bytes: Span<UInt8>) -> [UInt8] {
+        withCleanErrorQueue {
+            unsafe [UInt8](unsafeUninitializedCapacity: octets) { hash, count in
+                // SAFETY: the span keeps its memory alive during the closure; `hash` has room for `octets` bytes,
+                // which is what this digest writes.
+                let done = unsafe bytes.withUnsafeBytes { bytes in
+                    unsafe EVP_Digest(bytes.baseAddress, bytes.count, hash.baseAddress, nil, method, nil)
+                }
+                precondition(done == 1, "OpenSSL could not hash: out of memory")
+                count = octets
+            }
+        }
+    }
+}
+
+/// SHA-256 ([FIPS 180-4](https://csrc.nist.gov/pubs/fips/180-4/upd1/final)).
+package enum SHA256 {
+    package static func hash(_ bytes: Span<UInt8>) -> [UInt8] { Digest.sha256.hash(bytes) }
+}

@@ -1,0 +1,36 @@
+internal import COpenSSL
+
+/// One object of OpenSSL's, freed when the handle goes.
+///
+/// Every `…_new` of the library returns a pointer that its own `…_free` takes back; this type ties the two together.
+@safe
+struct Handle: ~Copyable {
+    typealias Free = @convention(c) (OpaquePointer?) -> Void
+
+    let pointer: OpaquePointer
+    private let free: Free
+
+    /// `nil` when there is no object: the library is out of memory or refused its input.
+    init?(_ pointer: OpaquePointer?, freedBy free: Free) {
+        guard let pointer = unsafe pointer else { return nil }
+        unsafe self.pointer = pointer
+        unsafe self.free = free
+    }
+
+    deinit {
+        // SAFETY: `pointer` came from the `…_new` that goes with `free`, and no copy of the handle exists.
+        unsafe free(pointer)
+    }
+}
+
+/// Runs `body` with an empty error queue, and leaves an empty one behind.
+///
+/// The queue belongs to the thread. An error that one call leaves there would be taken by the next reader, a TLS
+/// connection for instance, for its own.
+func withCleanErrorQueue<Result: ~Copyable, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+) throws(Failure) -> Result {
+    ERR_clear_error()
+    defer { ERR_clear_error() }
+    return try body()
+}

@@ -1,0 +1,121 @@
+internal import COpenSSL
+
+extension KeyPair {
+    /// The shortest RSA modulus ([RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
+    static let minRSABits = 2048
+    /// The longest, past which OpenSSL does not verify.
+    static let maxRSABits = 16384
+
+    /// Takes a key that somebody else made: a private half must go with its public one.
+    convenience init(checking key: consuming Handle, algorithm: Algorithm, isPrivate: Bool) throws(KeyError) {
+        try self.init(key, algorithm: algorithm, isPrivate: isPrivate)
+        let isSound = withCleanErrorQueue { unsafe !isPrivate || self.key.isSound(EVP_PKEY_pairwise_check) }
+        guard isSound else { throw KeyError("the private half of the key does not go with the public one") }
+    }
+
+    /// Throws unless the key is of the type, curve and size that `algorithm` needs, and a sound one.
+    static func check(_ key: borrowing Handle, for algorithm: Algorithm) throws(KeyError) {
+        try withCleanErrorQueue { () throws(KeyError) in
+            switch algorithm.family {
+            case .hmac:
+                throw KeyError("\(algorithm.rawValue) needs a secret, not a key pair")
+            case .rsaPKCS1:
+                guard key.isA("RSA") else { throw wrongType(of: key, algorithm, "an RSA key") }
+                try checkRSA(key)
+            case .rsaPSS:
+                guard key.isA("RSA") || key.isA("RSA-PSS") else { throw wrongType(of: key, algorithm, "an RSA key") }
+                try checkRSA(key)
+            case .ecdsa:
+                guard key.isA("EC"), let curve = algorithm.curve else {
+                    throw wrongType(of: key, algorithm, "an elliptic curve key")
+                }
+                try checkCurve(of: key, curve, algorithm)
+            case .eddsa:
+                guard key.isA("ED25519") else { throw wrongType(of: key, algorithm, "an Ed25519 key") }
+            }
+        }
+    }
+
+    private static func wrongType(of key: borrowing Handle, _ algorithm: Algorithm, _ wanted: String) -> KeyError {
+        // SAFETY: the name belongs to OpenSSL's table of types and lives as long as the key; it is copied here.
+        let found = unsafe EVP_PKEY_get0_type_name(key.pointer).map { unsafe String(cString: $0) } ?? "unknown"
+        return KeyError("\(algorithm.rawValue) needs \(wanted); this one is of type \(found)")
+    }
+
+    private static func checkRSA(_ key: borrowing Handle) throws(KeyError) {
+        let bits = Int(unsafe EVP_PKEY_get_bits(key.pointer))
+        guard bits >= minRSABits else {
+            throw KeyError("the RSA key has \(bits) bits; \(minRSABits) is the least")
+        }
+        guard bits <= maxRSABits else {
+            throw KeyError("the RSA key has \(bits) bits; \(maxRSABits) is the most")
+        }
+        // With the exponent 1 every message is its own signature. An even one has no inverse, and a long one makes each
+        // check slow.
+        guard let exponent = key.number(OSSL_PKEY_PARAM_RSA_E), exponent.count <= 8, exponent.last.map({ $0 & 1 }) == 1,
+            exponent != [1]
+        else { throw KeyError("the public exponent of the RSA key is not one that is used") }
+    }
+
+    private static func checkCurve(
+        of key: borrowing Handle,
+        _ curve: Curve,
+        _ algorithm: Algorithm
+    ) throws(KeyError) {
+        guard key.text(OSSL_PKEY_PARAM_GROUP_NAME) == curve.groupName else {
+            throw KeyError("\(algorithm.rawValue) needs a key on the curve \(curve.rawValue)")
+        }
+        // Parameters written out in the key could name a generator for which anybody can make the private half
+        // (CVE-2020-0601).
+        guard key.text(OSSL_PKEY_PARAM_EC_ENCODING) == OSSL_PKEY_EC_ENCODING_GROUP else {
+            throw KeyError("the key writes its curve out instead of naming it")
+        }
+        guard unsafe key.isSound(EVP_PKEY_public_check) else {
+            throw KeyError("the public key is no point of the curve \(curve.rawValue)")
+        }
+    }
+}
+
+extension Handle {
+    /// Whether this `EVP_PKEY` is of a type, by OpenSSL's name.
+    borrowing func isA(_ type: String) -> Bool {
+        // SAFETY: the name is read during the call only.
+        unsafe EVP_PKEY_is_a(pointer, type) == 1
+    }
+
+    /// Whether this `EVP_PKEY` passes one of OpenSSL's checks.
+    borrowing func isSound(_ check: (OpaquePointer?) -> CInt) -> Bool {
+        // SAFETY: the context counts a reference to the key, and is freed by its handle.
+        guard let context = unsafe Handle(EVP_PKEY_CTX_new_from_pkey(nil, pointer, nil), freedBy: EVP_PKEY_CTX_free)
+        else { return false }
+        return unsafe check(context.pointer) == 1
+    }
+
+    /// A parameter of this `EVP_PKEY` that is text.
+    borrowing func text(_ name: String) -> String? {
+        var size = 0
+        var text = [CChar](repeating: 0, count: 80)
+        // SAFETY: the call writes at most 80 bytes into `text`, the last of them a zero, and sets `size` to what it wrote.
+        let done = unsafe text.withUnsafeMutableBufferPointer { text in
+            unsafe EVP_PKEY_get_utf8_string_param(pointer, name, text.baseAddress, text.count, &size)
+        }
+        guard done == 1, size < text.count else { return nil }
+        return String(decoding: text[..<size].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// A parameter of this `EVP_PKEY` that is a number, big-endian, without leading zeros or padded to `octets`.
+    borrowing func number(_ name: String, octets: Int? = nil) -> [UInt8]? {
+        // SAFETY: the call makes the number, and its handle frees it, wiped.
+        var made: OpaquePointer?
+        guard unsafe EVP_PKEY_get_bn_param(pointer, name, &made) == 1,
+            let number = unsafe Handle(made, freedBy: BN_clear_free)
+        else { return nil }
+        let length = octets ?? (Int(unsafe BN_num_bits(number.pointer)) + 7) / 8
+        var bytes = [UInt8](repeating: 0, count: length)
+        // SAFETY: the call writes exactly `length` bytes, or none if the number is longer.
+        let written = unsafe bytes.withUnsafeMutableBufferPointer { bytes in
+            unsafe BN_bn2binpad(number.pointer, bytes.baseAddress, CInt(length))
+        }
+        return Int(written) == length ? bytes : nil
+    }
+}

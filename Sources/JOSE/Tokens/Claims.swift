@@ -1,0 +1,54 @@
+/// What a token says, by name. Names are compared byte by byte.
+package struct Claims: Sendable {
+    package let members: [JSONMember]
+
+    package init(_ members: [JSONMember]) {
+        self.members = members
+    }
+
+    package subscript(name: String) -> JSONValue? { members[name] }
+
+    /// A claim that is a string; `nil` when there is none.
+    package func string(_ name: String) throws(TokenFault) -> String? {
+        switch members[name] {
+        case nil: nil
+        case .string(let value): value
+        default: throw .claims
+        }
+    }
+
+    /// A claim that is `true` or `false`; `nil` when there is none.
+    package func bool(_ name: String) throws(TokenFault) -> Bool? {
+        switch members[name] {
+        case nil: nil
+        case .bool(let value): value
+        default: throw .claims
+        }
+    }
+
+    /// A claim that is a number; `nil` when there is none.
+    package func number(_ name: String) throws(TokenFault) -> Double? {
+        switch members[name] {
+        case nil: nil
+        case .number(let value): value
+        default: throw .claims
+        }
+    }
+
+    /// Whether `aud`, a string or an array of strings, names `audience`
+    /// ([RFC 7519, section 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)). `false` when there is none.
+    package func hasAudience(_ audience: String) throws(TokenFault) -> Bool {
+        switch members["aud"] {
+        case nil: return false
+        case .string(let value): return value.hasSameBytes(as: audience)
+        case .array(let values):
+            var found = false
+            for value in values {
+                guard case .string(let name) = value else { throw .claims }
+                if name.hasSameBytes(as: audience) { found = true }
+            }
+            return found
+        default: throw .claims
+        }
+    }
+}

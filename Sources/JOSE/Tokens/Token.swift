@@ -1,0 +1,95 @@
+/// A JSON Web Token in the compact form, taken apart but *not yet verified*.
+///
+/// Nothing in it is to be believed before ``verify(with:)`` returns; the claims can be read before, because they say
+/// whose keys to try. [RFC 7515](https://www.rfc-editor.org/rfc/rfc7515), [RFC 7519](https://www.rfc-editor.org/rfc/rfc7519),
+/// and the advice of [RFC 8725](https://www.rfc-editor.org/rfc/rfc8725).
+package struct Token: Sendable {
+    package let algorithm: Algorithm
+    package let keyID: String?
+    package let type: String?
+    package let claims: Claims
+    package let validity: Validity
+
+    /// Header, dot and claims as they came: what is signed.
+    private let signed: [UInt8]
+    private let signature: [UInt8]
+
+    /// Takes a token apart.
+    ///
+    /// - Parameter maxSize: the longest token that is read, in octets.
+    package init(parsing bytes: Span<UInt8>, maxSize: Int) throws(TokenFault) {
+        guard bytes.count <= maxSize else { throw .tooLarge }
+        guard let dots = Token.dots(in: bytes) else { throw .malformed }
+        let header = try Token.decode(bytes.extracting(0..<dots.first))
+        let claims = try Token.decode(bytes.extracting((dots.first + 1)..<dots.second))
+        signature = try Token.decode(bytes.extracting((dots.second + 1)..<bytes.count))
+
+        let fields = try Header(parsing: header.span)
+        algorithm = fields.algorithm
+        keyID = fields.keyID
+        type = fields.type
+
+        guard case .object(let members)? = try? JSONValue(parsing: claims.span, limits: JSONLimits(size: maxSize))
+        else { throw .claims }
+        self.claims = Claims(members)
+        validity = try Validity(self.claims)
+
+        signed = [UInt8](copying: bytes.extracting(0..<dots.second))
+    }
+
+    /// Returns when one of the keys made the signature.
+    ///
+    /// A `kid` chooses the keys that have this id, or else those that have none. Without a `kid` it is the keys of the
+    /// token's algorithm, three at most: each costs a signature check, and whoever sends tokens chooses how many.
+    package func verify(with keys: [Key]) throws(TokenFault) {
+        let named = keyID.map { id in keys.filter { $0.id?.hasSameBytes(as: id) ?? false } } ?? keys
+        let candidates = named.isEmpty ? keys.filter { $0.id == nil } : named
+        guard !candidates.isEmpty else { throw .unknownKey }
+        let matching = candidates.filter { $0.algorithm == algorithm }.prefix(3)
+        guard !matching.isEmpty else { throw .algorithm }
+        guard matching.contains(where: { $0.verifies(signature.span, of: signed.span) }) else { throw .signature }
+    }
+
+    /// Makes a token.
+    ///
+    /// - Parameter type: the `typ` of its header; `nil` for none.
+    package static func sign(_ claims: [JSONMember], type: String?, with key: Key) throws(KeyError) -> String {
+        var header = [JSONMember("alg", .string(key.algorithm.rawValue))]
+        if let id = key.id { header.append(JSONMember("kid", .string(id))) }
+        if let type { header.append(JSONMember("typ", .string(type))) }
+        var token = Base64URL.encode(JSONValue.object(header).serialized().span)
+        token.append(UInt8(ascii: "."))
+        token += Base64URL.encode(JSONValue.object(claims).serialized().span)
+        let signature = try key.sign(token.span)
+        token.append(UInt8(ascii: "."))
+        token += Base64URL.encode(signature.span)
+        return String(decoding: token, as: UTF8.self)
+    }
+
+    /// Where the dots are, if there are two.
+    private static func dots(in bytes: Span<UInt8>) -> (first: Int, second: Int)? {
+        var first: Int?
+        var second: Int?
+        for index in bytes.indices where bytes[index] == UInt8(ascii: ".") {
+            if first == nil {
+                first = index
+            } else if second == nil {
+                second = index
+            } else {
+                return nil
+            }
+        }
+        guard let first, let second else { return nil }
+        return (first, second)
+    }
+
+    private static func decode(_ part: Span<UInt8>) throws(TokenFault) -> [UInt8] {
+        guard let bytes = Base64URL.decode(part) else { throw .encoding }
+        return bytes
+    }
+}
+
+extension Token: CustomStringConvertible {
+    /// Only the algorithm: a token in a log is a token stolen.
+    package var description: String { "Token(\(algorithm.rawValue))" }
+}

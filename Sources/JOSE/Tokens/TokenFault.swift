@@ -1,0 +1,60 @@
+/// Why a token is not accepted: a closed list, which says nothing of what the token or the keys hold.
+package enum TokenFault: UInt8, Error, Sendable, CaseIterable {
+    /// Longer than the limit.
+    case tooLarge
+    /// Not three parts with a dot between them.
+    case malformed
+    /// A part is not canonical base64url.
+    case encoding
+    /// The header is not a strict JSON object, or one of its members is not what it must be.
+    case header
+    /// `alg` names no algorithm that we know, or not that of the key.
+    case algorithm
+    /// The header asks for what we do not do: `crit`, `b64`, `zip`.
+    case critical
+    /// No key goes with it.
+    case unknownKey
+    /// The signature is not that of the key over these bytes.
+    case signature
+    /// The claims are not a strict JSON object, or a claim that is read has the wrong type.
+    case claims
+    /// Past `exp`.
+    case expired
+    /// Before `nbf`.
+    case notYetValid
+    /// `iat` lies ahead.
+    case issuedInFuture
+    /// There is no `exp`.
+    case expiryMissing
+    /// `iss` is not who it must be.
+    case issuer
+    /// `aud` does not name us.
+    case audience
+    /// It is no company's that we know.
+    case company
+    /// `typ` is that of another use.
+    case type
+
+    /// A stable name, for logs and the command line.
+    package var code: String {
+        switch self {
+        case .tooLarge: "too_large"
+        case .malformed: "malformed"
+        case .encoding: "encoding"
+        case .header: "header"
+        case .algorithm: "algorithm"
+        case .critical: "critical"
+        case .unknownKey: "unknown_key"
+        case .signature: "signature"
+        case .claims: "claims"
+        case .expired: "expired"
+        case .notYetValid: "not_yet_valid"
+        case .issuedInFuture: "issued_in_future"
+        case .expiryMissing: "expiry_missing"
+        case .issuer: "issuer"
+        case .audience: "audience"
+        case .company: "company"
+        case .type: "type"
+        }
+    }
+}

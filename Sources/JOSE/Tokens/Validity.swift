@@ -1,0 +1,46 @@
+/// When a token is good, in whole seconds since 1970.
+///
+/// A `NumericDate` may have a fraction ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). It is
+/// rounded so that the token is never good for longer than it says: the end down, the beginnings up.
+package struct Validity: Sendable, Equatable {
+    package let expires: Int64?
+    package let notBefore: Int64?
+    package let issuedAt: Int64?
+
+    package init(expires: Int64?, notBefore: Int64?, issuedAt: Int64?) {
+        self.expires = expires
+        self.notBefore = notBefore
+        self.issuedAt = issuedAt
+    }
+
+    init(_ claims: Claims) throws(TokenFault) {
+        expires = try Validity.seconds(claims.number("exp"), isEnd: true)
+        notBefore = try Validity.seconds(claims.number("nbf"), isEnd: false)
+        issuedAt = try Validity.seconds(claims.number("iat"), isEnd: false)
+    }
+
+    /// Whether the token is good at `now`.
+    ///
+    /// - Parameter leeway: how far the clocks may disagree; a negative one counts as none.
+    package func check(now: Int64, leeway: Int64, requireExpiry: Bool) throws(TokenFault) {
+        let leeway = max(leeway, 0)
+        if let expires {
+            // A difference below the least `Int64` wraps to a late hour, which refuses.
+            guard now.subtractingReportingOverflow(leeway).partialValue < expires else { throw .expired }
+        } else if requireExpiry {
+            throw .expiryMissing
+        }
+        let latest = now.addingReportingOverflow(leeway)
+        let horizon = latest.overflow ? Int64.max : latest.partialValue
+        if let notBefore, notBefore > horizon { throw .notYetValid }
+        if let issuedAt, issuedAt > horizon { throw .issuedInFuture }
+    }
+
+    /// Up to 2⁵³ a `Double` holds every whole number; past it, and before 1970, a time is a mistake or an attack.
+    private static func seconds(_ number: Double?, isEnd: Bool) throws(TokenFault) -> Int64? {
+        guard let number else { return nil }
+        guard number >= 0, number <= 0x1p53 else { throw .claims }
+        let whole = Int64(number)
+        return isEnd || Double(whole) == number ? whole : whole + 1
+    }
+}

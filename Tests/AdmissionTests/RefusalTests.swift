@@ -1,0 +1,62 @@
+import Admission
+import JOSE
+import Testing
+
+@Suite("Refusals: a closed list")
+struct RefusalTests {
+    @Test(
+        "code, status and close code are the documented ones",
+        arguments: [
+            (Refusal.tokenMissing, "token_missing", 401, nil),
+            (.tokenInvalid, "token_invalid", 401, nil),
+            (.tokenExpired, "token_expired", 401, 4401),
+            (.tokenNotYetValid, "token_not_yet_valid", 401, nil),
+            (.tokenConflict, "token_conflict", 400, nil),
+            (.cookiesBlocked, "cookies_blocked", 401, nil),
+            (.wrongEvent, "wrong_event", 403, 4403),
+            (.originDenied, "origin_denied", 403, nil),
+            (.registrationRemoved, "registration_removed", 403, 4410),
+            (.sessionReplaced, "session_replaced", 409, 4409),
+            (.alreadyActive, "already_active", 409, nil),
+            (.tooManyJoins, "too_many_joins", 429, 4429),
+            (.draining, "draining", 503, 1001),
+            (.upstreamUnavailable, "upstream_unavailable", 502, 1014),
+            (.upstreamTimeout, "upstream_timeout", 504, 1014),
+        ] as [(Refusal, String, Int, Int?)]
+    )
+    func documented(refusal: Refusal, code: String, status: Int, closeCode: Int?) {
+        #expect(refusal.code == code)
+        #expect(refusal.status == status)
+        #expect(refusal.closeCode == closeCode)
+    }
+
+    @Test("every refusal has its own code, a heading and a sentence of advice", arguments: Refusal.allCases)
+    func complete(refusal: Refusal) {
+        #expect(Refusal.allCases.filter { $0.code == refusal.code }.count == 1)
+        #expect(!refusal.title.isEmpty && !refusal.title.hasSuffix("."))
+        #expect(refusal.detail.hasSuffix("."))
+    }
+
+    @Test("a 401 for a token that was sent says invalid_token; without a token there is no error code")
+    func bearerError() {
+        for refusal in [Refusal.tokenInvalid, .tokenExpired, .tokenNotYetValid] {
+            #expect(refusal.bearerError == "invalid_token")
+        }
+        #expect(Refusal.tokenMissing.bearerError == nil)
+        #expect(Refusal.cookiesBlocked.bearerError == nil)
+    }
+
+    @Test(
+        "a viewer is told whether time will help, and nothing else of a token's fault",
+        arguments: TokenFault.allCases
+    )
+    func faults(fault: TokenFault) {
+        let expected: Refusal =
+            switch fault {
+            case .expired: .tokenExpired
+            case .notYetValid, .issuedInFuture: .tokenNotYetValid
+            default: .tokenInvalid
+            }
+        #expect(Refusal(fault) == expected)
+    }
+}

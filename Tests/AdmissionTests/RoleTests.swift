@@ -1,0 +1,75 @@
+import Admission
+import Testing
+
+@Suite("Role: who is host")
+struct RoleTests {
+    struct Case: CustomTestStringConvertible, Sendable {
+        let listed: String
+        let userID: String
+        let email: String?
+        let role: Role
+        var testDescription: String { "\(listed) lists \(userID) \(email ?? "")" }
+    }
+
+    static let cases = [
+        Case(listed: "u1", userID: "u1", email: nil, role: .host),
+        Case(listed: "U1", userID: "u1", email: nil, role: .host),
+        Case(listed: "  u1\t", userID: "U1 ", email: nil, role: .host),
+        Case(listed: "kim@acme.example", userID: "u1", email: "Kim@ACME.example", role: .host),
+        Case(listed: "KIM@acme.example ", userID: "u1", email: " kim@acme.example", role: .host),
+        Case(listed: "åsa@acme.example", userID: "u1", email: "ÅSA@acme.example", role: .host),
+        Case(listed: "u2", userID: "u1", email: "kim@acme.example", role: .attendee),
+        Case(listed: "u", userID: "u1", email: nil, role: .attendee),
+        Case(listed: "", userID: "u1", email: "", role: .attendee),
+        Case(listed: " ", userID: "u1", email: " ", role: .attendee),
+        // The Kelvin sign and the dotted capital I lower-case to ASCII letters: look-alikes, not the presenter.
+        Case(listed: "kim@acme.example", userID: "u1", email: "\u{212A}im@acme.example", role: .attendee),
+        Case(listed: "i@acme.example", userID: "u1", email: "\u{130}@acme.example", role: .attendee),
+    ]
+
+    @Test("a listed user id or e-mail, trimmed and without case, is host", arguments: cases, [true, false])
+    func listed(test: Case, asPresenter: Bool) {
+        let gate = Gate()
+        let record =
+            asPresenter
+            ? EventRecord(company: "acme", presenters: [test.listed])
+            : EventRecord(company: "acme", organizers: [test.listed])
+        gate.directory.set(record, for: "launch")
+        for kind in [ViewerKind.embed, .registration] {
+            let viewer = viewer(kind, userID: test.userID, email: test.email)
+            #expect(gate.ask(viewer).admitted?.role == test.role)
+        }
+    }
+
+    @Test("a change of the lists acts on the next request, in both directions, without a new token or session")
+    func change() throws {
+        let gate = Gate()
+        gate.directory.set(EventRecord(company: "acme"), for: "launch")
+        let viewer = viewer()
+        let session = try #require(gate.session(viewer))
+        #expect(gate.ask(viewer, with: session).admitted?.role == .attendee)
+        gate.directory.set(EventRecord(company: "acme", presenters: ["u1"]), for: "launch")
+        let raised = gate.ask(viewer, with: session).admitted
+        #expect(raised?.role == .host)
+        #expect(raised?.isNew == false)
+        gate.directory.set(EventRecord(company: "acme", presenters: ["u2"]), for: "launch")
+        #expect(gate.ask(viewer, with: session).admitted?.role == .attendee)
+    }
+
+    @Test("the role is that of the event visited, not of the token's own")
+    func roleOfOtherEvent() {
+        let gate = Gate()
+        gate.directory.set(EventRecord(company: "acme", presenters: ["u1"]), for: "launch")
+        gate.directory.set(EventRecord(company: "acme"), for: "summit")
+        let viewer = viewer(.embed, eventSpecific: false)
+        #expect(gate.ask(viewer).admitted?.role == .host)
+        #expect(gate.ask(viewer, event: "summit").admitted?.role == .attendee)
+        #expect(gate.ask(viewer, event: "summit", access: .session).admitted?.role == .attendee)
+    }
+
+    @Test("without a directory everybody is an attendee")
+    func noDirectory() {
+        let gate = Gate()
+        #expect(gate.ask(viewer()).admitted?.role == .attendee)
+    }
+}

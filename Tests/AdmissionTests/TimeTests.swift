@@ -1,0 +1,99 @@
+import Admission
+import Testing
+
+@Suite("Time: expiry is decided on every request")
+struct TimeTests {
+    @Test("a token that expires ends its session, also the holder's and its open streams")
+    func expiry() throws {
+        for kind in [ViewerKind.embed, .registration] {
+            let gate = Gate()
+            let viewer = viewer(kind, expires: start / 1000 + 60)
+            let session = try #require(gate.session(viewer))
+            let admitted = try #require(gate.ask(viewer, with: session).admitted)
+            gate.now = start + 64_999
+            #expect(gate.ask(viewer, with: session).refusal == nil)
+            gate.now = start + 65_000
+            #expect(gate.ask(viewer, with: session).refusal == .tokenExpired)
+            #expect(gate.ask(viewer, event: "summit").refusal == .tokenExpired)
+            #expect(
+                gate.admission.keep(admitted, viewer: viewer, address: 1, now: gate.now, rules: gate.rules)
+                    == .tokenExpired
+            )
+        }
+    }
+
+    @Test("outlives_token: the session goes on to its greatest age, but nothing joins or takes over with the token")
+    func outlivesToken() throws {
+        for kind in [ViewerKind.embed, .registration] {
+            let gate = Gate(rules { $0.sessions.outlivesToken = true })
+            let viewer = viewer(kind, expires: start / 1000 + 60)
+            let session = try #require(gate.session(viewer))
+            let admitted = try #require(gate.ask(viewer, with: session).admitted)
+            let forged = PresentedSession(id: session.id, tag: SessionTag(high: 1, low: 1))
+            gate.now = start + 3_600_000
+            #expect(gate.ask(viewer).refusal == .tokenExpired)
+            #expect(gate.ask(viewer, with: forged).refusal == .tokenExpired)
+            #expect(gate.ask(viewer, with: session).admitted?.session == session.id)
+            gate.restart()
+            #expect(gate.ask(viewer, with: session).admitted?.session == session.id)
+            #expect(gate.admission.keep(admitted, viewer: viewer, address: 1, now: gate.now, rules: gate.rules) == nil)
+            gate.now = start + 12 * 3_600_000
+            #expect(gate.ask(viewer, with: session).refusal == .tokenExpired)
+            #expect(
+                gate.admission.keep(admitted, viewer: viewer, address: 1, now: gate.now, rules: gate.rules)
+                    == .tokenExpired
+            )
+        }
+    }
+
+    @Test("outlives_token: attack: an expired token with a session that was joined after it had expired")
+    func expiredTokenWithOtherSession() throws {
+        let gate = Gate(rules { $0.sessions.outlivesToken = true })
+        let session = try #require(gate.session(viewer()))
+        let expired = viewer(expires: start / 1000 - 100)
+        #expect(gate.ask(expired, with: session).refusal == .tokenExpired)
+        #expect(gate.ask(expired, with: session, takeOver: true).refusal == .tokenExpired)
+    }
+
+    @Test("outlives_token: a replaced session does not come back, nor take over, with the expired token")
+    func outlivesTokenReplaced() throws {
+        let gate = Gate(rules { $0.sessions.outlivesToken = true })
+        let expiring = viewer(expires: start / 1000 + 60)
+        let first = try #require(gate.session(expiring))
+        let second = try #require(gate.session(viewer()))
+        gate.now = start + 80_000
+        #expect(gate.ask(expiring, with: first).refusal == .sessionReplaced)
+        #expect(gate.ask(expiring, with: first, takeOver: true).refusal == .tokenExpired)
+        #expect(gate.ask(viewer(), with: second).admitted?.isNew == false)
+    }
+
+    @Test("before nbf it is too early; without exp it is invalid unless the operator allows it")
+    func otherTimes() throws {
+        let gate = Gate()
+        #expect(gate.ask(viewer(notBefore: start / 1000 + 6)).refusal == .tokenNotYetValid)
+        #expect(gate.ask(viewer(notBefore: start / 1000 + 5)).refusal == nil)
+        #expect(gate.ask(viewer(expires: nil)).refusal == .tokenInvalid)
+        gate.rules.requireExpiry = false
+        #expect(gate.ask(viewer(expires: nil)).refusal == nil)
+    }
+
+    @Test("embed tokens are not leased: sessions live side by side, each known again; by applies_to all they are")
+    func unleased() throws {
+        let gate = Gate()
+        let embed = viewer(.embed)
+        let first = try #require(gate.session(embed))
+        let second = try #require(gate.session(embed, address: 2))
+        for session in [first, second, first] {
+            let admitted = try #require(gate.ask(embed, with: session).admitted)
+            #expect(admitted.session == session.id && !admitted.isNew && !admitted.isLeased)
+        }
+        #expect(gate.admission.leases.count == 0)
+        gate.now += 12 * 3_600_000
+        #expect(gate.ask(embed, with: first).admitted?.isNew == true)
+
+        let leased = viewer(.embed, appliesTo: .all)
+        let third = try #require(gate.session(leased))
+        #expect(gate.ask(leased, address: 2).admitted?.replaced == third.id)
+        #expect(gate.ask(viewer(.embed, userID: "u2", appliesTo: .all)).admitted?.replaced == nil)
+    }
+}

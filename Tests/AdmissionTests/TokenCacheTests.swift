@@ -1,0 +1,117 @@
+import Admission
+import Testing
+
+/// A cache that takes its tokens as arrays: a macro cannot take a span.
+private final class Cached {
+    private var cache: TokenCache
+
+    init(capacity: Int, seed: UInt64) { cache = TokenCache(capacity: capacity, seed: seed) }
+
+    var count: Int { cache.count }
+
+    func viewer(_ token: [UInt8], _ generation: UInt64) -> Viewer? {
+        cache.viewer(for: token.span, generation: generation)
+    }
+
+    func insert(_ viewer: Viewer, for token: [UInt8], _ generation: UInt64) {
+        cache.insert(viewer, for: token.span, generation: generation)
+    }
+}
+
+@Suite("Token cache: exact bytes and generation, bounded")
+struct TokenCacheTests {
+    private func token(_ number: Int, length: Int = 300) -> [UInt8] {
+        var numbers = Numbers(seed: UInt64(number) &* 7919 &+ 1)
+        return (0..<length).map { _ in UInt8(ascii: "A") + UInt8(numbers.next() % 26) }
+    }
+
+    @Test("attack: a token that differs in one byte, anywhere, is not found", arguments: [1, 7, 31, 64, 65, 333])
+    func otherBytes(length: Int) {
+        let cache = Cached(capacity: 8, seed: 3)
+        let known = token(1, length: length)
+        cache.insert(viewer(), for: known, 1)
+        #expect(cache.viewer(known, 1) != nil)
+        for place in known.indices {
+            var forged = known
+            forged[place] ^= 1
+            #expect(cache.viewer(forged, 1) == nil)
+            #expect(cache.viewer(Array(known[..<place]), 1) == nil)
+        }
+        #expect(cache.viewer((known + [65]), 1) == nil)
+        #expect(cache.viewer(([65] + known), 1) == nil)
+    }
+
+    @Test("attack: other claims before a known signature")
+    func sameSignature() {
+        let cache = Cached(capacity: 8, seed: 3)
+        let signature = token(9, length: 86)
+        let tokens = (0..<8).map { token($0, length: 200) + signature }
+        let viewers = (0..<8).map { viewer(userID: "u\($0)") }
+        for number in 0..<8 { cache.insert(viewers[number], for: tokens[number], 1) }
+        for number in 0..<8 {
+            #expect(cache.viewer(tokens[number], 1) === viewers[number])
+        }
+        #expect(cache.viewer((token(8, length: 200) + signature), 1) == nil)
+    }
+
+    @Test("after a change of keys nothing from before is found")
+    func generation() {
+        let cache = Cached(capacity: 8, seed: 3)
+        cache.insert(viewer(), for: token(1), 1)
+        #expect(cache.viewer(token(1), 2) == nil)
+        #expect(cache.viewer(token(1), 1) != nil)
+        let second = viewer(userID: "u2")
+        cache.insert(second, for: token(1), 2)
+        #expect(cache.viewer(token(1), 2) === second)
+        #expect(cache.count == 2)
+    }
+
+    @Test("a second insertion replaces the first")
+    func replaced() {
+        let cache = Cached(capacity: 8, seed: 3)
+        let second = viewer(userID: "u2")
+        cache.insert(viewer(), for: token(1), 1)
+        cache.insert(second, for: token(1), 1)
+        #expect(cache.count == 1)
+        #expect(cache.viewer(token(1), 1) === second)
+    }
+
+    @Test("what is asked for stays, what is not gives way")
+    func eviction() {
+        let cache = Cached(capacity: 4, seed: 3)
+        for number in 0..<4 { cache.insert(viewer(), for: token(number), 1) }
+        for number in 4..<200 {
+            #expect(cache.viewer(token(0), 1) != nil)
+            cache.insert(viewer(), for: token(number), 1)
+            #expect(cache.count == 4)
+        }
+        #expect(cache.viewer(token(1), 1) == nil)
+    }
+
+    @Test("it never serves anything but what was put in, whatever the order", arguments: [1, 2, 3, 16, 100])
+    func model(capacity: Int) {
+        let cache = Cached(capacity: capacity, seed: 11)
+        var numbers = Numbers(seed: UInt64(capacity))
+        let tokens = (0..<150).map { token($0, length: 20 + $0) }
+        let viewers = (0..<150).map { viewer(userID: "u\($0)") }
+        var found = 0
+        var inserted = Set<Int>()
+        for _ in 0..<6000 {
+            let number = Int(numbers.next() % 150)
+            if numbers.next() % 2 == 0 {
+                cache.insert(viewers[number], for: tokens[number], 1)
+                inserted.insert(number)
+                // The newest is always there.
+                #expect(cache.viewer(tokens[number], 1) === viewers[number])
+            } else if let viewer = cache.viewer(tokens[number], 1) {
+                found += 1
+                #expect(viewer === viewers[number] && inserted.contains(number))
+            }
+            #expect(cache.count <= capacity)
+        }
+        #expect(found > 0)
+        // Whatever it counts can be found: no entry is lost in the index.
+        let present = tokens.indices.filter { cache.viewer(tokens[$0], 1) != nil }.count
+        #expect(present == cache.count)
+    }
+}

@@ -1,0 +1,183 @@
+import JOSE
+import Testing
+
+/// What is said about wrong companies and keys.
+@Suite struct BadCompanyTests {
+    @Test("Each wrong company or key is told exactly what is wrong", arguments: cases)
+    func isReported(_ bad: BadConfiguration) {
+        #expect(problems(Sample(bad.part, bad.body).text) == bad.problems)
+    }
+
+    static let sources = "secret_file, private_key_file, public_key_file, jwks_file, jwks_url"
+    static let key = "id = \"one\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret\"\n"
+
+    static let cases: [BadConfiguration] = [
+        .init(
+            .company,
+            "name = \"Acme\"",
+            "company[0].id: is missing"
+        ),
+        .init(
+            .company,
+            "id = \"a:b\"",
+            "company[0].id: \"a:b\" is not 1 to 64 letters, digits, -, . and _"
+        ),
+        .init(.company, "id = \"\"", "company[0].id: \"\" is not 1 to 64 letters, digits, -, . and _"),
+        .init(.company, "id = \"acme\"\nname = \"\"", "company[0].name: must not be empty"),
+        .init(
+            .company,
+            "id = \"acme\"\nname = \"a\\nb\"",
+            "company[0].name: \"a\\u{a}b\" holds a control character"
+        ),
+        .init(
+            .company,
+            "id = \"acme\"\nembed_origins = [\"www.acme.example\", \"https://a.example/x\"]",
+            "company[0].embed_origins[0]: \"www.acme.example\" is not a URL: it must begin with https:// or http://",
+            "company[0].embed_origins[1]: \"https://a.example/x\" is not an origin: it must end after the host, as "
+                + "\"https://a.example\""
+        ),
+        .init(
+            .company,
+            "id = \"acme\"\nembed_origins = [\"https://a.example; script-src *\"]",
+            "company[0].embed_origins[0]: \"a.example; script-src *\" is not a host name"
+        ),
+        .init(
+            .company,
+            "id = \"acme\"\nembed_origins = [\"*\", \"https://a.example\"]",
+            "company[0].embed_origins: \"*\" makes the others pointless"
+        ),
+        .init(
+            .company,
+            "id = \"acme\"\nembed_origins = [\"https://a.*.example\"]",
+            "company[0].embed_origins[0]: \"a.*.example\" is not a host name"
+        ),
+        .init(
+            .company,
+            "id = \"acme\"\nissuer = \"https://embed.example.com\"",
+            "company[0].issuer: is public_url, which issues the gateway's own tokens"
+        ),
+        .init(.company, "id = \"acme\"\naudience = \"\"", "company[0].audience: must not be empty"),
+        .init(
+            .company,
+            "id = \"acme\"\nclient_secret_file = \"/short\"",
+            "company[0].client_secret_file: the control API: not built yet in this version",
+            "company[0].client_secret_file: the secret has 5 bytes; at least 16 are needed"
+        ),
+        .init(
+            .key,
+            key + "[[company]]\nid = \"acme\"\n[[company.key]]\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"",
+            "company[1].id: company[0] has the same id"
+        ),
+        .init(
+            .key,
+            key + "[[company]]\nid = \"b\"\n[[company.key]]\nalgorithm = \"HS256\"\nsecret_file = \"/secret\"",
+            "company[1].key[0].secret_file: company[0].key[0] has the same secret"
+        ),
+        .init(.key, nil, "company[0]: needs at least one [[company.key]]"),
+        .init(.key, "", "company[0].key[0]: needs one of \(sources); it has none"),
+        .init(
+            .key,
+            key + "public_key_file = \"/x\"",
+            "company[0].key[0]: needs one of \(sources); it has secret_file and public_key_file"
+        ),
+        .init(.key, "secret_file = \"/secret\"", "company[0].key[0].algorithm: is missing"),
+        .init(
+            .key,
+            "algorithm = \"none\"\nsecret_file = \"/secret\"",
+            "company[0].key[0].algorithm: \"none\" is not one of \"HS256\", \"HS384\", \"HS512\", \"RS256\", \"RS384\", "
+                + "\"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", \"ES384\", \"ES512\", \"EdDSA\""
+        ),
+        .init(
+            .key,
+            "algorithm = \"RS256\"\nsecret_file = \"/secret\"",
+            "company[0].key[0].algorithm: RS256 needs private_key_file or public_key_file, not secret_file"
+        ),
+        .init(
+            .key,
+            "algorithm = \"HS256\"\npublic_key_file = \"/none\"",
+            "company[0].key[0].algorithm: HS256 needs secret_file, not public_key_file",
+            "company[0].key[0].public_key_file: no such file: /none"
+        ),
+        .init(
+            .key,
+            "algorithm = \"HS256\"\nsecret_file = \"/none\"",
+            "company[0].key[0].secret_file: no such file: /none"
+        ),
+        .init(
+            .key,
+            "algorithm = \"HS256\"\nsecret_file = \"/broken\"",
+            "company[0].key[0].secret_file: Input/output error: /broken"
+        ),
+        .init(
+            .key,
+            "id = \"one\"\nalgorithm = \"HS256\"\njwks_file = \"/none\"",
+            "company[0].key[0].id: has no effect with jwks_file: the key set says it",
+            "company[0].key[0].algorithm: has no effect with jwks_file: the key set says it",
+            "company[0].key[0].jwks_file: no such file: /none"
+        ),
+        .init(
+            .key,
+            "jwks_url = \"http://a.example\"",
+            "company[0].key[0].jwks_url: fetching key sets: not built yet in this version",
+            "company[0].key[0].jwks_url: \"http://a.example\" must be https: whoever can change the answer can sign "
+                + "tokens"
+        ),
+        .init(
+            .key,
+            "jwks_url = \"https://user:pass@a.example\"",
+            "company[0].key[0].jwks_url: fetching key sets: not built yet in this version",
+            "company[0].key[0].jwks_url: a user name or password does not belong here"
+        ),
+        .init(
+            .key,
+            key + "[[company.key]]\nid = \"one\"\nalgorithm = \"HS384\"\nsecret_file = \"/secret2\"",
+            "company[0].key[1].id: company[0].key[0] has the same id \"one\""
+        ),
+        .init(
+            .key,
+            key + "[[company.key]]\n" + key,
+            "company[0].key[1].id: company[0].key[0] has the same id \"one\"",
+            "company[0].key[1].secret_file: company[0].key[0] has the same secret"
+        ),
+    ]
+
+    @Test("Without a company, routes that need tokens are an error and public ones are not")
+    func noCompany() {
+        var sample = Sample(.company, nil)
+        sample.bodies[.key] = nil
+        #expect(
+            problems(sample.text) == [
+                "company: at least one [[company]] is needed: a route with access \"token\" or \"session\" needs one, "
+                    + "whose keys sign the tokens"
+            ]
+        )
+        sample.bodies[.route] = "path = \"/**\"\nupstream = \"host\"\naccess = \"public\""
+        #expect(problems(sample.text) == [])
+    }
+
+    @Test("Two companies cannot have one issuer")
+    func sameIssuer() {
+        let second = "[[company]]\nid = \"b\"\nissuer = \"i\"\n[[company.key]]\nalgorithm = \"HS256\"\n"
+        var sample = Sample(.company, "id = \"acme\"\nissuer = \"i\"")
+        sample.bodies[.rest] = second + "secret_file = \"/secret2\""
+        #expect(problems(sample.text) == ["company[1].issuer: company[0] has the same issuer"])
+    }
+
+    @Test("What the key's bytes lack is said at the key's file", arguments: ["/short", "/empty", "/zeros", "/pem"])
+    func faultyBytes(_ path: String) {
+        let files: [String: [UInt8]] = [
+            "/zeros": [0, 0, 0], "/pem": Array("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n".utf8),
+        ]
+        for (algorithm, source) in [("HS256", "secret_file"), ("ES256", "public_key_file")] {
+            let found = problems(
+                Sample(.key, "algorithm = \"\(algorithm)\"\n\(source) = \"\(path)\"").text,
+                files: files
+            )
+            #expect(found.count == 1)
+            #expect(found.first?.hasPrefix("company[0].key[0].\(source): ") == true)
+            #expect(found.first?.contains("AAAA") == false && found.first?.contains("/") == false)
+        }
+        let set = problems(Sample(.key, "jwks_file = \"\(path)\"").text, files: files)
+        #expect(set.count == 1 && set.first?.hasPrefix("company[0].key[0].jwks_file: ") == true)
+    }
+}

@@ -1,0 +1,183 @@
+import Testing
+
+/// What is said about wrong upstreams and routes.
+@Suite struct BadRouteTests {
+    @Test("Each wrong upstream or route is told exactly what is wrong", arguments: cases)
+    func isReported(_ bad: BadConfiguration) {
+        #expect(problems(Sample(bad.part, bad.body).text) == bad.problems)
+    }
+
+    @Test("A pattern that cannot mean what it says is refused", arguments: patterns)
+    func pattern(_ path: String, _ reason: String) {
+        let text = Sample(.route, "path = '\(path)'\nupstream = \"host\"\naccess = \"public\"").text
+        #expect(problems(text) == ["route[0].path: \"\(path)\"\(reason)"])
+    }
+
+    static let upstream = "name = \"host\"\nservers = [\"127.0.0.1:3000\"]\n"
+    static let route = "path = \"/event/{event}\"\nupstream = \"host\"\naccess = \"token\"\n"
+
+    static let cases: [BadConfiguration] = [
+        .init(
+            .upstream,
+            nil,
+            "upstream: at least one [[upstream]] is needed",
+            "route[0].upstream: no [[upstream]] is named \"host\""
+        ),
+        .init(
+            .upstream,
+            "servers = [\"a:1\"]",
+            "upstream[0].name: is missing",
+            "route[0].upstream: no [[upstream]] is named \"host\""
+        ),
+        .init(
+            .upstream,
+            "name = \"\"\nservers = [\"a:1\"]",
+            "upstream[0].name: must not be empty",
+            "route[0].upstream: no [[upstream]] is named \"host\""
+        ),
+        .init(.upstream, "name = \"host\"", "upstream[0].servers: is missing"),
+        .init(.upstream, "name = \"host\"\nservers = []", "upstream[0].servers: must not be empty"),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = \"a:1\"",
+            "upstream[0].servers: expected a list, found the string \"a:1\""
+        ),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = [\"a\", 5, \"b:0\", \"http://c/x\"]",
+            "upstream[0].servers[0]: \"a\" is not host:port, [v6]:port or unix:/path",
+            "upstream[0].servers[1]: expected a server, found the integer 5",
+            "upstream[0].servers[2]: \"0\" is not a port (1 to 65535)",
+            "upstream[0].servers[3]: \"http://c/x\" must end after the host: paths are forwarded as they come"
+        ),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = [\"a:80\", \"http://a\"]",
+            "upstream[0].servers[1]: stands there twice"
+        ),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = [\"HTTPS://a\"]",
+            "upstream[0].servers[0]: https to an upstream: not built yet in this version"
+        ),
+        .init(
+            .upstream,
+            "name = \"control\"\nservers = [\"a:1\"]",
+            "upstream[0].name: \"control\" is the name of the built-in control API",
+            "route[0].upstream: no [[upstream]] is named \"host\""
+        ),
+        .init(
+            .upstream,
+            upstream + "[[upstream]]\n" + upstream,
+            "upstream[1].name: upstream[0] has the same name"
+        ),
+        .init(
+            .upstream,
+            upstream + "health_path = \"health\"",
+            "upstream[0].health_path: the active health check: not built yet in this version",
+            "upstream[0].health_path: \"health\" is not a path that begins with /"
+        ),
+        .init(
+            .upstream,
+            upstream + "connect_timeout = \"0s\"",
+            "upstream[0].connect_timeout: \"0s\" is out of range: 1ms to 5m"
+        ),
+        .init(
+            .upstream,
+            upstream + "response_timeout = \"2d\"",
+            "upstream[0].response_timeout: \"2d\" is out of range: 1ms to 1d"
+        ),
+        .init(
+            .upstream,
+            upstream + "max_idle_per_server = -1",
+            "upstream[0].max_idle_per_server: -1 is out of range: 0 to 100000"
+        ),
+        .init(
+            .upstream,
+            upstream + "max_idle_per_server = \"256\"",
+            "upstream[0].max_idle_per_server: expected an integer, found the string \"256\""
+        ),
+        .init(.route, nil, "route: at least one [[route]] is needed"),
+        .init(
+            .route,
+            "",
+            "route[0].path: is missing",
+            "route[0].upstream: is missing",
+            "route[0].access: is missing"
+        ),
+        .init(
+            .route,
+            "path = \"/\"\nupstream = \"hots\"\naccess = \"public\"",
+            "route[0].upstream: no [[upstream]] is named \"hots\"; did you mean \"host\"?"
+        ),
+        .init(
+            .route,
+            "path = \"/\"\nupstream = \"control\"\naccess = \"public\"",
+            "route[0].upstream: the control API: not built yet in this version"
+        ),
+        .init(
+            .route,
+            "path = \"/\"\nupstream = \"host\"\naccess = \"open\"",
+            "route[0].access: \"open\" is not one of \"token\", \"session\", \"public\""
+        ),
+        .init(
+            .route,
+            "path = \"/\"\nupstream = \"host\"\naccess = true",
+            "route[0].access: expected one of \"token\", \"session\", \"public\", found the boolean true"
+        ),
+        .init(
+            .route,
+            "path = \"/**\"\nupstream = \"host\"\naccess = \"token\"",
+            "route[0].access: \"token\" needs {event} in the path: it lets in who has a token for that event"
+        ),
+        .init(
+            .route,
+            route + "[[route]]\npath = \"/event/{event}\"\nupstream = \"host\"\naccess = \"public\"",
+            "route[1].path: route[0] has the same path"
+        ),
+        .init(
+            .route,
+            route + "[[route]]\npath = \"/**\"\nupstream = \"host\"\naccess = \"public\"\n[[route]]\n"
+                + "path = \"/**\"\nupstream = \"host\"\naccess = \"session\"",
+            "route[2].path: route[1] has the same path"
+        ),
+    ]
+
+    static let patterns: [(String, String)] = [
+        ("", " must begin with /"),
+        ("event", " must begin with /"),
+        ("/event/", " must not end in /; /** takes what follows"),
+        ("//", " has an empty segment"),
+        ("//event", " has an empty segment"),
+        ("/a//b", " has an empty segment"),
+        ("/a//**", " has an empty segment"),
+        ("/a/../b", " has a dot segment"),
+        ("/a/.", " has a dot segment"),
+        ("/**/a", ": ** may only stand at the end"),
+        ("/**/**", ": ** may only stand at the end"),
+        ("/a/*", ": * may only stand at the end, as /**"),
+        ("/a**", ": * may only stand at the end, as /**"),
+        ("/e-{event}", ": {event} must be a whole segment"),
+        ("/{event}/{event}", " has {event} more than once"),
+        ("/{room}", ": only {event} may stand in braces"),
+        ("/{event", ": only {event} may stand in braces"),
+        ("/a%2e", ": write characters as they are, not encoded"),
+        ("/a%2Fb", ": write characters as they are, not encoded"),
+        ("/a b", " holds a character that does not belong in a path"),
+        ("/a?b", " holds a character that does not belong in a path"),
+        ("/a#b", " holds a character that does not belong in a path"),
+        ("/ä", " holds a character that does not belong in a path"),
+        ("/.gateway/x", ": /.gateway/ is the gateway's own"),
+        ("/.gateway", ": /.gateway/ is the gateway's own"),
+    ]
+
+    @Test("A backslash or control character in a pattern is refused")
+    func controlCharacters() {
+        for (written, shown) in [("/a\\\\b", "/a\\\\b"), ("/a\\tb", "/a\\u{9}b"), ("/a\\u007f", "/a\\u{7f}")] {
+            let text = Sample(.route, "path = \"\(written)\"\nupstream = \"host\"\naccess = \"public\"").text
+            #expect(
+                problems(text) == ["route[0].path: \"\(shown)\" holds a character that does not belong in a path"]
+            )
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import Testing
+
+@testable import Configuration
+
+/// `gateway.conf.example` is complete and true.
+@Suite struct ExampleTests {
+    private static let files: [String: [UInt8]] = [
+        "/etc/gateway/acme.secret": Array("0123456789abcdef0123456789abcdef\n".utf8)
+    ]
+
+    /// The tables and values that have no default, which the example makes up.
+    private static let required = """
+        public_url = "https://embed.example.com"
+        [[listener]]
+        address = "127.0.0.1:8080"
+        [[upstream]]
+        name = "embed-host"
+        servers = ["127.0.0.1:3000"]
+        [[route]]
+        path = "/event/{event}/**"
+        upstream = "embed-host"
+        access = "token"
+        [[route]]
+        path = "/networking/{event}/**"
+        upstream = "embed-host"
+        access = "token"
+        [[route]]
+        path = "/**"
+        upstream = "embed-host"
+        access = "session"
+        [[company]]
+        id = "acme"
+        name = "Acme"
+        embed_origins = ["https://www.acme.example"]
+        [[company.key]]
+        id = "acme-2026"
+        algorithm = "HS256"
+        secret_file = "/etc/gateway/acme.secret"
+        """
+
+    private let text: String
+
+    init() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        text = try String(contentsOf: root.appendingPathComponent("gateway.conf.example"), encoding: .utf8)
+    }
+
+    /// A line of the example that says something of a key.
+    private struct Line {
+        let path: String
+        let isCommented: Bool
+        let comment: String
+    }
+
+    private var lines: [Line] {
+        var table = ""
+        return text.split(separator: "\n").compactMap { line in
+            let isCommented = line.hasPrefix("# ")
+            let words = isCommented ? line.dropFirst(2) : line
+            if words.hasPrefix("["), let end = words.firstIndex(of: "]") {
+                table = words[..<end].drop { $0 == "[" } + "."
+                return nil
+            }
+            guard let match = words.prefixMatch(of: /([a-z_]+) = [^#]*(#.*)?/) else { return nil }
+            return Line(path: table + match.1, isCommented: isCommented, comment: match.2.map(String.init) ?? "")
+        }
+    }
+
+    @Test("It loads as it stands, with the secret file")
+    func loads() throws {
+        #expect(problems(text, files: Self.files) == [])
+        #expect(problems(text) == ["company[0].key[0].secret_file: no such file: /etc/gateway/acme.secret"])
+    }
+
+    @Test("Every key stands in it once for each kind of table, and no key that is unknown")
+    func isComplete() {
+        let paths = lines.map(\.path)
+        for path in Schema.root.paths { #expect(paths.contains(path), "\(path) is not in the example") }
+        for path in paths { #expect(Schema.root.paths.contains(path), "\(path) is not in the schema") }
+    }
+
+    @Test("The keys stand in the order of the schema")
+    func order() {
+        var seen: Set<String> = []
+        #expect(lines.map(\.path).filter { seen.insert($0).inserted } == Schema.root.paths)
+    }
+
+    @Test("Every key has a comment")
+    func comments() {
+        var seen: Set<String> = []
+        for line in lines where seen.insert(line.path).inserted {
+            #expect(line.comment.count > 4, "\(line.path) has no comment")
+        }
+    }
+
+    @Test("What is not built yet says so, and nothing else does")
+    func notBuilt() {
+        var seen: Set<String> = []
+        for line in lines where seen.insert(line.path).inserted {
+            let says = line.comment.contains("not built yet")
+            let isListed = NotBuilt.features.contains { $0.key == line.path } || line.path.hasPrefix("listener.sni.")
+            // The route to the control API is told of where the control API is.
+            #expect(says == isListed || line.path == "route.upstream", "\(line.path)")
+        }
+    }
+
+    @Test("Every default that it shows is the default")
+    func defaults() throws {
+        let example = try load(text, files: Self.files).printed()
+        let bare = try load(Self.required, files: Self.files).printed()
+        #expect(example == bare)
+    }
+
+    @Test(
+        "A default that is shown but changed in the code would be noticed",
+        arguments: [
+            ("header_count = 100 ", "header_count = 101 "), ("leeway = \"5s\"", "leeway = \"6s\""),
+            ("take_over_limit = 6", "take_over_limit = 7"), ("level = \"info\"", "level = \"debug\""),
+        ]
+    )
+    func defaultsAreCompared(_ shown: String, _ other: String) throws {
+        let changed = text.replacing(shown, with: other)
+        #expect(changed != text)
+        #expect(try load(changed, files: Self.files).printed() != load(Self.required, files: Self.files).printed())
+    }
+
+    @Test("Of the keys with a default, none is commented out but those without a value")
+    func commented() throws {
+        let printed = try load(Self.required, files: Self.files).printed()
+        for line in lines where line.isCommented {
+            let key = line.path.split(separator: ".").last.map(String.init) ?? ""
+            let table = line.path.dropLast(key.count + 1)
+            let section = printed.components(separatedBy: "\n\n").first { $0.contains("[\(table)]") } ?? ""
+            #expect(!section.contains("\n\(key) = "), "\(line.path) has a default")
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import JOSE
+import Testing
+
+@testable import Configuration
+
+/// Keys come out of files as they were meant.
+@Suite struct KeyTests {
+    private let pair: Key
+    private let privatePEM: [UInt8]
+
+    init() throws {
+        pair = try Key.generate(.es256, id: "pair")
+        privatePEM = try pair.privatePEM()
+    }
+
+    /// A public key as OpenSSL wrote it.
+    private static let publicPEM = Array(
+        """
+        -----BEGIN PUBLIC KEY-----
+        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+        -----END PUBLIC KEY-----
+
+        """.utf8
+    )
+
+    private func company(_ keys: String, files: [String: [UInt8]]) throws -> CompanySettings {
+        try #require(try load(Sample(.key, keys).text, files: files).companies.first)
+    }
+
+    @Test("A private key file signs, a public one only verifies, in the order of the file")
+    func pairs() throws {
+        let keys = """
+            id = "a"
+            algorithm = "ES256"
+            private_key_file = "/private"
+            [[company.key]]
+            algorithm = "EdDSA"
+            public_key_file = "/public"
+            """
+        let company = try company(keys, files: ["/private": privatePEM, "/public": Self.publicPEM])
+        #expect(company.keys.map(\.canSign) == [true, false])
+        #expect(company.keys.map(\.id) == ["a", nil])
+        #expect(company.keys.map(\.algorithm) == [.es256, .eddsa])
+        #expect(
+            company.keyOrigins == [
+                KeyOrigin(id: "a", algorithm: .es256, source: .privateKeyFile("/private")),
+                KeyOrigin(id: nil, algorithm: .eddsa, source: .publicKeyFile("/public")),
+            ]
+        )
+        #expect(try accepts(company.keys[0], signatureOf: pair))
+    }
+
+    @Test("A private key in the place of a public one is refused, and the other way round")
+    func mixedUp() {
+        let files = ["/private": privatePEM, "/public": Self.publicPEM]
+        #expect(
+            problems(Sample(.key, "algorithm = \"ES256\"\npublic_key_file = \"/private\"").text, files: files)
+                == ["company[0].key[0].public_key_file: holds a private key, which belongs in private_key_file"]
+        )
+        #expect(
+            problems(Sample(.key, "algorithm = \"EdDSA\"\nprivate_key_file = \"/public\"").text, files: files)
+                == ["company[0].key[0].private_key_file: holds a public key, which belongs in public_key_file"]
+        )
+    }
+
+    @Test("A key set counts as all its keys")
+    func keySet() throws {
+        let other = try Key.generate(.eddsa, id: "other")
+        let set = try jwks([pair, other])
+        let company = try company("jwks_file = \"/set\"", files: ["/set": set])
+        #expect(company.keys.map(\.id) == ["pair", "other"])
+        #expect(company.keys.map(\.algorithm) == [.es256, .eddsa])
+        #expect(company.keyOrigins == [KeyOrigin(id: nil, algorithm: nil, source: .jwksFile("/set"))])
+    }
+
+    @Test("An id that stands in a key set and beside it, or twice in it, is refused")
+    func duplicateIDs() throws {
+        let keys =
+            "jwks_file = \"/set\"\n[[company.key]]\nid = \"pair\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret\""
+        #expect(
+            problems(Sample(.key, keys).text, files: ["/set": try jwks([pair])])
+                == ["company[0].key[1].id: company[0].key[0] has the same id \"pair\""]
+        )
+        #expect(
+            problems(Sample(.key, "jwks_file = \"/set\"").text, files: ["/set": try jwks([pair, pair])])
+                == ["company[0].key[0].jwks_file: holds two keys with the id \"pair\""]
+        )
+    }
+
+    @Test("A key of a set that names no algorithm is no duplicate of itself")
+    func withoutAlgorithm() throws {
+        let text = #"{"keys":[{"kty":"oct","kid":"s","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}"#
+        let company = try company("jwks_file = \"/set\"", files: ["/set": Array(text.utf8)])
+        #expect(Set(company.keys.map(\.id)) == ["s"])
+    }
+
+    @Test("One line end after a secret is not part of it", arguments: ["", "\n", "\r\n"])
+    func lineEnd(_ end: String) throws {
+        let secret = "0123456789abcdef0123456789abcdef"
+        let company = try company(
+            "algorithm = \"HS256\"\nsecret_file = \"/s\"",
+            files: ["/s": Array((secret + end).utf8)]
+        )
+        let reference = try Key.secret(Array(secret.utf8), algorithm: .hs256, id: nil)
+        #expect(try accepts(company.keys[0], signatureOf: reference))
+    }
+
+    @Test("A second line end, and any other byte, is part of the secret")
+    func otherBytes() throws {
+        let secret = Array("0123456789abcdef0123456789abcdef\n".utf8)
+        let company = try company(
+            "algorithm = \"HS256\"\nsecret_file = \"/s\"",
+            files: ["/s": secret + Array("\n".utf8)]
+        )
+        let reference = try Key.secret(secret, algorithm: .hs256, id: nil)
+        #expect(try accepts(company.keys[0], signatureOf: reference))
+    }
+
+    private func accepts(_ key: Key, signatureOf signer: Key) throws -> Bool {
+        let input: [UInt8] = [1, 2, 3]
+        let signature = try signer.sign(input.span)
+        return key.verifies(signature.span, of: input.span)
+    }
+
+    private func jwks(_ keys: [Key]) throws -> [UInt8] {
+        let members = try keys.map { try #require($0.publicJWK) }
+        return JSONValue.object([JSONMember("keys", .array(members))]).serialized()
+    }
+}

@@ -1,0 +1,125 @@
+import Admission
+import JOSE
+import Testing
+
+@testable import Configuration
+
+/// `check --print` shows what is in effect, in a form that loads again, and no secret.
+@Suite struct PrintingTests {
+    private static let text = """
+        public_url = "https://${HOST}/"
+        allowed_origins = ["https://other.example"]
+        drain_timeout = "1500ms"
+        [[listener]]
+        address = "[::1]:0"
+        [[listener]]
+        address = "unix:/run/a $$ \\"b\\" \\\\ \\u0007.sock"
+        [admin]
+        address = "unix:/run/admin.sock"
+        [[upstream]]
+        name = "two"
+        servers = ["http://a", "unix:/run/u"]
+        connect_timeout = "90s"
+        max_idle_per_server = 0
+        [[upstream]]
+        name = "one ä"
+        servers = ["b:1"]
+        [[route]]
+        path = "/$$x/{event}"
+        upstream = "one ä"
+        access = "token"
+        [[route]]
+        path = "/**"
+        upstream = "two"
+        access = "public"
+        [tokens]
+        query = []
+        max_size = "1025B"
+        [tokens.claims]
+        user_id = "https://claims.example/$${user}"
+        [[company]]
+        id = "acme"
+        embed_origins = ["*"]
+        issuer = "i"
+        audience = "a"
+        [[company.key]]
+        algorithm = "HS512"
+        secret_file = "/secret"
+        [[company.key]]
+        jwks_file = "/set"
+        [[company]]
+        id = "b"
+        name = "B & Co"
+        [[company.key]]
+        id = "k"
+        algorithm = "ES256"
+        private_key_file = "/private"
+        [sessions]
+        max_lifetime = "36h"
+        [limits]
+        body_size = "1025KiB"
+        trusted_proxies = ["::/0", "10.0.0.1"]
+        [log]
+        format = "text"
+        """
+
+    private let files: [String: [UInt8]]
+
+    init() throws {
+        let pair = try Key.generate(.es256, id: nil)
+        let set = JSONValue.object([
+            JSONMember("keys", .array([try #require(try Key.generate(.eddsa, id: "e").publicJWK)]))
+        ])
+        files = ["/private": try pair.privatePEM(), "/set": set.serialized()]
+    }
+
+    @Test("What is printed loads to the same settings")
+    func roundTrip() throws {
+        let first = try load(Self.text, files: files, environment: ["HOST": "embed.example.com"])
+        let second = try load(first.printed(), files: files)
+        #expect(second.printed() == first.printed())
+        #expect(second.listeners.map(\.address) == first.listeners.map(\.address))
+        #expect(second.listeners[1].address == .unix(path: "/run/a $ \"b\" \\ \u{7}.sock"))
+        #expect(second.routes.map(\.upstream) == [1, 0])
+        #expect(second.tokens.claims == first.tokens.claims)
+        #expect(second.tokens.claims.userID == "https://claims.example/${user}")
+        #expect(second.companies.map { $0.keys.map(\.id) } == [[nil, "e"], ["k"]])
+        #expect(second.companies.map(\.keyOrigins) == first.companies.map(\.keyOrigins))
+        #expect(second.limits.trustedProxies == first.limits.trustedProxies)
+        #expect(second.sessions.policy == first.sessions.policy)
+        #expect(second.drainTimeout == .milliseconds(1500))
+        #expect(second.publicURL == first.publicURL)
+    }
+
+    @Test("Nothing that a file holds is printed")
+    func noSecrets() throws {
+        let printed = try load(Self.text, files: files, environment: ["HOST": "embed.example.com"]).printed()
+        #expect(printed.contains("secret_file = \"/secret\""))
+        #expect(!printed.contains("0123456789abcdef") && !printed.contains("BEGIN"))
+    }
+
+    @Test("Every key of the schema is printed when it has a value")
+    func isComplete() throws {
+        var settings = try load(Self.text, files: files, environment: ["HOST": "embed.example.com"])
+        settings.listeners[0].certificate = "c"
+        settings.listeners[0].key = "k"
+        settings.listeners[0].serverNames = [ServerNameSettings(names: ["n"], certificate: "c", key: "k")]
+        settings.admin.tokenFile = "t"
+        settings.upstreams[0].healthPath = "/h"
+        settings.companies[0].clientSecretFile = "s"
+        settings.companies[0].keyOrigins += [
+            KeyOrigin(source: .publicKeyFile("p")), KeyOrigin(source: .jwksURL("https://u.example")),
+        ]
+        var table = ""
+        var printed: Set<String> = []
+        for line in settings.printed().split(separator: "\n") {
+            if line.hasPrefix("[") {
+                table = line.filter { $0 != "[" && $0 != "]" } + "."
+            } else if let name = line.split(separator: " ").first {
+                printed.insert(table + name)
+            }
+        }
+        #expect(Set(Schema.root.paths).subtracting(printed).sorted() == [])
+        #expect(printed.subtracting(Schema.root.paths).sorted() == [])
+    }
+}

@@ -1,0 +1,26 @@
+import Testing
+
+@testable import Configuration
+
+/// The nearest name for a misspelt one.
+@Suite struct SuggestionTests {
+    @Test(
+        "Edits that lead from one word to the other",
+        arguments: [
+            ("", "", 0), ("a", "", 1), ("", "abc", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "axc", 1),
+            ("abc", "ab", 1), ("kitten", "sitting", 3), ("ca", "abc", 3), ("adress", "address", 1),
+        ]
+    )
+    func distance(_ first: String, _ second: String, _ expected: Int) {
+        #expect(UnknownKeys.editDistance(Array(first.utf8), Array(second.utf8)) == expected)
+        #expect(UnknownKeys.editDistance(Array(second.utf8), Array(first.utf8)) == expected)
+    }
+
+    @Test("A word that is like none has no nearest")
+    func none() {
+        #expect(UnknownKeys.nearest(to: "x", among: ["id", "name"]) == nil)
+        #expect(UnknownKeys.nearest(to: "", among: ["id", "name"]) == nil)
+        #expect(UnknownKeys.nearest(to: "headerSize", among: ["header_size", "header_count"]) == "header_size")
+        #expect(UnknownKeys.nearest(to: "kid", among: ["id", "name"]) == "id")
+    }
+}

@@ -1,0 +1,202 @@
+import Admission
+import Testing
+
+@testable import Configuration
+
+/// What values of each kind are read as.
+@Suite struct ValueTests {
+    @Test(
+        "Durations",
+        arguments: [
+            ("0s", 0), ("250ms", 250), ("90s", 90_000), ("15m", 900_000), ("4h", 14_400_000),
+            ("30d", 2_592_000_000), ("007s", 7000),
+        ]
+    )
+    func durations(_ text: String, _ milliseconds: Int64) throws {
+        #expect(try Duration(parsing: text) == .milliseconds(milliseconds))
+        #expect(
+            try Duration(parsing: Duration.milliseconds(milliseconds).configurationText) == .milliseconds(milliseconds)
+        )
+    }
+
+    @Test(
+        "What is no duration",
+        arguments: [
+            "", "s", "90", "90 s", " 90s", "90s ", "90S", "1.5s", "+1s", "-1s", "1e3s", "1w", "١s", "1h30m", "0x1s",
+            "9223372036854775808ms", "9223372036854775807s", "106751991168d",
+        ]
+    )
+    func noDurations(_ text: String) {
+        #expect(throws: ValueFault.self) { try Duration(parsing: text) }
+    }
+
+    @Test(
+        "Sizes",
+        arguments: [
+            ("0B", 0), ("256B", 256), ("64KiB", 65_536), ("1GiB", 1 << 30), ("1TiB", 1 << 40),
+            ("1025KiB", 1025 << 10),
+        ]
+    )
+    func sizes(_ text: String, _ bytes: Int) throws {
+        #expect(try Size.bytes(parsing: text) == bytes)
+        #expect(Size.text(of: bytes) == text)
+    }
+
+    @Test("What is no size", arguments: ["", "64", "64K", "64KB", "64kib", "1.5MiB", "-1B", "B", "8388608TiB"])
+    func noSizes(_ text: String) {
+        #expect(throws: ValueFault.self) { try Size.bytes(parsing: text) }
+    }
+
+    @Test(
+        "IP addresses",
+        arguments: [
+            ("0.0.0.0", [0, 0, 0, 0]), ("255.1.20.3", [255, 1, 20, 3]),
+            ("::", [UInt8](repeating: 0, count: 16)),
+            ("::1", [UInt8](repeating: 0, count: 15) + [1]),
+            ("1::", [0, 1] + [UInt8](repeating: 0, count: 14)),
+            ("2001:DB8::a:0", [0x20, 1, 0x0d, 0xb8] + [UInt8](repeating: 0, count: 8) + [0, 10, 0, 0]),
+            ("1:2:3:4:5:6:7:8", [0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8]),
+            ("1::3:4:5:6:7:8", [0, 1, 0, 0, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7, 0, 8]),
+            ("::ffff:1.2.3.4", [UInt8](repeating: 0, count: 10) + [255, 255, 1, 2, 3, 4]),
+        ] as [(String, [UInt8])]
+    )
+    func addresses(_ text: String, _ bytes: [UInt8]) {
+        #expect(IPAddress(text)?.bytes == bytes)
+    }
+
+    @Test(
+        "What is no IP address",
+        arguments: [
+            "", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.", ".1.2.3", "1.2.3.4 ", "1.2.3.x",
+            ":", ":::", "1:", ":1", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "::g", "::1%eth0",
+            "1:2:3:4:5:6:7::8", "::1.2.3", "1.2.3.4::", "::ffff:1.2.3.4:5", "1:2:3:4:5:6:7:1.2.3.4", ":1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:", "::1:", ":::1", "1:::2",
+        ]
+    )
+    func noAddresses(_ text: String) {
+        #expect(IPAddress(text) == nil)
+    }
+
+    @Test("Address ranges")
+    func ranges() throws {
+        #expect(
+            try AddressRange(parsing: "10.0.0.0/8")
+                == AddressRange(text: "10.0.0.0/8", bytes: [10, 0, 0, 0], prefixLength: 8)
+        )
+        #expect(try AddressRange(parsing: "10.1.2.3").prefixLength == 32)
+        #expect(try AddressRange(parsing: "::1").prefixLength == 128)
+        #expect(try AddressRange(parsing: "0.0.0.0/0").prefixLength == 0)
+        #expect(try AddressRange(parsing: "10.255.255.254/31").prefixLength == 31)
+        for text in [
+            "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/33", "10.0.0.0/8/8", "/8", "10.0.0.0/ 8", "10.255.255.255/31",
+            "::/129", "2001:db8::1/64", "10.0.0.0/255.0.0.0",
+        ] {
+            #expect(throws: ValueFault.self, "\(text)") { try AddressRange(parsing: text) }
+        }
+    }
+
+    @Test("Socket addresses come back as they are written")
+    func sockets() throws {
+        #expect(try SocketAddress(parsing: "0.0.0.0:443") == .tcp(host: "0.0.0.0", port: 443))
+        #expect(try SocketAddress(parsing: "[2001:DB8::1]:0") == .tcp(host: "2001:db8::1", port: 0))
+        #expect(try SocketAddress(parsing: "Embed_host.Internal:80") == .tcp(host: "embed_host.internal", port: 80))
+        #expect(try SocketAddress(parsing: "unix:/run/a b.sock") == .unix(path: "/run/a b.sock"))
+        for text in ["0.0.0.0:443", "[::1]:80", "localhost:1", "unix:/run/x"] {
+            #expect(try SocketAddress(parsing: text).text == text)
+        }
+        for (text, isLoopback) in [
+            ("127.9.9.9:1", true), ("[::1]:1", true), ("localhost:1", true), ("unix:/x", true),
+            ("0.0.0.0:1", false), ("[::]:1", false), ("localhost.example:1", false), ("[::ffff:127.0.0.1]:1", false),
+        ] {
+            #expect(try SocketAddress(parsing: text).isLoopback == isLoopback, "\(text)")
+        }
+    }
+
+    @Test("Upstream servers")
+    func servers() throws {
+        #expect(
+            try UpstreamServerSettings(parsing: "http://a")
+                == .init(isSecure: false, address: .tcp(host: "a", port: 80))
+        )
+        #expect(
+            try UpstreamServerSettings(parsing: "https://[::1]/")
+                == .init(isSecure: true, address: .tcp(host: "::1", port: 443))
+        )
+        for text in ["a:1", "https://a:443", "unix:/x", "[::1]:80", "https://[::1]:8443"] {
+            #expect(try UpstreamServerSettings(parsing: text).text == text)
+        }
+    }
+
+    @Test(
+        "Public URLs and their origins",
+        arguments: [
+            ("https://embed.example.com", "https://embed.example.com"),
+            ("https://embed.example.com/", "https://embed.example.com"),
+            ("HTTPS://Embed.Example.com:443", "https://embed.example.com"),
+            ("https://embed.example.com:8443", "https://embed.example.com:8443"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://a.localhost:80", "http://a.localhost"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+        ]
+    )
+    func publicURLs(_ text: String, _ origin: String) throws {
+        let url = try PublicURL(parsing: text)
+        #expect(url.origin == origin)
+        #expect(!url.text.hasSuffix("/"))
+        #expect(url.isSecure == origin.hasPrefix("https"))
+    }
+
+    @Test("Route patterns")
+    func patterns() throws {
+        #expect(try RoutePattern(parsing: "/") == RoutePattern(text: "/", segments: [], takesRest: false))
+        #expect(try RoutePattern(parsing: "/**") == RoutePattern(text: "/**", segments: [], takesRest: true))
+        #expect(
+            try RoutePattern(parsing: "/event/{event}/**")
+                == RoutePattern(text: "/event/{event}/**", segments: [.literal("event"), .event], takesRest: true)
+        )
+        #expect(
+            try RoutePattern(parsing: "/a-b._~!$&'()+,;=:@/...")
+                == RoutePattern(
+                    text: "/a-b._~!$&'()+,;=:@/...",
+                    segments: [.literal("a-b._~!$&'()+,;=:@"), .literal("...")],
+                    takesRest: false
+                )
+        )
+    }
+
+    @Test("Values arrive where they belong")
+    func settings() throws {
+        var sample = Sample(
+            .top,
+            "public_url = \"https://e.example\"\ndrain_timeout = \"5s\"\n"
+                + "allowed_origins = [\"https://b.example:443\"]"
+        )
+        sample.bodies[.company] =
+            "id = \"acme\"\nissuer = \"i\"\naudience = \"a\"\n"
+            + "embed_origins = [\"https://*.Acme.example\", \"http://localhost:3000\"]"
+        sample.bodies[.rest] =
+            "[sessions]\nsecond_join = \"ask\"\napplies_to = \"all\"\nidle_timeout = \"2m\"\n"
+            + "[limits]\nmin_rate = \"1KiB\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n[log]\nlevel = \"debug\""
+        let settings = try load(sample.text)
+        #expect(settings.drainTimeout == .seconds(5))
+        #expect(settings.allowedOrigins == ["https://b.example"])
+        #expect(settings.listeners.map(\.address) == [.tcp(host: "127.0.0.1", port: 8080)])
+        #expect(settings.routes.map(\.access) == [.token] && settings.routes.map(\.upstream) == [0])
+        let company = try #require(settings.companies.first)
+        #expect(company.name == "acme" && company.issuer == "i" && company.audience == "a")
+        #expect(company.embedOrigins == ["https://*.acme.example", "http://localhost:3000"])
+        #expect(settings.sessions.policy.secondJoin == .ask && settings.sessions.policy.appliesTo == .all)
+        #expect(settings.sessions.policy.idleTimeout == 120_000)
+        #expect(settings.limits.minRate == 1024 && settings.limits.trustedProxies.map(\.text) == ["10.0.0.0/8"])
+        #expect(settings.log.level == .debug)
+    }
+
+    @Test("A secret shows itself to nobody")
+    func secret() {
+        let secret = Secret(Array("hidden".utf8))
+        var dump = ""
+        Swift.dump(secret, to: &dump)
+        #expect("\(secret)" == "***" && !dump.contains("hidden") && !dump.contains("104"))
+    }
+}

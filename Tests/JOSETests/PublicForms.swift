@@ -1,0 +1,25 @@
+@testable import JOSE
+
+/// The public half of a key as an attacker has it.
+enum PublicForms {
+    /// SubjectPublicKeyInfo, made from the JWK.
+    static func der(of key: Key) -> [UInt8] {
+        guard case .object(let jwk)? = key.publicJWK else { fatalError("the key has no public half") }
+        func octets(_ name: String) -> [UInt8] {
+            guard case .string(let text)? = jwk[name], let octets = decoded(text) else { fatalError("no \(name)") }
+            return octets
+        }
+        if let curve = key.algorithm.curve { return DER.publicKey(DER.ec(curve), [4] + octets("x") + octets("y")) }
+        if key.algorithm == .eddsa { return DER.publicKey(DER.ed25519, octets("x")) }
+        return DER.publicKey(DER.rsa, DER.sequence(DER.integer(octets("n")), DER.integer(octets("e"))))
+    }
+
+    static func pem(of key: Key) -> [UInt8] {
+        let text = Array(
+            encoded(der(of: key)).replacing("-", with: "+").replacing("_", with: "/")
+        )
+        let padded = text + [Character](repeating: "=", count: (4 - text.count % 4) % 4)
+        let lines = stride(from: 0, to: padded.count, by: 64).map { String(padded[$0..<min($0 + 64, padded.count)]) }
+        return bytes("-----BEGIN PUBLIC KEY-----\n" + lines.joined(separator: "\n") + "\n-----END PUBLIC KEY-----\n")
+    }
+}
