@@ -68,7 +68,8 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "JOSETests", dependencies: ["JOSE"], swiftSettings: settings),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", "JOSE"], swiftSettings: settings),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], swiftSettings: settings),
+        .testTarget(
+            name: "ConfigurationTests", dependencies: ["Configuration", "Admission", "JOSE"], swiftSettings: settings),
         .testTarget(
             name: "DataPlaneTests",
             dependencies: [

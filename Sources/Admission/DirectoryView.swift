@@ -44,7 +44,7 @@ package final class DirectoryView: Sendable {
     }
 
     private final class ShardBox: Sendable {
-        let contents = Mutex(Shard())
+        let contents = Locked(Shard())
     }
 
     private let shards: [ShardBox] = (0..<64).map { _ in ShardBox() }

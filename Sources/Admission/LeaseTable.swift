@@ -39,8 +39,8 @@ package final class LeaseTable: Sendable {
     }
 
     private final class Shard: Sendable {
-        let leases: Mutex<LeaseShard>
-        init(startedAt: Milliseconds) { leases = Mutex(LeaseShard(startedAt: startedAt)) }
+        let leases: Locked<LeaseShard>
+        init(startedAt: Milliseconds) { leases = Locked(LeaseShard(startedAt: startedAt)) }
     }
 
     private let shards: [Shard]

@@ -11,7 +11,7 @@ final class ProvenSessions: Sendable {
     }
 
     private final class Shard: Sendable {
-        let entries = Mutex([Entry?](repeating: nil, count: ProvenSessions.entriesPerShard))
+        let entries = Locked([Entry?](repeating: nil, count: ProvenSessions.entriesPerShard))
     }
 
     private static let entriesPerShard = 128

@@ -139,7 +139,8 @@ package final class DataPlane: Sendable {
     }
 
     /// Ends well: readiness fails, listeners close, exchanges finish. Returns when nothing is left or the time is over.
-    package func drain(within limit: Duration) async {
+    package func drain() async {
+        let limit = site.snapshot.settings.drainTimeout
         site.drain()
         await closeListeners()
         let deadline = ContinuousClock.now + limit
@@ -152,6 +153,12 @@ package final class DataPlane: Sendable {
         try? await group.shutdownGracefully()
         site.accessLog.stop()
     }
+
+    /// Now, as logs have it: UTC with milliseconds.
+    package static func timestamp() -> String { timestamp(Clock().wall) }
+
+    /// A moment in milliseconds since 1970, as logs have it.
+    package static func timestamp(_ moment: Milliseconds) -> String { HTTPDate.timestamp(moment) }
 
     private func closeListeners() async {
         let open = channels.withLock { channels in

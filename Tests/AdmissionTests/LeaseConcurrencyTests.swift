@@ -3,7 +3,8 @@ import Dispatch
 import Synchronization
 import Testing
 
-/// Several threads over few leases. To be run under ThreadSanitizer as well: `swift test --sanitize=thread`.
+/// Several threads over few leases. To be run under ThreadSanitizer as well:
+/// `swift test --sanitize=thread -Xswiftc -DTHREAD_SANITIZER --filter AdmissionTests`.
 @Suite("Leases: at no moment do two sessions hold one lease")
 struct LeaseConcurrencyTests {
     /// A call that said "this session holds the lease", between two ticks of one clock that all threads share.

@@ -148,11 +148,11 @@ import Testing
             "[limits]\nmin_rate = 256",
             "limits.min_rate: expected a size such as \"64KiB\", found the integer 256"
         ),
-        .init(.rest, "[limits]\njoins_per_minute = 0", "limits.joins_per_minute: 0 is out of range: 1 to 1000000"),
+        .init(.rest, "[limits]\njoins_per_minute = -1", "limits.joins_per_minute: -1 is out of range: 0 to 1000000"),
         .init(
             .rest,
             "[limits]\nbad_tokens_per_minute = 9223372036854775807",
-            "limits.bad_tokens_per_minute: 9223372036854775807 is out of range: 1 to 1000000"
+            "limits.bad_tokens_per_minute: 9223372036854775807 is out of range: 0 to 1000000"
         ),
         .init(
             .rest,

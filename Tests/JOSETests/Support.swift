@@ -39,6 +39,7 @@ enum Keys {
     static let es512 = made { () throws(KeyError) in try Key.generate(.es512, id: "es512") }
     static let eddsa = made { () throws(KeyError) in try Key.generate(.eddsa, id: "ed") }
 
+    static let ofEachFamily = [hs256, rs256, ps256, es256, eddsa]
     static let all = [hs256, hs384, rs256, ps256, es256, es384, es512, eddsa]
 
     /// The same key under another algorithm or without an id.

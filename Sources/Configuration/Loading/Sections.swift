@@ -122,8 +122,8 @@ extension LimitSettings {
         table.read("idle_timeout", into: &idleTimeout, .duration(.milliseconds(100) ... .seconds(86400)))
         table.read("connections", into: &connections, .integer(1...10_000_000))
         table.read("min_rate", into: &minRate, .size(0...(1 << 30)))
-        table.read("joins_per_minute", into: &joinsPerMinute, .integer(1...1_000_000))
-        table.read("bad_tokens_per_minute", into: &badTokensPerMinute, .integer(1...1_000_000))
+        table.read("joins_per_minute", into: &joinsPerMinute, .integer(0...1_000_000))
+        table.read("bad_tokens_per_minute", into: &badTokensPerMinute, .integer(0...1_000_000))
         table.read(
             "trusted_proxies",
             into: &trustedProxies,

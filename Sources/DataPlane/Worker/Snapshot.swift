@@ -27,17 +27,8 @@ final class Snapshot: Sendable {
     init(settings: Settings, generation: UInt64, previous: Snapshot?) {
         self.settings = settings
         routes = RouteTable(settings.routes)
-        var rules = Admission.Rules()
-        rules.sessions = settings.sessions.policy
-        rules.leeway = settings.tokens.leeway.milliseconds / 1000
-        rules.requireExpiry = settings.tokens.requireExpiry
-        self.rules = rules
-        authority = TokenAuthority(
-            companies: settings.companies.map { company in
-                Company(id: company.id, keys: company.keys, issuer: company.issuer, audience: company.audience)
-            },
-            publicURL: settings.publicURL.text, claimNames: settings.tokens.claims,
-            appliesTo: settings.sessions.policy.appliesTo, maxSize: settings.tokens.maxSize, generation: generation)
+        rules = Admission.Rules(settings)
+        authority = TokenAuthority(settings, generation: generation)
         tokenNames = settings.tokens.query.map { Array($0.utf8) }
         identityPrefix = settings.identity.headerPrefix.utf8.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0.lowercased }
         cookie = CookieFormat(isSecure: settings.publicURL.isSecure)

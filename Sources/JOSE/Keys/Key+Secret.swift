@@ -35,7 +35,8 @@ private enum KeyFile {
     /// Whether `bytes` are PEM, DER, a JWK or JWK set, or an SSH public key.
     static func isOne(_ bytes: [UInt8]) -> Bool {
         if bytes.contains(sequence: "-----BEGIN ") { return true }
-        if bytes.starts(with: "ssh-".utf8) || bytes.starts(with: "ecdsa-sha2-".utf8) { return true }
+        let text = bytes.drop { $0 <= 0x20 }
+        if text.starts(with: "ssh-".utf8) || text.starts(with: "ecdsa-sha2-".utf8) { return true }
         if case .object(let members)? = try? JSONValue(parsing: bytes.span, limits: JSONLimits(size: 1 << 20)) {
             return members["kty"] != nil || members["keys"] != nil
         }

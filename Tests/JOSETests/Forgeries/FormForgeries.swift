@@ -78,8 +78,8 @@ enum FormForgeries {
     /// Other spellings of the same octets.
     private static let spelling: [Forgery] = {
         let text = #"{"alg":"HS256","kid":"hs"}"#
-        // Lengths of one and two over a multiple of three, so that the last digit has idle bits.
-        let padded = signed(text, goodClaims + " ", by: Keys.hs256).split(separator: ".").map(String.init)
+        // Neither length is a multiple of three, so that the last digits have idle bits.
+        let padded = signed(text, goodClaims + "  ", by: Keys.hs256).split(separator: ".").map(String.init)
         func idle(_ part: String) -> String {
             let digits = bytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
             var octets = bytes(part)

@@ -1,0 +1,24 @@
+import ArgumentParser
+import Configuration
+
+/// `gateway check gateway.conf`
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say everything that is wrong with a configuration; exit status 1 if anything is."
+    )
+
+    @Argument(help: "The configuration file.")
+    var config: String
+
+    @Flag(help: "Print the settings in effect, defaults included. Secrets show as the files that they are read from.")
+    var print = false
+
+    func run() throws {
+        let settings = try ConfigurationFile(path: config).loadOrExit()
+        if self.print {
+            Swift.print(settings.printed(), terminator: "")
+        } else {
+            Swift.print("\(config): ok")
+        }
+    }
+}

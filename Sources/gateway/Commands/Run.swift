@@ -1,0 +1,18 @@
+import ArgumentParser
+import Configuration
+
+/// `gateway run gateway.conf`
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve until SIGTERM. SIGHUP loads the configuration anew."
+    )
+
+    @Argument(help: "The configuration file.")
+    var config: String
+
+    func run() async throws {
+        let file = ConfigurationFile(path: config)
+        let settings = try file.loadOrExit()
+        try await Server(settings: settings, reload: file.load).run()
+    }
+}

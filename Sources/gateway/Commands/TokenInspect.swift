@@ -1,0 +1,80 @@
+import Admission
+import ArgumentParser
+import Configuration
+import DataPlane
+import JOSE
+
+/// `gateway token inspect TOKEN --config gateway.conf --event E`
+struct TokenInspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "Show what is in a token and, with a configuration, whether and why it would be refused."
+    )
+
+    @Argument(help: "The token; without one, a line from standard input.")
+    var token: String?
+
+    @Option(help: "The configuration file whose companies, keys and rules count.")
+    var config: String?
+
+    @Option(help: "The event that it is to be used for.")
+    var event: String?
+
+    private static let maxSize = 64 << 10
+
+    func run() throws {
+        guard let text = token ?? readLine() else { throw ValidationError("no token") }
+        let bytes = Array(text.utf8)
+        let parsed: Token
+        do throws(TokenFault) {
+            parsed = try Token(parsing: bytes.span, maxSize: Self.maxSize)
+        } catch {
+            print("not a token: \(error.code)")
+            throw ExitCode(1)
+        }
+        var header = [JSONMember("alg", .string(parsed.algorithm.rawValue))]
+        if let id = parsed.keyID { header.append(JSONMember("kid", .string(id))) }
+        if let type = parsed.type { header.append(JSONMember("typ", .string(type))) }
+        print("header  \(Self.text(.object(header)))")
+        print("claims  \(Self.text(.object(parsed.claims.members)))")
+        printTimes(parsed.validity)
+        guard let config else { return }
+        try judge(bytes, settings: try ConfigurationFile(path: config).loadOrExit())
+    }
+
+    private func printTimes(_ validity: Validity) {
+        let now = WallClock.seconds()
+        if let issued = validity.issuedAt { print("issued  \(WallClock.text(issued)), \(WallClock.distance(issued, now))") }
+        if let start = validity.notBefore { print("from    \(WallClock.text(start)), \(WallClock.distance(start, now))") }
+        if let end = validity.expires {
+            print("expires \(WallClock.text(end)), \(WallClock.distance(end, now))")
+        } else {
+            print("expires never")
+        }
+    }
+
+    private func judge(_ bytes: [UInt8], settings: Settings) throws {
+        let viewer: Viewer
+        let rules = Admission.Rules(settings)
+        do throws(TokenFault) {
+            viewer = try TokenAuthority(settings, generation: 1).viewer(for: bytes.span)
+            let now = WallClock.seconds()
+            try viewer.validity.check(now: now, leeway: rules.leeway, requireExpiry: rules.requireExpiry)
+        } catch {
+            print("refused \(Refusal(error).code): \(error.code)")
+            throw ExitCode(1)
+        }
+        print("viewer  \(viewer.kind) of company \(viewer.company), token \(viewer.fingerprint)")
+        guard let event, viewer.event != event else {
+            print("accept")
+            return
+        }
+        guard !viewer.eventSpecific else {
+            print("refused \(Refusal.wrongEvent.code): it is for \(viewer.event ?? "no event")")
+            throw ExitCode(1)
+        }
+        print("accept  if \(event) is an event of \(viewer.company)")
+    }
+
+    private static func text(_ value: JSONValue) -> String { String(decoding: value.serialized(), as: UTF8.self) }
+}

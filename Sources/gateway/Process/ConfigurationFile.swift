@@ -1,0 +1,52 @@
+import ArgumentParser
+import Configuration
+
+/// A configuration file on disk. Relative paths in it count from the folder that it lies in.
+struct ConfigurationFile {
+    let path: String
+
+    /// Files larger than this are nobody's configuration, key or secret.
+    private static let maxSize = 1 << 20
+
+    func load() throws(ConfigurationError) -> Settings {
+        let bytes: [UInt8]
+        switch SystemFile.read(path, maxSize: Self.maxSize) {
+        case .success(let read): bytes = read
+        case .failure(let fault): throw ConfigurationError(problems: ["\(path): \(fault.words)"])
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ConfigurationError(problems: ["\(path): not UTF-8 text"])
+        }
+        let folder = folder
+        return try Settings(
+            loading: ConfigurationSource(
+                name: path,
+                text: text,
+                environment: SystemFile.environment,
+                readFile: { SystemFile.read(Self.resolve($0, in: folder), maxSize: Self.maxSize).mapError(\.fault) }
+            )
+        )
+    }
+
+    /// Loads, or says every problem and ends the process with status 1.
+    func loadOrExit() throws -> Settings {
+        do throws(ConfigurationError) {
+            var settings = try load()
+            settings.sessions.cookieKeyFile = Self.resolve(settings.sessions.cookieKeyFile, in: folder)
+            settings.identity.assertionKeyFile = Self.resolve(settings.identity.assertionKeyFile, in: folder)
+            return settings
+        } catch {
+            for problem in error.problems { StandardError.line(problem) }
+            throw ExitCode(1)
+        }
+    }
+
+    private var folder: String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func resolve(_ name: String, in folder: String) -> String {
+        name.hasPrefix("/") || folder == "." ? name : folder + "/" + name
+    }
+}

@@ -1,0 +1,36 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// What the process asks of the system before it serves.
+enum ProcessLimits {
+    #if canImport(Glibc)
+        private static let descriptorLimit = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        private static let coreLimit = __rlimit_resource_t(RLIMIT_CORE.rawValue)
+    #else
+        private static let descriptorLimit = Int32(RLIMIT_NOFILE)
+        private static let coreLimit = Int32(RLIMIT_CORE)
+    #endif
+
+    /// Lets the process open as many descriptors as the system allows it; returns how many.
+    static func raiseDescriptors() -> Int {
+        var limit = rlimit()
+        // SAFETY: both calls read or write a local.
+        guard unsafe getrlimit(descriptorLimit, &limit) == 0 else { return 0 }
+        if limit.rlim_cur < limit.rlim_max {
+            limit.rlim_cur = limit.rlim_max
+            _ = unsafe setrlimit(descriptorLimit, &limit)
+            _ = unsafe getrlimit(descriptorLimit, &limit)
+        }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// Keeps keys and tokens out of core files.
+    static func forbidCoreDumps() {
+        var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+        // SAFETY: reads a local.
+        _ = unsafe setrlimit(coreLimit, &limit)
+    }
+}

@@ -1,0 +1,78 @@
+import Admission
+import ArgumentParser
+import Configuration
+import DataPlane
+import Dispatch
+import Logging
+import UnixSignals
+
+/// A gateway as one process: sets it up, serves, and minds signals.
+struct Server {
+    let settings: Settings
+    /// Loads the configuration anew; nothing: there is no file to load.
+    let reload: (() throws(ConfigurationError) -> Settings)?
+    var directory = DirectoryView()
+    var keys: DataPlane.Keys?
+    /// Called once every listener is open.
+    var whenListening: @Sendable () -> Void = {}
+
+    func run() async throws {
+        let logger = OperatorLog.logger(settings.log)
+        let descriptors = ProcessLimits.raiseDescriptors()
+        ProcessLimits.forbidCoreDumps()
+        let accessLog = AccessLog(descriptor: 1, isJSON: settings.log.format == .json)
+        let logThread = DispatchQueue(label: "access-log")
+        logThread.async { accessLog.run() }
+        defer {
+            accessLog.stop()
+            logThread.sync {}
+        }
+        let dataPlane: DataPlane
+        do {
+            dataPlane = try DataPlane(
+                settings: settings,
+                keys: keys ?? StateFiles.keys(for: settings),
+                directory: directory,
+                accessLog: accessLog,
+                logger: logger
+            )
+            for address in try await dataPlane.listen() { logger.info("listening on \(address)") }
+        } catch {
+            StandardError.line("gateway: \(error)")
+            throw ExitCode(1)
+        }
+        if settings.limits.connections * 2 > descriptors {
+            logger.notice(
+                "limits.connections is \(settings.limits.connections), and each may need two of the \(descriptors) descriptors that the system allows"
+            )
+        }
+        let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
+        let leases = Task {
+            while !Task.isCancelled {
+                try await Task.sleep(for: .seconds(1))
+                dataPlane.expireLeases()
+            }
+        }
+        defer { leases.cancel() }
+        whenListening()
+        for await signal in signals {
+            guard signal == .sighup else { break }
+            reload(dataPlane, logger)
+        }
+        logger.info("draining")
+        await dataPlane.drain()
+        logger.info("stopped")
+    }
+
+    private func reload(_ dataPlane: DataPlane, _ logger: Logger) {
+        guard let reload else { return }
+        do throws(ConfigurationError) {
+            let kept = dataPlane.reload(try reload())
+            for note in kept { logger.warning("reload: \(note)") }
+            logger.info("configuration reloaded")
+        } catch {
+            for problem in error.problems { logger.error("reload: \(problem)") }
+            logger.error("reload: the running configuration stays as it is")
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import Configuration
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// The file calls that the process needs, with errors in words.
+enum SystemFile {
+    /// A call that failed, and why.
+    struct Fault: Error {
+        let code: Int32
+
+        var fault: FileFault {
+            switch code {
+            case ENOENT, ENOTDIR: .notFound
+            case EACCES, EPERM: .permissionDenied
+            case EISDIR: .isDirectory
+            case EFBIG: .tooLarge
+            default: .other(words)
+            }
+        }
+
+        var words: String {
+            switch code {
+            case ENOENT, ENOTDIR: "no such file"
+            case EACCES, EPERM: "permission denied"
+            case EISDIR: "is a directory, not a file"
+            case EFBIG: "too large"
+            // SAFETY: strerror returns a static or thread-local text, copied before the next call.
+            default: unsafe String(cString: strerror(code))
+            }
+        }
+    }
+
+    static func read(_ path: String, maxSize: Int) -> Result<[UInt8], Fault> {
+        // SAFETY: the path is passed as a C string for the call.
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return .failure(Fault(code: errno)) }
+        defer { close(descriptor) }
+        var contents: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            // SAFETY: reads at most the array's count into it.
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe systemRead(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                return .failure(Fault(code: errno))
+            }
+            if count == 0 { return .success(contents) }
+            contents.append(contentsOf: chunk[..<count])
+            guard contents.count <= maxSize else { return .failure(Fault(code: EFBIG)) }
+        }
+    }
+
+    /// Makes a file that only the owner can read, complete or not at all; an existing one is left alone.
+    static func create(_ path: String, contents: [UInt8]) -> Result<Void, Fault> {
+        let draft = path + ".new"
+        // SAFETY: here and below, paths are passed as C strings for the call.
+        _ = unsafe unlink(draft)
+        let descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return .failure(Fault(code: errno)) }
+        // SAFETY: writes the array's own bytes.
+        let count = unsafe contents.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+        let isWritten = count == contents.count && fsync(descriptor) == 0
+        let code = errno
+        close(descriptor)
+        defer { _ = unsafe unlink(draft) }
+        guard isWritten else { return .failure(Fault(code: code)) }
+        // A second process that starts at the same moment must not replace the first one's key.
+        guard unsafe link(draft, path) == 0 || errno == EEXIST else { return .failure(Fault(code: errno)) }
+        return .success(())
+    }
+
+    static func environment(_ name: String) -> String? {
+        // SAFETY: the text is copied; nothing here changes the environment.
+        guard let value = unsafe getenv(name) else { return nil }
+        return unsafe String(cString: value)
+    }
+}
+
+/// Lines for the operator.
+enum StandardError {
+    static func line(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        // SAFETY: writes the array's own bytes.
+        _ = unsafe bytes.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
+    }
+}
+
+/// `read(2)` by a name that `SystemFile.read` does not hide.
+@unsafe
+private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+    unsafe read(descriptor, bytes, count)
+}

@@ -1,0 +1,104 @@
+import Foundation
+import Synchronization
+
+/// The built program, running with a configuration of its own.
+final class Gateway: Sendable {
+    let port: UInt16
+    let adminPort: UInt16
+    let directory: TemporaryDirectory
+    private let child: Mutex<Child>
+
+    /// Starts it and waits until it serves.
+    init(_ configuration: GatewayConfiguration) throws {
+        let ports = try Listener.freePorts(2)
+        port = ports[0]
+        adminPort = ports[1]
+        directory = try TemporaryDirectory()
+        try directory.write("acme.secret", Minter.acme.secret)
+        try directory.write("globex.secret", Minter.globex.secret)
+        try directory.write(
+            "gateway.conf", configuration.text(port: port, adminPort: adminPort, directory: directory.path))
+        child = Mutex(try Self.start(directory))
+        try waitUntilServing()
+    }
+
+    private static func start(_ directory: TemporaryDirectory) throws -> Child {
+        try Child(
+            program, ["run", directory["gateway.conf"]], output: directory["output.log"],
+            errors: directory["errors.log"])
+    }
+
+    var pid: pid_t { child.withLock { $0.pid } }
+    var isRunning: Bool { child.withLock { $0.exitStatus == nil } }
+    /// Everything that it has said, access log included.
+    var log: String { Child.text(of: directory["output.log"]) + Child.text(of: directory["errors.log"]) }
+
+    func send(_ signal: Int32) { child.withLock { $0.send(signal) } }
+    func wait(within seconds: Double = 10) -> Int32? { child.withLock { $0.wait(within: seconds) } }
+
+    /// Ends it at once and starts it again, with the same files.
+    func restart() throws {
+        send(SIGKILL)
+        _ = wait()
+        try child.withLock { $0 = try Self.start(directory) }
+        try waitUntilServing()
+    }
+
+    /// Writes another configuration into the same file.
+    func rewrite(_ configuration: GatewayConfiguration) throws {
+        try directory.write(
+            "gateway.conf", configuration.text(port: port, adminPort: adminPort, directory: directory.path))
+    }
+
+    private func waitUntilServing() throws {
+        let isServing = eventually(within: 15) {
+            !isRunning || (try? fetch(port, "/.gateway/healthz").status) == 200
+        }
+        guard isServing, isRunning else {
+            throw GatewayFailure(text: "the gateway does not serve:\n\(log)")
+        }
+    }
+
+    /// Where the program is: `GATEWAY_BINARY`, or beside the tests.
+    static let program: String = {
+        if let path = ProcessInfo.processInfo.environment["GATEWAY_BINARY"] { return path }
+        let files = FileManager.default
+        var places = CommandLine.arguments.prefix(1).map { URL(fileURLWithPath: $0).deletingLastPathComponent().path }
+        places.append(Bundle.main.bundleURL.path)
+        places.append(Bundle.main.bundleURL.deletingLastPathComponent().path)
+        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().path
+        places += ["\(package)/.build/release", "\(package)/.build/debug"]
+        for place in places where files.isExecutableFile(atPath: "\(place)/gateway") { return "\(place)/gateway" }
+        fatalError("no gateway program in \(places); build it, or name it in GATEWAY_BINARY")
+    }()
+}
+
+/// The gateway did not do what every test needs.
+struct GatewayFailure: Error, CustomStringConvertible {
+    let text: String
+    var description: String { text }
+}
+
+/// A gateway and the upstream behind it.
+final class Site: Sendable {
+    let upstream: RecordingUpstream
+    let gateway: Gateway
+    var port: UInt16 { gateway.port }
+
+    init(
+        _ adjust: (inout GatewayConfiguration) -> Void = { _ in },
+        standard: @escaping RecordingUpstream.Script = { try $0.echo() }
+    ) throws {
+        upstream = try RecordingUpstream(standard: standard)
+        var configuration = GatewayConfiguration(upstream: upstream.port)
+        adjust(&configuration)
+        gateway = try Gateway(configuration)
+    }
+
+    func configuration(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) -> GatewayConfiguration {
+        var configuration = GatewayConfiguration(upstream: upstream.port)
+        adjust(&configuration)
+        return configuration
+    }
+}

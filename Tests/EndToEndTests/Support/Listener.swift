@@ -1,0 +1,59 @@
+import Foundation
+
+/// A listening TCP socket on loopback, on a port that the kernel chose.
+final class Listener: Sendable {
+    let port: UInt16
+    private let socket: Socket
+
+    /// - Parameter port: 0 takes a free one.
+    init(port: UInt16 = 0) throws {
+        let descriptor = try Socket.newDescriptor()
+        socket = Socket(adopting: descriptor)
+        var reuse: Int32 = 1
+        // SAFETY: the value outlives the call, which reads as many octets as its type has.
+        _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
+        var address = Socket.loopback(port)
+        // SAFETY: the address outlives both calls, which touch as many octets as its type has.
+        let number: UInt16 = try unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            try unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+                guard unsafe bind(descriptor, pointer, size) == 0 else { throw SystemFailure("bind") }
+                guard listen(descriptor, 4096) == 0 else { throw SystemFailure("listen") }
+                guard unsafe getsockname(descriptor, pointer, &size) == 0 else { throw SystemFailure("getsockname") }
+            }
+            return unsafe UInt16(bigEndian: pointer.pointee.sin_port)
+        }
+        self.port = number
+    }
+
+    /// The next connection; nil once the listener is closed.
+    func accept() -> Socket? {
+        while true {
+            let descriptor = systemAccept(socket.descriptor)
+            if descriptor >= 0 {
+                _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+                let accepted = Socket(adopting: descriptor)
+                accepted.sendAtOnce()
+                return accepted
+            }
+            guard errno == EINTR || errno == ECONNABORTED else { return nil }
+        }
+    }
+
+    /// Ends ``accept()`` and frees the port.
+    func close() {
+        _ = shutdown(socket.descriptor, Int32(SHUT_RDWR))
+        socket.close()
+    }
+
+    /// Ports that were free a moment ago; each is handed out once.
+    static func freePorts(_ count: Int) throws -> [UInt16] {
+        let listeners = try (0..<count).map { _ in try Listener() }
+        defer { for listener in listeners { listener.close() } }
+        return listeners.map(\.port)
+    }
+}
+
+private func systemAccept(_ descriptor: Int32) -> Int32 {
+    accept(descriptor, nil, nil)
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Synchronization
+
+/// Starts programs.
+enum Spawn {
+    /// Starts a program; nothing but its standard descriptors goes along.
+    ///
+    /// - Parameters:
+    ///   - input: standard input; nothing to read when nil.
+    ///   - output: the file that standard output and standard error are appended to; nil throws them away.
+    ///   - errors: a file of its own for standard error.
+    static func run(
+        _ program: String, _ arguments: [String], input: Int32? = nil, output: String?, errors: String? = nil
+    ) throws -> pid_t {
+        #if canImport(Glibc)
+        var actions = unsafe posix_spawn_file_actions_t()
+        #else
+        var actions: posix_spawn_file_actions_t?
+        #endif
+        // SAFETY: the actions live until they are destroyed below; the strings are copied into them.
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { _ = unsafe posix_spawn_file_actions_destroy(&actions) }
+        if let input {
+            _ = unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
+        } else {
+            _ = unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
+        let flags = O_WRONLY | O_CREAT | O_APPEND
+        _ = unsafe posix_spawn_file_actions_addopen(&actions, 1, output ?? "/dev/null", flags, 0o600)
+        if let errors {
+            _ = unsafe posix_spawn_file_actions_addopen(&actions, 2, errors, flags, 0o600)
+        } else {
+            _ = unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        }
+        // SAFETY: strdup's copies live until they are freed below; the array ends with nil as the call wants it.
+        var vector: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
+        unsafe vector.append(nil)
+        defer { unsafe vector.forEach { unsafe free($0) } }
+        var pid: pid_t = 0
+        let result = unsafe posix_spawn(&pid, program, &actions, nil, vector, environ)
+        guard result == 0 else {
+            errno = result
+            throw SystemFailure("spawn \(program)")
+        }
+        return pid
+    }
+}
+
+/// A running program, which is killed when its owner lets go of it.
+final class Child: Sendable {
+    let pid: pid_t
+    /// The file with what it has said.
+    let output: String
+    private let status = Mutex<Int32?>(nil)
+
+    init(_ program: String, _ arguments: [String], input: Int32? = nil, output: String, errors: String? = nil) throws {
+        self.output = output
+        pid = try Spawn.run(program, arguments, input: input, output: output, errors: errors)
+        Cleanup.shared.add(process: pid)
+    }
+
+    deinit {
+        if exitStatus == nil {
+            send(SIGKILL)
+            _ = wait(within: 5)
+        }
+    }
+
+    func send(_ signal: Int32) {
+        status.withLock { status in
+            if status == nil { _ = kill(pid, signal) }
+        }
+    }
+
+    /// How it ended: its exit code, 128 and the signal that ended it, or nil while it runs.
+    var exitStatus: Int32? {
+        status.withLock { status in
+            if status != nil { return status }
+            var raw: Int32 = 0
+            // SAFETY: the call writes this one number.
+            guard unsafe waitpid(pid, &raw, WNOHANG) == pid else { return nil }
+            status = raw & 0x7f == 0 ? raw >> 8 & 0xff : 128 + raw & 0x7f
+            Cleanup.shared.remove(process: pid)
+            return status
+        }
+    }
+
+    func wait(within seconds: Double) -> Int32? {
+        _ = eventually(within: seconds) { exitStatus != nil }
+        return exitStatus
+    }
+
+    var said: String { Child.text(of: output) }
+
+    static func text(of file: String) -> String {
+        (try? Data(contentsOf: URL(fileURLWithPath: file))).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+}
+
+/// How a program that ran to its end ended.
+struct Finished {
+    var status: Int32
+    var output: String
+    var errors: String
+}
+
+/// Runs a program to its end.
+func run(_ program: String, _ arguments: [String], input: String? = nil, within seconds: Double = 20) throws -> Finished {
+    let directory = try TemporaryDirectory()
+    var descriptor: Int32?
+    if let input {
+        let file = try directory.write("input", input)
+        // SAFETY: the name is read during the call only.
+        descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC)
+    }
+    defer { if let descriptor { close(descriptor) } }
+    let child = try Child(
+        program, arguments, input: descriptor, output: directory["output"], errors: directory["errors"])
+    guard let status = child.wait(within: seconds) else { throw SystemFailure("\(program) does not end") }
+    return Finished(
+        status: status, output: child.said, errors: Child.text(of: directory["errors"]))
+}

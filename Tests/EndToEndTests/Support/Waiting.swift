@@ -1,0 +1,29 @@
+import Foundation
+
+/// Seconds that only grow.
+func monotonic() -> Double { ProcessInfo.processInfo.systemUptime }
+
+/// Asks again until the answer is yes; false when time is up.
+func eventually(within seconds: Double = 5, _ isSo: () throws -> Bool) rethrows -> Bool {
+    let end = monotonic() + seconds
+    while true {
+        if try isSo() { return true }
+        if monotonic() > end { return false }
+        usleep(2000)
+    }
+}
+
+/// Runs `body` with 0, 1, … on as many threads and waits for all of them.
+func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    let group = DispatchGroup()
+    for index in 0..<count {
+        group.enter()
+        let thread = Thread {
+            body(index)
+            group.leave()
+        }
+        thread.stackSize = 1 << 19
+        thread.start()
+    }
+    group.wait()
+}

@@ -1,0 +1,207 @@
+import Testing
+
+@testable import JOSE
+
+struct KeyTests {
+    static func description(_ make: () throws(KeyError) -> Key) -> String? {
+        do throws(KeyError) {
+            _ = try make()
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    // MARK: Secrets
+
+    @Test("A secret under 32 bytes is refused, one of 32 is not", arguments: [Algorithm.hs256, .hs384, .hs512])
+    func secretLength(_ algorithm: Algorithm) throws {
+        for length in [0, 1, 16, 31] {
+            #expect(throws: KeyError.self) {
+                try Key.secret([UInt8](repeating: 1, count: length), algorithm: algorithm, id: nil)
+            }
+        }
+        let key = try Key.secret([UInt8](repeating: 1, count: 32), algorithm: algorithm, id: "a")
+        #expect(key.canSign)
+        #expect(key.publicJWK == nil)
+        #expect(throws: KeyError.self) { try key.privatePEM() }
+    }
+
+    @Test("A secret serves HMAC only", arguments: Algorithm.allCases.filter { !$0.isSymmetric })
+    func secretAlgorithm(_ algorithm: Algorithm) {
+        #expect(throws: KeyError.self) { try Key.secret(Keys.secret, algorithm: algorithm, id: nil) }
+    }
+
+    @Test("A key file in the place of a secret is a mistake that would let everybody sign")
+    func keyFileAsSecret() throws {
+        for key in [Keys.rs256, Keys.es256, Keys.eddsa] {
+            let jwk = try #require(key.publicJWK?.serialized())
+            let set = bytes("{\"keys\":[") + jwk + bytes("]}")
+            let forms = [PublicForms.pem(of: key), PublicForms.der(of: key), jwk, set, try key.privatePEM()]
+            for form in forms {
+                #expect(throws: KeyError.self) { try Key.secret(form, algorithm: .hs256, id: nil) }
+            }
+        }
+        for text in [KeyFixtures.certificate, KeyFixtures.pkcs1, "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQ== me@example"]
+        {
+            #expect(throws: KeyError.self) { try Key.secret(bytes("\n  " + text), algorithm: .hs256, id: nil) }
+        }
+    }
+
+    // MARK: PEM
+
+    @Test(
+        "A private key goes to PEM and back, for every pair",
+        arguments: Algorithm.allCases.filter { !$0.isSymmetric }
+    )
+    func pemRoundTrip(_ algorithm: Algorithm) throws {
+        let key = try Key.generate(algorithm, id: "a")
+        let again = try Key.pem(key.privatePEM(), algorithm: algorithm, id: "b")
+        #expect(again.canSign)
+        #expect(again.id == "b")
+        let message = bytes("message")
+        #expect(key.verifies(try again.sign(message), of: message))
+        let open = try Key.pem(PublicForms.pem(of: key), algorithm: algorithm, id: nil)
+        #expect(!open.canSign)
+        #expect(open.verifies(try key.sign(message), of: message))
+        #expect(throws: KeyError.self) { try open.sign(message) }
+        #expect(throws: KeyError.self) { try open.privatePEM() }
+    }
+
+    @Test(
+        "Forms of PEM that are read",
+        arguments: [
+            (KeyFixtures.p256, Algorithm.es256, false), (KeyFixtures.p256Compressed, .es256, false),
+            (KeyFixtures.p256Parameters, .es256, true), (KeyFixtures.rsa, .rs256, false),
+            (KeyFixtures.rsa, .ps512, false), (KeyFixtures.pkcs1, .rs512, false), (KeyFixtures.rsaPSS, .ps256, false),
+            ("text before it\n" + KeyFixtures.p256, .es256, false),
+        ]
+    )
+    func pemRead(_ pem: String, _ algorithm: Algorithm, _ canSign: Bool) throws {
+        let key = try Key.pem(bytes(pem), algorithm: algorithm, id: nil)
+        #expect(key.canSign == canSign)
+    }
+
+    @Test("A compressed point is the same key")
+    func compressed() throws {
+        let key = try Key.pem(bytes(KeyFixtures.p256), algorithm: .es256, id: nil)
+        let compressed = try Key.pem(bytes(KeyFixtures.p256Compressed), algorithm: .es256, id: nil)
+        #expect(key.publicJWK == compressed.publicJWK)
+    }
+
+    @Test(
+        "Keys of the wrong type, curve or size are refused, with a sentence",
+        arguments: [
+            (KeyFixtures.rsa1024, Algorithm.rs256, "1024 bits"), (KeyFixtures.rsa1024, .ps256, "1024 bits"),
+            (KeyFixtures.rsa, .es256, "elliptic curve"), (KeyFixtures.rsa, .eddsa, "Ed25519"),
+            (KeyFixtures.rsa, .hs256, "secret"), (KeyFixtures.p256, .rs256, "RSA"),
+            (KeyFixtures.p256, .hs256, "secret"),
+            (KeyFixtures.p256, .es384, "P-384"), (KeyFixtures.p256, .es512, "P-521"),
+            (KeyFixtures.p256, .eddsa, "Ed25519"),
+            (KeyFixtures.secp256k1, .es256, "P-256"), (KeyFixtures.p256Explicit, .es256, "naming"),
+            (KeyFixtures.x25519, .eddsa, "Ed25519"), (KeyFixtures.ed448, .eddsa, "Ed25519"),
+            (KeyFixtures.rsaPSS, .rs256, "RSA"), (KeyFixtures.rsaPSS, .ps384, "PS384"),
+            (KeyFixtures.encrypted, .es256, "encrypted"), (KeyFixtures.encryptedTraditional, .es256, "encrypted"),
+            (KeyFixtures.certificate, .es256, "certificate"), ("", .es256, "no PEM"), ("hello", .es256, "no PEM"),
+            (KeyFixtures.p256 + "\n" + KeyFixtures.p256, .es256, "2 PEM blocks"),
+            ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", .es256, "no key"),
+            ("-----BEGIN PUBLIC KEY-----\n", .es256, "no key"),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", .es256, "no key"),
+        ]
+    )
+    func pemRefused(_ pem: String, _ algorithm: Algorithm, _ word: String) throws {
+        let sentence = Self.description { () throws(KeyError) in
+            try Key.pem(bytes(pem), algorithm: algorithm, id: nil)
+        }
+        #expect(try #require(sentence).contains(word))
+    }
+
+    // MARK: JWK
+
+    @Test(
+        "JWKs that are wrong or weak are refused",
+        arguments: [
+            "", "[]", "{}", #"{"keys":{}}"#, #"{"keys":[]}"#, #"{"keys":[1]}"#, #"{"keys":[{}]}"#, #"{"kty":1}"#,
+            #"{"kty":"oct","k":"c2hvcnQ"}"#, #"{"kty":"oct"}"#, #"{"kty":"oct","k":""}"#, #"{"kty":"oct","k":7}"#,
+            #"{"kty":"oct","alg":"RS256","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4h"}"#,
+            #"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ+EstJQLr/T+1qS0gZH75aKtMN3Yj0iPS4h"}"#,
+            #"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#, #"{"kty":"RSA","e":"AQAB"}"#, #"{"kty":"EC"}"#,
+            #"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#,
+            // A point that is not on the curve, and one on another's.
+            #"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"}"#,
+            #"{"kty":"EC","crv":"P-384","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
+            #"{"kty":"EC","crv":"P-256","alg":"ES384","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
+            // The private half of another key.
+            #"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"AQsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}"#,
+            #"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}"#,
+            #"{"kty":"OKP","crv":"Ed25519","x":"AAAA"}"#, #"{"kty":"OKP","crv":"Ed25519"}"#,
+            // Nothing that is for signatures.
+            #"{"kty":"OKP","crv":"X25519","x":"AAAA"}"#, #"{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}"#,
+            #"{"kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"}"#,
+            #"{"kty":"RSA","alg":"RSA-OAEP","n":"AQAB","e":"AQAB"}"#,
+            #"{"kty":"oct","alg":"none","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4h"}"#,
+            #"{"kty":"RSA","kty":"oct"}"#, #"{"kty":"quantum"}"#,
+        ]
+    )
+    func jwkRefused(_ text: String) {
+        #expect(throws: KeyError.self) { try Key.jwks(bytes(text)).count }
+    }
+
+    @Test("An RSA exponent that makes forging easy is refused", arguments: ["AQ", "Ag", "AQAC", "AQAAAAAAAAAB", "AA"])
+    func exponent(_ e: String) throws {
+        guard case .object(let jwk)? = Keys.rs256.publicJWK, case .string(let n)? = jwk["n"] else { return }
+        #expect(throws: KeyError.self) { try Key.jwks(bytes(#"{"kty":"RSA","n":"\#(n)","e":"\#(e)"}"#)).count }
+        #expect(try Key.jwks(bytes(#"{"kty":"RSA","alg":"RS256","n":"\#(n)","e":"Aw"}"#)).count == 1)
+    }
+
+    @Test("A set keeps what is for signatures, and pins each key to what it can be")
+    func set() throws {
+        let members = Keys.all.compactMap { $0.publicJWK.map { String(decoding: $0.serialized(), as: UTF8.self) } }
+        let others = [
+            #"{"kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"}"#, #"{"kty":"EC","crv":"brainpool","x":"","y":""}"#,
+            #"{"kty":"RSA","key_ops":["encrypt"]}"#, #"{"kty":"new"}"#,
+        ]
+        let keys = try Key.jwks(bytes("{\"keys\":[" + (members + others).joined(separator: ",") + "],\"x\":1}"))
+        #expect(keys.map(\.algorithm) == [.rs256, .ps256, .es256, .es384, .es512, .eddsa])
+        #expect(keys.map(\.id) == ["rs", "ps", "es", "es384", "es512", "ed"])
+        #expect(keys.allSatisfy { !$0.canSign })
+    }
+
+    @Test("A key that names no algorithm becomes one key for each that its type allows, and never a secret")
+    func unpinned() throws {
+        let pair = try Key.jwks(bytes(members(of: Keys.rs256, without: "alg")))
+        #expect(pair.map(\.algorithm) == [.rs256, .rs384, .rs512, .ps256, .ps384, .ps512])
+        #expect(try Key.jwks(bytes(members(of: Keys.es384, without: "alg"))).map(\.algorithm) == [.es384])
+        let secret = try Key.jwks(bytes(#"{"kty":"oct","kid":"s","k":"\#(encoded(Keys.secret))"}"#))
+        #expect(secret.map(\.algorithm) == [.hs256, .hs384, .hs512])
+        let token = bytes(
+            signed(#"{"alg":"PS384","kid":"rs"}"#, goodClaims, by: Keys.again(Keys.rs256, as: .ps384, id: "rs"))
+        )
+        #expect(fault(of: token, with: pair) == nil)
+    }
+
+    private func members(of key: Key, without name: String) throws -> String {
+        guard case .object(let members)? = key.publicJWK else { return "" }
+        return String(decoding: JSONValue.object(members.filter { $0.name != name }).serialized(), as: UTF8.self)
+    }
+
+    // MARK: Words
+
+    @Test("Neither a key nor a token nor an error tells its bytes")
+    func descriptions() throws {
+        var dumped = ""
+        for key in Keys.all {
+            dump(key, to: &dumped)
+            dumped += "\(key)"
+        }
+        let token = try Token(bytes(honestToken))
+        dumped += "\(token)"
+        let short = Self.description { () throws(KeyError) in
+            try Key.secret(bytes("hunter2hunter2"), algorithm: .hs256, id: nil)
+        }
+        dumped += short ?? ""
+        for secret in ["an HMAC secret", "hunter2", "BEGIN", honest.claims, honest.signature, "user-1"] {
+            #expect(!dumped.contains(secret))
+        }
+    }
+}
