@@ -90,7 +90,7 @@ extension Admission {
         case .removed(let company):
             return .failure(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent)
         case .known(let record):
-            guard record.company.hasSameBytes(as: viewer.company) else { return .failure(.wrongEvent) }
+            guard sameOctets(record.company, viewer.company) else { return .failure(.wrongEvent) }
             role = record.role(of: viewer)
             secondJoin = record.secondJoin
         }
@@ -104,10 +104,8 @@ extension Admission {
 extension EventRecord {
     /// Host when the event lists the viewer's user id or e-mail.
     func role(of viewer: Viewer) -> Role {
-        if presenters.isEmpty && organizers.isEmpty { return .attendee }
-        for identity in viewer.identities where presenters.contains(identity) || organizers.contains(identity) {
-            return .host
-        }
+        guard !hosts.isEmpty else { return .attendee }
+        for identity in viewer.identities where hosts.contains(identity) { return .host }
         return .attendee
     }
 }

@@ -20,6 +20,11 @@ func equalBytes(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
     return true
 }
 
+/// Whether two texts are the same octets. `==` on `String` also calls different octets equal (canonical equivalence).
+func sameOctets(_ a: String, _ b: String) -> Bool {
+    equalBytes(a.utf8Span.span, b.utf8Span.span)
+}
+
 /// Both halves of the 128-bit product, folded into one word: the mixing step of every hash in this module.
 @inline(__always)
 func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {

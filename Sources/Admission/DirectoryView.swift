@@ -7,6 +7,8 @@ package struct EventRecord: Sendable {
     /// User ids and e-mails, as ``foldedIdentity(_:)`` has them.
     package let presenters: Set<String>
     package let organizers: Set<String>
+    /// Both, for one look-up.
+    let hosts: Set<String>
     /// The event's own rule for a second join; nil: the configured one.
     package let secondJoin: SecondJoin?
 
@@ -17,6 +19,7 @@ package struct EventRecord: Sendable {
         self.company = company
         self.presenters = Self.folded(presenters)
         self.organizers = Self.folded(organizers)
+        hosts = self.presenters.union(self.organizers)
         self.secondJoin = secondJoin
     }
 

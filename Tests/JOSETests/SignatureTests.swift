@@ -106,6 +106,73 @@ struct SignatureTests {
         #expect(comparisons == [true, false, false, true, false, false])
     }
 
+    /// Made with `openssl dgst -sigopt rsa_padding_mode:pss` and the private half of ``KeyFixtures/rsa``.
+    static let pss: [(String, Bool, String)] = [
+        (
+            "a salt of 32 bytes", true,
+            """
+            DGr2Q_oYy7ycheXiOkNs731PQZNUM-YCaXYOD_OoTqro319j_5jacghEU3pEL3hPUgCwY-ltE-24yaQGkdBiCsK3fwZRk9UFymIL\
+            MgVLaqz8eKSFQ1vvGY8XTrJUiZkRlJia47aKQn3Kf5ybeDv3vhCw0y1qnr9zcfk1A0_Xdxf9TcV7Ebr4wiczcJvNNJUc0HKPx2gI\
+            o50sGCQ72_w2z3hcHJGl9EFtyAvxIrx8eMF3pLV_CWE6aXO9MGHcOT9fkMeSsbKb56hMmtS3BtmmvasFz6ulvO7tbvGQQ-gkhcqS\
+            HIqpQ84cH-oCi_ITjz8_X1r9l9PX6cwFTHdZjNt_4A
+            """
+        ),
+        (
+            "a salt of 20 bytes", false,
+            """
+            P8c_SPS79f1wQzXGB6esRHVHfi7oohNqmurdFKvFb2AU73qWdzSkq8deqTpeM6ivN2qZpeSpU5NRSPjj85B0LlxAvgcmvgcq0Zoy\
+            kQ7DG1NZJCokjUxrdDu18uzvYLvy-H-_JIpYrstuUlPlQS59tdCb3vrNgYIPL3MbOmXZ324F2NDTQ35GV9dQ1ByzQbfFi1_nWdQ_\
+            f9SiMqItmEYI11GfEA_oYYI6xca1c3dTMwTkvRVs0uUtifnIJFQYYMroGVT5UyvMD06grfb7W98B9St5puhnUZcLPPIALJfRzCQ3\
+            u5YHjiqeV5niwatuXRKY3pMlEf18BV_GOuxo-emJuA
+            """
+        ),
+        (
+            "no salt", false,
+            """
+            EiLVww6MZj3yMAAmjEFz94e7LaDWz7x7K88BI1835ki3UXlw4l_tryx9LS5GZSaRORBUvFwdQl2E38dYIKOtwFZ14J5gjXFvevlb\
+            0eW6JHToTZTOdXqiwMF57ylM9FaHHGQ6M3qO9MZaJFILFJhLkPXaUoIsKPIumlnCqvAARSzOR3Pp4N6RCHm0-7AdVEjomFy5A47I\
+            7krPYzBagtBCuEFC3H3ilPRldpEI6nzy9_ydqd19gH3lLkiP9YhHhdviaIGq6pK3fOBq7rQF9ORkMk93y0ANsnpF4Mi1zhYDpVs5\
+            maLL5nt8bt0BB1Qi5Cqd1OxAfvrXts4KjnZHDfWXXg
+            """
+        ),
+        (
+            "the longest salt", false,
+            """
+            UFENyCVwyQmivtyb9_z1xBcQUEBVoMbC8lk62LE0V6sbCG1MXDpy0aMbqhSyd-PYZxtlKvuFxfijlfz3ZxWpTT1OGT9IE7IBN0Xd\
+            Gc2cvCwu-gtQ7z5_UVSa0ZnvlOIZgjK8zFXukjUTI4fB7n-M1pm4l1Ej5tkBaYnT0q8TfJ7IcuajDiqlAF807sq-CMm5KOrkrX96\
+            TyEug7wwnqJOy6rWYN2BaT9xqIVgiwuT_U1ih7tzfW3k6tdnf0qCw66-iPX1LDSd__fwuHO-Qb3YstPOMC6xw-e__Qnb_c-zdS8w\
+            bedCCkC6kOLcME0WwKPoKN4Xam_K_DWvOY8GkiRueg
+            """
+        ),
+        (
+            "SHA-1 in the mask", false,
+            """
+            jRlYZkPOBXhZRgf0UhVrtv5ZYYfZ94hLSIaBlCBVcMgIjKd4IxzxLjaOw_4FF9lr1AvUfIm4XJykLKQXoHpcDlJ3oWBD-IyDi1Pe\
+            _P4FyTdVoWWU164GembOhGVPwaJ8aReuqXaYW0cIwf0zubp0W6GsHlhr0zlFG_MMvkkBkrlwD7g1DjBii0nFK5kXM4DVUOTQfA8e\
+            posUPf-U1VH1WOhYucJbd0h7x8PWeBABSgtsfb6NSizRz4rjK8p8Ehm1WRm7uXFRrQ3d2sgnbIgcJSuoIXCEH2c3ZLVzPFf9EUm9\
+            4suTT2Un_AxN3XuUaL4PPQGubx30GXDhVUwve1YWtA
+            """
+        ),
+    ]
+
+    @Test("RSASSA-PSS takes a salt as long as the digest, and the digest in the mask, and nothing else", arguments: pss)
+    func salt(_ form: String, _ isGood: Bool, _ signature: String) throws {
+        let key = try Key.pem(bytes(KeyFixtures.rsa), algorithm: .ps256, id: nil)
+        #expect(key.verifies(try #require(decoded(signature)), of: bytes("message")) == isGood)
+    }
+
+    @Test("Zero halves and other lengths do not even get to OpenSSL")
+    func halves() {
+        let zero = [UInt8](repeating: 0, count: 32)
+        let one: [UInt8] = zero.dropLast() + [1]
+        func der(_ signature: [UInt8]) -> [UInt8]? { ECDSASignature.der(fromJWS: signature.span, half: 32) }
+        #expect(der(one + one) == [0x30, 6, 2, 1, 1, 2, 1, 1])
+        let refused: [[UInt8]] = [zero + one, one + zero, zero + zero, one, one + one + [0], []]
+        for signature in refused {
+            #expect(der(signature) == nil)
+        }
+    }
+
     @Test("Randomness does not repeat")
     func random() {
         #expect(Set((0..<100).map { _ in SystemRandom.word() }).count == 100)

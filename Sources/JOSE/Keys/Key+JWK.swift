@@ -1,10 +1,10 @@
 extension Key {
     /// Reads a JWK set, or a single JWK.
     ///
-    /// Keys of a kind or for a use that is not ours (encryption, other curves) are passed over, as [RFC 7517, section 5][1]
-    /// asks. A key that is ours but wrong or weak is an error, because its owner counts on it. A key that names no `alg`
-    /// becomes one key for each algorithm that its type allows: which one is used is still for the key to say, and no
-    /// such key is both a public key and a secret.
+    /// Keys of a kind or for a use that is not ours (encryption, other curves) are passed over, as
+    /// [RFC 7517, section 5][1] asks. A key that is ours but wrong or weak is an error, because its owner counts on it.
+    /// A key that names no `alg` becomes one key for each algorithm that its type allows. None of them is both a public
+    /// key and a secret, so that is no way to confuse the two.
     ///
     /// Private halves and secrets pass through strings on their way, which cannot be wiped; PEM does not.
     ///

@@ -1,6 +1,6 @@
 extension Key {
-    /// The shortest HMAC secret. [RFC 7518, section 3.2][1] asks for as many octets as the digest has; 32 random ones are
-    /// past guessing with each of the three, and companies share one secret among them.
+    /// The shortest HMAC secret. [RFC 7518, section 3.2][1] asks for as many octets as the digest has; 32 random ones
+    /// are past guessing with each of the three, and companies share one secret among them.
     ///
     /// [1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
     static let minSecret = 32

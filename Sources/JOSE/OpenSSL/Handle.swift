@@ -12,6 +12,7 @@ struct Handle: ~Copyable {
 
     /// `nil` when there is no object: the library is out of memory or refused its input.
     init?(_ pointer: OpaquePointer?, freedBy free: Free) {
+        // SAFETY: kept, not read: what it points to belongs to the handle from here on.
         guard let pointer = unsafe pointer else { return nil }
         unsafe self.pointer = pointer
         unsafe self.free = free

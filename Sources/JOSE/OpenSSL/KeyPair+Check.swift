@@ -9,6 +9,7 @@ extension KeyPair {
     /// Takes a key that somebody else made: a private half must go with its public one.
     convenience init(checking key: consuming Handle, algorithm: Algorithm, isPrivate: Bool) throws(KeyError) {
         try self.init(key, algorithm: algorithm, isPrivate: isPrivate)
+        // SAFETY: the function is a check that `isSound` is written for.
         let isSound = withCleanErrorQueue { unsafe !isPrivate || self.key.isSound(EVP_PKEY_pairwise_check) }
         guard isSound else { throw KeyError("the private half of the key does not go with the public one") }
     }
@@ -43,6 +44,7 @@ extension KeyPair {
     }
 
     private static func checkRSA(_ key: borrowing Handle) throws(KeyError) {
+        // SAFETY: the handle keeps the key alive.
         let bits = Int(unsafe EVP_PKEY_get_bits(key.pointer))
         guard bits >= minRSABits else {
             throw KeyError("the RSA key has \(bits) bits; \(minRSABits) is the least")
@@ -70,6 +72,7 @@ extension KeyPair {
         guard key.text(OSSL_PKEY_PARAM_EC_ENCODING) == OSSL_PKEY_EC_ENCODING_GROUP else {
             throw KeyError("the key writes its curve out instead of naming it")
         }
+        // SAFETY: the function is a check that `isSound` is written for.
         guard unsafe key.isSound(EVP_PKEY_public_check) else {
             throw KeyError("the public key is no point of the curve \(curve.rawValue)")
         }
@@ -95,7 +98,8 @@ extension Handle {
     borrowing func text(_ name: String) -> String? {
         var size = 0
         var text = [CChar](repeating: 0, count: 80)
-        // SAFETY: the call writes at most 80 bytes into `text`, the last of them a zero, and sets `size` to what it wrote.
+        // SAFETY: the call writes at most 80 bytes into `text`, the last of them a zero, and sets `size` to what it
+        // wrote.
         let done = unsafe text.withUnsafeMutableBufferPointer { text in
             unsafe EVP_PKEY_get_utf8_string_param(pointer, name, text.baseAddress, text.count, &size)
         }

@@ -59,9 +59,9 @@ extension KeyPair {
         withCleanErrorQueue {
             unsafe bytes.withUnsafeBufferPointer { bytes in
                 guard let start = bytes.baseAddress else { return false }
-                let end = unsafe start + bytes.count
                 // SAFETY: each call reads at most `count` bytes from `next` on, and moves it past what it read; the
                 // handles free what they make.
+                let end = unsafe start + bytes.count
                 var next: UnsafePointer<UInt8>? = unsafe start
                 if unsafe Handle(d2i_PUBKEY(nil, &next, bytes.count), freedBy: EVP_PKEY_free) != nil {
                     return unsafe next == end

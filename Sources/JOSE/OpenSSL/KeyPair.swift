@@ -2,9 +2,9 @@ internal import COpenSSL
 
 /// A key of OpenSSL's for one algorithm: a public half, perhaps with its private one.
 //
-// SAFETY: `key` and `verifier` are written in `init` only. OpenSSL allows an `EVP_PKEY` that nobody changes to be used by
-// several threads at once (openssl-threads(7)), and counts references to it with atomics. `verifier` is the source of
-// `EVP_MD_CTX_copy_ex`, which takes a pointer to const and reads it.
+// SAFETY: `key` and `verifier` are written in `init` only. OpenSSL allows an `EVP_PKEY` that nobody changes to be used
+// by several threads at once (openssl-threads(7)), and counts references to it with atomics. `verifier` is the source
+// of `EVP_MD_CTX_copy_ex`, which takes a pointer to const and reads it.
 final class KeyPair: @unchecked Sendable {
     let key: Handle
     let algorithm: Algorithm
@@ -16,6 +16,7 @@ final class KeyPair: @unchecked Sendable {
     init(_ key: consuming Handle, algorithm: Algorithm, isPrivate: Bool) throws(KeyError) {
         try KeyPair.check(key, for: algorithm)
         verifier = try withCleanErrorQueue { () throws(KeyError) in
+            // SAFETY: the function is one of the two that `context` is written for.
             try unsafe KeyPair.context(for: key, algorithm, EVP_DigestVerifyInit_ex)
         }
         self.key = key
@@ -55,9 +56,10 @@ final class KeyPair: @unchecked Sendable {
     func sign(_ message: Span<UInt8>) throws(KeyError) -> [UInt8] {
         guard isPrivate else { throw KeyError("a public key cannot sign") }
         let native = try withCleanErrorQueue { () throws(KeyError) in
+            // SAFETY: the function is one of the two that `context` is written for, and the context is ours alone.
+            // `size` bytes, the most that this key needs, are set aside; the call is told so, and sets the size to
+            // what it wrote. The span keeps the message alive meanwhile.
             let context = try unsafe KeyPair.context(for: key, algorithm, EVP_DigestSignInit_ex)
-            // SAFETY: the context is ours alone; `size` bytes, the most that this key needs, are set aside, and the
-            // call is told so; it sets the size to what it wrote. The span keeps the message alive meanwhile.
             var size = Int(unsafe EVP_PKEY_get_size(key.pointer))
             var signature = [UInt8](repeating: 0, count: size)
             let done = unsafe signature.withUnsafeMutableBufferPointer { signature in

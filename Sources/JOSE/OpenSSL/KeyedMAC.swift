@@ -2,8 +2,8 @@ internal import COpenSSL
 
 /// An HMAC key, set up once ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)).
 ///
-/// The context holds the two padded key blocks already hashed; each code is made with a copy of it. The secret itself
-/// is not kept.
+/// The context holds the two padded key blocks already hashed; each code is made with a copy of it. OpenSSL keeps the
+/// secret inside, and wipes it with the context.
 //
 // SAFETY: `keyed` is written in `init` only. Afterwards it is the source of `EVP_MAC_CTX_dup`, which takes a pointer to
 // const and reads it, so threads may do so at the same time.

@@ -1,10 +1,15 @@
 /// A browser as far as the gateway can tell: it keeps cookies and says what kind of request it makes.
 final class Browser {
     let port: UInt16
+    /// The last number of its loopback address.
+    let host: UInt8
     private(set) var cookies: [String: String] = [:]
     var keepsCookies = true
 
-    init(_ site: Site) { port = site.port }
+    init(_ site: Site, host: UInt8 = 1) {
+        port = site.port
+        self.host = host
+    }
 
     static let navigation = [
         "Accept: text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document",
@@ -45,7 +50,7 @@ final class Browser {
     private func request(_ target: String, _ method: String, _ fields: [String]) throws -> Response {
         let body: [UInt8] = []
         let length = method == "POST" ? ["Content-Length: 0"] : []
-        let response = try Client(port: port).exchange(
+        let response = try Client(port: port, host: host).exchange(
             target, method: method, fields + cookieField + length + ["Connection: close"], body: body)
         if keepsCookies { keep(response.fields.values("set-cookie")) }
         return response

@@ -3,8 +3,8 @@ final class Client {
     let reader: MessageReader
     var socket: Socket { reader.socket }
 
-    init(port: UInt16, receiveBuffer: Int32? = nil) throws {
-        reader = MessageReader(try Socket.connect(port: port, receiveBuffer: receiveBuffer))
+    init(port: UInt16, host: UInt8 = 1, receiveBuffer: Int32? = nil) throws {
+        reader = MessageReader(try Socket.connect(port: port, host: host, receiveBuffer: receiveBuffer))
     }
 
     @discardableResult

@@ -39,9 +39,21 @@ final class Socket: Sendable {
 
     /// Connects to a port of this machine.
     ///
-    /// - Parameter receiveBuffer: octets that the kernel takes for a reader that does not read.
-    static func connect(port: UInt16, receiveBuffer: Int32? = nil) throws -> Socket {
+    /// - Parameters:
+    ///   - host: the last number of the loopback address that the connection comes from, 127.0.0.1 to 127.0.0.254.
+    ///   - receiveBuffer: octets that the kernel takes for a reader that does not read.
+    static func connect(port: UInt16, host: UInt8 = 1, receiveBuffer: Int32? = nil) throws -> Socket {
         let socket = Socket(adopting: try newDescriptor())
+        if host != 1 {
+            var source = loopback(0, host: host)
+            // SAFETY: the address outlives the call, which reads as many octets as its type has.
+            let result = unsafe withUnsafePointer(to: &source) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                    unsafe systemBind(socket.descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            guard result == 0 else { throw SystemFailure("bind") }
+        }
         if let receiveBuffer { socket.set(SOL_SOCKET, SO_RCVBUF, receiveBuffer) }
         var address = loopback(port)
         // SAFETY: the address outlives the call, which reads as many octets as its type has.
@@ -63,11 +75,11 @@ final class Socket: Sendable {
         return descriptor
     }
 
-    static func loopback(_ port: UInt16) -> sockaddr_in {
+    static func loopback(_ port: UInt16, host: UInt8 = 1) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        address.sin_addr.s_addr = (UInt32(0x7f00_0000) + UInt32(host)).bigEndian
         return address
     }
 
@@ -172,6 +184,10 @@ private let dontWait = UInt32(MSG_DONTWAIT)
 
 private func systemConnect(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> Int32 {
     unsafe connect(descriptor, address, size)
+}
+
+private func systemBind(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> Int32 {
+    unsafe bind(descriptor, address, size)
 }
 
 private func systemSend(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int, _ flags: Int32) -> Int {

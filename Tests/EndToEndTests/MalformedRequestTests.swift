@@ -1,0 +1,147 @@
+import Testing
+
+extension EndToEnd {
+    @Suite("A request that can be read in two ways is refused, and nothing is smuggled")
+    struct MalformedRequestTests {
+        static let shared = Result { try Site() }
+        let site: Site
+
+        init() throws { site = try Self.shared.get() }
+
+        @Test("There are at least 120 of them")
+        func count() {
+            #expect(MalformedRequest.all.count >= 120)
+            #expect(Set(MalformedRequest.all.map(\.name)).count == MalformedRequest.all.count)
+        }
+
+        @Test("Whole", arguments: MalformedRequest.all)
+        func whole(request: MalformedRequest) throws {
+            try expect(request, runs: 1) { clients in clients[0].send(request.octets) }
+        }
+
+        @Test("With a request right behind", arguments: MalformedRequest.all)
+        func pipelined(request: MalformedRequest) throws {
+            let next = "GET /public/smuggled HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            try expect(request, runs: 1, isFollowed: true) { clients in
+                clients[0].send(request.octets + Array(next.utf8))
+            }
+        }
+
+        @Test("Octet by octet", arguments: MalformedRequest.all)
+        func slowly(request: MalformedRequest) throws {
+            guard request.octets.count < 1000 else { return }
+            try expect(request, runs: 1) { clients in clients[0].sendSlowly(request.octets) }
+        }
+
+        @Test("In two pieces, at every octet", arguments: MalformedRequest.all)
+        func split(request: MalformedRequest) throws {
+            let octets = request.octets
+            let step = max(1, octets.count / 400)
+            let cuts = Array(stride(from: 1, to: octets.count, by: step))
+            try expect(request, runs: cuts.count) { clients in
+                for (client, cut) in zip(clients, cuts) { client.send(Array(octets[..<cut])) }
+                // A good exchange gives the gateway the time to read the first pieces on their own.
+                let status = try fetch(site.port, "/.gateway/healthz").status
+                #expect(status == 200)
+                for (client, cut) in zip(clients, cuts) { client.send(Array(octets[cut...])) }
+            }
+        }
+
+        /// Sends on fresh connections and judges what came back on each, and what the upstream saw.
+        private func expect(
+            _ request: MalformedRequest, runs: Int, isFollowed: Bool = false, _ send: ([Client]) throws -> Void
+        ) throws {
+            site.upstream.forget()
+            let octets = site.upstream.octets
+            let clients = try (0..<runs).map { _ in try Client(port: site.port) }
+            try send(clients)
+            let answers = clients.map { Answer($0, request, isFollowed: isFollowed) }
+            for answer in answers where !answer.isRight {
+                Issue.record("\(request.name): \(answer.text)")
+                break
+            }
+            // What is still under way comes before this.
+            let barrier = try fetch(site.port, "/public/barrier")
+            #expect(barrier.text == "GET /public/barrier 0")
+            let served = answers.count { $0.isServed }
+            expectUpstream(request, served: served, followed: answers.count { $0.isNextServed }, octetsBefore: octets)
+        }
+
+        private func expectUpstream(_ request: MalformedRequest, served: Int, followed: Int, octetsBefore: Int) {
+            var seen = site.upstream.requests
+            let barrier = seen.removeLast()
+            #expect(barrier.target == "/public/barrier")
+            let whole = seen.filter(\.isComplete)
+            #expect(whole.filter { $0.target == "/public/m" }.count == served, "\(request.name): whole requests")
+            #expect(whole.count == served + followed, "\(request.name): a second request: \(whole.map(\.target))")
+            switch request.outcome {
+            case .refused:
+                let count = site.upstream.octets - octetsBefore - barrier.head.count - 4
+                #expect(count == 0, "\(request.name): the upstream got \(count) octets: \(seen.map(\.target))")
+            case .refusedInBody:
+                #expect(seen.allSatisfy { $0.target == "/public/m" && !$0.isComplete }, "\(request.name)")
+            case .served(let body), .either(let body):
+                #expect(whole.allSatisfy { $0.target != "/public/m" || $0.body.count == body }, "\(request.name)")
+            }
+        }
+    }
+}
+
+/// What one connection brought back.
+private struct Answer {
+    var isRight = false
+    var isServed = false
+    /// Whether the request behind was served too.
+    var isNextServed = false
+    var text = ""
+
+    init(_ client: Client, _ request: MalformedRequest, isFollowed: Bool) {
+        defer { client.socket.close() }
+        do {
+            let response = try client.response(within: 3)
+            text = "\(response.status) \(response.text.prefix(200))"
+            isServed = response.status == 200
+            switch request.outcome {
+            case .refused, .refusedInBody: isRight = (400..<600).contains(response.status) && isEnd(client)
+            case .served(let body): isRight = isRightAnswer(response, body) && isNextRight(client, isFollowed)
+            case .either(let body):
+                isRight =
+                    isServed
+                    ? isRightAnswer(response, body) && isNextRight(client, isFollowed)
+                    : (400..<600).contains(response.status) && isEnd(client)
+            }
+        } catch MessageFault.closed {
+            // What is not HTTP at all needs no answer.
+            text = "closed without an answer"
+            isRight = !request.octets.starts(with: Array("GET".utf8)) && !request.octets.starts(with: Array("POST".utf8))
+        } catch {
+            text = "\(error), \(String(decoding: client.reader.buffer.prefix(200), as: UTF8.self))"
+        }
+    }
+
+    private mutating func isEnd(_ client: Client) -> Bool {
+        if client.isClosed(within: 3) { return true }
+        text += "; then not the end, but \(String(decoding: client.reader.buffer.prefix(100), as: UTF8.self))"
+        return false
+    }
+
+    private func isRightAnswer(_ response: Response, _ body: Int) -> Bool {
+        response.status == 200 && response.text.hasSuffix("/public/m \(body)")
+    }
+
+    /// The request behind gets its own answer, or the connection ends.
+    private mutating func isNextRight(_ client: Client, _ isFollowed: Bool) -> Bool {
+        guard isFollowed else { return true }
+        do {
+            let next = try client.response(within: 3)
+            isNextServed = next.status == 200
+            if next.text != "GET /public/smuggled 0" { text += "; next: \(next)" }
+            return next.text == "GET /public/smuggled 0"
+        } catch MessageFault.closed {
+            return true
+        } catch {
+            text += "; next: \(error)"
+            return false
+        }
+    }
+}

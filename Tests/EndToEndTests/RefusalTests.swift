@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Everyone else does not pass")
+    struct RefusalTests {
+        static let site = Result { try Site() }
+        let site: Site
+
+        init() throws { site = try Self.site.get() }
+
+        @Test("A fetch is refused with a problem document", arguments: RefusalCase.all)
+        func fetched(refusal: RefusalCase) throws {
+            let response = try fetch(site.port, refusal.target, refusal.fields + ["Accept: */*"])
+            try expectProblem(response, refusal.status, refusal.code)
+        }
+
+        @Test("A navigation is refused with a page", arguments: RefusalCase.all)
+        func navigated(refusal: RefusalCase) throws {
+            let response = try fetch(site.port, refusal.target, refusal.fields + Browser.navigation)
+            #expect(response.status == refusal.status)
+            #expect(response["Content-Type"]?.hasPrefix("text/html") == true)
+            #expect(response["Cache-Control"]?.contains("no-store") == true)
+            #expect(response["Set-Cookie"] == nil)
+            let page = response.text
+            #expect(page.contains("<html lang=") && page.contains("<h1"))
+            #expect(!page.contains("http://") && !page.contains("https://"), "the page loads nothing from elsewhere")
+            #expect(!page.contains("eyJ"), "the page shows no token")
+        }
+
+        @Test("An upgrade is refused with the plain status", arguments: RefusalCase.all)
+        func upgraded(refusal: RefusalCase) throws {
+            let response = try Client(port: site.port).openWebSocket(refusal.target, refusal.fields)
+            #expect(response.status == refusal.status)
+            #expect(response["Content-Type"]?.hasPrefix("text/html") != true)
+        }
+
+        @Test("None of them reaches the upstream")
+        func nothingForwarded() throws {
+            let before = site.upstream.octets
+            for refusal in RefusalCase.all {
+                _ = try fetch(site.port, refusal.target, refusal.fields)
+                _ = try fetch(site.port, refusal.target, method: "POST", refusal.fields, body: [1, 2, 3])
+            }
+            #expect(site.upstream.octets == before)
+        }
+
+        @Test("A browser that blocks the cookie is told so, and the marker never reaches the upstream")
+        func cookiesBlocked() throws {
+            let browser = Browser(site)
+            browser.keepsCookies = false
+            let redirect = try browser.navigate("/event/e1?token=\(Minter.acme.registration("blocked"))")
+            #expect(redirect.status == 303)
+            let target = Browser.path(redirect["Location"] ?? "")
+            let page = try browser.navigate(target)
+            #expect(page.status == 401)
+            #expect(page["Content-Type"]?.hasPrefix("text/html") == true)
+            #expect(page.text.contains("cookies_blocked"))
+            try expectProblem(try browser.fetch(target), 401, "cookies_blocked")
+            #expect(site.upstream.requests(for: "/event/e1").isEmpty)
+        }
+
+        @Test("The cookie does not serve another site's pages")
+        func originDenied() throws {
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("origin"))").status == 200)
+            let foreign = ["Origin: https://evil.example"]
+            try expectProblem(try browser.fetch("/event/e1/vote", "POST", foreign), 403, "origin_denied")
+            try expectProblem(try browser.fetch("/event/e1/vote", "DELETE", foreign), 403, "origin_denied")
+            try expectProblem(try browser.fetch("/event/e1/vote", "POST", ["Origin: null"]), 403, "origin_denied")
+            let upgrade = try Client(port: site.port).openWebSocket("/event/e1/ws", foreign + browser.cookieField)
+            #expect(upgrade.status == 403)
+            #expect(site.upstream.requests(for: "/event/e1/vote").isEmpty)
+            let own = ["Origin: http://localhost:\(site.port)"]
+            #expect(try browser.fetch("/event/e1/vote", "POST", own).status == 200)
+            #expect(try browser.fetch("/event/e1/vote", "GET", foreign).status == 200)
+        }
+
+        @Test("Nothing else below /.gateway is served or forwarded", arguments: [
+            "/.gateway", "/.gateway/", "/.gateway/x", "/.gateway/session/x", "/.gateway/healthz/", "/%2egateway/x",
+            "/.Gateway/x", "/.gateway;a/healthz",
+        ])
+        func ownPaths(path: String) throws {
+            let bearer = "Authorization: Bearer \(Minter.acme.token())"
+            let response = try fetch(site.port, path, [bearer])
+            #expect((400..<500).contains(response.status))
+            #expect(site.upstream.requests(for: path).isEmpty)
+        }
+
+        @Test("Too many bad tokens or joins from one address are cut off, and others are not", arguments: [
+            "bad_tokens_per_minute = 5", "joins_per_minute = 5",
+        ])
+        func rates(limit: String) throws {
+            let isJoin = limit.hasPrefix("joins")
+            let site = try Site { $0.limits = limit + (isJoin ? "\nbad_tokens_per_minute" : "\njoins_per_minute") + " = 0" }
+            func attempt(_ number: Int, host: UInt8) throws -> Response {
+                let token = isJoin ? Minter.acme.registration("r\(number)") : "a.b.\(number)"
+                return try Client(port: site.port, host: host).exchange("/event/e1?token=\(token)")
+            }
+            let statuses = try (0..<12).map { try attempt($0, host: 7).status }
+            #expect(statuses.first == (isJoin ? 200 : 401))
+            #expect(statuses.last == 429)
+            try expectProblem(try attempt(99, host: 7), 429, "too_many_joins")
+            #expect(try attempt(100, host: 8).status == (isJoin ? 200 : 401))
+        }
+    }
+}
+
+/// Expects a refusal as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has it.
+func expectProblem(
+    _ response: Response, _ status: Int, _ code: String, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    #expect(response.status == status, sourceLocation: sourceLocation)
+    #expect(response["Content-Type"] == "application/problem+json", sourceLocation: sourceLocation)
+    let object = try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: any Sendable]
+    let problem = try #require(object, sourceLocation: sourceLocation)
+    #expect(problem["code"] as? String == code, sourceLocation: sourceLocation)
+    #expect(problem["status"] as? Int == status, sourceLocation: sourceLocation)
+    for name in ["type", "title", "detail", "requestId"] {
+        #expect(problem[name] is String, "\(name)", sourceLocation: sourceLocation)
+    }
+    #expect(response["Cache-Control"]?.contains("no-store") == true, sourceLocation: sourceLocation)
+    if status == 401 {
+        #expect(response["WWW-Authenticate"]?.hasPrefix("Bearer") == true, sourceLocation: sourceLocation)
+    }
+}
