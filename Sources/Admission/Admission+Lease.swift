@@ -23,7 +23,7 @@ private let clockSkew: Milliseconds = 60_000
 
 extension Admission {
     /// One session at a time.
-    func decideLeased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)) -> Verdict {
+    func decideLeased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)?) -> Verdict {
         let subject = stay.place.subject
         var own: SessionID?
         if let presented = request.presented {
@@ -66,10 +66,10 @@ extension Admission {
             }
         }
         guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
-        guard request.mayJoin else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
+        guard let random = random() else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
         let join = leases.join(
             subject,
-            random: random(),
+            random: random,
             own: own,
             isTakeOver: request.isTakeOver,
             address: request.address,
@@ -87,7 +87,7 @@ extension Admission {
     }
 
     /// Any number of sessions at a time: the session only says which visit it is.
-    func decideUnleased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)) -> Verdict {
+    func decideUnleased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)?) -> Verdict {
         if let presented = request.presented, stay.covers(presented.id, at: request.now),
             presented.id.joinedAt <= after(request.now, clockSkew),
             signer.verifies(presented, for: stay.place.subject)
@@ -95,8 +95,7 @@ extension Admission {
             return admit(presented.id, isNew: false, replaced: nil, stay)
         }
         guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
-        guard request.mayJoin else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
-        let random = random()
+        guard let random = random() else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
         let session = SessionID(joinedAt: request.now, random0: random.0, random1: random.1)
         return admit(session, isNew: true, replaced: nil, stay)
     }

@@ -32,8 +32,6 @@ package final class Admission: Sendable {
         package var presented: PresentedSession?
         /// A hash of the client's address.
         package var address: UInt64
-        /// Whether the client's address has joins left; without, only sessions that exist go on.
-        package var mayJoin: Bool
         /// The user asked to use it here: a POST to the take-over endpoint, never a script's request for something else.
         package var isTakeOver: Bool
         package var now: Milliseconds
@@ -42,14 +40,12 @@ package final class Admission: Sendable {
             access: Access,
             presented: PresentedSession?,
             address: UInt64,
-            mayJoin: Bool = true,
             isTakeOver: Bool = false,
             now: Milliseconds
         ) {
             self.access = access
             self.presented = presented
             self.address = address
-            self.mayJoin = mayJoin
             self.isTakeOver = isTakeOver
             self.now = now
         }
@@ -85,13 +81,13 @@ package final class Admission: Sendable {
     ///
     /// - Parameters:
     ///   - event: the event that the path names; where it names none, the one that the session belongs to, if known.
-    ///   - random: 128 random bits for a new session.
+    ///   - random: 128 random bits for a new session; nothing when the client's address has used up its joins.
     package func decide(
         _ request: Request,
         viewer: Viewer,
         event: Span<UInt8>?,
         rules: Rules,
-        random: () -> (UInt64, UInt64)
+        random: () -> (UInt64, UInt64)?
     ) -> Verdict {
         let isExpired: Bool
         switch time(of: viewer, at: request.now, rules) {

@@ -6,6 +6,8 @@ struct MalformedRequest: Sendable, CustomStringConvertible {
         case refused
         /// One error, then the end; the upstream may get the beginning, but never a whole request.
         case refusedInBody
+        /// The same once more octets follow; until then it could be the beginning of anything.
+        case unfinished
         /// Exactly one request at the upstream, with a body of this size.
         case served(body: Int)
         /// Either refused or served, with a body of this size.

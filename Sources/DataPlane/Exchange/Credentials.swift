@@ -81,7 +81,7 @@ struct Credentials {
     /// The token of `Authorization: Bearer`; other schemes are the upstream's.
     private static func bearer(_ bytes: Span<UInt8>, _ block: FieldBlock) -> Result<Range<Int>?, Malformed> {
         guard let value = block.first(.authorization) else { return .success(nil) }
-        guard block.count(of: .authorization) == 1 else { return .failure(Malformed()) }
+        guard block.isSingle(.authorization) else { return .failure(Malformed()) }
         guard value.count > 7, bytes.equals("bearer ", ignoringCaseIn: value.lowerBound..<value.lowerBound + 7) else {
             return .success(nil)
         }
@@ -91,7 +91,7 @@ struct Credentials {
 
     /// The session that an API client sends.
     private static func session(_ bytes: Span<UInt8>, _ block: FieldBlock) -> PresentedSession? {
-        guard let value = block.first(.gatewaySession), block.count(of: .gatewaySession) == 1 else { return nil }
+        guard let value = block.first(.gatewaySession), block.isSingle(.gatewaySession) else { return nil }
         return PresentedSession(text: bytes.extracting(value))
     }
 

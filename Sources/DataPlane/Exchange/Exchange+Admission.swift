@@ -54,7 +54,7 @@ extension Exchange {
         let known = credentials.withToken(bytes) { worker.tokens.viewer(for: $0, generation: generation) }
         if let known { return known }
         let limit = snapshot.settings.limits.badTokensPerMinute
-        let address = clientAddress(bytes).hash
+        let address = addressHash(bytes)
         guard !worker.site.badTokens.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
             refuse(.tooManyJoins, bytes, retryAfter: worker.site.badTokens.pause(address, now: worker.clock.monotonic))
             return nil
@@ -82,23 +82,26 @@ extension Exchange {
     func decide(
         _ bytes: Span<UInt8>, _ viewer: Viewer, _ credentials: Credentials, event: Span<UInt8>?, isTakeOver: Bool
     ) -> Bool {
-        let address = clientAddress(bytes).hash
-        let joins = worker.site.joins
-        let now = worker.clock.monotonic
+        let address = addressHash(bytes)
         let request = Admission.Request(
-            access: access, presented: credentials.session, address: address,
-            mayJoin: !joins.isExhausted(address, limit: snapshot.settings.limits.joinsPerMinute, now: now),
-            isTakeOver: isTakeOver, now: worker.clock.wall)
+            access: access, presented: credentials.session, address: address, isTakeOver: isTakeOver,
+            now: worker.clock.wall)
         let verdict = worker.site.admission.decide(
             request, viewer: viewer, event: event, rules: snapshot.rules,
-            random: { (SystemRandom.word(), SystemRandom.word()) })
+            random: {
+                let limit = snapshot.settings.limits.joinsPerMinute
+                guard !worker.site.joins.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
+                    return nil
+                }
+                return (SystemRandom.word(), SystemRandom.word())
+            })
         switch verdict {
         case .admit(let admitted):
             self.admitted = admitted
             if let replaced = admitted.replaced, replaced != admitted.session {
                 worker.site.end(replaced, reason: .sessionReplaced)
             }
-            if admitted.isNew { joins.count(address, now: now) }
+            if admitted.isNew { worker.site.joins.count(address, now: worker.clock.monotonic) }
             return true
         case .refuse(let refusal, let since, let retryAfter):
             refuse(refusal, bytes, since: since, retryAfter: retryAfter)
@@ -146,7 +149,7 @@ extension Exchange {
             guard let site = block.first(.secFetchSite) else { return true }
             return !bytes.equals("cross-site", ignoringCaseIn: site)
         }
-        guard block.count(of: .origin) == 1 else { return false }
+        guard block.isSingle(.origin) else { return false }
         let own = snapshot.publicOrigin
         if bytes.equals(own.span, in: origin) { return true }
         return snapshot.allowedOrigins.contains { bytes.equals($0.span, in: origin) }
@@ -168,6 +171,12 @@ extension Exchange {
         } catch {
             return nil
         }
+    }
+
+    /// The hash of the client's address.
+    private func addressHash(_ bytes: Span<UInt8>) -> UInt64 {
+        guard snapshot.hasTrustedProxies else { return client?.address.hash ?? 0 }
+        return clientAddress(bytes).hash
     }
 
     /// The address that counts for limits and the log: the peer's, or what a trusted proxy says of the client.

@@ -6,8 +6,23 @@ extension Exchange {
     /// Writes the head that the upstream gets and asks for a connection.
     func forward(_ bytes: Span<UInt8>, upstream index: Int) {
         var head = worker.takeBuffer()
-        writeRequestLine(bytes, to: &head)
-        writeFields(bytes, to: &head)
+        var identity: [UInt8] = []
+        if let viewer, let admitted {
+            identity = worker.identities.lines(viewer, admitted, worker: worker, snapshot: snapshot)
+        }
+        // The request's own head, our lines, and an authority that may be written twice.
+        let capacity = bytes.count + identity.count + 2048
+        let isWritten = head.writeHead(capacity: capacity) { head in
+            writeRequestLine(bytes, to: &head)
+            writeFields(bytes, to: &head)
+            head.write(identity)
+            writeFraming(to: &head)
+        }
+        guard isWritten else {
+            worker.recycle(head)
+            respond(status: HeadFault.tooLarge.status)
+            return
+        }
         upstreamHead = head
         if expectsContinue { sendContinue() }
         let pool = worker.pool(index)
@@ -15,9 +30,9 @@ extension Exchange {
         pool.acquire(for: self, tried: 0, allowsReuse: true)
     }
 
-    private func writeRequestLine(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+    private func writeRequestLine(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
         head.write(bytes.extracting(worker.requestHead.methodRange))
-        head.writeInteger(UInt8.space)
+        head.write(UInt8.space)
         let removed = worker.queryMembers.removed
         if removed.isEmpty {
             head.write(bytes.extracting(worker.requestHead.target))
@@ -25,18 +40,18 @@ extension Exchange {
             head.write(bytes.extracting(worker.requestTarget.path))
             writeQuery(bytes, to: &head)
         }
-        head.writeStaticString(" HTTP/1.1\r\n")
+        head.write(" HTTP/1.1\r\n")
     }
 
     /// The query byte for byte, but for the members that are ours.
-    func writeQuery(_ bytes: Span<UInt8>, to buffer: inout ByteBuffer) {
+    func writeQuery(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
         guard let query = worker.requestTarget.query else { return }
         var separator = UInt8(ascii: "?")
         var start = query.lowerBound
         func keep(_ range: Range<Int>) {
             guard !range.isEmpty else { return }
-            buffer.writeInteger(separator)
-            buffer.write(bytes.extracting(range))
+            head.write(separator)
+            head.write(bytes.extracting(range))
             separator = UInt8(ascii: "&")
         }
         for member in worker.queryMembers.removed {
@@ -47,17 +62,19 @@ extension Exchange {
         keep(start..<query.upperBound)
     }
 
-    private func writeFields(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+    private func writeFields(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
         let block = worker.requestHead.block
-        head.writeStaticString("Host: ")
+        head.write("Host: ")
         if let authority = worker.requestHead.authority { head.write(bytes.extracting(authority)) }
-        head.writeStaticString("\r\n")
+        head.write("\r\n")
         let consumesBearer = access != .public && Self.isBearer(bytes, block)
         let isTrusted = isFromTrustedProxy
         // Neighbouring lines that stay are copied as one run.
         var runStart = 0
         var runEnd = 0
-        for field in block.fields {
+        let fields = block.fields
+        for index in fields.indices {
+            let field = fields[index]
             guard isForwarded(bytes, field, consumesBearer: consumesBearer, isTrusted: isTrusted) else { continue }
             if Int(field.nameStart) != runEnd {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
@@ -69,20 +86,20 @@ extension Exchange {
         writeCookies(bytes, to: &head)
         writeForwarded(bytes, isTrusted: isTrusted, to: &head)
         requestID.writeFields(to: &head)
-        if let viewer, let admitted {
-            worker.identities.write(viewer, admitted, worker: worker, snapshot: snapshot, to: &head)
-        }
+    }
+
+    private func writeFraming(to head: inout HeadWriter) {
         switch requestFraming {
         case .length(let length):
-            head.writeStaticString("Content-Length: ")
+            head.write("Content-Length: ")
             head.writeDecimal(length)
-            head.writeStaticString("\r\n")
+            head.write("\r\n")
         case .chunked:
-            head.writeStaticString("Transfer-Encoding: chunked\r\n")
+            head.write("Transfer-Encoding: chunked\r\n")
         case .none, .untilClose: break
         }
-        if isUpgrade { head.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
-        head.writeStaticString("\r\n")
+        if isUpgrade { head.write("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
+        head.write("\r\n")
     }
 
     @inline(__always)
@@ -122,48 +139,47 @@ extension Exchange {
     }
 
     /// The client's cookies without session cookies, in one field.
-    private func writeCookies(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+    private func writeCookies(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
         guard !worker.sessionCookies.others.isEmpty else { return }
-        head.writeStaticString("Cookie: ")
+        head.write("Cookie: ")
         var isFirst = true
         for pair in worker.sessionCookies.others {
-            if !isFirst { head.writeStaticString("; ") }
+            if !isFirst { head.write("; ") }
             head.write(bytes.extracting(pair))
             isFirst = false
         }
-        head.writeStaticString("\r\n")
+        head.write("\r\n")
     }
 
     private var isFromTrustedProxy: Bool {
-        let trusted = snapshot.settings.limits.trustedProxies
-        guard !trusted.isEmpty, let client else { return false }
-        return client.address.isIn(trusted)
+        guard snapshot.hasTrustedProxies, let client else { return false }
+        return client.address.isIn(snapshot.settings.limits.trustedProxies)
     }
 
     /// `X-Forwarded-For`, `-Proto` and `-Host`. What a trusted proxy says of them is kept; of anybody else, nothing is.
-    private func writeForwarded(_ bytes: Span<UInt8>, isTrusted: Bool, to head: inout ByteBuffer) {
+    private func writeForwarded(_ bytes: Span<UInt8>, isTrusted: Bool, to head: inout HeadWriter) {
         let block = worker.requestHead.block
-        head.writeStaticString("X-Forwarded-For: ")
+        head.write("X-Forwarded-For: ")
         if isTrusted {
             for field in block.fields where field.name == .xForwardedFor && !field.value.isEmpty {
                 head.write(bytes.extracting(field.value))
-                head.writeStaticString(", ")
+                head.write(", ")
             }
         }
-        head.writeBytes(client?.address.text ?? [])
-        head.writeStaticString("\r\nX-Forwarded-Proto: ")
+        head.write(client?.address.text ?? [])
+        head.write("\r\nX-Forwarded-Proto: ")
         if isTrusted, let value = block.first(.xForwardedProto) {
             head.write(bytes.extracting(value))
         } else {
-            head.writeStaticString(snapshot.settings.publicURL.isSecure ? "https" : "http")
+            head.write(snapshot.cookie.isSecure ? "https" : "http")
         }
-        head.writeStaticString("\r\nX-Forwarded-Host: ")
+        head.write("\r\nX-Forwarded-Host: ")
         if isTrusted, let value = block.first(.xForwardedHost) {
             head.write(bytes.extracting(value))
         } else if let authority = worker.requestHead.authority {
             head.write(bytes.extracting(authority))
         }
-        head.writeStaticString("\r\n")
+        head.write("\r\n")
     }
 
     /// Tells the client to go on with its body ([RFC 9110 section 10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)).
@@ -233,7 +249,7 @@ extension Exchange {
     func requestBody(_ buffer: ByteBuffer) {
         requestBytes += buffer.readableBytes
         guard isActive, !isResponseEnded else { return }
-        guard requestBytes <= snapshot.settings.limits.bodySize else {
+        guard requestBytes <= snapshot.bodySize else {
             requestTooLarge()
             return
         }

@@ -71,7 +71,9 @@ extension Exchange {
         head.writeInteger(UInt8.space)
         head.writeString(StatusText.of(status).title)
         head.writeStaticString("\r\n")
-        writeDate(to: &head)
+        head.writeStaticString("Date: ")
+        head.writeBytes(worker.clock.date)
+        head.writeStaticString("\r\n")
         head.writeStaticString("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n")
         if let type {
             head.writeStaticString("Content-Type: ")
@@ -85,7 +87,7 @@ extension Exchange {
             head.writeDecimal(body.count)
             head.writeStaticString("\r\n")
         }
-        writeConnection(to: &head)
+        head.writeStaticString(connectionField())
         head.writeStaticString("\r\n")
         if method != .head {
             head.writeBytes(body)
@@ -125,8 +127,10 @@ extension Exchange {
     /// The request's path and query without what is ours.
     func location(_ bytes: Span<UInt8>) -> String {
         var buffer = worker.takeBuffer()
-        buffer.write(bytes.extracting(worker.requestTarget.path))
-        writeQuery(bytes, to: &buffer)
+        _ = buffer.writeHead(capacity: bytes.count) { text in
+            text.write(bytes.extracting(worker.requestTarget.path))
+            writeQuery(bytes, to: &text)
+        }
         let text = String(decoding: buffer.readableBytesView, as: UTF8.self)
         worker.recycle(buffer)
         return text

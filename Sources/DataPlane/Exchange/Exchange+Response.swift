@@ -15,27 +15,36 @@ extension Exchange {
             upstreamHead = nil
         }
         var head = worker.takeBuffer()
-        writeStatusLine(bytes, to: &head)
-        writeFields(bytes, to: &head)
-        writeFraming(bytes, to: &head)
-        head.writeStaticString("\r\n")
+        let framePolicy = viewer.flatMap { snapshot.framePolicies[$0.company] } ?? []
+        let isWritten = head.writeHead(capacity: bytes.count + framePolicy.count + extraFields.count + 512) { head in
+            writeStatusLine(bytes, to: &head)
+            writeFields(bytes, framePolicy: framePolicy, to: &head)
+            writeFraming(bytes, to: &head)
+            head.write("\r\n")
+        }
+        guard isWritten else {
+            cut()
+            return
+        }
         response = head
         if status == 101 { beginTunnel() }
     }
 
-    private func writeStatusLine(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
-        head.writeStaticString("HTTP/1.1 ")
+    private func writeStatusLine(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+        head.write("HTTP/1.1 ")
         head.writeDecimal(worker.responseHead.status)
-        head.writeInteger(UInt8.space)
+        head.write(UInt8.space)
         head.write(bytes.extracting(worker.responseHead.reason))
-        head.writeStaticString("\r\n")
+        head.write("\r\n")
     }
 
-    private func writeFields(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+    private func writeFields(_ bytes: Span<UInt8>, framePolicy: [UInt8], to head: inout HeadWriter) {
         let isViewer = viewer != nil
         var runStart = 0
         var runEnd = 0
-        for field in worker.responseHead.block.fields {
+        let fields = worker.responseHead.block.fields
+        for index in fields.indices {
+            let field = fields[index]
             if field.isRemoved || field.name.isHopByHop { continue }
             // The embedding page is the company's; what would block it there is replaced by its own policy.
             if isViewer, field.name == .xFrameOptions || field.name == .referrerPolicy { continue }
@@ -47,26 +56,26 @@ extension Exchange {
         }
         if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
         if !worker.responseHead.block.contains(.date) { writeDate(to: &head) }
-        guard let viewer else { return }
+        guard isViewer else { return }
         if status != 101 {
-            if let policy = snapshot.framePolicies[viewer.company] { head.writeBytes(policy) }
-            head.writeStaticString("Referrer-Policy: same-origin\r\n")
-            if !worker.responseHead.block.contains(.cacheControl) { head.writeStaticString("Cache-Control: private\r\n") }
+            head.write(framePolicy)
+            head.write("Referrer-Policy: same-origin\r\n")
+            if !worker.responseHead.block.contains(.cacheControl) { head.write("Cache-Control: private\r\n") }
         }
-        if !extraFields.isEmpty { head.writeBytes(extraFields) }
+        if !extraFields.isEmpty { head.write(extraFields) }
     }
 
-    func writeDate(to head: inout ByteBuffer) {
-        head.writeStaticString("Date: ")
-        head.writeBytes(worker.clock.date)
-        head.writeStaticString("\r\n")
+    private func writeDate(to head: inout HeadWriter) {
+        head.write("Date: ")
+        head.write(worker.clock.date)
+        head.write("\r\n")
     }
 
     /// How the body ends, in this connection's own terms.
-    private func writeFraming(_ bytes: Span<UInt8>, to head: inout ByteBuffer) {
+    private func writeFraming(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
         isChunkedToClient = false
         if status == 101 {
-            head.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n")
+            head.write("Connection: Upgrade\r\nUpgrade: websocket\r\n")
             return
         }
         switch worker.responseHead.framing {
@@ -82,25 +91,23 @@ extension Exchange {
                 keepsAlive = false
             } else {
                 isChunkedToClient = true
-                head.writeStaticString("Transfer-Encoding: chunked\r\n")
+                head.write("Transfer-Encoding: chunked\r\n")
             }
         }
-        writeConnection(to: &head)
+        head.write(connectionField())
     }
 
-    private func writeLength(_ length: Int, to head: inout ByteBuffer) {
-        head.writeStaticString("Content-Length: ")
+    private func writeLength(_ length: Int, to head: inout HeadWriter) {
+        head.write("Content-Length: ")
         head.writeDecimal(length)
-        head.writeStaticString("\r\n")
+        head.write("\r\n")
     }
 
-    func writeConnection(to head: inout ByteBuffer) {
+    /// What the client is told of its connection.
+    func connectionField() -> StaticString {
         if worker.isDraining { keepsAlive = false }
-        if !keepsAlive {
-            head.writeStaticString("Connection: close\r\n")
-        } else if isHTTP10 {
-            head.writeStaticString("Connection: keep-alive\r\n")
-        }
+        if !keepsAlive { return "Connection: close\r\n" }
+        return isHTTP10 ? "Connection: keep-alive\r\n" : ""
     }
 
     /// Passes on an interim response ([RFC 9110 section 15.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.2)).
@@ -108,11 +115,13 @@ extension Exchange {
         // A 100 has been sent from here; a client of HTTP/1.0 knows of none.
         guard isActive, !isResponseStarted, !isHTTP10, worker.responseHead.status != 100 else { return }
         var head = worker.takeBuffer()
-        writeStatusLine(bytes, to: &head)
-        for field in worker.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
-            head.write(bytes.extracting(field.line))
+        _ = head.writeHead(capacity: bytes.count + 64) { head in
+            writeStatusLine(bytes, to: &head)
+            for field in worker.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
+                head.write(bytes.extracting(field.line))
+            }
+            head.write("\r\n")
         }
-        head.writeStaticString("\r\n")
         client?.write(head)
         client?.flush()
         worker.recycle(head)

@@ -4,16 +4,12 @@ import NIOCore
 
 /// Exchanges that last: tunnels, event streams, long bodies.
 extension Exchange {
-    /// A lease is renewed this often while its stream is open, in heartbeats of a second.
-    private static let renewalInterval = 5
-
-    /// Called about once a second while the exchange is open.
+    /// Called every `snapshot.heartbeat` while the exchange is open.
     ///
     /// - Parameter isReadingBody: whether the client is being waited for with its body.
     func heartbeat(isReadingBody: Bool) {
         guard isActive, let client else { return }
         let now = worker.clock.monotonic
-        heartbeats += 1
         let minimum = snapshot.settings.limits.minRate
         if !isTunnel {
             if requestRate.isTooSlow(requestBytes, minimum: minimum, isWaiting: isReadingBody, at: now) {
@@ -37,7 +33,8 @@ extension Exchange {
             cut()
             return
         }
-        guard heartbeats % Self.renewalInterval == 0, let viewer, let admitted else { return }
+        guard now - renewedAt >= snapshot.renewalInterval, let viewer, let admitted else { return }
+        renewedAt = now
         let refusal = worker.site.admission.keep(
             admitted, viewer: viewer, address: client.address.hash, now: worker.clock.wall, rules: worker.snapshot.rules)
         if let refusal { endSession(refusal) }

@@ -1,4 +1,3 @@
-import Configuration
 import Admission
 import NIOCore
 
@@ -59,7 +58,7 @@ final class Exchange {
     var isTunnel = false
 
     // Streams that stay open.
-    var heartbeats = 0
+    var renewedAt: Int64 = 0
     var requestRate = RateWindow()
     var responseRate = RateWindow()
 
@@ -86,7 +85,7 @@ final class Exchange {
         requestID.read(bytes, worker.requestHead.block, &worker.random)
         isNavigation = Navigation.isOne(bytes, worker.requestHead.block, method: method)
         let target = worker.requestHead.target
-        if snapshot.settings.log.access { record.read(bytes, method: worker.requestHead.methodRange, target: target) }
+        if snapshot.logsAccess { record.read(bytes, method: worker.requestHead.methodRange, target: target) }
         do throws(HeadFault) {
             try worker.requestTarget.judge(bytes, in: target)
         } catch {
@@ -121,7 +120,7 @@ final class Exchange {
         isResponseEnded = false
         isChunkedToClient = false
         isTunnel = false
-        heartbeats = 0
+        renewedAt = worker.clock.monotonic
         requestRate = RateWindow()
         responseRate = RateWindow()
         record.clear()
@@ -163,17 +162,16 @@ final class Exchange {
             respond(status: 404)
             return
         }
-        let route = snapshot.settings.routes[match.route]
-        access = route.access
+        access = snapshot.routeAccess[match.route]
         let secure = snapshot.cookie.isSecure
         worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: secure)
         if access != .public, !admit(bytes, match) { return }
         if access == .public { worker.queryMembers.scan(bytes, in: nil, tokenNames: []) }
-        if case .length(let length) = requestFraming, length > snapshot.settings.limits.bodySize {
+        if case .length(let length) = requestFraming, length > snapshot.bodySize {
             respond(status: 413)
             return
         }
-        forward(bytes, upstream: route.upstream)
+        forward(bytes, upstream: snapshot.routeUpstream[match.route])
     }
 
     // MARK: The end
@@ -198,7 +196,7 @@ final class Exchange {
     func finish() {
         guard isActive else { return }
         isActive = false
-        if snapshot.settings.log.access { log() }
+        if snapshot.logsAccess { log() }
         if let head = upstreamHead { worker.recycle(head) }
         upstreamHead = nil
         if !queued.isEmpty { queued = [] }

@@ -1,17 +1,27 @@
 import Configuration
 import Admission
 import JOSE
-import NIOCore
 
 /// The identity field lines of the sessions that one event loop serves, so that the lines are written, and the assertion
 /// signed, once in half a minute and not once a request.
 struct IdentityCache {
-    private struct Entry {
-        var lines: ByteBuffer
-        var role: Role
-        var event: String
+    private final class Entry {
+        let lines: [UInt8]
+        let role: Role
+        let event: String
         /// Wall-clock milliseconds after which the lines are made anew.
-        var staleAt: Int64
+        let staleAt: Int64
+
+        init(lines: [UInt8], role: Role, event: String, staleAt: Int64) {
+            self.lines = lines
+            self.role = role
+            self.event = event
+            self.staleAt = staleAt
+        }
+
+        func isGood(for admitted: Admission.Admitted, at now: Int64) -> Bool {
+            staleAt > now && role == admitted.role && event == admitted.event
+        }
     }
 
     private struct Key: Hashable {
@@ -26,28 +36,22 @@ struct IdentityCache {
     /// Lifetime of an assertion in seconds.
     private static let lifetime: Int64 = 60
 
-    /// Writes the identity lines of an admitted viewer.
-    mutating func write(
-        _ viewer: Viewer, _ admitted: Admission.Admitted, worker: Worker, snapshot: Snapshot, to head: inout ByteBuffer
-    ) {
+    /// The identity lines of an admitted viewer.
+    mutating func lines(
+        _ viewer: Viewer, _ admitted: Admission.Admitted, worker: Worker, snapshot: Snapshot
+    ) -> [UInt8] {
         let now = worker.clock.wall
         let key = Key(session: admitted.session)
-        if let entry = entries[key], entry.staleAt > now, entry.role == admitted.role, entry.event == admitted.event {
-            head.writeImmutableBuffer(entry.lines)
-            return
-        }
-        if let entry = earlier.removeValue(forKey: key), entry.staleAt > now, entry.role == admitted.role,
-            entry.event == admitted.event
-        {
+        if let entry = entries[key], entry.isGood(for: admitted, at: now) { return entry.lines }
+        if let entry = earlier.removeValue(forKey: key), entry.isGood(for: admitted, at: now) {
             insert(entry, key)
-            head.writeImmutableBuffer(entry.lines)
-            return
+            return entry.lines
         }
         let lines = Self.lines(viewer, admitted, site: worker.site, snapshot: snapshot, now: now)
         insert(
             Entry(
                 lines: lines, role: admitted.role, event: admitted.event, staleAt: now + Self.lifetime * 1000 / 2), key)
-        head.writeImmutableBuffer(lines)
+        return lines
     }
 
     private mutating func insert(_ entry: Entry, _ key: Key) {
@@ -60,16 +64,16 @@ struct IdentityCache {
 
     private static func lines(
         _ viewer: Viewer, _ admitted: Admission.Admitted, site: Site, snapshot: Snapshot, now: Int64
-    ) -> ByteBuffer {
-        var lines = ByteBuffer()
+    ) -> [UInt8] {
+        var lines: [UInt8] = []
         let prefix = snapshot.settings.identity.headerPrefix
         func write(_ name: String, _ value: String?) {
             guard let value, !value.isEmpty else { return }
-            lines.writeString(prefix)
-            lines.writeString(name)
-            lines.writeString(": ")
-            lines.writeString(value)
-            lines.writeString("\r\n")
+            lines.append(contentsOf: prefix.utf8)
+            lines.append(contentsOf: name.utf8)
+            lines.append(contentsOf: ": ".utf8)
+            lines.append(contentsOf: value.utf8)
+            lines.append(contentsOf: "\r\n".utf8)
         }
         let session = sessionName(admitted.session)
         write("User-Id", viewer.userID)

@@ -1,5 +1,3 @@
-import NIOCore
-
 /// What a request is called in logs and problem documents, and the trace that it belongs to: the client's own
 /// `X-Request-Id` and `traceparent` where they are well formed, else made here.
 struct RequestID {
@@ -21,11 +19,11 @@ struct RequestID {
 
     mutating func read(_ bytes: Span<UInt8>, _ block: FieldBlock, _ random: inout RandomSource) {
         make(&random)
-        if let value = block.first(.xRequestID), block.count(of: .xRequestID) == 1, Self.isID(bytes, value) {
+        if let value = block.first(.xRequestID), block.isSingle(.xRequestID), Self.isID(bytes, value) {
             kept.reserveCapacity(value.count)
             for index in value { kept.append(bytes[index]) }
         }
-        if let value = block.first(.traceparent), block.count(of: .traceparent) == 1 {
+        if let value = block.first(.traceparent), block.isSingle(.traceparent) {
             keepsTrace = Self.isTraceparent(bytes, value)
         }
     }
@@ -43,36 +41,21 @@ struct RequestID {
     }
 
     /// Writes the field lines that the request does not have yet.
-    func writeFields(to buffer: inout ByteBuffer) {
+    func writeFields(to head: inout HeadWriter) {
         if !keepsID {
-            buffer.writeStaticString("X-Request-Id: ")
-            writeTrace(to: &buffer)
-            buffer.writeStaticString("\r\n")
+            head.write("X-Request-Id: ")
+            head.writeHexadecimal(high)
+            head.writeHexadecimal(low)
+            head.write("\r\n")
         }
         if !keepsTrace {
-            buffer.writeStaticString("traceparent: 00-")
-            writeTrace(to: &buffer)
-            buffer.writeStaticString("-")
-            Self.write(span, to: &buffer)
-            buffer.writeStaticString("-00\r\n")
+            head.write("traceparent: 00-")
+            head.writeHexadecimal(high)
+            head.writeHexadecimal(low)
+            head.write("-")
+            head.writeHexadecimal(span)
+            head.write("-00\r\n")
         }
-    }
-
-    private func writeTrace(to buffer: inout ByteBuffer) {
-        Self.write(high, to: &buffer)
-        Self.write(low, to: &buffer)
-    }
-
-    /// Sixteen hexadecimal digits.
-    private static func write(_ word: UInt64, to buffer: inout ByteBuffer) {
-        // Each nibble to its own octet, most significant first.
-        var spread = (UInt64(0), UInt64(0))
-        for index in 0..<8 {
-            spread.0 |= UInt64(digit(word >> UInt64(60 - 4 * index))) << UInt64(56 - 8 * index)
-            spread.1 |= UInt64(digit(word >> UInt64(28 - 4 * index))) << UInt64(56 - 8 * index)
-        }
-        buffer.writeInteger(spread.0)
-        buffer.writeInteger(spread.1)
     }
 
     @inline(__always)

@@ -45,7 +45,6 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     /// Requests sent ahead wait in at most about this much.
     private static let maxAhead = 64 << 10
     private static let lingerTime: Int64 = 2000
-    private static let heartbeat: Int64 = 1000
     /// A client that has closed its sending side is still answered for this long: it may wait, or be gone.
     private static let halfClosedTime: Int64 = 5000
 
@@ -63,7 +62,9 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
         }
     }
 
-    var isWritable: Bool { context?.channel.isWritable ?? false }
+    /// Whether the client takes what is written at once, or nearly.
+    private(set) var isWritable = true
+    private var hasUnflushed = false
 
     /// Octets that wait for the client to read them.
     var unsentBytes: Int {
@@ -105,7 +106,8 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { exchange?.clientBecameWritable() }
+        isWritable = context.channel.isWritable
+        if isWritable { exchange?.clientBecameWritable() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -196,7 +198,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
         }
         body = RequestBody(worker.requestHead.framing)
         phase = body.isComplete ? .response : .body
-        worker.setDeadline(slot, in: Self.heartbeat)
+        worker.setDeadline(slot, in: worker.snapshot.heartbeat)
         let exchange = self.exchange ?? Exchange(worker: worker)
         self.exchange = exchange
         exchange.start(bytes.extracting(0..<length), client: self)
@@ -245,9 +247,16 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
 
     // MARK: Use by the exchange
 
-    func write(_ buffer: ByteBuffer) { context?.write(wrapOutboundOut(buffer), promise: nil) }
+    func write(_ buffer: ByteBuffer) {
+        hasUnflushed = true
+        context?.write(wrapOutboundOut(buffer), promise: nil)
+    }
 
-    func flush() { context?.flush() }
+    func flush() {
+        guard hasUnflushed else { return }
+        hasUnflushed = false
+        context?.flush()
+    }
 
     func pauseReading() { isReadPaused = true }
 
@@ -322,7 +331,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
                 close()
                 return
             }
-            worker.setDeadline(slot, in: Self.heartbeat)
+            worker.setDeadline(slot, in: worker.snapshot.heartbeat)
             exchange?.heartbeat(isReadingBody: phase == .body && !isReadPaused)
         }
     }

@@ -20,18 +20,30 @@ package struct FieldBlock: Sendable {
     }
 
     package var fields: ContiguousArray<Field> = []
-    /// One bit for each known name that occurs.
+    /// One bit for each known name that occurs, and for each that occurs more than once.
     private var present: UInt64 = 0
+    private var repeated: UInt64 = 0
+    /// Where a known name occurs first; says something only where its bit is set.
+    private var firsts = InlineArray<64, UInt16>(repeating: 0)
 
     package init() { fields.reserveCapacity(64) }
 
     package mutating func removeAll() {
         fields.removeAll(keepingCapacity: true)
         present = 0
+        repeated = 0
     }
 
     mutating func append(_ field: Field) {
-        present |= 1 << UInt64(field.name.rawValue)
+        if field.name != .other {
+            let bit: UInt64 = 1 << UInt64(field.name.rawValue)
+            if present & bit == 0 {
+                firsts[Int(field.name.rawValue)] = UInt16(clamping: fields.count)
+            } else {
+                repeated |= bit
+            }
+            present |= bit
+        }
         fields.append(field)
     }
 
@@ -39,21 +51,15 @@ package struct FieldBlock: Sendable {
     package func contains(_ name: FieldName) -> Bool { present >> UInt64(name.rawValue) & 1 == 1 }
 
     /// The value of the first field of this name.
+    @inline(__always)
     package func first(_ name: FieldName) -> Range<Int>? {
         guard contains(name) else { return nil }
-        for field in fields where field.name == name { return field.value }
-        return nil
+        return fields[Int(firsts[Int(name.rawValue)])].value
     }
 
-    /// How many fields have this name.
-    package func count(of name: FieldName) -> Int {
-        guard contains(name) else { return 0 }
-        return fields.reduce(0) { $0 + ($1.name == name ? 1 : 0) }
-    }
-
-    /// Marks every field of this name as not to be forwarded.
-    mutating func remove(_ name: FieldName) {
-        guard contains(name) else { return }
-        for index in fields.indices where fields[index].name == name { fields[index].isRemoved = true }
+    /// Whether exactly one field has this name.
+    @inline(__always)
+    package func isSingle(_ name: FieldName) -> Bool {
+        contains(name) && repeated >> UInt64(name.rawValue) & 1 == 0
     }
 }

@@ -135,7 +135,7 @@ package struct RequestHead: Sendable {
             guard isHTTP10 else { throw .malformed }
             return
         }
-        guard block.count(of: .host) == 1 else { throw .malformed }
+        guard block.isSingle(.host) else { throw .malformed }
         try judgeAuthority(bytes, in: host)
         if authority == nil { authority = host }
     }
@@ -186,8 +186,8 @@ package struct RequestHead: Sendable {
         }
         guard upgrade, !isHTTP10, let protocolName = block.first(.upgrade) else { return }
         // Only WebSocket is tunnelled. `Upgrade: h2c` and others are ignored, as RFC 9110 section 7.8 allows.
-        guard block.count(of: .upgrade) == 1, bytes.equals("websocket", ignoringCaseIn: protocolName) else { return }
-        guard method == .get, block.count(of: .secWebSocketKey) == 1, block.count(of: .secWebSocketVersion) == 1 else {
+        guard block.isSingle(.upgrade), bytes.equals("websocket", ignoringCaseIn: protocolName) else { return }
+        guard method == .get, block.isSingle(.secWebSocketKey), block.isSingle(.secWebSocketVersion) else {
             throw .malformed
         }
         isUpgrade = true
@@ -195,12 +195,12 @@ package struct RequestHead: Sendable {
 
     private mutating func judgeFraming(_ bytes: Span<UInt8>) throws(HeadFault) {
         if block.contains(.transferEncoding) {
-            guard !isHTTP10, !block.contains(.contentLength), block.count(of: .transferEncoding) == 1,
+            guard !isHTTP10, !block.contains(.contentLength), block.isSingle(.transferEncoding),
                 let value = block.first(.transferEncoding), bytes.equals("chunked", ignoringCaseIn: value)
             else { throw .malformed }
             framing = .chunked
         } else if block.contains(.contentLength) {
-            guard block.count(of: .contentLength) == 1, let value = block.first(.contentLength),
+            guard block.isSingle(.contentLength), let value = block.first(.contentLength),
                 let length = ContentLength.parse(bytes, in: value)
             else { throw .malformed }
             framing = length == 0 ? .length(0) : .length(length)
@@ -211,7 +211,7 @@ package struct RequestHead: Sendable {
 
     private mutating func judgeExpect(_ bytes: Span<UInt8>) throws(HeadFault) {
         guard block.contains(.expect), !isHTTP10 else { return }
-        guard block.count(of: .expect) == 1, let value = block.first(.expect),
+        guard block.isSingle(.expect), let value = block.first(.expect),
             bytes.equals("100-continue", ignoringCaseIn: value)
         else { throw .malformed }
         expectsContinue = framing != .none && framing != .length(0)

@@ -40,6 +40,7 @@ package struct RequestTarget: Sendable {
         var count = 0
         var dots = 0
         var inParameters = false
+        var text = UTF8Check()
         while position < path.upperBound {
             var byte = bytes[position]
             if byte == UInt8(ascii: "/") { break }
@@ -56,11 +57,13 @@ package struct RequestTarget: Sendable {
             } else if (byte &- 0x41) < 26 {
                 hasReadings = true
             }
+            guard text.accepts(byte) else { throw .malformed }
             if !inParameters {
                 count += 1
                 if byte == UInt8(ascii: ".") { dots += 1 }
             }
         }
+        guard text.isComplete else { throw .malformed }
         if count == dots, count > 0, count <= 2 { throw .malformed }
         if count == 0, inParameters { throw .malformed }
         return position
@@ -72,7 +75,7 @@ package struct RequestTarget: Sendable {
         else { throw .malformed }
         let byte = high << 4 | low
         switch byte {
-        case 0x00..<0x20, 0x7f, UInt8(ascii: "/"), UInt8(ascii: "\\"), 0xc0, 0xc1, 0xf5...0xff:
+        case 0x00..<0x20, 0x7f, UInt8(ascii: "/"), UInt8(ascii: "\\"):
             throw .malformed
         case .percent:
             // `%252e`: an upstream that decodes twice would read a dot.
@@ -82,6 +85,44 @@ package struct RequestTarget: Sendable {
         default: break
         }
         return byte
+    }
+}
+
+/// Checks octet by octet that text is UTF-8: no overlong form of a slash or a dot, no surrogates
+/// ([RFC 3629 section 4](https://www.rfc-editor.org/rfc/rfc3629#section-4)).
+struct UTF8Check {
+    private var missing = 0
+    /// What the next continuation octet may be.
+    private var next: ClosedRange<UInt8> = 0x80...0xbf
+
+    init() {}
+
+    var isComplete: Bool { missing == 0 }
+
+    @inline(__always)
+    mutating func accepts(_ byte: UInt8) -> Bool {
+        if missing == 0, byte < 0x80 { return true }
+        return acceptsLonger(byte)
+    }
+
+    private mutating func acceptsLonger(_ byte: UInt8) -> Bool {
+        if missing > 0 {
+            guard next.contains(byte) else { return false }
+            missing -= 1
+            next = 0x80...0xbf
+            return true
+        }
+        switch byte {
+        case 0xc2...0xdf: missing = 1
+        case 0xe0: (missing, next) = (2, 0xa0...0xbf)
+        case 0xed: (missing, next) = (2, 0x80...0x9f)
+        case 0xe1...0xef: missing = 2
+        case 0xf0: (missing, next) = (3, 0x90...0xbf)
+        case 0xf1...0xf3: missing = 3
+        case 0xf4: (missing, next) = (3, 0x80...0x8f)
+        default: return false
+        }
+        return true
     }
 }
 

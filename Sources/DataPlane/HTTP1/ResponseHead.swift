@@ -25,7 +25,7 @@ package struct ResponseHead: Sendable {
         if block.contains(.connection) {
             let options = ConnectionOptions(bytes, of: &block)
             if options.close { keepsAlive = false } else if options.keepAlive { keepsAlive = true }
-            if options.upgrade, let name = block.first(.upgrade), block.count(of: .upgrade) == 1 {
+            if options.upgrade, let name = block.first(.upgrade), block.isSingle(.upgrade) {
                 isUpgrade = bytes.equals("websocket", ignoringCaseIn: name)
             }
         }
@@ -61,12 +61,12 @@ package struct ResponseHead: Sendable {
     private mutating func judgeFraming(_ bytes: Span<UInt8>, toHead: Bool) throws(HeadFault) {
         let hasLength = block.contains(.contentLength)
         if block.contains(.transferEncoding) {
-            guard !hasLength, block.count(of: .transferEncoding) == 1, let value = block.first(.transferEncoding),
+            guard !hasLength, block.isSingle(.transferEncoding), let value = block.first(.transferEncoding),
                 bytes.equals("chunked", ignoringCaseIn: value)
             else { throw .malformed }
             framing = .chunked
         } else if hasLength {
-            guard block.count(of: .contentLength) == 1, let value = block.first(.contentLength),
+            guard block.isSingle(.contentLength), let value = block.first(.contentLength),
                 let length = ContentLength.parse(bytes, in: value)
             else { throw .malformed }
             framing = .length(length)

@@ -67,8 +67,10 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
 
     /// The server among those that an exchange has tried.
     var serverBit: UInt64 { serverIndex < 64 ? 1 << UInt64(serverIndex) : 0 }
-    var isUsable: Bool { state == .idle && context?.channel.isActive == true }
-    var isWritable: Bool { context?.channel.isWritable ?? false }
+    var isUsable: Bool { state == .idle }
+    /// Whether the server takes what is written at once, or nearly.
+    private(set) var isWritable = true
+    private var hasUnflushed = false
 
     // MARK: Use by an exchange
 
@@ -81,16 +83,21 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func write(_ buffer: ByteBuffer) {
+        hasUnflushed = true
         context?.write(wrapOutboundOut(buffer), promise: nil)
     }
 
-    func flush() { context?.flush() }
+    func flush() {
+        guard hasUnflushed else { return }
+        hasUnflushed = false
+        context?.flush()
+    }
 
     /// Ends the lease; the connection is kept when `reusable`.
     func release(reusable: Bool) {
         guard exchange != nil else { return }
         exchange = nil
-        let isReusable = reusable && state == .idle && pending == nil && context?.channel.isActive == true
+        let isReusable = reusable && state == .idle && pending == nil
         if isReusable {
             exchangesBefore += 1
             idleSince = worker.clock.monotonic
@@ -178,7 +185,8 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { exchange?.upstreamBecameWritable() }
+        isWritable = context.channel.isWritable
+        if isWritable { exchange?.upstreamBecameWritable() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -14,11 +14,20 @@ struct Clock {
     private(set) var date: [UInt8] = []
     private var dateSecond: Int64 = -1
 
+    // The kernel's own last tick, a few milliseconds old, costs a fraction of reading the hardware.
+    #if canImport(Glibc)
+        private static let wallClock = CLOCK_REALTIME_COARSE
+        private static let monotonicClock = CLOCK_MONOTONIC_COARSE
+    #else
+        private static let wallClock = CLOCK_REALTIME
+        private static let monotonicClock = CLOCK_MONOTONIC
+    #endif
+
     init() { refresh() }
 
     mutating func refresh() {
-        wall = Self.milliseconds(of: CLOCK_REALTIME)
-        monotonic = Self.milliseconds(of: CLOCK_MONOTONIC)
+        wall = Self.milliseconds(of: Self.wallClock)
+        monotonic = Self.milliseconds(of: Self.monotonicClock)
         let second = wall / 1000
         if second != dateSecond {
             dateSecond = second

@@ -21,7 +21,17 @@ final class Snapshot: Sendable {
     let framePolicies: [String: [UInt8]]
     let upstreams: [Upstream]
 
+    // What every request asks for, next to one another.
+    let routeAccess: [Access]
+    let routeUpstream: [Int]
+    let hasTrustedProxies: Bool
+    let logsAccess: Bool
+    let bodySize: Int
     let headerTimeout: Int64
+    /// How often an open exchange is looked at, in milliseconds.
+    let heartbeat: Int64
+    /// How often an open stream renews its lease, in milliseconds.
+    let renewalInterval: Int64
     let idleTimeout: Int64
 
     init(settings: Settings, generation: UInt64, previous: Snapshot?) {
@@ -40,6 +50,13 @@ final class Snapshot: Sendable {
         upstreams = settings.upstreams.map { upstream in
             previous?.upstreams.first { $0.settings == upstream } ?? Upstream(upstream)
         }
+        routeAccess = settings.routes.map(\.access)
+        routeUpstream = settings.routes.map(\.upstream)
+        hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
+        logsAccess = settings.log.access
+        bodySize = settings.limits.bodySize
+        heartbeat = min(max(settings.sessions.policy.idleTimeout / 3, 100), 1000)
+        renewalInterval = min(max(settings.sessions.policy.idleTimeout / 3, 100), 5000)
         headerTimeout = settings.limits.headerTimeout.milliseconds
         idleTimeout = settings.limits.idleTimeout.milliseconds
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Seconds that only grow.
 func monotonic() -> Double { ProcessInfo.processInfo.systemUptime }
@@ -26,4 +27,13 @@ func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
         thread.start()
     }
     group.wait()
+}
+
+/// Something that has happened, or not yet.
+final class Flag: Sendable {
+    private let value = Mutex(false)
+
+    var isSet: Bool { value.withLock { $0 } }
+
+    func set() { value.withLock { $0 = true } }
 }

@@ -1,0 +1,130 @@
+import NIOCore
+
+/// Writes a message head into memory that was reserved once, so that its thirty pieces cost a copy each and no more.
+///
+/// What does not fit is left out and remembered: the head must then not be sent.
+@safe
+struct HeadWriter: ~Copyable {
+    private let memory: UnsafeMutableRawBufferPointer
+    private(set) var count = 0
+    private(set) var isOverfull = false
+
+    fileprivate init(_ memory: UnsafeMutableRawBufferPointer) { unsafe self.memory = memory }
+
+    @inline(__always)
+    mutating func write(_ bytes: Span<UInt8>) {
+        guard bytes.count <= (unsafe memory.count) - count else {
+            isOverfull = true
+            return
+        }
+        // SAFETY: the buffer's memory is ours for the call of `writeHead`; the count was just checked against it, and
+        // the span keeps its own bytes alive.
+        unsafe bytes.withUnsafeBytes { source in
+            guard let from = source.baseAddress, let to = unsafe memory.baseAddress else { return }
+            unsafe (to + count).copyMemory(from: from, byteCount: source.count)
+        }
+        count += bytes.count
+    }
+
+    @inline(__always)
+    mutating func write(_ bytes: [UInt8]) { write(bytes.span) }
+
+    @inline(__always)
+    mutating func write(_ literal: StaticString) {
+        guard literal.utf8CodeUnitCount <= (unsafe memory.count) - count else {
+            isOverfull = true
+            return
+        }
+        // SAFETY: as above; a literal's bytes live for ever.
+        unsafe (memory.baseAddress! + count).copyMemory(
+            from: literal.utf8Start, byteCount: literal.utf8CodeUnitCount)
+        count += literal.utf8CodeUnitCount
+    }
+
+    @inline(__always)
+    mutating func write(_ byte: UInt8) {
+        guard count < (unsafe memory.count) else {
+            isOverfull = true
+            return
+        }
+        // SAFETY: the index was just checked.
+        unsafe memory[count] = byte
+        count += 1
+    }
+
+    /// Writes a number that is not negative, in decimal digits.
+    mutating func writeDecimal(_ value: Int) {
+        let digits = Digits(decimal: value)
+        write(digits.bytes.span.extracting(digits.start..<20))
+    }
+
+    /// Writes sixteen hexadecimal digits.
+    mutating func writeHexadecimal(_ word: UInt64) {
+        for shift in 0..<16 {
+            let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * shift) & 15)
+            write(nibble < 10 ? nibble + 0x30 : nibble + 0x57)
+        }
+    }
+}
+
+/// The digits of a number, at the end of their array.
+private struct Digits {
+    private(set) var bytes = InlineArray<20, UInt8>(repeating: 0x30)
+    private(set) var start = 20
+
+    init(decimal value: Int) {
+        var rest = value
+        repeat {
+            start -= 1
+            bytes[start] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+    }
+
+    init(hexadecimal value: Int) {
+        var rest = value
+        repeat {
+            start -= 1
+            let nibble = UInt8(truncatingIfNeeded: rest & 15)
+            bytes[start] = nibble < 10 ? nibble + 0x30 : nibble + 0x57
+            rest >>= 4
+        } while rest > 0
+    }
+}
+
+extension ByteBuffer {
+    /// Appends what `body` writes, at most `capacity` octets.
+    ///
+    /// - Returns: false when that was not enough; then nothing is appended.
+    @inline(__always)
+    mutating func writeHead(capacity: Int, _ body: (inout HeadWriter) -> Void) -> Bool {
+        var isComplete = true
+        // SAFETY: the pointer does not outlive the closure, and the writer keeps to its count.
+        unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: capacity) { memory in
+            var writer = unsafe HeadWriter(memory)
+            body(&writer)
+            isComplete = !writer.isOverfull
+            return isComplete ? writer.count : 0
+        }
+        return isComplete
+    }
+
+    /// Writes the octets of a span.
+    @inline(__always)
+    mutating func write(_ bytes: Span<UInt8>) {
+        // SAFETY: the raw view lives as long as the span, for this one copy.
+        unsafe writeBytes(bytes.bytes)
+    }
+
+    /// Writes a number that is not negative, in decimal digits.
+    mutating func writeDecimal(_ value: Int) {
+        let digits = Digits(decimal: value)
+        write(digits.bytes.span.extracting(digits.start..<20))
+    }
+
+    /// Writes a number that is not negative, in hexadecimal digits.
+    mutating func writeHexadecimal(_ value: Int) {
+        let digits = Digits(hexadecimal: value)
+        write(digits.bytes.span.extracting(digits.start..<20))
+    }
+}

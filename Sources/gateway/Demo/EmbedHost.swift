@@ -1,0 +1,128 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOWebSocket
+
+/// A small embed host, such as live events run on: a page for each event, its assets, and a clock over a WebSocket.
+///
+/// It knows nothing of tokens. Who is watching it reads from the headers that the gateway adds.
+final class EmbedHost: Sendable {
+    /// Chosen by the system.
+    let port: Int
+    private let channel: any Channel
+
+    /// Starts it on 127.0.0.1.
+    ///
+    /// - Parameter links: what its front page offers.
+    init(links: [DemoLink]) async throws {
+        let frontPage = DemoPage.index(links)
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try Self.serve(channel, frontPage: frontPage) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        port = channel.localAddress?.port ?? 0
+    }
+
+    func close() async throws { try await channel.close() }
+
+    private static func serve(_ channel: any Channel, frontPage: String) throws {
+        let handler = EmbedHostHandler(frontPage: frontPage)
+        let pipeline = channel.pipeline.syncOperations
+        let upgrader = NIOWebSocketServerUpgrader(
+            shouldUpgrade: { channel, head in
+                let isLive = EmbedHostHandler.event(ofPath: head.uri, ending: "/live") != nil
+                return channel.eventLoop.makeSucceededFuture(isLive ? HTTPHeaders() : nil)
+            },
+            upgradePipelineHandler: { channel, _ in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(LiveClock())
+                }
+            }
+        )
+        let removal = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+        try pipeline.configureHTTPServerPipeline(
+            withServerUpgrade: (
+                upgraders: [upgrader],
+                completionHandler: { context in
+                    context.pipeline.syncOperations.removeHandler(removal.value, promise: nil)
+                }
+            )
+        )
+        try pipeline.addHandler(handler)
+    }
+}
+
+/// Answers the requests of one connection.
+private final class EmbedHostHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private struct Answer {
+        var status = HTTPResponseStatus.ok
+        var type: String
+        var body: String
+    }
+
+    private let frontPage: String
+    private var head: HTTPRequestHead?
+
+    init(frontPage: String) { self.frontPage = frontPage }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): self.head = head
+        case .body: break
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            write(answer(to: head), to: head, context)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private func answer(to head: HTTPRequestHead) -> Answer {
+        let path = head.uri.prefix { $0 != "?" }
+        switch path {
+        case "/": return Answer(type: "text/html; charset=utf-8", body: frontPage)
+        case "/assets/event.css": return Answer(type: "text/css; charset=utf-8", body: DemoAssets.style)
+        case "/assets/event.js": return Answer(type: "text/javascript; charset=utf-8", body: DemoAssets.script)
+        case "/assets/stage.svg": return Answer(type: "image/svg+xml", body: DemoAssets.stage)
+        case "/assets/mark.svg": return Answer(type: "image/svg+xml", body: DemoAssets.mark)
+        default:
+            guard let event = Self.event(ofPath: head.uri, ending: "") else {
+                return Answer(status: .notFound, type: "text/plain; charset=utf-8", body: "There is no such page.\n")
+            }
+            let told = head.headers.filter { $0.name.lowercased().hasPrefix("x-gateway-") }
+            return Answer(
+                type: "text/html; charset=utf-8",
+                body: DemoPage.event(event, told: told.map { ($0.name, $0.value) })
+            )
+        }
+    }
+
+    private func write(_ answer: Answer, to request: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let body = context.channel.allocator.buffer(string: answer.body)
+        var fields: HTTPHeaders = ["Content-Type": answer.type, "Content-Length": "\(body.readableBytes)"]
+        if !request.isKeepAlive { fields.add(name: "Connection", value: "close") }
+        let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: fields)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if request.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        if !request.isKeepAlive {
+            let channel = context.channel
+            promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+    }
+
+    /// The event that `/event/{event}` and its ending name; nil for every other path.
+    static func event(ofPath uri: String, ending: String) -> String? {
+        let path = uri.prefix { $0 != "?" }
+        guard path.hasPrefix("/event/"), path.hasSuffix(ending) else { return nil }
+        let event = path.dropFirst("/event/".count).dropLast(ending.count)
+        return event.isEmpty || event.contains("/") ? nil : String(event)
+    }
+}
