@@ -8,7 +8,8 @@ enum AmbiguousPaths {
         + controls.map { "/event/e1/a\($0)b" } + broken.map { "/event/e1/\($0)" }
 
     private static let dotSegments = [
-        "..", "%2e%2e", "%2E%2E", ".%2e", "%2e.", "%2E.", "..%5c", "..\\", "\\..", "%5c..", "%5C%2e%2e", "..;", "..;a=b",
+        "..", "%2e%2e", "%2E%2E", ".%2e", "%2e.", "%2E.", "..%5c", "..\\", "\\..", "%5c..", "%5C%2e%2e", "..;",
+        "..;a=b",
         "%2e%2e;", ".;", "%2e;x", "%252e%252e", "%252E.", "..%00", "..%2f", "%2f..", "..%3b", "..%3B/",
     ]
 
@@ -23,7 +24,8 @@ enum AmbiguousPaths {
     /// Odd but clear.
     static let harmless = [
         "/event/e1/...", "/event/e1/..a", "/event/e1/a..", "/event/e1/.hidden", "/event/e1/a.b", "/event/e1/%7Euser",
-        "/event/e1/%C3%A4", "/event/e1/%E6%9D%B1", "/event/e1/a%20b", "/event/e1/a+b", "/event/e1/a;v=1", "/event/e1/a:b@c",
+        "/event/e1/%C3%A4", "/event/e1/%E6%9D%B1", "/event/e1/a%20b", "/event/e1/a+b", "/event/e1/a;v=1",
+        "/event/e1/a:b@c",
         "/event/e1/!$&'()*,=", "/event/e1/a%25b", "/event/e1/x/", "/event/e1/%41",
     ]
 }

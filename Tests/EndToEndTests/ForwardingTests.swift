@@ -19,12 +19,15 @@ extension EndToEnd {
             return try #require(site.upstream.requests.last)
         }
 
-        @Test("The token's member leaves the query, and the rest stays byte for byte", arguments: [
-            ("", "?token=T"), ("?a=1&a=2", "?a=1&token=T&a=2"), ("?a=%20+%2B&b", "?a=%20+%2B&b&token=T"),
-            ("?=&&x==", "?=&token=T&&x=="), ("?tokens=1&atoken=2", "?tokens=1&token=T&atoken=2"),
-            ("?q=token%3Dx", "?token=T&q=token%3Dx"), ("?a;b=1?/:@", "?a;b=1?/:@&token=T"),
-            ("?%C3%A4=%ff", "?%C3%A4=%ff&authKey=T"), ("?x=1", "?token=T&x=1&jwt=T"),
-        ])
+        @Test(
+            "The token's member leaves the query, and the rest stays byte for byte",
+            arguments: [
+                ("", "?token=T"), ("?a=1&a=2", "?a=1&token=T&a=2"), ("?a=%20+%2B&b", "?a=%20+%2B&b&token=T"),
+                ("?=&&x==", "?=&token=T&&x=="), ("?tokens=1&atoken=2", "?tokens=1&token=T&atoken=2"),
+                ("?q=token%3Dx", "?token=T&q=token%3Dx"), ("?a;b=1?/:@", "?a;b=1?/:@&token=T"),
+                ("?%C3%A4=%ff", "?%C3%A4=%ff&authKey=T"), ("?x=1", "?token=T&x=1&jwt=T"),
+            ]
+        )
         func query(left: String, sent: String) throws {
             let token = Minter.acme.token()
             let target = "/event/e1" + sent.replacingOccurrences(of: "T", with: token)
@@ -40,7 +43,9 @@ extension EndToEnd {
             let ours = try #require(browser.cookieField.first).dropFirst("Cookie: ".count)
             let client = try Client(port: site.port)
             let response = try client.exchange(
-                "/event/e1", ["Cookie: a=1; \(ours); b=\"2\"", "Authorization: Basic YTpi"])
+                "/event/e1",
+                ["Cookie: a=1; \(ours); b=\"2\"", "Authorization: Basic YTpi"]
+            )
             #expect(response.status == 200)
             #expect(try seen()["Cookie"] == "a=1; b=\"2\"")
             #expect(try seen()["Authorization"] == "Basic YTpi")
@@ -50,8 +55,13 @@ extension EndToEnd {
         func identity() throws {
             let name = "Zoë Ødegård, 東京 %41"
             let viewer = Minter.Viewer(
-                event: "e1", registration: "reg-7", user: "user-7", name: name, email: "Zoe@Example.com",
-                avatar: "https://example.com/z.png")
+                event: "e1",
+                registration: "reg-7",
+                user: "user-7",
+                name: name,
+                email: "Zoe@Example.com",
+                avatar: "https://example.com/z.png"
+            )
             #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token(viewer))").status == 200)
             let request = try seen()
             #expect(request["X-Gateway-User-Id"] == "user-7")
@@ -67,10 +77,19 @@ extension EndToEnd {
             #expect(request["X-Gateway-Session"]?.isEmpty == false)
         }
 
-        @Test("No claim can break out of its field", arguments: ["a\r\nX-Gateway-Role: host", "a\nb", "a\0b", "\u{7f}"])
+        @Test(
+            "No claim can break out of its field",
+            arguments: ["a\r\nX-Gateway-Role: host", "a\nb", "a\0b", "\u{7f}"]
+        )
         func splitting(text: String) throws {
             let viewer = Minter.Viewer(
-                event: "e1", registration: "x\(text)", user: "u\(text)", name: text, email: text, avatar: text)
+                event: "e1",
+                registration: "x\(text)",
+                user: "u\(text)",
+                name: text,
+                email: text,
+                avatar: text
+            )
             let response = try fetch(site.port, "/event/e1?token=\(Minter.acme.token(viewer))")
             #expect([200, 401].contains(response.status))
             for request in site.upstream.requests {
@@ -99,15 +118,18 @@ extension EndToEnd {
             for value in ["user-as1", "as1", "e1", "acme", "attendee"] { #expect(json.contains("\"\(value)\"")) }
         }
 
-        @Test("Nobody outside forges the identity", arguments: [
-            ["X-Gateway-Role: host"], ["x-gateway-role: host"], ["X_Gateway_Role: host"], ["X-GATEWAY_ROLE: host"],
-            ["x_gateway-role: host"], ["X-Gateway-Role: host", "X-Gateway-Role: host"],
-            ["Connection: X-Gateway-Role, close", "X-Gateway-Role: host"], ["Connection: x-gateway-role"],
-            ["Connection: X-Gateway-User-Id, X-Gateway-Session, X-Gateway-Assertion"], ["x-GATEWAY-user-ID: admin"],
-            ["X-Gateway-Assertion: a.b.c"], ["X-Gateway-Anything: at all"], ["X-Gateway-: x"],
-            ["X-Gateway-Role:host"], ["X-Gateway-Role:\thost"], ["X-Gateway-Admin: 1", "X_gateway_admin: 1"],
-            ["Connection: close, X_Gateway_Role"], ["X-Gateway-Role;: host"], ["X-Gateway-Role_: host"],
-        ])
+        @Test(
+            "Nobody outside forges the identity",
+            arguments: [
+                ["X-Gateway-Role: host"], ["x-gateway-role: host"], ["X_Gateway_Role: host"], ["X-GATEWAY_ROLE: host"],
+                ["x_gateway-role: host"], ["X-Gateway-Role: host", "X-Gateway-Role: host"],
+                ["Connection: X-Gateway-Role, close", "X-Gateway-Role: host"], ["Connection: x-gateway-role"],
+                ["Connection: X-Gateway-User-Id, X-Gateway-Session, X-Gateway-Assertion"], ["x-GATEWAY-user-ID: admin"],
+                ["X-Gateway-Assertion: a.b.c"], ["X-Gateway-Anything: at all"], ["X-Gateway-: x"],
+                ["X-Gateway-Role:host"], ["X-Gateway-Role:\thost"], ["X-Gateway-Admin: 1", "X_gateway_admin: 1"],
+                ["Connection: close, X_Gateway_Role"], ["X-Gateway-Role;: host"], ["X-Gateway-Role_: host"],
+            ]
+        )
         func forged(fields: [String]) throws {
             let token = Minter.acme.registration("forged")
             let response = try Client(port: site.port).exchange("/event/e1?token=\(token)", fields)
@@ -128,7 +150,10 @@ extension EndToEnd {
         @Test("Not on public routes either, where nobody is known")
         func forgedInPublic() throws {
             let response = try fetch(
-                site.port, "/public/x", ["X-Gateway-Role: host", "X_Gateway_User_Id: admin", "X-Other: kept"])
+                site.port,
+                "/public/x",
+                ["X-Gateway-Role: host", "X_Gateway_User_Id: admin", "X-Other: kept"]
+            )
             #expect(response.status == 200)
             let names = try seen().fields.map { $0.name.lowercased().replacingOccurrences(of: "_", with: "-") }
             #expect(!names.contains { $0.hasPrefix("x-gateway-") })
@@ -165,10 +190,13 @@ extension EndToEnd {
             #expect(try seen()["traceparent"]?.dropFirst(3).prefix(32) == trace.dropFirst(3).prefix(32))
         }
 
-        @Test("X-Request-Id and traceparent are made when they are missing or bad", arguments: [
-            [], ["traceparent: 00-xyz"], ["traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01"],
-            ["X-Request-Id: "],
-        ])
+        @Test(
+            "X-Request-Id and traceparent are made when they are missing or bad",
+            arguments: [
+                [], ["traceparent: 00-xyz"], ["traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01"],
+                ["X-Request-Id: "],
+            ]
+        )
         func made(fields: [String]) throws {
             #expect(try fetch(site.port, "/public/x", fields).status == 200)
             let trace = try #require(try seen()["traceparent"])
@@ -182,8 +210,12 @@ extension EndToEnd {
             site.upstream.on("/public/hop") { exchange in
                 try exchange.reply(
                     "200 OK",
-                    ["Connection: X-Secret", "X-Secret: 1", "Keep-Alive: timeout=5", "Proxy-Connection: x", "X-Kept: 1"],
-                    "ok")
+                    [
+                        "Connection: X-Secret", "X-Secret: 1", "Keep-Alive: timeout=5", "Proxy-Connection: x",
+                        "X-Kept: 1",
+                    ],
+                    "ok"
+                )
             }
             let client = try Client(port: site.port)
             let response = try client.exchange(
@@ -191,7 +223,8 @@ extension EndToEnd {
                 [
                     "Connection: keep-alive, X-Drop, x-drop-too", "X-Drop: 1", "X-DROP-TOO: 1", "Keep-Alive: 300",
                     "Proxy-Connection: keep-alive", "TE: trailers", "X-Kept: 1",
-                ])
+                ]
+            )
             #expect(response.status == 200)
             for name in ["X-Drop", "X-Drop-Too", "Keep-Alive", "Proxy-Connection"] {
                 #expect(try seen()[name] == nil, "\(name)")
@@ -201,12 +234,19 @@ extension EndToEnd {
             #expect(response["X-Kept"] == "1")
         }
 
-        @Test("Connection cannot list away what the upstream needs", arguments: [
-            "Host", "Content-Length", "Transfer-Encoding", "X-Forwarded-For", "Cookie", "X-Request-Id",
-        ])
+        @Test(
+            "Connection cannot list away what the upstream needs",
+            arguments: [
+                "Host", "Content-Length", "Transfer-Encoding", "X-Forwarded-For", "Cookie", "X-Request-Id",
+            ]
+        )
         func listedAway(name: String) throws {
             let response = try Client(port: site.port).exchange(
-                "/public/x", method: "POST", ["Connection: \(name)", "Cookie: a=1"], body: [1, 2, 3])
+                "/public/x",
+                method: "POST",
+                ["Connection: \(name)", "Cookie: a=1"],
+                body: [1, 2, 3]
+            )
             #expect([200, 400].contains(response.status))
             if response.status == 200 {
                 #expect(response.text == "POST /public/x 3")

@@ -95,7 +95,9 @@ private struct Fuzzer {
     /// A token with odd claims and a good signature.
     private mutating func mutatedClaims() -> [UInt8] {
         let claims = Array(
-            #"{"sub":"u","companyId":"acme","eventId":"e1","eventSpecific":true,"exp":4102444800,"name":"n","jti":"j"}"#.utf8)
+            #"{"sub":"u","companyId":"acme","eventId":"e1","eventSpecific":true,"exp":4102444800,"name":"n","jti":"j"}"#
+                .utf8
+        )
         let header = Array(#"{"alg":"HS256","kid":"acme-2026"}"#.utf8)
         let changed = mutation.mutate(claims)
         var token = Base64URL.encode(header.span) + [UInt8(ascii: ".")] + Base64URL.encode(changed.span)

@@ -43,7 +43,8 @@ extension EndToEnd {
                 users.map { user in
                     let token = Minter.acme.token(Minter.Viewer(user: user))
                     return "GET /event/e1/\(user) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token)\r\n\r\n"
-                }.joined())
+                }.joined()
+            )
             for user in users { #expect(try client.response().text == "GET /event/e1/\(user) 0") }
             for request in site.upstream.requests {
                 #expect(request.target == "/event/e1/" + (request["X-Gateway-User-Id"] ?? ""))
@@ -54,7 +55,8 @@ extension EndToEnd {
         func chunkedRequest() throws {
             let text = Array(
                 ("POST /public/c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-                    + "5;x=y\r\nhello\r\n1\r\n \r\n0005\r\nworld\r\n0\r\nX-Sum: 1\r\n\r\n").utf8)
+                    + "5;x=y\r\nhello\r\n1\r\n \r\n0005\r\nworld\r\n0\r\nX-Sum: 1\r\n\r\n").utf8
+            )
             let cuts = Array(1..<text.count)
             let clients = try cuts.map { _ in try Client(port: site.port) }
             for (client, cut) in zip(clients, cuts) { client.send(Array(text[..<cut])) }
@@ -67,7 +69,8 @@ extension EndToEnd {
         @Test("A chunked response arrives whole, wherever it is split")
         func chunkedResponse() throws {
             let text = Array(
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n6\r\n world\r\n0\r\n\r\n".utf8)
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n6\r\n world\r\n0\r\n\r\n".utf8
+            )
             site.upstream.on("/public/split") { exchange in
                 let cut = exchange.request["X-Cut"].flatMap { Int($0) } ?? 0
                 try exchange.readBody()
@@ -149,7 +152,8 @@ extension EndToEnd {
         func expectContinue() throws {
             let client = try Client(port: site.port)
             client.send(
-                "POST /public/expect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+                "POST /public/expect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+            )
             let head = try #require(try client.reader.head())
             #expect(String(decoding: head, as: UTF8.self).hasPrefix("HTTP/1.1 100"))
             client.send("hello")
@@ -160,7 +164,9 @@ extension EndToEnd {
         @Test("Expect: 100-continue of a refused request is answered with the refusal alone")
         func expectRefused() throws {
             let client = try Client(port: site.port)
-            client.send("POST /event/e1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+            client.send(
+                "POST /event/e1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+            )
             let response = try client.response()
             #expect(response.status == 401 && response.interim.isEmpty)
         }
@@ -170,13 +176,15 @@ extension EndToEnd {
             site.upstream.on("/public/trailers") { exchange in
                 try exchange.readBody()
                 exchange.send(
-                    "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n")
+                    "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n"
+                )
                 return true
             }
             let client = try Client(port: site.port)
             client.send(
                 "POST /public/trailers HTTP/1.1\r\nHost: localhost\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n"
-                    + "2\r\nhi\r\n0\r\nX-Sent: 1\r\nX-Gateway-Role: host\r\nContent-Length: 9\r\n\r\n")
+                    + "2\r\nhi\r\n0\r\nX-Sent: 1\r\nX-Gateway-Role: host\r\nContent-Length: 9\r\n\r\n"
+            )
             let response = try client.response()
             #expect(response.text == "ok")
             #expect(response.trailers.isEmpty || response.trailers == [Field(name: "X-Sum", value: "7")])
@@ -263,10 +271,34 @@ extension EndToEnd {
         func eagerWebSocket() throws {
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
             let eager = try Client(port: site.port)
-            let lines = ["GET /event/e1/ws?token=\(Minter.acme.token()) HTTP/1.1", "Host: localhost"] + WebSocket.handshake
+            let lines =
+                ["GET /event/e1/ws?token=\(Minter.acme.token()) HTTP/1.1", "Host: localhost"] + WebSocket.handshake
             eager.send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + WebSocket.frame("early"))
             #expect(try eager.response().status == 101)
             #expect(try eager.reader.take(7) == [0x81, 5] + Array("early".utf8))
+        }
+
+        @Test("An upgrade that the upstream refuses is no tunnel", arguments: ["426 Upgrade Required", "200 OK"])
+        func refusedUpgrade(status: String) throws {
+            site.upstream.on("/public/ws") { try $0.reply(status, [], "no") }
+            let client = try Client(port: site.port)
+            let response = try client.openWebSocket("/public/ws")
+            #expect("\(response.status) \(response.reason)" == status && response.text == "no")
+            #expect(try client.exchange("/event/e1").status == 401)
+            #expect(site.upstream.requests(for: "/event/e1").isEmpty)
+        }
+
+        @Test("No other protocol is switched to", arguments: ["h2c", "TLS/1.0", "websocket, h2c", "foo"])
+        func otherUpgrades(name: String) throws {
+            let client = try Client(port: site.port)
+            let response = try client.exchange(
+                "/public/up",
+                ["Connection: Upgrade, HTTP2-Settings", "Upgrade: \(name)", "HTTP2-Settings: AAMAAABkAAQAAP__"]
+            )
+            #expect([200, 400].contains(response.status))
+            for request in site.upstream.requests(for: "/public/up") {
+                #expect(request["Upgrade"] == nil && request["HTTP2-Settings"] == nil)
+            }
         }
 
         @Test("A client that only says that it sends no more still gets its answer")
@@ -285,7 +317,10 @@ extension EndToEnd {
             #expect(site.upstream.connections - before <= 2)
         }
 
-        @Test("A connection that the upstream closed meanwhile is not the client's trouble", arguments: ["GET", "HEAD"])
+        @Test(
+            "A connection that the upstream closed meanwhile is not the client's trouble",
+            arguments: ["GET", "HEAD"]
+        )
         func staleConnection(method: String) throws {
             for _ in 0..<10 {
                 #expect(try fetch(site.port, "/public/x", method: method).status == 200)

@@ -27,7 +27,11 @@ struct HostileResponse: Sendable, CustomStringConvertible {
 
     /// A 200 with these fields and this text behind the head.
     private static func fields(
-        _ name: String, _ fields: String, _ body: String = "hello", _ outcome: Outcome = .broken, staysOpen: Bool = true
+        _ name: String,
+        _ fields: String,
+        _ body: String = "hello",
+        _ outcome: Outcome = .broken,
+        staysOpen: Bool = true
     ) -> HostileResponse {
         HostileResponse(name, "HTTP/1.1 200 OK\r\n\(fields)\r\n\r\n\(body)", outcome, staysOpen: staysOpen)
     }
@@ -39,7 +43,10 @@ struct HostileResponse: Sendable, CustomStringConvertible {
 
     /// Chunks, after which the upstream waits.
     private static func chunks(
-        _ name: String, _ body: String, _ outcome: Outcome = .broken, staysOpen: Bool = true
+        _ name: String,
+        _ body: String,
+        _ outcome: Outcome = .broken,
+        staysOpen: Bool = true
     ) -> HostileResponse {
         fields(name, "Transfer-Encoding: chunked", body, outcome, staysOpen: staysOpen)
     }
@@ -78,9 +85,22 @@ struct HostileResponse: Sendable, CustomStringConvertible {
         start("no reason and no blank", "HTTP/1.1 200", .either(200, "hello")),
         HostileResponse("a status line without end", "HTTP/1.1 200 " + String(repeating: "x", count: 200_000)),
         HostileResponse(
-            "HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", .answer(200, "hello"), staysOpen: false),
-        HostileResponse("HTTP/1.0 without a length", "HTTP/1.0 200 OK\r\n\r\nhello", .answer(200, "hello"), staysOpen: false),
-        HostileResponse("an empty line in front", "\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", .either(200, "hello")),
+            "HTTP/1.0",
+            "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            .answer(200, "hello"),
+            staysOpen: false
+        ),
+        HostileResponse(
+            "HTTP/1.0 without a length",
+            "HTTP/1.0 200 OK\r\n\r\nhello",
+            .answer(200, "hello"),
+            staysOpen: false
+        ),
+        HostileResponse(
+            "an empty line in front",
+            "\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            .either(200, "hello")
+        ),
     ]
 
     private static let heads: [HostileResponse] = [
@@ -93,23 +113,45 @@ struct HostileResponse: Sendable, CustomStringConvertible {
         fields("a field name with a blank", "X Y: 1\r\nContent-Length: 5"),
         fields("a field with a NUL", "X: a\0b\r\nContent-Length: 5"),
         fields("a field with a bare CR", "X: a\rb\r\nContent-Length: 5"),
-        fields("a field with a bare LF", "X: a\nSet-Cookie: evil=1\r\nContent-Length: 5", "hello", .either(200, "hello")),
+        fields(
+            "a field with a bare LF",
+            "X: a\nSet-Cookie: evil=1\r\nContent-Length: 5",
+            "hello",
+            .either(200, "hello")
+        ),
         fields("a field with a bell", "X: a\u{07}\r\nContent-Length: 5"),
         HostileResponse("lines that end in LF", "HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", .either(200, "hello")),
         HostileResponse("a head without end", "HTTP/1.1 200 OK\r\nX: " + String(repeating: "x", count: 400_000)),
         HostileResponse(
             "fields without end",
-            "HTTP/1.1 200 OK\r\n" + (0..<30_000).map { "X-\($0): 1\r\n" }.joined() + "Content-Length: 5\r\n\r\nhello"),
+            "HTTP/1.1 200 OK\r\n" + (0..<30_000).map { "X-\($0): 1\r\n" }.joined() + "Content-Length: 5\r\n\r\nhello"
+        ),
         fields("a forged session cookie", "Set-Cookie: a=1\r\nContent-Length: 5", "hello", .answer(200, "hello")),
-        fields("an upgrade that nobody asked for", "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5", "hello", .answer(200, "hello")),
+        fields(
+            "an upgrade that nobody asked for",
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5",
+            "hello",
+            .answer(200, "hello")
+        ),
         HostileResponse(
             "101 that nobody asked for",
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + stolen),
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + stolen
+        ),
     ]
 
     private static let lengths: [HostileResponse] = [
-        fields("both lengths", "Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n" + stolen, .either(200, "")),
-        fields("both lengths, other order", "Transfer-Encoding: chunked\r\nContent-Length: 3", "5\r\nhello\r\n0\r\n\r\n", .either(200, "hello")),
+        fields(
+            "both lengths",
+            "Content-Length: 5\r\nTransfer-Encoding: chunked",
+            "0\r\n\r\n" + stolen,
+            .either(200, "")
+        ),
+        fields(
+            "both lengths, other order",
+            "Transfer-Encoding: chunked\r\nContent-Length: 3",
+            "5\r\nhello\r\n0\r\n\r\n",
+            .either(200, "hello")
+        ),
         fields("lengths that differ", "Content-Length: 5\r\nContent-Length: 6", "hello!"),
         fields("a list of lengths that differ", "Content-Length: 5, 6", "hello!"),
         fields("the length twice", "Content-Length: 5\r\nContent-Length: 5", "hello", .either(200, "hello")),
@@ -129,10 +171,19 @@ struct HostileResponse: Sendable, CustomStringConvertible {
         fields("chunked, gzip", "Transfer-Encoding: chunked, gzip", "0\r\n\r\n", staysOpen: false),
         fields("chunked twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
         fields("a coding with a vertical tab", "Transfer-Encoding: \u{0b}chunked", "0\r\n\r\n", staysOpen: false),
-        fields("a coding with a space before the colon", "Transfer-Encoding : chunked", "0\r\n\r\n", .either(200, ""), staysOpen: false),
+        fields(
+            "a coding with a space before the colon",
+            "Transfer-Encoding : chunked",
+            "0\r\n\r\n",
+            .either(200, ""),
+            staysOpen: false
+        ),
         HostileResponse(
-            "chunked in HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", .either(200, "hello"),
-            staysOpen: false),
+            "chunked in HTTP/1.0",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            .either(200, "hello"),
+            staysOpen: false
+        ),
     ]
 
     private static let chunked: [HostileResponse] = [
@@ -157,15 +208,27 @@ struct HostileResponse: Sendable, CustomStringConvertible {
     ]
 
     private static let seconds: [HostileResponse] = [
-        HostileResponse("two answers", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" + stolen, .answer(200, "hello")),
+        HostileResponse(
+            "two answers",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" + stolen,
+            .answer(200, "hello")
+        ),
         HostileResponse("204 with a body", "HTTP/1.1 204 No Content\r\n\r\n" + stolen, .answer(204, "")),
         HostileResponse(
-            "204 with a length", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", .either(204, "")),
+            "204 with a length",
+            "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello",
+            .either(204, "")
+        ),
         HostileResponse(
-            "204 with chunks", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-            .either(204, "")),
+            "204 with chunks",
+            "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            .either(204, "")
+        ),
         HostileResponse(
-            "304 with a body", "HTTP/1.1 304 Not Modified\r\nContent-Length: 46\r\n\r\n" + stolen, .answer(304, "")),
+            "304 with a body",
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 46\r\n\r\n" + stolen,
+            .answer(304, "")
+        ),
     ]
 
     private static let interims: [HostileResponse] = [
@@ -173,10 +236,18 @@ struct HostileResponse: Sendable, CustomStringConvertible {
         HostileResponse("a storm of 1xx", String(repeating: "HTTP/1.1 103 Early Hints\r\nX: 1\r\n\r\n", count: 20_000)),
         HostileResponse("a storm of 100", String(repeating: "HTTP/1.1 100 Continue\r\n\r\n", count: 20_000)),
         HostileResponse(
-            "1xx with a length", "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhello" + stolen),
+            "1xx with a length",
+            "HTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\nhello" + stolen
+        ),
         HostileResponse(
-            "100 that nobody asked for", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-            .answer(200, "hello")),
-        HostileResponse("status 199", "HTTP/1.1 199 Odd\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", .either(200, "hello")),
+            "100 that nobody asked for",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            .answer(200, "hello")
+        ),
+        HostileResponse(
+            "status 199",
+            "HTTP/1.1 199 Odd\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            .either(200, "hello")
+        ),
     ]
 }

@@ -15,7 +15,10 @@ extension EndToEnd {
             #expect(Set(HostileResponse.all.map(\.name)).count == HostileResponse.all.count)
         }
 
-        @Test("The client gets the right answer, 502 or the end, and the next request its own", arguments: HostileResponse.all)
+        @Test(
+            "The client gets the right answer, 502 or the end, and the next request its own",
+            arguments: HostileResponse.all
+        )
         func lie(response: HostileResponse) throws {
             let octets = response.octets
             let staysOpen = response.staysOpen
@@ -58,7 +61,9 @@ extension EndToEnd {
                 if case .answer = response.outcome { Issue.record("\(response.name): the connection ended") }
                 return false
             } catch {
-                Issue.record("\(response.name): \(error): \(String(decoding: client.reader.buffer.prefix(200), as: UTF8.self))")
+                Issue.record(
+                    "\(response.name): \(error): \(String(decoding: client.reader.buffer.prefix(200), as: UTF8.self))"
+                )
                 return false
             }
         }
@@ -66,7 +71,9 @@ extension EndToEnd {
         @Test("A HEAD that is answered with a body, and a GET behind it")
         func bodyForHead() throws {
             site.upstream.on("/public/head") { exchange in
-                exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 46\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nSTOLEN")
+                exchange.send(
+                    "HTTP/1.1 200 OK\r\nContent-Length: 46\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nSTOLEN"
+                )
                 return true
             }
             let client = try Client(port: site.port)

@@ -106,7 +106,8 @@ extension EndToEnd {
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
             #expect(
-                try browser.open("/event/e2?token=\(Minter.acme.registration("r2", event: "e2"))").status == 200)
+                try browser.open("/event/e2?token=\(Minter.acme.registration("r2", event: "e2"))").status == 200
+            )
             #expect(browser.cookies.count == 2)
             #expect(try browser.fetch("/event/e1/a").status == 200)
             #expect(try browser.fetch("/event/e2/a").status == 200)

@@ -44,11 +44,21 @@ extension MalformedRequest {
         post("CL folded", "Content-Length:\r\n 5", "hello"),
         post("CL with zeros in front", "Content-Length: 00005", "hello", .either(body: 5)),
         post("CL with tabs around", "Content-Length:\t5\t", "hello", .served(body: 5)),
-        post("CL of a GET", "Content-Length: 5", "hello", .served(body: 5)),
+        MalformedRequest(
+            "CL of a GET",
+            "GET /public/m HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
+            .served(body: 5)
+        ),
+        MalformedRequest(
+            "CL of a GET around a request",
+            "GET /public/m HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n" + smuggled,
+            .served(body: 50)
+        ),
         MalformedRequest(
             "CL twice around a long field",
             "POST /public/m HTTP/1.1\r\nContent-Length: 5\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 300))"
-                + "\r\ncontent-length: 0\r\n\r\nhello"),
+                + "\r\ncontent-length: 0\r\n\r\nhello"
+        ),
     ]
 
     static let codings: [MalformedRequest] = [
@@ -85,10 +95,13 @@ extension MalformedRequest {
         post("TE behind a bare LF", "X: 1\nTransfer-Encoding: chunked", empty),
         post("TE behind a bare CR", "X: 1\rTransfer-Encoding: chunked", empty),
         MalformedRequest(
-            "TE in HTTP/1.0", "POST /public/m HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+            "TE in HTTP/1.0",
+            "POST /public/m HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
         MalformedRequest(
             "TE and CL in HTTP/1.0",
-            "POST /public/m HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"),
+            "POST /public/m HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"
+        ),
         post("TE in odd case", "tRANSFER-eNCODING: ChUnKeD", "5\r\nhello\r\n0\r\n\r\n", .served(body: 5)),
         post("TE with blanks around", "Transfer-Encoding: \t chunked \t", "5\r\nhello\r\n0\r\n\r\n", .served(body: 5)),
     ]

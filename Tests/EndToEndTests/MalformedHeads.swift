@@ -36,7 +36,8 @@ extension MalformedRequest {
         MalformedRequest(
             "field value with octets that are no UTF-8",
             Array("GET /public/m HTTP/1.1\r\nHost: localhost\r\nX: ".utf8) + [0xff, 0xfe] + Array("\r\n\r\n".utf8),
-            .either(body: 0)),
+            .either(body: 0)
+        ),
         line("field that is empty", "X:", .served(body: 0)),
         line("field of blanks", "X:  \t ", .served(body: 0)),
         line("field name of odd letters", "!#$%&'*+-.^_`|~1: 1", .served(body: 0)),
@@ -81,11 +82,21 @@ extension MalformedRequest {
         start("CONNECT with a path", "CONNECT /public/m HTTP/1.1"),
         start("TRACE", "TRACE /public/m HTTP/1.1"),
         start("the preface of HTTP/2, spoilt", "PRI * HTTP/2.0\r\n\r\nSX"),
-        MalformedRequest("a TLS hello", [0x16, 3, 1, 0, 0x80, 1, 0, 0, 0x7c, 3, 3] + [UInt8](repeating: 7, count: 120)),
-        MalformedRequest("an octet that is no text", [0xff, 0xfe, 0xfd, 13, 10, 13, 10]),
-        MalformedRequest("an empty line that is LF", "\nGET /public/m HTTP/1.1\r\nHost: localhost\r\n\r\n", .either(body: 0)),
         MalformedRequest(
-            "an empty line in front", "\r\nGET /public/m HTTP/1.1\r\nHost: localhost\r\n\r\n", .served(body: 0)),
+            "a TLS hello",
+            [0x16, 3, 1, 0, 0x80, 1, 0, 0, 0x7c, 3, 3] + [UInt8](repeating: 7, count: 120)
+        ),
+        MalformedRequest("an octet that is no text", [0xff, 0xfe, 0xfd, 13, 10, 13, 10]),
+        MalformedRequest(
+            "an empty line that is LF",
+            "\nGET /public/m HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            .either(body: 0)
+        ),
+        MalformedRequest(
+            "an empty line in front",
+            "\r\nGET /public/m HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            .served(body: 0)
+        ),
     ]
 
     static let hosts: [MalformedRequest] = [
@@ -97,7 +108,11 @@ extension MalformedRequest {
         MalformedRequest("Host with a user", "GET /public/m HTTP/1.1\r\nHost: me@localhost\r\n\r\n"),
         MalformedRequest("Host with a blank", "GET /public/m HTTP/1.1\r\nHost: local host\r\n\r\n"),
         MalformedRequest("Host with a bad port", "GET /public/m HTTP/1.1\r\nHost: localhost:8a\r\n\r\n"),
-        MalformedRequest("Host with a port past 65535", "GET /public/m HTTP/1.1\r\nHost: localhost:65536\r\n\r\n", .either(body: 0)),
+        MalformedRequest(
+            "Host with a port past 65535",
+            "GET /public/m HTTP/1.1\r\nHost: localhost:65536\r\n\r\n",
+            .either(body: 0)
+        ),
         MalformedRequest("Host with a query", "GET /public/m HTTP/1.1\r\nHost: localhost?x\r\n\r\n"),
         MalformedRequest("Host with a NUL", "GET /public/m HTTP/1.1\r\nHost: localhost\0\r\n\r\n"),
         MalformedRequest("Host folded", "GET /public/m HTTP/1.1\r\nHost:\r\n localhost\r\n\r\n"),
@@ -122,6 +137,8 @@ extension MalformedRequest {
         start("a query past the limit", "GET /public/m?" + String(repeating: "m", count: 70_000) + " HTTP/1.1"),
         post("a body past the limit", "Content-Length: 99999999999", "hello"),
         MalformedRequest(
-            "empty lines without end", String(repeating: "\r\n", count: 40_000) + "GET /public/m HTTP/1.1\r\nHost: x\r\n\r\n"),
+            "empty lines without end",
+            String(repeating: "\r\n", count: 40_000) + "GET /public/m HTTP/1.1\r\nHost: x\r\n\r\n"
+        ),
     ]
 }

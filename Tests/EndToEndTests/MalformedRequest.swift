@@ -31,7 +31,9 @@ struct MalformedRequest: Sendable, CustomStringConvertible {
     }
 
     /// A POST with these framing fields and this text behind the head.
-    static func post(_ name: String, _ fields: String, _ body: String, _ outcome: Outcome = .refused) -> MalformedRequest {
+    static func post(_ name: String, _ fields: String, _ body: String, _ outcome: Outcome = .refused)
+        -> MalformedRequest
+    {
         MalformedRequest(name, "POST /public/m HTTP/1.1\r\nHost: localhost\r\n\(fields)\r\n\r\n\(body)", outcome)
     }
 

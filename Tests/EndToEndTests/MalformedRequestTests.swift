@@ -49,7 +49,10 @@ extension EndToEnd {
 
         /// Sends on fresh connections and judges what came back on each, and what the upstream saw.
         private func expect(
-            _ request: MalformedRequest, runs: Int, isFollowed: Bool = false, _ send: ([Client]) throws -> Void
+            _ request: MalformedRequest,
+            runs: Int,
+            isFollowed: Bool = false,
+            _ send: ([Client]) throws -> Void
         ) throws {
             if case .unfinished = request.outcome, !isFollowed { return }
             site.upstream.forget()
@@ -113,7 +116,8 @@ private struct Answer {
         } catch MessageFault.closed {
             // What is not HTTP at all needs no answer.
             text = "closed without an answer"
-            isRight = !request.octets.starts(with: Array("GET".utf8)) && !request.octets.starts(with: Array("POST".utf8))
+            isRight =
+                !request.octets.starts(with: Array("GET".utf8)) && !request.octets.starts(with: Array("POST".utf8))
         } catch {
             text = "\(error), \(String(decoding: client.reader.buffer.prefix(200), as: UTF8.self))"
         }

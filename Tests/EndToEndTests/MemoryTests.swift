@@ -15,9 +15,13 @@ extension EndToEnd {
             var clients: [Client] = []
             for number in 0..<8000 {
                 let client = try Client(port: site.port)
-                client.send("GET /event/e1/\(number) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token)\r\n\r\n")
+                client.send(
+                    "GET /event/e1/\(number) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token)\r\n\r\n"
+                )
                 clients.append(client)
-                if number % 50 == 49 { for client in clients.suffix(50) { #expect(try client.response().status == 200) } }
+                if number % 50 == 49 {
+                    for client in clients.suffix(50) { #expect(try client.response().status == 200) }
+                }
             }
             let added = try residentKilobytes(site.gateway.pid) - before
             #expect(added <= 80 << 10, "\(added) KB")
@@ -30,15 +34,15 @@ extension EndToEnd {
 private func raiseDescriptorLimit() {
     var limit = rlimit()
     #if canImport(Glibc)
-    let resource = RLIMIT_NOFILE.rawValue
-    // SAFETY: both calls touch this one structure.
-    unsafe getrlimit(__rlimit_resource_t(resource), &limit)
-    limit.rlim_cur = limit.rlim_max
-    unsafe setrlimit(__rlimit_resource_t(resource), &limit)
+        let resource = RLIMIT_NOFILE.rawValue
+        // SAFETY: both calls touch this one structure.
+        unsafe getrlimit(__rlimit_resource_t(resource), &limit)
+        limit.rlim_cur = limit.rlim_max
+        unsafe setrlimit(__rlimit_resource_t(resource), &limit)
     #else
-    // SAFETY: both calls touch this one structure.
-    unsafe getrlimit(RLIMIT_NOFILE, &limit)
-    limit.rlim_cur = limit.rlim_max
-    unsafe setrlimit(RLIMIT_NOFILE, &limit)
+        // SAFETY: both calls touch this one structure.
+        unsafe getrlimit(RLIMIT_NOFILE, &limit)
+        limit.rlim_cur = limit.rlim_max
+        unsafe setrlimit(RLIMIT_NOFILE, &limit)
     #endif
 }

@@ -36,7 +36,9 @@ extension EndToEnd {
             #expect(part.status == 0)
             let data = try Data(contentsOf: URL(fileURLWithPath: site.directory["part"]))
             let whole = try Data(
-                contentsOf: URL(fileURLWithPath: site.nginx.directory["html/public/large"]), options: .mappedIfSafe)
+                contentsOf: URL(fileURLWithPath: site.nginx.directory["html/public/large"]),
+                options: .mappedIfSafe
+            )
             #expect(data == whole[3_333_333...3_333_340])
         }
 
@@ -46,7 +48,8 @@ extension EndToEnd {
             let more = framing == "chunked" ? ["-H", "Transfer-Encoding: chunked"] : []
             let name = "upload-\(framing)"
             let sent = try curl(
-                more + ["-T", file, "-o", "/dev/null", "-w", "%{http_code}", "\(site.url)/public/uploads/\(name)"])
+                more + ["-T", file, "-o", "/dev/null", "-w", "%{http_code}", "\(site.url)/public/uploads/\(name)"]
+            )
             #expect(sent.output == "201")
             #expect(try sum(site.nginx.directory["html/uploads/\(name)"]) == sum(file))
         }

@@ -44,35 +44,74 @@ struct RefusalCase: Sendable, CustomStringConvertible {
         RefusalCase(name: "alg none", target: link(unsigned("none")), status: 401, code: "token_invalid"),
         RefusalCase(name: "alg HS512", target: link(unsigned("HS512")), status: 401, code: "token_invalid"),
         RefusalCase(
-            name: "another company's key", status: 401,
-            token: Minter(company: "acme", keyID: "globex-2026", secret: Minter.globex.secret).token()),
+            name: "another company's key",
+            status: 401,
+            token: Minter(company: "acme", keyID: "globex-2026", secret: Minter.globex.secret).token()
+        ),
         RefusalCase(
-            name: "another company's key under our name", status: 401,
-            token: Minter(company: "acme", keyID: "acme-2026", secret: Minter.globex.secret).token()),
+            name: "another company's key under our name",
+            status: 401,
+            token: Minter(company: "acme", keyID: "acme-2026", secret: Minter.globex.secret).token()
+        ),
         RefusalCase(
-            name: "an unknown company", status: 401,
-            token: Minter(company: "initech", keyID: "acme-2026", secret: Minter.secret).token()),
+            name: "an unknown company",
+            status: 401,
+            token: Minter(company: "initech", keyID: "acme-2026", secret: Minter.secret).token()
+        ),
         RefusalCase(
-            name: "no expiry", status: 401, token: viewer { $0.expires = nil }),
+            name: "no expiry",
+            status: 401,
+            token: viewer { $0.expires = nil }
+        ),
         RefusalCase(
-            name: "an API token", status: 401, token: viewer { $0.type = "api+jwt" }),
+            name: "an API token",
+            status: 401,
+            token: viewer { $0.type = "api+jwt" }
+        ),
         RefusalCase(
-            name: "a token in Authorization", target: "/event/e1", fields: ["Authorization: Bearer a.b.c"],
-            status: 401, code: "token_invalid"),
+            name: "a token in Authorization",
+            target: "/event/e1",
+            fields: ["Authorization: Bearer a.b.c"],
+            status: 401,
+            code: "token_invalid"
+        ),
         RefusalCase(
-            name: "past its time", target: link(viewer { $0.expires = Minter.now - 60 }), status: 401,
-            code: "token_expired"),
+            name: "past its time",
+            target: link(viewer { $0.expires = Minter.now - 60 }),
+            status: 401,
+            code: "token_expired"
+        ),
         RefusalCase(
-            name: "before its time", target: link(viewer { $0.notBefore = Minter.now + 600 }), status: 401,
-            code: "token_not_yet_valid"),
+            name: "before its time",
+            target: link(viewer { $0.notBefore = Minter.now + 600 }),
+            status: 401,
+            code: "token_not_yet_valid"
+        ),
         RefusalCase(
-            name: "two tokens", target: link(Minter.acme.token()),
-            fields: ["Authorization: Bearer \(Minter.acme.token())"], status: 400, code: "token_conflict"),
+            name: "two tokens",
+            target: link(Minter.acme.token()),
+            fields: ["Authorization: Bearer \(Minter.acme.token())"],
+            status: 400,
+            code: "token_conflict"
+        ),
         RefusalCase(
-            name: "another event", target: link(Minter.acme.token(), event: "e2"), status: 403, code: "wrong_event"),
+            name: "two tokens in the query",
+            target: link(Minter.acme.token()) + "&jwt=" + Minter.acme.token(),
+            status: 400,
+            code: "token_conflict"
+        ),
         RefusalCase(
-            name: "another event, by registration", target: link(Minter.acme.registration("r9"), event: "e2"),
-            status: 403, code: "wrong_event"),
+            name: "another event",
+            target: link(Minter.acme.token(), event: "e2"),
+            status: 403,
+            code: "wrong_event"
+        ),
+        RefusalCase(
+            name: "another event, by registration",
+            target: link(Minter.acme.registration("r9"), event: "e2"),
+            status: 403,
+            code: "wrong_event"
+        ),
     ]
 
     private init(name: String, status: Int, token: String) {

@@ -76,10 +76,13 @@ extension EndToEnd {
             #expect(try browser.fetch("/event/e1/vote", "GET", foreign).status == 200)
         }
 
-        @Test("Nothing else below /.gateway is served or forwarded", arguments: [
-            "/.gateway", "/.gateway/", "/.gateway/x", "/.gateway/session/x", "/.gateway/healthz/", "/%2egateway/x",
-            "/.Gateway/x", "/.gateway;a/healthz",
-        ])
+        @Test(
+            "Nothing else below /.gateway is served or forwarded",
+            arguments: [
+                "/.gateway", "/.gateway/", "/.gateway/x", "/.gateway/session/x", "/.gateway/healthz/", "/%2egateway/x",
+                "/.Gateway/x", "/.gateway;a/healthz",
+            ]
+        )
         func ownPaths(path: String) throws {
             let bearer = "Authorization: Bearer \(Minter.acme.token())"
             let response = try fetch(site.port, path, [bearer])
@@ -87,12 +90,17 @@ extension EndToEnd {
             #expect(site.upstream.requests(for: path).isEmpty)
         }
 
-        @Test("Too many bad tokens or joins from one address are cut off, and others are not", arguments: [
-            "bad_tokens_per_minute = 5", "joins_per_minute = 5",
-        ])
+        @Test(
+            "Too many bad tokens or joins from one address are cut off, and others are not",
+            arguments: [
+                "bad_tokens_per_minute = 5", "joins_per_minute = 5",
+            ]
+        )
         func rates(limit: String) throws {
             let isJoin = limit.hasPrefix("joins")
-            let site = try Site { $0.limits = limit + (isJoin ? "\nbad_tokens_per_minute" : "\njoins_per_minute") + " = 0" }
+            let site = try Site {
+                $0.limits = limit + (isJoin ? "\nbad_tokens_per_minute" : "\njoins_per_minute") + " = 0"
+            }
             func attempt(_ number: Int, host: UInt8) throws -> Response {
                 let token = isJoin ? Minter.acme.registration("r\(number)") : "a.b.\(number)"
                 return try Client(port: site.port, host: host).exchange("/event/e1?token=\(token)")
@@ -108,7 +116,10 @@ extension EndToEnd {
 
 /// Expects a refusal as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has it.
 func expectProblem(
-    _ response: Response, _ status: Int, _ code: String, sourceLocation: SourceLocation = #_sourceLocation
+    _ response: Response,
+    _ status: Int,
+    _ code: String,
+    sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
     #expect(response.status == status, sourceLocation: sourceLocation)
     #expect(response["Content-Type"] == "application/problem+json", sourceLocation: sourceLocation)

@@ -164,7 +164,9 @@ extension EndToEnd {
             let session = try #require(try fetch(site.port, "/event/e1", [bearer])["Gateway-Session"])
             var damaged = Array(session.utf8)
             damaged[damaged.count - 2] ^= 1
-            let forged = [String(decoding: damaged, as: UTF8.self), String(repeating: "A", count: session.utf8.count), "x"]
+            let forged = [
+                String(decoding: damaged, as: UTF8.self), String(repeating: "A", count: session.utf8.count), "x",
+            ]
             for text in forged {
                 #expect(try fetch(site.port, "/event/e1", [bearer, "Gateway-Session: \(text)"]).status == 409)
             }

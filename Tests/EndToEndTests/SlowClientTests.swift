@@ -34,7 +34,8 @@ extension EndToEnd {
                 case 1: fates.add("one octet of a head every 100 ms", Self.dribbleHead(port, every: 0.1), 1.5...4)
                 case 2: fates.add("a connection without a request", Self.wait(port), 1.5...4)
                 case 3: fates.add("one octet of a body every 3 s", Self.dribbleBody(port), 25...50)
-                case 4: fates.add("a reader of an octet a second", Self.dribbleReader(port) { isFloodOver.isSet }, 25...50)
+                case 4:
+                    fates.add("a reader of an octet a second", Self.dribbleReader(port) { isFloodOver.isSet }, 25...50)
                 default:
                     let (worst, failed) = Self.serveGoodClient(port, for: 10)
                     slowest.withLock { $0 = worst }
@@ -73,19 +74,32 @@ extension EndToEnd {
 
         private static func dribbleHead(_ port: UInt16, every seconds: Double) -> Double? {
             guard let client = try? Client(port: port) else { return nil }
-            let octets = Array("GET /public/x HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 1000))".utf8)
-            return untilCut(client, within: 20) { client.send([octets[$0]]) } pause: { seconds }
+            let octets = Array(
+                "GET /public/x HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 1000))".utf8
+            )
+            return untilCut(client, within: 20) {
+                client.send([octets[$0]])
+            } pause: {
+                seconds
+            }
         }
 
         private static func dribbleBody(_ port: UInt16) -> Double? {
             guard let client = try? Client(port: port) else { return nil }
             client.send("POST /public/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
-            return untilCut(client, within: 60) { _ in client.send("x") } pause: { 3 }
+            return untilCut(client, within: 60) { _ in
+                client.send("x")
+            } pause: {
+                3
+            }
         }
 
         private static func wait(_ port: UInt16) -> Double? {
             guard let client = try? Client(port: port) else { return nil }
-            return untilCut(client, within: 20) { _ in } pause: { 20 }
+            return untilCut(client, within: 20) { _ in
+            } pause: {
+                20
+            }
         }
 
         /// Reads an octet a second; the kernel holds little for it.
@@ -105,7 +119,10 @@ extension EndToEnd {
 
         /// Sends until the gateway has ended the connection; answers that come are left unread until then.
         private static func untilCut(
-            _ client: Client, within limit: Double, _ send: (Int) -> Void, pause: () -> Double
+            _ client: Client,
+            within limit: Double,
+            _ send: (Int) -> Void,
+            pause: () -> Double
         ) -> Double? {
             let start = monotonic()
             var index = 0

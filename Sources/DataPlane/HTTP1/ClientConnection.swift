@@ -288,7 +288,14 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     /// Whether an answer given now must be the connection's last.
     func closesAfterAnswer(isRequestComplete: Bool) -> Bool { !isRequestComplete || isInputClosed }
 
-    func becomeTunnel() { phase = .tunnel }
+    /// From now on octets pass as they come; those that came behind the handshake first.
+    func becomeTunnel() {
+        phase = .tunnel
+        guard let buffer = pending else { return }
+        pending = nil
+        exchange?.tunnelToUpstream(buffer)
+        exchange?.flushToUpstream()
+    }
 
     /// Ends the sending side and drops what still comes, for a moment.
     private func linger() {

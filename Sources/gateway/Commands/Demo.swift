@@ -3,6 +3,12 @@ import ArgumentParser
 import DataPlane
 import JOSE
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// `gateway demo`
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,7 +33,11 @@ struct Demo: AsyncParsableCommand {
             reload: nil,
             directory: company.directory(),
             keys: DataPlane.Keys(cookie: SystemRandom.bytes(32), assertion: try Key.generate(.es256, id: "demo")),
-            whenListening: { print(DemoLink.text(links, index: company.publicURL)) }
+            whenListening: {
+                print(DemoLink.text(links, index: company.publicURL))
+                // Before the access log's lines, which go past the buffer of `print`.
+                fflush(nil)
+            }
         )
         do {
             try await server.run()

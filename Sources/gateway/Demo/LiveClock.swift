@@ -7,16 +7,12 @@ final class LiveClock: ChannelInboundHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundOut = WebSocketFrame
 
-    private var ticks: RepeatedTask?
+    private var tick: Scheduled<Void>?
     private var isClosing = false
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        ticks = context.eventLoop.assumeIsolated().scheduleRepeatedTask(initialDelay: .zero, delay: .seconds(1)) { _ in
-            self.send(.text, context.channel.allocator.buffer(string: DataPlane.timestamp()), context)
-        }
-    }
+    func handlerAdded(context: ChannelHandlerContext) { tell(context) }
 
-    func handlerRemoved(context: ChannelHandlerContext) { ticks?.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) { tick?.cancel() }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
@@ -32,6 +28,12 @@ final class LiveClock: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    /// Tells the time, and again in a second.
+    private func tell(_ context: ChannelHandlerContext) {
+        send(.text, context.channel.allocator.buffer(string: DataPlane.timestamp()), context)
+        tick = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { self.tell(context) }
+    }
 
     private func send(_ opcode: WebSocketOpcode, _ data: ByteBuffer, _ context: ChannelHandlerContext) {
         guard !isClosing else { return }

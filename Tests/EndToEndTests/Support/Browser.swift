@@ -51,7 +51,11 @@ final class Browser {
         let body: [UInt8] = []
         let length = method == "POST" ? ["Content-Length: 0"] : []
         let response = try Client(port: port, host: host).exchange(
-            target, method: method, fields + cookieField + length + ["Connection: close"], body: body)
+            target,
+            method: method,
+            fields + cookieField + length + ["Connection: close"],
+            body: body
+        )
         if keepsCookies { keep(response.fields.values("set-cookie")) }
         return response
     }

@@ -25,7 +25,10 @@ final class Client {
 
     /// Sends a request and reads its response.
     func exchange(
-        _ target: String, method: String = "GET", _ fields: [String] = [], body: [UInt8] = [],
+        _ target: String,
+        method: String = "GET",
+        _ fields: [String] = [],
+        body: [UInt8] = [],
         within seconds: Double = 5
     ) throws -> Response {
         var lines = ["\(method) \(target) HTTP/1.1", "Host: localhost"] + fields
@@ -52,9 +55,18 @@ final class Client {
 
 /// One exchange on a connection of its own.
 func fetch(
-    _ port: UInt16, _ target: String, method: String = "GET", _ fields: [String] = [], body: [UInt8] = [],
+    _ port: UInt16,
+    _ target: String,
+    method: String = "GET",
+    _ fields: [String] = [],
+    body: [UInt8] = [],
     within seconds: Double = 5
 ) throws -> Response {
     try Client(port: port).exchange(
-        target, method: method, fields + ["Connection: close"], body: body, within: seconds)
+        target,
+        method: method,
+        fields + ["Connection: close"],
+        body: body,
+        within: seconds
+    )
 }

@@ -17,15 +17,20 @@ final class Gateway: Sendable {
         try directory.write("acme.secret", Minter.acme.secret)
         try directory.write("globex.secret", Minter.globex.secret)
         try directory.write(
-            "gateway.conf", configuration.text(port: port, adminPort: adminPort, directory: directory.path))
+            "gateway.conf",
+            configuration.text(port: port, adminPort: adminPort, directory: directory.path)
+        )
         child = Mutex(try Self.start(directory))
         try waitUntilServing()
     }
 
     private static func start(_ directory: TemporaryDirectory) throws -> Child {
         try Child(
-            program, ["run", directory["gateway.conf"]], output: directory["output.log"],
-            errors: directory["errors.log"])
+            program,
+            ["run", directory["gateway.conf"]],
+            output: directory["output.log"],
+            errors: directory["errors.log"]
+        )
     }
 
     var pid: pid_t { child.withLock { $0.pid } }
@@ -47,7 +52,9 @@ final class Gateway: Sendable {
     /// Writes another configuration into the same file.
     func rewrite(_ configuration: GatewayConfiguration) throws {
         try directory.write(
-            "gateway.conf", configuration.text(port: port, adminPort: adminPort, directory: directory.path))
+            "gateway.conf",
+            configuration.text(port: port, adminPort: adminPort, directory: directory.path)
+        )
     }
 
     private func waitUntilServing() throws {

@@ -7,7 +7,11 @@ struct Minter: Sendable {
     static let secret = "an HMAC secret that acme shares with the gateway"
 
     static let acme = Minter(company: "acme", keyID: "acme-2026", secret: secret)
-    static let globex = Minter(company: "globex", keyID: "globex-2026", secret: "another company's secret, never acme's one")
+    static let globex = Minter(
+        company: "globex",
+        keyID: "globex-2026",
+        secret: "another company's secret, never acme's one"
+    )
 
     var company: String
     var keyID: String

@@ -16,19 +16,25 @@ final class Nginx: Sendable {
         directory = try TemporaryDirectory()
         for name in ["html/event/e1", "html/public", "html/assets", "html/uploads", "tmp"] {
             try FileManager.default.createDirectory(
-                atPath: directory[name], withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
+                atPath: directory[name],
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o777]
+            )
         }
         try directory.write(
             "html/event/e1/index.html",
-            "<!doctype html><title>Event</title><script src=\"/assets/app.js\"></script><p>Hello</p>\n")
+            "<!doctype html><title>Event</title><script src=\"/assets/app.js\"></script><p>Hello</p>\n"
+        )
         try directory.write("html/assets/app.js", "console.log('live')\n")
         try directory.write("html/assets/style.css", "body { color: teal }\n")
         try directory.write("html/public/small", "small\n")
         try Self.writeLarge(directory["html/public/large"])
         try directory.write("nginx.conf", Self.configuration(port: port, directory: directory.path))
         child = try Child(
-            Self.program, ["-p", directory.path, "-e", directory["error.log"], "-c", directory["nginx.conf"]],
-            output: directory["output.log"])
+            Self.program,
+            ["-p", directory.path, "-e", directory["error.log"], "-c", directory["nginx.conf"]],
+            output: directory["output.log"]
+        )
         let url = port
         guard eventually(within: 10, { (try? fetch(url, "/public/small").status) == 200 }) else {
             throw GatewayFailure(text: "nginx does not serve: \(child.said)")

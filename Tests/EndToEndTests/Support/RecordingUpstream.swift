@@ -118,7 +118,8 @@ final class RecordingUpstream: Sendable {
         return try script(
             UpstreamExchange(request: request, reader: reader) { [weak self] request in
                 self?.record(request, at: index)
-            })
+            }
+        )
     }
 
     private func record(_ request: RecordedRequest) -> Int {

@@ -124,7 +124,11 @@ final class Socket: Sendable {
         unsafe bytes.withUnsafeBytes { buffer in
             let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[start...])
             return unsafe systemSend(
-                descriptor, rest.baseAddress, rest.count, Int32(bitPattern: noSignal | dontWait))
+                descriptor,
+                rest.baseAddress,
+                rest.count,
+                Int32(bitPattern: noSignal | dontWait)
+            )
         }
     }
 
@@ -171,15 +175,15 @@ final class Socket: Sendable {
 // Names that the class hides, and constants whose type differs between systems.
 
 #if canImport(Glibc)
-let streamType = Int32(SOCK_STREAM.rawValue)
-private let shutWrite = Int32(SHUT_WR)
-private let noSignal = UInt32(MSG_NOSIGNAL)
-private let dontWait = UInt32(MSG_DONTWAIT)
+    let streamType = Int32(SOCK_STREAM.rawValue)
+    private let shutWrite = Int32(SHUT_WR)
+    private let noSignal = UInt32(MSG_NOSIGNAL)
+    private let dontWait = UInt32(MSG_DONTWAIT)
 #else
-let streamType = SOCK_STREAM
-private let shutWrite = SHUT_WR
-private let noSignal = UInt32(0)
-private let dontWait = UInt32(MSG_DONTWAIT)
+    let streamType = SOCK_STREAM
+    private let shutWrite = SHUT_WR
+    private let noSignal = UInt32(0)
+    private let dontWait = UInt32(MSG_DONTWAIT)
 #endif
 
 private func systemConnect(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> Int32 {

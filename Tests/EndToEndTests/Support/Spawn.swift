@@ -10,12 +10,16 @@ enum Spawn {
     ///   - output: the file that standard output and standard error are appended to; nil throws them away.
     ///   - errors: a file of its own for standard error.
     static func run(
-        _ program: String, _ arguments: [String], input: Int32? = nil, output: String?, errors: String? = nil
+        _ program: String,
+        _ arguments: [String],
+        input: Int32? = nil,
+        output: String?,
+        errors: String? = nil
     ) throws -> pid_t {
         #if canImport(Glibc)
-        var actions = unsafe posix_spawn_file_actions_t()
+            var actions = unsafe posix_spawn_file_actions_t()
         #else
-        var actions: posix_spawn_file_actions_t?
+            var actions: posix_spawn_file_actions_t?
         #endif
         // SAFETY: the actions live until they are destroyed below; the strings are copied into them.
         unsafe posix_spawn_file_actions_init(&actions)
@@ -105,7 +109,8 @@ struct Finished {
 }
 
 /// Runs a program to its end.
-func run(_ program: String, _ arguments: [String], input: String? = nil, within seconds: Double = 20) throws -> Finished {
+func run(_ program: String, _ arguments: [String], input: String? = nil, within seconds: Double = 20) throws -> Finished
+{
     let directory = try TemporaryDirectory()
     var descriptor: Int32?
     if let input {
@@ -115,8 +120,16 @@ func run(_ program: String, _ arguments: [String], input: String? = nil, within 
     }
     defer { if let descriptor { close(descriptor) } }
     let child = try Child(
-        program, arguments, input: descriptor, output: directory["output"], errors: directory["errors"])
+        program,
+        arguments,
+        input: descriptor,
+        output: directory["output"],
+        errors: directory["errors"]
+    )
     guard let status = child.wait(within: seconds) else { throw SystemFailure("\(program) does not end") }
     return Finished(
-        status: status, output: child.said, errors: Child.text(of: directory["errors"]))
+        status: status,
+        output: child.said,
+        errors: Child.text(of: directory["errors"])
+    )
 }

@@ -37,3 +37,12 @@ final class Flag: Sendable {
 
     func set() { value.withLock { $0 = true } }
 }
+
+/// How often something has happened.
+final class Counter: Sendable {
+    private let value = Mutex(0)
+
+    var count: Int { value.withLock { $0 } }
+
+    func add() { value.withLock { $0 += 1 } }
+}

@@ -21,16 +21,20 @@ enum WebSocket {
 
     /// Answers a handshake and sends back the payload of every frame, until the client goes.
     static func serveEcho(_ exchange: UpstreamExchange) throws -> Bool {
-        guard exchange.request["Upgrade"]?.lowercased() == "websocket" else { return try exchange.reply("400 Bad Request") }
+        guard exchange.request["Upgrade"]?.lowercased() == "websocket" else {
+            return try exchange.reply("400 Bad Request")
+        }
         exchange.send(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                + "Sec-WebSocket-Accept: \(accept)\r\n\r\n")
+                + "Sec-WebSocket-Accept: \(accept)\r\n\r\n"
+        )
         while true {
             let head = try exchange.reader.take(2)
             let mask = try exchange.reader.take(4)
             let payload = try exchange.reader.take(Int(head[1] & 0x7f))
             exchange.socket.send(
-                [head[0], UInt8(payload.count)] + payload.enumerated().map { $0.element ^ mask[$0.offset % 4] })
+                [head[0], UInt8(payload.count)] + payload.enumerated().map { $0.element ^ mask[$0.offset % 4] }
+            )
             if head[0] & 15 == 8 { return false }
         }
     }

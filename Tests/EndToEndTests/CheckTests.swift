@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("gateway check tells what is wrong before it matters")
+    struct CheckTests {
+        let directory: TemporaryDirectory
+
+        init() throws {
+            directory = try TemporaryDirectory()
+            try directory.write("acme.secret", Minter.acme.secret)
+            try directory.write("globex.secret", Minter.globex.secret)
+        }
+
+        private func check(_ text: String, _ options: [String] = []) throws -> Finished {
+            let file = try directory.write("gateway.conf", text)
+            return try run(Gateway.program, ["check", file] + options)
+        }
+
+        private var good: String {
+            GatewayConfiguration(upstream: 3000).text(port: 8080, adminPort: 9901, directory: directory.path)
+        }
+
+        @Test("A good file is good")
+        func goodFile() throws {
+            #expect(try check(good).status == 0)
+        }
+
+        @Test("Everything that is wrong is said at once, and the exit status is 1")
+        func allErrors() throws {
+            var text = good.replacingOccurrences(of: "access = \"public\"", with: "access = \"everyone\"")
+            text = text.replacingOccurrences(of: "joins_per_minute = 0", with: "joins_per_minit = 0")
+            text = text.replacingOccurrences(of: "acme.secret", with: "no-such.secret")
+            text = text.replacingOccurrences(of: "name = \"Acme\"", with: "name = 7")
+            let finished = try check(text)
+            #expect(finished.status == 1)
+            let said = finished.output + finished.errors
+            for word in ["everyone", "joins_per_minit", "joins_per_minute", "no-such.secret", "company[0].name"] {
+                #expect(said.contains(word), "\(word) in \(said)")
+            }
+            #expect(said.split(separator: "\n").count { $0.contains("gateway.conf:") } >= 4)
+        }
+
+        @Test("A syntax error is said with its line")
+        func syntax() throws {
+            let finished = try check(good + "\n[log\n")
+            #expect(finished.status == 1)
+            let lines = (good + "\n[log").split(separator: "\n", omittingEmptySubsequences: false).count
+            #expect((finished.output + finished.errors).contains("\(lines)"))
+        }
+
+        @Test("A short secret is an error")
+        func shortSecret() throws {
+            try directory.write("acme.secret", "too short")
+            let finished = try check(good)
+            #expect(finished.status == 1)
+            #expect(!(finished.output + finished.errors).contains("too short\""))
+        }
+
+        @Test("--print shows what is in effect, and no secret")
+        func printed() throws {
+            let finished = try check(good, ["--print"])
+            #expect(finished.status == 0)
+            #expect(finished.output.contains("second_join = \"take_over\""))
+            #expect(finished.output.contains("header_timeout"))
+            for secret in [Minter.acme.secret, Minter.globex.secret] {
+                #expect(!finished.output.contains(secret))
+                #expect(!finished.output.contains(Data(secret.utf8).base64EncodedString()))
+            }
+        }
+
+        @Test("A missing file is said in words")
+        func missing() throws {
+            let finished = try run(Gateway.program, ["check", directory["none.conf"]])
+            #expect(finished.status == 1)
+            #expect((finished.output + finished.errors).contains("none.conf"))
+        }
+
+        @Test("gateway run with a bad file does not start")
+        func runBad() throws {
+            let file = try directory.write("gateway.conf", good + "\nunknown = 1\n")
+            let finished = try run(Gateway.program, ["run", file])
+            #expect(finished.status == 1)
+            #expect((finished.output + finished.errors).contains("unknown"))
+        }
+    }
+}

@@ -1,0 +1,229 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("The operator's side: reload, drain, health, log")
+    struct OperationTests {
+        @Test("The health endpoints answer on listeners and on the admin listener, and nothing else does there")
+        func health() throws {
+            let site = try Site()
+            for path in ["/.gateway/healthz", "/.gateway/readyz"] { #expect(try fetch(site.port, path).status == 200) }
+            for path in ["/healthz", "/readyz"] { #expect(try fetch(site.gateway.adminPort, path).status == 200) }
+            #expect(try fetch(site.gateway.adminPort, "/public/x").status == 404)
+            #expect(try fetch(site.port, "/healthz").status == 401)
+            #expect(site.upstream.requests.isEmpty)
+        }
+
+        @Test("SIGHUP with a good file takes effect, and connections, sessions and streams stay")
+        func reload() throws {
+            let site = try Site()
+            site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
+            let token = Minter.acme.registration("r1")
+            let socket = try Client(port: site.port)
+            let opened = try socket.openWebSocket("/event/e1/ws?token=\(token)")
+            #expect(opened.status == 101)
+            let client = try Client(port: site.port)
+            #expect(try client.exchange("/public/x").status == 200)
+            let pid = site.gateway.pid
+
+            try site.gateway.rewrite(
+                site.configuration {
+                    $0.sessions = "second_join = \"refuse\""
+                    $0.more = "[[route]]\npath = \"/new/**\"\nupstream = \"embed-host\"\naccess = \"public\""
+                }
+            )
+            #expect(try client.exchange("/new/x").status == 401)
+            site.gateway.send(SIGHUP)
+            #expect(try eventually { try fetch(site.port, "/new/x").status == 200 })
+            #expect(try client.exchange("/new/x").status == 200)
+            #expect(try socket.echo("still here") == "still here")
+            try expectProblem(try fetch(site.port, "/event/e1?token=\(token)"), 409, "already_active")
+            #expect(site.gateway.isRunning && site.gateway.pid == pid)
+        }
+
+        @Test("SIGHUP with a bad file changes nothing, and says why")
+        func badReload() throws {
+            let site = try Site()
+            let client = try Client(port: site.port)
+            #expect(try client.exchange("/public/x").status == 200)
+            try site.gateway.rewrite(site.configuration { $0.limits += "\nno_such_limit = 1" })
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.contains("no_such_limit") })
+            #expect(try client.exchange("/public/x").status == 200)
+            #expect(try fetch(site.port, "/public/x").status == 200)
+            #expect(site.gateway.isRunning)
+        }
+
+        @Test("SIGHUP with another key set: the old key's tokens are refused, also cached ones, the new one's pass")
+        func rotation() throws {
+            let site = try Site()
+            let old = Minter.acme.token()
+            let client = try Client(port: site.port)
+            #expect(try client.exchange("/event/e1", ["Authorization: Bearer \(old)"]).status == 200)
+            let fresh = "a fresh HMAC secret that acme shares with the gateway"
+            try site.gateway.directory.write("acme.secret", fresh)
+            site.gateway.send(SIGHUP)
+            let new = Minter(company: "acme", keyID: "acme-2026", secret: fresh).token()
+            #expect(try eventually { try fetch(site.port, "/event/e1?token=\(new)").status == 200 })
+            let refused = try client.exchange("/event/e1", ["Authorization: Bearer \(old)"])
+            try expectProblem(refused, 401, "token_invalid")
+        }
+
+        @Test("SIGTERM lets the exchange under way finish, serves nobody new, and ends with status 0")
+        func drain() throws {
+            let site = try Site()
+            let isUnderWay = Flag()
+            let mayFinish = Flag()
+            site.upstream.on("/public/long") { exchange in
+                isUnderWay.set()
+                _ = eventually(within: 10) { mayFinish.isSet }
+                return try exchange.reply("200 OK", [], "done")
+            }
+            let idle = try Client(port: site.port)
+            #expect(try idle.exchange("/public/x").status == 200)
+            let client = try Client(port: site.port)
+            client.send("GET /public/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(eventually { isUnderWay.isSet })
+            site.gateway.send(SIGTERM)
+            #expect(eventually { isUnready(site) })
+            #expect(site.gateway.isRunning)
+            #expect(idle.isClosed())
+            mayFinish.set()
+            let response = try client.response()
+            #expect(response.text == "done")
+            #expect(client.isClosed())
+            #expect(site.gateway.wait() == 0)
+        }
+
+        @Test("SIGTERM without anything under way ends at once")
+        func stop() throws {
+            let site = try Site()
+            let start = monotonic()
+            site.gateway.send(SIGTERM)
+            #expect(site.gateway.wait() == 0)
+            #expect(monotonic() - start < 2)
+        }
+
+        @Test("SIGTERM waits no longer than drain_timeout, and ends WebSockets")
+        func drainTimeout() throws {
+            let site = try Site { $0.top = "drain_timeout = \"1s\"" }
+            site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
+            site.upstream.on("/public/never") { exchange in
+                _ = exchange.socket.receive(within: 30)
+                return false
+            }
+            let socket = try Client(port: site.port)
+            #expect(try socket.openWebSocket("/event/e1/ws?token=\(Minter.acme.token())").status == 101)
+            let client = try Client(port: site.port)
+            client.send("GET /public/never HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(eventually { !site.upstream.requests(for: "/public/never").isEmpty })
+            site.gateway.send(SIGTERM)
+            #expect(socket.remainder() != nil)
+            #expect(site.gateway.wait(within: 4) == 0)
+        }
+
+        /// Whether no load balancer would send anybody here: not ready, or not there.
+        private func isUnready(_ site: Site) -> Bool {
+            do {
+                return try fetch(site.port, "/.gateway/readyz").status == 503
+            } catch {
+                return true
+            }
+        }
+
+        @Test("A killed upstream is 502 and not ready; both pass by themselves when it is back")
+        func killedUpstream() throws {
+            let site = try Site()
+            #expect(try fetch(site.port, "/public/x").status == 200)
+            let port = site.upstream.port
+            site.upstream.stop()
+            try expectProblem(try fetch(site.port, "/public/x"), 502, "upstream_unavailable")
+            #expect(
+                try eventually {
+                    _ = try fetch(site.port, "/public/x")
+                    return try fetch(site.port, "/.gateway/readyz").status == 503
+                }
+            )
+            #expect(try fetch(site.gateway.adminPort, "/readyz").status == 503)
+            #expect(try fetch(site.port, "/.gateway/healthz").status == 200)
+            let again = try RecordingUpstream(port: port)
+            #expect(try eventually(within: 15) { try fetch(site.port, "/.gateway/readyz").status == 200 })
+            #expect(try fetch(site.port, "/public/x").text == "GET /public/x 0")
+            again.stop()
+        }
+
+        @Test("Of two servers the one that is left serves everybody")
+        func twoServers() throws {
+            let second = try RecordingUpstream()
+            let port = second.port
+            let site = try Site { $0.servers.append("127.0.0.1:\(port)") }
+            for _ in 0..<20 { #expect(try fetch(site.port, "/public/x").status == 200) }
+            second.stop()
+            let statuses = try (0..<40).map { _ in try fetch(site.port, "/public/x").status }
+            #expect(statuses.allSatisfy { $0 == 200 })
+            #expect(try fetch(site.port, "/.gateway/readyz").status == 200)
+        }
+
+        @Test("The log has a line for each exchange, and no token, person or query value", arguments: ["json", "text"])
+        func accessLog(format: String) throws {
+            let site = try Site { $0.log = "format = \"\(format)\"" }
+            let viewer = Minter.Viewer(
+                registration: "reg-1",
+                user: "user-1",
+                name: "Zacharias Q",
+                email: "zacharias@example.com"
+            )
+            let token = Minter.acme.token(viewer)
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(token)&search=privateword").status == 200)
+            #expect(
+                try browser.fetch("/event/e1/a?mail=zacharias@example.com", "GET", ["Referer: http://x/?q=refword"])
+                    .status == 200
+            )
+            #expect(
+                try fetch(site.port, "/event/e1?authKey=\(token)x", ["Authorization: Bearer \(token)x"]).status == 401
+            )
+            _ = try fetch(site.port, "/event/e1", ["Authorization: Bearer \(token)", "Gateway-Session: sessionword"])
+            #expect(try fetch(site.port, "/public/marker?x#y").status == 400)
+            #expect(try fetch(site.port, "/public/last").status == 200)
+            #expect(eventually { site.gateway.log.contains("/public/last") })
+            let log = site.gateway.log
+            for part in token.split(separator: ".") { #expect(!log.contains(part)) }
+            for word in ["zacharias", "Zacharias", "privateword", "refword", "sessionword"] {
+                #expect(!log.contains(word), "\(word)")
+            }
+            for cookie in browser.cookies.values { #expect(!log.contains(cookie)) }
+            #expect(log.contains("/event/e1/a") && log.contains("token_invalid"))
+            if format == "json" {
+                let lines = log.split(separator: "\n").filter { $0.contains("\"path\"") }
+                #expect(lines.count >= 6)
+                for line in lines {
+                    #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+                }
+            }
+        }
+
+        @Test("The log cannot be forged through what is logged")
+        func forgedLog() throws {
+            let site = try Site()
+            _ = try fetch(site.port, "/public/%0a%7b%22path%22:1", ["X-Request-Id: a\"b", "User-Agent: \"}"])
+            let viewer = Minter.Viewer(event: "e1\n{\"path\":\"forged\"}", registration: "x\"\n")
+            _ = try fetch(site.port, "/event/e1?token=\(Minter.acme.token(viewer))")
+            _ = try fetch(site.port, "/public/\"quoted\"\\")
+            #expect(try fetch(site.port, "/public/last").status == 200)
+            #expect(eventually { site.gateway.log.contains("/public/last") })
+            for line in site.gateway.log.split(separator: "\n") where line.contains("\"path\"") {
+                #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+            }
+        }
+
+        @Test("A second gateway on the same port does not start, and says why")
+        func portInUse() throws {
+            let site = try Site()
+            let finished = try run(Gateway.program, ["run", site.gateway.directory["gateway.conf"]])
+            #expect(finished.status != 0)
+            #expect((finished.output + finished.errors).contains("\(site.port)"))
+            #expect(try fetch(site.port, "/public/x").status == 200)
+        }
+    }
+}

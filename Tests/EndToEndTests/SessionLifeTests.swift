@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("How long a session lasts, and which one counts")
+    struct SessionLifeTests {
+        private func expiring(in seconds: Double, registration: String = "r1") -> String {
+            Minter.acme.token(Minter.Viewer(registration: registration, expires: Minter.now + seconds))
+        }
+
+        @Test("A session ends with its token, on open streams too")
+        func expiry() throws {
+            let site = try Site { $0.tokens = "leeway = \"0s\"" }
+            site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
+            let token = expiring(in: 3)
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(token)").status == 200)
+            let client = try Client(port: site.port)
+            #expect(try client.openWebSocket("/event/e1/ws", browser.cookieField).status == 101)
+            #expect(try client.echo("hello") == "hello")
+            #expect(client.remainder(within: 4.5) != nil)
+            try expectProblem(try browser.fetch("/event/e1/poll"), 401, "token_expired")
+        }
+
+        @Test("With outlives_token a session that joined in time goes on, and nobody joins late")
+        func outlives() throws {
+            let site = try Site {
+                $0.tokens = "leeway = \"0s\""
+                $0.sessions = "outlives_token = true"
+            }
+            let token = expiring(in: 2)
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(token)").status == 200)
+            let other = expiring(in: 2, registration: "r2")
+            #expect(try eventually { try fetch(site.port, "/event/e1?token=\(other)").status == 401 })
+            #expect(try browser.fetch("/event/e1/poll").status == 200)
+            try expectProblem(try fetch(site.port, "/event/e1?token=\(token)"), 401, "token_expired")
+        }
+
+        @Test("A session's last day comes, whatever its token says")
+        func maxLifetime() throws {
+            let site = try Site { $0.sessions = "max_lifetime = \"2s\"\nidle_timeout = \"2s\"\noutlives_token = true" }
+            let bearer = "Authorization: Bearer \(expiring(in: 3600))"
+            let session = try #require(try fetch(site.port, "/event/e1", [bearer])["Gateway-Session"])
+            let fields = [bearer, "Gateway-Session: \(session)"]
+            #expect(try fetch(site.port, "/event/e1", fields).status == 200)
+            let first = site.upstream.requests.last?["X-Gateway-Session"]
+            let hasEnded = try eventually {
+                let response = try fetch(site.port, "/event/e1", fields)
+                return response.status != 200 || site.upstream.requests.last?["X-Gateway-Session"] != first
+            }
+            #expect(hasEnded)
+        }
+
+        @Test("Where a route names no event, the page that asks decides, else the session joined last")
+        func referer() throws {
+            let site = try Site()
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
+            usleep(5000)
+            #expect(try browser.open("/event/e2?token=\(Minter.acme.registration("r2", event: "e2"))").status == 200)
+            func event(_ referer: String?) throws -> String? {
+                site.upstream.forget()
+                let fields = referer.map { ["Referer: \($0)"] } ?? []
+                #expect(try browser.fetch("/assets/app.js", "GET", fields).status == 200)
+                return site.upstream.requests.last?["X-Gateway-Event"]
+            }
+            #expect(try event("http://localhost:\(site.port)/event/e1") == "e1")
+            #expect(try event("http://localhost:\(site.port)/event/e2?x=1") == "e2")
+            #expect(try event(nil) == "e2")
+            #expect(try event("https://evil.example/event/e1") == "e2")
+        }
+
+        @Test("Another site's page neither leaves nor takes over for the viewer")
+        func foreignPages() throws {
+            let site = try Site { $0.sessions = "second_join = \"refuse\"" }
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
+            for path in ["/.gateway/leave", "/.gateway/take-over"] {
+                let response = try browser.fetch(path, "POST", ["Origin: https://evil.example"])
+                try expectProblem(response, 403, "origin_denied")
+                #expect(try browser.fetch(path).status == 405)
+            }
+            #expect(try browser.fetch("/event/e1/poll").status == 200)
+            #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.registration("r1"))").status == 409)
+        }
+
+        @Test("allowed_origins may do what our own pages may")
+        func allowedOrigins() throws {
+            let site = try Site { $0.top = "allowed_origins = [\"https://app.acme.example\"]" }
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
+            let vote = { (origin: String) in try browser.fetch("/event/e1/vote", "POST", ["Origin: \(origin)"]).status }
+            #expect(try vote("https://app.acme.example") == 200)
+            #expect(try vote("https://app.acme.example.evil.example") == 403)
+            #expect(try vote("http://app.acme.example") == 403)
+            #expect(try vote("http://localhost:\(site.port).evil.example") == 403)
+            #expect(try vote("http://localhost:\(site.port)") == 200)
+        }
+
+        @Test("The sessions of a hundred registrations do not touch one another")
+        func many() throws {
+            let site = try Site()
+            let browsers = try (0..<100).map { number in
+                let browser = Browser(site)
+                _ = try browser.open("/event/e1?token=\(Minter.acme.registration("r\(number)"))")
+                return browser
+            }
+            for (number, browser) in browsers.enumerated() {
+                #expect(try browser.fetch("/event/e1/\(number)").status == 200)
+                #expect(
+                    site.upstream.requests(for: "/event/e1/\(number)").first?["X-Gateway-Registration"] == "r\(number)"
+                )
+            }
+        }
+
+        @Test("Two browsers that join at the same moment: one holds the lease at every moment after")
+        func race() throws {
+            let site = try Site { $0.sessions = "second_join = \"refuse\"" }
+            let port = site.port
+            for round in 0..<20 {
+                let token = Minter.acme.registration("race\(round)")
+                let counter = Counter()
+                inParallel(8) { _ in
+                    if (try? fetch(port, "/event/e1?token=\(token)").status) == 200 { counter.add() }
+                }
+                #expect(counter.count == 1)
+            }
+        }
+    }
+}
