@@ -195,8 +195,8 @@ extension Exchange {
 
     func upstreamConnecting(_ connection: UpstreamConnection) {
         upstream = connection
-        // The body waits where it is until there is somebody to send it to.
-        client?.pauseReading()
+        // A body waits where it is until there is somebody to send it to.
+        if !isRequestComplete { client?.pauseReading() }
     }
 
     func upstreamConnected(_ connection: UpstreamConnection) {

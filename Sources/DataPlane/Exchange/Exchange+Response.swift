@@ -151,8 +151,8 @@ extension Exchange {
     /// Passes on trailer fields, but for those that only a head may have.
     func responseTrailers(_ bytes: Span<UInt8>) throws(HeadFault) {
         guard isActive else { return }
-        var block = FieldBlock()
-        try FieldLines.read(bytes, from: 0, to: bytes.count, maxCount: 64, into: &block)
+        let block = FieldBlock()
+        try FieldLines.read(bytes, from: 0, to: bytes.count, maxCount: 64, into: block)
         guard isChunkedToClient else { return }
         var out = response ?? worker.takeBuffer()
         response = nil

@@ -33,7 +33,9 @@ extension Exchange {
             cut()
             return
         }
-        guard now - renewedAt >= snapshot.renewalInterval, let viewer, let admitted else { return }
+        guard let viewer, let admitted else { return }
+        let isPastExpiry = viewer.validity.expires.map { worker.clock.wall / 1000 >= $0 } ?? false
+        guard isPastExpiry || now - renewedAt >= snapshot.renewalInterval else { return }
         renewedAt = now
         let refusal = worker.site.admission.keep(
             admitted, viewer: viewer, address: client.address.hash, now: worker.clock.wall, rules: worker.snapshot.rules)

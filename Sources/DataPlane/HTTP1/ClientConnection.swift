@@ -6,9 +6,8 @@ import NIOCore
 ///
 /// It reads requests one after the other and has its exchange serve them. Requests that are sent ahead wait, in bounded
 /// memory, until the present one has been answered.
-final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
+final class ClientConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private enum Phase {
@@ -39,7 +38,6 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     private var body = RequestBody()
     private var isProcessing = false
     private var isReadPaused = false
-    private var hasPendingRead = false
     private var isInputClosed = false
 
     /// Requests sent ahead wait in at most about this much.
@@ -64,7 +62,8 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
 
     /// Whether the client takes what is written at once, or nearly.
     private(set) var isWritable = true
-    private var hasUnflushed = false
+    /// What is written next; the last piece is written and flushed in one go.
+    private var unwritten: ByteBuffer?
 
     /// Octets that wait for the client to read them.
     var unsentBytes: Int {
@@ -81,10 +80,6 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    func read(context: ChannelHandlerContext) {
-        if isReadPaused { hasPendingRead = true } else { context.read() }
-    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.clock.refresh()
@@ -248,24 +243,24 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     // MARK: Use by the exchange
 
     func write(_ buffer: ByteBuffer) {
-        hasUnflushed = true
-        context?.write(wrapOutboundOut(buffer), promise: nil)
+        if let earlier = unwritten { context?.write(wrapOutboundOut(earlier), promise: nil) }
+        unwritten = buffer
     }
 
     func flush() {
-        guard hasUnflushed else { return }
-        hasUnflushed = false
-        context?.flush()
+        guard let last = unwritten else { return }
+        unwritten = nil
+        context?.writeAndFlush(wrapOutboundOut(last), promise: nil)
     }
 
-    func pauseReading() { isReadPaused = true }
+    func pauseReading() { setReading(false) }
 
-    func resumeReading() {
-        guard isReadPaused else { return }
-        isReadPaused = false
-        guard hasPendingRead else { return }
-        hasPendingRead = false
-        context?.read()
+    func resumeReading() { setReading(true) }
+
+    private func setReading(_ reads: Bool) {
+        guard isReadPaused == reads else { return }
+        isReadPaused = !reads
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: reads)
     }
 
     /// The response has been written. The next request is read, or the connection ends.

@@ -1,7 +1,8 @@
 /// The fields of one head as ranges into its bytes: no copy, no string.
 ///
-/// The block is reused from head to head, so that reading one allocates nothing.
-package struct FieldBlock: Sendable {
+/// The block is reused from head to head, so that reading one allocates nothing, and passed by reference, so that
+/// nothing is copied.
+package final class FieldBlock {
     /// One field line; all offsets count from the first byte of the head.
     package struct Field: Sendable {
         package var nameStart: UInt32
@@ -28,13 +29,13 @@ package struct FieldBlock: Sendable {
 
     package init() { fields.reserveCapacity(64) }
 
-    package mutating func removeAll() {
+    package func removeAll() {
         fields.removeAll(keepingCapacity: true)
         present = 0
         repeated = 0
     }
 
-    mutating func append(_ field: Field) {
+    func append(_ field: Field) {
         if field.name != .other {
             let bit: UInt64 = 1 << UInt64(field.name.rawValue)
             if present & bit == 0 {

@@ -5,7 +5,7 @@ enum FieldLines {
     ///
     /// Refused: folded lines, white space around a name, empty and odd names, bare CR or LF, control octets.
     static func read(
-        _ bytes: Span<UInt8>, from start: Int, to end: Int, maxCount: Int, into block: inout FieldBlock
+        _ bytes: Span<UInt8>, from start: Int, to end: Int, maxCount: Int, into block: FieldBlock
     ) throws(HeadFault) {
         var position = start
         while position < end {
@@ -14,7 +14,7 @@ enum FieldLines {
                 return
             }
             guard block.fields.count < maxCount else { throw .tooLarge }
-            position = try line(bytes, at: position, to: end, into: &block)
+            position = try line(bytes, at: position, to: end, into: block)
         }
         throw .malformed
     }
@@ -22,7 +22,7 @@ enum FieldLines {
     /// Reads the line at `start` and returns where the next one begins.
     @inline(__always)
     private static func line(
-        _ bytes: Span<UInt8>, at start: Int, to end: Int, into block: inout FieldBlock
+        _ bytes: Span<UInt8>, at start: Int, to end: Int, into block: FieldBlock
     ) throws(HeadFault) -> Int {
         var hash = FieldName.Hash()
         var colon = start

@@ -59,11 +59,26 @@ struct HeadWriter: ~Copyable {
     }
 
     /// Writes sixteen hexadecimal digits.
+    @inline(__always)
     mutating func writeHexadecimal(_ word: UInt64) {
-        for shift in 0..<16 {
-            let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * shift) & 15)
-            write(nibble < 10 ? nibble + 0x30 : nibble + 0x57)
+        guard 16 <= (unsafe memory.count) - count else {
+            isOverfull = true
+            return
         }
+        // SAFETY: sixteen octets from `count` on were just checked.
+        unsafe memory.storeBytes(of: Self.digits(word >> 32).bigEndian, toByteOffset: count, as: UInt64.self)
+        unsafe memory.storeBytes(of: Self.digits(word & 0xffff_ffff).bigEndian, toByteOffset: count + 8, as: UInt64.self)
+        count += 16
+    }
+
+    /// The eight digits of 32 bits, the first in the highest octet: nibbles spread to octets, then made letters at once.
+    @inline(__always)
+    private static func digits(_ bits: UInt64) -> UInt64 {
+        var nibbles = (bits << 16 | bits) & 0x0000_ffff_0000_ffff
+        nibbles = (nibbles << 8 | nibbles) & 0x00ff_00ff_00ff_00ff
+        nibbles = (nibbles << 4 | nibbles) & 0x0f0f_0f0f_0f0f_0f0f
+        let areLetters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return nibbles &+ 0x3030_3030_3030_3030 &+ areLetters &* 0x27
     }
 }
 

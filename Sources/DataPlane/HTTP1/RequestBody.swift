@@ -48,10 +48,10 @@ struct RequestBody {
             buffer.moveReaderIndex(forwardBy: consumed)
             return .incomplete
         case .end(let trailers):
-            var block = FieldBlock()
+            let block = FieldBlock()
             try FieldLines.read(
                 buffer.readableBytesUInt8Span, from: trailers.lowerBound, to: trailers.upperBound, maxCount: 64,
-                into: &block)
+                into: block)
             buffer.moveReaderIndex(forwardBy: trailers.upperBound)
             isComplete = true
             return .end

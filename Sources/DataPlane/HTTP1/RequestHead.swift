@@ -18,7 +18,7 @@ package enum BodyFraming: Sendable, Equatable {
 }
 
 /// The head of one request as ranges into its bytes, judged by the rules of RFC 9112.
-package struct RequestHead: Sendable {
+package struct RequestHead {
     package struct Limits: Sendable {
         package var size = 32 << 10
         package var count = 100
@@ -43,7 +43,7 @@ package struct RequestHead: Sendable {
     package private(set) var isUpgrade = false
     /// Bytes of the head with its empty line.
     package private(set) var length = 0
-    package var block = FieldBlock()
+    package let block = FieldBlock()
 
     package init() {}
 
@@ -59,7 +59,7 @@ package struct RequestHead: Sendable {
         self.length = length
         guard length <= limits.size else { throw .tooLarge }
         let fields = try requestLine(bytes)
-        try FieldLines.read(bytes, from: fields, to: length, maxCount: limits.count, into: &block)
+        try FieldLines.read(bytes, from: fields, to: length, maxCount: limits.count, into: block)
         try judgeHost(bytes)
         try judgeConnection(bytes)
         try judgeFraming(bytes)
@@ -176,7 +176,7 @@ package struct RequestHead: Sendable {
     private mutating func judgeConnection(_ bytes: Span<UInt8>) throws(HeadFault) {
         var upgrade = false
         if block.contains(.connection) {
-            let options = ConnectionOptions(bytes, of: &block)
+            let options = ConnectionOptions(bytes, of: block)
             if options.close {
                 keepsAlive = false
             } else if options.keepAlive {
@@ -258,20 +258,20 @@ struct ConnectionOptions {
     private(set) var keepAlive = false
     private(set) var upgrade = false
 
-    init(_ bytes: Span<UInt8>, of block: inout FieldBlock) {
+    init(_ bytes: Span<UInt8>, of block: FieldBlock) {
         for index in block.fields.indices where block.fields[index].name == .connection {
             let value = block.fields[index].value
             var start = value.lowerBound
             while start < value.upperBound {
                 let comma = bytes.firstIndex(of: UInt8(ascii: ","), from: start, to: value.upperBound)
                 let option = bytes.trimming(start..<(comma ?? value.upperBound))
-                read(bytes, option, &block)
+                read(bytes, option, block)
                 start = (comma ?? value.upperBound) + 1
             }
         }
     }
 
-    private mutating func read(_ bytes: Span<UInt8>, _ option: Range<Int>, _ block: inout FieldBlock) {
+    private mutating func read(_ bytes: Span<UInt8>, _ option: Range<Int>, _ block: FieldBlock) {
         if bytes.equals("close", ignoringCaseIn: option) {
             close = true
         } else if bytes.equals("keep-alive", ignoringCaseIn: option) {

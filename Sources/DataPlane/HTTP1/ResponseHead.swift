@@ -1,5 +1,5 @@
 /// The head of one response as ranges into its bytes.
-package struct ResponseHead: Sendable {
+package struct ResponseHead {
     package private(set) var status = 0
     package private(set) var reason = 0..<0
     package private(set) var framing: BodyFraming = .untilClose
@@ -7,7 +7,7 @@ package struct ResponseHead: Sendable {
     package private(set) var keepsAlive = true
     package private(set) var isUpgrade = false
     package private(set) var length = 0
-    package var block = FieldBlock()
+    package let block = FieldBlock()
 
     package init() {}
 
@@ -21,9 +21,9 @@ package struct ResponseHead: Sendable {
         self.length = length
         guard length <= limits.size else { throw .tooLarge }
         let fields = try statusLine(bytes)
-        try FieldLines.read(bytes, from: fields, to: length, maxCount: limits.count, into: &block)
+        try FieldLines.read(bytes, from: fields, to: length, maxCount: limits.count, into: block)
         if block.contains(.connection) {
-            let options = ConnectionOptions(bytes, of: &block)
+            let options = ConnectionOptions(bytes, of: block)
             if options.close { keepsAlive = false } else if options.keepAlive { keepsAlive = true }
             if options.upgrade, let name = block.first(.upgrade), block.isSingle(.upgrade) {
                 isUpgrade = bytes.equals("websocket", ignoringCaseIn: name)

@@ -16,9 +16,8 @@ enum UpstreamFault: UInt8, Error {
 ///
 /// It reads responses and hands them to the exchange that leases it; whatever comes while nobody leases it, or after a
 /// response has ended, closes it, so that no answer ever reaches the wrong request.
-final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
+final class UpstreamConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private enum State {
@@ -45,7 +44,6 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
     private var keepsAlive = false
     private var interimCount = 0
     private var isReadPaused = false
-    private var hasPendingRead = false
     /// The socket failed, so that its end is no proper end of a body.
     private var isBroken = false
     /// Exchanges that it has carried before the present one.
@@ -70,7 +68,8 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
     var isUsable: Bool { state == .idle }
     /// Whether the server takes what is written at once, or nearly.
     private(set) var isWritable = true
-    private var hasUnflushed = false
+    /// What is written next; the last piece is written and flushed in one go.
+    private var unwritten: ByteBuffer?
 
     // MARK: Use by an exchange
 
@@ -83,14 +82,14 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
     }
 
     func write(_ buffer: ByteBuffer) {
-        hasUnflushed = true
-        context?.write(wrapOutboundOut(buffer), promise: nil)
+        if let earlier = unwritten { context?.write(wrapOutboundOut(earlier), promise: nil) }
+        unwritten = buffer
     }
 
     func flush() {
-        guard hasUnflushed else { return }
-        hasUnflushed = false
-        context?.flush()
+        guard let last = unwritten else { return }
+        unwritten = nil
+        context?.writeAndFlush(wrapOutboundOut(last), promise: nil)
     }
 
     /// Ends the lease; the connection is kept when `reusable`.
@@ -118,13 +117,14 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
     /// Half-closes towards the upstream: the client of a tunnel has ended its side.
     func closeOutput() { context?.close(mode: .output, promise: nil) }
 
-    func pauseReading() { isReadPaused = true }
+    func pauseReading() { setReading(false) }
 
-    func resumeReading() {
-        isReadPaused = false
-        guard hasPendingRead else { return }
-        hasPendingRead = false
-        context?.read()
+    func resumeReading() { setReading(true) }
+
+    private func setReading(_ reads: Bool) {
+        guard isReadPaused == reads else { return }
+        isReadPaused = !reads
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: reads)
     }
 
     // MARK: Channel events
@@ -149,10 +149,6 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
         server.failed(at: worker.clock.monotonic)
         state = .closed
         fail(.connect)
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if isReadPaused { hasPendingRead = true } else { context.read() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

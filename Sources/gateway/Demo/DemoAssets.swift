@@ -77,7 +77,7 @@ enum DemoAssets {
             display: flex; align-items: center; gap: .6rem; padding: .9rem 1.25rem;
             font-weight: 600; background: var(--card); border-bottom: 1px solid var(--line);
         }
-        main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
+        main { max-width: 47rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
         h1 { font-size: 1.75rem; line-height: 1.2; margin: 1.5rem 0 .5rem; }
         h2 { font-size: 1.1rem; margin: 0; }
         a { color: var(--accent); }

@@ -105,16 +105,16 @@ private final class EmbedHostHandler: ChannelInboundHandler, RemovableChannelHan
 
     private func write(_ answer: Answer, to request: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let body = context.channel.allocator.buffer(string: answer.body)
-        var fields: HTTPHeaders = ["Content-Type": answer.type, "Content-Length": "\(body.readableBytes)"]
-        if !request.isKeepAlive { fields.add(name: "Connection", value: "close") }
+        // The upgrade handler looks at the first request of a connection only, so each has one request.
+        let fields: HTTPHeaders = [
+            "Content-Type": answer.type, "Content-Length": "\(body.readableBytes)", "Connection": "close",
+        ]
         let head = HTTPResponseHead(version: .http1_1, status: answer.status, headers: fields)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if request.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        let channel = context.channel
         let promise = context.eventLoop.makePromise(of: Void.self)
-        if !request.isKeepAlive {
-            let channel = context.channel
-            promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
-        }
+        promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
     }
 

@@ -1,0 +1,129 @@
+import Testing
+
+@testable import DataPlane
+
+@Suite("What a query holds for the gateway")
+struct QueryMembersTests {
+    private static let names = ["token", "authKey", "jwt"].map(octets)
+
+    private func scan(_ query: String) -> (members: QueryMembers, octets: [UInt8]) {
+        let octets = octets("/a?\(query)#&token=z")
+        var members = QueryMembers()
+        let earlier = DataPlaneTests.octets("token=a&token=b&gateway-joined=1")
+        members.scan(earlier.span, in: 0..<earlier.count, tokenNames: Self.names)
+        members.scan(octets.span, in: 3..<3 + DataPlaneTests.octets(query).count, tokenNames: Self.names)
+        return (members, octets)
+    }
+
+    @Test(
+        "A member of a token's name carries the token and is removed",
+        arguments: [
+            ("token=abc", "abc", ["token=abc"]), ("a=b&token=abc&c=d", "abc", ["token=abc"]), ("authKey=x", "x", ["authKey=x"]),
+            ("jwt=x&a", "x", ["jwt=x"]), ("token=a=b", "a=b", ["token=a=b"]), ("t%6fken=abc", "abc", ["t%6fken=abc"]),
+            ("%74%6F%6B%65%6E=abc", "abc", ["%74%6F%6B%65%6E=abc"]), ("token=%61", "%61", ["token=%61"]),
+            ("token=&token=x", "x", ["token=", "token=x"]), ("token&jwt=x", "x", ["token", "jwt=x"]),
+            ("token=x&jwt=x&authKey=x", "x", ["token=x", "jwt=x", "authKey=x"]),
+        ]
+    )
+    func tokens(_ query: String, _ token: String, _ removed: [String]) {
+        let (members, octets) = scan(query)
+        #expect(members.token.map { text(octets[$0]) } == token)
+        #expect(members.removed.map { text(octets[$0]) } == removed)
+        #expect(!members.isConflicting)
+        #expect(!members.hasMarker)
+    }
+
+    @Test(
+        "An empty token is none, and is removed all the same",
+        arguments: [("token", ["token"]), ("token=", ["token="]), ("a&jwt=&b", ["jwt="]), ("token&token=", ["token", "token="])]
+    )
+    func empty(_ query: String, _ removed: [String]) {
+        let (members, octets) = scan(query)
+        #expect(members.token == nil)
+        #expect(members.removed.map { text(octets[$0]) } == removed)
+    }
+
+    @Test(
+        "What only looks like a token's name stays",
+        arguments: [
+            "", "a=b", "Token=x", "TOKEN=x", "tokens=x", "xtoken=x", "toke=x", "authkey=x", "token%=x", "token%20=x", "token+=x",
+            " token=x", "a=token=x", "=token", "=", "&", "&&", "token;x", "token%00=x", "%2574oken=x", "a;token=x", "gateway-joine=1",
+            "tok%65=x", "token[]=x",
+        ]
+    )
+    func others(_ query: String) {
+        let (members, _) = scan(query)
+        #expect(members.token == nil)
+        #expect(members.removed.isEmpty)
+        #expect(!members.hasMarker)
+        #expect(!members.isConflicting)
+    }
+
+    @Test(
+        "Two members with different tokens conflict, wherever they stand and whatever they are called",
+        arguments: [
+            "token=a&token=b", "token=a&jwt=b", "jwt=b&x=y&authKey=c", "token=a&token=a&token=b", "token=a&token=&token=ab",
+            "token=a&t%6fken=b", "token=a&token=A",
+        ]
+    )
+    func conflicts(_ query: String) {
+        #expect(scan(query).members.isConflicting)
+    }
+
+    @Test(
+        "The marker of the hop before is seen and removed",
+        arguments: ["gateway-joined=1", "gateway-joined", "a=b&gateway-joined=1&c", "gateway%2djoined=x", "token=x&gateway-joined=1"]
+    )
+    func marker(_ query: String) {
+        let (members, octets) = scan(query)
+        #expect(members.hasMarker)
+        #expect(members.removed.map { text(octets[$0]) }.contains { $0.hasSuffix("joined") || $0.contains("joined=") })
+    }
+
+    @Test("Without a query nothing is found, and nothing is left of the query before")
+    func noQuery() {
+        let octets = octets("token=a&token=b&gateway-joined")
+        var members = QueryMembers()
+        members.scan(octets.span, in: 0..<octets.count, tokenNames: Self.names)
+        members.scan(octets.span, in: nil, tokenNames: Self.names)
+        #expect(members.token == nil)
+        #expect(members.removed.isEmpty)
+        #expect(!members.hasMarker)
+        #expect(!members.isConflicting)
+    }
+
+    @Test(
+        "What is left of the target is what was sent, octet for octet",
+        arguments: [
+            ("/a", "/a"), ("/a?b=c", "/a?b=c"), ("/a?token=x", "/a"), ("/a?token=x&b=c", "/a?b=c"),
+            ("/a?b=c&token=x", "/a?b=c"), ("/a?b=c&token=x&d=e", "/a?b=c&d=e"), ("/a?token=x&jwt=x&b", "/a?b"),
+            ("/a?b&token=x&jwt=x&c", "/a?b&c"), ("/a?b&token=x&c&jwt=x&d", "/a?b&c&d"), ("/a?b&token=x&jwt=x", "/a?b"),
+            ("/a?gateway-joined=1", "/a"), ("/a?token=x&gateway-joined=1&b=%zz", "/a?b=%zz"),
+            ("/a?b=%2F..&c=%C0%AF&token=x&d=\"<>\\^`{|}", "/a?b=%2F..&c=%C0%AF&d=\"<>\\^`{|}"),
+            ("/a?b=?&token=x&c=/../", "/a?b=?&c=/../"), ("/a?b&&token=x&&c", "/a?b&&&c"), ("/a?token=x&&b", "/a?&b"),
+            ("/a?b=1&b=2&token&b=3", "/a?b=1&b=2&b=3"), ("/%41/?token=x", "/%41/"), ("/a?&b=c", "/a?&b=c"),
+            ("/a?t%6fken=x&b", "/a?b"), ("/a?B=C&token=x&token=y", "/a?B=C"),
+        ]
+    )
+    func left(_ target: String, _ left: String) throws {
+        let fixture = try WorkerFixture()
+        let octets = try fixture.read(request(line: "GET \(target) HTTP/1.1"))
+        let location = Exchange(worker: fixture.worker).location(octets.span)
+        #expect(location == left)
+    }
+
+    @Test("Any query without its tokens is the members that were not tokens, in order")
+    func property() throws {
+        let fixture = try WorkerFixture()
+        let exchange = Exchange(worker: fixture.worker)
+        let pieces = ["token=x", "jwt=x", "authKey", "gateway-joined=1", "a", "b=c", "=", "%zz", "token%=1", "t%6Fken=y", "x=token=y"]
+        let gone: Set = ["token=x", "jwt=x", "authKey", "gateway-joined=1", "t%6Fken=y"]
+        var random = SplitMix64(seed: 14)
+        for _ in 0..<2000 {
+            let members = (0..<Int.random(in: 1...7, using: &random)).map { _ in pieces.randomElement(using: &random)! }
+            let octets = try fixture.read(request(line: "GET /p?\(members.joined(separator: "&")) HTTP/1.1"))
+            let left = members.filter { !gone.contains($0) }
+            #expect(exchange.location(octets.span) == (left.isEmpty ? "/p" : "/p?" + left.joined(separator: "&")))
+        }
+    }
+}

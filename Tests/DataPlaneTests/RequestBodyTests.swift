@@ -1,0 +1,106 @@
+import NIOCore
+import Testing
+
+@testable import DataPlane
+
+@Suite("Request bodies")
+struct RequestBodyTests {
+    private struct Outcome: Equatable {
+        var data: [UInt8] = []
+        var isComplete = false
+        var rest: [UInt8] = []
+        var fault: HeadFault?
+    }
+
+    /// Feeds pieces as the client's connection does, and stops at the body's end.
+    private func read(_ framing: BodyFraming, _ pieces: [ArraySlice<UInt8>]) -> Outcome {
+        var body = RequestBody(framing)
+        var outcome = Outcome()
+        var buffer = ByteBuffer()
+        do throws(HeadFault) {
+            for piece in pieces {
+                buffer.writeBytes(piece)
+                read: while !body.isComplete, buffer.readableBytes > 0 {
+                    switch try body.read(&buffer) {
+                    case .data(let slice): outcome.data += Array(slice.readableBytesView)
+                    case .end: break
+                    case .incomplete: break read
+                    }
+                }
+            }
+        } catch {
+            outcome.fault = error
+            return outcome
+        }
+        outcome.isComplete = body.isComplete
+        outcome.rest = Array(buffer.readableBytesView)
+        return outcome
+    }
+
+    @Test(
+        "A body ends where its framing says, however it is cut, and what follows is left for the next request",
+        arguments: [
+            (BodyFraming.length(5), "helloGET /", "hello", "GET /"), (.length(1), "h", "h", ""),
+            (.length(5), "\r\n\r\n\r\n", "\r\n\r\n\r", "\n"),
+            (.chunked, "5\r\nhello\r\n1;x\r\n!\r\n0\r\n\r\nGET /", "hello!", "GET /"),
+            (.chunked, "0\r\n\r\n", "", ""), (.chunked, "2\r\nab\r\n0\r\nDigest: x\r\nB: c\r\n\r\nGET /", "ab", "GET /"),
+            (.none, "GET /", "", "GET /"), (.length(0), "GET /", "", "GET /"),
+        ]
+    )
+    func complete(_ framing: BodyFraming, _ sent: String, _ data: String, _ rest: String) {
+        let octets = octets(sent)
+        let expected = Outcome(data: DataPlaneTests.octets(data), isComplete: true, rest: DataPlaneTests.octets(rest))
+        #expect(read(framing, [octets[...]]) == expected)
+        for split in 0..<octets.count { #expect(read(framing, [octets[..<split], octets[split...]]) == expected, "\(split)") }
+        #expect(read(framing, octets.indices.map { octets[$0...$0] }) == expected)
+    }
+
+    @Test(
+        "A body that has not all come is not complete",
+        arguments: [
+            (BodyFraming.length(6), "hello", "hello"), (.chunked, "5\r\nhel", "hel"), (.chunked, "5\r\nhello\r\n", "hello"),
+            (.chunked, "5\r\nhello\r\n0\r\n", "hello"), (.chunked, "0\r\n\r", ""), (.chunked, "0\r\nA: b\r\n", ""),
+        ]
+    )
+    func incomplete(_ framing: BodyFraming, _ sent: String, _ data: String) {
+        let octets = octets(sent)
+        for pieces in [[octets[...]], octets.indices.map { octets[$0...$0] }] {
+            let outcome = read(framing, pieces)
+            #expect(!outcome.isComplete)
+            #expect(outcome.fault == nil)
+            #expect(text(outcome.data) == data)
+        }
+    }
+
+    @Test(
+        "Smuggling: trailers are judged as fields are",
+        arguments: [
+            "X : y\r\n\r\n", "X: y\r\n z\r\n\r\n", ": y\r\n\r\n", "X\r\n\r\n", "X: y\n\r\n", "X: y\r\n\n", "X: a\0b\r\n\r\n", "X: a\rb\r\n\r\n",
+            " X: y\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "X: y\r\r\n\r\n",
+        ]
+    )
+    func badTrailers(_ trailers: String) {
+        let octets = octets("1\r\n.\r\n0\r\n" + trailers)
+        #expect(read(.chunked, [octets[...]]).fault == .malformed)
+        for split in 0..<octets.count {
+            #expect(read(.chunked, [octets[..<split], octets[split...]]).fault == .malformed, "\(split)")
+        }
+        #expect(read(.chunked, octets.indices.map { octets[$0...$0] }).fault == .malformed)
+    }
+
+    @Test("Smuggling: an empty line of a bare line feed never ends a body")
+    func bareEnd() {
+        for sent in ["0\r\n\n", "0\r\n\nGET / HTTP/1.1\r\n", "0\r\n\n\r\n", "0\r\n\n\n"] {
+            let outcome = read(.chunked, [octets(sent)[...]])
+            #expect(!outcome.isComplete, "\(sent)")
+        }
+    }
+
+    @Test("64 trailer fields pass, more do not")
+    func trailerCount() {
+        let line = "A: b\r\n"
+        #expect(read(.chunked, [octets("0\r\n" + String(repeating: line, count: 64) + "\r\n")[...]]).isComplete)
+        #expect(
+            read(.chunked, [octets("0\r\n" + String(repeating: line, count: 65) + "\r\n")[...]]).fault == .tooLarge)
+    }
+}
