@@ -1,5 +1,6 @@
 import Configuration
 import Admission
+import JOSE
 import NIOCore
 
 /// Exchanges that last: tunnels, event streams, long bodies.
