@@ -34,17 +34,22 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(
-            name: "COpenSSL", pkgConfig: "openssl",
-            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+            name: "COpenSSL",
+            pkgConfig: "openssl",
+            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]
+        ),
         .systemLibrary(
-            name: "CNghttp2", pkgConfig: "libnghttp2",
-            providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]),
+            name: "CNghttp2",
+            pkgConfig: "libnghttp2",
+            providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]
+        ),
         .target(name: "JOSE", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "Admission", dependencies: ["JOSE"], swiftSettings: settings),
         .target(
             name: "Configuration",
             dependencies: ["JOSE", "Admission", .product(name: "TOMLKit", package: "TOMLKit")],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .target(
             name: "DataPlane",
             dependencies: [
@@ -53,7 +58,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "gateway",
             dependencies: [
@@ -67,11 +73,15 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .testTarget(name: "JOSETests", dependencies: ["JOSE"], swiftSettings: settings),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", "JOSE"], swiftSettings: settings),
         .testTarget(
-            name: "ConfigurationTests", dependencies: ["Configuration", "Admission", "JOSE"], swiftSettings: settings),
+            name: "ConfigurationTests",
+            dependencies: ["Configuration", "Admission", "JOSE"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "DataPlaneTests",
             dependencies: [
@@ -79,10 +89,14 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings
+        ),
         .executableTarget(
-            name: "lease-benchmark", dependencies: ["Admission"], path: "Tests/Benchmarks/LeaseBenchmark",
-            swiftSettings: settings),
+            name: "lease-benchmark",
+            dependencies: ["Admission"],
+            path: "Tests/Benchmarks/LeaseBenchmark",
+            swiftSettings: settings
+        ),
         .testTarget(name: "EndToEndTests", dependencies: ["JOSE"], swiftSettings: settings),
     ]
 )

@@ -27,13 +27,21 @@ package final class DataPlane: Sendable {
     }
 
     package init(
-        settings: Settings, keys: Keys, directory: DirectoryView, accessLog: AccessLog, logger: Logger,
+        settings: Settings,
+        keys: Keys,
+        directory: DirectoryView,
+        accessLog: AccessLog,
+        logger: Logger,
         loopCount: Int = System.coreCount
     ) throws {
         self.logger = logger
         site = Site(
-            snapshot: Snapshot(settings: settings, generation: 1, previous: nil), directory: directory,
-            cookieKey: keys.cookie, assertionKey: keys.assertion, accessLog: accessLog)
+            snapshot: Snapshot(settings: settings, generation: 1, previous: nil),
+            directory: directory,
+            cookieKey: keys.cookie,
+            assertionKey: keys.assertion,
+            accessLog: accessLog
+        )
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         var workers: [ObjectIdentifier: NIOLoopBound<Worker>] = [:]
         for loop in group.makeIterator() {
@@ -63,7 +71,8 @@ package final class DataPlane: Sendable {
         return addresses
     }
 
-    private func bind(_ address: Configuration.SocketAddress, role: ListenerRole) async throws -> NIOCore.SocketAddress {
+    private func bind(_ address: Configuration.SocketAddress, role: ListenerRole) async throws -> NIOCore.SocketAddress
+    {
         let workers = workers
         let site = site
         let bootstrap = ServerBootstrap(group: group)
@@ -106,7 +115,10 @@ package final class DataPlane: Sendable {
             throw ChannelError.operationUnsupported
         }
         let connection = ClientConnection(
-            worker: worker, listener: role, address: ClientAddress(channel.remoteAddress))
+            worker: worker,
+            listener: role,
+            address: ClientAddress(channel.remoteAddress)
+        )
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 

@@ -10,7 +10,8 @@ struct BadRequestHeadTests {
             "", " ", "GET", "GET ", "GET /", "GET / ", "GET /  HTTP/1.1", "GET  / HTTP/1.1", " GET / HTTP/1.1",
             "GET\t/ HTTP/1.1", "GET /\tHTTP/1.1", "GET / HTTP/1.1 ", "GET / x HTTP/1.1", "GET / HTTP/1.1\r",
             "GET / http/1.1", "GET / HTTP/1", "GET / HTTP/11", "GET / HTTP/1.10", "GET / HTTP/01.1", "GET / HTTP/1,1",
-            "GET / HTTP 1.1", "GET / HTCPCP/1.1", "GET / HTTP/a.1", "GET / HTTP/1.x", "G@T / HTTP/1.1", "GE\0T / HTTP/1.1",
+            "GET / HTTP 1.1", "GET / HTCPCP/1.1", "GET / HTTP/a.1", "GET / HTTP/1.x", "G@T / HTTP/1.1",
+            "GE\0T / HTTP/1.1",
             "G(T / HTTP/1.1", "GET\u{e9} / HTTP/1.1", "/ HTTP/1.1", "GET / HTTP/1.1, HTTP/1.1",
         ]
     )
@@ -21,9 +22,12 @@ struct BadRequestHeadTests {
     @Test(
         "Targets that are none",
         arguments: [
-            "*", "example.com", "a/b", "?x", "//\u{e9}", "/\u{e9}", "/a\0", "/a\u{1}", "/a\u{7f}", "/a\u{b}b", "/a\rb", "/a#b",
-            "#", "http:/a/", "http:a", "ftp://a/", "ws://a/", "javascript:alert(1)", "http://", "http:///x", "http://u@a/",
-            "http://u:p@a/", "http://a b/", "http://a:b/", "http://a:123456/", "http://[::1/", "http://[]/", "http://[::1]x/",
+            "*", "example.com", "a/b", "?x", "//\u{e9}", "/\u{e9}", "/a\0", "/a\u{1}", "/a\u{7f}", "/a\u{b}b", "/a\rb",
+            "/a#b",
+            "#", "http:/a/", "http:a", "ftp://a/", "ws://a/", "javascript:alert(1)", "http://", "http:///x",
+            "http://u@a/",
+            "http://u:p@a/", "http://a b/", "http://a:b/", "http://a:123456/", "http://[::1/", "http://[]/",
+            "http://[::1]x/",
             "http://a\\b/", "http://a%2fb/", "http://a,b/", "https://", "http://:80/", "http://a#/",
         ]
     )
@@ -42,7 +46,8 @@ struct BadRequestHeadTests {
     @Test(
         "Tunnels and mirrors are not served, in any case and with any target",
         arguments: [
-            "CONNECT gateway.example:443", "CONNECT /", "TRACE /", "trace /", "Connect a:1", "TRACE http://a/", "TRACE *",
+            "CONNECT gateway.example:443", "CONNECT /", "TRACE /", "trace /", "Connect a:1", "TRACE http://a/",
+            "TRACE *",
         ]
     )
     func methods(_ start: String) {
@@ -52,9 +57,12 @@ struct BadRequestHeadTests {
     @Test(
         "Smuggling: field lines that others might read otherwise",
         arguments: [
-            "X : y\r\n", "X\t: y\r\n", " X: y\r\n", "X: y\r\n z\r\n", "X: y\r\n\tz\r\n", ": y\r\n", "X\r\n", "X y\r\n", "X;: y\r\n",
-            "X\u{e9}: y\r\n", "X\0: y\r\n", "X(: y\r\n", "\"X\": y\r\n", "X/Y: y\r\n", "X: a\0b\r\n", "X: a\u{7f}\r\n", "X: a\u{1b}b\r\n",
-            "X: a\rb\r\n", "X: a\r\r\n", "X: y\n", "X: y\nZ: z\r\n", "X: y\r\n\nZ: z\r\n", "X: y\r\rZ: z\r\n", "\rX: y\r\n",
+            "X : y\r\n", "X\t: y\r\n", " X: y\r\n", "X: y\r\n z\r\n", "X: y\r\n\tz\r\n", ": y\r\n", "X\r\n", "X y\r\n",
+            "X;: y\r\n",
+            "X\u{e9}: y\r\n", "X\0: y\r\n", "X(: y\r\n", "\"X\": y\r\n", "X/Y: y\r\n", "X: a\0b\r\n", "X: a\u{7f}\r\n",
+            "X: a\u{1b}b\r\n",
+            "X: a\rb\r\n", "X: a\r\r\n", "X: y\n", "X: y\nZ: z\r\n", "X: y\r\n\nZ: z\r\n", "X: y\r\rZ: z\r\n",
+            "\rX: y\r\n",
             "X\r: y\r\n", "X\n: y\r\n", "X: \u{c}y\r\n", "X: y\u{b}\r\n",
         ]
     )
@@ -70,13 +78,15 @@ struct BadRequestHeadTests {
             "Content-Length: 5 5\r\n", "Content-Length: 5;\r\n", "Content-Length: 5.0\r\n", "Content-Length:\r\n",
             "Content-Length: five\r\n", "Content-Length: \u{665}\r\n", "Content-Length: 9223372036854775808\r\n",
             "Content-Length: 18446744073709551621\r\n", "Content-Length: 1000000000000000000\r\n",
-            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\ncontent-length: 5\r\n",
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\ncontent-length: 5\r\n",
             "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked, chunked\r\n",
             "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked, identity\r\n",
             "Transfer-Encoding: identity\r\n", "Transfer-Encoding: gzip\r\n", "Transfer-Encoding:\r\n",
             "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: chunkedx\r\n", "Transfer-Encoding: \"chunked\"\r\n",
-            "Transfer-Encoding: chunked;q=1\r\n", "Transfer-Encoding: chunked,\r\n", "Transfer-Encoding: \u{b}chunked\r\n",
+            "Transfer-Encoding: chunked;q=1\r\n", "Transfer-Encoding: chunked,\r\n",
+            "Transfer-Encoding: \u{b}chunked\r\n",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "Transfer-Encoding: c\u{212a}unked\r\n",
         ]
     )
@@ -93,10 +103,14 @@ struct BadRequestHeadTests {
     @Test(
         "No Host, two, or one that is none",
         arguments: [
-            "", "Host:\r\n", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n", "Host: a b\r\n", "Host: a/b\r\n", "Host: a@b\r\n",
-            "Host: a,b\r\n", "Host: a:b\r\n", "Host: a:123456\r\n", "Host: :80\r\n", "Host: a:1:2\r\n", "Host: [::1\r\n",
-            "Host: []\r\n", "Host: [::1]a\r\n", "Host: [g::1]\r\n", "Host: ::1\r\n", "Host: a\\b\r\n", "Host: a%2eb\r\n",
-            "Host: \u{e9}\r\n", "Host: a?b\r\n", "Host: a\"b\r\n", "Host: <a>\r\n", "Host: \(String(repeating: "a", count: 301))\r\n",
+            "", "Host:\r\n", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n", "Host: a b\r\n", "Host: a/b\r\n",
+            "Host: a@b\r\n",
+            "Host: a,b\r\n", "Host: a:b\r\n", "Host: a:123456\r\n", "Host: :80\r\n", "Host: a:1:2\r\n",
+            "Host: [::1\r\n",
+            "Host: []\r\n", "Host: [::1]a\r\n", "Host: [g::1]\r\n", "Host: ::1\r\n", "Host: a\\b\r\n",
+            "Host: a%2eb\r\n",
+            "Host: \u{e9}\r\n", "Host: a?b\r\n", "Host: a\"b\r\n", "Host: <a>\r\n",
+            "Host: \(String(repeating: "a", count: 301))\r\n",
         ]
     )
     func hosts(_ lines: String) {
@@ -145,7 +159,9 @@ struct BadRequestHeadTests {
                 head[place] = octet
                 guard case .success(let judged) = judge(head) else { continue }
                 let values = judged.head.block.fields.flatMap { Array(head[$0.value]) } + head[judged.head.target]
-                if values.contains(where: { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7f }) { leaks.append("\(octet) at \(place)") }
+                if values.contains(where: { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7f }) {
+                    leaks.append("\(octet) at \(place)")
+                }
             }
         }
         #expect(leaks == [])

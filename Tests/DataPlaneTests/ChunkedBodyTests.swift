@@ -89,11 +89,16 @@ struct ChunkedBodyTests {
     @Test(
         "Smuggling: sizes, line ends and extensions that others might read otherwise, whole and in any pieces",
         arguments: [
-            "\r\n", "\n", " 5\r\nhello\r\n", "\t5\r\n", "5 \r\nhello\r\n", "5\t\r\nhello\r\n", "0x5\r\nhello\r\n", "-5\r\nhello\r\n",
-            "+5\r\nhello\r\n", "5g\r\nhello\r\n", "g\r\n", "5,5\r\nhello\r\n", "5\nhello\r\n", "5\rhello\r\n", "5\r\rhello\r\n", "5 5\r\nhello",
-            ";\r\n", ";x\r\n", "\"5\"\r\nhello\r\n", "5;a\nb\r\nhello\r\n", "5;a\rb\r\nhello\r\n", "5;a\0b\r\nhello\r\n", "5;a\u{7f}\r\nhello\r\n",
-            "5;a\u{1}\r\nhello\r\n", "5;\n\r\nhello\r\n", "5;a\n", "5\r\nhello\n0\r\n\r\n", "5\r\nhello\r0\r\n\r\n", "5\r\nhello0\r\n\r\n",
-            "5\r\nhello!\r\n0\r\n\r\n", "5\r\nhello\r\r\n0\r\n\r\n", "5\r\nhello \r\n0\r\n\r\n", "5\r\nhello\r\n\r\n0\r\n\r\n", "0\r\n\r0", "0\n\r\n",
+            "\r\n", "\n", " 5\r\nhello\r\n", "\t5\r\n", "5 \r\nhello\r\n", "5\t\r\nhello\r\n", "0x5\r\nhello\r\n",
+            "-5\r\nhello\r\n",
+            "+5\r\nhello\r\n", "5g\r\nhello\r\n", "g\r\n", "5,5\r\nhello\r\n", "5\nhello\r\n", "5\rhello\r\n",
+            "5\r\rhello\r\n", "5 5\r\nhello",
+            ";\r\n", ";x\r\n", "\"5\"\r\nhello\r\n", "5;a\nb\r\nhello\r\n", "5;a\rb\r\nhello\r\n",
+            "5;a\0b\r\nhello\r\n", "5;a\u{7f}\r\nhello\r\n",
+            "5;a\u{1}\r\nhello\r\n", "5;\n\r\nhello\r\n", "5;a\n", "5\r\nhello\n0\r\n\r\n", "5\r\nhello\r0\r\n\r\n",
+            "5\r\nhello0\r\n\r\n",
+            "5\r\nhello!\r\n0\r\n\r\n", "5\r\nhello\r\r\n0\r\n\r\n", "5\r\nhello \r\n0\r\n\r\n",
+            "5\r\nhello\r\n\r\n0\r\n\r\n", "0\r\n\r0", "0\n\r\n",
             "\u{663}\r\nabc\r\n", "5_0\r\n", "0 0\r\n\r\n", "5\u{b}\r\nhello\r\n",
         ]
     )
@@ -113,7 +118,8 @@ struct ChunkedBodyTests {
     @Test(
         "Smuggling: a size that overflows",
         arguments: [
-            "8000000000000000", "FFFFFFFFFFFFFFFF", "10000000000000000", "10000000000000005", "ffffffffffffffffffffffff",
+            "8000000000000000", "FFFFFFFFFFFFFFFF", "10000000000000000", "10000000000000005",
+            "ffffffffffffffffffffffff",
             "7fffffffffffffff0", "0000000000000005", "000000000000000000000000",
         ]
     )

@@ -48,10 +48,18 @@ struct CookieFormatTests {
         #expect(line.count - octets("Set-Cookie: \r\n").count <= 4096)
     }
 
-    @Test("What is set comes back as the cookie of that event", arguments: [true, false], ["e1", "", "caf\u{e9} /;=", "E1"])
+    @Test(
+        "What is set comes back as the cookie of that event",
+        arguments: [true, false],
+        ["e1", "", "caf\u{e9} /;=", "E1"]
+    )
     func roundTrip(_ isSecure: Bool, _ event: String) throws {
         let (event, token) = (octets(event), octets("eyJh.eyJi.c-_"))
-        let line = CookieFormat(isSecure: isSecure).setCookie(event: event.span, session: octets("ses"), token: token.span)
+        let line = CookieFormat(isSecure: isSecure).setCookie(
+            event: event.span,
+            session: octets("ses"),
+            token: token.span
+        )
         let pair = text(line.dropFirst(octets("Set-Cookie: ").count).prefix { $0 != UInt8(ascii: ";") })
         let (octets, block) = try fields("Cookie: theme=dark; \(pair)\r\n")
         var cookies = SessionCookies()

@@ -21,8 +21,12 @@ struct FieldNameTests {
     @Test("A name is known in lower, upper, title and mixed case", arguments: known)
     func anyCase(_ name: FieldName) throws {
         let lower = name.text.description
-        let title = lower.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined(separator: "-")
-        let mixed = String(lower.enumerated().map { $0.offset % 2 == 0 ? $0.element : Character($0.element.uppercased()) })
+        let title = lower.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined(
+            separator: "-"
+        )
+        let mixed = String(
+            lower.enumerated().map { $0.offset % 2 == 0 ? $0.element : Character($0.element.uppercased()) }
+        )
         for spelling in [lower, lower.uppercased(), title, mixed] {
             let (octets, block) = try fieldBlock("\(spelling): v\r\n\r\n")
             #expect(block.fields.map(\.name) == [name], "\(spelling)")
@@ -76,8 +80,8 @@ struct FieldNameTests {
 
     private func fieldBlock(_ lines: String) throws(HeadFault) -> ([UInt8], FieldBlock) {
         let octets = octets(lines)
-        var block = FieldBlock()
-        try FieldLines.read(octets.span, from: 0, to: octets.count, maxCount: 10, into: &block)
+        let block = FieldBlock()
+        try FieldLines.read(octets.span, from: 0, to: octets.count, maxCount: 10, into: block)
         return (octets, block)
     }
 }

@@ -18,7 +18,8 @@ struct QueryMembersTests {
     @Test(
         "A member of a token's name carries the token and is removed",
         arguments: [
-            ("token=abc", "abc", ["token=abc"]), ("a=b&token=abc&c=d", "abc", ["token=abc"]), ("authKey=x", "x", ["authKey=x"]),
+            ("token=abc", "abc", ["token=abc"]), ("a=b&token=abc&c=d", "abc", ["token=abc"]),
+            ("authKey=x", "x", ["authKey=x"]),
             ("jwt=x&a", "x", ["jwt=x"]), ("token=a=b", "a=b", ["token=a=b"]), ("t%6fken=abc", "abc", ["t%6fken=abc"]),
             ("%74%6F%6B%65%6E=abc", "abc", ["%74%6F%6B%65%6E=abc"]), ("token=%61", "%61", ["token=%61"]),
             ("token=&token=x", "x", ["token=", "token=x"]), ("token&jwt=x", "x", ["token", "jwt=x"]),
@@ -35,7 +36,10 @@ struct QueryMembersTests {
 
     @Test(
         "An empty token is none, and is removed all the same",
-        arguments: [("token", ["token"]), ("token=", ["token="]), ("a&jwt=&b", ["jwt="]), ("token&token=", ["token", "token="])]
+        arguments: [
+            ("token", ["token"]), ("token=", ["token="]), ("a&jwt=&b", ["jwt="]),
+            ("token&token=", ["token", "token="]),
+        ]
     )
     func empty(_ query: String, _ removed: [String]) {
         let (members, octets) = scan(query)
@@ -46,8 +50,10 @@ struct QueryMembersTests {
     @Test(
         "What only looks like a token's name stays",
         arguments: [
-            "", "a=b", "Token=x", "TOKEN=x", "tokens=x", "xtoken=x", "toke=x", "authkey=x", "token%=x", "token%20=x", "token+=x",
-            " token=x", "a=token=x", "=token", "=", "&", "&&", "token;x", "token%00=x", "%2574oken=x", "a;token=x", "gateway-joine=1",
+            "", "a=b", "Token=x", "TOKEN=x", "tokens=x", "xtoken=x", "toke=x", "authkey=x", "token%=x", "token%20=x",
+            "token+=x",
+            " token=x", "a=token=x", "=token", "=", "&", "&&", "token;x", "token%00=x", "%2574oken=x", "a;token=x",
+            "gateway-joine=1",
             "tok%65=x", "token[]=x",
         ]
     )
@@ -62,7 +68,8 @@ struct QueryMembersTests {
     @Test(
         "Two members with different tokens conflict, wherever they stand and whatever they are called",
         arguments: [
-            "token=a&token=b", "token=a&jwt=b", "jwt=b&x=y&authKey=c", "token=a&token=a&token=b", "token=a&token=&token=ab",
+            "token=a&token=b", "token=a&jwt=b", "jwt=b&x=y&authKey=c", "token=a&token=a&token=b",
+            "token=a&token=&token=ab",
             "token=a&t%6fken=b", "token=a&token=A",
         ]
     )
@@ -72,7 +79,10 @@ struct QueryMembersTests {
 
     @Test(
         "The marker of the hop before is seen and removed",
-        arguments: ["gateway-joined=1", "gateway-joined", "a=b&gateway-joined=1&c", "gateway%2djoined=x", "token=x&gateway-joined=1"]
+        arguments: [
+            "gateway-joined=1", "gateway-joined", "a=b&gateway-joined=1&c", "gateway%2djoined=x",
+            "token=x&gateway-joined=1",
+        ]
     )
     func marker(_ query: String) {
         let (members, octets) = scan(query)
@@ -116,7 +126,10 @@ struct QueryMembersTests {
     func property() throws {
         let fixture = try WorkerFixture()
         let exchange = Exchange(worker: fixture.worker)
-        let pieces = ["token=x", "jwt=x", "authKey", "gateway-joined=1", "a", "b=c", "=", "%zz", "token%=1", "t%6Fken=y", "x=token=y"]
+        let pieces = [
+            "token=x", "jwt=x", "authKey", "gateway-joined=1", "a", "b=c", "=", "%zz", "token%=1", "t%6Fken=y",
+            "x=token=y",
+        ]
         let gone: Set = ["token=x", "jwt=x", "authKey", "gateway-joined=1", "t%6Fken=y"]
         var random = SplitMix64(seed: 14)
         for _ in 0..<2000 {

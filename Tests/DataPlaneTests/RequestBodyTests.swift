@@ -43,7 +43,8 @@ struct RequestBodyTests {
             (BodyFraming.length(5), "helloGET /", "hello", "GET /"), (.length(1), "h", "h", ""),
             (.length(5), "\r\n\r\n\r\n", "\r\n\r\n\r", "\n"),
             (.chunked, "5\r\nhello\r\n1;x\r\n!\r\n0\r\n\r\nGET /", "hello!", "GET /"),
-            (.chunked, "0\r\n\r\n", "", ""), (.chunked, "2\r\nab\r\n0\r\nDigest: x\r\nB: c\r\n\r\nGET /", "ab", "GET /"),
+            (.chunked, "0\r\n\r\n", "", ""),
+            (.chunked, "2\r\nab\r\n0\r\nDigest: x\r\nB: c\r\n\r\nGET /", "ab", "GET /"),
             (.none, "GET /", "", "GET /"), (.length(0), "GET /", "", "GET /"),
         ]
     )
@@ -51,14 +52,17 @@ struct RequestBodyTests {
         let octets = octets(sent)
         let expected = Outcome(data: DataPlaneTests.octets(data), isComplete: true, rest: DataPlaneTests.octets(rest))
         #expect(read(framing, [octets[...]]) == expected)
-        for split in 0..<octets.count { #expect(read(framing, [octets[..<split], octets[split...]]) == expected, "\(split)") }
+        for split in 0..<octets.count {
+            #expect(read(framing, [octets[..<split], octets[split...]]) == expected, "\(split)")
+        }
         #expect(read(framing, octets.indices.map { octets[$0...$0] }) == expected)
     }
 
     @Test(
         "A body that has not all come is not complete",
         arguments: [
-            (BodyFraming.length(6), "hello", "hello"), (.chunked, "5\r\nhel", "hel"), (.chunked, "5\r\nhello\r\n", "hello"),
+            (BodyFraming.length(6), "hello", "hello"), (.chunked, "5\r\nhel", "hel"),
+            (.chunked, "5\r\nhello\r\n", "hello"),
             (.chunked, "5\r\nhello\r\n0\r\n", "hello"), (.chunked, "0\r\n\r", ""), (.chunked, "0\r\nA: b\r\n", ""),
         ]
     )
@@ -75,7 +79,8 @@ struct RequestBodyTests {
     @Test(
         "Smuggling: trailers are judged as fields are",
         arguments: [
-            "X : y\r\n\r\n", "X: y\r\n z\r\n\r\n", ": y\r\n\r\n", "X\r\n\r\n", "X: y\n\r\n", "X: y\r\n\n", "X: a\0b\r\n\r\n", "X: a\rb\r\n\r\n",
+            "X : y\r\n\r\n", "X: y\r\n z\r\n\r\n", ": y\r\n\r\n", "X\r\n\r\n", "X: y\n\r\n", "X: y\r\n\n",
+            "X: a\0b\r\n\r\n", "X: a\rb\r\n\r\n",
             " X: y\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "X: y\r\r\n\r\n",
         ]
     )
@@ -101,6 +106,7 @@ struct RequestBodyTests {
         let line = "A: b\r\n"
         #expect(read(.chunked, [octets("0\r\n" + String(repeating: line, count: 64) + "\r\n")[...]]).isComplete)
         #expect(
-            read(.chunked, [octets("0\r\n" + String(repeating: line, count: 65) + "\r\n")[...]]).fault == .tooLarge)
+            read(.chunked, [octets("0\r\n" + String(repeating: line, count: 65) + "\r\n")[...]]).fault == .tooLarge
+        )
     }
 }

@@ -64,8 +64,10 @@ struct RequestHeadTests {
     @Test(
         "Forms of Host",
         arguments: [
-            "a", "gateway.example", "GATEWAY.example.", "under_score.example", "10.0.0.1", "10.0.0.1:1", "a:", "a:65535",
-            "[::1]", "[2001:db8::1]:443", "[::ffff:1.2.3.4]", "xn--bcher-kva.example", String(repeating: "a", count: 300),
+            "a", "gateway.example", "GATEWAY.example.", "under_score.example", "10.0.0.1", "10.0.0.1:1", "a:",
+            "a:65535",
+            "[::1]", "[2001:db8::1]:443", "[::ffff:1.2.3.4]", "xn--bcher-kva.example",
+            String(repeating: "a", count: 300),
         ]
     )
     func hosts(_ host: String) throws {
@@ -158,7 +160,8 @@ struct RequestHeadTests {
             ("Connection: Upgrade\r\n" + handshake, true),
             ("Connection: keep-alive, upgrade\r\nContent-Length: 0\r\n" + handshake, true),
             (handshake, false), ("Connection: close\r\n" + handshake, false), ("Connection: upgrade\r\n", false),
-            ("Connection: upgrade\r\nUpgrade: h2c\r\n", false), ("Connection: upgrade\r\nUpgrade: websocket/13\r\n", false),
+            ("Connection: upgrade\r\nUpgrade: h2c\r\n", false),
+            ("Connection: upgrade\r\nUpgrade: websocket/13\r\n", false),
             ("Connection: upgrade\r\nUpgrade: h2c\r\n" + handshake, false),
         ]
     )

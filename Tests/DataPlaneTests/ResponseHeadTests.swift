@@ -5,7 +5,9 @@ import Testing
 @Suite("Response heads")
 struct ResponseHeadTests {
     private func parse(
-        _ text: String, toHead: Bool = false, limits: RequestHead.Limits = .init()
+        _ text: String,
+        toHead: Bool = false,
+        limits: RequestHead.Limits = .init()
     ) throws(HeadFault) -> ResponseHead {
         let octets = octets(text)
         var head = ResponseHead()
@@ -34,10 +36,14 @@ struct ResponseHeadTests {
     @Test(
         "Status lines that are none",
         arguments: [
-            "", "HTTP/1.1", "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 099 OK", "HTTP/1.1 000 OK", "HTTP/1.1 600 OK",
-            "HTTP/1.1 999 OK", "HTTP/1.1  200 OK", "HTTP/1.1\t200 OK", "HTTP/1.1 200\tOK", "HTTP/1.1 200OK", "HTTP/1.2 200 OK",
-            "HTTP/2.0 200 OK", "HTTP/0.9 200 OK", "http/1.1 200 OK", "HTTP/1.1 2x0 OK", "HTTP/1.1 -20 OK", "HTTP/11 200 OK",
-            "HTTP/1.1 200 O\0K", "HTTP/1.1 200 O\rK", "HTTP/1.1 200 O\u{7f}K", " HTTP/1.1 200 OK", "ICY 200 OK", "200 OK",
+            "", "HTTP/1.1", "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 099 OK", "HTTP/1.1 000 OK",
+            "HTTP/1.1 600 OK",
+            "HTTP/1.1 999 OK", "HTTP/1.1  200 OK", "HTTP/1.1\t200 OK", "HTTP/1.1 200\tOK", "HTTP/1.1 200OK",
+            "HTTP/1.2 200 OK",
+            "HTTP/2.0 200 OK", "HTTP/0.9 200 OK", "http/1.1 200 OK", "HTTP/1.1 2x0 OK", "HTTP/1.1 -20 OK",
+            "HTTP/11 200 OK",
+            "HTTP/1.1 200 O\0K", "HTTP/1.1 200 O\rK", "HTTP/1.1 200 O\u{7f}K", " HTTP/1.1 200 OK", "ICY 200 OK",
+            "200 OK",
             "HTTP/1.1 200 OK\r",
         ]
     )
@@ -67,7 +73,8 @@ struct ResponseHeadTests {
             "Content-Length: 5\r\nContent-Length: 5\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n",
             "Content-Length: 5, 5\r\n", "Content-Length: -1\r\n", "Content-Length: +1\r\n", "Content-Length:\r\n",
             "Content-Length: 0x5\r\n", "Content-Length: 9223372036854775808\r\n",
-            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip, chunked\r\n",
             "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: identity\r\n", "Transfer-Encoding:\r\n",
         ]
@@ -83,7 +90,8 @@ struct ResponseHeadTests {
         arguments: [
             ("Content-Length: 1\r\n", "1.1", true), ("Transfer-Encoding: chunked\r\n", "1.1", true), ("", "1.1", false),
             ("Content-Length: 1\r\nConnection: close\r\n", "1.1", false), ("Content-Length: 1\r\n", "1.0", false),
-            ("Content-Length: 1\r\nConnection: keep-alive\r\n", "1.0", true), ("Connection: keep-alive\r\n", "1.1", false),
+            ("Content-Length: 1\r\nConnection: keep-alive\r\n", "1.0", true),
+            ("Connection: keep-alive\r\n", "1.1", false),
             ("Connection: keep-alive\r\n", "1.0", false),
             ("Content-Length: 1\r\nConnection: keep-alive, close\r\n", "1.1", false),
         ]
@@ -103,7 +111,12 @@ struct ResponseHeadTests {
     func reused() throws {
         var head = ResponseHead()
         let first = octets(
-            response("Connection: close, upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n", status: 101, version: "1.0"))
+            response(
+                "Connection: close, upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n",
+                status: 101,
+                version: "1.0"
+            )
+        )
         try head.parse(first.span, length: first.count, toHead: false, limits: .init())
         #expect(head.isUpgrade)
         #expect(!head.keepsAlive)

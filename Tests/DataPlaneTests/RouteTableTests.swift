@@ -1,7 +1,7 @@
 import Admission
-import Configuration
 import Testing
 
+@testable import Configuration
 @testable import DataPlane
 
 @Suite("Which route a path takes")
@@ -14,7 +14,8 @@ struct RouteTableTests {
 
     private func match(_ path: String, _ patterns: [String]) throws -> Found {
         let table = RouteTable(
-            try patterns.map { RouteSettings(path: try RoutePattern(parsing: $0), upstream: 0, access: .public) })
+            try patterns.map { RouteSettings(path: try RoutePattern(parsing: $0), upstream: 0, access: .public) }
+        )
         let octets = octets(path)
         var target = RequestTarget()
         try target.judge(octets.span, in: 0..<octets.count)
@@ -23,19 +24,22 @@ struct RouteTableTests {
     }
 
     static let patterns = [
-        "/**", "/event/{event}/**", "/event/{event}", "/event/{event}/slides", "/event/list", "/event/list/**", "/a/b/c",
+        "/**", "/event/{event}/**", "/event/{event}", "/event/{event}/slides", "/event/list", "/event/list/**",
+        "/a/b/c",
         "/a/**", "/{event}/b/d", "/api/**", "/",
     ]
 
     @Test(
         "The most specific pattern wins, in whatever order they are written",
         arguments: [
-            ("/", "/", nil), ("/x", "/**", nil), ("/x/y/z", "/**", nil), ("/event", "/**", nil), ("/event/", "/**", nil),
+            ("/", "/", nil), ("/x", "/**", nil), ("/x/y/z", "/**", nil), ("/event", "/**", nil),
+            ("/event/", "/**", nil),
             ("/event/e1", "/event/{event}", "e1"), ("/event/e1/", "/event/{event}", "e1"),
             ("/event/e1?/slides", "/event/{event}", "e1"), ("/event/e1/slides", "/event/{event}/slides", "e1"),
             ("/event/e1/slides/", "/event/{event}/slides", "e1"), ("/event/e1/slides/1", "/event/{event}/**", "e1"),
             ("/event/e1/x/y", "/event/{event}/**", "e1"), ("/event/list", "/event/list", nil),
-            ("/event/list/", "/event/list", nil), ("/event/list/slides", "/event/list/**", nil), ("/a/b/c", "/a/b/c", nil),
+            ("/event/list/", "/event/list", nil), ("/event/list/slides", "/event/list/**", nil),
+            ("/a/b/c", "/a/b/c", nil),
             ("/a/b/d", "/a/**", nil), ("/a", "/a/**", nil), ("/a/", "/a/**", nil), ("/b/b/d", "/{event}/b/d", "b"),
             ("/b/b/c", "/**", nil), ("/api", "/api/**", nil), ("/api/v1/x", "/api/**", nil), ("/apix", "/**", nil),
         ]
@@ -105,7 +109,8 @@ struct RouteTableTests {
         let table = RouteTable(
             try ["/**", "/x", "/event/{event}"].map {
                 RouteSettings(path: try RoutePattern(parsing: $0), upstream: 0, access: .token)
-            })
+            }
+        )
         let octets = octets("/event/e1")
         var target = RequestTarget()
         try target.judge(octets.span, in: 0..<octets.count)

@@ -11,7 +11,8 @@ struct SessionCookiesTests {
         cookies.scan(earlier.octets.span, earlier.block, secure: true)
         cookies.scan(octets.span, block, secure: secure)
         return (
-            cookies.cookies.map { [text(octets[$0.event]), text(octets[$0.value])] }, cookies.others.map { text(octets[$0]) }
+            cookies.cookies.map { [text(octets[$0.event]), text(octets[$0.value])] },
+            cookies.others.map { text(octets[$0]) }
         )
     }
 
@@ -28,7 +29,10 @@ struct SessionCookiesTests {
             ("Cookie: a=\"b c\"; d==e\r\n", [], ["a=\"b c\"", "d==e"]),
             ("Cookie: __Host-gateway-session-1=a=b\r\n", [["1", "a=b"]], []),
             ("Cookie: __Host-gateway-session-=v\r\n", [["", "v"]], []),
-            ("Cookie: gateway-session=x; __Host-gateway-sessio-1=y\r\n", [], ["gateway-session=x", "__Host-gateway-sessio-1=y"]),
+            (
+                "Cookie: gateway-session=x; __Host-gateway-sessio-1=y\r\n", [],
+                ["gateway-session=x", "__Host-gateway-sessio-1=y"]
+            ),
             ("Cookie: a=__Host-gateway-session-1=x\r\n", [], ["a=__Host-gateway-session-1=x"]),
         ]
     )

@@ -41,7 +41,8 @@ func judge(_ octets: [UInt8], limits: RequestHead.Limits = .init()) -> Result<Ju
     var head = RequestHead()
     let earlier = DataPlaneTests.octets(
         "POST /old HTTP/1.0\r\nHost: old\r\nConnection: keep-alive, upgrade\r\nUpgrade: websocket\r\n"
-            + "Content-Length: 7\r\nExpect: 100-continue\r\n\r\n")
+            + "Content-Length: 7\r\nExpect: 100-continue\r\n\r\n"
+    )
     do throws(HeadFault) {
         try head.parse(earlier.span, length: earlier.count, limits: .init())
         try head.parse(octets.span, length: octets.count, limits: limits)

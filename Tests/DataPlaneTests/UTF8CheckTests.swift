@@ -31,14 +31,18 @@ struct UTF8CheckTests {
     @Test("Sequences of four octets around every boundary are judged as the standard library does")
     func four() {
         let firsts: [UInt8] = [0x41, 0x80, 0xc2, 0xe0, 0xed, 0xef] + Array(0xef...0xff)
-        let others: [UInt8] = [0x00, 0x2f, 0x7f, 0x80, 0x81, 0x8f, 0x90, 0x91, 0x9f, 0xa0, 0xbe, 0xbf, 0xc0, 0xc2, 0xff]
+        let others: [UInt8] = [
+            0x00, 0x2f, 0x7f, 0x80, 0x81, 0x8f, 0x90, 0x91, 0x9f, 0xa0, 0xbe, 0xbf, 0xc0, 0xc2, 0xff,
+        ]
         var wrong: [[UInt8]] = []
         for first in firsts {
             for second in others {
                 for third in others {
                     for fourth in others {
                         let octets = [first, second, third, fourth]
-                        if Self.isText(octets) != (String(validating: octets, as: UTF8.self) != nil) { wrong.append(octets) }
+                        if Self.isText(octets) != (String(validating: octets, as: UTF8.self) != nil) {
+                            wrong.append(octets)
+                        }
                     }
                 }
             }

@@ -37,11 +37,19 @@ final class WorkerFixture {
             """
         let settings = try Settings(
             loading: ConfigurationSource(
-                name: "gateway.conf", text: text, environment: { _ in nil }, readFile: { _ in .success(Self.secret) }))
+                name: "gateway.conf",
+                text: text,
+                environment: { _ in nil },
+                readFile: { _ in .success(Self.secret) }
+            )
+        )
         site = Site(
-            snapshot: Snapshot(settings: settings, generation: 1, previous: nil), directory: DirectoryView(),
-            cookieKey: Self.secret, assertionKey: try Key.generate(.es256, id: "assertion"),
-            accessLog: AccessLog(descriptor: -1, isJSON: true))
+            snapshot: Snapshot(settings: settings, generation: 1, previous: nil),
+            directory: DirectoryView(),
+            cookieKey: Self.secret,
+            assertionKey: try Key.generate(.es256, id: "assertion"),
+            accessLog: AccessLog(descriptor: -1, isJSON: true)
+        )
         worker = Worker(loop: loop, site: site)
     }
 
@@ -51,7 +59,10 @@ final class WorkerFixture {
         try worker.requestHead.parse(octets.span, length: octets.count, limits: .init())
         try worker.requestTarget.judge(octets.span, in: worker.requestHead.target)
         worker.queryMembers.scan(
-            octets.span, in: worker.requestTarget.query, tokenNames: worker.snapshot.tokenNames)
+            octets.span,
+            in: worker.requestTarget.query,
+            tokenNames: worker.snapshot.tokenNames
+        )
         worker.sessionCookies.scan(octets.span, worker.requestHead.block, secure: worker.snapshot.cookie.isSecure)
         return octets
     }

@@ -69,7 +69,10 @@ package final class AccessLog: Sendable {
     }
 
     private func droppedLine(_ count: Int) -> [UInt8] {
-        Array((isJSON ? "{\"message\":\"access log lines dropped\",\"count\":\(count)}\n" : "dropped \(count) lines\n").utf8)
+        Array(
+            (isJSON ? "{\"message\":\"access log lines dropped\",\"count\":\(count)}\n" : "dropped \(count) lines\n")
+                .utf8
+        )
     }
 
     private func write(_ bytes: [UInt8]) {

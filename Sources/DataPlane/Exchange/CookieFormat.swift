@@ -52,6 +52,7 @@ struct CookieFormat: Sendable {
         line.append(
             contentsOf: (isSecure
                 ? "; Path=/; Secure; HttpOnly; SameSite=None; Partitioned\r\n" : "; Path=/; HttpOnly; SameSite=Lax\r\n")
-                .utf8)
+                .utf8
+        )
     }
 }

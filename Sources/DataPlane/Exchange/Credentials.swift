@@ -62,7 +62,13 @@ struct Credentials {
             guard let cookie else { return .missing }
             return .found(
                 Credentials(
-                    source: .cookie, token: cookie.token, decoded: nil, session: cookie.session, isInCookie: true))
+                    source: .cookie,
+                    token: cookie.token,
+                    decoded: nil,
+                    session: cookie.session,
+                    isInCookie: true
+                )
+            )
         }
         let header = session(bytes, worker.requestHead.block)
         let isInCookie =
@@ -72,8 +78,13 @@ struct Credentials {
             } ?? false
         return .found(
             Credentials(
-                source: worker.queryMembers.token != nil ? .query : .authorization, token: token, decoded: decoded,
-                session: header ?? cookie?.session, isInCookie: isInCookie))
+                source: worker.queryMembers.token != nil ? .query : .authorization,
+                token: token,
+                decoded: decoded,
+                session: header ?? cookie?.session,
+                isInCookie: isInCookie
+            )
+        )
     }
 
     private struct Malformed: Error {}

@@ -1,5 +1,5 @@
-import Configuration
 import Admission
+import Configuration
 import JOSE
 import NIOCore
 
@@ -80,21 +80,33 @@ extension Exchange {
 
     /// Has admission decide; false: the request was refused.
     func decide(
-        _ bytes: Span<UInt8>, _ viewer: Viewer, _ credentials: Credentials, event: Span<UInt8>?, isTakeOver: Bool
+        _ bytes: Span<UInt8>,
+        _ viewer: Viewer,
+        _ credentials: Credentials,
+        event: Span<UInt8>?,
+        isTakeOver: Bool
     ) -> Bool {
         let address = addressHash(bytes)
         let request = Admission.Request(
-            access: access, presented: credentials.session, address: address, isTakeOver: isTakeOver,
-            now: worker.clock.wall)
+            access: access,
+            presented: credentials.session,
+            address: address,
+            isTakeOver: isTakeOver,
+            now: worker.clock.wall
+        )
         let verdict = worker.site.admission.decide(
-            request, viewer: viewer, event: event, rules: snapshot.rules,
+            request,
+            viewer: viewer,
+            event: event,
+            rules: snapshot.rules,
             random: {
                 let limit = snapshot.settings.limits.joinsPerMinute
                 guard !worker.site.joins.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
                     return nil
                 }
                 return (SystemRandom.word(), SystemRandom.word())
-            })
+            }
+        )
         switch verdict {
         case .admit(let admitted):
             self.admitted = admitted

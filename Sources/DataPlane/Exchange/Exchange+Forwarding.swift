@@ -1,5 +1,5 @@
-import Configuration
 import Admission
+import Configuration
 import NIOCore
 
 extension Exchange {
@@ -104,7 +104,10 @@ extension Exchange {
 
     @inline(__always)
     private func isForwarded(
-        _ bytes: Span<UInt8>, _ field: FieldBlock.Field, consumesBearer: Bool, isTrusted: Bool
+        _ bytes: Span<UInt8>,
+        _ field: FieldBlock.Field,
+        consumesBearer: Bool,
+        isTrusted: Bool
     ) -> Bool {
         if field.isRemoved { return false }
         switch field.name {

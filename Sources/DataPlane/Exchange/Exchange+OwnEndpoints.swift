@@ -57,9 +57,13 @@ extension Exchange {
     private func allows(_ isAllowed: Bool, _ names: String) -> Bool {
         if !isAllowed {
             let problem = Problem(
-                status: 405, code: "method_not_allowed", title: StatusText.of(405).title,
-                detail: StatusText.of(405).detail, activeFor: nil,
-                requestID: String(decoding: requestID.text, as: UTF8.self))
+                status: 405,
+                code: "method_not_allowed",
+                title: StatusText.of(405).title,
+                detail: StatusText.of(405).detail,
+                activeFor: nil,
+                requestID: String(decoding: requestID.text, as: UTF8.self)
+            )
             respond(status: 405, fields: "Allow: \(names)\r\n", type: "application/problem+json", body: problem.json)
         }
         return isAllowed
@@ -75,7 +79,11 @@ extension Exchange {
         let isReady = worker.site.isReady
         let text = isReady ? "ready\n" : worker.site.isDraining ? "draining\n" : "no healthy upstream\n"
         respond(
-            status: isReady ? 200 : 503, fields: "", type: "text/plain; charset=utf-8", body: Array(text.utf8))
+            status: isReady ? 200 : 503,
+            fields: "",
+            type: "text/plain; charset=utf-8",
+            body: Array(text.utf8)
+        )
     }
 
     /// The key that assertions are checked with ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)).
@@ -109,7 +117,11 @@ extension Exchange {
             members.append(JSONMember("expiresAt", .string(HTTPDate.timestamp(expires * 1000))))
         }
         respond(
-            status: 200, fields: "", type: "application/json", body: JSONValue.object(members).serialized())
+            status: 200,
+            fields: "",
+            type: "application/json",
+            body: JSONValue.object(members).serialized()
+        )
     }
 
     /// The holder goes: its lease is free at once.
@@ -140,7 +152,12 @@ extension Exchange {
         let named = event ?? []
         guard
             decide(
-                bytes, viewer, credentials, event: event == nil ? nil : named.span, isTakeOver: true),
+                bytes,
+                viewer,
+                credentials,
+                event: event == nil ? nil : named.span,
+                isTakeOver: true
+            ),
             let admitted
         else { return }
         handOut(bytes, credentials, admitted)

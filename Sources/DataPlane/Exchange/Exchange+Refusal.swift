@@ -1,5 +1,5 @@
-import Configuration
 import Admission
+import Configuration
 import JOSE
 import NIOCore
 
@@ -11,13 +11,18 @@ extension Exchange {
     ///   - since: wall-clock milliseconds; when the session that is active joined.
     ///   - retryAfter: milliseconds.
     func refuse(
-        _ refusal: Refusal, _ bytes: Span<UInt8>? = nil, since: Int64? = nil, retryAfter: Int64? = nil
+        _ refusal: Refusal,
+        _ bytes: Span<UInt8>? = nil,
+        since: Int64? = nil,
+        retryAfter: Int64? = nil
     ) {
         self.refusal = refusal
         var fields = ""
         if refusal.status == 401 {
             fields += "WWW-Authenticate: Bearer realm=\"gateway\""
-            if let error = refusal.bearerError { fields += ", error=\"\(error)\", error_description=\"\(refusal.title)\"" }
+            if let error = refusal.bearerError {
+                fields += ", error=\"\(error)\", error_description=\"\(refusal.title)\""
+            }
             fields += "\r\n"
         }
         if let retryAfter {
@@ -31,7 +36,10 @@ extension Exchange {
         } else if isNavigation {
             fields += pagePolicy()
             var page = RefusalPage(
-                refusal: refusal, activeFor: seconds, requestID: String(decoding: requestID.text, as: UTF8.self))
+                refusal: refusal,
+                activeFor: seconds,
+                requestID: String(decoding: requestID.text, as: UTF8.self)
+            )
             if let bytes {
                 page.action = takeOverAction(refusal, bytes)
                 page.here = location(bytes)
@@ -39,8 +47,13 @@ extension Exchange {
             respond(status: refusal.status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
         } else {
             let problem = Problem(
-                status: refusal.status, code: refusal.code, title: refusal.title, detail: refusal.detail,
-                activeFor: seconds, requestID: String(decoding: requestID.text, as: UTF8.self))
+                status: refusal.status,
+                code: refusal.code,
+                title: refusal.title,
+                detail: refusal.detail,
+                activeFor: seconds,
+                requestID: String(decoding: requestID.text, as: UTF8.self)
+            )
             respond(status: refusal.status, fields: fields, type: "application/problem+json", body: problem.json)
         }
     }
@@ -53,8 +66,13 @@ extension Exchange {
         }
         let text = StatusText.of(status)
         let problem = Problem(
-            status: status, code: text.code, title: text.title, detail: text.detail, activeFor: nil,
-            requestID: String(decoding: requestID.text, as: UTF8.self))
+            status: status,
+            code: text.code,
+            title: text.title,
+            detail: text.detail,
+            activeFor: nil,
+            requestID: String(decoding: requestID.text, as: UTF8.self)
+        )
         respond(status: status, fields: "", type: "application/problem+json", body: problem.json)
     }
 

@@ -1,5 +1,5 @@
-import Configuration
 import Admission
+import Configuration
 import JOSE
 import NIOCore
 
@@ -39,7 +39,12 @@ extension Exchange {
         guard isPastExpiry || now - renewedAt >= snapshot.renewalInterval else { return }
         renewedAt = now
         let refusal = worker.site.admission.keep(
-            admitted, viewer: viewer, address: client.address.hash, now: worker.clock.wall, rules: worker.snapshot.rules)
+            admitted,
+            viewer: viewer,
+            address: client.address.hash,
+            now: worker.clock.wall,
+            rules: worker.snapshot.rules
+        )
         if let refusal { endSession(refusal) }
     }
 

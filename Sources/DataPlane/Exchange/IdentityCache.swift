@@ -1,5 +1,5 @@
-import Configuration
 import Admission
+import Configuration
 import JOSE
 
 /// The identity field lines of the sessions that one event loop serves, so that the lines are written, and the assertion
@@ -38,7 +38,10 @@ struct IdentityCache {
 
     /// The identity lines of an admitted viewer.
     mutating func lines(
-        _ viewer: Viewer, _ admitted: Admission.Admitted, worker: Worker, snapshot: Snapshot
+        _ viewer: Viewer,
+        _ admitted: Admission.Admitted,
+        worker: Worker,
+        snapshot: Snapshot
     ) -> [UInt8] {
         let now = worker.clock.wall
         let key = Key(session: admitted.session)
@@ -50,7 +53,13 @@ struct IdentityCache {
         let lines = Self.lines(viewer, admitted, site: worker.site, snapshot: snapshot, now: now)
         insert(
             Entry(
-                lines: lines, role: admitted.role, event: admitted.event, staleAt: now + Self.lifetime * 1000 / 2), key)
+                lines: lines,
+                role: admitted.role,
+                event: admitted.event,
+                staleAt: now + Self.lifetime * 1000 / 2
+            ),
+            key
+        )
         return lines
     }
 
@@ -63,7 +72,11 @@ struct IdentityCache {
     }
 
     private static func lines(
-        _ viewer: Viewer, _ admitted: Admission.Admitted, site: Site, snapshot: Snapshot, now: Int64
+        _ viewer: Viewer,
+        _ admitted: Admission.Admitted,
+        site: Site,
+        snapshot: Snapshot,
+        now: Int64
     ) -> [UInt8] {
         var lines: [UInt8] = []
         let prefix = snapshot.settings.identity.headerPrefix
@@ -91,7 +104,12 @@ struct IdentityCache {
 
     /// A token of ours that lets the upstream check all of it by itself.
     private static func assertion(
-        _ viewer: Viewer, _ admitted: Admission.Admitted, session: String, site: Site, snapshot: Snapshot, now: Int64
+        _ viewer: Viewer,
+        _ admitted: Admission.Admitted,
+        session: String,
+        site: Site,
+        snapshot: Snapshot,
+        now: Int64
     ) -> String? {
         var claims = [
             JSONMember("iss", .string(snapshot.settings.publicURL.text)),

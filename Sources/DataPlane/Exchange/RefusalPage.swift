@@ -24,7 +24,9 @@ struct RefusalPage {
             )
         }
         if refusal == .cookiesBlocked, let here {
-            parts.append("<p><a href=\"\(Self.escaped(here))\" target=\"_blank\" rel=\"noopener\">Open in a new tab</a></p>")
+            parts.append(
+                "<p><a href=\"\(Self.escaped(here))\" target=\"_blank\" rel=\"noopener\">Open in a new tab</a></p>"
+            )
         }
         parts.append("<p class=\"id\">\(refusal.code) · \(Self.escaped(requestID))</p>")
         return Self.page(title: refusal.title, body: parts.joined(separator: "\n"))

@@ -74,7 +74,8 @@ package struct ChunkedBody: Sendable {
             while position < bytes.count, bytes[position] == .space || bytes[position] == .tab { position += 1 }
             guard position < bytes.count else { return try unfinished(bytes, from: start) }
             guard bytes[position] == UInt8(ascii: ";") else { throw .malformed }
-            while position < bytes.count, bytes[position] == .tab || (bytes[position] >= 0x20 && bytes[position] != 0x7f)
+            while position < bytes.count,
+                bytes[position] == .tab || (bytes[position] >= 0x20 && bytes[position] != 0x7f)
             {
                 position += 1
             }

@@ -1,6 +1,6 @@
-import Synchronization
 import Admission
 import NIOCore
+import Synchronization
 
 /// One client's HTTP/1.1 connection: the only handler of its channel.
 ///

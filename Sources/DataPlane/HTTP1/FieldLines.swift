@@ -5,7 +5,11 @@ enum FieldLines {
     ///
     /// Refused: folded lines, white space around a name, empty and odd names, bare CR or LF, control octets.
     static func read(
-        _ bytes: Span<UInt8>, from start: Int, to end: Int, maxCount: Int, into block: FieldBlock
+        _ bytes: Span<UInt8>,
+        from start: Int,
+        to end: Int,
+        maxCount: Int,
+        into block: FieldBlock
     ) throws(HeadFault) {
         var position = start
         while position < end {
@@ -22,7 +26,10 @@ enum FieldLines {
     /// Reads the line at `start` and returns where the next one begins.
     @inline(__always)
     private static func line(
-        _ bytes: Span<UInt8>, at start: Int, to end: Int, into block: FieldBlock
+        _ bytes: Span<UInt8>,
+        at start: Int,
+        to end: Int,
+        into block: FieldBlock
     ) throws(HeadFault) -> Int {
         var hash = FieldName.Hash()
         var colon = start
@@ -45,8 +52,15 @@ enum FieldLines {
         if name != .other, !bytes.equals(name.text, ignoringCaseIn: start..<colon) { name = .other }
         block.append(
             FieldBlock.Field(
-                nameStart: UInt32(start), valueStart: UInt32(value.lowerBound), valueEnd: UInt32(value.upperBound),
-                lineEnd: UInt32(lineFeed + 1), nameLength: UInt16(length), name: name, isRemoved: false))
+                nameStart: UInt32(start),
+                valueStart: UInt32(value.lowerBound),
+                valueEnd: UInt32(value.upperBound),
+                lineEnd: UInt32(lineFeed + 1),
+                nameLength: UInt16(length),
+                name: name,
+                isRemoved: false
+            )
+        )
         return lineFeed + 1
     }
 

@@ -118,7 +118,7 @@ extension FieldName {
 
     var slot: Int {
         var hash = Hash()
-        text.withUTF8Buffer { for unsafe byte in unsafe $0 { hash.add(byte) } }
+        text.withUTF8Buffer { for unsafebyte in unsafe $0 { hash.add(byte) } }
         return hash.slot
     }
 }

@@ -37,7 +37,9 @@ struct HeadWriter: ~Copyable {
         }
         // SAFETY: as above; a literal's bytes live for ever.
         unsafe (memory.baseAddress! + count).copyMemory(
-            from: literal.utf8Start, byteCount: literal.utf8CodeUnitCount)
+            from: literal.utf8Start,
+            byteCount: literal.utf8CodeUnitCount
+        )
         count += literal.utf8CodeUnitCount
     }
 
@@ -67,7 +69,11 @@ struct HeadWriter: ~Copyable {
         }
         // SAFETY: sixteen octets from `count` on were just checked.
         unsafe memory.storeBytes(of: Self.digits(word >> 32).bigEndian, toByteOffset: count, as: UInt64.self)
-        unsafe memory.storeBytes(of: Self.digits(word & 0xffff_ffff).bigEndian, toByteOffset: count + 8, as: UInt64.self)
+        unsafe memory.storeBytes(
+            of: Self.digits(word & 0xffff_ffff).bigEndian,
+            toByteOffset: count + 8,
+            as: UInt64.self
+        )
         count += 16
     }
 

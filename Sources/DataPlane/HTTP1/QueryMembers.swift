@@ -30,7 +30,11 @@ package struct QueryMembers: Sendable {
     }
 
     private mutating func read(
-        _ bytes: Span<UInt8>, member: Range<Int>, name: Range<Int>, value: Range<Int>, _ tokenNames: [[UInt8]]
+        _ bytes: Span<UInt8>,
+        member: Range<Int>,
+        name: Range<Int>,
+        value: Range<Int>,
+        _ tokenNames: [[UInt8]]
     ) {
         for tokenName in tokenNames where Self.isNamed(bytes, name, tokenName) {
             removed.append(member)

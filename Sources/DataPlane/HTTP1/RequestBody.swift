@@ -50,8 +50,12 @@ struct RequestBody {
         case .end(let trailers):
             let block = FieldBlock()
             try FieldLines.read(
-                buffer.readableBytesUInt8Span, from: trailers.lowerBound, to: trailers.upperBound, maxCount: 64,
-                into: block)
+                buffer.readableBytesUInt8Span,
+                from: trailers.lowerBound,
+                to: trailers.upperBound,
+                maxCount: 64,
+                into: block
+            )
             buffer.moveReaderIndex(forwardBy: trailers.upperBound)
             isComplete = true
             return .end

@@ -79,7 +79,8 @@ package struct RequestTarget: Sendable {
             throw .malformed
         case .percent:
             // `%252e`: an upstream that decodes twice would read a dot.
-            if position + 4 < path.upperBound, bytes[position + 3].hexValue != nil, bytes[position + 4].hexValue != nil {
+            if position + 4 < path.upperBound, bytes[position + 3].hexValue != nil, bytes[position + 4].hexValue != nil
+            {
                 throw .malformed
             }
         default: break

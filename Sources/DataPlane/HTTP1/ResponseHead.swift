@@ -13,7 +13,10 @@ package struct ResponseHead {
 
     /// Reads the head that takes up the first `length` bytes, as the answer to a request that was HEAD or not.
     package mutating func parse(
-        _ bytes: Span<UInt8>, length: Int, toHead: Bool, limits: RequestHead.Limits
+        _ bytes: Span<UInt8>,
+        length: Int,
+        toHead: Bool,
+        limits: RequestHead.Limits
     ) throws(HeadFault) {
         block.removeAll()
         framing = .untilClose

@@ -36,7 +36,9 @@ package struct RouteTable: Sendable {
                     case .literal(let text): .literal(Array(text.utf8))
                     case .event: .event
                     }
-                }, takesRest: route.path.takesRest)
+                },
+                takesRest: route.path.takesRest
+            )
         }.sorted(by: Self.isMoreSpecific)
         hasUpperCase = routes.contains { route in route.path.text.utf8.contains { ($0 &- 0x41) < 26 } }
     }
@@ -96,7 +98,10 @@ package struct RouteTable: Sendable {
     }
 
     private static func equals(
-        _ bytes: Span<UInt8>, _ segment: Range<Int>, _ literal: [UInt8], _ reading: Reading
+        _ bytes: Span<UInt8>,
+        _ segment: Range<Int>,
+        _ literal: [UInt8],
+        _ reading: Reading
     ) -> Bool {
         var position = segment.lowerBound
         var index = 0

@@ -249,7 +249,11 @@ final class UpstreamConnection: ChannelInboundHandler {
             scanned = 0
             length = end
             try worker.responseHead.parse(
-                bytes, length: end, toHead: exchange.method == .head, limits: Self.headLimits)
+                bytes,
+                length: end,
+                toHead: exchange.method == .head,
+                limits: Self.headLimits
+            )
             let status = worker.responseHead.status
             if status < 200, status != 101 {
                 interimCount += 1

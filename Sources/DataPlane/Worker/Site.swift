@@ -21,7 +21,11 @@ final class Site: Sendable {
     private let everyWorker = Mutex<[NIOLoopBound<Worker>]>([])
 
     init(
-        snapshot: Snapshot, directory: DirectoryView, cookieKey: [UInt8], assertionKey: Key, accessLog: AccessLog
+        snapshot: Snapshot,
+        directory: DirectoryView,
+        cookieKey: [UInt8],
+        assertionKey: Key,
+        accessLog: AccessLog
     ) {
         current = Mutex(snapshot)
         self.directory = directory

@@ -40,13 +40,17 @@ final class Snapshot: Sendable {
         rules = Admission.Rules(settings)
         authority = TokenAuthority(settings, generation: generation)
         tokenNames = settings.tokens.query.map { Array($0.utf8) }
-        identityPrefix = settings.identity.headerPrefix.utf8.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0.lowercased }
+        identityPrefix = settings.identity.headerPrefix.utf8.map {
+            $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0.lowercased
+        }
         cookie = CookieFormat(isSecure: settings.publicURL.isSecure)
         headLimits = RequestHead.Limits(size: settings.limits.headerSize, count: settings.limits.headerCount)
         publicOrigin = Array(settings.publicURL.origin.utf8)
         allowedOrigins = settings.allowedOrigins.map { Array($0.utf8) }
         framePolicies = Dictionary(
-            settings.companies.map { ($0.id, Self.framePolicy($0.embedOrigins)) }, uniquingKeysWith: { first, _ in first })
+            settings.companies.map { ($0.id, Self.framePolicy($0.embedOrigins)) },
+            uniquingKeysWith: { first, _ in first }
+        )
         upstreams = settings.upstreams.map { upstream in
             previous?.upstreams.first { $0.settings == upstream } ?? Upstream(upstream)
         }

@@ -44,8 +44,12 @@ struct TokenInspect: ParsableCommand {
 
     private func printTimes(_ validity: Validity) {
         let now = WallClock.seconds()
-        if let issued = validity.issuedAt { print("issued  \(WallClock.text(issued)), \(WallClock.distance(issued, now))") }
-        if let start = validity.notBefore { print("from    \(WallClock.text(start)), \(WallClock.distance(start, now))") }
+        if let issued = validity.issuedAt {
+            print("issued  \(WallClock.text(issued)), \(WallClock.distance(issued, now))")
+        }
+        if let start = validity.notBefore {
+            print("from    \(WallClock.text(start)), \(WallClock.distance(start, now))")
+        }
         if let end = validity.expires {
             print("expires \(WallClock.text(end)), \(WallClock.distance(end, now))")
         } else {

@@ -43,7 +43,10 @@ struct TokenMint: ParsableCommand {
     @Option(help: "The registration.")
     var registration: String?
 
-    @Option(help: "How long it is good, such as 90s or 4h; a negative one, such as -10m, has expired. By default what the configuration says.")
+    @Option(
+        help:
+            "How long it is good, such as 90s or 4h; a negative one, such as -10m, has expired. By default what the configuration says."
+    )
     var lifetime: String?
 
     @Option(help: "Good from this long from now on.")
@@ -89,7 +92,11 @@ struct TokenMint: ParsableCommand {
         add(names.registration, registration)
         if let notBefore { claims.append(JSONMember("nbf", .number(Double(now + (try Self.seconds(notBefore)))))) }
         let token = try Token.sign(claims, type: isRegistration ? "registration+jwt" : "embed+jwt", with: key)
-        print(url ? "\(settings.publicURL.text)/event/\(event ?? "")?\(settings.tokens.query.first ?? "token")=\(token)" : token)
+        print(
+            url
+                ? "\(settings.publicURL.text)/event/\(event ?? "")?\(settings.tokens.query.first ?? "token")=\(token)"
+                : token
+        )
     }
 
     private func chosenCompany(_ settings: Settings) throws -> CompanySettings {

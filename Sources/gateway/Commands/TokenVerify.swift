@@ -85,7 +85,9 @@ struct TokenVerify: ParsableCommand {
         guard let algorithms else { return keys }
         let chosen = try algorithms.split(separator: ",").map { name in
             guard let algorithm = Algorithm(rawValue: String(name)) else {
-                throw ValidationError("--algorithms: \(name) is none of \(Algorithm.allCases.map(\.rawValue).joined(separator: ", "))")
+                throw ValidationError(
+                    "--algorithms: \(name) is none of \(Algorithm.allCases.map(\.rawValue).joined(separator: ", "))"
+                )
             }
             return algorithm
         }

@@ -19,7 +19,9 @@ enum StateFiles {
     private static func cookieKey(_ path: String) throws(Fault) -> [UInt8] {
         let key = try contents("sessions.cookie_key_file", path) { SystemRandom.bytes(32) }
         guard key.count >= 32 else {
-            throw Fault(description: "sessions.cookie_key_file: \(path): shorter than 32 bytes; remove it to have one made")
+            throw Fault(
+                description: "sessions.cookie_key_file: \(path): shorter than 32 bytes; remove it to have one made"
+            )
         }
         return key
     }

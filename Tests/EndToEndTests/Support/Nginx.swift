@@ -57,6 +57,7 @@ final class Nginx: Sendable {
     private static func configuration(port: UInt16, directory: String) -> String {
         """
         daemon off;
+        master_process off;
         worker_processes 1;
         pid \(directory)/nginx.pid;
         error_log \(directory)/error.log;

@@ -1,0 +1,109 @@
+import NIOCore
+import Testing
+
+@testable import DataPlane
+
+@Suite("Writing a head")
+struct HeadWriterTests {
+    @Test("All that is written comes out in order")
+    func pieces() {
+        var buffer = ByteBuffer(string: "before ")
+        let isComplete = buffer.writeHead(capacity: 100) { head in
+            head.write("literal ")
+            head.write(octets("array "))
+            head.write(octets("xspanx").span.extracting(1..<5))
+            head.write(UInt8.space)
+            head.writeDecimal(0)
+            head.writeDecimal(1_234_567_890)
+            head.write("")
+            head.write([UInt8]())
+            head.writeHexadecimal(0xdead_beef)
+        }
+        #expect(isComplete)
+        #expect(String(buffer: buffer) == "before literal array span 0123456789000000000deadbeef")
+    }
+
+    @Test("What fits to the octet is written; one octet more, and nothing is appended", arguments: 0...5)
+    func capacity(_ kind: Int) {
+        let piece = Array("0123456789".utf8)
+        func write(_ head: inout HeadWriter) {
+            switch kind {
+            case 0: head.write(piece)
+            case 1: head.write("0123456789")
+            case 2: for octet in piece { head.write(octet) }
+            case 3: head.write(piece.span)
+            case 4: for octet in piece { head.writeDecimal(Int(octet) - 0x30) }
+            default: head.writeDecimal(1_234_567_890)
+            }
+        }
+        for capacity in [0, 1, 9, 10, 11] {
+            var buffer = ByteBuffer(string: "kept")
+            let isComplete = buffer.writeHead(capacity: capacity, write)
+            #expect(isComplete == (capacity >= 10), "\(capacity)")
+            #expect(buffer.readableBytes == (capacity >= 10 ? 14 : 4), "\(capacity)")
+        }
+    }
+
+    @Test("A buffer with more room than was asked for is filled no further than was asked for")
+    func roomyBuffer() {
+        var buffer = ByteBufferAllocator().buffer(capacity: 4096)
+        let isComplete = buffer.writeHead(capacity: 10) { $0.write("eleven octets") }
+        #expect(!isComplete)
+        #expect(buffer.readableBytes == 0)
+    }
+
+    @Test("A head that overflowed once stays unsent, also when later pieces are small enough")
+    func overfull() {
+        var buffer = ByteBuffer()
+        var count = 0
+        let isComplete = buffer.writeHead(capacity: 4) { head in
+            head.write([UInt8](repeating: 0x78, count: 1 << 20))
+            head.write("abc")
+            count = head.count
+        }
+        #expect(!isComplete)
+        #expect(count == 3)
+        #expect(buffer.readableBytes == 0)
+    }
+
+    @Test("Memory beyond the buffer's own is never written, whatever sizes come")
+    func neverBeyond() {
+        var random = SplitMix64(seed: 2)
+        for _ in 0..<2000 {
+            let capacity = Int.random(in: 0...300, using: &random)
+            let sizes = (0..<Int.random(in: 0...6, using: &random)).map { _ in Int.random(in: 0...200, using: &random) }
+            var buffer = ByteBufferAllocator().buffer(capacity: Int.random(in: 0...64, using: &random))
+            let isComplete = buffer.writeHead(capacity: capacity) { head in
+                for size in sizes { head.write([UInt8](repeating: 0x61, count: size)) }
+            }
+            #expect(buffer.readableBytes == (isComplete ? sizes.reduce(0, +) : 0))
+            #expect(buffer.readableBytes <= buffer.capacity)
+            if sizes.reduce(0, +) <= capacity { #expect(isComplete) }
+        }
+    }
+
+    @Test("Decimal numbers", arguments: [0, 1, 9, 10, 99, 100, 65_535, 4_294_967_296, Int.max])
+    func decimals(_ number: Int) {
+        var buffer = ByteBuffer()
+        buffer.writeDecimal(number)
+        #expect(String(buffer: buffer) == String(number))
+    }
+
+    @Test(
+        "Hexadecimal numbers, as chunk sizes have them",
+        arguments: [0, 1, 9, 10, 15, 16, 255, 4096, 65_535, Int.max]
+    )
+    func hexadecimals(_ number: Int) {
+        var buffer = ByteBuffer()
+        buffer.writeHexadecimal(number)
+        #expect(String(buffer: buffer) == String(number, radix: 16))
+    }
+
+    @Test("Words have sixteen digits", arguments: [0, 1, 0xabc, 0x0123_4567_89ab_cdef, UInt64.max])
+    func words(_ word: UInt64) {
+        var buffer = ByteBuffer()
+        _ = buffer.writeHead(capacity: 16) { $0.writeHexadecimal(word) }
+        let digits = String(word, radix: 16)
+        #expect(String(buffer: buffer) == String(repeating: "0", count: 16 - digits.count) + digits)
+    }
+}

@@ -1,0 +1,94 @@
+import Admission
+import Foundation
+import JOSE
+import Testing
+
+@testable import DataPlane
+
+@Suite("The page that a refused viewer sees")
+struct RefusalPageTests {
+    private static let hostile = "\"'><script>alert(1)</script>&amp;"
+
+    private func html(_ refusal: Refusal, _ change: (inout RefusalPage) -> Void = { _ in }) -> String {
+        var page = RefusalPage(refusal: refusal, activeFor: nil, requestID: "r1", action: nil, here: nil)
+        change(&page)
+        return text(page.html)
+    }
+
+    @Test(
+        "Text cannot leave its place in the page",
+        arguments: [
+            ("", ""), ("plain", "plain"), ("<", "&lt;"), (">", "&gt;"), ("&", "&amp;"), ("\"", "&quot;"),
+            ("'", "&#39;"),
+            ("&lt;", "&amp;lt;"), ("a\u{301}<b", "a\u{301}&lt;b"), ("<\u{301}", "&lt;\u{301}"),
+            ("\"\u{200d}", "&quot;\u{200d}"),
+        ]
+    )
+    func escaping(_ raw: String, _ escaped: String) {
+        #expect(RefusalPage.escaped(raw) == escaped)
+    }
+
+    @Test("Attack: markup in the address, the id or the button's target stays text", arguments: Refusal.allCases)
+    func injection(_ refusal: Refusal) {
+        let page = html(refusal) {
+            $0.requestID = Self.hostile
+            $0.action = "/x?to=" + Self.hostile
+            $0.here = "/y" + Self.hostile
+        }
+        #expect(!page.contains("<script"))
+        #expect(!page.contains("alert(1)</"))
+        #expect(!page.contains("\"'>"))
+        #expect(page.contains("&quot;&#39;&gt;&lt;script&gt;"))
+    }
+
+    @Test(
+        "Every refusal has a page with its title, what to do, its code and the request's id",
+        arguments: Refusal.allCases
+    )
+    func complete(_ refusal: Refusal) {
+        let page = html(refusal)
+        #expect(page.hasPrefix("<!doctype html>\n<html lang=\"en\">"))
+        #expect(page.contains("<title>\(RefusalPage.escaped(refusal.title))</title>"))
+        #expect(page.contains("<h1>\(RefusalPage.escaped(refusal.title))</h1>"))
+        #expect(page.contains(RefusalPage.escaped(refusal.detail)))
+        #expect(page.contains("\(refusal.code) · r1"))
+        #expect(page.contains("color-scheme:light dark"))
+        #expect(!page.contains("<form"))
+    }
+
+    @Test("Nothing on the page comes from elsewhere", arguments: Refusal.allCases)
+    func selfContained(_ refusal: Refusal) {
+        let page = html(refusal) { $0.action = "/a" }
+        for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<script", "<img", "style=\""] {
+            #expect(!page.contains(outside), "\(outside)")
+        }
+    }
+
+    @Test("The button posts where it is told to, and the link opens a tab of its own only where cookies are blocked")
+    func actions() {
+        let button = "<form method=\"post\" action=\"/t?a&amp;b\"><button type=\"submit\">"
+        #expect(html(.sessionReplaced) { $0.action = "/t?a&b" }.contains(button))
+        #expect(html(.cookiesBlocked) { $0.here = "/e" }.contains("<a href=\"/e\" target=\"_blank\" rel=\"noopener\">"))
+        #expect(!html(.wrongEvent) { $0.here = "/e" }.contains("<a "))
+    }
+
+    @Test(
+        "How long the other session has been active is said in words",
+        arguments: [
+            (0, "less than a minute"), (59, "less than a minute"), (60, "a minute"), (119, "a minute"),
+            (120, "2 minutes"),
+            (7199, "119 minutes"), (7200, "2 hours"), (90_000, "25 hours"),
+        ]
+    )
+    func durations(_ seconds: Int64, _ words: String) {
+        #expect(html(.alreadyActive) { $0.activeFor = seconds }.contains("Active there for \(words)."))
+    }
+
+    @Test("The style's hash is that of what stands between its tags")
+    func styleHash() throws {
+        let page = html(.wrongEvent)
+        let style = try #require(page.firstMatch(of: /<style>(.*?)<\/style>/.dotMatchesNewlines()))
+        let hash = SHA256.hash(Array(style.output.1.utf8).span)
+        #expect(RefusalPage.styleHash == Data(hash).base64EncodedString())
+    }
+}

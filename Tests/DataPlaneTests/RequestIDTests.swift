@@ -1,0 +1,111 @@
+import NIOCore
+import Testing
+
+@testable import DataPlane
+
+@Suite("What a request is called")
+struct RequestIDTests {
+    /// The id made of these fields, and the field lines that it adds.
+    private func read(_ lines: String) throws -> (id: RequestID, written: String) {
+        let (octets, block) = try fields(lines)
+        var random = RandomSource()
+        var id = RequestID()
+        let earlier = try fields(
+            "X-Request-Id: earlier\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+        )
+        id.read(earlier.octets.span, earlier.block, &random)
+        id.read(octets.span, block, &random)
+        var buffer = ByteBuffer()
+        _ = buffer.writeHead(capacity: 500) { head in id.writeFields(to: &head) }
+        return (id, text(buffer.readableBytesView))
+    }
+
+    @Test(
+        "A well-formed id of the client's goes on as it is",
+        arguments: ["a", "0", "01HZX-5.b_c:d", "F7A1", String(repeating: "x", count: 128)]
+    )
+    func kept(_ id: String) throws {
+        let (requestID, written) = try read("X-Request-Id: \(id)\r\n")
+        #expect(requestID.keepsID)
+        #expect(text(requestID.text) == id)
+        #expect(!written.contains("X-Request-Id"))
+        #expect(written.hasPrefix("traceparent: 00-"))
+    }
+
+    @Test(
+        "An id that could mean something to a log or a shell is replaced",
+        arguments: [
+            "", "a b", "a;b", "a\"b", "a'b", "a<b", "a/b", "a\\b", "a$b", "a\tb", "\u{e9}", "a,b", "{a}", "a=b",
+            String(repeating: "x", count: 129), "a\r\nX-Request-Id: b",
+        ]
+    )
+    func made(_ id: String) throws {
+        let (requestID, written) = try read("X-Request-Id: \(id)\r\n")
+        #expect(!requestID.keepsID)
+        #expect(text(requestID.text).wholeMatch(of: /[0-9a-f]{32}/) != nil)
+        #expect(written.hasPrefix("X-Request-Id: \(text(requestID.text))\r\ntraceparent: 00-\(text(requestID.text))-"))
+    }
+
+    @Test("Made ids are well formed and never the same")
+    func unique() throws {
+        var seen: Set<String> = []
+        for _ in 0..<200 {
+            let (requestID, written) = try read("")
+            #expect(
+                written.wholeMatch(
+                    of: /X-Request-Id: [0-9a-f]{32}\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n/
+                ) != nil
+            )
+            #expect(!written.contains("-0000000000000000-"))
+            seen.insert(text(requestID.text))
+        }
+        #expect(seen.count == 200)
+    }
+
+    @Test(
+        "A well-formed trace goes on",
+        arguments: [
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000001-0000000000000001-00",
+            "00-ffffffffffffffffffffffffffffffff-ffffffffffffffff-ff",
+        ]
+    )
+    func trace(_ value: String) throws {
+        let (requestID, written) = try read("traceparent: \(value)\r\n")
+        #expect(requestID.keepsTrace)
+        #expect(!written.contains("traceparent"))
+    }
+
+    @Test(
+        "A trace that is not well formed is replaced",
+        arguments: [
+            "", "x", "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319g-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+            "00_0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331_01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ]
+    )
+    func badTrace(_ value: String) throws {
+        let (requestID, written) = try read("traceparent: \(value)\r\n")
+        #expect(!requestID.keepsTrace)
+        #expect(written.contains("\r\ntraceparent: 00-"))
+    }
+
+    @Test("Any one octet of a trace changed to what may not stand there replaces it")
+    func everyPlace() throws {
+        let value = octets("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        for place in value.indices {
+            for octet in octets("g-A:") where octet != value[place] {
+                var changed = value
+                changed[place] = octet
+                #expect(try !read("traceparent: \(text(changed))\r\n").id.keepsTrace, "\(text(changed))")
+            }
+        }
+    }
+}
