@@ -6,6 +6,10 @@ package import NIOCore
 import NIOPosix
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The request path as a whole: event loops, listeners, and the two things that happen to them while they run, reload
 /// and drain.
 package final class DataPlane: Sendable {
@@ -81,7 +85,7 @@ package final class DataPlane: Sendable {
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 4 << 10, maximum: 128 << 10))
+            .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 4 << 10, maximum: 64 << 10))
             .childChannelInitializer { channel in
                 guard let worker = workers[ObjectIdentifier(channel.eventLoop)] else {
                     return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
@@ -94,6 +98,7 @@ package final class DataPlane: Sendable {
         do {
             switch address {
             case .tcp(let host, let port):
+                let bootstrap = Self.watchingPeers(bootstrap)
                 channel = try await bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
                     .bind(host: host, port: port).get()
             case .unix(let path):
@@ -105,6 +110,21 @@ package final class DataPlane: Sendable {
         channels.withLock { $0.append(channel) }
         guard let bound = channel.localAddress else { throw ListenFault(address: address, reason: "no local address") }
         return bound
+    }
+
+    /// Has the system find out that a peer has vanished without a word: otherwise a viewer whose network went away would
+    /// hold its lease until its token expires.
+    private static func watchingPeers(_ bootstrap: ServerBootstrap) -> ServerBootstrap {
+        let watching = bootstrap.childChannelOption(.socketOption(.so_keepalive), value: 1)
+        #if canImport(Glibc)
+            // Probes after 30 s of silence, every 10 s, three times; unacknowledged data is waited for a minute.
+            return watching.childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 10)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: 3)
+                .childChannelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: 60_000)
+        #else
+            return watching
+        #endif
     }
 
     private static func accept(_ channel: any Channel, worker: Worker, site: Site, role: ListenerRole) throws {
@@ -136,6 +156,14 @@ package final class DataPlane: Sendable {
         if settings.admin.address != previous.settings.admin.address {
             kept.append("admin.address: changes at the next start")
             settings.admin = previous.settings.admin
+        }
+        if settings.log.format != previous.settings.log.format || settings.log.level != previous.settings.log.level {
+            kept.append("log: level and format change at the next start")
+        }
+        if settings.sessions.cookieKeyFile != previous.settings.sessions.cookieKeyFile
+            || settings.identity.assertionKeyFile != previous.settings.identity.assertionKeyFile
+        {
+            kept.append("cookie_key_file, assertion_key_file: change at the next start")
         }
         let generation = generation.withLock { generation in
             generation += 1

@@ -45,7 +45,7 @@ struct AccessRecord {
         }
         line.append(literal: "{\"time\":\"")
         line.append(contentsOf: HTTPDate.timestamp(exchange.worker.clock.wall).utf8)
-        field("\",\"client\":\"", exchange.client?.address.text ?? [])
+        field("\",\"client\":\"", exchange.address?.text ?? [])
         field(",\"method\":\"", method)
         field(",\"path\":\"", target)
         line.append(literal: ",\"status\":")
@@ -79,7 +79,7 @@ struct AccessRecord {
             if value.isEmpty { line.append(UInt8(ascii: "-")) } else { line.append(json: value) }
         }
         line.append(contentsOf: HTTPDate.timestamp(exchange.worker.clock.wall).utf8)
-        word(exchange.client?.address.text ?? [])
+        word(exchange.address?.text ?? [])
         word(method)
         word(target)
         word(String(exchange.status).utf8)

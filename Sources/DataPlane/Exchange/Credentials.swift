@@ -128,7 +128,7 @@ struct Credentials {
     /// `session "." token`
     private static func read(_ bytes: Span<UInt8>, _ value: Range<Int>) -> CookieValue? {
         let dot = value.lowerBound + PresentedSession.length
-        guard dot < value.upperBound, bytes[dot] == UInt8(ascii: "."),
+        guard dot + 1 < value.upperBound, bytes[dot] == UInt8(ascii: "."),
             let session = PresentedSession(text: bytes.extracting(value.lowerBound..<dot))
         else { return nil }
         return CookieValue(session: session, token: dot + 1..<value.upperBound)

@@ -54,7 +54,7 @@ extension Exchange {
         let known = credentials.withToken(bytes) { worker.tokens.viewer(for: $0, generation: generation) }
         if let known { return known }
         let limit = snapshot.settings.limits.badTokensPerMinute
-        let address = addressHash(bytes)
+        let address = addressHash
         guard !worker.site.badTokens.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
             refuse(.tooManyJoins, bytes, retryAfter: worker.site.badTokens.pause(address, now: worker.clock.monotonic))
             return nil
@@ -84,9 +84,10 @@ extension Exchange {
         _ viewer: Viewer,
         _ credentials: Credentials,
         event: Span<UInt8>?,
-        isTakeOver: Bool
+        isTakeOver: Bool,
+        mayJoin: Bool = true
     ) -> Bool {
-        let address = addressHash(bytes)
+        let address = addressHash
         let request = Admission.Request(
             access: access,
             presented: credentials.session,
@@ -100,6 +101,7 @@ extension Exchange {
             event: event,
             rules: snapshot.rules,
             random: {
+                guard mayJoin else { return nil }
                 let limit = snapshot.settings.limits.joinsPerMinute
                 guard !worker.site.joins.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
                     return nil
@@ -116,7 +118,9 @@ extension Exchange {
             if admitted.isNew { worker.site.joins.count(address, now: worker.clock.monotonic) }
             return true
         case .refuse(let refusal, let since, let retryAfter):
-            refuse(refusal, bytes, since: since, retryAfter: retryAfter)
+            // Who only asks for its session, and has none, is not told of limits.
+            let isWithoutSession = !mayJoin && refusal == .tooManyJoins
+            refuse(isWithoutSession ? .tokenMissing : refusal, bytes, since: since, retryAfter: retryAfter)
             return false
         }
     }
@@ -186,23 +190,22 @@ extension Exchange {
     }
 
     /// The hash of the client's address.
-    private func addressHash(_ bytes: Span<UInt8>) -> UInt64 {
-        guard snapshot.hasTrustedProxies else { return client?.address.hash ?? 0 }
-        return clientAddress(bytes).hash
-    }
+    var addressHash: UInt64 { address?.hash ?? 0 }
 
     /// The address that counts for limits and the log: the peer's, or what a trusted proxy says of the client.
-    func clientAddress(_ bytes: Span<UInt8>) -> ClientAddress {
-        guard let client else { return ClientAddress(nil) }
+    var address: ClientAddress? { forwardedAddress ?? client?.address }
+
+    /// What a trusted proxy says of the client; nothing where the peer is none.
+    func readForwardedAddress(_ bytes: Span<UInt8>) -> ClientAddress? {
+        guard snapshot.hasTrustedProxies, let client else { return nil }
         let trusted = snapshot.settings.limits.trustedProxies
-        guard !trusted.isEmpty, client.address.isIn(trusted) else { return client.address }
-        let block = worker.requestHead.block
+        guard client.address.isIn(trusted) else { return nil }
         var list = ""
-        for field in block.fields where field.name == .xForwardedFor {
+        for field in worker.requestHead.block.fields where field.name == .xForwardedFor {
             if !list.isEmpty { list += "," }
             list += String(decoding: bytes.extracting(field.value).copied(), as: UTF8.self)
         }
-        return ClientAddress.forwarded(list, trusted: trusted) ?? client.address
+        return ClientAddress.forwarded(list, trusted: trusted)
     }
 }
 

@@ -3,8 +3,12 @@ import Configuration
 import NIOCore
 
 extension Exchange {
+    /// Chunks up to this size are gathered, so that many small ones cost no memory of their own each.
+    private static let copyLimit = 8 << 10
+
     /// Writes the head that the upstream gets and asks for a connection.
     func forward(_ bytes: Span<UInt8>, upstream index: Int) {
+        scanReferer(bytes)
         var head = worker.takeBuffer()
         var identity: [UInt8] = []
         if let viewer, let admitted {
@@ -25,6 +29,8 @@ extension Exchange {
         }
         upstreamHead = head
         if expectsContinue { sendContinue() }
+        // Writing may have found that the client is gone.
+        guard isActive else { return }
         let pool = worker.pool(index)
         self.pool = pool
         pool.acquire(for: self, tried: 0, allowsReuse: true)
@@ -83,6 +89,7 @@ extension Exchange {
             runEnd = Int(field.lineEnd)
         }
         if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
+        writeReferer(bytes, to: &head)
         writeCookies(bytes, to: &head)
         writeForwarded(bytes, isTrusted: isTrusted, to: &head)
         requestID.writeFields(to: &head)
@@ -114,6 +121,7 @@ extension Exchange {
         case .other: return !isForgedIdentity(bytes, field.nameRange)
         case .host, .expect, .gatewaySession, .cookie: return false
         case .authorization: return !consumesBearer
+        case .referer: return worker.refererMembers.removed.isEmpty
         case .xForwardedFor, .xForwardedHost, .xForwardedProto: return false
         case .forwarded, .xRealIP: return isTrusted
         case .xRequestID: return requestID.keepsID
@@ -127,18 +135,40 @@ extension Exchange {
         return bytes.equals("bearer", ignoringCaseIn: value.lowerBound..<value.lowerBound + 6)
     }
 
-    /// Whether a field name, with `_` read as `-` as CGI-like upstreams do, starts with the identity prefix.
+    /// Whether a field name starts with the identity prefix, when every octet but letters and digits is read as `-`:
+    /// CGI-like upstreams make them all the same.
     @inline(__always)
     private func isForgedIdentity(_ bytes: Span<UInt8>, _ name: Range<Int>) -> Bool {
         let prefix = snapshot.identityPrefix
         guard name.count >= prefix.count else { return false }
         for offset in prefix.indices {
             let byte = bytes[name.lowerBound + offset]
-            guard (byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : byte.lowercased) == prefix[offset] else {
-                return false
-            }
+            let isWordOctet = byte.isDigit || (byte.lowercased &- 0x61) < 26
+            guard (isWordOctet ? byte.lowercased : UInt8(ascii: "-")) == prefix[offset] else { return false }
         }
         return true
+    }
+
+    /// A page that was opened with a token in its address tells it in the `Referer` of what it loads: then only the part
+    /// before the query goes on.
+    private func writeReferer(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+        guard !worker.refererMembers.removed.isEmpty, let referer = worker.requestHead.block.first(.referer),
+            let question = bytes.firstIndex(of: UInt8(ascii: "?"), from: referer.lowerBound, to: referer.upperBound)
+        else { return }
+        head.write("Referer: ")
+        head.write(bytes.extracting(referer.lowerBound..<question))
+        head.write("\r\n")
+    }
+
+    /// Finds tokens in the `Referer`.
+    private func scanReferer(_ bytes: Span<UInt8>) {
+        var query: Range<Int>?
+        if let referer = worker.requestHead.block.first(.referer),
+            let question = bytes.firstIndex(of: UInt8(ascii: "?"), from: referer.lowerBound, to: referer.upperBound)
+        {
+            query = question + 1..<referer.upperBound
+        }
+        worker.refererMembers.scan(bytes, in: query, tokenNames: snapshot.tokenNames)
     }
 
     /// The client's cookies without session cookies, in one field.
@@ -206,7 +236,10 @@ extension Exchange {
         upstream = connection
         servedBy = connection.server.name
         isUpstreamReady = true
-        guard let head = upstreamHead else { return }
+        guard isActive, let head = upstreamHead else {
+            releaseUpstream(reusable: false)
+            return
+        }
         connection.write(head)
         let waiting = queued
         if !waiting.isEmpty {
@@ -214,7 +247,7 @@ extension Exchange {
             queuedBytes = 0
             for buffer in waiting { send(buffer, to: connection) }
         }
-        if isRequestComplete { endRequest(connection) }
+        if isRequestComplete { endRequest(connection) } else { writePieces(to: connection) }
         connection.flush()
         requestSentAt = worker.clock.monotonic
         if connection.isWritable { client?.resumeReading() }
@@ -222,7 +255,10 @@ extension Exchange {
 
     /// The upstream cannot be used for this request, or not any more.
     func upstreamFailed(_ fault: UpstreamFault) {
-        guard isActive else { return }
+        guard isActive else {
+            releaseUpstream(reusable: false)
+            return
+        }
         let failed = upstream
         let wasReused = failed.map { $0.exchangesBefore > 0 && !$0.hasAnswered } ?? false
         if let failed { triedServers |= failed.serverBit }
@@ -234,7 +270,8 @@ extension Exchange {
         }
         guard let pool else { return }
         switch fault {
-        case .connect where failed != nil:
+        case .connect where failed != nil && attempts < pool.serverCount:
+            attempts += 1
             pool.acquire(for: self, tried: triedServers, allowsReuse: true)
         case .closed where wasReused && !isRetry && method.isIdempotent && requestBytes == 0:
             // RFC 9112 section 9.3.1: the server closed an idle connection as the request was on its way.
@@ -272,17 +309,29 @@ extension Exchange {
             upstream.write(buffer)
             return
         }
-        var line = worker.takeBuffer()
-        line.writeHexadecimal(buffer.readableBytes)
-        line.writeStaticString("\r\n")
-        upstream.write(line)
-        worker.recycle(line)
-        upstream.write(buffer)
-        upstream.write(Self.lineEnd)
+        var out = pieces ?? worker.takeBuffer()
+        pieces = nil
+        out.writeHexadecimal(buffer.readableBytes)
+        out.writeStaticString("\r\n")
+        if buffer.readableBytes <= Self.copyLimit {
+            out.writeImmutableBuffer(buffer)
+        } else {
+            upstream.write(out)
+            worker.recycle(out)
+            upstream.write(buffer)
+            out = worker.takeBuffer()
+        }
+        out.writeStaticString("\r\n")
+        pieces = out
     }
 
-    private static let lineEnd = ByteBuffer(staticString: "\r\n")
-    private static let lastChunk = ByteBuffer(staticString: "0\r\n\r\n")
+    /// Writes the chunks that were gathered.
+    private func writePieces(to upstream: UpstreamConnection) {
+        guard let buffer = pieces else { return }
+        pieces = nil
+        upstream.write(buffer)
+        worker.recycle(buffer)
+    }
 
     /// The request has come to its end.
     func requestEnded() {
@@ -293,7 +342,13 @@ extension Exchange {
     }
 
     private func endRequest(_ upstream: UpstreamConnection) {
-        if requestFraming == .chunked { upstream.write(Self.lastChunk) }
+        if requestFraming == .chunked {
+            var out = pieces ?? worker.takeBuffer()
+            pieces = nil
+            out.writeStaticString("0\r\n\r\n")
+            pieces = out
+        }
+        writePieces(to: upstream)
         requestSentAt = worker.clock.monotonic
     }
 
@@ -311,6 +366,7 @@ extension Exchange {
 
     func flushToUpstream() {
         guard isActive, isUpstreamReady, let upstream else { return }
+        writePieces(to: upstream)
         upstream.flush()
         if !upstream.isWritable { client?.pauseReading() }
     }

@@ -105,7 +105,9 @@ extension Exchange {
             return
         }
         access = .session
-        guard decide(bytes, viewer, credentials, event: nil, isTakeOver: false), let admitted else { return }
+        guard decide(bytes, viewer, credentials, event: nil, isTakeOver: false, mayJoin: false), let admitted else {
+            return
+        }
         var members = [
             JSONMember("session", .string(IdentityCache.sessionName(admitted.session))),
             JSONMember("event", .string(admitted.event)), JSONMember("company", .string(viewer.company)),

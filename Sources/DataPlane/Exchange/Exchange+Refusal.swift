@@ -117,14 +117,16 @@ extension Exchange {
 
     /// What our pages may do: nothing but show themselves, post to us, and be framed where the event may be.
     private func pagePolicy() -> String {
-        var ancestors = snapshot.settings.companies.flatMap(\.embedOrigins)
-        if let viewer {
-            ancestors = snapshot.settings.companies.first { $0.id == viewer.company }?.embedOrigins ?? []
+        var policy =
+            "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
+            + "form-action 'self'; base-uri 'none'"
+        // Without a viewer it is nobody's business which companies there are.
+        if let viewer, let company = snapshot.settings.companies.first(where: { $0.id == viewer.company }) {
+            let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")
+            policy += "; frame-ancestors \(sources)"
         }
-        let sources = ancestors.isEmpty ? "'self'" : ancestors.joined(separator: " ")
-        return "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
-            + "form-action 'self'; base-uri 'none'; frame-ancestors \(sources)\r\n"
-            + "Referrer-Policy: same-origin\r\nX-Content-Type-Options: nosniff\r\n"
+        // Only the origin: a refused link's address holds its token.
+        return policy + "\r\nReferrer-Policy: strict-origin\r\n"
     }
 
     /// Where the page's button posts to; nothing where a take-over is not on offer.
@@ -136,8 +138,8 @@ extension Exchange {
         }
         var action = "/.gateway/take-over?to=" + IdentityCache.percentEncoded(location(bytes))
         // A join that was turned away has no cookie yet; the link's token is what speaks for it.
-        if let token = worker.queryMembers.token {
-            action += "&token=" + String(decoding: bytes.percentDecoded(token), as: UTF8.self)
+        if let token = worker.queryMembers.token, let name = snapshot.settings.tokens.query.first {
+            action += "&\(name)=" + String(decoding: bytes.percentDecoded(token), as: UTF8.self)
         }
         return action
     }
@@ -166,7 +168,7 @@ extension Exchange {
     func redirect(to location: [UInt8]) { redirect(to: String(decoding: location, as: UTF8.self)) }
 
     func redirect(to location: String) {
-        var fields = "Location: \(location)\r\nReferrer-Policy: same-origin\r\n"
+        var fields = "Location: \(location)\r\nReferrer-Policy: strict-origin\r\n"
         if let viewer, let policy = snapshot.framePolicies[viewer.company] {
             fields += String(decoding: policy, as: UTF8.self)
         }

@@ -40,6 +40,8 @@ extension Exchange {
 
     private func writeFields(_ bytes: Span<UInt8>, framePolicy: [UInt8], to head: inout HeadWriter) {
         let isViewer = viewer != nil
+        // A response that carries a session is for one browser, whatever the upstream thought of caching it.
+        let handsOutSession = !extraFields.isEmpty
         var runStart = 0
         var runEnd = 0
         let fields = worker.responseHead.block.fields
@@ -48,6 +50,7 @@ extension Exchange {
             if field.isRemoved || field.name.isHopByHop { continue }
             // The embedding page is the company's; what would block it there is replaced by its own policy.
             if isViewer, field.name == .xFrameOptions || field.name == .referrerPolicy { continue }
+            if handsOutSession, field.name.isAboutCaching { continue }
             if Int(field.nameStart) != runEnd {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
                 runStart = Int(field.nameStart)
@@ -60,7 +63,11 @@ extension Exchange {
         if status != 101 {
             head.write(framePolicy)
             head.write("Referrer-Policy: same-origin\r\n")
-            if !worker.responseHead.block.contains(.cacheControl) { head.write("Cache-Control: private\r\n") }
+            if handsOutSession {
+                head.write("Cache-Control: no-store\r\n")
+            } else if !worker.responseHead.block.contains(.cacheControl) {
+                head.write("Cache-Control: private\r\n")
+            }
         }
         if !extraFields.isEmpty { head.write(extraFields) }
     }
@@ -174,7 +181,8 @@ extension Exchange {
             out.writeStaticString("0\r\n\r\n")
             response = out
         }
-        releaseUpstream(reusable: isRequestComplete && (upstream?.isReusable ?? false))
+        // An upstream that was asked to upgrade may have stopped reading requests, whatever it answered.
+        releaseUpstream(reusable: isRequestComplete && !isUpgrade && (upstream?.isReusable ?? false))
         complete()
     }
 

@@ -1,5 +1,4 @@
 import Admission
-import Configuration
 import JOSE
 import NIOCore
 
@@ -11,7 +10,11 @@ extension Exchange {
     func heartbeat(isReadingBody: Bool) {
         guard isActive, let client else { return }
         let now = worker.clock.monotonic
-        let minimum = snapshot.settings.limits.minRate
+        let minimum = snapshot.minRate
+        if !isTunnel, !isResponseStarted, isUpstreamReady, let upstream, isUploadStalled(upstream, at: now) {
+            upstreamFailed(.timeout)
+            return
+        }
         if !isTunnel {
             if requestRate.isTooSlow(requestBytes, minimum: minimum, isWaiting: isReadingBody, at: now) {
                 if isResponseStarted {
@@ -41,11 +44,29 @@ extension Exchange {
         let refusal = worker.site.admission.keep(
             admitted,
             viewer: viewer,
-            address: client.address.hash,
+            address: addressHash,
             now: worker.clock.wall,
             rules: worker.snapshot.rules
         )
         if let refusal { endSession(refusal) }
+    }
+
+    /// Whether the response has moved since this was asked last.
+    var hasMoved: Bool {
+        guard isResponseStarted else { return false }
+        let moved = responseBytes - (client?.unsentBytes ?? 0)
+        defer { movedBytes = moved }
+        return moved != movedBytes
+    }
+
+    /// Whether the upstream has taken nothing of the body for as long as it may take for a response.
+    private func isUploadStalled(_ upstream: UpstreamConnection, at now: Int64) -> Bool {
+        guard !isRequestComplete, !upstream.isWritable, requestBytes == movedBytes else {
+            movedBytes = requestBytes
+            movedAt = now
+            return false
+        }
+        return now - movedAt >= pool?.upstream.responseTimeout ?? .max
     }
 
     /// The session is over: another join took its lease, an operator ended it, or its time has passed.

@@ -20,6 +20,8 @@ final class Exchange {
     var expectsContinue = false
     var isNavigation = false
     var requestID = RequestID()
+    /// Set where the peer is a trusted proxy.
+    var forwardedAddress: ClientAddress?
     var startedAt: Int64 = 0
     var requestBytes = 0
     var isRequestComplete = false
@@ -42,6 +44,12 @@ final class Exchange {
     /// Body octets that wait for the connection.
     var queued: [ByteBuffer] = []
     var queuedBytes = 0
+    /// Chunks that are written with the next flush.
+    var pieces: ByteBuffer?
+    var attempts = 1
+    /// For telling whether anything moves.
+    var movedBytes = 0
+    var movedAt: Int64 = 0
     var triedServers: UInt64 = 0
     var isRetry = false
     var requestSentAt: Int64 = 0
@@ -80,6 +88,7 @@ final class Exchange {
         isUpgrade = worker.requestHead.isUpgrade
         keepsAlive = worker.requestHead.keepsAlive
         requestFraming = worker.requestHead.framing
+        forwardedAddress = readForwardedAddress(bytes)
         expectsContinue = worker.requestHead.expectsContinue
         isRequestComplete = requestFraming == .none || requestFraming == .length(0)
         requestID.read(bytes, worker.requestHead.block, &worker.random)
@@ -108,6 +117,7 @@ final class Exchange {
         responseBytes = 0
         status = 0
         access = .public
+        forwardedAddress = nil
         viewer = nil
         admitted = nil
         refusal = nil
@@ -115,6 +125,9 @@ final class Exchange {
         servedBy = nil
         isUpstreamReady = false
         triedServers = 0
+        attempts = 1
+        movedBytes = 0
+        movedAt = startedAt
         isRetry = false
         isResponseStarted = false
         isResponseEnded = false
@@ -201,6 +214,7 @@ final class Exchange {
         upstreamHead = nil
         if !queued.isEmpty { queued = [] }
         queuedBytes = 0
+        pieces = nil
         if let response { worker.recycle(response) }
         response = nil
         pool = nil

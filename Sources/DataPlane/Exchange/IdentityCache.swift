@@ -6,21 +6,33 @@ import JOSE
 /// signed, once in half a minute and not once a request.
 struct IdentityCache {
     private final class Entry {
+        let viewer: Viewer
+        let generation: UInt64
         let lines: [UInt8]
         let role: Role
         let event: String
         /// Wall-clock milliseconds after which the lines are made anew.
         let staleAt: Int64
 
-        init(lines: [UInt8], role: Role, event: String, staleAt: Int64) {
+        init(
+            viewer: Viewer,
+            generation: UInt64,
+            lines: [UInt8],
+            role: Role,
+            event: String,
+            staleAt: Int64
+        ) {
+            self.viewer = viewer
+            self.generation = generation
             self.lines = lines
             self.role = role
             self.event = event
             self.staleAt = staleAt
         }
 
-        func isGood(for admitted: Admission.Admitted, at now: Int64) -> Bool {
-            staleAt > now && role == admitted.role && event == admitted.event
+        func isGood(for viewer: Viewer, _ admitted: Admission.Admitted, generation: UInt64, at now: Int64) -> Bool {
+            self.viewer === viewer && self.generation == generation && staleAt > now && role == admitted.role
+                && event == admitted.event
         }
     }
 
@@ -45,14 +57,21 @@ struct IdentityCache {
     ) -> [UInt8] {
         let now = worker.clock.wall
         let key = Key(session: admitted.session)
-        if let entry = entries[key], entry.isGood(for: admitted, at: now) { return entry.lines }
-        if let entry = earlier.removeValue(forKey: key), entry.isGood(for: admitted, at: now) {
+        let generation = snapshot.authority.generation
+        if let entry = entries[key], entry.isGood(for: viewer, admitted, generation: generation, at: now) {
+            return entry.lines
+        }
+        if let entry = earlier.removeValue(forKey: key),
+            entry.isGood(for: viewer, admitted, generation: generation, at: now)
+        {
             insert(entry, key)
             return entry.lines
         }
         let lines = Self.lines(viewer, admitted, site: worker.site, snapshot: snapshot, now: now)
         insert(
             Entry(
+                viewer: viewer,
+                generation: generation,
                 lines: lines,
                 role: admitted.role,
                 event: admitted.event,

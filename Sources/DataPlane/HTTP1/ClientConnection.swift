@@ -39,10 +39,14 @@ final class ClientConnection: ChannelInboundHandler {
     private var isProcessing = false
     private var isReadPaused = false
     private var isInputClosed = false
+    private var unsentRate = RateWindow()
+    private var isCounted = true
 
     /// Requests sent ahead wait in at most about this much.
     private static let maxAhead = 64 << 10
     private static let lingerTime: Int64 = 2000
+    /// How often a connection that only waits for its last octets to go out is looked at.
+    private static let unsentCheck: Int64 = 200
     /// A client that has closed its sending side is still answered for this long: it may wait, or be gone.
     private static let halfClosedTime: Int64 = 5000
 
@@ -77,9 +81,21 @@ final class ClientConnection: ChannelInboundHandler {
         self.context = context
         slot = worker.add(self)
         worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
+        if worker.isDraining { close() }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        leave()
+    }
+
+    /// Gives up the connection's place, also where it was closed before it became active.
+    private func leave() {
+        guard isCounted else { return }
+        isCounted = false
+        worker.remove(slot: slot)
+        worker.site.connections.wrappingSubtract(1, ordering: .relaxed)
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.clock.refresh()
@@ -102,14 +118,21 @@ final class ClientConnection: ChannelInboundHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        if isWritable { exchange?.clientBecameWritable() }
+        guard isWritable else { return }
+        exchange?.clientBecameWritable()
+        if phase == .idle || phase == .head {
+            resumeReading()
+            processPending()
+        }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .some(.inputClosed) = event as? ChannelEvent else { return }
         isInputClosed = true
         switch phase {
-        case .idle, .head, .body, .lingering, .closed: close()
+        case .lingering where unsentBytes > 0: worker.setDeadline(slot, in: Self.unsentCheck)
+        case .idle, .head: linger()
+        case .body, .lingering, .closed: close()
         case .response: worker.setDeadline(slot, in: Self.halfClosedTime)
         case .tunnel: exchange?.clientEndedTunnel()
         }
@@ -124,8 +147,7 @@ final class ClientConnection: ChannelInboundHandler {
         let exchange = exchange
         self.exchange = nil
         exchange?.clientGone()
-        worker.remove(slot: slot)
-        worker.site.connections.wrappingSubtract(1, ordering: .relaxed)
+        leave()
     }
 
     // MARK: Reading requests
@@ -136,6 +158,11 @@ final class ClientConnection: ChannelInboundHandler {
         while buffer.readableBytes > 0 {
             switch phase {
             case .idle, .head:
+                // Who does not read its answers gets no further ones.
+                guard isWritable else {
+                    pauseReading()
+                    return
+                }
                 guard readHead(&buffer) else { return }
             case .body:
                 guard readBody(&buffer) else { return }
@@ -266,13 +293,21 @@ final class ClientConnection: ChannelInboundHandler {
     /// The response has been written. The next request is read, or the connection ends.
     func responseEnded(keepAlive: Bool) {
         guard phase == .response || phase == .body else { return }
-        guard keepAlive, phase == .response, !isInputClosed, !worker.isDraining else {
+        guard keepAlive, phase == .response, !worker.isDraining else {
             linger()
             return
         }
         phase = .idle
         worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
         resumeReading()
+        guard !isProcessing else { return }
+        processPending()
+        // Nothing more can come that would complete what is left.
+        if isInputClosed, phase == .idle || phase == .head { linger() }
+    }
+
+    /// Goes on with what was sent ahead.
+    private func processPending() {
         guard !isProcessing, var buffer = pending else { return }
         pending = nil
         process(&buffer)
@@ -281,7 +316,9 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     /// Whether an answer given now must be the connection's last.
-    func closesAfterAnswer(isRequestComplete: Bool) -> Bool { !isRequestComplete || isInputClosed }
+    func closesAfterAnswer(isRequestComplete: Bool) -> Bool {
+        !isRequestComplete || (isInputClosed && pending == nil)
+    }
 
     /// From now on octets pass as they come; those that came behind the handshake first.
     func becomeTunnel() {
@@ -295,11 +332,13 @@ final class ClientConnection: ChannelInboundHandler {
     /// Ends the sending side and drops what still comes, for a moment.
     private func linger() {
         pending = nil
+        phase = .lingering
+        unsentRate = RateWindow()
         guard !isInputClosed else {
-            close()
+            // Both sides closed is closed at once: what is written must have gone out before.
+            if unsentBytes > 0 { worker.setDeadline(slot, in: Self.unsentCheck) } else { close() }
             return
         }
-        phase = .lingering
         worker.setDeadline(slot, in: Self.lingerTime)
         resumeReading()
         context?.close(mode: .output, promise: nil)
@@ -324,18 +363,32 @@ final class ClientConnection: ChannelInboundHandler {
 
     func deadlinePassed() {
         switch phase {
-        case .idle, .lingering, .closed:
-            context?.close(promise: nil)
+        case .idle, .lingering:
+            if isStillReading {
+                worker.setDeadline(slot, in: Self.unsentCheck)
+            } else {
+                close()
+            }
+        case .closed:
+            break
         case .head:
             refuseHeadTimeout()
         case .body, .response, .tunnel:
-            if isInputClosed, phase == .response {
+            if isInputClosed, phase == .response, !(exchange?.hasMoved ?? false) {
                 close()
                 return
             }
-            worker.setDeadline(slot, in: worker.snapshot.heartbeat)
+            worker.setDeadline(slot, in: isInputClosed ? Self.halfClosedTime : worker.snapshot.heartbeat)
             exchange?.heartbeat(isReadingBody: phase == .body && !isReadPaused)
         }
+    }
+
+    /// Whether the end of the last answer still waits for the client, and the client takes it fast enough.
+    private var isStillReading: Bool {
+        let unsent = unsentBytes
+        guard unsent > 0 else { return false }
+        let minimum = worker.snapshot.minRate
+        return !unsentRate.isTooSlow(-unsent, minimum: minimum, isWaiting: true, at: worker.clock.monotonic)
     }
 
     private func refuseHeadTimeout() {
@@ -349,7 +402,7 @@ final class ClientConnection: ChannelInboundHandler {
 
     func drain() {
         switch phase {
-        case .idle: close()
+        case .idle: if unsentBytes > 0 { linger() } else { close() }
         case .tunnel: exchange?.endSession(.draining)
         case .head, .body, .response, .lingering, .closed: break
         }

@@ -4,11 +4,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case accept
     case authorization
     case cacheControl
+    case cdnCacheControl
     case connection
     case contentLength
     case cookie
     case date
     case expect
+    case expires
     case forwarded
     case gatewaySession
     case host
@@ -23,6 +25,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case secFetchSite
     case secWebSocketKey
     case secWebSocketVersion
+    case surrogateControl
     case te
     case traceparent
     case trailer
@@ -43,11 +46,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .accept: "accept"
         case .authorization: "authorization"
         case .cacheControl: "cache-control"
+        case .cdnCacheControl: "cdn-cache-control"
         case .connection: "connection"
         case .contentLength: "content-length"
         case .cookie: "cookie"
         case .date: "date"
         case .expect: "expect"
+        case .expires: "expires"
         case .forwarded: "forwarded"
         case .gatewaySession: "gateway-session"
         case .host: "host"
@@ -62,6 +67,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .secFetchSite: "sec-fetch-site"
         case .secWebSocketKey: "sec-websocket-key"
         case .secWebSocketVersion: "sec-websocket-version"
+        case .surrogateControl: "surrogate-control"
         case .te: "te"
         case .traceparent: "traceparent"
         case .trailer: "trailer"
@@ -85,6 +91,14 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te, .trailer,
             .transferEncoding, .contentLength, .upgrade:
             true
+        default: false
+        }
+    }
+
+    /// Whether the field tells caches how long to keep a response.
+    var isAboutCaching: Bool {
+        switch self {
+        case .cacheControl, .cdnCacheControl, .expires, .surrogateControl: true
         default: false
         }
     }
@@ -118,7 +132,7 @@ extension FieldName {
 
     var slot: Int {
         var hash = Hash()
-        text.withUTF8Buffer { for unsafebyte in unsafe $0 { hash.add(byte) } }
+        for byte in text.description.utf8 { hash.add(byte) }
         return hash.slot
     }
 }

@@ -122,7 +122,7 @@ extension ByteBuffer {
         var isComplete = true
         // SAFETY: the pointer does not outlive the closure, and the writer keeps to its count.
         unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: capacity) { memory in
-            var writer = unsafe HeadWriter(memory)
+            var writer = unsafe HeadWriter(UnsafeMutableRawBufferPointer(rebasing: memory.prefix(capacity)))
             body(&writer)
             isComplete = !writer.isOverfull
             return isComplete ? writer.count : 0

@@ -31,7 +31,7 @@ package struct RequestHead {
 
     package private(set) var method: Method = .other
     package private(set) var methodRange = 0..<0
-    /// Path with query, in origin form; of an absolute-form target the part after the authority, empty when it has none.
+    /// Path with query, in origin form; of an absolute-form target the part after the authority.
     package private(set) var target = 0..<0
     /// The authority that counts: of the target when it is in absolute form, else of `Host`.
     package private(set) var authority: Range<Int>?
@@ -44,6 +44,9 @@ package struct RequestHead {
     /// Bytes of the head with its empty line.
     package private(set) var length = 0
     package let block = FieldBlock()
+
+    /// Longer names are nobody's method.
+    private static let maxMethod = 32
 
     package init() {}
 
@@ -75,6 +78,7 @@ package struct RequestHead {
         var position = 0
         while position < end, bytes[position].isToken { position += 1 }
         guard position > 0, position < end, bytes[position] == .space else { throw .malformed }
+        guard position <= Self.maxMethod else { throw .method }
         methodRange = 0..<position
         let start = position + 1
         guard let space = bytes.firstIndex(of: .space, from: start, to: end), space > start else { throw .malformed }
@@ -176,7 +180,7 @@ package struct RequestHead {
     private mutating func judgeConnection(_ bytes: Span<UInt8>) throws(HeadFault) {
         var upgrade = false
         if block.contains(.connection) {
-            let options = ConnectionOptions(bytes, of: block)
+            let options = try ConnectionOptions(bytes, of: block)
             if options.close {
                 keepsAlive = false
             } else if options.keepAlive {
@@ -258,11 +262,17 @@ struct ConnectionOptions {
     private(set) var keepAlive = false
     private(set) var upgrade = false
 
-    init(_ bytes: Span<UInt8>, of block: FieldBlock) {
+    /// More options than this are an attempt to make us compare each with every field.
+    private static let maxCount = 32
+
+    init(_ bytes: Span<UInt8>, of block: FieldBlock) throws(HeadFault) {
+        var count = 0
         for index in block.fields.indices where block.fields[index].name == .connection {
             let value = block.fields[index].value
             var start = value.lowerBound
             while start < value.upperBound {
+                count += 1
+                guard count <= Self.maxCount else { throw .malformed }
                 let comma = bytes.firstIndex(of: UInt8(ascii: ","), from: start, to: value.upperBound)
                 let option = bytes.trimming(start..<(comma ?? value.upperBound))
                 read(bytes, option, block)

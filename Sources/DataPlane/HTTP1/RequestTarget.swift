@@ -69,6 +69,14 @@ package struct RequestTarget: Sendable {
         return position
     }
 
+    /// Whether two hexadecimal digits stand at `position`, encoded or not.
+    private func hasHexDigits(_ bytes: Span<UInt8>, at position: Int) -> Bool {
+        guard position < path.upperBound else { return false }
+        let first = bytes.decoded(at: position, before: path.upperBound)
+        guard first.byte.hexValue != nil, position + first.count < path.upperBound else { return false }
+        return bytes.decoded(at: position + first.count, before: path.upperBound).byte.hexValue != nil
+    }
+
     private func decode(_ bytes: Span<UInt8>, at position: Int) throws(HeadFault) -> UInt8 {
         guard position + 2 < path.upperBound, let high = bytes[position + 1].hexValue,
             let low = bytes[position + 2].hexValue
@@ -78,11 +86,8 @@ package struct RequestTarget: Sendable {
         case 0x00..<0x20, 0x7f, UInt8(ascii: "/"), UInt8(ascii: "\\"):
             throw .malformed
         case .percent:
-            // `%252e`: an upstream that decodes twice would read a dot.
-            if position + 4 < path.upperBound, bytes[position + 3].hexValue != nil, bytes[position + 4].hexValue != nil
-            {
-                throw .malformed
-            }
+            // `%252e`, in any spelling: an upstream that decodes twice would read a dot.
+            if hasHexDigits(bytes, at: position + 3) { throw .malformed }
         default: break
         }
         return byte

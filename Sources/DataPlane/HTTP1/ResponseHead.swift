@@ -6,6 +6,7 @@ package struct ResponseHead {
     /// Whether the upstream's connection may carry another exchange.
     package private(set) var keepsAlive = true
     package private(set) var isUpgrade = false
+    private var isHTTP10 = false
     package private(set) var length = 0
     package let block = FieldBlock()
 
@@ -26,14 +27,15 @@ package struct ResponseHead {
         let fields = try statusLine(bytes)
         try FieldLines.read(bytes, from: fields, to: length, maxCount: limits.count, into: block)
         if block.contains(.connection) {
-            let options = ConnectionOptions(bytes, of: block)
+            let options = try ConnectionOptions(bytes, of: block)
             if options.close { keepsAlive = false } else if options.keepAlive { keepsAlive = true }
             if options.upgrade, let name = block.first(.upgrade), block.isSingle(.upgrade) {
                 isUpgrade = bytes.equals("websocket", ignoringCaseIn: name)
             }
         }
         try judgeFraming(bytes, toHead: toHead)
-        if framing == .untilClose { keepsAlive = false }
+        // RFC 9112 section 6.1: HTTP/1.0 has no chunked coding, so what follows it cannot be trusted.
+        if framing == .untilClose || (isHTTP10 && framing == .chunked) { keepsAlive = false }
     }
 
     private mutating func statusLine(_ bytes: Span<UInt8>) throws(HeadFault) -> Int {
@@ -45,7 +47,8 @@ package struct ResponseHead {
             bytes[6] == UInt8(ascii: "."), bytes[7] == UInt8(ascii: "1") || bytes[7] == UInt8(ascii: "0"),
             bytes[8] == .space, bytes[9].isDigit, bytes[10].isDigit, bytes[11].isDigit
         else { throw .malformed }
-        keepsAlive = bytes[7] == UInt8(ascii: "1")
+        isHTTP10 = bytes[7] == UInt8(ascii: "0")
+        keepsAlive = !isHTTP10
         status = Int(bytes[9] &- 0x30) * 100 + Int(bytes[10] &- 0x30) * 10 + Int(bytes[11] &- 0x30)
         guard (100...599).contains(status) else { throw .malformed }
         // RFC 9112 section 4: the space stands even where the reason is empty; some servers leave both out.

@@ -12,6 +12,10 @@ package struct SessionCookies: Sendable {
 
     /// More session cookies than this in one request are not looked at.
     static let maxCount = 32
+    private static func exactName(secure: Bool) -> StaticString {
+        secure ? "__Host-gateway-session-" : "gateway-session-"
+    }
+
     private static let plainName: StaticString = "gateway-session-"
     private static let hostName: StaticString = "__host-gateway-session-"
 
@@ -39,7 +43,9 @@ package struct SessionCookies: Sendable {
             let end = pair.lowerBound + name.utf8CodeUnitCount
             guard end <= pair.upperBound, bytes.equals(name, ignoringCaseIn: pair.lowerBound..<end) else { continue }
             // A session cookie of either spelling is never forwarded; the one of this listener's spelling counts.
-            guard counts, cookies.count < Self.maxCount,
+            // Browsers guard `__Host-` in this spelling only.
+            let isExact = bytes.equals(Self.exactName(secure: secure), in: pair.lowerBound..<end)
+            guard counts, isExact, cookies.count < Self.maxCount,
                 let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: end, to: pair.upperBound)
             else { return }
             cookies.append(Cookie(event: end..<equals, value: equals + 1..<pair.upperBound))

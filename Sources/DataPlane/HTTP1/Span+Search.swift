@@ -54,6 +54,16 @@ extension Span<UInt8> {
         return true
     }
 
+    /// Whether the bytes of `range` are those of `literal`.
+    @inline(__always)
+    func equals(_ literal: StaticString, in range: Range<Int>) -> Bool {
+        guard range.count == literal.utf8CodeUnitCount else { return false }
+        // SAFETY: a literal's bytes live for ever, and its count was just compared.
+        let text = unsafe UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+        for offset in 0..<range.count where unsafe self[range.lowerBound + offset] != text[offset] { return false }
+        return true
+    }
+
     /// Whether the bytes of `range` are those of `other`.
     @inline(__always)
     func equals(_ other: Span<UInt8>, in range: Range<Int>) -> Bool {

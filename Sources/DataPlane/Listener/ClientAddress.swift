@@ -63,12 +63,12 @@ package struct ClientAddress: Sendable {
         }
     }
 
-    /// The client that `X-Forwarded-For` tells of, read from its right end past every trusted proxy; nothing when an
-    /// entry is not an address.
+    /// The client that `X-Forwarded-For` tells of, read from its right end past every trusted proxy; what is
+    /// left of an entry that is no address does not count.
     package static func forwarded(_ list: String, trusted: [AddressRange]) -> ClientAddress? {
         var last: ClientAddress?
         for entry in list.split(separator: ",").reversed() {
-            let text = String(entry.drop { $0 == " " }.prefix { $0 != " " })
+            let text = String(entry.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" })
             guard let address = try? NIOCore.SocketAddress(ipAddress: text, port: 0) else { return last }
             let client = ClientAddress(address)
             if !client.isIn(trusted) { return client }

@@ -129,9 +129,15 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     // MARK: Channel events
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { activate(context) }
+    }
 
-    func channelActive(context: ChannelHandlerContext) {
+    func channelActive(context: ChannelHandlerContext) { activate(context) }
+
+    private func activate(_ context: ChannelHandlerContext) {
+        guard state == .connecting || state == .closed else { return }
         server.succeeded()
         guard state == .connecting, let exchange else {
             // Whoever wanted it has gone.

@@ -77,20 +77,21 @@ final class UpstreamPool {
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: ReceiveBuffer(initial: 16 << 10, maximum: 128 << 10))
-            .channelInitializer { [connection = NIOLoopBound(connection, eventLoop: worker.loop)] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(connection.value)
-                }
-            }
+            .channelOption(.recvAllocator, value: ReceiveBuffer(initial: 16 << 10, maximum: 64 << 10))
         let future =
             switch server.target {
             case .address(let address): bootstrap.connect(to: address)
             case .name(let host, let port): bootstrap.connect(host: host, port: port)
             }
+        // A name may have several addresses, and each attempt a channel of its own: the connection becomes the handler of
+        // the one that wins.
         let bound = NIOLoopBound(connection, eventLoop: worker.loop)
-        future.hop(to: worker.loop).whenFailure { _ in bound.value.connectFailed() }
+        future.hop(to: worker.loop).flatMapThrowing { channel in
+            try channel.pipeline.syncOperations.addHandler(bound.value)
+        }.whenFailure { _ in bound.value.connectFailed() }
     }
+
+    var serverCount: Int { servers.count }
 
     /// Takes back a connection whose exchange is over; it is kept when it may serve another.
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {

@@ -4,20 +4,26 @@ import NIOCore
 /// under way. A reused buffer of fixed size costs less than one that follows every read.
 struct ReceiveBuffer: RecvByteBufferAllocator {
     private var size: Int
+    private let initial: Int
     private let maximum: Int
 
     init(initial: Int, maximum: Int) {
         size = initial
+        self.initial = initial
         self.maximum = maximum
     }
 
     mutating func record(actualReadBytes: Int) -> Bool {
-        guard actualReadBytes >= size, size < maximum else { return false }
-        size = min(size * 4, maximum)
-        return true
+        if actualReadBytes >= size {
+            size = min(size * 4, maximum)
+        } else if actualReadBytes < initial {
+            size = initial
+        }
+        // A buffer of this size is not kept: an idle connection must not hold what a body once needed.
+        return size > initial
     }
 
-    func nextBufferSize() -> Int? { size }
+    func nextBufferSize() -> Int? { size > initial ? nil : size }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer { allocator.buffer(capacity: size) }
 }

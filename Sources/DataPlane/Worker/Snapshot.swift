@@ -27,6 +27,8 @@ final class Snapshot: Sendable {
     let hasTrustedProxies: Bool
     let logsAccess: Bool
     let bodySize: Int
+    /// Bytes a second.
+    let minRate: Int
     let headerTimeout: Int64
     /// How often an open exchange is looked at, in milliseconds.
     let heartbeat: Int64
@@ -59,6 +61,7 @@ final class Snapshot: Sendable {
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
         logsAccess = settings.log.access
         bodySize = settings.limits.bodySize
+        minRate = settings.limits.minRate
         heartbeat = min(max(settings.sessions.policy.idleTimeout / 3, 100), 1000)
         renewalInterval = min(max(settings.sessions.policy.idleTimeout / 3, 100), 5000)
         headerTimeout = settings.limits.headerTimeout.milliseconds

@@ -18,6 +18,7 @@ final class Worker {
     var requestHead = RequestHead()
     var requestTarget = RequestTarget()
     var queryMembers = QueryMembers()
+    var refererMembers = QueryMembers()
     var sessionCookies = SessionCookies()
     var responseHead = ResponseHead()
     private var buffers: ContiguousArray<ByteBuffer> = []

@@ -95,7 +95,7 @@ enum DemoAssets {
         .state[data-state=replaced]::before, .state[data-state=closed]::before { background: #ff5d5d; }
         .clock {
             position: absolute; inset: 21% 0 auto; margin: 0; text-align: center; color: #eaf2ff;
-            font: 600 clamp(1.5rem, 6vw, 3.5rem)/1 ui-monospace, monospace;
+            font: 600 clamp(1.25rem, 5vw, 2.75rem)/1 ui-monospace, monospace;
         }
         .notice {
             margin-top: 1rem; padding: 1rem 1.25rem; border-radius: .75rem;

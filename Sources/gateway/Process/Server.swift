@@ -27,6 +27,8 @@ struct Server {
             accessLog.stop()
             logThread.sync {}
         }
+        // Before anybody can know that we serve.
+        let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
         let dataPlane: DataPlane
         do {
             dataPlane = try DataPlane(
@@ -46,7 +48,6 @@ struct Server {
                 "limits.connections is \(settings.limits.connections), and each may need two of the \(descriptors) descriptors that the system allows"
             )
         }
-        let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
         let leases = Task {
             while !Task.isCancelled {
                 try await Task.sleep(for: .seconds(1))
