@@ -99,7 +99,8 @@ struct ChunkedBodyTests {
             "5\r\nhello0\r\n\r\n",
             "5\r\nhello!\r\n0\r\n\r\n", "5\r\nhello\r\r\n0\r\n\r\n", "5\r\nhello \r\n0\r\n\r\n",
             "5\r\nhello\r\n\r\n0\r\n\r\n", "0\r\n\r0", "0\n\r\n",
-            "\u{663}\r\nabc\r\n", "5_0\r\n", "0 0\r\n\r\n", "5\u{b}\r\nhello\r\n",
+            "\u{663}\r\nabc\r\n", "5_0\r\n", "0 0\r\n\r\n", "5\r\nhello \n0\r\n\r\n", "5\r\nhello\n\n0\r\n\r\n",
+            "5\u{b}\r\nhello\r\n",
         ]
     )
     func malformed(_ body: String) {

@@ -270,9 +270,22 @@ extension EndToEnd {
             #expect(plain["X-Frame-Options"] == nil)
             #expect(plain["Cache-Control"] == "private")
             #expect(plain["Referrer-Policy"] == "same-origin")
-            let cached = try fetch(site.port, "/event/e1/cached", bearer)
+            let session = try #require(plain["Gateway-Session"])
+            let cached = try fetch(site.port, "/event/e1/cached", bearer + ["Gateway-Session: \(session)"])
             #expect(cached.fields.values("cache-control") == ["public, max-age=60"])
             #expect(try fetch(site.port, "/public/x")["Cache-Control"] == nil)
+        }
+
+        @Test("An answer that hands out a session is for no cache, whatever the upstream says")
+        func joinIsNeverCached() throws {
+            site.upstream.on("/event/e1/logo") { exchange in
+                let fields = ["Cache-Control: public, max-age=60", "Expires: Thu, 01 Jan 2099 00:00:00 GMT"]
+                try exchange.reply("200 OK", fields + ["Surrogate-Control: max-age=60"], "ok")
+            }
+            let answer = try fetch(site.port, "/event/e1/logo", ["Authorization: Bearer \(Minter.acme.token())"])
+            #expect(answer["Set-Cookie"] != nil)
+            #expect(answer.fields.values("cache-control") == ["no-store"])
+            #expect(answer["Expires"] == nil && answer["Surrogate-Control"] == nil)
         }
 
         @Test("A path that could be read in two ways is refused", arguments: AmbiguousPaths.all)

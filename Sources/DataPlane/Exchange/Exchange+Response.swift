@@ -63,10 +63,10 @@ extension Exchange {
         if status != 101 {
             head.write(framePolicy)
             head.write("Referrer-Policy: same-origin\r\n")
-            if handsOutSession {
-                head.write("Cache-Control: no-store\r\n")
-            } else if !worker.responseHead.block.contains(.cacheControl) {
+            if !worker.responseHead.block.contains(.cacheControl) {
                 head.write("Cache-Control: private\r\n")
+            } else if handsOutSession {
+                head.write("Cache-Control: no-store\r\n")
             }
         }
         if !extraFields.isEmpty { head.write(extraFields) }
