@@ -280,7 +280,7 @@ extension EndToEnd {
         func joinIsNeverCached() throws {
             site.upstream.on("/event/e1/logo") { exchange in
                 let fields = ["Cache-Control: public, max-age=60", "Expires: Thu, 01 Jan 2099 00:00:00 GMT"]
-                try exchange.reply("200 OK", fields + ["Surrogate-Control: max-age=60"], "ok")
+                return try exchange.reply("200 OK", fields + ["Surrogate-Control: max-age=60"], "ok")
             }
             let answer = try fetch(site.port, "/event/e1/logo", ["Authorization: Bearer \(Minter.acme.token())"])
             #expect(answer["Set-Cookie"] != nil)
