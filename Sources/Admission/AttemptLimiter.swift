@@ -10,7 +10,7 @@ package final class AttemptLimiter: Sendable {
     }
 
     private final class Shard: Sendable {
-        let windows = Mutex<[UInt64: Window]>([:])
+        let windows = Locked<[UInt64: Window]>([:])
     }
 
     private let shards = (0..<64).map { _ in Shard() }

@@ -1,18 +1,18 @@
-import Synchronization
-
 #if THREAD_SANITIZER
+    import Synchronization
+
     /// A `Mutex` that ThreadSanitizer can see.
     ///
     /// On Linux the mutex's own code is in a library that is not instrumented, so the sanitizer misses who waited for whom
     /// and reports races that are none. Here each holder leaves a mark behind when it is done, and the next one reads
     /// it. Two that held it at once would not read each other's, and are still reported.
-    struct Locked<Value: ~Copyable>: ~Copyable {
+    package struct Locked<Value: ~Copyable>: ~Copyable {
         private let mutex: Mutex<Value>
         private let mark = Atomic<UInt32>(0)
 
-        init(_ value: consuming sending Value) { mutex = Mutex(value) }
+        package init(_ value: consuming sending Value) { mutex = Mutex(value) }
 
-        borrowing func withLock<Result: ~Copyable>(
+        package borrowing func withLock<Result: ~Copyable>(
             _ body: (inout sending Value) -> sending Result
         ) -> sending Result {
             mutex.withLock { value in
@@ -25,6 +25,8 @@ import Synchronization
 
     extension Locked: Sendable where Value: ~Copyable {}
 #else
+    package import Synchronization
+
     /// A value behind a lock.
-    typealias Locked<Value: ~Copyable> = Mutex<Value>
+    package typealias Locked<Value: ~Copyable> = Mutex<Value>
 #endif

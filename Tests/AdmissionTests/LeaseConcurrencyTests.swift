@@ -28,7 +28,7 @@ struct LeaseConcurrencyTests {
         let table = LeaseTable(startedAt: start, seed: 1, shards: 2)
         let policy = rules { $0.sessions.takeOverLimit = .max }.sessions
         let clock = Atomic<Int>(0)
-        let logs = Mutex<[Hold]>([])
+        let logs = Locked<[Hold]>([])
         DispatchQueue.concurrentPerform(iterations: Self.threads) { thread in
             var numbers = Numbers(seed: UInt64(thread))
             var mine = [SessionID?](repeating: nil, count: Self.keys)

@@ -246,8 +246,8 @@ class Subject:
 
     def measure_latency(self, seconds):
         report = self.load(seconds, "-s", str(pathlib.Path(__file__).with_name("paced.lua")))
-        self.p50.append(milliseconds(re.search(r"50%\s+(\S+)", report)[1]))
-        self.p99.append(milliseconds(re.search(r"99%\s+(\S+)", report)[1]))
+        self.p50.append(milliseconds(re.search(r"(?m)^\s+50%\s+(\S+)", report)[1]))
+        self.p99.append(milliseconds(re.search(r"(?m)^\s+99%\s+(\S+)", report)[1]))
         self.paced_rate.append(requests_a_second(report))
 
 
