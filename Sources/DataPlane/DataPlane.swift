@@ -64,10 +64,12 @@ package final class DataPlane: Sendable {
         let settings = site.snapshot.settings
         var addresses: [NIOCore.SocketAddress] = []
         do {
+            // First, so that who reaches a listener reaches the health checks too.
+            let admin = try await bind(settings.admin.address, role: .admin)
             for listener in settings.listeners {
                 addresses.append(try await bind(listener.address, role: .viewers))
             }
-            addresses.append(try await bind(settings.admin.address, role: .admin))
+            addresses.append(admin)
         } catch {
             await closeListeners()
             throw error
@@ -85,7 +87,7 @@ package final class DataPlane: Sendable {
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 4 << 10, maximum: 64 << 10))
+            .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 3 << 10, maximum: 64 << 10))
             .childChannelInitializer { channel in
                 guard let worker = workers[ObjectIdentifier(channel.eventLoop)] else {
                     return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)

@@ -12,7 +12,9 @@ extension Exchange {
         var head = worker.takeBuffer()
         var identity: [UInt8] = []
         if let viewer, let admitted {
-            identity = worker.identities.lines(viewer, admitted, worker: worker, snapshot: snapshot)
+            let entry = worker.identities.entry(viewer, admitted, worker: worker, snapshot: snapshot)
+            identity = entry.lines
+            framePolicy = entry.framePolicy
         }
         // The request's own head, our lines, and an authority that may be written twice.
         let capacity = bytes.count + identity.count + 2048

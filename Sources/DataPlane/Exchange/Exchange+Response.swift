@@ -15,7 +15,7 @@ extension Exchange {
             upstreamHead = nil
         }
         var head = worker.takeBuffer()
-        let framePolicy = viewer.flatMap { snapshot.framePolicies[$0.company] } ?? []
+        let framePolicy = framePolicy
         let isWritten = head.writeHead(capacity: bytes.count + framePolicy.count + extraFields.count + 512) { head in
             writeStatusLine(bytes, to: &head)
             writeFields(bytes, framePolicy: framePolicy, to: &head)

@@ -32,6 +32,8 @@ final class Exchange {
     var viewer: Viewer?
     var admitted: Admission.Admitted?
     var refusal: Refusal?
+    /// The field line that says who may frame the event.
+    var framePolicy: [UInt8] = []
     /// Field lines for the response that the verdict asks for: a new session's cookie and header.
     var extraFields: [UInt8] = []
 
@@ -220,6 +222,7 @@ final class Exchange {
         pool = nil
         viewer = nil
         admitted = nil
+        framePolicy = []
         client = nil
     }
 }

@@ -5,32 +5,38 @@ import JOSE
 /// The identity field lines of the sessions that one event loop serves, so that the lines are written, and the assertion
 /// signed, once in half a minute and not once a request.
 struct IdentityCache {
-    private final class Entry {
-        let viewer: Viewer
-        let generation: UInt64
+    /// What a session's requests and responses carry, as it is written.
+    final class Entry {
+        private let viewer: Viewer
+        private let generation: UInt64
+        /// Field lines for the upstream.
         let lines: [UInt8]
-        let role: Role
-        let event: String
+        /// The field line for the client that says who may frame the event.
+        let framePolicy: [UInt8]
+        private let role: Role
+        private let event: String
         /// Wall-clock milliseconds after which the lines are made anew.
-        let staleAt: Int64
+        private let staleAt: Int64
 
-        init(
-            viewer: Viewer,
-            generation: UInt64,
-            lines: [UInt8],
-            role: Role,
-            event: String,
-            staleAt: Int64
+        fileprivate init(
+            _ viewer: Viewer,
+            _ admitted: Admission.Admitted,
+            site: Site,
+            snapshot: Snapshot,
+            now: Int64
         ) {
             self.viewer = viewer
-            self.generation = generation
-            self.lines = lines
-            self.role = role
-            self.event = event
-            self.staleAt = staleAt
+            generation = snapshot.authority.generation
+            lines = IdentityCache.lines(viewer, admitted, site: site, snapshot: snapshot, now: now)
+            framePolicy = snapshot.framePolicies[viewer.company] ?? []
+            role = admitted.role
+            event = admitted.event
+            staleAt = now + IdentityCache.lifetime * 1000 / 2
         }
 
-        func isGood(for viewer: Viewer, _ admitted: Admission.Admitted, generation: UInt64, at now: Int64) -> Bool {
+        fileprivate func isGood(for viewer: Viewer, _ admitted: Admission.Admitted, generation: UInt64, at now: Int64)
+            -> Bool
+        {
             self.viewer === viewer && self.generation == generation && staleAt > now && role == admitted.role
                 && event == admitted.event
         }
@@ -48,38 +54,28 @@ struct IdentityCache {
     /// Lifetime of an assertion in seconds.
     private static let lifetime: Int64 = 60
 
-    /// The identity lines of an admitted viewer.
-    mutating func lines(
+    /// The entry of an admitted viewer.
+    mutating func entry(
         _ viewer: Viewer,
         _ admitted: Admission.Admitted,
         worker: Worker,
         snapshot: Snapshot
-    ) -> [UInt8] {
+    ) -> Entry {
         let now = worker.clock.wall
         let key = Key(session: admitted.session)
         let generation = snapshot.authority.generation
         if let entry = entries[key], entry.isGood(for: viewer, admitted, generation: generation, at: now) {
-            return entry.lines
+            return entry
         }
         if let entry = earlier.removeValue(forKey: key),
             entry.isGood(for: viewer, admitted, generation: generation, at: now)
         {
             insert(entry, key)
-            return entry.lines
+            return entry
         }
-        let lines = Self.lines(viewer, admitted, site: worker.site, snapshot: snapshot, now: now)
-        insert(
-            Entry(
-                viewer: viewer,
-                generation: generation,
-                lines: lines,
-                role: admitted.role,
-                event: admitted.event,
-                staleAt: now + Self.lifetime * 1000 / 2
-            ),
-            key
-        )
-        return lines
+        let entry = Entry(viewer, admitted, site: worker.site, snapshot: snapshot, now: now)
+        insert(entry, key)
+        return entry
     }
 
     private mutating func insert(_ entry: Entry, _ key: Key) {

@@ -68,13 +68,14 @@ package struct RouteTable: Sendable {
     }
 
     private func match(_ bytes: Span<UInt8>, _ target: borrowing RequestTarget, _ reading: Reading) -> Match? {
-        entry: for entry in entries {
-            let count = target.segments.count
+        let count = target.segments.count
+        entry: for position in entries.indices {
+            let entry = entries[position]
             guard count == entry.parts.count || (entry.takesRest && count > entry.parts.count) else { continue }
             var event: Range<Int>?
-            for (index, part) in entry.parts.enumerated() {
+            for index in entry.parts.indices {
                 let segment = Self.cut(bytes, target.segments[index], reading)
-                switch part {
+                switch entry.parts[index] {
                 case .literal(let literal):
                     guard Self.equals(bytes, segment, literal, reading) else { continue entry }
                 case .event:
