@@ -64,12 +64,12 @@ package final class DataPlane: Sendable {
         let settings = site.snapshot.settings
         var addresses: [NIOCore.SocketAddress] = []
         do {
-            // First, so that who reaches a listener reaches the health checks too.
-            let admin = try await bind(settings.admin.address, role: .admin)
             for listener in settings.listeners {
                 addresses.append(try await bind(listener.address, role: .viewers))
             }
-            addresses.append(admin)
+            addresses.append(try await bind(settings.admin.address, role: .admin))
+            // Who gets an answer from one of them gets one from all.
+            for channel in channels.withLock({ $0 }) { try await channel.setOption(.autoRead, value: true).get() }
         } catch {
             await closeListeners()
             throw error
@@ -85,6 +85,7 @@ package final class DataPlane: Sendable {
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
+            .serverChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 3 << 10, maximum: 64 << 10))
