@@ -88,7 +88,7 @@ package final class DataPlane: Sendable {
             .serverChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 3 << 10, maximum: 64 << 10))
+            .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 2 << 10, maximum: 64 << 10))
             .childChannelInitializer { channel in
                 guard let worker = workers[ObjectIdentifier(channel.eventLoop)] else {
                     return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
