@@ -246,7 +246,6 @@ extension Exchange {
         let waiting = queued
         if !waiting.isEmpty {
             queued = []
-            queuedBytes = 0
             for buffer in waiting { send(buffer, to: connection) }
         }
         if isRequestComplete { endRequest(connection) } else { writePieces(to: connection) }
@@ -297,7 +296,6 @@ extension Exchange {
         }
         guard let upstream, isUpstreamReady else {
             queued.append(buffer)
-            queuedBytes += buffer.readableBytes
             client?.pauseReading()
             return
         }

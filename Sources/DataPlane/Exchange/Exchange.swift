@@ -45,7 +45,6 @@ final class Exchange {
     var upstreamHead: ByteBuffer?
     /// Body octets that wait for the connection.
     var queued: [ByteBuffer] = []
-    var queuedBytes = 0
     /// Chunks that are written with the next flush.
     var pieces: ByteBuffer?
     var attempts = 1
@@ -215,7 +214,6 @@ final class Exchange {
         if let head = upstreamHead { worker.recycle(head) }
         upstreamHead = nil
         if !queued.isEmpty { queued = [] }
-        queuedBytes = 0
         pieces = nil
         if let response { worker.recycle(response) }
         response = nil

@@ -114,9 +114,6 @@ final class UpstreamConnection: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
-    /// Half-closes towards the upstream: the client of a tunnel has ended its side.
-    func closeOutput() { context?.close(mode: .output, promise: nil) }
-
     func pauseReading() { setReading(false) }
 
     func resumeReading() { setReading(true) }
