@@ -30,7 +30,7 @@ package final class Admission: Sendable {
         package var access: Access
         /// The session that the client sent, if it was well formed.
         package var presented: PresentedSession?
-        /// A hash of the client's address.
+        /// A hash of the client's address; 0 where it is not known.
         package var address: UInt64
         /// The user asked to use it here: a POST to the take-over endpoint, never a script's request for something else.
         package var isTakeOver: Bool

@@ -2,6 +2,8 @@ import Synchronization
 
 /// How often each client address has done something within a minute: joined, or shown a bad token.
 ///
+/// Address 0 is nobody's and has no limit.
+///
 /// Bounded: when an attacker fills a shard with addresses, the minute starts anew for that shard.
 package final class AttemptLimiter: Sendable {
     private struct Window {
@@ -23,7 +25,7 @@ package final class AttemptLimiter: Sendable {
 
     /// Whether `address` has used up its attempts at `now`, a time that never goes back. A limit of 0 is none.
     package func isExhausted(_ address: UInt64, limit: Int, now: Milliseconds) -> Bool {
-        guard limit > 0 else { return false }
+        guard limit > 0, address != 0 else { return false }
         return shard(address).windows.withLock { windows in
             guard let window = windows[address], now < window.startedAt + Self.length else { return false }
             return window.count >= limit
@@ -32,6 +34,7 @@ package final class AttemptLimiter: Sendable {
 
     /// Counts an attempt.
     package func count(_ address: UInt64, now: Milliseconds) {
+        guard address != 0 else { return }
         shard(address).windows.withLock { windows in
             if let window = windows[address], now < window.startedAt + Self.length {
                 windows[address] = Window(startedAt: window.startedAt, count: window.count + 1)

@@ -112,7 +112,8 @@ extension LeaseSlot {
             guard policy.secondJoin == .takeOver || (policy.secondJoin == .ask && isTakeOver) else {
                 return .active(since: session.joinedAt, retryAt: deadline(policy))
             }
-            guard address == self.address || countTakeOver(now: now, limit: policy.takeOverLimit) else {
+            let isOwnAddress = address != 0 && address == self.address
+            guard isOwnAddress || countTakeOver(now: now, limit: policy.takeOverLimit) else {
                 return .tooMany(retryAt: after(windowStart, takeOverWindow))
             }
         }

@@ -36,6 +36,19 @@ struct FieldNameTests {
         }
     }
 
+    @Test("A known name spelled with underscores is nobody's, and is not forwarded", arguments: known)
+    func lookalikes(_ name: FieldName) throws {
+        let lower = name.text.description
+        let spellings = [
+            lower.replacing("-", with: "_"), lower.replacing("-", with: "_", maxReplacements: 1).uppercased(),
+        ]
+        for spelling in spellings where spelling.contains("_") {
+            let (_, block) = try fieldBlock("\(spelling): v\r\nx_\(spelling): v\r\n\r\n")
+            #expect(block.fields.map(\.name) == [.other, .other], "\(spelling)")
+            #expect(block.fields.map(\.isRemoved) == [true, false], "\(spelling)")
+        }
+    }
+
     @Test("One octet more, less or other makes another name", arguments: known)
     func neighbours(_ name: FieldName) throws {
         let lower = name.text.description

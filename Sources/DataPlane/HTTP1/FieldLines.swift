@@ -36,7 +36,7 @@ enum FieldLines {
         while colon < end {
             let byte = bytes[colon]
             guard byte.isToken else { break }
-            hash.add(byte.lowercased)
+            hash.add(byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : byte.lowercased)
             colon += 1
         }
         let length = colon - start
@@ -49,7 +49,13 @@ enum FieldLines {
         let value = bytes.trimming(colon + 1..<lineFeed - 1)
         guard !bytes.hasControl(in: value) else { throw .malformed }
         var name = FieldName.bySlot[hash.slot]
-        if name != .other, !bytes.equals(name.text, ignoringCaseIn: start..<colon) { name = .other }
+        var isLookalike = false
+        if name != .other, !bytes.equals(name.text, ignoringCaseIn: start..<colon) {
+            // CGI-like upstreams read `X_Forwarded_For` as `X-Forwarded-For`; what is judged under one name must not
+            // arrive under another.
+            isLookalike = name.isSpelled(by: bytes.extracting(start..<colon))
+            name = .other
+        }
         block.append(
             FieldBlock.Field(
                 nameStart: UInt32(start),
@@ -58,7 +64,7 @@ enum FieldLines {
                 lineEnd: UInt32(lineFeed + 1),
                 nameLength: UInt16(length),
                 name: name,
-                isRemoved: false
+                isRemoved: isLookalike
             )
         )
         return lineFeed + 1

@@ -114,7 +114,19 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
 }
 
 extension FieldName {
-    /// Hash of a name, fed with its lower-case octets one by one.
+    /// Whether `spelling` is this name once every `_` is read as `-`.
+    func isSpelled(by spelling: Span<UInt8>) -> Bool {
+        guard spelling.count == text.utf8CodeUnitCount else { return false }
+        // SAFETY: a literal's bytes live for ever, and its count was just compared.
+        let text = unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        for index in spelling.indices {
+            let octet = spelling[index] == UInt8(ascii: "_") ? UInt8(ascii: "-") : spelling[index].lowercased
+            guard unsafe octet == text[index] else { return false }
+        }
+        return true
+    }
+
+    /// Hash of a name, fed one by one with its octets in lower case, `_` as `-`.
     struct Hash {
         private(set) var value: UInt32 = 0
         @inline(__always)

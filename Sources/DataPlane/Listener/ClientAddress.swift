@@ -13,7 +13,8 @@ package struct ClientAddress: Sendable {
     package let bytes: [UInt8]
     /// The address as text, without port.
     package let text: [UInt8]
-    /// A hash under a seed of this process.
+    /// A hash under a seed of this process; 0 where there is no address, so that the clients of a Unix socket are not
+    /// taken for one another.
     package let hash: UInt64
 
     package init(_ address: NIOCore.SocketAddress?) {
@@ -43,10 +44,14 @@ package struct ClientAddress: Sendable {
     package init(bytes: [UInt8], text: String) {
         self.bytes = bytes
         self.text = Array(text.utf8)
+        guard !bytes.isEmpty else {
+            hash = 0
+            return
+        }
         var hasher = Hasher()
         // An IPv6 client owns its whole /64; one address of it is as good as another.
         hasher.combine(bytes.count == 16 ? Array(bytes.prefix(8)) : bytes)
-        hash = UInt64(bitPattern: Int64(hasher.finalize()))
+        hash = max(UInt64(bitPattern: Int64(hasher.finalize())), 1)
     }
 
     /// Whether the address lies in one of `ranges`.
