@@ -53,7 +53,7 @@ let package = Package(
         .target(
             name: "DataPlane",
             dependencies: [
-                "JOSE", "Admission", "Configuration",
+                "COpenSSL", "CNghttp2", "JOSE", "Admission", "Configuration",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

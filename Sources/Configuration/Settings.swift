@@ -18,6 +18,7 @@ package struct Settings: Sendable {
     package var sessions = SessionSettings()
     package var identity = IdentitySettings()
     package var limits = LimitSettings()
+    package var http2 = HTTP2Settings()
     package var control = ControlSettings()
     package var log = LogSettings()
 }
@@ -163,6 +164,13 @@ package struct AddressRange: Sendable, Equatable {
     /// Network-order bytes: 4 for IPv4, 16 for IPv6.
     package var bytes: [UInt8]
     package var prefixLength: Int
+}
+
+package struct HTTP2Settings: Sendable {
+    /// Requests that one connection may have open.
+    package var concurrentStreams = 100
+    /// Whether WebSockets may be opened on a stream (RFC 8441).
+    package var webSocket = true
 }
 
 package struct ControlSettings: Sendable {

@@ -38,6 +38,7 @@ struct Schema: Sendable {
         table("sessions", sessions),
         table("identity", Schema("header_prefix assertion_key_file")),
         table("limits", limits),
+        table("http2", Schema("concurrent_streams websocket")),
         table("control", Schema("enabled database")),
         table("log", Schema("level format access"))
     )

@@ -132,6 +132,13 @@ extension LimitSettings {
     }
 }
 
+extension HTTP2Settings {
+    mutating func read(from table: TableReader) {
+        table.read("concurrent_streams", into: &concurrentStreams, .integer(1...10_000))
+        table.read("websocket", into: &webSocket, .boolean)
+    }
+}
+
 extension ControlSettings {
     mutating func read(from table: TableReader, companies: [CompanySettings]) {
         let standard = database

@@ -46,6 +46,7 @@ extension Settings {
         loaded.sessions.read(from: root.table("sessions"))
         loaded.identity.read(from: root.table("identity"))
         loaded.limits.read(from: root.table("limits"), tokens: loaded.tokens)
+        loaded.http2.read(from: root.table("http2"))
         loaded.control.read(from: root.table("control"), companies: companies)
         loaded.log.read(from: root.table("log"))
         guard publicURL != nil else { return nil }

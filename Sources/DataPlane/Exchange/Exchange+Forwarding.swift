@@ -221,8 +221,7 @@ extension Exchange {
     private func sendContinue() {
         var buffer = worker.takeBuffer()
         buffer.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
-        client?.write(buffer)
-        client?.flush()
+        client?.interim(buffer)
         worker.recycle(buffer)
     }
 

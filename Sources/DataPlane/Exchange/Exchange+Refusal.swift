@@ -107,11 +107,14 @@ extension Exchange {
         }
         head.writeStaticString(connectionField())
         head.writeStaticString("\r\n")
-        if method != .head {
-            head.writeBytes(body)
+        begin(head)
+        if method != .head, !body.isEmpty {
+            var out = response ?? worker.takeBuffer()
+            response = nil
+            out.writeBytes(body)
             responseBytes = body.count
+            response = out
         }
-        response = head
         complete()
     }
 

@@ -26,13 +26,21 @@ extension Exchange {
             cut()
             return
         }
-        response = head
+        begin(head)
         if status == 101 { beginTunnel() }
+    }
+
+    /// Hands the client the head; what it gives back is written with the body's first octets.
+    func begin(_ head: ByteBuffer) {
+        response = client?.begin(head)
+        if response == nil { worker.recycle(head) }
     }
 
     private func writeStatusLine(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
         head.write("HTTP/1.1 ")
-        head.writeDecimal(worker.responseHead.status)
+        // RFC 8441 section 5: over HTTP/2 an open WebSocket is an ordinary success.
+        let isStreamTunnel = worker.responseHead.status == 101 && client?.framesBodies ?? false
+        head.writeDecimal(isStreamTunnel ? 200 : worker.responseHead.status)
         head.write(UInt8.space)
         head.write(bytes.extracting(worker.responseHead.reason))
         head.write("\r\n")
@@ -82,6 +90,7 @@ extension Exchange {
     private func writeFraming(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
         isChunkedToClient = false
         if status == 101 {
+            if client?.framesBodies ?? false { return }
             head.write("Connection: Upgrade\r\nUpgrade: websocket\r\n")
             return
         }
@@ -94,7 +103,9 @@ extension Exchange {
         case .length(let length):
             writeLength(length, to: &head)
         case .chunked, .untilClose:
-            if isHTTP10 {
+            if client?.framesBodies ?? true {
+                break
+            } else if isHTTP10 {
                 keepsAlive = false
             } else {
                 isChunkedToClient = true
@@ -112,6 +123,7 @@ extension Exchange {
 
     /// What the client is told of its connection.
     func connectionField() -> StaticString {
+        if client?.framesBodies ?? true { return "" }
         if worker.isDraining { keepsAlive = false }
         if !keepsAlive { return "Connection: close\r\n" }
         return isHTTP10 ? "Connection: keep-alive\r\n" : ""
@@ -129,8 +141,7 @@ extension Exchange {
             }
             head.write("\r\n")
         }
-        client?.write(head)
-        client?.flush()
+        client?.interim(head)
         worker.recycle(head)
     }
 
@@ -160,11 +171,22 @@ extension Exchange {
         guard isActive else { return }
         let block = FieldBlock()
         try FieldLines.read(bytes, from: 0, to: bytes.count, maxCount: 64, into: block)
-        guard isChunkedToClient else { return }
+        guard let client, isChunkedToClient || client.framesBodies else { return }
         var out = response ?? worker.takeBuffer()
         response = nil
-        out.writeStaticString("0\r\n")
+        if client.framesBodies {
+            client.write(out)
+            worker.recycle(out)
+            out = worker.takeBuffer()
+        } else {
+            out.writeStaticString("0\r\n")
+        }
         for field in block.fields where field.name == .other { out.write(bytes.extracting(field.line)) }
+        guard !client.framesBodies else {
+            client.trailers(out)
+            worker.recycle(out)
+            return
+        }
         out.writeStaticString("\r\n")
         // The end of the body is written.
         isChunkedToClient = false

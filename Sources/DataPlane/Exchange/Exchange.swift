@@ -7,7 +7,7 @@ import NIOCore
 /// admission, the way to the upstream, the way back, refusals, own endpoints, streams that stay open.
 final class Exchange {
     let worker: Worker
-    var client: ClientConnection?
+    var client: ClientStream?
     /// The settings that the exchange began with.
     var snapshot: Snapshot
 
@@ -82,7 +82,7 @@ final class Exchange {
     var session: SessionID? { isActive ? admitted?.session : nil }
 
     /// Begins the exchange of the request whose head was just read into `worker.requestHead`.
-    func start(_ bytes: Span<UInt8>, client: ClientConnection) {
+    func start(_ bytes: Span<UInt8>, client: ClientStream) {
         begin(client: client)
         method = worker.requestHead.method
         isHTTP10 = worker.requestHead.isHTTP10
@@ -109,7 +109,7 @@ final class Exchange {
         }
     }
 
-    private func begin(client: ClientConnection) {
+    private func begin(client: ClientStream) {
         self.client = client
         snapshot = worker.snapshot
         isActive = true
@@ -141,7 +141,7 @@ final class Exchange {
     }
 
     /// Begins an exchange whose head could not be read, and refuses it.
-    func refuseHead(_ fault: HeadFault, client: ClientConnection) {
+    func refuseHead(_ fault: HeadFault, client: ClientStream) {
         begin(client: client)
         isRequestComplete = false
         keepsAlive = false
@@ -153,7 +153,7 @@ final class Exchange {
     }
 
     /// Begins an exchange whose head did not come in time, and refuses it.
-    func refuseHeadTimeout(client: ClientConnection) {
+    func refuseHeadTimeout(client: ClientStream) {
         begin(client: client)
         isRequestComplete = false
         keepsAlive = false

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// It reads requests one after the other and has its exchange serve them. Requests that are sent ahead wait, in bounded
 /// memory, until the present one has been answered.
-final class ClientConnection: ChannelInboundHandler {
+final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChannelHandler, ServedConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -25,9 +25,6 @@ final class ClientConnection: ChannelInboundHandler {
         case closed
     }
 
-    let worker: Worker
-    let listener: ListenerRole
-    private(set) var address: ClientAddress
     private(set) var context: ChannelHandlerContext?
     private var slot = 0
     private var phase: Phase = .idle
@@ -41,6 +38,8 @@ final class ClientConnection: ChannelInboundHandler {
     private var isInputClosed = false
     private var unsentRate = RateWindow()
     private var isCounted = true
+    /// Nothing has shown yet which version of HTTP the client speaks.
+    private var isFirst = true
 
     /// Requests sent ahead wait in at most about this much.
     private static let maxAhead = 64 << 10
@@ -51,26 +50,13 @@ final class ClientConnection: ChannelInboundHandler {
     private static let halfClosedTime: Int64 = 5000
 
     init(worker: Worker, listener: ListenerRole, address: ClientAddress) {
-        self.worker = worker
-        self.listener = listener
-        self.address = address
+        super.init(worker: worker, listener: listener, address: address, framesBodies: false)
     }
 
-    /// The session of the exchange under way.
-    var openSession: SessionID? {
-        switch phase {
-        case .body, .response, .tunnel: exchange?.session
-        default: nil
-        }
-    }
-
-    /// Whether the client takes what is written at once, or nearly.
-    private(set) var isWritable = true
     /// What is written next; the last piece is written and flushed in one go.
     private var unwritten: ByteBuffer?
 
-    /// Octets that wait for the client to read them.
-    var unsentBytes: Int {
+    override var unsentBytes: Int {
         guard let options = context?.channel.syncOptions else { return 0 }
         return (try? options.getOption(.bufferedWritableBytes)) ?? 0
     }
@@ -185,9 +171,35 @@ final class ClientConnection: ChannelInboundHandler {
             mayFollowEmptyLine = true
             worker.setDeadline(slot, in: worker.snapshot.headerTimeout)
         }
+        if isFirst, takesHTTP2(&buffer) { return false }
         if mayFollowEmptyLine { skipEmptyLine(&buffer) }
         guard let length = startExchange(buffer) else { return false }
         buffer.moveReaderIndex(forwardBy: length)
+        return true
+    }
+
+    /// Hands the connection over when it begins as one of HTTP/2 with prior knowledge
+    /// ([RFC 9113 section 3.3](https://www.rfc-editor.org/rfc/rfc9113#section-3.3)); true also while that may still be.
+    private func takesHTTP2(_ buffer: inout ByteBuffer) -> Bool {
+        let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        let count = min(buffer.readableBytes, preface.utf8CodeUnitCount)
+        guard buffer.readableBytesUInt8Span.starts(with: preface, upTo: count) else {
+            isFirst = false
+            return false
+        }
+        guard count == preface.utf8CodeUnitCount, let context else { return true }
+        phase = .closed
+        let connection = HTTP2Connection(worker: worker, listener: listener, address: address)
+        do {
+            try context.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            abort()
+            return true
+        }
+        let received = buffer
+        buffer.clear()
+        connection.receive(received)
+        _ = context.pipeline.syncOperations.removeHandler(context: context)
         return true
     }
 
@@ -269,20 +281,25 @@ final class ClientConnection: ChannelInboundHandler {
 
     // MARK: Use by the exchange
 
-    func write(_ buffer: ByteBuffer) {
+    override func interim(_ head: ByteBuffer) {
+        write(head)
+        flush()
+    }
+
+    override func write(_ buffer: ByteBuffer) {
         if let earlier = unwritten { context?.write(wrapOutboundOut(earlier), promise: nil) }
         unwritten = buffer
     }
 
-    func flush() {
+    override func flush() {
         guard let last = unwritten else { return }
         unwritten = nil
         context?.writeAndFlush(wrapOutboundOut(last), promise: nil)
     }
 
-    func pauseReading() { setReading(false) }
+    override func pauseReading() { setReading(false) }
 
-    func resumeReading() { setReading(true) }
+    override func resumeReading() { setReading(true) }
 
     private func setReading(_ reads: Bool) {
         guard isReadPaused == reads else { return }
@@ -290,8 +307,7 @@ final class ClientConnection: ChannelInboundHandler {
         try? context?.channel.syncOptions?.setOption(.autoRead, value: reads)
     }
 
-    /// The response has been written. The next request is read, or the connection ends.
-    func responseEnded(keepAlive: Bool) {
+    override func responseEnded(keepAlive: Bool) {
         guard phase == .response || phase == .body else { return }
         guard keepAlive, phase == .response, !worker.isDraining else {
             linger()
@@ -315,13 +331,11 @@ final class ClientConnection: ChannelInboundHandler {
         exchange?.flushToUpstream()
     }
 
-    /// Whether an answer given now must be the connection's last.
-    func closesAfterAnswer(isRequestComplete: Bool) -> Bool {
+    override func closesAfterAnswer(isRequestComplete: Bool) -> Bool {
         !isRequestComplete || (isInputClosed && pending == nil)
     }
 
-    /// From now on octets pass as they come; those that came behind the handshake first.
-    func becomeTunnel() {
+    override func becomeTunnel() {
         phase = .tunnel
         guard let buffer = pending else { return }
         pending = nil
@@ -344,14 +358,12 @@ final class ClientConnection: ChannelInboundHandler {
         context?.close(mode: .output, promise: nil)
     }
 
-    /// Ends a tunnel once what was written has gone out.
-    func closeAfterFlush() {
+    override func closeAfterFlush() {
         guard phase != .closed else { return }
         linger()
     }
 
-    /// Closes at once: the client must not take what it has for a whole response.
-    func abort() { close() }
+    override func abort() { close() }
 
     private func close() {
         guard phase != .closed else { return }
@@ -398,7 +410,10 @@ final class ClientConnection: ChannelInboundHandler {
         exchange.refuseHeadTimeout(client: self)
     }
 
-    func endSession(_ reason: Refusal) { exchange?.endSession(reason) }
+    func end(_ reasons: [SessionID: Refusal]) {
+        guard let exchange, let session = exchange.session, let reason = reasons[session] else { return }
+        exchange.endSession(reason)
+    }
 
     func drain() {
         switch phase {

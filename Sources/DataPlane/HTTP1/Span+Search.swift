@@ -64,6 +64,15 @@ extension Span<UInt8> {
         return true
     }
 
+    /// Whether the first `count` bytes are those that `literal` begins with. `count` is not more than either has.
+    func starts(with literal: StaticString, upTo count: Int) -> Bool {
+        guard count <= self.count, count <= literal.utf8CodeUnitCount else { return false }
+        // SAFETY: a literal's bytes live for ever, and its count was just compared.
+        let text = unsafe UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+        for index in 0..<count where unsafe self[index] != text[index] { return false }
+        return true
+    }
+
     /// Whether the bytes of `range` are those of `other`.
     @inline(__always)
     func equals(_ other: Span<UInt8>, in range: Range<Int>) -> Bool {

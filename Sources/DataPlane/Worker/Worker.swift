@@ -24,7 +24,7 @@ final class Worker {
     private var buffers: ContiguousArray<ByteBuffer> = []
 
     private var pools: [UpstreamPool]
-    private var connections: ContiguousArray<ClientConnection?> = []
+    private var connections: ContiguousArray<(any ServedConnection)?> = []
     private var deadlines: DeadlineTable
     private var due: ContiguousArray<Int> = []
     private var ended: [EndedSession] = []
@@ -80,7 +80,7 @@ final class Worker {
     // MARK: Connections
 
     /// Enters a connection; the slot is where its deadline stands.
-    func add(_ connection: ClientConnection) -> Int {
+    func add(_ connection: any ServedConnection) -> Int {
         let slot = deadlines.add()
         if slot == connections.count { connections.append(connection) } else { connections[slot] = connection }
         return slot
@@ -125,10 +125,7 @@ final class Worker {
         clock.refresh()
         let reasons = Dictionary(ended.map { ($0.session, $0.reason) }, uniquingKeysWith: { $1 })
         ended.removeAll(keepingCapacity: true)
-        for connection in connections {
-            guard let connection, let session = connection.openSession, let reason = reasons[session] else { continue }
-            connection.endSession(reason)
-        }
+        for connection in connections { connection?.end(reasons) }
     }
 
     // MARK: Reload and drain

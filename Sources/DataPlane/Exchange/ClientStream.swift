@@ -1,0 +1,76 @@
+import Admission
+import NIOCore
+
+/// The client's side of an exchange: an HTTP/1 connection, or one stream of an HTTP/2 connection.
+///
+/// A base class and not a protocol: the exchange calls it several times for each request.
+class ClientStream {
+    final let worker: Worker
+    final let listener: ListenerRole
+    final let address: ClientAddress
+    /// Whether the protocol itself tells where a body ends, so that the exchange adds no framing of its own.
+    final let framesBodies: Bool
+    /// Whether the client takes what is written at once, or nearly.
+    final var isWritable = true
+
+    init(worker: Worker, listener: ListenerRole, address: ClientAddress, framesBodies: Bool) {
+        self.worker = worker
+        self.listener = listener
+        self.address = address
+        self.framesBodies = framesBodies
+    }
+
+    /// Octets that wait for the client to read them.
+    var unsentBytes: Int { 0 }
+
+    // MARK: The response
+
+    /// Sends an interim response, a whole head in the form of HTTP/1.
+    func interim(_ head: ByteBuffer) {}
+
+    /// Begins the final response with its head in the form of HTTP/1. What is returned is written before the body.
+    func begin(_ head: ByteBuffer) -> ByteBuffer? { head }
+
+    func write(_ buffer: ByteBuffer) {}
+
+    /// Has these field lines follow the body, where the protocol frames bodies.
+    func trailers(_ lines: ByteBuffer) {}
+
+    func flush() {}
+
+    /// The response has been written. A connection goes on with the next request, or ends.
+    func responseEnded(keepAlive: Bool) {}
+
+    /// Whether an answer given now must be the connection's last.
+    func closesAfterAnswer(isRequestComplete: Bool) -> Bool { false }
+
+    // MARK: The request's body
+
+    func pauseReading() {}
+    func resumeReading() {}
+
+    // MARK: Tunnels and ends
+
+    /// From now on octets pass as they come; those that came behind the handshake first.
+    func becomeTunnel() {}
+
+    /// Ends a tunnel once what was written has gone out.
+    func closeAfterFlush() {}
+
+    /// Ends at once: the client must not take what it has for a whole response.
+    func abort() {}
+}
+
+/// A client's connection as its event loop's worker sees it.
+protocol ServedConnection: AnyObject {
+    /// The deadline that was set for its slot has passed.
+    func deadlinePassed()
+
+    /// Ends the exchanges of those sessions.
+    func end(_ reasons: [SessionID: Refusal])
+
+    /// Lets exchanges finish and closes afterwards.
+    func drain()
+
+    func abort()
+}

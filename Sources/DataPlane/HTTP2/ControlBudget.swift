@@ -1,0 +1,30 @@
+/// What a client may spend on frames that cost the gateway work and bring no request nearer to its answer.
+///
+/// Floods of resets (CVE-2023-44487), of frames that make the server reset (CVE-2025-8671), of SETTINGS, PING, empty DATA
+/// and CONTINUATION frames (CVE-2019-9512 to 9518, CVE-2024-28182) all end here.
+struct ControlBudget {
+    private var left = capacity
+    private var refilledAt: Int64
+
+    static let capacity = 2000
+    /// A second.
+    static let refill = 100
+
+    /// - Parameter now: monotonic milliseconds.
+    init(at now: Int64) { refilledAt = now }
+
+    /// Takes `cost`; false once there is not so much left.
+    mutating func spend(_ cost: Int, at now: Int64) -> Bool {
+        guard cost > 0 else { return true }
+        let earned = Int((now - refilledAt) * Int64(Self.refill) / 1000)
+        if earned > 0 {
+            left = min(left + earned, Self.capacity)
+            refilledAt = now
+        }
+        left -= cost
+        return left >= 0
+    }
+
+    /// Gives back what a client may well spend on the octets it was sent: it opens its window again for them.
+    mutating func earn(_ amount: Int) { left = min(left + amount, Self.capacity) }
+}
