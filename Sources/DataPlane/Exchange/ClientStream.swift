@@ -54,8 +54,14 @@ class ClientStream {
     /// From now on octets pass as they come; those that came behind the handshake first.
     func becomeTunnel() {}
 
+    /// Sends the end of what a tunnel is sent; the client may still send.
+    func finishSending() { closeAfterFlush() }
+
     /// Ends a tunnel once what was written has gone out.
     func closeAfterFlush() {}
+
+    /// Ends a tunnel once what was written has gone out, or this many milliseconds have passed.
+    func closeAfterFlush(within time: Int64) { closeAfterFlush() }
 
     /// Ends at once: the client must not take what it has for a whole response.
     func abort() {}

@@ -33,7 +33,6 @@ extension Exchange {
     /// Hands the client the head; what it gives back is written with the body's first octets.
     func begin(_ head: ByteBuffer) {
         response = client?.begin(head)
-        if response == nil { worker.recycle(head) }
     }
 
     private func writeStatusLine(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
@@ -58,6 +57,8 @@ extension Exchange {
             if field.isRemoved || field.name.isHopByHop { continue }
             // The embedding page is the company's; what would block it there is replaced by its own policy.
             if isViewer, field.name == .xFrameOptions || field.name == .referrerPolicy { continue }
+            // RFC 8441 section 5: the client has sent no key that this could answer.
+            if field.name == .secWebSocketAccept, client?.framesBodies ?? false { continue }
             if handsOutSession, field.name.isAboutCaching { continue }
             if Int(field.nameStart) != runEnd {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
@@ -218,7 +219,7 @@ extension Exchange {
         client.responseEnded(keepAlive: keepsAlive)
     }
 
-    private func writePending() {
+    func writePending() {
         guard let buffer = response else { return }
         response = nil
         if buffer.readableBytes > 0 { client?.write(buffer) }

@@ -8,6 +8,7 @@ extension Exchange {
     ///
     /// - Parameter isReadingBody: whether the client is being waited for with its body.
     func heartbeat(isReadingBody: Bool) {
+        timePassed()
         guard isActive, let client else { return }
         let now = worker.clock.monotonic
         let minimum = snapshot.minRate
@@ -34,9 +35,10 @@ extension Exchange {
         }
         let unsent = client.unsentBytes
         if responseRate.isTooSlow(responseBytes - unsent, minimum: minimum, isWaiting: unsent > 0, at: now) {
-            cut()
+            if isTunnel { cutTunnel() } else { cut() }
             return
         }
+        if isTunnel { watchExpiry() }
         guard let viewer, let admitted else { return }
         let isPastExpiry = viewer.validity.expires.map { worker.clock.wall / 1000 >= $0 } ?? false
         guard isPastExpiry || now - renewedAt >= snapshot.renewalInterval else { return }
@@ -72,64 +74,16 @@ extension Exchange {
     /// The session is over: another join took its lease, an operator ended it, or its time has passed.
     func endSession(_ reason: Refusal) {
         guard isActive else { return }
-        refusal = reason
         if isTunnel {
-            endTunnel()
-        } else if isResponseStarted {
+            endTunnel(reason)
+            return
+        }
+        refusal = reason
+        if isResponseStarted {
             cut()
         } else {
             releaseUpstream(reusable: false)
             refuse(reason)
         }
-    }
-
-    // MARK: Tunnels
-
-    func beginTunnel() {
-        isTunnel = true
-        client?.becomeTunnel()
-        client?.resumeReading()
-    }
-
-    func tunnelToUpstream(_ buffer: ByteBuffer) {
-        guard isActive, let upstream else { return }
-        requestBytes += buffer.readableBytes
-        upstream.write(buffer)
-    }
-
-    func tunnelToClient(_ buffer: ByteBuffer) {
-        guard isActive, let client else { return }
-        responseBytes += buffer.readableBytes
-        if let head = response {
-            response = nil
-            client.write(head)
-            worker.recycle(head)
-        }
-        client.write(buffer)
-    }
-
-    /// The upstream has closed its side.
-    func tunnelEnded() {
-        guard isActive, let client else { return }
-        releaseUpstream(reusable: false)
-        client.flush()
-        finish()
-        client.closeAfterFlush()
-    }
-
-    /// The client has closed its sending side.
-    func clientEndedTunnel() {
-        guard isActive, let client else { return }
-        releaseUpstream(reusable: false)
-        finish()
-        client.abort()
-    }
-
-    private func endTunnel() {
-        guard let client else { return }
-        releaseUpstream(reusable: false)
-        client.flush()
-        finish()
-        client.closeAfterFlush()
     }
 }

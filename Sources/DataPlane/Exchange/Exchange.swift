@@ -64,9 +64,14 @@ final class Exchange {
     var isResponseEnded = false
     var isChunkedToClient = false
     var responseBytes = 0
-    var isTunnel = false
+    /// A WebSocket, once its handshake is over.
+    var tunnel: Tunnel?
+    /// What the upstream has to answer to the handshake's key.
+    var handshakeAnswer: [UInt8] = []
 
     // Streams that stay open.
+    /// When a tunnel has its turn in a drain; monotonic milliseconds.
+    var drainsAt = Int64.max
     var renewedAt: Int64 = 0
     var requestRate = RateWindow()
     var responseRate = RateWindow()
@@ -102,6 +107,7 @@ final class Exchange {
             respond(status: error.status)
             return
         }
+        if isUpgrade, !judgeHandshake(bytes) { return }
         if client.listener == .admin || isOwnEndpoint(bytes) {
             serveOwnEndpoint(bytes)
         } else {
@@ -114,6 +120,9 @@ final class Exchange {
         snapshot = worker.snapshot
         isActive = true
         startedAt = worker.clock.monotonic
+        isUpgrade = false
+        expectsContinue = false
+        requestFraming = .none
         requestBytes = 0
         responseBytes = 0
         status = 0
@@ -133,7 +142,8 @@ final class Exchange {
         isResponseStarted = false
         isResponseEnded = false
         isChunkedToClient = false
-        isTunnel = false
+        tunnel = nil
+        drainsAt = .max
         renewedAt = worker.clock.monotonic
         requestRate = RateWindow()
         responseRate = RateWindow()
@@ -194,7 +204,7 @@ final class Exchange {
     func clientGone() {
         guard isActive else { return }
         if status == 0 { status = 499 }
-        releaseUpstream(reusable: false)
+        if isTunnel { endUpstream(tunnel?.clientGone()) } else { releaseUpstream(reusable: false) }
         finish()
     }
 
@@ -213,6 +223,8 @@ final class Exchange {
         if snapshot.logsAccess { log() }
         if let head = upstreamHead { worker.recycle(head) }
         upstreamHead = nil
+        tunnel = nil
+        if !handshakeAnswer.isEmpty { handshakeAnswer = [] }
         if !queued.isEmpty { queued = [] }
         pieces = nil
         if let response { worker.recycle(response) }

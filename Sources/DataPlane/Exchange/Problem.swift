@@ -38,6 +38,7 @@ enum StatusText {
         case 409: ("Conflict", "conflict", "")
         case 413: ("Content Too Large", "content_too_large", "Send less at once.")
         case 414: ("URI Too Long", "uri_too_long", "Send a shorter address.")
+        case 426: ("Upgrade Required", "upgrade_required", "Use WebSocket version 13.")
         case 429: ("Too Many Requests", "too_many_requests", "")
         case 431: ("Request Header Fields Too Large", "header_too_large", "Send fewer or shorter header fields.")
         case 501: ("Not Implemented", "method_not_implemented", "Use another method.")

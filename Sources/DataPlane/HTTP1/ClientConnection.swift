@@ -36,6 +36,8 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     private var isProcessing = false
     private var isReadPaused = false
     private var isInputClosed = false
+    /// When a tunnel that is over is closed at the latest; monotonic milliseconds.
+    private var closesAt = Int64.max
     private var unsentRate = RateWindow()
     private var isCounted = true
     /// Nothing has shown yet which version of HTTP the client speaks.
@@ -337,10 +339,17 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
 
     override func becomeTunnel() {
         phase = .tunnel
-        guard let buffer = pending else { return }
-        pending = nil
-        exchange?.tunnelToUpstream(buffer)
-        exchange?.flushToUpstream()
+        if let buffer = pending {
+            pending = nil
+            exchange?.tunnelToUpstream(buffer)
+            exchange?.flushToUpstream()
+        }
+        if isInputClosed { exchange?.clientEndedTunnel() }
+    }
+
+    override func finishSending() {
+        flush()
+        context?.close(mode: .output, promise: nil)
     }
 
     /// Ends the sending side and drops what still comes, for a moment.
@@ -353,7 +362,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
             if unsentBytes > 0 { worker.setDeadline(slot, in: Self.unsentCheck) } else { close() }
             return
         }
-        worker.setDeadline(slot, in: Self.lingerTime)
+        worker.setDeadline(slot, in: min(Self.lingerTime, closesAt - worker.clock.monotonic))
         resumeReading()
         context?.close(mode: .output, promise: nil)
     }
@@ -361,6 +370,11 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     override func closeAfterFlush() {
         guard phase != .closed else { return }
         linger()
+    }
+
+    override func closeAfterFlush(within time: Int64) {
+        closesAt = worker.clock.monotonic + time
+        closeAfterFlush()
     }
 
     override func abort() { close() }
@@ -376,7 +390,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     func deadlinePassed() {
         switch phase {
         case .idle, .lingering:
-            if isStillReading {
+            if isStillReading, worker.clock.monotonic < closesAt {
                 worker.setDeadline(slot, in: Self.unsentCheck)
             } else {
                 close()
@@ -390,7 +404,8 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
                 close()
                 return
             }
-            worker.setDeadline(slot, in: isInputClosed ? Self.halfClosedTime : worker.snapshot.heartbeat)
+            let isHalfClosed = isInputClosed && phase == .response
+            worker.setDeadline(slot, in: isHalfClosed ? Self.halfClosedTime : worker.snapshot.heartbeat)
             exchange?.heartbeat(isReadingBody: phase == .body && !isReadPaused)
         }
     }
@@ -418,7 +433,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     func drain() {
         switch phase {
         case .idle: if unsentBytes > 0 { linger() } else { close() }
-        case .tunnel: exchange?.endSession(.draining)
+        case .tunnel: exchange?.drainTunnel()
         case .head, .body, .response, .lingering, .closed: break
         }
     }

@@ -23,6 +23,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case referrerPolicy
     case secFetchMode
     case secFetchSite
+    case secWebSocketAccept
     case secWebSocketKey
     case secWebSocketVersion
     case surrogateControl
@@ -65,6 +66,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .referrerPolicy: "referrer-policy"
         case .secFetchMode: "sec-fetch-mode"
         case .secFetchSite: "sec-fetch-site"
+        case .secWebSocketAccept: "sec-websocket-accept"
         case .secWebSocketKey: "sec-websocket-key"
         case .secWebSocketVersion: "sec-websocket-version"
         case .surrogateControl: "surrogate-control"

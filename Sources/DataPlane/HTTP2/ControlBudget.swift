@@ -19,10 +19,11 @@ struct ControlBudget {
         let earned = Int((now - refilledAt) * Int64(Self.refill) / 1000)
         if earned > 0 {
             left = min(left + earned, Self.capacity)
-            refilledAt = now
+            refilledAt += Int64(earned * 1000 / Self.refill)
         }
+        guard left >= cost else { return false }
         left -= cost
-        return left >= 0
+        return true
     }
 
     /// Gives back what a client may well spend on the octets it was sent: it opens its window again for them.

@@ -1,28 +1,28 @@
 import Admission
 import Configuration
-import JOSE
 import NIOCore
 
 /// One client's HTTP/2 connection ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113)): the last handler of its channel.
 ///
-/// Each stream has an exchange of its own. What they write in one turn of the event loop goes out together.
+/// Each stream has an exchange of its own. What they write in one turn of the event loop goes out together. What frames
+/// do is in `HTTP2Connection+Frames.swift`, the way out in `HTTP2Connection+Output.swift`.
 final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private enum Phase {
+    enum Phase {
         /// The client's first SETTINGS have not come.
         case preface
         case open
-        /// GOAWAY is on its way; what still comes is read and dropped, so that it is not lost to a reset.
+        /// GOAWAY is written; what still comes is read and dropped, so that it is not lost to a reset.
         case lingering
         case closed
     }
 
-    private enum Drain {
+    enum Drain {
         case none
-        /// The end is announced; requests on their way are taken.
-        case announced
+        /// The end is announced, since a monotonic time; requests on their way are taken.
+        case announced(Int64)
         /// No further requests are taken.
         case refusing
     }
@@ -35,46 +35,69 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         settings: worker.snapshot.settings.http2,
         maxHeaderListSize: worker.snapshot.headLimits.size
     )
-    private var context: ChannelHandlerContext?
-    private var slot = 0
-    private var phase: Phase = .preface
-    private var drainState: Drain = .none
-    private var budget: ControlBudget
-    private var isCalm = true
-    private var isTerminated = false
+    private(set) var context: ChannelHandlerContext?
+    var phase: Phase = .preface
 
-    /// Streams by their tag; free places are nil.
-    private var streams: ContiguousArray<HTTP2Stream?> = []
-    private var openCount = 0
-    private var spare: ContiguousArray<HTTP2Stream> = []
+    // Streams by their tag; free places are nil.
+    var streams: ContiguousArray<HTTP2Stream?> = []
+    var freeTags: ContiguousArray<Int> = []
+    var openCount = 0
+    var spare: ContiguousArray<HTTP2Stream> = []
+    var closedStreams = ClosedStreams()
 
-    private var requestHead = HTTP2RequestHead()
-    private var headSince: Int64?
-    private var assembled: [UInt8] = []
+    // The header block that is being read.
+    var requestHead = HTTP2RequestHead()
+    var assembled: [UInt8] = []
+    var headStream: Int32 = 0
+    var headSince: Int64?
+
+    // Abuse.
+    var budget: ControlBudget
+    var isOverdrawn = false
+    /// What the connection is ended for when the library says that it cannot go on.
+    var fault: HTTP2Session.ErrorCode = .protocolError
+    /// Octets that came, without those of the frames that were told of; below 0 while one of these is incomplete.
+    var unknownOctets = -prefaceSize
+    /// The octets that the library is reading.
+    var incoming = ByteBuffer()
 
     // Output.
-    private var scheduled: ContiguousArray<HTTP2Stream> = []
-    private var isSendScheduled = false
-    private var out: ByteBuffer
-    private var drainedStreams: ContiguousArray<HTTP2Stream> = []
-    private var touched: ContiguousArray<HTTP2Stream> = []
-    private var unsentRate = RateWindow()
-    private var sentBytes = 0
+    var scheduled: ContiguousArray<HTTP2Stream> = []
+    var submitting: ContiguousArray<HTTP2Stream> = []
+    var isSendScheduled = false
+    var out = ByteBuffer()
+    var drainedStreams: ContiguousArray<HTTP2Stream> = []
+    var touched: ContiguousArray<HTTP2Stream> = []
+    var unsentBytes = 0
+    var sentBytes = 0
+    private var sentRate = RateWindow()
+    var wantsGoAway = false
 
-    private static let maxSpare = 8
+    // Time.
+    private var slot = 0
+    /// When the deadline that is set passes; monotonic milliseconds.
+    private var dueAt = Int64.max
+    private var idleSince: Int64
+    /// When the connection is closed at the latest, once that is settled.
+    private var closesAt = Int64.max
+    private(set) var isTerminated = false
+    private(set) var drainState: Drain = .none
+
+    private static let prefaceSize = 24
     private static let lingerTime: Int64 = 2000
+    /// How often a connection that only waits for its last octets to go out is looked at.
+    private static let unsentCheck: Int64 = 200
+    /// A client that has closed its sending side is still answered for this long: it may wait, or be gone.
+    private static let halfClosedTime: Int64 = 5000
     /// Between the announcement of the end and the end of new requests: time for requests that are on their way.
     private static let drainNotice: Int64 = 500
-    /// Pieces up to this size are gathered into one write.
-    private static let copyLimit = 4 << 10
-    private static let writeSize = 64 << 10
 
     init(worker: Worker, listener: ListenerRole, address: ClientAddress) {
         self.worker = worker
         self.listener = listener
         self.address = address
         budget = ControlBudget(at: worker.clock.monotonic)
-        out = ByteBuffer()
+        idleSince = worker.clock.monotonic
     }
 
     // MARK: Channel events
@@ -82,7 +105,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         slot = worker.add(self)
-        worker.setDeadline(slot, in: worker.snapshot.headerTimeout)
+        look(in: worker.snapshot.headerTimeout)
         schedule(nil)
         if worker.isDraining { drain() }
     }
@@ -90,6 +113,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         worker.remove(slot: slot)
+        forgetStreams()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -97,26 +121,20 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         receive(unwrapInboundIn(data))
     }
 
-    /// Takes what has come, from the channel or from whoever read it first.
-    func receive(_ buffer: ByteBuffer) {
-        guard phase == .preface || phase == .open, !isTerminated else { return }
-        let isGood = session.receive(buffer.readableBytesUInt8Span)
-        for stream in touched { stream.exchange?.flushToUpstream() }
-        touched.removeAll(keepingCapacity: true)
-        if !isGood { terminate(isCalm ? .protocolError : .enhanceYourCalm) }
-        if headSince != nil { worker.setDeadline(slot, in: worker.snapshot.heartbeat) }
-        schedule(nil)
-    }
-
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable else { return }
-        schedule(nil)
+        if context.channel.isWritable { schedule(nil) }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .some(.inputClosed) = event as? ChannelEvent else { return }
-        // An HTTP/2 client that closes its side can open no window any more.
-        close()
+        switch phase {
+        case .preface: close()
+        case .open where openCount == 0: close()
+        // What the windows that are open let through is still sent.
+        case .open: closesAt = min(closesAt, worker.clock.monotonic + Self.halfClosedTime)
+        case .lingering: if unwrittenBytes == 0 { close() }
+        case .closed: break
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
@@ -124,318 +142,133 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     func channelInactive(context: ChannelHandlerContext) {
         worker.clock.refresh()
         phase = .closed
+        forgetStreams()
+    }
+
+    private func forgetStreams() {
         for stream in streams { stream?.closed() }
         streams.removeAll()
+        freeTags.removeAll()
         spare.removeAll()
         scheduled.removeAll()
         drainedStreams.removeAll()
         openCount = 0
     }
 
-    // MARK: Output
+    // MARK: Time
 
-    /// Has `stream` asked, and everything sent, at the end of the event loop's turn.
-    func schedule(_ stream: HTTP2Stream?) {
-        if let stream { scheduled.append(stream) }
-        guard !isSendScheduled, phase != .closed, let context else { return }
-        isSendScheduled = true
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.execute { bound.value.send() }
+    /// Has the connection looked at when this much time has passed, or earlier.
+    func look(in time: Int64) {
+        let moment = worker.clock.monotonic + max(time, 0)
+        guard moment < dueAt else { return }
+        dueAt = moment
+        worker.setDeadline(slot, in: max(time, 0))
     }
 
-    private func send() {
-        isSendScheduled = false
-        guard let context, phase == .preface || phase == .open else { return }
-        let ready = scheduled
-        scheduled.removeAll(keepingCapacity: true)
-        for stream in ready { stream.submit() }
-        out = worker.takeBuffer()
-        while context.channel.isWritable {
-            // SAFETY: the library lends the octets until its next call; they are copied.
-            let more = unsafe session.send { octets in unsafe out.writeBytes(octets) }
-            guard more else { break }
-            if out.readableBytes >= Self.writeSize {
-                writeOut(context)
-                context.flush()
-            }
-        }
-        if out.readableBytes > 0 {
-            let last = out
-            sentBytes += last.readableBytes
-            context.writeAndFlush(wrapOutboundOut(last), promise: nil)
-        } else {
-            context.flush()
-        }
-        worker.recycle(out)
-        out = ByteBuffer()
-        tellDrained()
-        if session.isFinished { linger() }
-    }
+    /// The first of some streams was opened: from now on the connection is looked at often.
+    func becameBusy() { look(in: worker.snapshot.heartbeat) }
 
-    private func writeOut(_ context: ChannelHandlerContext) {
-        sentBytes += out.readableBytes
-        context.write(wrapOutboundOut(out), promise: nil)
-        worker.recycle(out)
-        out = worker.takeBuffer()
-    }
-
-    /// Puts a DATA frame behind what is written already.
-    func sendData(stream id: Int32, frameHeader: UnsafeBufferPointer<UInt8>, count: Int) {
-        // SAFETY: the library lends the nine octets until this returns; they are copied.
-        unsafe out.writeBytes(frameHeader)
-        budget.earn(2)
-        guard let context, let stream = stream(id) else { return }
-        stream.takeData(count) { piece in
-            guard piece.readableBytes > Self.copyLimit else {
-                out.writeImmutableBuffer(piece)
-                return
-            }
-            writeOut(context)
-            sentBytes += piece.readableBytes
-            context.write(wrapOutboundOut(piece), promise: nil)
-        }
-    }
-
-    func nextData(stream id: Int32, upTo limit: Int) -> HTTP2Stream.Data {
-        stream(id)?.nextData(upTo: limit) ?? .octets(0, end: .stream)
-    }
-
-    /// Remembers that `stream` can take more, to be told once the library has been left.
-    func drained(_ stream: HTTP2Stream) { drainedStreams.append(stream) }
-
-    private func tellDrained() {
-        guard !drainedStreams.isEmpty else { return }
-        let streams = drainedStreams
-        drainedStreams.removeAll(keepingCapacity: true)
-        for stream in streams { stream.becameWritable() }
-    }
-
-    // MARK: Frames
-
-    private func stream(_ id: Int32) -> HTTP2Stream? {
-        guard let tag = session.tag(of: id), tag < streams.count, let stream = streams[tag], stream.id == id else {
-            return nil
-        }
-        return stream
-    }
-
-    /// A frame's header was read; false when the client has spent what it may.
-    func frameBegins(type: UInt8, length: Int, endsStream: Bool) -> Bool {
-        let cost =
-            switch type {
-            case 0: length == 0 && !endsStream ? 10 : 0
-            case 1: 0
-            // RST_STREAM, SETTINGS, PUSH_PROMISE, GOAWAY
-            case 3, 4, 5, 7: 10
-            // WINDOW_UPDATE
-            case 8: 1
-            // PRIORITY, PING, CONTINUATION and what we do not know
-            default: 4
-            }
-        return spend(cost)
-    }
-
-    func invalidFrame() -> Bool { spend(10) }
-
-    /// A stream was reset from here; false when the client has made that happen too often.
-    func resetSent(_ code: UInt32) -> Bool {
-        switch HTTP2Session.ErrorCode(rawValue: code) {
-        case .noError, .internalError, .cancel: true
-        default: spend(10)
-        }
-    }
-
-    private func spend(_ cost: Int) -> Bool {
-        if !budget.spend(cost, at: worker.clock.monotonic) { isCalm = false }
-        return isCalm
-    }
-
-    func settingsRead() {
-        guard phase == .preface else { return }
-        phase = .open
-        worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
-    }
-
-    func headersBegin(stream id: Int32, isRequest: Bool) {
-        headSince = worker.clock.monotonic
-        guard isRequest else { return }
-        requestHead.clear()
-    }
-
-    func header(_ name: Span<UInt8>, _ value: Span<UInt8>) -> Bool {
-        let isBearable = requestHead.add(name, value, limits: worker.snapshot.headLimits)
-        if !isBearable { isCalm = false }
-        return isBearable
-    }
-
-    func invalidHeader() { requestHead.spoil() }
-
-    /// A request's head is complete.
-    func requestRead(stream id: Int32, endsStream: Bool) {
-        headSince = nil
-        let stream = open(id)
-        if openCount == 1 { worker.setDeadline(slot, in: worker.snapshot.heartbeat) }
-        assembled.removeAll(keepingCapacity: true)
-        do throws(HeadFault) {
-            try requestHead.write(to: &assembled, hasBody: !endsStream, webSocketKey: Self.webSocketKey())
-            let bytes = assembled
-            try worker.requestHead.parse(
-                bytes.span,
-                length: bytes.count,
-                limits: RequestHead.Limits(
-                    size: worker.snapshot.headLimits.size + 512,
-                    count: worker.snapshot.headLimits.count + 8
-                )
-            )
-        } catch {
-            stream.activeExchange.refuseHead(error, client: stream)
-            if endsStream { stream.bodyEnded() }
-            return
-        }
-        let bytes = assembled
-        stream.activeExchange.start(bytes.span, client: stream)
-        if endsStream { stream.bodyEnded() }
-    }
-
-    /// Sixteen random octets in Base64, which differs from base64url in two digits and its padding.
-    private static func webSocketKey() -> [UInt8] {
-        let key = Base64URL.encode(SystemRandom.bytes(16).span).map { digit in
-            switch digit {
-            case UInt8(ascii: "-"): UInt8(ascii: "+")
-            case UInt8(ascii: "_"): UInt8(ascii: "/")
-            default: digit
-            }
-        }
-        return key + [UInt8(ascii: "="), UInt8(ascii: "=")]
-    }
-
-    private func open(_ id: Int32) -> HTTP2Stream {
-        let stream = spare.popLast() ?? HTTP2Stream(connection: self)
-        stream.open(id)
-        let tag = streams.firstIndex { $0 == nil } ?? streams.count
-        if tag == streams.count { streams.append(stream) } else { streams[tag] = stream }
-        session.setTag(tag, of: id)
-        openCount += 1
-        return stream
-    }
-
-    func body(stream id: Int32, _ bytes: UnsafeBufferPointer<UInt8>) {
-        guard let stream = stream(id) else {
-            session.consumeOnConnection(bytes.count)
-            return
-        }
-        // SAFETY: lent for the time of the call.
-        unsafe stream.body(bytes)
-        if touched.last !== stream { touched.append(stream) }
-    }
-
-    func bodyEnded(stream id: Int32) {
-        headSince = nil
-        guard let stream = stream(id) else { return }
-        stream.bodyEnded()
-        if touched.last !== stream { touched.append(stream) }
-    }
-
-    func responseSent(stream id: Int32) { stream(id)?.responseSent() }
-
-    func streamClosed(_ id: Int32) {
-        guard let tag = session.tag(of: id), tag < streams.count, let stream = streams[tag], stream.id == id else {
-            return
-        }
-        streams[tag] = nil
-        openCount -= 1
-        stream.closed()
-        if spare.count < Self.maxSpare { spare.append(stream) }
-        if openCount == 0 {
-            worker.setDeadline(slot, in: drainState == .none ? worker.snapshot.idleTimeout : 0)
-        }
-    }
-
-    // MARK: Time, sessions that end, drain
+    func becameIdle() { idleSince = worker.clock.monotonic }
 
     func deadlinePassed() {
-        switch phase {
-        case .closed: return
-        case .preface, .lingering:
-            close()
-            return
-        case .open: break
-        }
-        if isStuck || isTerminated {
-            close()
-            return
-        }
-        switch drainState {
-        case .none: break
-        case .announced:
-            drainState = .refusing
-            session.goAway()
-            schedule(nil)
-        case .refusing:
-            if openCount == 0 {
-                terminate(.noError)
-                return
-            }
-        }
+        dueAt = .max
         let now = worker.clock.monotonic
-        if let headSince, now - headSince >= worker.snapshot.headerTimeout {
-            terminate(.enhanceYourCalm)
+        switch phase {
+        case .closed:
+            return
+        case .preface:
+            close()
+            return
+        case .lingering:
+            // The end of the last answer may still wait for the client, if it takes it fast enough.
+            if unwrittenBytes > 0, !isStuck { look(in: Self.unsentCheck) } else { close() }
+            return
+        case .open:
+            break
+        }
+        guard now < closesAt, !isStuck else {
+            close()
             return
         }
-        guard openCount > 0 || headSince != nil else {
-            terminate(.noError)
-            return
-        }
-        worker.setDeadline(slot, in: worker.snapshot.heartbeat)
-        for stream in streams {
-            guard let stream else { continue }
-            stream.exchange?.heartbeat(isReadingBody: stream.isReadingBody)
+        if let headSince, now - headSince >= worker.snapshot.headerTimeout { terminate(.enhanceYourCalm) }
+        goOnDraining(now)
+        for stream in streams { stream?.heartbeat(now) }
+        lookAgain(now)
+    }
+
+    private func lookAgain(_ now: Int64) {
+        if closesAt < .max { look(in: closesAt - now) }
+        if openCount > 0 || headSince != nil || unwrittenBytes > 0 {
+            look(in: worker.snapshot.heartbeat)
+        } else if case .none = drainState {
+            let left = idleSince + worker.snapshot.idleTimeout - now
+            if left <= 0 { terminate(.noError) } else { look(in: left) }
+        } else {
+            look(in: Self.unsentCheck)
         }
     }
+
+    /// Octets that the channel holds for a client that does not take them.
+    var unwrittenBytes: Int { (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
     /// Whether what was written waits for a client that takes it too slowly.
     private var isStuck: Bool {
-        let unsent = (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        return unsentRate.isTooSlow(
-            sentBytes - unsent,
+        let unwritten = unwrittenBytes
+        return sentRate.isTooSlow(
+            sentBytes - unwritten,
             minimum: worker.snapshot.minRate,
-            isWaiting: unsent > 0,
+            isWaiting: unwritten > 0,
             at: worker.clock.monotonic
         )
     }
+
+    // MARK: Sessions that end, drain, close
 
     func end(_ reasons: [SessionID: Refusal]) {
         for stream in streams { stream?.end(reasons) }
     }
 
     func drain() {
-        guard drainState == .none, phase == .preface || phase == .open else { return }
-        drainState = .announced
+        guard case .none = drainState, phase == .preface || phase == .open else { return }
+        drainState = .announced(worker.clock.monotonic)
         session.announceShutdown()
         schedule(nil)
-        worker.setDeadline(slot, in: Self.drainNotice)
+        for stream in streams { stream?.exchange?.drainTunnel() }
+        look(in: Self.drainNotice)
+    }
+
+    private func goOnDraining(_ now: Int64) {
+        if case .announced(let since) = drainState {
+            guard now - since >= Self.drainNotice else {
+                look(in: since + Self.drainNotice - now)
+                return
+            }
+            drainState = .refusing
+            wantsGoAway = true
+            schedule(nil)
+        }
+        if case .refusing = drainState, openCount == 0, !wantsGoAway { terminate(.noError) }
     }
 
     func abort() { close() }
 
-    /// Everything is said: the sending side ends, and what still comes is dropped for a moment.
-    private func linger() {
-        guard phase == .preface || phase == .open else { return }
-        phase = .lingering
-        for stream in streams { stream?.closed() }
-        streams.removeAll()
-        openCount = 0
-        worker.setDeadline(slot, in: Self.lingerTime)
-        context?.close(mode: .output, promise: nil)
-    }
-
     /// Ends the connection with a GOAWAY, which gets a moment to go out.
-    private func terminate(_ code: HTTP2Session.ErrorCode) {
+    func terminate(_ code: HTTP2Session.ErrorCode) {
         guard !isTerminated else { return }
         isTerminated = true
         session.terminate(code)
-        worker.setDeadline(slot, in: Self.lingerTime)
+        closesAt = min(closesAt, worker.clock.monotonic + Self.lingerTime)
+        look(in: Self.lingerTime)
         schedule(nil)
+    }
+
+    /// Everything is said: the sending side ends, and what still comes is dropped for a moment.
+    func linger() {
+        guard phase == .preface || phase == .open else { return }
+        phase = .lingering
+        forgetStreams()
+        look(in: Self.lingerTime)
+        context?.close(mode: .output, promise: nil)
     }
 
     private func close() {

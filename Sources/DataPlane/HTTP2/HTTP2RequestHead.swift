@@ -39,7 +39,8 @@ struct HTTP2RequestHead {
     /// Takes a field; false when the client sends so many that its connection should end.
     mutating func add(_ name: Span<UInt8>, _ value: Span<UInt8>, limits: RequestHead.Limits) -> Bool {
         size += name.count + value.count + 4
-        count += 1
+        // A browser sends each cookie as a field.
+        if !name.isName("cookie") || cookie.isEmpty { count += 1 }
         guard size <= limits.size, count <= limits.count + 5 else {
             fault = .tooLarge
             return size <= limits.size * Self.abusiveFactor && count <= limits.count * Self.abusiveFactor
@@ -54,7 +55,10 @@ struct HTTP2RequestHead {
             fault = .malformed
         } else if name.isName("cookie") {
             // RFC 9113 section 8.2.3: crumbs are one field again.
-            if !cookie.isEmpty { cookie.append(contentsOf: [UInt8(ascii: ";"), .space]) }
+            if !cookie.isEmpty {
+                cookie.append(UInt8(ascii: ";"))
+                cookie.append(.space)
+            }
             cookie.append(value)
         } else if name.isName("host") {
             if host != nil { fault = .malformed }
@@ -65,9 +69,6 @@ struct HTTP2RequestHead {
         }
         return true
     }
-
-    /// Marks the request as one that must not be served.
-    mutating func spoil() { fault = .malformed }
 
     private mutating func addPseudo(_ name: Span<UInt8>, _ value: Span<UInt8>) {
         for index in value.indices where value[index] <= 0x20 || value[index] >= 0x7f { fault = .malformed }
@@ -88,9 +89,11 @@ struct HTTP2RequestHead {
 
     private mutating func addLine(_ name: Span<UInt8>, _ value: Span<UInt8>) {
         lines.append(name)
-        lines.append(contentsOf: [UInt8(ascii: ":"), .space])
+        lines.append(UInt8(ascii: ":"))
+        lines.append(.space)
         lines.append(value)
-        lines.append(contentsOf: [.carriageReturn, .lineFeed])
+        lines.append(.carriageReturn)
+        lines.append(.lineFeed)
     }
 
     /// Writes the whole head to `head`.
@@ -148,6 +151,7 @@ extension Span<UInt8> {
 
 extension [UInt8] {
     fileprivate mutating func append(_ bytes: Span<UInt8>) {
-        for index in bytes.indices { append(bytes[index]) }
+        // SAFETY: the span keeps its bytes alive for the call.
+        unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
 }

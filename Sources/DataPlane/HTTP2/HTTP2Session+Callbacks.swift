@@ -27,6 +27,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
         unsafe nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, http2ReadInvalidFrame)
         unsafe nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, http2ReadChunk)
         unsafe nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, http2SentFrame)
+        unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, http2CouldNotSend)
         unsafe nghttp2_session_callbacks_set_send_data_callback(callbacks, http2SendData)
         unsafe nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, http2ClosedStream)
         unsafe pointer = callbacks
@@ -55,9 +56,18 @@ private func http2BeganFrame(
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
     guard let header = unsafe header?.pointee else { return failed }
-    let endsStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-    let isPaid = unsafe owner(user).frameBegins(type: header.type, length: header.length, endsStream: endsStream)
-    return isPaid ? succeeded : failed
+    let kind: HTTP2Session.FrameKind =
+        switch UInt32(header.type) {
+        case NGHTTP2_DATA.rawValue: .data
+        case NGHTTP2_HEADERS.rawValue: .headers
+        case NGHTTP2_WINDOW_UPDATE.rawValue: .windowUpdate
+        case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_SETTINGS.rawValue, NGHTTP2_PUSH_PROMISE.rawValue,
+            NGHTTP2_GOAWAY.rawValue:
+            .costly
+        default: .other
+        }
+    let isAllowed = unsafe owner(user).frameBegins(kind, stream: header.stream_id, length: header.length)
+    return isAllowed ? succeeded : failed
 }
 
 private func http2BeganHeaders(
@@ -66,7 +76,7 @@ private func http2BeganHeaders(
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
     guard let frame = unsafe frame?.pointee.headers else { return failed }
-    unsafe owner(user).headersBegin(stream: frame.hd.stream_id, isRequest: frame.cat == NGHTTP2_HCAT_REQUEST)
+    unsafe owner(user).headersBegin(stream: frame.hd.stream_id)
     return succeeded
 }
 
@@ -80,7 +90,6 @@ private func http2ReadHeader(
     _ flags: UInt8,
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
-    guard unsafe frame?.pointee.headers.cat == NGHTTP2_HCAT_REQUEST else { return succeeded }
     let isTaken = unsafe owner(user).header(lent(name, nameLength).span, lent(value, valueLength).span)
     return isTaken ? succeeded : failed
 }
@@ -95,9 +104,8 @@ private func http2ReadInvalidHeader(
     _ flags: UInt8,
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
-    // By default the library would leave the field out and serve the request.
-    unsafe owner(user).invalidHeader()
-    return succeeded
+    // By default the library would leave the field out and serve the request; this resets the stream.
+    NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
 }
 
 private func http2ReadFrame(
@@ -117,6 +125,9 @@ private func http2ReadFrame(
         }
     case NGHTTP2_DATA.rawValue where endsStream:
         owner.bodyEnded(stream: header.stream_id)
+    case NGHTTP2_DATA.rawValue:
+        let padding = unsafe frame?.pointee.data.padlen ?? 0
+        if header.length <= padding { return owner.emptyData() ? succeeded : failed }
     case NGHTTP2_SETTINGS.rawValue:
         owner.settingsRead()
     default:
@@ -131,7 +142,8 @@ private func http2ReadInvalidFrame(
     _ code: Int32,
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
-    unsafe owner(user).invalidFrame() ? succeeded : failed
+    guard let header = unsafe frame?.pointee.hd else { return failed }
+    return unsafe owner(user).invalidFrame(stream: header.stream_id) ? succeeded : failed
 }
 
 private func http2ReadChunk(
@@ -142,7 +154,9 @@ private func http2ReadChunk(
     _ length: Int,
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
-    unsafe owner(user).body(stream: stream, lent(data, length))
+    let owner = unsafe owner(user)
+    guard let offset = unsafe owner.session.offset(of: data) else { return failed }
+    owner.body(stream: stream, at: offset, count: length)
     return succeeded
 }
 
@@ -154,8 +168,13 @@ private func http2SentFrame(
     guard let header = unsafe frame?.pointee.hd else { return failed }
     switch UInt32(header.type) {
     case NGHTTP2_RST_STREAM.rawValue:
-        let code = unsafe frame?.pointee.rst_stream.error_code ?? 0
-        return unsafe owner(user).resetSent(code) ? succeeded : failed
+        // These are the codes that we reset with of our own accord.
+        let isOurs =
+            switch unsafe HTTP2Session.ErrorCode(rawValue: frame?.pointee.rst_stream.error_code ?? 0) {
+            case .noError, .internalError, .cancel: true
+            default: false
+            }
+        unsafe owner(user).resetSent(stream: header.stream_id, isOurs: isOurs)
     case NGHTTP2_DATA.rawValue, NGHTTP2_HEADERS.rawValue:
         if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 {
             unsafe owner(user).responseSent(stream: header.stream_id)
@@ -163,6 +182,17 @@ private func http2SentFrame(
     default:
         break
     }
+    return succeeded
+}
+
+private func http2CouldNotSend(
+    _ session: OpaquePointer?,
+    _ frame: UnsafePointer<nghttp2_frame>?,
+    _ code: Int32,
+    _ user: UnsafeMutableRawPointer?
+) -> Int32 {
+    guard let header = unsafe frame?.pointee.hd else { return failed }
+    if UInt32(header.type) == NGHTTP2_HEADERS.rawValue { unsafe owner(user).headNotSent(stream: header.stream_id) }
     return succeeded
 }
 
@@ -176,6 +206,9 @@ private func http2ReadData(
     _ user: UnsafeMutableRawPointer?
 ) -> Int {
     switch unsafe owner(user).nextData(stream: stream, upTo: length) {
+    case nil:
+        // Resets the stream: a response that was lost must not look whole.
+        return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
     case .later:
         return Int(NGHTTP2_ERR_DEFERRED.rawValue)
     case .octets(let count, let end):
@@ -199,8 +232,8 @@ private func http2SendData(
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
     guard let stream = unsafe frame?.pointee.hd.stream_id else { return failed }
-    unsafe owner(user).sendData(stream: stream, frameHeader: lent(header, 9), count: length)
-    return succeeded
+    let isTaken = unsafe owner(user).sendData(stream: stream, frameHeader: lent(header, 9), count: length)
+    return isTaken ? succeeded : NGHTTP2_ERR_WOULDBLOCK.rawValue
 }
 
 private func http2ClosedStream(

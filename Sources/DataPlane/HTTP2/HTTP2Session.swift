@@ -8,19 +8,32 @@ import NIOCore
 @safe
 final class HTTP2Session {
     private let session: OpaquePointer
+    /// What `receive` is being fed; valid only inside it.
+    private var received: UnsafePointer<UInt8>?
     private var fields: ContiguousArray<nghttp2_nv> = unsafe []
+
+    /// Frames as far as they differ in what they cost us.
+    enum FrameKind {
+        case data, headers, windowUpdate
+        /// Resets, settings and what only an abuser sends often.
+        case costly
+        case other
+    }
 
     /// The library's error codes, which RFC 9113 section 7 numbers.
     enum ErrorCode: UInt32 {
         case noError = 0
         case protocolError = 1
         case internalError = 2
+        case streamClosed = 5
         case cancel = 8
         case enhanceYourCalm = 11
     }
 
     /// Octets that a client may send ahead on a stream, and on all streams together, before they are taken.
-    static let streamWindow: Int32 = 256 << 10
+    static let streamWindow: Int32 = 128 << 10
+    /// More than an upstream's head and what is added to it; counted with the library's own addition for each field.
+    private static let maxSentHead = 256 << 10
     static let connectionWindow: Int32 = 1 << 20
 
     /// - Parameter owner: whom the callbacks go to; it must outlive the session.
@@ -32,6 +45,7 @@ final class HTTP2Session {
         unsafe nghttp2_option_new(&option)
         unsafe nghttp2_option_set_no_auto_window_update(option, 1)
         unsafe nghttp2_option_set_no_closed_streams(option, 1)
+        unsafe nghttp2_option_set_max_send_header_block_length(option, Self.maxSentHead)
         let result = unsafe nghttp2_session_server_new2(
             &session,
             HTTP2Callbacks.shared.pointer,
@@ -50,6 +64,7 @@ final class HTTP2Session {
                 settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue),
                 value: UInt32(Self.streamWindow)
             ),
+            nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1),
             nghttp2_settings_entry(
                 settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
                 value: UInt32(clamping: maxHeaderListSize)
@@ -88,12 +103,31 @@ final class HTTP2Session {
     // SAFETY: in what follows the session lives as long as this object, and every pointer that is passed is used during
     // the call only: the library copies what it keeps.
 
-    /// Feeds what has come; false when the connection cannot go on.
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    /// What became of octets that have come.
+    enum Receipt {
+        case taken
+        /// The library says that the client sends too much of something.
+        case flooded
+        /// The connection cannot go on.
+        case failed
+    }
+
+    /// Feeds what has come.
+    func receive(_ bytes: Span<UInt8>) -> Receipt {
         let result = unsafe bytes.withUnsafeBufferPointer { bytes in
-            unsafe nghttp2_session_mem_recv(session, bytes.baseAddress, bytes.count)
+            defer { unsafe received = nil }
+            unsafe received = bytes.baseAddress
+            return unsafe nghttp2_session_mem_recv(session, bytes.baseAddress, bytes.count)
         }
-        return result == bytes.count
+        if result == bytes.count { return .taken }
+        // -905 is NGHTTP2_ERR_TOO_MANY_CONTINUATIONS, which older libraries do not name.
+        return result == Int(NGHTTP2_ERR_FLOODED.rawValue) || result == -905 ? .flooded : .failed
+    }
+
+    /// Where a piece that the library hands out stands in what it was fed.
+    func offset(of piece: UnsafePointer<UInt8>?) -> Int? {
+        guard let received = unsafe received, let piece = unsafe piece else { return nil }
+        return unsafe piece - received
     }
 
     /// Appends the next piece of output to `buffer`; DATA goes to the owner's `sendData`. False: there is none.
@@ -165,10 +199,17 @@ final class HTTP2Session {
         _ = unsafe nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, code.rawValue)
     }
 
-    /// Opens the windows again for octets that have been taken.
-    func consume(_ stream: Int32, _ count: Int) { _ = unsafe nghttp2_session_consume(session, stream, count) }
+    /// Has streams take turns, whatever the client thinks of their order
+    /// ([RFC 9218 section 10](https://www.rfc-editor.org/rfc/rfc9218#section-10)).
+    func shareFairly(_ stream: Int32) {
+        var priority = nghttp2_extpri(urgency: UInt32(NGHTTP2_EXTPRI_DEFAULT_URGENCY), inc: 1)
+        _ = unsafe nghttp2_session_change_extpri_stream_priority(session, stream, &priority, 1)
+    }
 
-    /// The same for octets of a stream that is gone.
+    /// Opens a stream's window again for octets that have been taken.
+    func consume(_ stream: Int32, _ count: Int) { _ = unsafe nghttp2_session_consume_stream(session, stream, count) }
+
+    /// The same for the window of the connection.
     func consumeOnConnection(_ count: Int) { _ = unsafe nghttp2_session_consume_connection(session, count) }
 
     // MARK: The end

@@ -18,6 +18,11 @@ final class HTTP2Stream: ClientStream {
     /// The library has asked for octets when there were none.
     private var isDeferred = false
     private var isReset = false
+    private var isEndSent = false
+    private var sentBytes = 0
+    private var sentRate = RateWindow()
+    /// When a tunnel that is over is reset at the latest; monotonic milliseconds.
+    private var endsAt = Int64.max
     /// Stands in the connection's list of streams that have something to send.
     private var isScheduled = false
 
@@ -34,6 +39,8 @@ final class HTTP2Stream: ClientStream {
     /// Octets that wait here at most, or nearly: then the upstream has to wait.
     private static let highWater = 64 << 10
     private static let lowWater = 16 << 10
+    /// Octets that wait on all streams of a connection before each may hold only little.
+    private static let connectionHighWater = 1 << 20
 
     init(connection: HTTP2Connection) {
         self.connection = connection
@@ -57,7 +64,18 @@ final class HTTP2Stream: ClientStream {
         isRequestEnded = false
         isReadPaused = false
         isTunnel = false
+        isEndSent = false
         untaken = 0
+        endsAt = .max
+        sentBytes = 0
+        sentRate = RateWindow()
+        // An entry of this object in the connection's lists is as good for this stream as for the one before.
+        head = nil
+        unsent.removeAll(keepingCapacity: true)
+        connection.unsentBytes -= unsentCount
+        unsentCount = 0
+        trailerLines = nil
+        early = nil
     }
 
     var activeExchange: Exchange {
@@ -72,9 +90,9 @@ final class HTTP2Stream: ClientStream {
         guard isOpen else { return }
         isOpen = false
         exchange?.clientGone()
-        if untaken > 0 { connection.session.consumeOnConnection(untaken) }
         head = nil
         unsent.removeAll(keepingCapacity: true)
+        connection.unsentBytes -= unsentCount
         unsentCount = 0
         trailerLines = nil
         early = nil
@@ -82,13 +100,13 @@ final class HTTP2Stream: ClientStream {
 
     // MARK: The request
 
-    func body(_ bytes: UnsafeBufferPointer<UInt8>) {
+    func body(_ buffer: ByteBuffer) {
         guard isOpen, let exchange else { return }
-        var buffer = ByteBufferAllocator().buffer(capacity: bytes.count)
-        // SAFETY: the caller lends the bytes for the time of the call; they are copied.
-        unsafe buffer.writeBytes(bytes)
-        untaken += bytes.count
-        if isTunnel {
+        untaken += buffer.readableBytes
+        if !exchange.isActive {
+            // Nobody waits for it any more.
+            isReadPaused = false
+        } else if isTunnel {
             exchange.tunnelToUpstream(buffer)
         } else if exchange.isUpgrade {
             early =
@@ -119,7 +137,7 @@ final class HTTP2Stream: ClientStream {
     }
 
     /// Whether the client is being waited for with its body.
-    var isReadingBody: Bool { !isRequestEnded && !isReadPaused && !isTunnel }
+    private var isReadingBody: Bool { !isRequestEnded && !isReadPaused && !(exchange?.isUpgrade ?? false) }
 
     override func pauseReading() { isReadPaused = true }
 
@@ -141,6 +159,7 @@ final class HTTP2Stream: ClientStream {
     }
 
     override func begin(_ head: ByteBuffer) -> ByteBuffer? {
+        guard isOpen else { return head }
         self.head = head
         schedule()
         return nil
@@ -150,7 +169,9 @@ final class HTTP2Stream: ClientStream {
         guard isOpen, buffer.readableBytes > 0 else { return }
         unsent.append(buffer)
         unsentCount += buffer.readableBytes
-        if unsentCount >= Self.highWater { isWritable = false }
+        connection.unsentBytes += buffer.readableBytes
+        let isCrowded = connection.unsentBytes >= Self.connectionHighWater && unsentCount > Self.lowWater
+        if unsentCount >= Self.highWater || isCrowded { isWritable = false }
         schedule()
     }
 
@@ -181,6 +202,7 @@ final class HTTP2Stream: ClientStream {
             isHeadSent = true
             let hasBody = unsentCount > 0 || !isEnded || trailerLines != nil
             if !connection.session.respond(id, &head, hasBody: hasBody) { reset(.internalError) }
+            worker.recycle(head)
         } else if isDeferred, unsentCount > 0 || isEnded {
             isDeferred = false
             connection.session.resume(id)
@@ -225,6 +247,8 @@ final class HTTP2Stream: ClientStream {
             }
         }
         unsentCount -= count - left
+        connection.unsentBytes -= count - left
+        sentBytes += count - left
         if !isWritable, unsentCount <= Self.lowWater { connection.drained(self) }
     }
 
@@ -235,26 +259,46 @@ final class HTTP2Stream: ClientStream {
         exchange?.clientBecameWritable()
     }
 
-    /// The last octet of the response has gone out.
+    /// The end of the response is on its way out.
     func responseSent() {
-        // RFC 9113 section 8.1: a request that nobody needs any more is stopped without an error.
-        if !isRequestEnded { reset(.noError) }
+        isEndSent = true
+        stopRequest()
+    }
+
+    /// [RFC 9113 section 8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1): a request that nobody needs any more
+    /// is stopped without an error.
+    private func stopRequest() {
+        if isEndSent, !isRequestEnded, !(exchange?.isActive ?? false) { reset(.noError) }
     }
 
     // MARK: Tunnels and ends
 
     override func becomeTunnel() {
         isTunnel = true
-        guard let buffer = early else { return }
-        early = nil
-        exchange?.tunnelToUpstream(buffer)
-        exchange?.flushToUpstream()
+        if let buffer = early {
+            early = nil
+            exchange?.tunnelToUpstream(buffer)
+            exchange?.flushToUpstream()
+        }
         if !isReadPaused { take() }
+        if isRequestEnded { exchange?.clientEndedTunnel() }
+    }
+
+    override func finishSending() {
+        isEnded = true
+        schedule()
     }
 
     override func closeAfterFlush() {
         isEnded = true
+        stopRequest()
         schedule()
+    }
+
+    override func closeAfterFlush(within time: Int64) {
+        endsAt = worker.clock.monotonic + time
+        connection.look(in: time)
+        closeAfterFlush()
     }
 
     override func abort() { reset(.internalError) }
@@ -264,6 +308,18 @@ final class HTTP2Stream: ClientStream {
         isReset = true
         connection.session.reset(id, code)
         connection.schedule(nil)
+    }
+
+    /// Looks at the stream; its exchange's own time ends with the upstream's answer, the client's does not.
+    func heartbeat(_ now: Int64) {
+        guard isOpen else { return }
+        if let exchange, exchange.isActive {
+            exchange.heartbeat(isReadingBody: isReadingBody)
+            return
+        }
+        let minimum = worker.snapshot.minRate
+        let isSlow = sentRate.isTooSlow(sentBytes, minimum: minimum, isWaiting: unsentCount > 0, at: now)
+        if isSlow || now >= endsAt { reset(.cancel) }
     }
 
     func end(_ reasons: [SessionID: Refusal]) {

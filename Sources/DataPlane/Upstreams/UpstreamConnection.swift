@@ -26,6 +26,8 @@ final class UpstreamConnection: ChannelInboundHandler {
         case head
         case body
         case tunnel
+        /// A tunnel that is over: what still comes is dropped, so that what was written last is not lost to a reset.
+        case ending
         case closed
     }
 
@@ -44,6 +46,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     private var keepsAlive = false
     private var interimCount = 0
     private var isReadPaused = false
+    private var isInputClosed = false
     /// The socket failed, so that its end is no proper end of a body.
     private var isBroken = false
     /// Exchanges that it has carried before the present one.
@@ -109,7 +112,41 @@ final class UpstreamConnection: ChannelInboundHandler {
     var isReusable: Bool { state == .idle && keepsAlive }
 
     func close() {
-        guard state != .closed else { return }
+        guard state != .closed, state != .ending else { return }
+        state = .closed
+        context?.close(promise: nil)
+    }
+
+    // MARK: Use by a tunnel
+
+    /// Sends what is written and then the end; the server may still send.
+    func finishSending() {
+        flush()
+        context?.close(mode: .output, promise: nil)
+    }
+
+    /// Ends the lease and, once what is written has gone out, the connection.
+    func end() {
+        guard state == .tunnel, let context else {
+            release(reusable: false)
+            return
+        }
+        flush()
+        state = .ending
+        resumeReading()
+        release(reusable: false)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        if isInputClosed {
+            // Both sides closed is closed at once: what is written must have gone out before.
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.closeEnded() }
+        } else {
+            context.close(mode: .output, promise: nil)
+        }
+        context.eventLoop.scheduleTask(in: .milliseconds(Tunnel.endTime)) { bound.value.closeEnded() }
+    }
+
+    private func closeEnded() {
+        guard state == .ending else { return }
         state = .closed
         context?.close(promise: nil)
     }
@@ -156,6 +193,7 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
+        guard state != .ending else { return }
         worker.clock.refresh()
         if var earlier = pending {
             pending = nil
@@ -186,6 +224,18 @@ final class UpstreamConnection: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         if isWritable { exchange?.upstreamBecameWritable() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .some(.inputClosed) = event as? ChannelEvent else { return }
+        isInputClosed = true
+        switch state {
+        case .tunnel:
+            worker.clock.refresh()
+            exchange?.upstreamEndedTunnel()
+        case .ending: closeEnded()
+        default: context.close(promise: nil)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -233,7 +283,7 @@ final class UpstreamConnection: ChannelInboundHandler {
             case .tunnel:
                 exchange.tunnelToClient(buffer)
                 buffer.clear()
-            case .idle, .connecting, .closed:
+            case .idle, .connecting, .ending, .closed:
                 return
             }
         }
@@ -263,16 +313,22 @@ final class UpstreamConnection: ChannelInboundHandler {
                 guard interimCount <= Self.maxInterim else { throw .malformed }
                 exchange.interimResponse(bytes)
             } else {
-                guard status != 101 || (exchange.isUpgrade && worker.responseHead.isUpgrade) else { throw .malformed }
+                guard status != 101 || exchange.isHandshakeAnswer(bytes) else { throw .malformed }
                 keepsAlive = worker.responseHead.keepsAlive
                 begin(worker.responseHead.framing)
-                if status == 101 { state = .tunnel }
+                if status == 101 { becomeTunnel() }
                 exchange.responseHead(bytes)
             }
         }
         buffer.moveReaderIndex(forwardBy: length)
         if state == .idle { end(buffer, exchange) }
         return true
+    }
+
+    /// A tunnel's sides end one by one.
+    private func becomeTunnel() {
+        state = .tunnel
+        try? context?.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
     }
 
     /// Ends the response. More octets than it has would be an answer to a request that nobody has sent: the connection

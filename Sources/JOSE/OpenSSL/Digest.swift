@@ -1,11 +1,12 @@
 internal import COpenSSL
 
-/// A digest of the SHA-2 family, fetched from OpenSSL once and kept for the life of the process.
+/// A digest, fetched from OpenSSL once and kept for the life of the process.
 @safe
 final class Digest: Sendable {
     static let sha256 = Digest("SHA2-256")
     static let sha384 = Digest("SHA2-384")
     static let sha512 = Digest("SHA2-512")
+    static let sha1 = Digest("SHA1")
 
     /// OpenSSL's name of it.
     let name: String
@@ -14,7 +15,7 @@ final class Digest: Sendable {
     // SAFETY: an `EVP_MD` is immutable once fetched, and this one is never freed: any thread may use it.
     private nonisolated(unsafe) let method: OpaquePointer
 
-    /// A process whose OpenSSL has no SHA-2 cannot do anything of use, so it ends here, at its first use.
+    /// A process whose OpenSSL lacks one cannot do anything of use, so it ends here, at its first use.
     private init(_ name: String) {
         // SAFETY: the name is copied by the call; the method fetched is kept for ever.
         guard let method = unsafe EVP_MD_fetch(nil, name, nil) else {
@@ -43,4 +44,11 @@ final class Digest: Sendable {
 /// SHA-256 ([FIPS 180-4](https://csrc.nist.gov/pubs/fips/180-4/upd1/final)).
 package enum SHA256 {
     package static func hash(_ bytes: Span<UInt8>) -> [UInt8] { Digest.sha256.hash(bytes) }
+}
+
+/// SHA-1, for nothing but the opening handshake of a WebSocket
+/// ([RFC 6455 section 4.2.2](https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2)): there it shows that a server has
+/// read a key, and protects nothing.
+package enum SHA1 {
+    package static func hash(_ bytes: Span<UInt8>) -> [UInt8] { Digest.sha1.hash(bytes) }
 }

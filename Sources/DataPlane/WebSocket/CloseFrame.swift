@@ -1,0 +1,47 @@
+import NIOCore
+
+/// A close frame of our own ([RFC 6455 section 5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
+struct CloseFrame: Equatable {
+    /// Status code 1001: an endpoint goes away. It is what the upstream is told, whatever became of the client.
+    static let goingAway = CloseFrame(code: 1001)
+
+    let code: UInt16
+    /// For whoever debugs the other end.
+    let reason: String
+
+    /// A control frame's payload has 125 octets at most, and two are the code.
+    private static let maxReason = 123
+    private static let start: UInt8 = 0x88
+    private static let maskBit: UInt8 = 0x80
+
+    init(code: UInt16, reason: String = "") {
+        self.code = code
+        var reason = reason
+        while reason.utf8.count > Self.maxReason { reason.removeLast() }
+        self.reason = reason
+    }
+
+    /// Writes it as a server sends it.
+    func write(to buffer: inout ByteBuffer) {
+        buffer.writeMultipleIntegers(Self.start, UInt8(2 + reason.utf8.count), code)
+        buffer.writeString(reason)
+    }
+
+    /// Writes it as a client sends it.
+    ///
+    /// - Parameter mask: a number that nobody can foretell.
+    func write(to buffer: inout ByteBuffer, mask: UInt32) {
+        let key: InlineArray<4, UInt8> = [
+            UInt8(truncatingIfNeeded: mask >> 24), UInt8(truncatingIfNeeded: mask >> 16),
+            UInt8(truncatingIfNeeded: mask >> 8), UInt8(truncatingIfNeeded: mask),
+        ]
+        buffer.writeMultipleIntegers(Self.start, Self.maskBit | UInt8(2 + reason.utf8.count), mask)
+        buffer.writeInteger(UInt8(code >> 8) ^ key[0])
+        buffer.writeInteger(UInt8(truncatingIfNeeded: code) ^ key[1])
+        var index = 2
+        for octet in reason.utf8 {
+            buffer.writeInteger(octet ^ key[index & 3])
+            index += 1
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import JOSE
+
+/// The opening handshake's key and what is answered to it
+/// ([RFC 6455 section 4](https://www.rfc-editor.org/rfc/rfc6455#section-4)).
+enum Handshake {
+    /// 16 octets in Base64.
+    private static let keyLength = 24
+    /// What is hashed behind the key (section 1.3).
+    private static let accepted: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+    /// A key for a handshake of our own.
+    static func makeKey() -> [UInt8] { base64(SystemRandom.bytes(16).span) }
+
+    /// Whether this is 16 octets in Base64.
+    static func isKey(_ bytes: Span<UInt8>) -> Bool {
+        guard bytes.count == keyLength, bytes[22] == UInt8(ascii: "="), bytes[23] == UInt8(ascii: "=") else {
+            return false
+        }
+        for index in 0..<22 {
+            let octet = bytes[index]
+            let isLetter = (octet.lowercased &- 0x61) < 26
+            guard isLetter || octet.isDigit || octet == UInt8(ascii: "+") || octet == UInt8(ascii: "/") else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// The `Sec-WebSocket-Accept` that proves that a server has read this key.
+    static func accept(_ key: Span<UInt8>) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(key.count + accepted.utf8CodeUnitCount)
+        for index in key.indices { text.append(key[index]) }
+        text.append(contentsOf: accepted.description.utf8)
+        return base64(SHA1.hash(text.span).span)
+    }
+
+    /// Base64, which differs from base64url in two digits and in its padding
+    /// ([RFC 4648 section 4](https://www.rfc-editor.org/rfc/rfc4648#section-4)).
+    static func base64(_ bytes: Span<UInt8>) -> [UInt8] {
+        var text = Base64URL.encode(bytes).map { digit in
+            switch digit {
+            case UInt8(ascii: "-"): UInt8(ascii: "+")
+            case UInt8(ascii: "_"): UInt8(ascii: "/")
+            default: digit
+            }
+        }
+        while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
+        return text
+    }
+}
