@@ -84,7 +84,7 @@ let package = Package(
         .testTarget(
             name: "DataPlaneTests",
             dependencies: [
-                "DataPlane", "Configuration", "Admission", "JOSE",
+                "DataPlane", "Configuration", "Admission", "JOSE", "COpenSSL",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],

@@ -41,6 +41,12 @@ package struct ListenerSettings: Sendable {
     package var address: SocketAddress
     package var certificate: String?
     package var key: String?
+    /// What the two files hold; nil: clear text.
+    package var certifiedKey: CertifiedKey?
+    /// Where `clientAuthorities` were read from.
+    package var clientCAFile: String?
+    /// Who must have signed a client's certificate; nil: clients need none.
+    package var clientAuthorities: TrustedAuthorities?
     package var proxyProtocol = false
     package var serverNames: [ServerNameSettings] = []
 }
@@ -49,6 +55,8 @@ package struct ServerNameSettings: Sendable {
     package var names: [String]
     package var certificate: String
     package var key: String
+    /// What the two files hold; nil only while faults are collected.
+    package var certifiedKey: CertifiedKey?
 }
 
 package struct AdminSettings: Sendable {
@@ -61,6 +69,10 @@ package struct AdminSettings: Sendable {
 package struct UpstreamSettings: Sendable, Equatable {
     package var name: String
     package var servers: [UpstreamServerSettings]
+    /// Where `authorities` were read from.
+    package var caFile: String?
+    /// Who must have signed the certificates of https servers; nil: whom the system trusts.
+    package var authorities: TrustedAuthorities?
     package var healthPath: String?
     package var connectTimeout: Duration = .seconds(2)
     /// To the response head.

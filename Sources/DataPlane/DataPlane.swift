@@ -16,8 +16,10 @@ package final class DataPlane: Sendable {
     let site: Site
     private let group: MultiThreadedEventLoopGroup
     private let workers: [ObjectIdentifier: NIOLoopBound<Worker>]
+    private let scratches: [ObjectIdentifier: NIOLoopBound<TLSScratch>]
     private let logger: Logger
     private let channels = Mutex<[any Channel]>([])
+    private let security: ListenerSecurity
     private let generation = Mutex<UInt64>(1)
 
     /// What a process keeps on disk between starts.
@@ -39,6 +41,7 @@ package final class DataPlane: Sendable {
         loopCount: Int = System.coreCount
     ) throws {
         self.logger = logger
+        security = try ListenerSecurity(settings.listeners)
         site = Site(
             snapshot: Snapshot(settings: settings, generation: 1, previous: nil),
             directory: directory,
@@ -48,14 +51,17 @@ package final class DataPlane: Sendable {
         )
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         var workers: [ObjectIdentifier: NIOLoopBound<Worker>] = [:]
+        var scratches: [ObjectIdentifier: NIOLoopBound<TLSScratch>] = [:]
         for loop in group.makeIterator() {
-            workers[ObjectIdentifier(loop)] = try loop.submit { [site] in
+            let bound = try loop.submit { [site] in
                 let worker = Worker(loop: loop, site: site)
                 worker.start()
                 site.register(worker)
-                return NIOLoopBound(worker, eventLoop: loop)
+                return (NIOLoopBound(worker, eventLoop: loop), NIOLoopBound(TLSScratch(), eventLoop: loop))
             }.wait()
+            (workers[ObjectIdentifier(loop)], scratches[ObjectIdentifier(loop)]) = bound
         }
+        self.scratches = scratches
         self.workers = workers
     }
 
@@ -64,10 +70,10 @@ package final class DataPlane: Sendable {
         let settings = site.snapshot.settings
         var addresses: [NIOCore.SocketAddress] = []
         do {
-            for listener in settings.listeners {
-                addresses.append(try await bind(listener.address, role: .viewers))
+            for (index, listener) in settings.listeners.enumerated() {
+                addresses.append(try await bind(listener.address, role: .viewers, listener: index))
             }
-            addresses.append(try await bind(settings.admin.address, role: .admin))
+            addresses.append(try await bind(settings.admin.address, role: .admin, listener: nil))
             // Who gets an answer from one of them gets one from all.
             for channel in channels.withLock({ $0 }) { try await channel.setOption(.autoRead, value: true).get() }
         } catch {
@@ -77,10 +83,11 @@ package final class DataPlane: Sendable {
         return addresses
     }
 
-    private func bind(_ address: Configuration.SocketAddress, role: ListenerRole) async throws -> NIOCore.SocketAddress
-    {
-        let workers = workers
-        let site = site
+    private func bind(
+        _ address: Configuration.SocketAddress,
+        role: ListenerRole,
+        listener: Int?
+    ) async throws -> NIOCore.SocketAddress {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -89,13 +96,8 @@ package final class DataPlane: Sendable {
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 2 << 10, maximum: 64 << 10))
-            .childChannelInitializer { channel in
-                guard let worker = workers[ObjectIdentifier(channel.eventLoop)] else {
-                    return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
-                }
-                return channel.eventLoop.makeCompletedFuture {
-                    try Self.accept(channel, worker: worker.value, site: site, role: role)
-                }
+            .childChannelInitializer { [self] channel in
+                channel.eventLoop.makeCompletedFuture { try accept(channel, role: role, listener: listener) }
             }
         let channel: any Channel
         do {
@@ -130,25 +132,71 @@ package final class DataPlane: Sendable {
         #endif
     }
 
-    private static func accept(_ channel: any Channel, worker: Worker, site: Site, role: ListenerRole) throws {
+    private func accept(_ channel: any Channel, role: ListenerRole, listener: Int?) throws {
+        let loop = ObjectIdentifier(channel.eventLoop)
+        guard let worker = workers[loop]?.value, let scratch = scratches[loop]?.value else {
+            throw ChannelError.operationUnsupported
+        }
         let limit = worker.snapshot.settings.limits.connections
         // The admin listener must answer when the others are full.
         if site.connections.wrappingAdd(1, ordering: .relaxed).newValue > limit, role == .viewers {
             site.connections.wrappingSubtract(1, ordering: .relaxed)
             throw ChannelError.operationUnsupported
         }
-        let connection = ClientConnection(
-            worker: worker,
-            listener: role,
-            address: ClientAddress(channel.remoteAddress)
-        )
-        try channel.pipeline.syncOperations.addHandler(connection)
+        channel.closeFuture.whenComplete { [site] _ in site.connections.wrappingSubtract(1, ordering: .relaxed) }
+        let address = ClientAddress(channel.remoteAddress)
+        guard let context = listener.flatMap({ security.context($0) }) else {
+            try Self.serve(channel, worker: worker, role: role, address: address)
+            return
+        }
+        guard let stream = context.stream(scratch: scratch) else { throw ChannelError.operationUnsupported }
+        let time = TimeAmount.milliseconds(worker.snapshot.headerTimeout)
+        let handler = TLSHandler(stream: stream, handshakeTime: time) { [logger] channel, result in
+            switch result {
+            case .ready(let chosen):
+                try Self.serve(channel, worker: worker, role: role, address: address, chosen: chosen)
+            case .failed(let fault):
+                logger.debug("TLS handshake with \(String(decoding: address.text, as: UTF8.self)): \(fault)")
+            }
+        }
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    /// Adds the handler of a connection from which clear octets come.
+    ///
+    /// - Parameter chosen: what TLS has agreed on; HTTP/1.1 where there is no TLS.
+    private static func serve(
+        _ channel: any Channel,
+        worker: Worker,
+        role: ListenerRole,
+        address: ClientAddress,
+        chosen: TLSProtocol = .http1
+    ) throws {
+        switch chosen {
+        case .http1:
+            let connection = ClientConnection(worker: worker, listener: role, address: address)
+            try channel.pipeline.syncOperations.addHandler(connection)
+        case .http2:
+            let connection = HTTP2Connection(worker: worker, listener: role, address: address)
+            try channel.pipeline.syncOperations.addHandler(connection)
+        }
+    }
+
+    /// What OpenSSL does not take of a configuration's certificates, each as `listener[0].certificate: …`.
+    package static func problems(in settings: Settings) -> [String] {
+        do {
+            _ = try ListenerSecurity(settings.listeners)
+            return []
+        } catch {
+            return error.problems
+        }
     }
 
     /// Swaps the configuration. Connections, leases and sockets stay.
     ///
     /// - Returns: what a running process cannot change and keeps as it is, in the operator's words.
-    package func reload(_ settings: Settings) -> [String] {
+    /// - Throws: when OpenSSL does not take a certificate; then everything stays as it is.
+    package func reload(_ settings: Settings) throws(ConfigurationError) -> [String] {
         let previous = site.snapshot
         var kept: [String] = []
         var settings = settings
@@ -156,6 +204,7 @@ package final class DataPlane: Sendable {
             kept.append("listener: addresses change at the next start")
             settings.listeners = previous.settings.listeners
         }
+        kept += try security.adopt(settings.listeners)
         if settings.admin.address != previous.settings.admin.address {
             kept.append("admin.address: changes at the next start")
             settings.admin = previous.settings.admin
@@ -176,9 +225,17 @@ package final class DataPlane: Sendable {
         return kept
     }
 
-    /// Frees leases that are over. To be called about once a second.
+    /// Frees leases that are over, and says which servers of upstreams are not trusted. To be called about once a
+    /// second.
     package func expireLeases() {
-        site.leases.expire(now: Clock().wall, policy: site.snapshot.rules.sessions)
+        let snapshot = site.snapshot
+        site.leases.expire(now: Clock().wall, policy: snapshot.rules.sessions)
+        for upstream in snapshot.upstreams {
+            for server in upstream.servers {
+                guard let fault = server.takeFault() else { continue }
+                logger.warning("upstream \(upstream.settings.name): TLS with \(server.name): \(fault)")
+            }
+        }
     }
 
     /// Ends well: readiness fails, listeners close, exchanges finish. Returns when nothing is left or the time is over.

@@ -11,7 +11,7 @@ package func equalInConstantTime(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
 }
 
 /// Overwrites a secret that is no longer needed, in a way that the optimiser keeps.
-func wipe(_ secret: inout [UInt8]) {
+package func wipe(_ secret: inout [UInt8]) {
     // SAFETY: the array is ours alone for the call, which writes `count` bytes of it.
     unsafe secret.withUnsafeMutableBytes { unsafe OPENSSL_cleanse($0.baseAddress, $0.count) }
 }

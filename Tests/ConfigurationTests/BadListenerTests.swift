@@ -172,21 +172,17 @@ import Testing
         .init(
             .listener,
             address + "certificate = \"/none\"\nkey = \"/denied\"",
-            "listener[0].certificate: TLS: not built yet in this version",
             "listener[0].certificate: no such file: /none",
-            "listener[0].key: TLS: not built yet in this version",
             "listener[0].key: permission denied: /denied"
         ),
         .init(
             .listener,
             address + "certificate = \"/tls.crt\"",
-            "listener[0].certificate: TLS: not built yet in this version",
             "listener[0].certificate: needs key beside it"
         ),
         .init(
             .listener,
             address + "key = \"/tls.key\"",
-            "listener[0].key: TLS: not built yet in this version",
             "listener[0].key: needs certificate beside it"
         ),
         .init(
@@ -201,13 +197,16 @@ import Testing
             .listener,
             address + "[[listener.sni]]\nnames = [\"a.b\", \"A.b\", \"*.*\"]\ncertificate = \"/etc\"\nkey = \"/huge\"",
             "listener[0].sni[0]: needs certificate and key in its listener too",
-            "listener[0].sni[0].names: \"a.b\" stands there twice",
-            "listener[0].sni[0].names[0]: TLS: not built yet in this version",
-            "listener[0].sni[0].names[1]: TLS: not built yet in this version",
-            "listener[0].sni[0].names[2]: TLS: not built yet in this version",
+            "listener[0].sni[0].names[1]: stands there twice",
             "listener[0].sni[0].names[2]: \"*.*\" is not a server name",
             "listener[0].sni[0].certificate: is a directory, not a file: /etc",
             "listener[0].sni[0].key: too large: /huge"
+        ),
+        .init(
+            .listener,
+            address + "client_ca_file = \"/tls.crt\"",
+            "listener[0].client_ca_file: holds no certificate in PEM",
+            "listener[0].client_ca_file: needs certificate and key beside it"
         ),
         .init(
             .listener,

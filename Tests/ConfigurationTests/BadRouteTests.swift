@@ -57,8 +57,14 @@ import Testing
         ),
         .init(
             .upstream,
-            "name = \"host\"\nservers = [\"HTTPS://a\"]",
-            "upstream[0].servers[0]: https to an upstream: not built yet in this version"
+            upstream + "ca_file = \"/secret\"",
+            "upstream[0].ca_file: holds no certificate in PEM",
+            "upstream[0].ca_file: has no effect: none of the servers begins with https://"
+        ),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = [\"HTTPS://a\"]\nca_file = \"/none\"",
+            "upstream[0].ca_file: no such file: /none"
         ),
         .init(
             .upstream,

@@ -103,8 +103,10 @@ import Testing
         var settings = try load(Self.text, files: files, environment: ["HOST": "embed.example.com"])
         settings.listeners[0].certificate = "c"
         settings.listeners[0].key = "k"
+        settings.listeners[0].clientCAFile = "a"
         settings.listeners[0].serverNames = [ServerNameSettings(names: ["n"], certificate: "c", key: "k")]
         settings.admin.tokenFile = "t"
+        settings.upstreams[0].caFile = "a"
         settings.upstreams[0].healthPath = "/h"
         settings.companies[0].clientSecretFile = "s"
         settings.companies[0].keyOrigins += [

@@ -45,12 +45,14 @@ struct Sample {
 func load(
     _ text: String,
     files: [String: [UInt8]] = [:],
-    environment: [String: String] = [:]
+    environment: [String: String] = [:],
+    now: Int64 = 1_800_000_000
 ) throws(ConfigurationError) -> Settings {
     try Settings(
         loading: ConfigurationSource(
             name: "gateway.conf",
             text: text,
+            now: now,
             environment: { environment[$0] },
             readFile: { path in
                 switch path {

@@ -39,6 +39,7 @@ final class WorkerFixture {
             loading: ConfigurationSource(
                 name: "gateway.conf",
                 text: text,
+                now: 1_800_000_000,
                 environment: { _ in nil },
                 readFile: { _ in .success(Self.secret) }
             )

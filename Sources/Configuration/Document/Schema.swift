@@ -44,12 +44,12 @@ struct Schema: Sendable {
     )
 
     private static let listener = Schema(
-        "address certificate key proxy_protocol",
+        "address certificate key client_ca_file proxy_protocol",
         tables("sni", Schema("names certificate key"))
     )
 
     private static let upstream = Schema(
-        "name servers health_path connect_timeout response_timeout max_idle_per_server"
+        "name servers ca_file health_path connect_timeout response_timeout max_idle_per_server"
     )
 
     private static let tokens = Schema(

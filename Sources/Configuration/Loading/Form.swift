@@ -1,3 +1,5 @@
+import JOSE
+
 /// How a value of the document becomes a value of the settings: what is expected, and how it is read.
 struct Form<Value> {
     /// Nil when it was reported as a problem.
@@ -7,6 +9,8 @@ struct Form<Value> {
 /// What everything that loads one configuration shares.
 struct LoadingContext {
     let readFile: (String) -> Result<[UInt8], FileFault>
+    /// Seconds since 1970.
+    let now: Int64
     let problems: ProblemList
 }
 
@@ -125,7 +129,10 @@ extension Form where Value: RawRepresentable & CaseIterable, Value.RawValue == S
 /// A file that the configuration names, and what it holds.
 struct NamedFile {
     let path: String
-    let bytes: [UInt8]
+    fileprivate(set) var bytes: [UInt8]
+
+    /// Overwrites a secret that is no longer needed.
+    mutating func wipe() { JOSE.wipe(&bytes) }
 
     /// The bytes without one line end at the end, which editors put there and nobody means.
     var trimmed: [UInt8] {

@@ -1,3 +1,5 @@
+import JOSE
+
 /// The reader of `[[listener]]`.
 struct ListenerReader {
     private let root: TableReader
@@ -26,28 +28,53 @@ struct ListenerReader {
 
     private func listener(_ table: TableReader, address: SocketAddress) -> ListenerSettings {
         var listener = ListenerSettings(address: address)
-        listener.certificate = table.value("certificate", .file)?.path
-        listener.key = table.value("key", .file)?.path
+        let pair = CertificateReader(table)
+        listener.certificate = pair.certificatePath
+        listener.key = pair.keyPath
+        listener.certifiedKey = pair.certifiedKey
         reportHalfPair(table)
+        if let file = table.value("client_ca_file", .file) {
+            listener.clientCAFile = file.path
+            listener.clientAuthorities = table.authorities(file, at: "client_ca_file")
+        }
+        if table.has("client_ca_file"), !table.has("certificate") {
+            table.report("needs certificate and key beside it", at: "client_ca_file")
+        }
         table.read("proxy_protocol", into: &listener.proxyProtocol, .boolean)
         let more = table.tables("sni")
         if let first = more.first, !table.has("certificate") {
             table.context.problems.report("needs certificate and key in its listener too", at: first.place)
         }
-        var taken: [String] = []
+        var taken: [TakenName] = []
         listener.serverNames = more.map { serverName($0, taken: &taken) }
         return listener
     }
 
-    private func serverName(_ table: TableReader, taken: inout [String]) -> ServerNameSettings {
-        let names = table.required("names", .filled(.list(of: .text("a server name", Self.readServerName)))) ?? []
+    /// A server name that has a certificate for one kind of key.
+    private struct TakenName {
+        var name: String
+        var kind: CertifiedKey.Kind?
+        var place: Place
+    }
+
+    private func serverName(_ table: TableReader, taken: inout [TakenName]) -> ServerNameSettings {
+        let names = table.required("names", .filled(.set(of: .text("a server name", Self.readServerName)))) ?? []
+        for name in ["certificate", "key"] where !table.has(name) { table.report("is missing", at: name) }
+        let pair = CertificateReader(table)
+        let kind = pair.certifiedKey?.kind
         for name in names {
-            if taken.contains(name) { table.report("\(quoted(name)) stands there twice", at: "names") }
-            taken.append(name)
+            if let kind, let other = taken.first(where: { $0.name == name && $0.kind == kind }) {
+                let text = "\(other.place) has an \(kind.rawValue) certificate for \(quoted(name)) too"
+                table.report(text, at: "names")
+            }
+            taken.append(TakenName(name: name, kind: kind, place: table.place))
         }
-        let certificate = table.required("certificate", .file)?.path ?? ""
-        let key = table.required("key", .file)?.path ?? ""
-        return ServerNameSettings(names: names, certificate: certificate, key: key)
+        return ServerNameSettings(
+            names: names,
+            certificate: pair.certificatePath ?? "",
+            key: pair.keyPath ?? "",
+            certifiedKey: pair.certifiedKey
+        )
     }
 
     private func reportHalfPair(_ table: TableReader) {

@@ -5,7 +5,6 @@ struct NotBuilt {
         case present
         case isTrue
         case equals(String)
-        case startsWith(String)
     }
 
     /// The key in full, without indices.
@@ -15,12 +14,8 @@ struct NotBuilt {
 
     /// A feature that gets built leaves by its lines.
     static let features = [
-        NotBuilt(key: "listener.certificate", use: .present, feature: "TLS"),
-        NotBuilt(key: "listener.key", use: .present, feature: "TLS"),
-        NotBuilt(key: "listener.sni.names", use: .present, feature: "TLS"),
         NotBuilt(key: "listener.proxy_protocol", use: .isTrue, feature: "the PROXY protocol"),
         NotBuilt(key: "admin.token_file", use: .present, feature: "the operator API"),
-        NotBuilt(key: "upstream.servers", use: .startsWith("https://"), feature: "https to an upstream"),
         NotBuilt(key: "upstream.health_path", use: .present, feature: "the active health check"),
         NotBuilt(key: "route.upstream", use: .equals("control"), feature: "the control API"),
         NotBuilt(key: "company.client_secret_file", use: .present, feature: "the control API"),
@@ -55,7 +50,6 @@ struct NotBuilt {
         case (.present, .string): true
         case (.isTrue, .boolean(let value)): value
         case (.equals(let expected), .string(let text)): text == expected
-        case (.startsWith(let prefix), .string(let text)): text.lowercased().hasPrefix(prefix)
         default: false
         }
     }

@@ -16,7 +16,7 @@ extension Settings {
         let document = Expansion(environment: source.environment, problems: problems).expanded(written)
         UnknownKeys(problems: problems).check(document, against: .root)
         NotBuilt.check(document, problems: problems)
-        let context = LoadingContext(readFile: source.readFile, problems: problems)
+        let context = LoadingContext(readFile: source.readFile, now: source.now, problems: problems)
         let settings = Settings(reading: TableReader(document, context: context))
         guard problems.isEmpty, let settings else {
             throw ConfigurationError(problems: problems.lines(name: source.name))

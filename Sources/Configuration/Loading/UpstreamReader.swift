@@ -26,6 +26,13 @@ struct UpstreamReader {
             .filled(.set(of: .text("a server", UpstreamServerSettings.init(parsing:))))
         )
         var upstream = UpstreamSettings(name: name, servers: servers ?? [])
+        if let file = table.value("ca_file", .file) {
+            upstream.caFile = file.path
+            upstream.authorities = table.authorities(file, at: "ca_file")
+            if let servers, !servers.contains(where: \.isSecure) {
+                table.report("has no effect: none of the servers begins with https://", at: "ca_file")
+            }
+        }
         table.read("health_path", into: &upstream.healthPath, .text("a path", readHealthPath))
         table.read("connect_timeout", into: &upstream.connectTimeout, .duration(.milliseconds(1) ... .seconds(300)))
         table.read("response_timeout", into: &upstream.responseTimeout, .duration(.milliseconds(1) ... .seconds(86400)))

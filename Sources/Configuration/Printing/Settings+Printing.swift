@@ -49,6 +49,7 @@ extension ListenerSettings {
         writer.entry("address", address.text)
         writer.entry("certificate", certificate)
         writer.entry("key", key)
+        writer.entry("client_ca_file", clientCAFile)
         writer.entry("proxy_protocol", proxyProtocol)
         for name in serverNames {
             writer.header("[[listener.sni]]")
@@ -64,6 +65,7 @@ extension UpstreamSettings {
         writer.header("[[upstream]]")
         writer.entry("name", name)
         writer.entry("servers", servers.map(\.text))
+        writer.entry("ca_file", caFile)
         writer.entry("health_path", healthPath)
         writer.entry("connect_timeout", connectTimeout)
         writer.entry("response_timeout", responseTimeout)

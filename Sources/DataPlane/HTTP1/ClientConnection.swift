@@ -82,7 +82,6 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         guard isCounted else { return }
         isCounted = false
         worker.remove(slot: slot)
-        worker.site.connections.wrappingSubtract(1, ordering: .relaxed)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -198,6 +197,9 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
             abort()
             return true
         }
+        // It is counted on as the other one.
+        isCounted = false
+        worker.remove(slot: slot)
         let received = buffer
         buffer.clear()
         connection.receive(received)
@@ -377,7 +379,10 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         closeAfterFlush()
     }
 
-    override func abort() { close() }
+    override func abort() {
+        context?.triggerUserOutboundEvent(TLSHandler.Abort(), promise: nil)
+        close()
+    }
 
     private func close() {
         guard phase != .closed else { return }

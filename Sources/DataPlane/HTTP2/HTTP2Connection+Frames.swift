@@ -176,7 +176,6 @@ extension HTTP2Connection {
         let tag = freeTags.popLast() ?? streams.count
         if tag == streams.count { streams.append(stream) } else { streams[tag] = stream }
         session.setTag(tag, of: id)
-        session.shareFairly(id)
         openCount += 1
         if openCount == 1 { becameBusy() }
         return stream

@@ -1,6 +1,7 @@
 import Admission
 import Configuration
 import NIOCore
+import Synchronization
 
 /// One client's HTTP/2 connection ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113)): the last handler of its channel.
 ///
@@ -113,6 +114,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         worker.remove(slot: slot)
+        worker.site.connections.wrappingSubtract(1, ordering: .relaxed)
         forgetStreams()
     }
 
@@ -250,7 +252,10 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         if case .refusing = drainState, openCount == 0, !wantsGoAway { terminate(.noError) }
     }
 
-    func abort() { close() }
+    func abort() {
+        context?.triggerUserOutboundEvent(TLSHandler.Abort(), promise: nil)
+        close()
+    }
 
     /// Ends the connection with a GOAWAY, which gets a moment to go out.
     func terminate(_ code: HTTP2Session.ErrorCode) {

@@ -64,7 +64,6 @@ final class HTTP2Session {
                 settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue),
                 value: UInt32(Self.streamWindow)
             ),
-            nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES.rawValue), value: 1),
             nghttp2_settings_entry(
                 settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
                 value: UInt32(clamping: maxHeaderListSize)
@@ -199,11 +198,10 @@ final class HTTP2Session {
         _ = unsafe nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, code.rawValue)
     }
 
-    /// Has streams take turns, whatever the client thinks of their order
-    /// ([RFC 9218 section 10](https://www.rfc-editor.org/rfc/rfc9218#section-10)).
-    func shareFairly(_ stream: Int32) {
-        var priority = nghttp2_extpri(urgency: UInt32(NGHTTP2_EXTPRI_DEFAULT_URGENCY), inc: 1)
-        _ = unsafe nghttp2_session_change_extpri_stream_priority(session, stream, &priority, 1)
+    /// Whether the client's windows hold up a stream; otherwise it only waits for its turn.
+    func isBlocked(_ stream: Int32) -> Bool {
+        unsafe nghttp2_session_get_stream_remote_window_size(session, stream) <= 0
+            || nghttp2_session_get_remote_window_size(session) <= 0
     }
 
     /// Opens a stream's window again for octets that have been taken.

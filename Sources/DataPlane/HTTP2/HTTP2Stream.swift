@@ -149,7 +149,10 @@ final class HTTP2Stream: ClientStream {
 
     // MARK: The response
 
-    override var unsentBytes: Int { unsentCount }
+    /// What only waits for its turn among the client's streams does not wait for the client.
+    override var unsentBytes: Int {
+        isOpen && unsentCount > 0 && connection.session.isBlocked(id) ? unsentCount : 0
+    }
 
     override func interim(_ head: ByteBuffer) {
         guard isOpen, !isReset, !isHeadSent else { return }
@@ -318,7 +321,7 @@ final class HTTP2Stream: ClientStream {
             return
         }
         let minimum = worker.snapshot.minRate
-        let isSlow = sentRate.isTooSlow(sentBytes, minimum: minimum, isWaiting: unsentCount > 0, at: now)
+        let isSlow = sentRate.isTooSlow(sentBytes, minimum: minimum, isWaiting: unsentBytes > 0, at: now)
         if isSlow || now >= endsAt { reset(.cancel) }
     }
 

@@ -7,9 +7,13 @@ final class Upstream: Sendable {
     let settings: UpstreamSettings
     let servers: [UpstreamServer]
     let responseTimeout: Int64
+    /// How https servers are verified; nil where there are none.
+    let security: TLSClientContext?
 
     init(_ settings: UpstreamSettings) {
         self.settings = settings
+        security =
+            settings.servers.contains { $0.isSecure } ? TLSClientContext(authorities: settings.authorities) : nil
         servers = settings.servers.map { UpstreamServer($0, connectTimeout: settings.connectTimeout) }
         responseTimeout = settings.responseTimeout.milliseconds
     }
@@ -26,15 +30,21 @@ final class UpstreamServer: Sendable {
     }
 
     let target: Target
+    /// Whom TLS is spoken with; nil: clear text.
+    let peer: TLSPeer?
     let connectTimeout: TimeAmount
     /// The server's name in the log.
     let name: String
     /// Monotonic milliseconds until which the server is passed over; it doubles with each failure in a row.
     private let failedUntil = Atomic<Int64>(0)
     private let failures = Atomic<Int>(0)
+    /// Why TLS with the server failed last, until it has been said.
+    private let unsaidFault = Mutex<TLSFault?>(nil)
+    private let saidFault = Mutex<TLSFault?>(nil)
 
     init(_ server: UpstreamServerSettings, connectTimeout: Duration) {
         self.connectTimeout = .milliseconds(connectTimeout.milliseconds)
+        peer = server.isSecure ? TLSPeer(server.address) : nil
         switch server.address {
         case .tcp(let host, let port):
             name = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -59,6 +69,23 @@ final class UpstreamServer: Sendable {
         if failures.load(ordering: .relaxed) != 0 {
             failures.store(0, ordering: .relaxed)
             failedUntil.store(0, ordering: .relaxed)
+            saidFault.withLock { $0 = nil }
+        }
+    }
+
+    /// Remembers why TLS with the server failed.
+    func distrusts(_ fault: TLSFault) { unsaidFault.withLock { $0 = fault } }
+
+    /// Why TLS with the server has begun to fail; nothing when that was said before.
+    func takeFault() -> TLSFault? {
+        let fault = unsaidFault.withLock { fault in
+            defer { fault = nil }
+            return fault
+        }
+        guard let fault else { return nil }
+        return saidFault.withLock { said in
+            defer { said = fault }
+            return said == fault ? nil : fault
         }
     }
 

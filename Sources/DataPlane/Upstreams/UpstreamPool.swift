@@ -9,6 +9,7 @@ final class UpstreamPool {
     private var servers: [ServerPool]
     /// A reload has replaced the upstream: nothing is kept idle any more.
     private var isRetired = false
+    private let scratch = TLSScratch()
 
     private struct ServerPool {
         let server: UpstreamServer
@@ -85,10 +86,34 @@ final class UpstreamPool {
             }
         // A name may have several addresses, and each attempt a channel of its own: the connection becomes the handler of
         // the one that wins.
-        let bound = NIOLoopBound(connection, eventLoop: worker.loop)
+        let bound = NIOLoopBound((self, connection), eventLoop: worker.loop)
         future.hop(to: worker.loop).flatMapThrowing { channel in
-            try channel.pipeline.syncOperations.addHandler(bound.value)
-        }.whenFailure { _ in bound.value.connectFailed() }
+            let (pool, connection) = bound.value
+            if let peer = server.peer {
+                try pool.secure(channel, peer, connection)
+            } else {
+                try channel.pipeline.syncOperations.addHandler(connection)
+            }
+        }.whenFailure { _ in bound.value.1.connectFailed() }
+    }
+
+    /// Has the connection begin once the server has proved who it is.
+    private func secure(_ channel: any Channel, _ peer: TLSPeer, _ connection: UpstreamConnection) throws {
+        guard let stream = upstream.security?.stream(to: peer, scratch: scratch) else {
+            channel.close(promise: nil)
+            throw ChannelError.operationUnsupported
+        }
+        let server = connection.server
+        let handler = TLSHandler(stream: stream, handshakeTime: server.connectTimeout) { channel, result in
+            switch result {
+            case .ready:
+                try channel.pipeline.syncOperations.addHandler(connection)
+            case .failed(let fault):
+                server.distrusts(fault)
+                connection.connectFailed()
+            }
+        }
+        try channel.pipeline.syncOperations.addHandler(handler)
     }
 
     var serverCount: Int { servers.count }

@@ -4,14 +4,14 @@ internal import COpenSSL
 ///
 /// Every `…_new` of the library returns a pointer that its own `…_free` takes back; this type ties the two together.
 @safe
-struct Handle: ~Copyable {
-    typealias Free = @convention(c) (OpaquePointer?) -> Void
+package struct Handle: ~Copyable {
+    package typealias Free = @convention(c) (OpaquePointer?) -> Void
 
-    let pointer: OpaquePointer
+    package let pointer: OpaquePointer
     private let free: Free
 
     /// `nil` when there is no object: the library is out of memory or refused its input.
-    init?(_ pointer: OpaquePointer?, freedBy free: Free) {
+    package init?(_ pointer: OpaquePointer?, freedBy free: Free) {
         // SAFETY: kept, not read: what it points to belongs to the handle from here on.
         guard let pointer = unsafe pointer else { return nil }
         unsafe self.pointer = pointer
@@ -28,7 +28,7 @@ struct Handle: ~Copyable {
 ///
 /// The queue belongs to the thread. An error that one call leaves there would be taken by the next reader, a TLS
 /// connection for instance, for its own.
-func withCleanErrorQueue<Result: ~Copyable, Failure: Error>(
+package func withCleanErrorQueue<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {
     ERR_clear_error()

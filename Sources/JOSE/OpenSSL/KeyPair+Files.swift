@@ -80,7 +80,7 @@ extension KeyPair {
 }
 
 /// `BIO_free` without its result, which says nothing for a memory stream.
-private func freeStream(_ stream: OpaquePointer?) {
+func freeStream(_ stream: OpaquePointer?) {
     // SAFETY: called by the handle that owns the stream.
     unsafe _ = BIO_free(stream)
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import DataPlane
 
 /// A configuration file on disk. Relative paths in it count from the folder that it lies in.
 struct ConfigurationFile {
@@ -18,14 +19,18 @@ struct ConfigurationFile {
             throw ConfigurationError(problems: ["\(path): not UTF-8 text"])
         }
         let folder = folder
-        return try Settings(
+        let settings = try Settings(
             loading: ConfigurationSource(
                 name: path,
                 text: text,
+                now: WallClock.seconds(),
                 environment: SystemFile.environment,
                 readFile: { SystemFile.read(Self.resolve($0, in: folder), maxSize: Self.maxSize).mapError(\.fault) }
             )
         )
+        let problems = DataPlane.problems(in: settings)
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems.map { "\(path): \($0)" }) }
+        return settings
     }
 
     /// Loads, or says every problem and ends the process with status 1.

@@ -68,7 +68,7 @@ struct Server {
     private func reload(_ dataPlane: DataPlane, _ logger: Logger) {
         guard let reload else { return }
         do throws(ConfigurationError) {
-            let kept = dataPlane.reload(try reload())
+            let kept = try dataPlane.reload(try reload())
             for note in kept { logger.warning("reload: \(note)") }
             logger.info("configuration reloaded")
         } catch {

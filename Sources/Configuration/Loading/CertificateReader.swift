@@ -1,0 +1,41 @@
+import JOSE
+
+/// The reader of `certificate` and `key`, which go together.
+struct CertificateReader {
+    private(set) var certificatePath: String?
+    private(set) var keyPath: String?
+    /// Nil when one of them is missing or faulty.
+    private(set) var certifiedKey: CertifiedKey?
+
+    init(_ table: TableReader) {
+        let certificate = table.value("certificate", .file)
+        var key = table.value("key", .file)
+        defer { key?.wipe() }
+        certificatePath = certificate?.path
+        keyPath = key?.path
+        guard let certificate, let secret = key?.bytes else { return }
+        do throws(CertifiedKey.Fault) {
+            let pair = try CertifiedKey(chain: certificate.bytes.span, key: secret.span)
+            if let fault = pair.fault(at: table.context.now) { table.report(fault, at: "certificate") }
+            certifiedKey = pair
+        } catch {
+            switch error {
+            case .certificate(let reason): table.report(reason, at: "certificate")
+            case .key(let reason): table.report(reason, at: "key")
+            case .mismatch: table.report("does not match the certificate in \(certificate.path)", at: "key")
+            }
+        }
+    }
+}
+
+extension TableReader {
+    /// The certificates of authorities that a file holds; nil when it was reported.
+    func authorities(_ file: NamedFile, at name: String) -> TrustedAuthorities? {
+        do throws(KeyError) {
+            return try TrustedAuthorities(pem: file.bytes.span)
+        } catch {
+            report("\(error)", at: name)
+            return nil
+        }
+    }
+}

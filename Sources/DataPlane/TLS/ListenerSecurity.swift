@@ -1,0 +1,56 @@
+import Configuration
+import Synchronization
+
+/// TLS of all listeners, as the configuration in effect has it.
+final class ListenerSecurity: Sendable {
+    private let contexts: Mutex<[TLSContext?]>
+    private let ticketKeys: TicketKeys
+
+    init(_ listeners: [ListenerSettings]) throws(ConfigurationError) {
+        ticketKeys = TicketKeys()
+        contexts = Mutex(try Self.contexts(listeners, ticketKeys))
+    }
+
+    /// What new connections of a listener begin with; nil: clear text.
+    func context(_ index: Int) -> TLSContext? { contexts.withLock { $0[index] } }
+
+    /// Takes the certificates of the same listeners anew.
+    ///
+    /// - Returns: what stays as it is, in the operator's words.
+    func adopt(_ listeners: [ListenerSettings]) throws(ConfigurationError) -> [String] {
+        let new = try Self.contexts(listeners, ticketKeys)
+        return contexts.withLock { contexts in
+            var kept: [String] = []
+            for index in contexts.indices where index < new.count {
+                // A port that speaks TLS must not begin to speak clear text while clients remember the other.
+                if (contexts[index] == nil) == (new[index] == nil) {
+                    contexts[index] = new[index]
+                } else {
+                    kept.append("listener[\(index)]: TLS is turned on or off at the next start")
+                }
+            }
+            return kept
+        }
+    }
+
+    private static func contexts(
+        _ listeners: [ListenerSettings],
+        _ ticketKeys: TicketKeys
+    ) throws(ConfigurationError) -> [TLSContext?] {
+        var problems: [String] = []
+        var contexts: [TLSContext?] = []
+        for (index, listener) in listeners.enumerated() {
+            guard listener.certifiedKey != nil else {
+                contexts.append(nil)
+                continue
+            }
+            do throws(TLSContext.Fault) {
+                contexts.append(try TLSContext(listener, ticketKeys: ticketKeys))
+            } catch {
+                problems.append("listener[\(index)].\(error)")
+            }
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
+        return contexts
+    }
+}

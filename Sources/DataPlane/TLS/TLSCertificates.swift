@@ -1,0 +1,148 @@
+import COpenSSL
+import Configuration
+import JOSE
+
+/// The certificates that some server names share, at most one of each kind of key, as OpenSSL wants them: one
+/// `SSL_CTX`.
+//
+// SAFETY: `handle` is written in `init` only. OpenSSL allows an `SSL_CTX` that nobody changes to be used by several
+// threads at once.
+final class TLSCertificates: @unchecked Sendable {
+    let handle: Handle
+
+    /// Longer chains of a client are refused.
+    private static let maxClientChain = 32 << 10
+    /// Seconds that a session can be resumed.
+    private static let sessionLifetime = CLong(TicketKeys.period / 1000)
+
+    init(_ keys: [TLSContext.NamedKey], names: [String], _ listener: ListenerSettings) throws(TLSContext.Fault) {
+        handle = withCleanErrorQueue { unsafe TLSSetup.context(TLS_server_method()) }
+        for key in keys { try use(key) }
+        withCleanErrorQueue {
+            // SAFETY: here and below the handle keeps the context alive, and the callbacks have the types that OpenSSL
+            // calls them by. They find what they need through the connection.
+            let context = unsafe handle.pointer
+            unsafe gateway_SSL_CTX_set_options(context)
+            unsafe gateway_SSL_CTX_set_session_cache_mode(context, CLong(SSL_SESS_CACHE_OFF))
+            unsafe _ = SSL_CTX_set_timeout(context, Self.sessionLifetime)
+            unsafe SSL_CTX_set_client_hello_cb(context, chooseCertificates, nil)
+            unsafe gateway_SSL_CTX_set_servername_callback(context, acknowledgeName)
+            unsafe SSL_CTX_set_alpn_select_cb(context, chooseProtocol, nil)
+            unsafe _ = SSL_CTX_set_tlsext_ticket_key_evp_cb(context, prepareTicket)
+            setSessionContext(names: names, listener)
+            if let authorities = listener.clientAuthorities { require(authorities) }
+        }
+    }
+
+    private func use(_ named: TLSContext.NamedKey) throws(TLSContext.Fault) {
+        let fault = withCleanErrorQueue { () -> String? in
+            // SAFETY: the context counts references to what it is given.
+            guard unsafe SSL_CTX_use_certificate(handle.pointer, named.key.leaf.handle.pointer) == 1,
+                unsafe SSL_CTX_use_PrivateKey(handle.pointer, named.key.key.pointer) == 1
+            else { return TLSFault.lastReason() }
+            for certificate in named.key.chain.dropFirst() {
+                guard unsafe gateway_SSL_CTX_add1_chain_cert(handle.pointer, certificate.handle.pointer) == 1 else {
+                    return TLSFault.lastReason()
+                }
+            }
+            return nil
+        }
+        if let fault { throw TLSContext.Fault(key: named.place, reason: "OpenSSL does not take it: \(fault)") }
+    }
+
+    /// A session is resumed only where it began: at the same address and names, for the same client authorities. A
+    /// client that one of them has let in must not pass for one that another would
+    /// ([RFC 8446 appendix C.4](https://www.rfc-editor.org/rfc/rfc8446#appendix-C.4)).
+    private func setSessionContext(names: [String], _ listener: ListenerSettings) {
+        var bytes = Array("\(listener.address)\n\(names.joined(separator: ","))\n".utf8)
+        for authority in listener.clientAuthorities?.certificates ?? [] { bytes += authority.bytes }
+        let digest = JOSE.SHA256.hash(bytes.span)
+        // SAFETY: the digest is copied.
+        unsafe _ = SSL_CTX_set_session_id_context(handle.pointer, digest, CUnsignedInt(digest.count))
+    }
+
+    private func require(_ authorities: TrustedAuthorities) {
+        TLSSetup.trust(authorities, in: handle)
+        for authority in authorities.certificates {
+            // SAFETY: the name is copied.
+            unsafe _ = SSL_CTX_add_client_CA(handle.pointer, authority.handle.pointer)
+        }
+        unsafe gateway_SSL_CTX_set_max_cert_list(handle.pointer, CLong(Self.maxClientChain))
+        unsafe SSL_CTX_set_verify(handle.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    }
+}
+
+// MARK: Callbacks
+
+/// Chooses the certificates by server name. Done here and not in the server name callback because this one comes before
+/// a session is looked at, which must be one of the same names.
+private func chooseCertificates(
+    _ ssl: OpaquePointer?,
+    _ alert: UnsafeMutablePointer<CInt>?,
+    _ argument: UnsafeMutableRawPointer?
+) -> CInt {
+    var bytes: UnsafePointer<UInt8>?
+    var count = 0
+    // SAFETY: OpenSSL says where the extension is, which it keeps during the callback.
+    guard let context = unsafe TLSStream.of(ssl)?.context as? TLSContext,
+        unsafe SSL_client_hello_get0_ext(ssl, CUnsignedInt(TLSEXT_TYPE_server_name), &bytes, &count) == 1,
+        let name = unsafe serverName(UnsafeBufferPointer(start: bytes, count: count))
+    else { return SSL_CLIENT_HELLO_SUCCESS }
+    unsafe _ = SSL_set_SSL_CTX(ssl, context.certificates(for: name).handle.pointer)
+    return SSL_CLIENT_HELLO_SUCCESS
+}
+
+/// The host name of a server name extension ([RFC 6066 section 3](https://www.rfc-editor.org/rfc/rfc6066#section-3));
+/// what is wrong with others OpenSSL says later.
+@unsafe
+private func serverName(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+    // SAFETY: every index is below the count.
+    guard bytes.count > 5, unsafe bytes[2] == 0 else { return nil }
+    let length = unsafe Int(bytes[3]) << 8 | Int(bytes[4])
+    guard 5 + length == bytes.count else { return nil }
+    return unsafe String(decoding: bytes[5...], as: UTF8.self)
+}
+
+/// Tells the client that its server name counted, where it did.
+private func acknowledgeName(
+    _ ssl: OpaquePointer?,
+    _ alert: UnsafeMutablePointer<CInt>?,
+    _ argument: UnsafeMutableRawPointer?
+) -> CInt { SSL_TLSEXT_ERR_OK }
+
+private func chooseProtocol(
+    _ ssl: OpaquePointer?,
+    _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,
+    _ chosenCount: UnsafeMutablePointer<UInt8>?,
+    _ offered: UnsafePointer<UInt8>?,
+    _ offeredCount: CUnsignedInt,
+    _ argument: UnsafeMutableRawPointer?
+) -> CInt {
+    // SAFETY: OpenSSL keeps the list, of which the choice is a part, for as long as it looks at the choice.
+    guard let context = unsafe TLSStream.of(ssl)?.context as? TLSContext, let offered = unsafe offered else {
+        return SSL_TLSEXT_ERR_ALERT_FATAL
+    }
+    let list = unsafe UnsafeBufferPointer(start: offered, count: Int(offeredCount))
+    guard let range = unsafe context.choose(from: list.span) else { return SSL_TLSEXT_ERR_ALERT_FATAL }
+    unsafe chosen?.pointee = offered + range.lowerBound
+    unsafe chosenCount?.pointee = UInt8(range.count)
+    return SSL_TLSEXT_ERR_OK
+}
+
+private func prepareTicket(
+    _ ssl: OpaquePointer?,
+    _ name: UnsafeMutablePointer<UInt8>?,
+    _ iv: UnsafeMutablePointer<UInt8>?,
+    _ cipher: OpaquePointer?,
+    _ mac: OpaquePointer?,
+    _ seals: CInt
+) -> CInt {
+    // SAFETY: OpenSSL gives what the callback is defined to get.
+    guard let context = unsafe TLSStream.of(ssl)?.context as? TLSContext, let name = unsafe name, let iv = unsafe iv,
+        let cipher = unsafe cipher, let mac = unsafe mac
+    else { return -1 }
+    let result = unsafe context.ticketKeys.prepare(name, iv, cipher, mac, seals: seals == 1)
+    // A client of TLS 1.3 uses a ticket once, and needs a new one for each that it has used
+    // (RFC 8446 appendix C.4).
+    return unsafe seals == 0 && result == 1 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : result
+}

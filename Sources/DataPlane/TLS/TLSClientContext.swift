@@ -1,0 +1,120 @@
+import COpenSSL
+import Configuration
+import JOSE
+import NIOCore
+import Synchronization
+
+/// How the servers of an upstream are verified.
+//
+// SAFETY: `handle` is written in `init` only. OpenSSL allows an `SSL_CTX` that nobody changes to be used by several
+// threads at once.
+final class TLSClientContext: TLSStreamContext, @unchecked Sendable {
+    private let handle: Handle
+
+    /// - Parameter authorities: whom to trust; nil: whom the system trusts.
+    init(authorities: TrustedAuthorities?) {
+        handle = withCleanErrorQueue {
+            // SAFETY: the handle keeps the context alive; the list is read during the call.
+            let context = unsafe TLSSetup.context(TLS_client_method())
+            unsafe SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER, nil)
+            if let authorities {
+                TLSSetup.trust(authorities, in: context)
+            } else {
+                // Without a store nothing is trusted, and the log says so at the first connection.
+                unsafe _ = SSL_CTX_set_default_verify_paths(context.pointer)
+            }
+            let http1 = [UInt8(8)] + Array("http/1.1".utf8)
+            unsafe _ = SSL_CTX_set_alpn_protos(context.pointer, http1, CUnsignedInt(http1.count))
+            unsafe gateway_SSL_CTX_set_session_cache_mode(
+                context.pointer,
+                CLong(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL)
+            )
+            unsafe SSL_CTX_sess_set_new_cb(context.pointer, keepSession)
+            return context
+        }
+    }
+
+    /// A new connection to `peer`, whose certificate must be for its name or address.
+    func stream(to peer: TLSPeer, scratch: TLSScratch) -> TLSStream? {
+        // SAFETY: the handle owns the connection, which counts a reference to the context. Names are copied.
+        guard let ssl = unsafe Handle(SSL_new(handle.pointer), freedBy: SSL_free) else { return nil }
+        let parameters = unsafe SSL_get0_param(ssl.pointer)
+        switch peer.identity {
+        case .name(let name):
+            // The subject is no place for host names any more (RFC 9525 section 2).
+            let flags = X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+            unsafe X509_VERIFY_PARAM_set_hostflags(parameters, CUnsignedInt(flags))
+            guard unsafe X509_VERIFY_PARAM_set1_host(parameters, name, name.utf8.count) == 1,
+                unsafe gateway_SSL_set_host_name(ssl.pointer, name) == 1
+            else { return nil }
+        case .address(let text):
+            guard unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, text) == 1 else { return nil }
+        }
+        unsafe SSL_set_connect_state(ssl.pointer)
+        peer.resume(on: ssl)
+        return TLSStream(ssl, context: self, scratch: scratch, peer: peer)
+    }
+}
+
+/// A server to speak TLS with: who it must prove to be, and the last session with it.
+//
+// SAFETY: `session` is only touched inside the lock, which owns a reference to it.
+final class TLSPeer: @unchecked Sendable {
+    enum Identity: Sendable {
+        case name(String)
+        /// An IP address as text.
+        case address(String)
+    }
+
+    let identity: Identity
+    private let session = Mutex<Session?>(nil)
+
+    /// An `SSL_SESSION`.
+    private final class Session: @unchecked Sendable {
+        let handle: Handle
+        init(_ handle: consuming Handle) { self.handle = handle }
+    }
+
+    init(_ identity: Identity) { self.identity = identity }
+
+    convenience init(_ address: Configuration.SocketAddress) {
+        switch address {
+        case .tcp(let host, _):
+            let isAddress = (try? NIOCore.SocketAddress(ipAddress: host, port: 0)) != nil
+            self.init(isAddress ? .address(host) : .name(host))
+        // The configuration knows no https over a socket of the system.
+        case .unix(let path): self.init(.name(path))
+        }
+    }
+
+    /// Keeps a session for the next connection.
+    fileprivate func keep(_ handle: consuming Handle) {
+        let new = Session(handle)
+        session.withLock { $0 = new }
+    }
+
+    /// Has a connection resume the last session. A ticket of TLS 1.3 is used once
+    /// ([RFC 8446 appendix C.4](https://www.rfc-editor.org/rfc/rfc8446#appendix-C.4)).
+    fileprivate func resume(on ssl: borrowing Handle) {
+        let last = session.withLock { session in
+            defer { session = nil }
+            return session
+        }
+        guard let last else { return }
+        // SAFETY: the connection counts a reference to the session.
+        unsafe _ = SSL_set_session(ssl.pointer, last.handle.pointer)
+        if unsafe SSL_SESSION_get_protocol_version(last.handle.pointer) == TLS1_2_VERSION {
+            session.withLock { if $0 == nil { $0 = last } }
+        }
+    }
+}
+
+/// Keeps the session that a server offers.
+private func keepSession(_ ssl: OpaquePointer?, _ session: OpaquePointer?) -> CInt {
+    // SAFETY: answering 1 makes the session's reference ours, answering 0 leaves it.
+    guard let peer = unsafe TLSStream.of(ssl)?.peer,
+        let handle = unsafe Handle(session, freedBy: SSL_SESSION_free)
+    else { return 0 }
+    peer.keep(handle)
+    return 1
+}

@@ -1,0 +1,114 @@
+import COpenSSL
+package import Configuration
+import JOSE
+import NIOCore
+
+/// What a listener needs for TLS: its certificates by server name, and whom it asks for one.
+///
+/// A reload makes a new one; connections keep the one that they began with.
+//
+// SAFETY: everything is written in `init` only. OpenSSL allows an `SSL_CTX` that nobody changes to be used by several
+// threads at once.
+package final class TLSContext: TLSStreamContext, @unchecked Sendable {
+    /// What listeners offer by ALPN, in the order in which it is chosen.
+    static let protocols: [TLSProtocol] = [.http2, .http1]
+
+    /// A certificate that OpenSSL does not take.
+    package struct Fault: Error, CustomStringConvertible {
+        /// The key in the listener's table, such as `sni[0].certificate`.
+        package let key: String
+        package let reason: String
+        package var description: String { "\(key): \(reason)" }
+    }
+
+    let ticketKeys: TicketKeys
+    let protocols: [TLSProtocol]
+    /// For names that no other is for, and for clients that send none.
+    private let standard: TLSCertificates
+    /// By whole name, in lower case.
+    private let exact: [String: TLSCertificates]
+    /// By what follows the `*.`.
+    private let wildcard: [String: TLSCertificates]
+
+    /// - Parameters:
+    ///   - listener: one with a certificate and its key.
+    ///   - ticketKeys: shared by all; a ticket is good for the same address, name and client authorities alone.
+    package convenience init(_ listener: ListenerSettings, ticketKeys: TicketKeys) throws(Fault) {
+        try self.init(listener, ticketKeys: ticketKeys, protocols: Self.protocols)
+    }
+
+    init(_ listener: ListenerSettings, ticketKeys: TicketKeys, protocols: [TLSProtocol]) throws(Fault) {
+        self.ticketKeys = ticketKeys
+        self.protocols = protocols
+        guard let certifiedKey = listener.certifiedKey else { throw Fault(key: "certificate", reason: "is missing") }
+        let first = NamedKey(place: "certificate", key: certifiedKey)
+        standard = try TLSCertificates([first], names: [], listener)
+        var byName: [String: [NamedKey]] = [:]
+        for (index, entry) in listener.serverNames.enumerated() {
+            guard let key = entry.certifiedKey else { continue }
+            let named = NamedKey(place: "sni[\(index)].certificate", key: key)
+            for name in entry.names { byName[name, default: []].append(named) }
+        }
+        // Names with the same certificates share what OpenSSL keeps of them.
+        var groups: [[String]: (names: [String], keys: [NamedKey])] = [:]
+        for (name, keys) in byName.sorted(by: { $0.key < $1.key }) {
+            // The listener's own certificate is one more choice where it is for that name too.
+            let isOwn = !keys.contains { $0.key.kind == certifiedKey.kind } && certifiedKey.leaf.covers(name)
+            let all = isOwn ? keys + [first] : keys
+            groups[all.map(\.place), default: ([], all)].names.append(name)
+        }
+        var exact: [String: TLSCertificates] = [:]
+        var wildcard: [String: TLSCertificates] = [:]
+        for group in groups.values {
+            let certificates = try TLSCertificates(group.keys, names: group.names, listener)
+            for name in group.names {
+                if name.hasPrefix("*.") {
+                    wildcard[String(name.dropFirst(2))] = certificates
+                } else {
+                    exact[name] = certificates
+                }
+            }
+        }
+        self.exact = exact
+        self.wildcard = wildcard
+    }
+
+    /// A key, and where the configuration has its certificate.
+    struct NamedKey {
+        let place: String
+        let key: CertifiedKey
+    }
+
+    /// A new connection of a client.
+    func stream(scratch: TLSScratch) -> TLSStream? {
+        // SAFETY: the handle owns the connection, which counts a reference to the context.
+        guard let ssl = unsafe Handle(SSL_new(standard.handle.pointer), freedBy: SSL_free) else { return nil }
+        unsafe SSL_set_accept_state(ssl.pointer)
+        return TLSStream(ssl, context: self, scratch: scratch)
+    }
+
+    /// The certificates for a server name as the client wrote it.
+    func certificates(for name: String) -> TLSCertificates {
+        let name = name.lowercased()
+        if let found = exact[name] { return found }
+        guard let dot = name.utf8.firstIndex(of: UInt8(ascii: ".")), dot != name.startIndex else { return standard }
+        return wildcard[String(name[name.index(after: dot)...])] ?? standard
+    }
+
+    /// Our first protocol that the client knows too; nil when there is none.
+    func choose(from offered: Span<UInt8>) -> Range<Int>? {
+        for ours in protocols {
+            let name = ours.rawValue.utf8
+            var position = 0
+            while position < offered.count {
+                let start = position + 1
+                let end = start + Int(offered[position])
+                guard end <= offered.count else { return nil }
+                let isOurs = name.count == end - start && name.enumerated().allSatisfy { offered[start + $0] == $1 }
+                if isOurs { return start..<end }
+                position = end
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,44 @@
+import COpenSSL
+import JOSE
+
+/// What both sides of TLS have in common: [Mozilla's intermediate profile](https://wiki.mozilla.org/Security/Server_Side_TLS)
+/// without its last suites that have no ephemeral curve. The security level is the distribution's (openssl.cnf).
+enum TLSSetup {
+    private static let suites12 =
+        "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+        + "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+        + "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+    private static let suites13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+    private static let groups = "X25519:P-256:P-384"
+
+    /// An `SSL_CTX` for TLS 1.2 and 1.3.
+    static func context(_ method: OpaquePointer?) -> Handle {
+        // SAFETY: the handle owns the context and keeps it alive; texts are read during their calls.
+        guard let context = unsafe Handle(SSL_CTX_new(method), freedBy: SSL_CTX_free),
+            unsafe gateway_SSL_CTX_set_min_proto_version(context.pointer, TLS1_2_VERSION) == 1,
+            unsafe SSL_CTX_set_cipher_list(context.pointer, suites12) == 1,
+            unsafe SSL_CTX_set_ciphersuites(context.pointer, suites13) == 1,
+            unsafe gateway_SSL_CTX_set1_groups_list(context.pointer, groups) == 1
+        else {
+            fatalError("OpenSSL cannot do TLS 1.2 and 1.3 with AES-GCM: its configuration (openssl.cnf) forbids it")
+        }
+        // Buffers are given back while a connection is idle, and a chain is sent as the operator wrote it, not made up
+        // from what clients are verified by.
+        unsafe gateway_SSL_CTX_set_mode(
+            context.pointer,
+            CLong(SSL_MODE_RELEASE_BUFFERS) | CLong(SSL_MODE_NO_AUTO_CHAIN)
+        )
+        return context
+    }
+
+    /// Trusts what these authorities have signed, also where they are not the last of their chain: the operator has
+    /// named them.
+    static func trust(_ authorities: TrustedAuthorities, in context: borrowing Handle) {
+        // SAFETY: the store belongs to the context, and counts a reference to each certificate.
+        let store = unsafe SSL_CTX_get_cert_store(context.pointer)
+        for authority in authorities.certificates {
+            unsafe _ = X509_STORE_add_cert(store, authority.handle.pointer)
+        }
+        unsafe _ = X509_STORE_set_flags(store, CUnsignedLong(X509_V_FLAG_PARTIAL_CHAIN))
+    }
+}

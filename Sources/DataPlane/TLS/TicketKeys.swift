@@ -1,0 +1,120 @@
+import COpenSSL
+import NIOCore
+import Synchronization
+
+/// The keys that session tickets are sealed with ([RFC 5077](https://www.rfc-editor.org/rfc/rfc5077),
+/// [RFC 8446 section 4.6.1](https://www.rfc-editor.org/rfc/rfc8446#section-4.6.1)), shared by all event loops.
+///
+/// A key seals for one period and opens for one more, so that whoever steals it later opens no older sessions. No
+/// session is kept here: what a client needs for a resumption is all in its ticket.
+package final class TicketKeys: Sendable {
+    /// AES-256 and HMAC-SHA-256 under a public name.
+    //
+    // SAFETY: `bytes` are written in `init` only, read until `deinit`, and belong to the key alone.
+    @safe
+    private final class Key: @unchecked Sendable {
+        static let nameSize = 16
+        static let secretSize = 32
+        private static let size = nameSize + 2 * secretSize
+        private let bytes: UnsafeMutablePointer<UInt8>
+        let madeAt: Int64
+
+        init(madeAt: Int64) {
+            self.madeAt = madeAt
+            unsafe bytes = .allocate(capacity: Self.size)
+            // SAFETY: both calls write what was set aside.
+            unsafe bytes.initialize(repeating: 0, count: Self.size)
+            let done = unsafe RAND_bytes(bytes, CInt(Self.size))
+            precondition(done == 1, "OpenSSL has no randomness")
+        }
+
+        deinit {
+            // SAFETY: nobody else has the bytes.
+            unsafe OPENSSL_cleanse(bytes, Self.size)
+            unsafe bytes.deallocate()
+        }
+
+        @unsafe var name: UnsafeMutablePointer<UInt8> { unsafe bytes }
+        @unsafe var cipherKey: UnsafeMutablePointer<UInt8> { unsafe bytes + Self.nameSize }
+        @unsafe var macKey: UnsafeMutablePointer<UInt8> { unsafe bytes + Self.nameSize + Self.secretSize }
+    }
+
+    private struct State {
+        var current: Key
+        var previous: Key?
+    }
+
+    // SAFETY: an `EVP_CIPHER` is immutable once fetched, and this one is never freed.
+    private nonisolated(unsafe) static let cipher: OpaquePointer = {
+        guard let cipher = unsafe EVP_CIPHER_fetch(nil, "AES-256-CBC", nil) else {
+            fatalError("OpenSSL has no AES: its configuration (openssl.cnf) must load the default or fips provider")
+        }
+        return unsafe cipher
+    }()
+
+    /// Milliseconds that a key seals.
+    package static let period: Int64 = 12 * 3600 * 1000
+
+    private let state: Mutex<State>
+    private let now: @Sendable () -> Int64
+
+    /// - Parameter now: milliseconds of a clock that never goes back.
+    package init(now: @escaping @Sendable () -> Int64 = { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }) {
+        self.now = now
+        state = Mutex(State(current: Key(madeAt: now())))
+    }
+
+    /// The keys of this moment; an older one only as long as it opens.
+    private var keys: State {
+        let now = now()
+        return state.withLock { state in
+            let age = now - state.current.madeAt
+            if age >= Self.period {
+                state.previous = age < 2 * Self.period ? state.current : nil
+                state.current = Key(madeAt: now)
+            }
+            return state
+        }
+    }
+
+    /// Sets up the sealing of a new ticket, or the opening of one.
+    ///
+    /// - Returns: what OpenSSL wants to hear: 1 go on, 2 go on and replace the ticket, 0 unknown key, -1 failed.
+    @unsafe
+    func prepare(
+        _ name: UnsafeMutablePointer<UInt8>,
+        _ iv: UnsafeMutablePointer<UInt8>,
+        _ cipher: OpaquePointer,
+        _ mac: OpaquePointer,
+        seals: Bool
+    ) -> CInt {
+        let keys = keys
+        // SAFETY: OpenSSL gives 16 bytes of name and at least as many of initial value as the cipher needs; the keys
+        // hold their secrets during the calls, which copy them.
+        if seals {
+            unsafe name.update(from: keys.current.name, count: Key.nameSize)
+            let size = unsafe EVP_CIPHER_get_iv_length(Self.cipher)
+            guard unsafe RAND_bytes(iv, size) == 1,
+                unsafe EVP_EncryptInit_ex2(cipher, Self.cipher, keys.current.cipherKey, iv, nil) == 1,
+                unsafe Self.start(mac, keys.current)
+            else { return -1 }
+            return 1
+        }
+        let isCurrent = unsafe Self.has(keys.current, name)
+        guard let key = isCurrent ? keys.current : keys.previous, unsafe Self.has(key, name) else { return 0 }
+        guard unsafe EVP_DecryptInit_ex2(cipher, Self.cipher, key.cipherKey, iv, nil) == 1,
+            unsafe Self.start(mac, key)
+        else { return -1 }
+        return isCurrent ? 1 : 2
+    }
+
+    private static func start(_ mac: OpaquePointer, _ key: Key) -> Bool {
+        // SAFETY: the key holds as many bytes as are said, and keeps them during the call.
+        unsafe gateway_EVP_MAC_init_with_digest(mac, key.macKey, Key.secretSize, "SHA256") == 1
+    }
+
+    private static func has(_ key: Key, _ name: UnsafeMutablePointer<UInt8>) -> Bool {
+        // SAFETY: both are 16 bytes long.
+        unsafe CRYPTO_memcmp(key.name, name, Key.nameSize) == 0
+    }
+}

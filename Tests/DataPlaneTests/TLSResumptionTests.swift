@@ -1,0 +1,103 @@
+import COpenSSL
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import DataPlane
+
+@Suite("TLS: resumption")
+struct TLSResumptionTests {
+    let fixture: TLSFixture
+    static let versions = [TLS1_2_VERSION, TLS1_3_VERSION]
+
+    init() throws { fixture = try TLSFixture() }
+
+    /// A connection after which the client has the server's session.
+    @discardableResult
+    private func connect(_ client: TLSClient, _ server: TLSContext) throws -> Bool {
+        let wire = try TLSWire(server: server, client: client)
+        try wire.run()
+        wire.server.write(octets("x"))
+        try wire.run()
+        #expect(text(wire.client.recorder.octets) == "x")
+        client.keepSession(of: wire.client.stream)
+        return wire.server.stream.isResumed
+    }
+
+    @Test("A session is resumed", arguments: versions)
+    func resumes(_ version: CInt) throws {
+        let context = try fixture.context()
+        let client = try TLSClient(version: version)
+        #expect(try !connect(client, context))
+        #expect(try connect(client, context))
+        #expect(try connect(client, context))
+    }
+
+    @Test("A session survives a reload of the certificate", arguments: versions)
+    func reload(_ version: CInt) throws {
+        let keys = TicketKeys()
+        let client = try TLSClient(version: version)
+        #expect(try !connect(client, fixture.context(ticketKeys: keys)))
+        #expect(try connect(client, fixture.context("both", ticketKeys: keys)))
+    }
+
+    @Test("A ticket is good for one more period after its key was replaced, and no longer", arguments: versions)
+    func rotation(_ version: CInt) throws {
+        let clock = TestClock()
+        let context = try fixture.context(ticketKeys: TicketKeys { clock.now })
+        let client = try TLSClient(version: version)
+        #expect(try !connect(client, context))
+        let first = client.sessionCount
+        clock.advance(TicketKeys.period)
+        #expect(try connect(client, context))
+        // The one of the first key, which is too old two periods after it was made.
+        client.forget(downTo: first)
+        clock.advance(TicketKeys.period)
+        #expect(try !connect(client, context))
+    }
+
+    @Test("After a long rest no old key is left", arguments: versions)
+    func longRest(_ version: CInt) throws {
+        let clock = TestClock()
+        let context = try fixture.context(ticketKeys: TicketKeys { clock.now })
+        let client = try TLSClient(version: version)
+        try connect(client, context)
+        clock.advance(2 * TicketKeys.period)
+        #expect(try !connect(client, context))
+    }
+
+    @Test("A ticket of other keys is not taken", arguments: versions)
+    func otherKeys(_ version: CInt) throws {
+        let client = try TLSClient(version: version)
+        try connect(client, fixture.context())
+        #expect(try !connect(client, fixture.context()))
+    }
+
+    @Test("A session does not cross to another server name", arguments: versions)
+    func otherName(_ version: CInt) throws {
+        let context = try fixture.context(sni: [(["exact.example"], "exact"), (["*.wild.example"], "wild")])
+        let client = try TLSClient("exact.example", version: version)
+        try connect(client, context)
+        client.name = "a.wild.example"
+        #expect(try !connect(client, context))
+        client.name = "standard.example"
+        #expect(try !connect(client, context))
+    }
+
+    @Test("A session of a listener without client certificates is none of one with them", arguments: versions)
+    func otherAuthorities(_ version: CInt) throws {
+        let keys = TicketKeys()
+        let client = try TLSClient(version: version)
+        try connect(client, fixture.context(ticketKeys: keys))
+        let wire = try TLSWire(server: fixture.context(clientCA: "ca", ticketKeys: keys), client: client)
+        try wire.run()
+        #expect(wire.server.chosen == nil)
+    }
+}
+
+/// A clock that a test moves.
+final class TestClock: Sendable {
+    private let time = Mutex<Int64>(0)
+    var now: Int64 { time.withLock { $0 } }
+    func advance(_ milliseconds: Int64) { time.withLock { $0 += milliseconds } }
+}
