@@ -18,7 +18,7 @@ PATH = "/event/e1/page"
 BIG_FILE = 1 << 30
 
 NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+{user}daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 10000; }}
 http {{
     access_log off; keepalive_requests 100000000; keepalive_timeout 600s; sendfile on;
@@ -149,7 +149,9 @@ class Servers:
 
     def start(self, name, text, command, port):
         """Starts a server and returns it once it listens."""
-        values = dict(self.ports, folder=self.folder, secret=self.secret, threads=os.cpu_count())
+        # Only root's own workers may read a temporary folder of root's.
+        user = "user root;\n" if os.getuid() == 0 else ""
+        values = dict(self.ports, folder=self.folder, secret=self.secret, threads=os.cpu_count(), user=user)
         if text:
             (self.folder / name).write_text(text.format(**values))
         log = open(self.folder / (name + ".log"), "w")

@@ -1,24 +1,19 @@
-import Admission
-import JOSE
+import CNghttp2
 import NIOCore
 
 extension HTTP2Connection {
     /// Streams that are kept for further requests while others are open, and while none is.
     private static let maxSpare = 128
     private static let idleSpare = 2
-    private static let frameHeaderSize = 9
 
     /// Takes what has come, from the channel or from whoever read it first.
     func receive(_ buffer: ByteBuffer) {
         guard phase == .preface || phase == .open, !isTerminated else { return }
-        incoming = buffer
-        let result = session.receive(buffer.readableBytesUInt8Span)
-        incoming = ByteBuffer()
-        unknownOctets += buffer.readableBytes
+        let result = read(buffer)
         for stream in touched { stream.exchange?.flushToUpstream() }
         touched.removeAll(keepingCapacity: true)
         switch result {
-        case .taken: if !payForUnknown() || isOverdrawn { terminate(.enhanceYourCalm) }
+        case .taken: if isOverdrawn { terminate(.enhanceYourCalm) }
         case .flooded: terminate(.enhanceYourCalm)
         case .failed: terminate(fault)
         }
@@ -26,22 +21,47 @@ extension HTTP2Connection {
         schedule(nil)
     }
 
+    /// Gives the library one frame after the other, each after it was judged by its header.
+    private func read(_ buffer: ByteBuffer) -> HTTP2Session.Receipt {
+        incoming = buffer
+        defer { incoming = ByteBuffer() }
+        let bytes = buffer.readableBytesUInt8Span
+        var position = 0
+        var given = 0
+        while position < bytes.count {
+            guard let header = frames.next(bytes, from: &position) else { break }
+            // What came of the header before its last octet does no harm.
+            let start = max(position - FrameHeader.size, given)
+            let receipt = give(bytes.extracting(given..<start), at: given)
+            guard case .taken = receipt else { return receipt }
+            given = start
+            guard judge(header) else { return .failed }
+        }
+        return give(bytes.extracting(given..<bytes.count), at: given)
+    }
+
+    private func give(_ bytes: Span<UInt8>, at offset: Int) -> HTTP2Session.Receipt {
+        guard bytes.count > 0 else { return .taken }
+        incomingOffset = offset
+        return session.receive(bytes)
+    }
+
     // MARK: What a client may do
 
-    /// A frame's header was read; false when the connection must end for it.
-    func frameBegins(_ kind: HTTP2Session.FrameKind, stream id: Int32, length: Int) -> Bool {
-        unknownOctets -= length + Self.frameHeaderSize
-        switch kind {
-        case .data:
-            return stream(id) != nil || mayGoOn(id, isHead: false)
-        case .headers:
+    /// Whether the connection may go on with this frame.
+    private func judge(_ frame: FrameHeader) -> Bool {
+        switch UInt32(frame.type) {
+        case NGHTTP2_DATA.rawValue:
+            return stream(frame.stream) != nil || mayGoOn(frame.stream, isHead: false)
+        case NGHTTP2_HEADERS.rawValue:
             // An answered request gives this back.
-            return mayGoOn(id, isHead: true) && spend(2)
-        case .windowUpdate:
-            return spend(1)
-        case .costly:
+            return mayGoOn(frame.stream, isHead: true) && spend(2)
+        case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_SETTINGS.rawValue, NGHTTP2_PUSH_PROMISE.rawValue,
+            NGHTTP2_GOAWAY.rawValue:
             return spend(10)
-        case .other:
+        case NGHTTP2_WINDOW_UPDATE.rawValue:
+            return spend(1)
+        default:
             return spend(4)
         }
     }
@@ -81,13 +101,6 @@ extension HTTP2Connection {
         let isPaid = budget.spend(cost, at: worker.clock.monotonic)
         if !isPaid { fault = .enhanceYourCalm }
         return isPaid
-    }
-
-    /// The library does not tell of frames of unknown types: they are what is left of the octets.
-    private func payForUnknown() -> Bool {
-        guard unknownOctets >= Self.frameHeaderSize else { return true }
-        defer { unknownOctets = 0 }
-        return spend(1 + unknownOctets / 32)
     }
 
     func settingsRead() {
@@ -143,7 +156,8 @@ extension HTTP2Connection {
     func body(stream id: Int32, at offset: Int, count: Int) {
         // The connection's window opens at once: what is held back is held by the stream's own.
         session.consumeOnConnection(count)
-        guard let stream = stream(id), let buffer = incoming.getSlice(at: incoming.readerIndex + offset, length: count)
+        guard let stream = stream(id),
+            let buffer = incoming.getSlice(at: incoming.readerIndex + incomingOffset + offset, length: count)
         else { return }
         stream.body(buffer)
         touch(stream)

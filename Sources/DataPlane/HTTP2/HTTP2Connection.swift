@@ -57,10 +57,10 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     var isOverdrawn = false
     /// What the connection is ended for when the library says that it cannot go on.
     var fault: HTTP2Session.ErrorCode = .protocolError
-    /// Octets that came, without those of the frames that were told of; below 0 while one of these is incomplete.
-    var unknownOctets = -prefaceSize
-    /// The octets that the library is reading.
+    var frames = FrameFollower()
+    /// The octets that the library is reading, and where in them those begin that it was given last.
     var incoming = ByteBuffer()
+    var incomingOffset = 0
 
     // Output.
     var scheduled: ContiguousArray<HTTP2Stream> = []
@@ -84,7 +84,6 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     private(set) var isTerminated = false
     private(set) var drainState: Drain = .none
 
-    private static let prefaceSize = 24
     private static let lingerTime: Int64 = 2000
     /// How often a connection that only waits for its last octets to go out is looked at.
     private static let unsentCheck: Int64 = 200

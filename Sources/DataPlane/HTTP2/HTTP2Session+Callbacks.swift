@@ -19,7 +19,6 @@ struct HTTP2Callbacks: @unchecked Sendable {
         var callbacks: OpaquePointer?
         unsafe nghttp2_session_callbacks_new(&callbacks)
         guard let callbacks = unsafe callbacks else { fatalError("out of memory") }
-        unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, http2BeganFrame)
         unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, http2BeganHeaders)
         unsafe nghttp2_session_callbacks_set_on_header_callback(callbacks, http2ReadHeader)
         unsafe nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, http2ReadInvalidHeader)
@@ -49,26 +48,6 @@ private func lent(_ pointer: UnsafePointer<UInt8>?, _ count: Int) -> UnsafeBuffe
 
 // SAFETY: in all functions below the frame pointer is valid for the time of the callback, and the member of the union
 // that is read is the one that its type names, or the header that all share.
-
-private func http2BeganFrame(
-    _ session: OpaquePointer?,
-    _ header: UnsafePointer<nghttp2_frame_hd>?,
-    _ user: UnsafeMutableRawPointer?
-) -> Int32 {
-    guard let header = unsafe header?.pointee else { return failed }
-    let kind: HTTP2Session.FrameKind =
-        switch UInt32(header.type) {
-        case NGHTTP2_DATA.rawValue: .data
-        case NGHTTP2_HEADERS.rawValue: .headers
-        case NGHTTP2_WINDOW_UPDATE.rawValue: .windowUpdate
-        case NGHTTP2_RST_STREAM.rawValue, NGHTTP2_SETTINGS.rawValue, NGHTTP2_PUSH_PROMISE.rawValue,
-            NGHTTP2_GOAWAY.rawValue:
-            .costly
-        default: .other
-        }
-    let isAllowed = unsafe owner(user).frameBegins(kind, stream: header.stream_id, length: header.length)
-    return isAllowed ? succeeded : failed
-}
 
 private func http2BeganHeaders(
     _ session: OpaquePointer?,

@@ -12,14 +12,6 @@ final class HTTP2Session {
     private var received: UnsafePointer<UInt8>?
     private var fields: ContiguousArray<nghttp2_nv> = unsafe []
 
-    /// Frames as far as they differ in what they cost us.
-    enum FrameKind {
-        case data, headers, windowUpdate
-        /// Resets, settings and what only an abuser sends often.
-        case costly
-        case other
-    }
-
     /// The library's error codes, which RFC 9113 section 7 numbers.
     enum ErrorCode: UInt32 {
         case noError = 0

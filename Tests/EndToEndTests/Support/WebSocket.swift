@@ -1,7 +1,7 @@
 import Foundation
 import JOSE
 
-/// Both ends of a WebSocket ([RFC 6455](https://www.rfc-editor.org/rfc/rfc6455)), as little as echoing needs.
+/// Both ends of a WebSocket ([RFC 6455](https://www.rfc-editor.org/rfc/rfc6455)), as far as tests need them.
 enum WebSocket {
     /// The fields of a client's handshake.
     static let handshake = [
@@ -13,30 +13,110 @@ enum WebSocket {
     static let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
     /// A masked text frame with fewer than 126 octets.
-    static func frame(_ text: String) -> [UInt8] {
-        let mask: [UInt8] = [1, 2, 3, 4]
-        let payload = text.utf8.enumerated().map { $0.element ^ mask[$0.offset % 4] }
-        return [0x81, 0x80 | UInt8(payload.count)] + mask + payload
-    }
+    static func frame(_ text: String) -> [UInt8] { WebSocketFrame.text(text).octets(masked: true) }
 
-    /// Answers a handshake and sends back the payload of every frame, until the client goes.
-    static func serveEcho(_ exchange: UpstreamExchange) throws -> Bool {
-        guard exchange.request["Upgrade"]?.lowercased() == "websocket" else {
-            return try exchange.reply("400 Bad Request")
+    /// Answers a handshake; nil: there was none.
+    static func accept(_ exchange: UpstreamExchange) throws -> WebSocketEnd? {
+        guard exchange.request["Upgrade"]?.lowercased() == "websocket", let key = exchange.request["Sec-WebSocket-Key"]
+        else {
+            _ = try exchange.reply("400 Bad Request")
+            return nil
         }
+        let hash = SHA1.hash(Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8).span)
         exchange.send(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                + "Sec-WebSocket-Accept: \(accept)\r\n\r\n"
+                + "Sec-WebSocket-Accept: \(Data(hash).base64EncodedString())\r\n\r\n"
         )
-        while true {
-            let head = try exchange.reader.take(2)
-            let mask = try exchange.reader.take(4)
-            let payload = try exchange.reader.take(Int(head[1] & 0x7f))
-            exchange.socket.send(
-                [head[0], UInt8(payload.count)] + payload.enumerated().map { $0.element ^ mask[$0.offset % 4] }
-            )
-            if head[0] & 15 == 8 { return false }
+        return WebSocketEnd(exchange.reader, isClient: false)
+    }
+
+    /// Answers a handshake and sends back every frame, until the client goes.
+    static func serveEcho(_ exchange: UpstreamExchange) throws -> Bool {
+        guard let socket = try accept(exchange) else { return true }
+        while let frame = try socket.receive() {
+            socket.send(frame)
+            if frame.opcode == 8 { return false }
         }
+        return false
+    }
+}
+
+/// One frame.
+struct WebSocketFrame: Equatable, Sendable {
+    var opcode: UInt8
+    var isFinal = true
+    var payload: [UInt8] = []
+
+    static func text(_ text: String) -> WebSocketFrame { WebSocketFrame(opcode: 1, payload: Array(text.utf8)) }
+
+    static func close(_ code: Int, _ reason: String = "") -> WebSocketFrame {
+        WebSocketFrame(opcode: 8, payload: [UInt8(code >> 8), UInt8(code & 255)] + Array(reason.utf8))
+    }
+
+    /// Code and reason of a close frame.
+    var close: String? {
+        guard opcode == 8, payload.count >= 2 else { return nil }
+        return "\(Int(payload[0]) << 8 | Int(payload[1])) " + String(decoding: payload.dropFirst(2), as: UTF8.self)
+    }
+
+    func octets(masked: Bool) -> [UInt8] {
+        var octets = [(isFinal ? 0x80 : 0) | opcode]
+        let mask: UInt8 = masked ? 0x80 : 0
+        switch payload.count {
+        case ..<126: octets.append(mask | UInt8(payload.count))
+        case ..<65_536: octets += [mask | 126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
+        default: octets += [mask | 127] + (0..<8).map { UInt8(truncatingIfNeeded: payload.count >> (56 - 8 * $0)) }
+        }
+        guard masked else { return octets + payload }
+        let key: [UInt8] = [1, 2, 3, 4]
+        return octets + key + WebSocketFrame.masked(payload, key)
+    }
+
+    static func masked(_ payload: [UInt8], _ key: [UInt8]) -> [UInt8] {
+        var payload = payload
+        for index in payload.indices { payload[index] ^= key[index & 3] }
+        return payload
+    }
+}
+
+/// One end of an open WebSocket.
+final class WebSocketEnd {
+    let reader: MessageReader
+    private let isClient: Bool
+    var socket: Socket { reader.socket }
+
+    init(_ reader: MessageReader, isClient: Bool) {
+        self.reader = reader
+        self.isClient = isClient
+    }
+
+    @discardableResult
+    func send(_ frame: WebSocketFrame) -> Bool { socket.send(frame.octets(masked: isClient)) }
+
+    /// The next frame; nil when the other end sends no more. One that is not whole, or masked in the wrong direction, is
+    /// an error.
+    func receive() throws(MessageFault) -> WebSocketFrame? {
+        if reader.buffer.isEmpty, try !reader.fill() { return nil }
+        let head = try reader.take(2)
+        guard head[1] & 0x80 == (isClient ? 0 : 0x80) else { throw .malformed("mask") }
+        var length = Int(head[1] & 0x7f)
+        if length > 125 {
+            length = try reader.take(length == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) }
+        }
+        let key = isClient ? [] : try reader.take(4)
+        let payload = try reader.take(length)
+        return WebSocketFrame(
+            opcode: head[0] & 15,
+            isFinal: head[0] & 0x80 != 0,
+            payload: isClient ? payload : WebSocketFrame.masked(payload, key)
+        )
+    }
+
+    /// The rest of what comes until the other end sends no more.
+    func remainder() throws(MessageFault) -> [WebSocketFrame] {
+        var frames: [WebSocketFrame] = []
+        while let frame = try receive() { frames.append(frame) }
+        return frames
     }
 }
 
