@@ -164,20 +164,21 @@ package final class DataPlane: Sendable {
 
     /// Adds the handler of a connection from which clear octets come.
     ///
-    /// - Parameter chosen: what TLS has agreed on; HTTP/1.1 where there is no TLS.
+    /// - Parameter chosen: what TLS has agreed on; nothing where there is no TLS.
     private static func serve(
         _ channel: any Channel,
         worker: Worker,
         role: ListenerRole,
         address: ClientAddress,
-        chosen: TLSProtocol = .http1
+        chosen: TLSProtocol? = nil
     ) throws {
         switch chosen {
-        case .http1:
-            let connection = ClientConnection(worker: worker, listener: role, address: address)
+        case nil, .http1:
+            let isSecure = chosen != nil
+            let connection = ClientConnection(worker: worker, listener: role, address: address, isSecure: isSecure)
             try channel.pipeline.syncOperations.addHandler(connection)
         case .http2:
-            let connection = HTTP2Connection(worker: worker, listener: role, address: address)
+            let connection = HTTP2Connection(worker: worker, listener: role, address: address, isSecure: true)
             try channel.pipeline.syncOperations.addHandler(connection)
         }
     }

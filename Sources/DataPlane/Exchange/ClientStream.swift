@@ -8,15 +8,18 @@ class ClientStream {
     final let worker: Worker
     final let listener: ListenerRole
     final let address: ClientAddress
+    /// Whether the client has come over TLS.
+    final let isSecure: Bool
     /// Whether the protocol itself tells where a body ends, so that the exchange adds no framing of its own.
     final let framesBodies: Bool
     /// Whether the client takes what is written at once, or nearly.
     final var isWritable = true
 
-    init(worker: Worker, listener: ListenerRole, address: ClientAddress, framesBodies: Bool) {
+    init(worker: Worker, listener: ListenerRole, address: ClientAddress, isSecure: Bool, framesBodies: Bool) {
         self.worker = worker
         self.listener = listener
         self.address = address
+        self.isSecure = isSecure
         self.framesBodies = framesBodies
     }
 

@@ -206,7 +206,9 @@ extension Exchange {
         if isTrusted, let value = block.first(.xForwardedProto) {
             head.write(bytes.extracting(value))
         } else {
-            head.write(snapshot.cookie.isSecure ? "https" : "http")
+            // Something in front may have ended TLS.
+            let isSecure = client?.isSecure ?? false || snapshot.cookie.isSecure
+            head.write(isSecure ? "https" : "http")
         }
         head.write("\r\nX-Forwarded-Host: ")
         if isTrusted, let value = block.first(.xForwardedHost) {

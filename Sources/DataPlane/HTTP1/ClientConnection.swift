@@ -39,7 +39,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     /// When a tunnel that is over is closed at the latest; monotonic milliseconds.
     private var closesAt = Int64.max
     private var unsentRate = RateWindow()
-    private var isCounted = true
+    private var hasPlace = true
     /// Nothing has shown yet which version of HTTP the client speaks.
     private var isFirst = true
 
@@ -51,8 +51,8 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     /// A client that has closed its sending side is still answered for this long: it may wait, or be gone.
     private static let halfClosedTime: Int64 = 5000
 
-    init(worker: Worker, listener: ListenerRole, address: ClientAddress) {
-        super.init(worker: worker, listener: listener, address: address, framesBodies: false)
+    init(worker: Worker, listener: ListenerRole, address: ClientAddress, isSecure: Bool = false) {
+        super.init(worker: worker, listener: listener, address: address, isSecure: isSecure, framesBodies: false)
     }
 
     /// What is written next; the last piece is written and flushed in one go.
@@ -77,10 +77,10 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         leave()
     }
 
-    /// Gives up the connection's place, also where it was closed before it became active.
+    /// Gives up the connection's place, once.
     private func leave() {
-        guard isCounted else { return }
-        isCounted = false
+        guard hasPlace else { return }
+        hasPlace = false
         worker.remove(slot: slot)
     }
 
@@ -190,16 +190,14 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         }
         guard count == preface.utf8CodeUnitCount, let context else { return true }
         phase = .closed
-        let connection = HTTP2Connection(worker: worker, listener: listener, address: address)
+        let connection = HTTP2Connection(worker: worker, listener: listener, address: address, isSecure: isSecure)
         do {
             try context.pipeline.syncOperations.addHandler(connection)
         } catch {
             abort()
             return true
         }
-        // It is counted on as the other one.
-        isCounted = false
-        worker.remove(slot: slot)
+        leave()
         let received = buffer
         buffer.clear()
         connection.receive(received)

@@ -31,6 +31,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     let worker: Worker
     let listener: ListenerRole
     let address: ClientAddress
+    let isSecure: Bool
     private(set) lazy var session = HTTP2Session(
         owner: self,
         settings: worker.snapshot.settings.http2,
@@ -92,10 +93,11 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     /// Between the announcement of the end and the end of new requests: time for requests that are on their way.
     private static let drainNotice: Int64 = 500
 
-    init(worker: Worker, listener: ListenerRole, address: ClientAddress) {
+    init(worker: Worker, listener: ListenerRole, address: ClientAddress, isSecure: Bool) {
         self.worker = worker
         self.listener = listener
         self.address = address
+        self.isSecure = isSecure
         budget = ControlBudget(at: worker.clock.monotonic)
         idleSince = worker.clock.monotonic
     }
@@ -113,7 +115,6 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         worker.remove(slot: slot)
-        worker.site.connections.wrappingSubtract(1, ordering: .relaxed)
         forgetStreams()
     }
 
