@@ -57,7 +57,10 @@ package final class DataPlane: Sendable {
                 let worker = Worker(loop: loop, site: site)
                 worker.start()
                 site.register(worker)
-                return (NIOLoopBound(worker, eventLoop: loop), NIOLoopBound(TLSScratch(), eventLoop: loop))
+                return (
+                    NIOLoopBound(worker, eventLoop: loop),
+                    NIOLoopBound(TLSScratch(receivePool: worker.receivePool.value), eventLoop: loop)
+                )
             }.wait()
             (workers[ObjectIdentifier(loop)], scratches[ObjectIdentifier(loop)]) = bound
         }
@@ -95,7 +98,6 @@ package final class DataPlane: Sendable {
             .serverChannelOption(.autoRead, value: false)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.recvAllocator, value: ReceiveBuffer(initial: 2 << 10, maximum: 64 << 10))
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture { try accept(channel, role: role, listener: listener) }
             }
@@ -143,6 +145,7 @@ package final class DataPlane: Sendable {
             site.connections.wrappingSubtract(1, ordering: .relaxed)
             throw ChannelError.operationUnsupported
         }
+        try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveBuffer(pool: worker.receivePool))
         channel.closeFuture.whenComplete { [site] _ in site.connections.wrappingSubtract(1, ordering: .relaxed) }
         let address = ClientAddress(channel.remoteAddress)
         guard let context = listener.flatMap({ security.context($0) }) else {

@@ -86,7 +86,9 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.clock.refresh()
-        var buffer = unwrapInboundIn(data)
+        let received = unwrapInboundIn(data)
+        defer { if !isSecure { worker.receivePool.value.recycle(received) } }
+        var buffer = received
         if var earlier = pending {
             pending = nil
             earlier.writeBuffer(&buffer)
@@ -99,7 +101,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
 
     private func keep(_ buffer: ByteBuffer) {
         guard buffer.readableBytes > 0, phase != .closed, phase != .lingering else { return }
-        pending = buffer
+        pending = buffer.compacted()
         if phase == .response, buffer.readableBytes > Self.maxAhead { pauseReading() }
     }
 

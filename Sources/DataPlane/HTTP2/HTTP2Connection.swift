@@ -120,7 +120,9 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         worker.clock.refresh()
-        receive(unwrapInboundIn(data))
+        let received = unwrapInboundIn(data)
+        receive(received)
+        if !isSecure { worker.receivePool.value.recycle(received) }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

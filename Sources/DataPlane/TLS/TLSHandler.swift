@@ -115,9 +115,11 @@ final class TLSHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard phase == .handshake || phase == .open else { return }
-        stream.receive(unwrapInboundIn(data))
+        let received = unwrapInboundIn(data)
+        stream.receive(received)
         if phase == .handshake { shakeHands(context) }
         if phase == .open { deliver(context) }
+        scratch.receivePool?.recycle(received)
     }
 
     /// Hands on all the plaintext that has come, as one piece where it is not very much.

@@ -8,6 +8,8 @@ final class TLSScratch {
     /// Larger buffers are not kept.
     private static let maxKept = 128 << 10
 
+    /// Where what was read goes back to.
+    let receivePool: ReceivePool?
     /// Records that are to be sent; empty between calls.
     private(set) var outgoing = ByteBuffer()
     private var isOutgoingFresh = false
@@ -15,6 +17,8 @@ final class TLSScratch {
     private var incoming = ByteBuffer()
     /// Small writes that are to become one record.
     var staging = ByteBuffer()
+
+    init(receivePool: ReceivePool? = nil) { self.receivePool = receivePool }
 
     /// Adds a record, or a part of one, to what is to be sent.
     func send(_ bytes: UnsafeRawBufferPointer) {

@@ -192,7 +192,9 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var buffer = unwrapInboundIn(data)
+        let received = unwrapInboundIn(data)
+        defer { if server.peer == nil { worker.receivePool.value.recycle(received) } }
+        var buffer = received
         guard state != .ending else { return }
         worker.clock.refresh()
         if var earlier = pending {
@@ -216,7 +218,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         }
         if buffer.readableBytes > 0 {
             // What is left is the start of something incomplete, or what a response must not be followed by.
-            if state == .idle || state == .closed { close() } else { pending = buffer }
+            if state == .idle || state == .closed { close() } else { pending = buffer.compacted() }
         }
         exchange?.flushToClient()
     }

@@ -9,7 +9,7 @@ final class UpstreamPool {
     private var servers: [ServerPool]
     /// A reload has replaced the upstream: nothing is kept idle any more.
     private var isRetired = false
-    private let scratch = TLSScratch()
+    private let scratch: TLSScratch
 
     private struct ServerPool {
         let server: UpstreamServer
@@ -25,6 +25,7 @@ final class UpstreamPool {
     init(_ upstream: Upstream, worker: Worker) {
         self.upstream = upstream
         self.worker = worker
+        scratch = TLSScratch(receivePool: worker.receivePool.value)
         servers = upstream.servers.map { ServerPool(server: $0) }
     }
 
@@ -78,7 +79,7 @@ final class UpstreamPool {
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: ReceiveBuffer(initial: 16 << 10, maximum: 64 << 10))
+            .channelOption(.recvAllocator, value: ReceiveBuffer(pool: worker.receivePool))
         let future =
             switch server.target {
             case .address(let address): bootstrap.connect(to: address)

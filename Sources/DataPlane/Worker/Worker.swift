@@ -13,6 +13,7 @@ final class Worker {
     var tokens: TokenCache
     var identities = IdentityCache()
     let accessLog: AccessLogBuffer
+    let receivePool: NIOLoopBound<ReceivePool>
 
     // Scratch space of the request that is being started; reused so that reading one allocates nothing.
     var requestHead = RequestHead()
@@ -51,6 +52,7 @@ final class Worker {
         deadlines = DeadlineTable(origin: Clock().monotonic)
         tokens = TokenCache(capacity: Self.tokenCacheCapacity, seed: SystemRandom.word())
         accessLog = AccessLogBuffer(log: site.accessLog)
+        receivePool = NIOLoopBound(ReceivePool(), eventLoop: loop)
         pools = []
         pools = snapshot.upstreams.map { UpstreamPool($0, worker: self) }
     }

@@ -1,5 +1,7 @@
 /// A gateway.conf in the making.
 struct GatewayConfiguration: Sendable {
+    /// Left out, that of the clear listener.
+    var publicURL: String?
     /// Keys before the first table.
     var top = ""
     /// Servers of the upstream `embed-host`.
@@ -22,7 +24,7 @@ struct GatewayConfiguration: Sendable {
     func text(port: UInt16, adminPort: UInt16, directory: String) -> String {
         let servers = servers.map { "\"\($0)\"" }.joined(separator: ", ")
         return """
-            public_url = "http://localhost:\(port)"
+            public_url = "\(publicURL ?? "http://localhost:\(port)")"
             \(top)
 
             [[listener]]
