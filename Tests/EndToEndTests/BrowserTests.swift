@@ -1,11 +1,14 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
-    @Suite("A real browser", .enabled(if: FileManager.default.isExecutableFile(atPath: BrowserTests.program)))
-    struct BrowserTests {
-        static let program = "/usr/bin/chromium"
+/// The browser of Debian's package.
+private enum Chromium {
+    static let program = "/usr/bin/chromium"
+}
 
+extension EndToEnd {
+    @Suite("A real browser", .enabled(if: FileManager.default.isExecutableFile(atPath: Chromium.program)))
+    struct BrowserTests {
         /// Opens a WebSocket, and tells the upstream with its last request what it has found.
         private static let page = """
             <!doctype html><title>event</title><script type="module">
@@ -33,7 +36,7 @@ extension EndToEnd {
             let token = Minter.acme.registration("browser")
             let directory = try TemporaryDirectory()
             let browser = try Child(
-                Self.program,
+                Chromium.program,
                 [
                     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                     "--ignore-certificate-errors", "--user-data-dir=\(directory["profile"])",
