@@ -206,7 +206,10 @@ package final class DataPlane: Sendable {
         var settings = settings
         if settings.listeners.map(\.address) != previous.settings.listeners.map(\.address) {
             kept.append("listener: addresses change at the next start")
-            settings.listeners = previous.settings.listeners
+            // Those that go on take what else is said of them, such as certificates.
+            settings.listeners = previous.settings.listeners.map { running in
+                settings.listeners.first { $0.address == running.address } ?? running
+            }
         }
         kept += try security.adopt(settings.listeners)
         if settings.admin.address != previous.settings.admin.address {

@@ -296,7 +296,7 @@ extension Exchange {
             return
         }
         guard let upstream, isUpstreamReady else {
-            queued.append(buffer)
+            queued.append(buffer.compacted())
             client?.pauseReading()
             return
         }
@@ -307,7 +307,7 @@ extension Exchange {
     /// Writes body octets in the framing of the head.
     private func send(_ buffer: ByteBuffer, to upstream: UpstreamConnection) {
         guard requestFraming == .chunked else {
-            upstream.write(buffer)
+            upstream.write(buffer.compacted())
             return
         }
         var out = pieces ?? worker.takeBuffer()

@@ -72,6 +72,8 @@ final class Exchange {
     // Streams that stay open.
     /// When a tunnel has its turn in a drain; monotonic milliseconds.
     var drainsAt = Int64.max
+    /// When the tunnel is looked at next; monotonic milliseconds.
+    var looksAt = Int64.max
     var renewedAt: Int64 = 0
     var requestRate = RateWindow()
     var responseRate = RateWindow()

@@ -22,7 +22,6 @@ final class TLSCertificates: @unchecked Sendable {
             // SAFETY: here and below the handle keeps the context alive, and the callbacks have the types that OpenSSL
             // calls them by. They find what they need through the connection.
             let context = unsafe handle.pointer
-            unsafe gateway_SSL_CTX_set_options(context)
             unsafe gateway_SSL_CTX_set_session_cache_mode(context, CLong(SSL_SESS_CACHE_OFF))
             unsafe _ = SSL_CTX_set_timeout(context, Self.sessionLifetime)
             unsafe SSL_CTX_set_client_hello_cb(context, chooseCertificates, nil)

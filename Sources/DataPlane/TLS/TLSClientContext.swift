@@ -93,6 +93,9 @@ final class TLSPeer: @unchecked Sendable {
         session.withLock { $0 = new }
     }
 
+    /// Forgets the session: a handshake that began with it has failed.
+    func forget() { session.withLock { $0 = nil } }
+
     /// Has a connection resume the last session. A ticket of TLS 1.3 is used once
     /// ([RFC 8446 appendix C.4](https://www.rfc-editor.org/rfc/rfc8446#appendix-C.4)).
     fileprivate func resume(on ssl: borrowing Handle) {

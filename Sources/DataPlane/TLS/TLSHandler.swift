@@ -38,12 +38,15 @@ final class TLSHandler: ChannelDuplexHandler {
     private var unflushed: [ByteBuffer] = []
     private var unflushedPromise: EventLoopPromise<Void>?
     private var isInputEnded = false
+    /// Answers of TLS itself since the channel took octets last.
+    private var unreadAnswers = 0
     private var isOutputEnded = false
 
     /// Ciphertext is handed to the channel in pieces of about this size.
     private static let pieceSize = 3 * TLSScratch.recordSize
     /// A read delivers at most about this much at once.
     private static let maxRead = 64 << 10
+    private static let maxUnreadAnswers = 16
     /// How long a peer may take to read an alert.
     private static let lingerTime: TimeAmount = .seconds(1)
 
@@ -84,6 +87,7 @@ final class TLSHandler: ChannelDuplexHandler {
     private func shakeHands(_ context: ChannelHandlerContext) {
         let outcome = stream.handshake()
         sendRecords(context)
+        guard phase == .handshake else { return }
         switch outcome {
         case .done:
             guard !stream.hasExpiredPeer else {
@@ -137,8 +141,9 @@ final class TLSHandler: ChannelDuplexHandler {
             }
             scratch.recycle(plaintext)
             // An answer to what the peer asked of TLS itself, such as new keys.
-            if scratch.outgoingCount > 0, !context.channel.isWritable { outcome = .failed(.flood) }
+            if scratch.outgoingCount > 0 { countAnswer(&outcome, context) }
             sendRecords(context)
+            guard phase == .open else { return }
             if plaintext.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plaintext)) }
         }
         switch outcome {
@@ -152,6 +157,14 @@ final class TLSHandler: ChannelDuplexHandler {
         case .failed(let fault):
             fail(fault, context)
         }
+    }
+
+    /// A peer that asks for answers and does not read them is not served any more.
+    private func countAnswer(_ outcome: inout TLSStream.Outcome, _ context: ChannelHandlerContext) {
+        unreadAnswers = context.channel.isWritable ? 0 : unreadAnswers + 1
+        guard unreadAnswers > Self.maxUnreadAnswers else { return }
+        if case .failed = outcome { return }
+        outcome = .failed(.flood)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -266,8 +279,9 @@ final class TLSHandler: ChannelDuplexHandler {
             fail(fault, context)
         } else if let last = scratch.takeOutgoing() {
             context.write(wrapOutboundOut(last), promise: promise)
-        } else {
-            promise?.succeed()
+        } else if let promise {
+            // It is kept when all that was written before has gone out.
+            context.write(wrapOutboundOut(ByteBuffer()), promise: promise)
         }
     }
 

@@ -22,6 +22,7 @@ enum TLSSetup {
         else {
             fatalError("OpenSSL cannot do TLS 1.2 and 1.3 with AES-GCM: its configuration (openssl.cnf) forbids it")
         }
+        unsafe gateway_SSL_CTX_set_options(context.pointer)
         // Buffers are given back while a connection is idle, and a chain is sent as the operator wrote it, not made up
         // from what clients are verified by.
         unsafe gateway_SSL_CTX_set_mode(

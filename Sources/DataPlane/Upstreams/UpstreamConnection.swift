@@ -145,6 +145,8 @@ final class UpstreamConnection: ChannelInboundHandler {
         context.eventLoop.scheduleTask(in: .milliseconds(Tunnel.endTime)) { bound.value.closeEnded() }
     }
 
+    private var unwrittenBytes: Int { (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
+
     private func closeEnded() {
         guard state == .ending else { return }
         state = .closed
@@ -235,7 +237,8 @@ final class UpstreamConnection: ChannelInboundHandler {
         case .tunnel:
             worker.clock.refresh()
             exchange?.upstreamEndedTunnel()
-        case .ending: closeEnded()
+        // What is still to be written has the rest of the time that the end may take.
+        case .ending: if unwrittenBytes == 0 { closeEnded() }
         default: context.close(promise: nil)
         }
     }

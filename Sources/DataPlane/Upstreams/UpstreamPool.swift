@@ -110,6 +110,7 @@ final class UpstreamPool {
             case .ready:
                 try channel.pipeline.syncOperations.addHandler(connection)
             case .failed(let fault):
+                peer.forget()
                 server.distrusts(fault)
                 connection.connectFailed()
             }

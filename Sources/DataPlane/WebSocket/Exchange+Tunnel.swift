@@ -53,7 +53,7 @@ extension Exchange {
         guard isActive, let upstream, let passes = tunnel?.fromClient(buffer.readableBytesUInt8Span, at: now), passes
         else { return }
         requestBytes += buffer.readableBytes
-        upstream.write(buffer)
+        upstream.write(buffer.compacted())
     }
 
     func tunnelToClient(_ buffer: ByteBuffer) {
@@ -72,7 +72,7 @@ extension Exchange {
         guard let client, buffer.readableBytes > 0 else { return }
         responseBytes += buffer.readableBytes
         writePending()
-        client.write(buffer)
+        client.write(buffer.compacted())
     }
 
     // MARK: Ends
@@ -206,11 +206,15 @@ extension Exchange {
         return moment - worker.clock.wall
     }
 
-    /// Has ``timePassed()`` called when this much time has passed.
+    /// Has ``timePassed()`` called when this much time has passed, or earlier.
     private func look(in time: Int64) {
+        let moment = worker.clock.monotonic + max(time, 0)
+        guard moment < looksAt else { return }
+        looksAt = moment
         let bound = NIOLoopBound(self, eventLoop: worker.loop)
         worker.loop.scheduleTask(in: .milliseconds(max(time, 0) + Self.clockStep)) {
             bound.value.worker.clock.refresh()
+            bound.value.looksAt = .max
             bound.value.timePassed()
         }
     }

@@ -58,7 +58,7 @@ struct Tunnel {
     mutating func fromUpstream(_ bytes: Span<UInt8>, at now: Int64) -> Passage {
         guard let pendingClose else {
             toClient.read(bytes)
-            if deadline != nil { deadline = now + Self.halfOpenTime }
+            if deadline != nil, !toClient.hasClosed { deadline = now + Self.halfOpenTime }
             return .pass
         }
         let count = toClient.finishFrame(bytes)
@@ -70,7 +70,7 @@ struct Tunnel {
     mutating func fromClient(_ bytes: Span<UInt8>, at now: Int64) -> Bool {
         guard pendingClose == nil else { return false }
         toUpstream.read(bytes)
-        if deadline != nil { deadline = now + Self.halfOpenTime }
+        if deadline != nil, !hasUpstreamEnded, !toUpstream.hasClosed { deadline = now + Self.halfOpenTime }
         return true
     }
 

@@ -40,6 +40,7 @@ final class Worker {
     }
 
     private static let maxBuffers = 64
+    private static let bufferSize = 4 << 10
     private static let maxBufferSize = 64 << 10
     private static let tokenCacheCapacity = 8192
     /// Sessions that end within this time are swept together, so that a storm of take-overs costs a bounded share.
@@ -68,8 +69,10 @@ final class Worker {
 
     /// An empty buffer that is given back with `recycle`.
     func takeBuffer() -> ByteBuffer {
-        guard var buffer = buffers.popLast() else { return ByteBufferAllocator().buffer(capacity: 4096) }
-        buffer.clear()
+        guard var buffer = buffers.popLast() else {
+            return ByteBufferAllocator().buffer(capacity: Self.bufferSize)
+        }
+        buffer.clear(minimumCapacity: Self.bufferSize)
         return buffer
     }
 
