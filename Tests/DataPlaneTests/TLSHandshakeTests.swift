@@ -166,14 +166,15 @@ struct TLSHandshakeTests {
         #expect(wire.server.recorder.octets.isEmpty)
     }
 
-    @Test("Renegotiation flood: whoever has us refuse and does not read is cut off")
-    func renegotiationFlood() throws {
+    @Test("Renegotiation is refused in the middle of a download too; a flood of answers ends as with key updates")
+    func renegotiationInDownload() throws {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient(version: TLS1_2_VERSION))
         try wire.run()
         wire.server.channel.isWritable = false
         try wire.server.receive(try renegotiation(wire.client))
-        #expect(wire.server.recorder.events == ["error: does not read what it has us answer"])
-        #expect(wire.server.socket.closes.map { "\($0)" } == ["output"])
+        #expect(try wire.server.sent() != nil)
+        #expect(wire.server.channel.isActive)
+        #expect(wire.server.recorder.events.isEmpty)
     }
 
     private func renegotiation(_ client: TLSEnd) throws -> ByteBuffer {

@@ -174,7 +174,8 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
             mayFollowEmptyLine = true
             worker.setDeadline(slot, in: worker.snapshot.headerTimeout)
         }
-        if isFirst, takesHTTP2(&buffer) { return false }
+        // Over TLS, ALPN has settled it.
+        if isFirst, !isSecure, takesHTTP2(&buffer) { return false }
         if mayFollowEmptyLine { skipEmptyLine(&buffer) }
         guard let length = startExchange(buffer) else { return false }
         buffer.moveReaderIndex(forwardBy: length)

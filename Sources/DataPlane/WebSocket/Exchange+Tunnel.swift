@@ -184,8 +184,9 @@ extension Exchange {
             endSession(.draining)
         } else if let left = timeToExpiry, left <= 0 {
             endSession(.tokenExpired)
-        } else if let deadline = tunnel?.deadline {
-            look(in: deadline - now)
+        } else {
+            if let deadline = tunnel?.deadline { look(in: deadline - now) }
+            if drainsAt < .max { look(in: drainsAt - now) }
         }
     }
 

@@ -57,8 +57,10 @@ struct Tunnel {
     /// Octets have come from the upstream.
     mutating func fromUpstream(_ bytes: Span<UInt8>, at now: Int64) -> Passage {
         guard let pendingClose else {
+            // Whoever has said that it closes gets no more time by going on.
+            let mayGoOn = !toClient.hasClosed
             toClient.read(bytes)
-            if deadline != nil, !toClient.hasClosed { deadline = now + Self.halfOpenTime }
+            if deadline != nil, mayGoOn { deadline = now + Self.halfOpenTime }
             return .pass
         }
         let count = toClient.finishFrame(bytes)
@@ -69,8 +71,9 @@ struct Tunnel {
     /// Octets have come from the client; false: they are not for the upstream any more.
     mutating func fromClient(_ bytes: Span<UInt8>, at now: Int64) -> Bool {
         guard pendingClose == nil else { return false }
+        let mayGoOn = !toUpstream.hasClosed
         toUpstream.read(bytes)
-        if deadline != nil, !hasUpstreamEnded, !toUpstream.hasClosed { deadline = now + Self.halfOpenTime }
+        if deadline != nil, mayGoOn { deadline = now + Self.halfOpenTime }
         return true
     }
 
