@@ -45,15 +45,17 @@ let package = Package(
         ),
         .target(name: "JOSE", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "Admission", dependencies: ["JOSE"], swiftSettings: settings),
+        // A package that comes along with others has a module named Configuration.
         .target(
-            name: "Configuration",
+            name: "GatewayConfiguration",
             dependencies: ["JOSE", "Admission", .product(name: "TOMLKit", package: "TOMLKit")],
+            path: "Sources/Configuration",
             swiftSettings: settings
         ),
         .target(
             name: "DataPlane",
             dependencies: [
-                "COpenSSL", "CNghttp2", "JOSE", "Admission", "Configuration",
+                "COpenSSL", "CNghttp2", "JOSE", "Admission", "GatewayConfiguration",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -63,7 +65,7 @@ let package = Package(
         .executableTarget(
             name: "gateway",
             dependencies: [
-                "JOSE", "Admission", "Configuration", "DataPlane",
+                "JOSE", "Admission", "GatewayConfiguration", "DataPlane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -78,13 +80,13 @@ let package = Package(
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", "JOSE"], swiftSettings: settings),
         .testTarget(
             name: "ConfigurationTests",
-            dependencies: ["Configuration", "Admission", "JOSE"],
+            dependencies: ["GatewayConfiguration", "Admission", "JOSE"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "DataPlaneTests",
             dependencies: [
-                "DataPlane", "Configuration", "Admission", "JOSE", "COpenSSL",
+                "DataPlane", "GatewayConfiguration", "Admission", "JOSE", "COpenSSL",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],

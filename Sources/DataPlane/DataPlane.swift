@@ -1,5 +1,5 @@
 package import Admission
-package import Configuration
+package import GatewayConfiguration
 package import JOSE
 package import Logging
 package import NIOCore
@@ -87,7 +87,7 @@ package final class DataPlane: Sendable {
     }
 
     private func bind(
-        _ address: Configuration.SocketAddress,
+        _ address: GatewayConfiguration.SocketAddress,
         role: ListenerRole,
         listener: Int?
     ) async throws -> NIOCore.SocketAddress {
@@ -278,7 +278,7 @@ package final class DataPlane: Sendable {
 
 /// A listener could not be opened.
 package struct ListenFault: Error, CustomStringConvertible {
-    package let address: Configuration.SocketAddress
+    package let address: GatewayConfiguration.SocketAddress
     package let reason: String
 
     package var description: String {

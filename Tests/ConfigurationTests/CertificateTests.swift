@@ -2,7 +2,7 @@ import Foundation
 import JOSE
 import Testing
 
-@testable import Configuration
+@testable import GatewayConfiguration
 
 /// What is said about the certificates and keys of listeners and upstreams.
 @Suite struct CertificateTests {

@@ -1,5 +1,5 @@
 import Admission
-import Configuration
+import GatewayConfiguration
 import Testing
 
 /// Texts that are no TOML, environment variables, and the order of problems.

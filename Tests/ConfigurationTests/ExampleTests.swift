@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Configuration
+@testable import GatewayConfiguration
 
 /// `gateway.conf.example` is complete and true.
 @Suite struct ExampleTests {

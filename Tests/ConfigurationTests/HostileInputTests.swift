@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Configuration
+@testable import GatewayConfiguration
 
 /// No text and no file ends the process; each is answered with settings or with problems.
 @Suite struct HostileInputTests {

@@ -1,7 +1,7 @@
 import JOSE
 import Testing
 
-@testable import Configuration
+@testable import GatewayConfiguration
 
 /// Keys come out of files as they were meant.
 @Suite struct KeyTests {

@@ -2,7 +2,7 @@ import Admission
 import JOSE
 import Testing
 
-@testable import Configuration
+@testable import GatewayConfiguration
 
 /// `check --print` shows what is in effect, in a form that loads again, and no secret.
 @Suite struct PrintingTests {

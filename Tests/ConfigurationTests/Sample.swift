@@ -1,4 +1,4 @@
-import Configuration
+import GatewayConfiguration
 
 /// A small valid configuration in parts, any of which a test replaces.
 struct Sample {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Configuration
+@testable import GatewayConfiguration
 
 /// The nearest name for a misspelt one.
 @Suite struct SuggestionTests {

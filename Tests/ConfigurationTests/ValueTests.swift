@@ -1,7 +1,7 @@
 import Admission
 import Testing
 
-@testable import Configuration
+@testable import GatewayConfiguration
 
 /// What values of each kind are read as.
 @Suite struct ValueTests {

@@ -1,8 +1,8 @@
 import Admission
 import Testing
 
-@testable import Configuration
 @testable import DataPlane
+@testable import GatewayConfiguration
 
 @Suite("Which route a path takes")
 struct RouteTableTests {

@@ -2,8 +2,8 @@ import COpenSSL
 import JOSE
 import Testing
 
-@testable import Configuration
 @testable import DataPlane
+@testable import GatewayConfiguration
 
 /// What most TLS tests need: the made certificates, and a context over them.
 struct TLSFixture {

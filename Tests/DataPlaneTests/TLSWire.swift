@@ -1,5 +1,5 @@
 import COpenSSL
-import Configuration
+import GatewayConfiguration
 import JOSE
 import NIOCore
 import NIOEmbedded

@@ -1,5 +1,5 @@
 import Admission
-import Configuration
+import GatewayConfiguration
 import NIOCore
 
 extension Exchange {

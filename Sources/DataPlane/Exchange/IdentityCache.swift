@@ -1,5 +1,5 @@
 import Admission
-import Configuration
+import GatewayConfiguration
 import JOSE
 
 /// The identity field lines of the sessions that one event loop serves, so that the lines are written, and the assertion

@@ -1,5 +1,5 @@
 import CNghttp2
-import Configuration
+import GatewayConfiguration
 import NIOCore
 
 /// One HTTP/2 connection's protocol state, which is nghttp2's: framing, HPACK, flow control, stream states.

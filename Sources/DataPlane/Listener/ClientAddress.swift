@@ -1,4 +1,4 @@
-package import Configuration
+package import GatewayConfiguration
 package import NIOCore
 
 #if canImport(Glibc)

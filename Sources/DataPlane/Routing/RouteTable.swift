@@ -1,4 +1,4 @@
-package import Configuration
+package import GatewayConfiguration
 
 /// The routes of a configuration, most specific first.
 package struct RouteTable: Sendable {

@@ -1,4 +1,4 @@
-import Configuration
+import GatewayConfiguration
 import Synchronization
 
 /// TLS of all listeners, as the configuration in effect has it.

@@ -1,5 +1,5 @@
 import COpenSSL
-import Configuration
+import GatewayConfiguration
 import JOSE
 
 /// The certificates that some server names share, at most one of each kind of key, as OpenSSL wants them: one

@@ -1,5 +1,5 @@
 import COpenSSL
-import Configuration
+import GatewayConfiguration
 import JOSE
 import NIOCore
 import Synchronization
@@ -77,7 +77,7 @@ final class TLSPeer: @unchecked Sendable {
 
     init(_ identity: Identity) { self.identity = identity }
 
-    convenience init(_ address: Configuration.SocketAddress) {
+    convenience init(_ address: GatewayConfiguration.SocketAddress) {
         switch address {
         case .tcp(let host, _):
             let isAddress = (try? NIOCore.SocketAddress(ipAddress: host, port: 0)) != nil

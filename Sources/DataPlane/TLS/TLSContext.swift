@@ -1,5 +1,5 @@
 import COpenSSL
-package import Configuration
+package import GatewayConfiguration
 import JOSE
 import NIOCore
 

@@ -1,5 +1,5 @@
 package import Admission
-package import Configuration
+package import GatewayConfiguration
 
 extension TokenAuthority {
     /// The authority that a configuration describes.

@@ -1,5 +1,5 @@
 import Admission
-import Configuration
+import GatewayConfiguration
 import JOSE
 
 /// Settings compiled for the request path. A reload makes a new one and swaps it whole; an exchange keeps the one that

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Configuration
+import GatewayConfiguration
 
 /// `gateway check gateway.conf`
 struct Check: ParsableCommand {

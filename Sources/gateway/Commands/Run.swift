@@ -1,5 +1,5 @@
 import ArgumentParser
-import Configuration
+import GatewayConfiguration
 
 /// `gateway run gateway.conf`
 struct Run: AsyncParsableCommand {

@@ -1,7 +1,7 @@
 import Admission
 import ArgumentParser
-import Configuration
 import DataPlane
+import GatewayConfiguration
 import JOSE
 
 /// `gateway token inspect TOKEN --config gateway.conf --event E`

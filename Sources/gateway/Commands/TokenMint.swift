@@ -1,6 +1,6 @@
 import Admission
 import ArgumentParser
-import Configuration
+import GatewayConfiguration
 import JOSE
 
 /// `gateway token mint gateway.conf --company acme --event E --user-id U`

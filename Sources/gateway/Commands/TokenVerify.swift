@@ -1,5 +1,5 @@
 import ArgumentParser
-import Configuration
+import GatewayConfiguration
 import JOSE
 
 /// `gateway token verify --jwks FILE TOKEN`

@@ -1,5 +1,5 @@
 import Admission
-import Configuration
+import GatewayConfiguration
 import JOSE
 
 /// The company of the demo, with a key of its own for each run: its configuration, its events and its viewers' links.

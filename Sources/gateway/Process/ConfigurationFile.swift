@@ -1,6 +1,6 @@
 import ArgumentParser
-import Configuration
 import DataPlane
+import GatewayConfiguration
 
 /// A configuration file on disk. Relative paths in it count from the folder that it lies in.
 struct ConfigurationFile {

@@ -1,5 +1,5 @@
-import Configuration
 import DataPlane
+import GatewayConfiguration
 import JOSE
 import Logging
 

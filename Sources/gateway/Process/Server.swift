@@ -1,8 +1,8 @@
 import Admission
 import ArgumentParser
-import Configuration
 import DataPlane
 import Dispatch
+import GatewayConfiguration
 import Logging
 import UnixSignals
 

@@ -1,5 +1,5 @@
-import Configuration
 import DataPlane
+import GatewayConfiguration
 import JOSE
 
 /// Keys that the process makes on its first start and keeps.

@@ -1,4 +1,4 @@
-import Configuration
+import GatewayConfiguration
 
 #if canImport(Glibc)
     import Glibc
