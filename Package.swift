@@ -31,6 +31,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // Without its traits: nobody here reads its settings from the environment.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
     ],
     targets: [
         .systemLibrary(
@@ -45,7 +48,7 @@ let package = Package(
         ),
         .target(name: "JOSE", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "Admission", dependencies: ["JOSE"], swiftSettings: settings),
-        // A package that comes along with others has a module named Configuration.
+        // A package that Hummingbird knows of has a module named Configuration.
         .target(
             name: "GatewayConfiguration",
             dependencies: ["JOSE", "Admission", .product(name: "TOMLKit", package: "TOMLKit")],
@@ -62,10 +65,24 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "Directory",
+            dependencies: ["JOSE", "Admission", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ControlPlane",
+            dependencies: [
+                "JOSE", "Admission", "GatewayConfiguration", "Directory",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "gateway",
             dependencies: [
-                "JOSE", "Admission", "GatewayConfiguration", "DataPlane",
+                "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory", "ControlPlane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -90,6 +107,12 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "DirectoryTests", dependencies: ["Directory", "Admission", "JOSE"], swiftSettings: settings),
+        .testTarget(
+            name: "ControlPlaneTests",
+            dependencies: ["ControlPlane", "Directory", "GatewayConfiguration", "Admission", "JOSE"],
             swiftSettings: settings
         ),
         .executableTarget(

@@ -37,7 +37,7 @@ extension Admission {
                     policy: stay.policy
                 )
             {
-                return admit(presented.id, isNew: false, replaced: nil, stay)
+                return admit(presented.id, key: subject, isNew: false, replaced: nil, stay)
             }
             if signer.verifies(presented, for: subject) {
                 // A take-over is a join, unless there is nobody to take over from.
@@ -54,7 +54,10 @@ extension Admission {
                 )
                 switch resumption {
                 case .held(let replaced):
-                    if isCovered { return admit(presented.id, isNew: false, replaced: replaced, stay) }
+                    if isCovered {
+                        let now = request.now
+                        return admitArrival(presented.id, key: subject, isNew: false, replaced: replaced, stay, at: now)
+                    }
                     own = presented.id
                 case .vacant:
                     break
@@ -78,7 +81,7 @@ extension Admission {
         )
         switch join {
         case .joined(let session, let replaced):
-            return admit(session, isNew: true, replaced: replaced, stay)
+            return admitArrival(session, key: subject, isNew: true, replaced: replaced, stay, at: request.now)
         case .active(let since, let retryAt):
             return refuse(.alreadyActive, since: since, retryAt, request.now)
         case .tooMany(let retryAt):
@@ -86,30 +89,85 @@ extension Admission {
         }
     }
 
-    /// Any number of sessions at a time: the session only says which visit it is.
+    /// Any number of sessions at a time: each has a place of its own in the table.
     func decideUnleased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)?) -> Verdict {
         if let presented = request.presented, stay.covers(presented.id, at: request.now),
-            presented.id.joinedAt <= after(request.now, clockSkew),
-            signer.verifies(presented, for: stay.place.subject)
+            presented.id.joinedAt <= after(request.now, clockSkew)
         {
-            return admit(presented.id, isNew: false, replaced: nil, stay)
+            let key = stay.place.subject.own(of: presented.id)
+            let (address, now) = (request.address, request.now)
+            if leases.renew(presented, for: key, address: address, now: now, policy: stay.policy) {
+                return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
+            }
+            if signer.verifies(presented, for: stay.place.subject) {
+                let resumption = leases.resume(
+                    presented.id,
+                    tag: presented.tag,
+                    for: key,
+                    mayTake: true,
+                    address: address,
+                    now: now,
+                    policy: stay.policy
+                )
+                if case .held = resumption {
+                    return admitArrival(presented.id, key: key, isNew: false, replaced: nil, stay, at: now)
+                }
+                // Ended by an operator: the user may ask to be let in anew.
+                guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
+            }
         }
         guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
         guard let random = random() else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
         let session = SessionID(joinedAt: request.now, random0: random.0, random1: random.1)
-        return admit(session, isNew: true, replaced: nil, stay)
+        let key = stay.place.subject.own(of: session)
+        _ = leases.join(key, random: random, address: request.address, now: request.now, policy: stay.policy)
+        return admitArrival(session, key: key, isNew: true, replaced: nil, stay, at: request.now)
     }
 
-    private func admit(_ session: SessionID, isNew: Bool, replaced: SessionID?, _ stay: Stay) -> Verdict {
+    /// Admits a session of which the table has just heard.
+    private func admitArrival(
+        _ session: SessionID,
+        key: SubjectKey,
+        isNew: Bool,
+        replaced: SessionID?,
+        _ stay: Stay,
+        at now: Milliseconds
+    ) -> Verdict {
+        if let replaced, replaced != session { sessions.departed(replaced, .replaced, at: now) }
+        let verdict = admit(session, key: key, isNew: isNew, replaced: replaced, stay)
+        if case .admit(let admitted) = verdict { arrived(admitted, stay.viewer, at: now) }
+        return verdict
+    }
+
+    func arrived(_ admitted: Admitted, _ viewer: Viewer, at now: Milliseconds) {
+        sessions.arrived(
+            LiveSession(
+                id: admitted.session,
+                key: admitted.key,
+                viewer: viewer,
+                event: admitted.event,
+                role: admitted.role,
+                since: now
+            )
+        )
+    }
+
+    private func admit(
+        _ session: SessionID,
+        key: SubjectKey,
+        isNew: Bool,
+        replaced: SessionID?,
+        _ stay: Stay
+    ) -> Verdict {
         .admit(
             Admitted(
                 session: session,
                 isNew: isNew,
                 replaced: replaced,
-                role: stay.place.role,
+                listing: stay.place.listing,
                 subject: stay.place.subject,
-                event: stay.place.event,
-                isLeased: stay.place.isLeased
+                key: key,
+                event: stay.place.event
             )
         )
     }

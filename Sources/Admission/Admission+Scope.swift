@@ -4,7 +4,7 @@ package import JOSE
 struct Place {
     let subject: SubjectKey
     let event: String
-    let role: Role
+    let listing: Listing?
     let isLeased: Bool
     let secondJoin: SecondJoin?
 }
@@ -48,7 +48,7 @@ extension Admission {
         if viewer.eventBytes.isEmpty {
             guard access != .token else { return .failure(.wrongEvent) }
             return .success(
-                Place(subject: viewer.subject, event: "", role: .attendee, isLeased: false, secondJoin: nil)
+                Place(subject: viewer.subject, event: "", listing: nil, isLeased: false, secondJoin: nil)
             )
         }
         return place(
@@ -82,7 +82,7 @@ extension Admission {
         subject: SubjectKey,
         mustBeKnown: Bool
     ) -> Result<Place, Refusal> {
-        var role = Role.attendee
+        var listing: Listing?
         var secondJoin: SecondJoin?
         switch directory.standing(ofEvent: id) {
         case .unknown:
@@ -91,22 +91,25 @@ extension Admission {
             return .failure(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent)
         case .known(let record):
             guard sameOctets(record.company, viewer.company) else { return .failure(.wrongEvent) }
-            role = record.role(of: viewer)
+            listing = record.listing(of: viewer)
             secondJoin = record.secondJoin
         }
         guard !directory.isRemoved(subject) else { return .failure(.registrationRemoved) }
         return .success(
-            Place(subject: subject, event: event, role: role, isLeased: viewer.isLeased, secondJoin: secondJoin)
+            Place(subject: subject, event: event, listing: listing, isLeased: viewer.isLeased, secondJoin: secondJoin)
         )
     }
 }
 
 extension EventRecord {
-    /// Host when the event lists the viewer's user id or e-mail.
-    func role(of viewer: Viewer) -> Role {
-        guard !hosts.isEmpty else { return .attendee }
-        for identity in viewer.identities where hosts.contains(identity) { return .host }
-        return .attendee
+    /// The list of the event that has the viewer's user id or e-mail.
+    func listing(of viewer: Viewer) -> Listing? {
+        if presenters.isEmpty && organizers.isEmpty { return nil }
+        for identity in viewer.identities {
+            if presenters.contains(identity) { return .presenter }
+            if organizers.contains(identity) { return .organizer }
+        }
+        return nil
     }
 }
 

@@ -6,11 +6,13 @@ import JOSE
 /// are remembered. See `Admission+Scope.swift` and `Admission+Lease.swift` for the steps.
 package final class Admission: Sendable {
     package let leases: LeaseTable
+    package let sessions: LiveSessions
     package let directory: DirectoryView
     package let signer: SessionSigner
 
     package init(leases: LeaseTable, directory: DirectoryView, signer: SessionSigner) {
         self.leases = leases
+        sessions = LiveSessions(directory: directory)
         self.directory = directory
         self.signer = signer
     }
@@ -65,13 +67,15 @@ package final class Admission: Sendable {
         package let isNew: Bool
         /// The session that lost the lease to this one: its streams end.
         package let replaced: SessionID?
-        package let role: Role
+        package var role: Role { listing == nil ? .attendee : .host }
+        /// The list of the event that has the viewer.
+        package let listing: Listing?
         /// What the session is bound to.
         package let subject: SubjectKey
+        /// The session's place in the lease table.
+        let key: SubjectKey
         /// The event that counts; empty for a company-wide token where neither it nor the route names one.
         package let event: String
-        /// Whether the session holds a lease: then its open streams are to be kept with ``Admission/keep(_:viewer:now:rules:)``.
-        package let isLeased: Bool
     }
 
     /// Decides on a request.
@@ -131,21 +135,42 @@ package final class Admission: Sendable {
         case .known, .unknown: break
         }
         if directory.isRemoved(admitted.subject) { return .registrationRemoved }
-        guard admitted.isLeased else { return nil }
-        let isHeld = leases.touch(
-            admitted.session,
-            for: admitted.subject,
-            address: address,
-            now: now,
-            policy: policy
-        )
-        return isHeld ? nil : .sessionReplaced
+        guard leases.touch(admitted.session, for: admitted.key, address: address, now: now, policy: policy) else {
+            return .sessionReplaced
+        }
+        // Again, should it have been taken for gone in the meantime, as after the machine slept.
+        arrived(admitted, viewer, at: now)
+        return nil
     }
 
     /// The holder says goodbye. False: it was not the holder, and nothing happened.
     @discardableResult
-    package func leave(_ session: PresentedSession, subject: SubjectKey, now: Milliseconds, rules: Rules) -> Bool {
-        signer.verifies(session, for: subject)
-            && leases.leave(session.id, for: subject, now: now, policy: rules.sessions)
+    package func leave(
+        _ session: PresentedSession,
+        subject: SubjectKey,
+        isLeased: Bool,
+        now: Milliseconds,
+        rules: Rules
+    ) -> Bool {
+        let key = isLeased ? subject : subject.own(of: session.id)
+        guard signer.verifies(session, for: subject),
+            leases.leave(session.id, for: key, now: now, policy: rules.sessions)
+        else { return false }
+        sessions.departed(session.id, .left, at: now)
+        return true
+    }
+
+    /// Ends a session for good: it does not come back by itself. False: it was over already.
+    @discardableResult
+    package func end(_ session: LiveSession, _ ending: SessionEnding, now: Milliseconds, rules: Rules) -> Bool {
+        sessions.departed(session.id, ending, at: now)
+        return leases.end(session.key, now: now, policy: rules.sessions) == session.id
+    }
+
+    /// Forgets what is over. To be called about once a second.
+    package func expire(now: Milliseconds, rules: Rules) {
+        for lapse in leases.expire(now: now, policy: rules.sessions) {
+            sessions.departed(lapse.session, .lapsed, at: lapse.lastUsed)
+        }
     }
 }

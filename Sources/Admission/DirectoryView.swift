@@ -7,20 +7,26 @@ package struct EventRecord: Sendable {
     /// User ids and e-mails, as ``foldedIdentity(_:)`` has them.
     package let presenters: Set<String>
     package let organizers: Set<String>
-    /// Both, for one look-up.
-    let hosts: Set<String>
     /// The event's own rule for a second join; nil: the configured one.
     package let secondJoin: SecondJoin?
+    /// When registration tokens of ours stop being good, whatever they say; nil: they say it themselves.
+    package let closesAt: Milliseconds?
 
     /// - Parameters:
     ///   - presenters: user ids and e-mails as they were entered.
     ///   - organizers: likewise.
-    package init(company: String, presenters: [String] = [], organizers: [String] = [], secondJoin: SecondJoin? = nil) {
+    package init(
+        company: String,
+        presenters: [String] = [],
+        organizers: [String] = [],
+        secondJoin: SecondJoin? = nil,
+        closesAt: Milliseconds? = nil
+    ) {
         self.company = company
         self.presenters = Self.folded(presenters)
         self.organizers = Self.folded(organizers)
-        hosts = self.presenters.union(self.organizers)
         self.secondJoin = secondJoin
+        self.closesAt = closesAt
     }
 
     private static func folded(_ texts: [String]) -> Set<String> {
@@ -44,6 +50,7 @@ package final class DirectoryView: Sendable {
     private struct Shard {
         var events: [EventID: Standing] = [:]
         var removedRegistrations: Set<SubjectKey> = []
+        var people: [JoinCode: PackedPerson] = [:]
     }
 
     private final class ShardBox: Sendable {
@@ -87,6 +94,32 @@ package final class DirectoryView: Sendable {
         shard(subject.low).contents.withLock { _ = $0.removedRegistrations.remove(subject) }
     }
 
+    /// Adds what a join code stands for.
+    package func set(_ person: RegisteredPerson, for code: JoinCode) {
+        guard let packed = PackedPerson(person) else { return }
+        shard(code).contents.withLock { $0.people[code] = packed }
+    }
+
+    /// Forgets a join code.
+    package func remove(_ code: JoinCode) {
+        shard(code).contents.withLock { _ = $0.people.removeValue(forKey: code) }
+    }
+
+    /// Who a join code stands for.
+    package func person(for code: JoinCode) -> RegisteredPerson? {
+        shard(code).contents.withLock { $0.people[code] }?.unpacked
+    }
+
+    /// Makes room for what a start loads, so that it need not be moved about while it grows.
+    package func reserve(events: Int, registrations: Int) {
+        for shard in shards {
+            shard.contents.withLock { shard in
+                shard.events.reserveCapacity(events / shards.count * 5 / 4)
+                shard.people.reserveCapacity(registrations / shards.count * 5 / 4)
+            }
+        }
+    }
+
     func standing(ofEvent id: EventID) -> Standing {
         guard isUsed.load(ordering: .acquiring) else { return .unknown }
         return shard(id.hash).contents.withLock { $0.events[id] ?? .unknown }
@@ -96,6 +129,9 @@ package final class DirectoryView: Sendable {
         guard isUsed.load(ordering: .acquiring) else { return false }
         return shard(subject.low).contents.withLock { $0.removedRegistrations.contains(subject) }
     }
+
+    /// The code's bits are random.
+    private func shard(_ code: JoinCode) -> ShardBox { shard(code.bits) }
 
     private func shard(_ hash: UInt64) -> ShardBox {
         shards[Int(truncatingIfNeeded: hash >> 32) & (shards.count - 1)]

@@ -37,8 +37,8 @@ extension LeaseSlot {
         policy: SessionPolicy
     ) -> Bool {
         guard session == presented.id, isProven, tag == presented.tag else { return false }
-        guard state == .held || state == .left, now < deadline(policy) else { return false }
-        state = .held
+        // One that left comes back by way of `resume`, which is told of.
+        guard state == .held, now < deadline(policy) else { return false }
         lastUsed = now
         self.address = address
         return true

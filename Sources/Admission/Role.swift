@@ -12,6 +12,20 @@ package enum Role: UInt8, Sendable, CaseIterable {
     }
 }
 
+/// Which of an event's lists makes somebody a host.
+package enum Listing: UInt8, Sendable, CaseIterable {
+    case presenter
+    case organizer
+
+    /// The name that the upstream is told.
+    package var name: String {
+        switch self {
+        case .presenter: "presenter"
+        case .organizer: "organizer"
+        }
+    }
+}
+
 /// A user id or e-mail as it is compared with an event's lists: without surrounding white space, and in lower case.
 ///
 /// A letter outside ASCII never becomes an ASCII one (the Kelvin sign lower-cases to `k`): otherwise somebody could

@@ -15,6 +15,13 @@ package struct SessionID: Hashable, Sendable, Comparable {
         self.random1 = random1
     }
 
+    /// What the session is called towards the upstream, in lists and in logs: part of its id, and too little of it to
+    /// pass for it.
+    package var name: String {
+        let digits = String(random0, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
     package static func < (a: SessionID, b: SessionID) -> Bool {
         if a.joinedAt != b.joinedAt { return a.joinedAt < b.joinedAt }
         if a.random0 != b.random0 { return a.random0 < b.random0 }

@@ -24,6 +24,12 @@ package struct SubjectKey: Hashable, Sendable {
         low = bigEndianWord(hash.span, at: 8)
     }
 
+    /// The place of a session in the lease table where the subject may have several: its own random bits tell it from
+    /// the others.
+    func own(of session: SessionID) -> SubjectKey {
+        SubjectKey(high: high ^ session.random0, low: low ^ session.random1)
+    }
+
     private static func append(_ part: Span<UInt8>, to text: inout [UInt8]) {
         appendBigEndian(UInt64(part.count), count: 4, to: &text)
         for index in part.indices { text.append(part[index]) }

@@ -236,7 +236,7 @@ package final class DataPlane: Sendable {
     /// second.
     package func expireLeases() {
         let snapshot = site.snapshot
-        site.leases.expire(now: Clock().wall, policy: snapshot.rules.sessions)
+        site.admission.expire(now: Clock().wall, rules: snapshot.rules)
         for upstream in snapshot.upstreams {
             for server in upstream.servers {
                 guard let fault = server.takeFault() else { continue }
@@ -265,7 +265,7 @@ package final class DataPlane: Sendable {
     package static func timestamp() -> String { timestamp(Clock().wall) }
 
     /// A moment in milliseconds since 1970, as logs have it.
-    package static func timestamp(_ moment: Milliseconds) -> String { HTTPDate.timestamp(moment) }
+    package static func timestamp(_ moment: Milliseconds) -> String { Timestamp.text(moment) }
 
     private func closeListeners() async {
         let open = channels.withLock { channels in

@@ -57,7 +57,7 @@ struct HTTPDateTests {
         ]
     )
     func timestamps(_ milliseconds: Int64, _ written: String) {
-        #expect(HTTPDate.timestamp(milliseconds) == written)
+        #expect(Timestamp.text(milliseconds) == written)
     }
 
     @Test("The clock's date is that of its wall time, and its monotonic time never goes back")

@@ -44,7 +44,7 @@ struct AccessRecord {
             line.append(literal: "\"")
         }
         line.append(literal: "{\"time\":\"")
-        line.append(contentsOf: HTTPDate.timestamp(exchange.worker.clock.wall).utf8)
+        line.append(contentsOf: Timestamp.text(exchange.worker.clock.wall).utf8)
         field("\",\"client\":\"", exchange.address?.text ?? [])
         field(",\"method\":\"", method)
         field(",\"path\":\"", target)
@@ -64,7 +64,7 @@ struct AccessRecord {
         }
         if let admitted = exchange.admitted {
             field(",\"event\":\"", admitted.event.utf8)
-            field(",\"session\":\"", IdentityCache.sessionName(admitted.session).utf8)
+            field(",\"session\":\"", admitted.session.name.utf8)
             field(",\"role\":\"", admitted.role.name.utf8)
         }
         if let refusal = exchange.refusal { field(",\"refusal\":\"", refusal.code.utf8) }
@@ -78,7 +78,7 @@ struct AccessRecord {
             line.append(UInt8(ascii: " "))
             if value.isEmpty { line.append(UInt8(ascii: "-")) } else { line.append(json: value) }
         }
-        line.append(contentsOf: HTTPDate.timestamp(exchange.worker.clock.wall).utf8)
+        line.append(contentsOf: Timestamp.text(exchange.worker.clock.wall).utf8)
         word(exchange.address?.text ?? [])
         word(method)
         word(target)
@@ -89,7 +89,7 @@ struct AccessRecord {
         word((exchange.servedBy ?? "").utf8)
         word((exchange.viewer?.company ?? "").utf8)
         word((exchange.admitted?.event ?? "").utf8)
-        word((exchange.admitted.map { IdentityCache.sessionName($0.session) } ?? "").utf8)
+        word((exchange.admitted.map { $0.session.name } ?? "").utf8)
         word((exchange.refusal?.code ?? "").utf8)
         word(exchange.requestID.text)
     }

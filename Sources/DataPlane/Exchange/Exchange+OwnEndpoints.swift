@@ -109,14 +109,15 @@ extension Exchange {
             return
         }
         var members = [
-            JSONMember("session", .string(IdentityCache.sessionName(admitted.session))),
+            JSONMember("session", .string(admitted.session.name)),
             JSONMember("event", .string(admitted.event)), JSONMember("company", .string(viewer.company)),
             JSONMember("role", .string(admitted.role.name)), JSONMember("userId", .string(viewer.userID)),
-            JSONMember("joinedAt", .string(HTTPDate.timestamp(admitted.session.joinedAt))),
+            JSONMember("joinedAt", .string(Timestamp.text(admitted.session.joinedAt))),
         ]
+        if let listing = admitted.listing { members.append(JSONMember("listedAs", .string(listing.name))) }
         if let name = viewer.name { members.append(JSONMember("userName", .string(name))) }
         if let expires = viewer.validity.expires {
-            members.append(JSONMember("expiresAt", .string(HTTPDate.timestamp(expires * 1000))))
+            members.append(JSONMember("expiresAt", .string(Timestamp.text(expires * 1000))))
         }
         respond(
             status: 200,
@@ -136,7 +137,13 @@ extension Exchange {
             // The page that says goodbye names the event, for a token that is good for several.
             let event = referredEvent(bytes) ?? viewer.eventBytes
             let subject = event == viewer.eventBytes ? viewer.subject : viewer.subject(for: event.span)
-            worker.site.admission.leave(session, subject: subject, now: worker.clock.wall, rules: snapshot.rules)
+            worker.site.admission.leave(
+                session,
+                subject: subject,
+                isLeased: viewer.isLeased,
+                now: worker.clock.wall,
+                rules: snapshot.rules
+            )
         }
         respond(status: 204, fields: "", type: nil, body: [])
     }

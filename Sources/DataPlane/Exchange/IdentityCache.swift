@@ -13,7 +13,7 @@ struct IdentityCache {
         let lines: [UInt8]
         /// The field line for the client that says who may frame the event.
         let framePolicy: [UInt8]
-        private let role: Role
+        private let listing: Listing?
         private let event: String
         /// Wall-clock milliseconds after which the lines are made anew.
         private let staleAt: Int64
@@ -29,7 +29,7 @@ struct IdentityCache {
             generation = snapshot.authority.generation
             lines = IdentityCache.lines(viewer, admitted, site: site, snapshot: snapshot, now: now)
             framePolicy = snapshot.framePolicies[viewer.company] ?? []
-            role = admitted.role
+            listing = admitted.listing
             event = admitted.event
             staleAt = now + IdentityCache.lifetime * 1000 / 2
         }
@@ -37,7 +37,7 @@ struct IdentityCache {
         fileprivate func isGood(for viewer: Viewer, _ admitted: Admission.Admitted, generation: UInt64, at now: Int64)
             -> Bool
         {
-            self.viewer === viewer && self.generation == generation && staleAt > now && role == admitted.role
+            self.viewer === viewer && self.generation == generation && staleAt > now && listing == admitted.listing
                 && event == admitted.event
         }
     }
@@ -103,12 +103,13 @@ struct IdentityCache {
             lines.append(contentsOf: value.utf8)
             lines.append(contentsOf: "\r\n".utf8)
         }
-        let session = sessionName(admitted.session)
+        let session = admitted.session.name
         write("User-Id", viewer.userID)
         write("User-Name", viewer.name.map(percentEncoded))
         write("User-Email", viewer.email)
         write("User-Avatar", viewer.avatar)
         write("Role", admitted.role.name)
+        write("Listed-As", admitted.listing?.name)
         write("Event", admitted.event)
         write("Company", viewer.company)
         write("Registration", viewer.registration)
@@ -139,17 +140,12 @@ struct IdentityCache {
         add("email", viewer.email)
         add("picture", viewer.avatar)
         add("role", admitted.role.name)
+        add("listedAs", admitted.listing?.name)
         add("eventId", admitted.event)
         add("companyId", viewer.company)
         add("registrationId", viewer.registration)
         add("sid", session)
         return try? Token.sign(claims, type: "assertion+jwt", with: site.assertionKey)
-    }
-
-    /// What a session is called towards the upstream and in logs: part of its id, and too little of it to pass for it.
-    static func sessionName(_ session: SessionID) -> String {
-        let digits = String(session.random0, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// UTF-8 with everything percent-encoded but the unreserved characters

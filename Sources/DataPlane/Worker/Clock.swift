@@ -1,3 +1,5 @@
+import Admission
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -52,7 +54,7 @@ enum HTTPDate {
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT` for seconds since 1970.
     static func format(_ seconds: Int64) -> [UInt8] {
-        let (year, month, day) = civil(fromDays: seconds / 86400)
+        let (year, month, day) = Timestamp.civil(fromDays: seconds / 86400)
         let time = seconds % 86400
         let text =
             "\(days[Int(seconds / 86400 % 7)]), \(two(day)) \(months[month - 1]) \(year) "
@@ -60,28 +62,5 @@ enum HTTPDate {
         return Array(text.utf8)
     }
 
-    /// `2026-11-22T16:51:17.123Z` for milliseconds since 1970.
-    static func timestamp(_ milliseconds: Int64) -> String {
-        let seconds = milliseconds / 1000
-        let (year, month, day) = civil(fromDays: seconds / 86400)
-        let time = seconds % 86400
-        let rest = Int(milliseconds % 1000)
-        return "\(year)-\(two(month))-\(two(day))T\(two(Int(time / 3600))):\(two(Int(time / 60 % 60))):"
-            + "\(two(Int(time % 60))).\(rest / 100)\(rest / 10 % 10)\(rest % 10)Z"
-    }
-
     private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-
-    /// The Gregorian date of a day counted from 1970-01-01, by counting in eras of 400 years that start in March.
-    private static func civil(fromDays days: Int64) -> (year: Int64, month: Int, day: Int) {
-        let shifted = days + 719_468
-        let era = shifted / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let day = Int(dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
-        let month = Int(shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9)
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
-    }
 }

@@ -2,6 +2,9 @@
 package struct KeyError: Error, CustomStringConvertible, Equatable {
     package let description: String
 
+    /// Said by who was asked to sign without a private key.
+    package static let cannotSign = KeyError("there is no key that can sign")
+
     init(_ description: String) {
         self.description = description
     }

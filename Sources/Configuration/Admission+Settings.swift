@@ -1,18 +1,32 @@
 package import Admission
-package import GatewayConfiguration
+
+extension Company {
+    package init(_ settings: CompanySettings) {
+        self.init(id: settings.id, keys: settings.keys, issuer: settings.issuer, audience: settings.audience)
+    }
+}
 
 extension TokenAuthority {
     /// The authority that a configuration describes.
     package init(_ settings: Settings, generation: UInt64) {
         self.init(
-            companies: settings.companies.map { company in
-                Company(id: company.id, keys: company.keys, issuer: company.issuer, audience: company.audience)
-            },
+            companies: settings.companies.map(Company.init),
             publicURL: settings.publicURL.text,
             claimNames: settings.tokens.claims,
             appliesTo: settings.sessions.policy.appliesTo,
             maxSize: settings.tokens.maxSize,
             generation: generation
+        )
+    }
+}
+
+extension ViewerTokens {
+    /// Tokens that live as long as a configuration says.
+    package init(_ settings: Settings) {
+        self.init(
+            publicURL: settings.publicURL.text,
+            embedLifetime: settings.tokens.embedLifetime.components.seconds,
+            registrationLifetime: settings.tokens.registrationLifetime.components.seconds
         )
     }
 }

@@ -1,0 +1,102 @@
+package import JOSE
+
+/// Makes the tokens that viewers come with, signed with a company's application secret.
+///
+/// What it makes is what ``TokenAuthority`` accepts as ours.
+package struct ViewerTokens: Sendable {
+    /// `iss` of what it makes.
+    package let publicURL: String
+    /// How long tokens are good, in seconds.
+    package let embedLifetime: Int64
+    package let registrationLifetime: Int64
+
+    package init(publicURL: String, embedLifetime: Int64, registrationLifetime: Int64) {
+        self.publicURL = publicURL
+        self.embedLifetime = embedLifetime
+        self.registrationLifetime = registrationLifetime
+    }
+
+    /// A token that was made, and when it expires, in seconds since 1970.
+    package struct Made: Sendable {
+        package let token: String
+        package let expiresAt: Int64
+    }
+
+    /// A user as the company's backend describes them.
+    package struct User: Sendable {
+        package var id: String
+        package var name: String?
+        package var email: String?
+        package var avatar: String?
+
+        package init(id: String, name: String? = nil, email: String? = nil, avatar: String? = nil) {
+            self.id = id
+            self.name = name
+            self.email = email
+            self.avatar = avatar
+        }
+    }
+
+    /// The token of a known user.
+    ///
+    /// - Parameters:
+    ///   - eventSpecific: false: good for every event of the company.
+    ///   - now: seconds since 1970.
+    package func embed(
+        _ user: User,
+        event: String,
+        eventSpecific: Bool,
+        company: Company,
+        now: Int64
+    ) throws(KeyError) -> Made {
+        let names = ClaimNames()
+        let id = String(decoding: Base64URL.encode(SystemRandom.bytes(12).span), as: UTF8.self)
+        var claims = [
+            JSONMember("jti", .string(id)), JSONMember(names.userID, .string(user.id)),
+            JSONMember(names.eventSpecific, .bool(eventSpecific)),
+        ]
+        for (name, value) in [(names.name, user.name), (names.email, user.email), (names.avatar, user.avatar)] {
+            if let value { claims.append(JSONMember(name, .string(value))) }
+        }
+        return try sign(claims, "embed+jwt", event: event, company: company, from: now, to: now + embedLifetime)
+    }
+
+    /// The token of a registration. It is the same each time that it is made, as far as the algorithm allows.
+    ///
+    /// - Parameter closesAt: until when the event's registrations are good at the least.
+    package func registration(
+        _ person: RegisteredPerson,
+        closesAt: Milliseconds,
+        company: Company
+    ) throws(KeyError) -> Made {
+        let names = ClaimNames()
+        let claims = [
+            JSONMember("jti", .string(person.registration)), JSONMember(names.userID, .string(person.registration)),
+            JSONMember(names.eventSpecific, .bool(true)), JSONMember(names.name, .string(person.name)),
+            JSONMember(names.email, .string(person.email)),
+            JSONMember(names.registration, .string(person.registration)),
+        ]
+        let from = seconds(person.registeredAt)
+        let to = max(seconds(closesAt), from + registrationLifetime)
+        return try sign(claims, "registration+jwt", event: person.event, company: company, from: from, to: to)
+    }
+
+    private func sign(
+        _ claims: [JSONMember],
+        _ type: String,
+        event: String,
+        company: Company,
+        from: Int64,
+        to: Int64
+    ) throws(KeyError) -> Made {
+        guard let key = company.keys.first(where: \.canSign) else { throw .cannotSign }
+        let names = ClaimNames()
+        var all = [
+            JSONMember("iss", .string(publicURL)), JSONMember("iat", .number(Double(from))),
+            JSONMember("exp", .number(Double(to))), JSONMember(names.company, .string(company.id)),
+            JSONMember(names.event, .string(event)),
+        ]
+        if let audience = company.audience { all.append(JSONMember("aud", .string(audience))) }
+        return Made(token: try Token.sign(all + claims, type: type, with: key), expiresAt: to)
+    }
+}

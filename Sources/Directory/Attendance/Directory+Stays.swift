@@ -1,0 +1,109 @@
+package import Admission
+import GRDB
+import JOSE
+
+/// Stays: when which session was under way.
+extension Directory {
+    /// Writes down what has happened to sessions.
+    package func record(_ changes: [SessionChange]) async throws {
+        guard !changes.isEmpty else { return }
+        try await writer.write { [self] database, effects in
+            for change in changes {
+                switch change {
+                case .arrived(let session): try arrive(session, database, &effects)
+                case .departed(let session, let ending, let moment):
+                    try depart(session, ending, at: moment, database, &effects)
+                }
+            }
+        }
+    }
+
+    /// Writes down that the gateway runs, so that after a crash open stays end when it was last known to.
+    package func beat() async throws {
+        let moment = now
+        try await writer.write { database, _ in
+            try database.cachedStatement(
+                sql: "INSERT INTO pulse (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
+            ).execute(arguments: [moment])
+        }
+    }
+
+    private func arrive(_ session: LiveSession, _ database: Database, _ effects: inout Writer.Effects) throws {
+        guard !session.event.isEmpty else { return }
+        let viewer = session.viewer
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO stay (session, company, event, registration, user, name, email, role, joined_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            session.name, viewer.company, session.event, viewer.registration, viewer.userID, viewer.name, viewer.email,
+            session.role.name, session.since,
+        ])
+        try announce(.sessionJoined, session, [], database, &effects)
+    }
+
+    private func depart(
+        _ session: LiveSession,
+        _ ending: SessionEnding,
+        at moment: Milliseconds,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        guard !session.event.isEmpty else { return }
+        try database.cachedStatement(
+            sql: """
+                UPDATE stay SET left_at = max(joined_at, ?), ending = ?, role = ? WHERE session = ? AND left_at IS NULL
+                """
+        ).execute(arguments: [moment, ending.rawValue, session.role.name, session.name])
+        let end = [
+            JSONMember("leftAt", .string(Timestamp.text(moment))), JSONMember("reason", .string(ending.rawValue)),
+        ]
+        try announce(ending == .replaced ? .sessionReplaced : .sessionLeft, session, end, database, &effects)
+    }
+
+    private func announce(
+        _ type: WebhookType,
+        _ session: LiveSession,
+        _ end: [JSONMember],
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        let viewer = session.viewer
+        var data = [
+            JSONMember("session", .string(session.name)), JSONMember("userId", .string(viewer.userID)),
+            JSONMember("role", .string(session.role.name)),
+            JSONMember("joinedAt", .string(Timestamp.text(session.id.joinedAt))),
+        ]
+        for (name, value) in [
+            ("registrationId", viewer.registration), ("name", viewer.name), ("email", viewer.email),
+        ] {
+            if let value { data.append(JSONMember(name, .string(value))) }
+        }
+        try announce(type, company: viewer.company, event: session.event, data + end, database, &effects)
+    }
+
+    /// Ends what was open when the gateway stopped without a word.
+    func closeOpenStays() throws {
+        try pool.write { database in
+            try database.execute(
+                sql: """
+                    UPDATE stay SET left_at = max(joined_at, ifnull((SELECT at FROM pulse), joined_at)), ending = ?
+                    WHERE left_at IS NULL
+                    """,
+                arguments: [SessionEnding.stopped.rawValue]
+            )
+        }
+    }
+
+    /// Ends what is open as the gateway stops.
+    func endOpenStays() async throws {
+        let moment = now
+        try await writer.write { database, _ in
+            try database.execute(
+                sql: "UPDATE stay SET left_at = max(joined_at, ?), ending = ? WHERE left_at IS NULL",
+                arguments: [moment, SessionEnding.stopped.rawValue]
+            )
+        }
+    }
+}

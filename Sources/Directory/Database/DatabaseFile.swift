@@ -1,0 +1,99 @@
+import GRDB
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// The database file: opened by one process at a time, brought up to date, checked.
+enum DatabaseFile {
+    /// Opens the file, or makes it, readable by its owner only.
+    static func open(_ path: String) throws(DirectoryFault) -> DatabasePool {
+        do {
+            try secure(path)
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            let migrator = Migrations.migrator
+            guard try pool.read({ try !migrator.hasBeenSuperseded($0) }) else {
+                throw DirectoryFault(description: "\(path): made by a later version of the gateway")
+            }
+            try migrator.migrate(pool)
+            return pool
+        } catch let fault as DirectoryFault {
+            throw fault
+        } catch {
+            throw DirectoryFault(description: "\(path): \(words(error))")
+        }
+    }
+
+    /// What is wrong inside an existing file; nothing where all is well or there is no file yet.
+    static func problems(_ path: String) -> [String] {
+        // SAFETY: the path is passed as a C string for the call.
+        guard unsafe access(path, F_OK) == 0 else { return [] }
+        do {
+            var configuration = configuration
+            configuration.readonly = true
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            let found = try queue.read { try String.fetchAll($0, sql: "PRAGMA integrity_check(20)") }
+            return found == ["ok"] ? [] : found.map { "\(path): \($0)" }
+        } catch {
+            return ["\(path): \(words(error))"]
+        }
+    }
+
+    private static var configuration: GRDB.Configuration {
+        var configuration = GRDB.Configuration()
+        configuration.maximumReaderCount = 4
+        configuration.busyMode = .timeout(5)
+        configuration.prepareDatabase { database in
+            // An answer of success means that it is on disk.
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            // Kibibytes, of each connection.
+            try database.execute(sql: "PRAGMA cache_size = -8192")
+        }
+        return configuration
+    }
+
+    /// Makes the file before SQLite does, which would let others read it.
+    private static func secure(_ path: String) throws(DirectoryFault) {
+        // SAFETY: the path is passed as a C string for the call.
+        let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw DirectoryFault(description: "\(path): \(systemWords(errno))") }
+        close(descriptor)
+    }
+
+    static func words(_ error: any Error) -> String {
+        guard let error = error as? DatabaseError else { return "\(error)" }
+        switch error.resultCode {
+        case .SQLITE_NOTADB: return "not a database of the gateway"
+        case .SQLITE_CORRUPT: return "the database is damaged; restore it from a backup"
+        case .SQLITE_FULL: return "the disk is full"
+        case .SQLITE_READONLY: return "permission denied: it can only be read"
+        case .SQLITE_CANTOPEN: return "cannot be opened"
+        default: return error.message ?? "\(error.resultCode)"
+        }
+    }
+}
+
+/// Keeps a second process from using the same database: each would know only its own leases and sessions.
+final class DatabaseLock: Sendable {
+    private let descriptor: Int32
+
+    init(_ database: String) throws(DirectoryFault) {
+        let path = database + ".lock"
+        // SAFETY: the path is passed as a C string for the call.
+        descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw DirectoryFault(description: "\(path): \(systemWords(errno))") }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw DirectoryFault(description: "\(database): in use by another process")
+        }
+    }
+
+    deinit { close(descriptor) }
+}
+
+private func systemWords(_ code: Int32) -> String {
+    // SAFETY: strerror returns a static or thread-local text, copied before the next call.
+    unsafe String(cString: strerror(code))
+}

@@ -1,0 +1,113 @@
+import Admission
+import Dispatch
+import GRDB
+import JOSE
+import Synchronization
+
+/// Fills the data plane's view from the database: at a start, before anybody is served.
+struct ViewLoader {
+    let pool: DatabasePool
+    let view: DirectoryView
+
+    /// Registrations are read by several threads: there may be a million.
+    private static let threads = 2
+
+    func load() throws {
+        let (events, last) = try pool.read { database in
+            (
+                try Int.fetchOne(database, sql: "SELECT count(*) FROM event") ?? 0,
+                try Int64.fetchOne(database, sql: "SELECT max(id) FROM registration") ?? 0
+            )
+        }
+        view.reserve(events: events, registrations: Int(last))
+        let failure = Mutex<(any Error)?>(nil)
+        DispatchQueue.concurrentPerform(iterations: Self.threads + 1) { part in
+            do {
+                if part == 0 {
+                    try loadEvents()
+                } else {
+                    let share = last / Int64(Self.threads) + 1
+                    let first = share * Int64(part - 1)
+                    try loadPeople(first..<first + share)
+                }
+            } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        try loadRemovedRegistrations()
+    }
+
+    private func loadEvents() throws {
+        try pool.read { database in
+            let rows = try Row.fetchCursor(database, sql: "SELECT * FROM event")
+            while let row = try rows.next() {
+                let uid: String = row["uid"]
+                if (row["removed_at"] as Int64?) == nil {
+                    view.set(EventRecord(try Event(row)), for: uid)
+                } else {
+                    view.removeEvent(uid, company: row["company"])
+                }
+            }
+        }
+    }
+
+    private func loadPeople(_ ids: Range<Int64>) throws {
+        try pool.read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT event.uid, registration.uid, registration.name, registration.email, join_code, registered_at
+                    FROM registration JOIN event ON event.id = registration.event
+                    WHERE registration.id >= ? AND registration.id < ?
+                    AND registration.removed_at IS NULL AND event.removed_at IS NULL
+                    """,
+                arguments: [ids.lowerBound, ids.upperBound]
+            )
+            while let row = try rows.next() {
+                let person = RegisteredPerson(
+                    event: row[0],
+                    registration: row[1],
+                    name: row[2],
+                    email: row[3],
+                    registeredAt: row[5]
+                )
+                view.set(person, for: JoinCode(column: row[4]))
+            }
+        }
+    }
+
+    private func loadRemovedRegistrations() throws {
+        try pool.read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT event.company, event.uid, registration.uid FROM registration
+                    JOIN event ON event.id = registration.event WHERE registration.removed_at IS NOT NULL
+                    """
+            )
+            while let row = try rows.next() {
+                view.removeRegistration(SubjectKey(registration: row[2], event: row[1], company: row[0]))
+            }
+        }
+    }
+}
+
+extension SubjectKey {
+    /// Of a registration token.
+    init(registration: String, event: String, company: String) {
+        self.init(kind: .registration, company: company, event: event.utf8Span.span, id: registration)
+    }
+}
+
+extension EventRecord {
+    init(_ event: Event) {
+        self.init(
+            company: event.company,
+            presenters: event.fields.presenters,
+            organizers: event.fields.organizers,
+            secondJoin: event.fields.secondJoin,
+            closesAt: event.closesAt
+        )
+    }
+}

@@ -1,0 +1,117 @@
+import Dispatch
+import GRDB
+import Synchronization
+
+/// Writes to the database in groups: whatever has come while one transaction went to disk goes with the next, so that
+/// many small writes cost one synchronisation with the disk and not one each.
+///
+/// Each write has a savepoint of its own: one that fails takes nothing back of the others. An answer is given when the
+/// transaction is on disk, after the in-memory view has the change.
+final class Writer: Sendable {
+    /// What follows from a write once it is on disk, in order.
+    struct Effects {
+        private(set) var all: [@Sendable () -> Void] = []
+
+        mutating func add(_ effect: @escaping @Sendable () -> Void) { all.append(effect) }
+    }
+
+    /// One write of a group.
+    private struct Part: Sendable {
+        /// Does its part of a transaction, and returns what is to happen when that is on disk, or has failed.
+        let run: @Sendable (Database) -> (_ failure: (any Error)?) -> Void
+        /// There was no transaction.
+        let fail: @Sendable (any Error) -> Void
+    }
+
+    private struct State {
+        var waiting: [Part] = []
+        var isRunning = false
+    }
+
+    private let pool: DatabasePool
+    private let queue = DispatchQueue(label: "directory-writer")
+    private let state = Mutex(State())
+    /// Bounds how long the first of a group waits for the last.
+    private static let groupSize = 256
+
+    init(_ pool: DatabasePool) { self.pool = pool }
+
+    /// Runs `body` in a transaction; returns when its changes are on disk.
+    ///
+    /// - Throws: what `body` throws, which then has changed nothing; or the database's error.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database, inout Effects) throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let part = Part(
+                run: { database in
+                    do {
+                        let (value, effects) = try Self.inSavepoint(of: database, body)
+                        return { failure in
+                            if let failure {
+                                continuation.resume(throwing: failure)
+                            } else {
+                                for effect in effects.all { effect() }
+                                continuation.resume(returning: value)
+                            }
+                        }
+                    } catch {
+                        return { _ in continuation.resume(throwing: error) }
+                    }
+                },
+                fail: { continuation.resume(throwing: $0) }
+            )
+            enqueue(part)
+        }
+    }
+
+    private static func inSavepoint<Value>(
+        of database: Database,
+        _ body: (Database, inout Effects) throws -> Value
+    ) throws -> (Value, Effects) {
+        var effects = Effects()
+        var result: Value?
+        try database.inSavepoint {
+            result = try body(database, &effects)
+            return .commit
+        }
+        guard let result else { throw DatabaseError(resultCode: .SQLITE_INTERNAL) }
+        return (result, effects)
+    }
+
+    private func enqueue(_ part: Part) {
+        let starts = state.withLock { state in
+            state.waiting.append(part)
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        if starts { queue.async { self.run() } }
+    }
+
+    /// Takes one group after the other until nothing waits.
+    private func run() {
+        while true {
+            let group = state.withLock { state in
+                let group = Array(state.waiting.prefix(Self.groupSize))
+                state.waiting.removeFirst(group.count)
+                if group.isEmpty { state.isRunning = false }
+                return group
+            }
+            guard !group.isEmpty else { return }
+            var endings: [((any Error)?) -> Void] = []
+            var failure: (any Error)?
+            do {
+                try pool.writeWithoutTransaction { database in
+                    try database.inTransaction(.immediate) {
+                        for part in group { endings.append(part.run(database)) }
+                        return .commit
+                    }
+                }
+            } catch {
+                failure = error
+            }
+            for ending in endings { ending(failure) }
+            if let failure { for part in group.dropFirst(endings.count) { part.fail(failure) } }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package import Admission
+import GRDB
+import JOSE
+import Synchronization
+
+/// Companies' events, registrations, webhooks and attendance: kept in SQLite, with the part that the data plane asks for
+/// on every request in memory.
+///
+/// One process uses the database. Writes go through one ``Writer``; when one is on disk, the ``DirectoryView`` gets what
+/// has changed, and then the caller its answer. The data plane never waits for any of it.
+///
+/// Every call names the company that asks: what belongs to another company does not exist for it.
+package final class Directory: Sendable {
+    /// What was deleted, so that whoever is there can be sent away.
+    package enum Removal: Sendable {
+        case event(company: String, uid: String)
+        case registration(SubjectKey)
+    }
+
+    package let view: DirectoryView
+    let pool: DatabasePool
+    let writer: Writer
+    let webhookIndex = WebhookIndex()
+    private let lock: DatabaseLock
+    private let clock: @Sendable () -> Milliseconds
+    private let removalHandler = Mutex<@Sendable (Removal) -> Void>({ _ in })
+    private let deliveryHandler = Mutex<@Sendable () -> Void>({})
+
+    /// Opens the database, or makes it, and loads the view.
+    ///
+    /// - Parameter clock: the time of day.
+    package init(
+        path: String,
+        view: DirectoryView = DirectoryView(),
+        clock: @escaping @Sendable () -> Milliseconds
+    ) throws(DirectoryFault) {
+        self.view = view
+        self.clock = clock
+        lock = try DatabaseLock(path)
+        pool = try DatabaseFile.open(path)
+        writer = Writer(pool)
+        do {
+            try ViewLoader(pool: pool, view: view).load()
+            try webhookIndex.load(from: pool)
+            try closeOpenStays()
+        } catch {
+            throw DirectoryFault(description: "\(path): \(DatabaseFile.words(error))")
+        }
+    }
+
+    /// What `PRAGMA integrity_check` finds in a database, in the operator's words; nothing where all is well.
+    package static func problems(in path: String) -> [String] { DatabaseFile.problems(path) }
+
+    /// Has `handler` called when something was deleted, after the view has it.
+    package func onRemoval(_ handler: @escaping @Sendable (Removal) -> Void) {
+        removalHandler.withLock { $0 = handler }
+    }
+
+    /// Has `handler` called when there is something to deliver to a webhook.
+    package func onDelivery(_ handler: @escaping @Sendable () -> Void) { deliveryHandler.withLock { $0 = handler } }
+
+    var now: Milliseconds { clock() }
+
+    func removed(_ removal: Removal) { removalHandler.withLock { $0 }(removal) }
+
+    func deliveryIsDue() { deliveryHandler.withLock { $0 }() }
+
+    /// Waits for what is being written, and closes the database.
+    package func close() async {
+        try? await endOpenStays()
+        try? pool.close()
+    }
+}

@@ -1,0 +1,184 @@
+package import Admission
+import GRDB
+
+/// Where a list of events goes on: after this one.
+package struct EventCursor: Sendable, Equatable {
+    package var startsAt: Milliseconds
+    package var uid: String
+
+    package init(startsAt: Milliseconds, uid: String) {
+        self.startsAt = startsAt
+        self.uid = uid
+    }
+}
+
+extension Directory {
+    /// Makes an event.
+    package func create(
+        _ kind: EventKind,
+        fields: EventFields,
+        company: String,
+        creator: String
+    ) async throws -> Event {
+        let event = Event(
+            uid: UUIDText.random(),
+            kind: kind,
+            company: company,
+            creator: creator,
+            createdAt: now,
+            fields: fields
+        )
+        return try await writer.write { [self] database, effects in
+            try insert(event, database, &effects)
+            return event
+        }
+    }
+
+    /// An event of the company; nil where it has none of that kind and uid.
+    package func event(_ uid: String, _ kind: EventKind, company: String) async throws -> Event? {
+        try await pool.read { try Stored.event(uid, kind, company: company, $0)?.event }
+    }
+
+    /// The company's events, soonest first.
+    ///
+    /// - Parameters:
+    ///   - from: events that end before are left out.
+    ///   - to: events that start after are left out.
+    package func events(
+        of company: String,
+        _ kind: EventKind,
+        from: Milliseconds?,
+        to: Milliseconds?,
+        limit: Int,
+        after: EventCursor?
+    ) async throws -> [Event] {
+        try await pool.read { database in
+            let rows = try Row.fetchCursor(
+                database.cachedStatement(
+                    sql: """
+                        SELECT * FROM event WHERE company = ? AND kind = ? AND removed_at IS NULL
+                        AND (starts_at, uid) > (?, ?) AND starts_at <= ? AND ends_at >= ?
+                        ORDER BY starts_at, uid LIMIT ?
+                        """
+                ),
+                arguments: [
+                    company, kind.rawValue, after?.startsAt ?? .min, after?.uid ?? "", to ?? .max, from ?? .min, limit,
+                ]
+            )
+            return try Array(rows.map { try Event($0) })
+        }
+    }
+
+    /// The uids of the company's webinars, soonest first.
+    package func eventIDs(of company: String) async throws -> [String] {
+        try await pool.read { database in
+            try String.fetchAll(
+                database,
+                sql: """
+                    SELECT uid FROM event WHERE company = ? AND kind = 'event' AND removed_at IS NULL
+                    ORDER BY starts_at, uid
+                    """,
+                arguments: [company]
+            )
+        }
+    }
+
+    /// Changes an event; nil where the company has no such event.
+    ///
+    /// - Parameter change: what it throws is thrown, and nothing changes.
+    package func update(
+        _ uid: String,
+        _ kind: EventKind,
+        company: String,
+        change: @escaping @Sendable (inout EventFields) throws -> Void
+    ) async throws -> Event? {
+        try await writer.write { [self] database, effects in
+            guard var stored = try Stored.event(uid, kind, company: company, database) else { return nil }
+            let before = stored.event.fields
+            try change(&stored.event.fields)
+            let event = stored.event
+            guard event.fields != before else { return event }
+            try database.cachedStatement(sql: Self.updateSQL)
+                .execute(arguments: StatementArguments(event.columns) + [stored.id])
+            effects.add { [view] in view.set(EventRecord(event), for: event.uid) }
+            try announce(.eventUpdated, event, database, &effects)
+            return event
+        }
+    }
+
+    /// Makes an event like another one; nil where the company has no such event.
+    ///
+    /// - Parameter change: what is different.
+    package func clone(
+        _ uid: String,
+        _ kind: EventKind,
+        company: String,
+        creator: String,
+        change: @escaping @Sendable (inout EventFields) throws -> Void
+    ) async throws -> Event? {
+        let (clonedUID, createdAt) = (UUIDText.random(), now)
+        return try await writer.write { [self] database, effects in
+            guard var fields = try Stored.event(uid, kind, company: company, database)?.event.fields else { return nil }
+            try change(&fields)
+            let event = Event(
+                uid: clonedUID,
+                kind: kind,
+                company: company,
+                creator: creator,
+                createdAt: createdAt,
+                fields: fields
+            )
+            try insert(event, database, &effects)
+            return event
+        }
+    }
+
+    /// Deletes an event: nobody gets in any more. False where the company has no such event.
+    package func remove(_ uid: String, _ kind: EventKind, company: String) async throws -> Bool {
+        let removedAt = now
+        return try await writer.write { [self] database, effects in
+            guard let stored = try Stored.event(uid, kind, company: company, database) else { return false }
+            try database.execute(
+                sql: "UPDATE event SET removed_at = ? WHERE id = ?",
+                arguments: [removedAt, stored.id]
+            )
+            let codes = try Int64.fetchAll(
+                database,
+                sql: "SELECT join_code FROM registration WHERE event = ? AND removed_at IS NULL",
+                arguments: [stored.id]
+            )
+            effects.add { [self] in
+                view.removeEvent(uid, company: company)
+                for code in codes { view.remove(JoinCode(column: code)) }
+                removed(.event(company: company, uid: uid))
+            }
+            try announce(.eventDeleted, stored.event, database, &effects)
+            return true
+        }
+    }
+
+    private func insert(_ event: Event, _ database: Database, _ effects: inout Writer.Effects) throws {
+        try database.cachedStatement(sql: Self.insertSQL)
+            .execute(
+                arguments: StatementArguments(event.columns) + [
+                    event.uid, event.company, event.creator, event.kind.rawValue, event.createdAt,
+                ]
+            )
+        effects.add { [view] in view.set(EventRecord(event), for: event.uid) }
+        try announce(.eventCreated, event, database, &effects)
+    }
+
+    private static let columns = """
+        name, picture, starts_at, ends_at, timezone, type, networking_hub, presenters, organizers, registration_mode,
+        second_join, metadata
+        """
+
+    private static let insertSQL = """
+        INSERT INTO event (\(columns), uid, company, creator, kind, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+
+    private static let updateSQL = """
+        UPDATE event SET (\(columns)) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?
+        """
+}

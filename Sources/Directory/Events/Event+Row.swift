@@ -1,0 +1,54 @@
+package import Admission
+import GRDB
+
+/// A row of a table with what it stands for.
+struct Stored {
+    let id: Int64
+    var event: Event
+
+    /// The event that a company calls by its uid.
+    static func event(_ uid: String, _ kind: EventKind, company: String, _ database: Database) throws -> Stored? {
+        let statement = try database.cachedStatement(
+            sql: "SELECT * FROM event WHERE uid = ? AND kind = ? AND company = ? AND removed_at IS NULL"
+        )
+        return try Row.fetchOne(statement, arguments: [uid, kind.rawValue, company]).map { row in
+            Stored(id: row["id"], event: try Event(row))
+        }
+    }
+}
+
+extension Event {
+    init(_ row: Row) throws {
+        uid = row["uid"]
+        kind = EventKind(rawValue: row["kind"]) ?? .event
+        company = row["company"]
+        creator = row["creator"]
+        createdAt = row["created_at"]
+        fields = EventFields(
+            name: row["name"],
+            startsAt: row["starts_at"],
+            endsAt: row["ends_at"],
+            timezone: row["timezone"]
+        )
+        fields.picture = row["picture"]
+        fields.type = EventType(rawValue: row["type"]) ?? .virtual
+        fields.networkingHub = row["networking_hub"]
+        fields.presenters = try JSONText.list(row["presenters"])
+        fields.organizers = try JSONText.list(row["organizers"])
+        fields.isRegistrationModeEnabled = row["registration_mode"]
+        fields.secondJoin = (row["second_join"] as String?).flatMap(SecondJoin.init(rawValue:))
+        fields.metadata = try JSONText.members(row["metadata"])
+    }
+
+    /// The values of the columns that `fields` has, in the order of `Directory.columns`.
+    var columns: [(any DatabaseValueConvertible)?] {
+        [
+            fields.name, fields.picture, fields.startsAt, fields.endsAt, fields.timezone, fields.type.rawValue,
+            fields.networkingHub, JSONText.write(fields.presenters), JSONText.write(fields.organizers),
+            fields.isRegistrationModeEnabled, fields.secondJoin?.rawValue, JSONText.write(fields.metadata),
+        ]
+    }
+
+    /// A day after the event has ended: from then on its registrations are no good.
+    package var closesAt: Milliseconds { fields.endsAt + 86_400_000 }
+}

@@ -1,0 +1,154 @@
+import Admission
+import GRDB
+package import JOSE
+
+/// Who is to be registered.
+package struct NewRegistration: Sendable {
+    package var name: String
+    package var email: String
+    /// The company's own data, returned as it came.
+    package var metadata: [JSONMember]
+
+    package init(name: String, email: String, metadata: [JSONMember] = []) {
+        self.name = name
+        self.email = email
+        self.metadata = metadata
+    }
+}
+
+/// A part of the list of an event's registrations.
+package struct RegistrationPage: Sendable {
+    package let event: Event
+    package let registrations: [Registration]
+    /// Where the list goes on; nil: it does not.
+    package let next: Int64?
+}
+
+extension Directory {
+    /// Registers a person, once for each e-mail: of several that come at the same time, one is registered.
+    package func register(
+        _ person: NewRegistration,
+        for uid: String,
+        _ kind: EventKind,
+        company: String
+    ) async throws -> RegistrationOutcome {
+        let registration = Registration(
+            uid: UUIDText.random(),
+            name: person.name,
+            email: person.email,
+            metadata: person.metadata,
+            joinCode: JoinCode(bits: SystemRandom.word()),
+            registeredAt: now
+        )
+        let folded = foldedIdentity(person.email)
+        return try await writer.write { [self] database, effects in
+            guard let stored = try Stored.event(uid, kind, company: company, database) else { return .noEvent }
+            if let row = try Self.row(ofEmail: folded, event: stored.id, database) {
+                return .known(try Registration(row), stored.event)
+            }
+            try database.cachedStatement(sql: Self.insertRegistrationSQL)
+                .execute(arguments: [
+                    registration.uid, stored.id, registration.name, registration.email, folded,
+                    JSONText.write(registration.metadata), registration.joinCode.column, registration.registeredAt,
+                ])
+            effects.add { [view] in
+                let known = RegisteredPerson(
+                    event: uid,
+                    registration: registration.uid,
+                    name: registration.name,
+                    email: registration.email,
+                    registeredAt: registration.registeredAt
+                )
+                view.set(known, for: registration.joinCode)
+            }
+            try announce(registration, of: stored.event, database, &effects)
+            return .registered(registration, stored.event)
+        }
+    }
+
+    /// The registrations of an event in the order in which they came; nil where the company has no such event.
+    ///
+    /// - Parameter after: what the page before gave as `next`.
+    package func registrations(
+        of uid: String,
+        _ kind: EventKind,
+        company: String,
+        limit: Int,
+        after: Int64?
+    ) async throws -> RegistrationPage? {
+        try await pool.read { database in
+            guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT * FROM registration WHERE event = ? AND removed_at IS NULL AND id > ? ORDER BY id LIMIT ?
+                    """,
+                arguments: [stored.id, after ?? 0, limit + 1]
+            )
+            return RegistrationPage(
+                event: stored.event,
+                registrations: try rows.prefix(limit).map { try Registration($0) },
+                next: rows.count > limit ? rows[limit - 1]["id"] : nil
+            )
+        }
+    }
+
+    /// Deletes a registration: its tokens are refused from now on.
+    ///
+    /// - Returns: false where nobody is registered so; nil where the company has no such event.
+    package func removeRegistration(
+        email: String,
+        of uid: String,
+        _ kind: EventKind,
+        company: String
+    ) async throws -> Bool? {
+        let removedAt = now
+        let folded = foldedIdentity(email)
+        return try await writer.write { [self] database, effects in
+            guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
+            guard let row = try Self.row(ofEmail: folded, event: stored.id, database) else { return false }
+            let registration = try Registration(row)
+            try database.execute(
+                sql: "UPDATE registration SET removed_at = ? WHERE id = ?",
+                arguments: [removedAt, row["id"] as Int64]
+            )
+            effects.add { [self] in
+                let subject = SubjectKey(registration: registration.uid, event: uid, company: company)
+                view.removeRegistration(subject)
+                view.remove(registration.joinCode)
+                removed(.registration(subject))
+            }
+            return true
+        }
+    }
+
+    private static func row(ofEmail folded: String, event: Int64, _ database: Database) throws -> Row? {
+        let statement = try database.cachedStatement(
+            sql: "SELECT * FROM registration WHERE event = ? AND folded_email = ? AND removed_at IS NULL"
+        )
+        return try Row.fetchOne(statement, arguments: [event, folded])
+    }
+
+    private static let insertRegistrationSQL = """
+        INSERT INTO registration (uid, event, name, email, folded_email, metadata, join_code, registered_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """
+}
+
+extension Registration {
+    init(_ row: Row) throws {
+        uid = row["uid"]
+        name = row["name"]
+        email = row["email"]
+        metadata = try JSONText.members(row["metadata"])
+        joinCode = JoinCode(column: row["join_code"])
+        registeredAt = row["registered_at"]
+    }
+}
+
+extension JoinCode {
+    /// As the database holds it.
+    var column: Int64 { Int64(bitPattern: bits) }
+
+    init(column: Int64) { self.init(bits: UInt64(bitPattern: column)) }
+}

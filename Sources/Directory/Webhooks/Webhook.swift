@@ -1,0 +1,68 @@
+package import Admission
+import GRDB
+import Synchronization
+
+/// What webhooks tell of.
+package enum WebhookType: String, Sendable, CaseIterable {
+    case registrationCreated = "registration.created"
+    case sessionJoined = "session.joined"
+    case sessionLeft = "session.left"
+    case sessionReplaced = "session.replaced"
+    case eventCreated = "event.created"
+    case eventUpdated = "event.updated"
+    case eventDeleted = "event.deleted"
+}
+
+/// Where a company wants to be told of something.
+package struct Webhook: Sendable, Equatable {
+    package let id: String
+    package let company: String
+    package let type: WebhookType
+    package let endpoint: String
+    /// Of this event only; nil: of every event of the company.
+    package let event: String?
+    /// Signs what is delivered.
+    package let secret: String
+    package let createdAt: Milliseconds
+}
+
+/// All webhooks by company, so that a write for a company that has none asks the database for nothing.
+final class WebhookIndex: Sendable {
+    private let webhooks = Mutex<[String: [Webhook]]>([:])
+
+    func load(from pool: DatabasePool) throws {
+        let all = try pool.read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM webhook ORDER BY created_at, id").compactMap(Webhook.init)
+        }
+        webhooks.withLock { $0 = Dictionary(grouping: all, by: \.company) }
+    }
+
+    func add(_ webhook: Webhook) { webhooks.withLock { $0[webhook.company, default: []].append(webhook) } }
+
+    func remove(_ id: String, company: String) {
+        webhooks.withLock { $0[company]?.removeAll { $0.id == id } }
+    }
+
+    func webhooks(of company: String) -> [Webhook] { webhooks.withLock { $0[company] ?? [] } }
+
+    /// Those that are to be told of something that happened in an event.
+    func webhooks(of company: String, type: WebhookType, event: String) -> [Webhook] {
+        webhooks(of: company).filter { $0.type == type && ($0.event == nil || $0.event == event) }
+    }
+
+    var isEmpty: Bool { webhooks.withLock { $0.isEmpty } }
+}
+
+extension Webhook {
+    /// Nil for a type that this version does not know.
+    init?(_ row: Row) {
+        guard let type = WebhookType(rawValue: row["type"]) else { return nil }
+        id = row["id"]
+        company = row["company"]
+        self.type = type
+        endpoint = row["endpoint"]
+        event = row["event"]
+        secret = row["secret"]
+        createdAt = row["created_at"]
+    }
+}
