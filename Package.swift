@@ -73,9 +73,12 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "JOSE", "Admission", "GatewayConfiguration", "Directory",
+                "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),
@@ -109,10 +112,20 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "DirectoryTests", dependencies: ["Directory", "Admission", "JOSE"], swiftSettings: settings),
+        .testTarget(
+            name: "DirectoryTests",
+            dependencies: ["Directory", "Admission", "JOSE", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["ControlPlane", "Directory", "GatewayConfiguration", "Admission", "JOSE"],
+            dependencies: [
+                "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration", "Admission", "JOSE",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .executableTarget(

@@ -69,5 +69,6 @@ package final class Directory: Sendable {
     package func close() async {
         try? await endOpenStays()
         try? pool.close()
+        lock.release()
     }
 }

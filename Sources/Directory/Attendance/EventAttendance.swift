@@ -94,11 +94,12 @@ extension EventAttendance {
 
     private struct Person: Hashable {
         let isRegistered: Bool
-        let id: String
+        /// Octets, as leases compare ids: two texts that look the same may be two users.
+        let id: [UInt8]
 
         init(_ stay: Stay) {
             isRegistered = stay.registration != nil
-            id = stay.registration ?? stay.user
+            id = Array((stay.registration ?? stay.user).utf8)
         }
     }
 
@@ -117,28 +118,34 @@ extension EventAttendance {
     }
 
     /// How many of the times overlap: at most, and at most in each minute.
+    ///
+    /// Who goes at the moment that another one comes was not there together with them.
     private static func concurrency(
         _ presence: [Range<Milliseconds>]
     ) -> (peak: Int, minutes: [(minute: Milliseconds, viewers: Int)]) {
         var changes: [(moment: Milliseconds, change: Int)] = []
         for stay in presence { changes += [(stay.lowerBound, 1), (stay.upperBound, -1)] }
-        // Who goes at the moment that another one comes was not there together with them.
-        changes.sort { a, b in a.moment != b.moment ? a.moment < b.moment : a.change < b.change }
+        changes.sort { $0.moment < $1.moment }
         var peak = 0
         var present = 0
         var minutes: [(minute: Milliseconds, viewers: Int)] = []
-        for (moment, change) in changes {
-            let minute = moment - moment % 60_000
-            // What was so from the minute of the change before to this one.
+        var index = 0
+        while index < changes.count {
+            let moment = changes[index].moment
+            // What was so from the minute of the change before to this moment.
             if present > 0, var next = minutes.last.map({ $0.minute + 60_000 }) {
-                while next <= minute {
+                while next < moment {
                     minutes.append((next, present))
                     next += 60_000
                 }
             }
-            present += change
+            while index < changes.count, changes[index].moment == moment {
+                present += changes[index].change
+                index += 1
+            }
             peak = max(peak, present)
             guard present > 0 else { continue }
+            let minute = moment - moment % 60_000
             if let last = minutes.last, last.minute == minute {
                 minutes[minutes.count - 1].viewers = max(last.viewers, present)
             } else {

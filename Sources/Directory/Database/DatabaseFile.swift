@@ -1,4 +1,5 @@
 import GRDB
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -12,12 +13,10 @@ enum DatabaseFile {
     static func open(_ path: String) throws(DirectoryFault) -> DatabasePool {
         do {
             try secure(path)
+            // Before the pool, which writes to whatever database it opens.
+            if let reason = try foreignness(path) { throw DirectoryFault(description: "\(path): \(reason)") }
             let pool = try DatabasePool(path: path, configuration: configuration)
-            let migrator = Migrations.migrator
-            guard try pool.read({ try !migrator.hasBeenSuperseded($0) }) else {
-                throw DirectoryFault(description: "\(path): made by a later version of the gateway")
-            }
-            try migrator.migrate(pool)
+            try Migrations.migrator.migrate(pool)
             return pool
         } catch let fault as DirectoryFault {
             throw fault
@@ -31,15 +30,37 @@ enum DatabaseFile {
         // SAFETY: the path is passed as a C string for the call.
         guard unsafe access(path, F_OK) == 0 else { return [] }
         do {
-            var configuration = configuration
-            configuration.readonly = true
-            let queue = try DatabaseQueue(path: path, configuration: configuration)
-            let found = try queue.read { try String.fetchAll($0, sql: "PRAGMA integrity_check(20)") }
+            if let reason = try foreignness(path) { return ["\(path): \(reason)"] }
+            let found = try reader(path).read { try String.fetchAll($0, sql: "PRAGMA integrity_check(20)") }
             return found == ["ok"] ? [] : found.map { "\(path): \($0)" }
         } catch {
             return ["\(path): \(words(error))"]
         }
     }
+
+    /// Why an existing file is not a database that this version may write to; nil where it is one, or is empty.
+    private static func foreignness(_ path: String) throws -> String? {
+        try reader(path).read { database in
+            let applied = try Migrations.migrator.appliedIdentifiers(database)
+            guard applied.isDisjoint(with: Migrations.migrator.migrations) else {
+                return try Migrations.migrator.hasBeenSuperseded(database)
+                    ? "made by a later version of the gateway" : nil
+            }
+            let tables = try String.fetchAll(
+                database,
+                sql: "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+            )
+            return applied.isEmpty && tables.allSatisfy { $0 == "grdb_migrations" } ? nil : notOurs
+        }
+    }
+
+    private static func reader(_ path: String) throws -> DatabaseQueue {
+        var configuration = configuration
+        configuration.readonly = true
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    private static let notOurs = "not a database of the gateway"
 
     private static var configuration: GRDB.Configuration {
         var configuration = GRDB.Configuration()
@@ -65,7 +86,7 @@ enum DatabaseFile {
     static func words(_ error: any Error) -> String {
         guard let error = error as? DatabaseError else { return "\(error)" }
         switch error.resultCode {
-        case .SQLITE_NOTADB: return "not a database of the gateway"
+        case .SQLITE_NOTADB: return notOurs
         case .SQLITE_CORRUPT: return "the database is damaged; restore it from a backup"
         case .SQLITE_FULL: return "the disk is full"
         case .SQLITE_READONLY: return "permission denied: it can only be read"
@@ -77,20 +98,28 @@ enum DatabaseFile {
 
 /// Keeps a second process from using the same database: each would know only its own leases and sessions.
 final class DatabaseLock: Sendable {
-    private let descriptor: Int32
+    private let descriptor: Mutex<Int32>
 
     init(_ database: String) throws(DirectoryFault) {
         let path = database + ".lock"
         // SAFETY: the path is passed as a C string for the call.
-        descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw DirectoryFault(description: "\(path): \(systemWords(errno))") }
+        self.descriptor = Mutex(descriptor)
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
             throw DirectoryFault(description: "\(database): in use by another process")
         }
     }
 
-    deinit { close(descriptor) }
+    deinit { release() }
+
+    /// Lets another process have the database.
+    func release() {
+        descriptor.withLock { descriptor in
+            if descriptor >= 0 { close(descriptor) }
+            descriptor = -1
+        }
+    }
 }
 
 private func systemWords(_ code: Int32) -> String {

@@ -36,6 +36,9 @@ final class Writer: Sendable {
 
     init(_ pool: DatabasePool) { self.pool = pool }
 
+    /// Writes that wait for the group before them.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
     /// Runs `body` in a transaction; returns when its changes are on disk.
     ///
     /// - Throws: what `body` throws, which then has changed nothing; or the database's error.

@@ -59,19 +59,30 @@ extension Directory {
         }
     }
 
+    /// How far ahead a retry may be. What is due later than that was written while the clock was wrong, and is due now.
+    package static let farthestRetry: Milliseconds = 3_600_000
+
     /// The next message of each row of messages, where it is due: a webhook's messages of one event go out in order.
-    package func dueDeliveries(at now: Milliseconds, limit: Int) async throws -> [Delivery] {
-        try await pool.read { database in
+    ///
+    /// - Parameter webhooks: ids of webhooks whose messages are left out.
+    package func dueDeliveries(
+        at now: Milliseconds,
+        limit: Int,
+        except webhooks: Set<String> = []
+    ) async throws -> [Delivery] {
+        let excluded = JSONText.write(webhooks.sorted())
+        return try await pool.read { database in
             try Row.fetchAll(
                 database,
                 sql: """
                     SELECT delivery.id AS delivery_id, message, delivery.created_at AS delivery_created_at, attempts,
                         webhook.*
                     FROM delivery JOIN webhook ON webhook.id = delivery.webhook
-                    WHERE delivery.id IN (SELECT min(id) FROM delivery GROUP BY webhook, event) AND due_at <= ?
+                    WHERE delivery.id IN (\(Self.headsOfRows)) AND (due_at <= ? OR due_at > ?)
+                    AND delivery.webhook NOT IN (SELECT value FROM json_each(?))
                     ORDER BY delivery.id LIMIT ?
                     """,
-                arguments: [now, limit]
+                arguments: [now, now + Self.farthestRetry, excluded, limit]
             ).compactMap { row in
                 guard let webhook = Webhook(row) else { return nil }
                 return Delivery(
@@ -85,10 +96,19 @@ extension Directory {
         }
     }
 
-    /// When the next message is due; nil: none waits.
-    package func nextDelivery() async throws -> Milliseconds? {
-        try await pool.read { try Int64.fetchOne($0, sql: "SELECT min(due_at) FROM delivery") }
+    /// When the next message is due after `moment`; nil: none is. Those that wait for another one in their row do not
+    /// count.
+    package func nextDelivery(after moment: Milliseconds = .min) async throws -> Milliseconds? {
+        try await pool.read { database in
+            try Int64.fetchOne(
+                database,
+                sql: "SELECT min(due_at) FROM delivery WHERE id IN (\(Self.headsOfRows)) AND due_at > ?",
+                arguments: [moment]
+            )
+        }
     }
+
+    private static let headsOfRows = "SELECT min(id) FROM delivery GROUP BY webhook, event"
 
     /// The message arrived, or has been given up.
     package func finish(_ delivery: Delivery) async throws {
@@ -162,9 +182,13 @@ extension Directory {
                 JSONMember("createdAt", .string(Timestamp.text(createdAt))), JSONMember("companyId", .string(company)),
                 JSONMember("eventId", .string(event)), JSONMember("data", .object(data)),
             ]
+            // A write of the same group may have deleted the webhook, which the index does not know yet.
             try database.cachedStatement(
-                sql: "INSERT INTO delivery (webhook, event, message, created_at, due_at) VALUES (?, ?, ?, ?, ?)"
-            ).execute(arguments: [webhook.id, event, JSONText.write(message), createdAt, createdAt])
+                sql: """
+                    INSERT INTO delivery (webhook, event, message, created_at, due_at)
+                    SELECT id, ?, ?, ?, ? FROM webhook WHERE id = ?
+                    """
+            ).execute(arguments: [event, JSONText.write(message), createdAt, createdAt, webhook.id])
         }
         effects.add { [self] in deliveryIsDue() }
     }

@@ -1,0 +1,59 @@
+import NIOCore
+import NIOHTTP1
+
+/// Sends one request over its connection and reads the answer, of which only the status counts.
+final class DeliveryExchange: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    /// What is read of an answer's body.
+    static let bodyLimit = 16 << 10
+
+    private let request: DeliveryRequest
+    private var answer: EventLoopPromise<UInt>?
+    private var status: UInt?
+    private var bodySize = 0
+
+    /// - Parameter answer: gets the status, or why there is none.
+    init(_ request: DeliveryRequest, answer: EventLoopPromise<UInt>) {
+        self.request = request
+        self.answer = answer
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        guard context.channel.isActive else {
+            settle(ChannelError.ioOnClosedChannel, context)
+            return
+        }
+        context.write(wrapOutboundOut(.head(request.head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: request.body)))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            status = head.status.code
+        case .body(let piece):
+            bodySize += piece.readableBytes
+            if bodySize > Self.bodyLimit { settle(DeliveryFault.noAnswer, context) }
+        case .end:
+            settle(DeliveryFault.noAnswer, context)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { settle(error, context) }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        settle(DeliveryFault.noAnswer, context)
+        context.fireChannelInactive()
+    }
+
+    /// Ends the exchange. Once the head is here nothing that goes wrong after it matters.
+    private func settle(_ error: any Error, _ context: ChannelHandlerContext) {
+        guard let answer else { return }
+        self.answer = nil
+        if let status { answer.succeed(status) } else { answer.fail(error) }
+        context.close(promise: nil)
+    }
+}

@@ -1,0 +1,19 @@
+/// Why there is no answer to a delivery; the words are the operator's.
+enum DeliveryFault: Error, Equatable, CustomStringConvertible {
+    case endpoint
+    case noAddress
+    /// Nothing may be delivered to this address.
+    case address(String)
+    case timeout
+    case noAnswer
+
+    var description: String {
+        switch self {
+        case .endpoint: "the endpoint is not an http or https URL"
+        case .noAddress: "the host has no address"
+        case .address(let text): "nothing is delivered to \(text): it is not public, or the connection would not be TLS"
+        case .timeout: "timed out"
+        case .noAnswer: "the connection ended before an answer"
+        }
+    }
+}

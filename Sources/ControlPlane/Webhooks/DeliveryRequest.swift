@@ -1,0 +1,41 @@
+import Admission
+import Directory
+import JOSE
+import NIOHTTP1
+
+/// One attempt to deliver a message, as it goes over the wire.
+struct DeliveryRequest: Sendable {
+    let head: HTTPRequestHead
+    let body: String
+
+    /// - Parameter now: when the attempt is made, which its signature holds.
+    init(_ delivery: Delivery, to endpoint: WebhookEndpoint, now: Milliseconds) {
+        let timestamp = now / 1000
+        let secret = delivery.webhook.secret
+        body = delivery.message
+        head = HTTPRequestHead(
+            version: .http1_1,
+            method: .POST,
+            uri: endpoint.target,
+            headers: [
+                "Host": endpoint.authority,
+                "User-Agent": "embed-gateway",
+                "Content-Type": "application/json",
+                "Content-Length": "\(body.utf8.count)",
+                "Connection": "close",
+                "Webhook-Id": Self.id(of: delivery),
+                "Webhook-Timestamp": "\(timestamp)",
+                "Webhook-Signature": DeliverySignature.field(secret: secret, timestamp: timestamp, body: body),
+            ]
+        )
+    }
+
+    /// The id that the message itself has, the same in every attempt.
+    private static func id(of delivery: Delivery) -> String {
+        let message = Array(delivery.message.utf8)
+        guard case .object(let members)? = try? JSONValue(parsing: message.span, limits: JSONLimits(size: 1 << 20)),
+            case .string(let id)? = members["id"]
+        else { return "\(delivery.id)" }
+        return id
+    }
+}

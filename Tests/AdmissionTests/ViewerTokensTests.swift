@@ -1,0 +1,155 @@
+import Admission
+import JOSE
+import Testing
+
+@Suite("Viewer tokens: what we make is what we accept as ours")
+struct ViewerTokensTests {
+    static let event = "01234567-89ab-4cde-8f01-23456789abcd"
+    static let now: Int64 = 1_700_000_000
+    static let tokens = ViewerTokens(
+        publicURL: TokenAuthorityTests.url,
+        embedLifetime: 4 * 3600,
+        registrationLifetime: 30 * 86_400
+    )
+    static let person = RegisteredPerson(
+        event: event,
+        registration: "fedcba98-7654-4210-8f01-23456789abcd",
+        name: "Kim Ünal 😀",
+        email: "kim@acme.example",
+        registeredAt: now * 1000 + 999
+    )
+
+    private func company(_ keys: [Key]? = nil, audience: String? = nil) throws -> Company {
+        Company(id: "acme", keys: try keys ?? [TokenAuthorityTests.key(1)], issuer: nil, audience: audience)
+    }
+
+    private func accepted(_ made: ViewerTokens.Made, by authority: TokenAuthority? = nil) throws -> Viewer {
+        let token = bytes(made.token)
+        return try (authority ?? TokenAuthorityTests.authority()).viewer(for: token.span)
+    }
+
+    @Test("an embed token is accepted as one, with everything that was said of the user", arguments: [true, false])
+    func embed(eventSpecific: Bool) throws {
+        let user = ViewerTokens.User(id: "u1", name: "Kim", email: "kim@acme.example", avatar: "https://x/y.png")
+        let made = try Self.tokens.embed(
+            user,
+            event: Self.event,
+            eventSpecific: eventSpecific,
+            company: company(),
+            now: Self.now
+        )
+        let viewer = try accepted(made)
+        #expect(viewer.kind == .embed && viewer.company == "acme" && viewer.event == Self.event)
+        #expect(viewer.eventSpecific == eventSpecific && viewer.registration == nil && !viewer.isLeased)
+        #expect(viewer.userID == "u1" && viewer.name == "Kim" && viewer.email == "kim@acme.example")
+        #expect(viewer.avatar == "https://x/y.png")
+        #expect(viewer.validity.issuedAt == Self.now)
+        #expect(viewer.validity.expires == Self.now + 4 * 3600 && made.expiresAt == Self.now + 4 * 3600)
+    }
+
+    @Test("what is not said of a user is not in the token, and each token has an id of its own")
+    func bareUser() throws {
+        func make() throws -> Viewer {
+            try accepted(
+                Self.tokens.embed(
+                    ViewerTokens.User(id: "u1"),
+                    event: Self.event,
+                    eventSpecific: true,
+                    company: company(),
+                    now: Self.now
+                )
+            )
+        }
+        let (one, two) = (try make(), try make())
+        #expect(one.name == nil && one.email == nil && one.avatar == nil)
+        #expect(one.tokenID != nil && one.tokenID != two.tokenID)
+    }
+
+    @Test("a registration token is accepted as one, and is leased")
+    func registration() throws {
+        let viewer = try accepted(Self.tokens.registration(Self.person, closesAt: 0, company: company()))
+        #expect(viewer.kind == .registration && viewer.isLeased && viewer.eventSpecific)
+        #expect(viewer.registration == Self.person.registration && viewer.userID == Self.person.registration)
+        #expect(viewer.event == Self.event && viewer.name == Self.person.name && viewer.email == Self.person.email)
+        #expect(viewer.tokenID == Self.person.registration)
+        // A lease that is deleted by the directory's key is this token's.
+        let event = bytes(Self.event)
+        let subject = SubjectKey(
+            kind: .registration,
+            company: "acme",
+            event: event.span,
+            id: Self.person.registration
+        )
+        #expect(viewer.subject == subject)
+    }
+
+    @Test("a registration's token is the same each time that it is made, where the algorithm has one signature")
+    func deterministic() throws {
+        func make(_ key: Key) throws -> ViewerTokens.Made {
+            try Self.tokens.registration(Self.person, closesAt: 0, company: company([key]))
+        }
+        let secret = try TokenAuthorityTests.key(1)
+        let (one, two) = (try make(secret), try make(secret))
+        #expect(one.token == two.token && one.expiresAt == two.expiresAt)
+        #expect(try make(TokenAuthorityTests.key(3)).token != one.token)
+    }
+
+    @Test(
+        "a registration's token is good for its lifetime, and to the event's close where that is later",
+        arguments: [
+            (0, now + 30 * 86_400), ((now + 30 * 86_400) * 1000, now + 30 * 86_400),
+            ((now + 30 * 86_400) * 1000 + 1000, now + 30 * 86_400 + 1), ((now + 90 * 86_400) * 1000, now + 90 * 86_400),
+            (-1, now + 30 * 86_400),
+        ] as [(Milliseconds, Int64)]
+    )
+    func expiry(closesAt: Milliseconds, expected: Int64) throws {
+        let made = try Self.tokens.registration(Self.person, closesAt: closesAt, company: company())
+        #expect(made.expiresAt == expected)
+        let viewer = try accepted(made)
+        #expect(viewer.validity.expires == expected && viewer.validity.issuedAt == Self.now)
+    }
+
+    @Test("the first key that can sign signs; without one there is no token")
+    func keys() throws {
+        let pair = try Key.generate(.es256, id: "es")
+        let made = try Self.tokens.registration(Self.person, closesAt: 0, company: company([pair]))
+        let authority = TokenAuthority(
+            companies: [try company([pair])],
+            publicURL: TokenAuthorityTests.url,
+            claimNames: ClaimNames(),
+            appliesTo: .registrations,
+            maxSize: 8192,
+            generation: 1
+        )
+        #expect(try accepted(made, by: authority).userID == Self.person.registration)
+        #expect(throws: KeyError.self) {
+            try Self.tokens.registration(Self.person, closesAt: 0, company: company([]))
+        }
+    }
+
+    @Test("a company's audience is in its tokens, and its own claim names are not")
+    func audienceAndNames() throws {
+        var names = ClaimNames()
+        names.userID = "uid"
+        names.company = "tenant"
+        names.registration = "seat"
+        let authority = try TokenAuthorityTests.authority(audience: "webinars", names: names)
+        let made = try Self.tokens.registration(Self.person, closesAt: 0, company: company(audience: "webinars"))
+        #expect(try accepted(made, by: authority).registration == Self.person.registration)
+        let without = try Self.tokens.registration(Self.person, closesAt: 0, company: company())
+        #expect(throws: TokenFault.audience) { try accepted(without, by: authority) }
+    }
+
+    @Test("attack: a token of another company's key, or for another gateway, is not ours")
+    func others() throws {
+        let foreign = try Self.tokens.registration(
+            Self.person,
+            closesAt: 0,
+            company: company([TokenAuthorityTests.key(2)])
+        )
+        #expect(throws: TokenFault.signature) { try accepted(foreign) }
+        let elsewhere = ViewerTokens(publicURL: "https://other.example", embedLifetime: 1, registrationLifetime: 1)
+        let made = try elsewhere.registration(Self.person, closesAt: 0, company: company())
+        #expect(throws: TokenFault.issuer) { try accepted(made) }
+    }
+}

@@ -1,0 +1,46 @@
+import Foundation
+import JOSE
+
+/// An authority, a server's certificate by it, and another authority, made anew by the `openssl` command.
+struct CertificateFiles {
+    /// Once for the test process; the folder goes with it.
+    static let shared = Result { try CertificateFiles() }
+
+    let authority: TrustedAuthorities
+    let otherAuthority: TrustedAuthorities
+    /// For hook.example, localhost and 127.0.0.1.
+    let server: CertifiedKey
+
+    private static let script = """
+        set -e
+        for name in ca other; do
+            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$name" \\
+                -addext basicConstraints=critical,CA:TRUE -keyout "$name.key" -out "$name.pem"
+        done
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=server -keyout server.key \\
+            -out server.csr
+        echo subjectAltName=DNS:hook.example,DNS:localhost,IP:127.0.0.1 > server.ext
+        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext \\
+            -out server.pem
+        """
+
+    private init() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("webhooks-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", Self.script]
+        process.currentDirectoryURL = folder
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        func bytes(_ name: String) throws -> [UInt8] {
+            Array(try Data(contentsOf: folder.appendingPathComponent(name)))
+        }
+        authority = try TrustedAuthorities(pem: bytes("ca.pem").span)
+        otherAuthority = try TrustedAuthorities(pem: bytes("other.pem").span)
+        server = try CertifiedKey(chain: bytes("server.pem").span, key: bytes("server.key").span)
+    }
+}

@@ -1,0 +1,176 @@
+import Directory
+import GatewayConfiguration
+import JOSE
+import NIOCore
+import Testing
+
+@testable import ControlPlane
+
+@Suite("Webhooks go only where they may, and over TLS only to whom they are for")
+struct DeliverySecurityTests {
+    let fixture: DeliveryFixture
+    let certificates: CertificateFiles
+
+    init() throws {
+        fixture = try DeliveryFixture()
+        certificates = try CertificateFiles.shared.get()
+    }
+
+    /// Makes an event whose webhook is `endpoint`, and waits for the first line of the log.
+    private func firstLine(_ endpoint: String, _ delivery: (Directory) throws -> WebhookDelivery) async throws
+        -> String
+    {
+        let directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, endpoint, directory)
+        _ = try await fixture.makeEvent(directory)
+        let line = try await fixture.running(try delivery(directory)) {
+            await fixture.log.lines.stream.next(1).first ?? ""
+        }
+        await directory.close()
+        return line
+    }
+
+    @Test("https is delivered to a server that proves its name by the authority that is trusted")
+    func https() async throws {
+        let receiver = try await Receiver(key: certificates.server)
+        let directory = try fixture.openDirectory()
+        for host in ["hook.example", "localhost", "127.0.0.1"] {
+            _ = try await fixture.webhook(.eventCreated, "https://\(host):\(receiver.port)/", directory)
+        }
+        let delivery = try fixture.delivery(directory, authorities: certificates.authority)
+        try await fixture.running(delivery) {
+            _ = try await fixture.makeEvent(directory)
+            let hosts = await receiver.arrivals.next(3).compactMap { $0["Host"] }
+            #expect(Set(hosts) == Set(["hook.example", "localhost", "127.0.0.1"].map { "\($0):\(receiver.port)" }))
+        }
+        #expect(fixture.log.text.isEmpty)
+        await directory.close()
+    }
+
+    @Test("attack: a certificate of an authority that is not trusted")
+    func otherAuthority() async throws {
+        let receiver = try await Receiver(key: certificates.server)
+        let line = try await firstLine("https://hook.example:\(receiver.port)/") { directory in
+            try fixture.delivery(directory, authorities: certificates.otherAuthority)
+        }
+        #expect(line.contains("certificate"), "\(line)")
+        #expect(receiver.received.isEmpty)
+    }
+
+    @Test("attack: a certificate for another name", arguments: ["other.example", "127.0.0.2"])
+    func otherName(host: String) async throws {
+        let receiver = try await Receiver(key: certificates.server)
+        let line = try await firstLine("https://\(host):\(receiver.port)/") { directory in
+            try fixture.delivery(directory, authorities: certificates.authority)
+        }
+        #expect(line.contains("certificate"), "\(line)")
+        #expect(receiver.received.isEmpty)
+    }
+
+    @Test("attack: https to a server that speaks no TLS")
+    func noTLS() async throws {
+        let receiver = try await Receiver()
+        let line = try await firstLine("https://hook.example:\(receiver.port)/") { directory in
+            try fixture.delivery(directory, authorities: certificates.authority)
+        }
+        #expect(line.contains("was not delivered"))
+        #expect(receiver.received.isEmpty)
+    }
+
+    @Test(
+        "attack: a name or an address that stands for this machine, where nobody has allowed it",
+        arguments: ["http", "https"]
+    )
+    func loopback(scheme: String) async throws {
+        let receiver = try await Receiver()
+        for host in ["127.0.0.1", "localtest.example"] {
+            let line = try await firstLine("\(scheme)://\(host):\(receiver.port)/") { directory in
+                try fixture.delivery(directory, allowed: [])
+            }
+            #expect(line.contains("nothing is delivered to 127.0.0.1"), "\(line)")
+        }
+        #expect(receiver.connectionCount == 0)
+    }
+
+    @Test("attack: a name with one good address and one of this machine")
+    func mixed() async throws {
+        let receiver = try await Receiver()
+        fixture.resolve("mixed.example", as: ["127.0.0.1", "10.0.0.1"])
+        let line = try await firstLine("http://mixed.example:\(receiver.port)/") { try fixture.delivery($0) }
+        #expect(line.contains("nothing is delivered to 10.0.0.1"), "\(line)")
+        #expect(receiver.connectionCount == 0)
+    }
+
+    @Test("attack: DNS rebinding; a name is looked up once for each attempt, and what was checked is connected to")
+    func rebinding() async throws {
+        let receiver = try await Receiver { _, before in before == 0 ? .status(500) : .status(200) }
+        let directory = try fixture.openDirectory()
+        // The system knows no such name: if it were looked up again, nothing would come.
+        _ = try await fixture.webhook(.eventCreated, "http://rebinding.invalid:\(receiver.port)/", directory)
+        try await fixture.running(try fixture.delivery(directory)) {
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.arrivals.next(2).count == 2)
+        }
+        #expect(fixture.lookedUp == ["rebinding.invalid", "rebinding.invalid"])
+        await directory.close()
+    }
+
+    @Test("the next address is tried where nobody answers at the first")
+    func nextAddress() async throws {
+        let receiver = try await Receiver()
+        // Nobody listens on the second one: the receiver is bound to 127.0.0.1 alone.
+        fixture.resolve("two.example", as: ["127.0.0.2", "127.0.0.1"])
+        let directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, "http://two.example:\(receiver.port)/", directory)
+        try await fixture.running(try fixture.delivery(directory)) {
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.arrivals.next(1).count == 1)
+        }
+        #expect(receiver.connectionCount == 1)
+        await directory.close()
+    }
+
+    @Test("what a reload allows is delivered then, and what it takes back is not any more")
+    func adopt() async throws {
+        let receiver = try await Receiver()
+        let directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
+        let delivery = try fixture.delivery(directory, allowed: [])
+        try await fixture.running(delivery) {
+            _ = try await fixture.makeEvent(directory, "first")
+            #expect(await fixture.log.lines.stream.next(1).count == 1)
+            #expect(receiver.connectionCount == 0)
+            delivery.adopt(allowedPrivate: try DeliveryFixture.ranges(["127.0.0.1"]))
+            #expect(await receiver.arrivals.next(1).first?.eventName == "first")
+            delivery.adopt(allowedPrivate: [])
+            _ = try await fixture.makeEvent(directory, "second")
+            for await line in fixture.log.lines.stream where line.contains("nothing is delivered") { break }
+        }
+        #expect(receiver.received.count == 1)
+        await directory.close()
+    }
+
+    @Test("an endpoint that is no URL is a failure like others, and a host without addresses")
+    func nowhere() async throws {
+        for endpoint in ["ftp://x.example/", "https://x.example:0/"] {
+            let line = try await firstLine(endpoint) { try fixture.delivery($0) }
+            #expect(line.contains("the endpoint is not an http or https URL"))
+        }
+        fixture.resolve("empty.example", as: [])
+        let line = try await firstLine("https://empty.example/") { try fixture.delivery($0) }
+        #expect(line.contains("the host has no address"))
+    }
+
+    @Test("the system's look-up finds addresses, and says where it finds none")
+    func lookUp() async throws {
+        let addresses = try await AddressResolver.addresses(of: "127.0.0.1", port: 80)
+        #expect(addresses.map(\.ipAddress) == ["127.0.0.1"] && addresses.map(\.port) == [80])
+        let six = try await AddressResolver.addresses(of: "::1", port: 443)
+        #expect(six.map(\.ipAddress) == ["::1"])
+        let local = try await AddressResolver.addresses(of: "localhost", port: 80)
+        #expect(local.contains { $0.ipAddress == "127.0.0.1" || $0.ipAddress == "::1" })
+        await #expect(throws: AddressResolver.NoSuchHost.self) {
+            try await AddressResolver.addresses(of: "nothing.invalid", port: 80)
+        }
+    }
+}

@@ -1,0 +1,249 @@
+import Directory
+import GatewayConfiguration
+import JOSE
+import Testing
+
+@testable import ControlPlane
+
+@Suite("Webhooks: each message arrives, signed, in order, and however often it takes")
+struct WebhookDeliveryTests {
+    let fixture: DeliveryFixture
+
+    init() throws { fixture = try DeliveryFixture() }
+
+    @Test("a message is one signed POST of JSON, and is not sent again")
+    func delivered() async throws {
+        let receiver = try await Receiver()
+        let directory = try fixture.openDirectory()
+        let endpoint = "http://hook.example:\(receiver.port)/hooks/a?b=c"
+        let webhook = try await fixture.webhook(.eventCreated, endpoint, directory)
+        try await fixture.running(try fixture.delivery(directory)) {
+            let event = try await fixture.makeEvent(directory, "Grün 😀")
+            let request = try #require(await receiver.arrivals.next(1).first)
+            #expect(request.head.method == .POST && request.head.uri == "/hooks/a?b=c")
+            #expect(request["Host"] == "hook.example:\(receiver.port)")
+            #expect(request["Content-Type"] == "application/json")
+            #expect(request["User-Agent"] == "embed-gateway")
+            let members = try request.members()
+            #expect(members["type"] == .string("event.created") && members["eventId"] == .string(event.uid))
+            #expect(request.eventName == "Grün 😀")
+            let id = try #require(request["Webhook-Id"])
+            #expect(members["id"] == .string(id))
+            let timestamp = try #require(request["Webhook-Timestamp"].flatMap(Int64.init))
+            #expect(abs(timestamp * 1000 - fixture.now) < 10_000)
+            let expected = DeliverySignature.field(secret: webhook.secret, timestamp: timestamp, body: request.body)
+            #expect(request["Webhook-Signature"] == expected)
+            // The next one comes after it, so that there was no second of the first between.
+            _ = try await fixture.makeEvent(directory, "second")
+            #expect(await receiver.arrivals.next(1).first?.eventName == "second")
+        }
+        #expect(receiver.received.count == 2)
+        #expect(try await directory.nextDelivery() == nil)
+        await directory.close()
+    }
+
+    @Test("what waits at the start is delivered, and what did not arrive before a restart with the same id after it")
+    func restart() async throws {
+        let receiver = try await Receiver { _, before in before == 0 ? .status(503) : .status(200) }
+        var directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
+        _ = try await fixture.makeEvent(directory)
+        await directory.close()
+        directory = try fixture.openDirectory()
+        // The retry is far away: an hour.
+        try await fixture.running(try fixture.delivery(directory, wait: 3_600_000)) {
+            #expect(await receiver.arrivals.next(1).count == 1)
+            #expect(await fixture.log.lines.stream.next(1).count == 1)
+        }
+        await directory.close()
+        directory = try fixture.openDirectory()
+        fixture.advance(3_600_000)
+        try await fixture.running(try fixture.delivery(directory)) {
+            #expect(await receiver.arrivals.next(1).count == 1)
+        }
+        let requests = receiver.received
+        #expect(requests.count == 2)
+        #expect(requests[0]["Webhook-Id"] == requests[1]["Webhook-Id"] && requests[0].body == requests[1].body)
+        await directory.close()
+    }
+
+    @Test("a message is tried until it arrives; those after it wait, and other events' do not")
+    func order() async throws {
+        let receiver = try await Receiver { request, before in
+            request.eventName?.hasPrefix("slow") == true && before < 6 ? .status(500) : .status(200)
+        }
+        let directory = try fixture.openDirectory()
+        let (slow, other) = (
+            try await fixture.makeEvent(directory, "slow"), try await fixture.makeEvent(directory, "other")
+        )
+        _ = try await fixture.webhook(.eventUpdated, "http://hook.example:\(receiver.port)/", directory)
+        for name in ["1", "2", "3"] {
+            try await fixture.rename(slow, "slow \(name)", directory)
+            try await fixture.rename(other, "other \(name)", directory)
+        }
+        try await fixture.running(try fixture.delivery(directory)) {
+            var left: Set = ["slow 1", "slow 2", "slow 3", "other 1", "other 2", "other 3"]
+            for await request in receiver.arrivals {
+                if receiver.received.count >= 7 || request.eventName?.hasPrefix("other") == true {
+                    left.remove(request.eventName ?? "")
+                }
+                if left.subtracting(["slow 1"]).isEmpty { break }
+            }
+        }
+        let names = receiver.received.compactMap(\.eventName)
+        #expect(names.filter { $0.hasPrefix("other") } == ["other 1", "other 2", "other 3"])
+        let slowNames = names.filter { $0.hasPrefix("slow") }
+        #expect(slowNames.suffix(2) == ["slow 2", "slow 3"])
+        #expect(slowNames.count > 3 && slowNames.dropLast(2).allSatisfy { $0 == "slow 1" })
+        await directory.close()
+    }
+
+    @Test(
+        "everything but 2xx is a failure, redirects too, which are not followed",
+        arguments: [301, 302, 307, 308, 304, 400, 401, 404, 410, 429, 500, 503]
+    )
+    func failures(status: Int) async throws {
+        let target = try await Receiver()
+        let location = "http://127.0.0.1:\(target.port)/"
+        let receiver = try await Receiver { _, before in
+            before == 0 ? .status(status, headers: ["Location": location]) : .status(202)
+        }
+        let directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
+        try await fixture.running(try fixture.delivery(directory)) {
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.arrivals.next(2).count == 2)
+        }
+        #expect(target.connectionCount == 0)
+        #expect(fixture.log.text.contains("answered \(status)"))
+        await directory.close()
+    }
+
+    @Test("a server that hangs, before or in its answer, is cut by the time limit, and tried again")
+    func hanging() async throws {
+        let receiver = try await Receiver { _, before in before == 0 ? .silence : .status(200) }
+        let directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
+        let delivery = try fixture.delivery(directory, exchangeTime: .milliseconds(200))
+        try await fixture.running(delivery) {
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.endings.next(1).count == 1)
+            #expect(await receiver.arrivals.next(2).count == 2)
+        }
+        #expect(fixture.log.text.contains("timed out") || fixture.log.text.contains("ended before an answer"))
+        await directory.close()
+    }
+
+    @Test("a connection that is closed without an answer is a failure")
+    func closed() async throws {
+        let receiver = try await Receiver { _, before in before == 0 ? .close : .status(200) }
+        let directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
+        try await fixture.running(try fixture.delivery(directory)) {
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.arrivals.next(2).count == 2)
+        }
+        await directory.close()
+    }
+
+    @Test("an answer without an end is read to its limit, and its status counts")
+    func endless() async throws {
+        let receiver = try await Receiver { _, _ in .endless(200) }
+        let directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
+        try await fixture.running(try fixture.delivery(directory)) {
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.endings.next(1).count == 1)
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.endings.next(1).count == 1)
+        }
+        #expect(receiver.received.count == 2 && fixture.log.text.isEmpty)
+        await directory.close()
+    }
+
+    @Test("at most two at a time go to one host, and others do not wait for it")
+    func perHost() async throws {
+        let latch = Latch()
+        let busy = try await Receiver { _, _ in .held(latch) }
+        let free = try await Receiver()
+        let directory = try fixture.openDirectory()
+        // More rows of the busy host than are looked at together.
+        _ = try await fixture.webhook(.eventCreated, "http://busy.example:\(busy.port)/", directory)
+        for index in 0..<80 { _ = try await fixture.makeEvent(directory, "\(index)") }
+        _ = try await fixture.webhook(.eventCreated, "http://free.example:\(free.port)/", directory)
+        try await fixture.running(try fixture.delivery(directory)) {
+            #expect(await busy.arrivals.next(2).count == 2)
+            for index in 0..<5 {
+                _ = try await fixture.makeEvent(directory, "free \(index)")
+                #expect(await free.arrivals.next(1).first?.eventName == "free \(index)")
+            }
+            #expect(busy.received.count == 2)
+            latch.open()
+            #expect(await busy.arrivals.next(83).count == 83)
+        }
+        let ids = busy.received.compactMap { $0["Webhook-Id"] }
+        #expect(ids.count == 85 && Set(ids).count == 85)
+        await directory.close()
+    }
+
+    @Test("at most sixteen are under way at a time")
+    func together() async throws {
+        let latch = Latch()
+        let receiver = try await Receiver { _, _ in .held(latch) }
+        let directory = try fixture.openDirectory()
+        for index in 0..<20 {
+            _ = try await fixture.webhook(.eventCreated, "http://h\(index).example:\(receiver.port)/", directory)
+        }
+        try await fixture.running(try fixture.delivery(directory)) {
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.arrivals.next(16).count == 16)
+            // What could start a seventeenth has run when another bell was heard and nothing came of it.
+            _ = try await fixture.makeEvent(directory)
+            #expect(receiver.received.count == 16)
+            latch.open()
+            #expect(await receiver.arrivals.next(24).count == 24)
+        }
+        await directory.close()
+    }
+
+    @Test("a message is given up a day after it was made, with a warning that holds neither body, secret nor path")
+    func givenUp() async throws {
+        let receiver = try await Receiver { _, _ in .status(500) }
+        let directory = try fixture.openDirectory()
+        let endpoint = "http://hook.example:\(receiver.port)/path-secret?key=query-secret"
+        let webhook = try await fixture.webhook(.eventCreated, endpoint, directory)
+        _ = try await fixture.makeEvent(directory, "name-secret")
+        fixture.advance(24 * 3_600_000)
+        try await fixture.running(try fixture.delivery(directory, wait: 1)) {
+            for await line in fixture.log.lines.stream where line.hasPrefix("warning") { break }
+        }
+        #expect(receiver.received.count == 12)
+        #expect(try await directory.nextDelivery() == nil)
+        let text = fixture.log.text
+        #expect(text.contains("hook.example") && text.contains(webhook.id) && text.contains("answered 500"))
+        for secret in ["path-secret", "query-secret", "name-secret", webhook.secret] {
+            #expect(!text.contains(secret))
+        }
+        await directory.close()
+    }
+
+    @Test("who stops it does not wait for what hangs, and that is delivered at the next start")
+    func cancelled() async throws {
+        let receiver = try await Receiver { _, before in before == 0 ? .silence : .status(200) }
+        let directory = try fixture.openDirectory()
+        _ = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
+        let clock = ContinuousClock()
+        var stopped = clock.now
+        try await fixture.running(try fixture.delivery(directory)) {
+            _ = try await fixture.makeEvent(directory)
+            #expect(await receiver.arrivals.next(1).count == 1)
+            stopped = clock.now
+        }
+        #expect(clock.now - stopped < .seconds(5))
+        #expect(try await directory.dueDeliveries(at: fixture.now, limit: 1).first?.attempts == 0)
+        try await fixture.running(try fixture.delivery(directory)) {
+            #expect(await receiver.arrivals.next(1).count == 1)
+        }
+        await directory.close()
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Testing
+
+@testable import Admission
+@testable import Directory
+
+@Suite("The database file: made private, used by one process, and left alone where it is not ours")
+struct DatabaseFileTests {
+    let database: TestDatabase
+
+    init() throws { database = try TestDatabase() }
+
+    private func mode(_ path: String) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    }
+
+    @Test("the file and what SQLite keeps beside it can be read by their owner only, whatever the umask")
+    func fileMode() async throws {
+        try await database.withDirectory { directory in
+            _ = try await directory.makeEvent()
+            for ending in ["", "-wal", "-shm", ".lock"] { #expect(try mode(database.path + ending) == 0o600) }
+        }
+    }
+
+    @Test("a file that is no database, is damaged or is another program's is refused, and stays as it is")
+    func notOurs() async throws {
+        func expectRefusal(_ words: String) throws {
+            let before = try database.bytes
+            let fault = try #require(database.fault())
+            #expect(fault.hasPrefix("\(database.path): "))
+            #expect(fault.contains(words), "\(fault)")
+            #expect(try database.bytes == before)
+            #expect(try Directory.problems(in: database.path).count >= 1)
+        }
+        let url = URL(fileURLWithPath: database.path)
+        try Data("public_url = \"https://embed.example.com\"\n".utf8).write(to: url)
+        try expectRefusal("not a database of the gateway")
+        try Data(repeating: 0x5A, count: 65_536).write(to: url)
+        try expectRefusal("not a database of the gateway")
+        for script in [
+            "CREATE TABLE bookmark (id INTEGER PRIMARY KEY)", "CREATE VIEW v AS SELECT 1",
+            "CREATE TABLE event (id INTEGER PRIMARY KEY, uid TEXT)",
+        ] {
+            try FileManager.default.removeItem(at: url)
+            _ = try database.query(script)
+            try expectRefusal("not a database of the gateway")
+        }
+        // Another program that keeps its migrations in the same way.
+        _ = try database.query("CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
+        _ = try database.query("INSERT INTO grdb_migrations VALUES ('v1')")
+        try expectRefusal("not a database of the gateway")
+    }
+
+    @Test("a damaged database is refused with the advice to restore it, and stays as it is")
+    func damaged() async throws {
+        try await database.withDirectory { directory in
+            for index in 0..<300 {
+                _ = try await directory.makeEvent("\(index) " + String(repeating: "n", count: 200))
+            }
+        }
+        let whole = try database.bytes
+        #expect(Directory.problems(in: database.path).isEmpty)
+        let url = URL(fileURLWithPath: database.path)
+        var spoilt = whole
+        spoilt.replaceSubrange(4096..., with: Data(repeating: 0xFF, count: whole.count - 4096))
+        for bytes in [whole.prefix(whole.count / 2), spoilt] {
+            try bytes.write(to: url)
+            let fault = try #require(database.fault())
+            #expect(fault == "\(database.path): the database is damaged; restore it from a backup")
+            #expect(try database.bytes == bytes)
+            #expect(try !Directory.problems(in: database.path).isEmpty)
+        }
+        try whole.write(to: url)
+        try await database.withDirectory { directory in
+            #expect(try await directory.eventIDs(of: "acme").count == 300)
+        }
+    }
+
+    @Test("a database of a later version is refused, and stays as it is")
+    func laterVersion() async throws {
+        try await database.withDirectory { _ = try await $0.makeEvent() }
+        _ = try database.query("INSERT INTO grdb_migrations VALUES ('99 of tomorrow')")
+        let before = try database.bytes
+        #expect(database.fault() == "\(database.path): made by a later version of the gateway")
+        #expect(try database.bytes == before)
+        #expect(Directory.problems(in: database.path) == ["\(database.path): made by a later version of the gateway"])
+    }
+
+    @Test("an empty file becomes a database, and one whose making was interrupted is finished")
+    func interrupted() async throws {
+        _ = FileManager.default.createFile(atPath: database.path, contents: nil)
+        try await database.withDirectory { _ = try await $0.makeEvent() }
+        for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: database.path + ending) }
+        _ = try database.query("PRAGMA journal_mode = WAL")
+        _ = try database.query("CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
+        try await database.withDirectory { directory in
+            _ = try await directory.makeEvent()
+            #expect(try await directory.eventIDs(of: "acme").count == 1)
+        }
+    }
+
+    @Test("nobody else opens the database while it is in use, and anybody may once it is closed")
+    func lock() async throws {
+        let directory = try database.open()
+        _ = try await directory.makeEvent()
+        #expect(database.fault() == "\(database.path): in use by another process")
+        // By the lock of another process's eyes.
+        #expect(throws: ProgramFailure.self) { try run("flock", "-n", "\(database.path).lock", "true") }
+        #expect(try await directory.eventIDs(of: "acme").count == 1)
+        await directory.close()
+        try run("flock", "-n", "\(database.path).lock", "true")
+        let again = try database.open()
+        #expect(try await again.eventIDs(of: "acme").count == 1)
+        await again.close()
+    }
+
+    @Test("the lock of a process that was killed is gone")
+    func lockOfTheDead() async throws {
+        let holder = Process()
+        let output = Pipe()
+        holder.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        holder.arguments = ["flock", "--no-fork", "\(database.path).lock", "sh", "-c", "echo held; exec cat /dev/zero"]
+        holder.standardOutput = output
+        try holder.run()
+        #expect(output.fileHandleForReading.readData(ofLength: 5) == Data("held\n".utf8))
+        #expect(database.fault() == "\(database.path): in use by another process")
+        kill(holder.processIdentifier, SIGKILL)
+        holder.waitUntilExit()
+        let directory = try database.open()
+        await directory.close()
+    }
+
+    @Test("a closed directory fails what is asked of it, and does not hang")
+    func closed() async throws {
+        let directory = try database.open()
+        await directory.close()
+        await #expect(throws: (any Error).self) { try await directory.makeEvent() }
+        await #expect(throws: (any Error).self) { try await directory.eventIDs(of: "acme") }
+    }
+
+    @Test("a folder that is not there, or cannot be written to, is a clear error")
+    func noFolder() {
+        let path = "\(database.folder)/none/gateway.sqlite"
+        let fault = #expect(throws: DirectoryFault.self) { _ = try Directory(path: path) { start } }
+        #expect(fault?.description == "\(path).lock: No such file or directory")
+        #expect(Directory.problems(in: path).isEmpty)
+        let folder = #expect(throws: DirectoryFault.self) { _ = try Directory(path: database.folder) { start } }
+        #expect(folder?.description == "\(database.folder): Is a directory")
+        try? FileManager.default.removeItem(atPath: "\(database.folder).lock")
+    }
+}

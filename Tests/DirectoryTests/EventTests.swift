@@ -1,0 +1,156 @@
+import JOSE
+import Testing
+
+@testable import Admission
+@testable import Directory
+
+@Suite("Events: as they were entered, listed by when they start")
+struct EventTests {
+    let database: TestDatabase
+
+    init() throws { database = try TestDatabase() }
+
+    private func all(_ directory: Directory, limit: Int = 3, then: (Int) async throws -> Void = { _ in }) async throws
+        -> [String]
+    {
+        var names: [String] = []
+        var cursor: EventCursor?
+        var round = 0
+        while true {
+            let page = try await directory.events(
+                of: "acme",
+                .event,
+                from: nil,
+                to: nil,
+                limit: limit,
+                after: cursor
+            )
+            names += page.map(\.fields.name)
+            guard let last = page.last, page.count == limit else { return names }
+            cursor = EventCursor(startsAt: last.fields.startsAt, uid: last.uid)
+            round += 1
+            try await then(round)
+        }
+    }
+
+    @Test("events come soonest first, and those that start together in one order")
+    func order() async throws {
+        try await database.withDirectory { directory in
+            for index in [3, 1, 4, 1, 5, 9, 2, 6, 5, 3] {
+                _ = try await directory.makeEvent("\(index)", startsAt: start + Int64(index))
+            }
+            let names = try await all(directory)
+            #expect(names == ["1", "1", "2", "3", "3", "4", "5", "5", "6", "9"])
+            let uids = try await directory.eventIDs(of: "acme")
+            let events = try await directory.events(
+                of: "acme",
+                .event,
+                from: nil,
+                to: nil,
+                limit: 100,
+                after: nil
+            )
+            #expect(events.map(\.uid) == uids)
+        }
+    }
+
+    @Test("pages keep their place while events are added and deleted")
+    func pages() async throws {
+        try await database.withDirectory { directory in
+            for index in 10..<20 { _ = try await directory.makeEvent("\(index)", startsAt: start + Int64(index)) }
+            let names = try await all(directory) { round in
+                guard round == 1 else { return }
+                // One before the place, one after it, and the one at it goes.
+                _ = try await directory.makeEvent("before", startsAt: start)
+                _ = try await directory.makeEvent("after", startsAt: start + 15)
+                let uid = try await directory.eventIDs(of: "acme")[3]
+                _ = try await directory.remove(uid, .event, company: "acme")
+            }
+            #expect(Set(names).count == names.count)
+            #expect(Set(names) == Set((10..<20).map(String.init) + ["after"]))
+        }
+    }
+
+    @Test("a span of time takes what is under way in it, ends included")
+    func span() async throws {
+        try await database.withDirectory { directory in
+            _ = try await directory.makeEvent("an hour")
+            func found(_ from: Milliseconds?, _ to: Milliseconds?) async throws -> Int {
+                try await directory.events(of: "acme", .event, from: from, to: to, limit: 10, after: nil).count
+            }
+            let end = start + 3_600_000
+            for (from, to, count) in [
+                (nil, nil, 1), (end, nil, 1), (end + 1, nil, 0), (nil, start, 1), (nil, start - 1, 0),
+                (start + 1, end - 1, 1), (start, end, 1),
+            ] as [(Milliseconds?, Milliseconds?, Int)] {
+                #expect(try await found(from, to) == count)
+            }
+        }
+    }
+
+    @Test("the two kinds are two lists, and an id of one is none of the other")
+    func kinds() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent("webinar")
+            let hub = try await directory.makeEvent("hub", .networking)
+            #expect(try await directory.eventIDs(of: "acme") == [event.uid])
+            #expect(try await directory.event(hub.uid, .event, company: "acme") == nil)
+            #expect(try await directory.event(hub.uid, .networking, company: "acme") == hub)
+            #expect(try await !directory.remove(hub.uid, .event, company: "acme"))
+            let hubs = try await directory.events(
+                of: "acme",
+                .networking,
+                from: nil,
+                to: nil,
+                limit: 10,
+                after: nil
+            )
+            #expect(hubs == [hub])
+        }
+    }
+
+    @Test("every field comes back as it was, now and after a restart")
+    func fields() async throws {
+        var all = DirectoryTests.fields("Launch")
+        all.picture = "https://x.example/p.png"
+        all.type = .liveStreamInPerson
+        all.networkingHub = UUIDText.random()
+        all.presenters = ["Kim@acme.example", "u1"]
+        all.organizers = [" o@acme.example"]
+        all.isRegistrationModeEnabled = true
+        all.secondJoin = .ask
+        all.metadata = [JSONMember("a", .array([.null, .bool(true), .number(1.5), .object([])]))]
+        let entered = all
+        let event = try await database.withDirectory { directory in
+            let event = try await directory.create(.event, fields: entered, company: "acme", creator: "key-1")
+            #expect(event.fields == entered && event.createdAt == start && event.creator == "key-1")
+            #expect(try await directory.event(event.uid, .event, company: "acme") == event)
+            return event
+        }
+        try await database.withDirectory { directory in
+            #expect(try await directory.event(event.uid, .event, company: "acme") == event)
+            let emptied = try await directory.update(event.uid, .event, company: "acme") { fields in
+                fields = DirectoryTests.fields("Launch")
+            }
+            #expect(emptied?.fields == DirectoryTests.fields("Launch"))
+            #expect(try await directory.event(event.uid, .event, company: "acme") == emptied)
+        }
+    }
+
+    @Test("a clone is a new event with the fields of the old one and what was changed; the old one stays")
+    func clone() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            _ = try await directory.update(event.uid, .event, company: "acme") { $0.presenters = ["kim"] }
+            _ = try await directory.makeRegistration("a@x.example", for: event)
+            database.clock.advance(1000)
+            let copy = try #require(
+                try await directory.clone(event.uid, .event, company: "acme", creator: "acme") { $0.name = "Again" }
+            )
+            #expect(copy.uid != event.uid && copy.fields.name == "Again" && copy.fields.presenters == ["kim"])
+            #expect(copy.createdAt == start + 1000)
+            #expect(try await directory.page(of: copy).registrations.isEmpty)
+            #expect(try await directory.event(event.uid, .event, company: "acme")?.fields.name == "Launch")
+        }
+    }
+}

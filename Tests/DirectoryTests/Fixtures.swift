@@ -1,0 +1,191 @@
+import Foundation
+import JOSE
+import Synchronization
+import Testing
+
+@testable import Admission
+@testable import Directory
+
+/// The start of every test's clock.
+let start: Milliseconds = 1_700_000_000_000
+
+/// A clock that stands until it is moved.
+final class TestClock: Sendable {
+    private let moment = Mutex(start)
+
+    var now: Milliseconds { moment.withLock { $0 } }
+
+    func advance(_ time: Milliseconds) { moment.withLock { $0 += time } }
+}
+
+/// A database in a folder of its own, which goes with it.
+final class TestDatabase: Sendable {
+    let folder: String
+    let path: String
+    let clock = TestClock()
+
+    init() throws {
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("directory-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        folder = url.path
+        path = "\(folder)/gateway.sqlite"
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    func open(_ view: DirectoryView = DirectoryView()) throws -> Directory {
+        try Directory(path: path, view: view) { [clock] in clock.now }
+    }
+
+    /// Opens the database for `body`, and closes it.
+    func withDirectory<Value: Sendable>(
+        _ body: (Directory) async throws -> Value
+    ) async throws -> Value {
+        let directory = try open()
+        do {
+            let value = try await body(directory)
+            await directory.close()
+            return value
+        } catch {
+            await directory.close()
+            throw error
+        }
+    }
+
+    /// Why the database cannot be opened.
+    func fault() -> String? {
+        do {
+            _ = try open()
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    var bytes: Data { get throws { try Data(contentsOf: URL(fileURLWithPath: path)) } }
+
+    /// What the `sqlite3` of Python answers, in a process of its own.
+    func query(_ sql: String) throws -> String {
+        try run(
+            "python3",
+            "-c",
+            "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\n"
+                + "print('\\n'.join('|'.join(map(str,r)) for r in c.execute(sys.argv[2])))\nc.commit()",
+            path,
+            sql
+        )
+    }
+}
+
+/// Runs a program; returns what it says.
+@discardableResult
+func run(_ arguments: String...) throws -> String {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    process.standardOutput = output
+    try process.run()
+    let said = output.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else { throw ProgramFailure(status: process.terminationStatus) }
+    return String(decoding: said, as: UTF8.self).trimmingCharacters(in: .newlines)
+}
+
+struct ProgramFailure: Error {
+    let status: Int32
+}
+
+func fields(_ name: String = "Launch", startsAt: Milliseconds = start) -> EventFields {
+    EventFields(name: name, startsAt: startsAt, endsAt: startsAt + 3_600_000, timezone: "Europe/Berlin")
+}
+
+extension Directory {
+    func makeEvent(
+        _ name: String = "Launch",
+        _ kind: EventKind = .event,
+        company: String = "acme",
+        startsAt: Milliseconds = start
+    ) async throws -> Event {
+        try await create(kind, fields: fields(name, startsAt: startsAt), company: company, creator: company)
+    }
+
+    /// Registers somebody who is not registered yet.
+    func makeRegistration(
+        _ email: String,
+        name: String = "Kim",
+        metadata: [JSONMember] = [],
+        for event: Event
+    ) async throws -> Registration {
+        let person = NewRegistration(name: name, email: email, metadata: metadata)
+        let outcome = try await register(person, for: event.uid, event.kind, company: event.company)
+        guard case .registered(let registration, _) = outcome else { throw NotRegistered() }
+        return registration
+    }
+
+    func page(
+        of event: Event,
+        limit: Int = 100,
+        after: Int64? = nil
+    ) async throws -> RegistrationPage {
+        try #require(
+            try await registrations(of: event.uid, event.kind, company: event.company, limit: limit, after: after)
+        )
+    }
+
+    /// Everything that waits to be delivered, due or not, of which only heads of rows are told at a time.
+    func takeDeliveries(at now: Milliseconds) async throws -> [Delivery] {
+        var all: [Delivery] = []
+        while true {
+            let due = try await dueDeliveries(at: now, limit: 100)
+            if due.isEmpty { return all }
+            for delivery in due { try await finish(delivery) }
+            all += due
+        }
+    }
+}
+
+struct NotRegistered: Error {}
+
+extension DirectoryView {
+    func isRemoved(_ event: Event) -> Bool {
+        if case .removed(let company) = standing(ofEvent: EventID(Array(event.uid.utf8))) {
+            return company == event.company
+        }
+        return false
+    }
+
+    func isRemoved(_ registration: Registration, of event: Event) -> Bool {
+        isRemoved(SubjectKey(registration: registration.uid, event: event.uid, company: event.company))
+    }
+}
+
+/// A session as the live sessions tell of it.
+func session(
+    _ number: UInt64,
+    event: Event,
+    registration: Registration? = nil,
+    userID: String = "u1",
+    role: Role = .attendee,
+    since: Milliseconds
+) -> LiveSession {
+    let viewer = Viewer(
+        kind: registration == nil ? .embed : .registration,
+        company: event.company,
+        event: event.uid,
+        eventSpecific: true,
+        userID: registration?.uid ?? userID,
+        name: registration?.name ?? "User",
+        email: registration?.email,
+        registration: registration?.uid,
+        validity: Validity(expires: nil, notBefore: nil, issuedAt: nil)
+    )
+    return LiveSession(
+        id: SessionID(joinedAt: since, random0: number, random1: number),
+        key: viewer.subject,
+        viewer: viewer,
+        event: event.uid,
+        role: role,
+        since: since
+    )
+}

@@ -1,0 +1,226 @@
+import Dispatch
+import GRDB
+import Synchronization
+import Testing
+
+@testable import Admission
+@testable import Directory
+
+@Suite("Group commit: many writes in one transaction, each with a fate of its own")
+struct GroupCommitTests {
+    let database: TestDatabase
+
+    init() throws { database = try TestDatabase() }
+
+    /// Runs writes as one group: they gather in their order behind a write that waits for the last of them.
+    static func asOneGroup(
+        _ directory: Directory,
+        _ writes: [@Sendable () async throws -> String]
+    ) async throws -> [String] {
+        let gate = DispatchSemaphore(value: 0)
+        let isHeld = Atomic(false)
+        async let first: Void = directory.writer.write { _, _ in
+            isHeld.store(true, ordering: .releasing)
+            gate.wait()
+        }
+        while !isHeld.load(ordering: .acquiring) { await Task.yield() }
+        return try await withThrowingTaskGroup(of: (Int, String).self) { group in
+            for (index, write) in writes.enumerated() {
+                group.addTask {
+                    do { return (index, try await write()) } catch { return (index, "failed: \(error)") }
+                }
+                while directory.writer.waitingCount <= index { await Task.yield() }
+            }
+            gate.signal()
+            try await first
+            var outcomes = [String](repeating: "", count: writes.count)
+            for try await (index, outcome) in group { outcomes[index] = outcome }
+            return outcomes
+        }
+    }
+
+    struct Refused: Error, CustomStringConvertible {
+        let description = "refused"
+    }
+
+    @Test("a write that fails, by its own choice or the database's, takes nothing back of the others in its group")
+    func savepoints() async throws {
+        let database = database
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let outcomes = try await Self.asOneGroup(
+                directory,
+                [
+                    { try await directory.makeRegistration("a@x.example", for: event).email },
+                    {
+                        try await directory.update(event.uid, .event, company: "acme") { fields in
+                            fields.presenters = ["nobody"]
+                            throw Refused()
+                        }?.uid ?? ""
+                    },
+                    {
+                        try await directory.writer.write { database, effects in
+                            effects.add { Issue.record("an effect of a write that failed") }
+                            try database.execute(sql: "UPDATE event SET name = 'spoilt'")
+                            try database.execute(sql: "INSERT INTO event (uid) VALUES ('x')")
+                            return ""
+                        }
+                    },
+                    { try await directory.makeRegistration("b@x.example", for: event).email },
+                ]
+            )
+            #expect(outcomes[0] == "a@x.example" && outcomes[3] == "b@x.example")
+            #expect(outcomes[1] == "failed: refused")
+            #expect(outcomes[2].contains("NOT NULL"))
+            #expect(try database.query("SELECT email FROM registration ORDER BY id") == "a@x.example\nb@x.example")
+            #expect(try database.query("SELECT name, presenters FROM event") == "Launch|[]")
+            #expect(directory.view.event(event.uid)?.presenters == [])
+        }
+    }
+
+    @Test("where the database takes a whole transaction back, every write of it fails, and the view has none of them")
+    func abortedTransaction() async throws {
+        let database = database
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let outcomes = try await Self.asOneGroup(
+                directory,
+                [
+                    { try await directory.makeRegistration("a@x.example", for: event).email },
+                    {
+                        try await directory.writer.write { database, _ in
+                            // As SQLite does by itself when the disk fails.
+                            try database.execute(sql: "ROLLBACK")
+                            return ""
+                        }
+                    },
+                    { try await directory.makeRegistration("b@x.example", for: event).email },
+                    { try await directory.makeEvent("second").name },
+                ]
+            )
+            for outcome in outcomes { #expect(outcome.hasPrefix("failed: ")) }
+            #expect(try database.query("SELECT count(*) FROM registration") == "0")
+            #expect(try database.query("SELECT count(*) FROM event") == "1")
+            // And the next one goes well.
+            let registration = try await directory.makeRegistration("a@x.example", for: event)
+            #expect(directory.view.person(for: registration.joinCode) != nil)
+        }
+    }
+
+    @Test("a full disk fails the write with an error, and later ones go well when there is room")
+    func fullDisk() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            func limit(_ pages: Int) throws {
+                try directory.pool.writeWithoutTransaction { database in
+                    _ = try Int.fetchOne(database, sql: "PRAGMA max_page_count = \(pages)")
+                }
+            }
+            try limit(1)
+            var registered: [Registration] = []
+            var failures = 0
+            for index in 0..<100 {
+                do {
+                    registered.append(
+                        try await directory.makeRegistration(
+                            "p\(index)@x.example",
+                            name: String(repeating: "n", count: 1000),
+                            for: event
+                        )
+                    )
+                } catch let error as DatabaseError {
+                    #expect(error.resultCode == .SQLITE_FULL)
+                    failures += 1
+                }
+            }
+            #expect(failures > 0)
+            try limit(1 << 30)
+            registered.append(try await directory.makeRegistration("last@x.example", for: event))
+            let page = try await directory.page(of: event)
+            #expect(page.registrations == registered)
+            for registration in registered { #expect(directory.view.person(for: registration.joinCode) != nil) }
+        }
+    }
+
+    @Test("a webhook that is deleted in the group of what it would be told of fails nothing")
+    func webhookDeletedInGroup() async throws {
+        try await database.withDirectory { directory in
+            let webhook = try await directory.createWebhook(
+                .eventCreated,
+                endpoint: "https://x.example/",
+                event: nil,
+                company: "acme"
+            )
+            let outcomes = try await Self.asOneGroup(
+                directory,
+                [
+                    { "\(try await directory.removeWebhook(webhook.id, company: "acme"))" },
+                    { try await directory.makeEvent().name },
+                ]
+            )
+            #expect(outcomes == ["true", "Launch"])
+            #expect(try await directory.nextDelivery() == nil)
+        }
+    }
+
+    @Test("an answered write is on disk: another process reads it at once")
+    func onDisk() async throws {
+        let database = database
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent("Grün 😀")
+            #expect(try database.query("SELECT name FROM event") == "Grün 😀")
+            for index in 0..<3 {
+                _ = try await directory.makeRegistration("p\(index)@x.example", for: event)
+                #expect(try database.query("SELECT count(*) FROM registration") == "\(index + 1)")
+            }
+            _ = try await directory.remove(event.uid, .event, company: "acme")
+            #expect(try database.query("SELECT removed_at FROM event") == "\(start)")
+        }
+    }
+
+    @Test("the disk is synchronised for every commit")
+    func synchronous() async throws {
+        try await database.withDirectory { directory in
+            try directory.pool.writeWithoutTransaction { database in
+                // FULL, and a write-ahead log, which FULL synchronises at each commit.
+                #expect(try Int.fetchOne(database, sql: "PRAGMA synchronous") == 2)
+                #expect(try String.fetchOne(database, sql: "PRAGMA journal_mode") == "wal")
+                #expect(try Int.fetchOne(database, sql: "PRAGMA foreign_keys") == 1)
+            }
+        }
+    }
+
+    @Test("what was answered is there after a crash: the files as they are at that moment make a good database")
+    func crash() async throws {
+        let database = database
+        let copy = try TestDatabase()
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let registration = try await directory.makeRegistration("a@x.example", for: event)
+            try run("sh", "-c", "cp \"$1\"/gateway.sqlite* \"$2\"", "sh", database.folder, copy.folder)
+            let again = try copy.open()
+            #expect(again.view.event(event.uid) != nil)
+            #expect(again.view.person(for: registration.joinCode)?.email == "a@x.example")
+            await again.close()
+        }
+    }
+
+    @Test("many writes at once all come through, in view and database alike")
+    func manyAtOnce() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let registrations = try await withThrowingTaskGroup(of: Registration.self) { group in
+                for index in 0..<1000 {
+                    group.addTask { try await directory.makeRegistration("p\(index)@x.example", for: event) }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(Set(registrations.map(\.joinCode)).count == 1000)
+            for registration in registrations {
+                #expect(directory.view.person(for: registration.joinCode)?.email == registration.email)
+            }
+            let page = try await directory.page(of: event, limit: 2000)
+            #expect(Set(page.registrations.map(\.uid)) == Set(registrations.map(\.uid)))
+        }
+    }
+}

@@ -1,0 +1,237 @@
+import JOSE
+import Synchronization
+import Testing
+
+@testable import Admission
+@testable import Directory
+
+@Suite("The outbox of webhooks: written with what it tells of, in order, and kept until it is delivered")
+struct WebhookOutboxTests {
+    let database: TestDatabase
+
+    init() throws { database = try TestDatabase() }
+
+    private func webhook(
+        _ type: WebhookType,
+        _ directory: Directory,
+        event: String? = nil,
+        company: String = "acme"
+    ) async throws -> Webhook {
+        try await directory.createWebhook(type, endpoint: "https://x.example/\(type)", event: event, company: company)
+    }
+
+    private func members(_ delivery: Delivery) throws -> [JSONMember] {
+        try JSONText.members(delivery.message)
+    }
+
+    @Test("everything that happens is told to the webhooks of its type, and when it happened")
+    func types() async throws {
+        try await database.withDirectory { directory in
+            for type in WebhookType.allCases { _ = try await webhook(type, directory) }
+            let event = try await directory.makeEvent()
+            _ = try await directory.update(event.uid, .event, company: "acme") { $0.name = "New" }
+            _ = try await directory.update(event.uid, .event, company: "acme") { $0.name = "New" }
+            let metadata = [JSONMember("seat", .number(1))]
+            let kim = try await directory.makeRegistration("kim@x.example", metadata: metadata, for: event)
+            let known = NewRegistration(name: "Kim", email: "kim@x.example")
+            _ = try await directory.register(known, for: event.uid, .event, company: "acme")
+            let (one, two) = (
+                session(1, event: event, registration: kim, since: start),
+                session(2, event: event, registration: kim, since: start + 1)
+            )
+            try await directory.record([
+                .arrived(one), .arrived(two), .departed(one, .replaced, at: start + 1),
+                .departed(two, .left, at: start + 2),
+            ])
+            _ = try await directory.remove(event.uid, .event, company: "acme")
+            let deliveries = try await directory.takeDeliveries(at: start).sorted { $0.id < $1.id }
+            let expected: [WebhookType] = [
+                .eventCreated, .eventUpdated, .registrationCreated, .sessionJoined, .sessionJoined, .sessionReplaced,
+                .sessionLeft, .eventDeleted,
+            ]
+            #expect(deliveries.map(\.webhook.type) == expected)
+            for delivery in deliveries {
+                let message = try members(delivery)
+                #expect(message["type"] == .string(delivery.webhook.type.rawValue))
+                #expect(message["createdAt"] == .string(Timestamp.text(start)))
+                #expect(message["companyId"] == .string("acme") && message["eventId"] == .string(event.uid))
+                #expect(delivery.createdAt == start && delivery.attempts == 0)
+            }
+            let ids = try deliveries.map { try members($0)["id"] }
+            #expect(ids.allSatisfy { if case .string(let id) = $0 { UUIDText.parse(id) != nil } else { false } })
+            guard case .object(let data)? = try members(deliveries[2])["data"] else { throw NotRegistered() }
+            #expect(data["registrationId"] == .string(kim.uid) && data["metadata"] == .object(metadata))
+            guard case .object(let end)? = try members(deliveries[6])["data"] else { throw NotRegistered() }
+            #expect(end["reason"] == .string("left") && end["leftAt"] == .string(Timestamp.text(start + 2)))
+        }
+    }
+
+    @Test("a webhook of one event hears of that one only")
+    func oneEvent() async throws {
+        try await database.withDirectory { directory in
+            let (event, other) = (try await directory.makeEvent(), try await directory.makeEvent("other"))
+            _ = try await webhook(.eventUpdated, directory, event: event.uid)
+            for uid in [other.uid, event.uid] {
+                _ = try await directory.update(uid, .event, company: "acme") { $0.name = "New" }
+            }
+            let deliveries = try await directory.takeDeliveries(at: start)
+            #expect(try deliveries.map { try members($0)["eventId"] } == [.string(event.uid)])
+        }
+    }
+
+    @Test("what a write that failed would have told is not told")
+    func failedWrite() async throws {
+        struct Refused: Error {}
+        try await database.withDirectory { directory in
+            _ = try await webhook(.eventUpdated, directory)
+            let event = try await directory.makeEvent()
+            await #expect(throws: Refused.self) {
+                try await directory.writer.write { database, effects in
+                    try directory.announce(.eventUpdated, event, database, &effects)
+                    throw Refused()
+                }
+            }
+            #expect(try await directory.nextDelivery() == nil)
+        }
+    }
+
+    @Test("who listens for deliveries is rung when there is one, and not otherwise")
+    func bell() async throws {
+        let rings = Mutex(0)
+        try await database.withDirectory { directory in
+            directory.onDelivery { rings.withLock { $0 += 1 } }
+            let event = try await directory.makeEvent()
+            #expect(rings.withLock { $0 } == 0)
+            _ = try await webhook(.eventUpdated, directory)
+            _ = try await directory.update(event.uid, .event, company: "acme") { $0.name = "New" }
+            #expect(rings.withLock { $0 } == 1)
+        }
+    }
+
+    @Test("a webhook's messages of one event go one after the other; other rows do not wait for them")
+    func order() async throws {
+        try await database.withDirectory { directory in
+            _ = try await webhook(.eventUpdated, directory)
+            _ = try await webhook(.eventUpdated, directory)
+            let (one, two) = (try await directory.makeEvent(), try await directory.makeEvent("two"))
+            for name in ["a", "b", "c"] {
+                for event in [one, two] {
+                    _ = try await directory.update(event.uid, .event, company: "acme") { $0.name = name }
+                }
+            }
+            // Two webhooks and two events: four rows of three.
+            var rows: [String: [String]] = [:]
+            for round in 0..<3 {
+                let due = try await directory.dueDeliveries(at: start, limit: 100)
+                #expect(due.count == 4, "round \(round)")
+                for delivery in due {
+                    let message = try members(delivery)
+                    guard case .object(let data)? = message["data"], case .string(let name)? = data["name"],
+                        case .string(let event)? = message["eventId"]
+                    else { throw NotRegistered() }
+                    rows[delivery.webhook.id + event, default: []].append(name)
+                    try await directory.finish(delivery)
+                }
+            }
+            #expect(rows.values.allSatisfy { $0 == ["a", "b", "c"] })
+            #expect(try await directory.nextDelivery() == nil)
+        }
+    }
+
+    @Test("a message that is tried again later keeps those after it in its row waiting, and says when it is due")
+    func retry() async throws {
+        try await database.withDirectory { directory in
+            _ = try await webhook(.eventUpdated, directory)
+            let event = try await directory.makeEvent()
+            for name in ["a", "b"] {
+                _ = try await directory.update(event.uid, .event, company: "acme") { $0.name = name }
+            }
+            #expect(try await directory.nextDelivery() == start)
+            let head = try #require(try await directory.dueDeliveries(at: start, limit: 10).first)
+            try await directory.retry(head, at: start + 5000)
+            #expect(try await directory.dueDeliveries(at: start + 4999, limit: 10).isEmpty)
+            // Not when the second one would have been due, or whoever waits for it would not sleep.
+            #expect(try await directory.nextDelivery() == start + 5000)
+            #expect(try await directory.nextDelivery(after: start + 5000) == nil)
+            let again = try #require(try await directory.dueDeliveries(at: start + 5000, limit: 10).first)
+            #expect(again.id == head.id && again.attempts == 1 && again.message == head.message)
+            try await directory.finish(again)
+            try await directory.finish(again)
+            let next = try await directory.dueDeliveries(at: start + 5000, limit: 10)
+            #expect(next.count == 1 && next[0].id > head.id && next[0].attempts == 0)
+        }
+    }
+
+    @Test("a retry further away than any can be, of a time when the clock was wrong, is due now")
+    func wrongClock() async throws {
+        try await database.withDirectory { directory in
+            _ = try await webhook(.eventCreated, directory)
+            _ = try await directory.makeEvent()
+            let head = try #require(try await directory.dueDeliveries(at: start, limit: 10).first)
+            try await directory.retry(head, at: start + Directory.farthestRetry)
+            #expect(try await directory.dueDeliveries(at: start, limit: 10).isEmpty)
+            try await directory.retry(head, at: start + Directory.farthestRetry + 1)
+            #expect(try await directory.dueDeliveries(at: start, limit: 10).map(\.id) == [head.id])
+        }
+    }
+
+    @Test("webhooks may be left out, and no more come than were asked for")
+    func choice() async throws {
+        try await database.withDirectory { directory in
+            let webhooks = [try await webhook(.eventCreated, directory), try await webhook(.eventCreated, directory)]
+            for index in 0..<3 { _ = try await directory.makeEvent("\(index)") }
+            #expect(try await directory.dueDeliveries(at: start, limit: 4).count == 4)
+            let others = try await directory.dueDeliveries(at: start, limit: 10, except: [webhooks[0].id])
+            #expect(others.map(\.webhook) == [webhooks[1], webhooks[1], webhooks[1]])
+            let none = try await directory.dueDeliveries(at: start, limit: 10, except: Set(webhooks.map(\.id)))
+            #expect(none.isEmpty)
+        }
+    }
+
+    @Test("webhooks, their secrets and their messages are there after a restart")
+    func restart() async throws {
+        let (webhook, before) = try await database.withDirectory { directory in
+            let webhook = try await webhook(.eventCreated, directory)
+            #expect(webhook.secret.hasPrefix("whsec_") && webhook.secret.utf8.count >= 40)
+            _ = try await directory.makeEvent()
+            let head = try #require(try await directory.dueDeliveries(at: start, limit: 10).first)
+            try await directory.retry(head, at: start + 5000)
+            return (webhook, head)
+        }
+        try await database.withDirectory { directory in
+            #expect(directory.webhooks(of: "acme") == [webhook])
+            let after = try #require(try await directory.dueDeliveries(at: start + 5000, limit: 10).first)
+            #expect(after.id == before.id && after.message == before.message && after.attempts == 1)
+            #expect(after.webhook == webhook && after.createdAt == before.createdAt)
+            // The webhook that was loaded is told of what comes.
+            _ = try await directory.makeEvent("second")
+            #expect(try await directory.takeDeliveries(at: start + 5000).count == 2)
+        }
+    }
+
+    @Test("a webhook's messages go with it, and it hears nothing more")
+    func removal() async throws {
+        try await database.withDirectory { directory in
+            let (gone, kept) = (
+                try await webhook(.eventCreated, directory), try await webhook(.eventCreated, directory)
+            )
+            _ = try await directory.makeEvent()
+            let head = try #require(
+                try await directory.dueDeliveries(at: start, limit: 10).first { $0.webhook == gone }
+            )
+            #expect(try await directory.removeWebhook(gone.id, company: "acme"))
+            #expect(try await !directory.removeWebhook(gone.id, company: "acme"))
+            #expect(directory.webhooks(of: "acme") == [kept])
+            #expect(try await directory.dueDeliveries(at: start, limit: 10).map(\.webhook) == [kept])
+            // Somebody was delivering it meanwhile.
+            try await directory.retry(head, at: start)
+            try await directory.finish(head)
+            _ = try await directory.makeEvent("second")
+            let all = try await directory.takeDeliveries(at: start)
+            #expect(all.map(\.webhook) == [kept, kept])
+        }
+        try await database.withDirectory { directory in
+            #expect(directory.webhooks(of: "acme").count == 1)
+        }
+    }
+}
