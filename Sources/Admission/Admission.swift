@@ -101,7 +101,7 @@ package final class Admission: Sendable {
         }
 
         let place: Place
-        switch self.place(of: viewer, event: event, access: request.access) {
+        switch self.place(of: viewer, event: event, access: request.access, now: request.now) {
         case .success(let found): place = found
         case .failure(let refusal): return .refuse(refusal, since: nil, retryAfter: nil)
         }
@@ -132,6 +132,7 @@ package final class Admission: Sendable {
         switch directory.standing(ofEvent: EventID(Array(admitted.event.utf8))) {
         case .removed: return .registrationRemoved
         case .known(let record) where !record.company.hasSameBytes(as: viewer.company): return .wrongEvent
+        case .known(let record) where !record.isOpen(to: viewer, at: now): return .tokenExpired
         case .known, .unknown: break
         }
         if directory.isRemoved(admitted.subject) { return .registrationRemoved }
