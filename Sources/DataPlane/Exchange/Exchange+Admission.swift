@@ -25,6 +25,10 @@ extension Exchange {
     ///   - event: chooses the cookie.
     ///   - path: the event that the path names.
     private func admit(_ bytes: Span<UInt8>, event: Span<UInt8>?, path: Span<UInt8>?) -> Bool {
+        if let code = worker.queryMembers.joinCode, worker.queryMembers.token == nil, let path, method.isSafe {
+            redeem(code, bytes, event: path)
+            return false
+        }
         let credentials: Credentials
         switch Credentials.find(bytes, worker: worker, event: event) {
         case .found(let found): credentials = found
