@@ -6,7 +6,12 @@ import NIOCore
 extension Exchange {
     /// Decides whether the request may go on: token, scope, role, lease. False: it has been answered.
     func admit(_ bytes: Span<UInt8>, _ match: RouteTable.Match) -> Bool {
-        worker.queryMembers.scan(bytes, in: worker.requestTarget.query, tokenNames: snapshot.tokenNames)
+        worker.queryMembers.scan(
+            bytes,
+            in: worker.requestTarget.query,
+            tokenNames: snapshot.tokenNames,
+            takesJoinCodes: snapshot.takesJoinCodes
+        )
         guard let named = match.event else {
             // Only several cookies leave a question.
             guard worker.sessionCookies.cookies.count > 1, let referred = referredEvent(bytes) else {

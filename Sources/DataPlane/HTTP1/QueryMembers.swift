@@ -14,10 +14,18 @@ package struct QueryMembers: Sendable {
     package static let marker = "gateway-joined"
     private static let markerBytes = Array(marker.utf8)
     private static let joinCodeName = Array("joinCode".utf8)
+    private var takesJoinCodes = false
 
     package init() {}
 
-    package mutating func scan(_ bytes: Span<UInt8>, in query: Range<Int>?, tokenNames: [[UInt8]]) {
+    /// - Parameter takesJoinCodes: whether a join code is ours; else it is a member like any other.
+    package mutating func scan(
+        _ bytes: Span<UInt8>,
+        in query: Range<Int>?,
+        tokenNames: [[UInt8]],
+        takesJoinCodes: Bool = false
+    ) {
+        self.takesJoinCodes = takesJoinCodes
         token = nil
         isConflicting = false
         hasMarker = false
@@ -53,7 +61,7 @@ package struct QueryMembers: Sendable {
         if Self.isNamed(bytes, name, Self.markerBytes) {
             hasMarker = true
             removed.append(member)
-        } else if Self.isNamed(bytes, name, Self.joinCodeName) {
+        } else if takesJoinCodes, Self.isNamed(bytes, name, Self.joinCodeName) {
             if joinCode == nil { joinCode = value }
             removed.append(member)
         }

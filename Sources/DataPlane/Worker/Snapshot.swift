@@ -13,6 +13,7 @@ final class Snapshot: Sendable {
     let viewerTokens: ViewerTokens
     let rules: Admission.Rules
     let tokenNames: [[UInt8]]
+    let takesJoinCodes: Bool
     /// The identity prefix in lower case, with `-` at its end.
     let identityPrefix: [UInt8]
     let cookie: CookieFormat
@@ -50,6 +51,7 @@ final class Snapshot: Sendable {
             uniquingKeysWith: { first, _ in first }
         )
         viewerTokens = ViewerTokens(settings)
+        takesJoinCodes = settings.control.enabled
         tokenNames = settings.tokens.query.map { Array($0.utf8) }
         identityPrefix = settings.identity.headerPrefix.utf8.map {
             $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0.lowercased
