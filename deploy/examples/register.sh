@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets an API token, makes an event, registers a person, and prints the join URL and an embed URL.
 #
-#   CLIENT_SECRET=… register.sh PUBLIC_URL CLIENT_ID EMAIL NAME
+#   export CLIENT_SECRET; register.sh PUBLIC_URL CLIENT_ID EMAIL NAME
 #
 # Needs curl and python3, which reads and writes the JSON.
 set -euo pipefail
@@ -24,8 +24,12 @@ post() {
 }
 
 # The secret is in no command line: others on this machine could read those.
-token=$(printf 'grant_type=client_credentials&client_id=%s&client_secret=%s' "$client" "$CLIENT_SECRET" |
-    curl --silent --show-error --fail-with-body "$api/oauth/token" --data-binary @- | member access_token)
+token=$(
+    CLIENT_ID=$client python3 -c 'import json, os; print(json.dumps({"grant_type": "client_credentials",
+        "client_id": os.environ["CLIENT_ID"], "client_secret": os.environ["CLIENT_SECRET"]}))' |
+        curl --silent --show-error --fail-with-body "$api/oauth/token" -H 'Content-Type: application/json' \
+            --data-binary @- | member access_token
+)
 event=$(post v1/event/create "$(json companyId "$client" name 'Launch' timezone Europe/Paris \
     startDate "$(date -u -d '+1 hour' +%FT%TZ)" endDate "$(date -u -d '+3 hours' +%FT%TZ)")" | member uid)
 echo "event     $event"
