@@ -76,6 +76,7 @@ let package = Package(
                 "JOSE", "Admission", "GatewayConfiguration", "Directory",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),
@@ -112,7 +113,12 @@ let package = Package(
         .testTarget(name: "DirectoryTests", dependencies: ["Directory", "Admission", "JOSE"], swiftSettings: settings),
         .testTarget(
             name: "ControlPlaneTests",
-            dependencies: ["ControlPlane", "Directory", "GatewayConfiguration", "Admission", "JOSE"],
+            dependencies: [
+                "ControlPlane", "Directory", "GatewayConfiguration", "Admission", "JOSE",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .executableTarget(
