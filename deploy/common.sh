@@ -6,7 +6,7 @@ readonly swift_needed=6.2
 
 # What a build needs besides the toolchain: fetching packages, compiling and linking, and the two C libraries.
 # shellcheck disable=SC2034  # Used by those who source this.
-readonly build_packages=(ca-certificates git g++ pkg-config libssl-dev libnghttp2-dev)
+readonly build_packages=(ca-certificates git g++ pkg-config libssl-dev libnghttp2-dev libsqlite3-dev)
 
 # What a toolchain from swift.org itself loads; only asked for where it does not start.
 readonly toolchain_packages=(libcurl4-openssl-dev libncurses-dev libsqlite3-dev libxml2-dev zlib1g-dev tzdata)

@@ -27,24 +27,29 @@ extension Admission {
     /// The scope table: whether the token is good for the event, and the viewer's role there.
     ///
     /// A viewer of another event passes a `.session` route, as a viewer of its own event.
-    func place(of viewer: Viewer, event: Span<UInt8>?, access: Access) -> Result<Place, Refusal> {
+    func place(
+        of viewer: Viewer,
+        event: Span<UInt8>?,
+        access: Access,
+        now: Milliseconds
+    ) -> Result<Place, Refusal> {
         let refusal: Refusal
         if let event, event.count > 0, !equalBytes(event, viewer.eventBytes.span) {
-            switch otherPlace(of: viewer, event: event) {
+            switch otherPlace(of: viewer, event: event, now: now) {
             case .success(let place): return .success(place)
             case .failure(let reason): refusal = reason
             }
         } else {
-            switch ownPlace(of: viewer, access: access) {
+            switch ownPlace(of: viewer, access: access, now: now) {
             case .success(let place): return .success(place)
             case .failure(let reason): return .failure(reason)
             }
         }
-        return access == .token ? .failure(refusal) : ownPlace(of: viewer, access: access)
+        return access == .token ? .failure(refusal) : ownPlace(of: viewer, access: access, now: now)
     }
 
     /// In the token's own event, or in none.
-    private func ownPlace(of viewer: Viewer, access: Access) -> Result<Place, Refusal> {
+    private func ownPlace(of viewer: Viewer, access: Access, now: Milliseconds) -> Result<Place, Refusal> {
         if viewer.eventBytes.isEmpty {
             guard access != .token else { return .failure(.wrongEvent) }
             return .success(
@@ -56,12 +61,17 @@ extension Admission {
             id: viewer.eventID,
             event: viewer.event ?? "",
             subject: viewer.subject,
-            mustBeKnown: false
+            mustBeKnown: false,
+            now: now
         )
     }
 
     /// In another event than the token's own: for company-wide tokens, where the directory knows it as the company's.
-    private func otherPlace(of viewer: Viewer, event: Span<UInt8>) -> Result<Place, Refusal> {
+    private func otherPlace(
+        of viewer: Viewer,
+        event: Span<UInt8>,
+        now: Milliseconds
+    ) -> Result<Place, Refusal> {
         guard !viewer.eventSpecific else { return .failure(.wrongEvent) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(event.count)
@@ -71,7 +81,8 @@ extension Admission {
             id: EventID(bytes),
             event: String(decoding: bytes, as: UTF8.self),
             subject: viewer.subject(for: event),
-            mustBeKnown: true
+            mustBeKnown: true,
+            now: now
         )
     }
 
@@ -80,7 +91,8 @@ extension Admission {
         id: EventID,
         event: String,
         subject: SubjectKey,
-        mustBeKnown: Bool
+        mustBeKnown: Bool,
+        now: Milliseconds
     ) -> Result<Place, Refusal> {
         var listing: Listing?
         var secondJoin: SecondJoin?
@@ -91,6 +103,7 @@ extension Admission {
             return .failure(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent)
         case .known(let record):
             guard sameOctets(record.company, viewer.company) else { return .failure(.wrongEvent) }
+            guard record.isOpen(to: viewer, at: now) else { return .failure(.tokenExpired) }
             listing = record.listing(of: viewer)
             secondJoin = record.secondJoin
         }
@@ -102,6 +115,12 @@ extension Admission {
 }
 
 extension EventRecord {
+    /// Whether the event still takes the viewer: what Register makes is good until the event closes.
+    func isOpen(to viewer: Viewer, at now: Milliseconds) -> Bool {
+        guard viewer.closesWithEvent, let closesAt else { return true }
+        return now < closesAt
+    }
+
     /// The list of the event that has the viewer's user id or e-mail.
     func listing(of viewer: Viewer) -> Listing? {
         if presenters.isEmpty && organizers.isEmpty { return nil }

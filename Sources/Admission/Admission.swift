@@ -101,7 +101,7 @@ package final class Admission: Sendable {
         }
 
         let place: Place
-        switch self.place(of: viewer, event: event, access: request.access) {
+        switch self.place(of: viewer, event: event, access: request.access, now: request.now) {
         case .success(let found): place = found
         case .failure(let refusal): return .refuse(refusal, since: nil, retryAfter: nil)
         }
@@ -132,6 +132,7 @@ package final class Admission: Sendable {
         switch directory.standing(ofEvent: EventID(Array(admitted.event.utf8))) {
         case .removed: return .registrationRemoved
         case .known(let record) where !record.company.hasSameBytes(as: viewer.company): return .wrongEvent
+        case .known(let record) where !record.isOpen(to: viewer, at: now): return .tokenExpired
         case .known, .unknown: break
         }
         if directory.isRemoved(admitted.subject) { return .registrationRemoved }
@@ -160,11 +161,22 @@ package final class Admission: Sendable {
         return true
     }
 
-    /// Ends a session for good: it does not come back by itself. False: it was over already.
-    @discardableResult
-    package func end(_ session: LiveSession, _ ending: SessionEnding, now: Milliseconds, rules: Rules) -> Bool {
+    /// Ends a session for good: it does not come back by itself.
+    package func end(_ session: LiveSession, _ ending: SessionEnding, now: Milliseconds, rules: Rules) {
+        leases.end(session.key, only: session.id, now: now, policy: rules.sessions)
         sessions.departed(session.id, ending, at: now)
-        return leases.end(session.key, now: now, policy: rules.sessions) == session.id
+    }
+
+    /// Ends the session that holds a lease; returns which that was.
+    package func end(
+        holderOf subject: SubjectKey,
+        _ ending: SessionEnding,
+        now: Milliseconds,
+        rules: Rules
+    ) -> SessionID? {
+        guard let session = leases.end(subject, now: now, policy: rules.sessions) else { return nil }
+        sessions.departed(session, ending, at: now)
+        return session
     }
 
     /// Forgets what is over. To be called about once a second.

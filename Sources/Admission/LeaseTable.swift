@@ -183,12 +183,20 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// An operator ends whoever holds the lease; returns who that was. That session does not come back by itself.
+    /// Ends whoever holds the lease; returns who that was. That session does not come back by itself.
+    ///
+    /// - Parameter session: ends nobody but this one.
     @discardableResult
-    package func end(_ subject: SubjectKey, now: Milliseconds, policy: SessionPolicy) -> SessionID? {
+    package func end(
+        _ subject: SubjectKey,
+        only session: SessionID? = nil,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> SessionID? {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
-            guard let slot = shard.find(subject, hash: hash) else { return nil }
+            guard let slot = shard.find(subject, hash: hash), session == nil || shard[slot].session == session
+            else { return nil }
             return shard[slot].end(now: now, policy: policy)
         }
     }

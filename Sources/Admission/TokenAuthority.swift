@@ -60,7 +60,8 @@ package struct TokenAuthority: Sendable {
             company: company.id,
             validity: token.validity,
             fingerprint: fingerprint(of: bytes),
-            appliesTo: appliesTo
+            appliesTo: appliesTo,
+            closesWithEvent: use == .registration
         )
     }
 

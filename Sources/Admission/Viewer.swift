@@ -33,6 +33,8 @@ package final class Viewer: Sendable {
     package let subject: SubjectKey
     /// Whether only one session at a time may use the token.
     package let isLeased: Bool
+    /// Whether it came from our Register: then it is good only until its event closes.
+    package let closesWithEvent: Bool
     let eventID: EventID
     /// `userID` and `email` as an event's lists hold them.
     let identities: [String]
@@ -50,7 +52,8 @@ package final class Viewer: Sendable {
         validity: Validity,
         tokenID: String? = nil,
         fingerprint: String = "",
-        appliesTo: LeaseScope = .registrations
+        appliesTo: LeaseScope = .registrations,
+        closesWithEvent: Bool = false
     ) {
         let eventBytes = event.map { Array($0.utf8) } ?? []
         self.kind = kind
@@ -66,6 +69,7 @@ package final class Viewer: Sendable {
         self.validity = validity
         self.tokenID = tokenID
         self.fingerprint = fingerprint
+        self.closesWithEvent = closesWithEvent
         subject = SubjectKey(kind: kind, company: company, event: eventBytes.span, id: registration ?? userID)
         isLeased = kind == .registration || appliesTo == .all
         var identities: [String] = []

@@ -77,7 +77,8 @@ extension Viewer {
         company: String,
         validity: Validity,
         fingerprint: String,
-        appliesTo: LeaseScope
+        appliesTo: LeaseScope,
+        closesWithEvent: Bool
     ) {
         self.init(
             kind: claims.kind,
@@ -92,7 +93,8 @@ extension Viewer {
             validity: validity,
             tokenID: claims.tokenID,
             fingerprint: fingerprint,
-            appliesTo: appliesTo
+            appliesTo: appliesTo,
+            closesWithEvent: closesWithEvent
         )
     }
 }

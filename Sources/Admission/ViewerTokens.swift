@@ -1,6 +1,6 @@
 package import JOSE
 
-/// Makes the tokens that viewers come with, signed with a company's application secret.
+/// Makes the tokens that viewers come with, signed with a company's first key, the application secret.
 ///
 /// What it makes is what ``TokenAuthority`` accepts as ours.
 package struct ViewerTokens: Sendable {
@@ -89,7 +89,7 @@ package struct ViewerTokens: Sendable {
         from: Int64,
         to: Int64
     ) throws(KeyError) -> Made {
-        guard let key = company.keys.first(where: \.canSign) else { throw .cannotSign }
+        guard let key = company.keys.first else { throw .cannotSign }
         let names = ClaimNames()
         var all = [
             JSONMember("iss", .string(publicURL)), JSONMember("iat", .number(Double(from))),

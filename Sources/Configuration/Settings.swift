@@ -87,7 +87,7 @@ package struct UpstreamServerSettings: Sendable, Equatable {
 
 package struct RouteSettings: Sendable {
     package var path: RoutePattern
-    /// Index into `Settings.upstreams`.
+    /// Index into `Settings.upstreams`; one past its end is the control API.
     package var upstream: Int
     package var access: Access
 }
@@ -185,9 +185,23 @@ package struct HTTP2Settings: Sendable {
     package var webSocket = true
 }
 
-package struct ControlSettings: Sendable {
+package struct ControlSettings: Sendable, Equatable {
     package var enabled = false
     package var database = "/var/lib/gateway/gateway.sqlite"
+    /// Where webhooks may go besides public addresses; `http` is allowed to these only.
+    package var webhookPrivateAddresses: [AddressRange] = []
+
+    /// What routes call the control API.
+    package static let upstreamName = "control"
+    /// Where it listens.
+    package var socket: String { database + Self.socketSuffix }
+    static let socketSuffix = ".sock"
+
+    /// The control API as the data plane sees it.
+    package var upstream: UpstreamSettings {
+        let server = UpstreamServerSettings(isSecure: false, address: .unix(path: socket))
+        return UpstreamSettings(name: Self.upstreamName, servers: [server])
+    }
 }
 
 package enum LogLevel: String, Sendable, CaseIterable {

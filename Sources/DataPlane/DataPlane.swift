@@ -216,6 +216,13 @@ package final class DataPlane: Sendable {
             kept.append("admin.address: changes at the next start")
             settings.admin = previous.settings.admin
         }
+        if settings.control.enabled != previous.settings.control.enabled
+            || settings.control.database != previous.settings.control.database
+        {
+            kept.append("control.enabled, control.database: change at the next start")
+            (settings.control.enabled, settings.control.database) =
+                (previous.settings.control.enabled, previous.settings.control.database)
+        }
         if settings.log.format != previous.settings.log.format || settings.log.level != previous.settings.log.level {
             kept.append("log: level and format change at the next start")
         }
@@ -260,6 +267,9 @@ package final class DataPlane: Sendable {
         try? await group.shutdownGracefully()
         site.accessLog.stop()
     }
+
+    /// Now, in milliseconds since 1970.
+    package static func now() -> Milliseconds { Clock().wall }
 
     /// Now, as logs have it: UTC with milliseconds.
     package static func timestamp() -> String { timestamp(Clock().wall) }

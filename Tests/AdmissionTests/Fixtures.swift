@@ -48,7 +48,8 @@ func viewer(
     registration: String = "r1",
     expires: Int64? = start / 1000 + 86_400,
     notBefore: Int64? = nil,
-    appliesTo: LeaseScope = .registrations
+    appliesTo: LeaseScope = .registrations,
+    closesWithEvent: Bool = false
 ) -> Viewer {
     Viewer(
         kind: kind,
@@ -59,7 +60,8 @@ func viewer(
         email: email,
         registration: kind == .registration ? registration : nil,
         validity: Validity(expires: expires, notBefore: notBefore, issuedAt: nil),
-        appliesTo: appliesTo
+        appliesTo: appliesTo,
+        closesWithEvent: closesWithEvent
     )
 }
 

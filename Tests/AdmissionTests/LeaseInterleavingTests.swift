@@ -40,7 +40,7 @@ struct LeaseInterleavingTests {
             case .leave(let holder):
                 gate.now += 100
                 let left = sessions[holder].map {
-                    gate.admission.leave($0, subject: viewer.subject, now: gate.now, rules: gate.rules)
+                    gate.admission.leave($0, subject: viewer.subject, isLeased: true, now: gate.now, rules: gate.rules)
                 }
                 isRight = model.leave(holder) == (left ?? false)
             case .wait:

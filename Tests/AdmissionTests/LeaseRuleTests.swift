@@ -33,7 +33,7 @@ struct LeaseRuleTests {
                     == .refuse(.alreadyActive, since: start, retryAfter: 80_000)
             )
         }
-        #expect(gate.admission.leave(first, subject: viewer.subject, now: gate.now, rules: gate.rules))
+        #expect(gate.admission.leave(first, subject: viewer.subject, isLeased: true, now: gate.now, rules: gate.rules))
         #expect(gate.ask(viewer, address: 2).admitted?.replaced == nil)
         #expect(gate.ask(viewer, with: first).refusal == .alreadyActive)
     }
@@ -172,7 +172,7 @@ struct LeaseRuleTests {
             gate.now += 200_000
             let first = try #require(gate.session(viewer))
             if leaves {
-                gate.admission.leave(first, subject: viewer.subject, now: gate.now, rules: gate.rules)
+                gate.admission.leave(first, subject: viewer.subject, isLeased: true, now: gate.now, rules: gate.rules)
             } else {
                 gate.now += 90_000
             }
@@ -188,9 +188,11 @@ struct LeaseRuleTests {
         let viewer = viewer()
         let first = try #require(gate.session(viewer))
         let second = try #require(gate.session(viewer, address: 2))
-        #expect(!gate.admission.leave(first, subject: viewer.subject, now: gate.now, rules: gate.rules))
-        #expect(gate.admission.leave(second, subject: viewer.subject, now: gate.now, rules: gate.rules))
-        #expect(!gate.admission.leave(second, subject: viewer.subject, now: gate.now, rules: gate.rules))
+        #expect(!gate.admission.leave(first, subject: viewer.subject, isLeased: true, now: gate.now, rules: gate.rules))
+        #expect(gate.admission.leave(second, subject: viewer.subject, isLeased: true, now: gate.now, rules: gate.rules))
+        #expect(
+            !gate.admission.leave(second, subject: viewer.subject, isLeased: true, now: gate.now, rules: gate.rules)
+        )
         gate.now += 89_999
         #expect(gate.ask(viewer, with: first).refusal == .sessionReplaced)
         #expect(gate.ask(viewer, with: second).admitted?.isNew == false)
@@ -202,7 +204,9 @@ struct LeaseRuleTests {
         let viewer = viewer()
         let session = try #require(gate.session(viewer))
         let forged = PresentedSession(id: session.id, tag: SessionTag(high: 0, low: 0))
-        #expect(!gate.admission.leave(forged, subject: viewer.subject, now: gate.now, rules: gate.rules))
+        #expect(
+            !gate.admission.leave(forged, subject: viewer.subject, isLeased: true, now: gate.now, rules: gate.rules)
+        )
         #expect(gate.ask(viewer, with: session).admitted?.isNew == false)
     }
 

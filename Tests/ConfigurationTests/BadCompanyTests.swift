@@ -60,7 +60,6 @@ import Testing
         .init(
             .company,
             "id = \"acme\"\nclient_secret_file = \"/short\"",
-            "company[0].client_secret_file: the control API: not built yet in this version",
             "company[0].client_secret_file: the secret has 5 bytes; at least 16 are needed"
         ),
         .init(

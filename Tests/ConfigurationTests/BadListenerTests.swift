@@ -223,13 +223,11 @@ import Testing
         .init(
             .admin,
             "token_file = \"/short\"",
-            "admin.token_file: the operator API: not built yet in this version",
             "admin.token_file: the token has 5 bytes; at least 16 are needed"
         ),
         .init(
             .admin,
             "token_file = \"\"",
-            "admin.token_file: the operator API: not built yet in this version",
             "admin.token_file: must not be empty"
         ),
     ]

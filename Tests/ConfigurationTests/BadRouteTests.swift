@@ -118,8 +118,10 @@ import Testing
         ),
         .init(
             .route,
-            "path = \"/\"\nupstream = \"control\"\naccess = \"public\"",
-            "route[0].upstream: the control API: not built yet in this version"
+            "path = \"/\"\nupstream = \"control\"\naccess = \"session\"",
+            "route[0].path: the control API is below /api; write \"/api/**\"",
+            "route[0].access: the control API checks its own tokens; write \"public\"",
+            "control.enabled: is false, but a route leads to \"control\""
         ),
         .init(
             .route,

@@ -168,7 +168,22 @@ import Testing
             "limits.header_sise: unknown key; did you mean \"header_size\"?"
         ),
         .init(.rest, "[limits]\nlevel = \"info\"", "limits.level: unknown key; it belongs in [log]"),
-        .init(.rest, "[control]\nenabled = true", "control.enabled: the control API: not built yet in this version"),
+        .init(
+            .rest,
+            "[control]\nenabled = true",
+            "control.enabled: no route leads to it: add one with path \"/api/**\" and upstream \"control\""
+        ),
+        .init(
+            .rest,
+            "[control]\nwebhook_private_addresses = [\"10.0.0.0/8\"]",
+            "control.webhook_private_addresses: has no effect while control.enabled is false"
+        ),
+        .init(
+            .rest,
+            "[[route]]\npath = \"/api/**\"\nupstream = \"control\"\naccess = \"public\"\n[control]\nenabled = true\n"
+                + "database = \"/\(String(repeating: "d", count: 96))\"",
+            "control.database: the path is longer than the 95 bytes that are possible"
+        ),
         .init(
             .rest,
             "[control]\ndatabase = \"/x.sqlite\"",

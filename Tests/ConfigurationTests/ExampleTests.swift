@@ -101,8 +101,7 @@ import Testing
         for line in lines where seen.insert(line.path).inserted {
             let says = line.comment.contains("not built yet")
             let isListed = NotBuilt.features.contains { $0.key == line.path }
-            // The route to the control API is told of where the control API is.
-            #expect(says == isListed || line.path == "route.upstream", "\(line.path)")
+            #expect(says == isListed, "\(line.path)")
         }
     }
 

@@ -32,8 +32,8 @@ struct IdentityTextTests {
     @Test("A session's name is sixteen digits, and too little of its id to pass for it")
     func sessionNames() {
         let session = SessionID(joinedAt: 1_700_000_000_000, random0: 0xabc, random1: 0xfeed_beef_feed_beef)
-        #expect(IdentityCache.sessionName(session) == "0000000000000abc")
+        #expect(session.name == "0000000000000abc")
         let other = SessionID(joinedAt: 1_700_000_000_000, random0: .max, random1: 0)
-        #expect(IdentityCache.sessionName(other) == "ffffffffffffffff")
+        #expect(other.name == "ffffffffffffffff")
     }
 }

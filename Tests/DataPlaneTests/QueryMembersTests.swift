@@ -48,6 +48,22 @@ struct QueryMembersTests {
     }
 
     @Test(
+        "A join code is ours only where there are any; the first counts, and all are removed",
+        arguments: [
+            ("joinCode=A&x=1&join%43ode=B", "A", ["joinCode=A", "join%43ode=B"]), ("joinCode", "", ["joinCode"]),
+        ]
+    )
+    func joinCodes(_ query: String, _ code: String, _ removed: [String]) {
+        let octets = octets(query)
+        var members = QueryMembers()
+        members.scan(octets.span, in: octets.indices, tokenNames: Self.names, takesJoinCodes: true)
+        #expect(members.joinCode.map { text(octets[$0]) } == code)
+        #expect(members.removed.map { text(octets[$0]) } == removed)
+        members.scan(octets.span, in: octets.indices, tokenNames: Self.names)
+        #expect(members.joinCode == nil && members.removed.isEmpty)
+    }
+
+    @Test(
         "What only looks like a token's name stays",
         arguments: [
             "", "a=b", "Token=x", "TOKEN=x", "tokens=x", "xtoken=x", "toke=x", "authkey=x", "token%=x", "token%20=x",

@@ -39,7 +39,7 @@ struct Schema: Sendable {
         table("identity", Schema("header_prefix assertion_key_file")),
         table("limits", limits),
         table("http2", Schema("concurrent_streams websocket")),
-        table("control", Schema("enabled database")),
+        table("control", Schema("enabled database webhook_private_addresses")),
         table("log", Schema("level format access"))
     )
 

@@ -4,7 +4,6 @@ struct NotBuilt {
     enum Use {
         case present
         case isTrue
-        case equals(String)
     }
 
     /// The key in full, without indices.
@@ -15,12 +14,8 @@ struct NotBuilt {
     /// A feature that gets built leaves by its lines.
     static let features = [
         NotBuilt(key: "listener.proxy_protocol", use: .isTrue, feature: "the PROXY protocol"),
-        NotBuilt(key: "admin.token_file", use: .present, feature: "the operator API"),
         NotBuilt(key: "upstream.health_path", use: .present, feature: "the active health check"),
-        NotBuilt(key: "route.upstream", use: .equals("control"), feature: "the control API"),
-        NotBuilt(key: "company.client_secret_file", use: .present, feature: "the control API"),
         NotBuilt(key: "company.key.jwks_url", use: .present, feature: "fetching key sets"),
-        NotBuilt(key: "control.enabled", use: .isTrue, feature: "the control API"),
     ]
 
     static func check(_ document: DocumentValue, problems: ProblemList) {
@@ -49,7 +44,6 @@ struct NotBuilt {
         switch (use, value) {
         case (.present, .string): true
         case (.isTrue, .boolean(let value)): value
-        case (.equals(let expected), .string(let text)): text == expected
         default: false
         }
     }

@@ -30,18 +30,29 @@ struct RouteReader {
         if access == .token, let path, !path.namesEvent {
             table.report("\"token\" needs {event} in the path: it lets in who has a token for that event", at: "access")
         }
+        if upstream == upstreamNames.count { check(path, access, ofControlRoute: table) }
         guard let path, let access else { return nil }
         return RouteSettings(path: path, upstream: upstream ?? 0, access: access)
     }
 
     private func index(ofUpstream name: String, in table: TableReader) -> Int? {
-        // The control API is no [[upstream]]; until it is built, naming it is refused elsewhere.
-        if name == "control" { return nil }
+        if name == ControlSettings.upstreamName { return upstreamNames.count }
         if let index = upstreamNames.firstIndex(of: name) { return index }
         let near = UnknownKeys.nearest(to: name, among: upstreamNames.compactMap { $0 })
         let hint = near.map { "; did you mean \(quoted($0))?" } ?? ""
         table.report("no [[upstream]] is named \(quoted(name))\(hint)", at: "upstream")
         return nil
+    }
+}
+
+extension RouteReader {
+    private func check(_ path: RoutePattern?, _ access: Access?, ofControlRoute table: TableReader) {
+        if let path, path.segments.first != .literal("api") {
+            table.report("the control API is below /api; write \"/api/**\"", at: "path")
+        }
+        if let access, access != .public {
+            table.report("the control API checks its own tokens; write \"public\"", at: "access")
+        }
     }
 }
 

@@ -140,16 +140,40 @@ extension HTTP2Settings {
 }
 
 extension ControlSettings {
-    mutating func read(from table: TableReader, companies: [CompanySettings]) {
+    mutating func read(from table: TableReader, of settings: Settings) {
         let standard = database
         table.read("enabled", into: &enabled, .boolean)
         table.read("database", into: &database, .path)
-        if !enabled, database != standard {
-            table.report("has no effect while control.enabled is false", at: "database")
+        table.read(
+            "webhook_private_addresses",
+            into: &webhookPrivateAddresses,
+            .set(of: .text("an address range", AddressRange.init(parsing:)))
+        )
+        let isRouted = settings.routes.contains { $0.upstream == settings.upstreams.count }
+        if enabled {
+            check(table, settings, isRouted: isRouted)
+            return
         }
-        guard enabled else { return }
-        for company in companies where company.keys.first?.canSign == false {
+        if database != standard { table.report("has no effect while control.enabled is false", at: "database") }
+        if !webhookPrivateAddresses.isEmpty {
+            table.report("has no effect while control.enabled is false", at: "webhook_private_addresses")
+        }
+        if isRouted { table.report("is false, but a route leads to \"control\"", at: "enabled") }
+    }
+
+    private func check(_ table: TableReader, _ settings: Settings, isRouted: Bool) {
+        if !isRouted {
+            table.report("no route leads to it: add one with path \"/api/**\" and upstream \"control\"", at: "enabled")
+        }
+        for company in settings.companies where company.keys.first?.canSign == false {
             table.report("the first key of company \(quoted(company.id)) cannot sign embed tokens", at: "enabled")
+        }
+        // What the system allows for the address of a socket.
+        if database.utf8.count + Self.socketSuffix.utf8.count > 100 {
+            table.report(
+                "the path is longer than the \(100 - Self.socketSuffix.utf8.count) bytes that are possible",
+                at: "database"
+            )
         }
     }
 }

@@ -47,7 +47,7 @@ extension Settings {
         loaded.identity.read(from: root.table("identity"))
         loaded.limits.read(from: root.table("limits"), tokens: loaded.tokens)
         loaded.http2.read(from: root.table("http2"))
-        loaded.control.read(from: root.table("control"), companies: companies)
+        loaded.control.read(from: root.table("control"), of: loaded)
         loaded.log.read(from: root.table("log"))
         guard publicURL != nil else { return nil }
         self = loaded

@@ -10,7 +10,9 @@ struct UpstreamReader {
         var names: [String?] = []
         upstreams = tables.map { table in
             let name = table.required("name", .name)
-            if name == "control" { table.report("\"control\" is the name of the built-in control API", at: "name") }
+            if name == ControlSettings.upstreamName {
+                table.report("\"control\" is the name of the built-in control API", at: "name")
+            }
             if let name, let other = names.firstIndex(of: name) {
                 table.report("upstream[\(other)] has the same name", at: "name")
             }

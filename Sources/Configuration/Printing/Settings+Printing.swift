@@ -19,7 +19,10 @@ extension Settings {
         for route in routes {
             writer.header("[[route]]")
             writer.entry("path", route.path.text)
-            writer.entry("upstream", upstreams[route.upstream].name)
+            writer.entry(
+                "upstream",
+                route.upstream < upstreams.count ? upstreams[route.upstream].name : ControlSettings.upstreamName
+            )
             writer.entry("access", route.access.rawValue)
         }
         tokens.write(to: &writer)
@@ -35,6 +38,7 @@ extension Settings {
         writer.header("[control]")
         writer.entry("enabled", control.enabled)
         writer.entry("database", control.database)
+        writer.entry("webhook_private_addresses", control.webhookPrivateAddresses.map(\.text))
         writer.header("[log]")
         writer.entry("level", log.level.rawValue)
         writer.entry("format", log.format.rawValue)

@@ -6,7 +6,12 @@ import NIOCore
 extension Exchange {
     /// Decides whether the request may go on: token, scope, role, lease. False: it has been answered.
     func admit(_ bytes: Span<UInt8>, _ match: RouteTable.Match) -> Bool {
-        worker.queryMembers.scan(bytes, in: worker.requestTarget.query, tokenNames: snapshot.tokenNames)
+        worker.queryMembers.scan(
+            bytes,
+            in: worker.requestTarget.query,
+            tokenNames: snapshot.tokenNames,
+            takesJoinCodes: snapshot.takesJoinCodes
+        )
         guard let named = match.event else {
             // Only several cookies leave a question.
             guard worker.sessionCookies.cookies.count > 1, let referred = referredEvent(bytes) else {
@@ -25,6 +30,10 @@ extension Exchange {
     ///   - event: chooses the cookie.
     ///   - path: the event that the path names.
     private func admit(_ bytes: Span<UInt8>, event: Span<UInt8>?, path: Span<UInt8>?) -> Bool {
+        if let code = worker.queryMembers.joinCode, worker.queryMembers.token == nil, let path, method.isSafe {
+            redeem(code, bytes, event: path)
+            return false
+        }
         let credentials: Credentials
         switch Credentials.find(bytes, worker: worker, event: event) {
         case .found(let found): credentials = found

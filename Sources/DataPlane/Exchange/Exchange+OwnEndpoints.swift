@@ -7,7 +7,7 @@ import NIOCore
 enum ListenerRole: Sendable {
     /// Viewers: routes and own endpoints.
     case viewers
-    /// Operators and load balancers: health only.
+    /// Operators and load balancers: health and live sessions.
     case admin
 }
 
@@ -38,7 +38,7 @@ extension Exchange {
             switch path {
             case "/healthz": serveHealth()
             case "/readyz": serveReadiness()
-            default: respond(status: 404)
+            default: serveOperator(bytes, path: path)
             }
             return
         }
@@ -54,7 +54,7 @@ extension Exchange {
     }
 
     /// Answers 405 unless the method is one of those; true: go on.
-    private func allows(_ isAllowed: Bool, _ names: String) -> Bool {
+    func allows(_ isAllowed: Bool, _ names: String) -> Bool {
         if !isAllowed {
             let problem = Problem(
                 status: 405,

@@ -80,6 +80,8 @@ final class Exchange {
 
     /// Sentinel for an exchange that is over or has not begun.
     var isActive = false
+    /// Tells the requests of one exchange apart, for what comes back to it from elsewhere.
+    private(set) var serial: UInt64 = 0
 
     init(worker: Worker) {
         self.worker = worker
@@ -121,6 +123,7 @@ final class Exchange {
         self.client = client
         snapshot = worker.snapshot
         isActive = true
+        serial &+= 1
         startedAt = worker.clock.monotonic
         isUpgrade = false
         expectsContinue = false

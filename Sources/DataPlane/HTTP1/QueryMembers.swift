@@ -5,19 +5,31 @@ package struct QueryMembers: Sendable {
     /// Two members carry different tokens.
     package private(set) var isConflicting = false
     package private(set) var hasMarker = false
+    /// The value of the first member that carries a join code.
+    package private(set) var joinCode: Range<Int>?
     /// Members that are not forwarded, in order.
     package private(set) var removed: ContiguousArray<Range<Int>> = []
 
     /// Name of the marker that a redirect after a join adds for one hop.
     package static let marker = "gateway-joined"
     private static let markerBytes = Array(marker.utf8)
+    private static let joinCodeName = Array("joinCode".utf8)
+    private var takesJoinCodes = false
 
     package init() {}
 
-    package mutating func scan(_ bytes: Span<UInt8>, in query: Range<Int>?, tokenNames: [[UInt8]]) {
+    /// - Parameter takesJoinCodes: whether a join code is ours; else it is a member like any other.
+    package mutating func scan(
+        _ bytes: Span<UInt8>,
+        in query: Range<Int>?,
+        tokenNames: [[UInt8]],
+        takesJoinCodes: Bool = false
+    ) {
+        self.takesJoinCodes = takesJoinCodes
         token = nil
         isConflicting = false
         hasMarker = false
+        joinCode = nil
         removed.removeAll(keepingCapacity: true)
         guard let query else { return }
         var start = query.lowerBound
@@ -48,6 +60,9 @@ package struct QueryMembers: Sendable {
         }
         if Self.isNamed(bytes, name, Self.markerBytes) {
             hasMarker = true
+            removed.append(member)
+        } else if takesJoinCodes, Self.isNamed(bytes, name, Self.joinCodeName) {
+            if joinCode == nil { joinCode = value }
             removed.append(member)
         }
     }

@@ -59,6 +59,16 @@ final class Site: Sendable {
         forEachWorker { $0.end(Worker.EndedSession(session: session, reason: reason)) }
     }
 
+    /// Ends sessions for good, and their exchanges on all loops.
+    func end(_ sessions: [LiveSession], _ ending: SessionEnding, reason: Refusal) {
+        guard !sessions.isEmpty else { return }
+        let (now, rules) = (Clock().wall, snapshot.rules)
+        for session in sessions { admission.end(session, ending, now: now, rules: rules) }
+        forEachWorker { worker in
+            for session in sessions { worker.end(Worker.EndedSession(session: session.id, reason: reason)) }
+        }
+    }
+
     func adopt(_ snapshot: Snapshot) {
         current.withLock { $0 = snapshot }
         forEachWorker { $0.adopt(snapshot) }

@@ -8,8 +8,12 @@ final class Snapshot: Sendable {
     let settings: Settings
     let routes: RouteTable
     let authority: TokenAuthority
+    let companies: [String: Company]
+    /// Makes the tokens that join codes stand for.
+    let viewerTokens: ViewerTokens
     let rules: Admission.Rules
     let tokenNames: [[UInt8]]
+    let takesJoinCodes: Bool
     /// The identity prefix in lower case, with `-` at its end.
     let identityPrefix: [UInt8]
     let cookie: CookieFormat
@@ -19,6 +23,7 @@ final class Snapshot: Sendable {
     let allowedOrigins: [[UInt8]]
     /// `frame-ancestors` by company.
     let framePolicies: [String: [UInt8]]
+    /// Those of the settings, and the control API.
     let upstreams: [Upstream]
 
     // What every request asks for, next to one another.
@@ -41,6 +46,12 @@ final class Snapshot: Sendable {
         routes = RouteTable(settings.routes)
         rules = Admission.Rules(settings)
         authority = TokenAuthority(settings, generation: generation)
+        companies = Dictionary(
+            settings.companies.map { ($0.id, Company($0)) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        viewerTokens = ViewerTokens(settings)
+        takesJoinCodes = settings.control.enabled
         tokenNames = settings.tokens.query.map { Array($0.utf8) }
         identityPrefix = settings.identity.headerPrefix.utf8.map {
             $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0.lowercased
@@ -53,7 +64,7 @@ final class Snapshot: Sendable {
             settings.companies.map { ($0.id, Self.framePolicy($0.embedOrigins)) },
             uniquingKeysWith: { first, _ in first }
         )
-        upstreams = settings.upstreams.map { upstream in
+        upstreams = (settings.upstreams + [settings.control.upstream]).map { upstream in
             previous?.upstreams.first { $0.settings == upstream } ?? Upstream(upstream)
         }
         routeAccess = settings.routes.map(\.access)

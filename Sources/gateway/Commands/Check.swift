@@ -1,4 +1,5 @@
 import ArgumentParser
+import Directory
 import GatewayConfiguration
 
 /// `gateway check gateway.conf`
@@ -15,6 +16,11 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let settings = try ConfigurationFile(path: config).loadOrExit()
+        let problems = settings.control.enabled ? Directory.problems(in: settings.control.database) : []
+        guard problems.isEmpty else {
+            for problem in problems { StandardError.line("\(config): control.database: \(problem)") }
+            throw ExitCode(1)
+        }
         if self.print {
             Swift.print(settings.printed(), terminator: "")
         } else {

@@ -19,7 +19,7 @@ struct ConfigurationFile {
             throw ConfigurationError(problems: ["\(path): not UTF-8 text"])
         }
         let folder = folder
-        let settings = try Settings(
+        var settings = try Settings(
             loading: ConfigurationSource(
                 name: path,
                 text: text,
@@ -30,16 +30,16 @@ struct ConfigurationFile {
         )
         let problems = DataPlane.problems(in: settings)
         guard problems.isEmpty else { throw ConfigurationError(problems: problems.map { "\(path): \($0)" }) }
+        settings.sessions.cookieKeyFile = Self.resolve(settings.sessions.cookieKeyFile, in: folder)
+        settings.identity.assertionKeyFile = Self.resolve(settings.identity.assertionKeyFile, in: folder)
+        settings.control.database = Self.resolve(settings.control.database, in: folder)
         return settings
     }
 
     /// Loads, or says every problem and ends the process with status 1.
     func loadOrExit() throws -> Settings {
         do throws(ConfigurationError) {
-            var settings = try load()
-            settings.sessions.cookieKeyFile = Self.resolve(settings.sessions.cookieKeyFile, in: folder)
-            settings.identity.assertionKeyFile = Self.resolve(settings.identity.assertionKeyFile, in: folder)
-            return settings
+            return try load()
         } catch {
             for problem in error.problems { StandardError.line(problem) }
             throw ExitCode(1)

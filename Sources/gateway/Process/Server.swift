@@ -30,7 +30,9 @@ struct Server {
         // Before anybody can know that we serve.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
         let dataPlane: DataPlane
+        let control: Control?
         do {
+            control = settings.control.enabled ? try Control(settings, view: directory, logger: logger) : nil
             dataPlane = try DataPlane(
                 settings: settings,
                 keys: keys ?? StateFiles.keys(for: settings),
@@ -38,6 +40,7 @@ struct Server {
                 accessLog: accessLog,
                 logger: logger
             )
+            try await control?.start(for: dataPlane)
             for address in try await dataPlane.listen() { logger.info("listening on \(address)") }
         } catch {
             StandardError.line("gateway: \(error)")
@@ -58,17 +61,20 @@ struct Server {
         whenListening()
         for await signal in signals {
             guard signal == .sighup else { break }
-            reload(dataPlane, logger)
+            reload(dataPlane, control, logger)
         }
         logger.info("draining")
         await dataPlane.drain()
+        await control?.stop()
         logger.info("stopped")
     }
 
-    private func reload(_ dataPlane: DataPlane, _ logger: Logger) {
+    private func reload(_ dataPlane: DataPlane, _ control: Control?, _ logger: Logger) {
         guard let reload else { return }
         do throws(ConfigurationError) {
-            let kept = try dataPlane.reload(try reload())
+            let settings = try reload()
+            let kept = try dataPlane.reload(settings)
+            control?.adopt(settings)
             for note in kept { logger.warning("reload: \(note)") }
             logger.info("configuration reloaded")
         } catch {

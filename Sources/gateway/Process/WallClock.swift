@@ -11,6 +11,9 @@ enum WallClock {
     /// Seconds since 1970.
     static func seconds() -> Int64 { Int64(time(nil)) }
 
+    /// Milliseconds since 1970.
+    static func milliseconds() -> Int64 { DataPlane.now() }
+
     /// `2026-11-22T16:51:17.000Z`
     static func text(_ seconds: Int64) -> String { DataPlane.timestamp(seconds * 1000) }
 

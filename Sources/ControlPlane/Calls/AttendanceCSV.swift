@@ -1,0 +1,52 @@
+import Admission
+import Directory
+import JOSE
+
+/// Participants as a table ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)).
+enum AttendanceCSV {
+    private static let columns = [
+        "userId", "registrationId", "name", "email", "role", "metadata", "firstJoin", "lastLeave", "minutes", "joins",
+        "replaced",
+    ]
+
+    static func text(_ attendance: EventAttendance) -> [UInt8] {
+        var text: [UInt8] = []
+        append(columns, to: &text)
+        for participant in attendance.participants {
+            let metadata = participant.metadata.map { JSONValue.object($0).serialized() }
+            let minutes = JSONValue.number(AttendanceJSON.rounded(participant.minutes)).serialized()
+            append(
+                [
+                    participant.userID ?? "", participant.registrationID ?? "", participant.name ?? "",
+                    participant.email ?? "", participant.role,
+                    metadata.map { String(decoding: $0, as: UTF8.self) } ?? "",
+                    Timestamp.text(participant.firstJoin), participant.lastLeave.map(Timestamp.text) ?? "",
+                    String(decoding: minutes, as: UTF8.self), String(participant.joins), String(participant.replaced),
+                ],
+                to: &text
+            )
+        }
+        return text
+    }
+
+    private static func append(_ cells: [String], to text: inout [UInt8]) {
+        for (index, cell) in cells.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            append(cell, to: &text)
+        }
+        text += "\r\n".utf8
+    }
+
+    /// A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+    private static func append(_ cell: String, to text: inout [UInt8]) {
+        let isFormula = cell.utf8.first.map { "=+-@\t\r".utf8.contains($0) } ?? false
+        let needsQuotes = cell.utf8.contains { "\",\r\n".utf8.contains($0) }
+        if needsQuotes { text.append(UInt8(ascii: "\"")) }
+        if isFormula { text.append(UInt8(ascii: "'")) }
+        for byte in cell.utf8 {
+            if byte == UInt8(ascii: "\"") { text.append(byte) }
+            text.append(byte)
+        }
+        if needsQuotes { text.append(UInt8(ascii: "\"")) }
+    }
+}

@@ -1,0 +1,135 @@
+import Admission
+import Directory
+import HTTPTypes
+import JOSE
+
+/// Who was at an event, and who is there now.
+struct AttendanceCalls {
+    let kind: EventKind
+
+    var calls: [Call] { [analytics, sessions, endSession] }
+
+    private var analytics: Call {
+        Call(
+            method: .get,
+            path: "\(kind.path)/{id}/analytics",
+            id: "get\(kind.operationNoun)Analytics",
+            summary: "Who was there, and for how long",
+            tag: kind.tag,
+            success: Call.Success(
+                schema: AttendanceJSON.schema,
+                description: "The attendance; with `Accept: text/csv` its participants as a table",
+                otherMediaType: "text/csv"
+            ),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let attendance = try await incoming.directory.attendance(
+                    of: try incoming.eventID(),
+                    kind,
+                    company: tenant.id,
+                    now: incoming.plane.now
+                )
+                guard let attendance else { throw Fault.notFound }
+                var answer =
+                    Self.wantsCSV(incoming.head)
+                    ? Answer(AttendanceCSV.text(attendance), type: "text/csv; charset=utf-8; header=present")
+                    : Answer(AttendanceJSON.value(attendance))
+                answer.fields[.vary] = "Accept"
+                return answer
+            }
+        )
+    }
+
+    /// Whether a table is asked for, and JSON is not.
+    private static func wantsCSV(_ head: HTTPRequest) -> Bool {
+        let types = (head.headerFields[.accept] ?? "").lowercased().split(separator: ",")
+            .map { $0.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" } }
+        return types.contains("text/csv") && !types.contains("application/json")
+    }
+
+    private var sessions: Call {
+        Call(
+            method: .get,
+            path: "\(kind.path)/{id}/sessions",
+            id: "list\(kind.operationNoun)Sessions",
+            summary: "Who is there now, in the order in which they came",
+            tag: kind.tag,
+            success: Call.Success(schema: .list(SessionJSON.schema), description: "The live sessions"),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let live = try await Self.live(kind, incoming, tenant)
+                return Answer(.array(live.map(SessionJSON.value)))
+            }
+        )
+    }
+
+    private var endSession: Call {
+        Call(
+            method: .delete,
+            path: "\(kind.path)/{id}/sessions/{session}",
+            id: "end\(kind.operationNoun)Session",
+            summary: "Ends a session for good",
+            tag: kind.tag,
+            success: Call.Success(status: 204, description: "It has ended"),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let name = incoming.parameters[1]
+                let session = try await Self.live(kind, incoming, tenant).first { $0.name.hasSameBytes(as: name) }
+                guard let session else { throw Fault.notFound }
+                incoming.plane.kick(session)
+                return .nothing
+            }
+        )
+    }
+
+    private static func live(
+        _ kind: EventKind,
+        _ incoming: Incoming,
+        _ tenant: Tenant
+    ) async throws -> [LiveSession] {
+        let uid = try incoming.eventID()
+        guard try await incoming.directory.event(uid, kind, company: tenant.id) != nil else { throw Fault.notFound }
+        return incoming.plane.sessions.list(company: tenant.id, event: uid)
+    }
+}
+
+/// Live sessions as answers show them.
+enum SessionJSON {
+    static let schema = Schema.named(
+        "Session",
+        .object([
+            Schema.Member(name: "session", schema: .anyText, isRequired: true),
+            Schema.Member(name: "userId", schema: .anyText, isRequired: true),
+            Schema.Member(name: "registrationId", schema: .anyText),
+            Schema.Member(name: "name", schema: .nullable(.anyText), isRequired: true),
+            Schema.Member(name: "email", schema: .nullable(.anyText), isRequired: true),
+            Schema.Member(name: "role", schema: .choice(Role.allCases.map(\.name)), isRequired: true),
+            Schema.Member(name: "joinedAt", schema: .moment, isRequired: true),
+            Schema.Member(
+                name: "leased",
+                schema: .boolean,
+                isRequired: true,
+                description: "Whether its viewer may have no other session."
+            ),
+        ])
+    )
+
+    static func value(_ session: LiveSession) -> JSONValue {
+        let viewer = session.viewer
+        var members = [
+            JSONMember("session", .string(session.name)), JSONMember("userId", .string(viewer.userID)),
+        ]
+        if let registration = viewer.registration {
+            members.append(JSONMember("registrationId", .string(registration)))
+        }
+        return .object(
+            members + [
+                JSONMember("name", viewer.name.map(JSONValue.string) ?? .null),
+                JSONMember("email", viewer.email.map(JSONValue.string) ?? .null),
+                JSONMember("role", .string(session.role.name)),
+                JSONMember("joinedAt", .string(Timestamp.text(session.id.joinedAt))),
+                JSONMember("leased", .bool(session.isLeased)),
+            ]
+        )
+    }
+}

@@ -1,0 +1,105 @@
+import Admission
+import Directory
+import JOSE
+
+/// Attendance as answers show it.
+enum AttendanceJSON {
+    static let schema = Schema.named(
+        "Analytics",
+        .object([
+            Schema.Member(name: "eventId", schema: .uuid, isRequired: true),
+            Schema.Member(name: "eventName", schema: .anyText, isRequired: true),
+            Schema.Member(name: "startDate", schema: .moment, isRequired: true),
+            Schema.Member(name: "endDate", schema: .moment, isRequired: true),
+            Schema.Member(name: "registered", schema: count, isRequired: true),
+            Schema.Member(name: "attended", schema: count, isRequired: true),
+            Schema.Member(name: "peakConcurrent", schema: count, isRequired: true),
+            Schema.Member(name: "totalMinutes", schema: .number, isRequired: true),
+            Schema.Member(name: "averageMinutes", schema: .number, isRequired: true),
+            Schema.Member(
+                name: "concurrency",
+                schema: .list(.tuple([.moment, count])),
+                isRequired: true,
+                description: "Minutes with the most who were there at one time in them."
+            ),
+            Schema.Member(name: "participants", schema: .list(participant), isRequired: true),
+        ])
+    )
+
+    private static let count = Schema.integer(0...1_000_000_000)
+
+    private static let participant = Schema.named(
+        "Participant",
+        .object([
+            Schema.Member(name: "userId", schema: .anyText, description: "Of who came with an embed token."),
+            Schema.Member(name: "registrationId", schema: .anyText, description: "Of who came with a registration."),
+            Schema.Member(name: "name", schema: .nullable(.anyText), isRequired: true),
+            Schema.Member(name: "email", schema: .nullable(.anyText), isRequired: true),
+            Schema.Member(name: "role", schema: .anyText, isRequired: true),
+            Schema.Member(name: "metadata", schema: .document, isRequired: true),
+            Schema.Member(name: "firstJoin", schema: .moment, isRequired: true),
+            Schema.Member(
+                name: "lastLeave",
+                schema: .nullable(.moment),
+                isRequired: true,
+                description: "null: still there."
+            ),
+            Schema.Member(name: "minutes", schema: .number, isRequired: true),
+            Schema.Member(name: "joins", schema: count, isRequired: true),
+            Schema.Member(
+                name: "replaced",
+                schema: count,
+                isRequired: true,
+                description: "How often another join took the session's place."
+            ),
+        ])
+    )
+
+    static func value(_ attendance: EventAttendance) -> JSONValue {
+        let fields = attendance.event.fields
+        return .object([
+            JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
+            JSONMember("startDate", .string(Timestamp.text(fields.startsAt))),
+            JSONMember("endDate", .string(Timestamp.text(fields.endsAt))),
+            JSONMember("registered", .number(Double(attendance.registered))),
+            JSONMember("attended", .number(Double(attendance.attended))),
+            JSONMember("peakConcurrent", .number(Double(attendance.peakConcurrent))),
+            JSONMember("totalMinutes", .number(rounded(attendance.totalMinutes))),
+            JSONMember("averageMinutes", .number(rounded(attendance.averageMinutes))),
+            JSONMember(
+                "concurrency",
+                .array(
+                    attendance.concurrency.map {
+                        .array([.string(Timestamp.text($0.minute)), .number(Double($0.viewers))])
+                    }
+                )
+            ),
+            JSONMember("participants", .array(attendance.participants.map(value))),
+        ])
+    }
+
+    private static func value(_ participant: EventAttendance.Participant) -> JSONValue {
+        var members: [JSONMember] = []
+        if let user = participant.userID { members.append(JSONMember("userId", .string(user))) }
+        if let registration = participant.registrationID {
+            members.append(JSONMember("registrationId", .string(registration)))
+        }
+        return .object(
+            members + [
+                JSONMember("name", text(participant.name)), JSONMember("email", text(participant.email)),
+                JSONMember("role", .string(participant.role)),
+                JSONMember("metadata", .object(participant.metadata ?? [])),
+                JSONMember("firstJoin", .string(Timestamp.text(participant.firstJoin))),
+                JSONMember("lastLeave", text(participant.lastLeave.map(Timestamp.text))),
+                JSONMember("minutes", .number(rounded(participant.minutes))),
+                JSONMember("joins", .number(Double(participant.joins))),
+                JSONMember("replaced", .number(Double(participant.replaced))),
+            ]
+        )
+    }
+
+    private static func text(_ text: String?) -> JSONValue { text.map(JSONValue.string) ?? .null }
+
+    /// To two decimals.
+    static func rounded(_ minutes: Double) -> Double { (minutes * 100).rounded() / 100 }
+}

@@ -1,0 +1,76 @@
+import Directory
+import HTTPTypes
+
+/// Every call that is served, found by its path and method.
+struct CallTable: Sendable {
+    /// What a path leads to.
+    struct Match: Sendable {
+        let calls: [Call]
+        /// What the path's `{…}` stand for, decoded.
+        let parameters: [String]
+
+        /// A HEAD is a GET whose answer is not sent.
+        func call(_ method: HTTPRequest.Method) -> Call? {
+            calls.first { $0.method == method } ?? (method == .head ? calls.first { $0.method == .get } : nil)
+        }
+
+        var methods: [HTTPRequest.Method] {
+            calls.flatMap { $0.method == .get ? [.get, .head] : [$0.method] }
+        }
+    }
+
+    /// A segment of paths, with what may follow it.
+    private struct Node {
+        var literals: [String: Node] = [:]
+        var parameter: [Node] = []
+        var calls: [Call] = []
+
+        mutating func add(_ call: Call, _ segments: ArraySlice<Substring>) {
+            guard let segment = segments.first else {
+                calls.append(call)
+                return
+            }
+            if segment.hasPrefix("{") {
+                if parameter.isEmpty { parameter.append(Node()) }
+                parameter[0].add(call, segments.dropFirst())
+            } else {
+                literals[String(segment), default: Node()].add(call, segments.dropFirst())
+            }
+        }
+    }
+
+    private var root = Node()
+
+    init(_ calls: [Call]) {
+        for call in calls { root.add(call, call.path.split(separator: "/")[...]) }
+    }
+
+    /// - Parameter path: as it came, without the query.
+    func match(_ path: Substring) -> Match? {
+        guard path.utf8.first == UInt8(ascii: "/") else { return nil }
+        var node = root
+        var parameters: [String] = []
+        for segment in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+            if let next = node.literals[String(segment)] {
+                node = next
+            } else if let next = node.parameter.first, !segment.isEmpty,
+                let text = FormText.decode(segment.utf8, plusIsSpace: false)
+            {
+                node = next
+                parameters.append(text)
+            } else {
+                return nil
+            }
+        }
+        return node.calls.isEmpty ? nil : Match(calls: node.calls, parameters: parameters)
+    }
+
+    /// - Parameter allowsPlainWebhooks: whether webhooks may be http.
+    static func calls(allowsPlainWebhooks: Bool) -> [Call] {
+        TokenCalls.calls + CompanyCalls.calls
+            + EventKind.allCases.flatMap { kind in
+                EventCalls(kind: kind).calls + RosterCalls(kind: kind).calls + EmbedCalls(kind: kind).calls
+                    + RegistrationCalls(kind: kind).calls + AttendanceCalls(kind: kind).calls
+            } + WebhookCalls(allowsPlain: allowsPlainWebhooks).calls + DocumentCalls.calls
+    }
+}

@@ -1,0 +1,159 @@
+import Admission
+import Directory
+import HTTPTypes
+import JOSE
+
+/// Get Embed: tokens of users that the company's own site knows.
+struct EmbedCalls {
+    let kind: EventKind
+
+    var calls: [Call] { [code, full] }
+
+    private static let request = Schema.named(
+        "EmbedRequest",
+        .object([
+            Schema.Member(name: "userId", schema: CommonSchemas.person, isRequired: true),
+            Schema.Member(name: "userName", schema: CommonSchemas.optional(.plain, 256)),
+            Schema.Member(
+                name: "userDisplayName",
+                schema: CommonSchemas.optional(.plain, 256),
+                description: "The same as userName, which wins."
+            ),
+            Schema.Member(name: "userEmail", schema: CommonSchemas.optional(.email, 254)),
+            Schema.Member(
+                name: "userAvatar",
+                schema: CommonSchemas.optional(.url(isSecure: false), 1024),
+                description: "Left out: the Gravatar of the e-mail."
+            ),
+            Schema.Member(
+                name: "eventSpecific",
+                schema: .nullable(.boolean),
+                description: "true, the default: for this event only; false: for every event of the company."
+            ),
+        ])
+    )
+
+    private var code: Call {
+        Call(
+            method: .post,
+            path: "\(kind.path)/{id}/embedCode",
+            id: "create\(kind.operationNoun)EmbedCode",
+            summary: "The address that shows the \(kind.noun) to a user in an iframe",
+            tag: kind.tag,
+            body: Self.request,
+            success: Call.Success(schema: .anyText, description: "The address"),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                Answer(.string(try await Embed(kind, incoming, tenant).url))
+            }
+        )
+    }
+
+    private var full: Call {
+        Call(
+            method: .post,
+            path: "\(kind.path)/{id}/embed",
+            id: "create\(kind.operationNoun)Embed",
+            summary: "The same address with the token and what it is good for",
+            tag: kind.tag,
+            body: Self.request,
+            success: Call.Success(
+                schema: .named(
+                    "Embed",
+                    .object([
+                        Schema.Member(name: "url", schema: .anyText, isRequired: true),
+                        Schema.Member(name: "token", schema: .anyText, isRequired: true),
+                        Schema.Member(name: "expiresAt", schema: .moment, isRequired: true),
+                        Schema.Member(name: "role", schema: .choice(Role.allCases.map(\.name)), isRequired: true),
+                    ])
+                ),
+                description: "The address, its token and the role that the user has now"
+            ),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let embed = try await Embed(kind, incoming, tenant)
+                return Answer(
+                    .object([
+                        JSONMember("url", .string(embed.url)), JSONMember("token", .string(embed.made.token)),
+                        JSONMember("expiresAt", .string(Timestamp.text(embed.made.expiresAt * 1000))),
+                        JSONMember("role", .string(embed.role.name)),
+                    ])
+                )
+            }
+        )
+    }
+}
+
+/// An embed token that was made.
+private struct Embed {
+    let url: String
+    let made: ViewerTokens.Made
+    let role: Role
+
+    init(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) async throws {
+        let uid = try incoming.eventID()
+        guard let event = try await incoming.directory.event(uid, kind, company: tenant.id) else {
+            throw Fault.notFound
+        }
+        let body = incoming.body
+        let email = body.words("userEmail")
+        let user = ViewerTokens.User(
+            id: body.text("userId") ?? "",
+            name: body.words("userName") ?? body.words("userDisplayName"),
+            email: email,
+            avatar: body.words("userAvatar") ?? email.map(Gravatar.address)
+        )
+        made = try incoming.snapshot.viewerTokens.embed(
+            user,
+            event: uid,
+            eventSpecific: body.bool("eventSpecific") ?? true,
+            company: tenant.company,
+            now: incoming.plane.now / 1000
+        )
+        try TokenSize.check(
+            made.token,
+            [("userId", user.id), ("userName", user.name), ("userEmail", email), ("userAvatar", user.avatar)]
+        )
+        url = ViewerAddress.text(kind, uid, made, incoming.snapshot)
+        role = Self.role(of: user, in: event)
+    }
+
+    private static func role(of user: ViewerTokens.User, in event: Event) -> Role {
+        let people = event.fields.presenters + event.fields.organizers
+        guard !people.isEmpty else { return .attendee }
+        let own = [foldedIdentity(user.id), foldedIdentity(user.email ?? "")].filter { !$0.isEmpty }
+        return people.contains { own.contains(foldedIdentity($0)) } ? .host : .attendee
+    }
+}
+
+/// Addresses that viewers come with.
+enum ViewerAddress {
+    static func text(_ kind: EventKind, _ uid: String, _ made: ViewerTokens.Made, _ snapshot: Snapshot) -> String {
+        "\(EventJSON.url(kind, uid, snapshot))?\(snapshot.tokenMember)=\(made.token)"
+    }
+}
+
+/// How long tokens may be: browsers keep cookies of four kilobytes, and the session is in it too.
+enum TokenSize {
+    private static let limit = 3700
+
+    /// - Parameter fields: what went into the token, by the names that the caller knows.
+    static func check(_ token: String, _ fields: [(name: String, value: String?)]) throws(Fault) {
+        guard token.utf8.count > limit else { return }
+        let longest = fields.max { ($0.value?.utf8.count ?? 0) < ($1.value?.utf8.count ?? 0) }
+        throw .field(longest?.name ?? "", "too long: the token would not fit into a cookie")
+    }
+}
+
+/// The pictures that people have given to their e-mail address.
+enum Gravatar {
+    static func address(of email: String) -> String {
+        let scalars = email.unicodeScalars.drop(while: Text.isWhite).reversed().drop(while: Text.isWhite).reversed()
+        var folded = String.UnicodeScalarView()
+        folded.append(contentsOf: scalars)
+        let hash = SHA256.hash(String(folded).lowercased().utf8Span.span)
+        let digits = Array("0123456789abcdef".utf8)
+        let text = hash.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        return "https://www.gravatar.com/avatar/\(String(decoding: text, as: UTF8.self))"
+    }
+}

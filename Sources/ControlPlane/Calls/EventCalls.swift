@@ -1,0 +1,162 @@
+import Directory
+import HTTPTypes
+import JOSE
+
+/// Events and networking hubs: made, read, changed, cloned, deleted.
+struct EventCalls {
+    let kind: EventKind
+
+    var calls: [Call] { [create, read, change(.post, "update"), change(.patch, "patch"), delete, clone] }
+
+    private var path: String { "\(kind.path)/{id}" }
+    private var shown: Call.Success { Call.Success(schema: EventJSON.schema, description: "The \(kind.noun)") }
+
+    private var create: Call {
+        Call(
+            method: .post,
+            path: "\(kind.path)/create",
+            id: "create\(kind.operationNoun)",
+            summary: "Makes \(kind == .event ? "an event" : "a networking hub")",
+            tag: kind.tag,
+            body: .named(
+                "NewEvent",
+                .object(
+                    [
+                        Schema.Member(
+                            name: "companyId",
+                            schema: .text(Text(kind: .plain, maxLength: 64)),
+                            isRequired: true,
+                            description: "Of the company that the token is for."
+                        )
+                    ] + EventInput.dates + EventInput.options
+                )
+            ),
+            success: shown,
+            faults: [404],
+            links: links,
+            handler: .company { [kind] incoming, tenant in
+                guard incoming.body.text("companyId")?.hasSameBytes(as: tenant.id) ?? false else {
+                    throw Fault.notFound
+                }
+                let fields = try EventInput.fields(incoming.body)
+                let event = try await incoming.directory.create(
+                    kind,
+                    fields: fields,
+                    company: tenant.id,
+                    creator: tenant.id
+                )
+                return Answer(EventJSON.value(event, incoming.snapshot))
+            }
+        )
+    }
+
+    /// What can be done with a new event.
+    private var links: [Call.Link] {
+        ["get", "update", "clone", "delete"].map {
+            Call.Link(operation: $0 + kind.operationNoun, parameter: "id", member: "uid")
+        }
+    }
+
+    private var read: Call {
+        Call(
+            method: .get,
+            path: path,
+            id: "get\(kind.operationNoun)",
+            summary: "The \(kind.noun)",
+            tag: kind.tag,
+            success: shown,
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let uid = try incoming.eventID()
+                guard let event = try await incoming.directory.event(uid, kind, company: tenant.id) else {
+                    throw Fault.notFound
+                }
+                return Answer(EventJSON.value(event, incoming.snapshot))
+            }
+        )
+    }
+
+    private func change(_ method: HTTPRequest.Method, _ verb: String) -> Call {
+        Call(
+            method: method,
+            path: path,
+            id: verb + kind.operationNoun,
+            summary: "Changes what the body names of the \(kind.noun)",
+            tag: kind.tag,
+            body: .named(
+                "EventChanges",
+                .object(
+                    EventInput.dates.map {
+                        Schema.Member(name: $0.name, schema: $0.schema, description: $0.description)
+                    } + EventInput.options
+                )
+            ),
+            success: shown,
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let (uid, body) = (try incoming.eventID(), incoming.body)
+                let event = try await incoming.directory.update(uid, kind, company: tenant.id) { fields in
+                    try EventInput.apply(body, to: &fields)
+                }
+                guard let event else { throw Fault.notFound }
+                return Answer(EventJSON.value(event, incoming.snapshot))
+            }
+        )
+    }
+
+    private var delete: Call {
+        Call(
+            method: .delete,
+            path: path,
+            id: "delete\(kind.operationNoun)",
+            summary: "Deletes the \(kind.noun); who is there is sent away",
+            tag: kind.tag,
+            success: Call.Success(
+                schema: .named(
+                    "Deleted",
+                    .object([
+                        Schema.Member(name: "uid", schema: .uuid, isRequired: true),
+                        Schema.Member(name: "deleted", schema: .boolean, isRequired: true),
+                    ])
+                ),
+                description: "It is deleted"
+            ),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let uid = try incoming.eventID()
+                guard try await incoming.directory.remove(uid, kind, company: tenant.id) else { throw Fault.notFound }
+                return Answer(.object([JSONMember("uid", .string(uid)), JSONMember("deleted", .bool(true))]))
+            }
+        )
+    }
+
+    private var clone: Call {
+        Call(
+            method: .post,
+            path: "\(path)/clone",
+            id: "clone\(kind.operationNoun)",
+            summary: "Makes another one like the \(kind.noun), without its registrations",
+            tag: kind.tag,
+            body: .named("CloneRequest", .object(EventInput.dates)),
+            success: shown,
+            faults: [404],
+            links: links,
+            handler: .company { [kind] incoming, tenant in
+                let (uid, body) = (try incoming.eventID(), incoming.body)
+                let event = try await incoming.directory.clone(
+                    uid,
+                    kind,
+                    company: tenant.id,
+                    creator: tenant.id
+                ) { fields in
+                    // Only these: what else the body has is not for a clone.
+                    let dates = try EventInput.fields(body)
+                    fields.name = dates.name
+                    (fields.startsAt, fields.endsAt, fields.timezone) = (dates.startsAt, dates.endsAt, dates.timezone)
+                }
+                guard let event else { throw Fault.notFound }
+                return Answer(EventJSON.value(event, incoming.snapshot))
+            }
+        )
+    }
+}

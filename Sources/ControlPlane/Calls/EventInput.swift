@@ -1,0 +1,80 @@
+import Admission
+import Directory
+import JOSE
+
+/// What calls say of an event.
+enum EventInput {
+    static let maxPeople = 200
+
+    static let dates = [
+        Schema.Member(name: "name", schema: CommonSchemas.name, isRequired: true),
+        Schema.Member(name: "startDate", schema: .moment, isRequired: true),
+        Schema.Member(name: "endDate", schema: .moment, isRequired: true, description: "After the start."),
+        Schema.Member(name: "timezone", schema: CommonSchemas.timeZone, isRequired: true),
+    ]
+
+    static let options = [
+        Schema.Member(name: "type", schema: .nullable(CommonSchemas.eventType)),
+        Schema.Member(name: "picture", schema: CommonSchemas.optional(.url(isSecure: false), 2048)),
+        Schema.Member(name: "networkingHub", schema: .nullable(.uuid)),
+        Schema.Member(
+            name: "presenters",
+            schema: .nullable(.list(CommonSchemas.person, upTo: maxPeople)),
+            description: "User ids or e-mails; nobody may be an organizer too."
+        ),
+        Schema.Member(
+            name: "organizers",
+            schema: .nullable(.list(CommonSchemas.person, upTo: maxPeople)),
+            description: "User ids or e-mails."
+        ),
+        Schema.Member(name: "isRegistrationModeEnabled", schema: .nullable(.boolean)),
+        Schema.Member(name: "metadata", schema: .nullable(.document)),
+        Schema.Member(
+            name: "secondJoin",
+            schema: .nullable(CommonSchemas.secondJoin),
+            description: "What happens to a second join of a registration; null: what the gateway is configured for."
+        ),
+    ]
+
+    /// A new event.
+    static func fields(_ body: Members) throws(Fault) -> EventFields {
+        // The schema has made sure of them.
+        var fields = EventFields(name: "", startsAt: 0, endsAt: 0, timezone: "")
+        try apply(body, to: &fields)
+        return fields
+    }
+
+    /// Changes what the body names; null takes an option back.
+    static func apply(_ body: Members, to fields: inout EventFields) throws(Fault) {
+        if let name = body.text("name") { fields.name = name }
+        if let start = body.text("startDate").flatMap(RFC3339.parse) { fields.startsAt = start }
+        if let end = body.text("endDate").flatMap(RFC3339.parse) { fields.endsAt = end }
+        if let timezone = body.text("timezone") { fields.timezone = timezone }
+        if body.has("type") { fields.type = body.text("type").flatMap(EventType.init) ?? .virtual }
+        if body.has("picture") { fields.picture = body.words("picture") }
+        if body.has("networkingHub") { fields.networkingHub = body.text("networkingHub")?.lowercased() }
+        if body.has("presenters") { fields.presenters = once(body.list("presenters") ?? []) }
+        if body.has("organizers") { fields.organizers = once(body.list("organizers") ?? []) }
+        if body.has("isRegistrationModeEnabled") {
+            fields.isRegistrationModeEnabled = body.bool("isRegistrationModeEnabled") ?? false
+        }
+        if body.has("metadata") { fields.metadata = body.object("metadata") ?? [] }
+        if body.has("secondJoin") { fields.secondJoin = body.text("secondJoin").flatMap(SecondJoin.init) }
+        guard fields.endsAt > fields.startsAt else { throw .field("endDate", "must be after startDate") }
+        try checkApart(fields)
+    }
+
+    /// Nobody is in both lists.
+    static func checkApart(_ fields: EventFields) throws(Fault) {
+        guard !fields.presenters.isEmpty, !fields.organizers.isEmpty else { return }
+        let organizers = Set(fields.organizers.map(foldedIdentity))
+        guard let person = fields.presenters.first(where: { organizers.contains(foldedIdentity($0)) }) else { return }
+        throw .malformed("Users cannot be hosts and presenters at the same time: \(person)")
+    }
+
+    /// Each person as they came first.
+    private static func once(_ people: [String]) -> [String] {
+        var seen: Set<String> = []
+        return people.filter { seen.insert(foldedIdentity($0)).inserted }
+    }
+}

@@ -1,0 +1,82 @@
+import Admission
+import Directory
+import JOSE
+
+/// Events as answers show them.
+enum EventJSON {
+    static let schema = Schema.named(
+        "Event",
+        .object([
+            Schema.Member(name: "uid", schema: .uuid, isRequired: true),
+            Schema.Member(name: "companyUid", schema: .anyText, isRequired: true),
+            Schema.Member(name: "creatorUid", schema: .anyText, isRequired: true),
+            Schema.Member(name: "name", schema: .anyText, isRequired: true),
+            Schema.Member(name: "picture", schema: .nullable(.anyText), isRequired: true),
+            Schema.Member(name: "startDate", schema: .moment, isRequired: true),
+            Schema.Member(name: "endDate", schema: .moment, isRequired: true),
+            Schema.Member(name: "timezone", schema: .anyText, isRequired: true),
+            Schema.Member(name: "type", schema: CommonSchemas.eventType, isRequired: true),
+            Schema.Member(name: "networkingHub", schema: .nullable(.uuid), isRequired: true),
+            Schema.Member(name: "presenters", schema: .list(.anyText), isRequired: true),
+            Schema.Member(name: "organizers", schema: .list(.anyText), isRequired: true),
+            Schema.Member(name: "isRegistrationModeEnabled", schema: .boolean, isRequired: true),
+            Schema.Member(name: "secondJoin", schema: .nullable(CommonSchemas.secondJoin), isRequired: true),
+            Schema.Member(name: "metadata", schema: .document, isRequired: true),
+            Schema.Member(name: "url", schema: .anyText, isRequired: true, description: "Where viewers go."),
+        ])
+    )
+
+    static func value(_ event: Event, _ snapshot: Snapshot) -> JSONValue {
+        let fields = event.fields
+        return .object([
+            JSONMember("uid", .string(event.uid)), JSONMember("companyUid", .string(event.company)),
+            JSONMember("creatorUid", .string(event.creator)), JSONMember("name", .string(fields.name)),
+            JSONMember("picture", text(fields.picture)),
+            JSONMember("startDate", .string(Timestamp.text(fields.startsAt))),
+            JSONMember("endDate", .string(Timestamp.text(fields.endsAt))),
+            JSONMember("timezone", .string(fields.timezone)), JSONMember("type", .string(fields.type.rawValue)),
+            JSONMember("networkingHub", text(fields.networkingHub)),
+            JSONMember("presenters", .array(fields.presenters.map(JSONValue.string))),
+            JSONMember("organizers", .array(fields.organizers.map(JSONValue.string))),
+            JSONMember("isRegistrationModeEnabled", .bool(fields.isRegistrationModeEnabled)),
+            JSONMember("secondJoin", text(fields.secondJoin?.rawValue)),
+            JSONMember("metadata", .object(fields.metadata)),
+            JSONMember("url", .string(url(event.kind, event.uid, snapshot))),
+        ])
+    }
+
+    /// Where viewers of an event go.
+    static func url(_ kind: EventKind, _ uid: String, _ snapshot: Snapshot) -> String {
+        "\(snapshot.publicURL)/\(kind.rawValue)/\(uid)"
+    }
+
+    private static func text(_ text: String?) -> JSONValue { text.map(JSONValue.string) ?? .null }
+}
+
+extension EventKind {
+    /// How operation ids of its calls end.
+    var operationNoun: String {
+        switch self {
+        case .event: "Event"
+        case .networking: "NetworkingHub"
+        }
+    }
+
+    /// For people.
+    var noun: String {
+        switch self {
+        case .event: "event"
+        case .networking: "networking hub"
+        }
+    }
+
+    var tag: String {
+        switch self {
+        case .event: "Events"
+        case .networking: "Networking hubs"
+        }
+    }
+
+    /// How the paths of its calls begin.
+    var path: String { "/api/v1/\(rawValue)" }
+}

@@ -1,0 +1,174 @@
+import Admission
+import Directory
+import HTTPTypes
+import JOSE
+
+/// Register: people who come with a link of their own, one for each e-mail.
+struct RegistrationCalls {
+    let kind: EventKind
+
+    var calls: [Call] { [register, list, remove] }
+
+    private static let schema = Schema.named(
+        "Registration",
+        .object([
+            Schema.Member(name: "name", schema: .anyText, isRequired: true),
+            Schema.Member(name: "email", schema: .anyText, isRequired: true),
+            Schema.Member(name: "join_url", schema: .anyText, isRequired: true),
+            Schema.Member(name: "joinUrl", schema: .anyText, isRequired: true, description: "The same."),
+            Schema.Member(
+                name: "joinCode",
+                schema: .anyText,
+                isRequired: true,
+                description: "Does the same as `?joinCode=…`, for e-mails and calendars."
+            ),
+            Schema.Member(name: "metadata", schema: .document, isRequired: true),
+            Schema.Member(name: "registeredAt", schema: .moment, isRequired: true),
+        ])
+    )
+
+    private var register: Call {
+        Call(
+            method: .post,
+            path: "\(kind.path)/{id}/registrant",
+            id: "register\(kind.operationNoun)",
+            summary: "Registers a person, once for each e-mail",
+            tag: kind.tag,
+            body: .named(
+                "NewRegistration",
+                .object([
+                    Schema.Member(name: "name", schema: CommonSchemas.name, isRequired: true),
+                    Schema.Member(name: "email", schema: CommonSchemas.email, isRequired: true),
+                    Schema.Member(name: "metadata", schema: .nullable(.document)),
+                    Schema.Member(
+                        name: "resend",
+                        schema: .nullable(.boolean),
+                        description: "true: the answer of the first time, also where the e-mail is registered."
+                    ),
+                ])
+            ),
+            success: Call.Success(schema: Self.schema, description: "The registration"),
+            faults: [404, 409],
+            handler: .company { [kind] incoming, tenant in
+                let uid = try incoming.eventID()
+                let person = try Self.person(incoming, uid, tenant)
+                switch try await incoming.directory.register(person, for: uid, kind, company: tenant.id) {
+                case .noEvent: throw Fault.notFound
+                case .known(let registration, let event):
+                    guard incoming.body.bool("resend") ?? false else { throw Fault.alreadyRegistered }
+                    return Answer(try Self.json(registration, event, incoming, tenant))
+                case .registered(let registration, let event):
+                    return Answer(try Self.json(registration, event, incoming, tenant))
+                }
+            }
+        )
+    }
+
+    private var list: Call {
+        Call(
+            method: .get,
+            path: "\(kind.path)/{id}/registrants",
+            id: "list\(kind.operationNoun)Registrants",
+            summary: "Who is registered, in the order in which they came",
+            tag: kind.tag,
+            query: [
+                PageRequest.limitParameter,
+                Call.Parameter(
+                    name: "cursor",
+                    schema: .text(Text(kind: .cursor(digits: 15))),
+                    description: "Where the list goes on; from the `Link` of the page before."
+                ),
+            ],
+            success: Call.Success(schema: .list(Self.schema), description: "A part of the list", isPage: true),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let uid = try incoming.eventID()
+                let request = PageRequest(incoming)
+                let page = try await incoming.directory.registrations(
+                    of: uid,
+                    kind,
+                    company: tenant.id,
+                    limit: request.limit,
+                    after: request.cursor.flatMap { Int64($0, radix: 16) }
+                )
+                guard let page else { throw Fault.notFound }
+                let values = try page.registrations.map { try Self.json($0, page.event, incoming, tenant) }
+                return request.answer(
+                    values,
+                    next: page.next.map { String(EventPosition.hex(UInt64(bitPattern: $0)).dropFirst()) }
+                )
+            }
+        )
+    }
+
+    private var remove: Call {
+        Call(
+            method: .delete,
+            path: "\(kind.path)/{id}/registrant",
+            id: "remove\(kind.operationNoun)Registrant",
+            summary: "Deletes a registration; who is there with it is sent away",
+            tag: kind.tag,
+            body: .named(
+                "RegistrantEmail",
+                .object([Schema.Member(name: "email", schema: CommonSchemas.email, isRequired: true)])
+            ),
+            success: Call.Success(status: 204, description: "It is deleted"),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let removed = try await incoming.directory.removeRegistration(
+                    email: incoming.body.text("email") ?? "",
+                    of: try incoming.eventID(),
+                    kind,
+                    company: tenant.id
+                )
+                guard removed ?? false else { throw Fault.notFound }
+                return .nothing
+            }
+        )
+    }
+
+    private static func person(_ incoming: Incoming, _ uid: String, _ tenant: Tenant) throws -> NewRegistration {
+        let (name, email) = (incoming.body.text("name") ?? "", incoming.body.text("email") ?? "")
+        // Its size is known before the registration is: ids are all of one length.
+        let trial = RegisteredPerson(
+            event: uid,
+            registration: uid,
+            name: name,
+            email: email,
+            registeredAt: incoming.plane.now
+        )
+        if name.utf8.count + email.utf8.count > 512 {
+            let made = try incoming.snapshot.viewerTokens.registration(trial, closesAt: 0, company: tenant.company)
+            try TokenSize.check(made.token, [("name", name), ("email", email)])
+        }
+        return NewRegistration(name: name, email: email, metadata: incoming.body.object("metadata") ?? [])
+    }
+
+    private static func json(
+        _ registration: Registration,
+        _ event: Event,
+        _ incoming: Incoming,
+        _ tenant: Tenant
+    ) throws -> JSONValue {
+        let person = RegisteredPerson(
+            event: event.uid,
+            registration: registration.uid,
+            name: registration.name,
+            email: registration.email,
+            registeredAt: registration.registeredAt
+        )
+        let made = try incoming.snapshot.viewerTokens.registration(
+            person,
+            closesAt: event.closesAt,
+            company: tenant.company
+        )
+        let url = ViewerAddress.text(event.kind, event.uid, made, incoming.snapshot)
+        return .object([
+            JSONMember("name", .string(registration.name)), JSONMember("email", .string(registration.email)),
+            JSONMember("join_url", .string(url)), JSONMember("joinUrl", .string(url)),
+            JSONMember("joinCode", .string(registration.joinCode.text)),
+            JSONMember("metadata", .object(registration.metadata)),
+            JSONMember("registeredAt", .string(Timestamp.text(registration.registeredAt))),
+        ])
+    }
+}

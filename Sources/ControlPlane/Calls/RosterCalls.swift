@@ -1,0 +1,117 @@
+import Admission
+import Directory
+import HTTPTypes
+import JOSE
+
+/// An event's organizers and presenters, one at a time. To do again what is done changes nothing.
+struct RosterCalls {
+    let kind: EventKind
+
+    var calls: [Call] { Listing.allCases.flatMap { [add($0), remove($0)] } }
+
+    private var success: Call.Success {
+        Call.Success(schema: .list(.anyText), description: "The whole list after it")
+    }
+
+    private func add(_ listing: Listing) -> Call {
+        Call(
+            method: .put,
+            path: "\(kind.path)/{id}/\(listing.name)",
+            id: "add\(kind.operationNoun)\(listing.noun)",
+            summary: "Adds \(listing.phrase)",
+            tag: kind.tag,
+            body: .named(
+                "New\(listing.noun)",
+                .object([
+                    Schema.Member(
+                        name: listing.name,
+                        schema: CommonSchemas.person,
+                        isRequired: true,
+                        description: "A user id or an e-mail."
+                    )
+                ])
+            ),
+            success: success,
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let person = incoming.body.text(listing.name) ?? ""
+                return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
+                    let folded = foldedIdentity(person)
+                    guard !people.contains(where: { foldedIdentity($0) == folded }) else { return }
+                    guard people.count < EventInput.maxPeople else {
+                        throw .field(listing.name, "the list has \(EventInput.maxPeople) entries already")
+                    }
+                    people.append(person)
+                }
+            }
+        )
+    }
+
+    private func remove(_ listing: Listing) -> Call {
+        Call(
+            method: .delete,
+            path: "\(kind.path)/{id}/\(listing.name)/{who}",
+            id: "remove\(kind.operationNoun)\(listing.noun)",
+            summary: "Removes \(listing.phrase), by user id or e-mail",
+            tag: kind.tag,
+            success: success,
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let folded = foldedIdentity(incoming.parameters[1])
+                return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
+                    people.removeAll { foldedIdentity($0) == folded }
+                }
+            }
+        )
+    }
+
+    private static func change(
+        _ kind: EventKind,
+        _ listing: Listing,
+        _ incoming: Incoming,
+        _ tenant: Tenant,
+        _ edit: @escaping @Sendable (inout [String]) throws(Fault) -> Void
+    ) async throws -> Answer {
+        let uid = try incoming.eventID()
+        let event = try await incoming.directory.update(uid, kind, company: tenant.id) { fields in
+            try edit(&fields[listing])
+            try EventInput.checkApart(fields)
+        }
+        guard let event else { throw Fault.notFound }
+        return Answer(.array(event.fields[listing].map(JSONValue.string)))
+    }
+}
+
+extension Listing {
+    /// How operation ids end.
+    fileprivate var noun: String {
+        switch self {
+        case .presenter: "Presenter"
+        case .organizer: "Organizer"
+        }
+    }
+
+    fileprivate var phrase: String {
+        switch self {
+        case .presenter: "a presenter"
+        case .organizer: "an organizer"
+        }
+    }
+}
+
+extension EventFields {
+    fileprivate subscript(listing: Listing) -> [String] {
+        get {
+            switch listing {
+            case .presenter: presenters
+            case .organizer: organizers
+            }
+        }
+        set {
+            switch listing {
+            case .presenter: presenters = newValue
+            case .organizer: organizers = newValue
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import Admission
+import Directory
+import HTTPTypes
+import JOSE
+
+/// Where a company is told of what happens.
+struct WebhookCalls {
+    /// Whether endpoints may be http.
+    let allowsPlain: Bool
+
+    private static let maxCount = 100
+    private static let path = "/api/v1/webhooks"
+    private static let types = Schema.choice(WebhookType.allCases.map(\.rawValue))
+
+    var calls: [Call] { [create, list, remove] }
+
+    private var create: Call {
+        Call(
+            method: .post,
+            path: Self.path,
+            id: "createWebhook",
+            summary: "Has the company told of one kind of happening",
+            tag: "Webhooks",
+            body: .named(
+                "NewWebhook",
+                .object([
+                    Schema.Member(name: "eventType", schema: Self.types, isRequired: true),
+                    Schema.Member(
+                        name: "endpoint",
+                        schema: .text(Text(kind: .url(isSecure: !allowsPlain), maxLength: 2048)),
+                        isRequired: true,
+                        description: "Where messages are posted to."
+                    ),
+                    Schema.Member(
+                        name: "eventId",
+                        schema: .nullable(.uuid),
+                        description: "Of this event only; left out: of all of them."
+                    ),
+                ])
+            ),
+            success: Call.Success(
+                status: 201,
+                schema: .named(
+                    "WebhookSecret",
+                    .object([
+                        Schema.Member(name: "id", schema: .uuid, isRequired: true),
+                        Schema.Member(
+                            name: "secret",
+                            schema: .anyText,
+                            isRequired: true,
+                            description: "Signs what is delivered; shown this once."
+                        ),
+                    ])
+                ),
+                description: "It is made"
+            ),
+            faults: [404, 409],
+            links: [Call.Link(operation: "deleteWebhook", parameter: "id", member: "id")],
+            handler: .company { incoming, tenant in
+                let (directory, body) = (incoming.directory, incoming.body)
+                guard directory.webhooks(of: tenant.id).count < Self.maxCount else {
+                    throw Fault(.conflict, "too_many_webhooks", "There are \(Self.maxCount) webhooks already")
+                }
+                let event = body.text("eventId")?.lowercased()
+                if let event, try await !Self.exists(event, incoming, tenant) { throw Fault.notFound }
+                let webhook = try await directory.createWebhook(
+                    WebhookType(rawValue: body.text("eventType") ?? "") ?? .eventCreated,
+                    endpoint: body.text("endpoint") ?? "",
+                    event: event,
+                    company: tenant.id
+                )
+                return Answer(
+                    .object([JSONMember("id", .string(webhook.id)), JSONMember("secret", .string(webhook.secret))]),
+                    status: .created
+                )
+            }
+        )
+    }
+
+    private static func exists(_ event: String, _ incoming: Incoming, _ tenant: Tenant) async throws -> Bool {
+        for kind in EventKind.allCases {
+            if try await incoming.directory.event(event, kind, company: tenant.id) != nil { return true }
+        }
+        return false
+    }
+
+    private var list: Call {
+        Call(
+            method: .get,
+            path: Self.path,
+            id: "listWebhooks",
+            summary: "The company's webhooks, oldest first",
+            tag: "Webhooks",
+            success: Call.Success(
+                schema: .list(
+                    .named(
+                        "Webhook",
+                        .object([
+                            Schema.Member(name: "id", schema: .uuid, isRequired: true),
+                            Schema.Member(name: "eventType", schema: Self.types, isRequired: true),
+                            Schema.Member(name: "endpoint", schema: .anyText, isRequired: true),
+                            Schema.Member(name: "eventId", schema: .nullable(.uuid), isRequired: true),
+                            Schema.Member(name: "createdAt", schema: .moment, isRequired: true),
+                        ])
+                    )
+                ),
+                description: "The webhooks"
+            ),
+            handler: .company { incoming, tenant in
+                Answer(
+                    .array(
+                        incoming.directory.webhooks(of: tenant.id).map { webhook in
+                            .object([
+                                JSONMember("id", .string(webhook.id)),
+                                JSONMember("eventType", .string(webhook.type.rawValue)),
+                                JSONMember("endpoint", .string(webhook.endpoint)),
+                                JSONMember("eventId", webhook.event.map(JSONValue.string) ?? .null),
+                                JSONMember("createdAt", .string(Timestamp.text(webhook.createdAt))),
+                            ])
+                        }
+                    )
+                )
+            }
+        )
+    }
+
+    private var remove: Call {
+        Call(
+            method: .delete,
+            path: "\(Self.path)/{id}",
+            id: "deleteWebhook",
+            summary: "Deletes a webhook with what waits to be delivered to it",
+            tag: "Webhooks",
+            success: Call.Success(status: 204, description: "It is deleted"),
+            faults: [404],
+            handler: .company { incoming, tenant in
+                let id = try incoming.uuid(at: 0)
+                guard try await incoming.directory.removeWebhook(id, company: tenant.id) else { throw Fault.notFound }
+                return .nothing
+            }
+        )
+    }
+}

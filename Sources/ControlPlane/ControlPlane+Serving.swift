@@ -1,0 +1,83 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+extension ControlPlane {
+    /// Serves the API on a Unix socket that only this user can connect to, until the task is cancelled.
+    ///
+    /// What is at the path is replaced: a socket that an earlier process left behind.
+    package func serve(socket path: String, whenListening: @escaping @Sendable () -> Void) async throws {
+        // It is made where nobody else gets to, and put in its place when its mode is right.
+        let folder = path + ".new"
+        let manager = FileManager.default
+        try? manager.removeItem(atPath: folder)
+        try manager.createDirectory(
+            atPath: folder,
+            withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o700]
+        )
+        defer { try? manager.removeItem(atPath: folder) }
+        let hidden = folder + "/s"
+        var quiet = logger
+        // Others say when the gateway listens.
+        quiet.logLevel = max(quiet.logLevel, .warning)
+        let failure = FirstError()
+        let application = Application(
+            responder: Responder(plane: self),
+            configuration: ApplicationConfiguration(address: .unixDomainSocket(path: hidden), backlog: 1024),
+            onServerRunning: { channel in
+                do {
+                    try Self.publish(hidden, at: path)
+                    whenListening()
+                } catch {
+                    failure.set(error)
+                    channel.close(promise: nil)
+                }
+            },
+            logger: quiet
+        )
+        defer { try? manager.removeItem(atPath: path) }
+        do {
+            try await application.run()
+        } catch {
+            if let failure = failure.value { throw failure }
+            if !Task.isCancelled { throw error }
+        }
+        if let failure = failure.value { throw failure }
+    }
+
+    private static func publish(_ hidden: String, at path: String) throws {
+        // SAFETY: the paths are passed as C strings for the calls.
+        guard unsafe chmod(hidden, 0o600) == 0, unsafe rename(hidden, path) == 0 else {
+            throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path])
+        }
+    }
+
+    /// Hands requests to the plane.
+    private struct Responder: HTTPResponder {
+        let plane: ControlPlane
+
+        func respond(to request: Request, context: Context) async throws -> Response {
+            let answer = await plane.answer(request.head, request.body)
+            return Response(
+                status: answer.status,
+                headers: answer.fields,
+                body: answer.body.isEmpty || request.method == .head
+                    ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+            )
+        }
+    }
+
+    /// Nothing of Hummingbird's own is needed with a request.
+    private struct Context: InitializableFromSource {
+        init(source: ApplicationRequestContextSource) {}
+    }
+}

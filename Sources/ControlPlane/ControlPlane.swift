@@ -1,0 +1,54 @@
+package import Admission
+package import Directory
+package import GatewayConfiguration
+package import Logging
+import Synchronization
+
+/// The control API: what companies' backends call to make events, embed URLs and registrations, and to learn who came.
+///
+/// One ``CallTable`` says what is served; the way of a request through it is in `ControlPlane+Answering.swift`.
+package final class ControlPlane: Sendable {
+    let directory: Directory
+    let sessions: LiveSessions
+    let kick: @Sendable (LiveSession) -> Void
+    let logger: Logger
+    /// Wrong client secrets, by address and by client id.
+    let failedLogins = AttemptLimiter()
+    private let present: Mutex<Snapshot>
+    private let clock: @Sendable () -> Milliseconds
+    private let startedAt = ContinuousClock.now
+
+    /// - Parameters:
+    ///   - kick: ends a session for good, with the close code of `wrong_event`.
+    ///   - clock: the time of day.
+    package init(
+        settings: Settings,
+        directory: Directory,
+        sessions: LiveSessions,
+        kick: @escaping @Sendable (LiveSession) -> Void,
+        logger: Logger,
+        clock: @escaping @Sendable () -> Milliseconds = wallClock
+    ) {
+        self.directory = directory
+        self.sessions = sessions
+        self.kick = kick
+        self.logger = logger
+        self.clock = clock
+        present = Mutex(Snapshot(settings))
+    }
+
+    /// Goes by other settings from the next request on.
+    package func adopt(_ settings: Settings) {
+        let snapshot = Snapshot(settings)
+        present.withLock { $0 = snapshot }
+    }
+
+    /// What requests that begin now go by.
+    var snapshot: Snapshot { present.withLock { $0 } }
+
+    /// The time of day.
+    var now: Milliseconds { clock() }
+
+    /// A time that never goes back.
+    var uptime: Milliseconds { Milliseconds((ContinuousClock.now - startedAt) / .milliseconds(1)) }
+}

@@ -1,0 +1,56 @@
+import Admission
+import HTTPTypes
+import JOSE
+
+/// The tokens that open the API for a company's backend. They are good for nothing else, and no other token is good here:
+/// [RFC 8725, section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11).
+enum AccessToken {
+    /// Seconds.
+    static let lifetime: Int64 = 3600
+    private static let type = "api+jwt"
+    private static let maxSize = 8 << 10
+
+    static func make(for tenant: Tenant, _ snapshot: Snapshot, now: Milliseconds) throws(KeyError) -> String {
+        guard let key = tenant.company.keys.first(where: \.canSign) else { throw .cannotSign }
+        let seconds = now / 1000
+        let claims = [
+            JSONMember("iss", .string(snapshot.publicURL)), JSONMember("aud", .string(snapshot.audience)),
+            JSONMember("sub", .string(tenant.id)), JSONMember("companyId", .string(tenant.id)),
+            JSONMember("iat", .number(Double(seconds))), JSONMember("exp", .number(Double(seconds + lifetime))),
+            JSONMember("jti", .string(String(decoding: Base64URL.encode(SystemRandom.bytes(12).span), as: UTF8.self))),
+        ]
+        return try Token.sign(claims, type: type, with: key)
+    }
+
+    /// The company whose token a request shows.
+    static func tenant(of fields: HTTPFields, _ snapshot: Snapshot, now: Milliseconds) throws(Fault) -> Tenant {
+        let values = fields[values: .authorization]
+        guard let value = values.first, value.utf8.count > 7, value.prefix(7).lowercased() == "bearer " else {
+            throw .unauthorized(isTokenWrong: false)
+        }
+        let bytes = Array(value.utf8.dropFirst(7).drop { $0 == UInt8(ascii: " ") })
+        do throws(TokenFault) {
+            guard values.count == 1 else { throw .malformed }
+            return try tenant(of: bytes.span, snapshot, now: now)
+        } catch {
+            throw .unauthorized(isTokenWrong: true)
+        }
+    }
+
+    private static func tenant(
+        of bytes: Span<UInt8>,
+        _ snapshot: Snapshot,
+        now: Milliseconds
+    ) throws(TokenFault) -> Tenant {
+        let token = try Token(parsing: bytes, maxSize: maxSize)
+        guard token.type?.lowercased() == type else { throw .type }
+        let claims = token.claims
+        guard let id = try claims.string("companyId"), let tenant = snapshot.tenant(id) else { throw .company }
+        try token.verify(with: tenant.company.keys)
+        guard try claims.string("iss")?.hasSameBytes(as: snapshot.publicURL) ?? false else { throw .issuer }
+        guard try claims.hasAudience(snapshot.audience) else { throw .audience }
+        guard try claims.string("sub")?.hasSameBytes(as: tenant.id) ?? false else { throw .company }
+        try token.validity.check(now: now / 1000, leeway: snapshot.leeway, requireExpiry: true)
+        return tenant
+    }
+}

@@ -1,0 +1,57 @@
+import HTTPTypes
+import JOSE
+
+/// What a client shows to get an API token ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+struct ClientCredentials {
+    let id: String
+    /// The secret as it may be meant: as it came, and without the encoding that the RFC asks for in Basic.
+    private let secrets: [String]
+    let isBasic: Bool
+
+    /// - Returns: nil where there are none.
+    init?(_ fields: HTTPFields, _ body: Members) throws(Fault) {
+        let inBody = (body.text("client_id"), body.text("client_secret"))
+        if let value = fields[.authorization], value.prefix(6).lowercased() == "basic " {
+            guard inBody == (nil, nil) else {
+                throw .malformed("Client credentials must come in Authorization or in the body, not in both")
+            }
+            guard let (id, secrets) = Self.basic(value.dropFirst(6)) else { return nil }
+            self.id = id
+            self.secrets = secrets
+            isBasic = true
+        } else {
+            guard let id = inBody.0, let secret = inBody.1 else { return nil }
+            self.id = id
+            secrets = [secret]
+            isBasic = false
+        }
+    }
+
+    /// Whether they are the company's. Takes the same time for a company that there is not, and for any wrong secret.
+    func matches(_ tenant: Tenant?) -> Bool {
+        let wanted = tenant?.secretHash ?? Self.nobodys
+        var isRight = false
+        for secret in secrets {
+            let hash = SHA256.hash(secret.utf8Span.span)
+            if equalInConstantTime(hash.span, wanted.span) { isRight = true }
+        }
+        return isRight && tenant?.secretHash != nil
+    }
+
+    /// No secret's hash.
+    private static let nobodys = SystemRandom.bytes(32)
+
+    private static func basic(_ text: Substring) -> (id: String, secrets: [String])? {
+        let digits = text.utf8.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "=") }.map { byte in
+            byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
+        }
+        guard let bytes = Base64URL.decode(digits.span), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
+            let id = FormText.decode(bytes[..<colon], plusIsSpace: true)
+        else { return nil }
+        let secret = bytes[(colon + 1)...]
+        let readings = [
+            String(validating: secret, as: UTF8.self), FormText.decode(secret, plusIsSpace: true),
+        ].compactMap { $0 }
+        return (id, readings.count == 2 && readings[0] == readings[1] ? [readings[0]] : readings)
+    }
+}

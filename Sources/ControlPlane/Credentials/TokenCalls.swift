@@ -1,0 +1,105 @@
+import Admission
+import HTTPTypes
+import JOSE
+
+/// How a company's backend gets its API token
+/// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
+enum TokenCalls {
+    static let calls = [
+        Call(
+            method: .post,
+            path: "/api/oauth/token",
+            id: "createToken",
+            summary: "Gives an API token to a company's backend",
+            tag: "Credentials",
+            body: .named(
+                "TokenRequest",
+                .object([
+                    Schema.Member(
+                        name: "grant_type",
+                        schema: .choice(["client_credentials"]),
+                        isRequired: true
+                    ),
+                    Schema.Member(
+                        name: "client_id",
+                        schema: .text(Text(kind: .plain, maxLength: 256)),
+                        description: "The company's id; not with HTTP Basic."
+                    ),
+                    Schema.Member(
+                        name: "client_secret",
+                        schema: .text(Text(kind: .plain, maxLength: 4096)),
+                        description: "Not with HTTP Basic."
+                    ),
+                    Schema.Member(
+                        name: "audience",
+                        schema: .nullable(.text(Text(kind: .any))),
+                        description: "Not looked at."
+                    ),
+                ])
+            ),
+            takesForms: true,
+            inspect: { members throws(Fault) in
+                guard case .string(let type)? = members["grant_type"], type != "client_credentials" else { return }
+                throw Fault(.badRequest, "unsupported_grant_type", "grant_type: must be \"client_credentials\"")
+            },
+            hasOAuthFaults: true,
+            success: Call.Success(
+                schema: .named(
+                    "Token",
+                    .object([
+                        Schema.Member(name: "access_token", schema: .anyText, isRequired: true),
+                        Schema.Member(name: "token_type", schema: .choice(["Bearer"]), isRequired: true),
+                        Schema.Member(
+                            name: "expires_in",
+                            schema: .integer(1...86_400),
+                            isRequired: true,
+                            description: "Seconds."
+                        ),
+                    ])
+                ),
+                description: "The token"
+            ),
+            faults: [401, 429],
+            handler: .open { try token($0) }
+        )
+    ]
+
+    private static func token(_ incoming: Incoming) throws -> Answer {
+        let (plane, snapshot) = (incoming.plane, incoming.snapshot)
+        guard let credentials = try ClientCredentials(incoming.head.headerFields, incoming.body) else {
+            throw invalidClient(isBasic: false)
+        }
+        let moment = plane.uptime
+        let address = AddressHash.client(incoming.head.headerFields, trusted: snapshot.trustedProxies)
+        let client = AddressHash.client(id: credentials.id)
+        // A stranger who knows a company's id must not find it easy to lock it out.
+        let limits = [(address, snapshot.failedLoginsPerMinute), (client, snapshot.failedLoginsPerMinute * 10)]
+        for (who, limit) in limits where plane.failedLogins.isExhausted(who, limit: limit, now: moment) {
+            throw tooMany(after: plane.failedLogins.pause(who, now: moment))
+        }
+        let tenant = snapshot.tenant(credentials.id)
+        guard credentials.matches(tenant), let tenant else {
+            for (who, _) in limits { plane.failedLogins.count(who, now: moment) }
+            throw invalidClient(isBasic: credentials.isBasic)
+        }
+        let token = try AccessToken.make(for: tenant, snapshot, now: plane.now)
+        return Answer(
+            .object([
+                JSONMember("access_token", .string(token)), JSONMember("token_type", .string("Bearer")),
+                JSONMember("expires_in", .number(Double(AccessToken.lifetime))),
+            ])
+        )
+    }
+
+    private static func invalidClient(isBasic: Bool) -> Fault {
+        var fault = Fault(.unauthorized, "invalid_client", "The client is not known, or its secret is wrong")
+        fault.fields[.wwwAuthenticate] = isBasic ? "Basic realm=\"api\"" : "Bearer"
+        return fault
+    }
+
+    private static func tooMany(after pause: Milliseconds) -> Fault {
+        var fault = Fault(.tooManyRequests, "too_many_attempts", "Too many attempts failed; wait before the next")
+        fault.fields[.retryAfter] = String(max(1, (pause + 999) / 1000))
+        return fault
+    }
+}

@@ -1,0 +1,80 @@
+import HTTPTypes
+
+/// Origins of pages that may read answers: exact ones, `https://*.host` and `*`, as `embed_origins` has them.
+struct OriginList: Sendable {
+    private let allowsAny: Bool
+    private let exact: Set<String>
+    /// Of `https://*.host`: what stands before and what stands behind the star.
+    private let patterns: [(start: String, end: String)]
+
+    init(_ origins: [String]) {
+        allowsAny = origins.contains("*")
+        var exact: Set<String> = []
+        var patterns: [(start: String, end: String)] = []
+        for origin in origins where origin != "*" {
+            if let star = origin.utf8.firstIndex(of: UInt8(ascii: "*")) {
+                patterns.append((String(origin[..<star]), String(origin[origin.utf8.index(after: star)...])))
+            } else {
+                exact.insert(origin)
+            }
+        }
+        self.exact = exact
+        self.patterns = patterns
+    }
+
+    /// What `Access-Control-Allow-Origin` says to a page; nil: nothing.
+    func permission(for origin: String) -> String? {
+        if allowsAny { return "*" }
+        return exact.contains(origin) || patterns.contains { Self.matches(origin, $0) } ? origin : nil
+    }
+
+    private static func matches(_ origin: String, _ pattern: (start: String, end: String)) -> Bool {
+        guard origin.utf8.count > pattern.start.utf8.count + pattern.end.utf8.count, origin.hasPrefix(pattern.start),
+            origin.hasSuffix(pattern.end)
+        else { return false }
+        let labels = origin.utf8.dropFirst(pattern.start.utf8.count).dropLast(pattern.end.utf8.count)
+        return labels.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
+                UInt8(ascii: "_"), UInt8(ascii: "."):
+                true
+            default: false
+            }
+        }
+    }
+}
+
+/// Cross-origin resource sharing ([Fetch, section 3.3](https://fetch.spec.whatwg.org/#http-cors-protocol)).
+enum CrossOrigin {
+    private static let allowOrigin = HTTPField.Name("Access-Control-Allow-Origin")!
+    private static let allowMethods = HTTPField.Name("Access-Control-Allow-Methods")!
+    private static let allowHeaders = HTTPField.Name("Access-Control-Allow-Headers")!
+    private static let exposeHeaders = HTTPField.Name("Access-Control-Expose-Headers")!
+    private static let maxAge = HTTPField.Name("Access-Control-Max-Age")!
+    private static let requestMethod = HTTPField.Name("Access-Control-Request-Method")!
+
+    static func isPreflight(_ request: HTTPRequest) -> Bool {
+        request.method == .options && request.headerFields[.origin] != nil
+            && request.headerFields[requestMethod] != nil
+    }
+
+    /// The answer to a browser that asks whether it may send a request.
+    static func preflight(_ origin: String, _ origins: OriginList) -> Answer {
+        var answer = Answer(status: .noContent)
+        answer.fields[.vary] = "Origin"
+        guard let permission = origins.permission(for: origin) else { return answer }
+        answer.fields[allowOrigin] = permission
+        answer.fields[allowMethods] = "GET, POST, PUT, PATCH, DELETE"
+        answer.fields[allowHeaders] = "Authorization, Content-Type, Accept"
+        answer.fields[maxAge] = "600"
+        return answer
+    }
+
+    /// Lets the page of `origin` read an answer.
+    static func mark(_ answer: inout Answer, origin: String?, _ origins: OriginList) {
+        answer.fields.append(HTTPField(name: .vary, value: "Origin"))
+        guard let origin, let permission = origins.permission(for: origin) else { return }
+        answer.fields[allowOrigin] = permission
+        answer.fields[exposeHeaders] = "Link, Retry-After, X-Request-Id"
+    }
+}

@@ -1,0 +1,23 @@
+import HTTPTypes
+import JOSE
+
+/// What a call answers.
+struct Answer: Sendable {
+    var status: HTTPResponse.Status
+    var fields = HTTPFields()
+    var body: [UInt8] = []
+
+    init(status: HTTPResponse.Status) { self.status = status }
+
+    init(_ value: JSONValue, status: HTTPResponse.Status = .ok) {
+        self.init(value.serialized(), type: "application/json", status: status)
+    }
+
+    init(_ body: [UInt8], type: String, status: HTTPResponse.Status = .ok) {
+        self.status = status
+        self.body = body
+        fields[.contentType] = type
+    }
+
+    static let nothing = Answer(status: .noContent)
+}

@@ -1,0 +1,76 @@
+import HTTPTypes
+import JOSE
+
+/// Why a call is refused; the words are the caller's.
+struct Fault: Error, Sendable {
+    let status: HTTPResponse.Status
+    /// For programs.
+    let code: String
+    let message: String
+    /// The error's name in [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2); at the token
+    /// endpoint only.
+    var oauthError: String?
+    var fields = HTTPFields()
+
+    init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
+        self.status = status
+        self.code = code
+        self.message = message
+    }
+
+    /// A member or parameter that is not what it must be.
+    static func field(_ name: String, _ what: String) -> Fault {
+        Fault(.badRequest, "invalid_request", "\(name): \(what)")
+    }
+
+    static func malformed(_ what: String) -> Fault { Fault(.badRequest, "invalid_request", what) }
+
+    static let notFound = Fault(.notFound, "not_found", "There is no such thing here")
+
+    static let tooLarge = Fault(.contentTooLarge, "too_large", "The body is larger than 256 KiB")
+
+    static let alreadyRegistered = Fault(
+        .conflict,
+        "already_registered",
+        "This e-mail is registered already; with \"resend\": true the answer is the same as the first"
+    )
+
+    static let inner = Fault(
+        .internalServerError,
+        "internal_error",
+        "Something went wrong; the request id finds it in our log"
+    )
+
+    static func unauthorized(isTokenWrong: Bool) -> Fault {
+        var fault = Fault(.unauthorized, "unauthorized", "Access token is missing or invalid")
+        fault.fields[.wwwAuthenticate] = isTokenWrong ? "Bearer error=\"invalid_token\"" : "Bearer"
+        return fault
+    }
+
+    static func method(allowed: [HTTPRequest.Method]) -> Fault {
+        let names = allowed.map(\.rawValue).joined(separator: ", ")
+        var fault = Fault(.methodNotAllowed, "method_not_allowed", "Only \(names) can be used here")
+        fault.fields[.allow] = names
+        return fault
+    }
+
+    static func mediaType(_ wanted: String) -> Fault {
+        Fault(.unsupportedMediaType, "unsupported_media_type", "Content-Type must be \(wanted)")
+    }
+
+    func answer(requestID: String) -> Answer {
+        var members = [
+            JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(message)),
+            JSONMember("code", .string(code)), JSONMember("requestId", .string(requestID)),
+        ]
+        if let oauthError {
+            members =
+                [
+                    JSONMember("error", .string(oauthError)), JSONMember("error_description", .string(message)),
+                ] + members
+        }
+        var answer = Answer(.object(members), status: status)
+        for field in fields { answer.fields[field.name] = field.value }
+        return answer
+    }
+}

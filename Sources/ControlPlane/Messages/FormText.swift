@@ -1,0 +1,73 @@
+import JOSE
+
+/// Texts in the encoding of forms, queries and paths.
+enum FormText {
+    /// The members of an `application/x-www-form-urlencoded` text, the first of each name.
+    ///
+    /// - Parameter unique: names that must not come twice, because they mean something
+    ///   ([RFC 6749, section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
+    static func members(_ bytes: some Sequence<UInt8>, unique: [String]) throws(Fault) -> [JSONMember] {
+        var members: [JSONMember] = []
+        for part in Array(bytes).split(separator: UInt8(ascii: "&")) {
+            let name = part.prefix { $0 != UInt8(ascii: "=") }
+            let value = part.dropFirst(name.count + 1)
+            guard let name = decode(name, plusIsSpace: true), let value = decode(value, plusIsSpace: true) else {
+                throw .malformed("A text is not percent-encoded UTF-8")
+            }
+            guard members[name] == nil else {
+                if unique.contains(name) { throw .field(name, "given twice") }
+                continue
+            }
+            guard members.count < 64 else { throw .malformed("There are too many parameters") }
+            members.append(JSONMember(name, .string(value)))
+        }
+        return members
+    }
+
+    /// A text without its percent-encoding; nil where that is broken, or what it stands for is not UTF-8.
+    static func decode(_ text: some Sequence<UInt8>, plusIsSpace: Bool) -> String? {
+        var bytes: [UInt8] = []
+        var iterator = text.makeIterator()
+        while let byte = iterator.next() {
+            switch byte {
+            case UInt8(ascii: "%"):
+                guard let high = iterator.next().flatMap(digit), let low = iterator.next().flatMap(digit) else {
+                    return nil
+                }
+                bytes.append(high << 4 | low)
+            case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
+            default: bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    /// A text as it may stand in a query.
+    static func encode(_ text: String) -> String {
+        var encoded: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                encoded.append(byte)
+            default:
+                encoded.append(UInt8(ascii: "%"))
+                encoded.append(hex[Int(byte >> 4)])
+                encoded.append(hex[Int(byte & 15)])
+            }
+        }
+        return String(decoding: encoded, as: UTF8.self)
+    }
+
+    private static let hex = Array("0123456789ABCDEF".utf8)
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

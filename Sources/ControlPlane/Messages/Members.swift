@@ -1,0 +1,42 @@
+import JOSE
+
+/// Named values that were checked against their ``Schema``. Null is as good as left out.
+struct Members: Sendable {
+    private let all: [JSONMember]
+
+    init(_ all: [JSONMember] = []) { self.all = all }
+
+    /// Whether the member is there, null or not.
+    func has(_ name: String) -> Bool { all[name] != nil }
+
+    func text(_ name: String) -> String? {
+        guard case .string(let text)? = all[name] else { return nil }
+        return text
+    }
+
+    /// A text that says something.
+    func words(_ name: String) -> String? { text(name).flatMap { Text.isBlank($0) ? nil : $0 } }
+
+    func bool(_ name: String) -> Bool? {
+        guard case .bool(let value)? = all[name] else { return nil }
+        return value
+    }
+
+    func integer(_ name: String) -> Int? {
+        guard case .number(let value)? = all[name] else { return nil }
+        return Int(value)
+    }
+
+    func list(_ name: String) -> [String]? {
+        guard case .array(let values)? = all[name] else { return nil }
+        return values.compactMap { value in
+            guard case .string(let text) = value else { return nil }
+            return text
+        }
+    }
+
+    func object(_ name: String) -> [JSONMember]? {
+        guard case .object(let members)? = all[name] else { return nil }
+        return members
+    }
+}

@@ -1,0 +1,46 @@
+import Admission
+import Directory
+
+/// The schemas that several calls share.
+enum CommonSchemas {
+    static let name = Schema.words(256)
+    /// A user id or an e-mail.
+    static let person = Schema.words(320)
+    static let email = Schema.text(Text(kind: .email, maxLength: 254))
+    static let timeZone = Schema.named("TimeZone", .choice(TimeZoneNames.all))
+    static let secondJoin = Schema.choice(SecondJoin.allCases.map(\.rawValue))
+    static let eventType = Schema.choice(EventType.allCases.map(\.rawValue))
+
+    /// A text that may be left out, or blank, which is the same.
+    static func optional(_ kind: Text.Kind, _ maxLength: Int) -> Schema {
+        .nullable(.text(Text(kind: kind, maxLength: maxLength, mayBeBlank: true)))
+    }
+
+    static let fault = Schema.named(
+        "Error",
+        .object([
+            Schema.Member(name: "hasError", schema: .boolean, isRequired: true),
+            Schema.Member(name: "errorMessage", schema: .anyText, isRequired: true, description: "For people."),
+            Schema.Member(name: "code", schema: .anyText, isRequired: true, description: "For programs."),
+            Schema.Member(
+                name: "requestId",
+                schema: .anyText,
+                isRequired: true,
+                description: "What the operator's log calls the request."
+            ),
+        ])
+    )
+
+    /// [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), with the members of other errors.
+    static let tokenFault = Schema.named(
+        "TokenError",
+        .object([
+            Schema.Member(name: "error", schema: .anyText, isRequired: true),
+            Schema.Member(name: "error_description", schema: .anyText),
+            Schema.Member(name: "hasError", schema: .boolean, isRequired: true),
+            Schema.Member(name: "errorMessage", schema: .anyText, isRequired: true),
+            Schema.Member(name: "code", schema: .anyText, isRequired: true),
+            Schema.Member(name: "requestId", schema: .anyText, isRequired: true),
+        ])
+    )
+}

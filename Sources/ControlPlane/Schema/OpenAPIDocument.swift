@@ -1,0 +1,184 @@
+import HTTPTypes
+import JOSE
+
+/// The description of the API ([OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html)), made from the calls that are
+/// served.
+struct OpenAPIDocument {
+    let json: JSONValue
+
+    init(calls: [Call], server: String) {
+        var named: [String: JSONValue] = [:]
+        var order: [String] = []
+        var paths: [String: [JSONMember]] = [:]
+        for call in calls {
+            if paths[call.path] == nil { order.append(call.path) }
+            paths[call.path, default: []].append(
+                JSONMember(call.method.rawValue.lowercased(), Self.operation(call, &named))
+            )
+        }
+        let schemas = named.sorted { $0.key < $1.key }.map { JSONMember($0.key, $0.value) }
+        json = .object([
+            JSONMember("openapi", .string("3.1.0")),
+            JSONMember(
+                "info",
+                .object([
+                    JSONMember("title", .string("Embed Gateway control API")), JSONMember("version", .string("1")),
+                ])
+            ),
+            JSONMember("servers", .array([.object([JSONMember("url", .string(server))])])),
+            JSONMember("paths", .object(order.map { JSONMember($0, .object(paths[$0] ?? [])) })),
+            JSONMember(
+                "components",
+                .object([
+                    JSONMember("schemas", .object(schemas)),
+                    JSONMember(
+                        "securitySchemes",
+                        .object([
+                            JSONMember("token", Self.scheme("bearer")), JSONMember("client", Self.scheme("basic")),
+                        ])
+                    ),
+                ])
+            ),
+        ])
+    }
+
+    private static func scheme(_ name: String) -> JSONValue {
+        .object([JSONMember("type", .string("http")), JSONMember("scheme", .string(name))])
+    }
+
+    private static func operation(_ call: Call, _ named: inout [String: JSONValue]) -> JSONValue {
+        var members = [
+            JSONMember("operationId", .string(call.id)), JSONMember("summary", .string(call.summary)),
+            JSONMember("tags", .array([.string(call.tag)])),
+        ]
+        let parameters = pathParameters(call, &named) + call.query.map { parameter($0, &named) }
+        if !parameters.isEmpty { members.append(JSONMember("parameters", .array(parameters))) }
+        if let body = call.body {
+            let schema = JSONValue.object([JSONMember("schema", body.json(&named))])
+            var content = [JSONMember("application/json", schema)]
+            if call.takesForms { content.append(JSONMember("application/x-www-form-urlencoded", schema)) }
+            members.append(
+                JSONMember(
+                    "requestBody",
+                    .object([JSONMember("required", .bool(true)), JSONMember("content", .object(content))])
+                )
+            )
+        }
+        members.append(JSONMember("responses", responses(call, &named)))
+        members.append(JSONMember("security", security(call)))
+        return .object(members)
+    }
+
+    private static func security(_ call: Call) -> JSONValue {
+        if call.needsToken { return .array([.object([JSONMember("token", .array([]))])]) }
+        // With the client's id and secret in the body there is nothing in the header.
+        if call.hasOAuthFaults { return .array([.object([]), .object([JSONMember("client", .array([]))])]) }
+        return .array([])
+    }
+
+    private static func pathParameters(_ call: Call, _ named: inout [String: JSONValue]) -> [JSONValue] {
+        call.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { segment in
+            let name = String(segment.dropFirst().dropLast())
+            let schema: Schema = name == "id" ? .uuid : .text(Text(kind: .words, maxLength: 320))
+            return parameter(name, "path", isRequired: true, schema.json(&named))
+        }
+    }
+
+    private static func parameter(_ parameter: Call.Parameter, _ named: inout [String: JSONValue]) -> JSONValue {
+        Self.parameter(
+            parameter.name,
+            "query",
+            isRequired: false,
+            parameter.schema.json(&named),
+            [JSONMember("description", .string(parameter.description))]
+        )
+    }
+
+    private static func parameter(
+        _ name: String,
+        _ place: String,
+        isRequired: Bool,
+        _ schema: JSONValue,
+        _ more: [JSONMember] = []
+    ) -> JSONValue {
+        .object(
+            [
+                JSONMember("name", .string(name)), JSONMember("in", .string(place)),
+                JSONMember("required", .bool(isRequired)), JSONMember("schema", schema),
+            ] + more
+        )
+    }
+
+    // MARK: Answers
+
+    private static func responses(_ call: Call, _ named: inout [String: JSONValue]) -> JSONValue {
+        var responses = [JSONMember(String(call.success.status), success(call, &named))]
+        let fault = (call.hasOAuthFaults ? CommonSchemas.tokenFault : CommonSchemas.fault).json(&named)
+        for status in faults(of: call) { responses.append(JSONMember(String(status), self.fault(status, fault))) }
+        return .object(responses)
+    }
+
+    private static func success(_ call: Call, _ named: inout [String: JSONValue]) -> JSONValue {
+        var members = [JSONMember("description", .string(call.success.description))]
+        if let schema = call.success.schema {
+            var content = [JSONMember("application/json", .object([JSONMember("schema", schema.json(&named))]))]
+            if let other = call.success.otherMediaType {
+                content.append(JSONMember(other, .object([JSONMember("schema", Schema.anyText.json(&named))])))
+            }
+            members.append(JSONMember("content", .object(content)))
+        }
+        if call.success.isPage {
+            members.append(JSONMember("headers", header("Link", "Where the list goes on, with rel=\"next\".")))
+        }
+        if !call.links.isEmpty { members.append(JSONMember("links", links(call.links))) }
+        return .object(members)
+    }
+
+    private static func links(_ links: [Call.Link]) -> JSONValue {
+        .object(
+            links.map { link in
+                let value = JSONValue.string("$response.body#/\(link.member)")
+                return JSONMember(
+                    link.operation,
+                    .object([
+                        JSONMember("operationId", .string(link.operation)),
+                        JSONMember("parameters", .object([JSONMember(link.parameter, value)])),
+                    ])
+                )
+            }
+        )
+    }
+
+    private static func faults(of call: Call) -> [Int] {
+        var statuses = Set(call.faults + [500])
+        if call.body != nil { statuses.formUnion([400, 413, 415]) }
+        if !call.query.isEmpty { statuses.insert(400) }
+        if call.needsToken { statuses.insert(401) }
+        return statuses.sorted()
+    }
+
+    private static func fault(_ status: Int, _ schema: JSONValue) -> JSONValue {
+        var members = [
+            JSONMember("description", .string(HTTPResponse.Status(code: status).reasonPhrase)),
+            JSONMember(
+                "content",
+                .object([JSONMember("application/json", .object([JSONMember("schema", schema)]))])
+            ),
+        ]
+        if status == 401 { members.append(JSONMember("headers", header("WWW-Authenticate", "How to sign in."))) }
+        if status == 429 { members.append(JSONMember("headers", header("Retry-After", "Seconds to wait."))) }
+        return .object(members)
+    }
+
+    private static func header(_ name: String, _ description: String) -> JSONValue {
+        .object([
+            JSONMember(
+                name,
+                .object([
+                    JSONMember("description", .string(description)),
+                    JSONMember("schema", .object([JSONMember("type", .string("string"))])),
+                ])
+            )
+        ])
+    }
+}

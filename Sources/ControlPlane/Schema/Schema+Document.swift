@@ -1,0 +1,69 @@
+import JOSE
+
+/// Schemas as the OpenAPI document has them: JSON Schema 2020-12.
+extension Schema {
+    /// The schema, with named ones by reference; they are added to `named`.
+    func json(_ named: inout [String: JSONValue]) -> JSONValue {
+        switch self {
+        case .text(let text): return .object(text.members)
+        case .boolean: return Self.type("boolean")
+        case .number: return Self.type("number")
+        case .integer(let range):
+            return Self.type(
+                "integer",
+                [
+                    JSONMember("minimum", .number(Double(range.lowerBound))),
+                    JSONMember("maximum", .number(Double(range.upperBound))),
+                ]
+            )
+        case .list(let element, let limit):
+            var members = [JSONMember("items", element.json(&named))]
+            if let limit { members.append(JSONMember("maxItems", .number(Double(limit)))) }
+            return Self.type("array", members)
+        case .tuple(let elements):
+            var items: [JSONValue] = []
+            for element in elements { items.append(element.json(&named)) }
+            let count = JSONValue.number(Double(items.count))
+            return Self.type(
+                "array",
+                [
+                    JSONMember("prefixItems", .array(items)), JSONMember("minItems", count),
+                    JSONMember("maxItems", count),
+                ]
+            )
+        case .object(let members): return Self.object(members, &named)
+        case .document:
+            return Self.type("object", [JSONMember("description", .string("Your own data, at most 16 KiB of JSON."))])
+        case .nullable(let schema):
+            return .object([JSONMember("anyOf", .array([schema.json(&named), Self.type("null")]))])
+        case .named(let name, let schema):
+            if named[name] == nil {
+                named[name] = .null
+                named[name] = schema.json(&named)
+            }
+            return .object([JSONMember("$ref", .string("#/components/schemas/\(name)"))])
+        }
+    }
+
+    private static func object(_ members: [Member], _ named: inout [String: JSONValue]) -> JSONValue {
+        var properties: [JSONMember] = []
+        for member in members {
+            var schema = member.schema.json(&named)
+            if let description = member.description, case .object(let words) = schema {
+                schema = .object(
+                    words.filter { $0.name != "description" } + [JSONMember("description", .string(description))]
+                )
+            }
+            properties.append(JSONMember(member.name, schema))
+        }
+        let required = members.filter(\.isRequired).map { JSONValue.string($0.name) }
+        var words = [JSONMember("properties", .object(properties))]
+        if !required.isEmpty { words.append(JSONMember("required", .array(required))) }
+        words.append(JSONMember("additionalProperties", .bool(true)))
+        return type("object", words)
+    }
+
+    private static func type(_ name: String, _ members: [JSONMember] = []) -> JSONValue {
+        .object([JSONMember("type", .string(name))] + members)
+    }
+}

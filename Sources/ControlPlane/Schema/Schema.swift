@@ -1,0 +1,95 @@
+import JOSE
+
+/// What a JSON value may be: it checks bodies and describes them in the OpenAPI document, so that both say the same.
+indirect enum Schema: Sendable {
+    case text(Text)
+    case boolean
+    case integer(ClosedRange<Int>)
+    /// Of answers.
+    case number
+    case list(Schema, upTo: Int? = nil)
+    /// Of answers: one value of each.
+    case tuple([Schema])
+    /// Members that are not named here may be there too; in requests they mean nothing.
+    case object([Member])
+    /// Any object, to ``maxDocument`` octets.
+    case document
+    case nullable(Schema)
+    /// A schema that the document has once and refers to by its name.
+    case named(String, Schema)
+
+    struct Member: Sendable {
+        let name: String
+        let schema: Schema
+        var isRequired = false
+        var description: String?
+    }
+
+    /// Octets of a company's own data, as the shortest JSON text.
+    static let maxDocument = 16 << 10
+
+    static func words(_ maxLength: Int) -> Schema { .text(Text(kind: .words, maxLength: maxLength)) }
+    static let anyText = Schema.text(Text(kind: .any))
+    static let moment = Schema.text(Text(kind: .moment))
+    static let uuid = Schema.text(Text(kind: .uuid))
+    static func choice(_ choices: [String]) -> Schema { .text(Text(kind: .choice(choices))) }
+
+    /// Of an object: the names that mean something.
+    var memberNames: [String] {
+        switch self {
+        case .object(let members): members.map(\.name)
+        case .named(_, let schema), .nullable(let schema): schema.memberNames
+        default: []
+        }
+    }
+
+    // MARK: Checking
+
+    /// - Parameter name: what the value is called, for the caller to find it.
+    func check(_ value: JSONValue, _ name: String) throws(Fault) {
+        switch (self, value) {
+        case (.named(_, let schema), _): try schema.check(value, name)
+        case (.nullable, .null): return
+        case (.nullable(let schema), _): try schema.check(value, name)
+        case (.text(let rule), .string(let text)):
+            if let fault = rule.fault(in: text) { throw .field(name, fault) }
+        case (.boolean, .bool), (.number, .number): return
+        case (.integer(let range), .number(let number)):
+            guard let integer = Int(exactly: number) else { throw .field(name, "must be a whole number") }
+            guard range.contains(integer) else {
+                throw .field(name, "must be \(range.lowerBound) to \(range.upperBound)")
+            }
+        case (.list(let element, let limit), .array(let values)):
+            if let limit, values.count > limit { throw .field(name, "has more than \(limit) entries") }
+            for (index, value) in values.enumerated() { try element.check(value, "\(name)[\(index)]") }
+        case (.object(let known), .object(let members)): try Self.check(members, known, within: name)
+        case (.document, .object):
+            guard value.serialized().count <= Self.maxDocument else { throw .field(name, "larger than 16 KiB") }
+        default: throw .field(name, "must be \(kind)")
+        }
+    }
+
+    /// Checks the members of an object; what is not known is not looked at.
+    static func check(_ members: [JSONMember], _ known: [Member], within name: String = "") throws(Fault) {
+        for member in known {
+            let place = name.isEmpty ? member.name : "\(name).\(member.name)"
+            if let value = members[member.name] {
+                try member.schema.check(value, place)
+            } else if member.isRequired {
+                throw .field(place, "is required")
+            }
+        }
+    }
+
+    private var kind: String {
+        switch self {
+        case .text: "a text"
+        case .boolean: "true or false"
+        case .integer: "a whole number"
+        case .number: "a number"
+        case .list, .tuple: "an array"
+        case .object, .document: "an object"
+        case .nullable(let schema), .named(_, let schema): schema.kind
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import JOSE
+
+/// What a text may be: checked and described by the same few numbers and patterns.
+struct Text: Sendable {
+    enum Kind: Sendable {
+        /// Anything; of answers.
+        case any
+        /// Anything without NUL.
+        case plain
+        /// Not only white space.
+        case words
+        case email
+        /// An http or https URL.
+        case url(isSecure: Bool)
+        /// A moment of RFC 3339.
+        case moment
+        case uuid
+        /// One of these.
+        case choice([String])
+        /// Where a list goes on: this many hex digits.
+        case cursor(digits: Int)
+    }
+
+    var kind: Kind
+    /// In characters: Unicode scalars.
+    var maxLength: Int?
+    /// Whether nothing, or white space alone, will do too: it counts as left out.
+    var mayBeBlank = false
+
+    /// What is wrong with a text; nil: nothing.
+    func fault(in text: String) -> String? {
+        if mayBeBlank, Self.isBlank(text) { return isTooLong(text) ? tooLong : nil }
+        if isTooLong(text) { return tooLong }
+        switch kind {
+        case .any: return nil
+        case .plain: return text.utf8.contains(0) ? Self.hasNUL : nil
+        case .words:
+            if text.utf8.contains(0) { return Self.hasNUL }
+            return Self.isBlank(text) ? "must not be blank" : nil
+        case .email: return Self.isEmail(text) ? nil : "not an e-mail address, such as name@example.com"
+        case .url(let isSecure):
+            return WebURL.isValid(text, isSecure: isSecure) ? nil : "not an \(isSecure ? "https" : "http or https") URL"
+        case .moment:
+            return RFC3339.parse(text) == nil
+                ? "not a date and time of RFC 3339, such as 2026-11-22T17:00:00Z" : nil
+        case .uuid: return Self.isUUID(text) ? nil : "not a UUID"
+        case .choice(let choices):
+            if choices.contains(where: { $0.hasSameBytes(as: text) }) { return nil }
+            return choices.count > 16
+                ? "not a name of the IANA time zone database, such as Europe/Berlin"
+                : "must be one of \(choices.map { "\"\($0)\"" }.joined(separator: ", "))"
+        case .cursor: return isCursor(text) ? nil : "not one that a list gave"
+        }
+    }
+
+    private static let hasNUL = "must not hold the character NUL"
+    private var tooLong: String { "longer than \(maxLength ?? 0) characters" }
+
+    private func isTooLong(_ text: String) -> Bool {
+        guard let maxLength, text.utf8.count > maxLength else { return false }
+        return text.unicodeScalars.count > maxLength
+    }
+
+    private func isCursor(_ text: String) -> Bool {
+        guard case .cursor(let digits) = kind, text.utf8.count == digits else { return false }
+        return text.utf8.allSatisfy(Self.isHexDigit)
+    }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") || byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "f")
+    }
+
+    private static func isUUID(_ text: String) -> Bool {
+        guard text.utf8.count == 36 else { return false }
+        return text.utf8.enumerated().allSatisfy { index, byte in
+            [8, 13, 18, 23].contains(index) ? byte == UInt8(ascii: "-") : isHexDigit(byte | 0x20) && byte >= 0x30
+        }
+    }
+
+    private static func isEmail(_ text: String) -> Bool {
+        var ats = 0
+        for scalar in text.unicodeScalars {
+            if scalar == "@" { ats += 1 }
+            if scalar.value < 0x20 || scalar.value == 0x7f || isWhite(scalar) { return false }
+        }
+        return ats == 1 && text.utf8.count <= 254 && text.utf8.first != UInt8(ascii: "@")
+            && text.utf8.last != UInt8(ascii: "@")
+    }
+
+    // MARK: White space
+
+    static func isBlank(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(isWhite) }
+
+    /// Unicode's White_Space, and the four separators that some regular expressions count to it too: named one by one,
+    /// because what `\s` means in a pattern depends on who reads it.
+    static func isWhite(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09...0x0d, 0x1c...0x20, 0x85, 0xa0, 0x1680, 0x2000...0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000: true
+        default: false
+        }
+    }
+
+    /// The same as the inside of a character class.
+    private static let white =
+        #"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"#
+
+    // MARK: What the document says
+
+    /// A regular expression that says the same as ``fault(in:)``.
+    private var pattern: String? {
+        let pattern: String? =
+            switch kind {
+            case .plain: #"[^\u0000]*"#
+            case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
+            case .email: "[^@\\u0000-\\u0020\\u007f\(Self.white)]+@[^@\\u0000-\\u0020\\u007f\(Self.white)]+"
+            case .url(let isSecure):
+                (isSecure ? "https" : "https?") + #"://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"#
+                    + "([/?#][^\\u0000-\\u0020\\u007f\(Self.white)]*)?"
+            case .cursor(let digits): "[0-9a-f]{\(digits)}"
+            case .any, .moment, .uuid, .choice: nil
+            }
+        return pattern.map { mayBeBlank ? "^([\(Self.white)]*|\($0))$" : "^\($0)$" }
+    }
+
+    /// As JSON Schema.
+    var members: [JSONMember] {
+        var members = [JSONMember("type", .string("string"))]
+        switch kind {
+        case .moment: members.append(JSONMember("format", .string("date-time")))
+        case .uuid: members.append(JSONMember("format", .string("uuid")))
+        case .choice(let choices): members.append(JSONMember("enum", .array(choices.map(JSONValue.string))))
+        default: break
+        }
+        if let pattern { members.append(JSONMember("pattern", .string(pattern))) }
+        if let maxLength { members.append(JSONMember("maxLength", .number(Double(maxLength)))) }
+        return members
+    }
+}

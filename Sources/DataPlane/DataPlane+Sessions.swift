@@ -1,0 +1,24 @@
+package import Admission
+
+/// What happens to sessions that does not come from their viewers.
+extension DataPlane {
+    /// The sessions that are under way.
+    package var sessions: LiveSessions { site.admission.sessions }
+
+    /// Sends a viewer away; it may ask to be let in anew.
+    package func kick(_ session: LiveSession) { site.end([session], .ended, reason: .wrongEvent) }
+
+    /// Sends away whoever is in an event that was deleted.
+    package func remove(event: String, company: String) {
+        site.end(sessions.list(company: company, event: event), .removed, reason: .registrationRemoved)
+    }
+
+    /// Sends away who has a registration that was deleted.
+    package func remove(registration subject: SubjectKey) {
+        let rules = site.snapshot.rules
+        guard let session = site.admission.end(holderOf: subject, .removed, now: Clock().wall, rules: rules) else {
+            return
+        }
+        site.end(session, reason: .registrationRemoved)
+    }
+}

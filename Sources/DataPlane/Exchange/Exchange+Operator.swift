@@ -1,0 +1,152 @@
+import Admission
+import GatewayConfiguration
+import JOSE
+import NIOCore
+
+/// The operator API on the admin listener: who is there, and whom to send away.
+///
+/// - `GET /sessions`: `{"total": n, "sessions": […]}`, the first 1,000 by when they joined, or `limit=` more or fewer.
+/// - `DELETE /sessions`: ends them; at least one filter is needed.
+///
+/// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
+extension Exchange {
+    func serveOperator(_ bytes: Span<UInt8>, path: String) {
+        guard path == "/sessions" else {
+            respond(status: 404)
+            return
+        }
+        guard isOperator(bytes), allows(method == .get || method == .head || method == .delete, "GET, HEAD, DELETE")
+        else { return }
+        guard let filter = SessionFilter(bytes, worker.requestTarget.query), method != .delete || !filter.isEmpty else {
+            respond(status: 400)
+            return
+        }
+        let (site, ends) = (worker.site, method == .delete)
+        answer {
+            let found = site.admission.sessions.all(where: filter.matches)
+            if ends { site.end(found, .ended, reason: .wrongEvent) }
+            return JSONValue.object([
+                JSONMember("total", .number(Double(found.count))),
+                JSONMember("sessions", .array(found.prefix(filter.limit).map { .object($0.members) })),
+            ]).serialized()
+        }
+    }
+
+    /// Answers with JSON that is made elsewhere than on the event loop, since it takes time.
+    private func answer(_ make: @escaping @Sendable () -> [UInt8]) {
+        let bound = NIOLoopBound(self, eventLoop: worker.loop)
+        let (serial, loop) = (serial, worker.loop)
+        Task.detached {
+            let body = make()
+            loop.execute {
+                // The client may be gone, and the next one there.
+                guard bound.value.isActive, bound.value.serial == serial else { return }
+                bound.value.respond(status: 200, fields: "", type: "application/json", body: body)
+            }
+        }
+    }
+
+    /// Whether the operator's token came along. Without one configured only this machine's programs get here, and of
+    /// these no browser on behalf of a page: neither from another origin nor under a name that somebody else chose.
+    private func isOperator(_ bytes: Span<UInt8>) -> Bool {
+        let block = worker.requestHead.block
+        guard let token = snapshot.settings.admin.token else {
+            let isBrowser = block.first(.origin) != nil || block.first(.secFetchSite) != nil
+            guard !isBrowser, worker.requestHead.authority.map({ isLocal(bytes.extracting($0)) }) ?? true else {
+                respond(status: 403)
+                return false
+            }
+            return true
+        }
+        if let value = block.first(.authorization), block.isSingle(.authorization), value.count > 7,
+            bytes.equals("bearer ", ignoringCaseIn: value.lowerBound..<value.lowerBound + 7)
+        {
+            let shown = bytes.trimming(value.lowerBound + 7..<value.upperBound)
+            let (a, b) = (SHA256.hash(bytes.extracting(shown)), SHA256.hash(token.bytes.span))
+            if equalInConstantTime(a.span, b.span) { return true }
+        }
+        let problem = Problem(
+            status: 401,
+            code: "token_missing",
+            title: StatusText.of(401).title,
+            detail: "Show the token of admin.token_file.",
+            activeFor: nil,
+            requestID: String(decoding: requestID.text, as: UTF8.self)
+        )
+        let fields = "WWW-Authenticate: Bearer realm=\"admin\"\r\n"
+        respond(status: 401, fields: fields, type: "application/problem+json", body: problem.json)
+        return false
+    }
+
+    /// `localhost`, or an address and no name.
+    private func isLocal(_ authority: Span<UInt8>) -> Bool {
+        var host = String(decoding: authority.copied(), as: UTF8.self)
+        if host.hasPrefix("[") { return true }
+        if let colon = host.lastIndex(of: ":") { host = String(host[..<colon]) }
+        return host.lowercased() == "localhost" || (try? SocketAddress(ipAddress: host, port: 0)) != nil
+    }
+}
+
+/// Which sessions an operator means.
+struct SessionFilter: Sendable {
+    private var wanted: [String: String] = [:]
+    var limit = 1000
+
+    var isEmpty: Bool { wanted.isEmpty }
+
+    /// Nil for a member that is not known, or stands there twice.
+    init?(_ bytes: Span<UInt8>, _ query: Range<Int>?) {
+        guard let query, !query.isEmpty else { return }
+        let text = String(decoding: bytes.extracting(query).copied(), as: UTF8.self)
+        var seen: Set<String> = []
+        for member in text.split(separator: "&") {
+            let parts = member.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = String(parts[0])
+            let raw = Array((parts.count == 2 ? parts[1] : "").utf8)
+            let value = String(decoding: raw.span.percentDecoded(0..<raw.count), as: UTF8.self)
+            guard seen.insert(name).inserted else { return nil }
+            switch name {
+            case "limit":
+                guard let limit = Int(value), (1...100_000).contains(limit) else { return nil }
+                self.limit = limit
+            case "session", "company", "event", "user", "email", "registration": wanted[name] = value
+            default: return nil
+            }
+        }
+    }
+
+    func matches(_ session: LiveSession) -> Bool {
+        for (name, value) in wanted {
+            let isMeant =
+                switch name {
+                case "session": session.name == value
+                case "company": session.company.hasSameBytes(as: value)
+                case "event": session.event.hasSameBytes(as: value)
+                case "user": session.viewer.userID.hasSameBytes(as: value)
+                case "registration": session.viewer.registration?.hasSameBytes(as: value) ?? false
+                default: foldedIdentity(session.viewer.email ?? "") == foldedIdentity(value)
+                }
+            guard isMeant else { return false }
+        }
+        return true
+    }
+}
+
+extension LiveSession {
+    /// What the operator is told of it.
+    fileprivate var members: [JSONMember] {
+        var members = [
+            JSONMember("session", .string(name)), JSONMember("company", .string(company)),
+            JSONMember("event", .string(event)), JSONMember("userId", .string(viewer.userID)),
+        ]
+        for (name, value) in [
+            ("registrationId", viewer.registration), ("name", viewer.name), ("email", viewer.email),
+        ] {
+            if let value { members.append(JSONMember(name, .string(value))) }
+        }
+        return members + [
+            JSONMember("role", .string(role.name)), JSONMember("leased", .bool(isLeased)),
+            JSONMember("joinedAt", .string(Timestamp.text(id.joinedAt))),
+        ]
+    }
+}

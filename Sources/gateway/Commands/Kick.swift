@@ -1,0 +1,41 @@
+import ArgumentParser
+import GatewayConfiguration
+import NIOHTTP1
+
+/// `gateway kick gateway.conf SESSION…`
+struct Kick: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "End sessions. Who was sent away may ask to be let in anew; deleting a registration keeps them out."
+    )
+
+    @Argument(help: "The configuration file.")
+    var config: String
+
+    @Argument(help: "Sessions, as `gateway sessions` and the log name them.")
+    var sessions: [String] = []
+
+    @OptionGroup var filter: SessionOptions
+
+    func validate() throws {
+        guard !sessions.isEmpty || !filter.members.isEmpty else {
+            throw ValidationError("say which: sessions, or one of --company, --event, --user, --email, --registration")
+        }
+    }
+
+    func run() async throws {
+        let client = AdminClient(try ConfigurationFile(path: config).loadOrExit().admin)
+        let queries = sessions.isEmpty ? [filter.members] : sessions.map { filter.members + [("session", $0)] }
+        var count = 0
+        do {
+            for query in queries {
+                let answer = try await client.send(.DELETE, SessionOptions.target(query))
+                count += SessionList(answer)?.total ?? 0
+            }
+        } catch {
+            StandardError.line("gateway: \(error)")
+            throw ExitCode(1)
+        }
+        print(count == 1 ? "1 session ended" : "\(count) sessions ended")
+        if count == 0 { throw ExitCode(1) }
+    }
+}

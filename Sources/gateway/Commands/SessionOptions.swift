@@ -1,0 +1,93 @@
+import ArgumentParser
+import JOSE
+
+/// Which sessions a command means.
+struct SessionOptions: ParsableArguments {
+    @Option(help: "Of this company only.")
+    var company: String?
+
+    @Option(help: "In this event only.")
+    var event: String?
+
+    @Option(help: "Of this user id only.")
+    var user: String?
+
+    @Option(help: "Of this e-mail only.")
+    var email: String?
+
+    @Option(help: "Of this registration only.")
+    var registration: String?
+
+    /// The members of the admin listener's query.
+    var members: [(name: String, value: String)] {
+        [("company", company), ("event", event), ("user", user), ("email", email), ("registration", registration)]
+            .compactMap { name, value in value.map { (name, $0) } }
+    }
+
+    /// `/sessions` with a query.
+    static func target(_ members: [(name: String, value: String)]) -> String {
+        guard !members.isEmpty else { return "/sessions" }
+        return "/sessions?" + members.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
+    }
+
+    private static func percentEncoded(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return encoded
+    }
+}
+
+/// What a gateway says of its sessions.
+struct SessionList {
+    let total: Int
+    let sessions: [[String: String]]
+
+    /// Nil unless it is one.
+    init?(_ value: JSONValue) {
+        guard case .object(let members) = value, case .number(let total)? = members["total"],
+            case .array(let values)? = members["sessions"]
+        else { return nil }
+        self.total = Int(total)
+        sessions = values.compactMap { value in
+            guard case .object(let members) = value else { return nil }
+            var session: [String: String] = [:]
+            for member in members {
+                if case .string(let text) = member.value { session[member.name] = text }
+            }
+            return session
+        }
+    }
+
+    /// A table for people: a line for each session, control characters left out.
+    var table: String {
+        let columns = ["session", "joinedAt", "event", "role", "userId", "name", "email"]
+        let rows = [columns] + sessions.map { session in columns.map { Self.printable(session[$0] ?? "-") } }
+        let widths = columns.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let lines = rows.map { row in
+            zip(row, widths).map { text, width in text + String(repeating: " ", count: width - text.count) }
+                .joined(separator: "  ")
+        }
+        let rest = total > sessions.count ? "\n… of \(total) sessions in all; --limit shows more" : ""
+        return lines.joined(separator: "\n") + rest
+    }
+
+    /// A name may hold what a terminal would obey.
+    private static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.filter {
+                    $0.properties.generalCategory != .control && $0.properties.generalCategory != .format
+                }
+            )
+        )
+    }
+}

@@ -1,0 +1,77 @@
+import GatewayConfiguration
+import JOSE
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Asks a running gateway through its admin listener.
+struct AdminClient {
+    private let address: GatewayConfiguration.SocketAddress
+    private let token: Secret?
+
+    /// What went wrong, in the operator's words.
+    struct Fault: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    init(_ settings: AdminSettings) {
+        address = settings.address
+        token = settings.token
+    }
+
+    /// The JSON that a call answers with.
+    func send(_ method: HTTPMethod, _ target: String) async throws -> JSONValue {
+        let answer: NIOHTTPClientResponseFull
+        do {
+            answer = try await exchange(method, target)
+        } catch {
+            throw Fault(description: "no gateway answers at \(name): \(error)")
+        }
+        let body = answer.body.map { Array($0.readableBytesView) } ?? []
+        guard answer.head.status == .ok else {
+            let reason = answer.head.status == .unauthorized ? "; is admin.token_file the one that it runs with?" : ""
+            throw Fault(description: "\(name) answered \(answer.head.status.code)\(reason)")
+        }
+        var limits = JSONLimits(size: Self.maxSize)
+        limits.members = .max
+        return try JSONValue(parsing: body.span, limits: limits)
+    }
+
+    private static let maxSize = 256 << 20
+
+    private var name: String {
+        switch address {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        }
+    }
+
+    private func exchange(_ method: HTTPMethod, _ target: String) async throws -> NIOHTTPClientResponseFull {
+        typealias Connection = NIOAsyncChannel<NIOHTTPClientResponseFull, HTTPClientRequestPart>
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(5))
+        let wrap: @Sendable (any Channel) -> EventLoopFuture<Connection> = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                try channel.pipeline.syncOperations.addHandler(
+                    NIOHTTPClientResponseAggregator(maxContentLength: Self.maxSize)
+                )
+                return try Connection(wrappingChannelSynchronously: channel)
+            }
+        }
+        let connection: Connection =
+            switch address {
+            case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port, channelInitializer: wrap)
+            case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: wrap)
+            }
+        var headers = HTTPHeaders([("Host", "localhost"), ("Connection", "close")])
+        if let token {
+            headers.add(name: "Authorization", value: "Bearer \(String(decoding: token.bytes, as: UTF8.self))")
+        }
+        let head = HTTPRequestHead(version: .http1_1, method: method, uri: target, headers: headers)
+        return try await connection.executeThenClose { answers, requests in
+            try await requests.write(contentsOf: [.head(head), .end(nil)])
+            for try await answer in answers { return answer }
+            throw Fault(description: "it closed the connection")
+        }
+    }
+}

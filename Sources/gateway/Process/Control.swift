@@ -1,0 +1,117 @@
+import Admission
+import ControlPlane
+import DataPlane
+import Directory
+import GatewayConfiguration
+import Logging
+import Synchronization
+
+/// The control plane of a running gateway: the directory, the API on it, webhooks, and the book of attendance.
+final class Control: Sendable {
+    private let directory: Directory
+    private let settings: Settings
+    private let logger: Logger
+    private let running = Mutex<Running?>(nil)
+
+    private struct Running {
+        var api: ControlPlane
+        var webhooks: WebhookDelivery
+        var tasks: [Task<Void, Never>]
+    }
+
+    /// How often what happened to sessions is written down: what a crash may lose.
+    private static let interval = Duration.milliseconds(500)
+    /// What waits to be written while the disk is full or gone; more is lost.
+    private static let maxUnwritten = 1 << 20
+
+    /// Opens the database and fills `view` from it.
+    init(_ settings: Settings, view: DirectoryView, logger: Logger) throws(DirectoryFault) {
+        self.settings = settings
+        self.logger = logger
+        directory = try Directory(path: settings.control.database, view: view, clock: WallClock.milliseconds)
+    }
+
+    /// Serves the API for `dataPlane`; returns once it can be asked.
+    func start(for dataPlane: DataPlane) async throws {
+        directory.onRemoval { removal in
+            switch removal {
+            case .event(let company, let uid): dataPlane.remove(event: uid, company: company)
+            case .registration(let subject): dataPlane.remove(registration: subject)
+            }
+        }
+        dataPlane.sessions.keepChanges()
+        let api = ControlPlane(
+            settings: settings,
+            directory: directory,
+            sessions: dataPlane.sessions,
+            kick: { dataPlane.kick($0) },
+            logger: logger
+        )
+        let webhooks = WebhookDelivery(
+            directory: directory,
+            allowedPrivate: settings.control.webhookPrivateAddresses,
+            logger: logger,
+            clock: WallClock.milliseconds
+        )
+        let serving = try await serve(api)
+        let tasks = [
+            serving, Task { await webhooks.run() }, Task { await self.keepAttendance(of: dataPlane.sessions) },
+        ]
+        running.withLock { $0 = Running(api: api, webhooks: webhooks, tasks: tasks) }
+    }
+
+    func adopt(_ settings: Settings) {
+        guard let running = running.withLock({ $0 }) else { return }
+        running.api.adopt(settings)
+        running.webhooks.adopt(allowedPrivate: settings.control.webhookPrivateAddresses)
+    }
+
+    /// Writes down what is left, and closes the database.
+    func stop() async {
+        let tasks = running.withLock { running in
+            defer { running = nil }
+            return running?.tasks ?? []
+        }
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+        await directory.close()
+    }
+
+    private func serve(_ api: ControlPlane) async throws -> Task<Void, Never> {
+        let path = settings.control.socket
+        let logger = logger
+        let (events, events_) = AsyncThrowingStream<Void, any Error>.makeStream()
+        let serving = Task {
+            do {
+                try await api.serve(socket: path) { events_.yield() }
+                events_.finish()
+            } catch {
+                events_.finish(throwing: error)
+                if !Task.isCancelled { logger.error("control API: \(error)") }
+            }
+        }
+        for try await _ in events { break }
+        return serving
+    }
+
+    /// Writes down who comes and goes, in batches, and that the gateway lives.
+    private func keepAttendance(of sessions: LiveSessions) async {
+        var unwritten: [SessionChange] = []
+        var isFailing = false
+        var isLast = false
+        while !isLast {
+            isLast = (try? await Task.sleep(for: Self.interval)) == nil
+            unwritten += sessions.takeChanges()
+            if unwritten.count > Self.maxUnwritten { unwritten.removeFirst(unwritten.count - Self.maxUnwritten) }
+            do {
+                try await directory.record(unwritten)
+                unwritten.removeAll(keepingCapacity: unwritten.count < 4096)
+                if sessions.count > 0 { try await directory.beat() }
+                isFailing = false
+            } catch {
+                if !isFailing { logger.error("attendance cannot be written, and is kept for later: \(error)") }
+                isFailing = true
+            }
+        }
+    }
+}

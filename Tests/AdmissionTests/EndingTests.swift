@@ -1,0 +1,51 @@
+import Admission
+import Testing
+
+@Suite("Sessions that are ended from outside")
+struct EndingTests {
+    @Test(
+        "an ended session is over at once, does not come back by itself, and comes back when its user asks",
+        arguments: ViewerKind.both
+    )
+    func end(_ kind: ViewerKind) throws {
+        let gate = Gate()
+        let viewer = viewer(kind)
+        let session = try #require(gate.session(viewer))
+        let live = try #require(gate.admission.sessions.all().first)
+        #expect(live.id == session.id)
+        gate.admission.end(live, .ended, now: gate.now, rules: gate.rules)
+        #expect(gate.admission.sessions.count == 0)
+        #expect(gate.ask(viewer, with: session).refusal == .sessionReplaced)
+        #expect(gate.ask(viewer, with: session, takeOver: true).admitted != nil)
+        #expect(gate.admission.sessions.count == 1)
+    }
+
+    @Test("to end a session that was replaced meanwhile does nothing to who replaced it")
+    func endReplaced() throws {
+        let gate = Gate()
+        let viewer = viewer()
+        _ = gate.session(viewer)
+        let live = try #require(gate.admission.sessions.all().first)
+        gate.now += 1
+        let second = try #require(gate.session(viewer, address: 2))
+        gate.admission.end(live, .ended, now: gate.now, rules: gate.rules)
+        #expect(gate.ask(viewer, with: second).admitted?.session == second.id)
+        #expect(gate.admission.sessions.all().map(\.id) == [second.id])
+    }
+
+    @Test("the holder of a lease is ended by its registration; where there is none, nobody is")
+    func endHolder() throws {
+        let gate = Gate()
+        let viewer = viewer()
+        #expect(gate.admission.end(holderOf: viewer.subject, .removed, now: gate.now, rules: gate.rules) == nil)
+        let session = try #require(gate.session(viewer))
+        #expect(
+            gate.admission.end(holderOf: viewer.subject, .removed, now: gate.now, rules: gate.rules) == session.id
+        )
+        #expect(gate.admission.sessions.count == 0)
+    }
+}
+
+extension ViewerKind {
+    fileprivate static let both: [ViewerKind] = [.embed, .registration]
+}
