@@ -67,12 +67,14 @@ extension ControlPlane {
 
         func respond(to request: Request, context: Context) async throws -> Response {
             let answer = await plane.answer(request.head, request.body)
-            return Response(
-                status: answer.status,
-                headers: answer.fields,
-                body: answer.body.isEmpty || request.method == .head
-                    ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
-            )
+            guard !answer.body.isEmpty, request.method != .head else {
+                var response = Response(status: answer.status, headers: answer.fields)
+                // RFC 9110 section 8.6: of HEAD it is that of the GET, of 204 there is none.
+                response.headers[.contentLength] = answer.status == .noContent ? nil : String(answer.body.count)
+                return response
+            }
+            let body = ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+            return Response(status: answer.status, headers: answer.fields, body: body)
         }
     }
 
