@@ -36,6 +36,7 @@ extension ControlPlane {
             onServerRunning: { channel in
                 do {
                     try Self.publish(hidden, at: path)
+                    try FileManager.default.removeItem(atPath: folder)
                     whenListening()
                 } catch {
                     failure.set(error)

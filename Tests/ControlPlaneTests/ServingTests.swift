@@ -13,8 +13,13 @@ import Testing
 struct ServingTests {
     /// Asks the socket for the document; the answer's first line.
     private func ask(_ path: String) throws -> String {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = try connection(path)
         defer { close(descriptor) }
+        return try ask(descriptor)
+    }
+
+    private func connection(_ path: String) throws -> Int32 {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let size = MemoryLayout.size(ofValue: address.sun_path)
@@ -32,7 +37,14 @@ struct ServingTests {
                 unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard result == 0 else { throw Unexpected(what: "connect: \(errno)") }
+        guard result == 0 else {
+            close(descriptor)
+            throw Unexpected(what: "connect: \(errno)")
+        }
+        return descriptor
+    }
+
+    private func ask(_ descriptor: Int32) throws -> String {
         let request = Array("GET /api/openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8)
         // SAFETY: both buffers are arrays that outlive the calls, with their own lengths.
         _ = unsafe write(descriptor, request, request.count)
@@ -58,6 +70,10 @@ struct ServingTests {
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
         #expect(mode == 0o600)
         #expect(try ask(path) == "HTTP/1.1 200 OK")
+        #expect(!FileManager.default.fileExists(atPath: path + ".new"))
+        // A connection that waits for its next request keeps nothing back.
+        let idle = try connection(path)
+        defer { close(idle) }
         task.cancel()
         try await task.value
         #expect(!FileManager.default.fileExists(atPath: path))

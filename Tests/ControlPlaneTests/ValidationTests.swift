@@ -156,8 +156,10 @@ struct ValidationTests {
     @Test(
         "Webhooks",
         arguments: [
-            ("endpoint", "http://hooks.example/x", "not an https URL"),
-            ("endpoint", "https://u:p@hooks.example/x", "not an https URL"), ("endpoint", .null, "is required"),
+            ("endpoint", "http://hooks.example/x", "not an https URL that messages can be posted to"),
+            ("endpoint", "https://u:p@hooks.example/x", "not an https URL that messages can be posted to"),
+            ("endpoint", "https://127.1/x", "not an https URL that messages can be posted to"),
+            ("endpoint", .null, "is required"),
             ("eventId", "x", "not a UUID"),
         ] as [(String, JSONValue, String)]
     )
