@@ -11,7 +11,7 @@ struct Text: Sendable {
         case words
         case email
         /// An http or https URL.
-        case url(isSecure: Bool)
+        case url
         /// Where a webhook's messages can be delivered to.
         case endpoint(isSecure: Bool)
         /// A moment of RFC 3339.
@@ -40,8 +40,7 @@ struct Text: Sendable {
             if text.utf8.contains(0) { return Self.hasNUL }
             return Self.isBlank(text) ? "must not be blank" : nil
         case .email: return Self.isEmail(text) ? nil : "not an e-mail address, such as name@example.com"
-        case .url(let isSecure):
-            return WebURL.isValid(text, isSecure: isSecure) ? nil : "not an \(isSecure ? "https" : "http or https") URL"
+        case .url: return WebURL.isValid(text) ? nil : "not an http or https URL"
         case .endpoint(let isSecure):
             guard let endpoint = WebhookEndpoint(text), endpoint.isSecure || !isSecure else {
                 return "not an \(isSecure ? "https" : "http or https") URL that messages can be posted to"
@@ -120,9 +119,8 @@ struct Text: Sendable {
             case .plain: #"[^\u0000]*"#
             case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
             case .email: "[^@\\u0000-\\u0020\\u007f\(Self.white)]+@[^@\\u0000-\\u0020\\u007f\(Self.white)]+"
-            case .url(let isSecure):
-                (isSecure ? "https" : "https?") + #"://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"#
-                    + "([/?#][^\\u0000-\\u0020\\u007f\(Self.white)]*)?"
+            case .url:
+                "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\\u0000-\\u0020\\u007f\(Self.white)]*)?"
             case .endpoint(let isSecure):
                 (isSecure ? "https" : "https?") + "://(\(Self.hostName)|\(Self.address))(:[1-9][0-9]{0,3})?"
                     + #"([/?#][!-\[\]-~]*)?"#

@@ -1,6 +1,8 @@
 import Directory
 import GatewayConfiguration
 import JOSE
+import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import ControlPlane
