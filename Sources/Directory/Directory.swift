@@ -68,6 +68,8 @@ package final class Directory: Sendable {
     /// Waits for what is being written, and closes the database.
     package func close() async {
         try? await endOpenStays()
+        // So that the file alone is the whole database.
+        try? await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
         try? pool.close()
         lock.release()
     }

@@ -209,7 +209,8 @@ struct AttendanceTests {
                 if !present.isEmpty { minutes[second / 60] = max(minutes[second / 60] ?? 0, present.count) }
             }
             for participant in found.participants {
-                #expect(participant.minutes * 60 == Double(seconds[participant.userID ?? ""] ?? 0))
+                let expected = seconds[participant.userID ?? ""] ?? 0
+                #expect(Int((participant.minutes * 60).rounded()) == expected)
             }
             #expect(found.peakConcurrent == minutes.values.max() ?? 0)
             let expected = minutes.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }

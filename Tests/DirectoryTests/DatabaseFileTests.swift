@@ -30,7 +30,7 @@ struct DatabaseFileTests {
             #expect(fault.hasPrefix("\(database.path): "))
             #expect(fault.contains(words), "\(fault)")
             #expect(try database.bytes == before)
-            #expect(try Directory.problems(in: database.path).count >= 1)
+            #expect(!Directory.problems(in: database.path).isEmpty)
         }
         let url = URL(fileURLWithPath: database.path)
         try Data("public_url = \"https://embed.example.com\"\n".utf8).write(to: url)
@@ -68,11 +68,12 @@ struct DatabaseFileTests {
             let fault = try #require(database.fault())
             #expect(fault == "\(database.path): the database is damaged; restore it from a backup")
             #expect(try database.bytes == bytes)
-            #expect(try !Directory.problems(in: database.path).isEmpty)
+            #expect(!Directory.problems(in: database.path).isEmpty)
         }
         try whole.write(to: url)
         try await database.withDirectory { directory in
-            #expect(try await directory.eventIDs(of: "acme").count == 300)
+            let uids = try await directory.eventIDs(of: "acme")
+            #expect(uids.count == 300)
         }
     }
 

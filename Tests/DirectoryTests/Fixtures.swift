@@ -58,7 +58,7 @@ final class TestDatabase: Sendable {
             _ = try open()
             return nil
         } catch {
-            return error.description
+            return "\(error)"
         }
     }
 

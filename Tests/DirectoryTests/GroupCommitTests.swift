@@ -19,9 +19,11 @@ struct GroupCommitTests {
     ) async throws -> [String] {
         let gate = DispatchSemaphore(value: 0)
         let isHeld = Atomic(false)
-        async let first: Void = directory.writer.write { _, _ in
-            isHeld.store(true, ordering: .releasing)
-            gate.wait()
+        let first = Task {
+            try await directory.writer.write { _, _ in
+                isHeld.store(true, ordering: .releasing)
+                gate.wait()
+            }
         }
         while !isHeld.load(ordering: .acquiring) { await Task.yield() }
         return try await withThrowingTaskGroup(of: (Int, String).self) { group in
@@ -32,7 +34,7 @@ struct GroupCommitTests {
                 while directory.writer.waitingCount <= index { await Task.yield() }
             }
             gate.signal()
-            try await first
+            try await first.value
             var outcomes = [String](repeating: "", count: writes.count)
             for try await (index, outcome) in group { outcomes[index] = outcome }
             return outcomes
@@ -95,7 +97,7 @@ struct GroupCommitTests {
                         }
                     },
                     { try await directory.makeRegistration("b@x.example", for: event).email },
-                    { try await directory.makeEvent("second").name },
+                    { try await directory.makeEvent("second").fields.name },
                 ]
             )
             for outcome in outcomes { #expect(outcome.hasPrefix("failed: ")) }
@@ -155,7 +157,7 @@ struct GroupCommitTests {
                 directory,
                 [
                     { "\(try await directory.removeWebhook(webhook.id, company: "acme"))" },
-                    { try await directory.makeEvent().name },
+                    { try await directory.makeEvent().fields.name },
                 ]
             )
             #expect(outcomes == ["true", "Launch"])
@@ -181,12 +183,15 @@ struct GroupCommitTests {
     @Test("the disk is synchronised for every commit")
     func synchronous() async throws {
         try await database.withDirectory { directory in
-            try directory.pool.writeWithoutTransaction { database in
-                // FULL, and a write-ahead log, which FULL synchronises at each commit.
-                #expect(try Int.fetchOne(database, sql: "PRAGMA synchronous") == 2)
-                #expect(try String.fetchOne(database, sql: "PRAGMA journal_mode") == "wal")
-                #expect(try Int.fetchOne(database, sql: "PRAGMA foreign_keys") == 1)
+            let found = try await directory.pool.writeWithoutTransaction { database in
+                (
+                    try Int.fetchOne(database, sql: "PRAGMA synchronous"),
+                    try String.fetchOne(database, sql: "PRAGMA journal_mode"),
+                    try Int.fetchOne(database, sql: "PRAGMA foreign_keys")
+                )
             }
+            // FULL, and a write-ahead log, which FULL synchronises at each commit.
+            #expect(found == (2, "wal", 1))
         }
     }
 

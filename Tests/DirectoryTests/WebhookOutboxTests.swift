@@ -191,7 +191,7 @@ struct WebhookOutboxTests {
     @Test("webhooks, their secrets and their messages are there after a restart")
     func restart() async throws {
         let (webhook, before) = try await database.withDirectory { directory in
-            let webhook = try await webhook(.eventCreated, directory)
+            let webhook = try await self.webhook(.eventCreated, directory)
             #expect(webhook.secret.hasPrefix("whsec_") && webhook.secret.utf8.count >= 40)
             _ = try await directory.makeEvent()
             let head = try #require(try await directory.dueDeliveries(at: start, limit: 10).first)

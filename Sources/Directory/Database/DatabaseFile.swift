@@ -16,6 +16,8 @@ enum DatabaseFile {
             // Before the pool, which writes to whatever database it opens.
             if let reason = try foreignness(path) { throw DirectoryFault(description: "\(path): \(reason)") }
             let pool = try DatabasePool(path: path, configuration: configuration)
+            // An answer of success means that it is on disk. The pool, as it turns the write-ahead log on, asks for less.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Migrations.migrator.migrate(pool)
             return pool
         } catch let fault as DirectoryFault {
@@ -67,8 +69,6 @@ enum DatabaseFile {
         configuration.maximumReaderCount = 4
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { database in
-            // An answer of success means that it is on disk.
-            try database.execute(sql: "PRAGMA synchronous = FULL")
             // Kibibytes, of each connection.
             try database.execute(sql: "PRAGMA cache_size = -8192")
         }
