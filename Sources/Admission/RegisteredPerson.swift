@@ -80,23 +80,27 @@ package enum UUIDText {
 
     /// The bits of a UUID; nil unless the text is one in lower case.
     package static func parse(_ text: String) -> (high: UInt64, low: UInt64)? {
-        var words: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        for (index, character) in text.utf8.enumerated() {
+        let characters = text.utf8Span.span
+        guard characters.count == 36 else { return nil }
+        guard let high = word(characters, 0..<18), let low = word(characters, 18..<36) else { return nil }
+        return (high, low)
+    }
+
+    /// Half of a UUID's digits, with the hyphens where they belong.
+    private static func word(_ characters: Span<UInt8>, _ range: Range<Int>) -> UInt64? {
+        var word: UInt64 = 0
+        for index in range {
+            let character = characters[index]
             if index == 8 || index == 13 || index == 18 || index == 23 {
                 guard character == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            let digit: UInt8
             switch character {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = character - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = character - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): word = word << 4 | UInt64(character - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): word = word << 4 | UInt64(character - UInt8(ascii: "a") + 10)
             default: return nil
             }
-            guard digits < 32 else { return nil }
-            if digits < 16 { words.0 = words.0 << 4 | UInt64(digit) } else { words.1 = words.1 << 4 | UInt64(digit) }
-            digits += 1
         }
-        return digits == 32 ? words : nil
+        return word
     }
 }

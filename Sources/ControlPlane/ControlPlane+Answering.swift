@@ -92,17 +92,26 @@ extension ControlPlane {
         var members: [JSONMember] = []
         for parameter in known {
             guard case .string(let text)? = given[parameter.name] else { continue }
-            var value = JSONValue.string(text)
-            if case .integer = parameter.schema {
-                guard let number = Int(text), text.utf8.count <= 15 else {
-                    throw .field(parameter.name, "must be a whole number")
-                }
-                value = .number(Double(number))
-            }
+            let value = try value(text, of: parameter)
             try parameter.schema.check(value, parameter.name)
             members.append(JSONMember(parameter.name, value))
         }
         return Members(members)
+    }
+
+    private static func value(_ text: String, of parameter: Call.Parameter) throws(Fault) -> JSONValue {
+        switch parameter.schema {
+        case .integer:
+            guard let number = Int(text), text.utf8.count <= 15 else {
+                throw .field(parameter.name, "must be a whole number")
+            }
+            return .number(Double(number))
+        case .text(let rule):
+            // A plus that was not encoded reads as a space, and no date has one.
+            if case .moment = rule.kind { return .string(text.replacing(" ", with: "+")) }
+            return .string(text)
+        default: return .string(text)
+        }
     }
 }
 

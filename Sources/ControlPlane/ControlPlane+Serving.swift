@@ -27,8 +27,9 @@ extension ControlPlane {
         defer { try? manager.removeItem(atPath: folder) }
         let hidden = folder + "/s"
         var quiet = logger
-        // Others say when the gateway listens.
-        quiet.logLevel = max(quiet.logLevel, .warning)
+        // Others say when the gateway listens; what became of a request is in its answer and in the access log; and that
+        // the server was told to stop is no error.
+        quiet.logLevel = .critical
         let failure = FirstError()
         let application = Application(
             responder: Responder(plane: self),
@@ -36,6 +37,7 @@ extension ControlPlane {
             onServerRunning: { channel in
                 do {
                     try Self.publish(hidden, at: path)
+                    try FileManager.default.removeItem(atPath: folder)
                     whenListening()
                 } catch {
                     failure.set(error)
@@ -67,12 +69,14 @@ extension ControlPlane {
 
         func respond(to request: Request, context: Context) async throws -> Response {
             let answer = await plane.answer(request.head, request.body)
-            return Response(
-                status: answer.status,
-                headers: answer.fields,
-                body: answer.body.isEmpty || request.method == .head
-                    ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
-            )
+            guard !answer.body.isEmpty, request.method != .head else {
+                var response = Response(status: answer.status, headers: answer.fields)
+                // RFC 9110 section 8.6: of HEAD it is that of the GET, of 204 there is none.
+                response.headers[.contentLength] = answer.status == .noContent ? nil : String(answer.body.count)
+                return response
+            }
+            let body = ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+            return Response(status: answer.status, headers: answer.fields, body: body)
         }
     }
 

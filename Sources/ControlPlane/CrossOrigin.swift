@@ -61,7 +61,6 @@ enum CrossOrigin {
     /// The answer to a browser that asks whether it may send a request.
     static func preflight(_ origin: String, _ origins: OriginList) -> Answer {
         var answer = Answer(status: .noContent)
-        answer.fields[.vary] = "Origin"
         guard let permission = origins.permission(for: origin) else { return answer }
         answer.fields[allowOrigin] = permission
         answer.fields[allowMethods] = "GET, POST, PUT, PATCH, DELETE"

@@ -28,7 +28,7 @@ final class Snapshot: Sendable {
         leeway = settings.tokens.leeway.components.seconds
         failedLoginsPerMinute = settings.limits.badTokensPerMinute
         trustedProxies = settings.limits.trustedProxies
-        let calls = CallTable.calls(allowsPlainWebhooks: Self.allowsPlainWebhooks(settings))
+        let calls = CallTable.calls(allowsPlainWebhooks: !settings.control.webhookPrivateAddresses.isEmpty)
         table = CallTable(calls)
         document = OpenAPIDocument(calls: calls, server: settings.publicURL.text).json.serialized()
         tenants = Dictionary(settings.companies.map { ($0.id, Tenant($0)) }, uniquingKeysWith: { first, _ in first })
@@ -43,9 +43,6 @@ final class Snapshot: Sendable {
 
     /// Which pages may read an answer: those of the company that it is for; of all companies where that is not known.
     func origins(for tenant: Tenant?) -> OriginList { tenant?.origins ?? origins }
-
-    /// Whether webhooks without TLS may be asked for: where the operator lets them go to addresses of its own network.
-    private static func allowsPlainWebhooks(_ settings: Settings) -> Bool { false }
 }
 
 /// A company as the API knows it.

@@ -22,7 +22,7 @@ struct EmbedCalls {
             Schema.Member(name: "userEmail", schema: CommonSchemas.optional(.email, 254)),
             Schema.Member(
                 name: "userAvatar",
-                schema: CommonSchemas.optional(.url(isSecure: false), 1024),
+                schema: CommonSchemas.optional(.url, 1024),
                 description: "Left out: the Gravatar of the e-mail."
             ),
             Schema.Member(

@@ -15,7 +15,7 @@ enum EventInput {
 
     static let options = [
         Schema.Member(name: "type", schema: .nullable(CommonSchemas.eventType)),
-        Schema.Member(name: "picture", schema: CommonSchemas.optional(.url(isSecure: false), 2048)),
+        Schema.Member(name: "picture", schema: CommonSchemas.optional(.url, 2048)),
         Schema.Member(name: "networkingHub", schema: .nullable(.uuid)),
         Schema.Member(
             name: "presenters",

@@ -27,7 +27,7 @@ struct WebhookCalls {
                     Schema.Member(name: "eventType", schema: Self.types, isRequired: true),
                     Schema.Member(
                         name: "endpoint",
-                        schema: .text(Text(kind: .url(isSecure: !allowsPlain), maxLength: 2048)),
+                        schema: .text(Text(kind: .endpoint(isSecure: !allowsPlain), maxLength: 2048)),
                         isRequired: true,
                         description: "Where messages are posted to."
                     ),

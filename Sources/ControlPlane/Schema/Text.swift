@@ -11,7 +11,9 @@ struct Text: Sendable {
         case words
         case email
         /// An http or https URL.
-        case url(isSecure: Bool)
+        case url
+        /// Where a webhook's messages can be delivered to.
+        case endpoint(isSecure: Bool)
         /// A moment of RFC 3339.
         case moment
         case uuid
@@ -38,8 +40,12 @@ struct Text: Sendable {
             if text.utf8.contains(0) { return Self.hasNUL }
             return Self.isBlank(text) ? "must not be blank" : nil
         case .email: return Self.isEmail(text) ? nil : "not an e-mail address, such as name@example.com"
-        case .url(let isSecure):
-            return WebURL.isValid(text, isSecure: isSecure) ? nil : "not an \(isSecure ? "https" : "http or https") URL"
+        case .url: return WebURL.isValid(text) ? nil : "not an http or https URL"
+        case .endpoint(let isSecure):
+            guard let endpoint = WebhookEndpoint(text), endpoint.isSecure || !isSecure else {
+                return "not an \(isSecure ? "https" : "http or https") URL that messages can be posted to"
+            }
+            return nil
         case .moment:
             return RFC3339.parse(text) == nil
                 ? "not a date and time of RFC 3339, such as 2026-11-22T17:00:00Z" : nil
@@ -106,21 +112,31 @@ struct Text: Sendable {
 
     // MARK: What the document says
 
-    /// A regular expression that says the same as ``fault(in:)``.
+    /// A regular expression that says the same as ``fault(in:)``; for endpoints nearly: it leaves out IPv6 addresses.
     private var pattern: String? {
         let pattern: String? =
             switch kind {
             case .plain: #"[^\u0000]*"#
             case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
             case .email: "[^@\\u0000-\\u0020\\u007f\(Self.white)]+@[^@\\u0000-\\u0020\\u007f\(Self.white)]+"
-            case .url(let isSecure):
-                (isSecure ? "https" : "https?") + #"://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"#
-                    + "([/?#][^\\u0000-\\u0020\\u007f\(Self.white)]*)?"
+            case .url:
+                "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\\u0000-\\u0020\\u007f\(Self.white)]*)?"
+            case .endpoint(let isSecure):
+                (isSecure ? "https" : "https?") + "://(\(Self.hostName)|\(Self.address))(:[1-9][0-9]{0,3})?"
+                    + #"([/?#][!-\[\]-~]*)?"#
             case .cursor(let digits): "[0-9a-f]{\(digits)}"
             case .any, .moment, .uuid, .choice: nil
             }
         return pattern.map { mayBeBlank ? "^([\(Self.white)]*|\($0))$" : "^\($0)$" }
     }
+
+    private static let hostName =
+        "([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+
+    private static let address: String = {
+        let octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+        return "(\(octet)\\.){3}\(octet)"
+    }()
 
     /// As JSON Schema.
     var members: [JSONMember] {

@@ -1,10 +1,9 @@
-/// http and https URLs as far as they are checked: scheme, host, perhaps a port, and no white space or controls behind.
+/// http and https URLs as far as they are checked: scheme, host name or IPv4 address, perhaps a port, and no white space
+/// or controls behind.
 enum WebURL {
-    /// - Parameter isSecure: only https will do.
-    static func isValid(_ text: String, isSecure: Bool) -> Bool {
-        let prefix = text.hasPrefix("https://") ? 8 : 7
-        guard text.hasPrefix("https://") || !isSecure && text.hasPrefix("http://") else { return false }
-        let afterScheme = text.unicodeScalars.dropFirst(prefix)
+    static func isValid(_ text: String) -> Bool {
+        guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else { return false }
+        let afterScheme = text.unicodeScalars.dropFirst(scheme.utf8.count)
         let authority = afterScheme.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         let rest = afterScheme.dropFirst(authority.count)
         guard rest.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f && !Text.isWhite($0) }) else { return false }
@@ -13,16 +12,8 @@ enum WebURL {
 
     private static func isAuthority(_ text: Substring) -> Bool {
         let bytes = Array(text.utf8)
-        let host: ArraySlice<UInt8>
-        if bytes.first == UInt8(ascii: "[") {
-            guard let end = bytes.firstIndex(of: UInt8(ascii: "]")), end > 1 else { return false }
-            guard bytes[1..<end].allSatisfy({ isHex($0) || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") })
-            else { return false }
-            host = bytes[...end]
-        } else {
-            host = bytes.prefix { $0 != UInt8(ascii: ":") }
-            guard !host.isEmpty, host.allSatisfy(isNameByte) else { return false }
-        }
+        let host = bytes.prefix { $0 != UInt8(ascii: ":") }
+        guard !host.isEmpty, host.allSatisfy(isNameByte) else { return false }
         let port = bytes[host.endIndex...]
         guard let colon = port.first else { return true }
         return colon == UInt8(ascii: ":") && (2...6).contains(port.count) && port.dropFirst().allSatisfy(isDigit)
@@ -32,10 +23,6 @@ enum WebURL {
 
     private static func isLetter(_ byte: UInt8) -> Bool {
         byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z")
-    }
-
-    private static func isHex(_ byte: UInt8) -> Bool {
-        isDigit(byte) || byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "f")
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -40,14 +40,24 @@ struct ViewLoader {
 
     private func loadEvents() throws {
         try pool.read { database in
-            let rows = try Row.fetchCursor(database, sql: "SELECT * FROM event")
+            let rows = try Row.fetchCursor(
+                database,
+                sql: "SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at FROM event"
+            )
             while let row = try rows.next() {
-                let uid: String = row["uid"]
-                if (row["removed_at"] as Int64?) == nil {
-                    view.set(EventRecord(try Event(row)), for: uid)
-                } else {
-                    view.removeEvent(uid, company: row["company"])
+                let (uid, company): (String, String) = (row[0], row[1])
+                guard (row[2] as Int64?) == nil else {
+                    view.removeEvent(uid, company: company)
+                    continue
                 }
+                let record = EventRecord(
+                    company: company,
+                    presenters: try JSONText.list(row[3]),
+                    organizers: try JSONText.list(row[4]),
+                    secondJoin: (row[5] as String?).flatMap(SecondJoin.init(rawValue:)),
+                    closesAt: Event.closesAt(endsAt: row[6])
+                )
+                view.set(record, for: uid)
             }
         }
     }

@@ -50,5 +50,7 @@ extension Event {
     }
 
     /// A day after the event has ended: from then on its registrations are no good.
-    package var closesAt: Milliseconds { fields.endsAt + 86_400_000 }
+    package var closesAt: Milliseconds { Self.closesAt(endsAt: fields.endsAt) }
+
+    static func closesAt(endsAt: Milliseconds) -> Milliseconds { endsAt + 86_400_000 }
 }

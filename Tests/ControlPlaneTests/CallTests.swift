@@ -1,0 +1,283 @@
+import Admission
+import HTTPTypes
+import JOSE
+import Testing
+
+@testable import ControlPlane
+@testable import GatewayConfiguration
+
+@Suite("Every call does what it says")
+struct CallTests {
+    @Test("An event is made, read, changed, listed and deleted", arguments: ["event", "networking"])
+    func life(kind: String) async throws {
+        let service = try Service()
+        let body = newEvent([
+            "type": "LiveStreamInPerson", "picture": "https://acme.example/p.png",
+            "networkingHub": "9B2B2C5E-0000-4000-8000-000000000001",
+            "presenters": ["Ann@example.com", "ann@EXAMPLE.com", "u2"],
+            "organizers": ["olga"], "isRegistrationModeEnabled": true, "metadata": object(["a": [1, "x", false]]),
+            "secondJoin": "ask", "startDate": "2027-01-15T10:00:00.250+01:00",
+        ])
+        let created = try await service.call(.post, "/\(kind)/create", body)
+        #expect(created.status == 200, "\(created.text)")
+        let uid = try required(created["uid"]?.text)
+        let expected = object([
+            "uid": .string(uid), "companyUid": "acme", "creatorUid": "acme", "name": "Launch",
+            "picture": "https://acme.example/p.png", "startDate": "2027-01-15T09:00:00.250Z",
+            "endDate": "2027-01-15T10:00:00.000Z", "timezone": "Europe/Berlin", "type": "LiveStreamInPerson",
+            "networkingHub": "9b2b2c5e-0000-4000-8000-000000000001", "presenters": ["Ann@example.com", "u2"],
+            "organizers": ["olga"], "isRegistrationModeEnabled": true, "secondJoin": "ask",
+            "metadata": object(["a": [1, "x", false]]), "url": .string("\(Service.publicURL)/\(kind)/\(uid)"),
+        ])
+        #expect(created.json == expected)
+        #expect(try await service.call(.get, "/\(kind)/\(uid)").json == expected)
+        #expect(try await service.call(.get, "/\(kind)/\(uid.uppercased())").json == expected)
+
+        let change = object(["name": "Later", "picture": .null, "secondJoin": .null, "presenters": []])
+        for method in [HTTPRequest.Method.post, .patch] {
+            let changed = try await service.call(method, "/\(kind)/\(uid)", change)
+            #expect(changed.status == 200)
+            #expect(changed["name"] == "Later")
+            #expect(changed["picture"] == .null)
+            #expect(changed["secondJoin"] == .null)
+            #expect(changed["presenters"] == [])
+            #expect(changed["organizers"] == ["olga"])
+        }
+        let company = try await service.call(.get, "/company/acme")
+        #expect(company["eventIds"] == (kind == "event" ? [.string(uid)] : []))
+
+        let deleted = try await service.call(.delete, "/\(kind)/\(uid)")
+        #expect(deleted.status == 200)
+        #expect(try await service.call(.get, "/\(kind)/\(uid)").status == 404)
+        #expect(try await service.call(.delete, "/\(kind)/\(uid)").status == 404)
+    }
+
+    @Test("The company says who it is")
+    func company() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let reply = try await service.call(.get, "/company/acme")
+        #expect(
+            reply.json
+                == object([
+                    "uid": "acme", "name": "Company acme", "logo": .null, "parentCompanyId": .null,
+                    "eventIds": [.string(uid)],
+                ])
+        )
+    }
+
+    @Test("An event and a networking hub are not each other")
+    func kinds() async throws {
+        let service = try Service()
+        let (event, hub) = (try await service.makeEvent(), try await service.makeEvent(hub: true))
+        #expect(try await service.call(.get, "/networking/\(event)").status == 404)
+        #expect(try await service.call(.get, "/event/\(hub)").status == 404)
+        #expect(try await service.call(.post, "/event/\(hub)/embedCode", object(["userId": "u"])).status == 404)
+        let embed = try await service.call(.post, "/networking/\(hub)/embedCode", object(["userId": "u"]))
+        #expect(embed.json.text?.hasPrefix("\(Service.publicURL)/networking/\(hub)?token=") ?? false)
+    }
+
+    @Test("A clone has the lists and not the registrations")
+    func clone() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent(["presenters": ["ann"], "metadata": object(["k": "v"])])
+        try await service.call(.post, "/event/\(uid)/registrant", object(["name": "N", "email": "n@example.com"]))
+        let body = object([
+            "name": "Again", "startDate": "2028-01-01T00:00:00Z", "endDate": "2028-01-02T00:00:00Z", "timezone": "UTC",
+            "presenters": ["bob"],
+        ])
+        let clone = try await service.call(.post, "/event/\(uid)/clone", body)
+        #expect(clone.status == 200, "\(clone.text)")
+        #expect(clone["name"] == "Again")
+        #expect(clone["timezone"] == "UTC")
+        #expect(clone["presenters"] == ["ann"])
+        #expect(clone["metadata"] == object(["k": "v"]))
+        let cloned = try required(clone["uid"]?.text)
+        #expect(cloned != uid)
+        #expect(try await service.call(.get, "/event/\(cloned)/registrants").json == [])
+    }
+
+    @Test(
+        "Organizers and presenters come and go, and to do it again changes nothing",
+        arguments: ["organizer", "presenter"]
+    )
+    func roster(list: String) async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let path = "/event/\(uid)/\(list)"
+        for _ in 0..<2 {
+            let added = try await service.call(.put, path, object([list: "Ann@example.com"] as KeyValuePairs))
+            #expect(added.status == 200)
+            #expect(added.json == ["Ann@example.com"])
+        }
+        #expect(
+            try await service.call(.put, path, object([list: "ANN@example.com"] as KeyValuePairs)).json == [
+                "Ann@example.com"
+            ]
+        )
+        #expect(
+            try await service.call(.put, path, object([list: "u/2 ?"] as KeyValuePairs)).json == [
+                "Ann@example.com", "u/2 ?",
+            ]
+        )
+        for _ in 0..<2 {
+            #expect(try await service.call(.delete, "\(path)/ann%40EXAMPLE.com").json == ["u/2 ?"])
+        }
+        #expect(try await service.call(.delete, "\(path)/u%2F2%20%3f").json == [])
+    }
+
+    @Test("An embed URL is a bare JSON string with a token of the user and nothing else in its query")
+    func embedCode() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let body = object(["userId": "u1", "userDisplayName": "Display", "userEmail": "Ann@Example.com"])
+        let reply = try await service.call(.post, "/event/\(uid)/embedCode", body)
+        #expect(reply.status == 200)
+        #expect(reply.fields[.contentType] == "application/json")
+        let url = try required(reply.json.text)
+        let token = try required(url.split(separator: "?token=").last.map(String.init))
+        #expect(url == "\(Service.publicURL)/event/\(uid)?token=\(token)")
+        let viewer = try viewer(token)
+        #expect(viewer.kind == .embed)
+        #expect(viewer.userID == "u1")
+        #expect(viewer.name == "Display")
+        #expect(viewer.event == uid)
+        #expect(viewer.eventSpecific)
+        // SHA-256 of ann@example.com.
+        let hash = "71d4f55f72fa128dfb468a1a3901507c804b74316488744d769d7f4b16696476"
+        #expect(viewer.avatar == "https://www.gravatar.com/avatar/\(hash)")
+        #expect(Gravatar.address(of: " ANN@example.com\t") == viewer.avatar)
+    }
+
+    @Test("userName wins over userDisplayName; blank members are as good as none; eventSpecific can be false")
+    func embedMembers() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent(["organizers": ["ann@example.com"]])
+        let body = object([
+            "userId": "u1", "userName": "Name", "userDisplayName": "Display", "userEmail": "ANN@example.com",
+            "userAvatar": "https://acme.example/a.png", "eventSpecific": false,
+        ])
+        let reply = try await service.call(.post, "/event/\(uid)/embed", body)
+        #expect(reply.json.members.map(\.name) == ["url", "token", "expiresAt", "role"])
+        #expect(reply["role"] == "host")
+        #expect(reply["expiresAt"] == .string(Timestamp.text(Service.start + 4 * 3_600_000)))
+        let viewer = try viewer(try required(reply["token"]?.text))
+        #expect(viewer.name == "Name")
+        #expect(viewer.avatar == "https://acme.example/a.png")
+        #expect(!viewer.eventSpecific)
+
+        let blank = object(["userId": "u2", "userName": " ", "userDisplayName": "D", "userEmail": "", "userAvatar": ""])
+        let other = try await service.call(.post, "/event/\(uid)/embed", blank)
+        #expect(other["role"] == "attendee")
+        let second = try self.viewer(try required(other["token"]?.text))
+        #expect(second.name == "D")
+        #expect(second.email == nil)
+        #expect(second.avatar == nil)
+    }
+
+    @Test("Register answers once, then 409; with resend the same as the first")
+    func register() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let path = "/event/\(uid)/registrant"
+        let body = object(["name": "Ann", "email": "Ann@Example.com", "metadata": object(["seat": 7])])
+        let first = try await service.call(.post, path, body)
+        #expect(first.status == 200, "\(first.text)")
+        #expect(
+            first.json.members.map(\.name) == [
+                "name", "email", "join_url", "joinUrl", "joinCode", "metadata", "registeredAt",
+            ]
+        )
+        #expect(first["join_url"] == first["joinUrl"])
+        #expect(first["metadata"] == object(["seat": 7]))
+        #expect(first["joinCode"]?.text?.utf8.count == 12)
+        let url = try required(first["joinUrl"]?.text)
+        let viewer = try viewer(try required(url.split(separator: "?token=").last.map(String.init)))
+        #expect(viewer.kind == .registration)
+        #expect(viewer.email == "Ann@Example.com")
+
+        service.now += 60_000
+        let second = try await service.call(.post, path, object(["name": "Eve", "email": "aNN@example.com"]))
+        #expect(second.status == 409)
+        #expect(second.code == "already_registered")
+        let again = object(["name": "Eve", "email": "ann@example.com", "resend": true])
+        #expect(try await service.call(.post, path, again).json == first.json)
+        #expect(try await service.call(.get, "/event/\(uid)/registrants").json == [first.json])
+
+        let email = object(["email": "ANN@example.com"])
+        #expect(try await service.call(.delete, path, email).status == 204)
+        #expect(try await service.call(.delete, path, email).status == 404)
+        #expect(try await service.call(.post, path, body).status == 200)
+    }
+
+    @Test("Sessions are listed and ended by their names")
+    func sessions() async throws {
+        let service = try Service()
+        let (uid, other) = (try await service.makeEvent(), try await service.makeEvent())
+        let embed = try await service.call(
+            .post,
+            "/event/\(uid)/embed",
+            object(["userId": "u1", "userName": "Ann", "userEmail": "ann@example.com"])
+        )
+        let name = try service.join(try viewer(try required(embed["token"]?.text)), event: uid)
+        let list = try await service.call(.get, "/event/\(uid)/sessions")
+        #expect(
+            list.json == [
+                object([
+                    "session": .string(name), "userId": "u1", "name": "Ann", "email": "ann@example.com",
+                    "role": "attendee", "joinedAt": .string(Timestamp.text(Service.start)), "leased": false,
+                ])
+            ]
+        )
+        #expect(try await service.call(.get, "/event/\(other)/sessions").json == [])
+        #expect(try await service.call(.delete, "/event/\(other)/sessions/\(name)").status == 404)
+        #expect(service.kicked.isEmpty)
+        #expect(try await service.call(.delete, "/event/\(uid)/sessions/\(name)").status == 204)
+        #expect(service.kicked == [name])
+    }
+
+    @Test("Webhooks are made with a secret that is shown once, listed, deleted; a hundred at most")
+    func webhooks() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let body = object([
+            "eventType": "session.left", "endpoint": "https://hooks.example/x", "eventId": .string(uid),
+        ])
+        let created = try await service.call(.post, "/webhooks", body)
+        #expect(created.status == 201)
+        let id = try required(created["id"]?.text)
+        let secret = try required(created["secret"]?.text)
+        let list = try await service.call(.get, "/webhooks")
+        #expect(!list.text.contains(secret))
+        #expect(
+            list.json == [
+                object([
+                    "id": .string(id), "eventType": "session.left", "endpoint": "https://hooks.example/x",
+                    "eventId": .string(uid), "createdAt": .string(Timestamp.text(Service.start)),
+                ])
+            ]
+        )
+        for _ in 0..<99 { #expect(try await service.call(.post, "/webhooks", body).status == 201) }
+        #expect(try await service.call(.post, "/webhooks", body).status == 409)
+        #expect(try await service.call(.delete, "/webhooks/\(id)").status == 204)
+        #expect(try await service.call(.delete, "/webhooks/\(id)").status == 404)
+    }
+
+    @Test("Other settings count from the next request on")
+    func reload() async throws {
+        let service = try Service()
+        let token = try service.token()
+        var settings = try Service.settings()
+        settings.companies.remove(at: 0)
+        service.plane.adopt(settings)
+        let reply = await service.send(.get, "/api/v1/company/acme", [.authorization: "Bearer \(token)"])
+        #expect(reply.status == 401)
+    }
+
+    /// Whom a token speaks of, as the data plane would know.
+    private func viewer(_ token: String) throws -> Viewer {
+        let authority = TokenAuthority(try Service.settings(), generation: 1)
+        let bytes = Array(token.utf8)
+        return try authority.viewer(for: bytes.span)
+    }
+}

@@ -1,0 +1,195 @@
+import Admission
+import Foundation
+import HTTPTypes
+import JOSE
+import Testing
+
+@testable import ControlPlane
+@testable import GatewayConfiguration
+
+@Suite("API tokens are given for the client secret and open their own company only")
+struct CredentialTests {
+    private let path = "/api/oauth/token"
+
+    private func body(_ id: String = "acme", _ secret: String = Service.secret) -> JSONValue {
+        object(["client_id": .string(id), "client_secret": .string(secret), "grant_type": "client_credentials"])
+    }
+
+    private func ask(_ service: Service, _ body: JSONValue, from address: String? = nil) async -> Reply {
+        var fields: HTTPFields = [.contentType: "application/json; charset=utf-8"]
+        if let address { fields[HTTPField.Name("X-Forwarded-For")!] = address }
+        return await service.send(.post, path, fields, body: body.serialized())
+    }
+
+    @Test("The right secret gets a token that opens the API, from JSON, from a form and with Basic")
+    func allForms() async throws {
+        let service = try Service()
+        let form = "client_id=acme&client_secret=a+secret%20of+the+client&grant_type=client_credentials&audience=x"
+        let formFields: HTTPFields = [.contentType: "application/x-www-form-urlencoded"]
+        let basic = Data("acme:\(Service.secret)".utf8).base64EncodedString()
+        let basicFields: HTTPFields = [
+            .contentType: "application/x-www-form-urlencoded", .authorization: "Basic \(basic)",
+        ]
+        let replies = [
+            await ask(service, body()), await service.send(.post, path, formFields, body: Array(form.utf8)),
+            await service.send(.post, path, basicFields, body: Array("grant_type=client_credentials".utf8)),
+        ]
+        for reply in replies {
+            #expect(reply.status == 200, "\(reply.text)")
+            #expect(reply["token_type"] == "Bearer")
+            #expect(reply["expires_in"] == 3600)
+            #expect(reply.fields[.cacheControl] == "no-store")
+            let token = try required(reply["access_token"]?.text)
+            let company = await service.send(.get, "/api/v1/company/acme", [.authorization: "bearer \(token)"])
+            #expect(company.status == 200)
+        }
+    }
+
+    @Test(
+        "What is wrong is said in the form of RFC 6749",
+        arguments: [
+            (
+                object(["client_id": "acme", "client_secret": "x", "grant_type": "password"]), 400,
+                "unsupported_grant_type"
+            ),
+            (object(["client_id": "acme", "client_secret": "x"]), 400, "invalid_request"),
+            (
+                object(["client_id": 1, "client_secret": "x", "grant_type": "client_credentials"]), 400,
+                "invalid_request"
+            ),
+            (object(["grant_type": "client_credentials"]), 401, "invalid_client"),
+            (
+                object(["client_id": "acme", "client_secret": "x", "grant_type": "client_credentials"]), 401,
+                "invalid_client"
+            ),
+            (
+                object(["client_id": "nobody", "client_secret": "x", "grant_type": "client_credentials"]), 401,
+                "invalid_client"
+            ),
+        ] as [(JSONValue, Int, String)]
+    )
+    func faults(body: JSONValue, status: Int, error: String) async throws {
+        let reply = await ask(try Service(), body)
+        #expect(reply.status == status)
+        #expect(reply["error"]?.text == error)
+        #expect(reply["hasError"] == true)
+        #expect(reply.fields[.cacheControl] == "no-store")
+        #expect(reply.fields[.contentType] == "application/json")
+    }
+
+    @Test("A secret is not good for another company, and none opens a company without")
+    func otherSecrets() async throws {
+        let service = try Service { settings in
+            settings.companies[0].clientSecret = Secret(Array("another secret of acme".utf8))
+            settings.companies[1].clientSecret = nil
+        }
+        #expect(await ask(service, body("acme")).status == 401)
+        #expect(await ask(service, body("globex")).status == 401)
+        #expect(await ask(service, body("globex", "")).status == 401)
+    }
+
+    @Test("Guessing is stopped by address, with Retry-After, and then the right secret does not help")
+    func guessing() async throws {
+        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        for _ in 0..<3 { #expect(await ask(service, body("acme", "guess"), from: "192.0.2.1").status == 401) }
+        let stopped = await ask(service, body(), from: "192.0.2.1")
+        #expect(stopped.status == 429)
+        #expect((1...60).contains(Int(stopped.fields[.retryAfter] ?? "") ?? 0))
+        #expect(await ask(service, body(), from: "192.0.2.2").status == 200)
+    }
+
+    @Test("Guessing from ever new addresses is stopped by client id")
+    func guessingFromManyAddresses() async throws {
+        let service = try Service { $0.limits.badTokensPerMinute = 1 }
+        for number in 1...10 {
+            #expect(await ask(service, body("acme", "guess"), from: "192.0.2.\(number)").status == 401)
+        }
+        #expect(await ask(service, body(), from: "192.0.2.99").status == 429)
+        #expect(await ask(service, body("globex"), from: "192.0.2.99").status == 200)
+    }
+
+    @Test("The client's address is the last that no trusted proxy has, whatever the client says")
+    func addresses() throws {
+        let trusted = [try AddressRange(parsing: "10.0.0.0/8")]
+        func hash(_ list: String) -> UInt64 {
+            AddressHash.client([HTTPField.Name("X-Forwarded-For")!: list], trusted: trusted)
+        }
+        #expect(hash("192.0.2.1") == hash("198.51.100.7, 192.0.2.1, 10.1.1.1"))
+        #expect(hash("192.0.2.1") != hash("192.0.2.2"))
+        #expect(hash("2001:db8::1") == hash("2001:db8::2"))
+        #expect(hash("unix") == 0)
+        #expect(hash("junk, 10.1.1.1") == hash("10.1.1.1"))
+    }
+
+    @Test("An API token is good for its hour only")
+    func expiry() async throws {
+        let service = try Service()
+        let fields: HTTPFields = [.authorization: "Bearer \(try service.token())"]
+        service.now += 3_590_000
+        #expect(await service.send(.get, "/api/v1/company/acme", fields).status == 200)
+        service.now += 20_000
+        #expect(await service.send(.get, "/api/v1/company/acme", fields).status == 401)
+    }
+
+    /// Claims and types of tokens that are not API tokens of acme.
+    private static let forgeries: [(String, String?, [JSONMember])] = {
+        func claims(_ change: (name: String, value: JSONValue)) -> [JSONMember] {
+            let right: [JSONMember] = [
+                JSONMember("iss", .string(Service.publicURL)), JSONMember("aud", .string(Service.publicURL + "/api")),
+                JSONMember("sub", "acme"), JSONMember("companyId", "acme"),
+                JSONMember("exp", .number(Double(Service.start / 1000 + 60))),
+            ]
+            return right.map { $0.name == change.name ? JSONMember($0.name, change.value) : $0 }
+                .filter { $0.value != .null }
+        }
+        return [
+            ("an embed token", "embed+jwt", claims(("", .null))),
+            ("a registration token", "registration+jwt", claims(("", .null))),
+            ("an own token", "JWT", claims(("", .null))), ("no type", nil, claims(("", .null))),
+            ("another issuer", "api+jwt", claims(("iss", "https://other.example"))),
+            ("no issuer", "api+jwt", claims(("iss", .null))),
+            ("another audience", "api+jwt", claims(("aud", .string(Service.publicURL)))),
+            ("no audience", "api+jwt", claims(("aud", .null))), ("no expiry", "api+jwt", claims(("exp", .null))),
+            ("expired", "api+jwt", claims(("exp", .number(Double(Service.start / 1000 - 60))))),
+            ("another company's, with this one's key", "api+jwt", claims(("companyId", "globex"))),
+            ("a company that there is not", "api+jwt", claims(("companyId", "nobody"))),
+            ("another subject", "api+jwt", claims(("sub", "globex"))),
+        ]
+    }()
+
+    @Test("Forged and foreign tokens are refused", arguments: forgeries)
+    func forged(what: String, type: String?, claims: [JSONMember]) async throws {
+        let service = try Service()
+        let key = try required(service.plane.snapshot.tenant("acme")?.company.keys.first)
+        let token = try Token.sign(claims, type: type, with: key)
+        let reply = await service.send(.get, "/api/v1/company/acme", [.authorization: "Bearer \(token)"])
+        #expect(reply.status == 401, "\(what)")
+        #expect(reply.message == "Access token is missing or invalid")
+        #expect(reply.fields[.wwwAuthenticate] == "Bearer error=\"invalid_token\"")
+    }
+
+    @Test("A token that was made for viewing is refused, and an API token is none for viewing")
+    func viewing() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let embed = try await service.call(.post, "/event/\(uid)/embed", object(["userId": "u"]))
+        let token = try required(embed["token"]?.text)
+        #expect(await service.send(.get, "/api/v1/company/acme", [.authorization: "Bearer \(token)"]).status == 401)
+        let authority = TokenAuthority(try Service.settings(), generation: 1)
+        let own = Array(try service.token().utf8)
+        #expect(throws: TokenFault.self) { try authority.viewer(for: own.span) }
+    }
+
+    @Test(
+        "Without a token the answer is 401 with WWW-Authenticate",
+        arguments: ["", "Basic YWNtZTp4", "Bearer", "Bearer "]
+    )
+    func missing(authorization: String) async throws {
+        let fields: HTTPFields = authorization.isEmpty ? [:] : [.authorization: authorization]
+        let reply = await (try Service()).send(.get, "/api/v1/company/acme", fields)
+        #expect(reply.status == 401)
+        #expect(reply.fields[.wwwAuthenticate]?.hasPrefix("Bearer") ?? false)
+        #expect(reply["hasError"] == true)
+        #expect(reply["requestId"]?.text?.isEmpty == false)
+    }
+}

@@ -1,0 +1,100 @@
+import Directory
+import HTTPTypes
+import JOSE
+import Testing
+
+@testable import ControlPlane
+
+@Suite("Errors say what was wrong in one form, and are never more than the caller may know")
+struct ErrorTests {
+    private static let json: HTTPFields = [.contentType: "application/json"]
+
+    @Test("Paths and methods that there are not are 404 and 405 with Allow")
+    func unknown() async throws {
+        let service = try Service()
+        for path in [
+            "/", "/api", "/api/", "/api/v1/event", "/api/v1/event/create/", "/api/v1//create", "/api/v1/event/%zz",
+        ] {
+            let reply = await service.send(.get, path)
+            #expect(reply.status == 404, "\(path)")
+            #expect(reply.code == "not_found")
+        }
+        let reply = await service.send(.put, "/api/v1/event/9b2b2c5e-0000-4000-8000-000000000000")
+        #expect(reply.status == 405)
+        #expect(Set(reply.fields[.allow]?.split(separator: ", ") ?? []) == ["GET", "HEAD", "POST", "PATCH", "DELETE"])
+    }
+
+    @Test("The request's id is kept where it is one, and made where not")
+    func requestIDs() async throws {
+        let service = try Service()
+        let name = HTTPField.Name("X-Request-Id")!
+        let kept = await service.send(.get, "/api/v1/nothing", [name: "abc-123:x"])
+        #expect(kept["requestId"] == "abc-123:x")
+        #expect(kept.fields[name] == "abc-123:x")
+        for bad in ["a b", "<script>", String(repeating: "a", count: 129)] {
+            let made = await service.send(.get, "/api/v1/nothing", [name: bad])
+            #expect(made["requestId"]?.text?.utf8.count == 32)
+        }
+    }
+
+    @Test(
+        "Bodies that cannot be read are refused",
+        arguments: [
+            ("", 400), ("{", 400), ("[]", 400), ("\"x\"", 400), ("null", 400), (#"{"name":"a","name":"b"}"#, 400),
+            (#"{"name":"\ud800"}"#, 400), (#"{"name":1e999}"#, 400), ("{\"name\":\"\u{0}\"}", 400),
+            ("{\"a\":" + String(repeating: "[", count: 100) + String(repeating: "]", count: 100) + "}", 400),
+            (#"{"name":"\#(String(repeating: "a", count: 256 << 10))"}"#, 413),
+        ]
+    )
+    func bodies(body: String, status: Int) async throws {
+        let service = try Service()
+        var fields = Self.json
+        fields[.authorization] = "Bearer \(try service.token())"
+        let reply = await service.send(.post, "/api/v1/event/create", fields, body: Array(body.utf8))
+        #expect(reply.status == status, "\(reply.text)")
+        #expect(reply["hasError"] == true)
+    }
+
+    @Test("Octets that are not UTF-8 are refused")
+    func encoding() async throws {
+        let service = try Service()
+        var fields = Self.json
+        fields[.authorization] = "Bearer \(try service.token())"
+        let body = Array(#"{"name":""#.utf8) + [0xff, 0xfe] + Array(#""}"#.utf8)
+        #expect(await service.send(.post, "/api/v1/event/create", fields, body: body).status == 400)
+    }
+
+    @Test(
+        "Bodies of other types are 415; parameters of the right one are fine",
+        arguments: [
+            ("application/json", 200), ("Application/JSON; charset=UTF-8", 200),
+            ("application/json;charset=\"utf-8\"", 200), ("application/json; x=y", 200),
+            ("application/json; charset=iso-8859-1", 415), ("text/plain", 415), ("application/xml", 415),
+            ("application/x-www-form-urlencoded", 415), ("application/jsonx", 415), ("", 415),
+        ]
+    )
+    func types(type: String, status: Int) async throws {
+        let service = try Service()
+        let fields: HTTPFields = [.authorization: "Bearer \(try service.token())", .contentType: type]
+        let reply = await service.send(.post, "/api/v1/event/create", fields, body: newEvent().serialized())
+        #expect(reply.status == status, "\(reply.text)")
+    }
+
+    @Test("A body on a GET is not looked at")
+    func bodyOnGet() async throws {
+        let service = try Service()
+        var fields = Self.json
+        fields[.authorization] = "Bearer \(try service.token())"
+        #expect(await service.send(.get, "/api/v1/company/acme", fields, body: Array("{nonsense".utf8)).status == 200)
+    }
+
+    @Test("A fault inside is 500 without detail")
+    func inner() async throws {
+        let service = try Service()
+        await service.directory.close()
+        let reply = try await service.call(.get, "/company/acme")
+        #expect(reply.status == 500)
+        #expect(reply.code == "internal_error")
+        #expect(!reply.text.lowercased().contains("sql"))
+    }
+}

@@ -1,0 +1,118 @@
+import Admission
+import HTTPTypes
+import JOSE
+import Testing
+
+@testable import ControlPlane
+
+@Suite("What belongs to another company does not exist")
+struct IsolationTests {
+    /// Bodies that would be right for the owner, by the end of operation ids.
+    private static func body(of call: Call) -> JSONValue? {
+        switch call.id {
+        case let id where id.hasPrefix("clone"): newEvent()
+        case let id where id.hasPrefix("register"): object(["name": "N", "email": "new@example.com"])
+        case let id where id.hasSuffix("Registrant") && id.hasPrefix("remove"): object(["email": "ann@example.com"])
+        case let id where id.hasSuffix("Embed") || id.hasSuffix("EmbedCode"): object(["userId": "u"])
+        case let id where id.hasPrefix("add"): object(["organizer": "u", "presenter": "u"])
+        case let id where id.hasPrefix("update") || id.hasPrefix("patch"): object(["name": "Stolen"])
+        case "createWebhook": object(["eventType": "event.created", "endpoint": "https://hooks.example/"])
+        case let id where id.hasPrefix("create"): newEvent()
+        default: nil
+        }
+    }
+
+    /// What is there of acme.
+    private struct Possessions {
+        let event: String
+        let hub: String
+        let webhook: String
+        let session: String
+
+        func path(of call: Call) -> String {
+            let own = call.path.contains("/networking/") ? hub : call.path.contains("/webhooks/") ? webhook : event
+            return String(call.path.dropFirst("/api/v1".count)).replacing("{id}", with: own)
+                .replacing("{companyId}", with: "acme").replacing("{session}", with: session)
+                .replacing("{who}", with: "ann")
+        }
+    }
+
+    private func fill(_ service: Service) async throws -> Possessions {
+        let event = try await service.makeEvent(["presenters": ["ann"]])
+        let hub = try await service.makeEvent(hub: true)
+        let person = object(["name": "Ann", "email": "ann@example.com"])
+        try await service.call(.post, "/event/\(event)/registrant", person)
+        try await service.call(.post, "/networking/\(hub)/registrant", person)
+        let hook = object(["eventType": "event.created", "endpoint": "https://hooks.example/"])
+        let webhook = try required(try await service.call(.post, "/webhooks", hook)["id"]?.text)
+        let viewer = Viewer(
+            kind: .embed,
+            company: "acme",
+            event: event,
+            eventSpecific: true,
+            userID: "u",
+            validity: Validity(expires: Service.start / 1000 + 600, notBefore: nil, issuedAt: nil)
+        )
+        return Possessions(event: event, hub: hub, webhook: webhook, session: try service.join(viewer, event: event))
+    }
+
+    @Test("Every call with another company's token is the same 404 as for what there is not, and changes nothing")
+    func everyCall() async throws {
+        let service = try Service()
+        let own = try await fill(service)
+        let nowhere = Possessions(
+            event: "9b2b2c5e-0000-4000-8000-000000000000",
+            hub: "9b2b2c5e-0000-4000-8000-000000000000",
+            webhook: "9b2b2c5e-0000-4000-8000-000000000000",
+            session: "0000000000000000"
+        )
+        let id: HTTPFields = [HTTPField.Name("X-Request-Id")!: "x"]
+        let calls = CallTable.calls(allowsPlainWebhooks: false).filter { $0.needsToken && $0.path.contains("{") }
+        #expect(calls.count > 30)
+        for call in calls {
+            let reply = try await service.call(call.method, own.path(of: call), Self.body(of: call), as: "globex", id)
+            let nothing = try await service.call(
+                call.method,
+                nowhere.path(of: call),
+                Self.body(of: call),
+                as: "globex",
+                id
+            )
+            #expect(reply.status == 404, "\(call.id): \(reply.text)")
+            #expect(reply.bytes == nothing.bytes, "\(call.id)")
+            #expect(reply.fields == nothing.fields, "\(call.id)")
+        }
+        let event = try await service.call(.get, "/event/\(own.event)")
+        #expect(event["name"] == "Launch")
+        #expect(event["presenters"] == ["ann"])
+        #expect(try await service.call(.get, "/event/\(own.event)/registrants").json.list.count == 1)
+        #expect(try await service.call(.get, "/webhooks").json.list.count == 1)
+        #expect(service.kicked.isEmpty)
+    }
+
+    @Test("Nothing is made in another company's name, nor for its events")
+    func making() async throws {
+        let service = try Service()
+        let own = try await fill(service)
+        for kind in ["event", "networking"] {
+            #expect(try await service.call(.post, "/\(kind)/create", newEvent(), as: "globex").status == 404)
+        }
+        let hook = object([
+            "eventType": "event.created", "endpoint": "https://hooks.example/", "eventId": .string(own.event),
+        ])
+        #expect(try await service.call(.post, "/webhooks", hook, as: "globex").status == 404)
+        #expect(try await service.call(.get, "/webhooks", as: "globex").json == [])
+        let list = try await service.call(.get, "/company/globex/events", as: "globex")
+        #expect(list.json == [])
+    }
+
+    @Test("Every call but those that are open needs a token")
+    func tokens() async throws {
+        let service = try Service()
+        let own = try await fill(service)
+        for call in CallTable.calls(allowsPlainWebhooks: false) {
+            let reply = await service.send(call.method, "/api/v1" + own.path(of: call), [:])
+            #expect(call.needsToken ? reply.status == 401 : reply.status != 401, "\(call.id)")
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Admission
+import Directory
+import Foundation
+import HTTPTypes
+import JOSE
+import Logging
+import Synchronization
+
+@testable import ControlPlane
+@testable import GatewayConfiguration
+
+/// A control plane with two companies, `acme` and `globex`, and a database that goes with it.
+final class Service: Sendable {
+    static let publicURL = "https://embed.example.com"
+    /// The client secret of both companies.
+    static let secret = "a secret of the client"
+    /// The start of every test's clock: 2027-01-15T08:00:00Z.
+    static let start: Milliseconds = 1_800_000_000_000
+
+    let plane: ControlPlane
+    let directory: Directory
+    let admission: Admission
+    let folder: URL
+    private let state: State
+
+    /// What closures that are made before the service share with it.
+    private final class State: Sendable {
+        let now = Mutex(Service.start)
+        let kicked = Mutex<[String]>([])
+    }
+
+    init(_ change: (inout Settings) throws -> Void = { _ in }) throws {
+        let state = State()
+        self.state = state
+        folder = FileManager.default.temporaryDirectory.appending(path: "control-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        directory = try Directory(
+            path: folder.appending(path: "gateway.sqlite").path,
+            clock: { state.now.withLock { $0 } }
+        )
+        admission = Admission(
+            leases: LeaseTable(startedAt: Service.start, seed: 1, shards: 1),
+            directory: directory.view,
+            signer: SessionSigner(secret: [UInt8](repeating: 7, count: 32))
+        )
+        var settings = try Self.settings()
+        try change(&settings)
+        plane = ControlPlane(
+            settings: settings,
+            directory: directory,
+            sessions: admission.sessions,
+            kick: { session in state.kicked.withLock { $0.append(session.name) } },
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            clock: { state.now.withLock { $0 } }
+        )
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+
+    /// The time of day.
+    var now: Milliseconds {
+        get { state.now.withLock { $0 } }
+        set { state.now.withLock { $0 = newValue } }
+    }
+
+    /// The sessions that were ended.
+    var kicked: [String] { state.kicked.withLock { $0 } }
+
+    static func settings() throws -> Settings {
+        var settings = Settings(
+            publicURL: PublicURL(text: publicURL, isSecure: true, origin: publicURL),
+            listeners: [],
+            upstreams: [],
+            routes: [],
+            companies: []
+        )
+        for (id, fill) in [("acme", 1), ("globex", 2)] as [(String, UInt8)] {
+            let key = try Key.secret([UInt8](repeating: fill, count: 32), algorithm: .hs256, id: "\(id)-key")
+            var company = CompanySettings(id: id, name: "Company \(id)", keys: [key], keyOrigins: [])
+            company.clientSecret = Secret(Array(secret.utf8))
+            company.embedOrigins = ["https://www.\(id).example"]
+            settings.companies.append(company)
+        }
+        return settings
+    }
+
+    /// An API token of the company.
+    func token(_ company: String = "acme") throws -> String {
+        let tenant = try required(plane.snapshot.tenant(company))
+        return try AccessToken.make(for: tenant, plane.snapshot, now: now)
+    }
+
+    /// Has a viewer join an event; the session's public name.
+    func join(_ viewer: Viewer, event: String) throws -> String {
+        let request = Admission.Request(access: .token, presented: nil, address: 1, now: now)
+        let bytes = Array(event.utf8)
+        let verdict = admission.decide(request, viewer: viewer, event: bytes.span, rules: Admission.Rules()) {
+            (SystemRandom.word(), SystemRandom.word())
+        }
+        guard case .admit(let admitted) = verdict else { throw Unexpected(what: "\(verdict)") }
+        return admitted.session.name
+    }
+}
+
+/// What a test cannot go on with.
+struct Unexpected: Error {
+    let what: String
+}
+
+func required<Value>(_ value: Value?, _ what: String = "nothing there") throws -> Value {
+    guard let value else { throw Unexpected(what: what) }
+    return value
+}

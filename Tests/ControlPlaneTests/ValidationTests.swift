@@ -1,0 +1,212 @@
+import HTTPTypes
+import JOSE
+import Testing
+
+@testable import ControlPlane
+@testable import GatewayConfiguration
+
+@Suite("What a body says is checked, and the answer names the member and what was wrong with it")
+struct ValidationTests {
+    private static let date = "not a date and time of RFC 3339, such as 2026-11-22T17:00:00Z"
+
+    private static let events: [(String, JSONValue, String)] = [
+        ("name", .null, "is required"), ("name", 5, "must be a text"), ("name", " \t\u{2003}", "must not be blank"),
+        ("name", "a\u{0}b", "must not hold the character NUL"),
+        ("name", .string(String(repeating: "n", count: 257)), "longer than 256 characters"),
+        ("companyId", .null, "is required"), ("startDate", "tomorrow", date), ("startDate", "2026-11-22", date),
+        ("startDate", "2026-11-22T17:00:00", date), ("startDate", "2026-02-29T17:00:00Z", date),
+        ("startDate", "2026-11-22T24:00:00Z", date), ("startDate", 1_700_000_000, "must be a text"),
+        ("endDate", "2027-01-15T09:00:00Z", "must be after startDate"),
+        ("endDate", "2027-01-15T10:00:00+01:00", "must be after startDate"),
+        ("timezone", "Mars/Olympus", "not a name of the IANA time zone database, such as Europe/Berlin"),
+        ("type", "Party", #"must be one of "Virtual", "LiveStreamInPerson""#),
+        ("picture", "javascript:alert(1)", "not an http or https URL"),
+        ("picture", "https://user:pass@host/", "not an http or https URL"),
+        ("picture", "https:///path", "not an http or https URL"),
+        ("picture", "https://host/a b", "not an http or https URL"), ("networkingHub", "hub", "not a UUID"),
+        ("presenters", "ann", "must be an array"),
+        ("presenters", .array(.init(repeating: "a", count: 201)), "has more than 200 entries"),
+        ("isRegistrationModeEnabled", "yes", "must be true or false"), ("metadata", [1], "must be an object"),
+        (
+            "metadata", .object([JSONMember("a", .string(String(repeating: "m", count: 16 << 10)))]),
+            "larger than 16 KiB"
+        ),
+        ("secondJoin", "kick", #"must be one of "take_over", "ask", "refuse""#),
+    ]
+
+    @Test("Events", arguments: events)
+    func event(name: String, value: JSONValue, fault: String) async throws {
+        let service = try Service()
+        let reply = try await service.call(.post, "/event/create", newEvent().replacing(name, value))
+        #expect(reply.status == 400)
+        #expect(reply.message == "\(name): \(fault)")
+        #expect(reply.code == "invalid_request")
+        guard value != .null, name != "companyId" else { return }
+        // The same holds for changes, and those that were refused change nothing.
+        let uid = try await service.makeEvent()
+        let before = try await service.call(.get, "/event/\(uid)")
+        let change = try await service.call(.patch, "/event/\(uid)", .object([JSONMember(name, value)]))
+        #expect(change.message == "\(name): \(fault)")
+        #expect(try await service.call(.get, "/event/\(uid)").text == before.text)
+    }
+
+    @Test("Entries of lists are named by their place")
+    func entries() async throws {
+        let body = newEvent(["presenters": ["ann", " "]])
+        let reply = try await (try Service()).call(.post, "/event/create", body)
+        #expect(reply.message == "presenters[1]: must not be blank")
+    }
+
+    @Test("Nobody is host and presenter at the same time, whatever the spelling")
+    func bothLists() async throws {
+        let service = try Service()
+        let text = "Users cannot be hosts and presenters at the same time: Ann@Example.com"
+        let body = newEvent(["presenters": ["Ann@Example.com"], "organizers": [" ann@example.COM "]])
+        let created = try await service.call(.post, "/event/create", body)
+        #expect(created.status == 400)
+        #expect(created.message == text)
+        let uid = try await service.makeEvent(["presenters": ["Ann@Example.com"]])
+        let added = try await service.call(.put, "/event/\(uid)/organizer", object(["organizer": "ann@example.com"]))
+        #expect(added.status == 400)
+        #expect(added.message == text)
+        let changed = try await service.call(.post, "/event/\(uid)", object(["organizers": ["ANN@example.com"]]))
+        #expect(changed.message == text)
+    }
+
+    @Test("A list that is full takes nobody more")
+    func fullList() async throws {
+        let service = try Service()
+        let people = (0..<200).map { JSONValue.string("p\($0)") }
+        let uid = try await service.makeEvent(["organizers": .array(people)])
+        let path = "/event/\(uid)/organizer"
+        #expect(try await service.call(.put, path, object(["organizer": "one more"])).status == 400)
+        #expect(try await service.call(.put, path, object(["organizer": "P0"])).status == 200)
+    }
+
+    @Test(
+        "Embeds",
+        arguments: [
+            ("userId", .null, "is required"), ("userId", " ", "must not be blank"), ("userId", 7, "must be a text"),
+            ("userEmail", "nobody", "not an e-mail address, such as name@example.com"),
+            ("userEmail", "a@b@c", "not an e-mail address, such as name@example.com"),
+            ("userAvatar", "data:image/png;base64,", "not an http or https URL"),
+            ("eventSpecific", "no", "must be true or false"),
+            ("userName", .string(String(repeating: "n", count: 257)), "longer than 256 characters"),
+        ] as [(String, JSONValue, String)]
+    )
+    func embed(name: String, value: JSONValue, fault: String) async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        for call in ["embedCode", "embed"] {
+            let body = object(["userId": "u"]).replacing(name, value)
+            let reply = try await service.call(.post, "/event/\(uid)/\(call)", body)
+            #expect(reply.status == 400)
+            #expect(reply.message == "\(name): \(fault)")
+        }
+    }
+
+    @Test("A token that would not fit into a cookie is refused, and the longest member is named")
+    func tokenSize() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let body = object([
+            "userId": .string(String(repeating: "\u{1F600}", count: 320)),
+            "userName": .string(String(repeating: "\u{1F600}", count: 256)),
+            "userAvatar": .string("https://a.example/" + String(repeating: "a", count: 900)),
+        ])
+        let reply = try await service.call(.post, "/event/\(uid)/embedCode", body)
+        #expect(reply.status == 400)
+        #expect(reply.message == "userId: too long: the token would not fit into a cookie")
+    }
+
+    @Test("The longest registration still fits into a cookie")
+    func longestRegistration() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let body = object([
+            "name": .string(String(repeating: "\u{1F600}", count: 256)),
+            "email": .string(String(repeating: "e", count: 240) + "@example.com"),
+        ])
+        let reply = try await service.call(.post, "/event/\(uid)/registrant", body)
+        #expect(reply.status == 200, "\(reply.text)")
+        #expect((reply["joinUrl"]?.text?.utf8.count ?? 9999) < 3800)
+    }
+
+    @Test(
+        "Registrations",
+        arguments: [
+            ("name", .null, "is required"), ("name", "", "must not be blank"), ("email", .null, "is required"),
+            ("email", "ann", "not an e-mail address, such as name@example.com"),
+            ("email", "ann@", "not an e-mail address, such as name@example.com"),
+            ("email", "a nn@example.com", "not an e-mail address, such as name@example.com"),
+            ("email", "ann\n@example.com", "not an e-mail address, such as name@example.com"),
+            ("email", .string(String(repeating: "e", count: 250) + "@e.example"), "longer than 254 characters"),
+            ("metadata", "x", "must be an object"), ("resend", 1, "must be true or false"),
+        ] as [(String, JSONValue, String)]
+    )
+    func registration(name: String, value: JSONValue, fault: String) async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let body = object(["name": "Ann", "email": "ann@example.com"]).replacing(name, value)
+        let reply = try await service.call(.post, "/event/\(uid)/registrant", body)
+        #expect(reply.status == 400)
+        #expect(reply.message == "\(name): \(fault)")
+    }
+
+    @Test(
+        "Webhooks",
+        arguments: [
+            ("endpoint", "http://hooks.example/x", "not an https URL that messages can be posted to"),
+            ("endpoint", "https://u:p@hooks.example/x", "not an https URL that messages can be posted to"),
+            ("endpoint", "https://127.1/x", "not an https URL that messages can be posted to"),
+            ("endpoint", .null, "is required"),
+            ("eventId", "x", "not a UUID"),
+        ] as [(String, JSONValue, String)]
+    )
+    func webhook(name: String, value: JSONValue, fault: String) async throws {
+        let body = object(["eventType": "event.created", "endpoint": "https://hooks.example/x"]).replacing(name, value)
+        let reply = try await (try Service()).call(.post, "/webhooks", body)
+        #expect(reply.status == 400)
+        #expect(reply.message == "\(name): \(fault)")
+    }
+
+    @Test("Webhooks may be http where the operator lets them go to its own network")
+    func plainWebhooks() async throws {
+        let service = try Service {
+            $0.control.webhookPrivateAddresses = [try AddressRange(parsing: "10.0.0.0/8")]
+        }
+        let body = object(["eventType": "event.created", "endpoint": "http://10.1.2.3/x"])
+        #expect(try await service.call(.post, "/webhooks", body).status == 201)
+    }
+
+    @Test(
+        "Queries",
+        arguments: [
+            ("limit=0", "limit: must be 1 to 500"), ("limit=501", "limit: must be 1 to 500"),
+            ("limit=x", "limit: must be a whole number"), ("limit=1&limit=2", "limit: given twice"),
+            ("cursor=zz", "cursor: not one that a list gave"), ("from=yesterday", "from: \(date)"),
+            ("to=%ff", "A text is not percent-encoded UTF-8"),
+        ]
+    )
+    func query(query: String, message: String) async throws {
+        let reply = try await (try Service()).call(.get, "/company/acme/events?\(query)")
+        #expect(reply.status == 400)
+        #expect(reply.message == message)
+    }
+
+    @Test("Members that are not known mean nothing")
+    func unknownMembers() async throws {
+        let service = try Service()
+        let body = newEvent(["somethingElse": object(["a": [1]]), "uid": "x"])
+        let reply = try await service.call(.post, "/event/create", body)
+        #expect(reply.status == 200)
+        #expect(reply["uid"] != "x")
+    }
+}
+
+extension JSONValue {
+    /// The object with one member replaced; null leaves it out.
+    func replacing(_ name: String, _ value: JSONValue) -> JSONValue {
+        .object(members.filter { $0.name != name } + (value == .null ? [] : [JSONMember(name, value)]))
+    }
+}
