@@ -86,7 +86,9 @@ struct ContentTests {
         let many = (0..<256).map { JSONMember("member \($0)", .number(Double($0) * 1e17)) }
         var nested = JSONValue.array([])
         for _ in 0..<14 { nested = .object([JSONMember("n", .array([nested]))]) }
-        let numbers = [0, -1, 0.1, 1e300 as Double, -.leastNonzeroMagnitude, 9_007_199_254_740_992, .pi, 1e21].map(JSONValue.number)
+        let numbers = [0, -1, 0.1, 1e300 as Double, -.leastNonzeroMagnitude, 9_007_199_254_740_992, .pi, 1e21].map(
+            JSONValue.number
+        )
         let database = try TestDatabase()
         for metadata in [long, many, [JSONMember("deep", nested)], [JSONMember("numbers", .array(numbers))], []] {
             let (event, registration) = try await database.withDirectory { directory in
