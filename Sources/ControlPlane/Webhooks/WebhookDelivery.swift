@@ -118,6 +118,8 @@ package final class WebhookDelivery: Sendable {
             try await start(dueAt: now, in: &group, bell)
             let next = try await directory.nextDelivery(after: now) ?? .max
             return .milliseconds(min(max(next, now) - now, Self.longestSleep))
+        } catch is CancellationError {
+            return .zero
         } catch {
             logger.error("webhook messages cannot be read", metadata: ["reason": "\(error)"])
             return Self.pauseAfterFault

@@ -39,8 +39,10 @@ struct CertificateFiles {
         func bytes(_ name: String) throws -> [UInt8] {
             Array(try Data(contentsOf: folder.appendingPathComponent(name)))
         }
-        authority = try TrustedAuthorities(pem: bytes("ca.pem").span)
-        otherAuthority = try TrustedAuthorities(pem: bytes("other.pem").span)
-        server = try CertifiedKey(chain: bytes("server.pem").span, key: bytes("server.key").span)
+        let (ca, other) = (try bytes("ca.pem"), try bytes("other.pem"))
+        let (chain, key) = (try bytes("server.pem"), try bytes("server.key"))
+        authority = try TrustedAuthorities(pem: ca.span)
+        otherAuthority = try TrustedAuthorities(pem: other.span)
+        server = try CertifiedKey(chain: chain.span, key: key.span)
     }
 }

@@ -17,9 +17,14 @@ struct DeliverySecurityTests {
     }
 
     /// Makes an event whose webhook is `endpoint`, and waits for the first line of the log.
-    private func firstLine(_ endpoint: String, _ delivery: (Directory) throws -> WebhookDelivery) async throws
+    private func firstLine(
+        _ endpoint: String,
+        _ given: DeliveryFixture? = nil,
+        _ delivery: (Directory) throws -> WebhookDelivery
+    ) async throws
         -> String
     {
+        let fixture = given ?? fixture
         let directory = try fixture.openDirectory()
         _ = try await fixture.webhook(.eventCreated, endpoint, directory)
         _ = try await fixture.makeEvent(directory)
@@ -84,7 +89,8 @@ struct DeliverySecurityTests {
     func loopback(scheme: String) async throws {
         let receiver = try await Receiver()
         for host in ["127.0.0.1", "localtest.example"] {
-            let line = try await firstLine("\(scheme)://\(host):\(receiver.port)/") { directory in
+            let fixture = try DeliveryFixture()
+            let line = try await firstLine("\(scheme)://\(host):\(receiver.port)/", fixture) { directory in
                 try fixture.delivery(directory, allowed: [])
             }
             #expect(line.contains("nothing is delivered to 127.0.0.1"), "\(line)")
@@ -153,7 +159,8 @@ struct DeliverySecurityTests {
     @Test("an endpoint that is no URL is a failure like others, and a host without addresses")
     func nowhere() async throws {
         for endpoint in ["ftp://x.example/", "https://x.example:0/"] {
-            let line = try await firstLine(endpoint) { try fixture.delivery($0) }
+            let fixture = try DeliveryFixture()
+            let line = try await firstLine(endpoint, fixture) { try fixture.delivery($0) }
             #expect(line.contains("the endpoint is not an http or https URL"))
         }
         fixture.resolve("empty.example", as: [])

@@ -154,7 +154,12 @@ final class Receiver: Sendable {
 
 /// Lets those who wait go when it is opened.
 final class Latch: Sendable {
-    private let state = Mutex<(isOpen: Bool, waiting: [@Sendable () -> Void])>((false, []))
+    private struct State {
+        var isOpen = false
+        var waiting: [@Sendable () -> Void] = []
+    }
+
+    private let state = Mutex(State())
 
     func whenOpen(_ body: @escaping @Sendable () -> Void) {
         let isOpen = state.withLock { state in
