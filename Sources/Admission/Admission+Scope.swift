@@ -122,14 +122,7 @@ extension EventRecord {
     }
 
     /// The list of the event that has the viewer's user id or e-mail.
-    func listing(of viewer: Viewer) -> Listing? {
-        if presenters.isEmpty && organizers.isEmpty { return nil }
-        for identity in viewer.identities {
-            if presenters.contains(identity) { return .presenter }
-            if organizers.contains(identity) { return .organizer }
-        }
-        return nil
-    }
+    func listing(of viewer: Viewer) -> Listing? { listing(of: viewer.identities) }
 }
 
 extension Refusal {

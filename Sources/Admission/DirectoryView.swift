@@ -1,9 +1,18 @@
 import Synchronization
 
+/// What an event is, which is also how its address begins.
+package enum EventKind: String, Sendable, CaseIterable {
+    /// A webinar: `/event/{uid}`.
+    case event
+    /// A networking hub: `/networking/{uid}`.
+    case networking
+}
+
 /// What the directory says of an event.
 package struct EventRecord: Sendable {
     /// The company whose event it is.
     package let company: String
+    package let kind: EventKind
     /// User ids and e-mails, as ``foldedIdentity(_:)`` has them.
     package let presenters: Set<String>
     package let organizers: Set<String>
@@ -17,16 +26,28 @@ package struct EventRecord: Sendable {
     ///   - organizers: likewise.
     package init(
         company: String,
+        kind: EventKind = .event,
         presenters: [String] = [],
         organizers: [String] = [],
         secondJoin: SecondJoin? = nil,
         closesAt: Milliseconds? = nil
     ) {
         self.company = company
+        self.kind = kind
         self.presenters = Self.folded(presenters)
         self.organizers = Self.folded(organizers)
         self.secondJoin = secondJoin
         self.closesAt = closesAt
+    }
+
+    /// The list that has one of the identities, as ``foldedIdentity(_:)`` has them.
+    package func listing(of identities: [String]) -> Listing? {
+        if presenters.isEmpty && organizers.isEmpty { return nil }
+        for identity in identities {
+            if presenters.contains(identity) { return .presenter }
+            if organizers.contains(identity) { return .organizer }
+        }
+        return nil
     }
 
     private static func folded(_ texts: [String]) -> Set<String> {

@@ -11,10 +11,15 @@ struct ClientConnectionTests {
         let fixture: WorkerFixture
         let channel: EmbeddedChannel
 
-        init() throws {
+        init(isSecure: Bool = false) throws {
             fixture = try WorkerFixture()
             let address = ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1")
-            let connection = ClientConnection(worker: fixture.worker, listener: .viewers, address: address)
+            let connection = ClientConnection(
+                worker: fixture.worker,
+                listener: .viewers,
+                address: address,
+                isSecure: isSecure
+            )
             channel = EmbeddedChannel(loop: fixture.loop)
             try channel.pipeline.syncOperations.addHandler(connection)
             channel.connect(to: try NIOCore.SocketAddress(ipAddress: "192.0.2.1", port: 1), promise: nil)
@@ -99,6 +104,19 @@ struct ClientConnectionTests {
             try wire.send(octets(Self.health)[...])
             #expect(try wire.received() == "")
         }
+    }
+
+    @Test("The preface of HTTP/2 is none where TLS has agreed on HTTP/1.1 or on nothing")
+    func prefaceInTLS() throws {
+        let octets = octets("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0")
+        for split in 1..<octets.count {
+            let wire = try Wire(isSecure: true)
+            try wire.send(octets[..<split], octets[split...])
+            #expect(try wire.statuses() == ["505"], "\(split)")
+        }
+        let wire = try Wire()
+        try wire.send(octets[...])
+        #expect(try wire.received().hasPrefix("HTTP/1.1") == false)
     }
 
     @Test("HEAD is answered as GET is, without a body")

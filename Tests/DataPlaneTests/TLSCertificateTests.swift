@@ -166,6 +166,23 @@ struct TLSCertificateTests {
         }
     }
 
+    @Test("A server whose certificate has expired since is not resumed")
+    func expiredServer() throws {
+        let client = TLSClientContext(authorities: try fixture.authorities("ca"))
+        let peer = TLSPeer(.name("standard.example"))
+        let server = try fixture.context("expired")
+        for _ in 0..<2 {
+            let stream = try #require(client.stream(to: peer, scratch: TLSScratch()))
+            stream.ignoreTime()
+            let wire = try TLSWire(server: server, client: stream)
+            try wire.run()
+            wire.server.write(octets("x"))
+            try wire.run()
+            #expect(text(wire.client.recorder.octets) == "x")
+            #expect(!stream.isResumed)
+        }
+    }
+
     @Test("The server name is sent for names and not for addresses")
     func nameSent() throws {
         for (identity, expected) in [(TLSPeer.Identity.name("localhost"), "localhost"), (.address("127.0.0.1"), nil)] {

@@ -116,4 +116,28 @@ struct TLSCloseTests {
         wire.server.receiveEnd()
         #expect(closes(wire.server) == ["output", "all"])
     }
+
+    @Test("An alert is not lost because the handler behind TLS ends what has failed")
+    func closedOnError() throws {
+        wire.server.recorder.closesOnError = true
+        try wire.server.receive(ByteBuffer(string: "no record at all"))
+        #expect(wire.server.recorder.events.count == 1)
+        #expect(try wire.server.sent() != nil)
+        #expect(closes(wire.server) == ["output"])
+        wire.server.channel.close(mode: .output, promise: nil)
+        #expect(closes(wire.server) == ["output"])
+        wire.loop.advanceTime(by: .seconds(1))
+        #expect(closes(wire.server) == ["output", "all"])
+    }
+
+    @Test("While an alert is on its way, what still comes is dropped, up to a megabyte")
+    func droppedBehindAlert() throws {
+        try wire.server.receive(ByteBuffer(string: "no record at all"))
+        let piece = ByteBuffer(repeating: 0x17, count: 64 << 10)
+        for _ in 0..<16 { try wire.server.receive(piece) }
+        #expect(closes(wire.server) == ["output"])
+        try wire.server.receive(ByteBuffer(bytes: [0]))
+        #expect(closes(wire.server) == ["output", "all"])
+        #expect(wire.server.recorder.octets.isEmpty)
+    }
 }

@@ -14,8 +14,9 @@ struct TLSResumptionTests {
 
     /// A connection after which the client has the server's session.
     @discardableResult
-    private func connect(_ client: TLSClient, _ server: TLSContext) throws -> Bool {
+    private func connect(_ client: TLSClient, _ server: TLSContext, ignoringTime: Bool = false) throws -> Bool {
         let wire = try TLSWire(server: server, client: client)
+        if ignoringTime { wire.server.stream.ignoreTime() }
         try wire.run()
         wire.server.write(octets("x"))
         try wire.run()
@@ -92,6 +93,37 @@ struct TLSResumptionTests {
         let wire = try TLSWire(server: fixture.context(clientCA: "ca", ticketKeys: keys), client: client)
         try wire.run()
         #expect(wire.server.chosen == nil)
+    }
+
+    @Test("A client's session is resumed while its certificate is good", arguments: versions)
+    func client(_ version: CInt) throws {
+        let context = try fixture.context(clientCA: "ca")
+        let client = try fixture.client(showing: "client", version: version)
+        #expect(try !connect(client, context))
+        #expect(try connect(client, context))
+    }
+
+    @Test("A client whose certificate has expired since is not resumed, and not let in with it", arguments: versions)
+    func expiredClient(_ version: CInt) throws {
+        let context = try fixture.context(clientCA: "ca")
+        let client = try fixture.client(showing: "old-client", version: version)
+        try connect(client, context, ignoringTime: true)
+        let wire = try TLSWire(server: context, client: client)
+        try wire.run()
+        #expect(!wire.server.stream.isResumed)
+        #expect(wire.server.fault == .certificate("certificate has expired"))
+        let told = "\(wire.client.fault.map { "\($0)" } ?? "") \(wire.client.recorder.events.first ?? "")"
+        #expect(told.contains("alert certificate expired"), "\(told)")
+    }
+
+    @Test("A client that has a new certificate by then is let in by it", arguments: versions)
+    func renewedClient(_ version: CInt) throws {
+        let context = try fixture.context(clientCA: "ca")
+        let client = try fixture.client(showing: "old-client", version: version)
+        try connect(client, context, ignoringTime: true)
+        client.show(try fixture.key("client"))
+        #expect(try !connect(client, context))
+        #expect(try connect(client, context))
     }
 }
 

@@ -9,7 +9,7 @@ import Testing
 
 /// Both ends of a TLS connection, whose sockets are buffers.
 final class TLSWire {
-    let loop = EmbeddedEventLoop()
+    let loop: EmbeddedEventLoop
     let server: TLSEnd
     let client: TLSEnd
 
@@ -17,8 +17,15 @@ final class TLSWire {
         try self.init(server: server, client: try client.stream())
     }
 
-    init(server: TLSContext, client: TLSStream) throws {
-        self.server = try TLSEnd(loop, try #require(server.stream(scratch: TLSScratch())))
+    /// - Parameter handler: what is behind TLS on the server's side, in place of a recorder.
+    init(
+        server: TLSContext,
+        client: TLSStream,
+        loop: EmbeddedEventLoop = EmbeddedEventLoop(),
+        handler: (any ChannelHandler)? = nil
+    ) throws {
+        self.loop = loop
+        self.server = try TLSEnd(loop, try #require(server.stream(scratch: TLSScratch())), handler)
         self.client = try TLSEnd(loop, client)
     }
 
@@ -52,13 +59,13 @@ final class TLSEnd {
     let socket = SocketRecorder()
     private(set) var result: TLSHandler.Result?
 
-    init(_ loop: EmbeddedEventLoop, _ stream: TLSStream) throws {
+    init(_ loop: EmbeddedEventLoop, _ stream: TLSStream, _ behind: (any ChannelHandler)? = nil) throws {
         self.stream = stream
         channel = EmbeddedChannel(loop: loop)
-        let recorder = recorder
+        let behind = behind ?? recorder
         let handler = TLSHandler(stream: stream, handshakeTime: .seconds(10)) { [unowned self] channel, result in
             self.result = result
-            if case .ready = result { try channel.pipeline.syncOperations.addHandler(recorder) }
+            if case .ready = result { try channel.pipeline.syncOperations.addHandler(behind) }
         }
         try channel.pipeline.syncOperations.addHandlers(socket, handler)
     }
@@ -96,6 +103,7 @@ final class Recorder: ChannelInboundHandler {
     private(set) var octets: [UInt8] = []
     private(set) var reads: [Int] = []
     private(set) var events: [String] = []
+    var closesOnError = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
@@ -104,7 +112,11 @@ final class Recorder: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) { events.append("\(event)") }
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { events.append("error: \(error)") }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        events.append("error: \(error)")
+        if closesOnError { context.close(promise: nil) }
+    }
+
     func channelInactive(context: ChannelHandlerContext) { events.append("inactive") }
 }
 
@@ -172,10 +184,13 @@ final class TLSClient: TLSStreamContext {
         if var list = algorithms.map({ Array($0.utf8CString) }) {
             unsafe _ = SSL_CTX_ctrl(context, SSL_CTRL_SET_SIGALGS_LIST, 0, &list)
         }
-        if let key {
-            unsafe _ = SSL_CTX_use_certificate(context, key.leaf.handle.pointer)
-            unsafe _ = SSL_CTX_use_PrivateKey(context, key.key.pointer)
-        }
+        if let key { show(key) }
+    }
+
+    /// Shows another certificate from now on.
+    func show(_ key: CertifiedKey) {
+        unsafe _ = SSL_CTX_use_certificate(handle.pointer, key.leaf.handle.pointer)
+        unsafe _ = SSL_CTX_use_PrivateKey(handle.pointer, key.key.pointer)
     }
 
     func stream() throws -> TLSStream {

@@ -10,8 +10,10 @@ final class TLSSite: Sendable {
     let mutualPort: UInt16
     var url: String { "https://localhost:\(tlsPort)" }
 
-    /// - Parameter isPublic: whether browsers are expected at the TLS listener, and get secure cookies.
-    init(isPublic: Bool = false) throws {
+    /// - Parameters:
+    ///   - isPublic: whether browsers are expected at the TLS listener, and get secure cookies.
+    ///   - headerTimeout: in seconds; handshakes have as long.
+    init(isPublic: Bool = false, headerTimeout: Int = 1) throws {
         let certificates = try TestCertificates.shared.get()
         let directory = try TemporaryDirectory()
         let ports = try Listener.freePorts(2)
@@ -27,7 +29,7 @@ final class TLSSite: Sendable {
         try Self.install(certificates, "standard", key: "standard", in: directory)
         var configuration = GatewayConfiguration(upstream: upstream.port)
         if isPublic { configuration.publicURL = "https://localhost:\(ports[0])" }
-        configuration.limits += "\nheader_timeout = \"1s\""
+        configuration.limits += "\nheader_timeout = \"\(headerTimeout)s\""
         func sni(_ name: String, _ certificate: String) -> String {
             "[[listener.sni]]\nnames = [\"\(name)\"]\ncertificate = \"\(certificates.path(certificate)).pem\"\n"
                 + "key = \"\(certificates.path(certificate)).key\"\n"
@@ -76,12 +78,15 @@ final class TLSSite: Sendable {
     }
 
     /// One request with `openssl s_client`.
-    func openssl(_ options: [String]) throws -> Finished {
+    func openssl(
+        _ options: [String],
+        input: String = "GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    ) throws -> Finished {
         try run(
             "/usr/bin/openssl",
             ["s_client", "-connect", "127.0.0.1:\(tlsPort)", "-ign_eof", "-CAfile", certificates.path("ca.pem")]
                 + options,
-            input: "GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            input: input
         )
     }
 }

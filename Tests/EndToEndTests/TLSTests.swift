@@ -59,6 +59,16 @@ extension EndToEnd {
         }
 
         @Test(
+            "The preface of HTTP/2 is refused where ALPN has agreed on HTTP/1.1, or nothing",
+            arguments: [true, false]
+        )
+        func preface(_ hasALPN: Bool) throws {
+            let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0"
+            let answer = try site.openssl(hasALPN ? ["-alpn", "http/1.1"] : [], input: preface)
+            #expect(answer.output.contains("HTTP/1.1 505 "))
+        }
+
+        @Test(
             "The server name chooses the certificate",
             arguments: [
                 ("exact.example", "CN = exact"), ("x.wild.example", "CN = wild"), ("unknown.example", "CN = standard"),
@@ -89,41 +99,6 @@ extension EndToEnd {
             let refused = try site.openssl(options)
             #expect(refused.errors.contains(alert))
             #expect(!refused.output.contains("HTTP/1.1"))
-        }
-
-        @Test("Slow handshake: it is cut by header_timeout")
-        func slowHandshake() throws {
-            let start = monotonic()
-            let client = try Client(port: site.tlsPort)
-            client.send([0x16, 3, 1])
-            #expect(client.isClosed(within: 10))
-            #expect((0.9...4).contains(monotonic() - start))
-        }
-
-        @Test("Half-open handshakes: 1,000 of them are bounded, and a good client beside them is answered quickly")
-        func halfOpen() throws {
-            let before = try residentKilobytes(site.gateway.pid)
-            let hello: [UInt8] = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]
-            let clients = try (0..<1000).map { _ in
-                let client = try Client(port: site.tlsPort)
-                client.send(hello)
-                return client
-            }
-            let start = monotonic()
-            #expect(try site.curl(["\(site.url)/.gateway/healthz"]).output == "ok\n")
-            #expect(monotonic() - start < 2)
-            #expect(try residentKilobytes(site.gateway.pid) - before < 64 << 10)
-            for client in clients { #expect(client.isClosed(within: 10)) }
-            #expect(try site.curl(["\(site.url)/.gateway/healthz"]).output == "ok\n")
-        }
-
-        @Test("Clear text to a TLS port is not answered")
-        func clearText() throws {
-            let client = try Client(port: site.tlsPort)
-            client.send("GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            let rest = client.remainder(within: 5)
-            #expect(rest != nil)
-            #expect(rest.map { String(decoding: $0, as: UTF8.self).contains("HTTP") } == false)
         }
 
         @Test("Client certificates: the authority's are let in, others and none are not")

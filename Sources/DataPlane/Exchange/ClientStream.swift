@@ -26,6 +26,9 @@ class ClientStream {
     /// Octets that wait for the client to read them.
     var unsentBytes: Int { 0 }
 
+    /// Octets that do not wait any more, counted in the same way, since some moment.
+    var takenBytes: Int { 0 }
+
     // MARK: The response
 
     /// Sends an interim response, a whole head in the form of HTTP/1.

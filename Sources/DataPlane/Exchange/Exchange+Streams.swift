@@ -33,8 +33,8 @@ extension Exchange {
                 return
             }
         }
-        let unsent = client.unsentBytes
-        if responseRate.isTooSlow(responseBytes - unsent, minimum: minimum, isWaiting: unsent > 0, at: now) {
+        let isWaiting = client.unsentBytes > 0
+        if responseRate.isTooSlow(client.takenBytes, minimum: minimum, isWaiting: isWaiting, at: now) {
             if isTunnel { cutTunnel() } else { cut() }
             return
         }

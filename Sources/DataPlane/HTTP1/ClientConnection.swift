@@ -39,6 +39,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     /// When a tunnel that is over is closed at the latest; monotonic milliseconds.
     private var closesAt = Int64.max
     private var unsentRate = RateWindow()
+    private var sent = SentOctets()
     private var hasPlace = true
     /// Nothing has shown yet which version of HTTP the client speaks.
     private var isFirst = true
@@ -63,10 +64,13 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         return (try? options.getOption(.bufferedWritableBytes)) ?? 0
     }
 
+    override var takenBytes: Int { sent.count - unsentBytes }
+
     // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        sent.begin(context, isSecure: isSecure)
         slot = worker.add(self)
         worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
         if worker.isDraining { close() }
@@ -292,13 +296,17 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     }
 
     override func write(_ buffer: ByteBuffer) {
-        if let earlier = unwritten { context?.write(wrapOutboundOut(earlier), promise: nil) }
+        if let earlier = unwritten {
+            sent.add(earlier.readableBytes)
+            context?.write(wrapOutboundOut(earlier), promise: nil)
+        }
         unwritten = buffer
     }
 
     override func flush() {
         guard let last = unwritten else { return }
         unwritten = nil
+        sent.add(last.readableBytes)
         context?.writeAndFlush(wrapOutboundOut(last), promise: nil)
     }
 

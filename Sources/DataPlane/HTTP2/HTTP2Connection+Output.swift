@@ -32,7 +32,7 @@ extension HTTP2Connection {
             guard more else { break }
             writeOutIfLarge(context)
         }
-        if out.readableBytes > 0 { sentBytes += out.readableBytes }
+        sent.add(out.readableBytes)
         let last = out
         out = ByteBuffer()
         if last.readableBytes > 0 {
@@ -48,7 +48,7 @@ extension HTTP2Connection {
 
     private func writeOutIfLarge(_ context: ChannelHandlerContext) {
         guard out.readableBytes >= Self.writeSize else { return }
-        sentBytes += out.readableBytes
+        sent.add(out.readableBytes)
         context.writeAndFlush(wrapOutboundOut(out), promise: nil)
         worker.recycle(out)
         out = worker.takeBuffer()
@@ -68,7 +68,7 @@ extension HTTP2Connection {
                 out.writeImmutableBuffer(piece)
                 return
             }
-            sentBytes += out.readableBytes + piece.readableBytes
+            sent.add(out.readableBytes + piece.readableBytes)
             context.write(wrapOutboundOut(out), promise: nil)
             context.write(wrapOutboundOut(piece), promise: nil)
             worker.recycle(out)

@@ -71,7 +71,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     var drainedStreams: ContiguousArray<HTTP2Stream> = []
     var touched: ContiguousArray<HTTP2Stream> = []
     var unsentBytes = 0
-    var sentBytes = 0
+    var sent = SentOctets()
     private var sentRate = RateWindow()
     var wantsGoAway = false
 
@@ -106,6 +106,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        sent.begin(context, isSecure: isSecure)
         slot = worker.add(self)
         look(in: worker.snapshot.headerTimeout)
         schedule(nil)
@@ -219,7 +220,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     private var isStuck: Bool {
         let unwritten = unwrittenBytes
         return sentRate.isTooSlow(
-            sentBytes - unwritten,
+            sent.count - unwritten,
             minimum: worker.snapshot.minRate,
             isWaiting: unwritten > 0,
             at: worker.clock.monotonic

@@ -155,6 +155,8 @@ final class HTTP2Stream: ClientStream {
         isOpen && unsentCount > 0 && connection.session.isBlocked(id) ? unsentCount : 0
     }
 
+    override var takenBytes: Int { sentBytes }
+
     override func interim(_ head: ByteBuffer) {
         guard isOpen, !isReset, !isHeadSent else { return }
         var head = head

@@ -28,6 +28,7 @@ final class TLSCertificates: @unchecked Sendable {
             unsafe gateway_SSL_CTX_set_servername_callback(context, acknowledgeName)
             unsafe SSL_CTX_set_alpn_select_cb(context, chooseProtocol, nil)
             unsafe _ = SSL_CTX_set_tlsext_ticket_key_evp_cb(context, prepareTicket)
+            unsafe _ = SSL_CTX_set_session_ticket_cb(context, nil, judgeTicket, nil)
             setSessionContext(names: names, listener)
             if let authorities = listener.clientAuthorities { require(authorities) }
         }
@@ -144,4 +145,20 @@ private func prepareTicket(
     // A client of TLS 1.3 uses a ticket once, and needs a new one for each that it has used
     // (RFC 8446 appendix C.4).
     return unsafe seals == 0 && result == 1 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : result
+}
+
+/// Takes no session whose client would not be let in any more: a new handshake asks for its certificate again.
+private func judgeTicket(
+    _ ssl: OpaquePointer?,
+    _ session: OpaquePointer?,
+    _ name: UnsafePointer<UInt8>?,
+    _ nameCount: Int,
+    _ status: SSL_TICKET_STATUS,
+    _ argument: UnsafeMutableRawPointer?
+) -> SSL_TICKET_RETURN {
+    // SAFETY: OpenSSL keeps the session, where there is one, during the callback.
+    guard status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW,
+        let session = unsafe session, unsafe !TLSSetup.hasExpiredPeer(session)
+    else { return SSL_TICKET_RETURN_IGNORE_RENEW }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW
 }

@@ -103,8 +103,8 @@ final class TLSPeer: @unchecked Sendable {
             defer { session = nil }
             return session
         }
-        guard let last else { return }
-        // SAFETY: the connection counts a reference to the session.
+        // SAFETY: the session is alive; the connection counts a reference to it.
+        guard let last, unsafe !TLSSetup.hasExpiredPeer(last.handle.pointer) else { return }
         unsafe _ = SSL_set_session(ssl.pointer, last.handle.pointer)
         if unsafe SSL_SESSION_get_protocol_version(last.handle.pointer) == TLS1_2_VERSION {
             session.withLock { if $0 == nil { $0 = last } }

@@ -41,14 +41,19 @@ final class TLSHandler: ChannelDuplexHandler {
     /// Answers of TLS itself since the channel took octets last.
     private var unreadAnswers = 0
     private var isOutputEnded = false
+    /// Octets of all records that were given to the channel.
+    private(set) var sentBytes = 0
+    /// Octets that came after the connection had failed.
+    private var droppedBytes = 0
 
     /// Ciphertext is handed to the channel in pieces of about this size.
     private static let pieceSize = 3 * TLSScratch.recordSize
     /// A read delivers at most about this much at once.
     private static let maxRead = 64 << 10
     private static let maxUnreadAnswers = 16
-    /// How long a peer may take to read an alert.
+    /// How long a peer may take to read an alert, and how much it may still send until then.
     private static let lingerTime: TimeAmount = .seconds(1)
+    private static let maxDropped = 1 << 20
 
     /// - Parameters:
     ///   - handshakeTime: from the open connection to the end of the handshake.
@@ -90,11 +95,6 @@ final class TLSHandler: ChannelDuplexHandler {
         guard phase == .handshake else { return }
         switch outcome {
         case .done:
-            guard !stream.hasExpiredPeer else {
-                settled(.failed(.certificate("has expired")), context)
-                end(context)
-                return
-            }
             phase = .open
             settled(.ready(stream.applicationProtocol), context)
         case .needsInput: break
@@ -118,12 +118,16 @@ final class TLSHandler: ChannelDuplexHandler {
     // MARK: Reading
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard phase == .handshake || phase == .open else { return }
         let received = unwrapInboundIn(data)
+        defer { scratch.receivePool?.recycle(received) }
+        guard phase == .handshake || phase == .open else {
+            droppedBytes += received.readableBytes
+            if phase == .failing, droppedBytes > Self.maxDropped { end(context) }
+            return
+        }
         stream.receive(received)
         if phase == .handshake { shakeHands(context) }
         if phase == .open { deliver(context) }
-        scratch.receivePool?.recycle(received)
     }
 
     /// Hands on all the plaintext that has come, as one piece where it is not very much.
@@ -278,7 +282,7 @@ final class TLSHandler: ChannelDuplexHandler {
             promise?.fail(fault)
             fail(fault, context)
         } else if let last = scratch.takeOutgoing() {
-            context.write(wrapOutboundOut(last), promise: promise)
+            send(last, context, promise)
         } else if let promise {
             // It is kept when all that was written before has gone out.
             context.write(wrapOutboundOut(ByteBuffer()), promise: promise)
@@ -315,7 +319,7 @@ final class TLSHandler: ChannelDuplexHandler {
             }
             offset += count
             if scratch.outgoingCount >= Self.pieceSize, let piece = scratch.takeOutgoing() {
-                context.write(wrapOutboundOut(piece), promise: nil)
+                send(piece, context)
             }
         }
         return nil
@@ -324,7 +328,14 @@ final class TLSHandler: ChannelDuplexHandler {
     /// Sends the records that a call of OpenSSL's has left.
     private func sendRecords(_ context: ChannelHandlerContext) {
         guard let records = scratch.takeOutgoing() else { return }
-        context.writeAndFlush(wrapOutboundOut(records), promise: nil)
+        send(records, context)
+        context.flush()
+    }
+
+    private func send(_ records: ByteBuffer, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>? = nil)
+    {
+        sentBytes += records.readableBytes
+        context.write(wrapOutboundOut(records), promise: promise)
     }
 
     private func dropUnflushed() {
@@ -350,6 +361,9 @@ final class TLSHandler: ChannelDuplexHandler {
         switch mode {
         case .input:
             context.close(mode: .input, promise: promise)
+        // A client's connection ends by itself: whoever has heard of the failure would lose the alert.
+        case .output where isLingering, .all where isLingering:
+            context.channel.closeFuture.cascade(to: promise)
         case .output:
             guard phase == .open else {
                 end(context)
@@ -365,13 +379,15 @@ final class TLSHandler: ChannelDuplexHandler {
         }
     }
 
+    private var isLingering: Bool { phase == .failing && stream.peer == nil }
+
     private func endOutput(_ context: ChannelHandlerContext) {
         guard !isOutputEnded else { return }
         encrypt(context)
         guard phase == .open else { return }
         isOutputEnded = true
         stream.endOutput()
-        if let records = scratch.takeOutgoing() { context.write(wrapOutboundOut(records), promise: nil) }
+        if let records = scratch.takeOutgoing() { send(records, context) }
         context.flush()
     }
 }

@@ -42,4 +42,12 @@ enum TLSSetup {
         }
         unsafe _ = X509_STORE_set_flags(store, CUnsignedLong(X509_V_FLAG_PARTIAL_CHAIN))
     }
+
+    /// Whether the certificate that a session's peer has shown has expired since: a resumption verifies it no more.
+    @unsafe
+    static func hasExpiredPeer(_ session: OpaquePointer) -> Bool {
+        // SAFETY: the caller keeps the session alive, to which the certificate belongs.
+        guard let peer = unsafe SSL_SESSION_get0_peer(session) else { return false }
+        return unsafe X509_cmp_time(X509_get0_notAfter(peer), nil) <= 0
+    }
 }

@@ -143,15 +143,6 @@ final class TLSStream {
         unsafe SSL_get0_alpn_selected(ssl.pointer, &name, &count)
         return unsafe TLSProtocol(UnsafeBufferPointer(start: name, count: Int(count))) ?? .http1
     }
-
-    var isResumed: Bool { unsafe SSL_session_reused(ssl.pointer) == 1 }
-
-    /// Whether the peer's certificate has expired since the session that this one resumes began.
-    var hasExpiredPeer: Bool {
-        guard isResumed, let peer = unsafe SSL_get0_peer_certificate(ssl.pointer) else { return false }
-        // SAFETY: the certificate belongs to the connection.
-        return unsafe X509_cmp_time(X509_get0_notAfter(peer), nil) <= 0
-    }
 }
 
 /// What a stream keeps alive for OpenSSL's callbacks.

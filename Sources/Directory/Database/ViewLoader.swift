@@ -42,7 +42,7 @@ struct ViewLoader {
         try pool.read { database in
             let rows = try Row.fetchCursor(
                 database,
-                sql: "SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at FROM event"
+                sql: "SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at, kind FROM event"
             )
             while let row = try rows.next() {
                 let (uid, company): (String, String) = (row[0], row[1])
@@ -52,6 +52,7 @@ struct ViewLoader {
                 }
                 let record = EventRecord(
                     company: company,
+                    kind: EventKind(rawValue: row[7]) ?? .event,
                     presenters: try JSONText.list(row[3]),
                     organizers: try JSONText.list(row[4]),
                     secondJoin: (row[5] as String?).flatMap(SecondJoin.init(rawValue:)),
@@ -114,6 +115,7 @@ extension EventRecord {
     init(_ event: Event) {
         self.init(
             company: event.company,
+            kind: event.kind,
             presenters: event.fields.presenters,
             organizers: event.fields.organizers,
             secondJoin: event.fields.secondJoin,

@@ -14,14 +14,6 @@ package struct Event: Sendable, Equatable {
     package var fields: EventFields
 }
 
-/// What an event is, which is also how its address begins.
-package enum EventKind: String, Sendable, CaseIterable {
-    /// A webinar: `/event/{uid}`.
-    case event
-    /// A networking hub: `/networking/{uid}`.
-    case networking
-}
-
 /// Where the people of an event are.
 package enum EventType: String, Sendable, CaseIterable {
     case virtual = "Virtual"

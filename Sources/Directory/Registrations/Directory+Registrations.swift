@@ -1,4 +1,4 @@
-import Admission
+package import Admission
 import GRDB
 package import JOSE
 

@@ -16,6 +16,9 @@ final class Gateway: Sendable {
         directory = try TemporaryDirectory()
         try directory.write("acme.secret", Minter.acme.secret)
         try directory.write("globex.secret", Minter.globex.secret)
+        for company in ["acme", "globex"] {
+            try directory.write("\(company).client", Backend.secret(of: company))
+        }
         try directory.write(
             "gateway.conf",
             configuration.text(port: port, adminPort: adminPort, directory: directory.path)
@@ -43,8 +46,18 @@ final class Gateway: Sendable {
 
     /// Ends it at once and starts it again, with the same files.
     func restart() throws {
+        end()
+        try startAgain()
+    }
+
+    /// Ends it at once.
+    func end() {
         send(SIGKILL)
         _ = wait()
+    }
+
+    /// Starts it once it has ended, with the same files.
+    func startAgain() throws {
         try child.withLock { $0 = try Self.start(directory) }
         try waitUntilServing()
     }

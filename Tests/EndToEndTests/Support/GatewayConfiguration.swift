@@ -14,8 +14,16 @@ struct GatewayConfiguration: Sendable {
     var sessions = ""
     var limits = "joins_per_minute = 0\nbad_tokens_per_minute = 0"
     var log = ""
-    /// Left out, a made one; for tests of `gateway check`.
+    /// More keys of the company `acme`.
     var company = ""
+    /// Pages that may frame events of `acme`, and call the control API.
+    var embedOrigins = ["https://www.acme.example"]
+    /// Left out, a TCP port on loopback.
+    var adminAddress: String?
+    /// More keys of `[admin]`.
+    var admin = ""
+    /// More keys of `[control]`; left out, there is no control API.
+    var control: String?
 
     init(upstream port: UInt16) {
         servers = ["127.0.0.1:\(port)"]
@@ -23,6 +31,10 @@ struct GatewayConfiguration: Sendable {
 
     func text(port: UInt16, adminPort: UInt16, directory: String) -> String {
         let servers = servers.map { "\"\($0)\"" }.joined(separator: ", ")
+        let origins = embedOrigins.map { "\"\($0)\"" }.joined(separator: ", ")
+        func clientSecret(_ company: String) -> String {
+            control == nil ? "" : "client_secret_file = \"\(directory)/\(company).client\""
+        }
         return """
             public_url = "\(publicURL ?? "http://localhost:\(port)")"
             \(top)
@@ -31,7 +43,8 @@ struct GatewayConfiguration: Sendable {
             address = "127.0.0.1:\(port)"
 
             [admin]
-            address = "127.0.0.1:\(adminPort)"
+            address = "\(adminAddress ?? "127.0.0.1:\(adminPort)")"
+            \(admin)
 
             [[upstream]]
             name = "embed-host"
@@ -43,6 +56,7 @@ struct GatewayConfiguration: Sendable {
             \(route("/public/**", "public"))
             \(route("/**", "session"))
             \(more)
+            \(controlTables(directory))
 
             [tokens]
             \(tokens)
@@ -50,7 +64,8 @@ struct GatewayConfiguration: Sendable {
             [[company]]
             id = "acme"
             name = "Acme"
-            embed_origins = ["https://www.acme.example"]
+            embed_origins = [\(origins)]
+            \(clientSecret("acme"))
             \(company)
             [[company.key]]
             id = "acme-2026"
@@ -59,6 +74,7 @@ struct GatewayConfiguration: Sendable {
 
             [[company]]
             id = "globex"
+            \(clientSecret("globex"))
             [[company.key]]
             id = "globex-2026"
             algorithm = "HS256"
@@ -77,6 +93,21 @@ struct GatewayConfiguration: Sendable {
             [log]
             \(log)
 
+            """
+    }
+
+    private func controlTables(_ directory: String) -> String {
+        guard let control else { return "" }
+        return """
+            \(route("/networking/{event}", "token"))
+            [[route]]
+            path = "/api/**"
+            upstream = "control"
+            access = "public"
+            [control]
+            enabled = true
+            \(control.contains("database =") ? "" : "database = \"\(directory)/gateway.sqlite\"")
+            \(control)
             """
     }
 

@@ -1,0 +1,140 @@
+import Foundation
+import JOSE
+import Testing
+
+extension EndToEnd {
+    @Suite("The control API goes by a reloaded configuration")
+    struct ControlReloadTests {
+        private func reload(_ site: Site, _ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws {
+            try site.gateway.rewrite(
+                site.configuration {
+                    $0.control = ""
+                    adjust(&$0)
+                }
+            )
+            let before = site.gateway.log.components(separatedBy: "configuration reloaded").count
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.components(separatedBy: "configuration reloaded").count > before })
+        }
+
+        @Test("A new company signs in, and works; an old one that is gone does not")
+        func companies() throws {
+            let site = try Site { $0.control = "" }
+            let globex = try Backend.signedIn(site, company: "globex")
+            let newcomer = Backend(port: site.port, company: "initech")
+            try expectFault(
+                try newcomer.call("POST", "/api/oauth/token", newcomer.credentials()),
+                401,
+                "invalid_client"
+            )
+            try site.gateway.directory.write("initech.client", Backend.secret(of: "initech"))
+            try site.gateway.directory.write("initech.secret", "a secret of initech with its thirty-two bytes")
+            try reload(site) {
+                $0.more = """
+                    [[company]]
+                    id = "initech"
+                    client_secret_file = "initech.client"
+                    embed_origins = ["https://initech.example"]
+                    [[company.key]]
+                    id = "initech-1"
+                    algorithm = "HS256"
+                    secret_file = "initech.secret"
+                    """
+            }
+            try newcomer.signIn()
+            let event = try newcomer.createEvent()
+            let embed = try newcomer.embed(["userId": "u-1", "userName": "Peter"], in: event)
+            let response = try Browser(site).open(Browser.path(embed))
+            #expect(response.status == 200)
+            #expect(response["Content-Security-Policy"]?.contains("https://initech.example") == true)
+            #expect(try globex.ask("GET", "/company/globex")["uid"] == "globex")
+            try reload(site)
+            try expectFault(try newcomer.call("GET", "/company/initech"), 401, "unauthorized")
+            newcomer.token = nil
+            try expectFault(
+                try newcomer.call("POST", "/api/oauth/token", newcomer.credentials()),
+                401,
+                "invalid_client"
+            )
+            #expect(try Browser(site).open(Browser.path(embed)).status == 401)
+        }
+
+        @Test("A new client secret: the old one is refused; tokens that were given go on")
+        func secret() throws {
+            let site = try Site { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            try site.gateway.directory.write("acme.client", "another client secret of acme\n")
+            try reload(site)
+            let stranger = Backend(port: site.port)
+            try expectFault(
+                try stranger.call("POST", "/api/oauth/token", stranger.credentials()),
+                401,
+                "invalid_client"
+            )
+            try stranger.signIn(secret: "another client secret of acme")
+            #expect(try stranger.ask("GET", "/company/acme")["uid"] == "acme")
+            #expect(try backend.ask("GET", "/company/acme")["uid"] == "acme")
+        }
+
+        @Test("A new application secret: API tokens and embed URLs of the old one are refused")
+        func key() throws {
+            let site = try Site { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            let embed = try backend.embed(["userId": "u-1", "userName": "Ada"], in: event)
+            try site.gateway.directory.write("acme.secret", "a fresh HMAC secret that acme shares with the gateway")
+            try reload(site)
+            try expectFault(try backend.call("GET", "/company/acme"), 401, "unauthorized")
+            #expect(try fetch(site.port, Browser.path(embed)).status == 401)
+            backend.token = nil
+            try backend.signIn()
+            #expect(try backend.ask("GET", "/event/\(event)")["uid"]?.text == event)
+        }
+
+        @Test("New embed_origins: their pages may call, the others may not any more")
+        func origins() throws {
+            let site = try Site { $0.control = "" }
+            let old = CrossOriginPage(origin: "https://www.acme.example", port: site.port)
+            let new = CrossOriginPage(origin: "https://new.acme.example", port: site.port)
+            let body = Backend(port: site.port).credentials()
+            #expect(try old.fetch("POST", "/api/oauth/token", body: body).status == 200)
+            #expect(throws: CrossOriginPage.Blocked.self) { try new.fetch("POST", "/api/oauth/token", body: body) }
+            try reload(site) { $0.embedOrigins = ["https://new.acme.example"] }
+            #expect(try new.fetch("POST", "/api/oauth/token", body: body).status == 200)
+            #expect(throws: CrossOriginPage.Blocked.self) { try old.fetch("POST", "/api/oauth/token", body: body) }
+        }
+
+        @Test("Another control.database is for the next start: the reload says so, and all stays where it is")
+        func database() throws {
+            let site = try Site { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            try reload(site) { $0.control = "database = \"other.sqlite\"" }
+            #expect(site.gateway.log.contains("control.database: change at the next start"))
+            #expect(try backend.ask("GET", "/event/\(event)")["uid"]?.text == event)
+            #expect(!FileManager.default.fileExists(atPath: site.gateway.directory["other.sqlite"]))
+            try site.gateway.restart()
+            let after = Backend(port: site.port)
+            after.token = backend.token
+            try expectFault(try after.call("GET", "/event/\(event)"), 404, "not_found")
+        }
+
+        @Test("A second gateway on the same database does not start, and says why; the first goes on")
+        func second() throws {
+            let site = try Site { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let ports = try Listener.freePorts(2)
+            let folder = site.gateway.directory
+            let text = site.configuration { $0.control = "" }
+                .text(port: ports[0], adminPort: ports[1], directory: folder.path)
+            let file = try folder.write("second.conf", text)
+            let finished = try run(Gateway.program, ["run", file])
+            #expect(finished.status == 1)
+            let said = finished.output + finished.errors
+            #expect(said.contains("gateway.sqlite: in use by another process"), "\(said)")
+            // Its socket is not taken away either.
+            #expect(try backend.ask("GET", "/company/acme")["uid"] == "acme")
+            #expect(try Backend.signedIn(site).createEvent() != "")
+        }
+    }
+}

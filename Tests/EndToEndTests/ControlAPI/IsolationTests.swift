@@ -1,0 +1,183 @@
+import Foundation
+import JOSE
+import Testing
+
+extension EndToEnd {
+    @Suite("What belongs to another company does not exist")
+    struct IsolationTests {
+        /// A call with the ids that it names.
+        struct ForeignCall: Sendable, CustomTestStringConvertible {
+            let method: String
+            /// With `EVENT`, `HUB`, `HOOK`, `SESSION` and `COMPANY` for ids.
+            let path: String
+            var body: JSONValue?
+            var testDescription: String { "\(method) \(path)" }
+
+            init(_ method: String, _ path: String, _ body: JSONValue? = nil) {
+                (self.method, self.path, self.body) = (method, path, body)
+            }
+
+            func filled(_ ids: [String: String]) -> (path: String, body: JSONValue?) {
+                var path = path
+                var text = body.map { $0.description } ?? ""
+                for (name, id) in ids {
+                    path = path.replacingOccurrences(of: name, with: id)
+                    text = text.replacingOccurrences(of: name, with: id)
+                }
+                let bytes = Array(text.utf8)
+                return (path, try? JSONValue(parsing: bytes.span, limits: JSONLimits(size: 1 << 16)))
+            }
+        }
+
+        private static let dates: JSONValue = [
+            "name": "Mine now", "startDate": "2030-01-01T10:00:00Z", "endDate": "2030-01-01T11:00:00Z",
+            "timezone": "UTC",
+        ]
+
+        private static func calls(at path: String) -> [ForeignCall] {
+            let person: JSONValue = ["name": "Eve", "email": "eve@globex.example"]
+            let known: JSONValue = ["name": "Ada", "email": "ada@example.com", "resend": true]
+            let user: JSONValue = ["userId": "u-1", "userName": "Ada"]
+            var calls = [ForeignCall("GET", path), ForeignCall("DELETE", path)]
+            calls += ["POST", "PATCH"].map { ForeignCall($0, path, ["name": "Mine now"]) }
+            calls.append(ForeignCall("POST", path + "/clone", dates))
+            for list in ["organizer", "presenter"] {
+                calls.append(ForeignCall("PUT", "\(path)/\(list)", .object([JSONMember(list, "me@globex.example")])))
+                calls.append(ForeignCall("DELETE", "\(path)/\(list)/host@acme.example"))
+            }
+            calls += ["embedCode", "embed"].map { ForeignCall("POST", "\(path)/\($0)", user) }
+            calls += [person, known].map { ForeignCall("POST", path + "/registrant", $0) }
+            calls.append(ForeignCall("DELETE", path + "/registrant", ["email": "ada@example.com"]))
+            calls += ["registrants", "analytics", "sessions"].map { ForeignCall("GET", "\(path)/\($0)") }
+            calls.append(ForeignCall("DELETE", path + "/sessions/SESSION"))
+            return calls
+        }
+
+        private static func newEvent(of company: JSONValue) -> JSONValue {
+            var body = dates
+            body["companyId"] = company
+            return body
+        }
+
+        static let calls: [ForeignCall] = {
+            let hook: JSONValue = [
+                "eventType": "registration.created", "endpoint": "https://globex.example/hook", "eventId": "EVENT",
+            ]
+            var calls = Self.calls(at: "/event/EVENT") + Self.calls(at: "/networking/HUB")
+            calls.append(ForeignCall("GET", "/company/COMPANY"))
+            calls.append(ForeignCall("GET", "/company/COMPANY/events"))
+            calls += ["event", "networking"].map { ForeignCall("POST", "/\($0)/create", newEvent(of: "COMPANY")) }
+            calls.append(ForeignCall("DELETE", "/webhooks/HOOK"))
+            calls.append(ForeignCall("POST", "/webhooks", hook))
+            return calls
+        }()
+
+        /// What acme has, and what nobody has.
+        private struct World: Sendable {
+            let site: Site
+            let token: String
+            let foreignToken: String
+            let ids: [String: String]
+            let none: [String: String]
+        }
+
+        private static let world = Result {
+            let site = try Site {
+                $0.control = "webhook_private_addresses = [\"127.0.0.0/8\"]"
+                $0.log = "access = false"
+            }
+            let backend = try Backend.signedIn(site)
+            let people: JSONValue = ["presenters": ["host@acme.example"], "metadata": ["secret": "acme's own"]]
+            let event = try backend.createEvent("Acme's launch", people)
+            let hub = try backend.ask("POST", "/networking/create", backend.newEvent("Acme's hub"))["uid"]?.text ?? ""
+            for path in ["/event/\(event)", "/networking/\(hub)"] {
+                _ = try backend.ask("POST", path + "/registrant", ["name": "Ada", "email": "ada@example.com"])
+            }
+            let hook =
+                try backend.call(
+                    "POST",
+                    "/webhooks",
+                    [
+                        "eventType": "event.deleted", "endpoint": "https://www.acme.example/hook",
+                    ]
+                ).json()["id"]?.text ?? ""
+            let registered = try backend.ask(
+                "POST",
+                "/event/\(event)/registrant",
+                ["name": "A", "email": "ada@example.com", "resend": true]
+            )
+            _ = try Browser(site).open(try Registered(registered).target)
+            let session = try backend.ask("GET", "/event/\(event)/sessions").list?.first?["session"]?.text ?? ""
+            return World(
+                site: site,
+                token: backend.token ?? "",
+                foreignToken: try Backend.signedIn(site, company: "globex").token ?? "",
+                ids: ["EVENT": event, "HUB": hub, "HOOK": hook, "SESSION": session, "COMPANY": "acme"],
+                none: [
+                    "EVENT": "6f1f9d3e-0000-4000-8000-000000000000", "HUB": "6f1f9d3e-0000-4000-8000-000000000001",
+                    "HOOK": "6f1f9d3e-0000-4000-8000-000000000002",
+                    "SESSION": String(session.reversed()), "COMPANY": "initech",
+                ]
+            )
+        }
+
+        @Test(
+            "Every call with another company's token: 404, and the same 404 as for what there is not",
+            arguments: calls
+        )
+        func foreign(call: ForeignCall) throws {
+            let world = try Self.world.get()
+            let (acme, globex) = (Backend(port: world.site.port), Backend(port: world.site.port, company: "globex"))
+            (acme.token, globex.token) = (world.token, world.foreignToken)
+            func state() throws -> [String] {
+                try [
+                    "/company/acme", "/company/acme/events", "/event/EVENT", "/event/EVENT/registrants",
+                    "/event/EVENT/sessions", "/networking/HUB", "/networking/HUB/registrants", "/webhooks",
+                ].map { path in
+                    let path = ForeignCall("GET", path).filled(world.ids).path
+                    return try acme.ask("GET", path).description
+                }
+            }
+            func answer(_ ids: [String: String]) throws -> (Response, comparable: String) {
+                let (path, body) = call.filled(ids)
+                let response = try globex.call(call.method, path, body)
+                let request = response["X-Request-Id"] ?? "no request id"
+                let fields = response.fields.filter { !["date", "x-request-id"].contains($0.name.lowercased()) }
+                return (response, "\(fields) \(response.text)".replacingOccurrences(of: request, with: "ID"))
+            }
+            let before = try state()
+            let (foreign, none) = (try answer(world.ids), try answer(world.none))
+            try expectFault(foreign.0, 404, "not_found")
+            #expect(foreign.0.status == none.0.status)
+            #expect(foreign.comparable == none.comparable)
+            #expect(try state() == before, "nothing of acme's has changed")
+            #expect(try globex.ask("GET", "/company/globex")["eventIds"] == [])
+            #expect(try globex.ask("GET", "/webhooks") == [])
+        }
+
+        @Test("The table has every call of the API's own description that names something of a company")
+        func complete() throws {
+            let world = try Self.world.get()
+            let document = try fetch(world.site.port, "/api/openapi.json").json()
+            guard case .object(let paths)? = document["paths"] else {
+                Issue.record("no paths")
+                return
+            }
+            let open: Set = ["POST /api/oauth/token", "GET /api/openapi.json", "GET /api/v1/webhooks"]
+            func shape(_ path: String) -> String {
+                path.split(separator: "/").map { segment in
+                    segment.hasPrefix("{") || segment.allSatisfy { $0.isUppercase } || segment.contains("@")
+                        ? "*" : segment
+                }.joined(separator: "/")
+            }
+            let tested = Set(Self.calls.map { "\($0.method) " + shape("/api/v1" + $0.path) })
+            for path in paths {
+                for method in path.value.names.map({ $0.uppercased() })
+                where ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(method) {
+                    guard !open.contains("\(method) \(path.name)") else { continue }
+                    #expect(tested.contains("\(method) " + shape(path.name)), "\(method) \(path.name)")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import Testing
+
+extension EndToEnd {
+    @Suite("A join code does what the join URL does")
+    struct JoinCodeTests {
+        private static func site(_ limits: String = "") throws -> Site {
+            try Site {
+                $0.control = ""
+                $0.limits = "joins_per_minute = 0\n" + (limits.isEmpty ? "bad_tokens_per_minute = 0" : limits)
+            }
+        }
+
+        @Test("It leads on to the registration's token, and then in; however it is written")
+        func redeemed() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            let registered = try backend.register("ada@example.com", for: event)
+            let code = registered.joinCode
+            #expect(code.utf8.count == 12)
+            let hyphenated = code.prefix(4) + "-" + code.dropFirst(4).prefix(4) + "-" + code.dropFirst(8)
+            for text in [code, code.lowercased(), String(hyphenated)] {
+                let browser = Browser(site)
+                let response = try browser.navigate("/event/\(event)?joinCode=\(text)")
+                #expect(response.status == 303)
+                #expect(response["Cache-Control"]?.contains("no-store") == true)
+                #expect(Browser.path(response["Location"] ?? "") == registered.target)
+                #expect(try browser.open("/event/\(event)?joinCode=\(text)").status == 200)
+                let seen = try #require(site.upstream.requests.last)
+                #expect(!seen.target.contains(code) && !seen.target.contains("token"))
+                #expect(seen["X-Gateway-User-Email"] == "ada@example.com")
+            }
+            #expect(!site.gateway.log.contains(code), "the log holds no code")
+        }
+
+        @Test("Other members of the query stay")
+        func query() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            let code = try backend.register("ada@example.com", for: event).joinCode
+            #expect(try Browser(site).open("/event/\(event)?a=1&joinCode=\(code)&b=%20").status == 200)
+            let target = try #require(site.upstream.requests.last?.target)
+            #expect(target.contains("a=1") && target.contains("b=%20") && !target.contains("joinCode"))
+        }
+
+        @Test("Another event's code is refused, also by an event of the same company")
+        func wrongEvent() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let (event, other) = (try backend.createEvent("One"), try backend.createEvent("Two"))
+            let foreign = try Backend.signedIn(site, company: "globex").createEvent()
+            let code = try backend.register("ada@example.com", for: event).joinCode
+            for uid in [other, foreign, "e1"] {
+                try expectProblem(try fetch(site.port, "/event/\(uid)?joinCode=\(code)"), 403, "wrong_event")
+            }
+            #expect(try fetch(site.port, "/assets/app.js?joinCode=\(code)").status == 401)
+            #expect(site.upstream.requests.isEmpty)
+        }
+
+        @Test("Guesses are limited by address, and then the right code does not pass either")
+        func guesses() throws {
+            let site = try Self.site("bad_tokens_per_minute = 5")
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            let code = try backend.register("ada@example.com", for: event).joinCode
+            func status(_ code: String, host: UInt8 = 9) throws -> Response {
+                try Client(port: site.port, host: host).exchange("/event/\(event)?joinCode=\(code)")
+            }
+            for number in 0..<5 {
+                try expectProblem(try status("00000000000\(number)"), 401, "token_invalid")
+            }
+            for guess in ["000000000009", code] {
+                let refused = try status(guess)
+                try expectProblem(refused, 429, "too_many_joins")
+                #expect((refused["Retry-After"].flatMap { Int($0) } ?? 0) > 0)
+            }
+            #expect(try status(code, host: 10).status == 303)
+        }
+
+        @Test(
+            "What is no code is refused: too short, too long, empty, with letters that there are not",
+            arguments: [
+                "", "0", "00000000000", "0000000000000", "UUUUUUUUUUUU", "%00%00%00%00%00%00%00%00%00%00%00%00",
+                "a'%20OR%201=1",
+            ]
+        )
+        func malformed(code: String) throws {
+            let site = try Self.site()
+            let event = try Backend.signedIn(site).createEvent()
+            let response = try fetch(site.port, "/event/\(event)?joinCode=\(code)")
+            #expect([400, 401].contains(response.status))
+            #expect(site.upstream.requests.isEmpty)
+        }
+    }
+}

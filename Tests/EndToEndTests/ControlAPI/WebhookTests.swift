@@ -1,0 +1,214 @@
+import Foundation
+import JOSE
+import Testing
+
+extension EndToEnd {
+    @Suite("Webhooks tell a company's backend what happens, signed, in order, and nothing is lost")
+    struct WebhookTests {
+        private static func site() throws -> Site {
+            try Site { $0.control = "webhook_private_addresses = [\"127.0.0.0/8\"]" }
+        }
+
+        /// A company's backend that is told.
+        private struct Receiver {
+            let server: RecordingUpstream
+            private(set) var secrets: [String: String] = [:]
+
+            init(port: UInt16 = 0) throws {
+                server = try RecordingUpstream(port: port) { try $0.reply("204 No Content") }
+            }
+
+            /// Asks to be told of something, at a path of its own.
+            mutating func subscribe(_ backend: Backend, _ type: String, event: String? = nil) throws {
+                var body: JSONValue = [
+                    "eventType": .string(type), "endpoint": .string("http://127.0.0.1:\(server.port)/\(type)"),
+                ]
+                body["eventId"] = event.map { .string($0) }
+                let response = try backend.call("POST", "/webhooks", body)
+                try #require(response.status == 201, "\(response)")
+                secrets["/\(type)"] = try response.json()["secret"]?.text
+            }
+
+            /// The messages of one type, once there are so many.
+            func messages(_ type: String, _ count: Int, within seconds: Double = 15) throws -> [JSONValue] {
+                let path = "/\(type)"
+                let hasCome = eventually(within: seconds) {
+                    server.requests(for: path).filter(\.isComplete).count >= count
+                }
+                #expect(hasCome, "\(server.requests(for: path).count) of \(count) \(type)")
+                return try server.requests(for: path).map { try Self.verified($0, secrets[path] ?? "") }
+            }
+
+            /// The body, once its signature is what the secret makes of it.
+            static func verified(_ request: RecordedRequest, _ secret: String) throws -> JSONValue {
+                #expect(request.method == "POST" && request["Content-Type"] == "application/json")
+                let time = try #require(request["Webhook-Timestamp"].flatMap { Double($0) })
+                #expect(abs(time - Date().timeIntervalSince1970) < 60)
+                let signed = Array("\(request["Webhook-Timestamp"] ?? "").".utf8) + request.body
+                let code = hmacSHA256(key: Array(secret.utf8), signed).map { String(format: "%02x", $0) }.joined()
+                #expect(request["Webhook-Signature"] == "v1=" + code)
+                var response = Response()
+                response.body = request.body
+                let message = try response.json()
+                #expect(message.names == ["companyId", "createdAt", "data", "eventId", "id", "type"])
+                #expect(message["id"]?.text == request["Webhook-Id"])
+                return message
+            }
+        }
+
+        @Test("registration.created, session.joined, session.replaced and session.left, with what they are about")
+        func story() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            var receiver = try Receiver()
+            for type in ["registration.created", "session.joined", "session.replaced", "session.left", "event.updated"]
+            {
+                try receiver.subscribe(backend, type, event: event)
+            }
+            let body: JSONValue = ["name": "Ada", "email": "ada@example.com", "metadata": ["crm": "a-1"]]
+            let registered = try Registered(try backend.ask("POST", "/event/\(event)/registrant", body))
+            let created = try #require(try receiver.messages("registration.created", 1).first)
+            #expect(created["type"] == "registration.created" && created["companyId"] == "acme")
+            #expect(created["eventId"]?.text == event)
+            #expect(created["data"]?["email"] == "ada@example.com" && created["data"]?["metadata"] == ["crm": "a-1"])
+            #expect(!created.description.contains(registered.joinCode), "a message admits nobody")
+
+            let browsers = [Browser(site), Browser(site, host: 2)]
+            for browser in browsers { #expect(try browser.open(registered.target).status == 200) }
+            let joined = try receiver.messages("session.joined", 2)
+            #expect(joined.allSatisfy { $0["data"]?["email"] == "ada@example.com" })
+            let replaced = try #require(try receiver.messages("session.replaced", 1).first)
+            #expect(replaced["data"]?["session"] == joined[0]["data"]?["session"])
+            #expect(replaced["data"]?["reason"] == "replaced")
+            let referer = "Referer: http://localhost:\(site.port)/event/\(event)"
+            let left = try browsers[1].fetch(
+                "/.gateway/leave",
+                "POST",
+                [referer, "Origin: http://localhost:\(site.port)"]
+            )
+            #expect(left.status == 204)
+            let leaving = try #require(try receiver.messages("session.left", 1).first)
+            #expect(leaving["data"]?["session"] == joined[1]["data"]?["session"])
+            #expect(leaving["data"]?["reason"] == "left")
+            #expect(try receiver.messages("event.updated", 0).isEmpty)
+
+            // Of another event, and of another company, nothing is told.
+            let other = try backend.createEvent("Another one")
+            _ = try backend.register("eve@example.com", for: other)
+            let globex = try Backend.signedIn(site, company: "globex")
+            _ = try globex.register("eve@example.com", for: try globex.createEvent())
+            _ = try backend.register("eve@example.com", for: event)
+            let mails = try receiver.messages("registration.created", 2).compactMap { $0["data"]?["email"]?.text }
+            #expect(mails == ["ada@example.com", "eve@example.com"])
+        }
+
+        @Test("A message that was refused is sent again, unchanged and under the same id, before those that follow it")
+        func order() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            var receiver = try Receiver()
+            try receiver.subscribe(backend, "registration.created")
+            let refusals = Counter()
+            receiver.server.on("/registration.created") { exchange in
+                guard refusals.count == 0 else { return try exchange.reply("204 No Content") }
+                refusals.add()
+                return try exchange.reply("500 Internal Server Error")
+            }
+            let emails = (0..<8).map { "viewer\($0)@example.com" }
+            for email in emails { _ = try backend.register(email, for: event) }
+            let messages = try receiver.messages("registration.created", emails.count + 1, within: 30)
+            #expect(messages.compactMap { $0["data"]?["email"]?.text } == [emails[0]] + emails)
+            #expect(messages[0] == messages[1])
+            #expect(Set(messages.compactMap { $0["id"]?.text }).count == emails.count)
+        }
+
+        @Test(
+            "What could not be delivered is kept over a SIGKILL, and comes when the receiver is back",
+            .timeLimit(.minutes(2))
+        )
+        func kept() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            var receiver = try Receiver()
+            try receiver.subscribe(backend, "registration.created")
+            let (port, secrets) = (receiver.server.port, receiver.secrets)
+            receiver.server.stop()
+            let emails = (0..<5).map { "viewer\($0)@example.com" }
+            for email in emails { _ = try backend.register(email, for: event) }
+            try site.gateway.restart()
+            let server = try RecordingUpstream(port: port) { try $0.reply("204 No Content") }
+            let haveCome = eventually(within: 60) {
+                server.requests(for: "/registration.created").filter(\.isComplete).count >= emails.count
+            }
+            #expect(haveCome)
+            let messages = try server.requests(for: "/registration.created").map {
+                try Receiver.verified($0, secrets["/registration.created"] ?? "")
+            }
+            #expect(messages.compactMap { $0["data"]?["email"]?.text } == emails)
+        }
+
+        @Test("A deleted webhook is told nothing more, not even what waits")
+        func deleted() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            var receiver = try Receiver()
+            try receiver.subscribe(backend, "registration.created")
+            try receiver.subscribe(backend, "event.updated")
+            let refused = Counter()
+            receiver.server.on("/registration.created") { exchange in
+                refused.add()
+                return try exchange.reply("503 Service Unavailable")
+            }
+            _ = try backend.register("ada@example.com", for: event)
+            #expect(eventually { refused.count > 0 })
+            let hooks = try #require(try backend.ask("GET", "/webhooks").list)
+            #expect(hooks.count == 2 && hooks.allSatisfy { $0["secret"] == nil })
+            let hook = try #require(hooks.first { $0["eventType"] == "registration.created" }?["id"]?.text)
+            #expect(try backend.call("DELETE", "/webhooks/\(hook)").status == 204)
+            let before = refused.count
+            _ = try backend.register("eve@example.com", for: event)
+            _ = try backend.ask("POST", "/event/\(event)", ["name": "Renamed"])
+            #expect(try receiver.messages("event.updated", 1).first?["data"]?["name"] == "Renamed")
+            #expect(refused.count <= before + 1)
+            try expectFault(try backend.call("DELETE", "/webhooks/\(hook)"), 404, "not_found")
+        }
+
+        @Test(
+            "Without webhook_private_addresses nothing of this machine can be reached",
+            arguments: [
+                "http://127.0.0.1:PORT/", "https://127.0.0.1:PORT/", "https://localhost:PORT/", "https://[::1]:PORT/",
+                "https://2130706433:PORT/", "https://[::ffff:127.0.0.1]:PORT/", "https://0.0.0.0:PORT/",
+            ]
+        )
+        func privateAddresses(endpoint: String) throws {
+            let site = try Site {
+                $0.control = ""
+                $0.log = "level = \"debug\""
+            }
+            let backend = try Backend.signedIn(site)
+            let server = try RecordingUpstream { try $0.reply("204 No Content") }
+            let url = endpoint.replacingOccurrences(of: "PORT", with: "\(server.port)")
+            let body: JSONValue = ["eventType": "event.created", "endpoint": .string(url)]
+            let response = try backend.call("POST", "/webhooks", body)
+            guard response.status == 201 else {
+                try expectFault(response, 400, "invalid_request", naming: "endpoint")
+                return
+            }
+            _ = try backend.createEvent()
+            #expect(eventually { site.gateway.log.contains("a webhook message was not delivered") })
+            #expect(server.connections == 0)
+        }
+    }
+}
+
+/// HMAC with SHA-256 ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), as somebody else would write it.
+func hmacSHA256(key: [UInt8], _ text: [UInt8]) -> [UInt8] {
+    var block = key.count > 64 ? SHA256.hash(key.span) : key
+    block += [UInt8](repeating: 0, count: 64 - block.count)
+    let inner = SHA256.hash((block.map { $0 ^ 0x36 } + text).span)
+    return SHA256.hash((block.map { $0 ^ 0x5c } + inner).span)
+}
