@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 #if canImport(Glibc)
     import Glibc
@@ -48,7 +49,22 @@ extension ControlPlane {
         )
         defer { try? manager.removeItem(atPath: path) }
         do {
-            try await application.run()
+            // Not cancelled but told: a connection that is accepted while its server is cancelled has nobody to end it, and
+            // SwiftNIO ends the process.
+            let group = ServiceGroup(services: [application], logger: quiet)
+            let stop = AsyncStream.makeStream(of: Void.self)
+            async let stopping: Void = {
+                for await _ in stop.stream { break }
+                await group.triggerGracefulShutdown()
+            }()
+            let running = Task { try await group.run() }
+            try await withTaskCancellationHandler {
+                try await running.value
+            } onCancel: {
+                stop.continuation.yield()
+            }
+            stop.continuation.yield()
+            await stopping
         } catch {
             if let failure = failure.value { throw failure }
             if !Task.isCancelled { throw error }
