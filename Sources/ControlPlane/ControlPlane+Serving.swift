@@ -49,27 +49,26 @@ extension ControlPlane {
         )
         defer { try? manager.removeItem(atPath: path) }
         do {
-            // Not cancelled but told: a connection that is accepted while its server is cancelled has nobody to end it, and
-            // SwiftNIO ends the process.
-            let group = ServiceGroup(services: [application], logger: quiet)
-            let stop = AsyncStream.makeStream(of: Void.self)
-            async let stopping: Void = {
-                for await _ in stop.stream { break }
-                await group.triggerGracefulShutdown()
-            }()
-            let running = Task { try await group.run() }
-            try await withTaskCancellationHandler {
-                try await running.value
-            } onCancel: {
-                stop.continuation.yield()
-            }
-            stop.continuation.yield()
-            await stopping
+            try await Self.run(application, logger: quiet)
         } catch {
             if let failure = failure.value { throw failure }
             if !Task.isCancelled { throw error }
         }
         if let failure = failure.value { throw failure }
+    }
+
+    /// Runs until the task is cancelled; then connections that have come are still served, for a while. To cancel the
+    /// server itself would drop those that it has accepted and not yet looked at, which NIO takes for a fault.
+    private static func run(_ application: Application<Responder>, logger: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(3)
+        let group = ServiceGroup(configuration: configuration)
+        let running = Task { try await group.run() }
+        try await withTaskCancellationHandler {
+            try await running.value
+        } onCancel: {
+            Task { await group.triggerGracefulShutdown() }
+        }
     }
 
     private static func publish(_ hidden: String, at path: String) throws {
