@@ -152,6 +152,19 @@ struct WebSocketTunnelTests {
         }
     }
 
+    @Test("An upstream that goes without an answer to the client's close frame: nothing is added")
+    func upstreamGoneAfterClose() {
+        for hasEnded in [true, false] {
+            let tunnel = TestTunnel()
+            #expect(tunnel.fromClient(Self.clientClose, at: 0))
+            #expect((hasEnded ? tunnel.upstreamEnded(at: 0) : .end(tunnel.upstreamGone())) == .end(.init()))
+        }
+        let silent = TestTunnel()
+        #expect(silent.fromClient(Self.clientClose, at: 0))
+        #expect(silent.clientEnded(at: 0) == .endToUpstream(nil))
+        #expect(silent.timePassed(at: Tunnel.halfOpenTime) == .init(time: Self.late))
+    }
+
     @Test("An upstream that closes and ends at once: the client's answer still reaches it")
     func upstreamEndsFirst() {
         let tunnel = TestTunnel()

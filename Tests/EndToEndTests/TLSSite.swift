@@ -10,10 +10,8 @@ final class TLSSite: Sendable {
     let mutualPort: UInt16
     var url: String { "https://localhost:\(tlsPort)" }
 
-    /// - Parameters:
-    ///   - isPublic: whether browsers are expected at the TLS listener, and get secure cookies.
-    ///   - headerTimeout: in seconds; handshakes have as long.
-    init(isPublic: Bool = false, headerTimeout: Int = 1) throws {
+    /// - Parameter isPublic: whether browsers are expected at the TLS listener, and get secure cookies.
+    init(isPublic: Bool = false) throws {
         let certificates = try TestCertificates.shared.get()
         let directory = try TemporaryDirectory()
         let ports = try Listener.freePorts(2)
@@ -29,7 +27,7 @@ final class TLSSite: Sendable {
         try Self.install(certificates, "standard", key: "standard", in: directory)
         var configuration = GatewayConfiguration(upstream: upstream.port)
         if isPublic { configuration.publicURL = "https://localhost:\(ports[0])" }
-        configuration.limits += "\nheader_timeout = \"\(headerTimeout)s\""
+        configuration.limits += "\nheader_timeout = \"1s\""
         func sni(_ name: String, _ certificate: String) -> String {
             "[[listener.sni]]\nnames = [\"\(name)\"]\ncertificate = \"\(certificates.path(certificate)).pem\"\n"
                 + "key = \"\(certificates.path(certificate)).key\"\n"

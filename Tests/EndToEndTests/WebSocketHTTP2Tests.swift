@@ -140,26 +140,6 @@ extension EndToEnd {
             #expect(eventually { seen.withLock { $0?.last } == .close(1001) })
         }
 
-        @Test("A client that closes and ends its side: the upstream's last octets still reach it")
-        func clientHalfCloses() throws {
-            let message = WebSocketFrame(opcode: 2, payload: .init(repeating: 7, count: 1 << 20))
-            site.upstream.on("/public/ws") { exchange in
-                guard let socket = try WebSocket.accept(exchange), try socket.receive() == .close(1000) else {
-                    return false
-                }
-                socket.send(message)
-                socket.send(.close(1000))
-                return false
-            }
-            let socket = try open("/public/ws")
-            socket.client.send(.data(socket.stream, WebSocketFrame.close(1000).octets(masked: true), end: true))
-            #expect(socket.client.wait { socket.isOver })
-            let (frames, rest) = socket.frames
-            let isWhole = frames.first == message
-            #expect(isWhole && rest == 0 && socket.reset == nil)
-            #expect(frames.dropFirst().map(\.close) == ["1000 "])
-        }
-
         @Test("A drain: 1001 for every socket of a connection, not all at once")
         func drain() throws {
             site.upstream.on("/public/ws") { try WebSocket.serveEcho($0) }

@@ -83,54 +83,7 @@ extension EndToEnd {
             #expect(frames.dropFirst().map(\.close) == ["1000 done"])
         }
 
-        @Test("With a close frame and the end of its side: the client's answer still reaches it")
-        func upstreamHalfCloses() throws {
-            let seen = serve { socket in
-                socket.send(.close(1000))
-                socket.socket.finishSending()
-                return true
-            }
-            let socket = try open()
-            #expect(try socket.remainder().map(\.close) == ["1000 "])
-            socket.send(.text("one more thing"))
-            socket.send(.close(1000))
-            socket.socket.finishSending()
-            #expect(eventually { seen.frames == [.text("one more thing"), .close(1000)] })
-        }
-
         // MARK: The client goes
-
-        @Test("With a close frame and the end of its side: the upstream's last octets still reach it")
-        func clientHalfCloses() throws {
-            let message = WebSocketFrame(opcode: 2, payload: .init(repeating: 7, count: 4 << 20))
-            let seen = serve { socket in
-                guard try socket.receive() == .close(1000) else { return false }
-                socket.send(message)
-                socket.send(.close(1000))
-                return true
-            }
-            let socket = try open()
-            socket.send(.close(1000))
-            socket.socket.finishSending()
-            let frames = try socket.remainder()
-            let isWhole = frames.first == message
-            #expect(isWhole)
-            #expect(frames.dropFirst().map(\.close) == ["1000 "])
-            #expect(eventually { seen.frames == [] })
-        }
-
-        @Test("With the end of its side only: the upstream is told 1001, and its answer reaches the client")
-        func clientEnds() throws {
-            let seen = serve { socket in
-                guard try socket.receive() == .close(1001) else { return false }
-                socket.send(.close(1001))
-                return true
-            }
-            let socket = try open()
-            socket.socket.finishSending()
-            #expect(try socket.remainder().map(\.close) == ["1001 "])
-            #expect(eventually { seen.frames == [] })
-        }
 
         @Test("With a reset: the upstream is told 1001")
         func clientResets() throws {
@@ -156,42 +109,6 @@ extension EndToEnd {
             socket.socket.send(half)
             socket.socket.finishSending()
             #expect(eventually { octets.withLock { $0 } == half })
-        }
-
-        @Test("Half-open: an upstream that does not end after the client has, is not waited for")
-        func halfOpenUpstream() throws {
-            let mayEnd = Flag()
-            let seen = serve { socket in
-                guard try socket.receive() == .close(1000) else { return false }
-                _ = eventually(within: 10) { mayEnd.isSet }
-                return true
-            }
-            let socket = try open()
-            let start = monotonic()
-            socket.send(.close(1000))
-            socket.socket.finishSending()
-            #expect(try socket.remainder().map(\.close) == ["1014 upstream_unavailable"])
-            #expect(monotonic() - start < 4)
-            mayEnd.set()
-            #expect(eventually { seen.frames == [] })
-        }
-
-        @Test("Half-open: a client that does not end after the upstream has, is not waited for")
-        func halfOpenClient() throws {
-            let endedAt = Mutex<Double?>(nil)
-            site.upstream.on("/public/ws") { exchange in
-                guard let socket = try WebSocket.accept(exchange) else { return false }
-                socket.send(.close(1000))
-                socket.socket.finishSending()
-                _ = try? socket.remainder()
-                endedAt.withLock { $0 = monotonic() }
-                return false
-            }
-            let start = monotonic()
-            let socket = try open()
-            #expect(try socket.remainder().map(\.close) == ["1000 "])
-            #expect(eventually { endedAt.withLock { $0 } != nil })
-            #expect((endedAt.withLock { $0 } ?? .infinity) - start < 4)
         }
     }
 }

@@ -103,7 +103,7 @@ struct Tunnel {
     mutating func upstreamEnded(at now: Int64) -> Step {
         guard !hasUpstreamEnded else { return .wait }
         hasUpstreamEnded = true
-        guard toClient.hasClosed, pendingClose == nil, !hasClientEnded else { return .end(ending(toClient: Self.gone)) }
+        guard toClient.hasClosed, pendingClose == nil, !hasClientEnded else { return .end(endingWithoutUpstream()) }
         deadline = now + Self.halfOpenTime
         return .endToClient
     }
@@ -111,7 +111,7 @@ struct Tunnel {
     /// The upstream's connection is gone.
     mutating func upstreamGone() -> Ending {
         hasUpstreamEnded = true
-        return ending(toClient: Self.gone)
+        return endingWithoutUpstream()
     }
 
     /// The client's connection is gone: what the upstream is sent.
@@ -120,7 +120,7 @@ struct Tunnel {
     /// Time has passed; nil before the deadline.
     mutating func timePassed(at now: Int64) -> Ending? {
         guard let deadline, now >= deadline else { return nil }
-        return ending(toClient: Self.gone, time: Self.endTime - Self.frameTime)
+        return endingWithoutUpstream(time: Self.endTime - Self.frameTime)
     }
 
     /// What a client is told whose upstream has gone without a word.
@@ -134,6 +134,13 @@ struct Tunnel {
 
     private var toUpstreamClose: CloseFrame? {
         toUpstream.mayClose && !hasClientEnded && !hasUpstreamEnded ? .goingAway : nil
+    }
+
+    /// A client that has said goodbye itself sees what it would see without the gateway: that nobody answers.
+    private func endingWithoutUpstream(time: Int64? = nil) -> Ending {
+        var ending = ending(toClient: Self.gone, time: time)
+        if toUpstream.hasClosed { ending.toClient = nil }
+        return ending
     }
 
     private func ending(toClient close: CloseFrame, time: Int64? = nil) -> Ending {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("HTTP/2 over TLS", .enabled(if: FileManager.default.isExecutableFile(atPath: HTTP2TLSTunnel.program)))
+    @Suite("HTTP/2 over TLS", .enabled(if: FileManager.default.isExecutableFile(atPath: TLSTunnel.program)))
     struct HTTP2TLSTests {
         static let shared = Result { try HTTP2TLSSite() }
         let site: HTTP2TLSSite
@@ -129,7 +129,7 @@ final class HTTP2TLSSite: Sendable {
     let certificates: TestCertificates
     let upstream: RecordingUpstream
     let gateway: Gateway
-    let tunnel: HTTP2TLSTunnel
+    let tunnel: TLSTunnel
     let nginx: Nginx
     let nginxGateway: Gateway
     let nginxURL: String
@@ -152,7 +152,7 @@ final class HTTP2TLSSite: Sendable {
         directory = try TemporaryDirectory()
         upstream = try RecordingUpstream()
         gateway = try Gateway(configuration(upstream.port, ports[0]))
-        tunnel = try HTTP2TLSTunnel(to: ports[0], authority: certificates.path("ca.pem"))
+        tunnel = try TLSTunnel(to: ports[0], authority: certificates.path("ca.pem"))
         nginx = try Nginx()
         nginxGateway = try Gateway(configuration(nginx.port, ports[1]))
         nginxURL = "https://localhost:\(ports[1])"

@@ -25,9 +25,10 @@ extension HTTP2Client {
         let count = frame.payload.count
         credit -= count
         if credit < 0 { faults.append("past the window of the connection: \(frame)") }
-        guard var stream = streams[frame.stream], stream.hasHead, !stream.isEnded, let body = frame.unpadded else {
-            return faults.append("out of place: \(frame)")
-        }
+        // Taken out for as long as it changes: a body that somebody else holds would be copied for each frame.
+        guard streams[frame.stream].map({ $0.hasHead && !$0.isEnded }) ?? false, let body = frame.unpadded,
+            var stream = streams.removeValue(forKey: frame.stream)
+        else { return faults.append("out of place: \(frame)") }
         stream.credit -= count
         if stream.credit < 0, count > 0 { faults.append("past the window of the stream: \(frame)") }
         stream.response.body += body

@@ -1,20 +1,23 @@
 import Foundation
 
-/// A port of clear text whose connections go on to another port inside TLS, with ALPN `h2`.
+/// A port of clear text whose connections go on to another port inside TLS.
 ///
-/// With it the clients that write frames by hand reach a TLS listener. Python does the TLS.
-final class HTTP2TLSTunnel: Sendable {
+/// With it the clients that write octets by hand reach a TLS listener. The end of what one side sends is passed on as
+/// such, and the other direction stays open: close_notify inside is the end of TCP outside. Python does the TLS.
+final class TLSTunnel: Sendable {
     static let program = "/usr/bin/python3"
 
     let port: UInt16
     private let child: Child
     private let directory: TemporaryDirectory
 
-    /// - Parameter authority: a file with the certificate that the listener's must go back to.
-    init(to listener: UInt16, authority: String) throws {
+    /// - Parameters:
+    ///   - authority: a file with the certificate that the listener's must go back to.
+    ///   - name: what ALPN must agree on.
+    init(to listener: UInt16, authority: String, protocol name: String = "h2") throws {
         directory = try TemporaryDirectory()
         let script = try directory.write("tunnel.py", Self.script)
-        let child = try Child(Self.program, [script, "\(listener)", authority], output: directory["port"])
+        let child = try Child(Self.program, [script, "\(listener)", authority, name], output: directory["port"])
         self.child = child
         var number: UInt16?
         _ = eventually(within: 10) {
@@ -28,27 +31,66 @@ final class HTTP2TLSTunnel: Sendable {
     private static let script = """
         import asyncio, ssl, sys
 
-        context = ssl.create_default_context(cafile=sys.argv[2])
-        context.set_alpn_protocols(["h2"])
+        listener, authority, protocol = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+        context = ssl.create_default_context(cafile=authority)
+        context.set_alpn_protocols([protocol])
 
-        async def pump(reader, writer):
+        class Connection:
+            def __init__(self, outer, inner):
+                (self.outer_reader, self.outer_writer), (self.reader, self.writer) = outer, inner
+                self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+
+            async def flush(self):
+                if octets := self.outgoing.read():
+                    self.writer.write(octets)
+                    await self.writer.drain()
+
+            async def call(self, function, *arguments):
+                while True:
+                    try:
+                        return function(*arguments)
+                    except ssl.SSLWantReadError:
+                        await self.flush()
+                        octets = await self.reader.read(1 << 18)
+                        self.incoming.write(octets) if octets else self.incoming.write_eof()
+
+            async def up(self):
+                while octets := await self.outer_reader.read(1 << 16):
+                    self.tls.write(octets)
+                    await self.flush()
+                try:
+                    self.tls.unwrap()
+                except ssl.SSLError:
+                    pass  # It waits for the other side's end, which is read elsewhere.
+                await self.flush()
+
+            async def down(self):
+                try:
+                    while octets := await self.call(self.tls.read, 1 << 16):
+                        self.outer_writer.write(octets)
+                        await self.outer_writer.drain()
+                except ssl.SSLZeroReturnError:
+                    pass
+                self.outer_writer.write_eof()
+
+            async def run(self):
+                await self.call(self.tls.do_handshake)
+                await self.flush()
+                if self.tls.selected_alpn_protocol() == protocol:
+                    await asyncio.gather(self.up(), self.down())
+
+        async def serve(*outer):
+            inner = None
             try:
-                while octets := await reader.read(65536):
-                    writer.write(octets)
-                    await writer.drain()
+                inner = await asyncio.open_connection("127.0.0.1", listener)
+                await Connection(outer, inner).run()
+                outer[1].close()
             except OSError:
-                pass
+                outer[1].transport.abort()
             finally:
-                writer.close()
-
-        async def serve(reader, writer):
-            try:
-                inner = await asyncio.open_connection("127.0.0.1", int(sys.argv[1]), ssl=context, server_hostname="localhost")
-            except OSError:
-                return writer.close()
-            if inner[1].get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
-                return writer.close()
-            await asyncio.gather(pump(reader, inner[1]), pump(inner[0], writer))
+                if inner:
+                    inner[1].close()
 
         async def main():
             server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)

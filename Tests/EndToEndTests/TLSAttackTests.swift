@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("TLS against clients that mean no good")
+    struct TLSAttackTests {
+        static let shared = Result { try TLSSite() }
+        let site: TLSSite
+
+        init() throws { site = try Self.shared.get() }
+
+        @Test("Slow handshake: it is cut by header_timeout")
+        func slowHandshake() throws {
+            let start = monotonic()
+            let client = try Client(port: site.tlsPort)
+            client.send([0x16, 3, 1])
+            #expect(client.isClosed(within: 10))
+            #expect((0.9...4).contains(monotonic() - start))
+        }
+
+        @Test("Half-open handshakes: 1,000 of them are bounded, and a good client beside them is answered quickly")
+        func halfOpen() throws {
+            let before = try residentKilobytes(site.gateway.pid)
+            let hello: [UInt8] = [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]
+            let clients = try (0..<1000).map { _ in
+                let client = try Client(port: site.tlsPort)
+                client.send(hello)
+                return client
+            }
+            let start = monotonic()
+            #expect(try site.curl(["\(site.url)/.gateway/healthz"]).output == "ok\n")
+            #expect(monotonic() - start < 2)
+            #expect(try residentKilobytes(site.gateway.pid) - before < 64 << 10)
+            for client in clients { #expect(client.isClosed(within: 10)) }
+            #expect(try site.curl(["\(site.url)/.gateway/healthz"]).output == "ok\n")
+        }
+
+        @Test("A ClientHello of the largest size is answered, one octet more is refused with an alert")
+        func largestHello() throws {
+            var hello = ClientHello()
+            hello.suites += .init(repeating: 0xfafa, count: 32_766)
+            hello.padding = 65_535 - hello.extensions.count - 4
+            #expect(hello.message.count == 4 + 131_142)
+            let client = try Client(port: site.tlsPort)
+            client.send(hello.octets)
+            let first = try client.reader.take(6)
+            #expect(first[0] == 0x16 && first[5] == 2, "a ServerHello: \(first)")
+            // OpenSSL's bound: what would be the largest if TLS 1.3 allowed 255 methods of compression.
+            let other = try Client(port: site.tlsPort)
+            other.send([0x16, 3, 1, 0, 4, 1, 2, 1, 0x45])
+            #expect(try other.reader.take(1) == [0x15])
+            #expect(other.remainder(within: 5) != nil)
+        }
+
+        @Test("Clear text to a TLS port is not answered")
+        func clearText() throws {
+            let client = try Client(port: site.tlsPort)
+            client.send("GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            let rest = client.remainder(within: 5)
+            #expect(rest != nil)
+            #expect(rest.map { String(decoding: $0, as: UTF8.self).contains("HTTP") } == false)
+        }
+
+        @Test("An alert is not lost to what the client sends behind its mistake", arguments: [0, 100_000, 900_000])
+        func alertBehindData(_ count: Int) throws {
+            let client = try Client(port: site.tlsPort)
+            client.send(ClientHello().octets)
+            let first = try client.reader.take(6)
+            #expect(first[0] == 0x16 && first[5] == 2)
+            // A record that nothing of ours can have encrypted.
+            client.send([0x17, 3, 3, 0, 20] + .init(repeating: 7, count: 20 + count))
+            var octets: [UInt8] = []
+            var end: Received?
+            while end == nil {
+                switch client.socket.receive(within: 5) {
+                case .bytes(let bytes): octets += bytes
+                case let other: end = other
+                }
+            }
+            #expect(end == .end)
+            // Encrypted or not, an alert is the last record: 2 octets, or 19 under a cipher of TLS 1.3.
+            let last = [7, 24].map { Array(octets.suffix($0).prefix(5)) }
+            #expect(last[0] == [0x15, 3, 3, 0, 2] || last[1] == [0x17, 3, 3, 0, 19], "\(last)")
+        }
+    }
+}
+
+/// The first message of TLS 1.3 ([RFC 8446, section 4.1.2](https://www.rfc-editor.org/rfc/rfc8446#section-4.1.2)), as
+/// large as a test wants it.
+struct ClientHello {
+    /// TLS_AES_128_GCM_SHA256 first.
+    var suites: [UInt16] = [0x1301]
+    /// Octets of the extension that pads.
+    var padding: Int?
+
+    private static func length(_ count: Int, _ width: Int) -> [UInt8] {
+        (0..<width).reversed().map { UInt8(count >> (8 * $0) & 255) }
+    }
+
+    private static func one(_ type: Int, _ content: [UInt8]) -> [UInt8] {
+        length(type, 2) + length(content.count, 2) + content
+    }
+
+    var extensions: [UInt8] {
+        // supported_versions, supported_groups, signature_algorithms and a share of X25519.
+        Self.one(43, [2, 3, 4]) + Self.one(10, [0, 2, 0, 29]) + Self.one(13, [0, 4, 8, 4, 4, 3])
+            + Self.one(51, [0, 36, 0, 29, 0, 32] + (1...32))
+            + (padding.map { Self.one(21, .init(repeating: 0, count: $0)) } ?? [])
+    }
+
+    var message: [UInt8] {
+        let session = [UInt8](repeating: 1, count: 32)
+        let body =
+            [3, 3] + [UInt8](repeating: 2, count: 32) + [32] + session + Self.length(2 * suites.count, 2)
+            + suites.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] } + [1, 0] + Self.length(extensions.count, 2)
+            + extensions
+        return [1] + Self.length(body.count, 3) + body
+    }
+
+    /// The message in records.
+    var octets: [UInt8] {
+        let message = message
+        return stride(from: 0, to: message.count, by: 16_384).flatMap { start -> [UInt8] in
+            let piece = message[start..<min(start + 16_384, message.count)]
+            return [0x16, 3, 1] + Self.length(piece.count, 2) + piece
+        }
+    }
+}
