@@ -46,6 +46,7 @@ let package = Package(
             pkgConfig: "libnghttp2",
             providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]
         ),
+        .systemLibrary(name: "CMalloc"),
         .target(name: "JOSE", dependencies: ["COpenSSL"], swiftSettings: settings),
         .target(name: "Admission", dependencies: ["JOSE"], swiftSettings: settings),
         // A package that Hummingbird knows of has a module named Configuration.
@@ -58,7 +59,7 @@ let package = Package(
         .target(
             name: "DataPlane",
             dependencies: [
-                "COpenSSL", "CNghttp2", "JOSE", "Admission", "GatewayConfiguration",
+                "CMalloc", "COpenSSL", "CNghttp2", "JOSE", "Admission", "GatewayConfiguration",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),

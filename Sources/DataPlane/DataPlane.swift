@@ -21,6 +21,7 @@ package final class DataPlane: Sendable {
     private let channels = Mutex<[any Channel]>([])
     private let security: ListenerSecurity
     private let generation = Mutex<UInt64>(1)
+    private let memory = Mutex(MemoryReturn())
 
     /// What a process keeps on disk between starts.
     package struct Keys: Sendable {
@@ -239,8 +240,8 @@ package final class DataPlane: Sendable {
         return kept
     }
 
-    /// Frees leases that are over, and says which servers of upstreams are not trusted. To be called about once a
-    /// second.
+    /// Frees leases that are over, gives back memory, and says which servers of upstreams are not trusted. To be called
+    /// about once a second, on no event loop.
     package func expireLeases() {
         let snapshot = site.snapshot
         site.admission.expire(now: Clock().wall, rules: snapshot.rules)
@@ -250,6 +251,8 @@ package final class DataPlane: Sendable {
                 logger.warning("upstream \(upstream.settings.name): TLS with \(server.name): \(fault)")
             }
         }
+        let open = site.connections.load(ordering: .relaxed)
+        if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }
     }
 
     /// Ends well: readiness fails, listeners close, exchanges finish. Returns when nothing is left or the time is over.
