@@ -35,7 +35,7 @@ package enum Timestamp {
     private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 
     private static func four(_ year: Int64) -> String {
-        year >= 1000 ? "\(year)" : String(repeating: "0", count: 4 - String(year).count) + "\(year)"
+        year >= 1000 ? "\(year)" : String(repeating: "0", count: max(0, 4 - String(year).count)) + "\(year)"
     }
 
     private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {

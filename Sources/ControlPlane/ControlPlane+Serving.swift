@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 #if canImport(Glibc)
     import Glibc
@@ -48,12 +49,26 @@ extension ControlPlane {
         )
         defer { try? manager.removeItem(atPath: path) }
         do {
-            try await application.run()
+            try await Self.run(application, logger: quiet)
         } catch {
             if let failure = failure.value { throw failure }
             if !Task.isCancelled { throw error }
         }
         if let failure = failure.value { throw failure }
+    }
+
+    /// Runs until the task is cancelled; then connections that have come are still served, for a while. To cancel the
+    /// server itself would drop those that it has accepted and not yet looked at, which NIO takes for a fault.
+    private static func run(_ application: Application<Responder>, logger: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(3)
+        let group = ServiceGroup(configuration: configuration)
+        let running = Task { try await group.run() }
+        try await withTaskCancellationHandler {
+            try await running.value
+        } onCancel: {
+            Task { await group.triggerGracefulShutdown() }
+        }
     }
 
     private static func publish(_ hidden: String, at path: String) throws {

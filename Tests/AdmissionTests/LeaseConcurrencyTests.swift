@@ -193,7 +193,11 @@ struct LeaseConcurrencyTests {
                 }
             }
         }
-        #expect(admission.leases.count <= 4)
+        let now = start + 600 * 400
+        let held = admission.leases.leases(now: now, policy: rules.sessions).map(\.subject)
+        #expect(Set(held).count == held.count)
+        admission.leases.expire(now: now + 2 * rules.sessions.maxLifetime, policy: rules.sessions)
+        #expect(admission.leases.count == 0)
     }
 
     private final class Counter: Sendable {

@@ -116,7 +116,10 @@ final class DatabaseLock: Sendable {
     /// Lets another process have the database.
     func release() {
         descriptor.withLock { descriptor in
-            if descriptor >= 0 { close(descriptor) }
+            guard descriptor >= 0 else { return }
+            // Said, since a process that was just started may still hold a copy of the descriptor.
+            _ = flock(descriptor, LOCK_UN)
+            close(descriptor)
             descriptor = -1
         }
     }

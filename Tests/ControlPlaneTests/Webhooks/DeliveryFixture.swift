@@ -1,3 +1,4 @@
+import Admission
 import DataPlane
 import Directory
 import Foundation
