@@ -29,11 +29,11 @@ struct ViewerClaims {
             eventSpecific = true
             _ = try claims.bool(names.eventSpecific)
             // Somebody who registers need not be a user; then the registration is who it is.
-            userID = try Self.text(claims, names.userID, limit: 256) ?? registration
+            userID = try Self.text(claims, names.userID, limit: 1024) ?? registration
         } else {
             self.registration = nil
             eventSpecific = try claims.bool(names.eventSpecific) ?? true
-            guard let userID = try Self.text(claims, names.userID, limit: 256) else { throw .claims }
+            guard let userID = try Self.text(claims, names.userID, limit: 1024) else { throw .claims }
             self.userID = userID
         }
         event = try Self.id(claims, names.event)
@@ -41,7 +41,7 @@ struct ViewerClaims {
         name = try Self.string(claims, names.name)
         guard (name?.utf8.count ?? 0) <= 1024 else { throw .claims }
         email = try Self.text(claims, names.email, limit: 320)
-        avatar = try Self.text(claims, names.avatar, limit: 2048)
+        avatar = try Self.text(claims, names.avatar, limit: 4096)
         tokenID = try Self.text(claims, "jti", limit: 256)
     }
 

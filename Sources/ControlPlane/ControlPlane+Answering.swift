@@ -38,10 +38,11 @@ extension ControlPlane {
     ) async throws -> Answer {
         let target = head.path ?? "/"
         let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let match = snapshot.table.match(parts[0]) else { throw Fault.notFound }
+        // Of every path, so that a page that asks for one that there is not can read the answer.
         if CrossOrigin.isPreflight(head), let origin = head.headerFields[.origin] {
             return CrossOrigin.preflight(origin, snapshot.origins(for: nil))
         }
+        guard let match = snapshot.table.match(parts[0]) else { throw Fault.notFound }
         guard let call = match.call(head.method) else { throw Fault.method(allowed: match.methods) }
         if call.needsToken { tenant = try AccessToken.tenant(of: head.headerFields, snapshot, now: now) }
         let incoming = Incoming(

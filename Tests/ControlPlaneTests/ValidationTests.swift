@@ -87,6 +87,11 @@ struct ValidationTests {
         "Embeds",
         arguments: [
             ("userId", .null, "is required"), ("userId", " ", "must not be blank"), ("userId", 7, "must be a text"),
+            ("userId", "a\r\nb", "must not hold control characters"),
+            ("userId", "a\u{80}", "must not hold control characters"),
+            ("userId", .string(String(repeating: "n", count: 257)), "longer than 256 characters"),
+            ("userEmail", "a\u{80}@example.com", "not an e-mail address, such as name@example.com"),
+            ("userAvatar", "https://a.example/\u{9f}", "not an http or https URL"),
             ("userEmail", "nobody", "not an e-mail address, such as name@example.com"),
             ("userEmail", "a@b@c", "not an e-mail address, such as name@example.com"),
             ("userAvatar", "data:image/png;base64,", "not an http or https URL"),
@@ -110,8 +115,8 @@ struct ValidationTests {
         let service = try Service()
         let uid = try await service.makeEvent()
         let body = object([
-            "userId": .string(String(repeating: "\u{1F600}", count: 320)),
-            "userName": .string(String(repeating: "\u{1F600}", count: 256)),
+            "userId": .string(String(repeating: "\u{1F600}", count: 256)),
+            "userName": .string(String(repeating: "\u{1F600}", count: 200)),
             "userAvatar": .string("https://a.example/" + String(repeating: "a", count: 900)),
         ])
         let reply = try await service.call(.post, "/event/\(uid)/embedCode", body)

@@ -4,6 +4,8 @@ import Directory
 /// The schemas that several calls share.
 enum CommonSchemas {
     static let name = Schema.words(256)
+    /// What goes into a token, and from there into a header field.
+    static let userID = Schema.text(Text(kind: .line, maxLength: 256))
     /// A user id or an e-mail.
     static let person = Schema.words(320)
     static let email = Schema.text(Text(kind: .email, maxLength: 254))

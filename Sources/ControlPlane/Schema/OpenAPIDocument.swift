@@ -79,7 +79,7 @@ struct OpenAPIDocument {
     private static func pathParameters(_ call: Call, _ named: inout [String: JSONValue]) -> [JSONValue] {
         call.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { segment in
             let name = String(segment.dropFirst().dropLast())
-            let schema: Schema = name == "id" ? .uuid : .text(Text(kind: .words, maxLength: 320))
+            let schema: Schema = name == "id" ? .uuid : .text(Text(kind: .segment, maxLength: 320))
             return parameter(name, "path", isRequired: true, schema.json(&named))
         }
     }
@@ -153,17 +153,18 @@ struct OpenAPIDocument {
         var statuses = Set(call.faults + [500])
         if call.body != nil { statuses.formUnion([400, 413, 415]) }
         if !call.query.isEmpty { statuses.insert(400) }
+        if call.path.contains("{") { statuses.insert(400) }
         if call.needsToken { statuses.insert(401) }
         return statuses.sorted()
     }
 
     private static func fault(_ status: Int, _ schema: JSONValue) -> JSONValue {
+        var content = [JSONMember("application/json", .object([JSONMember("schema", schema)]))]
+        // Of the data plane, which refuses paths that can be read in two ways before they get here.
+        if status == 400 { content.append(JSONMember("application/problem+json", .object([]))) }
         var members = [
             JSONMember("description", .string(HTTPResponse.Status(code: status).reasonPhrase)),
-            JSONMember(
-                "content",
-                .object([JSONMember("application/json", .object([JSONMember("schema", schema)]))])
-            ),
+            JSONMember("content", .object(content)),
         ]
         if status == 401 { members.append(JSONMember("headers", header("WWW-Authenticate", "How to sign in."))) }
         if status == 429 { members.append(JSONMember("headers", header("Retry-After", "Seconds to wait."))) }

@@ -9,6 +9,11 @@ struct Text: Sendable {
         case plain
         /// Not only white space.
         case words
+        /// The same without control characters: what a header field can carry.
+        case line
+        /// What stands between two slashes of a path, where the gateway lets it pass: nothing that anybody could read as
+        /// another path.
+        case segment
         case email
         /// An http or https URL.
         case url
@@ -39,6 +44,10 @@ struct Text: Sendable {
         case .words:
             if text.utf8.contains(0) { return Self.hasNUL }
             return Self.isBlank(text) ? "must not be blank" : nil
+        case .line:
+            if text.unicodeScalars.contains(where: Self.isControl) { return "must not hold control characters" }
+            return Self.isBlank(text) ? "must not be blank" : nil
+        case .segment: return Self.isSegment(text) ? nil : "not what a path can carry"
         case .email: return Self.isEmail(text) ? nil : "not an e-mail address, such as name@example.com"
         case .url: return WebURL.isValid(text) ? nil : "not an http or https URL"
         case .endpoint(let isSecure):
@@ -83,17 +92,29 @@ struct Text: Sendable {
         }
     }
 
+    private static func isSegment(_ text: String) -> Bool {
+        guard let first = text.utf8.first, first != UInt8(ascii: ".") else { return false }
+        return text.unicodeScalars.allSatisfy { !isControl($0) && !isWhite($0) && !"/\\%;".unicodeScalars.contains($0) }
+    }
+
     private static func isEmail(_ text: String) -> Bool {
         var ats = 0
         for scalar in text.unicodeScalars {
             if scalar == "@" { ats += 1 }
-            if scalar.value < 0x20 || scalar.value == 0x7f || isWhite(scalar) { return false }
+            if isControl(scalar) || isWhite(scalar) { return false }
         }
         return ats == 1 && text.utf8.count <= 254 && text.utf8.first != UInt8(ascii: "@")
             && text.utf8.last != UInt8(ascii: "@")
     }
 
-    // MARK: White space
+    // MARK: White space and controls
+
+    static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
+    }
+
+    /// The same as the inside of a character class.
+    private static let controls = #"\u0000-\u001f\u007f-\u009f"#
 
     static func isBlank(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(isWhite) }
 
@@ -118,9 +139,10 @@ struct Text: Sendable {
             switch kind {
             case .plain: #"[^\u0000]*"#
             case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
-            case .email: "[^@\\u0000-\\u0020\\u007f\(Self.white)]+@[^@\\u0000-\\u0020\\u007f\(Self.white)]+"
-            case .url:
-                "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\\u0000-\\u0020\\u007f\(Self.white)]*)?"
+            case .line: "[^\(Self.controls)]*[^\(Self.controls)\(Self.white)][^\(Self.controls)]*"
+            case .segment: "[^.\(Self.notInSegments)][^\(Self.notInSegments)]*"
+            case .email: "[^@\(Self.controls)\(Self.white)]+@[^@\(Self.controls)\(Self.white)]+"
+            case .url: "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\(Self.controls)\(Self.white)]*)?"
             case .endpoint(let isSecure):
                 (isSecure ? "https" : "https?") + "://(\(Self.hostName)|\(Self.address))(:[1-9][0-9]{0,3})?"
                     + #"([/?#][!-\[\]-~]*)?"#
@@ -129,6 +151,8 @@ struct Text: Sendable {
             }
         return pattern.map { mayBeBlank ? "^([\(Self.white)]*|\($0))$" : "^\($0)$" }
     }
+
+    private static let notInSegments = #"/\\%;"# + controls + white
 
     private static let hostName =
         "([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"

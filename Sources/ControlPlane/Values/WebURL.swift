@@ -6,7 +6,7 @@ enum WebURL {
         let afterScheme = text.unicodeScalars.dropFirst(scheme.utf8.count)
         let authority = afterScheme.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         let rest = afterScheme.dropFirst(authority.count)
-        guard rest.allSatisfy({ $0.value > 0x20 && $0.value != 0x7f && !Text.isWhite($0) }) else { return false }
+        guard rest.allSatisfy({ !Text.isControl($0) && !Text.isWhite($0) }) else { return false }
         return isAuthority(Substring(authority))
     }
 

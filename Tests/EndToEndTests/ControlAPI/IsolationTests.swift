@@ -155,6 +155,20 @@ extension EndToEnd {
             #expect(try globex.ask("GET", "/webhooks") == [])
         }
 
+        @Test("Another company's session is not reached through an event of one's own")
+        func foreignSession() throws {
+            let world = try Self.world.get()
+            let (acme, globex) = (Backend(port: world.site.port), Backend(port: world.site.port, company: "globex"))
+            (acme.token, globex.token) = (world.token, world.foreignToken)
+            let own = try globex.createEvent("Theirs")
+            defer { _ = try? globex.call("DELETE", "/event/\(own)") }
+            let session = world.ids["SESSION"] ?? ""
+            try expectFault(try globex.call("DELETE", "/event/\(own)/sessions/\(session)"), 404, "not_found")
+            #expect(try globex.ask("GET", "/event/\(own)/sessions") == [])
+            let sessions = try acme.ask("GET", "/event/\(world.ids["EVENT"] ?? "")/sessions").list
+            #expect(sessions?.compactMap { $0["session"]?.text } == [session])
+        }
+
         @Test("The table has every call of the API's own description that names something of a company")
         func complete() throws {
             let world = try Self.world.get()
