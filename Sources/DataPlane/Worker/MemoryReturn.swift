@@ -19,8 +19,5 @@ struct MemoryReturn {
     }
 
     /// Takes tens of milliseconds for hundreds of megabytes, so it is nothing for an event loop.
-    static func giveBack() {
-        // SAFETY: the call touches only what is free.
-        unsafe gateway_malloc_trim()
-    }
+    static func giveBack() { gateway_malloc_trim() }
 }
