@@ -21,6 +21,7 @@ package final class Directory: Sendable {
     let pool: DatabasePool
     let writer: Writer
     let webhookIndex = WebhookIndex()
+    private let checkpoints: Checkpoints
     private let lock: DatabaseLock
     private let clock: @Sendable () -> Milliseconds
     private let removalHandler = Mutex<@Sendable (Removal) -> Void>({ _ in })
@@ -38,7 +39,9 @@ package final class Directory: Sendable {
         self.clock = clock
         lock = try DatabaseLock(path)
         pool = try DatabaseFile.open(path)
-        writer = Writer(pool)
+        let checkpoints = try DatabaseFile.checkpoints(path)
+        self.checkpoints = checkpoints
+        writer = Writer(pool) { checkpoints.wrote() }
         do {
             try ViewLoader(pool: pool, view: view).load()
             try webhookIndex.load(from: pool)
@@ -68,6 +71,7 @@ package final class Directory: Sendable {
     /// Waits for what is being written, and closes the database.
     package func close() async {
         try? await endOpenStays()
+        checkpoints.close()
         // So that the file alone is the whole database.
         try? await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
         try? pool.close()

@@ -17,11 +17,24 @@ enum DatabaseFile {
             if let reason = try foreignness(path) { throw DirectoryFault(description: "\(path): \(reason)") }
             let pool = try DatabasePool(path: path, configuration: configuration)
             // An answer of success means that it is on disk. The pool, as it turns the write-ahead log on, asks for less.
-            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try pool.writeWithoutTransaction { database in
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                // In pages of the log: only where ``Checkpoints`` does not keep up.
+                try database.execute(sql: "PRAGMA wal_autocheckpoint = 16384")
+            }
             try Migrations.migrator.migrate(pool)
             return pool
         } catch let fault as DirectoryFault {
             throw fault
+        } catch {
+            throw DirectoryFault(description: "\(path): \(words(error))")
+        }
+    }
+
+    /// A connection of their own for checkpoints of a database that is open.
+    static func checkpoints(_ path: String) throws(DirectoryFault) -> Checkpoints {
+        do {
+            return Checkpoints(try DatabaseQueue(path: path, configuration: configuration))
         } catch {
             throw DirectoryFault(description: "\(path): \(words(error))")
         }

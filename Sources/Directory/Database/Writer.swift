@@ -34,7 +34,13 @@ final class Writer: Sendable {
     /// Bounds how long the first of a group waits for the last.
     private static let groupSize = 256
 
-    init(_ pool: DatabasePool) { self.pool = pool }
+    private let wrote: @Sendable () -> Void
+
+    /// - Parameter wrote: called after each group.
+    init(_ pool: DatabasePool, wrote: @escaping @Sendable () -> Void) {
+        self.pool = pool
+        self.wrote = wrote
+    }
 
     /// Writes that wait for the group before them.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
@@ -114,6 +120,7 @@ final class Writer: Sendable {
                 failure = error
             }
             for ending in endings { ending(failure) }
+            wrote()
             if let failure { for part in group.dropFirst(endings.count) { part.fail(failure) } }
         }
     }
