@@ -39,10 +39,12 @@ extension EndToEnd {
             let (seconds, failures) = witness.end()
             #expect(failures == [])
             #expect(seconds < max(5 * quietSeconds, 0.1), "p99 \(seconds) s, quiet \(quietSeconds) s")
-            let isBack = eventually(within: 10) {
-                ((try? residentKilobytes(site.gateway.pid)) ?? .max) - before < 20 << 10
+            var after = 0
+            let isBack = try eventually(within: 10) {
+                after = try residentKilobytes(site.gateway.pid)
+                return after <= before + 20 << 10
             }
-            #expect(isBack, "\(before) KiB before, \(try residentKilobytes(site.gateway.pid)) KiB afterwards")
+            #expect(isBack, "\(before) KiB before, \(after) KiB after")
         }
 
         @Test("A ClientHello of the largest size is answered, one octet more is refused with an alert")
