@@ -26,6 +26,7 @@ extension ControlPlane {
         }
         CrossOrigin.mark(&answer, origin: origin, snapshot.origins(for: tenant))
         answer.fields[Self.requestIDField] = requestID
+        answer.fields[.xContentTypeOptions] = "nosniff"
         if answer.fields[.cacheControl] == nil { answer.fields[.cacheControl] = "no-store" }
         return answer
     }

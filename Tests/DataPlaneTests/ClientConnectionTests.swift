@@ -81,7 +81,7 @@ struct ClientConnectionTests {
         arguments: [
             ("GET / HTTP/1.1\r\n\r\n", "400"), ("GET /../ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "400"),
             ("GET / HTTP/1.1\nHost: h\n\n", "400"), ("GET / HTTP/2.0\r\nHost: h\r\n\r\n", "505"),
-            ("TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", "501"), ("\0\0\0\0", "400"), ("{\"json\": 1}\r\n", "400"),
+            ("TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", "405"), ("\0\0\0\0", "400"), ("{\"json\": 1}\r\n", "400"),
             ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
             ("GET /\(String(repeating: "a", count: 33_000))", "431"), ("\r\n\r\n\r\n", "400"),
         ]

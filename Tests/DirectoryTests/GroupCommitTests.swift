@@ -26,19 +26,20 @@ struct GroupCommitTests {
             }
         }
         while !isHeld.load(ordering: .acquiring) { await Task.yield() }
-        return try await withThrowingTaskGroup(of: (Int, String).self) { group in
-            for (index, write) in writes.enumerated() {
-                group.addTask {
-                    do { return (index, try await write()) } catch { return (index, "failed: \(error)") }
+        var tasks: [Task<String, Never>] = []
+        for write in writes {
+            tasks.append(
+                Task {
+                    do { return try await write() } catch { return "failed: \(error)" }
                 }
-                while directory.writer.waitingCount <= index { await Task.yield() }
-            }
-            gate.signal()
-            try await first.value
-            var outcomes = [String](repeating: "", count: writes.count)
-            for try await (index, outcome) in group { outcomes[index] = outcome }
-            return outcomes
+            )
+            while directory.writer.waitingCount < tasks.count { await Task.yield() }
         }
+        gate.signal()
+        try await first.value
+        var outcomes: [String] = []
+        for task in tasks { outcomes.append(await task.value) }
+        return outcomes
     }
 
     struct Refused: Error, CustomStringConvertible {

@@ -149,7 +149,8 @@ extension ControlSettings {
             into: &webhookPrivateAddresses,
             .set(of: .text("an address range", AddressRange.init(parsing:)))
         )
-        let isRouted = settings.routes.contains { $0.upstream == settings.upstreams.count }
+        let isRouted =
+            !settings.upstreams.isEmpty && settings.routes.contains { $0.upstream == settings.upstreams.count }
         if enabled {
             check(table, settings, isRouted: isRouted)
             return

@@ -53,7 +53,14 @@ extension Exchange {
             refuse(.originDenied, bytes)
             return false
         }
-        guard decide(bytes, viewer, credentials, event: path, isTakeOver: false), let admitted else { return false }
+        let isDecided: Bool
+        if path == nil, !viewer.eventSpecific, let referred = referredEvent(bytes) {
+            // The token is good for several events, and its session belongs to the one that the page is of.
+            isDecided = decide(bytes, viewer, credentials, event: referred.span, isTakeOver: false)
+        } else {
+            isDecided = decide(bytes, viewer, credentials, event: path, isTakeOver: false)
+        }
+        guard isDecided, let admitted else { return false }
         return settle(bytes, credentials, admitted)
     }
 

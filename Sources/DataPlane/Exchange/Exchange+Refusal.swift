@@ -73,7 +73,9 @@ extension Exchange {
             activeFor: nil,
             requestID: String(decoding: requestID.text, as: UTF8.self)
         )
-        respond(status: status, fields: "", type: "application/problem+json", body: problem.json)
+        // Which of them a resource takes, its upstream knows.
+        let fields = status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : ""
+        respond(status: status, fields: fields, type: "application/problem+json", body: problem.json)
     }
 
     /// Writes a response of our own and ends the exchange.

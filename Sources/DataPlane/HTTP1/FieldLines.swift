@@ -95,7 +95,10 @@ package enum HeadFault: UInt8, Error, Sendable {
     case tooLarge
     case targetTooLong
     case version
+    /// One that nobody here serves.
     case method
+    /// TRACE.
+    case mirror
 
     /// The status that a client gets for it.
     var status: Int {
@@ -105,6 +108,7 @@ package enum HeadFault: UInt8, Error, Sendable {
         case .targetTooLong: 414
         case .version: 505
         case .method: 501
+        case .mirror: 405
         }
     }
 }

@@ -85,9 +85,8 @@ package struct RequestHead {
         try judgeVersion(bytes, in: space + 1..<end)
         for index in start..<space where bytes[index] <= 0x20 || bytes[index] >= 0x7f { throw .malformed }
         method = Self.method(bytes, in: methodRange)
-        if bytes.equals("connect", ignoringCaseIn: methodRange) || bytes.equals("trace", ignoringCaseIn: methodRange) {
-            throw .method
-        }
+        if bytes.equals("connect", ignoringCaseIn: methodRange) { throw .method }
+        if bytes.equals("trace", ignoringCaseIn: methodRange) { throw .mirror }
         try judgeTarget(bytes, in: start..<space)
         return lineFeed + 1
     }

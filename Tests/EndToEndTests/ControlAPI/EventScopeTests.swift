@@ -39,6 +39,27 @@ extension EndToEnd {
             try expectProblem(try status(registered, second), 403, "wrong_event")
         }
 
+        @Test(
+            "What a page of another event asks for besides belongs to the session that its company-wide token has there"
+        )
+        func assets() throws {
+            let site = try Site { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let (first, second) = (try backend.createEvent("One"), try backend.createEvent("Two"))
+            let user: JSONValue = ["userId": "u-1", "userName": "Ada", "eventSpecific": .bool(false)]
+            let token = try #require(try backend.ask("POST", "/event/\(first)/embed", user)["token"]?.text)
+            let browser = Browser(site)
+            #expect(try browser.open("/event/\(second)?token=\(token)").status == 200)
+            let session = try #require(site.upstream.requests.last?["X-Gateway-Session"])
+            let page = "Referer: http://localhost:\(site.port)/event/\(second)"
+            for _ in 0..<3 {
+                #expect(try browser.fetch("/assets/app.js", "GET", [page]).status == 200)
+                let request = try #require(site.upstream.requests.last)
+                #expect(request["X-Gateway-Session"] == session)
+                #expect(request["X-Gateway-Event"] == second)
+            }
+        }
+
         @Test("A networking hub has its own address, and is no event")
         func networking() throws {
             let site = try Site { $0.control = "" }
