@@ -11,6 +11,8 @@ final class Checkpoints: Sendable {
     private let connection: DatabaseQueue
     private let queue = DispatchQueue(label: "directory-checkpoints")
     private let isDue = Atomic<Bool>(false)
+    /// Written and read on the queue.
+    private let isClosed = Atomic<Bool>(false)
 
     /// Between two, so that a page that is written again and again is moved once.
     private static let pause = DispatchTimeInterval.milliseconds(100)
@@ -22,10 +24,17 @@ final class Checkpoints: Sendable {
         guard !isDue.exchange(true, ordering: .acquiringAndReleasing) else { return }
         queue.asyncAfter(deadline: .now() + Self.pause) { [self] in
             isDue.store(false, ordering: .releasing)
+            // GRDB hands a closed connection to SQLite as a null pointer.
+            guard !isClosed.load(ordering: .relaxed) else { return }
             // One that fails is made up for by the next, or by a write when the log is long.
             _ = try? connection.writeWithoutTransaction { try $0.checkpoint(.passive) }
         }
     }
 
-    func close() { try? connection.close() }
+    func close() {
+        queue.sync {
+            isClosed.store(true, ordering: .relaxed)
+            try? connection.close()
+        }
+    }
 }
