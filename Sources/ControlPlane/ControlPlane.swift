@@ -1,4 +1,5 @@
 package import Admission
+import DataPlane
 package import Directory
 package import GatewayConfiguration
 package import Logging
@@ -27,7 +28,7 @@ package final class ControlPlane: Sendable {
         sessions: LiveSessions,
         kick: @escaping @Sendable (LiveSession) -> Void,
         logger: Logger,
-        clock: @escaping @Sendable () -> Milliseconds = wallClock
+        clock: @escaping @Sendable () -> Milliseconds = DataPlane.now
     ) {
         self.directory = directory
         self.sessions = sessions
