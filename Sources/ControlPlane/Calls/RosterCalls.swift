@@ -57,7 +57,6 @@ struct RosterCalls {
             success: success,
             faults: [404],
             handler: .company { [kind] incoming, tenant in
-                try CommonSchemas.segment.check(.string(incoming.parameters[1]), "who")
                 let folded = foldedIdentity(incoming.parameters[1])
                 return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
                     people.removeAll { foldedIdentity($0) == folded }

@@ -8,8 +8,6 @@ enum CommonSchemas {
     static let userID = Schema.text(Text(kind: .line, maxLength: 256))
     /// A user id or an e-mail.
     static let person = Schema.words(320)
-    /// Whatever a path's segment can carry.
-    static let segment = Schema.text(Text(kind: .segment, maxLength: 320))
     static let email = Schema.text(Text(kind: .email, maxLength: 254))
     static let timeZone = Schema.named("TimeZone", .choice(TimeZoneNames.all))
     static let secondJoin = Schema.choice(SecondJoin.allCases.map(\.rawValue))

@@ -79,7 +79,7 @@ struct OpenAPIDocument {
     private static func pathParameters(_ call: Call, _ named: inout [String: JSONValue]) -> [JSONValue] {
         call.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { segment in
             let name = String(segment.dropFirst().dropLast())
-            let schema: Schema = name == "id" ? .uuid : CommonSchemas.segment
+            let schema: Schema = name == "id" ? .uuid : .text(Text(kind: .segment, maxLength: 320))
             return parameter(name, "path", isRequired: true, schema.json(&named))
         }
     }

@@ -94,7 +94,9 @@ struct Text: Sendable {
 
     private static func isSegment(_ text: String) -> Bool {
         guard let first = text.utf8.first, first != UInt8(ascii: ".") else { return false }
-        return text.unicodeScalars.allSatisfy { !isControl($0) && !"/\\%;".unicodeScalars.contains($0) }
+        return text.unicodeScalars.allSatisfy {
+            $0.value >= 0x20 && $0.value != 0x7f && !"/\\%;".unicodeScalars.contains($0)
+        }
     }
 
     private static func isEmail(_ text: String) -> Bool {
@@ -152,7 +154,7 @@ struct Text: Sendable {
         return pattern.map { mayBeBlank ? "^([\(Self.white)]*|\($0))$" : "^\($0)$" }
     }
 
-    private static let notInSegments = #"/\\%;"# + controls
+    private static let notInSegments = #"/\\%;\u0000-\u001f\u007f"#
 
     private static let hostName =
         "([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
