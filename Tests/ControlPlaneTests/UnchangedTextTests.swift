@@ -1,3 +1,4 @@
+import DataPlane
 import Foundation
 import HTTPTypes
 import JOSE
@@ -28,7 +29,7 @@ struct UnchangedTextTests {
         #expect(event["presenters"]?.texts.first?.utf8.elementsEqual(text.utf8) ?? false)
         #expect(event["metadata"]?.members.first?.name.utf8.elementsEqual(text.utf8) ?? false)
         #expect(event["metadata"]?[text]?["list"] == [value])
-        let path = "/event/\(uid)/presenter/\(FormText.encode(text))"
+        let path = "/event/\(uid)/presenter/\(percentEncoded(text))"
         #expect(try await service.call(.delete, path).json == [])
     }
 
@@ -51,7 +52,7 @@ struct UnchangedTextTests {
     func fields() async throws {
         let service = try Service()
         for text in Self.texts {
-            let query = "limit=1&from=\(FormText.encode("2027-01-01T00:00:00+00:00"))&x=\(FormText.encode(text))"
+            let query = "limit=1&from=\(percentEncoded("2027-01-01T00:00:00+00:00"))&x=\(percentEncoded(text))"
             let reply = try await service.call(.get, "/company/acme/events?\(query)")
             #expect(reply.status == 200)
         }

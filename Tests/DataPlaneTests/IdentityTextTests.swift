@@ -15,7 +15,7 @@ struct IdentityTextTests {
         ]
     )
     func names(_ name: String, _ encoded: String) {
-        #expect(IdentityCache.percentEncoded(name) == encoded)
+        #expect(percentEncoded(name) == encoded)
     }
 
     @Test("What is encoded is visible ASCII, and decodes to what it was")
@@ -23,7 +23,7 @@ struct IdentityTextTests {
         for value in UInt32(0)...0x2ff {
             guard let scalar = Unicode.Scalar(value) else { continue }
             let name = "a\(scalar)b"
-            let encoded = octets(IdentityCache.percentEncoded(name))
+            let encoded = octets(percentEncoded(name))
             #expect(encoded.allSatisfy { $0 > 0x20 && $0 < 0x7f })
             #expect(encoded.span.percentDecoded(0..<encoded.count) == octets(name))
         }

@@ -1,3 +1,4 @@
+import DataPlane
 import HTTPTypes
 import JOSE
 
@@ -28,7 +29,7 @@ struct PageRequest {
         guard let next else { return answer }
         var members = ["limit=\(limit)"]
         for name in ["from", "to"] {
-            if let text = query.text(name) { members.append("\(name)=\(FormText.encode(text))") }
+            if let text = query.text(name) { members.append("\(name)=\(percentEncoded(text))") }
         }
         members.append("cursor=\(next)")
         answer.fields[.link] = "<\(path)?\(members.joined(separator: "&"))>; rel=\"next\""

@@ -141,7 +141,7 @@ extension Exchange {
         case .alreadyActive where offersTakeOver: break
         default: return nil
         }
-        var action = "/.gateway/take-over?to=" + IdentityCache.percentEncoded(location(bytes))
+        var action = "/.gateway/take-over?to=" + percentEncoded(location(bytes))
         // A join that was turned away has no cookie yet; the link's token is what speaks for it.
         if let token = worker.queryMembers.token, let name = snapshot.settings.tokens.query.first {
             action += "&\(name)=" + String(decoding: bytes.percentDecoded(token), as: UTF8.self)

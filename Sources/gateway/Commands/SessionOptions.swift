@@ -1,4 +1,5 @@
 import ArgumentParser
+import DataPlane
 import JOSE
 
 /// Which sessions a command means.
@@ -28,21 +29,6 @@ struct SessionOptions: ParsableArguments {
     static func target(_ members: [(name: String, value: String)]) -> String {
         guard !members.isEmpty else { return "/sessions" }
         return "/sessions?" + members.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
-    }
-
-    private static func percentEncoded(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return encoded
     }
 }
 
