@@ -228,7 +228,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         guard let length = FieldLines.end(bytes, from: 0, scanned: &scanned) else {
             if bytes.count >= limits.size {
                 refuseHead(.tooLarge)
-            } else if !Self.mayBeginRequest(bytes) {
+            } else if !RequestHead.mayBegin(with: bytes) {
                 refuseHead(.malformed)
             }
             return nil
@@ -246,16 +246,6 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         self.exchange = exchange
         exchange.start(bytes.extracting(0..<length), client: self)
         return length
-    }
-
-    /// An early look at an incomplete head: what cannot be one is refused without waiting for more.
-    private static func mayBeginRequest(_ bytes: Span<UInt8>) -> Bool {
-        if bytes.count == 1, bytes[0] == .carriageReturn { return true }
-        for index in 0..<min(bytes.count, 32) {
-            if bytes[index] == .space { return index > 0 }
-            if !bytes[index].isToken { return false }
-        }
-        return true
     }
 
     private func refuseHead(_ fault: HeadFault) {

@@ -69,6 +69,16 @@ package struct RequestHead {
         try judgeExpect(bytes)
     }
 
+    /// An early look at an incomplete head: what cannot be one is refused without waiting for more.
+    static func mayBegin(with bytes: Span<UInt8>) -> Bool {
+        if bytes.count == 1, bytes[0] == .carriageReturn { return true }
+        for index in 0..<min(bytes.count, 32) {
+            if bytes[index] == .space { return index > 0 }
+            if !bytes[index].isToken { return false }
+        }
+        return true
+    }
+
     /// Reads `method SP target SP version CR LF` and returns where the fields begin.
     private mutating func requestLine(_ bytes: Span<UInt8>) throws(HeadFault) -> Int {
         guard let lineFeed = bytes.firstIndex(of: .lineFeed, from: 0, to: length), lineFeed > 0,
