@@ -93,28 +93,29 @@ struct IdentityCache {
         snapshot: Snapshot,
         now: Int64
     ) -> [UInt8] {
-        var lines: [UInt8] = []
-        let prefix = snapshot.settings.identity.headerPrefix
-        func write(_ name: String, _ value: String?) {
-            guard let value, !value.isEmpty else { return }
-            lines.append(contentsOf: prefix.utf8)
-            lines.append(contentsOf: name.utf8)
-            lines.append(contentsOf: ": ".utf8)
-            lines.append(contentsOf: value.utf8)
-            lines.append(contentsOf: "\r\n".utf8)
-        }
         let session = admitted.session.name
-        write("User-Id", viewer.userID)
-        write("User-Name", viewer.name.map(percentEncoded))
-        write("User-Email", viewer.email)
-        write("User-Avatar", viewer.avatar)
-        write("Role", admitted.role.name)
-        write("Listed-As", admitted.listing?.name)
-        write("Event", admitted.event)
-        write("Company", viewer.company)
-        write("Registration", viewer.registration)
-        write("Session", session)
-        write("Assertion", assertion(viewer, admitted, session: session, site: site, snapshot: snapshot, now: now))
+        let prefix = snapshot.settings.identity.headerPrefix
+        let fields: [(name: String, value: String?)] = [
+            ("User-Id", viewer.userID),
+            ("User-Name", viewer.name.map(percentEncoded)),
+            ("User-Email", viewer.email),
+            ("User-Avatar", viewer.avatar),
+            ("Role", admitted.role.name),
+            ("Listed-As", admitted.listing?.name),
+            ("Event", admitted.event),
+            ("Company", viewer.company),
+            ("Registration", viewer.registration),
+            ("Session", session),
+            ("Assertion", assertion(viewer, admitted, session: session, site: site, snapshot: snapshot, now: now)),
+        ]
+        var lines: [UInt8] = []
+        // Thousands of them are kept: none is larger than it has to be.
+        lines.reserveCapacity(
+            fields.reduce(0) { $0 + prefix.utf8.count + $1.name.utf8.count + ($1.value ?? "").utf8.count + 4 }
+        )
+        for case (let name, let value?) in fields where !value.isEmpty {
+            lines.append(contentsOf: "\(prefix)\(name): \(value)\r\n".utf8)
+        }
         return lines
     }
 

@@ -40,6 +40,9 @@ extension Exchange {
 
     func beginTunnel() {
         tunnel = Tunnel()
+        // Only the handshake needed them; the socket may stay open for hours.
+        extraFields = []
+        handshakeAnswer = []
         client?.becomeTunnel()
         client?.resumeReading()
         watchExpiry()
