@@ -62,7 +62,7 @@ struct UnchangedTextTests {
     func metadata() async throws {
         let service = try Service()
         let metadata = object([
-            "numbers": [.number(0.1), .number(-1e-7), .number(1e21), .number(9_007_199_254_740_991), 0],
+            "numbers": [.number(0.1), .number(-1e-7), .number(1e21), .exactNumber("9007199254740993"), 0],
             "deep": [[[[[object(["a": .null])]]]]], "": true,
         ])
         let uid = try await service.makeEvent(["metadata": metadata])

@@ -8,10 +8,12 @@ struct JSONTests {
         arguments: [
             ("null", .null), ("true", .bool(true)), (" false\t\r\n", .bool(false)), ("\"\"", .string("")),
             ("0", .number(0)), ("-0", .number(-0.0)), ("-0.0", .number(0)), ("1", .number(1)), ("10", .number(10)),
-            ("123456789012345", .number(123_456_789_012_345)), ("9007199254740993", .number(9_007_199_254_740_992)),
+            ("123456789012345", .number(123_456_789_012_345)), ("9007199254740993", .exactNumber("9007199254740993")),
             ("1.5", .number(1.5)), ("1e3", .number(1000)), ("1E+3", .number(1000)), ("12e-1", .number(1.2)),
             ("-1.25e2", .number(-125)), ("0e99999", .number(0)), ("1e-400", .number(0)),
-            ("1.7976931348623157e308", .number(.greatestFiniteMagnitude)), ("0.1", .number(0.1)),
+            ("1.7976931348623157e308", .exactNumber("1.7976931348623157e308")), ("0.1", .number(0.1)),
+            ("-0.000123456789012345e+10", .number(-1_234_567.89012345)),
+            ("0.3000000000000000", .exactNumber("0.3000000000000000")),
             ("[]", .array([])), ("[ ]", .array([])), ("[1 , [2]]", .array([.number(1), .array([.number(2)])])),
             ("{}", .object([])), (" { } ", .object([])),
             (#"{"a":1,"b":{}}"#, .object([JSONMember("a", .number(1)), JSONMember("b", .object([]))])),
@@ -24,6 +26,19 @@ struct JSONTests {
     )
     func read(_ text: String, _ value: JSONValue) throws {
         #expect(try JSONValue(bytes(text)) == value)
+    }
+
+    @Test(
+        "A number comes back as it was written, or with the same value and fewer digits",
+        arguments: [
+            "0", "-1", "123456789012345", "1234567890123456", "9007199254740993", "-18446744073709551616", "0.1",
+            "0.30000000000000004", "1732600000.123456789", "1.00000000000000000001e-300", "1e+21",
+        ]
+    )
+    func comeBack(_ text: String) throws {
+        let value = try JSONValue(bytes(text))
+        #expect(value.serialized() == bytes(text))
+        #expect(value.number == Double(text))
     }
 
     @Test(

@@ -23,8 +23,7 @@ struct Members: Sendable {
     }
 
     func integer(_ name: String) -> Int? {
-        guard case .number(let value)? = all[name] else { return nil }
-        return Int(value)
+        all[name]?.number.flatMap { Int(exactly: $0) }
     }
 
     func list(_ name: String) -> [String]? {

@@ -53,9 +53,11 @@ indirect enum Schema: Sendable {
         case (.nullable(let schema), _): try schema.check(value, name)
         case (.text(let rule), .string(let text)):
             if let fault = rule.fault(in: text) { throw .field(name, fault) }
-        case (.boolean, .bool), (.number, .number): return
-        case (.integer(let range), .number(let number)):
-            guard let integer = Int(exactly: number) else { throw .field(name, "must be a whole number") }
+        case (.boolean, .bool), (.number, .number), (.number, .exactNumber): return
+        case (.integer(let range), .number), (.integer(let range), .exactNumber):
+            guard let integer = value.number.flatMap({ Int(exactly: $0) }) else {
+                throw .field(name, "must be a whole number")
+            }
             guard range.contains(integer) else {
                 throw .field(name, "must be \(range.lowerBound) to \(range.upperBound)")
             }

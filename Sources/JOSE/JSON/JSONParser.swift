@@ -47,7 +47,7 @@ private struct JSONParser: ~Copyable, ~Escapable {
         case UInt8(ascii: "n"):
             try literal("null")
             return .null
-        default: return .number(try number())
+        default: return try number()
         }
     }
 
@@ -197,7 +197,7 @@ private struct JSONParser: ~Copyable, ~Escapable {
 
     /// Reads `[ minus ] int [ frac ] [ exp ]`, the grammar of RFC 8259 section 6 and nothing more.
     @_lifetime(self: copy self)
-    private mutating func number() throws(JSONFault) -> Double {
+    private mutating func number() throws(JSONFault) -> JSONValue {
         let start = position
         if peek() == UInt8(ascii: "-") { position += 1 }
         if peek() == UInt8(ascii: "0") {
@@ -214,11 +214,12 @@ private struct JSONParser: ~Copyable, ~Escapable {
             if peek() == UInt8(ascii: "+") || peek() == UInt8(ascii: "-") { position += 1 }
             try digits()
         }
-        if let whole = whole(start..<position) { return whole }
-        guard let value = Double(try string(from: bytes.extracting(start..<position))), value.isFinite else {
-            throw .number
-        }
-        return value
+        if let whole = whole(start..<position) { return .number(whole) }
+        let text = try string(from: bytes.extracting(start..<position))
+        guard let value = Double(text), value.isFinite else { throw .number }
+        let number = JSONValue.number(value)
+        guard significantDigits(start..<position) > Self.exactDigits else { return number }
+        return number.serialized().elementsEqual(text.utf8) ? number : .exactNumber(text)
     }
 
     @_lifetime(self: copy self)
@@ -228,10 +229,24 @@ private struct JSONParser: ~Copyable, ~Escapable {
         guard position > start else { throw .syntax }
     }
 
-    /// The value of up to fifteen digits, which a `Double` holds exactly: every time that a token has. `nil` for a
-    /// number of another form.
+    /// Decimal numbers of so many digits come back from a `Double` as they were.
+    private static let exactDigits = 15
+
+    /// The digits of a number's text from the first that is not 0, without those of its exponent.
+    private func significantDigits(_ range: Range<Int>) -> Int {
+        var count = 0
+        for index in range {
+            let byte = bytes[index]
+            if byte | 0x20 == UInt8(ascii: "e") { break }
+            if isDigit(byte), count > 0 || byte != UInt8(ascii: "0") { count += 1 }
+        }
+        return count
+    }
+
+    /// The value of as many digits as a `Double` holds exactly: every time that a token has. `nil` for a number of
+    /// another form.
     private func whole(_ range: Range<Int>) -> Double? {
-        guard range.count <= 15 else { return nil }
+        guard range.count <= Self.exactDigits else { return nil }
         var value: Int64 = 0
         for index in range {
             guard isDigit(bytes[index]) else { return nil }

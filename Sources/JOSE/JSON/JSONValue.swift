@@ -4,10 +4,23 @@ package indirect enum JSONValue: Sendable, Equatable {
     case bool(Bool)
     /// Always finite when it comes from the parser.
     case number(Double)
+    /// A number with more digits than a `Double` gives back, as it was written. Its value is finite too.
+    case exactNumber(String)
     case string(String)
     case array([JSONValue])
     /// In the order of the text, each name once.
     case object([JSONMember])
+}
+
+extension JSONValue {
+    /// The value of a number, as near as a `Double` comes to it; `nil` for anything else.
+    package var number: Double? {
+        switch self {
+        case .number(let value): value
+        case .exactNumber(let text): Double(text)
+        default: nil
+        }
+    }
 }
 
 /// One name and its value in a JSON object.

@@ -11,6 +11,7 @@ extension JSONValue {
         case .null: text += "null".utf8
         case .bool(let value): text += (value ? "true" : "false").utf8
         case .number(let value): JSONValue.write(value, to: &text)
+        case .exactNumber(let value): text += value.utf8
         case .string(let value): JSONValue.write(value, to: &text)
         case .array(let elements):
             text.append(UInt8(ascii: "["))

@@ -28,11 +28,9 @@ package struct Claims: Sendable {
 
     /// A claim that is a number; `nil` when there is none.
     package func number(_ name: String) throws(TokenFault) -> Double? {
-        switch members[name] {
-        case nil: nil
-        case .number(let value): value
-        default: throw .claims
-        }
+        guard let value = members[name] else { return nil }
+        guard let number = value.number else { throw .claims }
+        return number
     }
 
     /// Whether `aud`, a string or an array of strings, names `audience`
