@@ -53,8 +53,9 @@ indirect enum Schema: Sendable {
         case (.nullable(let schema), _): try schema.check(value, name)
         case (.text(let rule), .string(let text)):
             if let fault = rule.fault(in: text) { throw .field(name, fault) }
-        case (.boolean, .bool), (.number, .number), (.number, .exactNumber): return
-        case (.integer(let range), .number), (.integer(let range), .exactNumber):
+        case (.boolean, .bool): return
+        case (.number, _) where value.number != nil: return
+        case (.integer(let range), _):
             guard let integer = value.number.flatMap({ Int(exactly: $0) }) else {
                 throw .field(name, "must be a whole number")
             }

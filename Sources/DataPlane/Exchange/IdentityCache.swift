@@ -108,15 +108,12 @@ struct IdentityCache {
             ("Session", session),
             ("Assertion", assertion(viewer, admitted, session: session, site: site, snapshot: snapshot, now: now)),
         ]
-        var lines: [UInt8] = []
-        // Thousands of them are kept: none is larger than it has to be.
-        lines.reserveCapacity(
-            fields.reduce(0) { $0 + prefix.utf8.count + $1.name.utf8.count + ($1.value ?? "").utf8.count + 4 }
-        )
-        for case (let name, let value?) in fields where !value.isEmpty {
-            lines.append(contentsOf: "\(prefix)\(name): \(value)\r\n".utf8)
+        let lines = fields.map { name, value in
+            guard let value, !value.isEmpty else { return "" }
+            return "\(prefix)\(name): \(value)\r\n"
         }
-        return lines
+        // Thousands of them are kept: the array is as large as they are, and no larger.
+        return Array(lines.joined().utf8)
     }
 
     /// A token of ours that lets the upstream check all of it by itself.
