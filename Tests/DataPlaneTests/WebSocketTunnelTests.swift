@@ -165,6 +165,16 @@ struct WebSocketTunnelTests {
         #expect(silent.timePassed(at: Tunnel.halfOpenTime) == .init(time: Self.late))
     }
 
+    @Test(
+        "The same after a close frame that is none: of 126 octets, in fragments, not masked",
+        arguments: [[0x88, 0xfe, 0, 126], [0x08, 0x82], [0x88, 0x02, 3, 0xe8]] as [[UInt8]]
+    )
+    func upstreamGoneAfterBadClose(_ octets: [UInt8]) {
+        let tunnel = TestTunnel()
+        #expect(tunnel.fromClient(Self.clientText + octets, at: 0))
+        #expect(tunnel.upstreamGone() == Tunnel.Ending())
+    }
+
     @Test("An upstream that closes and ends at once: the client's answer still reaches it")
     func upstreamEndsFirst() {
         let tunnel = TestTunnel()

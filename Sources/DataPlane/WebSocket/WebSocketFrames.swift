@@ -20,7 +20,8 @@ struct WebSocketFrames {
     private let isMasked: Bool
     /// False once what came was no frame.
     private(set) var isFollowing = true
-    /// Whether a close frame has come to its end.
+    /// Whether a close frame has come to its end, or the head of one that no frame may have: its sender, too, has said
+    /// goodbye.
     private(set) var hasClosed = false
     /// The first octet of the present frame.
     private var start: UInt8 = 0
@@ -93,14 +94,14 @@ struct WebSocketFrames {
         start = octet
         let isKnown = opcode <= Opcode.lastData || (Opcode.firstControl...Opcode.lastControl).contains(opcode)
         // Section 5.4: control frames are not fragmented.
-        if !isKnown || (isControl && !isFinal) { isFollowing = false }
+        if !isKnown || (isControl && !isFinal) { stopFollowing() }
     }
 
     private mutating func readLength(_ octet: UInt8) {
         let length = octet & 0x7f
         // Section 5.1: a client masks, a server does not. Section 5.5: control frames are short.
         guard (octet & 0x80 != 0) == isMasked, !isControl || length <= Self.maxControlPayload else {
-            isFollowing = false
+            stopFollowing()
             return
         }
         headLength = isMasked ? 6 : 2
@@ -117,7 +118,12 @@ struct WebSocketFrames {
         // The least number of octets has to be used, and the highest bit is zero.
         let isShort = lengthEnd == 4
         if isShort ? remaining < UInt64(Self.shortLength) : remaining <= UInt64(UInt16.max) || remaining >> 63 != 0 {
-            isFollowing = false
+            stopFollowing()
         }
+    }
+
+    private mutating func stopFollowing() {
+        isFollowing = false
+        if opcode == Opcode.close { hasClosed = true }
     }
 }
