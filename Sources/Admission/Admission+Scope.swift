@@ -10,6 +10,14 @@ struct Place {
 }
 
 extension Admission {
+    /// When the viewer's token ends in an event, as things stand: by itself, or because the event closes to it.
+    package func end(of viewer: Viewer, in event: String) -> Milliseconds? {
+        let closesAt = viewer.closesWithEvent ? directory.event(event)?.closesAt : nil
+        let expires = viewer.validity.expires.map { $0 * 1000 }
+        guard let closesAt, let expires else { return closesAt ?? expires }
+        return min(closesAt, expires)
+    }
+
     /// Whether the token is good at this moment; nil: it is.
     func time(of viewer: Viewer, at now: Milliseconds, _ rules: Rules) -> Refusal? {
         do throws(TokenFault) {

@@ -3,15 +3,26 @@ package import JOSE
 /// A tenant as far as its tokens are concerned.
 package struct Company: Sendable {
     package let id: String
+    /// Whoever holds one of them signs for the company's viewers.
     package let keys: [Key]
+    /// What the tokens of Get Embed and Register are signed with: the first of `keys`, if it can sign.
+    package let signingKey: Key?
+    /// What those tokens may be signed with: `signingKey`, and those that came before it. Never a key that somebody else
+    /// signs with, such as an outside issuer's.
+    package let ownKeys: [Key]
     /// `iss` of the tokens that the company signs itself; nil: not checked.
     package let issuer: String?
     /// `aud` that its tokens must carry; nil: not checked.
     package let audience: String?
 
-    package init(id: String, keys: [Key], issuer: String?, audience: String?) {
+    /// - Parameters:
+    ///   - keys: the first signs, the others only verify.
+    ///   - earlierKeys: those of them that were the first once.
+    package init(id: String, keys: [Key], earlierKeys: [Key] = [], issuer: String?, audience: String?) {
         self.id = id
         self.keys = keys
+        signingKey = keys.first.flatMap { $0.canSign ? $0 : nil }
+        ownKeys = (signingKey.map { [$0] } ?? []) + earlierKeys
         self.issuer = issuer
         self.audience = audience
     }
@@ -53,7 +64,7 @@ package struct TokenAuthority: Sendable {
         // What we issue uses our own names, whatever the customers call theirs.
         let names = use == .own ? claimNames : ClaimNames()
         let company = try use == .own ? companyOfOwn(token.claims) : companyOfOurs(token.claims)
-        try token.verify(with: company.keys)
+        try token.verify(with: use == .own ? company.keys : company.ownKeys)
         try checkAudience(of: token.claims, use: use, company: company)
         return try Viewer(
             ViewerClaims(token.claims, names: names, use: use),

@@ -16,6 +16,10 @@ package struct ViewerTokens: Sendable {
         self.registrationLifetime = registrationLifetime
     }
 
+    /// How long after its event closes a registration's token ends in any case, in seconds: an event may be put off by a
+    /// year, and what was forgotten does not stay good for ever.
+    static let outerBound: Int64 = 365 * 86_400
+
     /// A token that was made, and when it expires, in seconds since 1970.
     package struct Made: Sendable {
         package let token: String
@@ -61,9 +65,13 @@ package struct ViewerTokens: Sendable {
         return try sign(claims, "embed+jwt", event: event, company: company, from: now, to: now + embedLifetime)
     }
 
-    /// The token of a registration. It is the same each time that it is made, as far as the algorithm allows.
+    /// The token of a registration. It is the same each time that it is made, as far as the algorithm allows, until the
+    /// event moves.
     ///
-    /// - Parameter closesAt: until when the event's registrations are good at the least.
+    /// How long it is good the directory decides, which knows when the event is: its `exp` is only an outer bound, so that
+    /// an event can be put off and the links that were sent for it stay good.
+    ///
+    /// - Parameter closesAt: when the event's registrations stop being good, as things stand.
     package func registration(
         _ person: RegisteredPerson,
         closesAt: Milliseconds,
@@ -77,7 +85,7 @@ package struct ViewerTokens: Sendable {
             JSONMember(names.registration, .string(person.registration)),
         ]
         let from = seconds(person.registeredAt)
-        let to = max(seconds(closesAt), from + registrationLifetime)
+        let to = max(seconds(closesAt) + Self.outerBound, from + registrationLifetime)
         return try sign(claims, "registration+jwt", event: person.event, company: company, from: from, to: to)
     }
 
@@ -89,7 +97,7 @@ package struct ViewerTokens: Sendable {
         from: Int64,
         to: Int64
     ) throws(KeyError) -> Made {
-        guard let key = company.keys.first else { throw .cannotSign }
+        guard let key = company.signingKey else { throw .cannotSign }
         let names = ClaimNames()
         var all = [
             JSONMember("iss", .string(publicURL)), JSONMember("iat", .number(Double(from))),

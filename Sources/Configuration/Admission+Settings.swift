@@ -2,7 +2,13 @@ package import Admission
 
 extension Company {
     package init(_ settings: CompanySettings) {
-        self.init(id: settings.id, keys: settings.keys, issuer: settings.issuer, audience: settings.audience)
+        self.init(
+            id: settings.id,
+            keys: settings.keys,
+            earlierKeys: settings.earlierKeys,
+            issuer: settings.issuer,
+            audience: settings.audience
+        )
     }
 }
 

@@ -116,9 +116,10 @@ package struct TokenSettings: Sendable {
 package struct CompanySettings: Sendable {
     package var id: String
     package var name: String
-    /// Where `clientSecret` was read from.
-    package var clientSecretFile: String?
-    package var clientSecret: Secret?
+    /// Where `clientSecrets` were read from.
+    package var clientSecretFiles: [String] = []
+    /// Each of them obtains API tokens; none: the company has no API.
+    package var clientSecrets: [Secret] = []
     /// Origins as browsers send them; `https://*.host`, or `*` for any, as `frame-ancestors` has them.
     package var embedOrigins: [String] = []
     /// `iss` of tokens that the company signs itself.
@@ -127,6 +128,8 @@ package struct CompanySettings: Sendable {
     package var audience: String?
     /// The first signs; the others only verify. One `jwks_file` may give several.
     package var keys: [Key]
+    /// Those of `keys` that signed before the first one did.
+    package var earlierKeys: [Key] = []
     /// Each `[[company.key]]` as it was written.
     package var keyOrigins: [KeyOrigin]
 }
@@ -144,6 +147,8 @@ package struct KeyOrigin: Sendable, Equatable {
     /// Nil for key sets, which say it themselves.
     package var algorithm: Algorithm?
     package var source: Source
+    /// Whether it was the company's first key once, so that the gateway's own tokens by it are still good.
+    package var signedBefore = false
 }
 
 package struct SessionSettings: Sendable {
@@ -188,6 +193,8 @@ package struct HTTP2Settings: Sendable {
 package struct ControlSettings: Sendable, Equatable {
     package var enabled = false
     package var database = "/var/lib/gateway/gateway.sqlite"
+    /// The key that API tokens are signed with; nil: beside the database.
+    package var tokenKeyFile: String?
     /// Where webhooks may go besides public addresses; `http` is allowed to these only.
     package var webhookPrivateAddresses: [AddressRange] = []
 
@@ -196,6 +203,8 @@ package struct ControlSettings: Sendable, Equatable {
     /// Where it listens.
     package var socket: String { database + Self.socketSuffix }
     static let socketSuffix = ".sock"
+    /// The key file that counts.
+    package var tokenKeyPath: String { tokenKeyFile ?? database + ".key" }
 
     /// The control API as the data plane sees it.
     package var upstream: UpstreamSettings {

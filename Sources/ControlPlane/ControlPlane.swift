@@ -2,6 +2,7 @@ package import Admission
 import DataPlane
 package import Directory
 package import GatewayConfiguration
+package import JOSE
 package import Logging
 import Synchronization
 
@@ -16,31 +17,35 @@ package final class ControlPlane: Sendable {
     /// Wrong client secrets, by address and by client id.
     let failedLogins = AttemptLimiter()
     private let present: Mutex<Snapshot>
+    private let tokenKey: Key
     private let clock: @Sendable () -> Milliseconds
     private let startedAt = ContinuousClock.now
 
     /// - Parameters:
+    ///   - tokenKey: a secret of the gateway's own, which API tokens are signed with.
     ///   - kick: ends a session for good, with the close code of `wrong_event`.
     ///   - clock: the time of day.
     package init(
         settings: Settings,
+        tokenKey: Key,
         directory: Directory,
         sessions: LiveSessions,
         kick: @escaping @Sendable (LiveSession) -> Void,
         logger: Logger,
         clock: @escaping @Sendable () -> Milliseconds = DataPlane.now
-    ) {
+    ) throws(KeyError) {
         self.directory = directory
         self.sessions = sessions
         self.kick = kick
         self.logger = logger
         self.clock = clock
-        present = Mutex(Snapshot(settings))
+        self.tokenKey = tokenKey
+        present = Mutex(try Snapshot(settings, tokenKey: tokenKey))
     }
 
     /// Goes by other settings from the next request on.
-    package func adopt(_ settings: Settings) {
-        let snapshot = Snapshot(settings)
+    package func adopt(_ settings: Settings) throws(KeyError) {
+        let snapshot = try Snapshot(settings, tokenKey: tokenKey)
         present.withLock { $0 = snapshot }
     }
 

@@ -7,6 +7,8 @@ final class Snapshot: Sendable {
     let publicURL: String
     /// `aud` of API tokens.
     let audience: String
+    /// Signs API tokens.
+    let tokenKey: Key
     let viewerTokens: ViewerTokens
     /// The query member that embed and join URLs carry their token in.
     let tokenMember: String
@@ -20,7 +22,8 @@ final class Snapshot: Sendable {
     private let tenants: [String: Tenant]
     private let origins: OriginList
 
-    init(_ settings: Settings) {
+    init(_ settings: Settings, tokenKey: Key) throws(KeyError) {
+        self.tokenKey = tokenKey
         publicURL = settings.publicURL.text
         audience = settings.publicURL.text + "/api"
         viewerTokens = ViewerTokens(settings)
@@ -31,7 +34,9 @@ final class Snapshot: Sendable {
         let calls = CallTable.calls(allowsPlainWebhooks: !settings.control.webhookPrivateAddresses.isEmpty)
         table = CallTable(calls)
         document = OpenAPIDocument(calls: calls, server: settings.publicURL.text).json.serialized()
-        tenants = Dictionary(settings.companies.map { ($0.id, Tenant($0)) }, uniquingKeysWith: { first, _ in first })
+        var tenants: [String: Tenant] = [:]
+        for company in settings.companies { tenants[company.id] = try Tenant(company, tokenKey: tokenKey) }
+        self.tenants = tenants
         origins = OriginList(settings.companies.flatMap(\.embedOrigins))
     }
 
@@ -51,14 +56,34 @@ final class Tenant: Sendable {
     let name: String
     let company: Company
     let origins: OriginList
-    /// SHA-256 of the client secret; nil: nobody can sign in.
-    let secretHash: [UInt8]?
+    /// Any of them is good; none: nobody can sign in.
+    let secrets: [ClientSecret]
 
-    init(_ settings: CompanySettings) {
+    init(_ settings: CompanySettings, tokenKey: Key) throws(KeyError) {
         id = settings.id
         name = settings.name
         company = Company(settings)
         origins = OriginList(settings.embedOrigins)
-        secretHash = settings.clientSecret.map { SHA256.hash($0.bytes.span) }
+        var secrets: [ClientSecret] = []
+        for secret in settings.clientSecrets {
+            secrets.append(try ClientSecret(secret, of: settings.id, tokenKey: tokenKey))
+        }
+        self.secrets = secrets
+    }
+}
+
+/// A client secret as the API knows it.
+struct ClientSecret: Sendable {
+    /// SHA-256 of the secret.
+    let hash: [UInt8]
+    /// What the API tokens that it obtained name it by: 22 characters. A code under the gateway's own key, so that whoever
+    /// has a token cannot try out secrets.
+    let name: String
+
+    init(_ secret: Secret, of company: String, tokenKey: Key) throws(KeyError) {
+        hash = SHA256.hash(secret.bytes.span)
+        // No token's signed part begins like this.
+        let code = try tokenKey.sign((Array("client secret \(company) ".utf8) + hash).span)
+        name = String(decoding: Base64URL.encode(code.span.extracting(0..<16)), as: UTF8.self)
     }
 }

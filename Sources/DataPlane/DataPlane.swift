@@ -219,8 +219,9 @@ package final class DataPlane: Sendable {
         }
         if settings.control.enabled != previous.settings.control.enabled
             || settings.control.database != previous.settings.control.database
+            || settings.control.tokenKeyPath != previous.settings.control.tokenKeyPath
         {
-            kept.append("control.enabled, control.database: change at the next start")
+            kept.append("control.enabled, control.database: change at the next start; so does token_key_file")
             (settings.control.enabled, settings.control.database) =
                 (previous.settings.control.enabled, previous.settings.control.database)
         }

@@ -94,12 +94,15 @@ struct ViewerTokensTests {
         #expect(try make(TokenAuthorityTests.key(3)).token != one.token)
     }
 
+    /// A year, which a registration's token outlasts its event's close by.
+    private static let year: Int64 = 365 * 86_400
+
     @Test(
-        "a registration's token is good for its lifetime, and to the event's close where that is later",
+        "a registration's token outlasts its event by a year, and lives for its lifetime where that is longer",
         arguments: [
-            (0, now + 30 * 86_400), ((now + 30 * 86_400) * 1000, now + 30 * 86_400),
-            ((now + 30 * 86_400) * 1000 + 1000, now + 30 * 86_400 + 1), ((now + 90 * 86_400) * 1000, now + 90 * 86_400),
-            (-1, now + 30 * 86_400),
+            (0, now + 30 * 86_400), (now * 1000, now + year), ((now + 90 * 86_400) * 1000, now + 90 * 86_400 + year),
+            ((now - year + 30 * 86_400) * 1000, now + 30 * 86_400),
+            ((now - year + 30 * 86_400) * 1000 + 1000, now + 30 * 86_400 + 1), (-1, now + 30 * 86_400),
         ] as [(Milliseconds, Int64)]
     )
     func expiry(closesAt: Milliseconds, expected: Int64) throws {
@@ -107,6 +110,85 @@ struct ViewerTokensTests {
         #expect(made.expiresAt == expected)
         let viewer = try accepted(made)
         #expect(viewer.validity.expires == expected && viewer.validity.issuedAt == Self.now)
+    }
+
+    @Test("attack: a token as we make it, signed with a key that only verifies")
+    func verifyingKeys() throws {
+        let keys = try [TokenAuthorityTests.key(1), TokenAuthorityTests.key(3), TokenAuthorityTests.key(4)]
+        func viewer(_ token: String, earlier: [Key]) throws -> Viewer {
+            let company = Company(id: "acme", keys: keys, earlierKeys: earlier, issuer: nil, audience: nil)
+            let authority = TokenAuthority(
+                companies: [company],
+                publicURL: TokenAuthorityTests.url,
+                claimNames: ClaimNames(),
+                appliesTo: .registrations,
+                maxSize: 8192,
+                generation: 1
+            )
+            let octets = bytes(token)
+            return try authority.viewer(for: octets.span)
+        }
+        for (index, key) in keys.enumerated() {
+            let signer = try company([key])
+            let user = ViewerTokens.User(id: "u1")
+            for made in [
+                try Self.tokens.registration(Self.person, closesAt: 0, company: signer).token,
+                try Self.tokens.embed(user, event: Self.event, eventSpecific: true, company: signer, now: Self.now)
+                    .token,
+            ] {
+                if index == 0 {
+                    _ = try viewer(made, earlier: [])
+                } else {
+                    #expect(throws: TokenFault.signature) { try viewer(made, earlier: []) }
+                    #expect(throws: TokenFault.signature) { try viewer(made, earlier: [keys[3 - index]]) }
+                    _ = try viewer(made, earlier: [key])
+                }
+            }
+            // The company's own tokens may be signed with any of them.
+            let own = try Token.sign(TokenAuthorityTests.claims(), type: "JWT", with: key)
+            _ = try viewer(own, earlier: [])
+        }
+    }
+
+    @Test("attack: a first key that cannot sign, such as an outside issuer's, makes tokens as ours")
+    func outsideIssuerFirst() throws {
+        let pair = try Key.generate(.es256, id: "es")
+        let set = JSONValue.object([JSONMember("keys", .array([try #require(pair.publicJWK)]))])
+        let publicHalf = try #require(try Key.jwks(set.serialized()).first)
+        let made = try Self.tokens.registration(Self.person, closesAt: 0, company: company([pair]))
+        let authority = TokenAuthority(
+            companies: [try company([publicHalf])],
+            publicURL: TokenAuthorityTests.url,
+            claimNames: ClaimNames(),
+            appliesTo: .registrations,
+            maxSize: 8192,
+            generation: 1
+        )
+        #expect(throws: TokenFault.unknownKey) { try accepted(made, by: authority) }
+    }
+
+    @Test("a link that was sent before its event was put off is good until a day after the event as it then is")
+    func putOff() throws {
+        let gate = Gate()
+        gate.now = Self.now * 1000
+        let day: Milliseconds = 86_400_000
+        func move(closesAt: Milliseconds) {
+            gate.directory.set(EventRecord(company: "acme", closesAt: closesAt), for: Self.event)
+        }
+        let closesAt = gate.now + 2 * day
+        let sent = try accepted(Self.tokens.registration(Self.person, closesAt: closesAt, company: company()))
+        move(closesAt: closesAt)
+        #expect(gate.admission.end(of: sent, in: Self.event) == closesAt)
+        gate.now = closesAt - 1
+        #expect(gate.ask(sent).admitted != nil)
+        gate.now = closesAt
+        #expect(gate.ask(sent).refusal == .tokenExpired)
+        move(closesAt: closesAt + 200 * day)
+        #expect(gate.ask(sent).admitted != nil)
+        gate.now = closesAt + 200 * day - 1
+        #expect(gate.ask(sent).admitted != nil)
+        gate.now += 1
+        #expect(gate.ask(sent).refusal == .tokenExpired)
     }
 
     @Test("the first key that can sign signs; without one there is no token")

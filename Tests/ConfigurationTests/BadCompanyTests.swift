@@ -63,6 +63,27 @@ import Testing
             "company[0].client_secret_file: the secret has 5 bytes; at least 16 are needed"
         ),
         .init(
+            .company,
+            "id = \"acme\"\nclient_secret_files = [\"/short\", \"/secret\", \"/secret\"]",
+            "company[0].client_secret_files: the secret has 5 bytes; at least 16 are needed",
+            "company[0].client_secret_files[2]: stands there twice"
+        ),
+        .init(
+            .company,
+            "id = \"acme\"\nclient_secret_files = [\"/secret\"]\nclient_secret_file = \"/secret2\"",
+            "company[0].client_secret_file: belongs in client_secret_files, which stands there too"
+        ),
+        .init(
+            .key,
+            key + "signed_before = true",
+            "company[0].key[0].signed_before: the first key signs now; write it at the keys that did so before"
+        ),
+        .init(
+            .key,
+            key + "[[company.key]]\nsigned_before = true\njwks_file = \"/jwks\"",
+            "company[0].key[1].signed_before: a key set signs none of the gateway's own tokens"
+        ),
+        .init(
             .key,
             key + "[[company]]\nid = \"acme\"\n[[company.key]]\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"",
             "company[1].id: company[0] has the same id"

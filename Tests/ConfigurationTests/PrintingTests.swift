@@ -108,10 +108,14 @@ import Testing
         settings.admin.tokenFile = "t"
         settings.upstreams[0].caFile = "a"
         settings.upstreams[0].healthPath = "/h"
-        settings.companies[0].clientSecretFile = "s"
+        settings.companies[0].clientSecretFiles = ["s"]
+        settings.control.tokenKeyFile = "k"
         settings.companies[0].keyOrigins += [
-            KeyOrigin(source: .publicKeyFile("p")), KeyOrigin(source: .jwksURL("https://u.example")),
+            KeyOrigin(source: .publicKeyFile("p"), signedBefore: true),
+            KeyOrigin(source: .jwksURL("https://u.example")),
         ]
+        settings.companies.append(settings.companies[0])
+        settings.companies[1].clientSecretFiles = ["s", "t"]
         var table = ""
         var printed: Set<String> = []
         for line in settings.printed().split(separator: "\n") {

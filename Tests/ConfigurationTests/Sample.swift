@@ -33,6 +33,11 @@ struct Sample {
 
     static let files: [String: [UInt8]] = [
         "/secret": Array("0123456789abcdef0123456789abcdef\n".utf8),
+        // The public key of RFC 8037, appendix A.2.
+        "/jwks": Array(
+            #"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#
+                .utf8
+        ),
         "/secret2": Array("another secret of thirty-two bytes".utf8),
         "/short": Array("short\n".utf8),
         "/empty": [],

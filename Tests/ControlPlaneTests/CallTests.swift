@@ -269,7 +269,7 @@ struct CallTests {
         let token = try service.token()
         var settings = try Service.settings()
         settings.companies.remove(at: 0)
-        service.plane.adopt(settings)
+        try service.plane.adopt(settings)
         let reply = await service.send(.get, "/api/v1/company/acme", [.authorization: "Bearer \(token)"])
         #expect(reply.status == 401)
     }

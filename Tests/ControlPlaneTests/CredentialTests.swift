@@ -80,8 +80,8 @@ struct CredentialTests {
     @Test("A secret is not good for another company, and none opens a company without")
     func otherSecrets() async throws {
         let service = try Service { settings in
-            settings.companies[0].clientSecret = Secret(Array("another secret of acme".utf8))
-            settings.companies[1].clientSecret = nil
+            settings.companies[0].clientSecrets = [Secret(Array("another secret of acme".utf8))]
+            settings.companies[1].clientSecrets = []
         }
         #expect(await ask(service, body("acme")).status == 401)
         #expect(await ask(service, body("globex")).status == 401)
@@ -131,13 +131,63 @@ struct CredentialTests {
         #expect(await service.send(.get, "/api/v1/company/acme", fields).status == 401)
     }
 
+    @Test("Two secrets are good at once; a token ends with the secret that obtained it, and no other does")
+    func rotation() async throws {
+        func settings(_ secrets: [String]) throws -> Settings {
+            var settings = try Service.settings()
+            settings.companies[0].clientSecrets = secrets.map { Secret(Array($0.utf8)) }
+            return settings
+        }
+        let (old, new) = ("the old secret of acme", "the new secret of acme")
+        let service = try Service()
+        func get(_ token: String) async -> Int {
+            await service.send(.get, "/api/v1/company/acme", [.authorization: "Bearer \(token)"]).status
+        }
+        try service.plane.adopt(settings([old, new]))
+        let byOld = try required(await ask(service, body("acme", old))["access_token"]?.text)
+        let byNew = try required(await ask(service, body("acme", new))["access_token"]?.text)
+        #expect(await get(byOld) == 200)
+        #expect(await get(byNew) == 200)
+        try service.plane.adopt(settings([new]))
+        #expect(await get(byOld) == 401)
+        #expect(await get(byNew) == 200)
+        #expect(await ask(service, body("acme", old)).status == 401)
+        try service.plane.adopt(settings([]))
+        #expect(await get(byNew) == 401)
+    }
+
+    @Test("attack: a key that signs or verifies viewers' tokens makes an API token")
+    func companyKeys() async throws {
+        let service = try Service()
+        let tenant = try required(service.plane.snapshot.tenant("acme"))
+        let right = Array(try service.token().utf8)
+        let claims = try Token(parsing: right.span, maxSize: 8192).claims.members
+        for key in tenant.company.keys {
+            let token = try Token.sign(claims, type: "api+jwt", with: key)
+            let reply = await service.send(.get, "/api/v1/company/acme", [.authorization: "Bearer \(token)"])
+            #expect(reply.status == 401)
+        }
+    }
+
+    @Test("What a token says of the secret that obtained it tells nobody the secret")
+    func secretName() throws {
+        let service = try Service()
+        let token = Array(try service.token().utf8)
+        let name = try required(Token(parsing: token.span, maxSize: 8192).claims.string("client_secret_name"))
+        let plain = SHA256.hash(Array(Service.secret.utf8).span)
+        #expect(name != String(decoding: Base64URL.encode(plain.span.extracting(0..<16)), as: UTF8.self))
+        // Under the company's id: the same secret at another company has another name.
+        #expect(service.plane.snapshot.tenant("globex")?.secrets.first?.name != name)
+    }
+
     /// Claims and types of tokens that are not API tokens of acme.
     private static let forgeries: [(String, String?, [JSONMember])] = {
+        let now = Double(Service.start / 1000)
         func claims(_ change: (name: String, value: JSONValue)) -> [JSONMember] {
             let right: [JSONMember] = [
                 JSONMember("iss", .string(Service.publicURL)), JSONMember("aud", .string(Service.publicURL + "/api")),
-                JSONMember("sub", "acme"), JSONMember("companyId", "acme"),
-                JSONMember("exp", .number(Double(Service.start / 1000 + 60))),
+                JSONMember("sub", "acme"), JSONMember("companyId", "acme"), JSONMember("client_secret_name", "right"),
+                JSONMember("iat", .number(now)), JSONMember("exp", .number(now + 60)),
             ]
             return right.map { $0.name == change.name ? JSONMember($0.name, change.value) : $0 }
                 .filter { $0.value != .null }
@@ -150,7 +200,12 @@ struct CredentialTests {
             ("no issuer", "api+jwt", claims(("iss", .null))),
             ("another audience", "api+jwt", claims(("aud", .string(Service.publicURL)))),
             ("no audience", "api+jwt", claims(("aud", .null))), ("no expiry", "api+jwt", claims(("exp", .null))),
-            ("expired", "api+jwt", claims(("exp", .number(Double(Service.start / 1000 - 60))))),
+            ("expired", "api+jwt", claims(("exp", .number(now - 60)))),
+            ("good for ten years", "api+jwt", claims(("exp", .number(now + 10 * 365 * 86_400)))),
+            ("good for an hour and a second", "api+jwt", claims(("exp", .number(now + 3601)))),
+            ("made at no time", "api+jwt", claims(("iat", .null))),
+            ("no secret", "api+jwt", claims(("client_secret_name", .null))),
+            ("another secret", "api+jwt", claims(("client_secret_name", "AAAAAAAAAAAAAAAAAAAAAA"))),
             ("another company's, with this one's key", "api+jwt", claims(("companyId", "globex"))),
             ("a company that there is not", "api+jwt", claims(("companyId", "nobody"))),
             ("another subject", "api+jwt", claims(("sub", "globex"))),
@@ -160,8 +215,9 @@ struct CredentialTests {
     @Test("Forged and foreign tokens are refused", arguments: forgeries)
     func forged(what: String, type: String?, claims: [JSONMember]) async throws {
         let service = try Service()
-        let key = try required(service.plane.snapshot.tenant("acme")?.company.keys.first)
-        let token = try Token.sign(claims, type: type, with: key)
+        let secret = try required(service.plane.snapshot.tenant("acme")?.secrets.first)
+        let named = claims.map { $0.value == "right" ? JSONMember($0.name, .string(secret.name)) : $0 }
+        let token = try Token.sign(named, type: type, with: service.plane.snapshot.tokenKey)
         let reply = await service.send(.get, "/api/v1/company/acme", [.authorization: "Bearer \(token)"])
         #expect(reply.status == 401, "\(what)")
         #expect(reply.message == "Access token is missing or invalid")

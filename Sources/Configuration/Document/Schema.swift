@@ -39,7 +39,7 @@ struct Schema: Sendable {
         table("identity", Schema("header_prefix assertion_key_file")),
         table("limits", limits),
         table("http2", Schema("concurrent_streams websocket")),
-        table("control", Schema("enabled database webhook_private_addresses")),
+        table("control", Schema("enabled database token_key_file webhook_private_addresses")),
         table("log", Schema("level format access"))
     )
 
@@ -58,8 +58,11 @@ struct Schema: Sendable {
     )
 
     private static let company = Schema(
-        "id name client_secret_file embed_origins issuer audience",
-        tables("key", Schema("id algorithm secret_file private_key_file public_key_file jwks_file jwks_url"))
+        "id name client_secret_file client_secret_files embed_origins issuer audience",
+        tables(
+            "key",
+            Schema("id signed_before algorithm secret_file private_key_file public_key_file jwks_file jwks_url")
+        )
     )
 
     private static let sessions = Schema(

@@ -33,16 +33,7 @@ final class CompanyReader {
         }
         var company = CompanySettings(id: id ?? "", name: id ?? "", keys: [], keyOrigins: [])
         table.read("name", into: &company.name, .name)
-        if let file = table.value("client_secret_file", .file) {
-            company.clientSecretFile = file.path
-            company.clientSecret = Secret(file.trimmed)
-            if file.trimmed.count < 16 {
-                table.report(
-                    "the secret has \(file.trimmed.count) bytes; at least 16 are needed",
-                    at: "client_secret_file"
-                )
-            }
-        }
+        readClientSecrets(of: table, into: &company)
         readOrigins(of: table, into: &company)
         table.read("issuer", into: &company.issuer, .name)
         if let issuer = company.issuer { check(issuer: issuer, in: table) }
@@ -53,6 +44,28 @@ final class CompanyReader {
         }
         keyReader.read(keyTables, into: &company)
         return company
+    }
+
+    /// Several, so that a new secret can be handed out before the old one is taken away.
+    private func readClientSecrets(of table: TableReader, into company: inout CompanySettings) {
+        var files: [(file: NamedFile, key: String)] = []
+        for file in table.value("client_secret_files", .set(of: .file)) ?? [] {
+            files.append((file, "client_secret_files"))
+        }
+        if let file = table.value("client_secret_file", .file) {
+            if table.has("client_secret_files") {
+                table.report("belongs in client_secret_files, which stands there too", at: "client_secret_file")
+            }
+            files.append((file, "client_secret_file"))
+        }
+        for (file, key) in files {
+            let secret = file.trimmed
+            if secret.count < 16 {
+                table.report("the secret has \(secret.count) bytes; at least 16 are needed", at: key)
+            }
+            company.clientSecretFiles.append(file.path)
+            company.clientSecrets.append(Secret(secret))
+        }
     }
 
     private func readOrigins(of table: TableReader, into company: inout CompanySettings) {

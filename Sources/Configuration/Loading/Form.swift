@@ -142,6 +142,11 @@ struct NamedFile {
     }
 }
 
+extension NamedFile: Equatable {
+    /// Whether both are the same file, as far as their paths say.
+    static func == (a: NamedFile, b: NamedFile) -> Bool { a.path.utf8.elementsEqual(b.path.utf8) }
+}
+
 extension Form where Value == NamedFile {
     /// The path of a file that is read at once.
     static var file: Form {

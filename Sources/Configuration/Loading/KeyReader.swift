@@ -10,8 +10,14 @@ final class KeyReader {
 
     func read(_ tables: [TableReader], into company: inout CompanySettings) {
         var taken: [String: Place] = [:]
-        for table in tables {
-            guard let (origin, keys) = read(table) else { continue }
+        for (index, table) in tables.enumerated() {
+            guard let (read, keys) = read(table) else { continue }
+            var origin = read
+            table.read("signed_before", into: &origin.signedBefore, .boolean)
+            if origin.signedBefore {
+                check(signedBefore: origin, isFirst: index == 0, in: table)
+                company.earlierKeys += keys
+            }
             // A key of a set that names no algorithm is there once for each that it is good for, under one id.
             for id in Self.ids(of: keys) {
                 if let other = taken[id] {
@@ -21,6 +27,18 @@ final class KeyReader {
             }
             company.keys += keys
             company.keyOrigins.append(origin)
+        }
+    }
+
+    /// Only a key that the company had to itself can have signed the gateway's own tokens.
+    private func check(signedBefore origin: KeyOrigin, isFirst: Bool, in table: TableReader) {
+        if isFirst {
+            table.report("the first key signs now; write it at the keys that did so before", at: "signed_before")
+        }
+        switch origin.source {
+        case .jwksFile, .jwksURL:
+            table.report("a key set signs none of the gateway's own tokens", at: "signed_before")
+        case .secretFile, .privateKeyFile, .publicKeyFile: break
         }
     }
 

@@ -144,6 +144,7 @@ extension ControlSettings {
         let standard = database
         table.read("enabled", into: &enabled, .boolean)
         table.read("database", into: &database, .path)
+        table.read("token_key_file", into: &tokenKeyFile, .path)
         table.read(
             "webhook_private_addresses",
             into: &webhookPrivateAddresses,
@@ -156,6 +157,7 @@ extension ControlSettings {
             return
         }
         if database != standard { table.report("has no effect while control.enabled is false", at: "database") }
+        if tokenKeyFile != nil { table.report("has no effect while control.enabled is false", at: "token_key_file") }
         if !webhookPrivateAddresses.isEmpty {
             table.report("has no effect while control.enabled is false", at: "webhook_private_addresses")
         }

@@ -38,6 +38,7 @@ extension Settings {
         writer.header("[control]")
         writer.entry("enabled", control.enabled)
         writer.entry("database", control.database)
+        writer.entry("token_key_file", control.tokenKeyFile)
         writer.entry("webhook_private_addresses", control.webhookPrivateAddresses.map(\.text))
         writer.header("[log]")
         writer.entry("level", log.level.rawValue)
@@ -103,13 +104,15 @@ extension CompanySettings {
         writer.header("[[company]]")
         writer.entry("id", id)
         writer.entry("name", name)
-        writer.entry("client_secret_file", clientSecretFile)
+        if clientSecretFiles.count == 1 { writer.entry("client_secret_file", clientSecretFiles[0]) }
+        if clientSecretFiles.count > 1 { writer.entry("client_secret_files", clientSecretFiles) }
         writer.entry("embed_origins", embedOrigins)
         writer.entry("issuer", issuer)
         writer.entry("audience", audience)
         for origin in keyOrigins {
             writer.header("[[company.key]]")
             writer.entry("id", origin.id)
+            if origin.signedBefore { writer.entry("signed_before", true) }
             writer.entry("algorithm", origin.algorithm?.rawValue)
             switch origin.source {
             case .secretFile(let path): writer.entry("secret_file", path)

@@ -4,22 +4,32 @@ import JOSE
 
 /// The tokens that open the API for a company's backend. They are good for nothing else, and no other token is good here:
 /// [RFC 8725, section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11).
+///
+/// The gateway signs them with a key that no company has, so that nobody can make one who can sign viewers' tokens. Each
+/// names the client secret that obtained it, and is no longer good than that secret.
 enum AccessToken {
     /// Seconds.
     static let lifetime: Int64 = 3600
     private static let type = "api+jwt"
     private static let maxSize = 8 << 10
+    /// The claim that names the client secret.
+    private static let secretClaim = "client_secret_name"
 
-    static func make(for tenant: Tenant, _ snapshot: Snapshot, now: Milliseconds) throws(KeyError) -> String {
-        guard let key = tenant.company.keys.first else { throw .cannotSign }
+    static func make(
+        for tenant: Tenant,
+        by secret: ClientSecret,
+        _ snapshot: Snapshot,
+        now: Milliseconds
+    ) throws(KeyError) -> String {
         let seconds = now / 1000
         let claims = [
             JSONMember("iss", .string(snapshot.publicURL)), JSONMember("aud", .string(snapshot.audience)),
             JSONMember("sub", .string(tenant.id)), JSONMember("companyId", .string(tenant.id)),
+            JSONMember(secretClaim, .string(secret.name)),
             JSONMember("iat", .number(Double(seconds))), JSONMember("exp", .number(Double(seconds + lifetime))),
             JSONMember("jti", .string(String(decoding: Base64URL.encode(SystemRandom.bytes(12).span), as: UTF8.self))),
         ]
-        return try Token.sign(claims, type: type, with: key)
+        return try Token.sign(claims, type: type, with: snapshot.tokenKey)
     }
 
     /// The company whose token a request shows.
@@ -44,13 +54,18 @@ enum AccessToken {
     ) throws(TokenFault) -> Tenant {
         let token = try Token(parsing: bytes, maxSize: maxSize)
         guard token.type?.lowercased() == type else { throw .type }
+        try token.verify(with: [snapshot.tokenKey])
         let claims = token.claims
         guard let id = try claims.string("companyId"), let tenant = snapshot.tenant(id) else { throw .company }
-        try token.verify(with: tenant.company.keys)
+        guard let name = try claims.string(secretClaim),
+            tenant.secrets.contains(where: { $0.name.hasSameBytes(as: name) })
+        else { throw .unknownKey }
         guard try claims.string("iss")?.hasSameBytes(as: snapshot.publicURL) ?? false else { throw .issuer }
         guard try claims.hasAudience(snapshot.audience) else { throw .audience }
         guard try claims.string("sub")?.hasSameBytes(as: tenant.id) ?? false else { throw .company }
         try token.validity.check(now: now / 1000, leeway: snapshot.leeway, requireExpiry: true)
+        guard let issued = token.validity.issuedAt, let expires = token.validity.expires, expires - issued <= lifetime
+        else { throw .expired }
         return tenant
     }
 }

@@ -27,15 +27,16 @@ struct ClientCredentials {
         }
     }
 
-    /// Whether they are the company's. Takes the same time for a company that there is not, and for any wrong secret.
-    func matches(_ tenant: Tenant?) -> Bool {
-        let wanted = tenant?.secretHash ?? Self.nobodys
-        var isRight = false
+    /// The secret of the company that they show; nil: none. Takes the same time for a company that there is not, or that
+    /// has one secret, and for any wrong secret.
+    func secret(of tenant: Tenant?) -> ClientSecret? {
+        var found: ClientSecret?
         for secret in secrets {
             let hash = SHA256.hash(secret.utf8Span.span)
-            if equalInConstantTime(hash.span, wanted.span) { isRight = true }
+            _ = equalInConstantTime(hash.span, Self.nobodys.span)
+            for known in tenant?.secrets ?? [] where equalInConstantTime(hash.span, known.hash.span) { found = known }
         }
-        return isRight && tenant?.secretHash != nil
+        return found
     }
 
     /// No secret's hash.

@@ -78,11 +78,11 @@ enum TokenCalls {
             throw tooMany(after: plane.failedLogins.pause(who, now: moment))
         }
         let tenant = snapshot.tenant(credentials.id)
-        guard credentials.matches(tenant), let tenant else {
+        guard let tenant, let secret = credentials.secret(of: tenant) else {
             for (who, _) in limits { plane.failedLogins.count(who, now: moment) }
             throw invalidClient(isBasic: credentials.isBasic)
         }
-        let token = try AccessToken.make(for: tenant, snapshot, now: plane.now)
+        let token = try AccessToken.make(for: tenant, by: secret, snapshot, now: plane.now)
         return Answer(
             .object([
                 JSONMember("access_token", .string(token)), JSONMember("token_type", .string("Bearer")),

@@ -116,8 +116,8 @@ extension Exchange {
         ]
         if let listing = admitted.listing { members.append(JSONMember("listedAs", .string(listing.name))) }
         if let name = viewer.name { members.append(JSONMember("userName", .string(name))) }
-        if let expires = viewer.validity.expires {
-            members.append(JSONMember("expiresAt", .string(Timestamp.text(expires * 1000))))
+        if let expires = worker.site.admission.end(of: viewer, in: admitted.event) {
+            members.append(JSONMember("expiresAt", .string(Timestamp.text(expires))))
         }
         respond(
             status: 200,

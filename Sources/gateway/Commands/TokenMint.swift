@@ -10,6 +10,7 @@ struct TokenMint: ParsableCommand {
         abstract: "Make a viewer's token with a company's key.",
         discussion: """
             With --registration it is a registration token, which one session at a time may use; otherwise an embed token.
+            By a key that is not the company's signing key it is a token of the company's own, as [tokens.claims] names things.
             """
     )
 
@@ -71,9 +72,10 @@ struct TokenMint: ParsableCommand {
         let standard = isRegistration ? settings.tokens.registrationLifetime : settings.tokens.embedLifetime
         let expires = now + (try lifetime.map(Self.seconds) ?? standard.components.seconds)
 
-        let names = ClaimNames()
+        // What the gateway makes is accepted from signing keys only.
+        let isOurs = Company(company).ownKeys.contains { $0 === key }
+        let names = isOurs ? ClaimNames() : settings.tokens.claims
         var claims = [
-            JSONMember("iss", .string(settings.publicURL.text)),
             JSONMember("jti", .string(Self.identifier())),
             JSONMember("iat", .number(Double(now))),
             JSONMember("exp", .number(Double(expires))),
@@ -84,6 +86,7 @@ struct TokenMint: ParsableCommand {
         func add(_ name: String, _ value: String?) {
             if let value { claims.append(JSONMember(name, .string(value))) }
         }
+        add("iss", isOurs ? settings.publicURL.text : company.issuer)
         add("aud", audience ?? company.audience)
         add(names.event, event)
         add(names.name, name)
@@ -91,7 +94,8 @@ struct TokenMint: ParsableCommand {
         add(names.avatar, avatar)
         add(names.registration, registration)
         if let notBefore { claims.append(JSONMember("nbf", .number(Double(now + (try Self.seconds(notBefore)))))) }
-        let token = try Token.sign(claims, type: isRegistration ? "registration+jwt" : "embed+jwt", with: key)
+        let ourType = isRegistration ? "registration+jwt" : "embed+jwt"
+        let token = try Token.sign(claims, type: isOurs ? ourType : "JWT", with: key)
         print(
             url
                 ? "\(settings.publicURL.text)/event/\(event ?? "")?\(settings.tokens.query.first ?? "token")=\(token)"

@@ -33,6 +33,7 @@ struct ConfigurationFile {
         settings.sessions.cookieKeyFile = Self.resolve(settings.sessions.cookieKeyFile, in: folder)
         settings.identity.assertionKeyFile = Self.resolve(settings.identity.assertionKeyFile, in: folder)
         settings.control.database = Self.resolve(settings.control.database, in: folder)
+        settings.control.tokenKeyFile = settings.control.tokenKeyFile.map { Self.resolve($0, in: folder) }
         // What the system allows for the address of a socket.
         if settings.control.enabled, settings.control.socket.utf8.count > 107 {
             let fault = "control.database: \(settings.control.database): the path is too long for the socket beside it"

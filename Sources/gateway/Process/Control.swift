@@ -3,12 +3,14 @@ import ControlPlane
 import DataPlane
 import Directory
 import GatewayConfiguration
+import JOSE
 import Logging
 import Synchronization
 
 /// The control plane of a running gateway: the directory, the API on it, webhooks, and the book of attendance.
 final class Control: Sendable {
     private let directory: Directory
+    private let tokenKey: Key
     private let settings: Settings
     private let logger: Logger
     private let running = Mutex<Running?>(nil)
@@ -25,10 +27,11 @@ final class Control: Sendable {
     private static let maxUnwritten = 1 << 20
 
     /// Opens the database and fills `view` from it.
-    init(_ settings: Settings, view: DirectoryView, logger: Logger) throws(DirectoryFault) {
+    init(_ settings: Settings, view: DirectoryView, logger: Logger) throws {
         self.settings = settings
         self.logger = logger
         directory = try Directory(path: settings.control.database, view: view, clock: WallClock.milliseconds)
+        tokenKey = try StateFiles.tokenKey(for: settings)
     }
 
     /// Serves the API for `dataPlane`; returns once it can be asked.
@@ -40,8 +43,9 @@ final class Control: Sendable {
             }
         }
         dataPlane.sessions.keepChanges()
-        let api = ControlPlane(
+        let api = try ControlPlane(
             settings: settings,
+            tokenKey: tokenKey,
             directory: directory,
             sessions: dataPlane.sessions,
             kick: { dataPlane.kick($0) },
@@ -62,7 +66,11 @@ final class Control: Sendable {
 
     func adopt(_ settings: Settings) {
         guard let running = running.withLock({ $0 }) else { return }
-        running.api.adopt(settings)
+        do {
+            try running.api.adopt(settings)
+        } catch {
+            logger.error("the control API stays as it is: \(error)")
+        }
         running.webhooks.adopt(allowedPrivate: settings.control.webhookPrivateAddresses)
     }
 

@@ -16,14 +16,28 @@ enum StateFiles {
         )
     }
 
-    private static func cookieKey(_ path: String) throws(Fault) -> [UInt8] {
-        let key = try contents("sessions.cookie_key_file", path) { SystemRandom.bytes(32) }
-        guard key.count >= 32 else {
-            throw Fault(
-                description: "sessions.cookie_key_file: \(path): shorter than 32 bytes; remove it to have one made"
-            )
+    /// The key of API tokens.
+    static func tokenKey(for settings: Settings) throws(Fault) -> Key {
+        let path = settings.control.tokenKeyPath
+        let secret = try secret("control.token_key_file", path)
+        do {
+            return try Key.secret(secret, algorithm: .hs256, id: nil)
+        } catch {
+            throw Fault(description: "control.token_key_file: \(path): \(error)")
         }
-        return key
+    }
+
+    private static func cookieKey(_ path: String) throws(Fault) -> [UInt8] {
+        try secret("sessions.cookie_key_file", path)
+    }
+
+    /// 32 random bytes, or as many more as the operator likes.
+    private static func secret(_ key: String, _ path: String) throws(Fault) -> [UInt8] {
+        let secret = try contents(key, path) { SystemRandom.bytes(32) }
+        guard secret.count >= 32 else {
+            throw Fault(description: "\(key): \(path): shorter than 32 bytes; remove it to have one made")
+        }
+        return secret
     }
 
     private static func assertionKey(_ path: String) throws(Fault) -> Key {

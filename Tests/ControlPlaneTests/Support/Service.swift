@@ -45,8 +45,9 @@ final class Service: Sendable {
         )
         var settings = try Self.settings()
         try change(&settings)
-        plane = ControlPlane(
+        plane = try ControlPlane(
             settings: settings,
+            tokenKey: Key.secret([UInt8](repeating: 9, count: 32), algorithm: .hs256, id: nil),
             directory: directory,
             sessions: admission.sessions,
             kick: { session in state.kicked.withLock { $0.append(session.name) } },
@@ -77,7 +78,7 @@ final class Service: Sendable {
         for (id, fill) in [("acme", 1), ("globex", 2)] as [(String, UInt8)] {
             let key = try Key.secret([UInt8](repeating: fill, count: 32), algorithm: .hs256, id: "\(id)-key")
             var company = CompanySettings(id: id, name: "Company \(id)", keys: [key], keyOrigins: [])
-            company.clientSecret = Secret(Array(secret.utf8))
+            company.clientSecrets = [Secret(Array(secret.utf8))]
             company.embedOrigins = ["https://www.\(id).example"]
             settings.companies.append(company)
         }
@@ -87,7 +88,7 @@ final class Service: Sendable {
     /// An API token of the company.
     func token(_ company: String = "acme") throws -> String {
         let tenant = try required(plane.snapshot.tenant(company))
-        return try AccessToken.make(for: tenant, plane.snapshot, now: now)
+        return try AccessToken.make(for: tenant, by: required(tenant.secrets.first), plane.snapshot, now: now)
     }
 
     /// Has a viewer join an event; the session's public name.

@@ -59,7 +59,7 @@ extension EndToEnd {
             #expect(try Browser(site).open(Browser.path(embed)).status == 401)
         }
 
-        @Test("A new client secret: the old one is refused; tokens that were given go on")
+        @Test("A new client secret: the old one is refused, and the tokens that it obtained end with it")
         func secret() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
@@ -73,10 +73,33 @@ extension EndToEnd {
             )
             try stranger.signIn(secret: "another client secret of acme")
             #expect(try stranger.ask("GET", "/company/acme")["uid"] == "acme")
-            #expect(try backend.ask("GET", "/company/acme")["uid"] == "acme")
+            try expectFault(try backend.call("GET", "/company/acme"), 401, "unauthorized")
         }
 
-        @Test("A new application secret: API tokens and embed URLs of the old one are refused")
+        @Test(
+            "Two client secrets at once: backends change over one by one, and the old one's tokens last until it goes"
+        )
+        func rotation() throws {
+            let site = try Site { $0.control = "" }
+            let early = try Backend.signedIn(site)
+            let (old, new) = (Backend.secret(of: "acme"), "another client secret of acme")
+            try site.gateway.directory.write("acme.new", new + "\n")
+            try reload(site) { $0.clientSecrets = ["acme.client", "acme.new"] }
+            #expect(try early.ask("GET", "/company/acme")["uid"] == "acme")
+            let (byOld, byNew) = (Backend(port: site.port), Backend(port: site.port))
+            try byOld.signIn(secret: old)
+            try byNew.signIn(secret: new)
+            for backend in [byOld, byNew] { #expect(try backend.ask("GET", "/company/acme")["uid"] == "acme") }
+            try reload(site) { $0.clientSecrets = ["acme.new"] }
+            for backend in [early, byOld] {
+                try expectFault(try backend.call("GET", "/company/acme"), 401, "unauthorized")
+            }
+            #expect(try byNew.ask("GET", "/company/acme")["uid"] == "acme")
+        }
+
+        @Test(
+            "A new application secret: embed URLs of the old one are refused, unless it signed before; API tokens go on"
+        )
         func key() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
@@ -84,11 +107,27 @@ extension EndToEnd {
             let embed = try backend.embed(["userId": "u-1", "userName": "Ada"], in: event)
             try site.gateway.directory.write("acme.secret", "a fresh HMAC secret that acme shares with the gateway")
             try reload(site)
-            try expectFault(try backend.call("GET", "/company/acme"), 401, "unauthorized")
             #expect(try fetch(site.port, Browser.path(embed)).status == 401)
-            backend.token = nil
-            try backend.signIn()
             #expect(try backend.ask("GET", "/event/\(event)")["uid"]?.text == event)
+            // The old secret under its id, the fresh one under another.
+            try site.gateway.directory.write("acme.old", Minter.acme.secret)
+            func keys(_ signedBefore: Bool) -> String {
+                """
+                [[company.key]]
+                id = "acme-2025"
+                algorithm = "HS256"
+                secret_file = "acme.secret"
+                [[company.key]]
+                id = "acme-2026"
+                algorithm = "HS256"
+                secret_file = "acme.old"
+                signed_before = \(signedBefore)
+                """
+            }
+            try reload(site) { $0.companyKeys = keys(false) }
+            #expect(try fetch(site.port, Browser.path(embed)).status == 401)
+            try reload(site) { $0.companyKeys = keys(true) }
+            #expect(try fetch(site.port, Browser.path(embed)).status == 200)
         }
 
         @Test("New embed_origins: their pages may call, the others may not any more")
@@ -115,7 +154,11 @@ extension EndToEnd {
             #expect(!FileManager.default.fileExists(atPath: site.gateway.directory["other.sqlite"]))
             try site.gateway.restart()
             let after = Backend(port: site.port)
+            // The key of API tokens lies beside the database.
             after.token = backend.token
+            try expectFault(try after.call("GET", "/event/\(event)"), 401, "unauthorized")
+            after.token = nil
+            try after.signIn()
             try expectFault(try after.call("GET", "/event/\(event)"), 404, "not_found")
         }
 

@@ -16,6 +16,10 @@ struct GatewayConfiguration: Sendable {
     var log = ""
     /// More keys of the company `acme`.
     var company = ""
+    /// Files of its client secrets.
+    var clientSecrets = ["acme.client"]
+    /// Its keys; left out, the one of ``Minter/acme``.
+    var companyKeys: String?
     /// Pages that may frame events of `acme`, and call the control API.
     var embedOrigins = ["https://www.acme.example"]
     /// Left out, a TCP port on loopback.
@@ -32,9 +36,17 @@ struct GatewayConfiguration: Sendable {
     func text(port: UInt16, adminPort: UInt16, directory: String) -> String {
         let servers = servers.map { "\"\($0)\"" }.joined(separator: ", ")
         let origins = embedOrigins.map { "\"\($0)\"" }.joined(separator: ", ")
-        func clientSecret(_ company: String) -> String {
-            control == nil ? "" : "client_secret_file = \"\(directory)/\(company).client\""
+        func clientSecret(_ files: [String]) -> String {
+            let files = files.map { "\"\(directory)/\($0)\"" }.joined(separator: ", ")
+            return control == nil ? "" : "client_secret_files = [\(files)]"
         }
+        let companyKeys =
+            companyKeys ?? """
+                [[company.key]]
+                id = "acme-2026"
+                algorithm = "HS256"
+                secret_file = "\(directory)/acme.secret"
+                """
         return """
             public_url = "\(publicURL ?? "http://localhost:\(port)")"
             \(top)
@@ -65,16 +77,13 @@ struct GatewayConfiguration: Sendable {
             id = "acme"
             name = "Acme"
             embed_origins = [\(origins)]
-            \(clientSecret("acme"))
+            \(clientSecret(clientSecrets))
             \(company)
-            [[company.key]]
-            id = "acme-2026"
-            algorithm = "HS256"
-            secret_file = "\(directory)/acme.secret"
+            \(companyKeys)
 
             [[company]]
             id = "globex"
-            \(clientSecret("globex"))
+            \(clientSecret(["globex.client"]))
             [[company.key]]
             id = "globex-2026"
             algorithm = "HS256"
