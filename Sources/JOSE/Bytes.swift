@@ -1,5 +1,11 @@
 internal import COpenSSL
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// Whether two byte strings are the same, in a time that depends on their lengths only.
 package func equalInConstantTime(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {
     guard a.count == b.count else { return false }
@@ -17,10 +23,34 @@ package func wipe(_ secret: inout [UInt8]) {
 }
 
 extension String {
-    /// Whether both are the same bytes. `==` is about characters: for it U+212A, the Kelvin sign, is the letter K.
+    /// Whether both are the same bytes. `==` is about characters: for it U+212A, the Kelvin sign, is the letter K, and
+    /// marks that are stacked on one letter cost it more than their number.
     package func hasSameBytes(as other: String) -> Bool {
-        // Equal bytes are equal characters, and where these differ, `==` is the quicker to say so.
-        self == other && utf8.elementsEqual(other.utf8)
+        let (a, b) = (utf8Span.span, other.utf8Span.span)
+        guard a.count == b.count else { return false }
+        guard a.count > 0 else { return true }
+        // SAFETY: the spans keep their memory alive during the closures, and both hold `a.count` bytes.
+        return unsafe a.withUnsafeBytes { a in
+            unsafe b.withUnsafeBytes { b in unsafe memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
+        }
+    }
+}
+
+/// A text that is compared and hashed by its bytes: what sets and dictionaries have for a key where texts come from
+/// outside. Its hash has a seed of this process.
+package struct ExactText: Hashable, Sendable, ExpressibleByStringLiteral {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    package init(stringLiteral text: String) { self.text = text }
+
+    package static func == (a: ExactText, b: ExactText) -> Bool { a.text.hasSameBytes(as: b.text) }
+
+    package func hash(into hasher: inout Hasher) {
+        let bytes = text.utf8Span.span
+        // SAFETY: the span keeps its memory alive during the closure.
+        unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
     }
 }
 

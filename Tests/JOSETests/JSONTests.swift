@@ -144,6 +144,15 @@ struct JSONTests {
         )
     }
 
+    @Test("A text that is longer than its limit is not written, whatever makes it long")
+    func writesUpTo() throws {
+        let value = try JSONValue(bytes(#"{"a":["b\n",1.5,{"c":null}]}"#))
+        let length = value.serialized().count
+        #expect(value.serialized(upTo: length) == value.serialized())
+        for limit in 0..<length { #expect(value.serialized(upTo: limit) == nil) }
+        #expect(JSONValue.string(String(repeating: "\n", count: 100)).serialized(upTo: 100) == nil)
+    }
+
     @Test("A text cut anywhere is refused, and nothing is read past its end")
     func prefixes() throws {
         let text = bytes(#"{"a":[1.5e3,true,"\ud83d\ude00é"],"b":{"c":null}}"#)

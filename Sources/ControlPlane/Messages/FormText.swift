@@ -2,13 +2,17 @@ import JOSE
 
 /// Texts in the encoding of forms, queries and paths.
 enum FormText {
+    private static let maxMembers = 64
+
     /// The members of an `application/x-www-form-urlencoded` text, the first of each name.
     ///
     /// - Parameter unique: names that must not come twice, because they mean something
     ///   ([RFC 6749, section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
     static func members(_ bytes: some Sequence<UInt8>, unique: [String]) throws(Fault) -> [JSONMember] {
+        let parts = Array(bytes).split(separator: UInt8(ascii: "&"), maxSplits: maxMembers)
+        guard parts.count <= maxMembers else { throw .malformed("There are too many parameters") }
         var members: [JSONMember] = []
-        for part in Array(bytes).split(separator: UInt8(ascii: "&")) {
+        for part in parts {
             let name = part.prefix { $0 != UInt8(ascii: "=") }
             let value = part.dropFirst(name.count + 1)
             guard let name = decode(name, plusIsSpace: true), let value = decode(value, plusIsSpace: true) else {
@@ -18,7 +22,6 @@ enum FormText {
                 if unique.contains(name) { throw .field(name, "given twice") }
                 continue
             }
-            guard members.count < 64 else { throw .malformed("There are too many parameters") }
             members.append(JSONMember(name, .string(value)))
         }
         return members

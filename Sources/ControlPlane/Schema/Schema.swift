@@ -67,7 +67,7 @@ indirect enum Schema: Sendable {
             for (index, value) in values.enumerated() { try element.check(value, "\(name)[\(index)]") }
         case (.object(let known), .object(let members)): try Self.check(members, known, within: name)
         case (.document, .object):
-            guard value.serialized().count <= Self.maxDocument else { throw .field(name, "larger than 16 KiB") }
+            guard value.serialized(upTo: Self.maxDocument) != nil else { throw .field(name, "larger than 16 KiB") }
         default: throw .field(name, "must be \(kind)")
         }
     }

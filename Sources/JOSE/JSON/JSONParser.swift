@@ -53,16 +53,25 @@ private struct JSONParser: ~Copyable, ~Escapable {
 
     // MARK: Structure
 
+    /// Names of an object up to here are compared with one another, which is cheaper for the few that nearly all have.
+    private static let comparedNames = 16
+
     @_lifetime(self: copy self)
     private mutating func object() throws(JSONFault) -> [JSONMember] {
         try descend()
         var members: [JSONMember] = []
+        var names: Set<ExactText> = []
         if !skip("}") {
             repeat {
                 skipWhiteSpace()
                 guard peek() == UInt8(ascii: "\"") else { throw .syntax }
                 let name = try string()
-                guard members[name] == nil else { throw .duplicate }
+                if members.count < Self.comparedNames {
+                    guard members[name] == nil else { throw .duplicate }
+                } else {
+                    if names.isEmpty { names = Set(members.map { ExactText($0.name) }) }
+                    guard names.insert(ExactText(name)).inserted else { throw .duplicate }
+                }
                 guard members.count < limits.members else { throw .members }
                 guard skip(":") else { throw .syntax }
                 skipWhiteSpace()
@@ -129,7 +138,7 @@ private struct JSONParser: ~Copyable, ~Escapable {
             position += 1
             switch byte {
             case UInt8(ascii: "\""): return try string(from: text.span)
-            case UInt8(ascii: "\\"): text.append(contentsOf: UTF8.encode(try escape())!)
+            case UInt8(ascii: "\\"): try escape(to: &text)
             default: text.append(byte)
             }
         }
@@ -145,17 +154,17 @@ private struct JSONParser: ~Copyable, ~Escapable {
 
     /// Reads an escape after its backslash.
     @_lifetime(self: copy self)
-    private mutating func escape() throws(JSONFault) -> Unicode.Scalar {
+    private mutating func escape(to text: inout [UInt8]) throws(JSONFault) {
         guard let byte = peek() else { throw .syntax }
         position += 1
         switch byte {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
-        case UInt8(ascii: "b"): return "\u{08}"
-        case UInt8(ascii: "f"): return "\u{0C}"
-        case UInt8(ascii: "n"): return "\n"
-        case UInt8(ascii: "r"): return "\r"
-        case UInt8(ascii: "t"): return "\t"
-        case UInt8(ascii: "u"): return try escapedScalar()
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+        case UInt8(ascii: "b"): text.append(0x08)
+        case UInt8(ascii: "f"): text.append(0x0C)
+        case UInt8(ascii: "n"): text.append(0x0A)
+        case UInt8(ascii: "r"): text.append(0x0D)
+        case UInt8(ascii: "t"): text.append(0x09)
+        case UInt8(ascii: "u"): text.append(contentsOf: UTF8.encode(try escapedScalar())!)
         default: throw .syntax
         }
     }
@@ -217,9 +226,7 @@ private struct JSONParser: ~Copyable, ~Escapable {
         if let whole = whole(start..<position) { return .number(whole) }
         let text = try string(from: bytes.extracting(start..<position))
         guard let value = Double(text), value.isFinite else { throw .number }
-        let number = JSONValue.number(value)
-        guard significantDigits(start..<position) > Self.exactDigits else { return number }
-        return number.serialized().elementsEqual(text.utf8) ? number : .exactNumber(text)
+        return significantDigits(start..<position) > Self.exactDigits ? .exactNumber(text) : .number(value)
     }
 
     @_lifetime(self: copy self)

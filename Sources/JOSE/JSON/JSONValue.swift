@@ -1,5 +1,5 @@
 /// A JSON text in memory ([RFC 8259](https://www.rfc-editor.org/rfc/rfc8259)).
-package indirect enum JSONValue: Sendable, Equatable {
+package enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
     /// Always finite when it comes from the parser.
@@ -13,6 +13,19 @@ package indirect enum JSONValue: Sendable, Equatable {
 }
 
 extension JSONValue {
+    /// Texts are compared as bytes, numbers that are kept as they were written likewise.
+    package static func == (a: JSONValue, b: JSONValue) -> Bool {
+        switch (a, b) {
+        case (.null, .null): true
+        case (.bool(let a), .bool(let b)): a == b
+        case (.number(let a), .number(let b)): a == b
+        case (.exactNumber(let a), .exactNumber(let b)), (.string(let a), .string(let b)): a.hasSameBytes(as: b)
+        case (.array(let a), .array(let b)): a == b
+        case (.object(let a), .object(let b)): a == b
+        default: false
+        }
+    }
+
     /// The value of a number, as near as a `Double` comes to it; `nil` for anything else.
     package var number: Double? {
         switch self {
@@ -31,6 +44,10 @@ package struct JSONMember: Sendable, Equatable {
     package init(_ name: String, _ value: JSONValue) {
         self.name = name
         self.value = value
+    }
+
+    package static func == (a: JSONMember, b: JSONMember) -> Bool {
+        a.name.hasSameBytes(as: b.name) && a.value == b.value
     }
 }
 
@@ -65,7 +82,7 @@ package struct JSONLimits: Sendable {
     package var size: Int
     /// Arrays and objects within one another.
     package var depth = 16
-    /// Members of one object; they are compared with one another, so this bounds the work.
+    /// Members of one object.
     package var members = 256
 
     package init(size: Int) {

@@ -2,31 +2,40 @@ extension JSONValue {
     /// The shortest JSON text of this value, in UTF-8.
     package func serialized() -> [UInt8] {
         var text: [UInt8] = []
-        write(to: &text)
+        write(to: &text, limit: .max)
         return text
     }
 
-    private func write(to text: inout [UInt8]) {
+    /// The same; `nil` where it is longer than `limit` bytes, which costs no more than the limit does.
+    package func serialized(upTo limit: Int) -> [UInt8]? {
+        var text: [UInt8] = []
+        write(to: &text, limit: limit)
+        return text.count <= limit ? text : nil
+    }
+
+    /// Stops soon after the text is longer than `limit`.
+    private func write(to text: inout [UInt8], limit: Int) {
+        guard text.count <= limit else { return }
         switch self {
         case .null: text += "null".utf8
         case .bool(let value): text += (value ? "true" : "false").utf8
         case .number(let value): JSONValue.write(value, to: &text)
         case .exactNumber(let value): text += value.utf8
-        case .string(let value): JSONValue.write(value, to: &text)
+        case .string(let value): JSONValue.write(value, to: &text, limit: limit)
         case .array(let elements):
             text.append(UInt8(ascii: "["))
-            for (index, element) in elements.enumerated() {
+            for (index, element) in elements.enumerated() where text.count <= limit {
                 if index > 0 { text.append(UInt8(ascii: ",")) }
-                element.write(to: &text)
+                element.write(to: &text, limit: limit)
             }
             text.append(UInt8(ascii: "]"))
         case .object(let members):
             text.append(UInt8(ascii: "{"))
-            for (index, member) in members.enumerated() {
+            for (index, member) in members.enumerated() where text.count <= limit {
                 if index > 0 { text.append(UInt8(ascii: ",")) }
-                JSONValue.write(member.name, to: &text)
+                JSONValue.write(member.name, to: &text, limit: limit)
                 text.append(UInt8(ascii: ":"))
-                member.value.write(to: &text)
+                member.value.write(to: &text, limit: limit)
             }
             text.append(UInt8(ascii: "}"))
         }
@@ -43,9 +52,11 @@ extension JSONValue {
         }
     }
 
-    private static func write(_ string: String, to text: inout [UInt8]) {
+    private static func write(_ string: String, to text: inout [UInt8], limit: Int) {
         text.append(UInt8(ascii: "\""))
-        for byte in string.utf8 {
+        let bytes = string.utf8Span.span.extracting(first: limit)
+        for index in bytes.indices {
+            let byte = bytes[index]
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                 text.append(UInt8(ascii: "\\"))
