@@ -60,7 +60,7 @@ package struct TokenAuthority: Sendable {
     /// Checks everything about a token but the time.
     package func viewer(for bytes: Span<UInt8>) throws(TokenFault) -> Viewer {
         let token = try Token(parsing: bytes, maxSize: maxSize)
-        let use = try TokenUse(type: token.type)
+        let use = try TokenUse(token)
         // What we issue uses our own names, whatever the customers call theirs.
         let names = use == .own ? claimNames : ClaimNames()
         let company = try use == .own ? companyOfOwn(token.claims) : companyOfOurs(token.claims)
@@ -129,13 +129,16 @@ enum TokenUse {
     /// A customer signed it; its claims say which kind of viewer it is for.
     case own
 
-    init(type: String?) throws(TokenFault) {
-        switch type?.lowercased() {
-        case nil, "jwt"?: self = .own
-        case "embed+jwt"?: self = .embed
-        case "registration+jwt"?: self = .registration
-        // The API's own tokens, `api+jwt`, among them.
-        default: throw .type
+    init(_ token: Token) throws(TokenFault) {
+        if token.type == nil || token.hasType("jwt") {
+            self = .own
+        } else if token.hasType("embed+jwt") {
+            self = .embed
+        } else if token.hasType("registration+jwt") {
+            self = .registration
+        } else {
+            // The API's own tokens, `api+jwt`, among them.
+            throw .type
         }
     }
 }

@@ -38,26 +38,40 @@ extension ControlPlane {
         tenant: inout Tenant?
     ) async throws -> Answer {
         let target = head.path ?? "/"
-        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = target.utf8.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
         // Of every path, so that a page that asks for one that there is not can read the answer.
         if CrossOrigin.isPreflight(head), let origin = head.headerFields[.origin] {
             return CrossOrigin.preflight(origin, snapshot.origins(for: nil))
         }
-        guard let match = snapshot.table.match(parts[0]) else { throw Fault.notFound }
+        guard let match = snapshot.table.match(Substring(parts[0])) else { throw Fault.notFound }
         guard let call = match.call(head.method) else { throw Fault.method(allowed: match.methods) }
-        if call.needsToken { tenant = try AccessToken.tenant(of: head.headerFields, snapshot, now: now) }
+        if call.needsToken {
+            do throws(Fault) {
+                tenant = try AccessToken.tenant(of: head.headerFields, snapshot, now: now)
+            } catch {
+                guard error.isTokenWrong else { throw error }
+                throw failedAttempts.answer(to: error, head.headerFields, snapshot, now: uptime, logger)
+            }
+        }
         let incoming = Incoming(
             plane: self,
             snapshot: snapshot,
             head: head,
             parameters: match.parameters,
-            query: try Self.query(parts.count == 2 ? parts[1] : "", call.query)
+            query: try Self.query(parts.count == 2 ? Array(parts[1]) : [], call.query)
         )
-        do {
-            return try await perform(call, incoming, body, tenant)
-        } catch var fault as Fault where call.hasOAuthFaults {
-            fault.oauthError = fault.code
-            throw fault
+        guard let tenant else {
+            do {
+                return try await perform(call, incoming, body, nil)
+            } catch var fault as Fault where call.hasOAuthFaults {
+                fault = failedAttempts.answer(to: fault, head.headerFields, snapshot, now: uptime, logger)
+                fault.oauthError = fault.code
+                throw fault
+            }
+        }
+        return try await calls.turn(of: tenant.id) {
+            guard call.isHeavy else { return try await perform(call, incoming, body, tenant) }
+            return try await heavyCalls.turn(of: tenant.id) { try await perform(call, incoming, body, tenant) }
         }
     }
 
@@ -73,6 +87,7 @@ extension ControlPlane {
                 of: body,
                 incoming.head.headerFields,
                 takesForms: call.takesForms,
+                maxSize: call.maxBody,
                 names: schema.memberNames
             )
             try call.inspect?(members)
@@ -88,9 +103,9 @@ extension ControlPlane {
     }
 
     /// The parameters of a query that mean something, checked.
-    private static func query(_ text: Substring, _ known: [Call.Parameter]) throws(Fault) -> Members {
+    private static func query(_ text: [UInt8], _ known: [Call.Parameter]) throws(Fault) -> Members {
         guard !known.isEmpty, !text.isEmpty else { return Members() }
-        let given = try FormText.members(text.utf8, unique: known.map(\.name))
+        let given = try FormText.members(text, unique: known.map(\.name))
         var members: [JSONMember] = []
         for parameter in known {
             guard case .string(let text)? = given[parameter.name] else { continue }
@@ -110,10 +125,14 @@ extension ControlPlane {
             return .number(Double(number))
         case .text(let rule):
             // A plus that was not encoded reads as a space, and no date has one.
-            if case .moment = rule.kind { return .string(text.replacing(" ", with: "+")) }
+            if case .moment = rule.kind { return .string(withPluses(text)) }
             return .string(text)
         default: return .string(text)
         }
+    }
+
+    private static func withPluses(_ text: String) -> String {
+        String(decoding: text.utf8.map { $0 == UInt8(ascii: " ") ? UInt8(ascii: "+") : $0 }, as: UTF8.self)
     }
 }
 

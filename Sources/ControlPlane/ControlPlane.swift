@@ -14,8 +14,9 @@ package final class ControlPlane: Sendable {
     let sessions: LiveSessions
     let kick: @Sendable (LiveSession) -> Void
     let logger: Logger
-    /// Wrong client secrets, by address and by client id.
-    let failedLogins = AttemptLimiter()
+    let failedAttempts = FailedAttempts()
+    let calls = CallQuota(running: 64, waiting: 1024)
+    let heavyCalls = CallQuota(running: 2, waiting: 16)
     private let present: Mutex<Snapshot>
     private let tokenKey: Key
     private let clock: @Sendable () -> Milliseconds

@@ -1,21 +1,22 @@
 import HTTPTypes
+import JOSE
 
 /// Origins of pages that may read answers: exact ones, `https://*.host` and `*`, as `embed_origins` has them.
 struct OriginList: Sendable {
     private let allowsAny: Bool
-    private let exact: Set<String>
+    private let exact: Set<ExactText>
     /// Of `https://*.host`: what stands before and what stands behind the star.
     private let patterns: [(start: String, end: String)]
 
     init(_ origins: [String]) {
         allowsAny = origins.contains("*")
-        var exact: Set<String> = []
+        var exact: Set<ExactText> = []
         var patterns: [(start: String, end: String)] = []
         for origin in origins where origin != "*" {
             if let star = origin.utf8.firstIndex(of: UInt8(ascii: "*")) {
                 patterns.append((String(origin[..<star]), String(origin[origin.utf8.index(after: star)...])))
             } else {
-                exact.insert(origin)
+                exact.insert(ExactText(origin))
             }
         }
         self.exact = exact
@@ -25,12 +26,13 @@ struct OriginList: Sendable {
     /// What `Access-Control-Allow-Origin` says to a page; nil: nothing.
     func permission(for origin: String) -> String? {
         if allowsAny { return "*" }
-        return exact.contains(origin) || patterns.contains { Self.matches(origin, $0) } ? origin : nil
+        return exact.contains(ExactText(origin)) || patterns.contains { Self.matches(origin, $0) } ? origin : nil
     }
 
     private static func matches(_ origin: String, _ pattern: (start: String, end: String)) -> Bool {
-        guard origin.utf8.count > pattern.start.utf8.count + pattern.end.utf8.count, origin.hasPrefix(pattern.start),
-            origin.hasSuffix(pattern.end)
+        guard origin.utf8.count > pattern.start.utf8.count + pattern.end.utf8.count,
+            origin.utf8.starts(with: pattern.start.utf8),
+            origin.utf8.suffix(pattern.end.utf8.count).elementsEqual(pattern.end.utf8)
         else { return false }
         let labels = origin.utf8.dropFirst(pattern.start.utf8.count).dropLast(pattern.end.utf8.count)
         return labels.allSatisfy { byte in

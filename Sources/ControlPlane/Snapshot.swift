@@ -19,7 +19,7 @@ final class Snapshot: Sendable {
     let table: CallTable
     /// The OpenAPI document.
     let document: [UInt8]
-    private let tenants: [String: Tenant]
+    private let tenants: [ExactText: Tenant]
     private let origins: OriginList
 
     init(_ settings: Settings, tokenKey: Key) throws(KeyError) {
@@ -34,17 +34,14 @@ final class Snapshot: Sendable {
         let calls = CallTable.calls(allowsPlainWebhooks: !settings.control.webhookPrivateAddresses.isEmpty)
         table = CallTable(calls)
         document = OpenAPIDocument(calls: calls, server: settings.publicURL.text).json.serialized()
-        var tenants: [String: Tenant] = [:]
-        for company in settings.companies { tenants[company.id] = try Tenant(company, tokenKey: tokenKey) }
+        var tenants: [ExactText: Tenant] = [:]
+        for company in settings.companies { tenants[ExactText(company.id)] = try Tenant(company, tokenKey: tokenKey) }
         self.tenants = tenants
         origins = OriginList(settings.companies.flatMap(\.embedOrigins))
     }
 
     /// The company of exactly this id.
-    func tenant(_ id: String) -> Tenant? {
-        guard let tenant = tenants[id], tenant.id.hasSameBytes(as: id) else { return nil }
-        return tenant
-    }
+    func tenant(_ id: String) -> Tenant? { tenants[ExactText(id)] }
 
     /// Which pages may read an answer: those of the company that it is for; of all companies where that is not known.
     func origins(for tenant: Tenant?) -> OriginList { tenant?.origins ?? origins }

@@ -1,4 +1,5 @@
 import Admission
+import DataPlane
 import Foundation
 import HTTPTypes
 import JOSE
@@ -88,31 +89,75 @@ struct CredentialTests {
         #expect(await ask(service, body("globex", "")).status == 401)
     }
 
-    @Test("Guessing is stopped by address, with Retry-After, and then the right secret does not help")
+    @Test("Guessing is stopped by address, with Retry-After; the right secret passes, whatever others have tried")
     func guessing() async throws {
         let service = try Service { $0.limits.badTokensPerMinute = 3 }
         for _ in 0..<3 { #expect(await ask(service, body("acme", "guess"), from: "192.0.2.1").status == 401) }
-        let stopped = await ask(service, body(), from: "192.0.2.1")
+        let stopped = await ask(service, body("acme", "guess"), from: "192.0.2.1")
         #expect(stopped.status == 429)
+        #expect(stopped["error"] == "too_many_attempts")
         #expect((1...60).contains(Int(stopped.fields[.retryAfter] ?? "") ?? 0))
-        #expect(await ask(service, body(), from: "192.0.2.2").status == 200)
+        #expect(await ask(service, body("globex", "guess"), from: "192.0.2.1").status == 429)
+        #expect(await ask(service, body(), from: "192.0.2.1").status == 200)
+        #expect(await ask(service, body("acme", "guess"), from: "192.0.2.2").status == 401)
     }
 
-    @Test("Guessing from ever new addresses is stopped by client id")
-    func guessingFromManyAddresses() async throws {
+    @Test("attack: strangers who know a company's id lock it out by guesses from ever new addresses")
+    func lockOut() async throws {
         let service = try Service { $0.limits.badTokensPerMinute = 1 }
-        for number in 1...10 {
+        for number in 1...200 {
             #expect(await ask(service, body("acme", "guess"), from: "192.0.2.\(number)").status == 401)
         }
-        #expect(await ask(service, body(), from: "192.0.2.99").status == 429)
-        #expect(await ask(service, body("globex"), from: "192.0.2.99").status == 200)
+        for address in ["192.0.2.1", "192.0.2.250"] {
+            #expect(await ask(service, body(), from: address).status == 200)
+        }
+    }
+
+    @Test("attack: ever new addresses of one IPv6 network count as one")
+    func network() async throws {
+        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        for number in 1...3 {
+            #expect(await ask(service, body("acme", "guess"), from: "2001:db8::\(number)").status == 401)
+        }
+        #expect(await ask(service, body("acme", "guess"), from: "2001:db8::ffff:1").status == 429)
+        #expect(await ask(service, body("acme", "guess"), from: "2001:db8:0:1::1").status == 401)
+    }
+
+    @Test("attack: bodies that cost, before any limit is asked; they are small, and count as failures")
+    func costlyBodies() async throws {
+        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        let fields: HTTPFields = [
+            .contentType: "application/json", HTTPField.Name("X-Forwarded-For")!: "192.0.2.1",
+        ]
+        let marks = Array(("{\"a" + String(repeating: "\u{301}\u{316}", count: 4000) + "\":0}").utf8)
+        #expect(await service.send(.post, path, fields, body: marks).status == 413)
+        for _ in 0..<2 { #expect(await service.send(.post, path, fields, body: Array("[".utf8)).status == 400) }
+        #expect(await service.send(.post, path, fields, body: Array("[".utf8)).status == 429)
+        #expect(await ask(service, body(), from: "192.0.2.1").status == 200)
+    }
+
+    @Test("attack: API tokens are guessed; wrong ones are counted, right ones pass")
+    func guessedTokens() async throws {
+        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        func get(_ token: String?) async -> Reply {
+            var fields: HTTPFields = [HTTPField.Name("X-Forwarded-For")!: "192.0.2.1"]
+            if let token { fields[.authorization] = "Bearer \(token)" }
+            return await service.send(.get, "/api/v1/company/acme", fields)
+        }
+        for _ in 0..<3 { #expect(await get("a.b.c").status == 401) }
+        let stopped = await get("a.b.c")
+        #expect(stopped.status == 429)
+        #expect(stopped.code == "too_many_attempts")
+        #expect((1...60).contains(Int(stopped.fields[.retryAfter] ?? "") ?? 0))
+        #expect(await get(nil).status == 401)
+        #expect(await get(try service.token()).status == 200)
     }
 
     @Test("The client's address is the last that no trusted proxy has, whatever the client says")
     func addresses() throws {
         let trusted = [try AddressRange(parsing: "10.0.0.0/8")]
         func hash(_ list: String) -> UInt64 {
-            AddressHash.client([HTTPField.Name("X-Forwarded-For")!: list], trusted: trusted)
+            ClientAddress.ofControlCall([HTTPField.Name("X-Forwarded-For")!: list], trusted: trusted)?.hash ?? 0
         }
         #expect(hash("192.0.2.1") == hash("198.51.100.7, 192.0.2.1, 10.1.1.1"))
         #expect(hash("192.0.2.1") != hash("192.0.2.2"))

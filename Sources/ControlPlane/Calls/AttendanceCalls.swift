@@ -22,6 +22,7 @@ struct AttendanceCalls {
                 otherMediaType: "text/csv"
             ),
             faults: [404],
+            isHeavy: true,
             handler: .company { [kind] incoming, tenant in
                 let attendance = try await incoming.directory.attendance(
                     of: try incoming.eventID(),
@@ -42,9 +43,10 @@ struct AttendanceCalls {
 
     /// Whether a table is asked for, and JSON is not.
     private static func wantsCSV(_ head: HTTPRequest) -> Bool {
-        let types = (head.headerFields[.accept] ?? "").lowercased().split(separator: ",")
-            .map { $0.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" } }
-        return types.contains("text/csv") && !types.contains("application/json")
+        let types = ListText.parts(head.headerFields[.accept] ?? "", separator: ",")
+            .map { $0.prefix { $0 != UInt8(ascii: ";") } }
+        func names(_ type: StaticString) -> Bool { types.contains { $0.elementsEqual(type.description.utf8) } }
+        return names("text/csv") && !names("application/json")
     }
 
     private var sessions: Call {

@@ -45,6 +45,8 @@ struct Call: Sendable {
     let tag: String
     var query: [Parameter] = []
     var body: Schema?
+    /// Bytes of the longest body.
+    var maxBody = 256 << 10
     /// Whether the body may be a form.
     var takesForms = false
     /// Looks at a body before its schema does, where a fault has a name of its own.
@@ -55,6 +57,8 @@ struct Call: Sendable {
     /// The statuses of errors that only this call has.
     var faults: [Int] = []
     var links: [Link] = []
+    /// Whether it may take much memory and time, so that a company has few of them at once.
+    var isHeavy = false
     let handler: Handler
 
     var needsToken: Bool {

@@ -1,6 +1,7 @@
 import Admission
 import Directory
 import HTTPTypes
+import JOSE
 
 /// Every call that is served, found by its path and method.
 struct CallTable: Sendable {
@@ -22,7 +23,7 @@ struct CallTable: Sendable {
 
     /// A segment of paths, with what may follow it.
     private struct Node {
-        var literals: [String: Node] = [:]
+        var literals: [ExactText: Node] = [:]
         var parameter: [Node] = []
         var calls: [Call] = []
 
@@ -35,15 +36,18 @@ struct CallTable: Sendable {
                 if parameter.isEmpty { parameter.append(Node()) }
                 parameter[0].add(call, segments.dropFirst())
             } else {
-                literals[String(segment), default: Node()].add(call, segments.dropFirst())
+                literals[ExactText(String(segment)), default: Node()].add(call, segments.dropFirst())
             }
         }
     }
 
     private var root = Node()
+    private let maxSegments: Int
 
     init(_ calls: [Call]) {
-        for call in calls { root.add(call, call.path.split(separator: "/")[...]) }
+        let paths = calls.map { $0.path.split(separator: "/") }
+        maxSegments = paths.map(\.count).max() ?? 0
+        for (call, path) in zip(calls, paths) { root.add(call, path[...]) }
     }
 
     /// - Parameter path: as it came, without the query.
@@ -51,11 +55,13 @@ struct CallTable: Sendable {
         guard path.utf8.first == UInt8(ascii: "/") else { return nil }
         var node = root
         var parameters: [String] = []
-        for segment in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
-            if let next = node.literals[String(segment)] {
+        let segments = path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard segments.count <= maxSegments else { return nil }
+        for segment in segments {
+            if let next = node.literals[ExactText(String(Substring(segment)))] {
                 node = next
             } else if let next = node.parameter.first, !segment.isEmpty,
-                let text = FormText.decode(segment.utf8, plusIsSpace: false)
+                let text = FormText.decode(segment, plusIsSpace: false)
             {
                 node = next
                 parameters.append(text)

@@ -35,7 +35,7 @@ enum AccessToken {
     /// The company whose token a request shows.
     static func tenant(of fields: HTTPFields, _ snapshot: Snapshot, now: Milliseconds) throws(Fault) -> Tenant {
         let values = fields[values: .authorization]
-        guard let value = values.first, value.utf8.count > 7, value.prefix(7).lowercased() == "bearer " else {
+        guard let value = values.first, value.utf8.count > 7, ListText.begins(value, with: "bearer ") else {
             throw .unauthorized(isTokenWrong: false)
         }
         let bytes = Array(value.utf8.dropFirst(7).drop { $0 == UInt8(ascii: " ") })
@@ -53,7 +53,7 @@ enum AccessToken {
         now: Milliseconds
     ) throws(TokenFault) -> Tenant {
         let token = try Token(parsing: bytes, maxSize: maxSize)
-        guard token.type?.lowercased() == type else { throw .type }
+        guard token.hasType(type) else { throw .type }
         try token.verify(with: [snapshot.tokenKey])
         let claims = token.claims
         guard let id = try claims.string("companyId"), let tenant = snapshot.tenant(id) else { throw .company }

@@ -11,11 +11,11 @@ struct ClientCredentials {
     /// - Returns: nil where there are none.
     init?(_ fields: HTTPFields, _ body: Members) throws(Fault) {
         let inBody = (body.text("client_id"), body.text("client_secret"))
-        if let value = fields[.authorization], value.prefix(6).lowercased() == "basic " {
-            guard inBody == (nil, nil) else {
+        if let value = fields[.authorization], ListText.begins(value, with: "basic ") {
+            guard inBody.0 == nil && inBody.1 == nil else {
                 throw .malformed("Client credentials must come in Authorization or in the body, not in both")
             }
-            guard let (id, secrets) = Self.basic(value.dropFirst(6)) else { return nil }
+            guard let (id, secrets) = Self.basic(value.utf8.dropFirst(6)) else { return nil }
             self.id = id
             self.secrets = secrets
             isBasic = true
@@ -42,8 +42,8 @@ struct ClientCredentials {
     /// No secret's hash.
     private static let nobodys = SystemRandom.bytes(32)
 
-    private static func basic(_ text: Substring) -> (id: String, secrets: [String])? {
-        let digits = text.utf8.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "=") }.map { byte in
+    private static func basic(_ text: Substring.UTF8View) -> (id: String, secrets: [String])? {
+        let digits = text.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "=") }.map { byte in
             byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
         }
         guard let bytes = Base64URL.decode(digits.span), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
@@ -53,6 +53,6 @@ struct ClientCredentials {
         let readings = [
             String(validating: secret, as: UTF8.self), FormText.decode(secret, plusIsSpace: true),
         ].compactMap { $0 }
-        return (id, readings.count == 2 && readings[0] == readings[1] ? [readings[0]] : readings)
+        return (id, readings.count == 2 && readings[0].hasSameBytes(as: readings[1]) ? [readings[0]] : readings)
     }
 }

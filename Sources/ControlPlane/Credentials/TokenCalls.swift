@@ -37,9 +37,12 @@ enum TokenCalls {
                     ),
                 ])
             ),
+            maxBody: 8 << 10,
             takesForms: true,
             inspect: { members throws(Fault) in
-                guard case .string(let type)? = members["grant_type"], type != "client_credentials" else { return }
+                guard case .string(let type)? = members["grant_type"],
+                    !type.hasSameBytes(as: "client_credentials")
+                else { return }
                 throw Fault(.badRequest, "unsupported_grant_type", "grant_type: must be \"client_credentials\"")
             },
             hasOAuthFaults: true,
@@ -69,17 +72,8 @@ enum TokenCalls {
         guard let credentials = try ClientCredentials(incoming.head.headerFields, incoming.body) else {
             throw invalidClient(isBasic: false)
         }
-        let moment = plane.uptime
-        let address = AddressHash.client(incoming.head.headerFields, trusted: snapshot.trustedProxies)
-        let client = AddressHash.client(id: credentials.id)
-        // A stranger who knows a company's id must not find it easy to lock it out.
-        let limits = [(address, snapshot.failedLoginsPerMinute), (client, snapshot.failedLoginsPerMinute * 10)]
-        for (who, limit) in limits where plane.failedLogins.isExhausted(who, limit: limit, now: moment) {
-            throw tooMany(after: plane.failedLogins.pause(who, now: moment))
-        }
         let tenant = snapshot.tenant(credentials.id)
         guard let tenant, let secret = credentials.secret(of: tenant) else {
-            for (who, _) in limits { plane.failedLogins.count(who, now: moment) }
             throw invalidClient(isBasic: credentials.isBasic)
         }
         let token = try AccessToken.make(for: tenant, by: secret, snapshot, now: plane.now)
@@ -94,12 +88,6 @@ enum TokenCalls {
     private static func invalidClient(isBasic: Bool) -> Fault {
         var fault = Fault(.unauthorized, "invalid_client", "The client is not known, or its secret is wrong")
         fault.fields[.wwwAuthenticate] = isBasic ? "Basic realm=\"api\"" : "Bearer"
-        return fault
-    }
-
-    private static func tooMany(after pause: Milliseconds) -> Fault {
-        var fault = Fault(.tooManyRequests, "too_many_attempts", "Too many attempts failed; wait before the next")
-        fault.fields[.retryAfter] = String(max(1, (pause + 999) / 1000))
         return fault
     }
 }

@@ -17,17 +17,20 @@ enum BodyReader {
 
     /// The members of a JSON object, or of a form where the call takes one.
     ///
-    /// - Parameter names: of the members that mean something.
+    /// - Parameters:
+    ///   - maxSize: bytes.
+    ///   - names: of the members that mean something.
     static func members(
         of body: RequestBody,
         _ fields: HTTPFields,
         takesForms: Bool,
+        maxSize: Int,
         names: [String]
     ) async throws -> [JSONMember] {
-        if let text = fields[.contentLength], let length = Int(text), length > maxSize { throw Fault.tooLarge }
+        if let text = fields[.contentLength], let length = Int(text), length > maxSize { throw Fault.tooLarge(maxSize) }
         let type = fields[.contentType]
         let media = try type.map { text throws(Fault) in try Media(text, takesForms: takesForms) }
-        let bytes = try await bytes(of: body)
+        let bytes = try await bytes(of: body, upTo: maxSize)
         guard !bytes.isEmpty else { throw Fault.malformed("The request needs a body") }
         guard let media else { throw Fault.mediaType(Media.names(takesForms: takesForms)) }
         return switch media {
@@ -42,14 +45,22 @@ enum BodyReader {
 
         /// Reads a `Content-Type`; the only parameter that means something is the character set.
         init(_ text: String, takesForms: Bool) throws(Fault) {
-            let parts = text.lowercased().split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
-            let charsets = parts.dropFirst().filter { $0.hasPrefix("charset=") }
-            let isUTF8 = charsets.allSatisfy { $0 == "charset=utf-8" || $0 == "charset=\"utf-8\"" }
-            switch parts.first {
-            case "application/json"? where isUTF8: self = .json
-            case "application/x-www-form-urlencoded"? where takesForms && isUTF8: self = .form
-            default: throw .mediaType(Self.names(takesForms: takesForms))
+            let parts = ListText.parts(text, separator: ";")
+            let charsets = parts.dropFirst().filter { $0.starts(with: "charset=".utf8) }
+            let isUTF8 = charsets.allSatisfy {
+                $0.elementsEqual("charset=utf-8".utf8) || $0.elementsEqual("charset=\"utf-8\"".utf8)
             }
+            if isUTF8, let media = parts.first {
+                if media.elementsEqual("application/json".utf8) {
+                    self = .json
+                    return
+                }
+                if takesForms, media.elementsEqual("application/x-www-form-urlencoded".utf8) {
+                    self = .form
+                    return
+                }
+            }
+            throw .mediaType(Self.names(takesForms: takesForms))
         }
 
         static func names(takesForms: Bool) -> String {
@@ -57,12 +68,12 @@ enum BodyReader {
         }
     }
 
-    private static func bytes(of body: RequestBody) async throws -> [UInt8] {
+    private static func bytes(of body: RequestBody, upTo maxSize: Int) async throws -> [UInt8] {
         do {
             var buffer = try await body.collect(upTo: maxSize)
             return buffer.readBytes(length: buffer.readableBytes) ?? []
         } catch is NIOTooManyBytesError {
-            throw Fault.tooLarge
+            throw Fault.tooLarge(maxSize)
         }
     }
 

@@ -1,3 +1,4 @@
+import Admission
 import HTTPTypes
 import JOSE
 
@@ -11,6 +12,8 @@ struct Fault: Error, Sendable {
     /// endpoint only.
     var oauthError: String?
     var fields = HTTPFields()
+    /// Whether an API token was shown that is not good.
+    var isTokenWrong = false
 
     init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
         self.status = status
@@ -27,7 +30,26 @@ struct Fault: Error, Sendable {
 
     static let notFound = Fault(.notFound, "not_found", "There is no such thing here")
 
-    static let tooLarge = Fault(.contentTooLarge, "too_large", "The body is larger than 256 KiB")
+    /// - Parameter limit: bytes.
+    static func tooLarge(_ limit: Int) -> Fault {
+        Fault(.contentTooLarge, "too_large", "The body is larger than \(limit >> 10) KiB")
+    }
+
+    static let tooManyCalls: Fault = {
+        var fault = Fault(
+            .tooManyRequests,
+            "too_many_calls",
+            "Too many calls of this company at once; wait for some to end"
+        )
+        fault.fields[.retryAfter] = "1"
+        return fault
+    }()
+
+    static func tooManyAttempts(after pause: Milliseconds) -> Fault {
+        var fault = Fault(.tooManyRequests, "too_many_attempts", "Too many attempts failed; wait before the next")
+        fault.fields[.retryAfter] = String(max(1, (pause + 999) / 1000))
+        return fault
+    }
 
     static let alreadyRegistered = Fault(
         .conflict,
@@ -43,6 +65,7 @@ struct Fault: Error, Sendable {
 
     static func unauthorized(isTokenWrong: Bool) -> Fault {
         var fault = Fault(.unauthorized, "unauthorized", "Access token is missing or invalid")
+        fault.isTokenWrong = isTokenWrong
         fault.fields[.wwwAuthenticate] = isTokenWrong ? "Bearer error=\"invalid_token\"" : "Bearer"
         return fault
     }

@@ -154,7 +154,7 @@ struct OpenAPIDocument {
         if call.body != nil { statuses.formUnion([400, 413, 415]) }
         if !call.query.isEmpty { statuses.insert(400) }
         if call.path.contains("{") { statuses.insert(400) }
-        if call.needsToken { statuses.insert(401) }
+        if call.needsToken { statuses.formUnion([401, 429]) }
         return statuses.sorted()
     }
 

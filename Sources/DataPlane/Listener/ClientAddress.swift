@@ -68,12 +68,14 @@ package struct ClientAddress: Sendable {
         }
     }
 
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+
     /// The client that `X-Forwarded-For` tells of, read from its right end past every trusted proxy; what is
     /// left of an entry that is no address does not count.
     package static func forwarded(_ list: String, trusted: [AddressRange]) -> ClientAddress? {
         var last: ClientAddress?
-        for entry in list.split(separator: ",").reversed() {
-            let text = String(entry.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" })
+        for entry in list.utf8.split(separator: UInt8(ascii: ",")).reversed() {
+            let text = String(Substring(entry.drop(while: isBlank).prefix { !isBlank($0) }))
             guard let address = try? NIOCore.SocketAddress(ipAddress: text, port: 0) else { return last }
             let client = ClientAddress(address)
             if !client.isIn(trusted) { return client }

@@ -13,13 +13,15 @@ package enum JSONValue: Sendable, Equatable {
 }
 
 extension JSONValue {
-    /// Texts are compared as bytes, numbers that are kept as they were written likewise.
+    /// Texts are compared as bytes, numbers of many digits as they are written.
     package static func == (a: JSONValue, b: JSONValue) -> Bool {
         switch (a, b) {
         case (.null, .null): true
         case (.bool(let a), .bool(let b)): a == b
         case (.number(let a), .number(let b)): a == b
         case (.exactNumber(let a), .exactNumber(let b)), (.string(let a), .string(let b)): a.hasSameBytes(as: b)
+        case (.number, .exactNumber(let text)): a.serialized().elementsEqual(text.utf8)
+        case (.exactNumber(let text), .number): b.serialized().elementsEqual(text.utf8)
         case (.array(let a), .array(let b)): a == b
         case (.object(let a), .object(let b)): a == b
         default: false

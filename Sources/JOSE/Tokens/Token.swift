@@ -37,6 +37,14 @@ package struct Token: Sendable {
         signed = [UInt8](copying: bytes.extracting(0..<dots.second))
     }
 
+    /// Whether `typ` is this one, which is in lower case: media types are compared without case.
+    package func hasType(_ name: String) -> Bool {
+        guard let type else { return false }
+        return type.utf8.elementsEqual(name.utf8) { given, wanted in
+            given == wanted || given >= UInt8(ascii: "A") && given <= UInt8(ascii: "Z") && given | 0x20 == wanted
+        }
+    }
+
     /// Returns when one of the keys made the signature.
     ///
     /// A `kid` chooses the keys that have this id, or else those that have none. Without a `kid` it is the keys of the
