@@ -1,3 +1,4 @@
+package import JOSE
 import Synchronization
 
 /// What an event is, which is also how its address begins.
@@ -14,8 +15,8 @@ package struct EventRecord: Sendable {
     package let company: String
     package let kind: EventKind
     /// User ids and e-mails, as ``foldedIdentity(_:)`` has them.
-    package let presenters: Set<String>
-    package let organizers: Set<String>
+    package let presenters: Set<ExactText>
+    package let organizers: Set<ExactText>
     /// The event's own rule for a second join; nil: the configured one.
     package let secondJoin: SecondJoin?
     /// When registration tokens of ours stop being good, whatever they say; nil: they say it themselves.
@@ -41,7 +42,7 @@ package struct EventRecord: Sendable {
     }
 
     /// The list that has one of the identities, as ``foldedIdentity(_:)`` has them.
-    package func listing(of identities: [String]) -> Listing? {
+    package func listing(of identities: [ExactText]) -> Listing? {
         if presenters.isEmpty && organizers.isEmpty { return nil }
         for identity in identities {
             if presenters.contains(identity) { return .presenter }
@@ -50,8 +51,8 @@ package struct EventRecord: Sendable {
         return nil
     }
 
-    private static func folded(_ texts: [String]) -> Set<String> {
-        Set(texts.map(foldedIdentity).filter { !$0.isEmpty })
+    private static func folded(_ texts: [String]) -> Set<ExactText> {
+        Set(texts.map(foldedIdentity).filter { !$0.isEmpty }.map { ExactText($0) })
     }
 }
 

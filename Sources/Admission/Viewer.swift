@@ -37,7 +37,7 @@ package final class Viewer: Sendable {
     package let closesWithEvent: Bool
     let eventID: EventID
     /// `userID` and `email` as an event's lists hold them.
-    let identities: [String]
+    let identities: [ExactText]
 
     package init(
         kind: ViewerKind,
@@ -72,12 +72,9 @@ package final class Viewer: Sendable {
         self.closesWithEvent = closesWithEvent
         subject = SubjectKey(kind: kind, company: company, event: eventBytes.span, id: registration ?? userID)
         isLeased = kind == .registration || appliesTo == .all
-        var identities: [String] = []
-        for text in [userID, email ?? ""] {
-            let folded = foldedIdentity(text)
-            if !folded.isEmpty && !identities.contains(folded) { identities.append(folded) }
-        }
-        self.identities = identities
+        // An e-mail that no mail can be sent to is nobody's.
+        let texts = [foldedIdentity(userID), email.flatMap(EmailAddress.canonical) ?? ""]
+        identities = texts.filter { !$0.isEmpty }.map { ExactText($0) }
     }
 
     /// The subject in another event of the company.

@@ -22,6 +22,19 @@ struct RoleTests {
         Case(listed: "u", userID: "u1", email: nil, role: .attendee),
         Case(listed: "", userID: "u1", email: "", role: .attendee),
         Case(listed: " ", userID: "u1", email: " ", role: .attendee),
+        // One address in two spellings.
+        Case(listed: "josé@acme.example", userID: "u1", email: "jose\u{301}@acme.example", role: .host),
+        Case(listed: "JOSE\u{301}@acme.example", userID: "u1", email: "jos\u{E9}@acme.example", role: .host),
+        Case(listed: "kim@münchen.example", userID: "u1", email: "kim@XN--MNCHEN-3YA.example", role: .host),
+        Case(listed: "jo\u{1FEF}@acme.example", userID: "u1", email: "jo\u{1FEF}@acme.example", role: .host),
+        // Form C makes it a backtick; fullwidth letters are their own where there is no domain name.
+        Case(listed: "jo`@acme.example", userID: "u1", email: "jo\u{1FEF}@acme.example", role: .attendee),
+        Case(listed: "jo`", userID: "jo\u{1FEF}", email: nil, role: .attendee),
+        Case(listed: "kim@acme.example", userID: "u1", email: "\u{FF4B}im@acme.example", role: .attendee),
+        Case(listed: "kim", userID: "\u{FF4B}im", email: nil, role: .attendee),
+        // No mail can be sent to it, so it is nobody's.
+        Case(listed: "kim@acme", userID: "u1", email: "kim@acme", role: .attendee),
+        Case(listed: "kim@acme..example", userID: "u1", email: "kim@acme..example", role: .attendee),
         // The Kelvin sign and the dotted capital I lower-case to ASCII letters: look-alikes, not the presenter.
         Case(listed: "kim@acme.example", userID: "u1", email: "\u{212A}im@acme.example", role: .attendee),
         Case(listed: "i@acme.example", userID: "u1", email: "\u{130}@acme.example", role: .attendee),

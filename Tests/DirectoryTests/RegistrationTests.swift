@@ -70,6 +70,44 @@ struct RegistrationTests {
         }
     }
 
+    @Test("attack: another spelling of a registered e-mail is no second registration")
+    func spellings() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let first = try await Self.register("jos\u{E9}@münchen.example", event, directory)
+            for email in [
+                "jose\u{301}@münchen.example", "JOS\u{C9}@mu\u{308}nchen.example", "josé@xn--mnchen-3ya.example",
+            ] {
+                #expect(try await Self.register(email, event, directory) == (false, first.1))
+            }
+            #expect(try await Self.register("jose@münchen.example", event, directory).0)
+        }
+    }
+
+    @Test("a database of before gets the canonical form; those who were two people by it stay both")
+    func migration() async throws {
+        let (event, composed, other) = try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let composed = try await directory.makeRegistration("jos\u{E9}@x.example", for: event)
+            return (event, composed, try await directory.makeRegistration("another@x.example", for: event))
+        }
+        for script in [
+            "UPDATE registration SET email = 'jose\u{301}@x.example', folded_email = email WHERE uid = '\(other.uid)'",
+            "UPDATE registration SET folded_email = 'old' WHERE uid = '\(composed.uid)'",
+            "DELETE FROM grdb_migrations WHERE identifier = '2 canonical e-mails'",
+        ] {
+            _ = try database.query(script)
+        }
+        try await database.withDirectory { directory in
+            let found = try await Self.register("JOSE\u{301}@x.example", event, directory)
+            #expect(found == (false, composed.uid))
+            #expect(try await directory.page(of: event).registrations.map(\.uid) == [composed.uid, other.uid])
+            for person in [composed, other] {
+                #expect(directory.view.person(for: person.joinCode)?.registration == person.uid)
+            }
+        }
+    }
+
     @Test("who was deleted may register again, as somebody new: the old tokens stay refused")
     func again() async throws {
         try await database.withDirectory { directory in

@@ -97,7 +97,7 @@ private struct Embed {
             event.company.hasSameBytes(as: tenant.id)
         else { throw Fault.notFound }
         let body = incoming.body
-        let email = body.words("userEmail")
+        let email = body.words("userEmail").map(trimmed)
         let user = ViewerTokens.User(
             id: body.text("userId") ?? "",
             name: body.words("userName") ?? body.words("userDisplayName"),
@@ -116,7 +116,8 @@ private struct Embed {
             [("userId", user.id), ("userName", user.name), ("userEmail", email), ("userAvatar", user.avatar)]
         )
         url = ViewerAddress.text(kind, uid, made, incoming.snapshot)
-        role = event.listing(of: [user.id, email ?? ""].map(foldedIdentity)) == nil ? .attendee : .host
+        role =
+            event.listing(of: [user.id, email ?? ""].map { ExactText(foldedIdentity($0)) }) == nil ? .attendee : .host
     }
 }
 
@@ -142,10 +143,7 @@ enum TokenSize {
 /// The pictures that people have given to their e-mail address.
 enum Gravatar {
     static func address(of email: String) -> String {
-        let scalars = email.unicodeScalars.drop(while: Text.isWhite).reversed().drop(while: Text.isWhite).reversed()
-        var folded = String.UnicodeScalarView()
-        folded.append(contentsOf: scalars)
-        let hash = SHA256.hash(String(folded).lowercased().utf8Span.span)
+        let hash = SHA256.hash(trimmed(email).lowercased().utf8Span.span)
         let digits = Array("0123456789abcdef".utf8)
         let text = hash.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         return "https://www.gravatar.com/avatar/\(String(decoding: text, as: UTF8.self))"

@@ -67,14 +67,16 @@ enum EventInput {
     /// Nobody is in both lists.
     static func checkApart(_ fields: EventFields) throws(Fault) {
         guard !fields.presenters.isEmpty, !fields.organizers.isEmpty else { return }
-        let organizers = Set(fields.organizers.map(foldedIdentity))
-        guard let person = fields.presenters.first(where: { organizers.contains(foldedIdentity($0)) }) else { return }
+        let organizers = Set(fields.organizers.map { ExactText(foldedIdentity($0)) })
+        guard let person = fields.presenters.first(where: { organizers.contains(ExactText(foldedIdentity($0))) }) else {
+            return
+        }
         throw .malformed("Users cannot be hosts and presenters at the same time: \(person)")
     }
 
     /// Each person as they came first.
     private static func once(_ people: [String]) -> [String] {
-        var seen: Set<String> = []
-        return people.filter { seen.insert(foldedIdentity($0)).inserted }
+        var seen: Set<ExactText> = []
+        return people.filter { seen.insert(ExactText(foldedIdentity($0))).inserted }
     }
 }

@@ -37,7 +37,7 @@ struct RosterCalls {
                 let person = incoming.body.text(listing.name) ?? ""
                 return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
                     let folded = foldedIdentity(person)
-                    guard !people.contains(where: { foldedIdentity($0) == folded }) else { return }
+                    guard !people.contains(where: { foldedIdentity($0).hasSameBytes(as: folded) }) else { return }
                     guard people.count < EventInput.maxPeople else {
                         throw .field(listing.name, "the list has \(EventInput.maxPeople) entries already")
                     }
@@ -59,7 +59,7 @@ struct RosterCalls {
             handler: .company { [kind] incoming, tenant in
                 let folded = foldedIdentity(incoming.parameters[1])
                 return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
-                    people.removeAll { foldedIdentity($0) == folded }
+                    people.removeAll { foldedIdentity($0).hasSameBytes(as: folded) }
                 }
             }
         )

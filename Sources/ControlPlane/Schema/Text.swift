@@ -1,3 +1,4 @@
+import Admission
 import JOSE
 
 /// What a text may be: checked and described by the same few numbers and patterns.
@@ -99,14 +100,9 @@ struct Text: Sendable {
         }
     }
 
+    /// Blanks at the ends do not count.
     private static func isEmail(_ text: String) -> Bool {
-        var ats = 0
-        for scalar in text.unicodeScalars {
-            if scalar == "@" { ats += 1 }
-            if isControl(scalar) || isWhite(scalar) { return false }
-        }
-        return ats == 1 && text.utf8.count <= 254 && text.utf8.first != UInt8(ascii: "@")
-            && text.utf8.last != UInt8(ascii: "@")
+        trimmed(text).utf8.count <= 254 && EmailAddress.canonical(text) != nil
     }
 
     // MARK: White space and controls
@@ -135,7 +131,8 @@ struct Text: Sendable {
 
     // MARK: What the document says
 
-    /// A regular expression that says the same as ``fault(in:)``; for endpoints nearly: it leaves out IPv6 addresses.
+    /// A regular expression that says the same as ``fault(in:)``; for endpoints nearly: it leaves out IPv6 addresses;
+    /// for e-mails too: what is outside ASCII.
     private var pattern: String? {
         let pattern: String? =
             switch kind {
@@ -143,7 +140,7 @@ struct Text: Sendable {
             case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
             case .line: "[^\(Self.controls)]*[^\(Self.controls)\(Self.white)][^\(Self.controls)]*"
             case .segment: "[^.\(Self.notInSegments)][^\(Self.notInSegments)]*"
-            case .email: "[^@\(Self.controls)\(Self.white)]+@[^@\(Self.controls)\(Self.white)]+"
+            case .email: "[\(Self.white)]*[!-?A-~]{1,64}@(\(Self.label)\\.)+\(Self.label)[\(Self.white)]*"
             case .url: "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\(Self.controls)\(Self.white)]*)?"
             case .endpoint(let isSecure):
                 (isSecure ? "https" : "https?") + "://(\(Self.hostName)|\(Self.address))(:[1-9][0-9]{0,3})?"
@@ -155,6 +152,8 @@ struct Text: Sendable {
     }
 
     private static let notInSegments = #"/\\%;\u0000-\u001f\u007f"#
+
+    private static let label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
     private static let hostName =
         "([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"

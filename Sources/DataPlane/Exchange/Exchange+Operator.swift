@@ -119,12 +119,12 @@ struct SessionFilter: Sendable {
         for (name, value) in wanted {
             let isMeant =
                 switch name {
-                case "session": session.name == value
+                case "session": session.name.hasSameBytes(as: value)
                 case "company": session.company.hasSameBytes(as: value)
                 case "event": session.event.hasSameBytes(as: value)
                 case "user": session.viewer.userID.hasSameBytes(as: value)
                 case "registration": session.viewer.registration?.hasSameBytes(as: value) ?? false
-                default: foldedIdentity(session.viewer.email ?? "") == foldedIdentity(value)
+                default: foldedIdentity(session.viewer.email ?? "").hasSameBytes(as: foldedIdentity(value))
                 }
             guard isMeant else { return false }
         }

@@ -1,4 +1,6 @@
+import Admission
 import GRDB
+import JOSE
 
 /// How the database came to be what it is: migrations in order, each run once.
 enum Migrations {
@@ -7,7 +9,38 @@ enum Migrations {
         migrator.registerMigration("1 directory") { database in
             try database.execute(sql: directory)
         }
+        migrator.registerMigration("2 canonical e-mails") { database in
+            try foldEmails(database)
+        }
         return migrator
+    }
+
+    /// Texts outside ASCII were compared in another form before.
+    ///
+    /// Registrations that turn out to be of one person stay all: their links are good. The first has the e-mail; the others
+    /// are known by it and their uid, with a blank between, which no e-mail has.
+    private static func foldEmails(_ database: Database) throws {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT id, uid, event, email, folded_email FROM registration
+                WHERE length(email) <> length(CAST(email AS BLOB)) ORDER BY id
+                """
+        )
+        for row in rows {
+            let (id, uid, folded): (Int64, String, String) = (row["id"], row["uid"], foldedIdentity(row["email"]))
+            guard !folded.hasSameBytes(as: row["folded_email"]) else { continue }
+            let isTaken = try Bool.fetchOne(
+                database,
+                sql:
+                    "SELECT EXISTS (SELECT 1 FROM registration WHERE event = ? AND folded_email = ? AND removed_at IS NULL)",
+                arguments: [row["event"] as Int64, folded]
+            )
+            try database.execute(
+                sql: "UPDATE registration SET folded_email = ? WHERE id = ?",
+                arguments: [isTaken ?? false ? "\(folded) \(uid)" : folded, id]
+            )
+        }
     }
 
     // Times are milliseconds since 1970. Lists and metadata are JSON texts. `uid`s are UUIDs in lower case.
