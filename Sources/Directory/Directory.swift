@@ -25,7 +25,7 @@ package final class Directory: Sendable {
     private let lock: DatabaseLock
     private let clock: @Sendable () -> Milliseconds
     private let removalHandler = Mutex<@Sendable (Removal) -> Void>({ _ in })
-    private let deliveryHandler = Mutex<@Sendable () -> Void>({})
+    private let deliveryHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
 
     /// Opens the database, or makes it, and loads the view.
     ///
@@ -60,13 +60,15 @@ package final class Directory: Sendable {
     }
 
     /// Has `handler` called when there is something to deliver to a webhook.
-    package func onDelivery(_ handler: @escaping @Sendable () -> Void) { deliveryHandler.withLock { $0 = handler } }
+    package func onDelivery(_ handler: @escaping @Sendable (Webhook) -> Void) {
+        deliveryHandler.withLock { $0 = handler }
+    }
 
     var now: Milliseconds { clock() }
 
     func removed(_ removal: Removal) { removalHandler.withLock { $0 }(removal) }
 
-    func deliveryIsDue() { deliveryHandler.withLock { $0 }() }
+    func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
 
     /// Waits for what is being written, and closes the database.
     package func close() async {

@@ -254,9 +254,16 @@ struct CallTests {
                 object([
                     "id": .string(id), "eventType": "session.left", "endpoint": "https://hooks.example/x",
                     "eventId": .string(uid), "createdAt": .string(Timestamp.text(Service.start)),
+                    "enabled": true, "failingSince": .null, "disabledAt": .null,
                 ])
             ]
         )
+        let off = try await service.call(.patch, "/webhooks/\(id)", object(["enabled": false]))
+        #expect(off["enabled"] == false && off["disabledAt"] == .string(Timestamp.text(Service.start)))
+        #expect(try await service.call(.get, "/webhooks").json == [off.json])
+        let on = try await service.call(.patch, "/webhooks/\(id)", object(["enabled": true]))
+        #expect(on["enabled"] == true && on["disabledAt"] == .null)
+        #expect(try await service.call(.patch, "/webhooks/\(id)", object([:])).status == 400)
         for _ in 0..<99 { #expect(try await service.call(.post, "/webhooks", body).status == 201) }
         #expect(try await service.call(.post, "/webhooks", body).status == 409)
         #expect(try await service.call(.delete, "/webhooks/\(id)").status == 204)

@@ -197,7 +197,9 @@ struct AttendanceTests {
             }
             stays.sort { $0.joinedAt < $1.joinedAt }
             let now = Self.origin + 600_000
-            let found = EventAttendance(event, registered: 0, stays: stays, metadata: [:], now: now)
+            var sweep = AttendanceSweep(of: event, now: now)
+            for stay in stays { sweep.add(stay) }
+            let found = sweep.attendance(registered: 0, metadata: [:])
             var seconds: [String: Int] = [:]
             var minutes: [Int: Int] = [:]
             for second in 0..<600 {

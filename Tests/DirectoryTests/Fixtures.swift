@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import JOSE
 import Synchronization
 import Testing
@@ -133,11 +134,40 @@ extension Directory {
         )
     }
 
+    /// The first message of each row, where it is due.
+    func dueDeliveries(at now: Milliseconds) async throws -> [Delivery] {
+        var all: [Delivery] = []
+        for webhook in allWebhooks {
+            var seen: Set<Int64> = []
+            while case .message(let delivery) = try await nextMessage(for: webhook, except: seen, at: now) {
+                all.append(delivery)
+                seen.insert(delivery.id)
+            }
+        }
+        return all.sorted { $0.id < $1.id }
+    }
+
+    /// When the next message of a row is due; nil: none is.
+    func nextDelivery(after moment: Milliseconds = .min) async throws -> Milliseconds? {
+        var next: Milliseconds?
+        for webhook in allWebhooks {
+            let found = try await pool.read { database in
+                try Int64.fetchOne(
+                    database,
+                    sql: "SELECT min(due_at) FROM delivery WHERE webhook = ? AND is_head = 1 AND due_at > ?",
+                    arguments: [webhook.id, moment]
+                )
+            }
+            if let found { next = min(next ?? found, found) }
+        }
+        return next
+    }
+
     /// Everything that waits to be delivered, due or not, of which only heads of rows are told at a time.
     func takeDeliveries(at now: Milliseconds) async throws -> [Delivery] {
         var all: [Delivery] = []
         while true {
-            let due = try await dueDeliveries(at: now, limit: 100)
+            let due = try await dueDeliveries(at: now)
             if due.isEmpty { return all }
             for delivery in due { try await finish(delivery) }
             all += due

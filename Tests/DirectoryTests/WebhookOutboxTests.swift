@@ -1,3 +1,4 @@
+import GRDB
 import JOSE
 import Synchronization
 import Testing
@@ -99,7 +100,7 @@ struct WebhookOutboxTests {
     func bell() async throws {
         let rings = Mutex(0)
         try await database.withDirectory { directory in
-            directory.onDelivery { rings.withLock { $0 += 1 } }
+            directory.onDelivery { _ in rings.withLock { $0 += 1 } }
             let event = try await directory.makeEvent()
             #expect(rings.withLock { $0 } == 0)
             _ = try await webhook(.eventUpdated, directory)
@@ -122,7 +123,7 @@ struct WebhookOutboxTests {
             // Two webhooks and two events: four rows of three.
             var rows: [String: [String]] = [:]
             for round in 0..<3 {
-                let due = try await directory.dueDeliveries(at: start, limit: 100)
+                let due = try await directory.dueDeliveries(at: start)
                 #expect(due.count == 4, "round \(round)")
                 for delivery in due {
                     let message = try members(delivery)
@@ -147,17 +148,17 @@ struct WebhookOutboxTests {
                 _ = try await directory.update(event.uid, .event, company: "acme") { $0.name = name }
             }
             #expect(try await directory.nextDelivery() == start)
-            let head = try #require(try await directory.dueDeliveries(at: start, limit: 10).first)
+            let head = try #require(try await directory.dueDeliveries(at: start).first)
             try await directory.retry(head, at: start + 5000)
-            #expect(try await directory.dueDeliveries(at: start + 4999, limit: 10).isEmpty)
+            #expect(try await directory.dueDeliveries(at: start + 4999).isEmpty)
             // Not when the second one would have been due, or whoever waits for it would not sleep.
             #expect(try await directory.nextDelivery() == start + 5000)
             #expect(try await directory.nextDelivery(after: start + 5000) == nil)
-            let again = try #require(try await directory.dueDeliveries(at: start + 5000, limit: 10).first)
+            let again = try #require(try await directory.dueDeliveries(at: start + 5000).first)
             #expect(again.id == head.id && again.attempts == 1 && again.message == head.message)
             try await directory.finish(again)
             try await directory.finish(again)
-            let next = try await directory.dueDeliveries(at: start + 5000, limit: 10)
+            let next = try await directory.dueDeliveries(at: start + 5000)
             #expect(next.count == 1 && next[0].id > head.id && next[0].attempts == 0)
         }
     }
@@ -167,24 +168,100 @@ struct WebhookOutboxTests {
         try await database.withDirectory { directory in
             _ = try await webhook(.eventCreated, directory)
             _ = try await directory.makeEvent()
-            let head = try #require(try await directory.dueDeliveries(at: start, limit: 10).first)
+            let head = try #require(try await directory.dueDeliveries(at: start).first)
             try await directory.retry(head, at: start + Directory.farthestRetry)
-            #expect(try await directory.dueDeliveries(at: start, limit: 10).isEmpty)
+            #expect(try await directory.dueDeliveries(at: start).isEmpty)
             try await directory.retry(head, at: start + Directory.farthestRetry + 1)
-            #expect(try await directory.dueDeliveries(at: start, limit: 10).map(\.id) == [head.id])
+            #expect(try await directory.dueDeliveries(at: start).map(\.id) == [head.id])
         }
     }
 
-    @Test("webhooks may be left out, and no more come than were asked for")
-    func choice() async throws {
+    @Test("a backlog costs the same for each message, however long it is")
+    func backlog() async throws {
+        let counts = try await [500, 5_000].times { count in
+            let database = try TestDatabase()
+            return try await database.withDirectory { directory in
+                let webhook = try await self.webhook(.eventCreated, directory)
+                try await directory.writer.write { database, _ in
+                    for index in 0..<count {
+                        try database.execute(
+                            sql: """
+                                INSERT INTO delivery (webhook, event, message, created_at, due_at, is_head)
+                                VALUES (?, ?, '{}', 0, 0, ?)
+                                """,
+                            arguments: [webhook.id, "\(index / 2)", index % 2 == 0]
+                        )
+                    }
+                }
+                let plans = try await directory.pool.read { database in
+                    try Row.fetchAll(
+                        database,
+                        sql: """
+                            EXPLAIN QUERY PLAN SELECT id FROM delivery
+                            WHERE webhook = ? AND is_head = 1 AND due_at <= ? ORDER BY due_at, id LIMIT 1
+                            """,
+                        arguments: [webhook.id, 1]
+                    ).map { $0["detail"] as String }
+                }
+                #expect(plans.count == 1 && plans[0].contains("delivery_heads (webhook=? AND due_at<?)"))
+                let clock = ContinuousClock()
+                let begin = clock.now
+                for _ in 0..<200 {
+                    guard case .message(let delivery) = try await directory.nextMessage(for: webhook, at: start) else {
+                        throw NotRegistered()
+                    }
+                    try await directory.finish(delivery)
+                }
+                return clock.now - begin
+            }
+        }
+        #expect(counts[1] < counts[0] * 8)
+    }
+
+    @Test("a webhook that is switched off is told of nothing; what waited goes out when it is switched on again")
+    func switchedOff() async throws {
         try await database.withDirectory { directory in
-            let webhooks = [try await webhook(.eventCreated, directory), try await webhook(.eventCreated, directory)]
-            for index in 0..<3 { _ = try await directory.makeEvent("\(index)") }
-            #expect(try await directory.dueDeliveries(at: start, limit: 4).count == 4)
-            let others = try await directory.dueDeliveries(at: start, limit: 10, except: [webhooks[0].id])
-            #expect(others.map(\.webhook) == [webhooks[1], webhooks[1], webhooks[1]])
-            let none = try await directory.dueDeliveries(at: start, limit: 10, except: Set(webhooks.map(\.id)))
-            #expect(none.isEmpty)
+            let webhook = try await self.webhook(.eventCreated, directory)
+            _ = try await directory.makeEvent("before")
+            let off = try #require(try await directory.switchWebhook(webhook.id, company: "acme", isOn: false))
+            #expect(off.disabledAt == start && !off.isEnabled)
+            _ = try await directory.makeEvent("meanwhile")
+            #expect(try await directory.switchWebhook(webhook.id, company: "globex", isOn: true) == nil)
+            #expect(directory.webhooks(of: "acme").map(\.isEnabled) == [false])
+        }
+        let rings = Mutex<[String]>([])
+        try await database.withDirectory { directory in
+            directory.onDelivery { webhook in rings.withLock { $0.append(webhook.id) } }
+            let id = try #require(directory.webhooks(of: "acme").first).id
+            #expect(directory.webhooks(of: "acme").map(\.disabledAt) == [start])
+            let on = try #require(try await directory.switchWebhook(id, company: "acme", isOn: true))
+            #expect(on.isEnabled && rings.withLock { $0 } == [id])
+            _ = try await directory.makeEvent("after")
+            let names = try await directory.takeDeliveries(at: start).map(\.message)
+            #expect(names.count == 2 && names[0].contains("before") && names[1].contains("after"))
+        }
+    }
+
+    @Test("since when an endpoint fails is known over restarts, until a message arrives")
+    func failingSince() async throws {
+        try await database.withDirectory { directory in
+            _ = try await self.webhook(.eventCreated, directory)
+            _ = try await directory.makeEvent()
+            for later in [Milliseconds(0), 1000] {
+                database.clock.advance(later)
+                let head = try #require(try await directory.dueDeliveries(at: start + later).first)
+                try await directory.retry(head, at: start + later)
+            }
+            #expect(directory.allWebhooks.map(\.failingSince) == [start])
+        }
+        try await database.withDirectory { directory in
+            #expect(directory.allWebhooks.map(\.failingSince) == [start])
+            _ = try await directory.makeEvent("second")
+            let heads = try await directory.dueDeliveries(at: start + 1000)
+            try await directory.finish(heads[0], hasArrived: false)
+            #expect(directory.allWebhooks.map(\.failingSince) == [start])
+            try await directory.finish(heads[1])
+            #expect(directory.allWebhooks.map(\.failingSince) == [nil])
         }
     }
 
@@ -194,15 +271,18 @@ struct WebhookOutboxTests {
             let webhook = try await self.webhook(.eventCreated, directory)
             #expect(webhook.secret.hasPrefix("whsec_") && webhook.secret.utf8.count >= 40)
             _ = try await directory.makeEvent()
-            let head = try #require(try await directory.dueDeliveries(at: start, limit: 10).first)
+            let head = try #require(try await directory.dueDeliveries(at: start).first)
             try await directory.retry(head, at: start + 5000)
             return (webhook, head)
         }
         try await database.withDirectory { directory in
-            #expect(directory.webhooks(of: "acme") == [webhook])
-            let after = try #require(try await directory.dueDeliveries(at: start + 5000, limit: 10).first)
+            #expect(directory.webhooks(of: "acme").map(\.id) == [webhook.id])
+            let after = try #require(try await directory.dueDeliveries(at: start + 5000).first)
             #expect(after.id == before.id && after.message == before.message && after.attempts == 1)
-            #expect(after.webhook == webhook && after.createdAt == before.createdAt)
+            #expect(
+                after.webhook.id == webhook.id && after.webhook.secret == webhook.secret
+                    && after.createdAt == before.createdAt
+            )
             // The webhook that was loaded is told of what comes.
             _ = try await directory.makeEvent("second")
             #expect(try await directory.takeDeliveries(at: start + 5000).count == 2)
@@ -217,12 +297,12 @@ struct WebhookOutboxTests {
             )
             _ = try await directory.makeEvent()
             let head = try #require(
-                try await directory.dueDeliveries(at: start, limit: 10).first { $0.webhook == gone }
+                try await directory.dueDeliveries(at: start).first { $0.webhook == gone }
             )
             #expect(try await directory.removeWebhook(gone.id, company: "acme"))
             #expect(try await !directory.removeWebhook(gone.id, company: "acme"))
             #expect(directory.webhooks(of: "acme") == [kept])
-            #expect(try await directory.dueDeliveries(at: start, limit: 10).map(\.webhook) == [kept])
+            #expect(try await directory.dueDeliveries(at: start).map(\.webhook) == [kept])
             // Somebody was delivering it meanwhile.
             try await directory.retry(head, at: start)
             try await directory.finish(head)
@@ -233,5 +313,13 @@ struct WebhookOutboxTests {
         try await database.withDirectory { directory in
             #expect(directory.webhooks(of: "acme").count == 1)
         }
+    }
+}
+
+extension [Int] {
+    fileprivate func times(_ body: (Int) async throws -> Duration) async throws -> [Duration] {
+        var times: [Duration] = []
+        for count in self { times.append(try await body(count)) }
+        return times
     }
 }

@@ -34,7 +34,7 @@ struct AttendanceCalls {
                 var answer =
                     Self.wantsCSV(incoming.head)
                     ? Answer(AttendanceCSV.text(attendance), type: "text/csv; charset=utf-8; header=present")
-                    : Answer(AttendanceJSON.value(attendance))
+                    : Answer(AttendanceJSON.text(attendance), type: "application/json")
                 answer.fields[.vary] = "Accept"
                 return answer
             }

@@ -14,13 +14,27 @@ enum AttendanceJSON {
             Schema.Member(name: "registered", schema: count, isRequired: true),
             Schema.Member(name: "attended", schema: count, isRequired: true),
             Schema.Member(name: "peakConcurrent", schema: count, isRequired: true),
-            Schema.Member(name: "totalMinutes", schema: .number, isRequired: true),
+            Schema.Member(
+                name: "totalMinutes",
+                schema: .number,
+                isRequired: true,
+                description: "Presence from a day before the event's start to a day after its end."
+            ),
             Schema.Member(name: "averageMinutes", schema: .number, isRequired: true),
             Schema.Member(
-                name: "concurrency",
-                schema: .list(.tuple([.moment, count])),
+                name: "concurrencyStep",
+                schema: count,
                 isRequired: true,
-                description: "Minutes with the most who were there at one time in them."
+                description: "How many minutes an entry of `concurrency` stands for; more than 1 for long events."
+            ),
+            Schema.Member(
+                name: "concurrency",
+                schema: .list(.tuple([.moment, count]), upTo: 20_161),
+                isRequired: true,
+                description: """
+                    Minutes with the most who were there at one time in them, from a day before the event's start to a \
+                    day after its end; without those in which nobody was.
+                    """
             ),
             Schema.Member(name: "participants", schema: .list(participant), isRequired: true),
         ])
@@ -55,9 +69,10 @@ enum AttendanceJSON {
         ])
     )
 
-    static func value(_ attendance: EventAttendance) -> JSONValue {
+    /// The JSON text, written part by part: no tree of all of it is made.
+    static func text(_ attendance: EventAttendance) -> [UInt8] {
         let fields = attendance.event.fields
-        return .object([
+        var text = JSONValue.object([
             JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
             JSONMember("startDate", .string(Timestamp.text(fields.startsAt))),
             JSONMember("endDate", .string(Timestamp.text(fields.endsAt))),
@@ -66,16 +81,29 @@ enum AttendanceJSON {
             JSONMember("peakConcurrent", .number(Double(attendance.peakConcurrent))),
             JSONMember("totalMinutes", .number(rounded(attendance.totalMinutes))),
             JSONMember("averageMinutes", .number(rounded(attendance.averageMinutes))),
-            JSONMember(
-                "concurrency",
-                .array(
-                    attendance.concurrency.map {
-                        .array([.string(Timestamp.text($0.minute)), .number(Double($0.viewers))])
-                    }
-                )
-            ),
-            JSONMember("participants", .array(attendance.participants.map(value))),
-        ])
+            JSONMember("concurrencyStep", .number(Double(attendance.concurrencyStep))),
+        ]).serialized()
+        text.removeLast()
+        append("concurrency", attendance.concurrency, to: &text) {
+            .array([.string(Timestamp.text($0.minute)), .number(Double($0.viewers))])
+        }
+        append("participants", attendance.participants, to: &text, value)
+        text.append(UInt8(ascii: "}"))
+        return text
+    }
+
+    private static func append<Element>(
+        _ name: String,
+        _ elements: [Element],
+        to text: inout [UInt8],
+        _ value: (Element) -> JSONValue
+    ) {
+        text += ",\"\(name)\":[".utf8
+        for (index, element) in elements.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            text += value(element).serialized()
+        }
+        text.append(UInt8(ascii: "]"))
     }
 
     private static func value(_ participant: EventAttendance.Participant) -> JSONValue {

@@ -12,7 +12,7 @@ struct WebhookCalls {
     private static let path = "/api/v1/webhooks"
     private static let types = Schema.choice(WebhookType.allCases.map(\.rawValue))
 
-    var calls: [Call] { [create, list, remove] }
+    var calls: [Call] { [create, list, change, remove] }
 
     private var create: Call {
         Call(
@@ -92,34 +92,74 @@ struct WebhookCalls {
             summary: "The company's webhooks, oldest first",
             tag: "Webhooks",
             success: Call.Success(
-                schema: .list(
-                    .named(
-                        "Webhook",
-                        .object([
-                            Schema.Member(name: "id", schema: .uuid, isRequired: true),
-                            Schema.Member(name: "eventType", schema: Self.types, isRequired: true),
-                            Schema.Member(name: "endpoint", schema: .anyText, isRequired: true),
-                            Schema.Member(name: "eventId", schema: .nullable(.uuid), isRequired: true),
-                            Schema.Member(name: "createdAt", schema: .moment, isRequired: true),
-                        ])
-                    )
-                ),
+                schema: .list(Self.schema),
                 description: "The webhooks"
             ),
             handler: .company { incoming, tenant in
-                Answer(
-                    .array(
-                        incoming.directory.webhooks(of: tenant.id).map { webhook in
-                            .object([
-                                JSONMember("id", .string(webhook.id)),
-                                JSONMember("eventType", .string(webhook.type.rawValue)),
-                                JSONMember("endpoint", .string(webhook.endpoint)),
-                                JSONMember("eventId", webhook.event.map(JSONValue.string) ?? .null),
-                                JSONMember("createdAt", .string(Timestamp.text(webhook.createdAt))),
-                            ])
-                        }
-                    )
+                Answer(.array(incoming.directory.webhooks(of: tenant.id).map(Self.value)))
+            }
+        )
+    }
+
+    private static let schema = Schema.named(
+        "Webhook",
+        .object([
+            Schema.Member(name: "id", schema: .uuid, isRequired: true),
+            Schema.Member(name: "eventType", schema: types, isRequired: true),
+            Schema.Member(name: "endpoint", schema: .anyText, isRequired: true),
+            Schema.Member(name: "eventId", schema: .nullable(.uuid), isRequired: true),
+            Schema.Member(name: "createdAt", schema: .moment, isRequired: true),
+            Schema.Member(
+                name: "enabled",
+                schema: .boolean,
+                isRequired: true,
+                description: "false: it is told of nothing. So is one whose endpoint has failed for a day."
+            ),
+            Schema.Member(
+                name: "failingSince",
+                schema: .nullable(.moment),
+                isRequired: true,
+                description: "Since when no message has arrived, while some were tried."
+            ),
+            Schema.Member(name: "disabledAt", schema: .nullable(.moment), isRequired: true),
+        ])
+    )
+
+    private static func value(_ webhook: Webhook) -> JSONValue {
+        func moment(_ moment: Milliseconds?) -> JSONValue { moment.map { .string(Timestamp.text($0)) } ?? .null }
+        return .object([
+            JSONMember("id", .string(webhook.id)),
+            JSONMember("eventType", .string(webhook.type.rawValue)),
+            JSONMember("endpoint", .string(webhook.endpoint)),
+            JSONMember("eventId", webhook.event.map(JSONValue.string) ?? .null),
+            JSONMember("createdAt", moment(webhook.createdAt)),
+            JSONMember("enabled", .bool(webhook.isEnabled)),
+            JSONMember("failingSince", moment(webhook.failingSince)),
+            JSONMember("disabledAt", moment(webhook.disabledAt)),
+        ])
+    }
+
+    private var change: Call {
+        Call(
+            method: .patch,
+            path: "\(Self.path)/{id}",
+            id: "patchWebhook",
+            summary: "Switches a webhook on or off; what waits for it goes out when it is on again",
+            tag: "Webhooks",
+            body: .named(
+                "WebhookChange",
+                .object([Schema.Member(name: "enabled", schema: .boolean, isRequired: true)])
+            ),
+            success: Call.Success(schema: Self.schema, description: "The webhook after it"),
+            faults: [404],
+            handler: .company { incoming, tenant in
+                let webhook = try await incoming.directory.switchWebhook(
+                    try incoming.uuid(at: 0),
+                    company: tenant.id,
+                    isOn: incoming.body.bool("enabled") ?? false
                 )
+                guard let webhook else { throw Fault.notFound }
+                return Answer(Self.value(webhook))
             }
         )
     }

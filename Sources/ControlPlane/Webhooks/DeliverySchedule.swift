@@ -8,6 +8,8 @@ enum DeliverySchedule {
     /// A message that waited while the gateway was down, or whose age a wrong clock tells, is tried this often all the
     /// same. Within its lifetime it always is.
     private static let leastAttempts = 12
+    /// The longest that an endpoint rests as a whole: so late it may be noticed that it works again.
+    static let longestRest: Milliseconds = 600_000
 
     /// The longest wait after an attempt: twice as long as after the one before, up to an hour.
     ///
@@ -27,5 +29,12 @@ enum DeliverySchedule {
     /// - Parameter attempts: those before.
     static func givesUp(after attempts: Int, createdAt: Milliseconds, now: Milliseconds) -> Bool {
         attempts + 1 >= leastAttempts && (now - createdAt).magnitude >= lifetime
+    }
+
+    /// Whether an endpoint that fails is switched off.
+    ///
+    /// - Parameter failures: how often it has failed without a success, and since this process began.
+    static func switchesOff(after failures: Int, since: Milliseconds, now: Milliseconds) -> Bool {
+        failures >= leastAttempts && (now - since).magnitude >= lifetime
     }
 }

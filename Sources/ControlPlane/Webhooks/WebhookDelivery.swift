@@ -10,24 +10,9 @@ import Synchronization
 ///
 /// A message is kept until its endpoint has answered with a 2xx status, over restarts too, and tried again until it is a
 /// day old: an endpoint may get it twice, with the same `Webhook-Id`. A webhook's messages of one event go out in order;
-/// those of different webhooks and events at the same time.
+/// those of different webhooks and events at the same time, as ``DeliveryShares`` lets them. An endpoint that fails for a
+/// day is switched off.
 package final class WebhookDelivery: Sendable {
-    /// What is under way.
-    private struct Running {
-        var deliveries: Set<Int64> = []
-        /// Those that have ended since the directory was asked last: what it said of them is out of date.
-        var ended: Set<Int64> = []
-        var hosts: [String: Int] = [:]
-    }
-
-    /// Why a message is not sent now, or that it is.
-    private enum Start {
-        case started
-        case isRunningOrEnded
-        case hostIsBusy
-        case tooMany
-    }
-
     private typealias Bell = AsyncStream<Void>.Continuation
 
     private let directory: Directory
@@ -36,11 +21,8 @@ package final class WebhookDelivery: Sendable {
     private let clock: @Sendable () -> Milliseconds
     private let wait: @Sendable (_ attempts: Int) -> Milliseconds
     private let allowedPrivate: Mutex<[AddressRange]>
-    private let running = Mutex(Running())
+    private let shares = Mutex(DeliveryShares())
 
-    private static let limit = 16
-    private static let limitPerHost = 2
-    private static let batchSize = 64
     /// The time of day may jump; waiting does not.
     private static let longestSleep: Milliseconds = 60_000
     private static let pauseAfterFault: Duration = .seconds(5)
@@ -91,7 +73,11 @@ package final class WebhookDelivery: Sendable {
     /// Delivers until it is cancelled. What is under way then is delivered again at the next start.
     package func run() async {
         let (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        directory.onDelivery { bell.yield() }
+        directory.onDelivery { [self] webhook in
+            wake(webhook)
+            bell.yield()
+        }
+        for webhook in directory.allWebhooks where webhook.isEnabled { wake(webhook) }
         bell.yield()
         await withDiscardingTaskGroup { group in
             var timer: Task<Void, any Error>?
@@ -109,74 +95,56 @@ package final class WebhookDelivery: Sendable {
 
     // MARK: What is due
 
+    private func wake(_ webhook: Webhook) {
+        shares.withLock {
+            $0.wake(webhook.id, company: webhook.company, host: WebhookEndpoint(webhook.endpoint)?.host ?? "")
+        }
+    }
+
     /// Starts what is due as far as there is room; the end of each makes room for the next.
     ///
     /// - Returns: when to look again.
     private func startDue(in group: inout DiscardingTaskGroup, _ bell: Bell) async -> Duration {
-        let now = clock()
-        do {
-            try await start(dueAt: now, in: &group, bell)
-            let next = try await directory.nextDelivery(after: now) ?? .max
-            return .milliseconds(min(max(next, now) - now, Self.longestSleep))
-        } catch is CancellationError {
-            return .zero
-        } catch {
-            logger.error("webhook messages cannot be read", metadata: ["reason": "\(error)"])
-            return Self.pauseAfterFault
-        }
-    }
-
-    private func start(dueAt now: Milliseconds, in group: inout DiscardingTaskGroup, _ bell: Bell) async throws {
-        // Those whose hosts are busy, so that their messages do not keep the others' from being seen.
-        var busy: Set<String> = []
         while !Task.isCancelled {
-            running.withLock { $0.ended = [] }
-            let due = try await directory.dueDeliveries(at: now, limit: Self.batchSize, except: busy)
-            let busyBefore = busy.count
-            for delivery in due {
-                let endpoint = WebhookEndpoint(delivery.webhook.endpoint)
-                let host = endpoint?.host ?? ""
-                switch start(delivery, host: host) {
-                case .started:
-                    group.addTask { [self] in
-                        await deliver(delivery, to: endpoint)
-                        ended(delivery, host: host)
-                        bell.yield()
-                    }
-                case .isRunningOrEnded: break
-                case .hostIsBusy: busy.insert(delivery.webhook.id)
-                case .tooMany: return
-                }
+            guard let turn = shares.withLock({ $0.take(at: clock()) }) else { break }
+            do {
+                try await start(turn, in: &group, bell)
+            } catch {
+                shares.withLock { $0.rested(turn, until: clock()) }
+                if Task.isCancelled { break }
+                logger.error("webhook messages cannot be read", metadata: ["reason": "\(error)"])
+                return Self.pauseAfterFault
             }
-            guard due.count == Self.batchSize, busy.count > busyBefore else { return }
         }
+        let now = clock()
+        let next = shares.withLock { $0.nextMoment } ?? .max
+        return .milliseconds(min(max(next, now) - now, Self.longestSleep))
     }
 
-    private func start(_ delivery: Delivery, host: String) -> Start {
-        running.withLock { running in
-            guard running.deliveries.count < Self.limit else { return .tooMany }
-            guard !running.deliveries.contains(delivery.id), !running.ended.contains(delivery.id) else {
-                return .isRunningOrEnded
-            }
-            guard running.hosts[host, default: 0] < Self.limitPerHost else { return .hostIsBusy }
-            running.deliveries.insert(delivery.id)
-            running.hosts[host, default: 0] += 1
-            return .started
+    private func start(
+        _ turn: DeliveryShares.Turn,
+        in group: inout DiscardingTaskGroup,
+        _ bell: Bell
+    ) async throws {
+        guard let webhook = directory.webhook(turn.webhook, company: turn.company), webhook.isEnabled else {
+            shares.withLock { $0.forget(turn.webhook) }
+            return
         }
-    }
-
-    private func ended(_ delivery: Delivery, host: String) {
-        running.withLock { running in
-            running.deliveries.remove(delivery.id)
-            running.ended.insert(delivery.id)
-            let left = running.hosts[host, default: 1] - 1
-            running.hosts[host] = left > 0 ? left : nil
+        switch try await directory.nextMessage(for: webhook, except: turn.running, at: clock()) {
+        case .none(let until): shares.withLock { $0.rested(turn, until: until) }
+        case .message(let delivery):
+            shares.withLock { $0.began(turn, delivery.id) }
+            group.addTask { [self] in
+                await deliver(delivery)
+                bell.yield()
+            }
         }
     }
 
     // MARK: One message
 
-    private func deliver(_ delivery: Delivery, to endpoint: WebhookEndpoint?) async {
+    private func deliver(_ delivery: Delivery) async {
+        let endpoint = WebhookEndpoint(delivery.webhook.endpoint)
         var failure: String?
         do {
             guard let endpoint else { throw DeliveryFault.endpoint }
@@ -185,6 +153,7 @@ package final class WebhookDelivery: Sendable {
             let status = try await client.send(request, to: endpoint, allowed: allowed)
             if !(200..<300).contains(status) { failure = "answered \(status)" }
         } catch is CancellationError {
+            ended(delivery, hasArrived: nil)
             return
         } catch {
             failure = "\(error)"
@@ -200,20 +169,52 @@ package final class WebhookDelivery: Sendable {
             // Otherwise it would be sent again at once.
             try? await Task.sleep(for: Self.pauseAfterFault)
         }
+        ended(delivery, hasArrived: failure == nil)
+        if failure != nil { await switchOff(delivery, host: endpoint?.host) }
+    }
+
+    private func ended(_ delivery: Delivery, hasArrived: Bool?) {
+        shares.withLock {
+            $0.ended(delivery.webhook.id, delivery.id, hasArrived: hasArrived, at: clock(), wait: wait)
+        }
+    }
+
+    /// Switches a webhook off whose endpoint has failed for too long.
+    private func switchOff(_ delivery: Delivery, host: String?) async {
+        let id = delivery.webhook.id
+        guard let failures = shares.withLock({ $0.failures(of: id) }),
+            let since = directory.webhook(id, company: delivery.webhook.company)?.failingSince,
+            DeliverySchedule.switchesOff(after: failures, since: since, now: clock())
+        else { return }
+        do {
+            _ = try await directory.switchWebhook(id, company: delivery.webhook.company, isOn: false)
+            shares.withLock { $0.forget(id) }
+            logger.warning(
+                "a webhook was switched off: its endpoint has failed for a day",
+                metadata: metadata(delivery, host: host)
+            )
+        } catch {
+            logger.error("a webhook's state cannot be written", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func metadata(_ delivery: Delivery, host: String?) -> Logger.Metadata {
+        [
+            "company": "\(delivery.webhook.company)", "webhook": "\(delivery.webhook.id)",
+            "type": "\(delivery.webhook.type.rawValue)", "host": "\(host ?? "")",
+            "attempts": "\(delivery.attempts + 1)",
+        ]
     }
 
     /// Has a message tried again later, or gives it up. Neither its body nor its whole endpoint is logged: both may hold
     /// secrets.
     private func failed(_ delivery: Delivery, host: String?, reason: String) async throws {
         let now = clock()
-        let metadata: Logger.Metadata = [
-            "company": "\(delivery.webhook.company)", "webhook": "\(delivery.webhook.id)",
-            "type": "\(delivery.webhook.type.rawValue)", "host": "\(host ?? "")",
-            "attempts": "\(delivery.attempts + 1)", "reason": "\(reason)",
-        ]
+        var metadata = metadata(delivery, host: host)
+        metadata["reason"] = "\(reason)"
         if DeliverySchedule.givesUp(after: delivery.attempts, createdAt: delivery.createdAt, now: now) {
             logger.warning("a webhook message was given up", metadata: metadata)
-            try await directory.finish(delivery)
+            try await directory.finish(delivery, hasArrived: false)
         } else {
             logger.info("a webhook message was not delivered, and is tried again", metadata: metadata)
             try await directory.retry(delivery, at: now + wait(delivery.attempts))

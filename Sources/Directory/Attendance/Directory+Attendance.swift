@@ -1,6 +1,5 @@
 package import Admission
 import GRDB
-import JOSE
 
 extension Directory {
     /// Who was at an event; nil where the company has no such event.
@@ -23,20 +22,19 @@ extension Directory {
                 sql: "SELECT * FROM stay WHERE company = ? AND event = ? ORDER BY joined_at, id",
                 arguments: [company, uid]
             )
-            let stays = try Array(rows.map { Stay($0) })
-            return EventAttendance(
-                stored.event,
+            // One at a time, so that only people take memory.
+            var sweep = AttendanceSweep(of: stored.event, now: now)
+            while let row = try rows.next() { sweep.add(Stay(row)) }
+            return sweep.attendance(
                 registered: registered,
-                stays: stays,
-                metadata: try Self.metadata(ofAttendeesOf: stored, database),
-                now: now
+                metadata: try Self.metadata(ofAttendeesOf: stored, database)
             )
         }
     }
 
-    /// What the registrations of those who came were given.
-    private static func metadata(ofAttendeesOf event: Stored, _ database: Database) throws -> [String: [JSONMember]] {
-        var metadata: [String: [JSONMember]] = [:]
+    /// What the registrations of those who came were given, as JSON text.
+    private static func metadata(ofAttendeesOf event: Stored, _ database: Database) throws -> [String: String] {
+        var metadata: [String: String] = [:]
         let rows = try Row.fetchCursor(
             database,
             sql: """
@@ -45,21 +43,7 @@ extension Directory {
                 """,
             arguments: [event.id, event.event.company, event.event.uid]
         )
-        while let row = try rows.next() { metadata[row[0]] = try JSONText.members(row[1]) }
+        while let row = try rows.next() { metadata[row[0]] = row[1] }
         return metadata
-    }
-}
-
-extension Stay {
-    init(_ row: Row) {
-        session = row["session"]
-        registration = row["registration"]
-        user = row["user"]
-        name = row["name"]
-        email = row["email"]
-        role = row["role"]
-        joinedAt = row["joined_at"]
-        leftAt = row["left_at"]
-        ending = row["ending"]
     }
 }

@@ -33,12 +33,13 @@ extension Directory {
         let viewer = session.viewer
         try database.cachedStatement(
             sql: """
-                INSERT INTO stay (session, company, event, registration, user, name, email, role, joined_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO stay
+                (session, company, event, registration, user, name, email, folded_email, role, joined_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
             session.name, viewer.company, session.event, viewer.registration, viewer.userID, viewer.name, viewer.email,
-            session.role.name, session.since,
+            viewer.email.map(foldedIdentity), session.role.name, session.since,
         ])
         try announce(.sessionJoined, session, [], database, &effects)
     }
@@ -51,15 +52,54 @@ extension Directory {
         _ effects: inout Writer.Effects
     ) throws {
         guard !session.event.isEmpty else { return }
-        try database.cachedStatement(
-            sql: """
-                UPDATE stay SET left_at = max(joined_at, ?), ending = ?, role = ? WHERE session = ? AND left_at IS NULL
-                """
-        ).execute(arguments: [moment, ending.rawValue, session.role.name, session.name])
+        let open = try Row.fetchOne(
+            database.cachedStatement(sql: "SELECT * FROM stay WHERE session = ? AND left_at IS NULL"),
+            arguments: [session.name]
+        )
+        if let open {
+            let stay = Stay(open, leftAt: moment, ending, role: session.role)
+            try close(stay, row: open["id"], database)
+        }
         let end = [
             JSONMember("leftAt", .string(Timestamp.text(moment))), JSONMember("reason", .string(ending.rawValue)),
         ]
         try announce(ending == .replaced ? .sessionReplaced : .sessionLeft, session, end, database, &effects)
+    }
+
+    /// Stays of a viewer with no more than this between them are one.
+    static let longestGap: Milliseconds = 60_000
+
+    /// Writes down the end of a stay: in its own row, or in that of the stay of the same viewer that it follows, so that
+    /// who joins again and again leaves one row.
+    private func close(_ stay: Stay, row: Int64, _ database: Database) throws {
+        let end = stay.leftAt ?? stay.joinedAt
+        let before = try Row.fetchOne(
+            database.cachedStatement(
+                sql: """
+                    SELECT * FROM stay INDEXED BY stay_by_viewer
+                    WHERE event = ? AND user = ? AND left_at >= ? AND left_at IS NOT NULL
+                    AND company = ? AND registration IS ? AND joined_at <= ? ORDER BY left_at DESC LIMIT 1
+                    """
+            ),
+            arguments: [
+                stay.event, stay.user, stay.joinedAt - Self.longestGap, stay.company, stay.registration,
+                end + Self.longestGap,
+            ]
+        )
+        var (whole, kept) = (stay, row)
+        if let before {
+            (whole, kept) = (stay.following(Stay(before)), before["id"])
+            try database.cachedStatement(sql: "DELETE FROM stay WHERE id = ?").execute(arguments: [row])
+        }
+        try database.cachedStatement(
+            sql: """
+                UPDATE stay SET session = ?, name = ?, email = ?, folded_email = ?, role = ?, joined_at = ?, left_at = ?,
+                    ending = ?, joins = ?, replaced = ?, away = ? WHERE id = ?
+                """
+        ).execute(arguments: [
+            whole.session, whole.name, whole.email, whole.email.map(foldedIdentity), whole.role, whole.joinedAt,
+            whole.leftAt, whole.ending, whole.joins, whole.replaced, whole.away, kept,
+        ])
     }
 
     private func announce(

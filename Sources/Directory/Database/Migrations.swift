@@ -12,6 +12,14 @@ enum Migrations {
         migrator.registerMigration("2 canonical e-mails") { database in
             try foldEmails(database)
         }
+        migrator.registerMigration("3 heads of rows of messages") { database in
+            try database.execute(sql: deliveryHeads)
+            try DeliveryPeople.fill(database)
+        }
+        migrator.registerMigration("4 stays of a viewer are one") { database in
+            try database.execute(sql: viewersStays)
+            try Stay.fillFoldedEmails(database)
+        }
         return migrator
     }
 
@@ -127,5 +135,38 @@ enum Migrations {
             due_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX delivery_in_order ON delivery (webhook, event, id);
+        """
+
+    /// The first message of each row, a webhook's messages of one event, is marked, so that it is found without a look at
+    /// those behind it. Whatever deletes it marks the next.
+    private static let deliveryHeads = """
+        ALTER TABLE delivery ADD COLUMN is_head INTEGER NOT NULL DEFAULT 0;
+        -- Whom it tells of, as e-mails are compared.
+        ALTER TABLE delivery ADD COLUMN folded_email TEXT;
+        UPDATE delivery SET is_head = 1 WHERE id IN (SELECT min(id) FROM delivery GROUP BY webhook, event);
+        CREATE INDEX delivery_heads ON delivery (webhook, due_at) WHERE is_head = 1;
+        CREATE INDEX delivery_by_email ON delivery (folded_email) WHERE folded_email IS NOT NULL;
+        CREATE TRIGGER delivery_next_head AFTER DELETE ON delivery WHEN old.is_head = 1 BEGIN
+            UPDATE delivery SET is_head = 1 WHERE id = (
+                SELECT id FROM delivery WHERE webhook = old.webhook AND event = old.event ORDER BY id LIMIT 1
+            );
+        END;
+        -- Since when its endpoint has failed without a success, and since when it is switched off.
+        ALTER TABLE webhook ADD COLUMN failing_since INTEGER;
+        ALTER TABLE webhook ADD COLUMN disabled_at INTEGER;
+        """
+
+    /// Stays of a viewer that follow closely are one row, found by the viewer.
+    private static let viewersStays = """
+        ALTER TABLE stay ADD COLUMN joins INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE stay ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;
+        -- Milliseconds between the sessions of one row.
+        ALTER TABLE stay ADD COLUMN away INTEGER NOT NULL DEFAULT 0;
+        -- As e-mails are compared.
+        ALTER TABLE stay ADD COLUMN folded_email TEXT;
+        UPDATE stay SET replaced = 1 WHERE ending = 'replaced';
+        CREATE INDEX stay_by_viewer ON stay (event, user, left_at) WHERE left_at IS NOT NULL;
+        CREATE INDEX stay_by_email ON stay (company, folded_email) WHERE folded_email IS NOT NULL;
+        CREATE INDEX registration_by_person ON registration (folded_email);
         """
 }

@@ -13,6 +13,23 @@ package struct Delivery: Sendable {
     package let attempts: Int
 }
 
+/// What is to be delivered to a webhook.
+package enum NextMessage: Sendable {
+    case message(Delivery)
+    /// Nothing now.
+    case none(until: Milliseconds?)
+}
+
+extension Delivery {
+    init(_ row: Row, _ webhook: Webhook) {
+        id = row["id"]
+        self.webhook = webhook
+        message = row["message"]
+        createdAt = row["created_at"]
+        attempts = row["attempts"]
+    }
+}
+
 extension Directory {
     /// Makes a webhook, with a secret of its own.
     ///
@@ -49,9 +66,19 @@ extension Directory {
 
     package func webhooks(of company: String) -> [Webhook] { webhookIndex.webhooks(of: company) }
 
+    /// Every company's webhooks.
+    package var allWebhooks: [Webhook] { webhookIndex.all }
+
+    package func webhook(_ id: String, company: String) -> Webhook? {
+        webhookIndex.webhooks(of: company).first { $0.id == id }
+    }
+
     /// Deletes a webhook and what was still to be delivered to it. False where the company has no such webhook.
     package func removeWebhook(_ id: String, company: String) async throws -> Bool {
-        try await writer.write { [self] database, effects in
+        // What waits goes first, a part at a time, so that no write waits for all of it.
+        guard try await switchWebhook(id, company: company, isOn: false) != nil else { return false }
+        while try await writer.write({ database, _ in try Self.deleteMessages(of: id, database) }) {}
+        return try await writer.write { [self] database, effects in
             try database.execute(sql: "DELETE FROM webhook WHERE id = ? AND company = ?", arguments: [id, company])
             guard database.changesCount > 0 else { return false }
             effects.add { [webhookIndex] in webhookIndex.remove(id, company: company) }
@@ -59,71 +86,118 @@ extension Directory {
         }
     }
 
+    /// Deletes some of a webhook's messages. False: that were all.
+    private static func deleteMessages(of webhook: String, _ database: Database) throws -> Bool {
+        let limit = 1000
+        // From the end of a row, so that no head is made that goes at once.
+        try database.execute(
+            sql: """
+                DELETE FROM delivery WHERE id IN (
+                    SELECT id FROM delivery WHERE webhook = ? ORDER BY event DESC, id DESC LIMIT \(limit)
+                )
+                """,
+            arguments: [webhook]
+        )
+        return database.changesCount == limit
+    }
+
+    /// Switches a webhook on or off. Nil where the company has no such webhook.
+    package func switchWebhook(_ id: String, company: String, isOn: Bool) async throws -> Webhook? {
+        let moment = now
+        let isKnown = try await writer.write { [self] database, effects in
+            try database.execute(
+                sql: """
+                    UPDATE webhook SET failing_since = NULL,
+                        disabled_at = CASE WHEN ? THEN NULL ELSE ifnull(disabled_at, ?) END
+                    WHERE id = ? AND company = ?
+                    """,
+                arguments: [isOn, moment, id, company]
+            )
+            guard database.changesCount > 0 else { return false }
+            effects.add { [self] in
+                webhookIndex.change(id, company: company) { webhook in
+                    webhook.failingSince = nil
+                    webhook.disabledAt = isOn ? nil : webhook.disabledAt ?? moment
+                }
+                if isOn, let webhook = webhook(id, company: company) { deliveryIsDue(to: webhook) }
+            }
+            return true
+        }
+        return isKnown ? webhook(id, company: company) : nil
+    }
+
+    // MARK: What is delivered
+
     /// How far ahead a retry may be. What is due later than that was written while the clock was wrong, and is due now.
     package static let farthestRetry: Milliseconds = 3_600_000
 
-    /// The next message of each row of messages, where it is due: a webhook's messages of one event go out in order.
+    /// The next message for a webhook: the one that is due longest of those that are first in their rows, a webhook's
+    /// messages of one event. However many wait, a few are looked at.
     ///
-    /// - Parameter webhooks: ids of webhooks whose messages are left out.
-    package func dueDeliveries(
-        at now: Milliseconds,
-        limit: Int,
-        except webhooks: Set<String> = []
-    ) async throws -> [Delivery] {
-        let excluded = JSONText.write(webhooks.sorted())
-        return try await pool.read { database in
-            try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT delivery.id AS delivery_id, message, delivery.created_at AS delivery_created_at, attempts,
-                        webhook.*
-                    FROM delivery JOIN webhook ON webhook.id = delivery.webhook
-                    WHERE delivery.id IN (\(Self.headsOfRows)) AND (due_at <= ? OR due_at > ?)
-                    AND delivery.webhook NOT IN (SELECT value FROM json_each(?))
-                    ORDER BY delivery.id LIMIT ?
-                    """,
-                arguments: [now, now + Self.farthestRetry, excluded, limit]
-            ).compactMap { row in
-                guard let webhook = Webhook(row) else { return nil }
-                return Delivery(
-                    id: row["delivery_id"],
-                    webhook: webhook,
-                    message: row["message"],
-                    createdAt: row["delivery_created_at"],
-                    attempts: row["attempts"]
-                )
-            }
-        }
-    }
-
-    /// When the next message is due after `moment`; nil: none is. Those that wait for another one in their row do not
-    /// count.
-    package func nextDelivery(after moment: Milliseconds = .min) async throws -> Milliseconds? {
+    /// - Parameter running: messages that are under way.
+    package func nextMessage(
+        for webhook: Webhook,
+        except running: Set<Int64> = [],
+        at now: Milliseconds
+    ) async throws -> NextMessage {
         try await pool.read { database in
-            try Int64.fetchOne(
-                database,
-                sql: "SELECT min(due_at) FROM delivery WHERE id IN (\(Self.headsOfRows)) AND due_at > ?",
-                arguments: [moment]
+            let limit = running.count + 1
+            for (condition, moment) in [("<=", now), (">", now + Self.farthestRetry)] {
+                let rows = try Row.fetchAll(
+                    database.cachedStatement(
+                        sql: """
+                            SELECT id, message, created_at, attempts FROM delivery
+                            WHERE webhook = ? AND is_head = 1 AND due_at \(condition) ? ORDER BY due_at, id LIMIT ?
+                            """
+                    ),
+                    arguments: [webhook.id, moment, limit]
+                )
+                if let row = rows.first(where: { !running.contains($0["id"]) }) {
+                    return .message(Delivery(row, webhook))
+                }
+            }
+            return .none(
+                until: try Int64.fetchOne(
+                    database.cachedStatement(
+                        sql: "SELECT min(due_at) FROM delivery WHERE webhook = ? AND is_head = 1 AND due_at > ?"
+                    ),
+                    arguments: [webhook.id, now]
+                )
             )
         }
     }
 
-    private static let headsOfRows = "SELECT min(id) FROM delivery GROUP BY webhook, event"
-
     /// The message arrived, or has been given up.
-    package func finish(_ delivery: Delivery) async throws {
-        try await writer.write { database, _ in
-            try database.execute(sql: "DELETE FROM delivery WHERE id = ?", arguments: [delivery.id])
+    package func finish(_ delivery: Delivery, hasArrived: Bool = true) async throws {
+        let webhook = delivery.webhook
+        let isWell = hasArrived && self.webhook(webhook.id, company: webhook.company)?.failingSince != nil
+        try await writer.write { [self] database, effects in
+            try database.cachedStatement(sql: "DELETE FROM delivery WHERE id = ?").execute(arguments: [delivery.id])
+            guard isWell else { return }
+            try database.execute(sql: "UPDATE webhook SET failing_since = NULL WHERE id = ?", arguments: [webhook.id])
+            effects.add { [webhookIndex] in
+                webhookIndex.change(webhook.id, company: webhook.company) { $0.failingSince = nil }
+            }
         }
     }
 
     /// The message did not arrive, and is to be tried again.
     package func retry(_ delivery: Delivery, at dueAt: Milliseconds) async throws {
-        try await writer.write { database, _ in
+        let moment = now
+        let webhook = delivery.webhook
+        let isFirst = self.webhook(webhook.id, company: webhook.company)?.failingSince == nil
+        try await writer.write { [self] database, effects in
+            try database.cachedStatement(
+                sql: "UPDATE delivery SET attempts = attempts + 1, due_at = ? WHERE id = ?"
+            ).execute(arguments: [dueAt, delivery.id])
+            guard isFirst else { return }
             try database.execute(
-                sql: "UPDATE delivery SET attempts = attempts + 1, due_at = ? WHERE id = ?",
-                arguments: [dueAt, delivery.id]
+                sql: "UPDATE webhook SET failing_since = ? WHERE id = ?",
+                arguments: [moment, webhook.id]
             )
+            effects.add { [webhookIndex] in
+                webhookIndex.change(webhook.id, company: webhook.company) { $0.failingSince = moment }
+            }
         }
     }
 
@@ -176,6 +250,7 @@ extension Directory {
         let webhooks = webhookIndex.webhooks(of: company, type: type, event: event)
         guard !webhooks.isEmpty else { return }
         let createdAt = now
+        let email = DeliveryPeople.foldedEmail(in: data)
         for webhook in webhooks {
             let message: [JSONMember] = [
                 JSONMember("id", .string(UUIDText.random())), JSONMember("type", .string(type.rawValue)),
@@ -185,11 +260,15 @@ extension Directory {
             // A write of the same group may have deleted the webhook, which the index does not know yet.
             try database.cachedStatement(
                 sql: """
-                    INSERT INTO delivery (webhook, event, message, created_at, due_at)
-                    SELECT id, ?, ?, ?, ? FROM webhook WHERE id = ?
+                    INSERT INTO delivery (webhook, event, message, created_at, due_at, folded_email, is_head)
+                    SELECT id, ?2, ?3, ?4, ?4, ?5,
+                        NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2)
+                    FROM webhook WHERE id = ?1
                     """
-            ).execute(arguments: [event, JSONText.write(message), createdAt, createdAt, webhook.id])
+            ).execute(arguments: [webhook.id, event, JSONText.write(message), createdAt, email])
         }
-        effects.add { [self] in deliveryIsDue() }
+        effects.add { [self] in
+            for webhook in webhooks { deliveryIsDue(to: webhook) }
+        }
     }
 }

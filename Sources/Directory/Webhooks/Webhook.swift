@@ -24,6 +24,12 @@ package struct Webhook: Sendable, Equatable {
     /// Signs what is delivered.
     package let secret: String
     package let createdAt: Milliseconds
+    /// Since when its endpoint has failed without a success; nil: it has not.
+    package var failingSince: Milliseconds?
+    /// When it was switched off: it is told of nothing, and what waited for it goes on waiting; nil: it is on.
+    package var disabledAt: Milliseconds?
+
+    package var isEnabled: Bool { disabledAt == nil }
 }
 
 /// All webhooks by company, so that a write for a company that has none asks the database for nothing.
@@ -43,11 +49,23 @@ final class WebhookIndex: Sendable {
         webhooks.withLock { $0[company]?.removeAll { $0.id == id } }
     }
 
+    func change(_ id: String, company: String, _ change: (inout Webhook) -> Void) {
+        webhooks.withLock { webhooks in
+            guard let index = webhooks[company]?.firstIndex(where: { $0.id == id }) else { return }
+            if var webhook = webhooks[company]?[index] {
+                change(&webhook)
+                webhooks[company]?[index] = webhook
+            }
+        }
+    }
+
     func webhooks(of company: String) -> [Webhook] { webhooks.withLock { $0[company] ?? [] } }
+
+    var all: [Webhook] { webhooks.withLock { $0.values.flatMap { $0 } } }
 
     /// Those that are to be told of something that happened in an event.
     func webhooks(of company: String, type: WebhookType, event: String) -> [Webhook] {
-        webhooks(of: company).filter { $0.type == type && ($0.event == nil || $0.event == event) }
+        webhooks(of: company).filter { $0.isEnabled && $0.type == type && ($0.event == nil || $0.event == event) }
     }
 
     var isEmpty: Bool { webhooks.withLock { $0.isEmpty } }
@@ -64,5 +82,7 @@ extension Webhook {
         event = row["event"]
         secret = row["secret"]
         createdAt = row["created_at"]
+        failingSince = row["failing_since"]
+        disabledAt = row["disabled_at"]
     }
 }

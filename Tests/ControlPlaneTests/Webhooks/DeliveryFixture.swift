@@ -86,9 +86,19 @@ final class DeliveryFixture: Sendable {
         return value
     }
 
-    func makeEvent(_ directory: Directory, _ name: String = "Launch") async throws -> Event {
+    /// The message that is to go out next.
+    func next(_ webhook: Webhook, _ directory: Directory) async throws -> Delivery? {
+        guard case .message(let delivery) = try await directory.nextMessage(for: webhook, at: now) else { return nil }
+        return delivery
+    }
+
+    func makeEvent(
+        _ directory: Directory,
+        _ name: String = "Launch",
+        company: String = "acme"
+    ) async throws -> Event {
         let fields = EventFields(name: name, startsAt: now, endsAt: now + 3_600_000, timezone: "Europe/Berlin")
-        return try await directory.create(.event, fields: fields, company: "acme", creator: "acme")
+        return try await directory.create(.event, fields: fields, company: company, creator: company)
     }
 
     func rename(_ event: Event, _ name: String, _ directory: Directory) async throws {
@@ -126,7 +136,7 @@ extension Receiver.Request {
 }
 
 extension AsyncStream where Element: Sendable {
-    /// The next elements; fewer when they do not come within ten seconds.
+    /// The next elements; fewer when they do not come within a minute.
     func next(_ count: Int) async -> [Element] {
         await withTaskGroup(of: [Element]?.self) { group in
             group.addTask {
@@ -138,7 +148,7 @@ extension AsyncStream where Element: Sendable {
                 return elements
             }
             group.addTask {
-                try? await Task.sleep(for: .seconds(10))
+                try? await Task.sleep(for: .seconds(60))
                 return nil
             }
             var found: [Element] = []

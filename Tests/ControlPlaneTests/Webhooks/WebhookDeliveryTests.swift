@@ -41,8 +41,7 @@ struct WebhookDeliveryTests {
         }
         #expect(receiver.received.count == 2)
         // The second one may have been stopped before its answer was read.
-        let left = try await directory.dueDeliveries(at: fixture.now, limit: 10)
-        #expect(left.allSatisfy { $0.message.contains("second") })
+        if let left = try await fixture.next(webhook, directory) { #expect(left.message.contains("second")) }
         await directory.close()
     }
 
@@ -190,23 +189,54 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("at most sixteen are under way at a time")
-    func together() async throws {
+    @Test("a company has at most a quarter of what may be under way; another one finds room at once")
+    func perCompany() async throws {
         let latch = Latch()
-        let receiver = try await Receiver { _, _ in .held(latch) }
+        let receiver = try await Receiver { request, _ in request.eventName == "free" ? .status(200) : .held(latch) }
         let directory = try fixture.openDirectory()
         for index in 0..<20 {
             _ = try await fixture.webhook(.eventCreated, "http://h\(index).example:\(receiver.port)/", directory)
         }
+        let free = "http://free.example:\(receiver.port)/"
+        _ = try await directory.createWebhook(.eventCreated, endpoint: free, event: nil, company: "globex")
         try await fixture.running(try fixture.delivery(directory)) {
             _ = try await fixture.makeEvent(directory)
-            #expect(await receiver.arrivals.next(16).count == 16)
-            // What could start a seventeenth has run when another bell was heard and nothing came of it.
-            _ = try await fixture.makeEvent(directory)
-            #expect(receiver.received.count == 16)
+            #expect(await receiver.arrivals.next(8).count == 8)
+            // What could start a ninth has run when another company's message was heard and nothing else came of it.
+            _ = try await fixture.makeEvent(directory, "free", company: "globex")
+            #expect(await receiver.arrivals.next(1).first?.eventName == "free")
+            #expect(receiver.received.count == 9)
             latch.open()
-            #expect(await receiver.arrivals.next(24).count == 24)
+            #expect(await receiver.arrivals.next(12).count == 12)
         }
+        await directory.close()
+    }
+
+    @Test("an endpoint that has failed for a day is switched off with a warning, and on again by its company")
+    func switchedOff() async throws {
+        let receiver = try await Receiver { _, before in .status(before < 12 ? 500 : 200) }
+        let directory = try fixture.openDirectory()
+        let webhook = try await fixture.webhook(.eventCreated, "http://h.example:\(receiver.port)/secret", directory)
+        for name in ["one", "two"] { _ = try await fixture.makeEvent(directory, name) }
+        guard case .message(let head) = try await directory.nextMessage(for: webhook, at: fixture.now) else {
+            throw Unexpected(what: "no message")
+        }
+        try await directory.retry(head, at: fixture.now)
+        fixture.advance(24 * 3_600_000)
+        // Younger than a day, so that it is not given up.
+        _ = try await fixture.makeEvent(directory, "three")
+        try await fixture.running(try fixture.delivery(directory, wait: 1)) {
+            for await line in fixture.log.lines.stream where line.contains("switched off") { break }
+            #expect(directory.webhook(webhook.id, company: "acme")?.isEnabled == false)
+            #expect(receiver.received.count >= 12)
+            #expect(!fixture.log.text.contains("/secret"))
+            // Nothing that comes in order says that nothing comes; what goes out next shows what did not.
+            _ = try await fixture.makeEvent(directory, "meanwhile")
+            _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: true)
+            _ = try await fixture.makeEvent(directory, "after")
+            for await request in receiver.arrivals where request.eventName == "after" { break }
+        }
+        #expect(!receiver.received.contains { $0.eventName == "meanwhile" })
         await directory.close()
     }
 
@@ -222,7 +252,7 @@ struct WebhookDeliveryTests {
             for await line in fixture.log.lines.stream where line.hasPrefix("warning") { break }
         }
         #expect(receiver.received.count == 12)
-        #expect(try await directory.nextDelivery() == nil)
+        #expect(try await fixture.next(webhook, directory) == nil)
         let text = fixture.log.text
         #expect(text.contains("hook.example") && text.contains(webhook.id) && text.contains("answered 500"))
         for secret in ["path-secret", "query-secret", "name-secret", webhook.secret] {
@@ -235,7 +265,7 @@ struct WebhookDeliveryTests {
     func cancelled() async throws {
         let receiver = try await Receiver { _, before in before == 0 ? .silence : .status(200) }
         let directory = try fixture.openDirectory()
-        _ = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
+        let webhook = try await fixture.webhook(.eventCreated, "http://hook.example:\(receiver.port)/", directory)
         let clock = ContinuousClock()
         var stopped = clock.now
         try await fixture.running(try fixture.delivery(directory)) {
@@ -244,7 +274,7 @@ struct WebhookDeliveryTests {
             stopped = clock.now
         }
         #expect(clock.now - stopped < .seconds(5))
-        #expect(try await directory.dueDeliveries(at: fixture.now, limit: 1).first?.attempts == 0)
+        #expect(try await fixture.next(webhook, directory)?.attempts == 0)
         try await fixture.running(try fixture.delivery(directory)) {
             #expect(await receiver.arrivals.next(1).count == 1)
         }

@@ -1,0 +1,225 @@
+import Admission
+import Directory
+
+/// Whose webhook is next: slots are shared by company and by host, and an endpoint that fails backs off as a whole.
+///
+/// Pure: it is told the time, and knows of messages only by their ids. A company gets another slot while it has fewer
+/// than a third of what is free, so alone it has a quarter of all, and however many companies' endpoints hang, the next
+/// one finds a slot.
+struct DeliveryShares {
+    /// A webhook that may start one message.
+    struct Turn: Equatable {
+        let webhook: String
+        let company: String
+        /// Its messages that are under way.
+        let running: Set<Int64>
+    }
+
+    /// How a webhook's endpoint does.
+    private enum Health: Equatable {
+        case well
+        /// Only this message has failed since the last success: it alone waits.
+        case suspect(Int64)
+        /// Different messages have failed: one at a time is tried, not before this moment.
+        case failing(until: Milliseconds)
+    }
+
+    private enum Phase: Equatable {
+        /// Nothing is known to wait for it.
+        case idle
+        case ready
+        case waiting(until: Milliseconds)
+        /// It has the turn.
+        case asked
+    }
+
+    private struct Entry {
+        let company: String
+        let host: String
+        var running: Set<Int64> = []
+        var health = Health.well
+        /// Since the last success.
+        var failures = 0
+        var phase = Phase.idle
+        /// Whether a message came while it had the turn.
+        var isRung = false
+    }
+
+    private struct Company {
+        var ready: [String] = []
+        var running = 0
+        var hosts: [String: Int] = [:]
+    }
+
+    static let limit = 32
+    /// Of one company's messages to one host.
+    static let limitPerHost = 2
+    private static let partOfFree = 3
+
+    private var entries: [String: Entry] = [:]
+    private var companies: [String: Company] = [:]
+    /// Companies with webhooks that are ready, the next one first.
+    private var rotation: [String] = []
+    private var runningCount = 0
+    /// No `waiting` entry is due before.
+    private var earliest = Milliseconds.max
+
+    // MARK: Taking turns
+
+    /// A webhook has something to deliver.
+    mutating func wake(_ id: String, company: String, host: @autoclosure () -> String) {
+        if entries[id] == nil { entries[id] = Entry(company: company, host: host()) }
+        if entries[id]?.phase == .asked { entries[id]?.isRung = true } else { queue(id) }
+    }
+
+    /// The next webhook that may start a message; nil: none before ``nextMoment`` or the next end.
+    mutating func take(at now: Milliseconds) -> Turn? {
+        promote(at: now)
+        let free = Self.limit - runningCount
+        guard free > 0 else { return nil }
+        for (position, name) in rotation.enumerated() {
+            guard let company = companies[name], company.running * Self.partOfFree < free else { continue }
+            for (index, id) in company.ready.enumerated() {
+                guard let entry = entries[id], company.hosts[entry.host, default: 0] < Self.limitPerHost else {
+                    continue
+                }
+                if case .failing = entry.health, !entry.running.isEmpty { continue }
+                companies[name]?.ready.remove(at: index)
+                rotation.remove(at: position)
+                if company.ready.count > 1 { rotation.append(name) }
+                entries[id]?.phase = .asked
+                return Turn(webhook: id, company: name, running: entry.running)
+            }
+        }
+        return nil
+    }
+
+    /// When a webhook that waits is ready, at the earliest.
+    var nextMoment: Milliseconds? { earliest == .max ? nil : earliest }
+
+    // MARK: What became of a turn
+
+    mutating func began(_ turn: Turn, _ delivery: Int64) {
+        guard let entry = entries[turn.webhook] else { return }
+        runningCount += 1
+        companies[entry.company, default: Company()].running += 1
+        companies[entry.company]?.hosts[entry.host, default: 0] += 1
+        entries[turn.webhook]?.running.insert(delivery)
+        entries[turn.webhook]?.phase = .idle
+        // There may be more, but for an endpoint that fails one is enough.
+        if case .failing = entry.health { return }
+        queue(turn.webhook)
+    }
+
+    /// There was nothing to start.
+    ///
+    /// - Parameter until: when there will be; nil: when it is woken.
+    mutating func rested(_ turn: Turn, until: Milliseconds?) {
+        guard let entry = entries[turn.webhook] else { return }
+        entries[turn.webhook]?.phase = .idle
+        if entry.isRung {
+            queue(turn.webhook)
+        } else if let until {
+            wait(turn.webhook, until: until)
+        } else if entry.running.isEmpty, entry.health == .well {
+            entries[turn.webhook] = nil
+        }
+    }
+
+    /// The webhook is gone or switched off. What is under way ends first.
+    mutating func forget(_ id: String) {
+        guard let entry = entries[id] else { return }
+        unqueue(id)
+        entries[id] = entry.running.isEmpty ? nil : entries[id]
+    }
+
+    /// A message arrived, or did not.
+    ///
+    /// - Parameters:
+    ///   - hasArrived: nil: it was broken off, which says nothing of the endpoint.
+    ///   - wait: how long the endpoint rests, given how often it has failed.
+    mutating func ended(
+        _ id: String,
+        _ delivery: Int64,
+        hasArrived: Bool?,
+        at now: Milliseconds,
+        wait: (_ failures: Int) -> Milliseconds
+    ) {
+        guard var entry = entries[id], entry.running.remove(delivery) != nil else { return }
+        runningCount -= 1
+        leave(entry.company, host: entry.host)
+        switch (hasArrived, entry.health) {
+        case (nil, _): break
+        case (true?, _): (entry.health, entry.failures) = (.well, 0)
+        case (false?, .well): (entry.health, entry.failures) = (.suspect(delivery), 1)
+        case (false?, .suspect(delivery)): entry.failures += 1
+        case (false?, .suspect), (false?, .failing):
+            entry.failures += 1
+            entry.health = .failing(until: now + min(wait(entry.failures), DeliverySchedule.longestRest))
+        }
+        entries[id] = entry
+        guard entry.phase != .asked else {
+            entries[id]?.isRung = true
+            return
+        }
+        if case .failing = entry.health { unqueue(id) }
+        queue(id)
+    }
+
+    /// How often an endpoint has failed since its last success; nil: it does not fail as a whole.
+    func failures(of id: String) -> Int? {
+        guard let entry = entries[id], case .failing = entry.health else { return nil }
+        return entry.failures
+    }
+
+    // MARK: Queues
+
+    private mutating func leave(_ name: String, host: String) {
+        guard var company = companies[name] else { return }
+        company.running -= 1
+        let left = company.hosts[host, default: 1] - 1
+        company.hosts[host] = left > 0 ? left : nil
+        companies[name] = company.running == 0 && company.ready.isEmpty ? nil : company
+    }
+
+    /// Makes a webhook ready, or has it wait where its endpoint fails.
+    private mutating func queue(_ id: String) {
+        guard let entry = entries[id], entry.phase != .ready else { return }
+        entries[id]?.isRung = false
+        if case .failing(let until) = entry.health { wait(id, until: until) } else { makeReady(id, entry.company) }
+    }
+
+    private mutating func makeReady(_ id: String, _ name: String) {
+        entries[id]?.phase = .ready
+        if companies[name, default: Company()].ready.isEmpty { rotation.append(name) }
+        companies[name, default: Company()].ready.append(id)
+    }
+
+    private mutating func unqueue(_ id: String) {
+        guard let entry = entries[id] else { return }
+        entries[id]?.phase = .idle
+        guard entry.phase == .ready, var company = companies[entry.company] else { return }
+        company.ready.removeAll { $0 == id }
+        if company.ready.isEmpty { rotation.removeAll { $0 == entry.company } }
+        companies[entry.company] = company.running == 0 && company.ready.isEmpty ? nil : company
+    }
+
+    private mutating func wait(_ id: String, until: Milliseconds) {
+        entries[id]?.phase = .waiting(until: until)
+        earliest = min(earliest, until)
+    }
+
+    /// Makes ready what has waited long enough; what would wait longer than anything does was told by a wrong clock.
+    private mutating func promote(at now: Milliseconds) {
+        guard earliest <= now || earliest > now + Directory.farthestRetry else { return }
+        earliest = .max
+        for (id, entry) in entries {
+            guard case .waiting(let until) = entry.phase else { continue }
+            if until <= now || until > now + Directory.farthestRetry {
+                makeReady(id, entry.company)
+            } else {
+                earliest = min(earliest, until)
+            }
+        }
+    }
+}

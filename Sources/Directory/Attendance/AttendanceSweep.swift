@@ -1,0 +1,189 @@
+import Admission
+import JOSE
+
+/// Adds up an event's stays, one after the other by when they began.
+///
+/// Its memory grows with the people, not with their stays, and not with the time: a clock that was wrong is worth no
+/// minutes outside the event.
+struct AttendanceSweep {
+    private struct PersonID: Hashable {
+        let isRegistered: Bool
+        /// Bytes, as leases compare ids: two texts that look the same may be two users.
+        let id: [UInt8]
+
+        init(_ stay: Stay) {
+            isRegistered = stay.registration != nil
+            id = Array((stay.registration ?? stay.user).utf8)
+        }
+    }
+
+    private struct Person {
+        /// What was told last, with the first join, the latest end, and all joins.
+        var last: Stay
+        var presence: Presence?
+        /// When they go, as far as is known; nil: they are not there as the sweep is.
+        var goesAt: Milliseconds?
+        /// The sessions of their stays, from the second on.
+        var sessions: Set<String> = []
+    }
+
+    private static let day: Milliseconds = 86_400_000
+    private static let minute: Milliseconds = 60_000
+    /// How many moments ``EventAttendance/concurrency`` has at most.
+    private static let maxMoments: Milliseconds = 20_160
+
+    private let event: Event
+    private let now: Milliseconds
+    private let window: Range<Milliseconds>
+    private let step: Milliseconds
+
+    private var people: [Person] = []
+    private var places: [PersonID: Int] = [:]
+    /// When people go who are there.
+    private var ends = MomentHeap()
+    private var present = 0
+    private var peak = 0
+    private var moments: [(minute: Milliseconds, viewers: Int)] = []
+
+    init(of event: Event, now: Milliseconds) {
+        self.event = event
+        self.now = now
+        let (start, end) = (event.fields.startsAt, max(event.fields.startsAt, event.fields.endsAt))
+        window = start - Self.day..<end + Self.day
+        let minutes = (window.upperBound - window.lowerBound) / Self.minute
+        step = Self.minute * max((minutes + Self.maxMoments - 1) / Self.maxMoments, 1)
+    }
+
+    mutating func add(_ stay: Stay) {
+        let place = note(stay)
+        let begin = max(stay.joinedAt, window.lowerBound)
+        let end = min(stay.leftAt ?? now, window.upperBound)
+        guard begin < end else { return }
+        if people[place].presence == nil {
+            people[place].presence = Presence(begin..<end, away: stay.away)
+        } else {
+            people[place].presence?.add(begin..<end, away: stay.away)
+        }
+        advance(to: begin)
+        if let goesAt = people[place].goesAt {
+            people[place].goesAt = max(goesAt, end)
+            return
+        }
+        people[place].goesAt = end
+        ends.insert(end, place)
+        present += 1
+        mark(begin)
+    }
+
+    consuming func attendance(registered: Int, metadata: [String: String]) -> EventAttendance {
+        advance(to: .max)
+        return EventAttendance(
+            event: event,
+            registered: registered,
+            participants: people.map { person in
+                let last = person.last
+                return EventAttendance.Participant(
+                    userID: last.registration == nil ? last.user : nil,
+                    registrationID: last.registration,
+                    name: last.name,
+                    email: last.email,
+                    role: last.role,
+                    metadataText: last.registration.flatMap { metadata[$0] },
+                    firstJoin: last.joinedAt,
+                    lastLeave: last.leftAt,
+                    minutes: Double(person.presence?.length ?? 0) / Double(Self.minute),
+                    joins: last.joins,
+                    replaced: last.replaced
+                )
+            },
+            peakConcurrent: peak,
+            concurrencyStep: Int(step / Self.minute),
+            concurrency: moments
+        )
+    }
+
+    /// Adds a stay to what is known of its person; returns their place.
+    private mutating func note(_ stay: Stay) -> Int {
+        let id = PersonID(stay)
+        guard let place = places[id] else {
+            people.append(Person(last: stay))
+            places[id] = people.count - 1
+            return people.count - 1
+        }
+        let before = people[place].last
+        if people[place].sessions.isEmpty { people[place].sessions.insert(before.session) }
+        var last = stay
+        last.joinedAt = before.joinedAt
+        last.leftAt = before.leftAt.flatMap { earlier in stay.leftAt.map { max(earlier, $0) } }
+        last.joins += before.joins
+        // One that came back after a restart of the gateway.
+        if !people[place].sessions.insert(stay.session).inserted { last.joins -= 1 }
+        last.replaced += before.replaced
+        people[place].last = last
+        return place
+    }
+
+    /// Lets go whoever goes until a moment. Who goes as another one comes was not there together with them.
+    private mutating func advance(to moment: Milliseconds) {
+        while let end = ends.first, end.moment <= moment {
+            ends.removeFirst()
+            if let goesAt = people[end.place].goesAt, goesAt > end.moment {
+                ends.insert(goesAt, end.place)
+                continue
+            }
+            fill(to: end.moment)
+            people[end.place].goesAt = nil
+            present -= 1
+        }
+        if moment < .max { fill(to: moment) }
+    }
+
+    /// Writes down the minutes before a moment in which nobody came or went.
+    private mutating func fill(to moment: Milliseconds) {
+        guard present > 0, let last = moments.last else { return }
+        for next in stride(from: last.minute + step, to: moment, by: Int64.Stride(step)) {
+            moments.append((next, present))
+        }
+    }
+
+    private mutating func mark(_ moment: Milliseconds) {
+        peak = max(peak, present)
+        let minute = moment - moment % step
+        if let last = moments.last, last.minute == minute {
+            moments[moments.count - 1].viewers = max(last.viewers, present)
+        } else {
+            moments.append((minute, present))
+        }
+    }
+}
+
+/// Moments with the places that they are for, earliest first.
+private struct MomentHeap {
+    private var items: [(moment: Milliseconds, place: Int)] = []
+
+    var first: (moment: Milliseconds, place: Int)? { items.first }
+
+    mutating func insert(_ moment: Milliseconds, _ place: Int) {
+        items.append((moment, place))
+        var child = items.count - 1
+        while child > 0, items[child].moment < items[(child - 1) / 2].moment {
+            items.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+    }
+
+    mutating func removeFirst() {
+        items.swapAt(0, items.count - 1)
+        items.removeLast()
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2] where child < items.count {
+                if items[child].moment < items[least].moment { least = child }
+            }
+            if least == parent { return }
+            items.swapAt(parent, least)
+            parent = least
+        }
+    }
+}

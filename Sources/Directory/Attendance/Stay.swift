@@ -1,0 +1,106 @@
+import Admission
+import GRDB
+
+/// A stay as the database has it: one session, or several of one viewer that follow closely.
+struct Stay {
+    /// The last one's name.
+    var session: String
+    var company = ""
+    var event = ""
+    let registration: String?
+    let user: String
+    var name: String?
+    var email: String?
+    var role: String
+    var joinedAt: Milliseconds
+    /// Nil: still under way.
+    var leftAt: Milliseconds?
+    var ending: String?
+    var joins = 1
+    /// How many of the sessions ended because another join took the lease.
+    var replaced = 0
+    /// The time between its sessions.
+    var away: Milliseconds = 0
+
+    /// The stay and an earlier one of the same viewer as one; both have ended.
+    func following(_ earlier: Stay) -> Stay {
+        guard let end = leftAt, let earlierEnd = earlier.leftAt else { return self }
+        var whole = end >= earlierEnd ? self : earlier
+        whole.joinedAt = min(joinedAt, earlier.joinedAt)
+        whole.leftAt = max(end, earlierEnd)
+        whole.joins = joins + earlier.joins
+        // A session that came back after a restart of the gateway.
+        if session == earlier.session { whole.joins -= 1 }
+        whole.replaced = replaced + earlier.replaced
+        var presence = Presence(earlier.joinedAt..<earlierEnd, away: earlier.away)
+        presence.add(joinedAt..<end, away: away)
+        whole.away = (whole.leftAt ?? 0) - whole.joinedAt - presence.length
+        return whole
+    }
+
+    /// Writes down the e-mails of stays that an earlier version left as they are compared.
+    static func fillFoldedEmails(_ database: Database) throws {
+        let update = try database.makeStatement(sql: "UPDATE stay SET folded_email = ? WHERE id = ?")
+        let rows = try Row.fetchCursor(database, sql: "SELECT id, email FROM stay WHERE email IS NOT NULL")
+        while let row = try rows.next() { try update.execute(arguments: [foldedIdentity(row[1]), row[0] as Int64]) }
+    }
+}
+
+extension Stay {
+    init(_ row: Row) {
+        session = row["session"]
+        company = row["company"]
+        event = row["event"]
+        registration = row["registration"]
+        user = row["user"]
+        name = row["name"]
+        email = row["email"]
+        role = row["role"]
+        joinedAt = row["joined_at"]
+        leftAt = row["left_at"]
+        ending = row["ending"]
+        joins = row["joins"]
+        replaced = row["replaced"]
+        away = row["away"]
+    }
+
+    /// An open stay as it ends.
+    init(_ row: Row, leftAt moment: Milliseconds, _ ending: SessionEnding, role: Role) {
+        self.init(row)
+        leftAt = max(joinedAt, moment)
+        self.ending = ending.rawValue
+        self.role = role.name
+        replaced = ending == .replaced ? 1 : 0
+    }
+}
+
+/// How long somebody was there, over stays in the order in which they began.
+struct Presence {
+    /// Of the stays that touch or overlap.
+    private var span: Range<Milliseconds>
+    private var present: Milliseconds
+    private var before: Milliseconds = 0
+
+    init(_ span: Range<Milliseconds>, away: Milliseconds) {
+        self.span = span
+        present = max(span.upperBound - span.lowerBound - away, 0)
+    }
+
+    /// Time in which at least one stay was under way; where stays with pauses overlap, at least so long.
+    var length: Milliseconds { before + present }
+
+    var end: Milliseconds { span.upperBound }
+
+    mutating func add(_ other: Range<Milliseconds>, away: Milliseconds) {
+        let length = max(other.upperBound - other.lowerBound - away, 0)
+        guard other.lowerBound < span.upperBound, other.upperBound > span.lowerBound else {
+            before += present
+            (span, present) = (other, length)
+            return
+        }
+        let whole = min(span.lowerBound, other.lowerBound)..<max(span.upperBound, other.upperBound)
+        let pauses = span.upperBound - span.lowerBound - present + away
+        present = max(whole.upperBound - whole.lowerBound - pauses, present, length)
+        span = whole
+    }
+}

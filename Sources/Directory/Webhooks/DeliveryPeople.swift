@@ -1,0 +1,24 @@
+import Admission
+import GRDB
+import JOSE
+
+/// Whom messages tell of.
+enum DeliveryPeople {
+    /// The e-mail among a message's data, as e-mails are compared.
+    static func foldedEmail(in data: [JSONMember]) -> String? {
+        guard case .string(let email)? = data["email"] else { return nil }
+        return foldedIdentity(email)
+    }
+
+    /// Writes down whom the messages tell of that an earlier version left.
+    static func fill(_ database: Database) throws {
+        let update = try database.makeStatement(sql: "UPDATE delivery SET folded_email = ? WHERE id = ?")
+        let rows = try Row.fetchCursor(database, sql: "SELECT id, message FROM delivery")
+        while let row = try rows.next() {
+            guard case .object(let data)? = try? JSONText.members(row[1])["data"],
+                let email = foldedEmail(in: data)
+            else { continue }
+            try update.execute(arguments: [email, row[0] as Int64])
+        }
+    }
+}

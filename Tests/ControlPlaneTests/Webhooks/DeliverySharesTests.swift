@@ -1,0 +1,181 @@
+import Testing
+
+@testable import ControlPlane
+
+@Suite("Shares: no company's endpoints, however dead, keep another's messages waiting")
+struct DeliverySharesTests {
+    @Test("a company takes a quarter of all slots; with ever more that hang, the next one still finds one")
+    func quarter() {
+        var shares = DeliveryShares()
+        var counts: [Int] = []
+        for company in 0..<8 {
+            for hook in 0..<20 { shares.wake("\(company)-\(hook)", company: "\(company)", host: "\(company)-\(hook)") }
+            var taken = 0
+            while let turn = shares.take(at: 0) {
+                shares.began(turn, Int64(company * 100 + taken))
+                taken += 1
+            }
+            counts.append(taken)
+        }
+        #expect(counts[0] == 8 && counts.allSatisfy { $0 >= 1 } && counts.reduce(0, +) <= DeliveryShares.limit)
+    }
+
+    @Test("companies take turns, and two of a company's messages at a time go to a host")
+    func turns() {
+        var shares = DeliveryShares()
+        for hook in 0..<3 { shares.wake("a\(hook)", company: "a", host: "same") }
+        for hook in 0..<3 { shares.wake("b\(hook)", company: "b", host: "same") }
+        var order: [String] = []
+        while let turn = shares.take(at: 0) {
+            order.append(turn.webhook)
+            shares.began(turn, Int64(order.count))
+        }
+        #expect(order.count == 4 && order.map { $0.prefix(1) } == ["a", "b", "a", "b"])
+    }
+
+    @Test("a message that fails alone lets the others pass; an endpoint that fails is tried with one at a time")
+    func probing() {
+        var shares = DeliveryShares()
+        func take(_ delivery: Int64, at now: Int64) -> Bool {
+            guard let turn = shares.take(at: now) else { return false }
+            shares.began(turn, delivery)
+            return true
+        }
+        shares.wake("w", company: "a", host: "h")
+        #expect(take(1, at: 0))
+        shares.ended("w", 1, hasArrived: false, at: 0) { _ in 5000 }
+        #expect(take(2, at: 1) && take(3, at: 1))
+        shares.ended("w", 2, hasArrived: false, at: 1) { _ in 5000 }
+        #expect(shares.failures(of: "w") == 2)
+        #expect(shares.take(at: 2) == nil)
+        shares.ended("w", 3, hasArrived: false, at: 2) { _ in 5000 }
+        // Messages that come change nothing.
+        shares.wake("w", company: "a", host: "h")
+        #expect(shares.take(at: 5001) == nil && shares.nextMoment == 5002)
+        #expect(take(1, at: 5002))
+        #expect(shares.take(at: 5002) == nil)
+        shares.ended("w", 1, hasArrived: true, at: 6000) { _ in 5000 }
+        #expect(shares.failures(of: "w") == nil)
+        #expect(take(2, at: 6000) && take(3, at: 6000))
+    }
+
+    @Test("a message that comes while its webhook is looked at is not forgotten; nor is a wait by a wrong clock")
+    func wakings() throws {
+        var shares = DeliveryShares()
+        shares.wake("w", company: "a", host: "h")
+        let first = shares.take(at: 0)
+        let turn = try #require(first)
+        shares.wake("w", company: "a", host: "h")
+        shares.rested(turn, until: nil)
+        #expect(shares.take(at: 0) == turn)
+        shares.rested(turn, until: 1000)
+        #expect(shares.take(at: 999) == nil)
+        #expect(shares.take(at: 1000) == turn)
+        shares.rested(turn, until: 1_000_000_000)
+        #expect(shares.take(at: 1000) == turn)
+        shares.rested(turn, until: nil)
+        #expect(shares.take(at: .max / 2) == nil && shares.nextMoment == nil)
+    }
+
+    /// A company's webhook in the simulation: how long its endpoint takes, and whether it answers.
+    private struct Hook {
+        let company: String
+        let isDead: Bool
+        var isOn = true
+        var failingSince: Int64?
+        /// When each message was made, oldest first, by row.
+        var rows: [[Int64]]
+        var dueAt: [Int64]
+        var attempts: [Int]
+    }
+
+    @Test("a day with a dead tenant of a hundred endpoints: the others' messages go out within two seconds at p99")
+    func deadTenant() async {
+        let day: Int64 = 24 * 3_600_000
+        var random = Numbers(seed: 11)
+        var shares = DeliveryShares()
+        var hooks: [Hook] = (0..<120).map { index in
+            let isDead = index < 100
+            let rows = isDead ? 20 : 3
+            return Hook(
+                company: isDead ? "dead" : "live\(index % 5)",
+                isDead: isDead,
+                rows: Array(repeating: [], count: rows),
+                dueAt: Array(repeating: 0, count: rows),
+                attempts: Array(repeating: 0, count: rows)
+            )
+        }
+        var moment: Int64 = 0
+        var arrivals: [(end: Int64, hook: Int, row: Int)] = []
+        var latencies: [Int64] = []
+        var (attempts, switchedOff) = (0, 0)
+        var nextDead: Int64 = 0
+        var nextLive: Int64 = 0
+        while moment < day + day / 12 {
+            // Other tests need the thread too.
+            await Task.yield()
+            if moment >= nextDead {
+                // Each of its endpoints is told of something.
+                for index in 0..<100 where hooks[index].isOn {
+                    hooks[index].rows[Int.random(in: 0..<20, using: &random)].append(moment)
+                    shares.wake("\(index)", company: "dead", host: "dead\(index)")
+                }
+                nextDead += 120_000
+            }
+            if moment >= nextLive {
+                let index = Int.random(in: 100..<120, using: &random)
+                hooks[index].rows[Int.random(in: 0..<3, using: &random)].append(moment)
+                shares.wake("\(index)", company: hooks[index].company, host: "live\(index)")
+                nextLive += .random(in: 1_000...10_000, using: &random)
+            }
+            for ended in arrivals where ended.end <= moment {
+                var hook = hooks[ended.hook]
+                shares.ended("\(ended.hook)", Int64(ended.row), hasArrived: !hook.isDead, at: moment) {
+                    DeliverySchedule.wait(after: $0, using: &random)
+                }
+                if hook.isDead {
+                    let wait = DeliverySchedule.wait(after: hook.attempts[ended.row], using: &random)
+                    hook.dueAt[ended.row] = moment + wait
+                    hook.attempts[ended.row] += 1
+                    let since = hook.failingSince ?? moment
+                    hook.failingSince = since
+                    if let failures = shares.failures(of: "\(ended.hook)"),
+                        DeliverySchedule.switchesOff(after: failures, since: since, now: moment)
+                    {
+                        hook.isOn = false
+                        switchedOff += 1
+                        shares.forget("\(ended.hook)")
+                    }
+                } else {
+                    latencies.append(moment - hook.rows[ended.row].removeFirst())
+                }
+                hooks[ended.hook] = hook
+            }
+            arrivals.removeAll { $0.end <= moment }
+            while let turn = shares.take(at: moment), let index = Int(turn.webhook) {
+                let hook = hooks[index]
+                let row = hook.rows.indices.first { row in
+                    !hook.rows[row].isEmpty && hook.dueAt[row] <= moment && !turn.running.contains(Int64(row))
+                }
+                if let row, hook.isOn {
+                    attempts += hook.isDead ? 1 : 0
+                    shares.began(turn, Int64(row))
+                    // The dead one's connections hang until they are cut.
+                    arrivals.append(
+                        (moment + (hook.isDead ? 10_000 : .random(in: 20...300, using: &random)), index, row)
+                    )
+                } else {
+                    shares.rested(turn, until: hook.isOn ? hook.dueAt.filter { $0 > moment }.min() : nil)
+                }
+            }
+            let ends = arrivals.lazy.map(\.end).min() ?? .max
+            moment = max(min(nextDead, nextLive, ends, shares.nextMoment ?? .max), moment + 1)
+        }
+        latencies.sort()
+        #expect(latencies.count > 15_000)
+        #expect(latencies[latencies.count * 99 / 100] < 2_000 && latencies[latencies.count - 1] < 20_000)
+        // A hundred endpoints with twenty rows each, of which each would be tried by itself.
+        #expect(attempts < 100 * 500)
+        #expect(switchedOff == 100)
+    }
+}
