@@ -39,25 +39,31 @@ extension Admission {
         of viewer: Viewer,
         event: Span<UInt8>?,
         access: Access,
-        now: Milliseconds
+        now: Milliseconds,
+        _ rules: Rules
     ) -> Result<Place, Refusal> {
         let refusal: Refusal
         if let event, event.count > 0, !equalBytes(event, viewer.eventBytes.span) {
-            switch otherPlace(of: viewer, event: event, now: now) {
+            switch otherPlace(of: viewer, event: event, now: now, rules) {
             case .success(let place): return .success(place)
             case .failure(let reason): refusal = reason
             }
         } else {
-            switch ownPlace(of: viewer, access: access, now: now) {
+            switch ownPlace(of: viewer, access: access, now: now, rules) {
             case .success(let place): return .success(place)
             case .failure(let reason): return .failure(reason)
             }
         }
-        return access == .token ? .failure(refusal) : ownPlace(of: viewer, access: access, now: now)
+        return access == .token ? .failure(refusal) : ownPlace(of: viewer, access: access, now: now, rules)
     }
 
     /// In the token's own event, or in none.
-    private func ownPlace(of viewer: Viewer, access: Access, now: Milliseconds) -> Result<Place, Refusal> {
+    private func ownPlace(
+        of viewer: Viewer,
+        access: Access,
+        now: Milliseconds,
+        _ rules: Rules
+    ) -> Result<Place, Refusal> {
         if viewer.eventBytes.isEmpty {
             guard access != .token else { return .failure(.wrongEvent) }
             return .success(
@@ -70,7 +76,8 @@ extension Admission {
             event: viewer.event ?? "",
             subject: viewer.subject,
             mustBeKnown: false,
-            now: now
+            now: now,
+            rules
         )
     }
 
@@ -78,7 +85,8 @@ extension Admission {
     private func otherPlace(
         of viewer: Viewer,
         event: Span<UInt8>,
-        now: Milliseconds
+        now: Milliseconds,
+        _ rules: Rules
     ) -> Result<Place, Refusal> {
         guard !viewer.eventSpecific else { return .failure(.wrongEvent) }
         var bytes: [UInt8] = []
@@ -90,7 +98,8 @@ extension Admission {
             event: String(decoding: bytes, as: UTF8.self),
             subject: viewer.subject(for: event),
             mustBeKnown: true,
-            now: now
+            now: now,
+            rules
         )
     }
 
@@ -100,13 +109,14 @@ extension Admission {
         event: String,
         subject: SubjectKey,
         mustBeKnown: Bool,
-        now: Milliseconds
+        now: Milliseconds,
+        _ rules: Rules
     ) -> Result<Place, Refusal> {
         var listing: Listing?
         var secondJoin: SecondJoin?
         switch directory.standing(ofEvent: id) {
         case .unknown:
-            if mustBeKnown { return .failure(.wrongEvent) }
+            guard !mustBeKnown, rules.events.haveOwn(of: viewer) else { return .failure(.wrongEvent) }
         case .removed(let company):
             return .failure(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent)
         case .known(let record):

@@ -23,6 +23,8 @@ package final class Admission: Sendable {
         /// How far the clocks of signers may be off, in seconds.
         package var leeway: Int64 = 5
         package var requireExpiry = true
+        /// Whose the events are that the directory does not know; nobody's by default.
+        package var events = EventOwners()
         package init() {}
     }
 
@@ -101,7 +103,7 @@ package final class Admission: Sendable {
         }
 
         let place: Place
-        switch self.place(of: viewer, event: event, access: request.access, now: request.now) {
+        switch self.place(of: viewer, event: event, access: request.access, now: request.now, rules) {
         case .success(let found): place = found
         case .failure(let refusal): return .refuse(refusal, since: nil, retryAfter: nil)
         }
@@ -133,7 +135,11 @@ package final class Admission: Sendable {
         case .removed: return .registrationRemoved
         case .known(let record) where !record.company.hasSameBytes(as: viewer.company): return .wrongEvent
         case .known(let record) where !record.isOpen(to: viewer, at: now): return .tokenExpired
-        case .known, .unknown: break
+        case .known: break
+        case .unknown where admitted.event.isEmpty: break
+        case .unknown:
+            let isOwn = viewer.event.map { sameOctets(admitted.event, $0) } ?? false
+            guard isOwn, rules.events.haveOwn(of: viewer) else { return .wrongEvent }
         }
         if directory.isRemoved(admitted.subject) { return .registrationRemoved }
         guard leases.touch(admitted.session, for: admitted.key, address: address, now: now, policy: policy) else {

@@ -36,6 +36,8 @@ package final class Viewer: Sendable {
     /// Whether it came from our Register: then it is good only until its event closes.
     package let closesWithEvent: Bool
     let eventID: EventID
+    /// Whether the event's id reads as a UUID in another spelling than the directory's.
+    package let eventIsRespelled: Bool
     /// `userID` and `email` as an event's lists hold them.
     let identities: [ExactText]
 
@@ -70,6 +72,7 @@ package final class Viewer: Sendable {
         self.tokenID = tokenID
         self.fingerprint = fingerprint
         self.closesWithEvent = closesWithEvent
+        eventIsRespelled = event.map(UUIDText.isRespelled) ?? false
         subject = SubjectKey(kind: kind, company: company, event: eventBytes.span, id: registration ?? userID)
         isLeased = kind == .registration || appliesTo == .all
         // An e-mail that no mail can be sent to is nobody's.

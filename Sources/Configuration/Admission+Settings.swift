@@ -26,6 +26,24 @@ extension TokenAuthority {
     }
 }
 
+extension EventOwners {
+    /// The owners that a configuration names.
+    package init(_ settings: Settings) {
+        self.init(
+            settings.companies.map { ($0.id, settings.eventIDs(of: $0).compactMap(Pattern.init)) },
+            hasDirectory: settings.control.enabled
+        )
+    }
+}
+
+extension Settings {
+    /// Patterns of the event ids that are a company's where the directory does not know them: of all where there is no
+    /// other company, of none by default where there are several.
+    package func eventIDs(of company: CompanySettings) -> [String] {
+        company.eventIDs ?? (companies.count == 1 ? ["*"] : [])
+    }
+}
+
 extension ViewerTokens {
     /// Tokens that live as long as a configuration says.
     package init(_ settings: Settings) {
@@ -44,5 +62,6 @@ extension Admission.Rules {
         sessions = settings.sessions.policy
         leeway = settings.tokens.leeway.components.seconds
         requireExpiry = settings.tokens.requireExpiry
+        events = EventOwners(settings)
     }
 }

@@ -120,6 +120,8 @@ package struct CompanySettings: Sendable {
     package var clientSecretFiles: [String] = []
     /// Each of them obtains API tokens; none: the company has no API.
     package var clientSecrets: [Secret] = []
+    /// Patterns of the event ids that are this company's where the directory does not know them; nil: it was left out.
+    package var eventIDs: [String]?
     /// Origins as browsers send them; `https://*.host`, or `*` for any, as `frame-ancestors` has them.
     package var embedOrigins: [String] = []
     /// `iss` of tokens that the company signs itself.

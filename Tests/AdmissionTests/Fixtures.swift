@@ -28,6 +28,7 @@ func parsed(_ text: [UInt8]) -> PresentedSession? { PresentedSession(text: text.
 
 func rules(_ change: (inout Admission.Rules) -> Void = { _ in }) -> Admission.Rules {
     var rules = Admission.Rules()
+    rules.events = EventOwners([("acme", [EventOwners.Pattern("*")!])])
     change(&rules)
     return rules
 }
@@ -70,12 +71,12 @@ final class Gate {
     var admission: Admission
     let directory = DirectoryView()
     let signer = Gate.sharedSigner
-    var rules = Admission.Rules()
+    var rules: Admission.Rules
     var now = start
     var numbers = Numbers(seed: 1)
     private static let sharedSigner = SessionSigner(secret: [UInt8](repeating: 7, count: 32))
 
-    init(_ rules: Admission.Rules = Admission.Rules()) {
+    init(_ rules: Admission.Rules = AdmissionTests.rules()) {
         self.rules = rules
         admission = Admission(
             leases: LeaseTable(startedAt: start, seed: 1, shards: 1),

@@ -56,6 +56,21 @@ import Testing
             "id = \"acme\"\nissuer = \"https://embed.example.com\"",
             "company[0].issuer: is public_url, which issues the gateway's own tokens"
         ),
+        .init(
+            .company,
+            "id = \"acme\"\nevent_ids = [\"a*b\", \"\", \"a*\", \"ab\"]",
+            "company[0].event_ids: \"ab\" and \"a*\" match the same ids",
+            "company[0].event_ids[0]: \"a*b\": * may only stand at the end",
+            "company[0].event_ids[1]: must not be empty"
+        ),
+        .init(
+            .key,
+            key + "[[company]]\nid = \"b\"\nevent_ids = [\"x-*\"]\n[[company.key]]\nalgorithm = \"HS256\"\n"
+                + "secret_file = \"/secret2\"\n[[company]]\nid = \"c\"\nevent_ids = [\"x-1\", \"y\"]\n"
+                + "[[company.key]]\nalgorithm = \"HS384\"\nsecret_file = \"/secret3\"",
+            "company[2].event_ids: \"x-1\" and \"x-*\" of company[1] match the same ids",
+            "company[2].key[0].secret_file: no such file: /secret3"
+        ),
         .init(.company, "id = \"acme\"\naudience = \"\"", "company[0].audience: must not be empty"),
         .init(
             .company,

@@ -171,7 +171,8 @@ import Testing
         .init(
             .rest,
             "[control]\nenabled = true",
-            "control.enabled: no route leads to it: add one with path \"/api/**\" and upstream \"control\""
+            "control.enabled: no route leads to it: add one with path \"/api/**\" and upstream \"control\"",
+            "control.enabled: no \"token\" route is over /networking/{event}, where its events are: add /networking/{event}/**"
         ),
         .init(
             .rest,
@@ -180,7 +181,9 @@ import Testing
         ),
         .init(
             .rest,
-            "[[route]]\npath = \"/api/**\"\nupstream = \"control\"\naccess = \"public\"\n[control]\nenabled = true\n"
+            "[[route]]\npath = \"/api/**\"\nupstream = \"control\"\naccess = \"public\"\n"
+                + "[[route]]\npath = \"/networking/{event}/**\"\nupstream = \"host\"\naccess = \"token\"\n"
+                + "[control]\nenabled = true\n"
                 + "database = \"/\(String(repeating: "d", count: 96))\"",
             "control.database: the path is longer than the 95 bytes that are possible"
         ),

@@ -119,10 +119,11 @@ func expectProblem(
     _ response: Response,
     _ status: Int,
     _ code: String,
+    _ comment: Comment? = nil,
     sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-    #expect(response.status == status, sourceLocation: sourceLocation)
-    #expect(response["Content-Type"] == "application/problem+json", sourceLocation: sourceLocation)
+    #expect(response.status == status, comment, sourceLocation: sourceLocation)
+    #expect(response["Content-Type"] == "application/problem+json", comment, sourceLocation: sourceLocation)
     let object = try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: any Sendable]
     let problem = try #require(object, sourceLocation: sourceLocation)
     #expect(problem["code"] as? String == code, sourceLocation: sourceLocation)

@@ -38,6 +38,10 @@ path = "/event/{{event}}/**"
 upstream = "embed-host"
 access = "token"
 [[route]]
+path = "/networking/{{event}}/**"
+upstream = "embed-host"
+access = "token"
+[[route]]
 path = "/api/**"
 upstream = "control"
 access = "public"

@@ -8,6 +8,7 @@ final class CompanyReader {
     /// What no two companies may share, with the company that has it.
     private var ids: [String: Place] = [:]
     private var issuers: [String: Place] = [:]
+    private var eventIDs = EventIDReader()
     private let keyReader = KeyReader()
 
     init(_ root: TableReader, publicURL: PublicURL?, areNeeded: Bool) {
@@ -34,6 +35,7 @@ final class CompanyReader {
         var company = CompanySettings(id: id ?? "", name: id ?? "", keys: [], keyOrigins: [])
         table.read("name", into: &company.name, .name)
         readClientSecrets(of: table, into: &company)
+        eventIDs.read(from: table, into: &company)
         readOrigins(of: table, into: &company)
         table.read("issuer", into: &company.issuer, .name)
         if let issuer = company.issuer { check(issuer: issuer, in: table) }

@@ -168,6 +168,7 @@ extension ControlSettings {
         if !isRouted {
             table.report("no route leads to it: add one with path \"/api/**\" and upstream \"control\"", at: "enabled")
         }
+        for gap in RouteGaps(routes: settings.routes).atControlledEvents { table.report(gap, at: "enabled") }
         for company in settings.companies where company.keys.first?.canSign == false {
             table.report("the first key of company \(quoted(company.id)) cannot sign embed tokens", at: "enabled")
         }

@@ -26,7 +26,7 @@ extension Settings {
             writer.entry("access", route.access.rawValue)
         }
         tokens.write(to: &writer)
-        for company in companies { company.write(to: &writer) }
+        for company in companies { company.write(eventIDs: eventIDs(of: company), to: &writer) }
         sessions.write(to: &writer)
         writer.header("[identity]")
         writer.entry("header_prefix", identity.headerPrefix)
@@ -100,12 +100,13 @@ extension TokenSettings {
 }
 
 extension CompanySettings {
-    fileprivate func write(to writer: inout TOMLWriter) {
+    fileprivate func write(eventIDs: [String], to writer: inout TOMLWriter) {
         writer.header("[[company]]")
         writer.entry("id", id)
         writer.entry("name", name)
         if clientSecretFiles.count == 1 { writer.entry("client_secret_file", clientSecretFiles[0]) }
         if clientSecretFiles.count > 1 { writer.entry("client_secret_files", clientSecretFiles) }
+        writer.entry("event_ids", eventIDs)
         writer.entry("embed_origins", embedOrigins)
         writer.entry("issuer", issuer)
         writer.entry("audience", audience)

@@ -21,6 +21,7 @@ struct Check: ParsableCommand {
             for problem in problems { StandardError.line("\(config): control.database: \(problem)") }
             throw ExitCode(1)
         }
+        for remark in settings.remarks { StandardError.line("\(config): warning: \(remark)") }
         if self.print {
             Swift.print(settings.printed(), terminator: "")
         } else {

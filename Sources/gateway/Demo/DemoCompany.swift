@@ -41,6 +41,10 @@ struct DemoCompany {
             upstream = "embed-host"
             access = "token"
             [[route]]
+            path = "/networking/{event}/**"
+            upstream = "embed-host"
+            access = "token"
+            [[route]]
             path = "/assets/**"
             upstream = "embed-host"
             access = "public"

@@ -46,6 +46,7 @@ struct Server {
             StandardError.line("gateway: \(error)")
             throw ExitCode(1)
         }
+        for remark in settings.remarks { logger.warning("\(remark)") }
         if settings.limits.connections * 2 > descriptors {
             logger.notice(
                 "limits.connections is \(settings.limits.connections), and each may need two of the \(descriptors) descriptors that the system allows"
@@ -75,6 +76,7 @@ struct Server {
             let settings = try reload()
             let kept = try dataPlane.reload(settings)
             control?.adopt(settings)
+            for remark in settings.remarks { logger.warning("reload: \(remark)") }
             for note in kept { logger.warning("reload: \(note)") }
             logger.info("configuration reloaded")
         } catch {

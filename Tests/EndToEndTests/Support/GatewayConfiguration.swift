@@ -14,6 +14,8 @@ struct GatewayConfiguration: Sendable {
     var sessions = ""
     var limits = "joins_per_minute = 0\nbad_tokens_per_minute = 0"
     var log = ""
+    /// Keys of `acme` and of `globex` that say whose the events are that the directory does not know.
+    var eventIDs = (acme: "event_ids = [\"*\"]", globex: "event_ids = []")
     /// More keys of the company `acme`.
     var company = ""
     /// Files of its client secrets.
@@ -76,6 +78,7 @@ struct GatewayConfiguration: Sendable {
             [[company]]
             id = "acme"
             name = "Acme"
+            \(eventIDs.acme)
             embed_origins = [\(origins)]
             \(clientSecret(clientSecrets))
             \(company)
@@ -83,6 +86,7 @@ struct GatewayConfiguration: Sendable {
 
             [[company]]
             id = "globex"
+            \(eventIDs.globex)
             \(clientSecret(["globex.client"]))
             [[company.key]]
             id = "globex-2026"
@@ -108,7 +112,7 @@ struct GatewayConfiguration: Sendable {
     private func controlTables(_ directory: String) -> String {
         guard let control else { return "" }
         return """
-            \(route("/networking/{event}", "token"))
+            \(route("/networking/{event}/**", "token"))
             [[route]]
             path = "/api/**"
             upstream = "control"

@@ -1,0 +1,13 @@
+extension Settings {
+    /// What is no error, but hardly meant: each a line that begins with a key.
+    package var remarks: [String] {
+        var remarks = RouteGaps(routes: routes).belowEvents.map { "route: \($0)" }
+        for (index, company) in companies.enumerated() where companies.count > 1 && company.eventIDs == nil {
+            let what =
+                control.enabled
+                ? "it has only the events that the control API makes for it" : "its tokens open no event"
+            remarks.append("company[\(index)].event_ids: left out for \(quoted(company.id)), one of several: \(what)")
+        }
+        return remarks
+    }
+}
