@@ -76,6 +76,20 @@ package struct TokenAuthority: Sendable {
         )
     }
 
+    /// Whether no upstream may see a token: one that we made, good or not any more, or a viewer's that a company's key
+    /// has signed. Anything else is an application's own.
+    package func withholds(_ bytes: Span<UInt8>) -> Bool {
+        do throws(TokenFault) {
+            let token = try Token(parsing: bytes, maxSize: maxSize)
+            if token.hasType("api+jwt") { return true }
+            if try TokenUse(token) != .own { return true }
+            _ = try viewer(for: bytes)
+            return true
+        } catch {
+            return false
+        }
+    }
+
     /// The company of a token that we issued.
     private func companyOfOurs(_ claims: Claims) throws(TokenFault) -> Company {
         guard try claims.string("iss")?.hasSameBytes(as: publicURL) ?? false else { throw .issuer }

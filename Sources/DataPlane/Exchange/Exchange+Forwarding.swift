@@ -20,7 +20,7 @@ extension Exchange {
         let capacity = bytes.count + identity.count + 2048
         let isWritten = head.writeHead(capacity: capacity) { head in
             writeRequestLine(bytes, to: &head)
-            writeFields(bytes, to: &head)
+            writeFields(bytes, upstream: index, to: &head)
             head.write(identity)
             writeFraming(to: &head)
         }
@@ -70,12 +70,11 @@ extension Exchange {
         keep(start..<query.upperBound)
     }
 
-    private func writeFields(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+    private func writeFields(_ bytes: Span<UInt8>, upstream: Int, to head: inout HeadWriter) {
         let block = worker.requestHead.block
         head.write("Host: ")
         if let authority = worker.requestHead.authority { head.write(bytes.extracting(authority)) }
         head.write("\r\n")
-        let consumesBearer = access != .public && Self.isBearer(bytes, block)
         let isTrusted = isFromTrustedProxy
         // Neighbouring lines that stay are copied as one run.
         var runStart = 0
@@ -83,7 +82,7 @@ extension Exchange {
         let fields = block.fields
         for index in fields.indices {
             let field = fields[index]
-            guard isForwarded(bytes, field, consumesBearer: consumesBearer, isTrusted: isTrusted) else { continue }
+            guard isForwarded(bytes, field, upstream: upstream, isTrusted: isTrusted) else { continue }
             if Int(field.nameStart) != runEnd {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
                 runStart = Int(field.nameStart)
@@ -115,14 +114,14 @@ extension Exchange {
     private func isForwarded(
         _ bytes: Span<UInt8>,
         _ field: FieldBlock.Field,
-        consumesBearer: Bool,
+        upstream: Int,
         isTrusted: Bool
     ) -> Bool {
         if field.isRemoved { return false }
         switch field.name {
         case .other: return !isForgedIdentity(bytes, field.nameRange)
         case .host, .expect, .gatewaySession, .cookie: return false
-        case .authorization: return !consumesBearer
+        case .authorization: return !isViewersAuthorization(bytes, field.value, upstream: upstream)
         case .referer: return worker.refererMembers.removed.isEmpty
         case .xForwardedFor, .xForwardedHost, .xForwardedProto: return false
         case .forwarded, .xRealIP: return isTrusted
@@ -130,11 +129,6 @@ extension Exchange {
         case .traceparent: return requestID.keepsTrace
         default: return !field.name.isHopByHop && !isForgedIdentity(bytes, field.nameRange)
         }
-    }
-
-    private static func isBearer(_ bytes: Span<UInt8>, _ block: FieldBlock) -> Bool {
-        guard let value = block.first(.authorization), value.count >= 6 else { return false }
-        return bytes.equals("bearer", ignoringCaseIn: value.lowerBound..<value.lowerBound + 6)
     }
 
     /// Whether a field name starts with the identity prefix, when every octet but letters and digits is read as `-`:
@@ -170,7 +164,12 @@ extension Exchange {
         {
             query = question + 1..<referer.upperBound
         }
-        worker.refererMembers.scan(bytes, in: query, tokenNames: snapshot.tokenNames)
+        worker.refererMembers.scan(
+            bytes,
+            in: query,
+            tokenNames: snapshot.tokenNames,
+            takesJoinCodes: snapshot.takesJoinCodes
+        )
     }
 
     /// The client's cookies without session cookies, in one field.

@@ -195,12 +195,13 @@ final class Exchange {
         let secure = snapshot.cookie.isSecure
         worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: secure)
         if access != .public, !admit(bytes, match) { return }
-        if access == .public { worker.queryMembers.scan(bytes, in: nil, tokenNames: []) }
+        let upstream = snapshot.routeUpstream[match.route]
+        if access == .public { scanPublicQuery(bytes, upstream: upstream) }
         if case .length(let length) = requestFraming, length > snapshot.bodySize {
             respond(status: 413)
             return
         }
-        forward(bytes, upstream: snapshot.routeUpstream[match.route])
+        forward(bytes, upstream: upstream)
     }
 
     // MARK: The end

@@ -41,6 +41,20 @@ package struct QueryMembers: Sendable {
         }
     }
 
+    /// Leaves members where they are unless their values are ours. The marker always is.
+    ///
+    /// - Parameter isOurs: what it says of a value, decoded, and whether its name is that of join codes.
+    package mutating func keepOthers(_ bytes: Span<UInt8>, isOurs: (Span<UInt8>, _ isJoinCode: Bool) -> Bool) {
+        removed.removeAll { member in
+            let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: member.lowerBound, to: member.upperBound)
+            let name = member.lowerBound..<(equals ?? member.upperBound)
+            if Self.isNamed(bytes, name, Self.markerBytes) { return false }
+            let value = bytes.percentDecoded(min(name.upperBound + 1, member.upperBound)..<member.upperBound)
+            let isJoinCode = takesJoinCodes && Self.isNamed(bytes, name, Self.joinCodeName)
+            return !isOurs(value.span, isJoinCode)
+        }
+    }
+
     private mutating func read(
         _ bytes: Span<UInt8>,
         member: Range<Int>,
