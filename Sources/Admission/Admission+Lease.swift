@@ -10,6 +10,10 @@ struct Stay {
     /// With the event's own rule for a second join.
     let policy: SessionPolicy
 
+    var arrival: Arrival {
+        Arrival(viewer: viewer, event: place.event, role: place.listing == nil ? .attendee : .host)
+    }
+
     /// Whether a session's time is not over: neither its own nor, where it outlives its token, what the token covers.
     func covers(_ session: SessionID, at now: Milliseconds) -> Bool {
         guard now < after(session.joinedAt, policy.maxLifetime) else { return false }
@@ -47,7 +51,9 @@ extension Admission {
                     presented.id,
                     tag: presented.tag,
                     for: subject,
+                    isCovered: isCovered,
                     mayTake: mayTake,
+                    arrival: stay.arrival,
                     address: request.address,
                     now: request.now,
                     policy: stay.policy
@@ -55,8 +61,7 @@ extension Admission {
                 switch resumption {
                 case .held(let replaced):
                     if isCovered {
-                        let now = request.now
-                        return admitArrival(presented.id, key: subject, isNew: false, replaced: replaced, stay, at: now)
+                        return admit(presented.id, key: subject, isNew: false, replaced: replaced, stay)
                     }
                     own = presented.id
                 case .vacant:
@@ -75,13 +80,14 @@ extension Admission {
             random: random,
             own: own,
             isTakeOver: request.isTakeOver,
+            arrival: stay.arrival,
             address: request.address,
             now: request.now,
             policy: stay.policy
         )
         switch join {
         case .joined(let session, let replaced):
-            return admitArrival(session, key: subject, isNew: true, replaced: replaced, stay, at: request.now)
+            return admit(session, key: subject, isNew: true, replaced: replaced, stay)
         case .active(let since, let retryAt):
             return refuse(.alreadyActive, since: since, retryAt, request.now)
         case .tooMany(let retryAt):
@@ -105,12 +111,13 @@ extension Admission {
                     tag: presented.tag,
                     for: key,
                     mayTake: true,
+                    arrival: stay.arrival,
                     address: address,
                     now: now,
                     policy: stay.policy
                 )
                 if case .held = resumption {
-                    return admitArrival(presented.id, key: key, isNew: false, replaced: nil, stay, at: now)
+                    return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
                 }
                 // Ended by an operator: the user may ask to be let in anew.
                 guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
@@ -120,36 +127,15 @@ extension Admission {
         guard let random = random() else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
         let session = SessionID(joinedAt: request.now, random0: random.0, random1: random.1)
         let key = stay.place.subject.own(of: session)
-        _ = leases.join(key, random: random, address: request.address, now: request.now, policy: stay.policy)
-        return admitArrival(session, key: key, isNew: true, replaced: nil, stay, at: request.now)
-    }
-
-    /// Admits a session of which the table has just heard.
-    private func admitArrival(
-        _ session: SessionID,
-        key: SubjectKey,
-        isNew: Bool,
-        replaced: SessionID?,
-        _ stay: Stay,
-        at now: Milliseconds
-    ) -> Verdict {
-        if let replaced, replaced != session { sessions.departed(replaced, .replaced, at: now) }
-        let verdict = admit(session, key: key, isNew: isNew, replaced: replaced, stay)
-        if case .admit(let admitted) = verdict { arrived(admitted, stay.viewer, at: now) }
-        return verdict
-    }
-
-    func arrived(_ admitted: Admitted, _ viewer: Viewer, at now: Milliseconds) {
-        sessions.arrived(
-            LiveSession(
-                id: admitted.session,
-                key: admitted.key,
-                viewer: viewer,
-                event: admitted.event,
-                role: admitted.role,
-                since: now
-            )
+        _ = leases.join(
+            key,
+            random: random,
+            arrival: stay.arrival,
+            address: request.address,
+            now: request.now,
+            policy: stay.policy
         )
+        return admit(session, key: key, isNew: true, replaced: nil, stay)
     }
 
     private func admit(

@@ -12,7 +12,7 @@ package final class Admission: Sendable {
 
     package init(leases: LeaseTable, directory: DirectoryView, signer: SessionSigner) {
         self.leases = leases
-        sessions = LiveSessions(directory: directory)
+        sessions = LiveSessions(leases: leases, directory: directory)
         self.directory = directory
         self.signer = signer
     }
@@ -142,12 +142,15 @@ package final class Admission: Sendable {
             guard isOwn, rules.events.haveOwn(of: viewer) else { return .wrongEvent }
         }
         if directory.isRemoved(admitted.subject) { return .registrationRemoved }
-        guard leases.touch(admitted.session, for: admitted.key, address: address, now: now, policy: policy) else {
-            return .sessionReplaced
-        }
-        // Again, should it have been taken for gone in the meantime, as after the machine slept.
-        arrived(admitted, viewer, at: now)
-        return nil
+        let isHeld = leases.touch(
+            admitted.session,
+            for: admitted.key,
+            arrival: Arrival(viewer: viewer, event: admitted.event, role: admitted.role),
+            address: address,
+            now: now,
+            policy: policy
+        )
+        return isHeld ? nil : .sessionReplaced
     }
 
     /// The holder says goodbye. False: it was not the holder, and nothing happened.
@@ -160,35 +163,26 @@ package final class Admission: Sendable {
         rules: Rules
     ) -> Bool {
         let key = isLeased ? subject : subject.own(of: session.id)
-        guard signer.verifies(session, for: subject),
-            leases.leave(session.id, for: key, now: now, policy: rules.sessions)
-        else { return false }
-        sessions.departed(session.id, .left, at: now)
-        return true
+        return signer.verifies(session, for: subject)
+            && leases.leave(session.id, for: key, now: now, policy: rules.sessions)
     }
 
     /// Ends a session for good: it does not come back by itself.
-    package func end(_ session: LiveSession, _ ending: SessionEnding, now: Milliseconds, rules: Rules) {
-        leases.end(session.key, only: session.id, now: now, policy: rules.sessions)
-        sessions.departed(session.id, ending, at: now)
+    package func end(_ session: LiveSession, _ ending: SessionEnding, now: Milliseconds) {
+        leases.end(session.key, only: session.id, ending, now: now)
     }
 
     /// Ends the session that holds a lease; returns which that was.
     package func end(
         holderOf subject: SubjectKey,
         _ ending: SessionEnding,
-        now: Milliseconds,
-        rules: Rules
+        now: Milliseconds
     ) -> SessionID? {
-        guard let session = leases.end(subject, now: now, policy: rules.sessions) else { return nil }
-        sessions.departed(session, ending, at: now)
-        return session
+        leases.end(subject, ending, now: now)
     }
 
     /// Forgets what is over. To be called about once a second.
     package func expire(now: Milliseconds, rules: Rules) {
-        for lapse in leases.expire(now: now, policy: rules.sessions) {
-            sessions.departed(lapse.session, .lapsed, at: lapse.lastUsed)
-        }
+        leases.expire(now: now, policy: rules.sessions)
     }
 }

@@ -20,6 +20,11 @@ struct LeaseShard: ~Copyable {
     private var sweptTick: Int64
     /// Entries, held or remembered.
     private(set) var count = 0
+    /// Whose stay a held slot is, by the slot's number. See `LeaseShard+List.swift`.
+    var listed: [UInt32: LiveSession] = [:]
+    /// What has happened to those since it was taken last.
+    var changes: [SessionChange] = []
+    var keepsChanges = false
 
     init(startedAt: Milliseconds) {
         index = [UInt32](repeating: 0, count: 16)
@@ -87,6 +92,7 @@ struct LeaseShard: ~Copyable {
             let slot = self[number]
             if slot.state == .held {
                 over.append(LeaseTable.Lapse(subject: slot.key, session: slot.session, lastUsed: slot.lastUsed))
+                depart(number, Departure(ending: .lapsed, moment: slot.lastUsed))
             }
             remove(number, hash: hashOf(slot.key), hashOf: hashOf)
         }

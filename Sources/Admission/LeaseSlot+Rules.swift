@@ -46,11 +46,14 @@ extension LeaseSlot {
 
     /// A session of ours comes that is not, or not provenly, the active one.
     ///
-    /// - Parameter mayTake: whether it is young enough to take the lease; if not, it only learns where it stands.
+    /// - Parameters:
+    ///   - isCovered: whether its time is not over.
+    ///   - mayTake: whether it is young enough to take the lease; if not, it only learns where it stands.
     mutating func resume(
         _ presented: SessionID,
         tag: SessionTag?,
         address: UInt64,
+        isCovered: Bool,
         mayTake: Bool,
         startedAt: Milliseconds,
         now: Milliseconds,
@@ -60,6 +63,8 @@ extension LeaseSlot {
         let isLater = presented > session
         var replaced: SessionID?
         switch (standing, policy.secondJoin) {
+        case (.left, _) where session == presented && !isCovered:
+            return .vacant
         case (.held, _) where session == presented, (.left, _) where session == presented:
             hold(presented, tag: tag ?? (isProven ? self.tag : nil), address: address, now: now)
             return .held(replaced: nil)
@@ -148,9 +153,10 @@ extension LeaseSlot {
         return true
     }
 
-    /// An operator ends whoever holds the lease.
-    mutating func end(now: Milliseconds, policy: SessionPolicy) -> SessionID? {
-        guard standing(at: now, policy) == .held else { return nil }
+    /// An operator ends whoever holds the lease. One that is over and was not swept yet, too: it is still listed, and would
+    /// come back by itself.
+    mutating func end(now: Milliseconds) -> SessionID? {
+        guard state == .held else { return nil }
         state = .ended
         lastUsed = now
         return session

@@ -5,6 +5,9 @@ import Synchronization
 /// In memory, sharded by subject; a shard's lock is held for a handful of memory accesses. It does not survive a restart,
 /// and need not: sessions come back with what their holders carry.
 ///
+/// Lease, list and attendance are one: whoever holds a lease and was let in with an ``Arrival`` is listed, and arrivals
+/// and departures are written into the shard's journal, in the same step as the lease changes. ``LiveSessions`` reads both.
+///
 /// It knows nothing of tokens and MACs: a session given to ``resume(_:for:mayTake:address:now:policy:)`` must be proven.
 package final class LeaseTable: Sendable {
     /// What became of a session of ours that came back.
@@ -80,41 +83,38 @@ package final class LeaseTable: Sendable {
     ///
     /// - Parameters:
     ///   - session: its id, and its tag where that is known.
+    ///   - isCovered: whether its time is not over; one that left and whose time is over does not come back.
     ///   - mayTake: whether it is young enough to take the lease.
+    ///   - arrival: whose stay it is, for the list.
     package func resume(
         _ session: SessionID,
         tag: SessionTag?,
         for subject: SubjectKey,
+        isCovered: Bool = true,
         mayTake: Bool,
+        arrival: Arrival? = nil,
         address: UInt64,
         now: Milliseconds,
         policy: SessionPolicy
     ) -> Resumption {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
-            if let slot = shard.find(subject, hash: hash) {
-                return shard[slot].resume(
-                    session,
-                    tag: tag,
-                    address: address,
-                    mayTake: mayTake,
-                    startedAt: startedAt,
-                    now: now,
-                    policy: policy
-                )
-            }
-            guard mayTake else { return .vacant }
-            let slot = shard.insert(subject, hash: hash, hashOf: self.hash)
+            let known = shard.find(subject, hash: hash)
+            guard known != nil || mayTake else { return .vacant }
+            let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
+            let departure = Departure(of: shard[slot], at: now, policy)
             let result = shard[slot].resume(
                 session,
                 tag: tag,
                 address: address,
-                mayTake: true,
+                isCovered: isCovered,
+                mayTake: mayTake,
                 startedAt: startedAt,
                 now: now,
                 policy: policy
             )
-            shard.watch(slot, policy: policy)
+            if case .held = result { shard.settle(slot, arrival, after: departure, at: now) }
+            if known == nil { shard.watch(slot, policy: policy) }
             return result
         }
     }
@@ -124,11 +124,13 @@ package final class LeaseTable: Sendable {
     /// - Parameters:
     ///   - own: the viewer's session so far, proven but too old to go on.
     ///   - isTakeOver: the user asked for it.
+    ///   - arrival: whose stay it is, for the list.
     package func join(
         _ subject: SubjectKey,
         random: (UInt64, UInt64),
         own: SessionID? = nil,
         isTakeOver: Bool = false,
+        arrival: Arrival? = nil,
         address: UInt64,
         now: Milliseconds,
         policy: SessionPolicy
@@ -137,6 +139,7 @@ package final class LeaseTable: Sendable {
         return shard(for: hash).leases.withLock { shard in
             let known = shard.find(subject, hash: hash)
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
+            let departure = Departure(of: shard[slot], at: now, policy)
             let result = shard[slot].join(
                 random: random,
                 own: own,
@@ -145,15 +148,19 @@ package final class LeaseTable: Sendable {
                 now: now,
                 policy: policy
             )
+            if case .joined = result { shard.settle(slot, arrival, after: departure, at: now) }
             if known == nil { shard.watch(slot, policy: policy) }
             return result
         }
     }
 
     /// An open stream of the session lives on. False: the session is no longer the active one, the stream must end.
+    ///
+    /// - Parameter arrival: whose stay it is, should it have been taken for gone meanwhile, as after the machine slept.
     package func touch(
         _ session: SessionID,
         for subject: SubjectKey,
+        arrival: Arrival? = nil,
         address: UInt64,
         now: Milliseconds,
         policy: SessionPolicy
@@ -162,7 +169,9 @@ package final class LeaseTable: Sendable {
         return shard(for: hash).leases.withLock { shard in
             let known = shard.find(subject, hash: hash)
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
+            let departure = Departure(of: shard[slot], at: now, policy)
             let result = shard[slot].touch(session, address: address, now: now, policy: policy)
+            if result { shard.settle(slot, arrival, after: departure, at: now) }
             if known == nil { shard.watch(slot, policy: policy) }
             return result
         }
@@ -178,26 +187,33 @@ package final class LeaseTable: Sendable {
     ) -> Bool {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
-            guard let slot = shard.find(subject, hash: hash) else { return false }
-            return shard[slot].leave(session, now: now, policy: policy)
+            guard let slot = shard.find(subject, hash: hash),
+                shard[slot].leave(session, now: now, policy: policy)
+            else { return false }
+            shard.settle(slot, after: Departure(ending: .left, moment: now), at: now)
+            return true
         }
     }
 
     /// Ends whoever holds the lease; returns who that was. That session does not come back by itself.
     ///
-    /// - Parameter session: ends nobody but this one.
+    /// - Parameters:
+    ///   - session: ends nobody but this one.
+    ///   - ending: what is written down of it.
     @discardableResult
     package func end(
         _ subject: SubjectKey,
         only session: SessionID? = nil,
-        now: Milliseconds,
-        policy: SessionPolicy
+        _ ending: SessionEnding = .ended,
+        now: Milliseconds
     ) -> SessionID? {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
             guard let slot = shard.find(subject, hash: hash), session == nil || shard[slot].session == session
             else { return nil }
-            return shard[slot].end(now: now, policy: policy)
+            let ended = shard[slot].end(now: now)
+            if ended != nil { shard.settle(slot, after: Departure(ending: ending, moment: now), at: now) }
+            return ended
         }
     }
 
@@ -237,6 +253,26 @@ package final class LeaseTable: Sendable {
         }
         return over
     }
+
+    /// Begins to keep what happens until it is taken.
+    func keepChanges() {
+        for shard in shards { shard.leases.withLock { $0.keepsChanges = true } }
+    }
+
+    /// What has happened since this was asked last, in order for each subject.
+    func takeChanges() -> [SessionChange] {
+        var all: [SessionChange] = []
+        for shard in shards { all += shard.leases.withLock { $0.takeChanges() } }
+        return all
+    }
+
+    /// Gives the listed sessions to `body`, one shard's at a time, and with no lock held.
+    func forEachListed(_ body: (LiveSession) -> Void) {
+        for shard in shards { shard.leases.withLock { $0.listed }.values.forEach(body) }
+    }
+
+    /// Sessions that are listed.
+    var listedCount: Int { shards.reduce(0) { sum, shard in sum + shard.leases.withLock { $0.listed.count } } }
 
     /// Entries in the table: leases that are held, and those just left or not swept yet.
     package var count: Int {

@@ -1,5 +1,4 @@
 import JOSE
-import Synchronization
 
 /// A session that is under way, and whose it is.
 package struct LiveSession: Sendable {
@@ -41,35 +40,38 @@ package enum SessionChange: Sendable {
     case departed(LiveSession, SessionEnding, at: Milliseconds)
 }
 
+/// Whose stay it is that begins with a join or a session's return.
+package struct Arrival: Sendable {
+    package let viewer: Viewer
+    /// The event that it is a stay in; empty for none.
+    package let event: String
+    package let role: Role
+
+    package init(viewer: Viewer, event: String, role: Role) {
+        self.viewer = viewer
+        self.event = event
+        self.role = role
+    }
+}
+
 /// The sessions that are under way, with their viewers: for lists and for attendance, never for a decision.
 ///
-/// It is told by ``Admission`` when a session arrives or departs, not on every request.
+/// They are kept by the lease table, under the locks of its shards, so that who is listed and who holds a lease are the
+/// same at every moment.
 package final class LiveSessions: Sendable {
-    private final class Shard: Sendable {
-        let sessions = Locked<[SessionID: LiveSession]>([:])
-    }
-
-    private struct Journal {
-        var isKept = false
-        var changes: [SessionChange] = []
-    }
-
-    private let shards = (0..<64).map { _ in Shard() }
-    private let journal = Locked(Journal())
+    private let leases: LeaseTable
     private let directory: DirectoryView
 
-    package init(directory: DirectoryView) { self.directory = directory }
+    init(leases: LeaseTable, directory: DirectoryView) {
+        self.leases = leases
+        self.directory = directory
+    }
 
     /// Begins to keep what happens until it is taken.
-    package func keepChanges() { journal.withLock { $0.isKept = true } }
+    package func keepChanges() { leases.keepChanges() }
 
     /// What has happened since this was asked last, in order for each session.
-    package func takeChanges() -> [SessionChange] {
-        journal.withLock { journal in
-            defer { journal.changes = [] }
-            return journal.changes
-        }
-    }
+    package func takeChanges() -> [SessionChange] { leases.takeChanges() }
 
     /// The sessions of a company's event, with the roles that they have now, earliest first.
     package func list(company: String, event: String) -> [LiveSession] {
@@ -79,34 +81,11 @@ package final class LiveSessions: Sendable {
     /// All sessions that `isIncluded`, with the roles that they have now, earliest first.
     package func all(where isIncluded: (LiveSession) -> Bool = { _ in true }) -> [LiveSession] {
         var found: [LiveSession] = []
-        for shard in shards {
-            let sessions = shard.sessions.withLock { $0 }
-            for session in sessions.values where isIncluded(session) { found.append(withPresentRole(session)) }
-        }
+        leases.forEachListed { if isIncluded($0) { found.append(withPresentRole($0)) } }
         return found.sorted { $0.id < $1.id }
     }
 
-    package var count: Int { shards.reduce(0) { $0 + $1.sessions.withLock { $0.count } } }
-
-    /// A session is under way. To be told so again changes nothing.
-    func arrived(_ session: LiveSession) {
-        let isNew = shard(session.id).sessions.withLock { sessions in
-            guard sessions[session.id] == nil else { return false }
-            sessions[session.id] = session
-            return true
-        }
-        if isNew { write(.arrived(session)) }
-    }
-
-    /// A session is over.
-    func departed(_ id: SessionID, _ ending: SessionEnding, at moment: Milliseconds) {
-        guard let session = shard(id).sessions.withLock({ $0.removeValue(forKey: id) }) else { return }
-        write(.departed(session, ending, at: moment))
-    }
-
-    private func write(_ change: SessionChange) {
-        journal.withLock { if $0.isKept { $0.changes.append(change) } }
-    }
+    package var count: Int { leases.listedCount }
 
     private func withPresentRole(_ session: LiveSession) -> LiveSession {
         guard let record = directory.event(session.event) else { return session }
@@ -119,6 +98,4 @@ package final class LiveSessions: Sendable {
             since: session.since
         )
     }
-
-    private func shard(_ id: SessionID) -> Shard { shards[Int(truncatingIfNeeded: id.random1 >> 40) & 63] }
 }

@@ -15,10 +15,7 @@ extension DataPlane {
 
     /// Sends away who has a registration that was deleted.
     package func remove(registration subject: SubjectKey) {
-        let rules = site.snapshot.rules
-        guard let session = site.admission.end(holderOf: subject, .removed, now: Clock().wall, rules: rules) else {
-            return
-        }
+        guard let session = site.admission.end(holderOf: subject, .removed, now: Clock().wall) else { return }
         site.end(session, reason: .registrationRemoved)
     }
 }

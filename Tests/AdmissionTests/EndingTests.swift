@@ -13,7 +13,7 @@ struct EndingTests {
         let session = try #require(gate.session(viewer))
         let live = try #require(gate.admission.sessions.all().first)
         #expect(live.id == session.id)
-        gate.admission.end(live, .ended, now: gate.now, rules: gate.rules)
+        gate.admission.end(live, .ended, now: gate.now)
         #expect(gate.admission.sessions.count == 0)
         #expect(gate.ask(viewer, with: session).refusal == .sessionReplaced)
         #expect(gate.ask(viewer, with: session, takeOver: true).admitted != nil)
@@ -28,19 +28,31 @@ struct EndingTests {
         let live = try #require(gate.admission.sessions.all().first)
         gate.now += 1
         let second = try #require(gate.session(viewer, address: 2))
-        gate.admission.end(live, .ended, now: gate.now, rules: gate.rules)
+        gate.admission.end(live, .ended, now: gate.now)
         #expect(gate.ask(viewer, with: second).admitted?.session == second.id)
         #expect(gate.admission.sessions.all().map(\.id) == [second.id])
+    }
+
+    @Test("a session whose time was over when it was ended, but that was still listed, does not come back by itself")
+    func endLapsed() throws {
+        let gate = Gate()
+        let viewer = viewer()
+        let session = try #require(gate.session(viewer))
+        let live = try #require(gate.admission.sessions.all().first)
+        gate.now += gate.rules.sessions.idleTimeout
+        gate.admission.end(live, .ended, now: gate.now)
+        #expect(gate.admission.sessions.count == 0)
+        #expect(gate.ask(viewer, with: session).refusal == .sessionReplaced)
     }
 
     @Test("the holder of a lease is ended by its registration; where there is none, nobody is")
     func endHolder() throws {
         let gate = Gate()
         let viewer = viewer()
-        #expect(gate.admission.end(holderOf: viewer.subject, .removed, now: gate.now, rules: gate.rules) == nil)
+        #expect(gate.admission.end(holderOf: viewer.subject, .removed, now: gate.now) == nil)
         let session = try #require(gate.session(viewer))
         #expect(
-            gate.admission.end(holderOf: viewer.subject, .removed, now: gate.now, rules: gate.rules) == session.id
+            gate.admission.end(holderOf: viewer.subject, .removed, now: gate.now) == session.id
         )
         #expect(gate.admission.sessions.count == 0)
     }

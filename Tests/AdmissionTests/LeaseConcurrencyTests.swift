@@ -188,7 +188,7 @@ struct LeaseConcurrencyTests {
                 case 2, 3, 4: admission.directory.restoreRegistration(viewers[place].subject)
                 case 5: admission.directory.set(EventRecord(company: "acme", presenters: ["u1"]), for: "launch")
                 case 6: _ = admission.leases.leases(now: now, policy: rules.sessions)
-                case 7: admission.leases.end(viewers[place].subject, now: now, policy: rules.sessions)
+                case 7: admission.leases.end(viewers[place].subject, now: now)
                 default: break
                 }
             }

@@ -98,6 +98,17 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, address: 6).refusal == nil)
     }
 
+    @Test("attack: joins without an address, as over a Unix socket, never count as the holder's own")
+    func withoutAddress() throws {
+        let gate = Gate(rules { $0.sessions.takeOverLimit = 1 })
+        let viewer = viewer()
+        let first = try #require(gate.session(viewer, address: 0))
+        let second = try #require(gate.session(viewer, address: 0))
+        #expect(gate.ask(viewer, address: 0).refusal == .tooManyJoins)
+        #expect(gate.ask(viewer, with: first, address: 0).refusal == .sessionReplaced)
+        #expect(gate.ask(viewer, with: second, address: 0).refusal == nil)
+    }
+
     @Test("joins in one millisecond, or with a clock that was set back, still come out later than the holder")
     func clock() throws {
         let gate = Gate()
@@ -215,8 +226,8 @@ struct LeaseRuleTests {
         let gate = Gate()
         let viewer = viewer()
         let session = try #require(gate.session(viewer))
-        #expect(gate.admission.leases.end(viewer.subject, now: gate.now, policy: gate.rules.sessions) == session.id)
-        #expect(gate.admission.leases.end(viewer.subject, now: gate.now, policy: gate.rules.sessions) == nil)
+        #expect(gate.admission.leases.end(viewer.subject, now: gate.now) == session.id)
+        #expect(gate.admission.leases.end(viewer.subject, now: gate.now) == nil)
         for _ in 0..<40 {
             gate.now += 1_000_000
             gate.admission.leases.expire(now: gate.now, policy: gate.rules.sessions)

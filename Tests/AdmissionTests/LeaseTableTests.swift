@@ -104,7 +104,7 @@ struct LeaseTableTests {
         for number in 0..<10 {
             _ = table.join(subject(1), random: (1, 1), address: UInt64(number), now: start, policy: policy)
         }
-        table.end(subject(1), now: start, policy: policy)
+        table.end(subject(1), now: start)
         #expect(table.expire(now: start + 1_000_000, policy: policy).isEmpty)
         #expect(table.count == 1)
     }

@@ -5,30 +5,40 @@ import Testing
 @Suite("Live sessions: who is there, and what happened to whom")
 struct LiveSessionsTests {
     let directory = DirectoryView()
+    let leases = LeaseTable(startedAt: start, seed: 1, shards: 4)
     let sessions: LiveSessions
+    let policy = SessionPolicy()
 
-    init() { sessions = LiveSessions(directory: directory) }
+    init() { sessions = LiveSessions(leases: leases, directory: directory) }
 
-    private func session(
+    /// Joins as the holder of a lease of its own; the session is called by the number.
+    @discardableResult
+    private func join(
         _ number: UInt64,
         company: String = "acme",
         event: String = "launch",
         userID: String = "u1",
-        joinedAt: Milliseconds = start
-    ) -> LiveSession {
+        at now: Milliseconds = start
+    ) -> SessionID? {
         let viewer = viewer(.embed, company: company, event: event, userID: userID)
-        return LiveSession(
-            id: SessionID(joinedAt: joinedAt, random0: number, random1: number &* 0x9E37_79B9_7F4A_7C15),
-            key: viewer.subject,
-            viewer: viewer,
-            event: event,
-            role: .attendee,
-            since: joinedAt
+        let result = leases.join(
+            subject(number),
+            random: (number, number),
+            arrival: Arrival(viewer: viewer, event: event, role: .attendee),
+            address: 1,
+            now: now,
+            policy: policy
         )
+        if case .joined(let session, _) = result { return session }
+        return nil
     }
 
-    private func words(_ changes: [SessionChange]) -> [String] {
-        changes.map { change in
+    private func subject(_ number: UInt64) -> SubjectKey {
+        SubjectKey(high: number, low: number &* 0x9E37_79B9_7F4A_7C15)
+    }
+
+    private func words() -> [String] {
+        sessions.takeChanges().map { change in
             switch change {
             case .arrived(let session): "arrived \(session.id.random0)"
             case .departed(let session, let ending, let moment):
@@ -38,91 +48,120 @@ struct LiveSessionsTests {
     }
 
     @Test("a list holds the sessions of a company's event, earliest first")
-    func list() {
-        for number in (UInt64(1)...200).reversed() {
-            sessions.arrived(session(number, joinedAt: start + Int64(number)))
-        }
-        sessions.arrived(session(500, company: "globex"))
-        sessions.arrived(session(501, event: "other"))
-        sessions.arrived(session(502, event: "Launch"))
+    func list() throws {
+        for number in (UInt64(1)...200).reversed() { join(number, at: start + Int64(number)) }
+        join(500, company: "globex")
+        join(501, event: "other")
+        join(502, event: "Launch")
         #expect(sessions.list(company: "acme", event: "launch").map(\.id.random0) == Array(1...200))
         #expect(sessions.list(company: "globex", event: "launch").map(\.id.random0) == [500])
         #expect(sessions.list(company: "globex", event: "other").isEmpty)
         #expect(sessions.count == 203)
         #expect(sessions.all { $0.company == "acme" }.count == 202)
-        sessions.departed(session(7, joinedAt: start + 7).id, .left, at: start)
+        let seventh = try #require(sessions.all { $0.id.random0 == 7 }.first)
+        #expect(leases.leave(seventh.id, for: seventh.key, now: start + 300, policy: policy))
         #expect(sessions.count == 202)
         #expect(!sessions.list(company: "acme", event: "launch").contains { $0.id.random0 == 7 })
     }
 
     @Test("ids that look the same and are other octets are other events")
     func octets() {
-        sessions.arrived(session(1, event: "\u{E9}"))
+        join(1, event: "\u{E9}")
         #expect(sessions.list(company: "acme", event: "e\u{301}").isEmpty)
         #expect(sessions.list(company: "acme", event: "\u{E9}").count == 1)
     }
 
     @Test("what happens is told once, in order, and only to who has asked for it to be kept")
-    func changes() {
-        sessions.arrived(session(1))
-        #expect(sessions.takeChanges().isEmpty)
+    func changes() throws {
+        join(1)
+        #expect(words().isEmpty)
         sessions.keepChanges()
-        #expect(sessions.takeChanges().isEmpty)
-        let (two, three) = (session(2), session(3))
-        sessions.arrived(two)
-        sessions.arrived(two)
-        sessions.arrived(three)
-        sessions.departed(two.id, .replaced, at: start + 5)
-        sessions.departed(two.id, .left, at: start + 6)
-        sessions.departed(session(9).id, .left, at: start + 6)
-        sessions.arrived(two)
-        #expect(
-            words(sessions.takeChanges()) == ["arrived 2", "arrived 3", "departed 2 replaced 5", "arrived 2"]
+        #expect(words().isEmpty)
+        let two = try #require(join(2))
+        #expect(words() == ["arrived 2"])
+        // Another one joins in its place, leaves, and comes back.
+        let second = leases.join(
+            subject(2),
+            random: (3, 3),
+            arrival: Arrival(viewer: viewer(.embed), event: "launch", role: .attendee),
+            address: 2,
+            now: start + 5,
+            policy: policy
         )
-        #expect(sessions.takeChanges().isEmpty)
+        guard case .joined(let three, two) = second else {
+            Issue.record("\(second)")
+            return
+        }
+        #expect(!leases.leave(two, for: subject(2), now: start + 6, policy: policy))
+        #expect(leases.leave(three, for: subject(2), now: start + 7, policy: policy))
+        #expect(leases.end(subject(2), .ended, now: start + 8) == nil)
+        for moment in [9, 10] {
+            let resumption = leases.resume(
+                three,
+                tag: nil,
+                for: subject(2),
+                mayTake: true,
+                arrival: Arrival(viewer: viewer(.embed), event: "launch", role: .attendee),
+                address: 2,
+                now: start + Milliseconds(moment),
+                policy: policy
+            )
+            #expect(resumption == .held(replaced: nil))
+        }
+        #expect(leases.end(subject(2), .removed, now: start + 11) == three)
+        #expect(
+            words() == [
+                "departed 2 replaced 5", "arrived 3", "departed 3 left 7", "arrived 3", "departed 3 removed 11",
+            ]
+        )
+        #expect(words().isEmpty)
         // Who was there before it was asked for still departs.
-        sessions.departed(session(1).id, .lapsed, at: start + 7)
-        #expect(words(sessions.takeChanges()) == ["departed 1 lapsed 7"])
+        leases.expire(now: start + 2 * policy.idleTimeout, policy: policy)
+        #expect(words() == ["departed 1 lapsed 0"])
+        #expect(sessions.count == 0)
+    }
+
+    @Test("a join where a lapsed session was not swept yet ends it when it was last seen, and replaces nobody")
+    func lapsedBeforeSweep() {
+        sessions.keepChanges()
+        join(1)
+        let second = leases.join(
+            subject(1),
+            random: (2, 2),
+            arrival: Arrival(viewer: viewer(.embed), event: "launch", role: .attendee),
+            address: 2,
+            now: start + policy.idleTimeout,
+            policy: policy
+        )
+        guard case .joined(_, nil) = second else {
+            Issue.record("\(second)")
+            return
+        }
+        #expect(words() == ["arrived 1", "departed 1 lapsed 0", "arrived 2"])
+        #expect(sessions.all().map(\.id.random0) == [2])
+    }
+
+    @Test("a stream that lives on after its session was taken for gone is listed again")
+    func touched() throws {
+        sessions.keepChanges()
+        let session = try #require(join(1))
+        leases.expire(now: start + 2 * policy.idleTimeout, policy: policy)
+        let now = start + 3 * policy.idleTimeout
+        let arrival = Arrival(viewer: viewer(.embed), event: "launch", role: .attendee)
+        for _ in 0..<2 {
+            #expect(leases.touch(session, for: subject(1), arrival: arrival, address: 1, now: now, policy: policy))
+        }
+        #expect(words() == ["arrived 1", "departed 1 lapsed 0", "arrived 1"])
     }
 
     @Test("a list shows the role that the event gives now")
     func roles() {
-        sessions.arrived(session(1, userID: "Kim"))
+        join(1, userID: "Kim")
         func roles() -> [Role] { sessions.list(company: "acme", event: "launch").map(\.role) }
         #expect(roles() == [.attendee])
         directory.set(EventRecord(company: "acme", organizers: ["kim"]), for: "launch")
         #expect(roles() == [.host])
         directory.set(EventRecord(company: "acme"), for: "launch")
         #expect(roles() == [.attendee])
-    }
-
-    @Test("many at once: every arrival and departure is told, each session's in order")
-    func concurrently() async {
-        sessions.keepChanges()
-        let sessions = sessions
-        await withTaskGroup(of: Void.self) { group in
-            for worker in 0..<8 {
-                let own = (0..<500).map { session(UInt64(worker * 1000 + $0 + 1)) }
-                group.addTask {
-                    for session in own {
-                        sessions.arrived(session)
-                        sessions.departed(session.id, .left, at: start)
-                    }
-                }
-            }
-        }
-        var state: [SessionID: Int] = [:]
-        for change in sessions.takeChanges() {
-            switch change {
-            case .arrived(let session):
-                #expect(state[session.id] == nil)
-                state[session.id] = 1
-            case .departed(let session, _, _):
-                #expect(state[session.id] == 1)
-                state[session.id] = 2
-            }
-        }
-        #expect(state.count == 4000 && state.values.allSatisfy { $0 == 2 })
-        #expect(sessions.count == 0)
     }
 }

@@ -62,8 +62,8 @@ final class Site: Sendable {
     /// Ends sessions for good, and their exchanges on all loops.
     func end(_ sessions: [LiveSession], _ ending: SessionEnding, reason: Refusal) {
         guard !sessions.isEmpty else { return }
-        let (now, rules) = (Clock().wall, snapshot.rules)
-        for session in sessions { admission.end(session, ending, now: now, rules: rules) }
+        let now = Clock().wall
+        for session in sessions { admission.end(session, ending, now: now) }
         forEachWorker { worker in
             for session in sessions { worker.end(Worker.EndedSession(session: session.id, reason: reason)) }
         }

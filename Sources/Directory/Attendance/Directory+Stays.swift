@@ -123,27 +123,50 @@ extension Directory {
         try announce(type, company: viewer.company, event: session.event, data + end, database, &effects)
     }
 
-    /// Ends what was open when the gateway stopped without a word.
+    /// Ends what was open when the gateway stopped without a word, as of when it was last known to run.
     func closeOpenStays() throws {
         try pool.write { database in
-            try database.execute(
-                sql: """
-                    UPDATE stay SET left_at = max(joined_at, ifnull((SELECT at FROM pulse), joined_at)), ending = ?
-                    WHERE left_at IS NULL
-                    """,
-                arguments: [SessionEnding.stopped.rawValue]
-            )
+            try endOpenStays(at: Int64.fetchOne(database, sql: "SELECT at FROM pulse") ?? 0, database)
         }
     }
 
     /// Ends what is open as the gateway stops.
     func endOpenStays() async throws {
         let moment = now
-        try await writer.write { database, _ in
-            try database.execute(
-                sql: "UPDATE stay SET left_at = max(joined_at, ?), ending = ? WHERE left_at IS NULL",
-                arguments: [moment, SessionEnding.stopped.rawValue]
-            )
+        try await writer.write { [self] database, _ in try endOpenStays(at: moment, database) }
+    }
+
+    /// Ends every open stay, none of them before it began, and tells the webhooks, one row at a time. Nothing is delivered
+    /// before the next start.
+    private func endOpenStays(at moment: Milliseconds, _ database: Database) throws {
+        let ending = SessionEnding.stopped.rawValue
+        let open = try Row.fetchCursor(
+            database,
+            sql: """
+                SELECT session, company, event, registration, user, name, email, role, joined_at FROM stay
+                WHERE left_at IS NULL
+                """
+        )
+        var effects = Writer.Effects()
+        while let stay = try open.next() {
+            let (joinedAt, company, event): (Milliseconds, String, String) = (stay[8], stay[1], stay[2])
+            guard !webhookIndex.webhooks(of: company, type: .sessionLeft, event: event).isEmpty else { continue }
+            var data = [
+                JSONMember("session", .string(stay[0])), JSONMember("userId", .string(stay[4])),
+                JSONMember("role", .string(stay[7])), JSONMember("joinedAt", .string(Timestamp.text(joinedAt))),
+            ]
+            for (name, column) in [("registrationId", 3), ("name", 5), ("email", 6)] {
+                if let value: String = stay[column] { data.append(JSONMember(name, .string(value))) }
+            }
+            data += [
+                JSONMember("leftAt", .string(Timestamp.text(max(joinedAt, moment)))),
+                JSONMember("reason", .string(ending)),
+            ]
+            try announce(.sessionLeft, company: company, event: event, data, database, &effects)
         }
+        try database.execute(
+            sql: "UPDATE stay SET left_at = max(joined_at, ?), ending = ? WHERE left_at IS NULL",
+            arguments: [moment, ending]
+        )
     }
 }
