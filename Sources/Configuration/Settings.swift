@@ -170,6 +170,8 @@ package struct LimitSettings: Sendable {
     package var headerTimeout: Duration = .seconds(10)
     package var idleTimeout: Duration = .seconds(75)
     package var connections = 100_000
+    /// Of one client address, IPv6 by /64; 0: any number.
+    package var connectionsPerAddress = 1000
     /// Bytes a second, over 30 s, while a body is under way.
     package var minRate = 256
     package var joinsPerMinute = 30

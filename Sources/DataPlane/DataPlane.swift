@@ -39,6 +39,7 @@ package final class DataPlane: Sendable {
         directory: DirectoryView,
         accessLog: AccessLog,
         logger: Logger,
+        descriptors: Int,
         loopCount: Int = System.coreCount
     ) throws {
         self.logger = logger
@@ -48,7 +49,12 @@ package final class DataPlane: Sendable {
             directory: directory,
             cookieKey: keys.cookie,
             assertionKey: keys.assertion,
-            accessLog: accessLog
+            accessLog: accessLog,
+            descriptors: DescriptorBudget(
+                descriptors: descriptors,
+                loops: loopCount,
+                hasControl: settings.control.enabled
+            )
         )
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         var workers: [ObjectIdentifier: NIOLoopBound<Worker>] = [:]
@@ -97,6 +103,9 @@ package final class DataPlane: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .serverChannelOption(.autoRead, value: false)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause()) }
+            }
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { [self] channel in
@@ -140,15 +149,11 @@ package final class DataPlane: Sendable {
         guard let worker = workers[loop]?.value, let scratch = scratches[loop]?.value else {
             throw ChannelError.operationUnsupported
         }
-        let limit = worker.snapshot.settings.limits.connections
-        // The admin listener must answer when the others are full.
-        if site.connections.wrappingAdd(1, ordering: .relaxed).newValue > limit, role == .viewers {
-            site.connections.wrappingSubtract(1, ordering: .relaxed)
+        let address = ClientAddress(channel.remoteAddress)
+        guard count(channel, role: role, address: address, worker.snapshot.settings.limits) else {
             throw ChannelError.operationUnsupported
         }
         try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveBuffer(pool: worker.receivePool))
-        channel.closeFuture.whenComplete { [site] _ in site.connections.wrappingSubtract(1, ordering: .relaxed) }
-        let address = ClientAddress(channel.remoteAddress)
         guard let context = listener.flatMap({ security.context($0) }) else {
             try Self.serve(channel, worker: worker, role: role, address: address)
             return
@@ -164,6 +169,26 @@ package final class DataPlane: Sendable {
             }
         }
         try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    /// Whether a connection is within the limits. Then it counts until it is closed.
+    private func count(
+        _ channel: any Channel,
+        role: ListenerRole,
+        address: ClientAddress,
+        _ limits: LimitSettings
+    ) -> Bool {
+        guard site.enter(role, limit: limits.connections) else { return false }
+        let isCounted = role == .viewers && address.isCounted(limits)
+        if isCounted, !site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress) {
+            site.leave(role)
+            return false
+        }
+        channel.closeFuture.whenComplete { [site] _ in
+            if isCounted { site.connectionCounts.leave(address.hash) }
+            site.leave(role)
+        }
+        return true
     }
 
     /// Adds the handler of a connection from which clear octets come.
@@ -255,6 +280,20 @@ package final class DataPlane: Sendable {
         let open = site.connections.load(ordering: .relaxed)
         if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }
     }
+
+    /// How many clients may be connected, and why, in the operator's words.
+    package var connectionLimit: String {
+        let (limits, budget) = (site.snapshot.settings.limits, site.descriptors)
+        let count = budget.connections(of: limits.connections)
+        guard count < limits.connections else { return "up to \(count) connections" }
+        return """
+            up to \(count) connections, not the \(limits.connections) of limits.connections: the system allows \
+            \(budget.capacity + budget.reserve) descriptors, each connection may need two, and \(budget.reserve) are kept back
+            """
+    }
+
+    /// How long a drain may take, in milliseconds.
+    package var drainTime: Int64 { site.snapshot.settings.drainTimeout.milliseconds }
 
     /// Ends well: readiness fails, listeners close, exchanges finish. Returns when nothing is left or the time is over.
     package func drain() async {

@@ -145,6 +145,11 @@ import Testing
         .init(.rest, "[limits]\nconnections = 0", "limits.connections: 0 is out of range: 1 to 10000000"),
         .init(
             .rest,
+            "[limits]\nconnections_per_address = -1",
+            "limits.connections_per_address: -1 is out of range: 0 to 10000000"
+        ),
+        .init(
+            .rest,
             "[limits]\nmin_rate = 256",
             "limits.min_rate: expected a size such as \"64KiB\", found the integer 256"
         ),

@@ -118,6 +118,41 @@ extension EndToEnd {
             for value in ["user-as1", "as1", "e1", "acme", "attendee"] { #expect(json.contains("\"\(value)\"")) }
         }
 
+        @Test("An assertion is for one upstream: each is told its own name, and none another's, in one session")
+        func audience() throws {
+            let other = try RecordingUpstream()
+            let more = """
+                [[upstream]]
+                name = "chat"
+                servers = ["127.0.0.1:\(other.port)"]
+                [[route]]
+                path = "/chat/{event}"
+                upstream = "chat"
+                access = "token"
+                """
+            let site = try Site { $0.more = more }
+            let client = try Client(port: site.port)
+            let bearer = "Authorization: Bearer \(Minter.acme.registration("aud1"))"
+            var session: [String] = []
+            for path in ["/event/e1", "/chat/e1", "/event/e1", "/chat/e1"] {
+                let response = try client.exchange(path, [bearer] + session)
+                #expect(response.status == 200)
+                if let text = response["Gateway-Session"] { session = ["Gateway-Session: \(text)"] }
+            }
+            func audiences(_ requests: [RecordedRequest]) -> [String?] {
+                requests.map { request in
+                    let parts = (request["X-Gateway-Assertion"] ?? "").split(separator: ".")
+                    guard parts.count == 3, let octets = Base64URL.decode(Array(parts[1].utf8).span) else { return nil }
+                    return (try? JSONValue(parsing: octets.span, limits: JSONLimits(size: 4096)))?["aud"]?.text
+                }
+            }
+            #expect(audiences(site.upstream.requests) == ["embed-host", "embed-host"])
+            #expect(audiences(other.requests) == ["chat", "chat"])
+            let sessions = (site.upstream.requests + other.requests).map { $0["X-Gateway-Session"] }
+            #expect(Set(sessions).count == 1)
+            other.stop()
+        }
+
         @Test(
             "Nobody outside forges the identity",
             arguments: [

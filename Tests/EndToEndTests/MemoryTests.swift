@@ -7,7 +7,7 @@ extension EndToEnd {
         @Test("8,000 idle keep-alive clients add at most 80 MB")
         func idleClients() throws {
             raiseDescriptorLimit()
-            let site = try Site { $0.limits += "\nidle_timeout = \"300s\"" }
+            let site = try Site { $0.limits += "\nidle_timeout = \"300s\"\nconnections_per_address = 0" }
             // What is made once is not the clients'.
             for _ in 0..<100 { #expect(try fetch(site.port, "/public/x").status == 200) }
             let token = Minter.acme.token()

@@ -122,6 +122,28 @@ extension EndToEnd {
             #expect(site.gateway.wait(within: 4) == 0)
         }
 
+        @Test(
+            "A reader of the log that has stalled holds up neither viewers nor the end",
+            arguments: [["output.log"], ["output.log", "errors.log"]]
+        )
+        func stalledReader(files: [String]) throws {
+            let site = try Site { $0.top = "drain_timeout = \"1s\"" }
+            let directory = site.gateway.directory
+            site.gateway.end()
+            let pipes = try files.map { try StalledPipe(directory[$0]) }
+            try site.gateway.startAgain()
+            for _ in 0..<3 { #expect(try fetch(site.port, "/public/x").status == 200) }
+            let start = monotonic()
+            site.gateway.send(SIGTERM)
+            #expect(site.gateway.wait(within: 10) == 0)
+            #expect(monotonic() - start < 3)
+            if files.count == 1 {
+                let said = Child.text(of: directory["errors.log"])
+                #expect(said.contains("lines of the access log lost"))
+            }
+            for pipe in pipes { pipe.close() }
+        }
+
         /// Whether no load balancer would send anybody here: not ready, or not there.
         private func isUnready(_ site: Site) -> Bool {
             do {
@@ -149,6 +171,43 @@ extension EndToEnd {
             let again = try RecordingUpstream(port: port)
             #expect(try eventually(within: 15) { try fetch(site.port, "/.gateway/readyz").status == 200 })
             #expect(try fetch(site.port, "/public/x").text == "GET /public/x 0")
+            again.stop()
+        }
+
+        @Test("Not ready is a gateway whose viewers' upstreams are all down; one that only a public route uses never counts")
+        func readiness() throws {
+            let (second, shown) = (try RecordingUpstream(), try RecordingUpstream())
+            let more = [("second", second.port, "token"), ("shown", shown.port, "public")].map { name, port, access in
+                """
+                [[upstream]]
+                name = "\(name)"
+                servers = ["127.0.0.1:\(port)"]
+                [[route]]
+                path = "/\(name)/{event}"
+                upstream = "\(name)"
+                access = "\(access)"
+                """
+            }
+            let site = try Site { $0.more = more.joined(separator: "\n") }
+            let bearer = "Authorization: Bearer \(Minter.acme.token())"
+            /// What readiness is right after a request that found the upstreams of these paths dead.
+            func readiness(_ paths: String...) throws -> Set<Int> {
+                let statuses = try [site.port, site.gateway.adminPort].map { port in
+                    for path in paths { #expect(try fetch(site.port, path, [bearer]).status == 502) }
+                    return try fetch(port, port == site.port ? "/.gateway/readyz" : "/readyz").status
+                }
+                return Set(statuses)
+            }
+            shown.stop()
+            #expect(try readiness("/shown/e1") == [200])
+            second.stop()
+            #expect(try readiness("/shown/e1", "/second/e1") == [200])
+            let port = site.upstream.port
+            site.upstream.stop()
+            #expect(try eventually { try readiness("/second/e1", "/event/e1") == [503] })
+            let again = try RecordingUpstream(port: port)
+            #expect(try eventually { try fetch(site.port, "/event/e1", [bearer]).status == 200 })
+            #expect(try fetch(site.port, "/.gateway/readyz").status == 200)
             again.stop()
         }
 

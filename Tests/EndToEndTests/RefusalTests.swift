@@ -111,6 +111,24 @@ extension EndToEnd {
             try expectProblem(try attempt(99, host: 7), 429, "too_many_joins")
             #expect(try attempt(100, host: 8).status == (isJoin ? 200 : 401))
         }
+
+        @Test("Bad tokens by cross-site images lock nobody out: a good token passes, and still only a good one")
+        func goodTokenPasses() throws {
+            let site = try Site { $0.limits = "bad_tokens_per_minute = 5\njoins_per_minute = 0" }
+            func status(_ token: String) throws -> Int {
+                let fields = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Dest: image"]
+                return try Client(port: site.port, host: 9).exchange("/event/e1?token=\(token)", fields).status
+            }
+            for number in 0..<5 { #expect(try status("a.b.\(number)") == 401) }
+            let forged = Minter(company: "acme", keyID: "acme-2026", secret: Minter.globex.secret)
+            let bad = [
+                "a.b.c", forged.token(), Minter.acme.token(Minter.Viewer(expires: Minter.now - 3600)),
+                Minter(company: "acme", keyID: "other", secret: Minter.acme.secret).token(),
+            ]
+            for token in bad { #expect(try status(token) == 429) }
+            for number in 0..<3 { #expect(try status(Minter.acme.registration("good-\(number)")) == 200) }
+            #expect(try status(bad[1]) == 429)
+        }
     }
 }
 

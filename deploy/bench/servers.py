@@ -112,6 +112,7 @@ cookie_key_file = "cookie.key"
 [identity]
 assertion_key_file = "assertion.key"
 [limits]
+connections_per_address = 0
 joins_per_minute = 0
 body_size = "2GiB"
 idle_timeout = "600s"

@@ -73,7 +73,7 @@ struct Schema: Sendable {
 
     private static let limits = Schema(
         """
-        header_size header_count body_size header_timeout idle_timeout connections min_rate
+        header_size header_count body_size header_timeout idle_timeout connections connections_per_address min_rate
         joins_per_minute bad_tokens_per_minute trusted_proxies
         """
     )

@@ -121,6 +121,7 @@ extension LimitSettings {
         table.read("header_timeout", into: &headerTimeout, .duration(.milliseconds(100) ... .seconds(3600)))
         table.read("idle_timeout", into: &idleTimeout, .duration(.milliseconds(100) ... .seconds(86400)))
         table.read("connections", into: &connections, .integer(1...10_000_000))
+        table.read("connections_per_address", into: &connectionsPerAddress, .integer(0...10_000_000))
         table.read("min_rate", into: &minRate, .size(0...(1 << 30)))
         table.read("joins_per_minute", into: &joinsPerMinute, .integer(0...1_000_000))
         table.read("bad_tokens_per_minute", into: &badTokensPerMinute, .integer(0...1_000_000))

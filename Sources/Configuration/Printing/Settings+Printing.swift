@@ -148,6 +148,7 @@ extension LimitSettings {
         writer.entry("header_timeout", headerTimeout)
         writer.entry("idle_timeout", idleTimeout)
         writer.entry("connections", connections)
+        writer.entry("connections_per_address", connectionsPerAddress)
         writer.entry("min_rate", size: minRate)
         writer.entry("joins_per_minute", joinsPerMinute)
         writer.entry("bad_tokens_per_minute", badTokensPerMinute)

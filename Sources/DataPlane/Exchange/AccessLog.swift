@@ -12,6 +12,8 @@ package final class AccessLog: Sendable {
     private struct State {
         var waiting: [[UInt8]] = []
         var waitingBytes = 0
+        /// What `run` has taken and not yet written.
+        var writing: ArraySlice<[UInt8]> = []
         var dropped = 0
         var isRunning = true
     }
@@ -51,9 +53,13 @@ package final class AccessLog: Sendable {
                     state.waitingBytes = 0
                     state.dropped = 0
                 }
+                state.writing = state.waiting[...]
                 return (state.waiting, state.dropped, state.isRunning)
             }
-            for chunk in chunks { write(chunk) }
+            for chunk in chunks {
+                write(chunk)
+                state.withLock { $0.writing = $0.writing.dropFirst() }
+            }
             if dropped > 0 { write(droppedLine(dropped)) }
             if chunks.isEmpty {
                 guard isRunning else { return }
@@ -66,6 +72,13 @@ package final class AccessLog: Sendable {
     package func stop() {
         state.withLock { $0.isRunning = false }
         wakeUp.raise()
+    }
+
+    /// How many lines have not been written, or not as a whole.
+    package var unwrittenLines: Int {
+        state.withLock { state in
+            state.dropped + (state.writing + state.waiting).reduce(0) { $0 + $1.count { $0 == .lineFeed } }
+        }
     }
 
     private func droppedLine(_ count: Int) -> [UInt8] {

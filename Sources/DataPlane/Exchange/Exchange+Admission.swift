@@ -65,16 +65,15 @@ extension Exchange {
     }
 
     /// The viewer that the token speaks of, from the cache or by checking its signature; nothing: it was refused.
+    ///
+    /// Past the limit of bad tokens the signature is checked all the same: whoever shares an address with an attacker, or
+    /// opens a page full of bad links, must get in with a good token. What a bad one costs is bounded without the limit:
+    /// an HMAC takes microseconds; an asymmetric check costs less than the TLS handshake that anybody may ask for, and
+    /// comes only after structure, company and key have been found right.
     func viewer(_ bytes: Span<UInt8>, _ credentials: Credentials) -> Viewer? {
         let generation = snapshot.authority.generation
         let known = credentials.withToken(bytes) { worker.tokens.viewer(for: $0, generation: generation) }
         if let known { return known }
-        let limit = snapshot.settings.limits.badTokensPerMinute
-        let address = addressHash
-        guard !worker.site.badTokens.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
-            refuse(.tooManyJoins, bytes, retryAfter: worker.site.badTokens.pause(address, now: worker.clock.monotonic))
-            return nil
-        }
         let checked = credentials.withToken(bytes) { token -> Result<Viewer, TokenFault> in
             do throws(TokenFault) {
                 let viewer = try snapshot.authority.viewer(for: token)
@@ -87,11 +86,21 @@ extension Exchange {
         switch checked {
         case .success(let viewer): return viewer
         case .failure(let fault):
-            worker.site.badTokens.count(address, now: worker.clock.monotonic)
             record.fault = fault
-            refuse(Refusal(fault), bytes)
+            refuseGuess(Refusal(fault), bytes)
             return nil
         }
+    }
+
+    /// Refuses a token or join code that is not good; past the limit of bad ones per address, for being one too many.
+    func refuseGuess(_ refusal: Refusal, _ bytes: Span<UInt8>) {
+        let (limiter, address, now) = (worker.site.badTokens, addressHash, worker.clock.monotonic)
+        guard !limiter.isExhausted(address, limit: snapshot.settings.limits.badTokensPerMinute, now: now) else {
+            refuse(.tooManyJoins, bytes, retryAfter: limiter.pause(address, now: now))
+            return
+        }
+        limiter.count(address, now: now)
+        refuse(refusal, bytes)
     }
 
     /// Has admission decide; false: the request was refused.

@@ -12,7 +12,13 @@ extension Exchange {
         var head = worker.takeBuffer()
         var identity: [UInt8] = []
         if let viewer, let admitted {
-            let entry = worker.identities.entry(viewer, admitted, worker: worker, snapshot: snapshot)
+            let entry = worker.identities.entry(
+                viewer,
+                admitted,
+                upstream: index,
+                worker: worker,
+                snapshot: snapshot
+            )
             identity = entry.lines
             framePolicy = entry.framePolicy
         }

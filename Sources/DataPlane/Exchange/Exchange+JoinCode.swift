@@ -7,16 +7,10 @@ extension Exchange {
     ///
     /// - Parameter event: the event that the path names.
     func redeem(_ code: Range<Int>, _ bytes: Span<UInt8>, event: Span<UInt8>) {
-        let (site, now, address) = (worker.site, worker.clock.monotonic, addressHash)
-        // Guessing a code is guessing a token.
-        let limit = snapshot.settings.limits.badTokensPerMinute
-        guard !site.badTokens.isExhausted(address, limit: limit, now: now) else {
-            refuse(.tooManyJoins, bytes, retryAfter: site.badTokens.pause(address, now: now))
-            return
-        }
+        let site = worker.site
         guard let code = JoinCode(bytes.percentDecoded(code).span), let person = site.directory.person(for: code) else {
-            site.badTokens.count(address, now: now)
-            refuse(.tokenInvalid, bytes)
+            // Guessing a code is guessing a token.
+            refuseGuess(.tokenInvalid, bytes)
             return
         }
         guard event.equals(person.event), let record = site.directory.event(person.event),

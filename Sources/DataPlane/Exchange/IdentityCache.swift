@@ -21,13 +21,21 @@ struct IdentityCache {
         fileprivate init(
             _ viewer: Viewer,
             _ admitted: Admission.Admitted,
+            upstream: Int,
             site: Site,
             snapshot: Snapshot,
             now: Int64
         ) {
             self.viewer = viewer
             generation = snapshot.authority.generation
-            lines = IdentityCache.lines(viewer, admitted, site: site, snapshot: snapshot, now: now)
+            lines = IdentityCache.lines(
+                viewer,
+                admitted,
+                audience: snapshot.upstreams[upstream].settings.name,
+                site: site,
+                snapshot: snapshot,
+                now: now
+            )
             framePolicy = snapshot.framePolicies[viewer.company] ?? []
             listing = admitted.listing
             event = admitted.event
@@ -42,8 +50,10 @@ struct IdentityCache {
         }
     }
 
+    /// An assertion is for one upstream: another one must not be able to show it as its own.
     private struct Key: Hashable {
         var session: SessionID
+        var upstream: Int
         func hash(into hasher: inout Hasher) { hasher.combine(session.random0) }
     }
 
@@ -54,15 +64,16 @@ struct IdentityCache {
     /// Lifetime of an assertion in seconds.
     private static let lifetime: Int64 = 60
 
-    /// The entry of an admitted viewer.
+    /// The entry of an admitted viewer towards an upstream, by its index.
     mutating func entry(
         _ viewer: Viewer,
         _ admitted: Admission.Admitted,
+        upstream: Int,
         worker: Worker,
         snapshot: Snapshot
     ) -> Entry {
         let now = worker.clock.wall
-        let key = Key(session: admitted.session)
+        let key = Key(session: admitted.session, upstream: upstream)
         let generation = snapshot.authority.generation
         if let entry = entries[key], entry.isGood(for: viewer, admitted, generation: generation, at: now) {
             return entry
@@ -73,7 +84,7 @@ struct IdentityCache {
             insert(entry, key)
             return entry
         }
-        let entry = Entry(viewer, admitted, site: worker.site, snapshot: snapshot, now: now)
+        let entry = Entry(viewer, admitted, upstream: upstream, site: worker.site, snapshot: snapshot, now: now)
         insert(entry, key)
         return entry
     }
@@ -89,11 +100,21 @@ struct IdentityCache {
     private static func lines(
         _ viewer: Viewer,
         _ admitted: Admission.Admitted,
+        audience: String,
         site: Site,
         snapshot: Snapshot,
         now: Int64
     ) -> [UInt8] {
         let session = admitted.session.name
+        let assertion = assertion(
+            viewer,
+            admitted,
+            audience: audience,
+            session: session,
+            site: site,
+            snapshot: snapshot,
+            now: now
+        )
         let prefix = snapshot.settings.identity.headerPrefix
         let fields: [(name: String, value: String?)] = [
             ("User-Id", viewer.userID),
@@ -106,7 +127,7 @@ struct IdentityCache {
             ("Company", viewer.company),
             ("Registration", viewer.registration),
             ("Session", session),
-            ("Assertion", assertion(viewer, admitted, session: session, site: site, snapshot: snapshot, now: now)),
+            ("Assertion", assertion),
         ]
         let lines = fields.map { name, value in
             guard let value, !value.isEmpty else { return "" }
@@ -120,6 +141,7 @@ struct IdentityCache {
     private static func assertion(
         _ viewer: Viewer,
         _ admitted: Admission.Admitted,
+        audience: String,
         session: String,
         site: Site,
         snapshot: Snapshot,
@@ -127,6 +149,7 @@ struct IdentityCache {
     ) -> String? {
         var claims = [
             JSONMember("iss", .string(snapshot.settings.publicURL.text)),
+            JSONMember("aud", .string(audience)),
             JSONMember("sub", .string(viewer.userID)),
             JSONMember("iat", .number(Double(now / 1000))),
             JSONMember("exp", .number(Double(now / 1000 + lifetime))),

@@ -186,9 +186,9 @@ final class UpstreamConnection: ChannelInboundHandler {
         exchange.upstreamConnected(self)
     }
 
-    func connectFailed() {
+    func connectFailed(isServersFault: Bool = true) {
         guard state == .connecting else { return }
-        server.failed(at: worker.clock.monotonic)
+        if isServersFault { server.failed(at: worker.clock.monotonic) }
         state = .closed
         fail(.connect)
     }

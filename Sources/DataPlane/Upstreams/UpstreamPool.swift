@@ -47,6 +47,12 @@ final class UpstreamPool {
                 return
             }
         }
+        // Others' idle connections go first when descriptors are short.
+        guard !worker.site.descriptors.isExhausted || worker.closeOldestIdle() else {
+            servers[index].openExchanges -= 1
+            exchange.upstreamFailed(.connect)
+            return
+        }
         connect(to: index, for: exchange)
     }
 
@@ -88,6 +94,14 @@ final class UpstreamPool {
         // A name may have several addresses, and each attempt a channel of its own: the connection becomes the handler of
         // the one that wins.
         let bound = NIOLoopBound((self, connection), eventLoop: worker.loop)
+        let descriptors = worker.site.descriptors
+        descriptors.take()
+        future.whenComplete { result in
+            switch result {
+            case .success(let channel): channel.closeFuture.whenComplete { _ in descriptors.giveBack() }
+            case .failure: descriptors.giveBack()
+            }
+        }
         future.hop(to: worker.loop).flatMapThrowing { channel in
             let (pool, connection) = bound.value
             if let peer = server.peer {
@@ -95,7 +109,10 @@ final class UpstreamPool {
             } else {
                 try channel.pipeline.syncOperations.addHandler(connection)
             }
-        }.whenFailure { _ in bound.value.1.connectFailed() }
+        }.whenFailure { error in
+            // That we have no descriptor left says nothing of the server.
+            bound.value.1.connectFailed(isServersFault: (error as? IOError)?.isShortage != true)
+        }
     }
 
     /// Has the connection begin once the server has proved who it is.
@@ -123,7 +140,7 @@ final class UpstreamPool {
     /// Takes back a connection whose exchange is over; it is kept when it may serve another.
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
         servers[serverIndex].openExchanges -= 1
-        guard reusable, !isRetired, servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer else {
+        guard reusable, !isRetired, !worker.site.descriptors.isShort, servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer else {
             connection.close()
             return
         }
@@ -152,12 +169,27 @@ final class UpstreamPool {
         }
     }
 
-    func retire() {
-        isRetired = true
+    /// Since when the connection that has been idle longest is; nothing when none is.
+    var idleSince: Int64? { servers.compactMap { $0.idle.first?.idleSince }.min() }
+
+    /// Closes the connection that has been idle longest.
+    func closeOldestIdle() {
+        let oldest = servers.indices.filter { !servers[$0].idle.isEmpty }
+            .min { servers[$0].idle[0].idleSince < servers[$1].idle[0].idleSince }
+        if let oldest { servers[oldest].idle.removeFirst().close() }
+    }
+
+    /// Closes every connection that nobody uses.
+    func closeIdle() {
         for index in servers.indices {
             let idle = servers[index].idle
             servers[index].idle = []
             for connection in idle { connection.close() }
         }
+    }
+
+    func retire() {
+        isRetired = true
+        closeIdle()
     }
 }

@@ -15,7 +15,11 @@ final class Site: Sendable {
     let accessLog: AccessLog
     let joins = AttemptLimiter()
     let badTokens = AttemptLimiter()
+    /// Clients that are connected, those of the admin listener too.
     let connections = Atomic<Int>(0)
+    let adminConnections = Atomic<Int>(0)
+    let connectionCounts = ConnectionCounts()
+    let descriptors: DescriptorBudget
     private let current: Mutex<Snapshot>
     private let draining = Atomic<Bool>(false)
     private let everyWorker = Mutex<[NIOLoopBound<Worker>]>([])
@@ -25,8 +29,10 @@ final class Site: Sendable {
         directory: DirectoryView,
         cookieKey: [UInt8],
         assertionKey: Key,
-        accessLog: AccessLog
+        accessLog: AccessLog,
+        descriptors: DescriptorBudget
     ) {
+        self.descriptors = descriptors
         current = Mutex(snapshot)
         self.directory = directory
         self.assertionKey = assertionKey
@@ -39,10 +45,37 @@ final class Site: Sendable {
     var snapshot: Snapshot { current.withLock { $0 } }
     var isDraining: Bool { draining.load(ordering: .relaxed) }
 
-    /// Whether load balancers should send viewers here.
+    /// Whether load balancers should send viewers here: not while draining, nor when every upstream that viewers need is
+    /// down.
     var isReady: Bool {
-        let now = Clock().monotonic
-        return !isDraining && snapshot.upstreams.allSatisfy { $0.hasHealthyServer(at: now) }
+        let (now, needed) = (Clock().monotonic, snapshot.viewerUpstreams)
+        return !isDraining && (needed.isEmpty || needed.contains { $0.hasHealthyServer(at: now) })
+    }
+
+    /// Counts a client, unless as many as may be are connected. The admin listener has a share of its own, so that it
+    /// answers when the others are full.
+    func enter(_ role: ListenerRole, limit: Int) -> Bool {
+        let all = connections.wrappingAdd(1, ordering: .relaxed).newValue
+        let isWithin: Bool
+        switch role {
+        case .admin:
+            let count = adminConnections.wrappingAdd(1, ordering: .relaxed).newValue
+            isWithin = count <= DescriptorBudget.adminConnections
+        case .viewers:
+            descriptors.take()
+            isWithin = all - adminConnections.load(ordering: .relaxed) <= descriptors.connections(of: limit)
+        }
+        if !isWithin { leave(role) }
+        return isWithin
+    }
+
+    /// Takes back what `enter` has counted.
+    func leave(_ role: ListenerRole) {
+        connections.wrappingSubtract(1, ordering: .relaxed)
+        switch role {
+        case .admin: adminConnections.wrappingSubtract(1, ordering: .relaxed)
+        case .viewers: descriptors.giveBack()
+        }
     }
 
     func register(_ worker: Worker) {

@@ -25,6 +25,8 @@ final class Snapshot: Sendable {
     let framePolicies: [String: [UInt8]]
     /// Those of the settings, and the control API.
     let upstreams: [Upstream]
+    /// Those that viewers need: the upstreams of the `token` and `session` routes.
+    let viewerUpstreams: [Upstream]
 
     // What every request asks for, next to one another.
     let routeAccess: [Access]
@@ -64,9 +66,12 @@ final class Snapshot: Sendable {
             settings.companies.map { ($0.id, Self.framePolicy($0.embedOrigins)) },
             uniquingKeysWith: { first, _ in first }
         )
-        upstreams = (settings.upstreams + [settings.control.upstream]).map { upstream in
+        let upstreams = (settings.upstreams + [settings.control.upstream]).map { upstream in
             previous?.upstreams.first { $0.settings == upstream } ?? Upstream(upstream)
         }
+        self.upstreams = upstreams
+        viewerUpstreams = Set(settings.routes.filter { $0.access != .public }.map(\.upstream)).sorted()
+            .map { upstreams[$0] }
         routeAccess = settings.routes.map(\.access)
         routeUpstream = settings.routes.map(\.upstream)
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty

@@ -102,12 +102,20 @@ final class Worker {
 
     func pool(_ index: Int) -> UpstreamPool { pools[index] }
 
+    /// Closes the connection to an upstream that has been idle longest; false when none is.
+    func closeOldestIdle() -> Bool {
+        let oldest = pools.filter { $0.idleSince != nil }.min { $0.idleSince ?? 0 < $1.idleSince ?? 0 }
+        oldest?.closeOldestIdle()
+        return oldest != nil
+    }
+
     private func tick() {
         clock.refresh()
         due.removeAll(keepingCapacity: true)
         deadlines.takeDue(at: clock.monotonic, into: &due)
         for slot in due { connections[slot]?.deadlinePassed() }
         ticks += 1
+        if site.descriptors.isShort { for pool in pools { pool.closeIdle() } }
         if ticks % 10 == 0 {
             for pool in pools { pool.closeStale(at: clock.monotonic) }
         }

@@ -21,12 +21,9 @@ struct Server {
         let descriptors = ProcessLimits.raiseDescriptors()
         ProcessLimits.forbidCoreDumps()
         let accessLog = AccessLog(descriptor: 1, isJSON: settings.log.format == .json)
-        let logThread = DispatchQueue(label: "access-log")
-        logThread.async { accessLog.run() }
-        defer {
-            accessLog.stop()
-            logThread.sync {}
-        }
+        let logThread = AccessLogThread(accessLog)
+        var deadline = DispatchTime.now() + .seconds(1)
+        defer { logThread.finish(by: deadline) }
         // Before anybody can know that we serve.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
         let dataPlane: DataPlane
@@ -38,7 +35,8 @@ struct Server {
                 keys: keys ?? StateFiles.keys(for: settings),
                 directory: directory,
                 accessLog: accessLog,
-                logger: logger
+                logger: logger,
+                descriptors: descriptors
             )
             try await control?.start(for: dataPlane)
             for address in try await dataPlane.listen() { logger.info("listening on \(address)") }
@@ -47,11 +45,7 @@ struct Server {
             throw ExitCode(1)
         }
         for remark in settings.remarks { logger.warning("\(remark)") }
-        if settings.limits.connections * 2 > descriptors {
-            logger.notice(
-                "limits.connections is \(settings.limits.connections), and each may need two of the \(descriptors) descriptors that the system allows"
-            )
-        }
+        logger.info("\(dataPlane.connectionLimit)")
         let leases = Task {
             while !Task.isCancelled {
                 try await Task.sleep(for: .seconds(1))
@@ -64,6 +58,10 @@ struct Server {
             guard signal == .sighup else { break }
             reload(dataPlane, control, logger)
         }
+        let limit = DispatchTimeInterval.milliseconds(Int(dataPlane.drainTime))
+        deadline = .now() + limit + .milliseconds(200)
+        // Whatever else holds up the end, such as a disk that hangs, does so no longer than this.
+        DispatchQueue.global().asyncAfter(deadline: .now() + limit + .seconds(1)) { ProcessLimits.endNow() }
         logger.info("draining")
         await dataPlane.drain()
         await control?.stop()

@@ -80,15 +80,6 @@ enum SystemFile {
     }
 }
 
-/// Lines for the operator.
-enum StandardError {
-    static func line(_ text: String) {
-        let bytes = Array((text + "\n").utf8)
-        // SAFETY: writes the array's own bytes.
-        _ = unsafe bytes.withUnsafeBytes { unsafe write(2, $0.baseAddress, $0.count) }
-    }
-}
-
 /// `read(2)` by a name that `SystemFile.read` does not hide.
 @unsafe
 private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {

@@ -58,7 +58,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.isEmpty)
         }
 
-        @Test("Guesses are limited by address, and then the right code does not pass either")
+        @Test("Guesses are limited by address, and the right code passes all the same")
         func guesses() throws {
             let site = try Self.site("bad_tokens_per_minute = 5")
             let backend = try Backend.signedIn(site)
@@ -70,12 +70,10 @@ extension EndToEnd {
             for number in 0..<5 {
                 try expectProblem(try status("00000000000\(number)"), 401, "token_invalid")
             }
-            for guess in ["000000000009", code] {
-                let refused = try status(guess)
-                try expectProblem(refused, 429, "too_many_joins")
-                #expect((refused["Retry-After"].flatMap { Int($0) } ?? 0) > 0)
-            }
-            #expect(try status(code, host: 10).status == 303)
+            let refused = try status("000000000009")
+            try expectProblem(refused, 429, "too_many_joins")
+            #expect((refused["Retry-After"].flatMap { Int($0) } ?? 0) > 0)
+            for host in [9, 10] as [UInt8] { #expect(try status(code, host: host).status == 303) }
         }
 
         @Test(

@@ -6,6 +6,7 @@ final class Gateway: Sendable {
     let port: UInt16
     let adminPort: UInt16
     let directory: TemporaryDirectory
+    private let descriptors: Int?
     private let child: Mutex<Child>
 
     /// Starts it and waits until it serves.
@@ -23,14 +24,17 @@ final class Gateway: Sendable {
             "gateway.conf",
             configuration.text(port: port, adminPort: adminPort, directory: directory.path)
         )
-        child = Mutex(try Self.start(directory))
+        descriptors = configuration.descriptors
+        child = Mutex(try Self.start(directory, descriptors))
         try waitUntilServing()
     }
 
-    private static func start(_ directory: TemporaryDirectory) throws -> Child {
-        try Child(
-            program,
-            ["run", directory["gateway.conf"]],
+    private static func start(_ directory: TemporaryDirectory, _ descriptors: Int?) throws -> Child {
+        let command = [program, "run", directory["gateway.conf"]]
+        let limited = descriptors.map { ["/bin/sh", "-c", "ulimit -n \($0) && exec \"$0\" \"$@\""] + command } ?? command
+        return try Child(
+            limited[0],
+            Array(limited.dropFirst()),
             output: directory["output.log"],
             errors: directory["errors.log"]
         )
@@ -58,9 +62,30 @@ final class Gateway: Sendable {
 
     /// Starts it once it has ended, with the same files.
     func startAgain() throws {
-        try child.withLock { $0 = try Self.start(directory) }
+        try child.withLock { $0 = try Self.start(directory, descriptors) }
         try waitUntilServing()
     }
+
+    #if os(Linux)
+        /// Changes how many descriptors the system allows it while it runs; what is open stays.
+        func allowDescriptors(_ count: Int) throws {
+            var limit = rlimit()
+            // SAFETY: both calls read or write a local.
+            guard unsafe prlimit(pid, RLIMIT_NOFILE, nil, &limit) == 0 else { throw SystemFailure("prlimit") }
+            limit.rlim_cur = min(rlim_t(count), limit.rlim_max)
+            guard unsafe prlimit(pid, RLIMIT_NOFILE, &limit, nil) == 0 else { throw SystemFailure("prlimit") }
+        }
+
+        /// How much processor time it has used, in seconds.
+        func processorTime() throws -> Double {
+            let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+            let words = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+            guard words.count > 13, let user = Double(words[12]), let system = Double(words[13]) else {
+                throw GatewayFailure(text: "/proc/\(pid)/stat: \(stat)")
+            }
+            return (user + system) / 100
+        }
+    #endif
 
     /// Writes another configuration into the same file.
     func rewrite(_ configuration: GatewayConfiguration) throws {

@@ -28,6 +28,8 @@ struct GatewayConfiguration: Sendable {
     var adminAddress: String?
     /// More keys of `[admin]`.
     var admin = ""
+    /// How many descriptors the system allows it; left out, as many as the tests have.
+    var descriptors: Int?
     /// More keys of `[control]`; left out, there is no control API.
     var control: String?
 
