@@ -117,8 +117,9 @@ package final class Admission: Sendable {
 
     /// Looks after an admitted session's open streams; nil: they may stay open.
     ///
-    /// To be called every few seconds for each session with an open stream. It renews the lease, and finds what has
-    /// changed since: an expired token, a deleted event or registration, a lease that went to somebody else.
+    /// To be called every few seconds for each session with an open stream, and whenever `directory.changeCount` or the
+    /// rules are not what they were. It renews the lease, and finds what has changed since: a token or a session whose time
+    /// is over, an event or registration that was deleted, a lease that went to somebody else, another role.
     package func keep(
         _ admitted: Admitted,
         viewer: Viewer,
@@ -129,13 +130,14 @@ package final class Admission: Sendable {
         let policy = rules.sessions
         if let refusal = time(of: viewer, at: now, rules) {
             guard refusal == .tokenExpired, policy.outlivesToken else { return refusal }
-            guard now < after(admitted.session.joinedAt, policy.maxLifetime) else { return .tokenExpired }
         }
+        guard now < after(admitted.session.joinedAt, policy.maxLifetime) else { return .tokenExpired }
+        var role = Role.attendee
         switch directory.standing(ofEvent: EventID(Array(admitted.event.utf8))) {
         case .removed: return .registrationRemoved
         case .known(let record) where !record.company.hasSameBytes(as: viewer.company): return .wrongEvent
         case .known(let record) where !record.isOpen(to: viewer, at: now): return .tokenExpired
-        case .known: break
+        case .known(let record): if record.listing(of: viewer) != nil { role = .host }
         case .unknown where admitted.event.isEmpty: break
         case .unknown:
             let isOwn = viewer.event.map { sameOctets(admitted.event, $0) } ?? false
@@ -145,12 +147,13 @@ package final class Admission: Sendable {
         let isHeld = leases.touch(
             admitted.session,
             for: admitted.key,
-            arrival: Arrival(viewer: viewer, event: admitted.event, role: admitted.role),
+            arrival: Arrival(viewer: viewer, event: admitted.event, role: role),
             address: address,
             now: now,
             policy: policy
         )
-        return isHeld ? nil : .sessionReplaced
+        guard isHeld else { return .sessionReplaced }
+        return role != admitted.role && policy.onRoleChange == .reconnect ? .roleChanged : nil
     }
 
     /// The holder says goodbye. False: it was not the holder, and nothing happened.

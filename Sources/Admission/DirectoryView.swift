@@ -82,8 +82,12 @@ package final class DirectoryView: Sendable {
     private let shards: [ShardBox] = (0..<64).map { _ in ShardBox() }
     /// Set with the first entry, so that without a directory no request takes a lock.
     private let isUsed = Atomic<Bool>(false)
+    private let changes = Atomic<UInt64>(0)
 
     package init() {}
+
+    /// Another number after each change that may end what is open.
+    package var changeCount: UInt64 { changes.load(ordering: .acquiring) }
 
     /// The event's record, if the directory has it.
     package func event(_ id: String) -> EventRecord? {
@@ -95,25 +99,30 @@ package final class DirectoryView: Sendable {
     package func set(_ record: EventRecord, for id: String) {
         let id = EventID(Array(id.utf8))
         shard(id.hash).contents.withLock { $0.events[id] = .known(record) }
-        isUsed.store(true, ordering: .releasing)
+        changed()
     }
 
     /// Deletes an event. It is remembered, so that its tokens are refused at once.
     package func removeEvent(_ id: String, company: String) {
         let id = EventID(Array(id.utf8))
         shard(id.hash).contents.withLock { $0.events[id] = .removed(company: company) }
-        isUsed.store(true, ordering: .releasing)
+        changed()
     }
 
     /// Deletes a registration. It is remembered, so that its tokens are refused at once.
     package func removeRegistration(_ subject: SubjectKey) {
         shard(subject.low).contents.withLock { _ = $0.removedRegistrations.insert(subject) }
-        isUsed.store(true, ordering: .releasing)
+        changed()
     }
 
     /// Takes a registration's removal back.
     package func restoreRegistration(_ subject: SubjectKey) {
         shard(subject.low).contents.withLock { _ = $0.removedRegistrations.remove(subject) }
+    }
+
+    private func changed() {
+        isUsed.store(true, ordering: .releasing)
+        changes.add(1, ordering: .releasing)
     }
 
     /// Adds what a join code stands for.

@@ -13,6 +13,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case originDenied
     case registrationRemoved
     case sessionReplaced
+    case roleChanged
     case alreadyActive
     case tooManyJoins
     case draining
@@ -32,6 +33,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .originDenied: "origin_denied"
         case .registrationRemoved: "registration_removed"
         case .sessionReplaced: "session_replaced"
+        case .roleChanged: "role_changed"
         case .alreadyActive: "already_active"
         case .tooManyJoins: "too_many_joins"
         case .draining: "draining"
@@ -46,7 +48,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .tokenMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .cookiesBlocked: 401
         case .tokenConflict: 400
         case .wrongEvent, .originDenied, .registrationRemoved: 403
-        case .sessionReplaced, .alreadyActive: 409
+        // An open stream ends with it; no request is answered with it.
+        case .sessionReplaced, .alreadyActive, .roleChanged: 409
         case .tooManyJoins: 429
         case .draining: 503
         case .upstreamUnavailable: 502
@@ -57,14 +60,15 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     /// The WebSocket close code for a socket that was open when the reason came up; nil where it cannot.
     package var closeCode: Int? {
         switch self {
-        case .tokenExpired: 4401
+        case .tokenInvalid, .tokenExpired: 4401
         case .wrongEvent: 4403
         case .sessionReplaced: 4409
         case .registrationRemoved: 4410
+        case .roleChanged: 4412
         case .tooManyJoins: 4429
         case .draining: 1001
         case .upstreamUnavailable, .upstreamTimeout: 1014
-        case .tokenMissing, .tokenInvalid, .tokenNotYetValid, .tokenConflict, .cookiesBlocked, .originDenied,
+        case .tokenMissing, .tokenNotYetValid, .tokenConflict, .cookiesBlocked, .originDenied,
             .alreadyActive:
             nil
         }
@@ -93,6 +97,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .originDenied: "This page may not do that"
         case .registrationRemoved: "No longer available"
         case .sessionReplaced: "You joined from another place"
+        case .roleChanged: "Your role has changed"
         case .alreadyActive: "You are already watching elsewhere"
         case .tooManyJoins: "Too many joins"
         case .draining: "Back in a moment"
@@ -115,6 +120,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .originDenied: "Open the event from the page that it belongs to."
         case .registrationRemoved: "Ask the organizer if you think that this is a mistake."
         case .sessionReplaced: "You can watch in one place at a time. Choose to use it here to carry on here."
+        case .roleChanged: "Reload the page to go on with your new role."
         case .alreadyActive: "You can watch in one place at a time. Close the event there, then try again here."
         case .tooManyJoins: "Wait a few minutes, then open the event once, in the place where you want to watch it."
         case .draining: "The service is being restarted. Try again in a few seconds."

@@ -11,6 +11,14 @@ package enum LeaseScope: String, Sendable, CaseIterable {
     case all
 }
 
+/// What happens to a session's open streams when the event's lists give its viewer another role.
+package enum RoleChange: String, Sendable, CaseIterable {
+    /// They go on; the upstream hears of the new role with the next request.
+    case keep
+    /// They end, so that the client comes back with its session and the upstream hears of the new role.
+    case reconnect
+}
+
 /// The rules of sessions and leases; times in milliseconds.
 package struct SessionPolicy: Sendable, Equatable {
     package var secondJoin: SecondJoin = .takeOver
@@ -22,5 +30,6 @@ package struct SessionPolicy: Sendable, Equatable {
     package var maxLifetime: Int64 = 12 * 3_600_000
     /// Take-overs of one registration in ten minutes, before joins are refused.
     package var takeOverLimit = 6
+    package var onRoleChange: RoleChange = .keep
     package init() {}
 }

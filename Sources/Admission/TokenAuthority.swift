@@ -64,7 +64,7 @@ package struct TokenAuthority: Sendable {
         // What we issue uses our own names, whatever the customers call theirs.
         let names = use == .own ? claimNames : ClaimNames()
         let company = try use == .own ? companyOfOwn(token.claims) : companyOfOurs(token.claims)
-        try token.verify(with: use == .own ? company.keys : company.ownKeys)
+        let key = try token.verify(with: use == .own ? company.keys : company.ownKeys)
         try checkAudience(of: token.claims, use: use, company: company)
         return try Viewer(
             ViewerClaims(token.claims, names: names, use: use),
@@ -72,7 +72,8 @@ package struct TokenAuthority: Sendable {
             validity: token.validity,
             fingerprint: fingerprint(of: bytes),
             appliesTo: appliesTo,
-            closesWithEvent: use == .registration
+            closesWithEvent: use == .registration,
+            voucher: Voucher(key: key.thumbprint, isOurs: use != .own)
         )
     }
 
@@ -88,6 +89,13 @@ package struct TokenAuthority: Sendable {
         } catch {
             return false
         }
+    }
+
+    /// Whether what once verified a viewer's token would do so still: the company is there, with that key, and the key may
+    /// sign such tokens. For what is open while the configuration changes, when the token is no longer at hand.
+    package func standsBehind(_ viewer: Viewer) -> Bool {
+        guard let voucher = viewer.voucher, let company = company(viewer.company) else { return false }
+        return (voucher.isOurs ? company.ownKeys : company.keys).contains { $0.thumbprint == voucher.key }
     }
 
     /// The company of a token that we issued.

@@ -6,6 +6,18 @@ package enum ViewerKind: Sendable {
     case registration
 }
 
+/// What made a viewer's token good.
+package struct Voucher: Equatable, Sendable {
+    package let key: KeyThumbprint
+    /// Whether the gateway issued the token, and not the company itself.
+    package let isOurs: Bool
+
+    package init(key: KeyThumbprint, isOurs: Bool) {
+        self.key = key
+        self.isOurs = isOurs
+    }
+}
+
 /// Who a good token speaks of: everything that its signature vouches for, read once and shared by all its requests.
 ///
 /// Time is not part of it: expiry, scope, role and lease are decided on every request.
@@ -35,6 +47,8 @@ package final class Viewer: Sendable {
     package let isLeased: Bool
     /// Whether it came from our Register: then it is good only until its event closes.
     package let closesWithEvent: Bool
+    /// Nil for who did not come with a token; nobody stands behind them.
+    package let voucher: Voucher?
     let eventID: EventID
     /// Whether the event's id reads as a UUID in another spelling than the directory's.
     package let eventIsRespelled: Bool
@@ -55,7 +69,8 @@ package final class Viewer: Sendable {
         tokenID: String? = nil,
         fingerprint: String = "",
         appliesTo: LeaseScope = .registrations,
-        closesWithEvent: Bool = false
+        closesWithEvent: Bool = false,
+        voucher: Voucher? = nil
     ) {
         let eventBytes = event.map { Array($0.utf8) } ?? []
         self.kind = kind
@@ -73,6 +88,7 @@ package final class Viewer: Sendable {
         self.fingerprint = fingerprint
         self.closesWithEvent = closesWithEvent
         eventIsRespelled = event.map(UUIDText.isRespelled) ?? false
+        self.voucher = voucher
         subject = SubjectKey(kind: kind, company: company, event: eventBytes.span, id: registration ?? userID)
         isLeased = kind == .registration || appliesTo == .all
         // An e-mail that no mail can be sent to is nobody's.

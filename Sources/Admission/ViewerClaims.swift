@@ -78,7 +78,8 @@ extension Viewer {
         validity: Validity,
         fingerprint: String,
         appliesTo: LeaseScope,
-        closesWithEvent: Bool
+        closesWithEvent: Bool,
+        voucher: Voucher
     ) {
         self.init(
             kind: claims.kind,
@@ -94,7 +95,8 @@ extension Viewer {
             tokenID: claims.tokenID,
             fingerprint: fingerprint,
             appliesTo: appliesTo,
-            closesWithEvent: closesWithEvent
+            closesWithEvent: closesWithEvent,
+            voucher: voucher
         )
     }
 }

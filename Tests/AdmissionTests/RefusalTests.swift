@@ -8,7 +8,7 @@ struct RefusalTests {
         "code, status and close code are the documented ones",
         arguments: [
             (Refusal.tokenMissing, "token_missing", 401, nil),
-            (.tokenInvalid, "token_invalid", 401, nil),
+            (.tokenInvalid, "token_invalid", 401, 4401),
             (.tokenExpired, "token_expired", 401, 4401),
             (.tokenNotYetValid, "token_not_yet_valid", 401, nil),
             (.tokenConflict, "token_conflict", 400, nil),
@@ -17,6 +17,7 @@ struct RefusalTests {
             (.originDenied, "origin_denied", 403, nil),
             (.registrationRemoved, "registration_removed", 403, 4410),
             (.sessionReplaced, "session_replaced", 409, 4409),
+            (.roleChanged, "role_changed", 409, 4412),
             (.alreadyActive, "already_active", 409, nil),
             (.tooManyJoins, "too_many_joins", 429, 4429),
             (.draining, "draining", 503, 1001),

@@ -78,6 +78,11 @@ import Testing
             "[sessions]\nmax_lifetime = \"1m\"",
             "sessions.max_lifetime: \"1m\" is less than idle_timeout, \"90s\""
         ),
+        .init(
+            .rest,
+            "[sessions]\non_role_change = \"close\"",
+            "sessions.on_role_change: \"close\" is not one of \"keep\", \"reconnect\""
+        ),
         .init(.rest, "[sessions]\ntake_over_limit = 0", "sessions.take_over_limit: 0 is out of range: 1 to 1000"),
         .init(.rest, "[sessions]\ncookie_key_file = \"\"", "sessions.cookie_key_file: must not be empty"),
         .init(

@@ -67,6 +67,52 @@ struct WebhookOutboxTests {
         }
     }
 
+    @Test(
+        "stays that a stop or a crash closes are told of as the others, once, and when they ended",
+        arguments: [false, true]
+    )
+    func stopped(isCrash: Bool) async throws {
+        let copy = try TestDatabase()
+        let (event, kim) = try await database.withDirectory { directory in
+            for company in ["acme", "globex"] { _ = try await webhook(.sessionLeft, directory, company: company) }
+            let event = try await directory.makeEvent()
+            let kim = try await directory.makeRegistration("kim@x.example", for: event)
+            let gone = session(1, event: event, registration: kim, since: start)
+            try await directory.record([
+                .arrived(gone), .departed(gone, .left, at: start + 1),
+                .arrived(session(2, event: event, registration: kim, role: .host, since: start + 2)),
+                .arrived(session(3, event: event, userID: "u3", since: start + 9000)),
+            ])
+            database.clock.advance(5000)
+            try await directory.beat()
+            if isCrash { try run("sh", "-c", "cp \"$1\"/gateway.sqlite* \"$2\"", "sh", database.folder, copy.folder) }
+            return (event, kim)
+        }
+        let after = isCrash ? copy : database
+        for isFirst in [true, false] {
+            after.clock.advance(60_000)
+            try await after.withDirectory { directory in
+                let deliveries = try await directory.takeDeliveries(at: after.clock.now).sorted { $0.id < $1.id }
+                let told = try deliveries.map { delivery in
+                    guard case .object(let data)? = try members(delivery)["data"] else { throw NotRegistered() }
+                    return data
+                }
+                #expect(
+                    told.map { $0["reason"] } == (isFirst ? ["left", "stopped", "stopped"] : []).map(JSONValue.string)
+                )
+                guard isFirst, told.count == 3 else { return }
+                #expect(deliveries.allSatisfy { $0.webhook.company == "acme" })
+                let moments = [start + 1, start + 5000, start + 9000].map { JSONValue.string(Timestamp.text($0)) }
+                #expect(told.map { $0["leftAt"] } == moments)
+                #expect(told[1]["registrationId"] == .string(kim.uid) && told[1]["email"] == .string("kim@x.example"))
+                #expect(told[1]["role"] == .string("host") && told[1]["joinedAt"] == .string(Timestamp.text(start + 2)))
+                #expect(told[2]["userId"] == .string("u3") && told[2]["registrationId"] == nil)
+                for delivery in deliveries { try await directory.finish(delivery) }
+            }
+        }
+        #expect(event.company == "acme")
+    }
+
     @Test("a webhook of one event hears of that one only")
     func oneEvent() async throws {
         try await database.withDirectory { directory in

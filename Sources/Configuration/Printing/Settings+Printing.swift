@@ -135,6 +135,7 @@ extension SessionSettings {
         writer.entry("outlives_token", policy.outlivesToken)
         writer.entry("max_lifetime", .milliseconds(policy.maxLifetime))
         writer.entry("take_over_limit", policy.takeOverLimit)
+        writer.entry("on_role_change", policy.onRoleChange.rawValue)
         writer.entry("cookie_key_file", cookieKeyFile)
     }
 }

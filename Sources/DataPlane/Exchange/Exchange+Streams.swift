@@ -39,18 +39,38 @@ extension Exchange {
             return
         }
         if isTunnel { watchExpiry() }
-        guard let viewer, let admitted else { return }
-        let isPastExpiry = viewer.validity.expires.map { worker.clock.wall / 1000 >= $0 } ?? false
-        guard isPastExpiry || now - renewedAt >= snapshot.renewalInterval else { return }
+        if let refusal = judgeAgain(at: now) { endSession(refusal) }
+    }
+
+    /// Judges what is open again: when its lease is to be renewed, when its time is over, and when the configuration or the
+    /// directory is not what it was. Nil: it stays open.
+    private func judgeAgain(at now: Int64) -> Refusal? {
+        guard let viewer, let admitted else { return nil }
+        let (wall, present) = (worker.clock.wall, worker.snapshot)
+        let judgement = Judgement(
+            generation: present.authority.generation,
+            changeCount: worker.site.directory.changeCount
+        )
+        let isPastExpiry = viewer.validity.expires.map { wall / 1000 >= $0 } ?? false
+        let isPastLifetime = wall - admitted.session.joinedAt >= present.rules.sessions.maxLifetime
+        guard
+            isPastExpiry || isPastLifetime || judgement != self.judgement
+                || now - renewedAt >= present.renewalInterval
+        else { return nil }
+        if judgement.generation != self.judgement.generation, !present.authority.standsBehind(viewer) {
+            return .tokenInvalid
+        }
+        self.judgement = judgement
         renewedAt = now
         let refusal = worker.site.admission.keep(
             admitted,
             viewer: viewer,
             address: addressHash,
-            now: worker.clock.wall,
-            rules: worker.snapshot.rules
+            now: wall,
+            rules: present.rules
         )
-        if let refusal { endSession(refusal) }
+        // A request that is still to be answered is answered for the role that it came with.
+        return refusal == .roleChanged && !isTunnel && !isResponseStarted ? nil : refusal
     }
 
     /// Whether the response has moved since this was asked last.
@@ -86,4 +106,12 @@ extension Exchange {
             refuse(reason)
         }
     }
+}
+
+/// What an open exchange was judged by last.
+struct Judgement: Equatable {
+    /// Of the keys; 0 before it was judged for the first time since it began.
+    var generation: UInt64 = 0
+    /// Of the directory.
+    var changeCount: UInt64 = 0
 }

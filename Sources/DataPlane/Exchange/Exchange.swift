@@ -75,6 +75,7 @@ final class Exchange {
     /// When the tunnel is looked at next; monotonic milliseconds.
     var looksAt = Int64.max
     var renewedAt: Int64 = 0
+    var judgement = Judgement()
     var requestRate = RateWindow()
     var responseRate = RateWindow()
 
@@ -150,6 +151,7 @@ final class Exchange {
         tunnel = nil
         drainsAt = .max
         renewedAt = worker.clock.monotonic
+        judgement = Judgement()
         requestRate = RateWindow()
         responseRate = RateWindow()
         record.clear()

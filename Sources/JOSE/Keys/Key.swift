@@ -5,6 +5,8 @@ package final class Key: Sendable {
     /// The `kid` that tokens name it by.
     package let id: String?
     package let algorithm: Algorithm
+    /// What the same key has after it was read again, and no other one.
+    package let thumbprint: KeyThumbprint
     private let material: Material
 
     enum Material: Sendable {
@@ -16,6 +18,7 @@ package final class Key: Sendable {
         self.id = id
         self.algorithm = algorithm
         self.material = material
+        thumbprint = KeyThumbprint(algorithm, material)
     }
 
     /// Whether it holds the private half, or is a secret.
@@ -61,4 +64,20 @@ package final class Key: Sendable {
 
 extension Key: CustomStringConvertible {
     package var description: String { "Key(\(algorithm.rawValue), \(id ?? "no id"))" }
+}
+
+/// What tells keys apart by what they are made of, whatever they are called: the first 128 bits of a hash, from which nothing
+/// of the key can be found.
+package struct KeyThumbprint: Hashable, Sendable {
+    private let bytes: [UInt8]
+
+    /// For a secret it is over a MAC, and not over the secret, so that it is no easier to try secrets on it than on a token.
+    fileprivate init(_ algorithm: Algorithm, _ material: Key.Material) {
+        var text = Array(algorithm.rawValue.utf8)
+        switch material {
+        case .secret(let mac): text += mac.code(for: Array("thumbprint".utf8).span)
+        case .pair(let pair): text += JSONValue.object(pair.publicMembers()).serialized()
+        }
+        bytes = Array(SHA256.hash(text.span).prefix(16))
+    }
 }

@@ -45,17 +45,21 @@ package struct Token: Sendable {
         }
     }
 
-    /// Returns when one of the keys made the signature.
+    /// Returns the key that made the signature, if it is one of `keys`.
     ///
     /// A `kid` chooses the keys that have this id, or else those that have none. Without a `kid` it is the keys of the
     /// token's algorithm, three at most: each costs a signature check, and whoever sends tokens chooses how many.
-    package func verify(with keys: [Key]) throws(TokenFault) {
+    @discardableResult
+    package func verify(with keys: [Key]) throws(TokenFault) -> Key {
         let named = keyID.map { id in keys.filter { $0.id?.hasSameBytes(as: id) ?? false } } ?? keys
         let candidates = named.isEmpty ? keys.filter { $0.id == nil } : named
         guard !candidates.isEmpty else { throw .unknownKey }
         let matching = candidates.filter { $0.algorithm == algorithm }.prefix(3)
         guard !matching.isEmpty else { throw .algorithm }
-        guard matching.contains(where: { $0.verifies(signature.span, of: signed.span) }) else { throw .signature }
+        guard let key = matching.first(where: { $0.verifies(signature.span, of: signed.span) }) else {
+            throw .signature
+        }
+        return key
     }
 
     /// Makes a token.
