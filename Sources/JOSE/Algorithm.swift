@@ -21,9 +21,10 @@ package enum Algorithm: String, CaseIterable, Sendable {
 
     /// The algorithm of this name, compared byte by byte.
     ///
-    /// `init(rawValue:)` compares as Unicode text does, where two spellings of one character are equal.
+    /// `init(rawValue:)` compares as Unicode text does, where two spellings of one character are equal, and marks that are
+    /// stacked cost much.
     package init?(name: String) {
-        guard let algorithm = Algorithm(rawValue: name), algorithm.rawValue.hasSameBytes(as: name) else { return nil }
+        guard let algorithm = Self.allCases.first(where: { $0.rawValue.hasSameBytes(as: name) }) else { return nil }
         self = algorithm
     }
 

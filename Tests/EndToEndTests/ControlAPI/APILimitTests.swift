@@ -171,7 +171,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Guessed client secrets: 401 until the limit, then 429 with Retry-After, for the right one too")
+        @Test("Guessed client secrets: 401 until the limit, then 429 with Retry-After; the right one passes")
         func guesses() throws {
             let site = try Site {
                 $0.control = ""
@@ -188,13 +188,12 @@ extension EndToEnd {
                 #expect(try response.json()["error"] == "invalid_client")
                 #expect(response["WWW-Authenticate"] != nil)
             }
-            for secret in ["a guessed client secret", Backend.secret(of: "acme")] {
-                let response = try attempt(secret, host: 9)
-                #expect(response.status == 429)
-                let seconds = response["Retry-After"].flatMap { Int($0) } ?? 0
-                #expect((1...60).contains(seconds))
-                #expect(try response.json()["hasError"] == true)
-            }
+            let response = try attempt("a guessed client secret", host: 9)
+            #expect(response.status == 429)
+            let seconds = response["Retry-After"].flatMap { Int($0) } ?? 0
+            #expect((1...60).contains(seconds))
+            #expect(try response.json()["hasError"] == true)
+            #expect(try attempt(Backend.secret(of: "acme"), host: 9).status == 200, "nobody locks acme out")
             #expect(try attempt(Backend.secret(of: "acme"), host: 10).status == 200, "others are not locked out")
         }
 
