@@ -38,6 +38,8 @@ package final class Admission: Sendable {
         package var address: UInt64
         /// The user asked to use it here: a POST to the take-over endpoint, never a script's request for something else.
         package var isTakeOver: Bool
+        /// The client only asks for its session: nothing is joined, resumed or replaced.
+        package var isAsking: Bool
         package var now: Milliseconds
 
         package init(
@@ -45,12 +47,14 @@ package final class Admission: Sendable {
             presented: PresentedSession?,
             address: UInt64,
             isTakeOver: Bool = false,
+            isAsking: Bool = false,
             now: Milliseconds
         ) {
             self.access = access
             self.presented = presented
             self.address = address
             self.isTakeOver = isTakeOver
+            self.isAsking = isAsking
             self.now = now
         }
     }

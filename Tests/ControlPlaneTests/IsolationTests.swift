@@ -15,7 +15,8 @@ struct IsolationTests {
         case let id where id.hasPrefix("register"): object(["name": "N", "email": "new@example.com"])
         case let id where id.hasSuffix("Registrant") && id.hasPrefix("remove"): object(["email": "ann@example.com"])
         case let id where id.hasSuffix("Embed") || id.hasSuffix("EmbedCode"): object(["userId": "u"])
-        case let id where id.hasPrefix("add"): object(["organizer": "u", "presenter": "u"])
+        case let id where id.hasPrefix("add") || id.hasPrefix("removeNamed"):
+            object(["organizer": "u", "presenter": "u"])
         case let id where id.hasPrefix("update") || id.hasPrefix("patch"): object(["name": "Stolen"])
         case "createWebhook": object(["eventType": "event.created", "endpoint": "https://hooks.example/"])
         case let id where id.hasPrefix("create"): newEvent()

@@ -9,7 +9,8 @@ struct DescriptorBudgetTests {
     @Test(
         "Clients get half of what the reserve leaves, and never more than the settings say",
         arguments: [
-            (0, 100_000, 100_000), (1_048_576, 100_000, 100_000), (600, 100_000, 228), (600, 100, 100), (64, 100_000, 16),
+            (0, 100_000, 100_000), (1_048_576, 100_000, 100_000), (600, 100_000, 228), (600, 100, 100),
+            (64, 100_000, 16),
             (2, 100_000, 1),
         ]
     )

@@ -40,7 +40,9 @@ struct OperatorLogHandlerTests {
     func metadata() throws {
         let line = try line(isJSON: true) { $0.error("failed", metadata: ["request_id": "r-1", "attempt": "\(3)"]) }
         let members = try members(line)
-        #expect(members.map(\.name) == ["time", "level", "message", "attempt", "both", "own", "provided", "request_id"])
+        #expect(
+            members.map(\.name) == ["time", "level", "message", "attempt", "both", "own", "provided", "request_id"]
+        )
         let values = members.dropFirst().map(\.value)
         let own: JSONValue = .string(#"["a", "b"]"#)
         let expected: [JSONValue] = [
@@ -69,7 +71,9 @@ struct OperatorLogHandlerTests {
         }
         #expect(!line.unicodeScalars.contains { $0.value < 0x20 || $0 == "\u{7f}" })
         if !isJSON {
-            #expect(line.contains(#"a\u{a}b\u{1b}[2J"#) && line.contains(#"request_id=r\u{d}\u{a}1\u{85}\u{2028}\u{202e}"#))
+            #expect(
+                line.contains(#"a\u{a}b\u{1b}[2J"#) && line.contains(#"request_id=r\u{d}\u{a}1\u{85}\u{2028}\u{202e}"#)
+            )
             #expect(line.contains(" error: ") && line.contains(" both=handler "))
         }
     }

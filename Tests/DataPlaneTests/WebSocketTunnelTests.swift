@@ -24,7 +24,8 @@ struct WebSocketTunnelTests {
         "Every reason has its close code, and the upstream is told that the client goes away",
         arguments: [
             (Refusal.sessionReplaced, 4409), (.tokenExpired, 4401), (.wrongEvent, 4403), (.registrationRemoved, 4410),
-            (.tooManyJoins, 4429), (.draining, 1001), (.tokenInvalid, 1008),
+            (.tooManyJoins, 4429), (.draining, 1001), (.tokenInvalid, 4401),
+            (.roleChanged, 4412), (.tokenConflict, 1008),
         ] as [(Refusal, UInt16)]
     )
     func codes(_ reason: Refusal, _ code: UInt16) {

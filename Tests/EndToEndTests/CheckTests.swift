@@ -26,6 +26,28 @@ extension EndToEnd {
             #expect(try check(good).status == 0)
         }
 
+        @Test("Secrets, keys and databases that everybody can read are remarked, and the rest is not")
+        func openSecrets() throws {
+            let files = FileManager.default
+            func permit(_ name: String, _ mode: Int) throws {
+                try files.setAttributes([.posixPermissions: mode], ofItemAtPath: directory[name])
+            }
+            try permit("acme.secret", 0o600)
+            try permit("globex.secret", 0o640)
+            let quiet = try check(good)
+            #expect(quiet.status == 0 && !quiet.errors.contains("everybody on this machine"), "\(quiet.errors)")
+            try permit("acme.secret", 0o644)
+            try permit("globex.secret", 0o602)
+            try directory.write("cookie.key", String(repeating: "k", count: 32))
+            try permit("cookie.key", 0o604)
+            let said = try check(good)
+            #expect(said.status == 0)
+            for key in ["company[0].key[0].secret_file", "company[1].key[0].secret_file", "sessions.cookie_key_file"] {
+                let line = said.errors.split(separator: "\n").first { $0.contains(key) }
+                #expect(line?.contains("warning") == true && line?.contains("chmod") == true, "\(said.errors)")
+            }
+        }
+
         @Test("Everything that is wrong is said at once, and the exit status is 1")
         func allErrors() throws {
             var text = good.replacingOccurrences(of: "access = \"public\"", with: "access = \"everyone\"")

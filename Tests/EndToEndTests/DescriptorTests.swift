@@ -53,7 +53,9 @@ extension EndToEnd {
         }
 
         #if os(Linux)
-            @Test("No descriptor left at all: listeners rest, upstreams are not blamed, and all goes on when there are some")
+            @Test(
+                "No descriptor left at all: listeners rest, upstreams are not blamed, and all goes on when there are some"
+            )
             func noDescriptors() throws {
                 let site = try Site()
                 let client = try Client(port: site.port)

@@ -174,7 +174,9 @@ extension EndToEnd {
             again.stop()
         }
 
-        @Test("Not ready is a gateway whose viewers' upstreams are all down; one that only a public route uses never counts")
+        @Test(
+            "Not ready is a gateway whose viewers' upstreams are all down; one that only a public route uses never counts"
+        )
         func readiness() throws {
             let (second, shown) = (try RecordingUpstream(), try RecordingUpstream())
             let more = [("second", second.port, "token"), ("shown", shown.port, "public")].map { name, port, access in

@@ -27,7 +27,7 @@ final class TLSSite: Sendable {
         try Self.install(certificates, "standard", key: "standard", in: directory)
         var configuration = GatewayConfiguration(upstream: upstream.port)
         if isPublic { configuration.publicURL = "https://localhost:\(ports[0])" }
-        configuration.limits += "\nheader_timeout = \"1s\""
+        configuration.limits += "\nheader_timeout = \"1s\"\nconnections_per_address = 0"
         func sni(_ name: String, _ certificate: String) -> String {
             "[[listener.sni]]\nnames = [\"\(name)\"]\ncertificate = \"\(certificates.path(certificate)).pem\"\n"
                 + "key = \"\(certificates.path(certificate)).key\"\n"

@@ -36,6 +36,20 @@ extension EndToEnd {
             for word in ["zoe@example.com", "r1", "acme", "accept"] { #expect(shown.output.contains(word), "\(word)") }
         }
 
+        @Test("attack: a token that drives the terminal of whoever inspects it")
+        func terminal() throws {
+            let hostile = "\u{1b}]0;owned\u{7}\u{9b}2J\u{7f}\u{202e}evil\u{2028}\r\n"
+            let token = Minter.acme.token(Minter.Viewer(name: hostile))
+            let shown = try inspect(token, ["--event", "e1"])
+            #expect(shown.status == 0)
+            for scalar in shown.output.unicodeScalars where scalar != "\n" {
+                #expect(![.control, .format, .lineSeparator].contains(scalar.properties.generalCategory))
+            }
+            for word in ["\\u001b]0;owned\\u0007\\u009b2J\\u007f\\u202eevil\\u2028"] {
+                #expect(shown.output.contains(word), "\(shown.output)")
+            }
+        }
+
         @Test("A minted address can be opened as it is")
         func address() throws {
             let address = try mint(["--event", "e1", "--url"])

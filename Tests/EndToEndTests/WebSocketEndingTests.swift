@@ -8,7 +8,7 @@ extension EndToEnd {
         let site: Site
 
         init() throws {
-            site = try Site()
+            site = try Site { $0.limits += "\nconnections_per_address = 0" }
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
         }
 

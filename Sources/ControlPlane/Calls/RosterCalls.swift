@@ -7,10 +7,25 @@ import JOSE
 struct RosterCalls {
     let kind: EventKind
 
-    var calls: [Call] { Listing.allCases.flatMap { [add($0), remove($0)] } }
+    var calls: [Call] { Listing.allCases.flatMap { [add($0), remove($0), removeNamed($0)] } }
 
     private var success: Call.Success {
         Call.Success(schema: .list(.anyText), description: "The whole list after it")
+    }
+
+    /// Whom a call is about.
+    private func body(_ listing: Listing) -> Schema {
+        .named(
+            "New\(listing.noun)",
+            .object([
+                Schema.Member(
+                    name: listing.name,
+                    schema: CommonSchemas.person,
+                    isRequired: true,
+                    description: "A user id or an e-mail."
+                )
+            ])
+        )
     }
 
     private func add(_ listing: Listing) -> Call {
@@ -20,17 +35,7 @@ struct RosterCalls {
             id: "add\(kind.operationNoun)\(listing.noun)",
             summary: "Adds \(listing.phrase)",
             tag: kind.tag,
-            body: .named(
-                "New\(listing.noun)",
-                .object([
-                    Schema.Member(
-                        name: listing.name,
-                        schema: CommonSchemas.person,
-                        isRequired: true,
-                        description: "A user id or an e-mail."
-                    )
-                ])
-            ),
+            body: body(listing),
             success: success,
             faults: [404],
             handler: .company { [kind] incoming, tenant in
@@ -57,12 +62,39 @@ struct RosterCalls {
             success: success,
             faults: [404],
             handler: .company { [kind] incoming, tenant in
-                let folded = foldedIdentity(incoming.parameters[1])
-                return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
-                    people.removeAll { foldedIdentity($0).hasSameBytes(as: folded) }
-                }
+                try await Self.remove(incoming.parameters[1], kind, listing, incoming, tenant)
             }
         )
+    }
+
+    /// The same for ids that no path can hold, such as those with a slash.
+    private func removeNamed(_ listing: Listing) -> Call {
+        Call(
+            method: .delete,
+            path: "\(kind.path)/{id}/\(listing.name)",
+            id: "removeNamed\(kind.operationNoun)\(listing.noun)",
+            summary: "Removes \(listing.phrase), also one whose id has a slash or a backslash, which no path may hold",
+            tag: kind.tag,
+            body: body(listing),
+            success: success,
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                try await Self.remove(incoming.body.text(listing.name) ?? "", kind, listing, incoming, tenant)
+            }
+        )
+    }
+
+    private static func remove(
+        _ person: String,
+        _ kind: EventKind,
+        _ listing: Listing,
+        _ incoming: Incoming,
+        _ tenant: Tenant
+    ) async throws -> Answer {
+        let folded = foldedIdentity(person)
+        return try await change(kind, listing, incoming, tenant) { people throws(Fault) in
+            people.removeAll { foldedIdentity($0).hasSameBytes(as: folded) }
+        }
     }
 
     private static func change(

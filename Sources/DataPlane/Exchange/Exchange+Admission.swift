@@ -110,7 +110,7 @@ extension Exchange {
         _ credentials: Credentials,
         event: Span<UInt8>?,
         isTakeOver: Bool,
-        mayJoin: Bool = true
+        isAsking: Bool = false
     ) -> Bool {
         let address = addressHash
         let request = Admission.Request(
@@ -118,6 +118,7 @@ extension Exchange {
             presented: credentials.session,
             address: address,
             isTakeOver: isTakeOver,
+            isAsking: isAsking,
             now: worker.clock.wall
         )
         let verdict = worker.site.admission.decide(
@@ -126,7 +127,6 @@ extension Exchange {
             event: event,
             rules: snapshot.rules,
             random: {
-                guard mayJoin else { return nil }
                 let limit = snapshot.settings.limits.joinsPerMinute
                 guard !worker.site.joins.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
                     return nil
@@ -143,9 +143,7 @@ extension Exchange {
             if admitted.isNew { worker.site.joins.count(address, now: worker.clock.monotonic) }
             return true
         case .refuse(let refusal, let since, let retryAfter):
-            // Who only asks for its session, and has none, is not told of limits.
-            let isWithoutSession = !mayJoin && refusal == .tooManyJoins
-            refuse(isWithoutSession ? .tokenMissing : refusal, bytes, since: since, retryAfter: retryAfter)
+            refuse(refusal, bytes, since: since, retryAfter: retryAfter)
             return false
         }
     }

@@ -94,7 +94,7 @@ struct SessionFilter: Sendable {
 
     var isEmpty: Bool { wanted.isEmpty }
 
-    /// Nil for a member that is not known, or stands there twice.
+    /// Nil for a member that is not known, stands there twice, or selects nothing: who has no e-mail is nobody's choice.
     init?(_ bytes: Span<UInt8>, _ query: Range<Int>?) {
         guard let query, !query.isEmpty else { return }
         let text = String(decoding: bytes.extracting(query).copied(), as: UTF8.self)
@@ -109,7 +109,9 @@ struct SessionFilter: Sendable {
             case "limit":
                 guard let limit = Int(value), (1...100_000).contains(limit) else { return nil }
                 self.limit = limit
-            case "session", "company", "event", "user", "email", "registration": wanted[name] = value
+            case "session", "company", "event", "user", "email", "registration":
+                guard !foldedIdentity(value).isEmpty else { return nil }
+                wanted[name] = value
             default: return nil
             }
         }

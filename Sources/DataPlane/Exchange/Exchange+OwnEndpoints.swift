@@ -105,7 +105,7 @@ extension Exchange {
             return
         }
         access = .session
-        guard decide(bytes, viewer, credentials, event: nil, isTakeOver: false, mayJoin: false), let admitted else {
+        guard decide(bytes, viewer, credentials, event: nil, isTakeOver: false, isAsking: true), let admitted else {
             return
         }
         var members = [

@@ -140,7 +140,9 @@ final class UpstreamPool {
     /// Takes back a connection whose exchange is over; it is kept when it may serve another.
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
         servers[serverIndex].openExchanges -= 1
-        guard reusable, !isRetired, !worker.site.descriptors.isShort, servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer else {
+        guard reusable, !isRetired, !worker.site.descriptors.isShort,
+            servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer
+        else {
             connection.close()
             return
         }

@@ -21,7 +21,9 @@ struct Check: ParsableCommand {
             for problem in problems { StandardError.line("\(config): control.database: \(problem)") }
             throw ExitCode(1)
         }
-        for remark in settings.remarks { StandardError.line("\(config): warning: \(remark)") }
+        for remark in settings.remarks + ConfigurationFile(path: config).openSecrets(settings) {
+            StandardError.line("\(config): warning: \(remark)")
+        }
         if self.print {
             Swift.print(settings.printed(), terminator: "")
         } else {

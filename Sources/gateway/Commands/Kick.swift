@@ -17,6 +17,9 @@ struct Kick: AsyncParsableCommand {
     @OptionGroup var filter: SessionOptions
 
     func validate() throws {
+        let empty = filter.members.first { $0.value.allSatisfy(\.isWhitespace) }
+        if let empty { throw ValidationError("--\(empty.name) is empty, and selects nothing") }
+        guard !sessions.contains("") else { throw ValidationError("a session is empty, and selects nothing") }
         guard !sessions.isEmpty || !filter.members.isEmpty else {
             throw ValidationError("say which: sessions, or one of --company, --event, --user, --email, --registration")
         }

@@ -13,6 +13,6 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         let file = ConfigurationFile(path: config)
         let settings = try file.loadOrExit()
-        try await Server(settings: settings, reload: file.load).run()
+        try await Server(settings: settings, reload: file.load, remarks: file.openSecrets(settings)).run()
     }
 }

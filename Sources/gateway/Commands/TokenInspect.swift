@@ -74,7 +74,7 @@ struct TokenInspect: ParsableCommand {
             return
         }
         guard !viewer.eventSpecific else {
-            print("refused \(Refusal.wrongEvent.code): it is for \(viewer.event ?? "no event")")
+            print("refused \(Refusal.wrongEvent.code): it is for \(TerminalText.escaped(viewer.event ?? "no event"))")
             throw ExitCode(1)
         }
         print("accept  if \(event) is an event of \(viewer.company)")
@@ -93,5 +93,7 @@ struct TokenInspect: ParsableCommand {
         print("accept  if \(event) is an event of \(viewer.company)")
     }
 
-    private static func text(_ value: JSONValue) -> String { String(decoding: value.serialized(), as: UTF8.self) }
+    private static func text(_ value: JSONValue) -> String {
+        TerminalText.escaped(String(decoding: value.serialized(), as: UTF8.self))
+    }
 }

@@ -42,6 +42,12 @@ struct ConfigurationFile {
         return settings
     }
 
+    /// What others on this machine can read and should not: each a line that begins with a key.
+    func openSecrets(_ settings: Settings) -> [String] {
+        settings.secretFiles.filter { SystemFile.isOpenToOthers(Self.resolve($0.path, in: folder)) }
+            .map { "\($0.key): \($0.path): everybody on this machine can read or change it; chmod o-rwx it" }
+    }
+
     /// Loads, or says every problem and ends the process with status 1.
     func loadOrExit() throws -> Settings {
         do throws(ConfigurationError) {

@@ -11,6 +11,8 @@ struct Server {
     let settings: Settings
     /// Loads the configuration anew; nothing: there is no file to load.
     let reload: (() throws(ConfigurationError) -> Settings)?
+    /// What the operator should know of the files that the settings name.
+    var remarks: [String] = []
     var directory = DirectoryView()
     var keys: DataPlane.Keys?
     /// Called once every listener is open.
@@ -44,7 +46,7 @@ struct Server {
             StandardError.line("gateway: \(error)")
             throw ExitCode(1)
         }
-        for remark in settings.remarks { logger.warning("\(remark)") }
+        for remark in settings.remarks + remarks { logger.warning("\(remark)") }
         logger.info("\(dataPlane.connectionLimit)")
         let leases = Task {
             while !Task.isCancelled {

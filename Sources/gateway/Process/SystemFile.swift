@@ -73,6 +73,14 @@ enum SystemFile {
         return .success(())
     }
 
+    /// Whether everybody on this machine may read or change a file; false where there is none.
+    static func isOpenToOthers(_ path: String) -> Bool {
+        var status = stat()
+        // SAFETY: the path is passed as a C string for the call, which fills a local.
+        guard unsafe stat(path, &status) == 0 else { return false }
+        return status.st_mode & 0o006 != 0
+    }
+
     static func environment(_ name: String) -> String? {
         // SAFETY: the text is copied; nothing here changes the environment.
         guard let value = unsafe getenv(name) else { return nil }

@@ -120,6 +120,30 @@ extension EndToEnd {
             #expect(try backend.ask("GET", "/event/\(event)/sessions").list?.count == 1)
         }
 
+        @Test("attack: an empty selector ends everybody who has none of it")
+        func emptySelector() throws {
+            let (site, _, event) = try site()
+            let token = Minter.acme.token(Minter.Viewer(event: event, email: nil))
+            let stays = try guest(site, event, "/event/\(event)?token=\(token)")
+            let port = site.gateway.adminPort
+            for selector in ["session", "company", "event", "user", "email", "registration"] {
+                for value in ["", "%20", "%09"] {
+                    for more in ["", "&company=acme"] where !(selector == "company" && !more.isEmpty) {
+                        for method in ["GET", "DELETE"] {
+                            let target = "/sessions?\(selector)=\(value)\(more)"
+                            #expect(try fetch(port, target, method: method).status == 400, "\(method) \(target)")
+                        }
+                    }
+                }
+            }
+            let config = site.gateway.directory["gateway.conf"]
+            for options in [["--email", ""], ["--user", " "], [""], ["--company", "acme", "--email", ""]] {
+                #expect(try run(Gateway.program, ["kick", config] + options).status != 0)
+            }
+            stays.socket.send(.text("still here"))
+            #expect(try stays.socket.receive() == .text("still here"))
+        }
+
         @Test("admin.token_file: nobody asks without the token, on TCP")
         func adminToken() throws {
             let directory = try TemporaryDirectory()

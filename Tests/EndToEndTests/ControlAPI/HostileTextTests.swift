@@ -223,11 +223,11 @@ extension EndToEnd {
             let stranger = Backend(port: site.port)
             for field in ["client_id", "client_secret", "grant_type"] {
                 let response = try stranger.call("POST", "/api/oauth/token", body(backend.credentials(), field, value))
-                #expect([400, 401].contains(response.status), "\(field): \(response)")
+                #expect([400, 401, 413].contains(response.status), "\(field): \(response)")
                 #expect(response["X-Injected"] == nil)
             }
             let audience = try stranger.call("POST", "/api/oauth/token", body(backend.credentials(), "audience", value))
-            #expect([200, 400].contains(audience.status), "\(audience)")
+            #expect([200, 400, 413].contains(audience.status), "\(audience)")
             let hook: JSONValue = ["eventType": "event.created", "endpoint": "http://127.0.0.1:9/hook"]
             for field in ["eventType", "endpoint", "eventId"] {
                 try expectFault(

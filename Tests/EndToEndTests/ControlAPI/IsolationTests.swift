@@ -44,6 +44,7 @@ extension EndToEnd {
             for list in ["organizer", "presenter"] {
                 calls.append(ForeignCall("PUT", "\(path)/\(list)", .object([JSONMember(list, "me@globex.example")])))
                 calls.append(ForeignCall("DELETE", "\(path)/\(list)/host@acme.example"))
+                calls.append(ForeignCall("DELETE", "\(path)/\(list)", .object([JSONMember(list, "host@acme.example")])))
             }
             calls += ["embedCode", "embed"].map { ForeignCall("POST", "\(path)/\($0)", user) }
             calls += [person, known].map { ForeignCall("POST", path + "/registrant", $0) }
@@ -67,6 +68,7 @@ extension EndToEnd {
             calls.append(ForeignCall("GET", "/company/COMPANY"))
             calls.append(ForeignCall("GET", "/company/COMPANY/events"))
             calls += ["event", "networking"].map { ForeignCall("POST", "/\($0)/create", newEvent(of: "COMPANY")) }
+            calls.append(ForeignCall("PATCH", "/webhooks/HOOK", ["enabled": false]))
             calls.append(ForeignCall("DELETE", "/webhooks/HOOK"))
             calls.append(ForeignCall("POST", "/webhooks", hook))
             return calls

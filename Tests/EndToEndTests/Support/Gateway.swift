@@ -31,7 +31,8 @@ final class Gateway: Sendable {
 
     private static func start(_ directory: TemporaryDirectory, _ descriptors: Int?) throws -> Child {
         let command = [program, "run", directory["gateway.conf"]]
-        let limited = descriptors.map { ["/bin/sh", "-c", "ulimit -n \($0) && exec \"$0\" \"$@\""] + command } ?? command
+        let limited =
+            descriptors.map { ["/bin/sh", "-c", "ulimit -n \($0) && exec \"$0\" \"$@\""] + command } ?? command
         return try Child(
             limited[0],
             Array(limited.dropFirst()),
@@ -66,16 +67,13 @@ final class Gateway: Sendable {
         try waitUntilServing()
     }
 
-    #if os(Linux)
-        /// Changes how many descriptors the system allows it while it runs; what is open stays.
-        func allowDescriptors(_ count: Int) throws {
-            var limit = rlimit()
-            // SAFETY: both calls read or write a local.
-            guard unsafe prlimit(pid, RLIMIT_NOFILE, nil, &limit) == 0 else { throw SystemFailure("prlimit") }
-            limit.rlim_cur = min(rlim_t(count), limit.rlim_max)
-            guard unsafe prlimit(pid, RLIMIT_NOFILE, &limit, nil) == 0 else { throw SystemFailure("prlimit") }
-        }
+    /// Changes how many descriptors the system allows it while it runs; what is open stays.
+    func allowDescriptors(_ count: Int) throws {
+        let finished = try run("/usr/bin/prlimit", ["--pid", "\(pid)", "--nofile=\(count):"])
+        guard finished.status == 0 else { throw GatewayFailure(text: "prlimit: \(finished.errors)") }
+    }
 
+    #if os(Linux)
         /// How much processor time it has used, in seconds.
         func processorTime() throws -> Double {
             let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)

@@ -1,0 +1,187 @@
+import Foundation
+import JOSE
+import Testing
+
+extension EndToEnd {
+    @Suite("What is open ends when what it stands on is taken away")
+    struct RevocationTests {
+        /// More than the second that it takes, for a machine that is busy.
+        private static let soon = 5.0
+
+        /// Each company has an event of its own.
+        private static let apart = (acme: "event_ids = [\"e1\"]", globex: "event_ids = [\"e2\"]")
+
+        /// A viewer with an open socket and an open response.
+        private struct Guest {
+            let socket: WebSocketEnd
+            let stream: Client
+
+            /// What the close frame said, once the socket has ended.
+            func ending() throws -> String? { try socket.remainder().last?.close }
+
+            func isOpen() throws -> Bool {
+                socket.send(.text("still here"))
+                return try socket.receive() == .text("still here")
+            }
+        }
+
+        private func makeSite(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> Site {
+            let site = try Site {
+                $0.control = ""
+                adjust(&$0)
+            }
+            for event in ["e1", "e2"] { serve(site, event) }
+            return site
+        }
+
+        private func serve(_ site: Site, _ event: String) {
+            site.upstream.on("/event/\(event)/ws") { try WebSocket.serveEcho($0) }
+            site.upstream.on("/event/\(event)/stream") { exchange in
+                exchange.socket.send(Array("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfirst".utf8))
+                // Until the gateway ends it.
+                _ = try? exchange.reader.rest()
+                return false
+            }
+        }
+
+        private func open(_ site: Site, _ event: String, _ token: String) throws -> Guest {
+            let client = try Client(port: site.port)
+            let response = try client.openWebSocket("/event/\(event)/ws?token=\(token)")
+            try #require(response.status == 101, "\(response)")
+            let session = try #require(response["Gateway-Session"])
+            let stream = try Client(port: site.port)
+            let fields = ["Authorization: Bearer \(token)", "Gateway-Session: \(session)"]
+            stream.send(
+                (["GET /event/\(event)/stream HTTP/1.1", "Host: localhost"] + fields).joined(separator: "\r\n")
+            )
+            stream.send("\r\n\r\n")
+            while !String(decoding: stream.reader.buffer, as: UTF8.self).hasSuffix("first") {
+                try #require(try stream.reader.fill())
+            }
+            return Guest(socket: WebSocketEnd(client.reader, isClient: true), stream: stream)
+        }
+
+        private func reload(_ site: Site, _ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws {
+            try site.gateway.rewrite(
+                site.configuration {
+                    $0.control = ""
+                    adjust(&$0)
+                }
+            )
+            let before = site.gateway.log.components(separatedBy: "configuration reloaded").count
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.components(separatedBy: "configuration reloaded").count > before })
+        }
+
+        /// Expects that both ends come soon.
+        private func expectEnd(_ guest: Guest, _ close: String, since start: Double) throws {
+            #expect(try guest.ending() == close)
+            // Cut before its end.
+            #expect(try guest.stream.reader.rest().count < 1_000_000)
+            #expect(monotonic() - start < Self.soon)
+        }
+
+        @Test("A key that is replaced by SIGHUP ends what came by it, and nothing of another company")
+        func key() throws {
+            let site = try makeSite { $0.eventIDs = Self.apart }
+            let acme = try open(site, "e1", Minter.acme.registration("r1"))
+            let globex = try open(site, "e2", Minter.globex.registration("r1", event: "e2"))
+            try site.gateway.directory.write("acme.secret", "a fresh HMAC secret that acme shares with the gateway")
+            let start = monotonic()
+            try reload(site) { $0.eventIDs = Self.apart }
+            try expectEnd(acme, "4401 token_invalid", since: start)
+            #expect(try globex.isOpen())
+            // A reload that changes no key ends nobody.
+            try reload(site) { $0.eventIDs = Self.apart }
+            #expect(try globex.isOpen())
+        }
+
+        @Test("A company that is removed by SIGHUP takes its viewers with it")
+        func company() throws {
+            let site = try makeSite { $0.eventIDs = Self.apart }
+            let acme = try open(site, "e1", Minter.acme.registration("r1"))
+            let globex = try open(site, "e2", Minter.globex.registration("r1", event: "e2"))
+            let text = try String(contentsOfFile: site.gateway.directory["gateway.conf"], encoding: .utf8)
+            let parts = text.components(separatedBy: "[[company]]")
+            try #require(parts.count == 3)
+            let rest = parts[2].components(separatedBy: "[sessions]")
+            try site.gateway.directory.write(
+                "gateway.conf",
+                parts[0] + "[[company]]" + parts[1] + "[sessions]" + rest[1]
+            )
+            let start = monotonic()
+            site.gateway.send(SIGHUP)
+            try expectEnd(globex, "4401 token_invalid", since: start)
+            #expect(try acme.isOpen())
+        }
+
+        @Test("max_lifetime ends what is open, whatever the token says")
+        func lifetime() throws {
+            let site = try makeSite { $0.sessions = "max_lifetime = \"3s\"\nidle_timeout = \"3s\"" }
+            let start = monotonic()
+            let guest = try open(site, "e1", Minter.acme.registration("r1"))
+            try expectEnd(guest, "4401 token_expired", since: start + 3)
+            #expect(monotonic() - start > 2.5)
+        }
+
+        @Test(
+            "A role that is given or taken closes sockets with 4412 where the configuration says so; the session stays"
+        )
+        func roleReconnect() throws {
+            let site = try makeSite { $0.sessions = "on_role_change = \"reconnect\"" }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            serve(site, event)
+            let token = try backend.register("ada@acme.example", for: event).token
+            let other = try open(site, event, try backend.register("eve@acme.example", for: event).token)
+            for method in ["PUT", "DELETE"] {
+                let guest = try open(site, event, token)
+                let start = monotonic()
+                if method == "PUT" {
+                    _ = try backend.ask("PUT", "/event/\(event)/presenter", ["presenter": "ada@acme.example"])
+                } else {
+                    _ = try backend.ask("DELETE", "/event/\(event)/presenter/ada@acme.example")
+                }
+                try expectEnd(guest, "4412 role_changed", since: start)
+                #expect(try other.isOpen())
+            }
+        }
+
+        @Test("By default a change of roles leaves sockets open, and the session's present role is told")
+        func roleKept() throws {
+            let site = try makeSite()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            serve(site, event)
+            let browser = Browser(site)
+            try #require(try browser.open(try backend.register("ada@acme.example", for: event).target).status == 200)
+            let client = try Client(port: site.port)
+            try #require(try client.openWebSocket("/event/\(event)/ws", browser.cookieField).status == 101)
+            let socket = WebSocketEnd(client.reader, isClient: true)
+            #expect(try browser.fetch("/.gateway/session").json()["role"] == "attendee")
+            _ = try backend.ask("PUT", "/event/\(event)/presenter", ["presenter": "ada@acme.example"])
+            #expect(try browser.fetch("/.gateway/session").json()["role"] == "host")
+            // Longer than a change takes to be seen.
+            let end = monotonic() + 2.5
+            while monotonic() < end {
+                socket.send(.text("still here"))
+                #expect(try socket.receive() == .text("still here"))
+                usleep(100_000)
+            }
+        }
+
+        @Test("An id with a slash or a backslash is removed from an event's lists by the body")
+        func idsThatNoPathHolds() throws {
+            let site = try makeSite()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            let path = "/event/\(event)/presenter"
+            for id in ["a/b", "a\\b", "https://id.example/u?x=1#y", "..", "%2F"] {
+                let body: JSONValue = ["presenter": .string(id)]
+                #expect(try backend.ask("PUT", path, body) == [.string(id)])
+                #expect(try backend.ask("DELETE", path, body) == [])
+            }
+            try expectFault(try backend.call("DELETE", path, [:]), 400, "invalid_request", naming: "presenter")
+        }
+    }
+}
