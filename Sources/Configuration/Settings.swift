@@ -201,6 +201,7 @@ package struct ControlSettings: Sendable, Equatable {
     package var tokenKeyFile: String?
     /// Where webhooks may go besides public addresses; `http` is allowed to these only.
     package var webhookPrivateAddresses: [AddressRange] = []
+    package var retention = RetentionSettings()
 
     /// What routes call the control API.
     package static let upstreamName = "control"
@@ -215,6 +216,15 @@ package struct ControlSettings: Sendable, Equatable {
         let server = UpstreamServerSettings(isSecure: false, address: .unix(path: socket))
         return UpstreamSettings(name: Self.upstreamName, servers: [server])
     }
+}
+
+/// How long the directory keeps what is over.
+package struct RetentionSettings: Sendable, Equatable {
+    package var stays = Duration.seconds(400 * 86_400)
+    /// Registrations and events after their removal.
+    package var removed = Duration.seconds(30 * 86_400)
+    /// Messages to webhooks that did not arrive.
+    package var webhooks = Duration.seconds(7 * 86_400)
 }
 
 package enum LogLevel: String, Sendable, CaseIterable {

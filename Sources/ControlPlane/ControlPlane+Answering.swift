@@ -124,9 +124,11 @@ extension ControlPlane {
             }
             return .number(Double(number))
         case .text(let rule):
-            // A plus that was not encoded reads as a space, and no date has one.
-            if case .moment = rule.kind { return .string(withPluses(text)) }
-            return .string(text)
+            // A plus that was not encoded reads as a space, and no date or e-mail has one.
+            switch rule.kind {
+            case .moment, .email: return .string(withPluses(text))
+            default: return .string(text)
+            }
         default: return .string(text)
         }
     }

@@ -1,4 +1,5 @@
 package import Admission
+import JOSE
 
 /// What happens to sessions that does not come from their viewers.
 extension DataPlane {
@@ -17,5 +18,14 @@ extension DataPlane {
     package func remove(registration subject: SubjectKey) {
         guard let session = site.admission.end(holderOf: subject, .removed, now: Clock().wall) else { return }
         site.end(session, reason: .registrationRemoved)
+    }
+
+    /// Sends away whoever of a company has an e-mail, as ``foldedIdentity(_:)`` has it.
+    package func remove(person email: String, company: String) {
+        let theirs = sessions.all { session in
+            session.company.hasSameBytes(as: company)
+                && session.viewer.email.map { foldedIdentity($0).hasSameBytes(as: email) } ?? false
+        }
+        site.end(theirs, .removed, reason: .registrationRemoved)
     }
 }

@@ -15,6 +15,8 @@ package final class Directory: Sendable {
     package enum Removal: Sendable {
         case event(company: String, uid: String)
         case registration(SubjectKey)
+        /// Erased: everybody of the company with this e-mail, as ``foldedIdentity(_:)`` has it.
+        case person(company: String, foldedEmail: String)
     }
 
     package let view: DirectoryView

@@ -204,6 +204,13 @@ import Testing
         ),
         .init(
             .rest,
+            "[control.retention]\nstays = \"59m\"\nremoved = \"36501d\"\nwebhooks = 7",
+            "control.retention.stays: \"59m\" is out of range: 1h to 36500d",
+            "control.retention.removed: \"36501d\" is out of range: 1h to 36500d",
+            "control.retention.webhooks: expected a duration such as \"90s\", found the integer 7"
+        ),
+        .init(
+            .rest,
             "[log]\nlevel = \"verbose\"",
             "log.level: \"verbose\" is not one of \"debug\", \"info\", \"notice\", \"warning\", \"error\""
         ),

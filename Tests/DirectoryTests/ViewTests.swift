@@ -179,6 +179,7 @@ struct ViewTests {
                     case .registration(let key):
                         "registration \(key == subject) \(view.isRemoved(subject)) "
                             + "\(view.person(for: registration.joinCode) == nil)"
+                    case .person: "person"
                     }
                 heard.withLock { $0.append(line) }
             }

@@ -39,7 +39,13 @@ struct Schema: Sendable {
         table("identity", Schema("header_prefix assertion_key_file")),
         table("limits", limits),
         table("http2", Schema("concurrent_streams websocket")),
-        table("control", Schema("enabled database token_key_file webhook_private_addresses")),
+        table(
+            "control",
+            Schema(
+                "enabled database token_key_file webhook_private_addresses",
+                table("retention", Schema("stays removed webhooks"))
+            )
+        ),
         table("log", Schema("level format access"))
     )
 

@@ -141,6 +141,15 @@ extension HTTP2Settings {
     }
 }
 
+extension RetentionSettings {
+    mutating func read(from table: TableReader) {
+        let range = Duration.seconds(3600) ... .seconds(36_500 * 86_400)
+        table.read("stays", into: &stays, .duration(range))
+        table.read("removed", into: &removed, .duration(range))
+        table.read("webhooks", into: &webhooks, .duration(range))
+    }
+}
+
 extension ControlSettings {
     mutating func read(from table: TableReader, of settings: Settings) {
         let standard = database
@@ -152,6 +161,7 @@ extension ControlSettings {
             into: &webhookPrivateAddresses,
             .set(of: .text("an address range", AddressRange.init(parsing:)))
         )
+        retention.read(from: table.table("retention"))
         let isRouted =
             !settings.upstreams.isEmpty && settings.routes.contains { $0.upstream == settings.upstreams.count }
         if enabled {

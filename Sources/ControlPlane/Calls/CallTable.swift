@@ -74,7 +74,7 @@ struct CallTable: Sendable {
 
     /// - Parameter allowsPlainWebhooks: whether webhooks may be http.
     static func calls(allowsPlainWebhooks: Bool) -> [Call] {
-        TokenCalls.calls + CompanyCalls.calls
+        TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls
             + EventKind.allCases.flatMap { kind in
                 EventCalls(kind: kind).calls + RosterCalls(kind: kind).calls + EmbedCalls(kind: kind).calls
                     + RegistrationCalls(kind: kind).calls + AttendanceCalls(kind: kind).calls

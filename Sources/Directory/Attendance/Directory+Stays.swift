@@ -63,6 +63,8 @@ extension Directory {
         let end = [
             JSONMember("leftAt", .string(Timestamp.text(moment))), JSONMember("reason", .string(ending.rawValue)),
         ]
+        // Of somebody who was erased meanwhile nothing is told.
+        if let open, (open["email"] as String?) == nil, session.viewer.email != nil { return }
         try announce(ending == .replaced ? .sessionReplaced : .sessionLeft, session, end, database, &effects)
     }
 

@@ -20,6 +20,9 @@ enum Migrations {
             try database.execute(sql: viewersStays)
             try Stay.fillFoldedEmails(database)
         }
+        migrator.registerMigration("5 what is over is deleted") { database in
+            try database.execute(sql: purged)
+        }
         return migrator
     }
 
@@ -168,5 +171,12 @@ enum Migrations {
         CREATE INDEX stay_by_viewer ON stay (event, user, left_at) WHERE left_at IS NOT NULL;
         CREATE INDEX stay_by_email ON stay (company, folded_email) WHERE folded_email IS NOT NULL;
         CREATE INDEX registration_by_person ON registration (folded_email);
+        """
+
+    /// What is deleted when it was over for long.
+    private static let purged = """
+        CREATE INDEX stay_by_end ON stay (left_at) WHERE left_at IS NOT NULL;
+        CREATE INDEX registration_to_purge ON registration (removed_at) WHERE removed_at IS NOT NULL AND name <> '';
+        CREATE INDEX event_to_purge ON event (removed_at) WHERE removed_at IS NOT NULL AND name <> '';
         """
 }

@@ -14,6 +14,7 @@ final class Control: Sendable {
     private let settings: Settings
     private let logger: Logger
     private let running = Mutex<Running?>(nil)
+    private let retention: Mutex<Retention>
 
     private struct Running {
         var api: ControlPlane
@@ -23,6 +24,7 @@ final class Control: Sendable {
 
     /// How often what happened to sessions is written down: what a crash may lose.
     private static let interval = Duration.milliseconds(500)
+    private static let purgeInterval = Duration.seconds(3600)
     /// What waits to be written while the disk is full or gone; more is lost.
     private static let maxUnwritten = 1 << 20
 
@@ -30,6 +32,7 @@ final class Control: Sendable {
     init(_ settings: Settings, view: DirectoryView, logger: Logger) throws {
         self.settings = settings
         self.logger = logger
+        retention = Mutex(Retention(settings.control.retention))
         directory = try Directory(path: settings.control.database, view: view, clock: WallClock.milliseconds)
         tokenKey = try StateFiles.tokenKey(for: settings)
     }
@@ -40,6 +43,7 @@ final class Control: Sendable {
             switch removal {
             case .event(let company, let uid): dataPlane.remove(event: uid, company: company)
             case .registration(let subject): dataPlane.remove(registration: subject)
+            case .person(let company, let email): dataPlane.remove(person: email, company: company)
             }
         }
         dataPlane.sessions.keepChanges()
@@ -60,6 +64,7 @@ final class Control: Sendable {
         let serving = try await serve(api)
         let tasks = [
             serving, Task { await webhooks.run() }, Task { await self.keepAttendance(of: dataPlane.sessions) },
+            Task { await self.purge() },
         ]
         running.withLock { $0 = Running(api: api, webhooks: webhooks, tasks: tasks) }
     }
@@ -71,6 +76,7 @@ final class Control: Sendable {
         } catch {
             logger.error("the control API stays as it is: \(error)")
         }
+        retention.withLock { $0 = Retention(settings.control.retention) }
         running.webhooks.adopt(allowedPrivate: settings.control.webhookPrivateAddresses)
     }
 
@@ -102,6 +108,27 @@ final class Control: Sendable {
         return serving
     }
 
+    /// Deletes what is older than it is to be kept, each hour.
+    private func purge() async {
+        while !Task.isCancelled {
+            do {
+                let purged = try await directory.purge(retention.withLock { $0 })
+                if !purged.isEmpty {
+                    logger.info(
+                        "what was over for long was deleted",
+                        metadata: [
+                            "stays": "\(purged.stays)", "registrations": "\(purged.registrations)",
+                            "events": "\(purged.events)", "messages": "\(purged.messages)",
+                        ]
+                    )
+                }
+            } catch {
+                if !Task.isCancelled { logger.error("what is over for long cannot be deleted: \(error)") }
+            }
+            try? await Task.sleep(for: Self.purgeInterval)
+        }
+    }
+
     /// Writes down who comes and goes, in batches, and that the gateway lives.
     private func keepAttendance(of sessions: LiveSessions) async {
         var unwritten: [SessionChange] = []
@@ -121,5 +148,15 @@ final class Control: Sendable {
                 isFailing = true
             }
         }
+    }
+}
+
+extension Retention {
+    fileprivate init(_ settings: RetentionSettings) {
+        self.init(
+            stays: Milliseconds(settings.stays.components.seconds * 1000),
+            removed: Milliseconds(settings.removed.components.seconds * 1000),
+            webhooks: Milliseconds(settings.webhooks.components.seconds * 1000)
+        )
     }
 }

@@ -61,6 +61,32 @@ extension EndToEnd {
             #expect(try spared.socket.receive() == .text("still here"))
         }
 
+        @Test("A person who is erased gets 4410 at the company's events; nothing is shown of them, and others stay")
+        func erasedPerson() throws {
+            let (site, backend, event) = try site()
+            let registered = try backend.register("ada@example.com", for: event)
+            let embed = try backend.embed(
+                ["userId": "u", "userName": "Ada", "userEmail": "Ada@example.com"],
+                in: event
+            )
+            let guests = [
+                try guest(site, event, registered.target), try guest(site, event, Browser.path(embed), host: 2),
+            ]
+            let spared = try guest(site, event, try backend.register("b@example.com", for: event).target, host: 3)
+            let path = "/company/acme/people?email=ADA@example.com"
+            let foreign = try Backend.signedIn(site, company: "globex")
+            for method in ["GET", "DELETE"] { try expectFault(try foreign.call(method, path), 404, "not_found") }
+            let own = try foreign.ask("DELETE", "/company/globex/people?email=ada@example.com")
+            #expect(own["registrations"] == 0 && own["stays"] == 0)
+            #expect(try backend.ask("GET", path)["registrations"]?.list?.count == 1)
+            #expect(try backend.ask("DELETE", path)["registrations"] == 1)
+            for guest in guests { #expect(try guest.ending() == "4410 registration_removed") }
+            try expectProblem(try fetch(site.port, registered.target), 403, "registration_removed")
+            #expect(try backend.ask("GET", path)["registrations"] == [])
+            spared.socket.send(.text("still here"))
+            #expect(try spared.socket.receive() == .text("still here"))
+        }
+
         @Test("DELETE of a session by the API: 4403 for it alone; its holder may come again")
         func kicked() throws {
             let (site, backend, event) = try site()

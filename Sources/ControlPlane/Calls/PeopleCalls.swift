@@ -1,0 +1,152 @@
+import Admission
+import Directory
+import HTTPTypes
+import JOSE
+
+/// What a company has of a person, by e-mail: shown and erased.
+enum PeopleCalls {
+    private static let path = "/api/v1/company/{companyId}/people"
+
+    private static let email = Call.Parameter(
+        name: "email",
+        schema: CommonSchemas.email,
+        description: "Whose. Needed."
+    )
+
+    static let calls = [
+        Call(
+            method: .get,
+            path: path,
+            id: "getPerson",
+            summary: "All registrations and stays of a person, also removed ones",
+            tag: "Company",
+            query: [email],
+            success: Call.Success(schema: schema, description: "What there is of the person; empty lists: nothing"),
+            faults: [404],
+            handler: .company { incoming, tenant in
+                let email = try person(incoming, tenant)
+                return Answer(value(try await incoming.directory.person(email: email, company: tenant.id)))
+            }
+        ),
+        Call(
+            method: .delete,
+            path: path,
+            id: "erasePerson",
+            summary: "Erases a person: registrations end, and attendance is kept of somebody without a name",
+            tag: "Company",
+            query: [email],
+            success: Call.Success(schema: erasureSchema, description: "How much was erased"),
+            faults: [404],
+            handler: .company { incoming, tenant in
+                let email = try person(incoming, tenant)
+                let erasure = try await incoming.directory.erasePerson(email: email, company: tenant.id)
+                return Answer(
+                    .object([
+                        JSONMember("registrations", .number(Double(erasure.registrations))),
+                        JSONMember("stays", .number(Double(erasure.stays))),
+                        JSONMember("messages", .number(Double(erasure.messages))),
+                        JSONMember("events", .number(Double(erasure.events))),
+                    ])
+                )
+            }
+        ),
+    ]
+
+    private static func person(_ incoming: Incoming, _ tenant: Tenant) throws(Fault) -> String {
+        guard incoming.parameters[0].hasSameBytes(as: tenant.id) else { throw .notFound }
+        guard let email = incoming.query.text("email") else { throw .field("email", "is missing") }
+        return email
+    }
+
+    private static let count = Schema.integer(0...1_000_000_000)
+
+    private static let erasureSchema = Schema.named(
+        "Erasure",
+        .object([
+            Schema.Member(name: "registrations", schema: count, isRequired: true),
+            Schema.Member(name: "stays", schema: count, isRequired: true),
+            Schema.Member(
+                name: "messages",
+                schema: count,
+                isRequired: true,
+                description: "To webhooks, that waited."
+            ),
+            Schema.Member(
+                name: "events",
+                schema: count,
+                isRequired: true,
+                description: "Whose presenters or organizers had the e-mail."
+            ),
+        ])
+    )
+
+    private static let schema = Schema.named(
+        "Person",
+        .object([
+            Schema.Member(
+                name: "registrations",
+                schema: .list(
+                    .object([
+                        Schema.Member(name: "eventId", schema: .uuid, isRequired: true),
+                        Schema.Member(name: "registrationId", schema: .uuid, isRequired: true),
+                        Schema.Member(name: "name", schema: .anyText, isRequired: true),
+                        Schema.Member(name: "email", schema: .anyText, isRequired: true),
+                        Schema.Member(name: "metadata", schema: .document, isRequired: true),
+                        Schema.Member(name: "registeredAt", schema: .moment, isRequired: true),
+                        Schema.Member(name: "removedAt", schema: .nullable(.moment), isRequired: true),
+                    ])
+                ),
+                isRequired: true
+            ),
+            Schema.Member(
+                name: "stays",
+                schema: .list(
+                    .object([
+                        Schema.Member(name: "eventId", schema: .anyText, isRequired: true),
+                        Schema.Member(name: "registrationId", schema: .nullable(.anyText), isRequired: true),
+                        Schema.Member(name: "userId", schema: .anyText, isRequired: true),
+                        Schema.Member(name: "name", schema: .nullable(.anyText), isRequired: true),
+                        Schema.Member(name: "email", schema: .nullable(.anyText), isRequired: true),
+                        Schema.Member(name: "role", schema: .anyText, isRequired: true),
+                        Schema.Member(name: "joinedAt", schema: .moment, isRequired: true),
+                        Schema.Member(name: "leftAt", schema: .nullable(.moment), isRequired: true),
+                        Schema.Member(name: "joins", schema: count, isRequired: true),
+                    ])
+                ),
+                isRequired: true
+            ),
+        ])
+    )
+
+    private static func value(_ person: PersonRecord) -> JSONValue {
+        .object([
+            JSONMember("registrations", .array(person.registrations.map(value))),
+            JSONMember("stays", .array(person.stays.map(value))),
+        ])
+    }
+
+    private static func value(_ registered: PersonRecord.Registered) -> JSONValue {
+        let registration = registered.registration
+        return .object([
+            JSONMember("eventId", .string(registered.event)),
+            JSONMember("registrationId", .string(registration.uid)),
+            JSONMember("name", .string(registration.name)), JSONMember("email", .string(registration.email)),
+            JSONMember("metadata", .object(registration.metadata)),
+            JSONMember("registeredAt", .string(Timestamp.text(registration.registeredAt))),
+            JSONMember("removedAt", text(registered.removedAt.map(Timestamp.text))),
+        ])
+    }
+
+    private static func value(_ stay: PersonRecord.Stayed) -> JSONValue {
+        .object([
+            JSONMember("eventId", .string(stay.event)), JSONMember("registrationId", text(stay.registration)),
+            JSONMember("userId", .string(stay.user)), JSONMember("name", text(stay.name)),
+            JSONMember("email", text(stay.email)), JSONMember("role", .string(stay.role)),
+            JSONMember("joinedAt", .string(Timestamp.text(stay.joinedAt))),
+            JSONMember("leftAt", text(stay.leftAt.map(Timestamp.text))),
+            JSONMember("joins", .number(Double(stay.joins))),
+        ])
+    }
+
+    private static func text(_ text: String?) -> JSONValue { text.map(JSONValue.string) ?? .null }
+}

@@ -1,0 +1,219 @@
+package import Admission
+import GRDB
+import JOSE
+
+/// What a company's part of the directory holds of a person.
+package struct PersonRecord: Sendable {
+    package struct Registered: Sendable {
+        package let event: String
+        package let registration: Registration
+        package let removedAt: Milliseconds?
+    }
+
+    package struct Stayed: Sendable {
+        package let event: String
+        package let registration: String?
+        package let user: String
+        package let name: String?
+        package let email: String?
+        package let role: String
+        package let joinedAt: Milliseconds
+        package let leftAt: Milliseconds?
+        package let joins: Int
+    }
+
+    package let registrations: [Registered]
+    package let stays: [Stayed]
+}
+
+/// What was erased of a person.
+package struct Erasure: Sendable, Equatable {
+    package var registrations = 0
+    package var stays = 0
+    package var messages = 0
+    package var events = 0
+}
+
+extension Directory {
+    /// Everything of a person that a company has.
+    ///
+    /// - Parameter email: compared by ``foldedIdentity(_:)``.
+    package func person(email: String, company: String) async throws -> PersonRecord {
+        let folded = foldedIdentity(email)
+        return try await pool.read { database in
+            let registrations = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT registration.*, event.uid AS event_uid FROM registration
+                    JOIN event ON event.id = registration.event
+                    WHERE \(Self.isPerson) AND event.company = ? ORDER BY registration.id
+                    """,
+                arguments: [folded, folded, company]
+            )
+            let stays = try Row.fetchAll(
+                database,
+                sql: "SELECT * FROM stay WHERE company = ? AND folded_email = ? ORDER BY joined_at, id",
+                arguments: [company, folded]
+            )
+            return PersonRecord(
+                registrations: try registrations.map { row in
+                    PersonRecord.Registered(
+                        event: row["event_uid"],
+                        registration: try Registration(row),
+                        removedAt: row["removed_at"]
+                    )
+                },
+                stays: stays.map { row in
+                    let stay = Stay(row)
+                    return PersonRecord.Stayed(
+                        event: stay.event,
+                        registration: stay.registration,
+                        user: stay.user,
+                        name: stay.name,
+                        email: stay.email,
+                        role: stay.role,
+                        joinedAt: stay.joinedAt,
+                        leftAt: stay.leftAt,
+                        joins: stay.joins
+                    )
+                }
+            )
+        }
+    }
+
+    /// Erases a person from what a company has. Attendance stays, of somebody without a name; whoever is there is sent
+    /// away.
+    ///
+    /// - Parameter email: compared by ``foldedIdentity(_:)``.
+    package func erasePerson(email: String, company: String) async throws -> Erasure {
+        let folded = foldedIdentity(email)
+        let removedAt = now
+        // Found beside the writes: a company may have many events.
+        let listing = try await events(listing: folded, company: company)
+        return try await writer.write { [self] database, effects in
+            var erasure = Erasure()
+            erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
+            erasure.stays = try Self.eraseStays(folded, company, database)
+            try database.execute(
+                sql: """
+                    DELETE FROM delivery WHERE folded_email = ?
+                    AND webhook IN (SELECT id FROM webhook WHERE company = ?)
+                    """,
+                arguments: [folded, company]
+            )
+            erasure.messages = database.changesCount
+            for id in listing {
+                if try unlist(folded, fromEvent: id, database, &effects) { erasure.events += 1 }
+            }
+            effects.add { [self] in removed(.person(company: company, foldedEmail: folded)) }
+            return erasure
+        }
+    }
+
+    /// A registration of an e-mail; those of one that was found to be another's have more after a blank.
+    private static let isPerson = "registration.folded_email >= ? AND registration.folded_email < ? || '!'"
+
+    private func eraseRegistrations(
+        _ folded: String,
+        _ company: String,
+        at removedAt: Milliseconds,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws -> Int {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT registration.id, registration.uid, join_code, event.uid AS event_uid FROM registration
+                JOIN event ON event.id = registration.event WHERE \(Self.isPerson) AND event.company = ?
+                """,
+            arguments: [folded, folded, company]
+        )
+        for row in rows {
+            // What is left refuses its tokens.
+            try database.execute(
+                sql: """
+                    UPDATE registration SET name = '', email = '', folded_email = uid, metadata = '{}',
+                        removed_at = ifnull(removed_at, ?) WHERE id = ?
+                    """,
+                arguments: [removedAt, row["id"] as Int64]
+            )
+            let subject = SubjectKey(registration: row["uid"], event: row["event_uid"], company: company)
+            let code = JoinCode(column: row["join_code"])
+            effects.add { [self] in
+                view.removeRegistration(subject)
+                view.remove(code)
+                removed(.registration(subject))
+            }
+        }
+        return rows.count
+    }
+
+    /// Has somebody without a name stand for the person, the same in all stays that were of one registration or user.
+    private static func eraseStays(_ folded: String, _ company: String, _ database: Database) throws -> Int {
+        var standIns: [[UInt8]: String] = [:]
+        let rows = try Row.fetchAll(
+            database,
+            sql: "SELECT id, event, registration, user FROM stay WHERE company = ? AND folded_email = ?",
+            arguments: [company, folded]
+        )
+        for row in rows {
+            let registration: String? = row["registration"]
+            let (event, user): (String, String) = (row["event"], row["user"])
+            // No id begins with a line break.
+            let person = Array("\(event)\n\(registration ?? "\n" + user)".utf8)
+            let standIn = standIns[person] ?? UUIDText.random()
+            standIns[person] = standIn
+            try database.execute(
+                sql: """
+                    UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, user = ?, registration = ? WHERE id = ?
+                    """,
+                arguments: [standIn, registration == nil ? nil : standIn, row["id"] as Int64]
+            )
+        }
+        return rows.count
+    }
+
+    /// The rows of events whose lists have the person.
+    private func events(listing folded: String, company: String) async throws -> [Int64] {
+        try await pool.read { database in
+            let rows = try Row.fetchCursor(
+                database,
+                sql: """
+                    SELECT id, presenters, organizers FROM event
+                    WHERE company = ? AND (presenters <> '[]' OR organizers <> '[]')
+                    """,
+                arguments: [company]
+            )
+            var found: [Int64] = []
+            while let row = try rows.next() {
+                let people = try JSONText.list(row[1]) + JSONText.list(row[2])
+                if people.contains(where: { foldedIdentity($0).hasSameBytes(as: folded) }) { found.append(row[0]) }
+            }
+            return found
+        }
+    }
+
+    private func unlist(
+        _ folded: String,
+        fromEvent id: Int64,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws -> Bool {
+        let row = try Row.fetchOne(database, sql: "SELECT * FROM event WHERE id = ?", arguments: [id])
+        guard let row else { return false }
+        var event = try Event(row)
+        let before = event.fields
+        event.fields.presenters.removeAll { foldedIdentity($0).hasSameBytes(as: folded) }
+        event.fields.organizers.removeAll { foldedIdentity($0).hasSameBytes(as: folded) }
+        guard event.fields != before else { return false }
+        try database.execute(
+            sql: "UPDATE event SET presenters = ?, organizers = ? WHERE id = ?",
+            arguments: [JSONText.write(event.fields.presenters), JSONText.write(event.fields.organizers), id]
+        )
+        if (row["removed_at"] as Int64?) == nil {
+            let record = EventRecord(event)
+            effects.add { [view, uid = event.uid] in view.set(record, for: uid) }
+        }
+        return true
+    }
+}

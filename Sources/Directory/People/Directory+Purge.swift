@@ -1,0 +1,112 @@
+package import Admission
+import GRDB
+
+/// How long what is over is kept.
+package struct Retention: Sendable {
+    package var stays: Milliseconds
+    /// Registrations and events after they were removed.
+    package var removed: Milliseconds
+    /// Messages that did not arrive.
+    package var webhooks: Milliseconds
+
+    package init(stays: Milliseconds, removed: Milliseconds, webhooks: Milliseconds) {
+        self.stays = stays
+        self.removed = removed
+        self.webhooks = webhooks
+    }
+}
+
+/// What a purge deleted.
+package struct Purge: Sendable, Equatable {
+    package var stays = 0
+    package var registrations = 0
+    package var events = 0
+    package var messages = 0
+
+    package var isEmpty: Bool { self == Purge() }
+}
+
+extension Directory {
+    /// Deletes what is older than it is to be kept, a part at a time, so that no write waits for all of it.
+    ///
+    /// Of a removed event its uid and company are kept, of a removed registration its uid: their tokens stay refused.
+    package func purge(_ retention: Retention) async throws -> Purge {
+        let now = now
+        let removed = now - retention.removed
+        var purge = Purge()
+        purge.stays = try await inParts(
+            """
+            DELETE FROM stay WHERE id IN (SELECT id FROM stay WHERE left_at < ? ORDER BY left_at LIMIT \(Self.part))
+            """,
+            [now - retention.stays]
+        )
+        // Ids grow with the time, so that the oldest are seen first.
+        purge.messages = try await inParts(
+            """
+            DELETE FROM delivery WHERE created_at < ? AND id IN (SELECT id FROM delivery ORDER BY id LIMIT \(Self.part))
+            """,
+            [now - retention.webhooks]
+        )
+        purge.registrations = try await inParts(
+            """
+            UPDATE registration SET name = '', email = '', folded_email = uid, metadata = '{}' WHERE id IN (
+                SELECT id FROM registration WHERE removed_at IS NOT NULL AND name <> '' AND removed_at < ?
+                LIMIT \(Self.part)
+            )
+            """,
+            [removed]
+        )
+        while let (id, company, uid) = try await removedEvent(before: removed) {
+            // The event itself refuses their tokens.
+            purge.registrations += try await inParts(
+                "DELETE FROM registration WHERE id IN (SELECT id FROM registration WHERE event = ? LIMIT \(Self.part))",
+                [id]
+            )
+            purge.stays += try await inParts(
+                """
+                DELETE FROM stay WHERE id IN (
+                    SELECT id FROM stay WHERE company = ? AND event = ? LIMIT \(Self.part)
+                )
+                """,
+                [company, uid]
+            )
+            purge.events += try await inParts(
+                """
+                UPDATE event SET name = '', creator = '', picture = NULL, presenters = '[]', organizers = '[]',
+                    metadata = '{}', networking_hub = NULL WHERE id = ? AND name <> ''
+                """,
+                [id]
+            )
+        }
+        return purge
+    }
+
+    /// How much one write deletes at most.
+    private static let part = 500
+
+    private func removedEvent(before moment: Milliseconds) async throws -> (Int64, String, String)? {
+        try await pool.read { database in
+            try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT id, company, uid FROM event WHERE removed_at IS NOT NULL AND name <> '' AND removed_at < ? LIMIT 1
+                    """,
+                arguments: [moment]
+            ).map { ($0[0], $0[1], $0[2]) }
+        }
+    }
+
+    /// Runs a statement until it finds less than a part; returns how many rows it has changed.
+    private func inParts(_ sql: String, _ arguments: [any DatabaseValueConvertible & Sendable]) async throws -> Int {
+        var count = 0
+        while true {
+            try Task.checkCancellation()
+            let changed = try await writer.write { database, _ in
+                try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
+                return database.changesCount
+            }
+            count += changed
+            if changed < Self.part { return count }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import Admission
+import Directory
+import HTTPTypes
+import JOSE
+import Testing
+
+@testable import ControlPlane
+
+@Suite("A person's data is shown by one call, and erased by another")
+struct PeopleTests {
+    @Test("GET shows registrations and stays; DELETE erases them and says how many; another company sees nothing")
+    func calls() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent(["presenters": ["kim+a@example.com"]])
+        let body = object(["name": "Kim", "email": "Kim+A@example.com", "metadata": object(["seat": 4])])
+        try await service.call(.post, "/event/\(uid)/registrant", body)
+        let path = "/company/acme/people?email=kim+a@EXAMPLE.com"
+        let shown = try await service.call(.get, path)
+        #expect(shown.status == 200)
+        let registrations = shown["registrations"]?.list ?? []
+        #expect(registrations.count == 1 && registrations[0]["name"] == "Kim" && registrations[0]["removedAt"] == .null)
+        #expect(registrations[0]["metadata"] == object(["seat": 4]) && shown["stays"] == [])
+        for (path, company, status) in [
+            (path, "globex", 404), ("/company/acme/people", "acme", 400), ("/company/acme/people?email=x", "acme", 400),
+        ] {
+            #expect(try await service.call(.get, path, as: company).status == status)
+            #expect(try await service.call(.delete, path, as: company).status == status)
+        }
+        #expect(
+            try await service.call(.delete, "/company/globex/people?email=kim+a@example.com", as: "globex").json
+                == object(["registrations": 0, "stays": 0, "messages": 0, "events": 0])
+        )
+        let erased = try await service.call(.delete, path)
+        #expect(erased.json == object(["registrations": 1, "stays": 0, "messages": 0, "events": 1]))
+        #expect(try await service.call(.get, path)["registrations"] == [])
+        #expect(try await service.call(.get, "/event/\(uid)")["presenters"] == [])
+        #expect(try await service.call(.get, "/event/\(uid)/registrants").json == [])
+    }
+}

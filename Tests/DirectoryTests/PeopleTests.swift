@@ -1,0 +1,123 @@
+import GRDB
+import JOSE
+import Synchronization
+import Testing
+
+@testable import Admission
+@testable import Directory
+
+@Suite("People: shown, erased and, when they are over for long, deleted")
+struct PeopleTests {
+    let database: TestDatabase
+
+    init() throws { database = try TestDatabase() }
+
+    /// All text that the database holds, of all tables.
+    private func text(_ directory: Directory) async throws -> String {
+        try await directory.pool.read { database in
+            try ["event", "registration", "stay", "delivery"].flatMap { table in
+                try Row.fetchAll(database, sql: "SELECT * FROM \(table)").map(\.description)
+            }.joined(separator: "\n")
+        }
+    }
+
+    @Test(
+        "a person is erased everywhere but for another company; counts stay, and the links are refused after a restart"
+    )
+    func erased() async throws {
+        let removals = Mutex(0)
+        let (event, kim) = try await database.withDirectory { directory in
+            directory.onRemoval { removal in
+                if case .person("acme", "kim@x.example") = removal { removals.withLock { $0 += 1 } }
+            }
+            _ = try await directory.createWebhook(
+                .registrationCreated,
+                endpoint: "https://x.example",
+                event: nil,
+                company: "acme"
+            )
+            let event = try await directory.makeEvent()
+            let foreign = try await directory.makeEvent(company: "globex")
+            let kim = try await directory.makeRegistration("Kim@x.example", name: "Kimberly", for: event)
+            let other = try await directory.makeRegistration("other@x.example", for: event)
+            _ = try await directory.makeRegistration("kim@x.example", name: "Kept", for: foreign)
+            _ = try await directory.update(event.uid, .event, company: "acme") {
+                $0.presenters = ["KIM@x.example", "ann"]
+            }
+            let (stay, others) = (
+                session(1, event: event, registration: kim, since: start),
+                session(2, event: event, registration: other, since: start)
+            )
+            try await directory.record([
+                .arrived(stay), .arrived(others), .departed(stay, .left, at: start + 60_000),
+            ])
+            let person = try await directory.person(email: "kim@X.example", company: "acme")
+            #expect(person.registrations.map(\.registration.uid) == [kim.uid] && person.stays.count == 1)
+            let erasure = try await directory.erasePerson(email: "kim@x.example", company: "acme")
+            #expect(erasure == Erasure(registrations: 1, stays: 1, messages: 1, events: 1))
+            #expect(removals.withLock { $0 } == 1)
+            #expect(try await directory.erasePerson(email: "kim@x.example", company: "acme") == Erasure())
+            let found = try #require(
+                try await directory.attendance(of: event.uid, .event, company: "acme", now: start + 60_000)
+            )
+            #expect(found.attended == 2 && found.totalMinutes == 2 && found.registered == 1)
+            #expect(found.participants[0].name == nil && found.participants[0].registrationID != kim.uid)
+            #expect(directory.view.event(event.uid)?.presenters == ["ann"])
+            #expect(directory.view.isRemoved(kim, of: event) && !directory.view.isRemoved(other, of: event))
+            let all = try await text(directory)
+            for word in ["Kimberly", "Kim@x.example", "KIM@x.example"] { #expect(!all.contains(word)) }
+            #expect(try await directory.person(email: "kim@x.example", company: "globex").registrations.count == 1)
+            // Who was erased may register again.
+            _ = try await directory.makeRegistration("kim@x.example", for: event)
+            return (event, kim)
+        }
+        let view = DirectoryView()
+        let directory = try database.open(view)
+        #expect(view.isRemoved(kim, of: event))
+        await directory.close()
+    }
+
+    @Test("what was removed, left or not delivered for longer than it is kept is deleted, and its tokens stay refused")
+    func purged() async throws {
+        let day: Milliseconds = 86_400_000
+        let retention = Retention(stays: 400 * day, removed: 30 * day, webhooks: 7 * day)
+        let (event, removedEvent, kim) = try await database.withDirectory { directory in
+            _ = try await directory.createWebhook(
+                .eventCreated,
+                endpoint: "https://x.example",
+                event: nil,
+                company: "acme"
+            )
+            let event = try await directory.makeEvent("Kept")
+            let gone = try await directory.makeEvent("Gone")
+            let kim = try await directory.makeRegistration("kim@x.example", name: "Kimberly", for: event)
+            _ = try await directory.makeRegistration("ann@x.example", name: "Annabel", for: gone)
+            let stay = session(1, event: event, registration: kim, since: start)
+            let open = session(2, event: event, since: start)
+            try await directory.record([.arrived(stay), .arrived(open), .departed(stay, .left, at: start)])
+            _ = try await directory.removeRegistration(
+                email: "kim@x.example",
+                of: event.uid,
+                .event,
+                company: "acme"
+            )
+            _ = try await directory.remove(gone.uid, .event, company: "acme")
+            database.clock.advance(7 * day)
+            #expect(try await directory.purge(retention) == Purge())
+            database.clock.advance(1)
+            #expect(try await directory.purge(retention) == Purge(messages: 2))
+            database.clock.advance(23 * day)
+            #expect(try await directory.purge(retention) == Purge(registrations: 2, events: 1))
+            database.clock.advance(370 * day)
+            #expect(try await directory.purge(retention) == Purge(stays: 1))
+            #expect(try await directory.purge(retention) == Purge())
+            let all = try await text(directory)
+            for word in ["Kimberly", "kim@", "Annabel", "ann@", "Gone"] { #expect(!all.contains(word)) }
+            return (event, gone, kim)
+        }
+        let view = DirectoryView()
+        let directory = try database.open(view)
+        #expect(view.isRemoved(kim, of: event) && view.isRemoved(removedEvent))
+        await directory.close()
+    }
+}
