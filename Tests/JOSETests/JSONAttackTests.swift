@@ -26,6 +26,18 @@ struct JSONAttackTests {
         #expect(members.count == 100_001)
     }
 
+    @Test("Arrays and objects are counted in all, wherever they stand", arguments: ["[]", "[[[1]]]", "{\"a\":{}}"])
+    func containers(_ unit: String) throws {
+        let count = 1000
+        let own = unit.utf8.count { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "{") }
+        let text = bytes("[" + [String](repeating: unit, count: count).joined(separator: ",") + "]")
+        var limits = JSONLimits(size: 1 << 20)
+        limits.containers = count * own + 1
+        _ = try JSONValue(parsing: text.span, limits: limits)
+        limits.containers -= 1
+        #expect(throws: JSONFault.containers) { try JSONValue(parsing: text.span, limits: limits) }
+    }
+
     @Test("Look-alikes are different members among many too")
     func lookAlikes() throws {
         let filling = (0..<40).map { "\"\($0)\":0" }.joined(separator: ",")

@@ -12,6 +12,7 @@ enum BodyReader {
         var limits = JSONLimits(size: maxSize)
         limits.depth = 32
         limits.members = 512
+        limits.containers = 20_000
         return limits
     }()
 
@@ -97,6 +98,7 @@ enum BodyReader {
         case .duplicate: "an object has a member twice"
         case .depth: "it is nested too deeply"
         case .members: "an object has too many members"
+        case .containers: "it has too many arrays and objects"
         }
     }
 }

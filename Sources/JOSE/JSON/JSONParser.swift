@@ -16,6 +16,7 @@ private struct JSONParser: ~Copyable, ~Escapable {
     private let limits: JSONLimits
     private var position = 0
     private var depth = 0
+    private var containers = 0
 
     @_lifetime(copy bytes)
     init(_ bytes: Span<UInt8>, _ limits: JSONLimits) {
@@ -104,6 +105,8 @@ private struct JSONParser: ~Copyable, ~Escapable {
         position += 1
         depth += 1
         guard depth <= limits.depth else { throw .depth }
+        containers += 1
+        guard containers <= limits.containers else { throw .containers }
     }
 
     // MARK: Strings

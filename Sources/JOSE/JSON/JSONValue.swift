@@ -76,6 +76,8 @@ package enum JSONFault: Error, Sendable, CaseIterable {
     case depth
     /// An object with too many members.
     case members
+    /// Too many arrays and objects in all.
+    case containers
 }
 
 /// How much JSON is read from somebody who may mean harm.
@@ -86,6 +88,8 @@ package struct JSONLimits: Sendable {
     package var depth = 16
     /// Members of one object.
     package var members = 256
+    /// Arrays and objects in all: each is memory of its own, and two bytes make one.
+    package var containers = Int.max
 
     package init(size: Int) {
         self.size = size
