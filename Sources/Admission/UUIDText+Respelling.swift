@@ -57,8 +57,13 @@ extension UUIDText {
             switch scalar.properties.generalCategory {
             case .decimalNumber: return UInt8(ascii: "0")
             case .dashPunctuation: return hyphen
-            case .control, .format, .spaceSeparator: return filler
+            case .control, .format, .spaceSeparator, .lineSeparator, .paragraphSeparator: return filler
             case .openPunctuation, .closePunctuation: return nil
+            // Collations of databases skip marks, and take a letter or a number for the one that it is made of.
+            case .nonspacingMark, .spacingMark, .enclosingMark: return nil
+            case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .letterNumber,
+                .otherNumber:
+                return UInt8(ascii: "a")
             // No digit.
             default: return UInt8(ascii: "?")
             }

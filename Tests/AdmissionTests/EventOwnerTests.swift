@@ -20,6 +20,11 @@ struct EventOwnerTests {
         "\u{ff10}f1e2d3c-4b5a-4697-8877-66554433221a",
         "0\u{ff46}1e2d3c-4b5a-4697-8877-66554433221a", "\u{660}f1e2d3c4b5a4697887766554433221a",
         "0f1e2d3c\u{2010}4b5a\u{2010}4697\u{2010}8877\u{2010}66554433221a",
+        // As collations and compatibility forms read them, and Python a separator of lines.
+        "0f1\u{113}2d3c-4b5a-4697-8877-66554433221a", "0f1e\u{301}2d3c-4b5a-4697-8877-66554433221a",
+        "0f1e\u{34f}2d3c-4b5a-4697-8877-66554433221a", "0f1e2d3c-4b5a-4697-8877-66554433221\u{fe0f}a",
+        "0f\u{b9}e2d3c-4b5a-4697-8877-66554433221a", "0\u{1d41f}1e2d3c-4b5a-4697-8877-66554433221a",
+        "{\u{2028}f1e2d3c4b5a4697887766554433221a}",
     ]
 
     @Test("An id that some parser reads as a UUID is told from the directory's own spelling", arguments: respellings)

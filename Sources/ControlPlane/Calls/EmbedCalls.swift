@@ -116,8 +116,9 @@ private struct Embed {
             [("userId", user.id), ("userName", user.name), ("userEmail", email), ("userAvatar", user.avatar)]
         )
         url = ViewerAddress.text(kind, uid, made, incoming.snapshot)
-        role =
-            event.listing(of: [user.id, email ?? ""].map { ExactText(foldedIdentity($0)) }) == nil ? .attendee : .host
+        // As admission will compare them.
+        let identities = [foldedIdentity(user.id), email.flatMap(EmailAddress.canonical) ?? ""].filter { !$0.isEmpty }
+        role = event.listing(of: identities.map { ExactText($0) }) == nil ? .attendee : .host
     }
 }
 

@@ -23,6 +23,7 @@ enum PeopleCalls {
             query: [email],
             success: Call.Success(schema: schema, description: "What there is of the person; empty lists: nothing"),
             faults: [404],
+            isHeavy: true,
             handler: .company { incoming, tenant in
                 let email = try person(incoming, tenant)
                 return Answer(value(try await incoming.directory.person(email: email, company: tenant.id)))
@@ -37,6 +38,7 @@ enum PeopleCalls {
             query: [email],
             success: Call.Success(schema: erasureSchema, description: "How much was erased"),
             faults: [404],
+            isHeavy: true,
             handler: .company { incoming, tenant in
                 let email = try person(incoming, tenant)
                 let erasure = try await incoming.directory.erasePerson(email: email, company: tenant.id)

@@ -73,7 +73,9 @@ enum TokenCalls {
             throw invalidClient(isBasic: false)
         }
         let tenant = snapshot.tenant(credentials.id)
-        guard let tenant, let secret = credentials.secret(of: tenant) else {
+        // Before it is known whether there is such a company, which the time must not tell.
+        let shown = credentials.secret(of: tenant)
+        guard let tenant, let secret = shown else {
             throw invalidClient(isBasic: credentials.isBasic)
         }
         let token = try AccessToken.make(for: tenant, by: secret, snapshot, now: plane.now)

@@ -13,8 +13,14 @@ extension Exchange {
             takesJoinCodes: snapshot.takesJoinCodes
         )
         guard !worker.queryMembers.removed.isEmpty else { return }
+        // Whoever sends them chooses how many, and each may cost checks of signatures: one is looked at, and the rest of
+        // what may be tokens is not for the upstream either.
+        var isChecked = false
         worker.queryMembers.keepOthers(bytes) { value, isJoinCode in
-            isJoinCode ? JoinCode(value) != nil : isViewers(value)
+            if isJoinCode { return JoinCode(value) != nil }
+            guard value.indices.count(where: { value[$0] == UInt8(ascii: ".") }) == 2 else { return false }
+            defer { isChecked = true }
+            return isChecked || isViewers(value)
         }
     }
 
