@@ -129,6 +129,10 @@ struct Text: Sendable {
     private static let white =
         #"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"#
 
+    /// Unicode's White_Space alone, which e-mails may have at their ends.
+    private static let blanks =
+        #"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"#
+
     // MARK: What the document says
 
     /// A regular expression that says the same as ``fault(in:)``; for endpoints nearly: it leaves out IPv6 addresses;
@@ -140,7 +144,7 @@ struct Text: Sendable {
             case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
             case .line: "[^\(Self.controls)]*[^\(Self.controls)\(Self.white)][^\(Self.controls)]*"
             case .segment: "[^.\(Self.notInSegments)][^\(Self.notInSegments)]*"
-            case .email: "[\(Self.white)]*[!-?A-~]{1,64}@(\(Self.label)\\.)+\(Self.label)[\(Self.white)]*"
+            case .email: "[\(Self.blanks)]*[!-?A-~]{1,64}@(\(Self.label)\\.)+\(Self.label)[\(Self.blanks)]*"
             case .url: "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\(Self.controls)\(Self.white)]*)?"
             case .endpoint(let isSecure):
                 (isSecure ? "https" : "https?") + "://(\(Self.hostName)|\(Self.address))(:[1-9][0-9]{0,3})?"
