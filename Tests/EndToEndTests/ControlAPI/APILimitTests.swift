@@ -108,7 +108,7 @@ extension EndToEnd {
                 ("DELETE", "/api/v1/company/acme", "GET, HEAD"), ("GET", "/api/v1/event/EVENT/embedCode", "POST"),
                 ("PUT", "/api/v1/event/EVENT", "DELETE, GET, HEAD, PATCH, POST"),
                 ("PATCH", "/api/v1/webhooks", "GET, HEAD, POST"),
-                ("POST", "/api/v1/event/EVENT/presenter", "PUT"),
+                ("POST", "/api/v1/event/EVENT/presenter", "DELETE, PUT"),
                 ("OPTIONS", "/api/v1/event/EVENT/registrant", "DELETE, POST"),
                 ("PROPFIND", "/api/v1/event/EVENT/analytics", "GET, HEAD"),
             ]
