@@ -108,7 +108,8 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e1?token=\(token)").status == 200)
             #expect(client.wait { socket.isOver })
             #expect(eventually { isOver.isSet })
-            #expect(monotonic() - start < 2.2)
+            // The gateway waits 1.8 s for the window; the rest is for a machine that does other things too.
+            #expect(monotonic() - start < 4)
             #expect(socket.reset != nil)
             #expect(try client.exchange("/public/x").status == 200)
         }
