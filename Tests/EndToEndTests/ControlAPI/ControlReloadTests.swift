@@ -5,18 +5,6 @@ import Testing
 extension EndToEnd {
     @Suite("The control API goes by a reloaded configuration")
     struct ControlReloadTests {
-        private func reload(_ site: Site, _ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws {
-            try site.gateway.rewrite(
-                site.configuration {
-                    $0.control = ""
-                    adjust(&$0)
-                }
-            )
-            let before = site.gateway.log.components(separatedBy: "configuration reloaded").count
-            site.gateway.send(SIGHUP)
-            #expect(eventually { site.gateway.log.components(separatedBy: "configuration reloaded").count > before })
-        }
-
         @Test("A new company signs in, and works; an old one that is gone does not")
         func companies() throws {
             let site = try Site { $0.control = "" }
@@ -29,7 +17,7 @@ extension EndToEnd {
             )
             try site.gateway.directory.write("initech.client", Backend.secret(of: "initech"))
             try site.gateway.directory.write("initech.secret", "a secret of initech with its thirty-two bytes")
-            try reload(site) {
+            try site.reloadWithControl {
                 $0.more = """
                     [[company]]
                     id = "initech"
@@ -48,7 +36,7 @@ extension EndToEnd {
             #expect(response.status == 200)
             #expect(response["Content-Security-Policy"]?.contains("https://initech.example") == true)
             #expect(try globex.ask("GET", "/company/globex")["uid"] == "globex")
-            try reload(site)
+            try site.reloadWithControl()
             try expectFault(try newcomer.call("GET", "/company/initech"), 401, "unauthorized")
             newcomer.token = nil
             try expectFault(
@@ -64,7 +52,7 @@ extension EndToEnd {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
             try site.gateway.directory.write("acme.client", "another client secret of acme\n")
-            try reload(site)
+            try site.reloadWithControl()
             let stranger = Backend(port: site.port)
             try expectFault(
                 try stranger.call("POST", "/api/oauth/token", stranger.credentials()),
@@ -84,13 +72,13 @@ extension EndToEnd {
             let early = try Backend.signedIn(site)
             let (old, new) = (Backend.secret(of: "acme"), "another client secret of acme")
             try site.gateway.directory.write("acme.new", new + "\n")
-            try reload(site) { $0.clientSecrets = ["acme.client", "acme.new"] }
+            try site.reloadWithControl { $0.clientSecrets = ["acme.client", "acme.new"] }
             #expect(try early.ask("GET", "/company/acme")["uid"] == "acme")
             let (byOld, byNew) = (Backend(port: site.port), Backend(port: site.port))
             try byOld.signIn(secret: old)
             try byNew.signIn(secret: new)
             for backend in [byOld, byNew] { #expect(try backend.ask("GET", "/company/acme")["uid"] == "acme") }
-            try reload(site) { $0.clientSecrets = ["acme.new"] }
+            try site.reloadWithControl { $0.clientSecrets = ["acme.new"] }
             for backend in [early, byOld] {
                 try expectFault(try backend.call("GET", "/company/acme"), 401, "unauthorized")
             }
@@ -106,7 +94,7 @@ extension EndToEnd {
             let event = try backend.createEvent()
             let embed = try backend.embed(["userId": "u-1", "userName": "Ada"], in: event)
             try site.gateway.directory.write("acme.secret", "a fresh HMAC secret that acme shares with the gateway")
-            try reload(site)
+            try site.reloadWithControl()
             #expect(try fetch(site.port, Browser.path(embed)).status == 401)
             #expect(try backend.ask("GET", "/event/\(event)")["uid"]?.text == event)
             // The old secret under its id, the fresh one under another.
@@ -124,9 +112,9 @@ extension EndToEnd {
                 signed_before = \(signedBefore)
                 """
             }
-            try reload(site) { $0.companyKeys = keys(false) }
+            try site.reloadWithControl { $0.companyKeys = keys(false) }
             #expect(try fetch(site.port, Browser.path(embed)).status == 401)
-            try reload(site) { $0.companyKeys = keys(true) }
+            try site.reloadWithControl { $0.companyKeys = keys(true) }
             #expect(try fetch(site.port, Browser.path(embed)).status == 200)
         }
 
@@ -138,7 +126,7 @@ extension EndToEnd {
             let body = Backend(port: site.port).credentials()
             #expect(try old.fetch("POST", "/api/oauth/token", body: body).status == 200)
             #expect(throws: CrossOriginPage.Blocked.self) { try new.fetch("POST", "/api/oauth/token", body: body) }
-            try reload(site) { $0.embedOrigins = ["https://new.acme.example"] }
+            try site.reloadWithControl { $0.embedOrigins = ["https://new.acme.example"] }
             #expect(try new.fetch("POST", "/api/oauth/token", body: body).status == 200)
             #expect(throws: CrossOriginPage.Blocked.self) { try old.fetch("POST", "/api/oauth/token", body: body) }
         }
@@ -148,7 +136,7 @@ extension EndToEnd {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
-            try reload(site) { $0.control = "database = \"other.sqlite\"" }
+            try site.reloadWithControl { $0.control = "database = \"other.sqlite\"" }
             #expect(site.gateway.log.contains("control.database: change at the next start"))
             #expect(try backend.ask("GET", "/event/\(event)")["uid"]?.text == event)
             #expect(!FileManager.default.fileExists(atPath: site.gateway.directory["other.sqlite"]))

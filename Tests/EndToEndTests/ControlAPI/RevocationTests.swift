@@ -61,18 +61,6 @@ extension EndToEnd {
             return Guest(socket: WebSocketEnd(client.reader, isClient: true), stream: stream)
         }
 
-        private func reload(_ site: Site, _ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws {
-            try site.gateway.rewrite(
-                site.configuration {
-                    $0.control = ""
-                    adjust(&$0)
-                }
-            )
-            let before = site.gateway.log.components(separatedBy: "configuration reloaded").count
-            site.gateway.send(SIGHUP)
-            #expect(eventually { site.gateway.log.components(separatedBy: "configuration reloaded").count > before })
-        }
-
         /// Expects that both ends come soon.
         private func expectEnd(_ guest: Guest, _ close: String, since start: Double) throws {
             #expect(try guest.ending() == close)
@@ -88,11 +76,11 @@ extension EndToEnd {
             let globex = try open(site, "e2", Minter.globex.registration("r1", event: "e2"))
             try site.gateway.directory.write("acme.secret", "a fresh HMAC secret that acme shares with the gateway")
             let start = monotonic()
-            try reload(site) { $0.eventIDs = Self.apart }
+            try site.reloadWithControl { $0.eventIDs = Self.apart }
             try expectEnd(acme, "4401 token_invalid", since: start)
             #expect(try globex.isOpen())
             // A reload that changes no key ends nobody.
-            try reload(site) { $0.eventIDs = Self.apart }
+            try site.reloadWithControl { $0.eventIDs = Self.apart }
             #expect(try globex.isOpen())
         }
 

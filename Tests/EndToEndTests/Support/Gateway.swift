@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import Testing
 
 /// The built program, running with a configuration of its own.
 final class Gateway: Sendable {
@@ -143,5 +144,18 @@ final class Site: Sendable {
         var configuration = GatewayConfiguration(upstream: upstream.port)
         adjust(&configuration)
         return configuration
+    }
+
+    /// Has the gateway load another configuration, with the control API, and waits until it has.
+    func reloadWithControl(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws {
+        try gateway.rewrite(
+            configuration {
+                $0.control = ""
+                adjust(&$0)
+            }
+        )
+        let before = gateway.log.components(separatedBy: "configuration reloaded").count
+        gateway.send(SIGHUP)
+        #expect(eventually { gateway.log.components(separatedBy: "configuration reloaded").count > before })
     }
 }
