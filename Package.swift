@@ -19,6 +19,10 @@ let settings: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// For targets that meet text from outside: it is an error to compare text by its characters there, see TextComparison.swift.
+let settingsForOutsideText =
+    settings + [.unsafeFlags(["-Xfrontend", "-import-module", "-Xfrontend", "TextComparison"])]
+
 let package = Package(
     name: "embed-gateway",
     platforms: [.macOS("26.0")],
@@ -47,8 +51,9 @@ let package = Package(
             providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]
         ),
         .systemLibrary(name: "CMalloc"),
-        .target(name: "JOSE", dependencies: ["COpenSSL"], swiftSettings: settings),
-        .target(name: "Admission", dependencies: ["JOSE"], swiftSettings: settings),
+        .target(name: "TextComparison", swiftSettings: settings),
+        .target(name: "JOSE", dependencies: ["COpenSSL", "TextComparison"], swiftSettings: settingsForOutsideText),
+        .target(name: "Admission", dependencies: ["JOSE", "TextComparison"], swiftSettings: settingsForOutsideText),
         // A package that Hummingbird knows of has a module named Configuration.
         .target(
             name: "GatewayConfiguration",
@@ -59,22 +64,22 @@ let package = Package(
         .target(
             name: "DataPlane",
             dependencies: [
-                "CMalloc", "COpenSSL", "CNghttp2", "JOSE", "Admission", "GatewayConfiguration",
+                "CMalloc", "COpenSSL", "CNghttp2", "TextComparison", "JOSE", "Admission", "GatewayConfiguration",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: settings
+            swiftSettings: settingsForOutsideText
         ),
         .target(
             name: "Directory",
-            dependencies: ["JOSE", "Admission", .product(name: "GRDB", package: "GRDB.swift")],
-            swiftSettings: settings
+            dependencies: ["TextComparison", "JOSE", "Admission", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settingsForOutsideText
         ),
         .target(
             name: "ControlPlane",
             dependencies: [
-                "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory",
+                "TextComparison", "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -82,7 +87,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: settings
+            swiftSettings: settingsForOutsideText
         ),
         .executableTarget(
             name: "gateway",

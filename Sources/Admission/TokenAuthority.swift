@@ -100,7 +100,7 @@ package struct TokenAuthority: Sendable {
 
     /// The company of a token that we issued.
     private func companyOfOurs(_ claims: Claims) throws(TokenFault) -> Company {
-        guard try claims.string("iss")?.hasSameBytes(as: publicURL) ?? false else { throw .issuer }
+        guard try claims.string("iss").hasSameBytes(as: publicURL) else { throw .issuer }
         guard let id = try claims.string(ClaimNames().company), let company = company(id) else { throw .company }
         return company
     }
@@ -108,7 +108,7 @@ package struct TokenAuthority: Sendable {
     /// The company of a token that a customer signed itself: named by `iss`, by the company claim, or the only one.
     private func companyOfOwn(_ claims: Claims) throws(TokenFault) -> Company {
         let issuer = try claims.string("iss")
-        let issuing = issuer.flatMap { issuer in companies.first { $0.issuer?.hasSameBytes(as: issuer) ?? false } }
+        let issuing = issuer.flatMap { issuer in companies.first { $0.issuer.hasSameBytes(as: issuer) } }
         var named: Company?
         if let id = try claims.string(claimNames.company) {
             guard let company = company(id) else { throw .company }

@@ -9,10 +9,10 @@ struct OriginList: Sendable {
     private let patterns: [(start: String, end: String)]
 
     init(_ origins: [String]) {
-        allowsAny = origins.contains("*")
+        allowsAny = origins.contains { $0.hasSameBytes(as: "*") }
         var exact: Set<ExactText> = []
         var patterns: [(start: String, end: String)] = []
-        for origin in origins where origin != "*" {
+        for origin in origins where !origin.hasSameBytes(as: "*") {
             if let star = origin.utf8.firstIndex(of: UInt8(ascii: "*")) {
                 patterns.append((String(origin[..<star]), String(origin[origin.utf8.index(after: star)...])))
             } else {

@@ -243,8 +243,8 @@ package final class DataPlane: Sendable {
             settings.admin = previous.settings.admin
         }
         if settings.control.enabled != previous.settings.control.enabled
-            || settings.control.database != previous.settings.control.database
-            || settings.control.tokenKeyPath != previous.settings.control.tokenKeyPath
+            || !settings.control.database.hasSameBytes(as: previous.settings.control.database)
+            || !settings.control.tokenKeyPath.hasSameBytes(as: previous.settings.control.tokenKeyPath)
         {
             kept.append("control.enabled, control.database: change at the next start; so does token_key_file")
             (settings.control.enabled, settings.control.database) =
@@ -253,8 +253,8 @@ package final class DataPlane: Sendable {
         if settings.log.format != previous.settings.log.format || settings.log.level != previous.settings.log.level {
             kept.append("log: level and format change at the next start")
         }
-        if settings.sessions.cookieKeyFile != previous.settings.sessions.cookieKeyFile
-            || settings.identity.assertionKeyFile != previous.settings.identity.assertionKeyFile
+        if !settings.sessions.cookieKeyFile.hasSameBytes(as: previous.settings.sessions.cookieKeyFile)
+            || !settings.identity.assertionKeyFile.hasSameBytes(as: previous.settings.identity.assertionKeyFile)
         {
             kept.append("cookie_key_file, assertion_key_file: change at the next start")
         }

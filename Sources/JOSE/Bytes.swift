@@ -36,9 +36,14 @@ extension String {
     }
 }
 
+extension Optional<String> {
+    /// Whether there is a text of the same bytes.
+    package func hasSameBytes(as other: String) -> Bool { self?.hasSameBytes(as: other) ?? false }
+}
+
 /// A text that is compared and hashed by its bytes: what sets and dictionaries have for a key where texts come from
 /// outside. Its hash has a seed of this process.
-package struct ExactText: Hashable, Sendable, ExpressibleByStringLiteral {
+package struct ExactText: Hashable, Sendable, ExpressibleByStringInterpolation {
     package let text: String
 
     package init(_ text: String) { self.text = text }

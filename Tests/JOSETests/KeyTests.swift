@@ -160,6 +160,8 @@ struct KeyTests {
         let others = [
             #"{"kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"}"#, #"{"kty":"EC","crv":"brainpool","x":"","y":""}"#,
             #"{"kty":"RSA","key_ops":["encrypt"]}"#, #"{"kty":"new"}"#,
+            // With the Kelvin sign, which `==` on texts takes for the letter.
+            "{\"kty\":\"O\u{212A}P\",\"crv\":\"Ed25519\",\"x\":\"\"}",
         ]
         let keys = try Key.jwks(bytes("{\"keys\":[" + (members + others).joined(separator: ",") + "],\"x\":1}"))
         #expect(keys.map(\.algorithm) == [.rs256, .ps256, .es256, .es384, .es512, .eddsa])

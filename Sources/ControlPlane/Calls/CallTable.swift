@@ -32,7 +32,7 @@ struct CallTable: Sendable {
                 calls.append(call)
                 return
             }
-            if segment.hasPrefix("{") {
+            if segment.utf8.first == UInt8(ascii: "{") {
                 if parameter.isEmpty { parameter.append(Node()) }
                 parameter[0].add(call, segments.dropFirst())
             } else {

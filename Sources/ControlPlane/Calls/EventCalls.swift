@@ -36,7 +36,7 @@ struct EventCalls {
             faults: [404],
             links: links,
             handler: .company { [kind] incoming, tenant in
-                guard incoming.body.text("companyId")?.hasSameBytes(as: tenant.id) ?? false else {
+                guard incoming.body.text("companyId").hasSameBytes(as: tenant.id) else {
                     throw Fault.notFound
                 }
                 let fields = try EventInput.fields(incoming.body)

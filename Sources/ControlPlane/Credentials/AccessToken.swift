@@ -60,9 +60,9 @@ enum AccessToken {
         guard let name = try claims.string(secretClaim),
             tenant.secrets.contains(where: { $0.name.hasSameBytes(as: name) })
         else { throw .unknownKey }
-        guard try claims.string("iss")?.hasSameBytes(as: snapshot.publicURL) ?? false else { throw .issuer }
+        guard try claims.string("iss").hasSameBytes(as: snapshot.publicURL) else { throw .issuer }
         guard try claims.hasAudience(snapshot.audience) else { throw .audience }
-        guard try claims.string("sub")?.hasSameBytes(as: tenant.id) ?? false else { throw .company }
+        guard try claims.string("sub").hasSameBytes(as: tenant.id) else { throw .company }
         try token.validity.check(now: now / 1000, leeway: snapshot.leeway, requireExpiry: true)
         guard let issued = token.validity.issuedAt, let expires = token.validity.expires, expires - issued <= lifetime
         else { throw .expired }

@@ -19,7 +19,7 @@ enum FormText {
                 throw .malformed("A text is not percent-encoded UTF-8")
             }
             guard members[name] == nil else {
-                if unique.contains(name) { throw .field(name, "given twice") }
+                if unique.contains(where: { $0.hasSameBytes(as: name) }) { throw .field(name, "given twice") }
                 continue
             }
             members.append(JSONMember(name, .string(value)))

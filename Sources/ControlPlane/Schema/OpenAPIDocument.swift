@@ -7,16 +7,17 @@ struct OpenAPIDocument {
     let json: JSONValue
 
     init(calls: [Call], server: String) {
-        var named: [String: JSONValue] = [:]
-        var order: [String] = []
-        var paths: [String: [JSONMember]] = [:]
+        var named: [ExactText: JSONValue] = [:]
+        var order: [ExactText] = []
+        var paths: [ExactText: [JSONMember]] = [:]
         for call in calls {
-            if paths[call.path] == nil { order.append(call.path) }
-            paths[call.path, default: []].append(
+            let path = ExactText(call.path)
+            if paths[path] == nil { order.append(path) }
+            paths[path, default: []].append(
                 JSONMember(call.method.rawValue.lowercased(), Self.operation(call, &named))
             )
         }
-        let schemas = named.sorted { $0.key < $1.key }.map { JSONMember($0.key, $0.value) }
+        let schemas = named.map { JSONMember($0.key.text, $0.value) }.sorted { $0.name < $1.name }
         json = .object([
             JSONMember("openapi", .string("3.1.0")),
             JSONMember(
@@ -26,7 +27,7 @@ struct OpenAPIDocument {
                 ])
             ),
             JSONMember("servers", .array([.object([JSONMember("url", .string(server))])])),
-            JSONMember("paths", .object(order.map { JSONMember($0, .object(paths[$0] ?? [])) })),
+            JSONMember("paths", .object(order.map { JSONMember($0.text, .object(paths[$0] ?? [])) })),
             JSONMember(
                 "components",
                 .object([
@@ -46,7 +47,7 @@ struct OpenAPIDocument {
         .object([JSONMember("type", .string("http")), JSONMember("scheme", .string(name))])
     }
 
-    private static func operation(_ call: Call, _ named: inout [String: JSONValue]) -> JSONValue {
+    private static func operation(_ call: Call, _ named: inout [ExactText: JSONValue]) -> JSONValue {
         var members = [
             JSONMember("operationId", .string(call.id)), JSONMember("summary", .string(call.summary)),
             JSONMember("tags", .array([.string(call.tag)])),
@@ -76,15 +77,15 @@ struct OpenAPIDocument {
         return .array([])
     }
 
-    private static func pathParameters(_ call: Call, _ named: inout [String: JSONValue]) -> [JSONValue] {
-        call.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { segment in
+    private static func pathParameters(_ call: Call, _ named: inout [ExactText: JSONValue]) -> [JSONValue] {
+        call.path.split(separator: "/").filter { $0.utf8.first == UInt8(ascii: "{") }.map { segment in
             let name = String(segment.dropFirst().dropLast())
-            let schema: Schema = name == "id" ? .uuid : .text(Text(kind: .segment, maxLength: 320))
+            let schema: Schema = name.hasSameBytes(as: "id") ? .uuid : .text(Text(kind: .segment, maxLength: 320))
             return parameter(name, "path", isRequired: true, schema.json(&named))
         }
     }
 
-    private static func parameter(_ parameter: Call.Parameter, _ named: inout [String: JSONValue]) -> JSONValue {
+    private static func parameter(_ parameter: Call.Parameter, _ named: inout [ExactText: JSONValue]) -> JSONValue {
         Self.parameter(
             parameter.name,
             "query",
@@ -111,14 +112,14 @@ struct OpenAPIDocument {
 
     // MARK: Answers
 
-    private static func responses(_ call: Call, _ named: inout [String: JSONValue]) -> JSONValue {
+    private static func responses(_ call: Call, _ named: inout [ExactText: JSONValue]) -> JSONValue {
         var responses = [JSONMember(String(call.success.status), success(call, &named))]
         let fault = (call.hasOAuthFaults ? CommonSchemas.tokenFault : CommonSchemas.fault).json(&named)
         for status in faults(of: call) { responses.append(JSONMember(String(status), self.fault(status, fault))) }
         return .object(responses)
     }
 
-    private static func success(_ call: Call, _ named: inout [String: JSONValue]) -> JSONValue {
+    private static func success(_ call: Call, _ named: inout [ExactText: JSONValue]) -> JSONValue {
         var members = [JSONMember("description", .string(call.success.description))]
         if let schema = call.success.schema {
             var content = [JSONMember("application/json", .object([JSONMember("schema", schema.json(&named))]))]

@@ -3,7 +3,7 @@ import JOSE
 /// Schemas as the OpenAPI document has them: JSON Schema 2020-12.
 extension Schema {
     /// The schema, with named ones by reference; they are added to `named`.
-    func json(_ named: inout [String: JSONValue]) -> JSONValue {
+    func json(_ named: inout [ExactText: JSONValue]) -> JSONValue {
         switch self {
         case .text(let text): return .object(text.members)
         case .boolean: return Self.type("boolean")
@@ -37,22 +37,21 @@ extension Schema {
         case .nullable(let schema):
             return .object([JSONMember("anyOf", .array([schema.json(&named), Self.type("null")]))])
         case .named(let name, let schema):
-            if named[name] == nil {
-                named[name] = .null
-                named[name] = schema.json(&named)
+            if named[ExactText(name)] == nil {
+                named[ExactText(name)] = .null
+                named[ExactText(name)] = schema.json(&named)
             }
             return .object([JSONMember("$ref", .string("#/components/schemas/\(name)"))])
         }
     }
 
-    private static func object(_ members: [Member], _ named: inout [String: JSONValue]) -> JSONValue {
+    private static func object(_ members: [Member], _ named: inout [ExactText: JSONValue]) -> JSONValue {
         var properties: [JSONMember] = []
         for member in members {
             var schema = member.schema.json(&named)
             if let description = member.description, case .object(let words) = schema {
-                schema = .object(
-                    words.filter { $0.name != "description" } + [JSONMember("description", .string(description))]
-                )
+                let others = words.filter { !$0.name.hasSameBytes(as: "description") }
+                schema = .object(others + [JSONMember("description", .string(description))])
             }
             properties.append(JSONMember(member.name, schema))
         }

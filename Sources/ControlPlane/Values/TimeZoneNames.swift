@@ -1,4 +1,5 @@
 import Foundation
+import JOSE
 
 /// The names of the IANA time zone database that this machine knows.
 enum TimeZoneNames {
@@ -7,13 +8,14 @@ enum TimeZoneNames {
     /// In alphabetical order: those of the system's files, which have the old names too, and Foundation's own.
     static let all: [String] = {
         let files = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
-        let folders = Set(files.compactMap { file in file.lastIndex(of: "/").map { String(file[..<$0]) } })
+        let folders = Set(files.compactMap { file in file.lastIndex(of: "/").map { ExactText(String(file[..<$0])) } })
         let names = files.filter { name in
             guard let first = name.utf8.first, first >= UInt8(ascii: "A"), first <= UInt8(ascii: "Z") else {
                 return false
             }
-            return !name.contains(".") && name != "Factory" && !folders.contains(name)
+            return !name.contains(".") && !name.hasSameBytes(as: "Factory") && !folders.contains(ExactText(name))
         }
-        return Set(names + TimeZone.knownTimeZoneIdentifiers + ["UTC"]).sorted()
+        let all = names + TimeZone.knownTimeZoneIdentifiers + ["UTC"]
+        return Set(all.map { ExactText($0) }).map(\.text).sorted()
     }()
 }

@@ -2,7 +2,9 @@
 /// or controls behind.
 enum WebURL {
     static func isValid(_ text: String) -> Bool {
-        guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else { return false }
+        guard let scheme = ["https://", "http://"].first(where: { text.utf8.starts(with: $0.utf8) }) else {
+            return false
+        }
         let afterScheme = text.unicodeScalars.dropFirst(scheme.utf8.count)
         let authority = afterScheme.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         let rest = afterScheme.dropFirst(authority.count)

@@ -1,5 +1,6 @@
 import Admission
 import Directory
+import JOSE
 
 /// Whose webhook is next: slots are shared by company and by host, and an endpoint that fails backs off as a whole.
 ///
@@ -9,8 +10,8 @@ import Directory
 struct DeliveryShares {
     /// A webhook that may start one message.
     struct Turn: Equatable {
-        let webhook: String
-        let company: String
+        let webhook: ExactText
+        let company: ExactText
         /// Its messages that are under way.
         let running: Set<Int64>
     }
@@ -34,8 +35,8 @@ struct DeliveryShares {
     }
 
     private struct Entry {
-        let company: String
-        let host: String
+        let company: ExactText
+        let host: ExactText
         var running: Set<Int64> = []
         var health = Health.well
         /// Since the last success.
@@ -46,9 +47,9 @@ struct DeliveryShares {
     }
 
     private struct Company {
-        var ready: [String] = []
+        var ready: [ExactText] = []
         var running = 0
-        var hosts: [String: Int] = [:]
+        var hosts: [ExactText: Int] = [:]
     }
 
     static let limit = 32
@@ -56,10 +57,10 @@ struct DeliveryShares {
     static let limitPerHost = 2
     private static let partOfFree = 3
 
-    private var entries: [String: Entry] = [:]
-    private var companies: [String: Company] = [:]
+    private var entries: [ExactText: Entry] = [:]
+    private var companies: [ExactText: Company] = [:]
     /// Companies with webhooks that are ready, the next one first.
-    private var rotation: [String] = []
+    private var rotation: [ExactText] = []
     private var runningCount = 0
     /// No `waiting` entry is due before.
     private var earliest = Milliseconds.max
@@ -67,7 +68,7 @@ struct DeliveryShares {
     // MARK: Taking turns
 
     /// A webhook has something to deliver.
-    mutating func wake(_ id: String, company: String, host: @autoclosure () -> String) {
+    mutating func wake(_ id: ExactText, company: ExactText, host: @autoclosure () -> ExactText) {
         if entries[id] == nil { entries[id] = Entry(company: company, host: host()) }
         if entries[id]?.phase == .asked { entries[id]?.isRung = true } else { queue(id) }
     }
@@ -127,7 +128,7 @@ struct DeliveryShares {
     }
 
     /// The webhook is gone or switched off. What is under way ends first.
-    mutating func forget(_ id: String) {
+    mutating func forget(_ id: ExactText) {
         guard let entry = entries[id] else { return }
         unqueue(id)
         entries[id] = entry.running.isEmpty ? nil : entries[id]
@@ -139,7 +140,7 @@ struct DeliveryShares {
     ///   - hasArrived: nil: it was broken off, which says nothing of the endpoint.
     ///   - wait: how long the endpoint rests, given how often it has failed.
     mutating func ended(
-        _ id: String,
+        _ id: ExactText,
         _ delivery: Int64,
         hasArrived: Bool?,
         at now: Milliseconds,
@@ -167,14 +168,14 @@ struct DeliveryShares {
     }
 
     /// How often an endpoint has failed since its last success; nil: it does not fail as a whole.
-    func failures(of id: String) -> Int? {
+    func failures(of id: ExactText) -> Int? {
         guard let entry = entries[id], case .failing = entry.health else { return nil }
         return entry.failures
     }
 
     // MARK: Queues
 
-    private mutating func leave(_ name: String, host: String) {
+    private mutating func leave(_ name: ExactText, host: ExactText) {
         guard var company = companies[name] else { return }
         company.running -= 1
         let left = company.hosts[host, default: 1] - 1
@@ -183,19 +184,19 @@ struct DeliveryShares {
     }
 
     /// Makes a webhook ready, or has it wait where its endpoint fails.
-    private mutating func queue(_ id: String) {
+    private mutating func queue(_ id: ExactText) {
         guard let entry = entries[id], entry.phase != .ready else { return }
         entries[id]?.isRung = false
         if case .failing(let until) = entry.health { wait(id, until: until) } else { makeReady(id, entry.company) }
     }
 
-    private mutating func makeReady(_ id: String, _ name: String) {
+    private mutating func makeReady(_ id: ExactText, _ name: ExactText) {
         entries[id]?.phase = .ready
         if companies[name, default: Company()].ready.isEmpty { rotation.append(name) }
         companies[name, default: Company()].ready.append(id)
     }
 
-    private mutating func unqueue(_ id: String) {
+    private mutating func unqueue(_ id: ExactText) {
         guard let entry = entries[id] else { return }
         entries[id]?.phase = .idle
         guard entry.phase == .ready, var company = companies[entry.company] else { return }
@@ -204,7 +205,7 @@ struct DeliveryShares {
         companies[entry.company] = company.running == 0 && company.ready.isEmpty ? nil : company
     }
 
-    private mutating func wait(_ id: String, until: Milliseconds) {
+    private mutating func wait(_ id: ExactText, until: Milliseconds) {
         entries[id]?.phase = .waiting(until: until)
         earliest = min(earliest, until)
     }

@@ -97,7 +97,11 @@ package final class WebhookDelivery: Sendable {
 
     private func wake(_ webhook: Webhook) {
         shares.withLock {
-            $0.wake(webhook.id, company: webhook.company, host: WebhookEndpoint(webhook.endpoint)?.host ?? "")
+            $0.wake(
+                ExactText(webhook.id),
+                company: ExactText(webhook.company),
+                host: ExactText(WebhookEndpoint(webhook.endpoint)?.host ?? "")
+            )
         }
     }
 
@@ -126,7 +130,8 @@ package final class WebhookDelivery: Sendable {
         in group: inout DiscardingTaskGroup,
         _ bell: Bell
     ) async throws {
-        guard let webhook = directory.webhook(turn.webhook, company: turn.company), webhook.isEnabled else {
+        guard let webhook = directory.webhook(turn.webhook.text, company: turn.company.text), webhook.isEnabled
+        else {
             shares.withLock { $0.forget(turn.webhook) }
             return
         }
@@ -175,20 +180,20 @@ package final class WebhookDelivery: Sendable {
 
     private func ended(_ delivery: Delivery, hasArrived: Bool?) {
         shares.withLock {
-            $0.ended(delivery.webhook.id, delivery.id, hasArrived: hasArrived, at: clock(), wait: wait)
+            $0.ended(ExactText(delivery.webhook.id), delivery.id, hasArrived: hasArrived, at: clock(), wait: wait)
         }
     }
 
     /// Switches a webhook off whose endpoint has failed for too long.
     private func switchOff(_ delivery: Delivery, host: String?) async {
         let id = delivery.webhook.id
-        guard let failures = shares.withLock({ $0.failures(of: id) }),
+        guard let failures = shares.withLock({ $0.failures(of: ExactText(id)) }),
             let since = directory.webhook(id, company: delivery.webhook.company)?.failingSince,
             DeliverySchedule.switchesOff(after: failures, since: since, now: clock())
         else { return }
         do {
             _ = try await directory.switchWebhook(id, company: delivery.webhook.company, isOn: false)
-            shares.withLock { $0.forget(id) }
+            shares.withLock { $0.forget(ExactText(id)) }
             logger.warning(
                 "a webhook was switched off: its endpoint has failed for a day",
                 metadata: metadata(delivery, host: host)
@@ -211,7 +216,7 @@ package final class WebhookDelivery: Sendable {
     private func failed(_ delivery: Delivery, host: String?, reason: String) async throws {
         let now = clock()
         var metadata = metadata(delivery, host: host)
-        metadata["reason"] = "\(reason)"
+        metadata.updateValue("\(reason)", forKey: "reason")
         if DeliverySchedule.givesUp(after: delivery.attempts, createdAt: delivery.createdAt, now: now) {
             logger.warning("a webhook message was given up", metadata: metadata)
             try await directory.finish(delivery, hasArrived: false)

@@ -22,7 +22,7 @@ struct WebhookEndpoint: Sendable, Equatable {
         self.host = host
         self.port = port
         let rest = text[end...].prefix { $0 != "#" }
-        target = rest.hasPrefix("/") ? String(rest) : "/" + rest
+        target = rest.utf8.first == UInt8(ascii: "/") ? String(rest) : "/" + rest
     }
 
     /// The value of `Host`: the default port is left out.

@@ -14,7 +14,7 @@ extension Exchange {
             return
         }
         guard event.equals(person.event), let record = site.directory.event(person.event),
-            let company = snapshot.companies[record.company], let name = snapshot.settings.tokens.query.first
+            let company = snapshot.companies[ExactText(record.company)], let name = snapshot.settings.tokens.query.first
         else {
             refuse(.wrongEvent, bytes)
             return

@@ -11,7 +11,7 @@ import NIOCore
 /// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
 extension Exchange {
     func serveOperator(_ bytes: Span<UInt8>, path: String) {
-        guard path == "/sessions" else {
+        guard path.hasSameBytes(as: "/sessions") else {
             respond(status: 404)
             return
         }
@@ -81,15 +81,15 @@ extension Exchange {
     /// `localhost`, or an address and no name.
     private func isLocal(_ authority: Span<UInt8>) -> Bool {
         var host = String(decoding: authority.copied(), as: UTF8.self)
-        if host.hasPrefix("[") { return true }
+        if host.utf8.first == UInt8(ascii: "[") { return true }
         if let colon = host.lastIndex(of: ":") { host = String(host[..<colon]) }
-        return host.lowercased() == "localhost" || (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return host.lowercased().hasSameBytes(as: "localhost") || (try? SocketAddress(ipAddress: host, port: 0)) != nil
     }
 }
 
 /// Which sessions an operator means.
 struct SessionFilter: Sendable {
-    private var wanted: [String: String] = [:]
+    private var wanted: [ExactText: String] = [:]
     var limit = 1000
 
     var isEmpty: Bool { wanted.isEmpty }
@@ -98,10 +98,10 @@ struct SessionFilter: Sendable {
     init?(_ bytes: Span<UInt8>, _ query: Range<Int>?) {
         guard let query, !query.isEmpty else { return }
         let text = String(decoding: bytes.extracting(query).copied(), as: UTF8.self)
-        var seen: Set<String> = []
+        var seen: Set<ExactText> = []
         for member in text.split(separator: "&") {
             let parts = member.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = String(parts[0])
+            let name = ExactText(String(parts[0]))
             let raw = Array((parts.count == 2 ? parts[1] : "").utf8)
             let value = String(decoding: raw.span.percentDecoded(0..<raw.count), as: UTF8.self)
             guard seen.insert(name).inserted else { return nil }
@@ -125,7 +125,7 @@ struct SessionFilter: Sendable {
                 case "company": session.company.hasSameBytes(as: value)
                 case "event": session.event.hasSameBytes(as: value)
                 case "user": session.viewer.userID.hasSameBytes(as: value)
-                case "registration": session.viewer.registration?.hasSameBytes(as: value) ?? false
+                case "registration": session.viewer.registration.hasSameBytes(as: value)
                 default: foldedIdentity(session.viewer.email ?? "").hasSameBytes(as: foldedIdentity(value))
                 }
             guard isMeant else { return false }

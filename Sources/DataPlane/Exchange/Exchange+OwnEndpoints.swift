@@ -35,14 +35,14 @@ extension Exchange {
         let path = String(decoding: bytes.extracting(worker.requestTarget.path).copied(), as: UTF8.self)
         worker.queryMembers.scan(bytes, in: nil, tokenNames: [])
         if client?.listener == .admin {
-            switch path {
+            switch ExactText(path) {
             case "/healthz": serveHealth()
             case "/readyz": serveReadiness()
             default: serveOperator(bytes, path: path)
             }
             return
         }
-        switch path {
+        switch ExactText(path) {
         case "/.gateway/healthz": serveHealth()
         case "/.gateway/readyz": serveReadiness()
         case "/.gateway/jwks.json": serveKeys()

@@ -126,7 +126,8 @@ extension Exchange {
             "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
             + "form-action 'self'; base-uri 'none'"
         // Without a viewer it is nobody's business which companies there are.
-        if let viewer, let company = snapshot.settings.companies.first(where: { $0.id == viewer.company }) {
+        let companies = snapshot.settings.companies
+        if let viewer, let company = companies.first(where: { $0.id.hasSameBytes(as: viewer.company) }) {
             let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")
             policy += "; frame-ancestors \(sources)"
         }
@@ -174,7 +175,7 @@ extension Exchange {
 
     func redirect(to location: String) {
         var fields = "Location: \(location)\r\nReferrer-Policy: strict-origin\r\n"
-        if let viewer, let policy = snapshot.framePolicies[viewer.company] {
+        if let viewer, let policy = snapshot.framePolicies[ExactText(viewer.company)] {
             fields += String(decoding: policy, as: UTF8.self)
         }
         respond(status: 303, fields: fields, type: nil, body: [])

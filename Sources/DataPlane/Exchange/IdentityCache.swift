@@ -36,7 +36,7 @@ struct IdentityCache {
                 snapshot: snapshot,
                 now: now
             )
-            framePolicy = snapshot.framePolicies[viewer.company] ?? []
+            framePolicy = snapshot.framePolicies[ExactText(viewer.company)] ?? []
             listing = admitted.listing
             event = admitted.event
             staleAt = now + IdentityCache.lifetime * 1000 / 2
@@ -46,7 +46,7 @@ struct IdentityCache {
             -> Bool
         {
             self.viewer === viewer && self.generation == generation && staleAt > now && listing == admitted.listing
-                && event == admitted.event
+                && event.hasSameBytes(as: admitted.event)
         }
     }
 

@@ -19,8 +19,10 @@ package struct OperatorLogHandler: LogHandler {
     }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
+        get { metadata.first { $0.key.hasSameBytes(as: key) }?.value }
+        set {
+            if let newValue { metadata.updateValue(newValue, forKey: key) } else { metadata.removeValue(forKey: key) }
+        }
     }
 
     package func log(event: LogEvent) {
@@ -32,9 +34,9 @@ package struct OperatorLogHandler: LogHandler {
             return
         }
         let head = [("time", time), ("level", level), ("message", message)]
-        let own = Set(head.map(\.0))
+        let own = Set(head.map { ExactText($0.0) })
         // A member named twice would be read by some as the one and by others as the other.
-        let rest = members.map { (own.contains($0.name) ? $0.name + "_" : $0.name, $0.value) }
+        let rest = members.map { (own.contains(ExactText($0.name)) ? $0.name + "_" : $0.name, $0.value) }
         let object = JSONValue.object((head + rest).map { JSONMember($0.0, .string($0.1)) })
         write(String(decoding: object.serialized(), as: UTF8.self))
     }
@@ -43,7 +45,7 @@ package struct OperatorLogHandler: LogHandler {
         var all = metadataProvider?.get() ?? [:]
         all.merge(metadata) { $1 }
         if let own = event.metadata { all.merge(own) { $1 } }
-        if let error = event.error { all["error"] = all["error"] ?? "\(error)" }
+        if let error = event.error { all.merge(["error": "\(error)"]) { given, _ in given } }
         return all.map { ($0.key, $0.value.description) }.sorted { $0.name < $1.name }
     }
 

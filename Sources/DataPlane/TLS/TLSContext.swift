@@ -26,9 +26,9 @@ package final class TLSContext: TLSStreamContext, @unchecked Sendable {
     /// For names that no other is for, and for clients that send none.
     private let standard: TLSCertificates
     /// By whole name, in lower case.
-    private let exact: [String: TLSCertificates]
+    private let exact: [ExactText: TLSCertificates]
     /// By what follows the `*.`.
-    private let wildcard: [String: TLSCertificates]
+    private let wildcard: [ExactText: TLSCertificates]
 
     /// - Parameters:
     ///   - listener: one with a certificate and its key.
@@ -43,29 +43,30 @@ package final class TLSContext: TLSStreamContext, @unchecked Sendable {
         guard let certifiedKey = listener.certifiedKey else { throw Fault(key: "certificate", reason: "is missing") }
         let first = NamedKey(place: "certificate", key: certifiedKey)
         standard = try TLSCertificates([first], names: [], listener)
-        var byName: [String: [NamedKey]] = [:]
+        var byName: [ExactText: [NamedKey]] = [:]
         for (index, entry) in listener.serverNames.enumerated() {
             guard let key = entry.certifiedKey else { continue }
             let named = NamedKey(place: "sni[\(index)].certificate", key: key)
-            for name in entry.names { byName[name, default: []].append(named) }
+            for name in entry.names { byName[ExactText(name), default: []].append(named) }
         }
         // Names with the same certificates share what OpenSSL keeps of them.
         var groups: [[String]: (names: [String], keys: [NamedKey])] = [:]
-        for (name, keys) in byName.sorted(by: { $0.key < $1.key }) {
+        for (name, keys) in byName.sorted(by: { $0.key.text < $1.key.text }) {
+            let name = name.text
             // The listener's own certificate is one more choice where it is for that name too.
             let isOwn = !keys.contains { $0.key.kind == certifiedKey.kind } && certifiedKey.leaf.covers(name)
             let all = isOwn ? keys + [first] : keys
             groups[all.map(\.place), default: ([], all)].names.append(name)
         }
-        var exact: [String: TLSCertificates] = [:]
-        var wildcard: [String: TLSCertificates] = [:]
+        var exact: [ExactText: TLSCertificates] = [:]
+        var wildcard: [ExactText: TLSCertificates] = [:]
         for group in groups.values {
             let certificates = try TLSCertificates(group.keys, names: group.names, listener)
             for name in group.names {
-                if name.hasPrefix("*.") {
-                    wildcard[String(name.dropFirst(2))] = certificates
+                if name.utf8.starts(with: "*.".utf8) {
+                    wildcard[ExactText(String(name.dropFirst(2)))] = certificates
                 } else {
-                    exact[name] = certificates
+                    exact[ExactText(name)] = certificates
                 }
             }
         }
@@ -90,9 +91,9 @@ package final class TLSContext: TLSStreamContext, @unchecked Sendable {
     /// The certificates for a server name as the client wrote it.
     func certificates(for name: String) -> TLSCertificates {
         let name = name.lowercased()
-        if let found = exact[name] { return found }
+        if let found = exact[ExactText(name)] { return found }
         guard let dot = name.utf8.firstIndex(of: UInt8(ascii: ".")), dot != name.startIndex else { return standard }
-        return wildcard[String(name[name.index(after: dot)...])] ?? standard
+        return wildcard[ExactText(String(name[name.index(after: dot)...]))] ?? standard
     }
 
     /// Our first protocol that the client knows too; nil when there is none.

@@ -8,7 +8,7 @@ final class Snapshot: Sendable {
     let settings: Settings
     let routes: RouteTable
     let authority: TokenAuthority
-    let companies: [String: Company]
+    let companies: [ExactText: Company]
     /// Makes the tokens that join codes stand for.
     let viewerTokens: ViewerTokens
     let rules: Admission.Rules
@@ -22,7 +22,7 @@ final class Snapshot: Sendable {
     /// Origins besides ours that may send unsafe requests and upgrades with a cookie.
     let allowedOrigins: [[UInt8]]
     /// `frame-ancestors` by company.
-    let framePolicies: [String: [UInt8]]
+    let framePolicies: [ExactText: [UInt8]]
     /// Those of the settings, and the control API.
     let upstreams: [Upstream]
     /// Those that viewers need: the upstreams of the `token` and `session` routes.
@@ -49,7 +49,7 @@ final class Snapshot: Sendable {
         rules = Admission.Rules(settings)
         authority = TokenAuthority(settings, generation: generation)
         companies = Dictionary(
-            settings.companies.map { ($0.id, Company($0)) },
+            settings.companies.map { (ExactText($0.id), Company($0)) },
             uniquingKeysWith: { first, _ in first }
         )
         viewerTokens = ViewerTokens(settings)
@@ -63,7 +63,7 @@ final class Snapshot: Sendable {
         publicOrigin = Array(settings.publicURL.origin.utf8)
         allowedOrigins = settings.allowedOrigins.map { Array($0.utf8) }
         framePolicies = Dictionary(
-            settings.companies.map { ($0.id, Self.framePolicy($0.embedOrigins)) },
+            settings.companies.map { (ExactText($0.id), Self.framePolicy($0.embedOrigins)) },
             uniquingKeysWith: { first, _ in first }
         )
         let upstreams = (settings.upstreams + [settings.control.upstream]).map { upstream in

@@ -24,7 +24,7 @@ struct AttendanceSweep {
         /// When they go, as far as is known; nil: they are not there as the sweep is.
         var goesAt: Milliseconds?
         /// The sessions of their stays, from the second on.
-        var sessions: Set<String> = []
+        var sessions: Set<ExactText> = []
     }
 
     private static let day: Milliseconds = 86_400_000
@@ -75,7 +75,7 @@ struct AttendanceSweep {
         mark(begin)
     }
 
-    consuming func attendance(registered: Int, metadata: [String: String]) -> EventAttendance {
+    consuming func attendance(registered: Int, metadata: [ExactText: String]) -> EventAttendance {
         advance(to: .max)
         return EventAttendance(
             event: event,
@@ -88,7 +88,7 @@ struct AttendanceSweep {
                     name: last.name,
                     email: last.email,
                     role: last.role,
-                    metadataText: last.registration.flatMap { metadata[$0] },
+                    metadataText: last.registration.flatMap { metadata[ExactText($0)] },
                     firstJoin: last.joinedAt,
                     lastLeave: last.leftAt,
                     minutes: Double(person.presence?.length ?? 0) / Double(Self.minute),
@@ -111,13 +111,13 @@ struct AttendanceSweep {
             return people.count - 1
         }
         let before = people[place].last
-        if people[place].sessions.isEmpty { people[place].sessions.insert(before.session) }
+        if people[place].sessions.isEmpty { people[place].sessions.insert(ExactText(before.session)) }
         var last = stay
         last.joinedAt = before.joinedAt
         last.leftAt = before.leftAt.flatMap { earlier in stay.leftAt.map { max(earlier, $0) } }
         last.joins += before.joins
         // One that came back after a restart of the gateway.
-        if !people[place].sessions.insert(stay.session).inserted { last.joins -= 1 }
+        if !people[place].sessions.insert(ExactText(stay.session)).inserted { last.joins -= 1 }
         last.replaced += before.replaced
         people[place].last = last
         return place

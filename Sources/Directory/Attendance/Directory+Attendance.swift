@@ -1,5 +1,6 @@
 package import Admission
 import GRDB
+import JOSE
 
 extension Directory {
     /// Who was at an event; nil where the company has no such event.
@@ -33,8 +34,8 @@ extension Directory {
     }
 
     /// What the registrations of those who came were given, as JSON text.
-    private static func metadata(ofAttendeesOf event: Stored, _ database: Database) throws -> [String: String] {
-        var metadata: [String: String] = [:]
+    private static func metadata(ofAttendeesOf event: Stored, _ database: Database) throws -> [ExactText: String] {
+        var metadata: [ExactText: String] = [:]
         let rows = try Row.fetchCursor(
             database,
             sql: """
@@ -43,7 +44,7 @@ extension Directory {
                 """,
             arguments: [event.id, event.event.company, event.event.uid]
         )
-        while let row = try rows.next() { metadata[row[0]] = row[1] }
+        while let row = try rows.next() { metadata[ExactText(row[0])] = row[1] }
         return metadata
     }
 }

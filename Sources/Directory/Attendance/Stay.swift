@@ -1,5 +1,6 @@
 import Admission
 import GRDB
+import JOSE
 
 /// A stay as the database has it: one session, or several of one viewer that follow closely.
 struct Stay {
@@ -30,7 +31,7 @@ struct Stay {
         whole.leftAt = max(end, earlierEnd)
         whole.joins = joins + earlier.joins
         // A session that came back after a restart of the gateway.
-        if session == earlier.session { whole.joins -= 1 }
+        if session.hasSameBytes(as: earlier.session) { whole.joins -= 1 }
         whole.replaced = replaced + earlier.replaced
         var presence = Presence(earlier.joinedAt..<earlierEnd, away: earlier.away)
         presence.add(joinedAt..<end, away: away)

@@ -1,4 +1,5 @@
 import GRDB
+import JOSE
 import Synchronization
 
 #if canImport(Glibc)
@@ -65,7 +66,7 @@ enum DatabaseFile {
                 database,
                 sql: "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
             )
-            return applied.isEmpty && tables.allSatisfy { $0 == "grdb_migrations" } ? nil : notOurs
+            return applied.isEmpty && tables.allSatisfy { $0.hasSameBytes(as: "grdb_migrations") } ? nil : notOurs
         }
     }
 

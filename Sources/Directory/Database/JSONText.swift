@@ -19,13 +19,13 @@ enum JSONText {
     }
 
     static func members(_ text: String) throws(DirectoryFault) -> [JSONMember] {
-        guard text != "{}" else { return [] }
+        guard !text.hasSameBytes(as: "{}") else { return [] }
         guard case .object(let members)? = parse(text) else { throw damaged }
         return members
     }
 
     static func list(_ text: String) throws(DirectoryFault) -> [String] {
-        guard text != "[]" else { return [] }
+        guard !text.hasSameBytes(as: "[]") else { return [] }
         guard case .array(let values)? = parse(text) else { throw damaged }
         var list: [String] = []
         for value in values {

@@ -70,7 +70,7 @@ extension Directory {
     package var allWebhooks: [Webhook] { webhookIndex.all }
 
     package func webhook(_ id: String, company: String) -> Webhook? {
-        webhookIndex.webhooks(of: company).first { $0.id == id }
+        webhookIndex.webhooks(of: company).first { $0.id.hasSameBytes(as: id) }
     }
 
     /// Deletes a webhook and what was still to be delivered to it. False where the company has no such webhook.

@@ -1,5 +1,6 @@
 package import Admission
 import GRDB
+import JOSE
 import Synchronization
 
 /// What webhooks tell of.
@@ -34,24 +35,25 @@ package struct Webhook: Sendable, Equatable {
 
 /// All webhooks by company, so that a write for a company that has none asks the database for nothing.
 final class WebhookIndex: Sendable {
-    private let webhooks = Mutex<[String: [Webhook]]>([:])
+    private let webhooks = Mutex<[ExactText: [Webhook]]>([:])
 
     func load(from pool: DatabasePool) throws {
         let all = try pool.read { database in
             try Row.fetchAll(database, sql: "SELECT * FROM webhook ORDER BY created_at, id").compactMap(Webhook.init)
         }
-        webhooks.withLock { $0 = Dictionary(grouping: all, by: \.company) }
+        webhooks.withLock { $0 = Dictionary(grouping: all, by: { ExactText($0.company) }) }
     }
 
-    func add(_ webhook: Webhook) { webhooks.withLock { $0[webhook.company, default: []].append(webhook) } }
+    func add(_ webhook: Webhook) { webhooks.withLock { $0[ExactText(webhook.company), default: []].append(webhook) } }
 
     func remove(_ id: String, company: String) {
-        webhooks.withLock { $0[company]?.removeAll { $0.id == id } }
+        webhooks.withLock { $0[ExactText(company)]?.removeAll { $0.id.hasSameBytes(as: id) } }
     }
 
     func change(_ id: String, company: String, _ change: (inout Webhook) -> Void) {
+        let company = ExactText(company)
         webhooks.withLock { webhooks in
-            guard let index = webhooks[company]?.firstIndex(where: { $0.id == id }) else { return }
+            guard let index = webhooks[company]?.firstIndex(where: { $0.id.hasSameBytes(as: id) }) else { return }
             if var webhook = webhooks[company]?[index] {
                 change(&webhook)
                 webhooks[company]?[index] = webhook
@@ -59,13 +61,13 @@ final class WebhookIndex: Sendable {
         }
     }
 
-    func webhooks(of company: String) -> [Webhook] { webhooks.withLock { $0[company] ?? [] } }
+    func webhooks(of company: String) -> [Webhook] { webhooks.withLock { $0[ExactText(company)] ?? [] } }
 
     var all: [Webhook] { webhooks.withLock { $0.values.flatMap { $0 } } }
 
     /// Those that are to be told of something that happened in an event.
     func webhooks(of company: String, type: WebhookType, event: String) -> [Webhook] {
-        webhooks(of: company).filter { $0.isEnabled && $0.type == type && ($0.event == nil || $0.event == event) }
+        webhooks(of: company).filter { $0.isEnabled && $0.type == type && ($0.event?.hasSameBytes(as: event) ?? true) }
     }
 
     var isEmpty: Bool { webhooks.withLock { $0.isEmpty } }

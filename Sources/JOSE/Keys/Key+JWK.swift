@@ -54,20 +54,20 @@ extension Key {
     }
 
     private static func isForSignatures(_ jwk: JWK) throws(KeyError) -> Bool {
-        if let use = try jwk.text("use"), use != "sig" { return false }
+        if let use = try jwk.text("use"), !use.hasSameBytes(as: "sig") { return false }
         guard let operations = try jwk.texts("key_ops") else { return true }
-        return operations.contains("verify") || operations.contains("sign")
+        return operations.contains { $0.hasSameBytes(as: "verify") || $0.hasSameBytes(as: "sign") }
     }
 
     /// The algorithms that a key of this type can be for; none if it is of no use here.
     private static func algorithms(for type: String, _ jwk: JWK) throws(KeyError) -> [Algorithm] {
-        switch type {
+        switch ExactText(type) {
         case "oct": return [.hs256, .hs384, .hs512]
         case "RSA": return [.rs256, .rs384, .rs512, .ps256, .ps384, .ps512]
         case "EC":
             guard let name = try jwk.text("crv") else { throw KeyError("the member \"crv\" of the JWK is missing") }
-            return Curve(rawValue: name).map { [$0.algorithm] } ?? []
-        case "OKP": return try jwk.text("crv") == "Ed25519" ? [.eddsa] : []
+            return Curve.allCases.first { $0.rawValue.hasSameBytes(as: name) }.map { [$0.algorithm] } ?? []
+        case "OKP": return try jwk.text("crv").hasSameBytes(as: "Ed25519") ? [.eddsa] : []
         default: return []
         }
     }

@@ -3,11 +3,11 @@ extension Key {
     ///
     /// The text holds exactly one key; its type, curve and size must be what the algorithm needs.
     package static func pem(_ bytes: [UInt8], algorithm: Algorithm, id: String?) throws(KeyError) -> Key {
-        let labels = pemLabels(in: bytes).filter { $0 != "EC PARAMETERS" }
+        let labels = pemLabels(in: bytes).filter { !$0.hasSameBytes(as: "EC PARAMETERS") }
         guard let label = labels.first else { throw KeyError("there is no PEM block in it") }
         guard labels.count == 1 else { throw KeyError("there are \(labels.count) PEM blocks in it; one key is wanted") }
         let isPrivate: Bool
-        switch label {
+        switch ExactText(label) {
         case "PUBLIC KEY", "RSA PUBLIC KEY":
             isPrivate = false
         case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":

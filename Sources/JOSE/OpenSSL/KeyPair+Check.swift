@@ -64,12 +64,12 @@ extension KeyPair {
         _ curve: Curve,
         _ algorithm: Algorithm
     ) throws(KeyError) {
-        guard key.text(OSSL_PKEY_PARAM_GROUP_NAME) == curve.groupName else {
+        guard key.text(OSSL_PKEY_PARAM_GROUP_NAME).hasSameBytes(as: curve.groupName) else {
             throw KeyError("\(algorithm.rawValue) needs a key on the curve \(curve.rawValue)")
         }
         // Parameters written out in the key could name a generator for which anybody can make the private half
         // (CVE-2020-0601).
-        guard key.text(OSSL_PKEY_PARAM_EC_ENCODING) == OSSL_PKEY_EC_ENCODING_GROUP else {
+        guard key.text(OSSL_PKEY_PARAM_EC_ENCODING).hasSameBytes(as: OSSL_PKEY_EC_ENCODING_GROUP) else {
             throw KeyError("the key writes its curve out instead of naming it")
         }
         // SAFETY: the function is a check that `isSound` is written for.

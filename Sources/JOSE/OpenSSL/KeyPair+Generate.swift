@@ -16,7 +16,7 @@ extension KeyPair {
             guard let context = unsafe Handle(EVP_PKEY_CTX_new_from_name(nil, type, nil), freedBy: EVP_PKEY_CTX_free),
                 unsafe EVP_PKEY_keygen_init(context.pointer) == 1
             else { return nil }
-            if type == "RSA" {
+            if ExactText(type) == "RSA" {
                 guard unsafe EVP_PKEY_CTX_set_rsa_keygen_bits(context.pointer, CInt(minRSABits)) == 1 else {
                     return nil
                 }

@@ -51,7 +51,7 @@ package struct Token: Sendable {
     /// token's algorithm, three at most: each costs a signature check, and whoever sends tokens chooses how many.
     @discardableResult
     package func verify(with keys: [Key]) throws(TokenFault) -> Key {
-        let named = keyID.map { id in keys.filter { $0.id?.hasSameBytes(as: id) ?? false } } ?? keys
+        let named = keyID.map { id in keys.filter { $0.id.hasSameBytes(as: id) } } ?? keys
         let candidates = named.isEmpty ? keys.filter { $0.id == nil } : named
         guard !candidates.isEmpty else { throw .unknownKey }
         let matching = candidates.filter { $0.algorithm == algorithm }.prefix(3)

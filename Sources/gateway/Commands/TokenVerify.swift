@@ -62,7 +62,7 @@ struct TokenVerify: ParsableCommand {
         try token.verify(with: keys)
         if signatureOnly { return }
         if let issuer {
-            guard try token.claims.string("iss")?.hasSameBytes(as: issuer) ?? false else { throw .issuer }
+            guard try token.claims.string("iss").hasSameBytes(as: issuer) else { throw .issuer }
         }
         if let audience {
             guard try token.claims.hasAudience(audience) else { throw .audience }

@@ -1,3 +1,4 @@
+import JOSE
 import Testing
 
 @testable import ControlPlane
@@ -27,7 +28,7 @@ struct DeliverySharesTests {
         for hook in 0..<3 { shares.wake("b\(hook)", company: "b", host: "same") }
         var order: [String] = []
         while let turn = shares.take(at: 0) {
-            order.append(turn.webhook)
+            order.append(turn.webhook.text)
             shares.began(turn, Int64(order.count))
         }
         #expect(order.count == 4 && order.map { $0.prefix(1) } == ["a", "b", "a", "b"])
@@ -79,7 +80,7 @@ struct DeliverySharesTests {
 
     /// A company's webhook in the simulation: how long its endpoint takes, and whether it answers.
     private struct Hook {
-        let company: String
+        let company: ExactText
         let isDead: Bool
         var isOn = true
         var failingSince: Int64?
@@ -152,7 +153,7 @@ struct DeliverySharesTests {
                 hooks[ended.hook] = hook
             }
             arrivals.removeAll { $0.end <= moment }
-            while let turn = shares.take(at: moment), let index = Int(turn.webhook) {
+            while let turn = shares.take(at: moment), let index = Int(turn.webhook.text) {
                 let hook = hooks[index]
                 let row = hook.rows.indices.first { row in
                     !hook.rows[row].isEmpty && hook.dueAt[row] <= moment && !turn.running.contains(Int64(row))
