@@ -149,6 +149,7 @@ extension Refusal {
         switch fault {
         case .expired: self = .tokenExpired
         case .notYetValid, .issuedInFuture: self = .tokenNotYetValid
+        case .unchecked: self = .tooManyJoins
         default: self = .tokenInvalid
         }
     }

@@ -1,10 +1,10 @@
 import Synchronization
 
-/// How often each client address has done something within a minute: joined, or shown a bad token.
+/// How often each client address has done something within a while, such as a minute: joined, or shown a bad token.
 ///
 /// Address 0 is nobody's and has no limit.
 ///
-/// Bounded: when an attacker fills a shard with addresses, the minute starts anew for that shard.
+/// Bounded: when an attacker fills a shard with addresses, the while starts anew for that shard.
 package final class AttemptLimiter: Sendable {
     private struct Window {
         var startedAt: Milliseconds
@@ -16,10 +16,11 @@ package final class AttemptLimiter: Sendable {
     }
 
     private let shards = (0..<64).map { _ in Shard() }
-    private static let length: Milliseconds = 60_000
+    private let length: Milliseconds
     private static let capacity = 4096
 
-    package init() {}
+    /// - Parameter length: of the while that is looked at.
+    package init(length: Milliseconds = 60_000) { self.length = length }
 
     private func shard(_ address: UInt64) -> Shard { shards[Int(address >> 58)] }
 
@@ -27,24 +28,24 @@ package final class AttemptLimiter: Sendable {
     package func isExhausted(_ address: UInt64, limit: Int, now: Milliseconds) -> Bool {
         guard limit > 0, address != 0 else { return false }
         return shard(address).windows.withLock { windows in
-            guard let window = windows[address], now < window.startedAt + Self.length else { return false }
+            guard let window = windows[address], now < window.startedAt + length else { return false }
             return window.count >= limit
         }
     }
 
-    /// Counts an attempt.
-    package func count(_ address: UInt64, now: Milliseconds) {
+    /// Counts an attempt, or what it cost.
+    package func count(_ address: UInt64, by cost: Int = 1, now: Milliseconds) {
         guard address != 0 else { return }
         shard(address).windows.withLock { windows in
-            if let window = windows[address], now < window.startedAt + Self.length {
-                windows[address] = Window(startedAt: window.startedAt, count: window.count + 1)
+            if let window = windows[address], now < window.startedAt + length {
+                windows[address] = Window(startedAt: window.startedAt, count: window.count + cost)
                 return
             }
             if windows.count >= Self.capacity {
-                windows = windows.filter { now < $0.value.startedAt + Self.length }
+                windows = windows.filter { now < $0.value.startedAt + length }
                 if windows.count >= Self.capacity { windows.removeAll(keepingCapacity: true) }
             }
-            windows[address] = Window(startedAt: now, count: 1)
+            windows[address] = Window(startedAt: now, count: cost)
         }
     }
 
@@ -52,7 +53,7 @@ package final class AttemptLimiter: Sendable {
     package func pause(_ address: UInt64, now: Milliseconds) -> Milliseconds {
         shard(address).windows.withLock { windows in
             guard let window = windows[address] else { return 0 }
-            return max(window.startedAt + Self.length - now, 0)
+            return max(window.startedAt + length - now, 0)
         }
     }
 }

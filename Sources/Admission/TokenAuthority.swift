@@ -58,36 +58,50 @@ package struct TokenAuthority: Sendable {
     }
 
     /// Checks everything about a token but the time.
-    package func viewer(for bytes: Span<UInt8>) throws(TokenFault) -> Viewer {
+    ///
+    /// - Parameter allowance: pays for a token that turns out bad; spent, it has signatures that cost something go
+    ///   ``TokenFault/unchecked``.
+    package func viewer(
+        for bytes: Span<UInt8>,
+        allowance: SignatureAllowance? = nil
+    ) throws(TokenFault) -> Viewer {
         let token = try Token(parsing: bytes, maxSize: maxSize)
         let use = try TokenUse(token)
         // What we issue uses our own names, whatever the customers call theirs.
         let names = use == .own ? claimNames : ClaimNames()
         let company = try use == .own ? companyOfOwn(token.claims) : companyOfOurs(token.claims)
-        let key = try token.verify(with: use == .own ? company.keys : company.ownKeys)
-        try checkAudience(of: token.claims, use: use, company: company)
-        return try Viewer(
-            ViewerClaims(token.claims, names: names, use: use),
-            company: company.id,
-            validity: token.validity,
-            fingerprint: fingerprint(of: bytes),
-            appliesTo: appliesTo,
-            closesWithEvent: use == .registration,
-            voucher: Voucher(key: key.thumbprint, isOurs: use != .own)
-        )
+        let keys = try token.candidates(among: use == .own ? company.keys : company.ownKeys)
+        let cost = keys.reduce(0) { $0 + $1.checkCost }
+        guard cost == 0 || allowance?.isSpent != true else { throw .unchecked }
+        do throws(TokenFault) {
+            let key = try token.verify(with: keys)
+            try checkAudience(of: token.claims, use: use, company: company)
+            return try Viewer(
+                ViewerClaims(token.claims, names: names, use: use),
+                company: company.id,
+                validity: token.validity,
+                fingerprint: fingerprint(of: bytes),
+                appliesTo: appliesTo,
+                closesWithEvent: use == .registration,
+                voucher: Voucher(key: key.thumbprint, isOurs: use != .own)
+            )
+        } catch {
+            if cost > 0 { allowance?.spend(cost) }
+            throw error
+        }
     }
 
     /// Whether no upstream may see a token: one that we made, good or not any more, or a viewer's that a company's key
-    /// has signed. Anything else is an application's own.
-    package func withholds(_ bytes: Span<UInt8>) -> Bool {
+    /// has signed, or could have where the allowance is spent. Anything else is an application's own.
+    package func withholds(_ bytes: Span<UInt8>, allowance: SignatureAllowance? = nil) -> Bool {
         do throws(TokenFault) {
             let token = try Token(parsing: bytes, maxSize: maxSize)
             if token.hasType("api+jwt") { return true }
             if try TokenUse(token) != .own { return true }
-            _ = try viewer(for: bytes)
+            _ = try viewer(for: bytes, allowance: allowance)
             return true
         } catch {
-            return false
+            return error == .unchecked
         }
     }
 

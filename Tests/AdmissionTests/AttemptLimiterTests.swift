@@ -48,6 +48,17 @@ struct AttemptLimiterTests {
         #expect(limiter.pause(7, now: now + 60_000) == 60_000)
     }
 
+    @Test("What attempts cost is added up, over a while of any length")
+    func cost() {
+        let limiter = AttemptLimiter(length: 1000)
+        limiter.count(7, by: 40, now: now)
+        #expect(!limiter.isExhausted(7, limit: 41, now: now + 999))
+        limiter.count(7, by: 2, now: now + 999)
+        #expect(limiter.isExhausted(7, limit: 41, now: now + 999))
+        #expect(limiter.pause(7, now: now + 999) == 1)
+        #expect(!limiter.isExhausted(7, limit: 1, now: now + 1000))
+    }
+
     @Test("Who may not try yet is told when; who may is told at once")
     func pause() {
         #expect(limiter.pause(7, now: now) == 0)

@@ -56,6 +56,7 @@ struct RefusalTests {
             switch fault {
             case .expired: .tokenExpired
             case .notYetValid, .issuedInFuture: .tokenNotYetValid
+            case .unchecked: .tooManyJoins
             default: .tokenInvalid
             }
         #expect(Refusal(fault) == expected)

@@ -67,16 +67,14 @@ extension Exchange {
     /// The viewer that the token speaks of, from the cache or by checking its signature; nothing: it was refused.
     ///
     /// Past the limit of bad tokens the signature is checked all the same: whoever shares an address with an attacker, or
-    /// opens a page full of bad links, must get in with a good token. What a bad one costs is bounded without the limit:
-    /// an HMAC takes microseconds; an asymmetric check costs less than the TLS handshake that anybody may ask for, and
-    /// comes only after structure, company and key have been found right.
+    /// opens a page full of bad links, must get in with a good token. What bad ones cost, ``SignatureAllowance`` bounds.
     func viewer(_ bytes: Span<UInt8>, _ credentials: Credentials) -> Viewer? {
         let generation = snapshot.authority.generation
         let known = credentials.withToken(bytes) { worker.tokens.viewer(for: $0, generation: generation) }
         if let known { return known }
         let checked = credentials.withToken(bytes) { token -> Result<Viewer, TokenFault> in
             do throws(TokenFault) {
-                let viewer = try snapshot.authority.viewer(for: token)
+                let viewer = try snapshot.authority.viewer(for: token, allowance: signatureAllowance)
                 worker.tokens.insert(viewer, for: token, generation: generation)
                 return .success(viewer)
             } catch {
@@ -87,7 +85,11 @@ extension Exchange {
         case .success(let viewer): return viewer
         case .failure(let fault):
             record.fault = fault
-            refuseGuess(Refusal(fault), bytes)
+            if fault == .unchecked {
+                refuse(Refusal(fault), bytes, retryAfter: signatureAllowance.pause)
+            } else {
+                refuseGuess(Refusal(fault), bytes)
+            }
             return nil
         }
     }
@@ -210,6 +212,10 @@ extension Exchange {
         } catch {
             return nil
         }
+    }
+
+    var signatureAllowance: SignatureAllowance {
+        SignatureAllowance(worker.site.badSignatures, address: addressHash, now: worker.clock.monotonic)
     }
 
     /// The hash of the client's address.

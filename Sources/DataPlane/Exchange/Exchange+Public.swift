@@ -13,33 +13,51 @@ extension Exchange {
             takesJoinCodes: snapshot.takesJoinCodes
         )
         guard !worker.queryMembers.removed.isEmpty else { return }
-        // Whoever sends them chooses how many, and each may cost checks of signatures: one is looked at, and the rest of
-        // what may be tokens is not for the upstream either.
-        var isChecked = false
         worker.queryMembers.keepOthers(bytes) { value, isJoinCode in
-            if isJoinCode { return JoinCode(value) != nil }
-            guard value.indices.count(where: { value[$0] == UInt8(ascii: ".") }) == 2 else { return false }
-            defer { isChecked = true }
-            return isChecked || isViewers(value)
+            isJoinCode ? JoinCode(value) != nil : holdsViewersToken(value)
         }
     }
 
     /// Whether an `Authorization` field is a viewer's, which no upstream gets to see.
     func isViewersAuthorization(_ bytes: Span<UInt8>, _ value: Range<Int>, upstream: Int) -> Bool {
-        guard value.count >= 6, bytes.equals("bearer", ignoringCaseIn: value.lowerBound..<value.lowerBound + 6) else {
-            return false
+        if access != .public, value.count >= 6,
+            bytes.equals("bearer", ignoringCaseIn: value.lowerBound..<value.lowerBound + 6)
+        {
+            return true
         }
-        if access != .public { return true }
         // The control API reads its own tokens, and believes no other.
-        if isControl(upstream) { return false }
-        return isViewers(bytes.extracting(bytes.trimming(value.lowerBound + 6..<value.upperBound)))
+        return !isControl(upstream) && holdsViewersToken(bytes.extracting(value))
     }
 
     /// The control API comes after the upstreams of the settings.
     private func isControl(_ upstream: Int) -> Bool { upstream == snapshot.settings.upstreams.count }
 
+    /// Whether a viewer's token stands anywhere in a value: alone, behind any scheme and blanks, in quotes or in a list.
+    /// Upstreams may read such a value where we do not.
+    private func holdsViewersToken(_ value: Span<UInt8>) -> Bool {
+        var start = 0
+        while start < value.count {
+            var (end, dots) = (start, 0)
+            while end < value.count, value[end].isTokenText {
+                if value[end] == UInt8(ascii: ".") { dots += 1 }
+                end += 1
+            }
+            if dots == 2, isViewers(value.extracting(start..<end)) { return true }
+            start = end + 1
+        }
+        return false
+    }
+
     private func isViewers(_ token: Span<UInt8>) -> Bool {
         worker.tokens.viewer(for: token, generation: snapshot.authority.generation) != nil
-            || snapshot.authority.withholds(token)
+            || snapshot.authority.withholds(token, allowance: signatureAllowance)
+    }
+}
+
+extension UInt8 {
+    /// Whether a token in the compact form may hold it: base64url and dots.
+    fileprivate var isTokenText: Bool {
+        (lowercased &- UInt8(ascii: "a")) < 26 || isDigit || self == UInt8(ascii: ".") || self == UInt8(ascii: "-")
+            || self == UInt8(ascii: "_")
     }
 }

@@ -15,6 +15,7 @@ final class Site: Sendable {
     let accessLog: AccessLog
     let joins = AttemptLimiter()
     let badTokens = AttemptLimiter()
+    let badSignatures = SignatureAllowance.makeLimiter()
     /// Clients that are connected, those of the admin listener too.
     let connections = Atomic<Int>(0)
     let adminConnections = Atomic<Int>(0)

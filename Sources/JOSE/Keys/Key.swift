@@ -45,6 +45,15 @@ package final class Key: Sendable {
         }
     }
 
+    /// What it takes to find that a signature is bad, in microseconds of CPU time, roughly. 0 for a secret: a MAC takes less
+    /// than reading the token does.
+    package var checkCost: Int {
+        switch material {
+        case .secret: 0
+        case .pair(let pair): pair.checkCost
+        }
+    }
+
     /// The private half in PKCS #8 PEM, to be kept in a file that only its owner reads.
     package func privatePEM() throws(KeyError) -> [UInt8] {
         guard case .pair(let pair) = material else { throw KeyError("an HMAC secret has no PEM form") }

@@ -9,6 +9,8 @@ final class KeyPair: @unchecked Sendable {
     let key: Handle
     let algorithm: Algorithm
     let isPrivate: Bool
+    /// In microseconds of CPU time, roughly: as OpenSSL 3.0 takes them on a processor of no great speed.
+    let checkCost: Int
     /// Set up to verify, and never used itself: to copy it is cheaper than to have OpenSSL look everything up again.
     private let verifier: Handle
 
@@ -19,6 +21,8 @@ final class KeyPair: @unchecked Sendable {
             // SAFETY: the function is one of the two that `context` is written for.
             try unsafe KeyPair.context(for: key, algorithm, EVP_DigestVerifyInit_ex)
         }
+        // SAFETY: the handle keeps the key alive.
+        checkCost = Self.checkCost(of: algorithm, bits: Int(unsafe EVP_PKEY_get_bits(key.pointer)))
         self.key = key
         self.algorithm = algorithm
         self.isPrivate = isPrivate
@@ -82,6 +86,14 @@ final class KeyPair: @unchecked Sendable {
             throw KeyError("OpenSSL made a signature that is none")
         }
         return signature
+    }
+
+    private static func checkCost(of algorithm: Algorithm, bits: Int) -> Int {
+        switch algorithm.curve {
+        case .p256: 150
+        case .p384, .p521: 1500
+        case nil: algorithm == .eddsa ? 200 : 50 * (bits / 1024) * (bits / 1024) / 4
+        }
     }
 
     /// Octets of R, and of S.

@@ -45,18 +45,23 @@ package struct Token: Sendable {
         }
     }
 
-    /// Returns the key that made the signature, if it is one of `keys`.
+    /// Those of `keys` that may have made the signature; never none.
     ///
     /// A `kid` chooses the keys that have this id, or else those that have none. Without a `kid` it is the keys of the
     /// token's algorithm, three at most: each costs a signature check, and whoever sends tokens chooses how many.
-    @discardableResult
-    package func verify(with keys: [Key]) throws(TokenFault) -> Key {
+    package func candidates(among keys: [Key]) throws(TokenFault) -> [Key] {
         let named = keyID.map { id in keys.filter { $0.id.hasSameBytes(as: id) } } ?? keys
         let candidates = named.isEmpty ? keys.filter { $0.id == nil } : named
         guard !candidates.isEmpty else { throw .unknownKey }
         let matching = candidates.filter { $0.algorithm == algorithm }.prefix(3)
         guard !matching.isEmpty else { throw .algorithm }
-        guard let key = matching.first(where: { $0.verifies(signature.span, of: signed.span) }) else {
+        return Array(matching)
+    }
+
+    /// Returns the key that made the signature, if it is one of `keys`.
+    @discardableResult
+    package func verify(with keys: [Key]) throws(TokenFault) -> Key {
+        guard let key = try candidates(among: keys).first(where: { $0.verifies(signature.span, of: signed.span) }) else {
             throw .signature
         }
         return key

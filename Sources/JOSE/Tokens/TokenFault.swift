@@ -34,6 +34,8 @@ package enum TokenFault: UInt8, Error, Sendable, CaseIterable {
     case company
     /// `typ` is that of another use.
     case type
+    /// Its signature was not checked, because too many from there were bad.
+    case unchecked
 
     /// A stable name, for logs and the command line.
     package var code: String {
@@ -55,6 +57,7 @@ package enum TokenFault: UInt8, Error, Sendable, CaseIterable {
         case .audience: "audience"
         case .company: "company"
         case .type: "type"
+        case .unchecked: "unchecked"
         }
     }
 }
