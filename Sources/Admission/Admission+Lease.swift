@@ -28,7 +28,6 @@ private let clockSkew: Milliseconds = 60_000
 extension Admission {
     /// One session at a time.
     func decideLeased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)?) -> Verdict {
-        if request.isAsking { return decideAsked(request, stay, key: stay.place.subject) }
         let subject = stay.place.subject
         var own: SessionID?
         if let presented = request.presented {
@@ -97,15 +96,16 @@ extension Admission {
     }
 
     /// What becomes of the session that was presented, should it come back. Who holds the lease renews it.
-    private func decideAsked(_ request: Request, _ stay: Stay, key: SubjectKey) -> Verdict {
+    func decideAsked(_ request: Request, _ stay: Stay) -> Verdict {
         guard let presented = request.presented, signer.verifies(presented, for: stay.place.subject),
             stay.covers(presented.id, at: request.now), presented.id.joinedAt <= after(request.now, clockSkew)
         else { return .refuse(stay.isExpired ? .tokenExpired : .tokenMissing, since: nil, retryAfter: nil) }
-        let (now, policy) = (request.now, stay.policy)
+        let (subject, now, policy) = (stay.place.subject, request.now, stay.policy)
+        let key = stay.place.isLeased ? subject : subject.own(of: presented.id)
         if leases.renew(presented, for: key, address: request.address, now: now, policy: policy) {
             return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
         }
-        switch leases.foresee(presented.id, for: key, mayTake: true, now: now, policy: policy) {
+        switch leases.foresee(presented.id, for: key, now: now, policy: policy) {
         case .held: return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
         case .vacant: return .refuse(.tokenMissing, since: nil, retryAfter: nil)
         case .replaced: return .refuse(.sessionReplaced, since: nil, retryAfter: nil)
@@ -115,10 +115,6 @@ extension Admission {
 
     /// Any number of sessions at a time: each has a place of its own in the table.
     func decideUnleased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)?) -> Verdict {
-        if request.isAsking {
-            let key = request.presented.map { stay.place.subject.own(of: $0.id) } ?? stay.place.subject
-            return decideAsked(request, stay, key: key)
-        }
         if let presented = request.presented, stay.covers(presented.id, at: request.now),
             presented.id.joinedAt <= after(request.now, clockSkew)
         {

@@ -43,7 +43,7 @@ extension Admission {
         _ rules: Rules
     ) -> Result<Place, Refusal> {
         let refusal: Refusal
-        if let event, event.count > 0, !equalBytes(event, viewer.eventBytes.span) {
+        if let event, event.count > 0, !event.hasSameBytes(as: viewer.eventBytes.span) {
             switch otherPlace(of: viewer, event: event, now: now, rules) {
             case .success(let place): return .success(place)
             case .failure(let reason): refusal = reason
@@ -120,7 +120,7 @@ extension Admission {
         case .removed(let company):
             return .failure(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent)
         case .known(let record):
-            guard sameOctets(record.company, viewer.company) else { return .failure(.wrongEvent) }
+            guard record.company.hasSameBytes(as: viewer.company) else { return .failure(.wrongEvent) }
             guard record.isOpen(to: viewer, at: now) else { return .failure(.tokenExpired) }
             listing = record.listing(of: viewer)
             secondJoin = record.secondJoin

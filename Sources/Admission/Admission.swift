@@ -115,6 +115,7 @@ package final class Admission: Sendable {
         var policy = rules.sessions
         if let secondJoin = place.secondJoin { policy.secondJoin = secondJoin }
         let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, leeway: rules.leeway, policy: policy)
+        if request.isAsking { return decideAsked(request, stay) }
         return place.isLeased
             ? decideLeased(request, stay, random: random) : decideUnleased(request, stay, random: random)
     }
@@ -144,7 +145,7 @@ package final class Admission: Sendable {
         case .known(let record): if record.listing(of: viewer) != nil { role = .host }
         case .unknown where admitted.event.isEmpty: break
         case .unknown:
-            let isOwn = viewer.event.map { sameOctets(admitted.event, $0) } ?? false
+            let isOwn = viewer.event.hasSameBytes(as: admitted.event)
             guard isOwn, rules.events.haveOwn(of: viewer) else { return .wrongEvent }
         }
         if directory.isRemoved(admitted.subject) { return .registrationRemoved }

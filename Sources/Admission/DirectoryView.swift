@@ -182,7 +182,7 @@ struct EventID: Hashable, Sendable {
     }
 
     static func == (a: EventID, b: EventID) -> Bool {
-        a.hash == b.hash && equalBytes(a.bytes.span, b.bytes.span)
+        a.hash == b.hash && a.bytes.span.hasSameBytes(as: b.bytes.span)
     }
 
     func hash(into hasher: inout Hasher) { hasher.combine(hash) }

@@ -26,7 +26,7 @@ package struct EventOwners: Sendable, Equatable {
 
         func matches(_ id: Span<UInt8>) -> Bool {
             guard takesRest ? id.count >= prefix.count : id.count == prefix.count else { return false }
-            return equalBytes(id.extracting(0..<prefix.count), prefix.span)
+            return id.extracting(0..<prefix.count).hasSameBytes(as: prefix.span)
         }
     }
 
@@ -54,7 +54,7 @@ package struct EventOwners: Sendable, Equatable {
         if hasDirectory, viewer.eventIsRespelled { return false }
         let id = viewer.eventBytes
         guard let company = owner(of: id.span) else { return false }
-        return sameOctets(company, viewer.company)
+        return company.hasSameBytes(as: viewer.company)
     }
 
     private func owner(of id: Span<UInt8>) -> String? {

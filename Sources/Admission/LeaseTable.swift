@@ -119,24 +119,24 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// What ``resume`` would come to, without that anything changes: for who only asks.
+    /// What ``resume`` would come to for a session that may take the lease, without that anything changes: for who only
+    /// asks.
     package func foresee(
         _ session: SessionID,
         for subject: SubjectKey,
-        mayTake: Bool,
         now: Milliseconds,
         policy: SessionPolicy
     ) -> Resumption {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
-            guard let slot = shard.find(subject, hash: hash) else { return mayTake ? .held(replaced: nil) : .vacant }
+            guard let slot = shard.find(subject, hash: hash) else { return .held(replaced: nil) }
             var copy = shard[slot]
             return copy.resume(
                 session,
                 tag: nil,
                 address: 0,
                 isCovered: true,
-                mayTake: mayTake,
+                mayTake: true,
                 startedAt: startedAt,
                 now: now,
                 policy: policy

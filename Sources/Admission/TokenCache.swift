@@ -1,3 +1,5 @@
+import JOSE
+
 /// Verified tokens and their viewers, found again by their exact bytes.
 ///
 /// One for each event loop, so it has no lock. Only what ``TokenAuthority/viewer(for:)`` returned may enter. It holds at
@@ -15,7 +17,7 @@ package struct TokenCache: ~Copyable {
         var isRecent: Bool
 
         func matches(_ token: Span<UInt8>, generation: UInt64) -> Bool {
-            generation == self.generation && equalBytes(self.token.span, token)
+            generation == self.generation && self.token.span.hasSameBytes(as: token)
         }
     }
 

@@ -22,18 +22,22 @@ package func wipe(_ secret: inout [UInt8]) {
     unsafe secret.withUnsafeMutableBytes { unsafe OPENSSL_cleanse($0.baseAddress, $0.count) }
 }
 
+extension Span<UInt8> {
+    /// Whether both are the same bytes. How long it takes says where they differ, so it is not for secrets.
+    package func hasSameBytes(as other: Span<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        guard count > 0 else { return true }
+        // SAFETY: the spans keep their memory alive during the closures, and both hold `count` bytes.
+        return unsafe withUnsafeBytes { a in
+            unsafe other.withUnsafeBytes { b in unsafe memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
+        }
+    }
+}
+
 extension String {
     /// Whether both are the same bytes. `==` is about characters: for it U+212A, the Kelvin sign, is the letter K, and
     /// marks that are stacked on one letter cost it more than their number.
-    package func hasSameBytes(as other: String) -> Bool {
-        let (a, b) = (utf8Span.span, other.utf8Span.span)
-        guard a.count == b.count else { return false }
-        guard a.count > 0 else { return true }
-        // SAFETY: the spans keep their memory alive during the closures, and both hold `a.count` bytes.
-        return unsafe a.withUnsafeBytes { a in
-            unsafe b.withUnsafeBytes { b in unsafe memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
-        }
-    }
+    package func hasSameBytes(as other: String) -> Bool { utf8Span.span.hasSameBytes(as: other.utf8Span.span) }
 }
 
 extension Optional<String> {

@@ -61,7 +61,8 @@ package struct Token: Sendable {
     /// Returns the key that made the signature, if it is one of `keys`.
     @discardableResult
     package func verify(with keys: [Key]) throws(TokenFault) -> Key {
-        guard let key = try candidates(among: keys).first(where: { $0.verifies(signature.span, of: signed.span) }) else {
+        guard let key = try candidates(among: keys).first(where: { $0.verifies(signature.span, of: signed.span) })
+        else {
             throw .signature
         }
         return key
