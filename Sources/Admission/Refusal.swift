@@ -17,6 +17,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case alreadyActive
     case tooManyJoins
     case draining
+    case tryAgain
     case upstreamUnavailable
     case upstreamTimeout
 
@@ -37,6 +38,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .alreadyActive: "already_active"
         case .tooManyJoins: "too_many_joins"
         case .draining: "draining"
+        case .tryAgain: "try_again"
         case .upstreamUnavailable: "upstream_unavailable"
         case .upstreamTimeout: "upstream_timeout"
         }
@@ -51,7 +53,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         // An open stream ends with it; no request is answered with it.
         case .sessionReplaced, .alreadyActive, .roleChanged: 409
         case .tooManyJoins: 429
-        case .draining: 503
+        case .draining, .tryAgain: 503
         case .upstreamUnavailable: 502
         case .upstreamTimeout: 504
         }
@@ -67,6 +69,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .roleChanged: 4412
         case .tooManyJoins: 4429
         case .draining: 1001
+        case .tryAgain: 1013
         case .upstreamUnavailable, .upstreamTimeout: 1014
         case .tokenMissing, .tokenNotYetValid, .tokenConflict, .cookiesBlocked, .originDenied,
             .alreadyActive:
@@ -101,6 +104,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .alreadyActive: "You are already watching elsewhere"
         case .tooManyJoins: "Too many joins"
         case .draining: "Back in a moment"
+        case .tryAgain: "Too many at once"
         case .upstreamUnavailable: "The event is not reachable"
         case .upstreamTimeout: "The event did not answer"
         }
@@ -124,6 +128,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .alreadyActive: "You can watch in one place at a time. Close the event there, then try again here."
         case .tooManyJoins: "Wait a few minutes, then open the event once, in the place where you want to watch it."
         case .draining: "The service is being restarted. Try again in a few seconds."
+        case .tryAgain: "Nothing is wrong with your link. Try again in a few seconds."
         case .upstreamUnavailable: "Nothing is wrong with your link. Try again in a minute."
         case .upstreamTimeout: "Nothing is wrong with your link. Try again in a minute."
         }

@@ -150,12 +150,10 @@ package final class DataPlane: Sendable {
             throw ChannelError.operationUnsupported
         }
         let address = ClientAddress(channel.remoteAddress)
-        guard count(channel, role: role, address: address, worker.snapshot.settings.limits) else {
-            throw ChannelError.operationUnsupported
-        }
+        let share = try count(channel, role: role, address: address, worker.snapshot.settings.limits)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveBuffer(pool: worker.receivePool))
         guard let context = listener.flatMap({ security.context($0) }) else {
-            try Self.serve(channel, worker: worker, role: role, address: address)
+            try Self.serve(channel, worker: worker, role: role, address: address, share: share)
             return
         }
         guard let stream = context.stream(scratch: scratch) else { throw ChannelError.operationUnsupported }
@@ -163,7 +161,7 @@ package final class DataPlane: Sendable {
         let handler = TLSHandler(stream: stream, handshakeTime: time) { [logger] channel, result in
             switch result {
             case .ready(let chosen):
-                try Self.serve(channel, worker: worker, role: role, address: address, chosen: chosen)
+                try Self.serve(channel, worker: worker, role: role, address: address, share: share, chosen: chosen)
             case .failed(let fault):
                 logger.debug("TLS handshake with \(String(decoding: address.text, as: UTF8.self)): \(fault)")
             }
@@ -171,24 +169,31 @@ package final class DataPlane: Sendable {
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 
-    /// Whether a connection is within the limits. Then it counts until it is closed.
+    /// Counts a connection until it is closed.
+    ///
+    /// - Returns: what it shares with others of its address; nil where that is not counted.
+    /// - Throws: when it is past the limits.
     private func count(
         _ channel: any Channel,
         role: ListenerRole,
         address: ClientAddress,
         _ limits: LimitSettings
-    ) -> Bool {
-        guard site.enter(role, limit: limits.connections) else { return false }
+    ) throws(ChannelError) -> AddressShare? {
+        guard site.enter(role, limit: limits.connections) else { throw .operationUnsupported }
+        var share: AddressShare?
         let isCounted = role == .viewers && address.isCounted(limits)
-        if isCounted, !site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress) {
-            site.leave(role)
-            return false
+        if isCounted {
+            share = site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress)
+            guard share != nil else {
+                site.leave(role)
+                throw .operationUnsupported
+            }
         }
         channel.closeFuture.whenComplete { [site] _ in
             if isCounted { site.connectionCounts.leave(address.hash) }
             site.leave(role)
         }
-        return true
+        return share
     }
 
     /// Adds the handler of a connection from which clear octets come.
@@ -199,15 +204,28 @@ package final class DataPlane: Sendable {
         worker: Worker,
         role: ListenerRole,
         address: ClientAddress,
+        share: AddressShare?,
         chosen: TLSProtocol? = nil
     ) throws {
         switch chosen {
         case nil, .http1:
             let isSecure = chosen != nil
-            let connection = ClientConnection(worker: worker, listener: role, address: address, isSecure: isSecure)
+            let connection = ClientConnection(
+                worker: worker,
+                listener: role,
+                address: address,
+                share: share,
+                isSecure: isSecure
+            )
             try channel.pipeline.syncOperations.addHandler(connection)
         case .http2:
-            let connection = HTTP2Connection(worker: worker, listener: role, address: address, isSecure: true)
+            let connection = HTTP2Connection(
+                worker: worker,
+                listener: role,
+                address: address,
+                share: share,
+                isSecure: true
+            )
             try channel.pipeline.syncOperations.addHandler(connection)
         }
     }
@@ -266,8 +284,8 @@ package final class DataPlane: Sendable {
         return kept
     }
 
-    /// Frees leases that are over, gives back memory, and says which servers of upstreams are not trusted. To be called
-    /// about once a second, on no event loop.
+    /// Frees leases that are over, gives back memory, and says which servers of upstreams are not trusted and what there
+    /// were too few descriptors for. To be called about once a second, on no event loop.
     package func expireLeases() {
         let snapshot = site.snapshot
         site.admission.expire(now: Clock().wall, rules: snapshot.rules)
@@ -277,6 +295,7 @@ package final class DataPlane: Sendable {
                 logger.warning("upstream \(upstream.settings.name): TLS with \(server.name): \(fault)")
             }
         }
+        if let notice = site.descriptors.takeNotice(at: Clock().monotonic) { logger.warning("\(notice)") }
         let open = site.connections.load(ordering: .relaxed)
         if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }
     }

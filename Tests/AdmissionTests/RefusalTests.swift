@@ -21,6 +21,7 @@ struct RefusalTests {
             (.alreadyActive, "already_active", 409, nil),
             (.tooManyJoins, "too_many_joins", 429, 4429),
             (.draining, "draining", 503, 1001),
+            (.tryAgain, "try_again", 503, 1013),
             (.upstreamUnavailable, "upstream_unavailable", 502, 1014),
             (.upstreamTimeout, "upstream_timeout", 504, 1014),
         ] as [(Refusal, String, Int, Int?)]

@@ -1,5 +1,6 @@
 import GatewayConfiguration
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import DataPlane
@@ -31,14 +32,69 @@ struct DescriptorBudgetTests {
         #expect(!budget.isShort && !budget.isExhausted)
     }
 
+    @Test("Public routes together get half of the upstreams' half; what viewers get is not less for it")
+    func publicShare() {
+        let budget = DescriptorBudget(descriptors: 600, loops: 2, hasControl: false)
+        #expect(budget.share == budget.capacity / 4)
+        let (anybody, viewer) = (use(isPublic: true), use(isPublic: false))
+        for _ in 0..<budget.share { #expect(budget.begin(anybody)) }
+        for _ in 0..<3 { #expect(!budget.begin(anybody)) }
+        for _ in 0..<budget.capacity { #expect(budget.begin(viewer)) }
+        budget.end(anybody)
+        #expect(budget.begin(anybody) && !budget.begin(anybody))
+    }
+
+    @Test("One client address gets as much, over all its connections, and others are not less for it")
+    func addressShare() {
+        let budget = DescriptorBudget(descriptors: 600, loops: 2, hasControl: false)
+        let (one, other) = (AddressShare(), AddressShare())
+        for index in 0..<budget.share { #expect(budget.begin(use(isPublic: index < 10, one))) }
+        for isPublic in [true, false, true, false] { #expect(!budget.begin(use(isPublic: isPublic, one))) }
+        #expect(one.uses.load(ordering: .relaxed) == budget.share)
+        for _ in 0..<budget.share - 10 { #expect(budget.begin(use(isPublic: true, other))) }
+        #expect(!budget.begin(use(isPublic: true, AddressShare())), "who was refused has not been counted")
+        budget.end(use(isPublic: false, one))
+        #expect(budget.begin(use(isPublic: false, one)))
+    }
+
+    @Test("Without a limit of the system there is no share to be used up")
+    func unlimited() {
+        let budget = DescriptorBudget(descriptors: 0, loops: 2, hasControl: false)
+        let address = AddressShare()
+        for _ in 0..<10_000 { #expect(budget.begin(use(isPublic: true, address))) }
+    }
+
+    @Test("A shortage is told at most once a minute, with what to raise, and none is not told")
+    func notice() throws {
+        let budget = DescriptorBudget(descriptors: 600, loops: 2, hasControl: false)
+        #expect(budget.takeNotice(at: 0) == nil)
+        for _ in 0..<budget.share + 7 { _ = budget.begin(use(isPublic: true)) }
+        budget.ranOut()
+        let notice = try #require(budget.takeNotice(at: 1000))
+        for part in ["7 because public routes", "0 because one client address", "1 because all", "LimitNOFILE"] {
+            #expect(notice.contains(part), "\(notice)")
+        }
+        budget.ranOut()
+        #expect(budget.takeNotice(at: 60_999) == nil)
+        #expect(budget.takeNotice(at: 61_000)?.contains("0 because public routes") == true)
+        #expect(budget.takeNotice(at: 200_000) == nil)
+    }
+
+    private func use(isPublic: Bool, _ address: AddressShare? = nil) -> DescriptorBudget.Use {
+        DescriptorBudget.Use(isPublic: isPublic, address: address)
+    }
+
     @Test("An address enters up to the limit, again after it has left, and others whenever they like")
     func counts() {
         let counts = ConnectionCounts()
-        for _ in 0..<3 { #expect(counts.enter(1, limit: 3)) }
-        #expect(!counts.enter(1, limit: 3))
-        #expect(counts.enter(2, limit: 3) && counts.enter(1 << 63, limit: 3))
+        let shares = (0..<3).map { _ in counts.enter(1, limit: 3) }
+        #expect(shares[0] != nil && shares.allSatisfy { $0 === shares[0] })
+        #expect(counts.enter(1, limit: 3) == nil)
+        #expect(counts.enter(2, limit: 3) !== shares[0])
+        #expect(counts.enter(1 << 63, limit: 3) != nil)
         counts.leave(1)
-        #expect(counts.enter(1, limit: 3) && !counts.enter(1, limit: 3))
+        #expect(counts.enter(1, limit: 3) === shares[0])
+        #expect(counts.enter(1, limit: 3) == nil)
     }
 
     @Test("An IPv6 client is its /64; Unix sockets and trusted proxies are not counted")

@@ -61,7 +61,7 @@ extension EndToEnd {
                 let client = try Client(port: site.port)
                 #expect(try client.exchange("/.gateway/healthz").status == 200)
                 try site.gateway.allowDescriptors(1)
-                try expectProblem(try client.exchange("/public/x"), 502, "upstream_unavailable")
+                try expectProblem(try client.exchange("/public/x"), 503, "try_again")
                 #expect(try client.exchange("/.gateway/readyz").status == 200)
                 let waiting = try Client(port: site.port)
                 waiting.send("GET /public/waiting HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -73,6 +73,84 @@ extension EndToEnd {
                 #expect(try fetch(site.port, "/public/x").status == 200)
             }
         #endif
+
+        /// An HTTP/2 connection with 90 streams.
+        private static func streams(_ site: Site, host: UInt8, _ path: String, _ fields: [Field] = []) throws
+            -> HTTP2Client
+        {
+            let client = try HTTP2Client(port: site.port, host: host)
+            try client.start()
+            for _ in 0..<90 { _ = client.request(path, fields) }
+            return client
+        }
+
+        /// Has slow requests of a path wait for the flag.
+        private static func slow(_ site: Site, _ path: String, until go: Flag) {
+            site.upstream.on(path) { exchange in
+                _ = eventually(within: 60) { go.isSet }
+                return try exchange.echo()
+            }
+        }
+
+        /// Waits until the gateway has refused every stream that the upstream does not have; says how many that has.
+        private static func expectRefused(_ site: Site, _ clients: [HTTP2Client], _ path: String) throws -> Int {
+            var (held, refused) = (0, 0)
+            let isSettled = eventually(within: 10) {
+                for client in clients { _ = client.wait(within: 0.01) { false } }
+                held = site.upstream.requests(for: path).count
+                refused = clients.reduce(0) { $0 + $1.streams.values.count { $0.isOver } }
+                return held + refused == 90 * clients.count
+            }
+            #expect(isSettled, "\(held) are held, \(refused) are refused")
+            for stream in clients.flatMap({ $0.streams.values }) where stream.isOver {
+                try expectProblem(stream.response, 503, "try_again")
+                #expect(stream.response["Retry-After"] != nil)
+            }
+            return held
+        }
+
+        private static func expectServed(_ site: Site, host: UInt8, _ count: Int) throws {
+            let bearer = "Authorization: Bearer \(Minter.acme.token())"
+            let viewers = try (0..<count).map { _ in try Client(port: site.port, host: host) }
+            for client in viewers { client.send("GET /event/e1 HTTP/1.1\r\nHost: localhost\r\n\(bearer)\r\n\r\n") }
+            for client in viewers { #expect(try client.response().status == 200) }
+        }
+
+        @Test(
+            "180 slow HTTP/2 streams on a public route, 400 descriptors: viewers are served, and the operator is told"
+        )
+        func publicStreams() throws {
+            let site = try Site { $0.descriptors = 400 }
+            let go = Flag()
+            Self.slow(site, "/public/slow", until: go)
+            let clients = try [7, 8].map { try Self.streams(site, host: $0, "/public/slow") }
+            let held = try Self.expectRefused(site, clients, "/public/slow")
+            #expect((32...64).contains(held), "a share goes to public routes: \(held)")
+            try Self.expectServed(site, host: 9, 60)
+            try expectProblem(try fetch(site.port, "/public/other"), 503, "try_again")
+            #expect(try fetch(site.port, "/.gateway/readyz").status == 200, "the upstream is not blamed")
+            #expect(eventually { site.gateway.log.contains("because public routes use") })
+            #expect(site.gateway.log.contains("LimitNOFILE"))
+            go.set()
+            #expect(eventually { (try? fetch(site.port, "/public/other").status) == 200 })
+        }
+
+        @Test("180 slow HTTP/2 streams of one address with a good token: others are served")
+        func streamsOfOneAddress() throws {
+            let site = try Site { $0.descriptors = 400 }
+            let go = Flag()
+            Self.slow(site, "/event/e1/slow", until: go)
+            let bearer = Field("authorization", "Bearer \(Minter.acme.token())")
+            let clients = try (0..<2).map { _ in try Self.streams(site, host: 7, "/event/e1/slow", [bearer]) }
+            let held = try Self.expectRefused(site, clients, "/event/e1/slow")
+            #expect((32...64).contains(held), "\(held)")
+            try Self.expectServed(site, host: 8, 60)
+            #expect(eventually { site.gateway.log.contains("because one client address uses") })
+            // Streams that the client gives up are no longer counted.
+            for client in clients { client.transport.close() }
+            #expect(eventually { (try? Client(port: site.port, host: 7).exchange("/public/x").status) == 200 })
+            go.set()
+        }
 
         @Test("An address has no more connections than its limit, and others are served")
         func perAddress() throws {

@@ -8,6 +8,8 @@ class ClientStream {
     final let worker: Worker
     final let listener: ListenerRole
     final let address: ClientAddress
+    /// What counts against the client's address; nil where it has none, or stands for many clients.
+    final let share: AddressShare?
     /// Whether the client has come over TLS.
     final let isSecure: Bool
     /// Whether the protocol itself tells where a body ends, so that the exchange adds no framing of its own.
@@ -15,10 +17,18 @@ class ClientStream {
     /// Whether the client takes what is written at once, or nearly.
     final var isWritable = true
 
-    init(worker: Worker, listener: ListenerRole, address: ClientAddress, isSecure: Bool, framesBodies: Bool) {
+    init(
+        worker: Worker,
+        listener: ListenerRole,
+        address: ClientAddress,
+        share: AddressShare?,
+        isSecure: Bool,
+        framesBodies: Bool
+    ) {
         self.worker = worker
         self.listener = listener
         self.address = address
+        self.share = share
         self.isSecure = isSecure
         self.framesBodies = framesBodies
     }

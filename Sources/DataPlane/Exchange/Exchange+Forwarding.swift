@@ -234,6 +234,11 @@ extension Exchange {
 
     // MARK: The connection
 
+    /// Whom the upstream's descriptor is used for.
+    var descriptorUse: DescriptorBudget.Use {
+        DescriptorBudget.Use(isPublic: access == .public, address: client?.share)
+    }
+
     func upstreamConnecting(_ connection: UpstreamConnection) {
         upstream = connection
         // A body waits where it is until there is somebody to send it to.
@@ -284,6 +289,8 @@ extension Exchange {
             // RFC 9112 section 9.3.1: the server closed an idle connection as the request was on its way.
             isRetry = true
             pool.acquire(for: self, tried: 0, allowsReuse: false)
+        case .shortage:
+            refuse(.tryAgain)
         case .timeout:
             refuse(.upstreamTimeout)
         case .connect, .closed, .response:

@@ -27,7 +27,7 @@ extension Exchange {
         }
         if let retryAfter {
             fields += "Retry-After: \(max(1, (retryAfter + 999) / 1000))\r\n"
-        } else if refusal == .draining || refusal == .upstreamUnavailable {
+        } else if refusal == .draining || refusal == .upstreamUnavailable || refusal == .tryAgain {
             fields += "Retry-After: 5\r\n"
         }
         let seconds = since.map { max(0, (worker.clock.wall - $0) / 1000) }

@@ -52,8 +52,21 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     /// A client that has closed its sending side is still answered for this long: it may wait, or be gone.
     private static let halfClosedTime: Int64 = 5000
 
-    init(worker: Worker, listener: ListenerRole, address: ClientAddress, isSecure: Bool = false) {
-        super.init(worker: worker, listener: listener, address: address, isSecure: isSecure, framesBodies: false)
+    init(
+        worker: Worker,
+        listener: ListenerRole,
+        address: ClientAddress,
+        share: AddressShare? = nil,
+        isSecure: Bool = false
+    ) {
+        super.init(
+            worker: worker,
+            listener: listener,
+            address: address,
+            share: share,
+            isSecure: isSecure,
+            framesBodies: false
+        )
     }
 
     /// What is written next; the last piece is written and flushed in one go.
@@ -197,7 +210,13 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         }
         guard count == preface.utf8CodeUnitCount, let context else { return true }
         phase = .closed
-        let connection = HTTP2Connection(worker: worker, listener: listener, address: address, isSecure: isSecure)
+        let connection = HTTP2Connection(
+            worker: worker,
+            listener: listener,
+            address: address,
+            share: share,
+            isSecure: isSecure
+        )
         do {
             try context.pipeline.syncOperations.addHandler(connection)
         } catch {

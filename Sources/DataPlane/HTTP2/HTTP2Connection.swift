@@ -31,6 +31,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     let worker: Worker
     let listener: ListenerRole
     let address: ClientAddress
+    let share: AddressShare?
     let isSecure: Bool
     private(set) lazy var session = HTTP2Session(
         owner: self,
@@ -93,10 +94,17 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     /// Between the announcement of the end and the end of new requests: time for requests that are on their way.
     private static let drainNotice: Int64 = 500
 
-    init(worker: Worker, listener: ListenerRole, address: ClientAddress, isSecure: Bool) {
+    init(
+        worker: Worker,
+        listener: ListenerRole,
+        address: ClientAddress,
+        share: AddressShare? = nil,
+        isSecure: Bool
+    ) {
         self.worker = worker
         self.listener = listener
         self.address = address
+        self.share = share
         self.isSecure = isSecure
         budget = ControlBudget(at: worker.clock.monotonic)
         idleSince = worker.clock.monotonic

@@ -48,6 +48,7 @@ final class HTTP2Stream: ClientStream {
             worker: connection.worker,
             listener: connection.listener,
             address: connection.address,
+            share: connection.share,
             isSecure: connection.isSecure,
             framesBodies: true
         )

@@ -2,6 +2,8 @@ import NIOCore
 
 /// What went wrong on the upstream's side.
 enum UpstreamFault: UInt8, Error {
+    /// There was no descriptor for it, which says nothing of the server.
+    case shortage
     /// No connection within `connect_timeout`, or refused.
     case connect
     /// The connection ended before a response began.
@@ -37,6 +39,8 @@ final class UpstreamConnection: ChannelInboundHandler {
     let server: UpstreamServer
     private var context: ChannelHandlerContext?
     private var exchange: Exchange?
+    /// What its descriptor counts as, from the lease until it is kept for others or closed.
+    private var use: DescriptorBudget.Use?
     private var state: State = .connecting
     private var framing: BodyFraming = .none
     private var remaining = 0
@@ -76,8 +80,9 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     // MARK: Use by an exchange
 
-    func lease(to exchange: Exchange) {
+    func lease(to exchange: Exchange, _ use: DescriptorBudget.Use) {
         self.exchange = exchange
+        self.use = use
         if state == .idle { state = .head }
         hasAnswered = false
         interimCount = 0
@@ -104,8 +109,16 @@ final class UpstreamConnection: ChannelInboundHandler {
             exchangesBefore += 1
             idleSince = worker.clock.monotonic
             resumeReading()
+            endUse()
         }
         pool.release(self, serverIndex: serverIndex, reusable: isReusable)
+    }
+
+    /// The descriptor is closed, or kept for others.
+    func endUse() {
+        guard let use else { return }
+        self.use = nil
+        worker.site.descriptors.end(use)
     }
 
     /// Whether the response has been read to its end and the connection may serve on.
@@ -188,9 +201,14 @@ final class UpstreamConnection: ChannelInboundHandler {
 
     func connectFailed(isServersFault: Bool = true) {
         guard state == .connecting else { return }
-        if isServersFault { server.failed(at: worker.clock.monotonic) }
         state = .closed
-        fail(.connect)
+        if isServersFault {
+            server.failed(at: worker.clock.monotonic)
+            fail(.connect)
+        } else {
+            worker.site.descriptors.ranOut()
+            fail(.shortage)
+        }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

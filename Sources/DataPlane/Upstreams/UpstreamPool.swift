@@ -34,7 +34,13 @@ final class UpstreamPool {
     ///
     /// - Parameter tried: servers that have failed this exchange, as bits.
     func acquire(for exchange: Exchange, tried: UInt64, allowsReuse: Bool) {
+        let (descriptors, use) = (worker.site.descriptors, exchange.descriptorUse)
+        guard descriptors.begin(use) else {
+            exchange.upstreamFailed(.shortage)
+            return
+        }
         guard let index = leastBusy(tried: tried) else {
+            descriptors.end(use)
             exchange.upstreamFailed(.connect)
             return
         }
@@ -42,18 +48,20 @@ final class UpstreamPool {
         if allowsReuse {
             while let connection = servers[index].idle.popLast() {
                 guard connection.isUsable else { continue }
-                connection.lease(to: exchange)
+                connection.lease(to: exchange, use)
                 exchange.upstreamConnected(connection)
                 return
             }
         }
         // Others' idle connections go first when descriptors are short.
-        guard !worker.site.descriptors.isExhausted || worker.closeOldestIdle() else {
+        guard !descriptors.isExhausted || worker.closeOldestIdle() else {
             servers[index].openExchanges -= 1
-            exchange.upstreamFailed(.connect)
+            descriptors.end(use)
+            descriptors.ranOut()
+            exchange.upstreamFailed(.shortage)
             return
         }
-        connect(to: index, for: exchange)
+        connect(to: index, for: exchange, use)
     }
 
     /// The server with the fewest open exchanges on this loop; one that fails counts only when no other is left.
@@ -75,11 +83,11 @@ final class UpstreamPool {
         return best
     }
 
-    private func connect(to index: Int, for exchange: Exchange) {
+    private func connect(to index: Int, for exchange: Exchange, _ use: DescriptorBudget.Use) {
         let server = servers[index].server
         let connection = UpstreamConnection(worker: worker, pool: self, serverIndex: index, server: server)
         exchange.upstreamConnecting(connection)
-        connection.lease(to: exchange)
+        connection.lease(to: exchange, use)
         let bootstrap = ClientBootstrap(group: worker.loop)
             .connectTimeout(server.connectTimeout)
             .channelOption(.socketOption(.so_keepalive), value: 1)
@@ -96,10 +104,14 @@ final class UpstreamPool {
         let bound = NIOLoopBound((self, connection), eventLoop: worker.loop)
         let descriptors = worker.site.descriptors
         descriptors.take()
-        future.whenComplete { result in
+        let giveBack: @Sendable () -> Void = {
+            descriptors.giveBack()
+            bound.value.1.endUse()
+        }
+        future.hop(to: worker.loop).whenComplete { result in
             switch result {
-            case .success(let channel): channel.closeFuture.whenComplete { _ in descriptors.giveBack() }
-            case .failure: descriptors.giveBack()
+            case .success(let channel): channel.closeFuture.whenComplete { _ in giveBack() }
+            case .failure: giveBack()
             }
         }
         future.hop(to: worker.loop).flatMapThrowing { channel in
