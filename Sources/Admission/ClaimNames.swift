@@ -9,4 +9,7 @@ package struct ClaimNames: Sendable, Equatable {
     package var company = "companyId"
     package var registration = "registrationId"
     package init() {}
+
+    /// All of them, each in its place.
+    var all: [String?] { [userID, name, email, avatar, event, eventSpecific, company, registration] }
 }

@@ -83,7 +83,7 @@ package struct TokenAuthority: Sendable {
                 fingerprint: fingerprint(of: bytes),
                 appliesTo: appliesTo,
                 closesWithEvent: use == .registration,
-                voucher: Voucher(key: key.thumbprint, isOurs: use != .own)
+                voucher: voucher(key, company: company, isOurs: use != .own)
             )
         } catch {
             if cost > 0 { allowance?.spend(cost) }
@@ -105,11 +105,21 @@ package struct TokenAuthority: Sendable {
         }
     }
 
-    /// Whether what once verified a viewer's token would do so still: the company is there, with that key, and the key may
-    /// sign such tokens. For what is open while the configuration changes, when the token is no longer at hand.
+    /// Whether what once verified a viewer's token would do so still: the company is there, with that key, the key may
+    /// sign such tokens, and they are read as they were. For what is open while the configuration changes, when the token
+    /// is no longer at hand.
     package func standsBehind(_ viewer: Viewer) -> Bool {
         guard let voucher = viewer.voucher, let company = company(viewer.company) else { return false }
-        return (voucher.isOurs ? company.ownKeys : company.keys).contains { $0.thumbprint == voucher.key }
+        guard let key = (voucher.isOurs ? company.ownKeys : company.keys).first(where: { $0.thumbprint == voucher.key })
+        else { return false }
+        return self.voucher(key, company: company, isOurs: voucher.isOurs) == voucher
+    }
+
+    private func voucher(_ key: Key, company: Company, isOurs: Bool) -> Voucher {
+        let issuer = isOurs ? publicURL : company.issuer
+        let names = isOurs ? ClaimNames() : claimNames
+        let terms = Voucher.Terms([issuer, company.audience] + names.all)
+        return Voucher(key: key.thumbprint, isOurs: isOurs, terms: terms)
     }
 
     /// The company of a token that we issued.

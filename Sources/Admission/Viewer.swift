@@ -11,10 +11,29 @@ package struct Voucher: Equatable, Sendable {
     package let key: KeyThumbprint
     /// Whether the gateway issued the token, and not the company itself.
     package let isOurs: Bool
+    /// What else the token was judged by.
+    package let terms: Terms
 
-    package init(key: KeyThumbprint, isOurs: Bool) {
+    package init(key: KeyThumbprint, isOurs: Bool, terms: Terms) {
         self.key = key
         self.isOurs = isOurs
+        self.terms = terms
+    }
+
+    /// What a configuration says of tokens besides their keys, as a hash: `iss` and `aud` that they must have, and where
+    /// in them a viewer's data is. Equal where a token reads the same.
+    package struct Terms: Equatable, Sendable {
+        private let hash: [UInt8]
+
+        /// - Parameter parts: nil and empty are two things.
+        init(_ parts: [String?]) {
+            var text: [UInt8] = []
+            for part in parts {
+                appendBigEndian(part.map { UInt64($0.utf8.count) + 1 } ?? 0, count: 8, to: &text)
+                text.append(contentsOf: (part ?? "").utf8)
+            }
+            hash = SHA256.hash(text.span)
+        }
     }
 }
 

@@ -103,6 +103,53 @@ extension EndToEnd {
             #expect(try acme.isOpen())
         }
 
+        @Test("What a company says of its tokens' issuer and audience ends what was judged by something else")
+        func terms() throws {
+            let site = try makeSite { $0.eventIDs = Self.apart }
+            for terms in ["issuer = \"https://login.acme.example\"", "audience = \"embed\""] {
+                let acme = try open(site, "e1", Minter.acme.registration("r1"))
+                let globex = try open(site, "e2", Minter.globex.registration("r1", event: "e2"))
+                let start = monotonic()
+                try site.reloadWithControl {
+                    $0.eventIDs = Self.apart
+                    $0.company = terms
+                }
+                try expectEnd(acme, "4401 token_invalid", since: start)
+                #expect(try globex.isOpen())
+                let again = try fetch(site.port, "/event/e1", ["Authorization: Bearer \(Minter.acme.token())"])
+                try expectProblem(again, 401, "token_invalid")
+                try site.reloadWithControl { $0.eventIDs = Self.apart }
+                #expect(try globex.isOpen())
+            }
+        }
+
+        @Test(
+            "Other claim names end what customers' tokens have opened, another public_url what ours have; not the other"
+        )
+        func namesAndURL() throws {
+            let site = try makeSite()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            serve(site, event)
+            let registered = try backend.register("ada@acme.example", for: event).token
+            var (own, ours) = (try open(site, "e1", Minter.acme.registration("r1")), try open(site, event, registered))
+            let start = monotonic()
+            try site.reloadWithControl { $0.tokens = "[tokens.claims]\nemail = \"mail\"" }
+            try expectEnd(own, "4401 token_invalid", since: start)
+            #expect(try ours.isOpen())
+            own = try open(site, "e1", Minter.acme.registration("r2"))
+            let names = monotonic()
+            try site.reloadWithControl {
+                $0.tokens = "[tokens.claims]\nemail = \"mail\""
+                $0.publicURL = "http://127.0.0.1:\(site.port)"
+            }
+            try expectEnd(ours, "4401 token_invalid", since: names)
+            #expect(try own.isOpen())
+            try site.reloadWithControl { $0.tokens = "[tokens.claims]\nemail = \"mail\"" }
+            ours = try open(site, event, registered)
+            #expect(try ours.isOpen())
+        }
+
         @Test("max_lifetime ends what is open, whatever the token says")
         func lifetime() throws {
             let site = try makeSite { $0.sessions = "max_lifetime = \"3s\"\nidle_timeout = \"3s\"" }

@@ -1,0 +1,83 @@
+import Admission
+import JOSE
+import Testing
+
+@Suite("What is open stays while its token reads as it did, and no longer")
+struct StandingBehindTests {
+    private enum Change: String, CaseIterable {
+        case nothing, order, otherCompany, issuer, audience, publicURL, claims, key
+    }
+
+    private func authority(_ change: Change = .nothing) throws -> TokenAuthority {
+        var acme = Company(
+            id: "acme",
+            keys: [try TokenAuthorityTests.key(change == .key ? 3 : 1)],
+            issuer: change == .issuer ? "https://new.example" : "https://login.example",
+            audience: change == .audience ? "other" : "embed"
+        )
+        if change == .order {
+            acme = Company(
+                id: "acme",
+                keys: [try TokenAuthorityTests.key(1, id: "renamed")],
+                issuer: acme.issuer,
+                audience: acme.audience
+            )
+        }
+        let globex = Company(
+            id: "globex",
+            keys: [try TokenAuthorityTests.key(2)],
+            issuer: change == .otherCompany ? "https://globex.example" : nil,
+            audience: nil
+        )
+        var names = ClaimNames()
+        if change == .claims { names.email = "mail" }
+        return TokenAuthority(
+            companies: change == .order ? [globex, acme] : [acme, globex],
+            publicURL: change == .publicURL ? "https://new.example.com" : TokenAuthorityTests.url,
+            claimNames: names,
+            appliesTo: .registrations,
+            maxSize: 8192,
+            generation: 2
+        )
+    }
+
+    private func viewer(type: String?) throws -> Viewer {
+        let issuer = type == nil ? "https://login.example" : TokenAuthorityTests.url
+        let claims = TokenAuthorityTests.claims([("iss", .string(issuer)), ("aud", .string("embed"))])
+        return try TokenAuthorityTests.outcome(claims, type: type, by: try authority()).get()
+    }
+
+    @Test("A customer's own token: its key, issuer, audience and claim names count", arguments: Change.allCases)
+    private func own(change: Change) throws {
+        let stands = try authority(change).standsBehind(try viewer(type: nil))
+        #expect(stands == [.nothing, .order, .otherCompany, .publicURL].contains(change))
+    }
+
+    @Test("A token of ours: its key, public_url and the company's audience count", arguments: Change.allCases)
+    private func ours(change: Change) throws {
+        let stands = try authority(change).standsBehind(try viewer(type: "embed+jwt"))
+        #expect(stands == [.nothing, .order, .otherCompany, .issuer, .claims].contains(change))
+    }
+
+    @Test("None and an empty one are two things")
+    func none() throws {
+        func authority(_ audience: String?, _ issuer: String?) throws -> TokenAuthority {
+            TokenAuthority(
+                companies: [
+                    Company(id: "acme", keys: [try TokenAuthorityTests.key(1)], issuer: issuer, audience: audience)
+                ],
+                publicURL: TokenAuthorityTests.url,
+                claimNames: ClaimNames(),
+                appliesTo: .registrations,
+                maxSize: 8192,
+                generation: 1
+            )
+        }
+        let claims = TokenAuthorityTests.claims([("iss", .string("x"))])
+        let viewer = try TokenAuthorityTests.outcome(claims, type: nil, by: try authority(nil, "x")).get()
+        #expect(try authority(nil, "x").standsBehind(viewer))
+        #expect(try !authority("", "x").standsBehind(viewer))
+        #expect(try !authority("x", nil).standsBehind(viewer))
+        #expect(try !authority(nil, nil).standsBehind(viewer))
+    }
+}
