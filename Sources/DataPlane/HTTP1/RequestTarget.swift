@@ -8,10 +8,17 @@ package struct RequestTarget: Sendable {
     package private(set) var query: Range<Int>?
     /// The path's segments, raw. A trailing slash adds none.
     package private(set) var segments: ContiguousArray<Range<Int>> = []
-    /// Whether the path holds what some upstreams read differently: upper case, `;` parameters.
+    /// Whether the path holds what some upstreams read differently: upper case, `;` parameters, an encoded `?` or `#`,
+    /// blanks, a dot at a segment's end, octets beyond ASCII.
     package private(set) var hasReadings = false
+    /// What is left of `segments` for the most lenient reader. Only where `hasReadings`.
+    private var readings: ContiguousArray<Range<Int>> = []
 
     package init() { segments.reserveCapacity(16) }
+
+    /// The segments as the most lenient reader has them: without parameters, without dots and blanks at the end and
+    /// blanks at the beginning, and without those of which nothing is left.
+    var lenientSegments: ContiguousArray<Range<Int>> { hasReadings ? readings : segments }
 
     package mutating func judge(_ bytes: Span<UInt8>, in target: Range<Int>) throws(HeadFault) {
         segments.removeAll(keepingCapacity: true)
@@ -31,6 +38,40 @@ package struct RequestTarget: Sendable {
                 throw .malformed
             }
         }
+        if hasReadings { readLeniently(bytes) }
+    }
+
+    private mutating func readLeniently(_ bytes: Span<UInt8>) {
+        readings.removeAll(keepingCapacity: true)
+        for (index, segment) in segments.enumerated() {
+            let reading = Self.trim(bytes, segment)
+            if !reading.isEmpty {
+                readings.append(reading)
+            } else if index == segments.count - 1 {
+                // The end of the path, and not what stands between two segments that would become neighbours.
+                readings.append(segment)
+            }
+        }
+    }
+
+    private static func trim(_ bytes: Span<UInt8>, _ segment: Range<Int>) -> Range<Int> {
+        var start: Int?
+        var end = segment.lowerBound
+        var position = segment.lowerBound
+        reading: while position < segment.upperBound {
+            let (scalar, count) = bytes.scalar(at: position, before: segment.upperBound)
+            switch scalar {
+            // `;`, `?`, `#`
+            case 0x3b, 0x3f, 0x23: break reading
+            case 0x2e: start = start ?? position
+            case _ where scalar.isBlank: break
+            default:
+                start = start ?? position
+                end = position + count
+            }
+            position += count
+        }
+        return (start ?? end)..<max(start ?? end, end)
     }
 
     /// Judges the segment at `start` and returns where it ends.
@@ -39,6 +80,7 @@ package struct RequestTarget: Sendable {
         /// Decoded octets, and how many of them are dots, up to the first `;`.
         var count = 0
         var dots = 0
+        var last: UInt8 = 0
         var inParameters = false
         var text = UTF8Check()
         while position < path.upperBound {
@@ -47,6 +89,7 @@ package struct RequestTarget: Sendable {
             if byte == .percent {
                 byte = try decode(bytes, at: position)
                 position += 2
+                if byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#") { hasReadings = true }
             } else if byte == UInt8(ascii: "\\") {
                 throw .malformed
             }
@@ -54,9 +97,10 @@ package struct RequestTarget: Sendable {
             if byte == UInt8(ascii: ";") {
                 inParameters = true
                 hasReadings = true
-            } else if (byte &- 0x41) < 26 {
+            } else if (byte &- 0x41) < 26 || (byte &- 0x21) >= 0x5f {
                 hasReadings = true
             }
+            last = byte
             guard text.accepts(byte) else { throw .malformed }
             if !inParameters {
                 count += 1
@@ -64,6 +108,7 @@ package struct RequestTarget: Sendable {
             }
         }
         guard text.isComplete else { throw .malformed }
+        if last == UInt8(ascii: ".") { hasReadings = true }
         if count == dots, count > 0, count <= 2 { throw .malformed }
         if count == 0, inParameters { throw .malformed }
         return position
@@ -143,6 +188,22 @@ extension Span<UInt8> {
         return (high << 4 | low, 3)
     }
 
+    /// The scalar at `position` of text that was found to be UTF-8, with its percent-encoding undone, and how many octets
+    /// that took.
+    func scalar(at position: Int, before end: Int) -> (value: UInt32, count: Int) {
+        let (first, length) = decoded(at: position, before: end)
+        var count = length
+        guard first >= 0x80 else { return (UInt32(first), count) }
+        let more: UInt32 = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1
+        var value = UInt32(first) & (0x3f >> more)
+        for _ in 0..<more where position + count < end {
+            let next = decoded(at: position + count, before: end)
+            value = value << 6 | UInt32(next.byte & 0x3f)
+            count += next.count
+        }
+        return (value, count)
+    }
+
     /// The octets of `range` with percent-encoding undone.
     func percentDecoded(_ range: Range<Int>) -> [UInt8] {
         var decodedBytes: [UInt8] = []
@@ -154,5 +215,16 @@ extension Span<UInt8> {
             position += count
         }
         return decodedBytes
+    }
+}
+
+extension UInt32 {
+    /// Whether a scalar is a blank, or nothing to be seen: what readers trim.
+    fileprivate var isBlank: Bool {
+        switch self {
+        case 0x20, 0x85, 0xa0, 0xad, 0x1680, 0x180e, 0x2000...0x200f, 0x2028...0x202f, 0x205f...0x206f, 0x3000, 0xfeff:
+            true
+        default: false
+        }
     }
 }

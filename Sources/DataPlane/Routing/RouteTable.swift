@@ -8,7 +8,8 @@ package struct RouteTable: Sendable {
         package var event: Range<Int>?
     }
 
-    /// How a path is read: as it stands, or as an upstream might that ignores case and cuts `;` parameters.
+    /// How a path is read: as it stands, or as an upstream might that ignores case, marks and widths, cuts `;` parameters,
+    /// and trims.
     private enum Reading {
         case exact, lenient
     }
@@ -68,18 +69,22 @@ package struct RouteTable: Sendable {
     }
 
     private func match(_ bytes: Span<UInt8>, _ target: borrowing RequestTarget, _ reading: Reading) -> Match? {
-        let count = target.segments.count
+        let segments = reading == .exact ? target.segments : target.lenientSegments
+        let count = segments.count
         entry: for position in entries.indices {
             let entry = entries[position]
             guard count == entry.parts.count || (entry.takesRest && count > entry.parts.count) else { continue }
             var event: Range<Int>?
             for index in entry.parts.indices {
-                let segment = Self.cut(bytes, target.segments[index], reading)
                 switch entry.parts[index] {
                 case .literal(let literal):
-                    guard Self.equals(bytes, segment, literal, reading) else { continue entry }
+                    let isSame =
+                        reading == .exact
+                        ? Self.equals(bytes, segments[index], literal)
+                        : LenientText.reads(bytes, segments[index], as: literal)
+                    guard isSame else { continue entry }
                 case .event:
-                    event = segment
+                    event = segments[index]
                 }
             }
             return Match(route: entry.index, event: event)
@@ -87,30 +92,13 @@ package struct RouteTable: Sendable {
         return nil
     }
 
-    private static func cut(_ bytes: Span<UInt8>, _ segment: Range<Int>, _ reading: Reading) -> Range<Int> {
-        guard reading == .lenient else { return segment }
-        var position = segment.lowerBound
-        while position < segment.upperBound {
-            let (byte, count) = bytes.decoded(at: position, before: segment.upperBound)
-            if byte == UInt8(ascii: ";") { return segment.lowerBound..<position }
-            position += count
-        }
-        return segment
-    }
-
-    private static func equals(
-        _ bytes: Span<UInt8>,
-        _ segment: Range<Int>,
-        _ literal: [UInt8],
-        _ reading: Reading
-    ) -> Bool {
+    private static func equals(_ bytes: Span<UInt8>, _ segment: Range<Int>, _ literal: [UInt8]) -> Bool {
         var position = segment.lowerBound
         var index = 0
         while position < segment.upperBound {
             guard index < literal.count else { return false }
             let (byte, count) = bytes.decoded(at: position, before: segment.upperBound)
-            let same = reading == .exact ? byte == literal[index] : byte.lowercased == literal[index].lowercased
-            guard same else { return false }
+            guard byte == literal[index] else { return false }
             position += count
             index += 1
         }
