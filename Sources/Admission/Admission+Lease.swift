@@ -27,7 +27,12 @@ private let clockSkew: Milliseconds = 60_000
 
 extension Admission {
     /// One session at a time.
-    func decideLeased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)?) -> Verdict {
+    func decideLeased(
+        _ request: Request,
+        _ stay: Stay,
+        mayReturn: (SubjectKey) -> Bool,
+        random: () -> (UInt64, UInt64)?
+    ) -> Verdict {
         let subject = stay.place.subject
         var own: SessionID?
         if let presented = request.presented {
@@ -47,18 +52,7 @@ extension Admission {
                 // A take-over is a join, unless there is nobody to take over from.
                 let mayTake =
                     isCovered && !request.isTakeOver && presented.id.joinedAt <= after(request.now, clockSkew)
-                let resumption = leases.resume(
-                    presented.id,
-                    tag: presented.tag,
-                    for: subject,
-                    isCovered: isCovered,
-                    mayTake: mayTake,
-                    arrival: stay.arrival,
-                    address: request.address,
-                    now: request.now,
-                    policy: stay.policy
-                )
-                switch resumption {
+                switch resume(presented, subject, request, stay, isCovered, mayTake: mayTake, mayReturn: mayReturn) {
                 case .held(let replaced):
                     if isCovered {
                         return admit(presented.id, key: subject, isNew: false, replaced: replaced, stay)
@@ -66,6 +60,8 @@ extension Admission {
                     own = presented.id
                 case .vacant:
                     break
+                case .left:
+                    return .refuse(.tooManyJoins, since: nil, retryAfter: nil)
                 case .replaced:
                     guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
                 case .active(let since, let retryAt):
@@ -106,7 +102,7 @@ extension Admission {
             return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
         }
         switch leases.foresee(presented.id, for: key, now: now, policy: policy) {
-        case .held: return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
+        case .held, .left: return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
         case .vacant: return .refuse(.tokenMissing, since: nil, retryAfter: nil)
         case .replaced: return .refuse(.sessionReplaced, since: nil, retryAfter: nil)
         case .active(let since, let retryAt): return refuse(.alreadyActive, since: since, retryAt, now)
@@ -114,7 +110,12 @@ extension Admission {
     }
 
     /// Any number of sessions at a time: each has a place of its own in the table.
-    func decideUnleased(_ request: Request, _ stay: Stay, random: () -> (UInt64, UInt64)?) -> Verdict {
+    func decideUnleased(
+        _ request: Request,
+        _ stay: Stay,
+        mayReturn: (SubjectKey) -> Bool,
+        random: () -> (UInt64, UInt64)?
+    ) -> Verdict {
         if let presented = request.presented, stay.covers(presented.id, at: request.now),
             presented.id.joinedAt <= after(request.now, clockSkew)
         {
@@ -124,21 +125,15 @@ extension Admission {
                 return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
             }
             if signer.verifies(presented, for: stay.place.subject) {
-                let resumption = leases.resume(
-                    presented.id,
-                    tag: presented.tag,
-                    for: key,
-                    mayTake: true,
-                    arrival: stay.arrival,
-                    address: address,
-                    now: now,
-                    policy: stay.policy
-                )
-                if case .held = resumption {
+                switch resume(presented, key, request, stay, true, mayTake: true, mayReturn: mayReturn) {
+                case .held:
                     return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
+                case .left:
+                    return .refuse(.tooManyJoins, since: nil, retryAfter: nil)
+                case .vacant, .replaced, .active:
+                    // Ended by an operator: the user may ask to be let in anew.
+                    guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
                 }
-                // Ended by an operator: the user may ask to be let in anew.
-                guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
             }
         }
         guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
@@ -154,6 +149,34 @@ extension Admission {
             policy: stay.policy
         )
         return admit(session, key: key, isNew: true, replaced: nil, stay)
+    }
+
+    /// Has a proven session come back. One that said goodbye does only if it may return, which is asked only then.
+    private func resume(
+        _ presented: PresentedSession,
+        _ key: SubjectKey,
+        _ request: Request,
+        _ stay: Stay,
+        _ isCovered: Bool,
+        mayTake: Bool,
+        mayReturn: (SubjectKey) -> Bool
+    ) -> LeaseTable.Resumption {
+        func attempt(_ mayReturn: Bool) -> LeaseTable.Resumption {
+            leases.resume(
+                presented.id,
+                tag: presented.tag,
+                for: key,
+                isCovered: isCovered,
+                mayTake: mayTake,
+                mayReturn: mayReturn,
+                arrival: stay.arrival,
+                address: request.address,
+                now: request.now,
+                policy: stay.policy
+            )
+        }
+        let resumption = attempt(false)
+        return resumption == .left && mayReturn(key) ? attempt(true) : resumption
     }
 
     private func admit(

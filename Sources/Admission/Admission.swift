@@ -91,12 +91,15 @@ package final class Admission: Sendable {
     ///
     /// - Parameters:
     ///   - event: the event that the path names; where it names none, the one that the session belongs to, if known.
+    ///   - mayReturn: whether a session that said goodbye may come back to its place in the lease table; true counts as a
+    ///     join there, so that leaving and returning in turn, each of which is announced and attended to, has a limit.
     ///   - random: 128 random bits for a new session; nothing when the client's address has used up its joins.
     package func decide(
         _ request: Request,
         viewer: Viewer,
         event: Span<UInt8>?,
         rules: Rules,
+        mayReturn: (SubjectKey) -> Bool = { _ in true },
         random: () -> (UInt64, UInt64)?
     ) -> Verdict {
         let isExpired: Bool
@@ -117,7 +120,8 @@ package final class Admission: Sendable {
         let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, leeway: rules.leeway, policy: policy)
         if request.isAsking { return decideAsked(request, stay) }
         return place.isLeased
-            ? decideLeased(request, stay, random: random) : decideUnleased(request, stay, random: random)
+            ? decideLeased(request, stay, mayReturn: mayReturn, random: random)
+            : decideUnleased(request, stay, mayReturn: mayReturn, random: random)
     }
 
     /// Looks after an admitted session's open streams; nil: they may stay open.

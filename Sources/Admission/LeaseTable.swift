@@ -18,6 +18,8 @@ package final class LeaseTable: Sendable {
         /// A later session took its place, or an operator ended it.
         case replaced
         case active(since: Milliseconds, retryAt: Milliseconds)
+        /// It said goodbye, and would hold the lease again if it may return.
+        case left
     }
 
     /// What became of a join.
@@ -85,6 +87,7 @@ package final class LeaseTable: Sendable {
     ///   - session: its id, and its tag where that is known.
     ///   - isCovered: whether its time is not over; one that left and whose time is over does not come back.
     ///   - mayTake: whether it is young enough to take the lease.
+    ///   - mayReturn: whether it may come back where a session has left. If not, nothing changes there.
     ///   - arrival: whose stay it is, for the list.
     package func resume(
         _ session: SessionID,
@@ -92,6 +95,7 @@ package final class LeaseTable: Sendable {
         for subject: SubjectKey,
         isCovered: Bool = true,
         mayTake: Bool,
+        mayReturn: Bool = true,
         arrival: Arrival? = nil,
         address: UInt64,
         now: Milliseconds,
@@ -103,6 +107,7 @@ package final class LeaseTable: Sendable {
             guard known != nil || mayTake else { return .vacant }
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
             let departure = Departure(of: shard[slot], at: now, policy)
+            let before = shard[slot]
             let result = shard[slot].resume(
                 session,
                 tag: tag,
@@ -113,7 +118,13 @@ package final class LeaseTable: Sendable {
                 now: now,
                 policy: policy
             )
-            if case .held = result { shard.settle(slot, arrival, after: departure, at: now) }
+            if case .held = result {
+                guard mayReturn || before.standing(at: now, policy) != .left else {
+                    shard[slot] = before
+                    return .left
+                }
+                shard.settle(slot, arrival, after: departure, at: now)
+            }
             if known == nil { shard.watch(slot, policy: policy) }
             return result
         }

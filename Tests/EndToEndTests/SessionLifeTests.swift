@@ -85,6 +85,22 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.registration("r1"))").status == 409)
         }
 
+        @Test("Attack: leaving and returning in a loop is 429 past joins_per_minute; an honest return is served")
+        func leaveAndReturn() throws {
+            let site = try Site { $0.limits = "joins_per_minute = 5\nbad_tokens_per_minute = 0" }
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
+            let leave = { try browser.fetch("/.gateway/leave", "POST").status }
+            for _ in 0..<5 {
+                #expect(try leave() == 204)
+                #expect(try browser.fetch("/event/e1/poll").status == 200)
+            }
+            #expect(try leave() == 204)
+            try expectProblem(try browser.fetch("/event/e1/poll"), 429, "too_many_joins")
+            let other = Browser(site)
+            #expect(try other.open("/event/e1?token=\(Minter.acme.registration("r2"))").status == 200)
+        }
+
         @Test("allowed_origins may do what our own pages may")
         func allowedOrigins() throws {
             let site = try Site { $0.top = "allowed_origins = [\"https://app.acme.example\"]" }

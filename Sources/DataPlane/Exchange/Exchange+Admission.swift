@@ -128,6 +128,14 @@ extension Exchange {
             viewer: viewer,
             event: event,
             rules: snapshot.rules,
+            mayReturn: { place in
+                let (joins, key, now) = (worker.site.joins, place.low, worker.clock.monotonic)
+                guard !joins.isExhausted(key, limit: snapshot.settings.limits.joinsPerMinute, now: now) else {
+                    return false
+                }
+                joins.count(key, now: now)
+                return true
+            },
             random: {
                 let limit = snapshot.settings.limits.joinsPerMinute
                 guard !worker.site.joins.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
