@@ -101,6 +101,25 @@ extension EndToEnd {
             #expect(try other.open("/event/e1?token=\(Minter.acme.registration("r2"))").status == 200)
         }
 
+        @Test("Attack: clients of a Unix socket have no address, so none of them takes over as the holder itself")
+        func unixSocket() throws {
+            let directory = try TemporaryDirectory()
+            let path = directory["s"]
+            let site = try Site {
+                $0.top = "[[listener]]\naddress = \"unix:\(path)\""
+                $0.sessions = "take_over_limit = 2"
+            }
+            func join(_ client: Client, _ registration: String) throws -> Response {
+                let token = Minter.acme.registration(registration)
+                return try client.exchange("/event/e1/page?token=\(token)", ["Connection: close"])
+            }
+            for _ in 0..<3 { #expect(try join(Client(path: path), "r1").status == 200) }
+            for _ in 0..<3 { try expectProblem(try join(Client(path: path), "r1"), 429, "too_many_joins") }
+            // Who has an address may move about behind it.
+            for _ in 0..<6 { #expect(try join(Client(port: site.port), "r2").status == 200) }
+            try expectProblem(try join(Client(path: path), "r1"), 429, "too_many_joins")
+        }
+
         @Test("allowed_origins may do what our own pages may")
         func allowedOrigins() throws {
             let site = try Site { $0.top = "allowed_origins = [\"https://app.acme.example\"]" }

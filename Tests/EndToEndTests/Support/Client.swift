@@ -7,6 +7,11 @@ final class Client {
         reader = MessageReader(try Socket.connect(port: port, host: host, receiveBuffer: receiveBuffer))
     }
 
+    /// A connection to a Unix socket.
+    init(path: String) throws {
+        reader = MessageReader(try Socket.connect(path: path))
+    }
+
     @discardableResult
     func send(_ text: String) -> Bool { socket.send(Array(text.utf8)) }
 

@@ -67,8 +67,28 @@ final class Socket: Sendable {
         return socket
     }
 
-    static func newDescriptor() throws -> Int32 {
-        let descriptor = socket(AF_INET, streamType, 0)
+    /// Connects to a Unix socket.
+    static func connect(path: String) throws -> Socket {
+        let socket = Socket(adopting: try newDescriptor(AF_UNIX))
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        // SAFETY: the name is checked to fit, with its end, into the address that it is written to.
+        try unsafe withUnsafeMutableBytes(of: &address.sun_path) { name in
+            guard path.utf8.count < name.count else { throw GatewayFailure(text: "\(path) is too long for a socket") }
+            unsafe name.copyBytes(from: path.utf8)
+        }
+        // SAFETY: the address outlives the call, which reads as many octets as its type has.
+        let result = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                unsafe systemConnect(socket.descriptor, pointer, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else { throw SystemFailure("connect \(path)") }
+        return socket
+    }
+
+    static func newDescriptor(_ family: Int32 = AF_INET) throws -> Int32 {
+        let descriptor = socket(family, streamType, 0)
         guard descriptor >= 0 else { throw SystemFailure("socket") }
         // Children must not keep connections open that the test has closed.
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
