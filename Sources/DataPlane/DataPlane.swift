@@ -37,7 +37,7 @@ package final class DataPlane: Sendable {
         settings: Settings,
         keys: Keys,
         directory: DirectoryView,
-        accessLog: AccessLog,
+        accessLog: LogOutput,
         logger: Logger,
         descriptors: Int,
         loopCount: Int = System.coreCount

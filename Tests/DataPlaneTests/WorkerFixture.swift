@@ -49,7 +49,7 @@ final class WorkerFixture {
             directory: DirectoryView(),
             cookieKey: Self.secret,
             assertionKey: try Key.generate(.es256, id: "assertion"),
-            accessLog: AccessLog(descriptor: -1, isJSON: true),
+            accessLog: LogOutput(descriptor: -1, isJSON: true),
             descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false)
         )
         worker = Worker(loop: loop, site: site)

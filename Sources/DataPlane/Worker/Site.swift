@@ -12,7 +12,7 @@ final class Site: Sendable {
     let signer: SessionSigner
     /// Signs identity assertions.
     let assertionKey: Key
-    let accessLog: AccessLog
+    let accessLog: LogOutput
     let joins = AttemptLimiter()
     let badTokens = AttemptLimiter()
     let badSignatures = SignatureAllowance.makeLimiter()
@@ -30,7 +30,7 @@ final class Site: Sendable {
         directory: DirectoryView,
         cookieKey: [UInt8],
         assertionKey: Key,
-        accessLog: AccessLog,
+        accessLog: LogOutput,
         descriptors: DescriptorBudget
     ) {
         self.descriptors = descriptors

@@ -19,13 +19,24 @@ struct Server {
     var whenListening: @Sendable () -> Void = {}
 
     func run() async throws {
-        let logger = OperatorLog.logger(settings.log)
+        let isJSON = settings.log.format == .json
+        let operatorLog = LogOutput(descriptor: 2, isJSON: isJSON, capacity: OperatorLog.capacity)
+        let operatorThread = LogThread(operatorLog, label: "operator-log")
+        let logger = OperatorLog.logger(settings.log, operatorLog)
         let descriptors = ProcessLimits.raiseDescriptors()
         ProcessLimits.forbidCoreDumps()
-        let accessLog = AccessLog(descriptor: 1, isJSON: settings.log.format == .json)
-        let logThread = AccessLogThread(accessLog)
-        var deadline = DispatchTime.now() + .seconds(1)
-        defer { logThread.finish(by: deadline) }
+        let accessLog = LogOutput(descriptor: 1, isJSON: isJSON)
+        let accessThread = LogThread(accessLog, label: "access-log")
+        /// When the logs must be written, once everything else is over; nil: in a second.
+        var deadline: DispatchTime?
+        defer {
+            let deadline = deadline ?? .now() + .seconds(1)
+            let lost = accessThread.finish(by: deadline)
+            operatorThread.finish(by: deadline)
+            if lost > 0 {
+                StandardError.line("gateway: standard output is not read: \(lost) lines of the access log lost")
+            }
+        }
         // Before anybody can know that we serve.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
         let dataPlane: DataPlane

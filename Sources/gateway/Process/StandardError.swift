@@ -6,7 +6,8 @@ import Synchronization
     import Darwin
 #endif
 
-/// Lines for the operator.
+/// Lines for the operator of a command, and of a server that does not run yet or not any more. While it runs, its lines
+/// go through a ``LogOutput``: no event loop may come here.
 ///
 /// Nobody waits for a reader that has stalled: lines that it does not take are dropped and counted, and it is told how
 /// many once it reads again.

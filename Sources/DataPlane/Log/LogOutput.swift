@@ -6,9 +6,9 @@ import Synchronization
     import Darwin
 #endif
 
-/// Writes access log lines to a file descriptor from a thread of its own, so that a reader who is slow holds up no
-/// event loop. What the reader leaves waiting beyond a bound is dropped and counted.
-package final class AccessLog: Sendable {
+/// Writes lines of a log to a file descriptor from a thread of its own, so that a reader who is slow holds up no event
+/// loop. What the reader leaves waiting beyond a bound is dropped and counted.
+package final class LogOutput: Sendable {
     private struct State {
         var waiting: [[UInt8]] = []
         var waitingBytes = 0
@@ -22,18 +22,20 @@ package final class AccessLog: Sendable {
     private let wakeUp: Signal
     private let descriptor: Int32
     package let isJSON: Bool
-    private static let capacity = 8 << 20
+    private let capacity: Int
 
-    package init(descriptor: Int32, isJSON: Bool) {
+    /// - Parameter capacity: octets that may wait.
+    package init(descriptor: Int32, isJSON: Bool, capacity: Int = 8 << 20) {
+        self.capacity = capacity
         self.descriptor = descriptor
         self.isJSON = isJSON
         wakeUp = Signal()
     }
 
     /// Takes whole lines.
-    func append(_ lines: [UInt8]) {
+    package func append(_ lines: [UInt8]) {
         let isAccepted = state.withLock { state in
-            guard state.waitingBytes + lines.count <= Self.capacity else {
+            guard state.waitingBytes + lines.count <= capacity else {
                 state.dropped += lines.count { $0 == .lineFeed }
                 return false
             }
@@ -83,7 +85,7 @@ package final class AccessLog: Sendable {
 
     private func droppedLine(_ count: Int) -> [UInt8] {
         Array(
-            (isJSON ? "{\"message\":\"access log lines dropped\",\"count\":\(count)}\n" : "dropped \(count) lines\n")
+            (isJSON ? "{\"message\":\"log lines dropped\",\"count\":\(count)}\n" : "dropped \(count) lines\n")
                 .utf8
         )
     }
@@ -103,33 +105,8 @@ package final class AccessLog: Sendable {
     }
 }
 
-/// `write(2)` by a name that `AccessLog.write` does not hide.
+/// `write(2)` by a name that `LogOutput.write` does not hide.
 @unsafe
 private func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
     unsafe write(descriptor, bytes, count)
-}
-
-/// One event loop's lines, handed over in batches.
-final class AccessLogBuffer {
-    private let log: AccessLog
-    private var lines: [UInt8] = []
-    private static let batch = 32 << 10
-
-    init(log: AccessLog) { self.log = log }
-
-    var isJSON: Bool { log.isJSON }
-
-    /// Adds a line without its line feed.
-    func append(_ write: (inout [UInt8]) -> Void) {
-        write(&lines)
-        lines.append(.lineFeed)
-        if lines.count >= Self.batch { handOver() }
-    }
-
-    func handOver() {
-        guard !lines.isEmpty else { return }
-        log.append(lines)
-        lines = []
-        lines.reserveCapacity(Self.batch)
-    }
 }

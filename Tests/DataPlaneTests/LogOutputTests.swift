@@ -1,0 +1,58 @@
+import Foundation
+import Testing
+
+@testable import DataPlane
+
+@Suite("Output of a log")
+struct LogOutputTests {
+    /// A pipe, and the thread that writes a log into it.
+    private final class Reader {
+        let output: LogOutput
+        private let ends: [Int32]
+        private let isOver = DispatchSemaphore(value: 0)
+
+        init(capacity: Int) throws {
+            var ends: [Int32] = [-1, -1]
+            // SAFETY: pipe writes two descriptors to an array of two.
+            try #require(unsafe ends.withUnsafeMutableBufferPointer { unsafe pipe($0.baseAddress!) } == 0)
+            self.ends = ends
+            output = LogOutput(descriptor: ends[1], isJSON: false, capacity: capacity)
+            Thread.detachNewThread { [output, isOver] in
+                output.run()
+                isOver.signal()
+            }
+        }
+
+        /// Everything until the writer is done.
+        func rest() -> [String] {
+            output.stop()
+            let writer = ends[1]
+            Thread.detachNewThread { [isOver] in
+                isOver.wait()
+                close(writer)
+            }
+            let text = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true).readDataToEndOfFile()
+            return String(decoding: text, as: UTF8.self).split(separator: "\n").map(String.init)
+        }
+    }
+
+    @Test("Lines come in order, all of them")
+    func order() throws {
+        let reader = try Reader(capacity: 1 << 20)
+        for number in 0..<1000 { reader.output.append(Array("line \(number)\n".utf8)) }
+        #expect(reader.rest() == (0..<1000).map { "line \($0)" })
+    }
+
+    @Test("Attack: a reader that has stalled makes nobody wait, costs bounded memory, and is told what it has missed")
+    func stalled() throws {
+        let reader = try Reader(capacity: 64 << 10)
+        let line = String(repeating: "x", count: 1023)
+        // More than a pipe and the bound hold, while nobody reads: this returns.
+        for _ in 0..<2000 { reader.output.append(Array("\(line)\n".utf8)) }
+        #expect(reader.output.unwrittenLines >= 2000 - 1024 - 130)
+        let lines = reader.rest()
+        let told = lines.compactMap { $0.hasPrefix("dropped ") ? Int($0.split(separator: " ")[1]) : nil }
+        #expect(lines.count { $0 == line } + told.reduce(0, +) == 2000)
+        #expect(!told.isEmpty && lines.count < 1200)
+    }
+}
