@@ -150,7 +150,7 @@ package final class DataPlane: Sendable {
             throw ChannelError.operationUnsupported
         }
         let address = ClientAddress(channel.remoteAddress)
-        let share = try count(channel, role: role, address: address, worker.snapshot.settings.limits)
+        let share = try count(channel, role: role, address: address, worker)
         try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveBuffer(pool: worker.receivePool))
         guard let context = listener.flatMap({ security.context($0) }) else {
             try Self.serve(channel, worker: worker, role: role, address: address, share: share)
@@ -177,17 +177,19 @@ package final class DataPlane: Sendable {
         _ channel: any Channel,
         role: ListenerRole,
         address: ClientAddress,
-        _ limits: LimitSettings
+        _ worker: Worker
     ) throws(ChannelError) -> AddressShare? {
-        guard site.enter(role, limit: limits.connections) else { throw .operationUnsupported }
+        let limits = worker.snapshot.settings.limits
         var share: AddressShare?
         let isCounted = role == .viewers && address.isCounted(limits)
+        // First, so that nobody makes others close beyond their own limit.
         if isCounted {
             share = site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress)
-            guard share != nil else {
-                site.leave(role)
-                throw .operationUnsupported
-            }
+            guard share != nil else { throw .operationUnsupported }
+        }
+        guard site.enter(role, limit: limits.connections, makesRoom: worker.closeIdleClient) else {
+            if isCounted { site.connectionCounts.leave(address.hash) }
+            throw .operationUnsupported
         }
         channel.closeFuture.whenComplete { [site] _ in
             if isCounted { site.connectionCounts.leave(address.hash) }

@@ -113,3 +113,19 @@ struct DescriptorBudgetTests {
         #expect(try !address("192.0.2.1").isCounted(none))
     }
 }
+
+@Suite("Which idle connection makes room")
+struct IdlenessTests {
+    @Test("One that was never used before one that was, then the one that has been idle longest")
+    func order() {
+        let values: [(Bool, Int64)] = [(false, 5), (false, 9), (true, 1), (true, 8)]
+        let ordered = values.map { Idleness(wasUsed: $0.0, since: $0.1) }
+        #expect(ordered.reversed().sorted() == ordered)
+    }
+
+    @Test("None that may just be about to be used", arguments: [(false, 1000), (true, 10_000)] as [(Bool, Int64)])
+    func patience(wasUsed: Bool, time: Int64) {
+        let idleness = Idleness(wasUsed: wasUsed, since: 7)
+        #expect(!idleness.isOver(at: 7 + time - 1) && idleness.isOver(at: 7 + time))
+    }
+}

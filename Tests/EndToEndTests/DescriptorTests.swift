@@ -42,6 +42,29 @@ extension EndToEnd {
             #expect(eventually { (try? fetch(site.port, "/event/e1", [bearer]).status) == 200 })
         }
 
+        @Test("Attack: idle connections hold every place; a newcomer gets one of theirs, and not one that is in use")
+        func idlePlaces() throws {
+            let site = try Site {
+                $0.descriptors = 400
+                $0.limits += "\nheader_timeout = \"60s\""
+            }
+            let go = Flag()
+            Self.slow(site, "/public/slow", until: go)
+            let kept = try Client(port: site.port)
+            #expect(try kept.exchange("/public/x").status == 200)
+            let waiting = try Client(port: site.port)
+            waiting.send("GET /public/slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(eventually { !site.upstream.requests(for: "/public/slow").isEmpty })
+            let idle = try Self.connect(site, 200)
+            #expect(eventually { Self.open(idle) < 128 })
+            // They have places until they have been idle for a while.
+            for _ in 0..<5 { #expect(eventually { (try? fetch(site.port, "/public/x").status) == 200 }) }
+            #expect(try kept.exchange("/public/x").status == 200, "those that were never used go first")
+            go.set()
+            #expect(try waiting.response().status == 200)
+            for client in idle { client.socket.close() }
+        }
+
         @Test("The admin listener's clients have a share of their own, and take none of the viewers'")
         func adminClients() throws {
             let site = try Site { $0.descriptors = 600 }
@@ -147,7 +170,10 @@ extension EndToEnd {
             try Self.expectServed(site, host: 8, 60)
             #expect(eventually { site.gateway.log.contains("because one client address uses") })
             // Streams that the client gives up are no longer counted.
-            for client in clients { client.transport.close() }
+            for client in clients {
+                (client.transport as? Socket)?.resetOnClose()
+                client.transport.close()
+            }
             #expect(eventually { (try? Client(port: site.port, host: 7).exchange("/public/x").status) == 200 })
             go.set()
         }

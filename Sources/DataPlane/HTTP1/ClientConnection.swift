@@ -31,6 +31,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     private var exchange: Exchange?
     private var pending: ByteBuffer?
     private var scanned = 0
+    private var idleSince: Int64 = 0
     private var mayFollowEmptyLine = false
     private var body = RequestBody()
     private var isProcessing = false
@@ -85,6 +86,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         self.context = context
         sent.begin(context, isSecure: isSecure)
         slot = worker.add(self)
+        idleSince = worker.clock.monotonic
         worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
         if worker.isDraining { close() }
     }
@@ -336,6 +338,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
             return
         }
         phase = .idle
+        idleSince = worker.clock.monotonic
         worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
         resumeReading()
         guard !isProcessing else { return }
@@ -452,6 +455,12 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         guard let exchange, let session = exchange.session, let reason = reasons[session] else { return }
         exchange.endSession(reason)
     }
+
+    var idleness: Idleness? {
+        phase == .idle && unsentBytes == 0 ? Idleness(wasUsed: exchange != nil, since: idleSince) : nil
+    }
+
+    func closeIdle() { close() }
 
     func drain() {
         switch phase {

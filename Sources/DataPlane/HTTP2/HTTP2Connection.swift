@@ -241,6 +241,13 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         for stream in streams { stream?.end(reasons) }
     }
 
+    var idleness: Idleness? {
+        guard phase == .open, openCount == 0, headSince == nil, unwrittenBytes == 0, !isTerminated else { return nil }
+        return Idleness(wasUsed: !streams.isEmpty, since: idleSince)
+    }
+
+    func closeIdle() { close() }
+
     func drain() {
         guard case .none = drainState, phase == .preface || phase == .open else { return }
         drainState = .announced(worker.clock.monotonic)

@@ -55,7 +55,9 @@ final class Site: Sendable {
 
     /// Counts a client, unless as many as may be are connected. The admin listener has a share of its own, so that it
     /// answers when the others are full.
-    func enter(_ role: ListenerRole, limit: Int) -> Bool {
+    ///
+    /// - Parameter makesRoom: closes another viewer's connection, if it can.
+    func enter(_ role: ListenerRole, limit: Int, makesRoom: () -> Bool = { false }) -> Bool {
         let all = connections.wrappingAdd(1, ordering: .relaxed).newValue
         let isWithin: Bool
         switch role {
@@ -64,7 +66,8 @@ final class Site: Sendable {
             isWithin = count <= DescriptorBudget.adminConnections
         case .viewers:
             descriptors.take()
-            isWithin = all - adminConnections.load(ordering: .relaxed) <= descriptors.connections(of: limit)
+            isWithin =
+                all - adminConnections.load(ordering: .relaxed) <= descriptors.connections(of: limit) || makesRoom()
         }
         if !isWithin { leave(role) }
         return isWithin

@@ -30,6 +30,8 @@ final class Worker {
     private var due: ContiguousArray<Int> = []
     private var ended: [EndedSession] = []
     private var isSweepScheduled = false
+    /// The connection that was looked at last for being idle.
+    private var hand = 0
     private(set) var isDraining = false
     private var ticks = 0
 
@@ -39,6 +41,8 @@ final class Worker {
         var reason: Refusal
     }
 
+    /// How many connections are looked at for one that is idle, so that whoever makes others close pays little for it.
+    private static let idleSample = 256
     private static let maxBuffers = 64
     private static let bufferSize = 4 << 10
     private static let maxBufferSize = 64 << 10
@@ -120,6 +124,22 @@ final class Worker {
             for pool in pools { pool.closeStale(at: clock.monotonic) }
         }
         accessLog.handOver()
+    }
+
+    /// Closes a client's connection that is missed least: of some that have nothing to do, one that was never used, or else
+    /// that has been idle longest. False when none is.
+    func closeIdleClient() -> Bool {
+        clock.refresh()
+        var (least, idlest): (Idleness?, (any ServedConnection)?) = (nil, nil)
+        for _ in 0..<min(connections.count, Self.idleSample) {
+            hand = hand + 1 < connections.count ? hand + 1 : 0
+            guard let connection = connections[hand], let idleness = connection.idleness,
+                idleness.isOver(at: clock.monotonic)
+            else { continue }
+            if least.map({ idleness < $0 }) ?? true { (least, idlest) = (idleness, connection) }
+        }
+        idlest?.closeIdle()
+        return idlest != nil
     }
 
     // MARK: Sessions that end
