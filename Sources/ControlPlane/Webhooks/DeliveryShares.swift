@@ -5,8 +5,9 @@ import JOSE
 /// Whose webhook is next: slots are shared by company and by host, and an endpoint that fails backs off as a whole.
 ///
 /// Pure: it is told the time, and knows of messages only by their ids. A company gets another slot while it has fewer
-/// than a third of what is free, so alone it has a quarter of all, and however many companies' endpoints hang, the next
-/// one finds a slot.
+/// than a third of what is free, so alone it has a quarter of all. A message that is under way for a second leaves its slot
+/// to others and counts among the slow ones, of which there may be more, a quarter of the slots of each company. Endpoints
+/// that have failed have a few slots among them. So however many companies' endpoints hang, the next one soon finds a slot.
 struct DeliveryShares {
     /// A webhook that may start one message.
     struct Turn: Equatable {
@@ -38,6 +39,8 @@ struct DeliveryShares {
         let company: ExactText
         let host: ExactText
         var running: Set<Int64> = []
+        /// Those of them that count among the ``probes``.
+        var probing: Set<Int64> = []
         var health = Health.well
         /// Since the last success.
         var failures = 0
@@ -48,11 +51,23 @@ struct DeliveryShares {
 
     private struct Company {
         var ready: [ExactText] = []
-        var running = 0
+        /// Messages that have a slot.
+        var quick = 0
+        /// Messages that have left theirs.
+        var slow = 0
         var hosts: [ExactText: Int] = [:]
+
+        var isIdle: Bool { quick == 0 && slow == 0 && ready.isEmpty }
     }
 
     static let limit = 32
+    /// Of messages that have left their slots.
+    static let slowLimit = 96
+    /// Past these a company has another slow message only if it has one at most.
+    private static let crowd = 64
+    /// Of messages to endpoints that have failed.
+    static let probeLimit = 6
+    static let patience: Milliseconds = 1_000
     /// Of one company's messages to one host.
     static let limitPerHost = 2
     private static let partOfFree = 3
@@ -61,7 +76,10 @@ struct DeliveryShares {
     private var companies: [ExactText: Company] = [:]
     /// Companies with webhooks that are ready, the next one first.
     private var rotation: [ExactText] = []
-    private var runningCount = 0
+    /// Who has a slot, the one that began first before the others.
+    private var quick: [(webhook: ExactText, delivery: Int64, since: Milliseconds)] = []
+    private var slowCount = 0
+    private var probes = 0
     /// No `waiting` entry is due before.
     private var earliest = Milliseconds.max
 
@@ -76,14 +94,18 @@ struct DeliveryShares {
     /// The next webhook that may start a message; nil: none before ``nextMoment`` or the next end.
     mutating func take(at now: Milliseconds) -> Turn? {
         promote(at: now)
-        let free = Self.limit - runningCount
+        slowDown(at: now)
+        let free = Self.limit - quick.count
         guard free > 0 else { return nil }
         for (position, name) in rotation.enumerated() {
-            guard let company = companies[name], company.running * Self.partOfFree < free else { continue }
+            guard let company = companies[name], company.quick * Self.partOfFree < free, mayBeSlow(company) else {
+                continue
+            }
             for (index, id) in company.ready.enumerated() {
                 guard let entry = entries[id], company.hosts[entry.host, default: 0] < Self.limitPerHost else {
                     continue
                 }
+                if entry.health != .well, probes >= Self.probeLimit { continue }
                 if case .failing = entry.health, !entry.running.isEmpty { continue }
                 companies[name]?.ready.remove(at: index)
                 rotation.remove(at: position)
@@ -95,15 +117,41 @@ struct DeliveryShares {
         return nil
     }
 
-    /// When a webhook that waits is ready, at the earliest.
-    var nextMoment: Milliseconds? { earliest == .max ? nil : earliest }
+    /// When a webhook that waits is ready, or a slot is free without the end of a message, at the earliest.
+    var nextMoment: Milliseconds? {
+        let left = rotation.isEmpty ? nil : quick.first.map { $0.since + Self.patience }
+        let next = min(earliest, left ?? .max)
+        return next == .max ? nil : next
+    }
+
+    /// Whether there is room for messages of the company that take long.
+    private func mayBeSlow(_ company: Company) -> Bool {
+        let count = company.quick + company.slow
+        return slowCount < Self.slowLimit && count < (slowCount < Self.crowd ? Self.limit / 4 : 2)
+    }
+
+    /// Takes the slots of messages that take long.
+    private mutating func slowDown(at now: Milliseconds) {
+        // A clock that went back makes none of them quicker.
+        while let first = quick.first, (now - first.since).magnitude >= Self.patience.magnitude {
+            guard slowCount < Self.slowLimit, let name = entries[first.webhook]?.company else { return }
+            quick.removeFirst()
+            slowCount += 1
+            companies[name]?.quick -= 1
+            companies[name]?.slow += 1
+        }
+    }
 
     // MARK: What became of a turn
 
-    mutating func began(_ turn: Turn, _ delivery: Int64) {
+    mutating func began(_ turn: Turn, _ delivery: Int64, at now: Milliseconds) {
         guard let entry = entries[turn.webhook] else { return }
-        runningCount += 1
-        companies[entry.company, default: Company()].running += 1
+        quick.append((turn.webhook, delivery, now))
+        companies[entry.company, default: Company()].quick += 1
+        if entry.health != .well {
+            probes += 1
+            entries[turn.webhook]?.probing.insert(delivery)
+        }
         companies[entry.company]?.hosts[entry.host, default: 0] += 1
         entries[turn.webhook]?.running.insert(delivery)
         entries[turn.webhook]?.phase = .idle
@@ -147,8 +195,8 @@ struct DeliveryShares {
         wait: (_ failures: Int) -> Milliseconds
     ) {
         guard var entry = entries[id], entry.running.remove(delivery) != nil else { return }
-        runningCount -= 1
-        leave(entry.company, host: entry.host)
+        if entry.probing.remove(delivery) != nil { probes -= 1 }
+        leave(entry.company, host: entry.host, hasSlot: takeSlot(of: id, delivery))
         switch (hasArrived, entry.health) {
         case (nil, _): break
         case (true?, _): (entry.health, entry.failures) = (.well, 0)
@@ -175,12 +223,22 @@ struct DeliveryShares {
 
     // MARK: Queues
 
-    private mutating func leave(_ name: ExactText, host: ExactText) {
+    /// Takes the slot of a message that has ended; false: it has none any more.
+    private mutating func takeSlot(of id: ExactText, _ delivery: Int64) -> Bool {
+        guard let index = quick.firstIndex(where: { $0.delivery == delivery && $0.webhook == id }) else {
+            slowCount -= 1
+            return false
+        }
+        quick.remove(at: index)
+        return true
+    }
+
+    private mutating func leave(_ name: ExactText, host: ExactText, hasSlot: Bool) {
         guard var company = companies[name] else { return }
-        company.running -= 1
+        if hasSlot { company.quick -= 1 } else { company.slow -= 1 }
         let left = company.hosts[host, default: 1] - 1
         company.hosts[host] = left > 0 ? left : nil
-        companies[name] = company.running == 0 && company.ready.isEmpty ? nil : company
+        companies[name] = company.isIdle ? nil : company
     }
 
     /// Makes a webhook ready, or has it wait where its endpoint fails.
@@ -202,7 +260,7 @@ struct DeliveryShares {
         guard entry.phase == .ready, var company = companies[entry.company] else { return }
         company.ready.removeAll { $0 == id }
         if company.ready.isEmpty { rotation.removeAll { $0 == entry.company } }
-        companies[entry.company] = company.running == 0 && company.ready.isEmpty ? nil : company
+        companies[entry.company] = company.isIdle ? nil : company
     }
 
     private mutating func wait(_ id: ExactText, until: Milliseconds) {

@@ -138,7 +138,7 @@ package final class WebhookDelivery: Sendable {
         switch try await directory.nextMessage(for: webhook, except: turn.running, at: clock()) {
         case .none(let until): shares.withLock { $0.rested(turn, until: until) }
         case .message(let delivery):
-            shares.withLock { $0.began(turn, delivery.id) }
+            shares.withLock { $0.began(turn, delivery.id, at: clock()) }
             group.addTask { [self] in
                 await deliver(delivery)
                 bell.yield()

@@ -13,12 +13,55 @@ struct DeliverySharesTests {
             for hook in 0..<20 { shares.wake("\(company)-\(hook)", company: "\(company)", host: "\(company)-\(hook)") }
             var taken = 0
             while let turn = shares.take(at: 0) {
-                shares.began(turn, Int64(company * 100 + taken))
+                shares.began(turn, Int64(company * 100 + taken), at: 0)
                 taken += 1
             }
             counts.append(taken)
         }
         #expect(counts[0] == 8 && counts.allSatisfy { $0 >= 1 } && counts.reduce(0, +) <= DeliveryShares.limit)
+    }
+
+    @Test(
+        "attack: ever more companies whose endpoints all hang; another one's message goes out within two seconds",
+        arguments: [1, 10, 11, 16, 24]
+    )
+    func hangingCompanies(count: Int) {
+        var shares = DeliveryShares()
+        var running: [(end: Int64, webhook: ExactText, delivery: Int64)] = []
+        var next: Int64 = 0
+        var waitingSince: Int64?
+        var longest: Int64 = 0
+        for company in 0..<count {
+            for hook in 0..<20 { shares.wake("\(company)-\(hook)", company: "\(company)", host: "\(company)-\(hook)") }
+        }
+        // Two minutes, looked at ten times a second; each message hangs for ten seconds.
+        for moment in stride(from: Int64(0), to: 120_000, by: 100) {
+            for ended in running where ended.end <= moment {
+                let isWell = ended.webhook == "well"
+                shares.ended(ended.webhook, ended.delivery, hasArrived: isWell, at: moment) { _ in 5_000 }
+            }
+            running.removeAll { $0.end <= moment }
+            if moment % 7_000 == 300, waitingSince == nil {
+                shares.wake("well", company: "well", host: "well")
+                waitingSince = moment
+            }
+            while let turn = shares.take(at: moment) {
+                if turn.webhook == "well" {
+                    guard let since = waitingSince else {
+                        shares.rested(turn, until: nil)
+                        continue
+                    }
+                    longest = max(longest, moment - since)
+                    waitingSince = nil
+                }
+                next += 1
+                shares.began(turn, next, at: moment)
+                running.append((moment + (turn.webhook == "well" ? 200 : 10_000), turn.webhook, next))
+            }
+            longest = max(longest, waitingSince.map { moment - $0 } ?? 0)
+        }
+        #expect(longest <= 2_000, "\(longest) ms")
+        #expect(running.count <= DeliveryShares.limit + DeliveryShares.slowLimit)
     }
 
     @Test("companies take turns, and two of a company's messages at a time go to a host")
@@ -29,7 +72,7 @@ struct DeliverySharesTests {
         var order: [String] = []
         while let turn = shares.take(at: 0) {
             order.append(turn.webhook.text)
-            shares.began(turn, Int64(order.count))
+            shares.began(turn, Int64(order.count), at: 0)
         }
         #expect(order.count == 4 && order.map { $0.prefix(1) } == ["a", "b", "a", "b"])
     }
@@ -39,7 +82,7 @@ struct DeliverySharesTests {
         var shares = DeliveryShares()
         func take(_ delivery: Int64, at now: Int64) -> Bool {
             guard let turn = shares.take(at: now) else { return false }
-            shares.began(turn, delivery)
+            shares.began(turn, delivery, at: now)
             return true
         }
         shares.wake("w", company: "a", host: "h")
@@ -160,7 +203,7 @@ struct DeliverySharesTests {
                 }
                 if let row, hook.isOn {
                     attempts += hook.isDead ? 1 : 0
-                    shares.began(turn, Int64(row))
+                    shares.began(turn, Int64(row), at: moment)
                     // The dead one's connections hang until they are cut.
                     arrivals.append(
                         (moment + (hook.isDead ? 10_000 : .random(in: 20...300, using: &random)), index, row)
