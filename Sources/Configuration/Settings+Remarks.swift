@@ -8,6 +8,14 @@ extension Settings {
                 ? "it has only the events that the control API makes for it" : "its tokens open no event"
             remarks.append("company[\(index)].event_ids: left out for \(quoted(company.id)), one of several: \(what)")
         }
+        let standard = RetentionSettings()
+        for (name, isGiven) in [
+            ("stays", control.retention.stays != standard.stays),
+            ("removed", control.retention.removed != standard.removed),
+            ("webhooks", control.retention.webhooks != standard.webhooks),
+        ] where isGiven && !control.enabled {
+            remarks.append("control.retention.\(name): has no effect while control.enabled is false")
+        }
         return remarks
     }
 }

@@ -80,6 +80,18 @@ import Testing
         #expect(problems(text(row.routes, control: true)) == row.problems.map { "control.enabled: \($0)" })
     }
 
+    @Test("Retention without the control API is remarked, key by key")
+    func retention() throws {
+        let routes = text([Self.event, Self.assets], control: false)
+        let written = routes + "\n[control.retention]\nstays = \"30d\"\nremoved = \"1h\"\n"
+        #expect(
+            try load(written).remarks == [
+                "control.retention.stays: has no effect while control.enabled is false",
+                "control.retention.removed: has no effect while control.enabled is false",
+            ]
+        )
+    }
+
     @Test("Without the control API, what is below an event and open to others is remarked")
     func remarked() throws {
         func remarks(_ routes: (String, String)...) throws -> [String] {
