@@ -20,11 +20,14 @@ extension DataPlane {
         site.end(session, reason: .registrationRemoved)
     }
 
-    /// Sends away whoever of a company has an e-mail, as ``foldedIdentity(_:)`` has it.
+    /// Sends away whoever of a company has an e-mail, as ``foldedIdentity(_:)`` has it, or has it for a user id.
     package func remove(person email: String, company: String) {
-        let theirs = sessions.all { session in
-            session.company.hasSameBytes(as: company)
-                && session.viewer.email.map { foldedIdentity($0).hasSameBytes(as: email) } ?? false
+        // Compared only then: meanwhile nobody could join.
+        let all = sessions.all { $0.company.hasSameBytes(as: company) }
+        let theirs = all.filter { session in
+            [session.viewer.email, session.viewer.userID].contains { text in
+                text.map { foldedIdentity($0).hasSameBytes(as: email) } ?? false
+            }
         }
         site.end(theirs, .removed, reason: .registrationRemoved)
     }

@@ -19,11 +19,16 @@ package final class Directory: Sendable {
         case person(company: String, foldedEmail: String)
     }
 
+    /// How many calls read the database at once. Whoever reads for long must leave some to others.
+    package static let readerCount = 6
+
     package let view: DirectoryView
     let pool: DatabasePool
     let writer: Writer
     let webhookIndex = WebhookIndex()
-    private let checkpoints: Checkpoints
+    let erasures = Erasures()
+    let pulse: Pulse
+    let checkpoints: Checkpoints
     private let lock: DatabaseLock
     private let clock: @Sendable () -> Milliseconds
     private let removalHandler = Mutex<@Sendable (Removal) -> Void>({ _ in })
@@ -31,14 +36,18 @@ package final class Directory: Sendable {
 
     /// Opens the database, or makes it, and loads the view.
     ///
-    /// - Parameter clock: the time of day.
+    /// - Parameters:
+    ///   - uptime: a time that never jumps.
+    ///   - clock: the time of day.
     package init(
         path: String,
         view: DirectoryView = DirectoryView(),
+        uptime: @escaping @Sendable () -> Milliseconds = Directory.uptime,
         clock: @escaping @Sendable () -> Milliseconds
     ) throws(DirectoryFault) {
         self.view = view
         self.clock = clock
+        pulse = Pulse(uptime: uptime)
         lock = try DatabaseLock(path)
         pool = try DatabaseFile.open(path)
         let checkpoints = try DatabaseFile.checkpoints(path)
@@ -47,7 +56,7 @@ package final class Directory: Sendable {
         do {
             try ViewLoader(pool: pool, view: view).load()
             try webhookIndex.load(from: pool)
-            try closeOpenStays()
+            try begin()
         } catch {
             throw DirectoryFault(description: "\(path): \(DatabaseFile.words(error))")
         }
@@ -67,6 +76,11 @@ package final class Directory: Sendable {
     }
 
     var now: Milliseconds { clock() }
+
+    private static let startedAt = ContinuousClock.now
+
+    /// How long the process runs.
+    package static func uptime() -> Milliseconds { Milliseconds((ContinuousClock.now - startedAt) / .milliseconds(1)) }
 
     func removed(_ removal: Removal) { removalHandler.withLock { $0 }(removal) }
 

@@ -12,11 +12,22 @@ let start: Milliseconds = 1_700_000_000_000
 
 /// A clock that stands until it is moved.
 final class TestClock: Sendable {
-    private let moment = Mutex(start)
+    private let moment = Mutex((now: start, uptime: Milliseconds(0)))
 
-    var now: Milliseconds { moment.withLock { $0 } }
+    var now: Milliseconds { moment.withLock { $0.now } }
+    /// How long it was moved by the time that passes.
+    var uptime: Milliseconds { moment.withLock { $0.uptime } }
 
-    func advance(_ time: Milliseconds) { moment.withLock { $0 += time } }
+    /// Time passes.
+    func advance(_ time: Milliseconds) {
+        moment.withLock { moment in
+            moment.now += time
+            moment.uptime += time
+        }
+    }
+
+    /// Somebody sets it.
+    func jump(_ time: Milliseconds) { moment.withLock { $0.now += time } }
 }
 
 /// A database in a folder of its own, which goes with it.
@@ -35,7 +46,7 @@ final class TestDatabase: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     func open(_ view: DirectoryView = DirectoryView()) throws -> Directory {
-        try Directory(path: path, view: view) { [clock] in clock.now }
+        try Directory(path: path, view: view, uptime: { [clock] in clock.uptime }, clock: { [clock] in clock.now })
     }
 
     /// Opens the database for `body`, and closes it.

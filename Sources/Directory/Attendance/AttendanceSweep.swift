@@ -23,10 +23,12 @@ struct AttendanceSweep {
         var presence: Presence?
         /// When they go, as far as is known; nil: they are not there as the sweep is.
         var goesAt: Milliseconds?
-        /// The sessions of their stays, from the second on.
-        var sessions: Set<ExactText> = []
+        /// The sessions of their latest stays, where there are several.
+        var sessions: [String] = []
     }
 
+    /// How many sessions of a person are under way at a time, as far as is counted.
+    private static let maxSessions = 16
     private static let day: Milliseconds = 86_400_000
     private static let minute: Milliseconds = 60_000
     /// How many moments ``EventAttendance/concurrency`` has at most.
@@ -111,13 +113,18 @@ struct AttendanceSweep {
             return people.count - 1
         }
         let before = people[place].last
-        if people[place].sessions.isEmpty { people[place].sessions.insert(ExactText(before.session)) }
+        if people[place].sessions.isEmpty { people[place].sessions.append(before.session) }
         var last = stay
         last.joinedAt = before.joinedAt
         last.leftAt = before.leftAt.flatMap { earlier in stay.leftAt.map { max(earlier, $0) } }
         last.joins += before.joins
         // One that came back after a restart of the gateway.
-        if !people[place].sessions.insert(ExactText(stay.session)).inserted { last.joins -= 1 }
+        if people[place].sessions.contains(where: { $0.hasSameBytes(as: stay.session) }) {
+            last.joins -= 1
+        } else {
+            if people[place].sessions.count == Self.maxSessions { people[place].sessions.removeFirst() }
+            people[place].sessions.append(stay.session)
+        }
         last.replaced += before.replaced
         people[place].last = last
         return place

@@ -18,28 +18,29 @@ extension Directory {
         }
     }
 
-    /// Writes down that the gateway runs, so that after a crash open stays end when it was last known to.
-    package func beat() async throws {
-        let moment = now
-        try await writer.write { database, _ in
-            try database.cachedStatement(
-                sql: "INSERT INTO pulse (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
-            ).execute(arguments: [moment])
-        }
-    }
-
     private func arrive(_ session: LiveSession, _ database: Database, _ effects: inout Writer.Effects) throws {
         guard !session.event.isEmpty else { return }
         let viewer = session.viewer
-        try database.cachedStatement(
+        let insertion = try database.cachedStatement(
             sql: """
                 INSERT INTO stay
-                (session, company, event, registration, user, name, email, folded_email, role, joined_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (session, company, event, registration, user, name, email, folded_email, folded_user, role, joined_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: [
+        )
+        if erasures.have(session) {
+            let standIn = UUIDText.random()
+            let registration = viewer.registration.map { _ in standIn }
+            try insertion.execute(arguments: [
+                session.name, viewer.company, session.event, registration, standIn, nil, nil, nil, nil,
+                session.role.name, session.since,
+            ])
+            return
+        }
+        try insertion.execute(arguments: [
             session.name, viewer.company, session.event, viewer.registration, viewer.userID, viewer.name, viewer.email,
-            viewer.email.map(foldedIdentity), session.role.name, session.since,
+            viewer.email.map(foldedIdentity), DeliveryPeople.foldedUser(viewer.userID), session.role.name,
+            session.since,
         ])
         try announce(.sessionJoined, session, [], database, &effects)
     }
@@ -64,7 +65,7 @@ extension Directory {
             JSONMember("leftAt", .string(Timestamp.text(moment))), JSONMember("reason", .string(ending.rawValue)),
         ]
         // Of somebody who was erased meanwhile nothing is told.
-        if let open, (open["email"] as String?) == nil, session.viewer.email != nil { return }
+        if let open, !session.viewer.userID.hasSameBytes(as: open["user"]) { return }
         try announce(ending == .replaced ? .sessionReplaced : .sessionLeft, session, end, database, &effects)
     }
 
@@ -125,13 +126,6 @@ extension Directory {
         try announce(type, company: viewer.company, event: session.event, data + end, database, &effects)
     }
 
-    /// Ends what was open when the gateway stopped without a word, as of when it was last known to run.
-    func closeOpenStays() throws {
-        try pool.write { database in
-            try endOpenStays(at: Int64.fetchOne(database, sql: "SELECT at FROM pulse") ?? 0, database)
-        }
-    }
-
     /// Ends what is open as the gateway stops.
     func endOpenStays() async throws {
         let moment = now
@@ -140,7 +134,7 @@ extension Directory {
 
     /// Ends every open stay, none of them before it began, and tells the webhooks, one row at a time. Nothing is delivered
     /// before the next start.
-    private func endOpenStays(at moment: Milliseconds, _ database: Database) throws {
+    func endOpenStays(at moment: Milliseconds, _ database: Database) throws {
         let ending = SessionEnding.stopped.rawValue
         let open = try Row.fetchCursor(
             database,

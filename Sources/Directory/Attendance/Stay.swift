@@ -39,6 +39,13 @@ struct Stay {
         return whole
     }
 
+    /// Writes down the user ids that are e-mails of stays that an earlier version left as they are compared.
+    static func fillFoldedUsers(_ database: Database) throws {
+        let update = try database.makeStatement(sql: "UPDATE stay SET folded_user = ? WHERE id = ?")
+        let rows = try Row.fetchCursor(database, sql: "SELECT id, user FROM stay WHERE user LIKE '%@%'")
+        while let row = try rows.next() { try update.execute(arguments: [foldedIdentity(row[1]), row[0] as Int64]) }
+    }
+
     /// Writes down the e-mails of stays that an earlier version left as they are compared.
     static func fillFoldedEmails(_ database: Database) throws {
         let update = try database.makeStatement(sql: "UPDATE stay SET folded_email = ? WHERE id = ?")

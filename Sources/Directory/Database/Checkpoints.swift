@@ -31,6 +31,26 @@ final class Checkpoints: Sendable {
         }
     }
 
+    /// Moves everything and empties the log, so that it holds nothing of what was overwritten. While somebody reads what
+    /// was before it cannot be done, and is tried again.
+    func truncate() async {
+        await withCheckedContinuation { continuation in
+            queue.async {
+                self.truncateNow()
+                continuation.resume()
+            }
+        }
+    }
+
+    private func truncateNow() {
+        guard !isClosed.load(ordering: .relaxed) else { return }
+        do {
+            _ = try connection.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+        } catch {
+            queue.asyncAfter(deadline: .now() + Self.pause) { self.truncateNow() }
+        }
+    }
+
     func close() {
         queue.sync {
             isClosed.store(true, ordering: .relaxed)

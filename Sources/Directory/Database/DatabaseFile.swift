@@ -35,6 +35,9 @@ enum DatabaseFile {
     /// A connection of their own for checkpoints of a database that is open.
     static func checkpoints(_ path: String) throws(DirectoryFault) -> Checkpoints {
         do {
+            var configuration = configuration
+            // Writes wait for a checkpoint that waits for readers.
+            configuration.busyMode = .timeout(0.05)
             return Checkpoints(try DatabaseQueue(path: path, configuration: configuration))
         } catch {
             throw DirectoryFault(description: "\(path): \(words(error))")
@@ -80,11 +83,13 @@ enum DatabaseFile {
 
     private static var configuration: GRDB.Configuration {
         var configuration = GRDB.Configuration()
-        configuration.maximumReaderCount = 4
+        configuration.maximumReaderCount = Directory.readerCount
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { database in
             // Kibibytes, of each connection.
             try database.execute(sql: "PRAGMA cache_size = -8192")
+            // What is deleted is overwritten: it may be a person's.
+            try database.execute(sql: "PRAGMA secure_delete = ON")
         }
         return configuration
     }

@@ -23,6 +23,11 @@ enum Migrations {
         migrator.registerMigration("5 what is over is deleted") { database in
             try database.execute(sql: purged)
         }
+        migrator.registerMigration("6 whose time of day it is, and who is known by an e-mail") { database in
+            try database.execute(sql: doubts)
+            try Stay.fillFoldedUsers(database)
+            try DeliveryPeople.fillUsers(database)
+        }
         return migrator
     }
 
@@ -171,6 +176,17 @@ enum Migrations {
         CREATE INDEX stay_by_viewer ON stay (event, user, left_at) WHERE left_at IS NOT NULL;
         CREATE INDEX stay_by_email ON stay (company, folded_email) WHERE folded_email IS NOT NULL;
         CREATE INDEX registration_by_person ON registration (folded_email);
+        """
+
+    /// What is needed to delete neither too much nor too little.
+    private static let doubts = """
+        -- How much longer the gateway has to run until what is over is deleted by its clock; null: it is.
+        ALTER TABLE pulse ADD COLUMN doubt INTEGER;
+        -- Of user ids that are e-mails: as e-mails are compared.
+        ALTER TABLE stay ADD COLUMN folded_user TEXT;
+        CREATE INDEX stay_by_folded_user ON stay (company, folded_user) WHERE folded_user IS NOT NULL;
+        ALTER TABLE delivery ADD COLUMN folded_user TEXT;
+        CREATE INDEX delivery_by_user ON delivery (folded_user) WHERE folded_user IS NOT NULL;
         """
 
     /// What is deleted when it was over for long.

@@ -52,8 +52,8 @@ extension Directory {
             )
             let stays = try Row.fetchAll(
                 database,
-                sql: "SELECT * FROM stay WHERE company = ? AND folded_email = ? ORDER BY joined_at, id",
-                arguments: [company, folded]
+                sql: "SELECT * FROM stay WHERE \(Self.isPersonsStay) ORDER BY joined_at, id",
+                arguments: [company, folded, company, folded]
             )
             return PersonRecord(
                 registrations: try registrations.map { row in
@@ -82,33 +82,43 @@ extension Directory {
     }
 
     /// Erases a person from what a company has. Attendance stays, of somebody without a name; whoever is there is sent
-    /// away.
+    /// away. Neither the database nor its log holds what was erased.
     ///
     /// - Parameter email: compared by ``foldedIdentity(_:)``.
     package func erasePerson(email: String, company: String) async throws -> Erasure {
         let folded = foldedIdentity(email)
-        let removedAt = now
         // Found beside the writes: a company may have many events.
         let listing = try await events(listing: folded, company: company)
-        return try await writer.write { [self] database, effects in
+        let erasure = try await writer.write { [self] database, effects in
+            let removedAt = now
+            // What has happened until now, and is written after this.
+            erasures.note(folded, company, at: removedAt)
             var erasure = Erasure()
             erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
             erasure.stays = try Self.eraseStays(folded, company, database)
             try database.execute(
                 sql: """
-                    DELETE FROM delivery WHERE folded_email = ?
+                    DELETE FROM delivery WHERE (folded_email = ? OR folded_user = ?)
                     AND webhook IN (SELECT id FROM webhook WHERE company = ?)
                     """,
-                arguments: [folded, company]
+                arguments: [folded, folded, company]
             )
             erasure.messages = database.changesCount
             for id in listing {
                 if try unlist(folded, fromEvent: id, database, &effects) { erasure.events += 1 }
             }
-            effects.add { [self] in removed(.person(company: company, foldedEmail: folded)) }
+            effects.add { [self] in
+                removed(.person(company: company, foldedEmail: folded))
+                erasures.note(folded, company, at: now)
+            }
             return erasure
         }
+        await checkpoints.truncate()
+        return erasure
     }
+
+    /// A stay with the e-mail, or with a user id that is it. Two terms, for each of which there is an index.
+    private static let isPersonsStay = "(company = ? AND folded_email = ? OR company = ? AND folded_user = ?)"
 
     /// A registration of an e-mail; those of one that was found to be another's have more after a blank.
     private static let isPerson = "registration.folded_email >= ? AND registration.folded_email < ? || '!'"
@@ -153,8 +163,8 @@ extension Directory {
         var standIns: [[UInt8]: String] = [:]
         let rows = try Row.fetchAll(
             database,
-            sql: "SELECT id, event, registration, user FROM stay WHERE company = ? AND folded_email = ?",
-            arguments: [company, folded]
+            sql: "SELECT id, event, registration, user FROM stay WHERE \(Self.isPersonsStay)",
+            arguments: [company, folded, company, folded]
         )
         for row in rows {
             let registration: String? = row["registration"]
@@ -165,7 +175,8 @@ extension Directory {
             standIns[person] = standIn
             try database.execute(
                 sql: """
-                    UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, user = ?, registration = ? WHERE id = ?
+                    UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, folded_user = NULL, user = ?,
+                        registration = ? WHERE id = ?
                     """,
                 arguments: [standIn, registration == nil ? nil : standIn, row["id"] as Int64]
             )

@@ -30,7 +30,11 @@ extension Directory {
     /// Deletes what is older than it is to be kept, a part at a time, so that no write waits for all of it.
     ///
     /// Of a removed event its uid and company are kept, of a removed registration its uid: their tokens stay refused.
-    package func purge(_ retention: Retention) async throws -> Purge {
+    ///
+    /// - Returns: nil while the time of day is not believed, and nothing is deleted by it; see ``ClockNews``.
+    package func purge(_ retention: Retention) async throws -> Purge? {
+        try await beat()
+        guard pulse.isTrusted else { return nil }
         let now = now
         let removed = now - retention.removed
         var purge = Purge()

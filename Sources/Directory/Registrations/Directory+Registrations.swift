@@ -93,6 +93,21 @@ extension Directory {
         }
     }
 
+    /// The registration of an e-mail, with its event; nil where nobody is registered so.
+    package func registration(
+        email: String,
+        of uid: String,
+        _ kind: EventKind,
+        company: String
+    ) async throws -> (Registration, Event)? {
+        try await pool.read { database in
+            guard let stored = try Stored.event(uid, kind, company: company, database),
+                let row = try Self.row(ofEmail: foldedIdentity(email), event: stored.id, database)
+            else { return nil }
+            return (try Registration(row), stored.event)
+        }
+    }
+
     /// Deletes a registration: its tokens are refused from now on.
     ///
     /// - Returns: false where nobody is registered so; nil where the company has no such event.

@@ -250,7 +250,7 @@ extension Directory {
         let webhooks = webhookIndex.webhooks(of: company, type: type, event: event)
         guard !webhooks.isEmpty else { return }
         let createdAt = now
-        let email = DeliveryPeople.foldedEmail(in: data)
+        let (email, user) = (DeliveryPeople.foldedEmail(in: data), DeliveryPeople.foldedUser(in: data))
         for webhook in webhooks {
             let message: [JSONMember] = [
                 JSONMember("id", .string(UUIDText.random())), JSONMember("type", .string(type.rawValue)),
@@ -260,12 +260,12 @@ extension Directory {
             // A write of the same group may have deleted the webhook, which the index does not know yet.
             try database.cachedStatement(
                 sql: """
-                    INSERT INTO delivery (webhook, event, message, created_at, due_at, folded_email, is_head)
-                    SELECT id, ?2, ?3, ?4, ?4, ?5,
+                    INSERT INTO delivery (webhook, event, message, created_at, due_at, folded_email, folded_user, is_head)
+                    SELECT id, ?2, ?3, ?4, ?4, ?5, ?6,
                         NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2)
                     FROM webhook WHERE id = ?1
                     """
-            ).execute(arguments: [webhook.id, event, JSONText.write(message), createdAt, email])
+            ).execute(arguments: [webhook.id, event, JSONText.write(message), createdAt, email, user])
         }
         effects.add { [self] in
             for webhook in webhooks { deliveryIsDue(to: webhook) }

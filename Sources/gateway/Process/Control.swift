@@ -24,8 +24,10 @@ final class Control: Sendable {
 
     /// How often what happened to sessions is written down: what a crash may lose.
     private static let interval = Duration.milliseconds(500)
+    /// Between two notes that the gateway runs while nobody is there, and between two that attendance is lost.
+    private static let longestPause = Duration.seconds(60)
     private static let purgeInterval = Duration.seconds(3600)
-    /// What waits to be written while the disk is full or gone; more is lost.
+    /// What waits to be written while the disk is full or gone; of more, what tells least is lost.
     private static let maxUnwritten = 1 << 20
 
     /// Opens the database and fills `view` from it.
@@ -113,7 +115,8 @@ final class Control: Sendable {
         while !Task.isCancelled {
             do {
                 let purged = try await directory.purge(retention.withLock { $0 })
-                if !purged.isEmpty {
+                tellOfClock()
+                if let purged, !purged.isEmpty {
                     logger.info(
                         "what was over for long was deleted",
                         metadata: [
@@ -129,19 +132,46 @@ final class Control: Sendable {
         }
     }
 
+    private func tellOfClock() {
+        switch directory.takeClockNews() {
+        case .jumped(let milliseconds):
+            logger.warning(
+                "the clock has jumped: nothing is deleted by [control.retention] before the gateway has run for a day",
+                metadata: ["seconds": "\(milliseconds / 1000)"]
+            )
+        case .trusted: logger.info("the clock has not jumped for a day: what is over for long is deleted again")
+        case nil: break
+        }
+    }
+
     /// Writes down who comes and goes, in batches, and that the gateway lives.
     private func keepAttendance(of sessions: LiveSessions) async {
-        var unwritten: [SessionChange] = []
+        var journal = AttendanceJournal(limit: Self.maxUnwritten)
+        var toldAt: ContinuousClock.Instant?
         var isFailing = false
+        var lastBeat = ContinuousClock.now
         var isLast = false
         while !isLast {
             isLast = (try? await Task.sleep(for: Self.interval)) == nil
-            unwritten += sessions.takeChanges()
-            if unwritten.count > Self.maxUnwritten { unwritten.removeFirst(unwritten.count - Self.maxUnwritten) }
+            journal.add(sessions.takeChanges())
+            if isLast || toldAt.map({ $0.duration(to: .now) > Self.longestPause }) ?? true {
+                let dropped = journal.takeDropped()
+                if dropped > 0 {
+                    logger.error("attendance is lost: it cannot be written", metadata: ["changes": "\(dropped)"])
+                    toldAt = .now
+                }
+            }
             do {
-                try await directory.record(unwritten)
-                unwritten.removeAll(keepingCapacity: unwritten.count < 4096)
-                if sessions.count > 0 { try await directory.beat() }
+                while !journal.changes.isEmpty {
+                    let part = Array(journal.changes.prefix(AttendanceJournal.part))
+                    try await directory.record(part)
+                    journal.wrote(part.count)
+                }
+                if sessions.count > 0 || lastBeat.duration(to: .now) > Self.longestPause {
+                    try await directory.beat()
+                    tellOfClock()
+                    lastBeat = .now
+                }
                 isFailing = false
             } catch {
                 if !isFailing { logger.error("attendance cannot be written, and is kept for later: \(error)") }

@@ -1,0 +1,93 @@
+import Admission
+import GRDB
+import Synchronization
+
+/// When the gateway was last known to run, and what that says of the time of day.
+final class Pulse: Sendable {
+    private struct State {
+        var trust: ClockTrust
+        /// Of ``uptime``.
+        var lookedAt: Milliseconds
+        var news: ClockNews?
+    }
+
+    private let state: Mutex<State>
+    private let uptime: @Sendable () -> Milliseconds
+
+    /// - Parameter uptime: a time that never jumps.
+    init(uptime: @escaping @Sendable () -> Milliseconds) {
+        self.uptime = uptime
+        state = Mutex(State(trust: ClockTrust(at: 0, doubt: nil), lookedAt: uptime()))
+    }
+
+    /// Reads when the gateway ran last; nil: never.
+    static func last(_ database: Database) throws -> ClockTrust? {
+        try Row.fetchOne(database, sql: "SELECT at, doubt FROM pulse").map { ClockTrust(at: $0[0], doubt: $0[1]) }
+    }
+
+    /// The gateway runs from now on.
+    ///
+    /// - Parameter last: when it ran last; nil: that is not known.
+    func begin(_ last: ClockTrust, at now: Milliseconds, _ database: Database) throws {
+        let trust = state.withLock { state in
+            state.trust = last
+            state.news = state.trust.look(now, passed: nil)
+            state.lookedAt = uptime()
+            return state.trust
+        }
+        try Self.write(trust, database)
+    }
+
+    /// It runs still.
+    func look(at now: Milliseconds) -> ClockTrust {
+        state.withLock { state in
+            let moment = uptime()
+            state.news = state.trust.look(now, passed: moment - state.lookedAt) ?? state.news
+            state.lookedAt = moment
+            return state.trust
+        }
+    }
+
+    /// Whether the time of day is believed, as of the last look.
+    var isTrusted: Bool { state.withLock { $0.trust.doubt == nil } }
+
+    /// What the operator was not told yet.
+    func takeNews() -> ClockNews? {
+        state.withLock { state in
+            defer { state.news = nil }
+            return state.news
+        }
+    }
+
+    static func write(_ trust: ClockTrust, _ database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO pulse (id, at, doubt) VALUES (1, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET at = excluded.at, doubt = excluded.doubt
+                """
+        ).execute(arguments: [trust.at, trust.doubt])
+    }
+}
+
+extension Directory {
+    /// Writes down that the gateway runs, so that after a crash open stays end when it was last known to.
+    package func beat() async throws {
+        let trust = pulse.look(at: now)
+        try await writer.write { database, _ in try Pulse.write(trust, database) }
+    }
+
+    /// What became of the trust in the time of day since this was asked last.
+    package func takeClockNews() -> ClockNews? { pulse.takeNews() }
+
+    /// Ends what was open when the gateway stopped without a word, as of when it was last known to run; and begins anew.
+    func begin() throws {
+        let moment = now
+        try pool.write { database in
+            let last = try Pulse.last(database)
+            try endOpenStays(at: last?.at ?? 0, database)
+            let isNew = try Bool.fetchOne(database, sql: "SELECT NOT EXISTS (SELECT 1 FROM event)") ?? false
+            let known = last ?? ClockTrust(at: moment, doubt: isNew ? nil : ClockTrust.day)
+            try pulse.begin(known, at: moment, database)
+        }
+    }
+}
