@@ -69,10 +69,34 @@ extension ControlPlane {
                 throw fault
             }
         }
-        return try await calls.turn(of: tenant.id) {
-            guard call.isHeavy else { return try await perform(call, incoming, body, tenant) }
-            return try await heavyCalls.turn(of: tenant.id) { try await perform(call, incoming, body, tenant) }
+        let place = try await calls.enter(tenant.id)
+        var answer = try await inTurn(call, incoming, body, tenant, place)
+        let isReading = call.method == .get || call.method == .head
+        try place.hold(answer.body.count, isDone: !isReading)
+        answer.place = place
+        return answer
+    }
+
+    /// Performs a call of a company, when it is its turn among those that cost more than others.
+    private func inTurn(
+        _ call: Call,
+        _ incoming: Incoming,
+        _ body: RequestBody,
+        _ tenant: Tenant,
+        _ place: CallQuota.Place
+    ) async throws -> Answer {
+        let quota: CallQuota
+        switch call.cost {
+        case .little: return try await perform(call, incoming, body, tenant)
+        case .list: quota = lists
+        case .much: quota = heavyCalls
         }
+        let turn = try await quota.enter(tenant.id)
+        // Not when the answer is written: it is the database that others wait for.
+        defer { turn.leave() }
+        // Much may have been answered while it waited.
+        try place.checkRoom()
+        return try await perform(call, incoming, body, tenant)
     }
 
     private func perform(
@@ -126,7 +150,7 @@ extension ControlPlane {
         case .text(let rule):
             // A plus that was not encoded reads as a space, and no date or e-mail has one.
             switch rule.kind {
-            case .moment, .email: return .string(withPluses(text))
+            case .moment, .email, .storedEmail: return .string(withPluses(text))
             default: return .string(text)
             }
         default: return .string(text)

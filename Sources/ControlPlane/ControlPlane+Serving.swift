@@ -90,8 +90,23 @@ extension ControlPlane {
                 response.headers[.contentLength] = answer.status == .noContent ? nil : String(answer.body.count)
                 return response
             }
-            let body = ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
-            return Response(status: answer.status, headers: answer.fields, body: body)
+            return Response(status: answer.status, headers: answer.fields, body: Self.body(of: answer))
+        }
+
+        /// What is written at once; the system takes it from us.
+        private static let pieceSize = 32 << 10
+
+        /// Writes an answer as it is read, piece by piece, so that its place is not given back before.
+        private static func body(of answer: Answer) -> ResponseBody {
+            guard answer.body.count > pieceSize else { return ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)) }
+            return ResponseBody(contentLength: answer.body.count) { writer in
+                for start in stride(from: 0, to: answer.body.count, by: pieceSize) {
+                    let piece = answer.body[start..<min(start + pieceSize, answer.body.count)]
+                    try await writer.write(ByteBuffer(bytes: piece))
+                }
+                try await writer.finish(nil)
+                answer.place?.leave()
+            }
         }
     }
 

@@ -15,8 +15,10 @@ package final class ControlPlane: Sendable {
     let kick: @Sendable (LiveSession) -> Void
     let logger: Logger
     let failedAttempts = FailedAttempts()
-    let calls = CallQuota(running: 64, waiting: 1024)
-    let heavyCalls = CallQuota(running: 2, waiting: 16)
+    let calls = CallQuota(perCompany: 64, waiting: 1024, maxBytes: 32 << 20)
+    // Both together leave readers of the database to all other calls: ``Directory/readerCount``.
+    let lists = CallQuota(perCompany: 1, total: 2, waiting: 64)
+    let heavyCalls = CallQuota(perCompany: 1, total: 2, waiting: 16)
     private let present: Mutex<Snapshot>
     private let tokenKey: Key
     private let clock: @Sendable () -> Milliseconds

@@ -6,54 +6,105 @@ import Testing
 
 @Suite("Calls of one company leave room for those of others")
 struct CallQuotaTests {
-    /// Lets what waits for it go on, once.
-    private final class Gate: Sendable {
-        private let stream: AsyncStream<Void>
-        let open: AsyncStream<Void>.Continuation
-
-        init() { (stream, open) = AsyncStream.makeStream() }
-
-        func wait() async { for await _ in stream { return } }
-    }
-
     @Test("attack: one company takes every turn; others have their own, and what waits beyond the bound is 429")
     func bounds() async throws {
-        let quota = CallQuota(running: 1, waiting: 1)
-        let (entered, gate) = (Gate(), Gate())
-        let first = Task {
-            try await quota.turn(of: "acme") {
-                entered.open.yield()
-                await gate.wait()
-                return 1
-            }
-        }
-        await entered.wait()
-        let others = (0..<3).map { _ in Task { try await quota.turn(of: "acme") { 2 } } }
-        // Of three that come one may wait; the two others are refused while the first still runs.
+        let quota = CallQuota(perCompany: 1, waiting: 1, patience: .seconds(3600))
+        let first = try await quota.enter("acme")
+        // Of three that come one may wait; the two others are refused while the first still has its place.
         try await withThrowingTaskGroup(of: Fault?.self) { group in
-            for task in others {
-                group.addTask {
-                    do {
-                        _ = try await task.value
-                        return nil
-                    } catch let fault as Fault {
-                        return fault
-                    }
-                }
-            }
+            for _ in 0..<3 { group.addTask { await fault { try await quota.enter("acme").leave() } } }
             for _ in 0..<2 {
                 let fault = try #require(try await group.next() ?? nil)
                 #expect(fault.code == "too_many_calls")
                 #expect(fault.status == .tooManyRequests)
                 #expect(fault.fields[.retryAfter] == "1")
             }
-            #expect(try await quota.turn(of: "globex") { 3 } == 3)
-            gate.open.yield()
-            #expect(try await first.value == 1)
+            try await quota.enter("globex").leave()
+            first.leave()
             let last = try #require(try await group.next())
             #expect(last == nil)
         }
-        #expect(try await quota.turn(of: "acme") { 4 } == 4)
+        try await quota.enter("acme").leave()
+    }
+
+    @Test("attack: two companies' heavy calls take every turn; a third waits shortly, and is told to come again")
+    func everyTurnTaken() async throws {
+        let quota = CallQuota(perCompany: 1, total: 2, waiting: 4, patience: .milliseconds(20))
+        let places = [try await quota.enter("acme"), try await quota.enter("globex")]
+        let fault = try #require(await fault { try await quota.enter("initech").leave() })
+        #expect(fault.status == .serviceUnavailable)
+        #expect(fault.code == "busy")
+        #expect(fault.fields[.retryAfter] == "2")
+        // Whose own calls are in the way is told so.
+        let own = try #require(await self.fault { try await quota.enter("acme").leave() })
+        #expect(own.code == "too_many_calls")
+        for place in places { place.leave() }
+        try await quota.enter("initech").leave()
+    }
+
+    private final class Order: Sendable {
+        let companies = Mutex<[String]>([])
+    }
+
+    @Test("attack: a company queues many heavy calls; another one that comes later is next but one")
+    func rotation() async throws {
+        let quota = CallQuota(perCompany: 2, total: 1, waiting: 16, patience: .seconds(3600))
+        let order = Order()
+        let first = try await quota.enter("acme")
+        await withTaskGroup(of: Void.self) { group in
+            for company in ["acme", "acme", "acme", "acme", "globex", "globex"] {
+                let before = quota.waitingCount
+                group.addTask {
+                    guard let place = try? await quota.enter(company) else { return }
+                    order.companies.withLock { $0.append(company) }
+                    place.leave()
+                }
+                while quota.waitingCount == before { await Task.yield() }
+            }
+            first.leave()
+        }
+        #expect(
+            order.companies.withLock { $0 } == ["acme", "globex", "acme", "globex", "acme", "acme"]
+        )
+    }
+
+    @Test(
+        "attack: answers that nobody reads fill the memory; past the bound a company's calls are 429, others' are not"
+    )
+    func unreadAnswers() async throws {
+        let quota = CallQuota(perCompany: 8, waiting: 8, maxBytes: 100)
+        let alone = try await quota.enter("acme")
+        // Larger than the bound, but alone.
+        try alone.hold(150, isDone: false)
+        let refused = try #require(await fault { try await quota.enter("acme").leave() })
+        #expect(refused.code == "too_many_answers")
+        #expect(refused.status == .tooManyRequests)
+        #expect(refused.fields[.retryAfter] == "1")
+        let other = try await quota.enter("globex")
+        try other.hold(90, isDone: false)
+        alone.leave()
+        let places = [try await quota.enter("acme"), try await quota.enter("acme"), try await quota.enter("acme")]
+        try places[0].hold(60, isDone: false)
+        let second = try #require(await fault { try places[1].hold(60, isDone: false) })
+        #expect(second.code == "too_many_answers")
+        // What has changed something is answered all the same.
+        try places[2].hold(60, isDone: true)
+        for place in places { place.leave() }
+        let last = try await quota.enter("acme")
+        try last.hold(100, isDone: false)
+        last.leave()
+        last.leave()
+        try await quota.enter("acme").hold(100, isDone: false)
+        try await quota.enter("acme").hold(100, isDone: false)
+    }
+
+    private func fault(_ body: () async throws -> Void) async -> Fault? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return error as? Fault
+        }
     }
 
     private final class Counts: Sendable {
@@ -62,29 +113,30 @@ struct CallQuotaTests {
 
     @Test("Never more at once than the quota says, all have their turn, and what fails gives its turn back")
     func all() async throws {
-        let quota = CallQuota(running: 2, waiting: 1000)
+        let quota = CallQuota(perCompany: 2, total: 3, waiting: 1000, patience: .seconds(3600))
         let counts = Counts()
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<200 {
                 group.addTask {
-                    try? await quota.turn(of: "acme") {
-                        counts.all.withLock { counts in
-                            counts.running += 1
-                            counts.most = max(counts.most, counts.running)
-                        }
-                        await Task.yield()
-                        counts.all.withLock { counts in
-                            counts.running -= 1
-                            counts.done += 1
-                        }
-                        if number % 3 == 0 { throw Unexpected(what: "fails") }
+                    guard let place = try? await quota.enter("company \(number % 3)") else { return }
+                    counts.all.withLock { counts in
+                        counts.running += 1
+                        counts.most = max(counts.most, counts.running)
                     }
+                    await Task.yield()
+                    counts.all.withLock { counts in
+                        counts.running -= 1
+                        counts.done += 1
+                    }
+                    // Some only let go of it.
+                    if number % 3 == 0 { place.leave() }
                 }
             }
         }
         let (running, most, done) = counts.all.withLock { $0 }
         #expect(running == 0)
-        #expect(most <= 2)
+        #expect(most <= 3)
         #expect(done == 200)
+        #expect(quota.runningCount == 0)
     }
 }

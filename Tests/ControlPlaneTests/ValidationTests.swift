@@ -1,3 +1,6 @@
+import Admission
+import Directory
+import Foundation
 import HTTPTypes
 import JOSE
 import Testing
@@ -164,6 +167,36 @@ struct ValidationTests {
         let reply = try await service.call(.post, "/event/\(uid)/registrant", body)
         #expect(reply.status == 400)
         #expect(reply.message == "\(name): \(fault)")
+    }
+
+    @Test(
+        "attack: e-mails of before the stricter rule cannot be got rid of; they are removed, sent again, shown and erased",
+        arguments: ["a@b", "x@a..example", "Ünder.score_@host", String(repeating: "l", count: 65) + "@b.example"]
+    )
+    func oldEmails(email: String) async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        func store() async throws {
+            let person = NewRegistration(name: "Ann", email: email)
+            _ = try await service.directory.register(person, for: uid, .event, company: "acme")
+        }
+        let body = object(["name": "Ann", "email": .string(email)])
+        let again = body.replacing("resend", true)
+        let path = "/event/\(uid)/registrant"
+        #expect(try await service.call(.post, path, again).status == 400)
+        #expect(try await service.call(.delete, path, object(["email": .string(email)])).status == 404)
+        try await store()
+        #expect(try await service.call(.post, path, body).status == 400)
+        let reply = try await service.call(.post, path, again)
+        #expect(reply.status == 200 && reply["email"]?.text == email)
+        #expect(try await service.call(.delete, path, object(["email": .string(" " + email)])).status == 204)
+        #expect(try await service.call(.post, path, again).status == 400)
+        try await store()
+        let query = email.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+        let person = "/company/acme/people?email=\(query)"
+        #expect(try await service.call(.get, person)["registrations"]?.list.count == 2)
+        #expect(try await service.call(.delete, person)["registrations"] == 2)
+        #expect(try await service.call(.get, person)["registrations"]?.list.count == 0)
     }
 
     @Test(

@@ -22,7 +22,7 @@ struct AttendanceCalls {
                 otherMediaType: "text/csv"
             ),
             faults: [404],
-            isHeavy: true,
+            cost: .much,
             handler: .company { [kind] incoming, tenant in
                 let attendance = try await incoming.directory.attendance(
                     of: try incoming.eventID(),
@@ -58,6 +58,7 @@ struct AttendanceCalls {
             tag: kind.tag,
             success: Call.Success(schema: .list(SessionJSON.schema), description: "The live sessions"),
             faults: [404],
+            cost: .list,
             handler: .company { [kind] incoming, tenant in
                 let live = try await Self.live(kind, incoming, tenant)
                 return Answer(.array(live.map(SessionJSON.value)))

@@ -36,6 +36,15 @@ struct Call: Sendable {
         let member: String
     }
 
+    /// What a call may take of the database and of memory, so that few of its kind are served at once.
+    enum Cost: Sendable {
+        case little
+        /// A part of a list, or a list that is seldom long.
+        case list
+        /// All that there is, however much.
+        case much
+    }
+
     let method: HTTPRequest.Method
     /// With `{name}` for what varies.
     let path: String
@@ -57,8 +66,7 @@ struct Call: Sendable {
     /// The statuses of errors that only this call has.
     var faults: [Int] = []
     var links: [Link] = []
-    /// Whether it may take much memory and time, so that a company has few of them at once.
-    var isHeavy = false
+    var cost = Cost.little
     let handler: Handler
 
     var needsToken: Bool {

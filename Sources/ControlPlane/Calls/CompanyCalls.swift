@@ -14,6 +14,7 @@ enum CompanyCalls {
             tag: "Company",
             success: Call.Success(schema: schema, description: "The company"),
             faults: [404],
+            cost: .list,
             handler: .company { incoming, tenant in
                 try checkOwn(incoming, tenant)
                 let events = try await incoming.directory.eventIDs(of: tenant.id)
@@ -39,6 +40,7 @@ enum CompanyCalls {
             ],
             success: Call.Success(schema: .list(EventJSON.schema), description: "A part of the list", isPage: true),
             faults: [404],
+            cost: .list,
             handler: .company { incoming, tenant in
                 try checkOwn(incoming, tenant)
                 return try await events(incoming, tenant)

@@ -9,7 +9,7 @@ enum PeopleCalls {
 
     private static let email = Call.Parameter(
         name: "email",
-        schema: CommonSchemas.email,
+        schema: CommonSchemas.storedEmail,
         description: "Whose. Needed."
     )
 
@@ -23,7 +23,7 @@ enum PeopleCalls {
             query: [email],
             success: Call.Success(schema: schema, description: "What there is of the person; empty lists: nothing"),
             faults: [404],
-            isHeavy: true,
+            cost: .much,
             handler: .company { incoming, tenant in
                 let email = try person(incoming, tenant)
                 return Answer(value(try await incoming.directory.person(email: email, company: tenant.id)))
@@ -38,7 +38,7 @@ enum PeopleCalls {
             query: [email],
             success: Call.Success(schema: erasureSchema, description: "How much was erased"),
             faults: [404],
-            isHeavy: true,
+            cost: .much,
             handler: .company { incoming, tenant in
                 let email = try person(incoming, tenant)
                 let erasure = try await incoming.directory.erasePerson(email: email, company: tenant.id)

@@ -38,7 +38,11 @@ struct RegistrationCalls {
                 "NewRegistration",
                 .object([
                     Schema.Member(name: "name", schema: CommonSchemas.name, isRequired: true),
-                    Schema.Member(name: "email", schema: CommonSchemas.email, isRequired: true),
+                    Schema.Member(
+                        name: "email",
+                        schema: .text(Text(kind: .emailUnlessStored, maxLength: 254)),
+                        isRequired: true
+                    ),
                     Schema.Member(name: "metadata", schema: .nullable(.document)),
                     Schema.Member(
                         name: "resend",
@@ -51,6 +55,12 @@ struct RegistrationCalls {
             faults: [404, 409],
             handler: .company { [kind] incoming, tenant in
                 let uid = try incoming.eventID()
+                if let fault = Text(kind: .email).fault(in: incoming.body.text("email") ?? "") {
+                    guard let known = try await Self.known(kind, incoming, tenant) else {
+                        throw Fault.field("email", fault)
+                    }
+                    return known
+                }
                 let person = try Self.person(incoming, uid, tenant)
                 switch try await incoming.directory.register(person, for: uid, kind, company: tenant.id) {
                 case .noEvent: throw Fault.notFound
@@ -81,6 +91,7 @@ struct RegistrationCalls {
             ],
             success: Call.Success(schema: .list(Self.schema), description: "A part of the list", isPage: true),
             faults: [404],
+            cost: .list,
             handler: .company { [kind] incoming, tenant in
                 let uid = try incoming.eventID()
                 let request = PageRequest(incoming)
@@ -110,7 +121,7 @@ struct RegistrationCalls {
             tag: kind.tag,
             body: .named(
                 "RegistrantEmail",
-                .object([Schema.Member(name: "email", schema: CommonSchemas.email, isRequired: true)])
+                .object([Schema.Member(name: "email", schema: CommonSchemas.storedEmail, isRequired: true)])
             ),
             success: Call.Success(status: 204, description: "It is deleted"),
             faults: [404],
@@ -125,6 +136,19 @@ struct RegistrationCalls {
                 return .nothing
             }
         )
+    }
+
+    /// The answer of the first time to somebody whose e-mail would not be taken any more; nil where there was none, or it
+    /// is not asked for.
+    private static func known(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) async throws -> Answer? {
+        guard incoming.body.bool("resend") ?? false else { return nil }
+        let known = try await incoming.directory.registration(
+            email: incoming.body.text("email") ?? "",
+            of: try incoming.eventID(),
+            kind,
+            company: tenant.id
+        )
+        return try known.map { Answer(try json($0.0, $0.1, incoming, tenant)) }
     }
 
     private static func person(_ incoming: Incoming, _ uid: String, _ tenant: Tenant) throws -> NewRegistration {

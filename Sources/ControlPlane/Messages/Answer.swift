@@ -6,6 +6,8 @@ struct Answer: Sendable {
     var status: HTTPResponse.Status
     var fields = HTTPFields()
     var body: [UInt8] = []
+    /// Held until the body is written, or nobody is there to read it.
+    var place: CallQuota.Place?
 
     init(status: HTTPResponse.Status) { self.status = status }
 

@@ -45,6 +45,22 @@ struct Fault: Error, Sendable {
         return fault
     }()
 
+    static let tooManyAnswers: Fault = {
+        var fault = Fault(
+            .tooManyRequests,
+            "too_many_answers",
+            "Too much of this company's answers was not read yet; read them, or ask for shorter lists"
+        )
+        fault.fields[.retryAfter] = "1"
+        return fault
+    }()
+
+    static let busy: Fault = {
+        var fault = Fault(.serviceUnavailable, "busy", "Too many calls like this one at once; try again shortly")
+        fault.fields[.retryAfter] = "2"
+        return fault
+    }()
+
     static func tooManyAttempts(after pause: Milliseconds) -> Fault {
         var fault = Fault(.tooManyRequests, "too_many_attempts", "Too many attempts failed; wait before the next")
         fault.fields[.retryAfter] = String(max(1, (pause + 999) / 1000))

@@ -9,6 +9,7 @@ enum CommonSchemas {
     /// A user id or an e-mail.
     static let person = Schema.words(320)
     static let email = Schema.text(Text(kind: .email, maxLength: 254))
+    static let storedEmail = Schema.text(Text(kind: .storedEmail, maxLength: 254))
     static let timeZone = Schema.named("TimeZone", .choice(TimeZoneNames.all))
     static let secondJoin = Schema.choice(SecondJoin.allCases.map(\.rawValue))
     static let eventType = Schema.choice(EventType.allCases.map(\.rawValue))

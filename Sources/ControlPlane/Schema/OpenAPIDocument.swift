@@ -156,6 +156,7 @@ struct OpenAPIDocument {
         if !call.query.isEmpty { statuses.insert(400) }
         if call.path.contains("{") { statuses.insert(400) }
         if call.needsToken { statuses.formUnion([401, 429]) }
+        if call.cost != .little { statuses.insert(503) }
         return statuses.sorted()
     }
 
@@ -168,7 +169,9 @@ struct OpenAPIDocument {
             JSONMember("content", .object(content)),
         ]
         if status == 401 { members.append(JSONMember("headers", header("WWW-Authenticate", "How to sign in."))) }
-        if status == 429 { members.append(JSONMember("headers", header("Retry-After", "Seconds to wait."))) }
+        if status == 429 || status == 503 {
+            members.append(JSONMember("headers", header("Retry-After", "Seconds to wait.")))
+        }
         return .object(members)
     }
 

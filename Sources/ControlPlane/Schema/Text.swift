@@ -16,6 +16,10 @@ struct Text: Sendable {
         /// another path.
         case segment
         case email
+        /// An e-mail that may be stored: earlier versions took more.
+        case storedEmail
+        /// The same, described as the e-mail that it must be unless it is stored.
+        case emailUnlessStored
         /// An http or https URL.
         case url
         /// Where a webhook's messages can be delivered to.
@@ -50,6 +54,8 @@ struct Text: Sendable {
             return Self.isBlank(text) ? "must not be blank" : nil
         case .segment: return Self.isSegment(text) ? nil : "not what a path can carry"
         case .email: return Self.isEmail(text) ? nil : "not an e-mail address, such as name@example.com"
+        case .storedEmail, .emailUnlessStored:
+            return Self.isStoredEmail(text) ? nil : "not an e-mail address, such as name@example.com"
         case .url: return WebURL.isValid(text) ? nil : "not an http or https URL"
         case .endpoint(let isSecure):
             guard let endpoint = WebhookEndpoint(text), endpoint.isSecure || !isSecure else {
@@ -105,6 +111,15 @@ struct Text: Sendable {
         trimmed(text).utf8.count <= 254 && EmailAddress.canonical(text) != nil
     }
 
+    /// What was an e-mail for the first version.
+    private static func isStoredEmail(_ text: String) -> Bool {
+        let text = trimmed(text)
+        guard text.utf8.count <= 254 else { return false }
+        let parts = text.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+        return parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
+            && !text.unicodeScalars.contains { isControl($0) || isWhite($0) }
+    }
+
     // MARK: White space and controls
 
     static func isControl(_ scalar: Unicode.Scalar) -> Bool {
@@ -144,7 +159,10 @@ struct Text: Sendable {
             case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
             case .line: "[^\(Self.controls)]*[^\(Self.controls)\(Self.white)][^\(Self.controls)]*"
             case .segment: "[^.\(Self.notInSegments)][^\(Self.notInSegments)]*"
-            case .email: "[\(Self.blanks)]*[!-?A-~]{1,64}@(\(Self.label)\\.)+\(Self.label)[\(Self.blanks)]*"
+            case .storedEmail:
+                "[\(Self.blanks)]*[^@\(Self.controls)\(Self.white)]+@[^@\(Self.controls)\(Self.white)]+[\(Self.blanks)]*"
+            case .email, .emailUnlessStored:
+                "[\(Self.blanks)]*[!-?A-~]{1,64}@(\(Self.label)\\.)+\(Self.label)[\(Self.blanks)]*"
             case .url: "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\(Self.controls)\(Self.white)]*)?"
             case .endpoint(let isSecure):
                 (isSecure ? "https" : "https?") + "://(\(Self.hostName)|\(Self.address))(:[1-9][0-9]{0,3})?"
