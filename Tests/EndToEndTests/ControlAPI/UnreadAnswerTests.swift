@@ -1,0 +1,73 @@
+import Foundation
+import JOSE
+import Testing
+
+extension EndToEnd {
+    @Suite("Answers of the control API that nobody reads")
+    struct UnreadAnswerTests {
+        @Test("attack: clients ask for lists of 8 MB and do not read them; past 32 MiB they are told to wait")
+        func slowReaders() throws {
+            let site = try Site {
+                $0.control = ""
+                $0.limits += "\nmin_rate = \"0B\""
+            }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            let text = JSONValue.string(String(repeating: "x", count: 16_000))
+            for number in 0..<500 {
+                _ = try backend.ask(
+                    "POST",
+                    "/event/\(event)/registrant",
+                    ["name": "Ada", "email": .string("ada\(number)@acme.example"), "metadata": ["text": text]]
+                )
+            }
+            backend.patience = 60
+            let path = "/event/\(event)/registrants?limit=500"
+            let whole = try backend.call("GET", path)
+            #expect(whole.status == 200 && whole.body.count > 8_000_000)
+            let before = try residentKilobytes(site.gateway.pid)
+            // Each begins to be answered, and reads no further; the system keeps up to 4 MB for it.
+            var readers: [Client] = []
+            var isRefused = false
+            while readers.count < 30, !isRefused {
+                let client = try Client(port: site.port, receiveBuffer: 4096)
+                client.send(
+                    "GET /api/v1\(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(backend.token ?? "")\r\n\r\n"
+                )
+                guard case .bytes(let start) = client.socket.receive(upTo: 12, within: 60) else {
+                    throw GatewayFailure(text: "no answer")
+                }
+                isRefused = String(decoding: start, as: UTF8.self) != "HTTP/1.1 200"
+                readers.append(client)
+            }
+            #expect(isRefused && (3...8).contains(readers.count), "\(readers.count)")
+            let refused = try backend.call("GET", path)
+            try expectFault(refused, 429, "too_many_answers")
+            #expect(refused["Retry-After"] == "1")
+            let held = try residentKilobytes(site.gateway.pid) - before
+            #expect(held < 100 << 10, "\(held) KB")
+            // Another company's are answered.
+            let other = try Backend.signedIn(site, company: "globex")
+            #expect(try other.call("GET", "/company/globex").status == 200)
+            for reader in readers { reader.socket.close() }
+            let again = try backend.call("GET", path, until: { $0.status == 200 })
+            #expect(again.body == whole.body)
+        }
+    }
+}
+
+extension Backend {
+    /// Makes a call again until its answer is the one that is waited for; the last answer.
+    fileprivate func call(
+        _ method: String,
+        _ path: String,
+        until isAwaited: (Response) throws -> Bool
+    ) throws -> Response {
+        var response = try call(method, path)
+        _ = try eventually(within: 60) {
+            response = try call(method, path)
+            return try isAwaited(response)
+        }
+        return response
+    }
+}
