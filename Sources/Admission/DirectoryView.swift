@@ -14,7 +14,7 @@ package struct EventRecord: Sendable {
     /// The company whose event it is.
     package let company: String
     package let kind: EventKind
-    /// User ids and e-mails, as ``foldedIdentity(_:)`` has them.
+    /// User ids and e-mails, as ``listedIdentity(_:)`` has them.
     package let presenters: Set<ExactText>
     package let organizers: Set<ExactText>
     /// The event's own rule for a second join; nil: the configured one.
@@ -35,13 +35,13 @@ package struct EventRecord: Sendable {
     ) {
         self.company = company
         self.kind = kind
-        self.presenters = Self.folded(presenters)
-        self.organizers = Self.folded(organizers)
+        self.presenters = Self.identities(presenters)
+        self.organizers = Self.identities(organizers)
         self.secondJoin = secondJoin
         self.closesAt = closesAt
     }
 
-    /// The list that has one of the identities, as ``foldedIdentity(_:)`` has them.
+    /// The list that has one of the identities, as ``listedIdentity(_:)`` has them.
     package func listing(of identities: [ExactText]) -> Listing? {
         if presenters.isEmpty && organizers.isEmpty { return nil }
         for identity in identities {
@@ -51,8 +51,9 @@ package struct EventRecord: Sendable {
         return nil
     }
 
-    private static func folded(_ texts: [String]) -> Set<ExactText> {
-        Set(texts.map(foldedIdentity).filter { !$0.isEmpty }.map { ExactText($0) })
+    /// The entries without the blanks at their ends, which earlier versions have kept.
+    private static func identities(_ texts: [String]) -> Set<ExactText> {
+        Set(texts.map(trimmed).filter { !$0.isEmpty }.map(listedIdentity))
     }
 }
 

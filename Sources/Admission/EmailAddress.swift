@@ -1,4 +1,5 @@
 import Foundation
+package import JOSE
 
 /// E-mail addresses as they are compared: in one canonical form, which tells apart whoever gets his own mail.
 ///
@@ -49,8 +50,15 @@ package enum EmailAddress {
     }
 }
 
-/// A user id or e-mail as it is compared with an event's lists: without surrounding white space, case-folded, in Unicode's
-/// form C, the domain of an e-mail in A-labels. Bytes that are the same then are the same person.
+/// A user id or e-mail as an event's lists are searched for it. Bytes that are the same then are the same person.
+///
+/// Whatever has an `@` is an e-mail and compared as such. Any other text is a user id, which is compared as it is: companies
+/// have ids that differ in nothing but case.
+package func listedIdentity(_ text: String) -> ExactText {
+    ExactText(text.utf8.contains(UInt8(ascii: "@")) ? foldedIdentity(text) : text)
+}
+
+/// An e-mail as it is compared: without surrounding white space, case-folded, in Unicode's form C, the domain in A-labels.
 ///
 /// Before the `@`, a character outside ASCII never becomes one of ASCII, neither by its case (the Kelvin sign lower-cases
 /// to `k`) nor by form C (U+1FEF becomes a backtick): otherwise somebody could register a look-alike of a presenter's

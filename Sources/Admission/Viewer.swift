@@ -111,8 +111,8 @@ package final class Viewer: Sendable {
         subject = SubjectKey(kind: kind, company: company, event: eventBytes.span, id: registration ?? userID)
         isLeased = kind == .registration || appliesTo == .all
         // An e-mail that no mail can be sent to is nobody's.
-        let texts = [foldedIdentity(userID), email.flatMap(EmailAddress.canonical) ?? ""]
-        identities = texts.filter { !$0.isEmpty }.map { ExactText($0) }
+        let email = email.flatMap(EmailAddress.canonical).map { ExactText($0) }
+        identities = [listedIdentity(userID)] + (email.map { [$0] } ?? [])
     }
 
     /// The subject in another event of the company.

@@ -29,11 +29,11 @@ struct ViewerClaims {
             eventSpecific = true
             _ = try claims.bool(names.eventSpecific)
             // Somebody who registers need not be a user; then the registration is who it is.
-            userID = try Self.text(claims, names.userID, limit: 1024) ?? registration
+            userID = try Self.userID(claims, names) ?? registration
         } else {
             self.registration = nil
             eventSpecific = try claims.bool(names.eventSpecific) ?? true
-            guard let userID = try Self.text(claims, names.userID, limit: 1024) else { throw .claims }
+            guard let userID = try Self.userID(claims, names) else { throw .claims }
             self.userID = userID
         }
         event = try Self.id(claims, names.event)
@@ -50,6 +50,11 @@ struct ViewerClaims {
         guard let value = try claims.string(name) else { return nil }
         guard let text = try text(value, limit: 256), text.hasSameBytes(as: value) else { throw .claims }
         return value
+    }
+
+    /// A user's id, byte for byte: whoever is `" ada"` is not `"ada"`. Nil where it is blank.
+    private static func userID(_ claims: Claims, _ names: ClaimNames) throws(TokenFault) -> String? {
+        try text(claims, names.userID, limit: 1024) == nil ? nil : try string(claims, names.userID)
     }
 
     /// A claim that need not be there; `null` is as good as absent.

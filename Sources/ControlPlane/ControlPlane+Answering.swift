@@ -129,7 +129,7 @@ extension ControlPlane {
     /// The parameters of a query that mean something, checked.
     private static func query(_ text: [UInt8], _ known: [Call.Parameter]) throws(Fault) -> Members {
         guard !known.isEmpty, !text.isEmpty else { return Members() }
-        let given = try FormText.members(text, unique: known.map(\.name))
+        let given = try FormText.members(text, unique: known.map(\.name), plusIsSpace: false)
         var members: [JSONMember] = []
         for parameter in known {
             guard case .string(let text)? = given[parameter.name] else { continue }
@@ -148,11 +148,9 @@ extension ControlPlane {
             }
             return .number(Double(number))
         case .text(let rule):
-            // A plus that was not encoded reads as a space, and no date or e-mail has one.
-            switch rule.kind {
-            case .moment, .email, .storedEmail: return .string(withPluses(text))
-            default: return .string(text)
-            }
+            // No moment has a blank: it was a plus that somebody encoded as in a form.
+            if case .moment = rule.kind { return .string(withPluses(text)) }
+            return .string(text)
         default: return .string(text)
         }
     }

@@ -13,8 +13,14 @@ struct RoleTests {
 
     static let cases = [
         Case(listed: "u1", userID: "u1", email: nil, role: .host),
-        Case(listed: "U1", userID: "u1", email: nil, role: .host),
-        Case(listed: "  u1\t", userID: "U1 ", email: nil, role: .host),
+        Case(listed: "  u1\t", userID: "u1", email: nil, role: .host),
+        // Ids of users are compared byte for byte.
+        Case(listed: "aB3xQ", userID: "Ab3Xq", email: nil, role: .attendee),
+        Case(listed: "U1", userID: "u1", email: nil, role: .attendee),
+        Case(listed: "ada", userID: " ada ", email: nil, role: .attendee),
+        Case(listed: "jos\u{E9}", userID: "jose\u{301}", email: nil, role: .attendee),
+        // One with an @ is an e-mail.
+        Case(listed: "Kim@acme.example", userID: "kim@ACME.example", email: nil, role: .host),
         Case(listed: "kim@acme.example", userID: "u1", email: "Kim@ACME.example", role: .host),
         Case(listed: "KIM@acme.example ", userID: "u1", email: " kim@acme.example", role: .host),
         Case(listed: "åsa@acme.example", userID: "u1", email: "ÅSA@acme.example", role: .host),
@@ -40,7 +46,11 @@ struct RoleTests {
         Case(listed: "i@acme.example", userID: "u1", email: "\u{130}@acme.example", role: .attendee),
     ]
 
-    @Test("a listed user id or e-mail, trimmed and without case, is host", arguments: cases, [true, false])
+    @Test(
+        "whoever a list has is host: a user id byte for byte, an e-mail in its canonical form",
+        arguments: cases,
+        [true, false]
+    )
     func listed(test: Case, asPresenter: Bool) {
         let gate = Gate()
         let record =

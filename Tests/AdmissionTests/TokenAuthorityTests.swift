@@ -247,7 +247,7 @@ struct TokenAuthorityTests {
             ("picture", .string("https://x/y.png")), ("jti", .string("t1")), ("eventSpecific", .bool(false)),
         ]
         let viewer = try Self.outcome(Self.claims(changes), type: "embed+jwt").get()
-        #expect(viewer.userID == "u1")
+        #expect(viewer.userID == " u1 ", "byte for byte")
         #expect(viewer.name == "Kim \u{1F600}")
         #expect(viewer.email == "kim@acme.example")
         #expect(viewer.avatar == "https://x/y.png")

@@ -126,6 +126,30 @@ struct CallTests {
         #expect(try await service.call(.delete, "\(path)/u%2F2%20%3f").json == [])
     }
 
+    @Test("attack: a user id that differs from a presenter's in case or blanks is nobody's but its own")
+    func userIDsAreExact() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent(["presenters": [" aB3xQ\t", "aB3xQ", "Kim@acme.example"]])
+        let event = try await service.call(.get, "/event/\(uid)")
+        #expect(event["presenters"] == ["aB3xQ", "Kim@acme.example"])
+        for (user, role) in [
+            ("aB3xQ", "host"), ("Ab3Xq", "attendee"), (" aB3xQ ", "host"), ("KIM@acme.example", "host"),
+        ] as [(String, JSONValue)] {
+            let reply = try await service.call(.post, "/event/\(uid)/embed", object(["userId": .string(user)]))
+            #expect(reply["role"] == role, "\(user)")
+            // Blanks at the ends of what a call says are not part of it.
+            let viewer = try viewer(reply["token"]?.text ?? "")
+            #expect(viewer.userID.hasSameBytes(as: user == " aB3xQ " ? "aB3xQ" : user))
+        }
+        // Neither does it conflict with the presenter, nor is the presenter removed by it.
+        let organizer = try await service.call(.put, "/event/\(uid)/organizer", object(["organizer": "Ab3Xq"]))
+        #expect(organizer.json == ["Ab3Xq"])
+        #expect(try await service.call(.delete, "/event/\(uid)/presenter/AB3XQ").json == ["aB3xQ", "Kim@acme.example"])
+        let conflict = try await service.call(.put, "/event/\(uid)/organizer", object(["organizer": " aB3xQ"]))
+        #expect(conflict.status == 400)
+        #expect(try await service.call(.delete, "/event/\(uid)/presenter/%20aB3xQ").json == ["Kim@acme.example"])
+    }
+
     @Test("An embed URL is a bare JSON string with a token of the user and nothing else in its query")
     func embedCode() async throws {
         let service = try Service()

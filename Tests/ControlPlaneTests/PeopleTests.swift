@@ -36,4 +36,32 @@ struct PeopleTests {
         #expect(try await service.call(.get, "/event/\(uid)")["presenters"] == [])
         #expect(try await service.call(.get, "/event/\(uid)/registrants").json == [])
     }
+
+    /// What e-mail a query means; nil: 400.
+    private static let queries: [(query: String, means: String?)] = [
+        ("first%20last@acme.example", nil), ("first+last@acme.example", "first+last@acme.example"),
+        ("first%2Blast@acme.example", "first+last@acme.example"), ("%20plain2@acme.example", "plain2@acme.example"),
+        ("+plain2@acme.example", "+plain2@acme.example"), ("plain2@acme.example%20", "plain2@acme.example"),
+        ("%09plain2@acme.example%0D%0A", "plain2@acme.example"), ("%C2%A0plain2@acme.example", "plain2@acme.example"),
+        ("first%09last@acme.example", nil), ("first%C2%A0last@acme.example", nil), ("a@b%20c.example", nil),
+        ("a%20@b.example", nil), ("a@%20b.example", nil), ("%20", nil), ("", nil),
+    ]
+
+    @Test("attack: an e-mail with a blank erases nobody whose e-mail has a plus there", arguments: queries)
+    func blankIsNoPlus(query: String, means: String?) async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let people = ["first+last@acme.example", "+plain2@acme.example", "plain2@acme.example"]
+        for email in people {
+            let body = object(["name": "A", "email": .string(email)])
+            #expect(try await service.call(.post, "/event/\(uid)/registrant", body).status == 200)
+        }
+        let path = "/company/acme/people?email=\(query)"
+        let shown = try await service.call(.get, path)
+        let erased = try await service.call(.delete, path)
+        #expect(shown.status == (means == nil ? 400 : 200) && erased.status == shown.status)
+        #expect((shown["registrations"]?.list ?? []).compactMap { $0["email"]?.text } == (means.map { [$0] } ?? []))
+        let left = try await service.call(.get, "/event/\(uid)/registrants").json.list.compactMap { $0["email"]?.text }
+        #expect(left == people.filter { $0 != means })
+    }
 }

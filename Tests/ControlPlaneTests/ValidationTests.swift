@@ -83,7 +83,7 @@ struct ValidationTests {
         let uid = try await service.makeEvent(["organizers": .array(people)])
         let path = "/event/\(uid)/organizer"
         #expect(try await service.call(.put, path, object(["organizer": "one more"])).status == 400)
-        #expect(try await service.call(.put, path, object(["organizer": "P0"])).status == 200)
+        #expect(try await service.call(.put, path, object(["organizer": " p0 "])).status == 200)
     }
 
     @Test(

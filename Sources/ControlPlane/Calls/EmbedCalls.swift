@@ -99,7 +99,7 @@ private struct Embed {
         let body = incoming.body
         let email = body.words("userEmail").map(trimmed)
         let user = ViewerTokens.User(
-            id: body.text("userId") ?? "",
+            id: trimmed(body.text("userId") ?? ""),
             name: body.words("userName") ?? body.words("userDisplayName"),
             email: email,
             avatar: body.words("userAvatar") ?? email.map(Gravatar.address)
@@ -117,8 +117,9 @@ private struct Embed {
         )
         url = ViewerAddress.text(kind, uid, made, incoming.snapshot)
         // As admission will compare them.
-        let identities = [foldedIdentity(user.id), email.flatMap(EmailAddress.canonical) ?? ""].filter { !$0.isEmpty }
-        role = event.listing(of: identities.map { ExactText($0) }) == nil ? .attendee : .host
+        let canonical = email.flatMap(EmailAddress.canonical).map { ExactText($0) }
+        let identities = [listedIdentity(user.id)] + (canonical.map { [$0] } ?? [])
+        role = event.listing(of: identities) == nil ? .attendee : .host
     }
 }
 

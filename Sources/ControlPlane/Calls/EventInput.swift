@@ -67,16 +67,17 @@ enum EventInput {
     /// Nobody is in both lists.
     static func checkApart(_ fields: EventFields) throws(Fault) {
         guard !fields.presenters.isEmpty, !fields.organizers.isEmpty else { return }
-        let organizers = Set(fields.organizers.map { ExactText(foldedIdentity($0)) })
-        guard let person = fields.presenters.first(where: { organizers.contains(ExactText(foldedIdentity($0))) }) else {
-            return
-        }
+        let organizers = Set(fields.organizers.map(identity))
+        guard let person = fields.presenters.first(where: { organizers.contains(identity($0)) }) else { return }
         throw .malformed("Users cannot be hosts and presenters at the same time: \(person)")
     }
 
-    /// Each person as they came first.
+    /// Each person as they came first, without blanks at the ends.
     private static func once(_ people: [String]) -> [String] {
         var seen: Set<ExactText> = []
-        return people.filter { seen.insert(ExactText(foldedIdentity($0))).inserted }
+        return people.map(trimmed).filter { seen.insert(listedIdentity($0)).inserted }
     }
+
+    /// Whom an entry of a list means. Earlier versions have kept blanks at its ends.
+    static func identity(_ person: String) -> ExactText { listedIdentity(trimmed(person)) }
 }

@@ -39,10 +39,10 @@ struct RosterCalls {
             success: success,
             faults: [404],
             handler: .company { [kind] incoming, tenant in
-                let person = incoming.body.text(listing.name) ?? ""
+                let person = trimmed(incoming.body.text(listing.name) ?? "")
                 return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
-                    let folded = foldedIdentity(person)
-                    guard !people.contains(where: { foldedIdentity($0).hasSameBytes(as: folded) }) else { return }
+                    let identity = listedIdentity(person)
+                    guard !people.contains(where: { EventInput.identity($0) == identity }) else { return }
                     guard people.count < EventInput.maxPeople else {
                         throw .field(listing.name, "the list has \(EventInput.maxPeople) entries already")
                     }
@@ -91,9 +91,9 @@ struct RosterCalls {
         _ incoming: Incoming,
         _ tenant: Tenant
     ) async throws -> Answer {
-        let folded = foldedIdentity(person)
+        let identity = EventInput.identity(person)
         return try await change(kind, listing, incoming, tenant) { people throws(Fault) in
-            people.removeAll { foldedIdentity($0).hasSameBytes(as: folded) }
+            people.removeAll { EventInput.identity($0) == identity }
         }
     }
 

@@ -36,7 +36,7 @@ enum BodyReader {
         guard let media else { throw Fault.mediaType(Media.names(takesForms: takesForms)) }
         return switch media {
         case .json: try object(bytes)
-        case .form: try FormText.members(bytes, unique: names)
+        case .form: try FormText.members(bytes, unique: names, plusIsSpace: true)
         }
     }
 

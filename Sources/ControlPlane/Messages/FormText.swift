@@ -4,18 +4,26 @@ import JOSE
 enum FormText {
     private static let maxMembers = 64
 
-    /// The members of an `application/x-www-form-urlencoded` text, the first of each name.
+    /// The members of an `application/x-www-form-urlencoded` text or of a query, the first of each name.
     ///
-    /// - Parameter unique: names that must not come twice, because they mean something
-    ///   ([RFC 6749, section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
-    static func members(_ bytes: some Sequence<UInt8>, unique: [String]) throws(Fault) -> [JSONMember] {
+    /// - Parameters:
+    ///   - unique: names that must not come twice, because they mean something
+    ///     ([RFC 6749, section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
+    ///   - plusIsSpace: as in forms; in a query a plus is a plus
+    ///     ([RFC 3986, section 3.4](https://www.rfc-editor.org/rfc/rfc3986#section-3.4)).
+    static func members(
+        _ bytes: some Sequence<UInt8>,
+        unique: [String],
+        plusIsSpace: Bool
+    ) throws(Fault) -> [JSONMember] {
         let parts = Array(bytes).split(separator: UInt8(ascii: "&"), maxSplits: maxMembers)
         guard parts.count <= maxMembers else { throw .malformed("There are too many parameters") }
         var members: [JSONMember] = []
         for part in parts {
             let name = part.prefix { $0 != UInt8(ascii: "=") }
             let value = part.dropFirst(name.count + 1)
-            guard let name = decode(name, plusIsSpace: true), let value = decode(value, plusIsSpace: true) else {
+            guard let name = decode(name, plusIsSpace: plusIsSpace), let value = decode(value, plusIsSpace: plusIsSpace)
+            else {
                 throw .malformed("A text is not percent-encoded UTF-8")
             }
             guard members[name] == nil else {
