@@ -49,7 +49,7 @@ extension ControlPlane {
             do throws(Fault) {
                 tenant = try AccessToken.tenant(of: head.headerFields, snapshot, now: now)
             } catch {
-                guard error.isTokenWrong else { throw error }
+                guard error.isGuess else { throw error }
                 throw failedAttempts.answer(to: error, head.headerFields, snapshot, now: uptime, logger)
             }
         }

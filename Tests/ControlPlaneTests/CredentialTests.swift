@@ -59,6 +59,8 @@ struct CredentialTests {
                 "invalid_request"
             ),
             (object(["grant_type": "client_credentials"]), 401, "invalid_client"),
+            (object(["grant_type": "client_credentials", "client_id": "acme"]), 400, "invalid_request"),
+            (object(["grant_type": "client_credentials", "client_secret": "x"]), 400, "invalid_request"),
             (
                 object(["client_id": "acme", "client_secret": "x", "grant_type": "client_credentials"]), 401,
                 "invalid_client"
@@ -151,6 +153,38 @@ struct CredentialTests {
         #expect((1...60).contains(Int(stopped.fields[.retryAfter] ?? "") ?? 0))
         #expect(await get(nil).status == 401)
         #expect(await get(try service.token()).status == 200)
+    }
+
+    @Test("attack: somebody whose token is over is kept out for guessing; it is 401 always, and nobody else pays for it")
+    func overTokens() async throws {
+        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        let expired = try service.token()
+        service.now += 2 * 3_600_000
+        let good = try service.token()
+        var settings = try Service.settings()
+        settings.limits.badTokensPerMinute = 3
+        settings.companies[0].clientSecrets = [Secret(Array("the secret after it".utf8))]
+        func get(_ token: String) async -> Int {
+            let fields: HTTPFields = [
+                HTTPField.Name("X-Forwarded-For")!: "192.0.2.1", .authorization: "Bearer \(token)",
+            ]
+            return await service.send(.get, "/api/v1/company/acme", fields).status
+        }
+        for _ in 0..<5 { #expect(await get(expired) == 401) }
+        #expect(await get(good) == 200)
+        try service.plane.adopt(settings)
+        for token in [expired, good, good, good, good, expired] { #expect(await get(token) == 401) }
+        // None of them has counted.
+        for _ in 0..<3 { #expect(await get("a.b.c") == 401) }
+        #expect(await get("a.b.c") == 429)
+        // Nor does a token that another key has signed pass for one of them.
+        let foreign = try Token.sign(
+            Token(parsing: Array(good.utf8).span, maxSize: 8192).claims.members,
+            type: "api+jwt",
+            with: Key.secret([UInt8](repeating: 8, count: 32), algorithm: .hs256, id: nil)
+        )
+        #expect(await get(foreign) == 429)
+        #expect(await get(good) == 401)
     }
 
     @Test("The client's address is the last that no trusted proxy has, whatever the client says")

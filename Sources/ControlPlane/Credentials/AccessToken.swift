@@ -39,22 +39,30 @@ enum AccessToken {
             throw .unauthorized(isTokenWrong: false)
         }
         let bytes = Array(value.utf8.dropFirst(7).drop { $0 == UInt8(ascii: " ") })
+        let token: Token
         do throws(TokenFault) {
             guard values.count == 1 else { throw .malformed }
-            return try tenant(of: bytes.span, snapshot, now: now)
+            token = try signed(bytes.span, snapshot)
         } catch {
+            throw .unauthorized(isTokenWrong: true, isGuess: true)
+        }
+        do throws(TokenFault) {
+            return try tenant(of: token, snapshot, now: now)
+        } catch {
+            // It was good once: nobody guesses who shows it.
             throw .unauthorized(isTokenWrong: true)
         }
     }
 
-    private static func tenant(
-        of bytes: Span<UInt8>,
-        _ snapshot: Snapshot,
-        now: Milliseconds
-    ) throws(TokenFault) -> Tenant {
+    /// A token that the gateway has signed for the API.
+    private static func signed(_ bytes: Span<UInt8>, _ snapshot: Snapshot) throws(TokenFault) -> Token {
         let token = try Token(parsing: bytes, maxSize: maxSize)
         guard token.hasType(type) else { throw .type }
         try token.verify(with: [snapshot.tokenKey])
+        return token
+    }
+
+    private static func tenant(of token: Token, _ snapshot: Snapshot, now: Milliseconds) throws(TokenFault) -> Tenant {
         let claims = token.claims
         guard let id = try claims.string("companyId"), let tenant = snapshot.tenant(id) else { throw .company }
         guard let name = try claims.string(secretClaim),

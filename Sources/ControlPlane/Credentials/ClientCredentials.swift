@@ -20,7 +20,9 @@ struct ClientCredentials {
             self.secrets = secrets
             isBasic = true
         } else {
-            guard let id = inBody.0, let secret = inBody.1 else { return nil }
+            if inBody.0 == nil, inBody.1 == nil { return nil }
+            guard let id = inBody.0 else { throw .field("client_id", "is missing") }
+            guard let secret = inBody.1 else { throw .field("client_secret", "is missing") }
             self.id = id
             secrets = [secret]
             isBasic = false

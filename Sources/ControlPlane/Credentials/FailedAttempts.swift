@@ -4,7 +4,8 @@ import GatewayConfiguration
 import HTTPTypes
 import Logging
 
-/// Counts wrong client secrets and API tokens by the client's address.
+/// Counts wrong client secrets and forged API tokens by the client's address. A token of ours that is over, because its
+/// hour has passed or its secret is gone, does not count.
 ///
 /// Past the limit whatever is wrong is answered 429; what is right always passes, so that nobody locks a company out. So
 /// what is asked before anything is known of a client must cost little: tokens and the bodies of the token call have 8 KiB.
@@ -25,7 +26,7 @@ struct FailedAttempts: Sendable {
         limiter.count(client.hash, now: now)
         if limiter.isExhausted(client.hash, limit: limit, now: now) {
             logger.warning(
-                "too many wrong client secrets or API tokens: more are answered 429 for a minute",
+                "too many wrong client secrets or forged API tokens: more are answered 429 for a minute",
                 metadata: ["client": "\(String(decoding: client.text, as: UTF8.self))"]
             )
         }

@@ -54,7 +54,7 @@ enum TokenCalls {
                         Schema.Member(name: "token_type", schema: .choice(["Bearer"]), isRequired: true),
                         Schema.Member(
                             name: "expires_in",
-                            schema: .integer(1...86_400),
+                            schema: .integer(1...Int(AccessToken.lifetime)),
                             isRequired: true,
                             description: "Seconds."
                         ),

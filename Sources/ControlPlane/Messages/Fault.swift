@@ -12,8 +12,8 @@ struct Fault: Error, Sendable {
     /// endpoint only.
     var oauthError: String?
     var fields = HTTPFields()
-    /// Whether an API token was shown that is not good.
-    var isTokenWrong = false
+    /// Whether it counts among the failed attempts of the client.
+    var isGuess = false
 
     init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
         self.status = status
@@ -79,9 +79,12 @@ struct Fault: Error, Sendable {
         "Something went wrong; the request id finds it in our log"
     )
 
-    static func unauthorized(isTokenWrong: Bool) -> Fault {
+    /// - Parameters:
+    ///   - isTokenWrong: an API token was shown that is not good.
+    ///   - isGuess: nor was it ever.
+    static func unauthorized(isTokenWrong: Bool, isGuess: Bool = false) -> Fault {
         var fault = Fault(.unauthorized, "unauthorized", "Access token is missing or invalid")
-        fault.isTokenWrong = isTokenWrong
+        fault.isGuess = isGuess
         fault.fields[.wwwAuthenticate] = isTokenWrong ? "Bearer error=\"invalid_token\"" : "Bearer"
         return fault
     }
