@@ -33,6 +33,7 @@ package final class Directory: Sendable {
     private let clock: @Sendable () -> Milliseconds
     private let removalHandler = Mutex<@Sendable (Removal) -> Void>({ _ in })
     private let deliveryHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
+    private let switchHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
 
     /// Opens the database, or makes it, and loads the view.
     ///
@@ -75,6 +76,11 @@ package final class Directory: Sendable {
         deliveryHandler.withLock { $0 = handler }
     }
 
+    /// Has `handler` called when a webhook was switched on, before it is delivered to.
+    package func onSwitchedOn(_ handler: @escaping @Sendable (Webhook) -> Void) {
+        switchHandler.withLock { $0 = handler }
+    }
+
     var now: Milliseconds { clock() }
 
     private static let startedAt = ContinuousClock.now
@@ -85,6 +91,8 @@ package final class Directory: Sendable {
     func removed(_ removal: Removal) { removalHandler.withLock { $0 }(removal) }
 
     func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
+
+    func isSwitchedOn(_ webhook: Webhook) { switchHandler.withLock { $0 }(webhook) }
 
     /// Waits for what is being written, and closes the database.
     package func close() async {

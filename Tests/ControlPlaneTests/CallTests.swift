@@ -278,11 +278,13 @@ struct CallTests {
                 object([
                     "id": .string(id), "eventType": "session.left", "endpoint": "https://hooks.example/x",
                     "eventId": .string(uid), "createdAt": .string(Timestamp.text(Service.start)),
-                    "enabled": true, "failingSince": .null, "disabledAt": .null,
+                    "enabled": true, "failingSince": .null, "lastError": .null,
+                    "disabledAt": .null, "disabledBy": .null,
                 ])
             ]
         )
         let off = try await service.call(.patch, "/webhooks/\(id)", object(["enabled": false]))
+        #expect(off["disabledBy"] == "api")
         #expect(off["enabled"] == false && off["disabledAt"] == .string(Timestamp.text(Service.start)))
         #expect(try await service.call(.get, "/webhooks").json == [off.json])
         let on = try await service.call(.patch, "/webhooks/\(id)", object(["enabled": true]))

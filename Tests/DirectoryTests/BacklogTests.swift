@@ -45,7 +45,7 @@ struct BacklogTests {
                 }
                 switch number % 3 {
                 case 0: try await directory.finish(delivery)
-                case 1: try await directory.retry(delivery, at: start + 60_000)
+                case 1: try await directory.retry(delivery, at: start + 60_000, reason: "answered 500")
                 default: running = [delivery.id]
                 }
             }

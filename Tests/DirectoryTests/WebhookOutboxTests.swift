@@ -51,10 +51,13 @@ struct WebhookOutboxTests {
                 .sessionLeft, .eventDeleted,
             ]
             #expect(deliveries.map(\.webhook.type) == expected)
-            for delivery in deliveries {
+            // When it happened, and in which order, although each type goes to an endpoint of its own.
+            let moments: [Milliseconds] = [0, 0, 0, 0, 1, 1, 2, 0]
+            for (index, delivery) in deliveries.enumerated() {
                 let message = try members(delivery)
                 #expect(message["type"] == .string(delivery.webhook.type.rawValue))
-                #expect(message["createdAt"] == .string(Timestamp.text(start)))
+                #expect(message["createdAt"] == .string(Timestamp.text(start + moments[index])))
+                #expect(message["sequence"] == .number(Double(index + 1)))
                 #expect(message["companyId"] == .string("acme") && message["eventId"] == .string(event.uid))
                 #expect(delivery.createdAt == start && delivery.attempts == 0)
             }
@@ -195,7 +198,7 @@ struct WebhookOutboxTests {
             }
             #expect(try await directory.nextDelivery() == start)
             let head = try #require(try await directory.dueDeliveries(at: start).first)
-            try await directory.retry(head, at: start + 5000)
+            try await directory.retry(head, at: start + 5000, reason: "answered 500")
             #expect(try await directory.dueDeliveries(at: start + 4999).isEmpty)
             // Not when the second one would have been due, or whoever waits for it would not sleep.
             #expect(try await directory.nextDelivery() == start + 5000)
@@ -215,9 +218,9 @@ struct WebhookOutboxTests {
             _ = try await webhook(.eventCreated, directory)
             _ = try await directory.makeEvent()
             let head = try #require(try await directory.dueDeliveries(at: start).first)
-            try await directory.retry(head, at: start + Directory.farthestRetry)
+            try await directory.retry(head, at: start + Directory.farthestRetry, reason: "answered 500")
             #expect(try await directory.dueDeliveries(at: start).isEmpty)
-            try await directory.retry(head, at: start + Directory.farthestRetry + 1)
+            try await directory.retry(head, at: start + Directory.farthestRetry + 1, reason: "answered 500")
             #expect(try await directory.dueDeliveries(at: start).map(\.id) == [head.id])
         }
     }
@@ -288,6 +291,56 @@ struct WebhookOutboxTests {
         }
     }
 
+    @Test("to switch a webhook on has what waits go out at once, and hides nothing of how its endpoint does")
+    func switchedOn() async throws {
+        try await database.withDirectory { directory in
+            let webhook = try await self.webhook(.eventCreated, directory)
+            for name in ["a", "b"] { _ = try await directory.makeEvent(name) }
+            for head in try await directory.dueDeliveries(at: start) {
+                try await directory.retry(head, at: start + 3_000_000, reason: "answered 500")
+            }
+            #expect(try await directory.dueDeliveries(at: start).isEmpty)
+            for isOn in [true, false, false, true] {
+                database.clock.advance(1)
+                _ = try await directory.switchWebhook(
+                    webhook.id,
+                    company: "acme",
+                    isOn: isOn,
+                    by: isOn ? .api : .failures
+                )
+            }
+        }
+        try await database.withDirectory { directory in
+            let webhook = try #require(directory.webhooks(of: "acme").first)
+            #expect(webhook.isEnabled && webhook.disabledBy == nil && webhook.enabledAt == start + 4)
+            #expect(webhook.failingSince == start && webhook.failures == 0 && webhook.lastError == "answered 500")
+            let due = try await directory.dueDeliveries(at: start + 4)
+            #expect(due.count == 2)
+            _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: false, by: .failures)
+            let off = try await directory.switchWebhook(webhook.id, company: "acme", isOn: false)
+            #expect(off?.disabledBy == .failures && off?.failingSince == start)
+            try await directory.finish(due[0])
+            let well = try #require(directory.webhook(webhook.id, company: "acme"))
+            #expect(well.failingSince == nil && well.failures == 0 && well.lastError == nil)
+        }
+    }
+
+    @Test("happenings are numbered by company, also over a restart; the webhooks that are told of one see one number")
+    func numbers() async throws {
+        var numbers: [[JSONValue?]] = []
+        for _ in 0..<2 {
+            numbers += try await database.withDirectory { directory in
+                for company in ["acme", "globex"] {
+                    for _ in 0..<2 { _ = try await webhook(.eventCreated, directory, company: company) }
+                }
+                _ = try await directory.makeEvent("one")
+                let taken = try await directory.takeDeliveries(at: start)
+                return [try taken.map { try members($0)["sequence"] }]
+            }
+        }
+        #expect(numbers == [[.number(1), .number(1)], [.number(2), .number(2), .number(2), .number(2)]])
+    }
+
     @Test("since when an endpoint fails is known over restarts, until a message arrives")
     func failingSince() async throws {
         try await database.withDirectory { directory in
@@ -296,7 +349,7 @@ struct WebhookOutboxTests {
             for later in [Milliseconds(0), 1000] {
                 database.clock.advance(later)
                 let head = try #require(try await directory.dueDeliveries(at: start + later).first)
-                try await directory.retry(head, at: start + later)
+                try await directory.retry(head, at: start + later, reason: "answered 500")
             }
             #expect(directory.allWebhooks.map(\.failingSince) == [start])
         }
@@ -304,7 +357,7 @@ struct WebhookOutboxTests {
             #expect(directory.allWebhooks.map(\.failingSince) == [start])
             _ = try await directory.makeEvent("second")
             let heads = try await directory.dueDeliveries(at: start + 1000)
-            try await directory.finish(heads[0], hasArrived: false)
+            try await directory.retry(heads[0], at: nil, reason: "timed out")
             #expect(directory.allWebhooks.map(\.failingSince) == [start])
             try await directory.finish(heads[1])
             #expect(directory.allWebhooks.map(\.failingSince) == [nil])
@@ -318,7 +371,7 @@ struct WebhookOutboxTests {
             #expect(webhook.secret.hasPrefix("whsec_") && webhook.secret.utf8.count >= 40)
             _ = try await directory.makeEvent()
             let head = try #require(try await directory.dueDeliveries(at: start).first)
-            try await directory.retry(head, at: start + 5000)
+            try await directory.retry(head, at: start + 5000, reason: "answered 500")
             return (webhook, head)
         }
         try await database.withDirectory { directory in
@@ -350,7 +403,7 @@ struct WebhookOutboxTests {
             #expect(directory.webhooks(of: "acme") == [kept])
             #expect(try await directory.dueDeliveries(at: start).map(\.webhook) == [kept])
             // Somebody was delivering it meanwhile.
-            try await directory.retry(head, at: start)
+            try await directory.retry(head, at: start, reason: "answered 500")
             try await directory.finish(head)
             _ = try await directory.makeEvent("second")
             let all = try await directory.takeDeliveries(at: start)

@@ -113,15 +113,30 @@ struct WebhookCalls {
                 name: "enabled",
                 schema: .boolean,
                 isRequired: true,
-                description: "false: it is told of nothing. So is one whose endpoint has failed for a day."
+                description: """
+                    false: what happens until it is true again is not kept for it, and it is never told of it. A webhook \
+                    whose endpoint has failed for a day becomes false.
+                    """
             ),
             Schema.Member(
                 name: "failingSince",
                 schema: .nullable(.moment),
                 isRequired: true,
-                description: "Since when no message has arrived, while some were tried."
+                description: "Since when no message has arrived, while some were tried; until one arrives."
+            ),
+            Schema.Member(
+                name: "lastError",
+                schema: .nullable(.anyText),
+                isRequired: true,
+                description: "Why the last message did not arrive; null: the last one did."
             ),
             Schema.Member(name: "disabledAt", schema: .nullable(.moment), isRequired: true),
+            Schema.Member(
+                name: "disabledBy",
+                schema: .nullable(.choice(Webhook.Switcher.allCases.map(\.rawValue))),
+                isRequired: true,
+                description: "`failures`: its endpoint has failed for a day."
+            ),
         ])
     )
 
@@ -135,7 +150,9 @@ struct WebhookCalls {
             JSONMember("createdAt", moment(webhook.createdAt)),
             JSONMember("enabled", .bool(webhook.isEnabled)),
             JSONMember("failingSince", moment(webhook.failingSince)),
+            JSONMember("lastError", webhook.lastError.map(JSONValue.string) ?? .null),
             JSONMember("disabledAt", moment(webhook.disabledAt)),
+            JSONMember("disabledBy", webhook.disabledBy.map { .string($0.rawValue) } ?? .null),
         ])
     }
 
@@ -144,7 +161,7 @@ struct WebhookCalls {
             method: .patch,
             path: "\(Self.path)/{id}",
             id: "patchWebhook",
-            summary: "Switches a webhook on or off; what waits for it goes out when it is on again",
+            summary: "Switches a webhook on, which sends all that waits at once, or off",
             tag: "Webhooks",
             body: .named(
                 "WebhookChange",

@@ -16,4 +16,12 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
         case .noAnswer: "the connection ended before an answer"
         }
     }
+
+    /// The same in words for the company: they say nothing of what the gateway's own resolver knows.
+    var wordsForCompany: String {
+        switch self {
+        case .address, .noAddress: "the host has no address that messages may be delivered to"
+        case .endpoint, .timeout, .noAnswer: description
+        }
+    }
 }

@@ -33,7 +33,9 @@ enum DeliverySchedule {
 
     /// Whether an endpoint that fails is switched off.
     ///
-    /// - Parameter failures: how often it has failed without a success, and since this process began.
+    /// - Parameters:
+    ///   - failures: how often it has failed without a success, since it was last switched on.
+    ///   - since: the later of its first failure and its switching on.
     static func switchesOff(after failures: Int, since: Milliseconds, now: Milliseconds) -> Bool {
         failures >= leastAttempts && (now - since).magnitude >= lifetime
     }

@@ -91,6 +91,13 @@ struct DeliveryShares {
         if entries[id]?.phase == .asked { entries[id]?.isRung = true } else { queue(id) }
     }
 
+    /// Its company says that a webhook's endpoint works again: what waits need not rest any longer.
+    mutating func hasten(_ id: ExactText) {
+        guard let entry = entries[id], case .failing = entry.health else { return }
+        entries[id]?.health = .failing(until: 0)
+        if case .waiting = entry.phase { wait(id, until: 0) }
+    }
+
     /// The next webhook that may start a message; nil: none before ``nextMoment`` or the next end.
     mutating func take(at now: Milliseconds) -> Turn? {
         promote(at: now)

@@ -77,6 +77,7 @@ package final class WebhookDelivery: Sendable {
             wake(webhook)
             bell.yield()
         }
+        directory.onSwitchedOn { [self] webhook in shares.withLock { $0.hasten(ExactText(webhook.id)) } }
         for webhook in directory.allWebhooks where webhook.isEnabled { wake(webhook) }
         bell.yield()
         await withDiscardingTaskGroup { group in
@@ -150,22 +151,25 @@ package final class WebhookDelivery: Sendable {
 
     private func deliver(_ delivery: Delivery) async {
         let endpoint = WebhookEndpoint(delivery.webhook.endpoint)
-        var failure: String?
+        /// For the operator, and for the company.
+        var failure: (reason: String, told: String)?
         do {
             guard let endpoint else { throw DeliveryFault.endpoint }
             let request = DeliveryRequest(delivery, to: endpoint, now: clock())
             let allowed = DeliveryAddresses(allowedPrivate: allowedPrivate.withLock { $0 })
             let status = try await client.send(request, to: endpoint, allowed: allowed)
-            if !(200..<300).contains(status) { failure = "answered \(status)" }
+            if !(200..<300).contains(status) { failure = ("answered \(status)", "answered \(status)") }
         } catch is CancellationError {
             ended(delivery, hasArrived: nil)
             return
+        } catch let fault as DeliveryFault {
+            failure = (fault.description, fault.wordsForCompany)
         } catch {
-            failure = "\(error)"
+            failure = ("\(error)", "the connection failed")
         }
         do {
             if let failure {
-                try await failed(delivery, host: endpoint?.host, reason: failure)
+                try await failed(delivery, host: endpoint?.host, failure)
             } else {
                 try await directory.finish(delivery)
             }
@@ -187,12 +191,18 @@ package final class WebhookDelivery: Sendable {
     /// Switches a webhook off whose endpoint has failed for too long.
     private func switchOff(_ delivery: Delivery, host: String?) async {
         let id = delivery.webhook.id
-        guard let failures = shares.withLock({ $0.failures(of: ExactText(id)) }),
-            let since = directory.webhook(id, company: delivery.webhook.company)?.failingSince,
-            DeliverySchedule.switchesOff(after: failures, since: since, now: clock())
+        let company = delivery.webhook.company
+        // The directory's count, which goes on over restarts.
+        guard shares.withLock({ $0.failures(of: ExactText(id)) }) != nil,
+            let webhook = directory.webhook(id, company: company), let failingSince = webhook.failingSince,
+            DeliverySchedule.switchesOff(
+                after: webhook.failures,
+                since: max(failingSince, webhook.enabledAt ?? failingSince),
+                now: clock()
+            )
         else { return }
         do {
-            _ = try await directory.switchWebhook(id, company: delivery.webhook.company, isOn: false)
+            _ = try await directory.switchWebhook(id, company: company, isOn: false, by: .failures)
             shares.withLock { $0.forget(ExactText(id)) }
             logger.warning(
                 "a webhook was switched off: its endpoint has failed for a day",
@@ -213,16 +223,20 @@ package final class WebhookDelivery: Sendable {
 
     /// Has a message tried again later, or gives it up. Neither its body nor its whole endpoint is logged: both may hold
     /// secrets.
-    private func failed(_ delivery: Delivery, host: String?, reason: String) async throws {
+    private func failed(
+        _ delivery: Delivery,
+        host: String?,
+        _ failure: (reason: String, told: String)
+    ) async throws {
         let now = clock()
         var metadata = metadata(delivery, host: host)
-        metadata.updateValue("\(reason)", forKey: "reason")
+        metadata.updateValue("\(failure.reason)", forKey: "reason")
         if DeliverySchedule.givesUp(after: delivery.attempts, createdAt: delivery.createdAt, now: now) {
             logger.warning("a webhook message was given up", metadata: metadata)
-            try await directory.finish(delivery, hasArrived: false)
+            try await directory.retry(delivery, at: nil, reason: failure.told)
         } else {
             logger.info("a webhook message was not delivered, and is tried again", metadata: metadata)
-            try await directory.retry(delivery, at: now + wait(delivery.attempts))
+            try await directory.retry(delivery, at: now + wait(delivery.attempts), reason: failure.told)
         }
     }
 }

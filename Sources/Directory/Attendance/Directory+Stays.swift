@@ -42,7 +42,7 @@ extension Directory {
             viewer.email.map(foldedIdentity), DeliveryPeople.foldedUser(viewer.userID), session.role.name,
             session.since,
         ])
-        try announce(.sessionJoined, session, [], database, &effects)
+        try announce(.sessionJoined, session, at: session.since, [], database, &effects)
     }
 
     private func depart(
@@ -66,7 +66,8 @@ extension Directory {
         ]
         // Of somebody who was erased meanwhile nothing is told.
         if let open, !session.viewer.userID.hasSameBytes(as: open["user"]) { return }
-        try announce(ending == .replaced ? .sessionReplaced : .sessionLeft, session, end, database, &effects)
+        let type = ending == .replaced ? WebhookType.sessionReplaced : .sessionLeft
+        try announce(type, session, at: moment, end, database, &effects)
     }
 
     /// Stays of a viewer with no more than this between them are one.
@@ -108,6 +109,7 @@ extension Directory {
     private func announce(
         _ type: WebhookType,
         _ session: LiveSession,
+        at moment: Milliseconds,
         _ end: [JSONMember],
         _ database: Database,
         _ effects: inout Writer.Effects
@@ -123,7 +125,7 @@ extension Directory {
         ] {
             if let value { data.append(JSONMember(name, .string(value))) }
         }
-        try announce(type, company: viewer.company, event: session.event, data + end, database, &effects)
+        try announce(type, company: viewer.company, event: session.event, at: moment, data + end, database, &effects)
     }
 
     /// Ends what is open as the gateway stops.
@@ -154,11 +156,11 @@ extension Directory {
             for (name, column) in [("registrationId", 3), ("name", 5), ("email", 6)] {
                 if let value: String = stay[column] { data.append(JSONMember(name, .string(value))) }
             }
+            let leftAt = max(joinedAt, moment)
             data += [
-                JSONMember("leftAt", .string(Timestamp.text(max(joinedAt, moment)))),
-                JSONMember("reason", .string(ending)),
+                JSONMember("leftAt", .string(Timestamp.text(leftAt))), JSONMember("reason", .string(ending)),
             ]
-            try announce(.sessionLeft, company: company, event: event, data, database, &effects)
+            try announce(.sessionLeft, company: company, event: event, at: leftAt, data, database, &effects)
         }
         try database.execute(
             sql: "UPDATE stay SET left_at = max(joined_at, ?), ending = ? WHERE left_at IS NULL",

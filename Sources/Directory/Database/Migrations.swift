@@ -28,6 +28,9 @@ enum Migrations {
             try Stay.fillFoldedUsers(database)
             try DeliveryPeople.fillUsers(database)
         }
+        migrator.registerMigration("7 how webhooks do, and numbers of happenings") { database in
+            try database.execute(sql: happenings)
+        }
         return migrator
     }
 
@@ -187,6 +190,18 @@ enum Migrations {
         CREATE INDEX stay_by_folded_user ON stay (company, folded_user) WHERE folded_user IS NOT NULL;
         ALTER TABLE delivery ADD COLUMN folded_user TEXT;
         CREATE INDEX delivery_by_user ON delivery (folded_user) WHERE folded_user IS NOT NULL;
+        """
+
+    /// What a company is told of its webhooks, and in which order things happened.
+    private static let happenings = """
+        -- Attempts that failed since the last success, or since it was switched on, and why the last of them did.
+        ALTER TABLE webhook ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE webhook ADD COLUMN last_error TEXT;
+        ALTER TABLE webhook ADD COLUMN enabled_at INTEGER;
+        -- 'api' or 'failures'; null where an earlier version has switched it off.
+        ALTER TABLE webhook ADD COLUMN disabled_by TEXT;
+        -- The number of the last thing that a company was told.
+        CREATE TABLE happening (company TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
         """
 
     /// What is deleted when it was over for long.

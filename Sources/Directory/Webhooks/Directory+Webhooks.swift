@@ -102,29 +102,55 @@ extension Directory {
     }
 
     /// Switches a webhook on or off. Nil where the company has no such webhook.
-    package func switchWebhook(_ id: String, company: String, isOn: Bool) async throws -> Webhook? {
+    ///
+    /// To switch it on, also one that is on, has all that waits go out at once.
+    package func switchWebhook(
+        _ id: String,
+        company: String,
+        isOn: Bool,
+        by switcher: Webhook.Switcher = .api
+    ) async throws -> Webhook? {
         let moment = now
         let isKnown = try await writer.write { [self] database, effects in
             try database.execute(
-                sql: """
-                    UPDATE webhook SET failing_since = NULL,
-                        disabled_at = CASE WHEN ? THEN NULL ELSE ifnull(disabled_at, ?) END
-                    WHERE id = ? AND company = ?
-                    """,
-                arguments: [isOn, moment, id, company]
+                sql: isOn ? Self.switchOnSQL : Self.switchOffSQL,
+                arguments: isOn ? [moment, id, company] : [switcher.rawValue, moment, id, company]
             )
             guard database.changesCount > 0 else { return false }
+            if isOn {
+                // What is behind in its row was never tried, and is due.
+                try database.execute(
+                    sql: "UPDATE delivery SET due_at = ? WHERE webhook = ? AND is_head = 1 AND due_at > ?",
+                    arguments: [moment, id, moment]
+                )
+            }
             effects.add { [self] in
                 webhookIndex.change(id, company: company) { webhook in
-                    webhook.failingSince = nil
-                    webhook.disabledAt = isOn ? nil : webhook.disabledAt ?? moment
+                    if isOn {
+                        (webhook.disabledAt, webhook.disabledBy) = (nil, nil)
+                        (webhook.enabledAt, webhook.failures) = (moment, 0)
+                    } else if webhook.isEnabled {
+                        (webhook.disabledAt, webhook.disabledBy) = (moment, switcher)
+                    }
                 }
-                if isOn, let webhook = webhook(id, company: company) { deliveryIsDue(to: webhook) }
+                if isOn, let webhook = webhook(id, company: company) {
+                    isSwitchedOn(webhook)
+                    deliveryIsDue(to: webhook)
+                }
             }
             return true
         }
         return isKnown ? webhook(id, company: company) : nil
     }
+
+    private static let switchOnSQL = """
+        UPDATE webhook SET disabled_at = NULL, disabled_by = NULL, failures = 0, enabled_at = ? WHERE id = ? AND company = ?
+        """
+
+    private static let switchOffSQL = """
+        UPDATE webhook SET disabled_by = CASE WHEN disabled_at IS NULL THEN ? ELSE disabled_by END,
+            disabled_at = ifnull(disabled_at, ?) WHERE id = ? AND company = ?
+        """
 
     // MARK: What is delivered
 
@@ -167,38 +193,59 @@ extension Directory {
         }
     }
 
-    /// The message arrived, or has been given up.
-    package func finish(_ delivery: Delivery, hasArrived: Bool = true) async throws {
+    /// The message has arrived.
+    package func finish(_ delivery: Delivery) async throws {
         let webhook = delivery.webhook
-        let isWell = hasArrived && self.webhook(webhook.id, company: webhook.company)?.failingSince != nil
+        let isWell = self.webhook(webhook.id, company: webhook.company)?.failingSince != nil
         try await writer.write { [self] database, effects in
-            try database.cachedStatement(sql: "DELETE FROM delivery WHERE id = ?").execute(arguments: [delivery.id])
+            try Self.delete(delivery, database)
             guard isWell else { return }
-            try database.execute(sql: "UPDATE webhook SET failing_since = NULL WHERE id = ?", arguments: [webhook.id])
+            try database.execute(
+                sql: "UPDATE webhook SET failing_since = NULL, failures = 0, last_error = NULL WHERE id = ?",
+                arguments: [webhook.id]
+            )
             effects.add { [webhookIndex] in
-                webhookIndex.change(webhook.id, company: webhook.company) { $0.failingSince = nil }
+                webhookIndex.change(webhook.id, company: webhook.company) {
+                    ($0.failingSince, $0.failures, $0.lastError) = (nil, 0, nil)
+                }
             }
         }
     }
 
     /// The message did not arrive, and is to be tried again.
-    package func retry(_ delivery: Delivery, at dueAt: Milliseconds) async throws {
+    ///
+    /// - Parameters:
+    ///   - dueAt: when; nil: it has been given up.
+    ///   - reason: why, in words for the company.
+    package func retry(_ delivery: Delivery, at dueAt: Milliseconds?, reason: String) async throws {
         let moment = now
         let webhook = delivery.webhook
-        let isFirst = self.webhook(webhook.id, company: webhook.company)?.failingSince == nil
         try await writer.write { [self] database, effects in
+            if let dueAt {
+                try database.cachedStatement(
+                    sql: "UPDATE delivery SET attempts = attempts + 1, due_at = ? WHERE id = ?"
+                ).execute(arguments: [dueAt, delivery.id])
+            } else {
+                try Self.delete(delivery, database)
+            }
             try database.cachedStatement(
-                sql: "UPDATE delivery SET attempts = attempts + 1, due_at = ? WHERE id = ?"
-            ).execute(arguments: [dueAt, delivery.id])
-            guard isFirst else { return }
-            try database.execute(
-                sql: "UPDATE webhook SET failing_since = ? WHERE id = ?",
-                arguments: [moment, webhook.id]
-            )
+                sql: """
+                    UPDATE webhook SET failing_since = ifnull(failing_since, ?), failures = failures + 1, last_error = ?
+                    WHERE id = ?
+                    """
+            ).execute(arguments: [moment, reason, webhook.id])
             effects.add { [webhookIndex] in
-                webhookIndex.change(webhook.id, company: webhook.company) { $0.failingSince = moment }
+                webhookIndex.change(webhook.id, company: webhook.company) {
+                    $0.failingSince = $0.failingSince ?? moment
+                    $0.failures += 1
+                    $0.lastError = reason
+                }
             }
         }
+    }
+
+    private static func delete(_ delivery: Delivery, _ database: Database) throws {
+        try database.cachedStatement(sql: "DELETE FROM delivery WHERE id = ?").execute(arguments: [delivery.id])
     }
 
     // MARK: What is told
@@ -214,7 +261,7 @@ extension Directory {
             JSONMember("startDate", .string(Timestamp.text(event.fields.startsAt))),
             JSONMember("endDate", .string(Timestamp.text(event.fields.endsAt))),
         ]
-        try announce(type, company: event.company, event: event.uid, data, database, &effects)
+        try announce(type, company: event.company, event: event.uid, at: now, data, database, &effects)
     }
 
     func announce(
@@ -232,17 +279,22 @@ extension Directory {
             .registrationCreated,
             company: event.company,
             event: event.uid,
+            at: registration.registeredAt,
             data,
             database,
             &effects
         )
     }
 
-    /// Writes what webhooks are to be told, in the transaction of what it tells of.
+    /// Writes what webhooks are to be told, in the transaction of what it tells of. All that are told of one thing are told
+    /// the same number, which grows with each thing that its company is told.
+    ///
+    /// - Parameter moment: when it happened.
     func announce(
         _ type: WebhookType,
         company: String,
         event: String,
+        at moment: Milliseconds,
         _ data: [JSONMember],
         _ database: Database,
         _ effects: inout Writer.Effects
@@ -250,11 +302,21 @@ extension Directory {
         let webhooks = webhookIndex.webhooks(of: company, type: type, event: event)
         guard !webhooks.isEmpty else { return }
         let createdAt = now
+        let number = try Int64.fetchOne(
+            database.cachedStatement(
+                sql: """
+                    INSERT INTO happening (company, last) VALUES (?, 1)
+                    ON CONFLICT (company) DO UPDATE SET last = last + 1 RETURNING last
+                    """
+            ),
+            arguments: [company]
+        )
         let (email, user) = (DeliveryPeople.foldedEmail(in: data), DeliveryPeople.foldedUser(in: data))
         for webhook in webhooks {
             let message: [JSONMember] = [
                 JSONMember("id", .string(UUIDText.random())), JSONMember("type", .string(type.rawValue)),
-                JSONMember("createdAt", .string(Timestamp.text(createdAt))), JSONMember("companyId", .string(company)),
+                JSONMember("createdAt", .string(Timestamp.text(moment))),
+                JSONMember("sequence", .number(Double(number ?? 0))), JSONMember("companyId", .string(company)),
                 JSONMember("eventId", .string(event)), JSONMember("data", .object(data)),
             ]
             // A write of the same group may have deleted the webhook, which the index does not know yet.

@@ -27,8 +27,23 @@ package struct Webhook: Sendable, Equatable {
     package let createdAt: Milliseconds
     /// Since when its endpoint has failed without a success; nil: it has not.
     package var failingSince: Milliseconds?
+    /// How often it has failed without a success, since it was last switched on.
+    package var failures = 0
+    /// Why the last attempt failed, in words for the company; nil: since the last success none has.
+    package var lastError: String?
+    /// When it was last switched on by a call; nil: it never was.
+    package var enabledAt: Milliseconds?
     /// When it was switched off: it is told of nothing, and what waited for it goes on waiting; nil: it is on.
     package var disabledAt: Milliseconds?
+    /// Nil where it is on, or an earlier version has switched it off.
+    package var disabledBy: Switcher?
+
+    /// What has switched a webhook off.
+    package enum Switcher: String, Sendable, CaseIterable {
+        case api
+        /// Its endpoint has failed for too long.
+        case failures
+    }
 
     package var isEnabled: Bool { disabledAt == nil }
 }
@@ -85,6 +100,10 @@ extension Webhook {
         secret = row["secret"]
         createdAt = row["created_at"]
         failingSince = row["failing_since"]
+        failures = row["failures"]
+        lastError = row["last_error"]
+        enabledAt = row["enabled_at"]
         disabledAt = row["disabled_at"]
+        disabledBy = (row["disabled_by"] as String?).flatMap(Switcher.init(rawValue:))
     }
 }

@@ -221,14 +221,17 @@ struct WebhookDeliveryTests {
         guard case .message(let head) = try await directory.nextMessage(for: webhook, at: fixture.now) else {
             throw Unexpected(what: "no message")
         }
-        try await directory.retry(head, at: fixture.now)
+        try await directory.retry(head, at: fixture.now, reason: "answered 500")
         fixture.advance(24 * 3_600_000)
         // Younger than a day, so that it is not given up.
         _ = try await fixture.makeEvent(directory, "three")
         try await fixture.running(try fixture.delivery(directory, wait: 1)) {
             for await line in fixture.log.lines.stream where line.contains("switched off") { break }
             #expect(directory.webhook(webhook.id, company: "acme")?.isEnabled == false)
-            #expect(receiver.received.count >= 12)
+            // The one of the day before counts.
+            #expect(receiver.received.count >= 11)
+            let off = try #require(directory.webhook(webhook.id, company: "acme"))
+            #expect(off.disabledBy == .failures && off.lastError == "answered 500" && off.failingSince != nil)
             #expect(!fixture.log.text.contains("/secret"))
             // Nothing that comes in order says that nothing comes; what goes out next shows what did not.
             _ = try await fixture.makeEvent(directory, "meanwhile")
@@ -237,6 +240,24 @@ struct WebhookDeliveryTests {
             for await request in receiver.arrivals where request.eventName == "after" { break }
         }
         #expect(!receiver.received.contains { $0.eventName == "meanwhile" })
+        await directory.close()
+    }
+
+    @Test("a webhook that its company switches on is delivered to at once, however long its endpoint was to rest")
+    func hastened() async throws {
+        let receiver = try await Receiver { _, before in .status(before < 2 ? 500 : 200) }
+        let directory = try fixture.openDirectory()
+        let webhook = try await fixture.webhook(.eventCreated, "http://h.example:\(receiver.port)/", directory)
+        for name in ["one", "two"] { _ = try await fixture.makeEvent(directory, name) }
+        try await fixture.running(try fixture.delivery(directory, wait: 3_600_000)) {
+            #expect(await receiver.arrivals.next(2).count == 2)
+            // Again where it came before the failures were written down.
+            while receiver.received.count < 3 {
+                _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: true)
+            }
+            #expect(await receiver.arrivals.next(2).count == 2)
+        }
+        #expect(receiver.received.count == 4)
         await directory.close()
     }
 

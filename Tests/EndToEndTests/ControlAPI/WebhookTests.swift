@@ -50,7 +50,7 @@ extension EndToEnd {
                 var response = Response()
                 response.body = request.body
                 let message = try response.json()
-                #expect(message.names == ["companyId", "createdAt", "data", "eventId", "id", "type"])
+                #expect(message.names == ["companyId", "createdAt", "data", "eventId", "id", "sequence", "type"])
                 #expect(message["id"]?.text == request["Webhook-Id"])
                 return message
             }
