@@ -6,22 +6,63 @@ package import JOSE
 /// The local part is compared as ``foldedIdentity(_:)`` has it. The domain is in A-labels, mapped by UTS 46, which is how
 /// the domain name system sees it ([RFC 5891](https://www.rfc-editor.org/rfc/rfc5891)).
 package enum EmailAddress {
-    /// The canonical form; nil for what no mail can be sent to: `a@b`, `x@a..example`, a local part of more than 64 bytes,
-    /// a domain of more than 253 or with a label of more than 63 ([RFC 5321, section 4.5.3][1]).
+    /// The canonical form; nil for what no mail can be sent to: `a@b`, `x@a..example`, `x@127.0.0.1`, a local part of more
+    /// than 64 bytes, a domain of more than 253 or with a label of more than 63 ([RFC 5321, section 4.5.3][1]). Nil too
+    /// for what nobody can see: two people would have one name.
     ///
     /// [1]: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
     package static func canonical(_ text: String) -> String? {
-        let text = foldedIdentity(text)
-        let bytes = text.utf8
+        let text = entered(text)
+        // Before the domain is mapped, which drops some of them.
+        guard text.unicodeScalars.allSatisfy(isVisible) else { return nil }
+        let folded = foldedIdentity(text)
+        let bytes = folded.utf8
         guard let at = bytes.firstIndex(of: UInt8(ascii: "@")), bytes.lastIndex(of: UInt8(ascii: "@")) == at else {
             return nil
         }
-        let (local, domain) = (text[..<at], bytes[bytes.index(after: at)...])
-        guard (1...64).contains(local.utf8.count), isDomain(domain) else { return nil }
-        for scalar in local.unicodeScalars {
-            if scalar.properties.isWhitespace || scalar.properties.generalCategory == .control { return nil }
+        let (local, domain) = (bytes[..<at], bytes[bytes.index(after: at)...])
+        return isLocalPart(local) && isDomain(domain) && hasTopLevelName(domain) ? folded : nil
+    }
+
+    /// An e-mail as somebody has entered it, without what programs leave at its ends: white space and a byte order mark.
+    package static func entered(_ text: String) -> String {
+        let text = trimmed(text)
+        guard text.unicodeScalars.first?.value == 0xFEFF else { return text }
+        return trimmed(String(text.unicodeScalars.dropFirst()))
+    }
+
+    /// Neither white space nor a control, nor what changes how the text around it looks or stands for nothing itself.
+    package static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return scalar.value > 0x20 && scalar.value < 0x7f }
+        let properties = scalar.properties
+        switch properties.generalCategory {
+        case .control, .format: return false
+        default: return !properties.isWhitespace && !properties.isDefaultIgnorableCodePoint
         }
-        return text
+    }
+
+    /// Atoms with dots between them ([RFC 5322, section 3.2.3](https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3)); a
+    /// quoted one is another spelling, and nobody has it.
+    private static func isLocalPart(_ local: Substring.UTF8View) -> Bool {
+        guard (1...64).contains(local.count) else { return false }
+        return local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+            .allSatisfy { atom in !atom.isEmpty && atom.allSatisfy(isAtomByte) }
+    }
+
+    private static func isAtomByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: ";"),
+            UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "\\"),
+            UInt8(ascii: "\""), UInt8(ascii: "@"):
+            false
+        default: true
+        }
+    }
+
+    /// Whether the last label begins with a letter, as those of all names do, and those of addresses do not.
+    private static func hasTopLevelName(_ domain: Substring.UTF8View) -> Bool {
+        let dot = domain.lastIndex(of: UInt8(ascii: ".")) ?? domain.startIndex
+        return domain[dot...].dropFirst().first.map { $0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "z") } ?? false
     }
 
     /// Whether it is a domain name in A-labels of two labels or more.

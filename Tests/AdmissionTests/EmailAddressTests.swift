@@ -28,6 +28,10 @@ struct EmailAddressTests {
             "x@-a.example", "x@a-.example", "a b@c.example", "a\u{3000}b@c.example", "a\u{0}@c.example",
             "a@b c.example",
             "a@b_c.example", "a@\u{202E}é.example", "a@é..example", "a@é/x.example", "a@é:80.example", "a@[192.0.2.1]",
+            "x@127.0.0.1", "x@a.123", "x@[127.0.0.1]", ".x@a.example", "x.@a.example", "x..y@a.example",
+            "mailto:ada@a.example", "a,b@c.example", "a;b@c.example", "\"x\"@c.example", "<a@b.example>",
+            "a(b)@c.example",
+            "a\\b@c.example", "Ada <ada@a.example>", "[a]@b.example",
             String(repeating: "l", count: 65) + "@b.example", String(repeating: "é", count: 33) + "@b.example",
             "a@" + String(repeating: "l", count: 64) + ".example",
             "a@" + String(repeating: "abcdefghi.", count: 25) + "abcd",
@@ -35,6 +39,32 @@ struct EmailAddressTests {
     )
     func refused(_ text: String) {
         #expect(EmailAddress.canonical(text) == nil)
+    }
+
+    @Test(
+        "attack: what nobody sees makes another person of an e-mail",
+        arguments: [
+            "\u{200B}", "\u{2060}", "\u{FEFF}", "\u{202A}", "\u{202E}", "\u{AD}", "\u{200D}", "\u{2066}", "\u{61C}",
+            "\u{180E}",
+            "\u{E0061}", "\u{FE0F}", "\u{34F}", "\u{3164}", "\u{115F}", "\u{85}", "\u{1}",
+        ]
+    )
+    func invisible(_ mark: String) {
+        for text in ["a\(mark)@b.example", "a\(mark)b@c.example", "a@b\(mark)c.example", "a@b.example\(mark)c"] {
+            #expect(EmailAddress.canonical(text) == nil, "\(text.unicodeScalars.map { String($0.value, radix: 16) })")
+        }
+        // A byte order mark at the start is what an editor left there.
+        guard mark != "\u{FEFF}", mark != "\u{85}" else { return }
+        #expect(EmailAddress.canonical("\(mark)a@b.example") == nil)
+    }
+
+    @Test("A byte order mark before an e-mail is no part of it; atoms may have what atoms have")
+    func good() {
+        #expect(EmailAddress.canonical(" \u{FEFF} Ada@b.example") == "ada@b.example")
+        #expect(EmailAddress.entered("\u{FEFF}Ada@b.example\n") == "Ada@b.example")
+        for text in ["a.b@c.example", "!#$%&'*+-/=?^_`{|}~@c.example", "first+last@c.example", "a@1b.c2"] {
+            #expect(EmailAddress.canonical(text) == text)
+        }
     }
 
     @Test("The longest parts are good")

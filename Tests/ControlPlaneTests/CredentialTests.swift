@@ -155,7 +155,9 @@ struct CredentialTests {
         #expect(await get(try service.token()).status == 200)
     }
 
-    @Test("attack: somebody whose token is over is kept out for guessing; it is 401 always, and nobody else pays for it")
+    @Test(
+        "attack: somebody whose token is over is kept out for guessing; it is 401 always, and nobody else pays for it"
+    )
     func overTokens() async throws {
         let service = try Service { $0.limits.badTokensPerMinute = 3 }
         let expired = try service.token()

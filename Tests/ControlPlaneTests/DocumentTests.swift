@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import JOSE
 import Testing
@@ -74,5 +75,85 @@ struct DocumentTests {
             #expect(statuses.isSuperset(of: ["413", "415"]) == (call.body != nil), "\(call.id)")
             #expect(statuses.contains(String(call.success.status)))
         }
+    }
+
+    // MARK: Patterns
+
+    private func matches(_ text: String, _ expression: NSRegularExpression) -> Bool {
+        expression.firstMatch(in: text, range: NSRange(text.startIndex..., in: text)) != nil
+    }
+
+    private func pattern(_ text: Text) throws -> NSRegularExpression {
+        let pattern = text.members.first { $0.name == "pattern" }?.value.text
+        return try NSRegularExpression(pattern: try required(pattern))
+    }
+
+    @Test(
+        "The pattern of e-mails takes what the API takes, and refuses what it refuses",
+        arguments: [
+            "josé@acme.example", "i@bücher.example", "i@BÜCHER.example", "a@日本.example", "почта@пример.испытание",
+            " a@b.c\u{A0}", "\u{FEFF}a@b.c", "a.b@c.d", "first+last@acme.example", "a@xn--bcher-kva.example", "a",
+            "a@b",
+            "a@@b.c", "a b@c.d", ".a@b.c", "a.@b.c", "a..b@c.d", "a,b@c.d", "mailto:a@b.c", "\"a\"@b.c", "a@127.0.0.1",
+            "a@b.1c", "a@b..c", "a@-b.c", "a@b-.c", "\u{200B}a@b.c", "a\u{2060}@b.c", "a@b\u{AD}c.d", "a\\b@c.d",
+        ]
+    )
+    func emails(text: String) throws {
+        let rule = Text(kind: .email, maxLength: 254)
+        #expect(try matches(text, pattern(rule)) == (rule.fault(in: text) == nil))
+        let person = Text(kind: .person, maxLength: 320)
+        #expect(try matches(text, pattern(person)) == (person.fault(in: text) == nil))
+    }
+
+    @Test("Of each character, the pattern of e-mails says the same as the API; so are its letters of domains all taken")
+    func characters() throws {
+        let rule = Text(kind: .email)
+        let expression = try pattern(rule)
+        let letters = try NSRegularExpression(pattern: "[\(Text.letters)]")
+        var different: [String] = []
+        for value in UInt32(0)...0xffff {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            var texts = ["a\(scalar)a@b.example"]
+            if matches(String(scalar), letters) { texts += ["a@\(scalar).example", "a@b.a\(scalar)\(scalar)"] }
+            for text in texts where matches(text, expression) != (rule.fault(in: text) == nil) {
+                different.append(String(value, radix: 16))
+            }
+        }
+        #expect(different == [])
+    }
+
+    @Test(
+        "The pattern of endpoints says the same as the API",
+        arguments: [
+            "https://x.example", "HTTPS://x.example/", "https://x.example:65535/", "https://x.example:10000/a?b#c",
+            "https://x.example:65536/", "https://x.example:0/", "https://x.example:00443/", "https://x.example:000443/",
+            "https://[2001:db8::1]:8443/x", "https://[::]/", "https://[::1]", "https://[1:2:3:4:5:6:7:8]/",
+            "https://[1::3:4:5:6:7:8]/", "https://[1:2:3:4:5:6:7::]/", "https://[::ffff:192.0.2.1]/",
+            "https://[1:2:3:4:5:6:192.0.2.1]/", "https://[1:2:3:4:5:6:7]/", "https://[1:2:3:4:5:6:7:8:9]/",
+            "https://[::1::2]/", "https://[::12345]/", "https://[1:2:3:4:5:6:7:8::]/", "https://[::1.2.3]/",
+            "https://[]/",
+            "https://x.3com/", "https://x.1-a/", "https://127.1/", "https://127.0.0.1/", "https://256.0.0.1/",
+            "https://-x.example/", "https://u@x.example/", "ftp://x.example/", "http://x.example/",
+            "https://x.example/\\",
+        ]
+    )
+    func endpoints(text: String) throws {
+        for isSecure in [true, false] {
+            let rule = Text(kind: .endpoint(isSecure: isSecure), maxLength: 2048)
+            #expect(try matches(text, pattern(rule)) == (rule.fault(in: text) == nil))
+        }
+    }
+
+    @Test("What the API needs is marked so, and what has another form than JSON has its schema")
+    func members() async throws {
+        let document = try await document()
+        let paths = document["paths"]
+        let person = paths?["/api/v1/company/{companyId}/people"]?["get"]
+        let email = person?["parameters"]?.list.first { $0["name"] == "email" }
+        #expect(email?["required"] == true)
+        let problem = person?["responses"]?["400"]?["content"]?["application/problem+json"]
+        #expect(problem?["schema"] == object(["$ref": "#/components/schemas/Problem"]))
+        let token = document["components"]?["schemas"]?["Token"]?["properties"]?["expires_in"]
+        #expect(token?["maximum"] == 3600)
     }
 }

@@ -58,6 +58,11 @@ struct ValidationTests {
         let body = newEvent(["presenters": ["ann", " "]])
         let reply = try await (try Service()).call(.post, "/event/create", body)
         #expect(reply.message == "presenters[1]: must not be blank")
+        for person in ["a@b", "a b@c.example", "\u{200B}a@b.example", "mailto:a@b.example", "@"] as [JSONValue] {
+            let body = newEvent(["organizers": [person]])
+            let reply = try await (try Service()).call(.post, "/event/create", body)
+            #expect(reply.message == "organizers[0]: not an e-mail address, such as name@example.com")
+        }
     }
 
     @Test("Nobody is host and presenter at the same time, whatever the spelling")

@@ -15,6 +15,7 @@ struct Call: Sendable {
         let name: String
         let schema: Schema
         let description: String
+        var isRequired = false
     }
 
     /// What a call answers when all went well.

@@ -97,7 +97,7 @@ private struct Embed {
             event.company.hasSameBytes(as: tenant.id)
         else { throw Fault.notFound }
         let body = incoming.body
-        let email = body.words("userEmail").map(trimmed)
+        let email = body.words("userEmail").map(EmailAddress.entered)
         let user = ViewerTokens.User(
             id: trimmed(body.text("userId") ?? ""),
             name: body.words("userName") ?? body.words("userDisplayName"),

@@ -75,7 +75,12 @@ enum EventInput {
     /// Each person as they came first, without blanks at the ends.
     private static func once(_ people: [String]) -> [String] {
         var seen: Set<ExactText> = []
-        return people.map(trimmed).filter { seen.insert(listedIdentity($0)).inserted }
+        return people.map(entered).filter { seen.insert(listedIdentity($0)).inserted }
+    }
+
+    /// A user id or an e-mail without what is no part of it.
+    static func entered(_ person: String) -> String {
+        person.utf8.contains(UInt8(ascii: "@")) ? EmailAddress.entered(person) : trimmed(person)
     }
 
     /// Whom an entry of a list means. Earlier versions have kept blanks at its ends.

@@ -10,7 +10,8 @@ enum PeopleCalls {
     private static let email = Call.Parameter(
         name: "email",
         schema: CommonSchemas.storedEmail,
-        description: "Whose. Needed."
+        description: "Whose.",
+        isRequired: true
     )
 
     static let calls = [

@@ -152,7 +152,7 @@ struct RegistrationCalls {
     }
 
     private static func person(_ incoming: Incoming, _ uid: String, _ tenant: Tenant) throws -> NewRegistration {
-        let (name, email) = (incoming.body.text("name") ?? "", trimmed(incoming.body.text("email") ?? ""))
+        let (name, email) = (incoming.body.text("name") ?? "", EmailAddress.entered(incoming.body.text("email") ?? ""))
         // Its size is known before the registration is: ids are all of one length.
         let trial = RegisteredPerson(
             event: uid,

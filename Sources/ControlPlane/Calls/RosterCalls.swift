@@ -14,13 +14,13 @@ struct RosterCalls {
     }
 
     /// Whom a call is about.
-    private func body(_ listing: Listing) -> Schema {
+    private func body(_ listing: Listing, _ name: String, _ schema: Schema) -> Schema {
         .named(
-            "New\(listing.noun)",
+            "\(name)\(listing.noun)",
             .object([
                 Schema.Member(
                     name: listing.name,
-                    schema: CommonSchemas.person,
+                    schema: schema,
                     isRequired: true,
                     description: "A user id or an e-mail."
                 )
@@ -35,11 +35,11 @@ struct RosterCalls {
             id: "add\(kind.operationNoun)\(listing.noun)",
             summary: "Adds \(listing.phrase)",
             tag: kind.tag,
-            body: body(listing),
+            body: body(listing, "New", CommonSchemas.person),
             success: success,
             faults: [404],
             handler: .company { [kind] incoming, tenant in
-                let person = trimmed(incoming.body.text(listing.name) ?? "")
+                let person = EventInput.entered(incoming.body.text(listing.name) ?? "")
                 return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
                     let identity = listedIdentity(person)
                     guard !people.contains(where: { EventInput.identity($0) == identity }) else { return }
@@ -75,7 +75,7 @@ struct RosterCalls {
             id: "removeNamed\(kind.operationNoun)\(listing.noun)",
             summary: "Removes \(listing.phrase), also one whose id has a slash or a backslash, which no path may hold",
             tag: kind.tag,
-            body: body(listing),
+            body: body(listing, "Listed", CommonSchemas.listedPerson),
             success: success,
             faults: [404],
             handler: .company { [kind] incoming, tenant in

@@ -7,7 +7,9 @@ enum CommonSchemas {
     /// What goes into a token, and from there into a header field.
     static let userID = Schema.text(Text(kind: .line, maxLength: 256))
     /// A user id or an e-mail.
-    static let person = Schema.words(320)
+    static let person = Schema.text(Text(kind: .person, maxLength: 320))
+    /// The same as a list may have it: earlier versions took any text with an `@`.
+    static let listedPerson = Schema.words(320)
     static let email = Schema.text(Text(kind: .email, maxLength: 254))
     static let storedEmail = Schema.text(Text(kind: .storedEmail, maxLength: 254))
     static let timeZone = Schema.named("TimeZone", .choice(TimeZoneNames.all))
@@ -31,6 +33,27 @@ enum CommonSchemas {
                 isRequired: true,
                 description: "What the operator's log calls the request."
             ),
+        ])
+    )
+
+    /// What the gateway answers itself where a request does not get as far as the API: the members of other errors with
+    /// those of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
+    static let problem = Schema.named(
+        "Problem",
+        .object([
+            Schema.Member(name: "type", schema: .anyText, isRequired: true),
+            Schema.Member(name: "title", schema: .anyText, isRequired: true),
+            Schema.Member(name: "status", schema: .integer(400...599), isRequired: true),
+            Schema.Member(name: "detail", schema: .anyText, isRequired: true),
+            Schema.Member(name: "hasError", schema: .boolean, isRequired: true),
+            Schema.Member(
+                name: "errorMessage",
+                schema: .anyText,
+                isRequired: true,
+                description: "The same as `detail`."
+            ),
+            Schema.Member(name: "code", schema: .anyText, isRequired: true),
+            Schema.Member(name: "requestId", schema: .anyText, isRequired: true),
         ])
     )
 

@@ -89,7 +89,7 @@ struct OpenAPIDocument {
         Self.parameter(
             parameter.name,
             "query",
-            isRequired: false,
+            isRequired: parameter.isRequired,
             parameter.schema.json(&named),
             [JSONMember("description", .string(parameter.description))]
         )
@@ -115,7 +115,10 @@ struct OpenAPIDocument {
     private static func responses(_ call: Call, _ named: inout [ExactText: JSONValue]) -> JSONValue {
         var responses = [JSONMember(String(call.success.status), success(call, &named))]
         let fault = (call.hasOAuthFaults ? CommonSchemas.tokenFault : CommonSchemas.fault).json(&named)
-        for status in faults(of: call) { responses.append(JSONMember(String(status), self.fault(status, fault))) }
+        let problem = CommonSchemas.problem.json(&named)
+        for status in faults(of: call) {
+            responses.append(JSONMember(String(status), self.fault(status, fault, problem)))
+        }
         return .object(responses)
     }
 
@@ -160,10 +163,12 @@ struct OpenAPIDocument {
         return statuses.sorted()
     }
 
-    private static func fault(_ status: Int, _ schema: JSONValue) -> JSONValue {
+    private static func fault(_ status: Int, _ schema: JSONValue, _ problem: JSONValue) -> JSONValue {
         var content = [JSONMember("application/json", .object([JSONMember("schema", schema)]))]
         // Of the data plane, which refuses paths that can be read in two ways before they get here.
-        if status == 400 { content.append(JSONMember("application/problem+json", .object([]))) }
+        if status == 400 {
+            content.append(JSONMember("application/problem+json", .object([JSONMember("schema", problem)])))
+        }
         var members = [
             JSONMember("description", .string(HTTPResponse.Status(code: status).reasonPhrase)),
             JSONMember("content", .object(content)),

@@ -20,6 +20,8 @@ struct Text: Sendable {
         case storedEmail
         /// The same, described as the e-mail that it must be unless it is stored.
         case emailUnlessStored
+        /// A user id, or with an `@` an e-mail.
+        case person
         /// An http or https URL.
         case url
         /// Where a webhook's messages can be delivered to.
@@ -53,9 +55,12 @@ struct Text: Sendable {
             if text.unicodeScalars.contains(where: Self.isControl) { return "must not hold control characters" }
             return Self.isBlank(text) ? "must not be blank" : nil
         case .segment: return Self.isSegment(text) ? nil : "not what a path can carry"
-        case .email: return Self.isEmail(text) ? nil : "not an e-mail address, such as name@example.com"
-        case .storedEmail, .emailUnlessStored:
-            return Self.isStoredEmail(text) ? nil : "not an e-mail address, such as name@example.com"
+        case .email: return Self.isEmail(text) ? nil : Self.noEmail
+        case .person:
+            if text.utf8.contains(0) { return Self.hasNUL }
+            if text.utf8.contains(UInt8(ascii: "@")) { return Self.isEmail(text) ? nil : Self.noEmail }
+            return Self.isBlank(text) ? "must not be blank" : nil
+        case .storedEmail, .emailUnlessStored: return Self.isStoredEmail(text) ? nil : Self.noEmail
         case .url: return WebURL.isValid(text) ? nil : "not an http or https URL"
         case .endpoint(let isSecure):
             guard let endpoint = WebhookEndpoint(text), endpoint.isSecure || !isSecure else {
@@ -75,6 +80,7 @@ struct Text: Sendable {
         }
     }
 
+    private static let noEmail = "not an e-mail address, such as name@example.com"
     private static let hasNUL = "must not hold the character NUL"
     private var tooLong: String { "longer than \(maxLength ?? 0) characters" }
 
@@ -148,10 +154,15 @@ struct Text: Sendable {
     private static let blanks =
         #"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"#
 
+    /// What else ``EmailAddress/isVisible(_:)`` refuses of the first 65,536 characters.
+    private static let invisible =
+        #"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"#
+        + #"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"#
+
     // MARK: What the document says
 
-    /// A regular expression that says the same as ``fault(in:)``; for endpoints nearly: it leaves out IPv6 addresses;
-    /// for e-mails too: what is outside ASCII.
+    /// A regular expression that says the same as ``fault(in:)``; for e-mails nearly: it has the letters of the scripts that
+    /// most domains outside ASCII are in, and leaves lengths in bytes to the code.
     private var pattern: String? {
         let pattern: String? =
             switch kind {
@@ -159,13 +170,14 @@ struct Text: Sendable {
             case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
             case .line: "[^\(Self.controls)]*[^\(Self.controls)\(Self.white)][^\(Self.controls)]*"
             case .segment: "[^.\(Self.notInSegments)][^\(Self.notInSegments)]*"
+            case .email, .emailUnlessStored: Self.emailPattern
+            case .person: "(\(Self.emailPattern)|[^\\u0000@]*[^\\u0000@\(Self.white)][^\\u0000@]*)"
             case .storedEmail:
                 "[\(Self.blanks)]*[^@\(Self.controls)\(Self.white)]+@[^@\(Self.controls)\(Self.white)]+[\(Self.blanks)]*"
-            case .email, .emailUnlessStored:
-                "[\(Self.blanks)]*[!-?A-~]{1,64}@(\(Self.label)\\.)+\(Self.label)[\(Self.blanks)]*"
             case .url: "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\(Self.controls)\(Self.white)]*)?"
             case .endpoint(let isSecure):
-                (isSecure ? "https" : "https?") + "://(\(Self.hostName)|\(Self.address))(:[1-9][0-9]{0,3})?"
+                (isSecure ? "[Hh][Tt][Tt][Pp][Ss]" : "[Hh][Tt][Tt][Pp][Ss]?")
+                    + "://(\(Self.hostName)|\(Self.address)|\(Self.addressV6))(:\(Self.port))?"
                     + #"([/?#][!-\[\]-~]*)?"#
             case .cursor(let digits): "[0-9a-f]{\(digits)}"
             case .any, .moment, .uuid, .choice: nil
@@ -175,14 +187,48 @@ struct Text: Sendable {
 
     private static let notInSegments = #"/\\%;\u0000-\u001f\u007f"#
 
-    private static let label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    private static let emailPattern: String = {
+        let atom = #"[^\u0000-\u0020"(),.:;<>@\[\\\]\u007f-\u009f"# + "\(white)\(invisible)]"
+        let any = "[A-Za-z0-9\(letters)]"
+        // With one letter outside ASCII at least.
+        let other = "(\(any)+-)*\(any)*[\(letters)]\(any)*(-\(any)+)*"
+        let label = "([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|\(other))"
+        let top = "([A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|\(other))"
+        return "[\(blanks)]*\\ufeff?[\(blanks)]*\(atom)(\\.?\(atom)){0,63}@(\(label)\\.)+\(top)[\(blanks)]*"
+    }()
 
+    /// Letters outside ASCII that domains may have in any order: Latin, Greek, Cyrillic, kana, Han, Hangul.
+    static let letters =
+        #"\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e\u0391-\u03a1\u03a3-\u03a9"#
+        + #"\u03ac-\u03ce\u0410-\u045f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fa5\uac00-\ud7a3"#
+
+    /// 1 to 65535, in at most five digits.
+    private static let port =
+        "(0{0,4}[1-9]|0{0,3}[1-9][0-9]|0{0,2}[1-9][0-9]{2}|0?[1-9][0-9]{3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}"
+        + "|655[0-2][0-9]|6553[0-5])"
+
+    /// The last label is not all digits.
     private static let hostName =
-        "([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*[A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+        "([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*([A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+        + "|[0-9]{1,30}([A-Za-z_]|-{1,9}[A-Za-z0-9_])([A-Za-z0-9_-]{0,20}[A-Za-z0-9_])?)"
 
     private static let address: String = {
         let octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
         return "(\(octet)\\.){3}\(octet)"
+    }()
+
+    /// An IPv6 address in brackets: eight groups, or fewer and a gap; the last two may be an IPv4 address.
+    private static let addressV6: String = {
+        let group = "[0-9A-Fa-f]{1,4}"
+        let whole = "(\(group):){6}(\(group):\(group)|\(address))"
+        let withGap = (0...7).map { count in
+            let (head, left) = (count == 0 ? "" : "\(group)(:\(group)){\(count - 1)}", 7 - count)
+            var tails: [String] = []
+            if left > 0 { tails.append("\(group)(:\(group)){0,\(left - 1)}") }
+            if left > 1 { tails.append("(\(group):){0,\(left - 2)}\(address)") }
+            return "\(head)::" + (tails.isEmpty ? "" : "(\(tails.joined(separator: "|")))?")
+        }
+        return "\\[(\(([whole] + withGap).joined(separator: "|")))\\]"
     }()
 
     /// As JSON Schema.
