@@ -29,9 +29,6 @@ extension Exchange {
         return !isControl(upstream) && holdsViewersToken(bytes.extracting(value))
     }
 
-    /// The control API comes after the upstreams of the settings.
-    private func isControl(_ upstream: Int) -> Bool { upstream == snapshot.settings.upstreams.count }
-
     /// Whether a viewer's token stands anywhere in a value: alone, behind any scheme and blanks, in quotes or in a list.
     /// Upstreams may read such a value where we do not.
     private func holdsViewersToken(_ value: Span<UInt8>) -> Bool {

@@ -33,7 +33,7 @@ extension Exchange {
         let seconds = since.map { max(0, (worker.clock.wall - $0) / 1000) }
         if isUpgrade {
             respond(status: refusal.status, fields: fields, type: nil, body: [])
-        } else if isNavigation {
+        } else if isNavigation, !isControlCall {
             fields += pagePolicy()
             var page = RefusalPage(
                 refusal: refusal,
@@ -46,7 +46,7 @@ extension Exchange {
             }
             respond(status: refusal.status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
         } else {
-            let problem = Problem(
+            var problem = Problem(
                 status: refusal.status,
                 code: refusal.code,
                 title: refusal.title,
@@ -54,25 +54,29 @@ extension Exchange {
                 activeFor: seconds,
                 requestID: String(decoding: requestID.text, as: UTF8.self)
             )
+            problem.isForAPI = isControlCall
             respond(status: refusal.status, fields: fields, type: "application/problem+json", body: problem.json)
         }
     }
 
     /// Answers with a status of HTTP's own that has no refusal code.
-    func respond(status: Int) {
+    ///
+    /// - Parameter detail: what the client can do; nil: what holds for the status.
+    func respond(status: Int, detail: String? = nil) {
         if isUpgrade {
             respond(status: status, fields: "", type: nil, body: [])
             return
         }
         let text = StatusText.of(status)
-        let problem = Problem(
+        var problem = Problem(
             status: status,
             code: text.code,
             title: text.title,
-            detail: text.detail,
+            detail: detail ?? text.detail,
             activeFor: nil,
             requestID: String(decoding: requestID.text, as: UTF8.self)
         )
+        problem.isForAPI = isControlCall
         // Which of them a resource takes, its upstream knows.
         let fields = status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : ""
         respond(status: status, fields: fields, type: "application/problem+json", body: problem.json)

@@ -29,6 +29,8 @@ final class Exchange {
 
     // Admission.
     var access: Access = .public
+    /// Whether it is for the control API, whose callers expect the members of its errors.
+    var isControlCall = false
     var viewer: Viewer?
     var admitted: Admission.Admitted?
     var refusal: Refusal?
@@ -109,7 +111,7 @@ final class Exchange {
         do throws(HeadFault) {
             try worker.requestTarget.judge(bytes, in: target)
         } catch {
-            respond(status: error.status)
+            refuseTarget(error, bytes, target)
             return
         }
         if isUpgrade, !judgeHandshake(bytes) { return }
@@ -133,6 +135,7 @@ final class Exchange {
         responseBytes = 0
         status = 0
         access = .public
+        isControlCall = false
         forwardedAddress = nil
         viewer = nil
         admitted = nil
@@ -198,6 +201,7 @@ final class Exchange {
         worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: secure)
         if access != .public, !admit(bytes, match) { return }
         let upstream = snapshot.routeUpstream[match.route]
+        isControlCall = isControl(upstream)
         if access == .public { scanPublicQuery(bytes, upstream: upstream) }
         if case .length(let length) = requestFraming, length > snapshot.bodySize {
             respond(status: 413)

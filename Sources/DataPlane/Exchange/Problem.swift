@@ -9,6 +9,8 @@ struct Problem {
     /// Seconds since the session that is active joined.
     var activeFor: Int64?
     var requestID: String
+    /// Whether it has the members of the control API's errors too.
+    var isForAPI = false
 
     var json: [UInt8] {
         var members = [
@@ -16,6 +18,7 @@ struct Problem {
             JSONMember("status", .number(Double(status))), JSONMember("code", .string(code)),
             JSONMember("detail", .string(detail)),
         ]
+        if isForAPI { members += [JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(detail))] }
         if let activeFor { members.append(JSONMember("activeForSeconds", .number(Double(activeFor)))) }
         members.append(JSONMember("requestId", .string(requestID)))
         return JSONValue.object(members).serialized()
