@@ -74,6 +74,8 @@ package final class DirectoryView: Sendable {
         var events: [EventID: Standing] = [:]
         var removedRegistrations: Set<SubjectKey> = []
         var people: [JoinCode: PackedPerson] = [:]
+        /// The codes of registrations that were deleted, or whose events were.
+        var removedCodes: Set<JoinCode> = []
     }
 
     private final class ShardBox: Sendable {
@@ -132,9 +134,17 @@ package final class DirectoryView: Sendable {
         shard(code).contents.withLock { $0.people[code] = packed }
     }
 
-    /// Forgets a join code.
+    /// Deletes what a join code stands for. The code is remembered, so that whoever comes with it learns why.
     package func remove(_ code: JoinCode) {
-        shard(code).contents.withLock { _ = $0.people.removeValue(forKey: code) }
+        shard(code).contents.withLock { shard in
+            shard.people.removeValue(forKey: code)
+            shard.removedCodes.insert(code)
+        }
+    }
+
+    /// Whether the registration that a join code stood for was deleted.
+    package func isRemoved(_ code: JoinCode) -> Bool {
+        shard(code).contents.withLock { $0.removedCodes.contains(code) }
     }
 
     /// Who a join code stands for.

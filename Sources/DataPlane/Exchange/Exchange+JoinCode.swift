@@ -8,9 +8,14 @@ extension Exchange {
     /// - Parameter event: the event that the path names.
     func redeem(_ code: Range<Int>, _ bytes: Span<UInt8>, event: Span<UInt8>) {
         let site = worker.site
-        guard let code = JoinCode(bytes.percentDecoded(code).span), let person = site.directory.person(for: code) else {
-            // Guessing a code is guessing a token.
-            refuseGuess(.tokenInvalid, bytes)
+        let known = JoinCode(bytes.percentDecoded(code).span)
+        guard let known, let person = site.directory.person(for: known) else {
+            if let known, site.directory.isRemoved(known) {
+                refuse(.registrationRemoved, bytes)
+            } else {
+                // Guessing a code is guessing a token.
+                refuseGuess(.tokenInvalid, bytes)
+            }
             return
         }
         guard event.equals(person.event), let record = site.directory.event(person.event),

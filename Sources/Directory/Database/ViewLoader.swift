@@ -93,11 +93,15 @@ struct ViewLoader {
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT event.company, event.uid, registration.uid FROM registration
-                    JOIN event ON event.id = registration.event WHERE registration.removed_at IS NOT NULL
+                    SELECT event.company, event.uid, registration.uid, join_code, registration.removed_at FROM registration
+                    JOIN event ON event.id = registration.event
+                    WHERE registration.removed_at IS NOT NULL OR event.removed_at IS NOT NULL
                     """
             )
             while let row = try rows.next() {
+                view.remove(JoinCode(column: row[3]))
+                // An event that was deleted refuses its tokens itself.
+                if (row[4] as Int64?) == nil { continue }
                 view.removeRegistration(SubjectKey(registration: row[2], event: row[1], company: row[0]))
             }
         }

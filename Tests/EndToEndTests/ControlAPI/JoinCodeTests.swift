@@ -58,6 +58,31 @@ extension EndToEnd {
             #expect(site.upstream.requests.isEmpty)
         }
 
+        @Test("The code of a registration that was deleted, or whose event was, says so, over a restart too")
+        func removed() throws {
+            let site = try Self.site("bad_tokens_per_minute = 1")
+            let backend = try Backend.signedIn(site)
+            let (event, gone) = (try backend.createEvent(), try backend.createEvent())
+            let codes = [
+                (event, try backend.register("ada@example.com", for: event).joinCode),
+                (gone, try backend.register("ada@example.com", for: gone).joinCode),
+            ]
+            #expect(
+                try backend.call("DELETE", "/event/\(event)/registrant", ["email": "ada@example.com"]).status == 204
+            )
+            #expect(try backend.call("DELETE", "/event/\(gone)").status == 200)
+            func check() throws {
+                // Nobody guesses who has it: it does not count.
+                for (event, code) in codes + codes {
+                    let response = try fetch(site.port, "/event/\(event)?joinCode=\(code)")
+                    try expectProblem(response, 403, "registration_removed")
+                }
+            }
+            try check()
+            try site.gateway.restart()
+            try check()
+        }
+
         @Test("Guesses are limited by address, and the right code passes all the same")
         func guesses() throws {
             let site = try Self.site("bad_tokens_per_minute = 5")
