@@ -16,6 +16,20 @@ extension Settings {
         ] where isGiven && !control.enabled {
             remarks.append("control.retention.\(name): has no effect while control.enabled is false")
         }
+        return remarks + sharedSecrets
+    }
+
+    /// A client secret that stands in two places is known to more than it should be, and taken away in one only.
+    private var sharedSecrets: [String] {
+        var seen: [[UInt8]: String] = [:]
+        var remarks: [String] = []
+        for (index, company) in companies.enumerated() {
+            for (number, secret) in company.clientSecrets.enumerated() {
+                let place = "company[\(index)], client secret \(number + 1) of \(quoted(company.id))"
+                if let other = seen[secret.bytes] { remarks.append("\(place): the same as that of \(other)") }
+                seen[secret.bytes] = seen[secret.bytes] ?? place
+            }
+        }
         return remarks
     }
 }

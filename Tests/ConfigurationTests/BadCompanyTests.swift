@@ -75,13 +75,18 @@ import Testing
         .init(
             .company,
             "id = \"acme\"\nclient_secret_file = \"/short\"",
-            "company[0].client_secret_file: the secret has 5 bytes; at least 16 are needed"
+            "company[0].client_secret_file: the secret in /short has 5 bytes; at least 16 are needed"
         ),
         .init(
             .company,
             "id = \"acme\"\nclient_secret_files = [\"/short\", \"/secret\", \"/secret\"]",
-            "company[0].client_secret_files: the secret has 5 bytes; at least 16 are needed",
+            "company[0].client_secret_files[0]: the secret in /short has 5 bytes; at least 16 are needed",
             "company[0].client_secret_files[2]: stands there twice"
+        ),
+        .init(
+            .company,
+            "id = \"acme\"\nclient_secret_files = []",
+            "company[0].client_secret_files: is empty; without a secret, leave it out"
         ),
         .init(
             .company,

@@ -92,6 +92,32 @@ import Testing
         )
     }
 
+    @Test("A client secret that stands in two places is remarked, by its places and without itself")
+    func sharedSecrets() throws {
+        let key = "[[company.key]]\nalgorithm = \"HS256\"\nsecret_file = "
+        let two = """
+            id = "acme"
+            client_secret_files = ["/secret2", "/secret", "/copy"]
+            \(key)"/secret"
+            [[company]]
+            id = "globex"
+            event_ids = ["g-*"]
+            client_secret_file = "/copy"
+            \(key)"/secret2"
+            """
+        var sample = Sample(.company, two.replacing("id = \"acme\"", with: "id = \"acme\"\nevent_ids = [\"a-*\"]"))
+        sample.bodies[.key] = nil
+        let files = ["/copy": Array("0123456789abcdef0123456789abcdef".utf8)]
+        let remarks = try load(sample.text, files: files).remarks.filter { $0.contains("client secret") }
+        let first = "company[0], client secret 2 of \"acme\""
+        #expect(
+            remarks == [
+                "company[0], client secret 3 of \"acme\": the same as that of \(first)",
+                "company[1], client secret 1 of \"globex\": the same as that of \(first)",
+            ]
+        )
+    }
+
     @Test("Without the control API, what is below an event and open to others is remarked")
     func remarked() throws {
         func remarks(_ routes: (String, String)...) throws -> [String] {

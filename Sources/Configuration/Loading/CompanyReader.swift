@@ -50,20 +50,28 @@ final class CompanyReader {
 
     /// Several, so that a new secret can be handed out before the old one is taken away.
     private func readClientSecrets(of table: TableReader, into company: inout CompanySettings) {
-        var files: [(file: NamedFile, key: String)] = []
-        for file in table.value("client_secret_files", .set(of: .file)) ?? [] {
-            files.append((file, "client_secret_files"))
+        var files: [(file: NamedFile, place: Place)] = []
+        let list = table.place.key("client_secret_files")
+        if let listed = table.value("client_secret_files", .set(of: .file)) {
+            // With one that cannot be read their indexes are others, and the configuration is refused anyway.
+            files += listed.enumerated().map { ($1, list.index($0)) }
+            if listed.isEmpty, table.isEmpty("client_secret_files") {
+                table.report("is empty; without a secret, leave it out", at: "client_secret_files")
+            }
         }
         if let file = table.value("client_secret_file", .file) {
             if table.has("client_secret_files") {
                 table.report("belongs in client_secret_files, which stands there too", at: "client_secret_file")
             }
-            files.append((file, "client_secret_file"))
+            files.append((file, table.place.key("client_secret_file")))
         }
-        for (file, key) in files {
+        for (file, place) in files {
             let secret = file.trimmed
             if secret.count < 16 {
-                table.report("the secret has \(secret.count) bytes; at least 16 are needed", at: key)
+                table.context.problems.report(
+                    "the secret in \(file.path) has \(secret.count) bytes; at least 16 are needed",
+                    at: place
+                )
             }
             company.clientSecretFiles.append(file.path)
             company.clientSecrets.append(Secret(secret))

@@ -22,6 +22,12 @@ struct TableReader {
         return members[name] != nil
     }
 
+    /// Whether an empty list stands there.
+    func isEmpty(_ name: String) -> Bool {
+        guard has(name), case .array(let elements)? = members[name] else { return false }
+        return elements.isEmpty
+    }
+
     /// The value, nil when the key is absent or its value was reported.
     func value<Value>(_ name: String, _ form: Form<Value>) -> Value? {
         guard has(name), let value = members[name] else { return nil }
