@@ -1,7 +1,11 @@
 /// Moments as RFC 3339 has them, in UTC ([RFC 3339 section 5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6)).
 package enum Timestamp {
-    /// `2026-11-22T16:51:17.123Z`
+    /// The last moment that can be written: years have four digits.
+    package static let last: Milliseconds = days(year: 10_000, month: 1, day: 1) * 86_400_000 - 1
+
+    /// `2026-11-22T16:51:17.123Z`. What is later than ``last`` is as good as it.
     package static func text(_ moment: Milliseconds) -> String {
+        let moment = min(moment, last)
         let seconds = seconds(moment)
         let rest = Int(moment - seconds * 1000)
         let (year, month, day) = civil(fromDays: floorDivide(seconds, 86400))

@@ -1,4 +1,5 @@
 import Admission
+import Directory
 import HTTPTypes
 import JOSE
 import Testing
@@ -11,9 +12,10 @@ struct CallTests {
     @Test("An event is made, read, changed, listed and deleted", arguments: ["event", "networking"])
     func life(kind: String) async throws {
         let service = try Service()
+        let hub = try await service.makeEvent(hub: true)
         let body = newEvent([
             "type": "LiveStreamInPerson", "picture": "https://acme.example/p.png",
-            "networkingHub": "9B2B2C5E-0000-4000-8000-000000000001",
+            "networkingHub": .string(hub.uppercased()),
             "presenters": ["Ann@example.com", "ann@EXAMPLE.com", "u2"],
             "organizers": ["olga"], "isRegistrationModeEnabled": true, "metadata": object(["a": [1, "x", false]]),
             "secondJoin": "ask", "startDate": "2027-01-15T10:00:00.250+01:00",
@@ -25,7 +27,7 @@ struct CallTests {
             "uid": .string(uid), "companyUid": "acme", "creatorUid": "acme", "name": "Launch",
             "picture": "https://acme.example/p.png", "startDate": "2027-01-15T09:00:00.250Z",
             "endDate": "2027-01-15T10:00:00.000Z", "timezone": "Europe/Berlin", "type": "LiveStreamInPerson",
-            "networkingHub": "9b2b2c5e-0000-4000-8000-000000000001", "presenters": ["Ann@example.com", "u2"],
+            "networkingHub": .string(hub), "presenters": ["Ann@example.com", "u2"],
             "organizers": ["olga"], "isRegistrationModeEnabled": true, "secondJoin": "ask",
             "metadata": object(["a": [1, "x", false]]), "url": .string("\(Service.publicURL)/\(kind)/\(uid)"),
         ])
@@ -124,6 +126,58 @@ struct CallTests {
             #expect(try await service.call(.delete, "\(path)/ann%40EXAMPLE.com").json == ["u/2 ?"])
         }
         #expect(try await service.call(.delete, "\(path)/u%2F2%20%3f").json == [])
+    }
+
+    @Test("attack: another company's hub, or what is no hub, becomes an event's; one that was deleted meanwhile stays")
+    func hubs() async throws {
+        let service = try Service()
+        let hub = try await service.makeEvent(hub: true)
+        let foreign = try await service.call(
+            .post,
+            "/networking/create",
+            newEvent(["companyId": "globex"]),
+            as: "globex"
+        )
+        let event = try await service.makeEvent(["networkingHub": .string(hub)])
+        for other in [foreign["uid"]?.text ?? "", event, "9b2b2c5e-0000-4000-8000-000000000001"] {
+            let change = object(["networkingHub": .string(other)])
+            let created = try await service.call(.post, "/event/create", newEvent(["networkingHub": .string(other)]))
+            let changed = try await service.call(.patch, "/event/\(event)", change)
+            for reply in [created, changed] {
+                #expect(reply.status == 400 && reply.message == "networkingHub: not a networking hub of this company")
+            }
+        }
+        #expect(try await service.call(.delete, "/networking/\(hub)").status == 200)
+        let again = object(["networkingHub": .string(hub), "name": "Later"])
+        #expect(try await service.call(.post, "/event/\(event)", again)["name"] == "Later")
+        #expect(try await service.call(.patch, "/event/\(event)", object(["networkingHub": .null])).status == 200)
+        #expect(try await service.call(.post, "/event/\(event)", again).status == 400)
+    }
+
+    @Test("The webhooks of an event go with it")
+    func webhooksOfRemovedEvents() async throws {
+        let service = try Service()
+        let event = try await service.makeEvent()
+        for (type, id) in [("event.deleted", event), ("session.left", event), ("event.created", nil)] {
+            var hook = object(["eventType": .string(type), "endpoint": "https://hooks.example/"])
+            if let id { hook = hook.replacing("eventId", .string(id)) }
+            #expect(try await service.call(.post, "/webhooks", hook).status == 201)
+        }
+        #expect(try await service.call(.get, "/webhooks").json.list.count == 3)
+        #expect(try await service.call(.delete, "/event/\(event)").status == 200)
+        #expect(try await service.call(.get, "/webhooks").json.list.map { $0["eventId"] } == [.null])
+        // What waits still goes out, and then nothing is left of them.
+        let retention = Retention(stays: 1 << 40, removed: 1 << 40, webhooks: 1 << 40)
+        service.now += 3_600_001
+        _ = try await service.directory.purge(retention)
+        let left = try #require(service.directory.allWebhooks.first { $0.event != nil })
+        #expect(service.directory.allWebhooks.count == 2 && left.type == .eventDeleted)
+        guard case .message(let message) = try await service.directory.nextMessage(for: left, at: service.now) else {
+            throw Unexpected(what: "no message")
+        }
+        try await service.directory.finish(message)
+        _ = try await service.directory.purge(retention)
+        #expect(service.directory.allWebhooks.map(\.event) == [nil])
     }
 
     @Test("attack: a user id that differs from a presenter's in case or blanks is nobody's but its own")

@@ -37,6 +37,31 @@ struct PeopleTests {
         #expect(try await service.call(.get, "/event/\(uid)/registrants").json == [])
     }
 
+    @Test("The export has the lists that name a person, and what was deleted with its event says since when")
+    func exportIsWhole() async throws {
+        let service = try Service()
+        let kim: JSONValue = ["Kim@example.com", "other"]
+        let kept = try await service.makeEvent(["organizers": kim, "name": "Kept"])
+        let gone = try await service.makeEvent(["presenters": kim, "name": "Gone"])
+        _ = try await service.makeEvent(["presenters": ["kim"]])
+        for uid in [kept, gone] {
+            let body = object(["name": "Kim", "email": "kim@example.com"])
+            #expect(try await service.call(.post, "/event/\(uid)/registrant", body).status == 200)
+        }
+        #expect(try await service.call(.delete, "/event/\(gone)").status == 200)
+        let shown = try await service.call(.get, "/company/acme/people?email=KIM@example.com")
+        let now = JSONValue.string(Timestamp.text(Service.start))
+        #expect(
+            shown["events"] == [
+                object(["eventId": .string(kept), "name": "Kept", "listedAs": "organizer", "removedAt": .null]),
+                object(["eventId": .string(gone), "name": "Gone", "listedAs": "presenter", "removedAt": now]),
+            ]
+        )
+        let registrations = shown["registrations"]?.list ?? []
+        #expect(registrations.map { $0["eventId"] } == [.string(kept), .string(gone)])
+        #expect(registrations.map { $0["removedAt"] } == [.null, now])
+    }
+
     /// What e-mail a query means; nil: 400.
     private static let queries: [(query: String, means: String?)] = [
         ("first%20last@acme.example", nil), ("first+last@acme.example", "first+last@acme.example"),

@@ -37,9 +37,10 @@ struct EventCalls {
             links: links,
             handler: .company { [kind] incoming, tenant in
                 guard incoming.body.text("companyId").hasSameBytes(as: tenant.id) else {
-                    throw Fault.notFound
+                    throw Fault.field("companyId", "is not the company that the access token is for")
                 }
                 let fields = try EventInput.fields(incoming.body)
+                try EventInput.checkHub(fields, incoming.directory.view, tenant)
                 let event = try await incoming.directory.create(
                     kind,
                     fields: fields,
@@ -96,8 +97,11 @@ struct EventCalls {
             faults: [404],
             handler: .company { [kind] incoming, tenant in
                 let (uid, body) = (try incoming.eventID(), incoming.body)
+                let view = incoming.directory.view
                 let event = try await incoming.directory.update(uid, kind, company: tenant.id) { fields in
+                    let hub = fields.networkingHub
                     try EventInput.apply(body, to: &fields)
+                    try EventInput.checkHub(fields, since: hub, view, tenant)
                 }
                 guard let event else { throw Fault.notFound }
                 return Answer(EventJSON.value(event, incoming.snapshot))

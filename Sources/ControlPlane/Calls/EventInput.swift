@@ -64,6 +64,22 @@ enum EventInput {
         try checkApart(fields)
     }
 
+    /// A webinar's networking hub is one of its company.
+    ///
+    /// - Parameter since: the one that it has had, which may have been deleted.
+    static func checkHub(
+        _ fields: EventFields,
+        since: String? = nil,
+        _ view: DirectoryView,
+        _ tenant: Tenant
+    ) throws(Fault) {
+        guard let hub = fields.networkingHub, !(since?.hasSameBytes(as: hub) ?? false) else { return }
+        guard let record = view.event(hub), record.kind == .networking, record.company.hasSameBytes(as: tenant.id)
+        else {
+            throw .field("networkingHub", "not a networking hub of this company")
+        }
+    }
+
     /// Nobody is in both lists.
     static func checkApart(_ fields: EventFields) throws(Fault) {
         guard !fields.presenters.isEmpty, !fields.organizers.isEmpty else { return }

@@ -19,7 +19,7 @@ enum PeopleCalls {
             method: .get,
             path: path,
             id: "getPerson",
-            summary: "All registrations and stays of a person, also removed ones",
+            summary: "All registrations and stays of a person, also removed ones, and the events whose lists have them",
             tag: "Company",
             query: [email],
             success: Call.Success(schema: schema, description: "What there is of the person; empty lists: nothing"),
@@ -87,6 +87,23 @@ enum PeopleCalls {
         "Person",
         .object([
             Schema.Member(
+                name: "events",
+                schema: .list(
+                    .object([
+                        Schema.Member(name: "eventId", schema: .uuid, isRequired: true),
+                        Schema.Member(name: "name", schema: .anyText, isRequired: true),
+                        Schema.Member(
+                            name: "listedAs",
+                            schema: .choice(Listing.allCases.map(\.name)),
+                            isRequired: true
+                        ),
+                        Schema.Member(name: "removedAt", schema: .nullable(.moment), isRequired: true),
+                    ])
+                ),
+                isRequired: true,
+                description: "Whose presenters or organizers have the e-mail."
+            ),
+            Schema.Member(
                 name: "registrations",
                 schema: .list(
                     .object([
@@ -123,6 +140,7 @@ enum PeopleCalls {
 
     private static func value(_ person: PersonRecord) -> JSONValue {
         .object([
+            JSONMember("events", .array(person.listings.map(value))),
             JSONMember("registrations", .array(person.registrations.map(value))),
             JSONMember("stays", .array(person.stays.map(value))),
         ])
@@ -137,6 +155,14 @@ enum PeopleCalls {
             JSONMember("metadata", .object(registration.metadata)),
             JSONMember("registeredAt", .string(Timestamp.text(registration.registeredAt))),
             JSONMember("removedAt", text(registered.removedAt.map(Timestamp.text))),
+        ])
+    }
+
+    private static func value(_ listed: PersonRecord.Listed) -> JSONValue {
+        .object([
+            JSONMember("eventId", .string(listed.event)), JSONMember("name", .string(listed.name)),
+            JSONMember("listedAs", .string(listed.listing.name)),
+            JSONMember("removedAt", text(listed.removedAt.map(Timestamp.text))),
         ])
     }
 

@@ -7,6 +7,7 @@ package struct PersonRecord: Sendable {
     package struct Registered: Sendable {
         package let event: String
         package let registration: Registration
+        /// When it was removed, or its event.
         package let removedAt: Milliseconds?
     }
 
@@ -22,8 +23,17 @@ package struct PersonRecord: Sendable {
         package let joins: Int
     }
 
+    /// An event whose lists have the person.
+    package struct Listed: Sendable {
+        package let event: String
+        package let name: String
+        package let listing: Listing
+        package let removedAt: Milliseconds?
+    }
+
     package let registrations: [Registered]
     package let stays: [Stayed]
+    package let listings: [Listed]
 }
 
 /// What was erased of a person.
@@ -40,11 +50,13 @@ extension Directory {
     /// - Parameter email: compared by ``foldedIdentity(_:)``.
     package func person(email: String, company: String) async throws -> PersonRecord {
         let folded = foldedIdentity(email)
+        let listing = try await events(listing: folded, company: company)
         return try await pool.read { database in
             let registrations = try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT registration.*, event.uid AS event_uid FROM registration
+                    SELECT registration.*, event.uid AS event_uid,
+                        ifnull(registration.removed_at, event.removed_at) AS over_at FROM registration
                     JOIN event ON event.id = registration.event
                     WHERE \(Self.isPerson) AND event.company = ? ORDER BY registration.id
                     """,
@@ -60,7 +72,7 @@ extension Directory {
                     PersonRecord.Registered(
                         event: row["event_uid"],
                         registration: try Registration(row),
-                        removedAt: row["removed_at"]
+                        removedAt: row["over_at"]
                     )
                 },
                 stays: stays.map { row in
@@ -76,9 +88,31 @@ extension Directory {
                         leftAt: stay.leftAt,
                         joins: stay.joins
                     )
-                }
+                },
+                listings: try listing.flatMap { try Self.listings(of: folded, inEvent: $0, database) }
             )
         }
+    }
+
+    private static func listings(
+        of folded: String,
+        inEvent id: Int64,
+        _ database: Database
+    ) throws -> [PersonRecord.Listed] {
+        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM event WHERE id = ?", arguments: [id]) else {
+            return []
+        }
+        let event = try Event(row)
+        return [(Listing.presenter, event.fields.presenters), (.organizer, event.fields.organizers)]
+            .filter { $0.1.contains { foldedIdentity($0).hasSameBytes(as: folded) } }
+            .map { listing, _ in
+                PersonRecord.Listed(
+                    event: event.uid,
+                    name: event.fields.name,
+                    listing: listing,
+                    removedAt: row["removed_at"]
+                )
+            }
     }
 
     /// Erases a person from what a company has. Attendance stays, of somebody without a name; whoever is there is sent

@@ -82,7 +82,25 @@ extension Directory {
                 [id]
             )
         }
+        try await removeWebhooksOfRemovedEvents(before: now - Self.lastWord)
         return purge
+    }
+
+    /// How long after an event was deleted something may still happen that its webhooks are told of: sessions end.
+    private static let lastWord: Milliseconds = 3_600_000
+
+    private func removeWebhooksOfRemovedEvents(before moment: Milliseconds) async throws {
+        let over = try await pool.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT webhook.id, webhook.company FROM webhook JOIN event ON event.uid = webhook.event
+                    WHERE event.removed_at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = webhook.id)
+                    """,
+                arguments: [moment]
+            ).map { (id: $0[0] as String, company: $0[1] as String) }
+        }
+        for webhook in over { _ = try await removeWebhook(webhook.id, company: webhook.company) }
     }
 
     /// How much one write deletes at most.

@@ -64,7 +64,10 @@ extension Directory {
         }
     }
 
-    package func webhooks(of company: String) -> [Webhook] { webhookIndex.webhooks(of: company) }
+    /// A company's webhooks. One of an event that was deleted is none any more, though what it waits for still goes out.
+    package func webhooks(of company: String) -> [Webhook] {
+        webhookIndex.webhooks(of: company).filter { $0.event.map { view.event($0) != nil } ?? true }
+    }
 
     /// Every company's webhooks.
     package var allWebhooks: [Webhook] { webhookIndex.all }

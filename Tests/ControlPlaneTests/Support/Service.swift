@@ -36,6 +36,8 @@ final class Service: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         directory = try Directory(
             path: folder.appending(path: "gateway.sqlite").path,
+            // Time passes, and the clock does not jump.
+            uptime: { state.now.withLock { $0 } },
             clock: { state.now.withLock { $0 } }
         )
         admission = Admission(
