@@ -35,28 +35,28 @@ extension Admission {
     ) -> Verdict {
         let subject = stay.place.subject
         var own: SessionID?
-        if let presented = request.presented {
+        if let presented = request.presented, presented.subject == subject {
             let isCovered = stay.covers(presented.id, at: request.now)
             if isCovered
                 && leases.renew(
-                    presented,
+                    presented.id,
                     for: subject,
                     address: request.address,
                     now: request.now,
                     policy: stay.policy
                 )
             {
-                return admit(presented.id, key: subject, isNew: false, replaced: nil, stay)
+                return admit(presented.id, key: subject, stay)
             }
-            if signer.verifies(presented, for: subject) {
-                // A take-over is a join, unless there is nobody to take over from.
-                let mayTake =
-                    isCovered && !request.isTakeOver && presented.id.joinedAt <= after(request.now, clockSkew)
+            // A take-over is a join, unless there is nobody to take over from.
+            let isAcceptable = isCovered && presented.id.joinedAt <= after(request.now, clockSkew)
+            if presented.isPending {
+                if isAcceptable, !request.isTakeOver { return join(.pending(presented.id), request, stay, own: nil) }
+            } else {
+                let mayTake = isAcceptable && !request.isTakeOver
                 switch resume(presented, subject, request, stay, isCovered, mayTake: mayTake, mayReturn: mayReturn) {
                 case .held(let replaced):
-                    if isCovered {
-                        return admit(presented.id, key: subject, isNew: false, replaced: replaced, stay)
-                    }
+                    if isCovered { return admit(presented.id, key: subject, replaced: replaced, stay) }
                     own = presented.id
                 case .vacant:
                     break
@@ -71,9 +71,20 @@ extension Admission {
         }
         guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
         guard let random = random() else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
+        guard request.purpose != .prepare else { return prepare(random, request, stay) }
+        return join(.new(random.0, random.1), request, stay, own: own)
+    }
+
+    private func join(
+        _ candidate: LeaseTable.Candidate,
+        _ request: Request,
+        _ stay: Stay,
+        own: SessionID?
+    ) -> Verdict {
+        let subject = stay.place.subject
         let join = leases.join(
             subject,
-            random: random,
+            as: candidate,
             own: own,
             isTakeOver: request.isTakeOver,
             arrival: stay.arrival,
@@ -84,6 +95,8 @@ extension Admission {
         switch join {
         case .joined(let session, let replaced):
             return admit(session, key: subject, isNew: true, replaced: replaced, stay)
+        case .replaced:
+            return .refuse(.sessionReplaced, since: nil, retryAfter: nil)
         case .active(let since, let retryAt):
             return refuse(.alreadyActive, since: since, retryAt, request.now)
         case .tooMany(let retryAt):
@@ -91,18 +104,30 @@ extension Admission {
         }
     }
 
+    /// A session that has not joined, for a link's redirect.
+    private func prepare(_ random: (UInt64, UInt64), _ request: Request, _ stay: Stay) -> Verdict {
+        let joinedAt = leases.nextJoin(of: stay.place.subject, now: request.now)
+        let session = SessionID(joinedAt: joinedAt, random0: random.0, random1: random.1)
+        return admit(session, key: stay.place.subject, isNew: true, isPending: true, stay)
+    }
+
     /// What becomes of the session that was presented, should it come back. Who holds the lease renews it.
     func decideAsked(_ request: Request, _ stay: Stay) -> Verdict {
-        guard let presented = request.presented, signer.verifies(presented, for: stay.place.subject),
-            stay.covers(presented.id, at: request.now), presented.id.joinedAt <= after(request.now, clockSkew)
-        else { return .refuse(stay.isExpired ? .tokenExpired : .tokenMissing, since: nil, retryAfter: nil) }
-        let (subject, now, policy) = (stay.place.subject, request.now, stay.policy)
-        let key = stay.place.isLeased ? subject : subject.own(of: presented.id)
-        if leases.renew(presented, for: key, address: request.address, now: now, policy: policy) {
-            return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
+        let subject = stay.place.subject
+        guard let presented = request.presented, presented.subject == subject else {
+            return stay.isExpired ? .refuse(.tokenExpired, since: nil, retryAfter: nil) : .outside
         }
+        guard stay.covers(presented.id, at: request.now), presented.id.joinedAt <= after(request.now, clockSkew) else {
+            return .refuse(stay.isExpired ? .tokenExpired : .tokenMissing, since: nil, retryAfter: nil)
+        }
+        let key = stay.place.isLeased ? subject : subject.own(of: presented.id)
+        let (now, policy) = (request.now, stay.policy)
+        if leases.renew(presented.id, for: key, address: request.address, now: now, policy: policy) {
+            return admit(presented.id, key: key, stay)
+        }
+        guard !presented.isPending else { return .outside }
         switch leases.foresee(presented.id, for: key, now: now, policy: policy) {
-        case .held, .left: return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
+        case .held, .left: return admit(presented.id, key: key, stay)
         case .vacant: return .refuse(.tokenMissing, since: nil, retryAfter: nil)
         case .replaced: return .refuse(.sessionReplaced, since: nil, retryAfter: nil)
         case .active(let since, let retryAt): return refuse(.alreadyActive, since: since, retryAt, now)
@@ -116,39 +141,38 @@ extension Admission {
         mayReturn: (SubjectKey) -> Bool,
         random: () -> (UInt64, UInt64)?
     ) -> Verdict {
-        if let presented = request.presented, stay.covers(presented.id, at: request.now),
-            presented.id.joinedAt <= after(request.now, clockSkew)
+        if let presented = request.presented, presented.subject == stay.place.subject,
+            stay.covers(presented.id, at: request.now), presented.id.joinedAt <= after(request.now, clockSkew)
         {
             let key = stay.place.subject.own(of: presented.id)
             let (address, now) = (request.address, request.now)
-            if leases.renew(presented, for: key, address: address, now: now, policy: stay.policy) {
-                return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
+            if leases.renew(presented.id, for: key, address: address, now: now, policy: stay.policy) {
+                return admit(presented.id, key: key, stay)
             }
-            if signer.verifies(presented, for: stay.place.subject) {
-                switch resume(presented, key, request, stay, true, mayTake: true, mayReturn: mayReturn) {
-                case .held:
-                    return admit(presented.id, key: key, isNew: false, replaced: nil, stay)
-                case .left:
-                    return .refuse(.tooManyJoins, since: nil, retryAfter: nil)
-                case .vacant, .replaced, .active:
-                    // Ended by an operator: the user may ask to be let in anew.
-                    guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
-                }
+            switch resume(presented, key, request, stay, true, mayTake: true, mayReturn: mayReturn) {
+            case .held:
+                return admit(presented.id, key: key, isNew: presented.isPending, stay)
+            case .left:
+                return .refuse(.tooManyJoins, since: nil, retryAfter: nil)
+            case .vacant, .replaced, .active:
+                // Ended by an operator: the user may ask to be let in anew.
+                guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
             }
         }
         guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
         guard let random = random() else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
         let session = SessionID(joinedAt: request.now, random0: random.0, random1: random.1)
         let key = stay.place.subject.own(of: session)
+        guard request.purpose != .prepare else { return admit(session, key: key, isNew: true, isPending: true, stay) }
         _ = leases.join(
             key,
-            random: random,
+            as: .new(random.0, random.1),
             arrival: stay.arrival,
             address: request.address,
             now: request.now,
             policy: stay.policy
         )
-        return admit(session, key: key, isNew: true, replaced: nil, stay)
+        return admit(session, key: key, isNew: true, stay)
     }
 
     /// Has a proven session come back. One that said goodbye does only if it may return, which is asked only then.
@@ -164,7 +188,6 @@ extension Admission {
         func attempt(_ mayReturn: Bool) -> LeaseTable.Resumption {
             leases.resume(
                 presented.id,
-                tag: presented.tag,
                 for: key,
                 isCovered: isCovered,
                 mayTake: mayTake,
@@ -182,14 +205,16 @@ extension Admission {
     private func admit(
         _ session: SessionID,
         key: SubjectKey,
-        isNew: Bool,
-        replaced: SessionID?,
+        isNew: Bool = false,
+        isPending: Bool = false,
+        replaced: SessionID? = nil,
         _ stay: Stay
     ) -> Verdict {
         .admit(
             Admitted(
                 session: session,
                 isNew: isNew,
+                isPending: isPending,
                 replaced: replaced,
                 listing: stay.place.listing,
                 subject: stay.place.subject,

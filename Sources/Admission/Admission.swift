@@ -8,13 +8,11 @@ package final class Admission: Sendable {
     package let leases: LeaseTable
     package let sessions: LiveSessions
     package let directory: DirectoryView
-    package let signer: SessionSigner
 
-    package init(leases: LeaseTable, directory: DirectoryView, signer: SessionSigner) {
+    package init(leases: LeaseTable, directory: DirectoryView) {
         self.leases = leases
         sessions = LiveSessions(leases: leases, directory: directory)
         self.directory = directory
-        self.signer = signer
     }
 
     /// The configured rules; swapped whole by a reload.
@@ -32,31 +30,40 @@ package final class Admission: Sendable {
     package struct Request: Sendable {
         /// What the route asks for; `.public` is decided as `.session`.
         package var access: Access
-        /// The session that the client sent, if it was well formed.
+        /// The session that the client sent.
         package var presented: PresentedSession?
         /// A hash of the client's address; 0 where it is not known.
         package var address: UInt64
-        /// The user asked to use it here: a POST to the take-over endpoint, never a script's request for something else.
-        package var isTakeOver: Bool
-        /// The client only asks for its session: nothing is joined, resumed or replaced.
-        package var isAsking: Bool
+        package var purpose: Purpose
         package var now: Milliseconds
 
         package init(
             access: Access,
             presented: PresentedSession?,
             address: UInt64,
-            isTakeOver: Bool = false,
-            isAsking: Bool = false,
+            purpose: Purpose = .join,
             now: Milliseconds
         ) {
             self.access = access
             self.presented = presented
             self.address = address
-            self.isTakeOver = isTakeOver
-            self.isAsking = isAsking
+            self.purpose = purpose
             self.now = now
         }
+
+        var isTakeOver: Bool { purpose == .takeOver }
+    }
+
+    /// What a request may do to the lease.
+    package enum Purpose: Sendable {
+        /// A person or a program meant it: without a session that counts, it joins.
+        case join
+        /// A navigation with a link: without a session that counts it is given one, which joins when it is brought back.
+        case prepare
+        /// The user asked to use it here: a POST to the take-over endpoint, never a script's request for something else.
+        case takeOver
+        /// Nothing is joined, resumed or replaced: the client only asks, or nobody may have meant it.
+        case ask
     }
 
     package enum Verdict: Equatable, Sendable {
@@ -64,13 +71,17 @@ package final class Admission: Sendable {
         /// - since: when the session that is active joined (`already_active`).
         /// - retryAfter: how long to wait, if that is known.
         case refuse(Refusal, since: Milliseconds?, retryAfter: Milliseconds?)
+        /// The viewer would be let in, and has no session; who only asks gets none.
+        case outside
     }
 
     /// What the exchange goes on with.
     package struct Admitted: Equatable, Sendable {
         package let session: SessionID
-        /// The session joined just now: the holder must be given `signer.text(of: session, for: subject)`.
+        /// The session is new: its holder must be given it.
         package let isNew: Bool
+        /// It was made by `prepare`, and has not joined.
+        package let isPending: Bool
         /// The session that lost the lease to this one: its streams end.
         package let replaced: SessionID?
         package var role: Role { listing == nil ? .attendee : .host }
@@ -82,18 +93,23 @@ package final class Admission: Sendable {
         let key: SubjectKey
         /// The event that counts; empty for a company-wide token where neither it nor the route names one.
         package let event: String
+
+        /// What the holder is given, sealed.
+        package var presented: PresentedSession {
+            PresentedSession(id: session, subject: subject, isPending: isPending)
+        }
     }
 
     /// Decides on a request.
     ///
-    /// A holder's renewal allocates nothing and computes no hash or MAC, except that a company-wide token in another
-    /// event than its own needs that subject's hash.
+    /// A holder's renewal allocates nothing and computes no hash, except that a company-wide token in another event than
+    /// its own needs that subject's hash.
     ///
     /// - Parameters:
     ///   - event: the event that the path names; where it names none, the one that the session belongs to, if known.
     ///   - mayReturn: whether a session that said goodbye may come back to its place in the lease table; true counts as a
     ///     join there, so that leaving and returning in turn, each of which is announced and attended to, has a limit.
-    ///   - random: 128 random bits for a new session; nothing when the client's address has used up its joins.
+    ///   - random: 128 random bits for a new session; nothing when the viewer has used up its joins.
     package func decide(
         _ request: Request,
         viewer: Viewer,
@@ -118,7 +134,7 @@ package final class Admission: Sendable {
         var policy = rules.sessions
         if let secondJoin = place.secondJoin { policy.secondJoin = secondJoin }
         let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, leeway: rules.leeway, policy: policy)
-        if request.isAsking { return decideAsked(request, stay) }
+        guard request.purpose != .ask else { return decideAsked(request, stay) }
         return place.isLeased
             ? decideLeased(request, stay, mayReturn: mayReturn, random: random)
             : decideUnleased(request, stay, mayReturn: mayReturn, random: random)
@@ -175,8 +191,7 @@ package final class Admission: Sendable {
         rules: Rules
     ) -> Bool {
         let key = isLeased ? subject : subject.own(of: session.id)
-        return signer.verifies(session, for: subject)
-            && leases.leave(session.id, for: key, now: now, policy: rules.sessions)
+        return session.subject == subject && leases.leave(session.id, for: key, now: now, policy: rules.sessions)
     }
 
     /// Ends a session for good: it does not come back by itself.

@@ -11,5 +11,5 @@ package struct ClaimNames: Sendable, Equatable {
     package init() {}
 
     /// All of them, each in its place.
-    var all: [String?] { [userID, name, email, avatar, event, eventSpecific, company, registration] }
+    package var all: [String?] { [userID, name, email, avatar, event, eventSpecific, company, registration] }
 }

@@ -31,12 +31,12 @@ extension LeaseSlot {
 
     /// Nearly every request: nothing is decided, the lease only lives on.
     mutating func renew(
-        _ presented: PresentedSession,
+        _ presented: SessionID,
         address: UInt64,
         now: Milliseconds,
         policy: SessionPolicy
     ) -> Bool {
-        guard session == presented.id, isProven, tag == presented.tag else { return false }
+        guard session == presented else { return false }
         // One that left comes back by way of `resume`, which is told of.
         guard state == .held, now < deadline(policy) else { return false }
         lastUsed = now
@@ -44,14 +44,13 @@ extension LeaseSlot {
         return true
     }
 
-    /// A session of ours comes that is not, or not provenly, the active one.
+    /// A session comes that is not the active one.
     ///
     /// - Parameters:
     ///   - isCovered: whether its time is not over.
     ///   - mayTake: whether it is young enough to take the lease; if not, it only learns where it stands.
     mutating func resume(
         _ presented: SessionID,
-        tag: SessionTag?,
         address: UInt64,
         isCovered: Bool,
         mayTake: Bool,
@@ -66,7 +65,7 @@ extension LeaseSlot {
         case (.left, _) where session == presented && !isCovered:
             return .vacant
         case (.held, _) where session == presented, (.left, _) where session == presented:
-            hold(presented, tag: tag ?? (isProven ? self.tag : nil), address: address, now: now)
+            hold(presented, address: address, now: now)
             return .held(replaced: nil)
         case (.ended, _) where session == presented:
             return .replaced
@@ -90,15 +89,17 @@ extension LeaseSlot {
             replaced = session
         }
         guard mayTake else { return .vacant }
-        hold(presented, tag: tag, address: address, now: now)
+        hold(presented, address: address, now: now)
         return .held(replaced: replaced)
     }
 
     /// A viewer comes without a session that counts.
     ///
-    /// - Parameter own: the viewer's session so far, proven but too old: to succeed it replaces nobody.
+    /// - Parameters:
+    ///   - candidate: the session that is to hold the lease.
+    ///   - own: the viewer's session so far, too old: to succeed it replaces nobody.
     mutating func join(
-        random: (UInt64, UInt64),
+        _ candidate: LeaseTable.Candidate,
         own: SessionID?,
         isTakeOver: Bool,
         address: UInt64,
@@ -106,7 +107,12 @@ extension LeaseSlot {
         policy: SessionPolicy
     ) -> LeaseTable.Join {
         var replaced: SessionID?
-        switch standing(at: now, policy) {
+        let standing = standing(at: now, policy)
+        if case .pending(let pending) = candidate, standing != .vacant {
+            // One that an operator ended does not come back, and an earlier one not by itself.
+            guard pending > session || (pending == session && standing != .ended) else { return .replaced }
+        }
+        switch standing {
         case .vacant:
             forgetTakeOvers()
         case .left, .ended:
@@ -122,12 +128,18 @@ extension LeaseSlot {
                 return .tooMany(retryAt: after(windowStart, takeOverWindow))
             }
         }
-        // Later than what was here, whatever the clock did in between.
-        let joinedAt = state == .free ? now : max(now, session.joinedAt + 1)
-        let joined = SessionID(joinedAt: joinedAt, random0: random.0, random1: random.1)
-        hold(joined, tag: nil, address: address, now: now)
+        let joined =
+            switch candidate {
+            case .pending(let pending): pending
+            case .new(let random0, let random1):
+                SessionID(joinedAt: nextJoin(at: now), random0: random0, random1: random1)
+            }
+        hold(joined, address: address, now: now)
         return .joined(joined, replaced: replaced)
     }
+
+    /// The moment that a session that joins now has: later than what was here, whatever the clock did in between.
+    func nextJoin(at now: Milliseconds) -> Milliseconds { state == .free ? now : max(now, session.joinedAt + 1) }
 
     /// An open stream of the session lives on. False: it must end.
     mutating func touch(_ open: SessionID, address: UInt64, now: Milliseconds, policy: SessionPolicy) -> Bool {
@@ -138,7 +150,7 @@ extension LeaseSlot {
         case .vacant:
             // Over while the stream was open, as after the machine slept.
             forgetTakeOvers()
-            hold(open, tag: nil, address: address, now: now)
+            hold(open, address: address, now: now)
             return true
         case .held, .left, .ended:
             return false
@@ -162,10 +174,8 @@ extension LeaseSlot {
         return session
     }
 
-    private mutating func hold(_ session: SessionID, tag: SessionTag?, address: UInt64, now: Milliseconds) {
+    private mutating func hold(_ session: SessionID, address: UInt64, now: Milliseconds) {
         self.session = session
-        self.tag = tag ?? SessionTag(high: 0, low: 0)
-        isProven = tag != nil
         lastUsed = now
         self.address = address
         state = .held

@@ -1,6 +1,6 @@
 /// One registration's place in the lease table: whose session is the active one, and what came before it.
 ///
-/// 88 bytes; a million of them are the larger part of the table's memory. What each request does to a lease stands in
+/// 72 bytes; a million of them are the larger part of the table's memory. What each request does to a lease stands in
 /// `LeaseSlot+Rules.swift`; where the slots live, in `LeaseShard.swift`.
 struct LeaseSlot {
     enum State: UInt8 {
@@ -16,7 +16,6 @@ struct LeaseSlot {
 
     var key: SubjectKey
     var session: SessionID
-    var tag: SessionTag
     var lastUsed: Milliseconds
     /// Hash of the address that the holder was last seen at.
     var address: UInt64
@@ -26,19 +25,15 @@ struct LeaseSlot {
     var next: UInt32
     var takeOvers: UInt16
     var state: State
-    /// Whether `tag` has been seen and checked.
-    var isProven: Bool
 
     static let unused = LeaseSlot(
         key: SubjectKey(high: 0, low: 0),
         session: SessionID(joinedAt: 0, random0: 0, random1: 0),
-        tag: SessionTag(high: 0, low: 0),
         lastUsed: 0,
         address: 0,
         windowStart: 0,
         next: 0,
         takeOvers: 0,
-        state: .free,
-        isProven: false
+        state: .free
     )
 }

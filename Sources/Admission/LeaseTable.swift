@@ -8,7 +8,7 @@ import Synchronization
 /// Lease, list and attendance are one: whoever holds a lease and was let in with an ``Arrival`` is listed, and arrivals
 /// and departures are written into the shard's journal, in the same step as the lease changes. ``LiveSessions`` reads both.
 ///
-/// It knows nothing of tokens and MACs: a session given to ``resume(_:for:mayTake:address:now:policy:)`` must be proven.
+/// It knows nothing of tokens and seals: the sessions that it is given are proven.
 package final class LeaseTable: Sendable {
     /// What became of a session of ours that came back.
     package enum Resumption: Equatable, Sendable {
@@ -22,9 +22,19 @@ package final class LeaseTable: Sendable {
         case left
     }
 
+    /// The session that is to hold a lease.
+    package enum Candidate: Sendable {
+        /// It is made now, of these random bits.
+        case new(UInt64, UInt64)
+        /// It was handed out before, and asks for the lease now.
+        case pending(SessionID)
+    }
+
     /// What became of a join.
     package enum Join: Equatable, Sendable {
         case joined(SessionID, replaced: SessionID?)
+        /// A session that joined later than the pending one has taken its place.
+        case replaced
         case active(since: Milliseconds, retryAt: Milliseconds)
         case tooMany(retryAt: Milliseconds)
     }
@@ -65,10 +75,9 @@ package final class LeaseTable: Sendable {
 
     /// A request of a session. Nearly always it is the active one, and this is all that happens.
     ///
-    /// True only if the session is in all its bits one that holds the lease and was proven before; that is the proof.
-    /// False says nothing: the session is to be proven, then resumed.
+    /// False says nothing: the session is to be resumed.
     package func renew(
-        _ session: PresentedSession,
+        _ session: SessionID,
         for subject: SubjectKey,
         address: UInt64,
         now: Milliseconds,
@@ -81,17 +90,15 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// A proven session comes back that is not the active one, or whose tag the table has not seen.
+    /// A session comes back that is not the active one.
     ///
     /// - Parameters:
-    ///   - session: its id, and its tag where that is known.
     ///   - isCovered: whether its time is not over; one that left and whose time is over does not come back.
     ///   - mayTake: whether it is young enough to take the lease.
     ///   - mayReturn: whether it may come back where a session has left. If not, nothing changes there.
     ///   - arrival: whose stay it is, for the list.
     package func resume(
         _ session: SessionID,
-        tag: SessionTag?,
         for subject: SubjectKey,
         isCovered: Bool = true,
         mayTake: Bool,
@@ -110,7 +117,6 @@ package final class LeaseTable: Sendable {
             let before = shard[slot]
             let result = shard[slot].resume(
                 session,
-                tag: tag,
                 address: address,
                 isCovered: isCovered,
                 mayTake: mayTake,
@@ -144,7 +150,6 @@ package final class LeaseTable: Sendable {
             var copy = shard[slot]
             return copy.resume(
                 session,
-                tag: nil,
                 address: 0,
                 isCovered: true,
                 mayTake: true,
@@ -158,12 +163,12 @@ package final class LeaseTable: Sendable {
     /// A viewer without a session that counts wants the lease.
     ///
     /// - Parameters:
-    ///   - own: the viewer's session so far, proven but too old to go on.
+    ///   - own: the viewer's session so far, too old to go on.
     ///   - isTakeOver: the user asked for it.
     ///   - arrival: whose stay it is, for the list.
     package func join(
         _ subject: SubjectKey,
-        random: (UInt64, UInt64),
+        as candidate: Candidate,
         own: SessionID? = nil,
         isTakeOver: Bool = false,
         arrival: Arrival? = nil,
@@ -177,7 +182,7 @@ package final class LeaseTable: Sendable {
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
             let departure = Departure(of: shard[slot], at: now, policy)
             let result = shard[slot].join(
-                random: random,
+                candidate,
                 own: own,
                 isTakeOver: isTakeOver,
                 address: address,
@@ -187,6 +192,14 @@ package final class LeaseTable: Sendable {
             if case .joined = result { shard.settle(slot, arrival, after: departure, at: now) }
             if known == nil { shard.watch(slot, policy: policy) }
             return result
+        }
+    }
+
+    /// The moment that a session of the subject would have that joined now. Nothing changes.
+    package func nextJoin(of subject: SubjectKey, now: Milliseconds) -> Milliseconds {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            shard.find(subject, hash: hash).map { shard[$0].nextJoin(at: now) } ?? now
         }
     }
 

@@ -11,6 +11,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case cookiesBlocked
     case wrongEvent
     case originDenied
+    case frameDenied
     case registrationRemoved
     case sessionReplaced
     case roleChanged
@@ -32,6 +33,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .cookiesBlocked: "cookies_blocked"
         case .wrongEvent: "wrong_event"
         case .originDenied: "origin_denied"
+        case .frameDenied: "frame_denied"
         case .registrationRemoved: "registration_removed"
         case .sessionReplaced: "session_replaced"
         case .roleChanged: "role_changed"
@@ -49,7 +51,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         switch self {
         case .tokenMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .cookiesBlocked: 401
         case .tokenConflict: 400
-        case .wrongEvent, .originDenied, .registrationRemoved: 403
+        case .wrongEvent, .originDenied, .frameDenied, .registrationRemoved: 403
         // An open stream ends with it; no request is answered with it.
         case .sessionReplaced, .alreadyActive, .roleChanged: 409
         case .tooManyJoins: 429
@@ -72,7 +74,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .tryAgain: 1013
         case .upstreamUnavailable, .upstreamTimeout: 1014
         case .tokenMissing, .tokenNotYetValid, .tokenConflict, .cookiesBlocked, .originDenied,
-            .alreadyActive:
+            .frameDenied, .alreadyActive:
             nil
         }
     }
@@ -98,13 +100,14 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .cookiesBlocked: "Your browser blocks cookies here"
         case .wrongEvent: "This link is for another event"
         case .originDenied: "This page may not do that"
+        case .frameDenied: "This event is not shown here"
         case .registrationRemoved: "No longer available"
         case .sessionReplaced: "You joined from another place"
         case .roleChanged: "Your role has changed"
         case .alreadyActive: "You are already watching elsewhere"
         case .tooManyJoins: "Too many joins"
         case .draining: "Back in a moment"
-        case .tryAgain: "Too many at once"
+        case .tryAgain: "Try again in a moment"
         case .upstreamUnavailable: "The event is not reachable"
         case .upstreamTimeout: "The event did not answer"
         }
@@ -122,6 +125,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .cookiesBlocked: "Open the event in a new tab, or allow cookies for it, then try again."
         case .wrongEvent: "Open this event with its own link, or ask the organizer for one."
         case .originDenied: "Open the event from the page that it belongs to."
+        case .frameDenied: "Open the event on the page of the company that has invited you."
         case .registrationRemoved: "Ask the organizer if you think that this is a mistake."
         case .sessionReplaced: "You can watch in one place at a time. Choose to use it here to carry on here."
         case .roleChanged: "Reload the page to go on with your new role."

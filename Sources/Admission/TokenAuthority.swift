@@ -91,6 +91,20 @@ package struct TokenAuthority: Sendable {
         }
     }
 
+    /// Opens a sealed session; nil unless we made it and its voucher still stands. Everything about time is asked elsewhere.
+    package func session(_ text: Span<UInt8>, _ seal: SessionSeal, now: Milliseconds) -> (PresentedSession, Viewer)? {
+        guard let found = seal.open(text, now: now, appliesTo: appliesTo), standsBehind(found.1) else { return nil }
+        return found
+    }
+
+    /// Opens a ticket that is not over; nil unless we made it and its voucher still stands.
+    package func ticket(_ text: Span<UInt8>, _ seal: SessionSeal, now: Milliseconds) -> Ticket? {
+        guard let ticket = seal.openTicket(text, now: now, appliesTo: appliesTo), standsBehind(ticket.viewer) else {
+            return nil
+        }
+        return ticket
+    }
+
     /// Whether no upstream may see a token: one that we made, good or not any more, or a viewer's that a company's key
     /// has signed, or could have where the allowance is spent. Anything else is an application's own.
     package func withholds(_ bytes: Span<UInt8>, allowance: SignatureAllowance? = nil) -> Bool {

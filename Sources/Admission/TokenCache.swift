@@ -1,18 +1,26 @@
 import JOSE
 
-/// Verified tokens and their viewers, found again by their exact bytes.
+/// What credentials were found to be, found again by their exact bytes: verified tokens and sealed sessions.
 ///
-/// One for each event loop, so it has no lock. Only what ``TokenAuthority/viewer(for:)`` returned may enter. It holds at
-/// most `capacity` tokens; a new one takes the place of one that was not asked for lately (the clock algorithm). The
+/// One for each event loop, so it has no lock. Only what ``TokenAuthority`` returned may enter. It holds at most
+/// `capacity` of them; a new one takes the place of one that was not asked for lately (the clock algorithm). The
 /// generation of the key set is part of the key: after a reload nothing that the old keys vouched for is found.
 ///
 /// It remembers who a token speaks of, never that it may pass: expiry, scope, role and lease are decided again each time.
 package struct TokenCache: ~Copyable {
+    /// What bytes were found to be. A session's are never good for a token, nor the other way round.
+    package enum Finding: Sendable {
+        case token(Viewer)
+        case session(PresentedSession, Viewer)
+        /// Nothing of ours: an application's own.
+        case foreign
+    }
+
     private struct Entry {
         var token: [UInt8]
         var hash: UInt64
         var generation: UInt64
-        var viewer: Viewer
+        var finding: Finding
         /// Asked for since the hand came by.
         var isRecent: Bool
 
@@ -43,24 +51,34 @@ package struct TokenCache: ~Copyable {
     /// Tokens held.
     package var count: Int { entries.count }
 
-    /// The viewer that these very bytes were verified for under this key set. Allocates nothing.
-    package mutating func viewer(for token: Span<UInt8>, generation: UInt64) -> Viewer? {
+    /// What these very bytes were found to be under this key set. Allocates nothing.
+    package mutating func finding(for token: Span<UInt8>, generation: UInt64) -> Finding? {
         guard let number = find(token, hash: hash(of: token), generation: generation) else { return nil }
         if !entries[number].isRecent { entries[number].isRecent = true }
-        return entries[number].viewer
+        return entries[number].finding
+    }
+
+    /// The viewer that a token of these very bytes was verified for.
+    package mutating func viewer(for token: Span<UInt8>, generation: UInt64) -> Viewer? {
+        if case .token(let viewer) = finding(for: token, generation: generation) { viewer } else { nil }
     }
 
     /// Remembers a verified token.
     package mutating func insert(_ viewer: Viewer, for token: Span<UInt8>, generation: UInt64) {
+        insert(.token(viewer), for: token, generation: generation)
+    }
+
+    /// Remembers what was found.
+    package mutating func insert(_ finding: Finding, for token: Span<UInt8>, generation: UInt64) {
         let hash = hash(of: token)
         if let number = find(token, hash: hash, generation: generation) {
-            entries[number].viewer = viewer
+            entries[number].finding = finding
             return
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(token.count)
         for position in token.indices { bytes.append(token[position]) }
-        let entry = Entry(token: bytes, hash: hash, generation: generation, viewer: viewer, isRecent: false)
+        let entry = Entry(token: bytes, hash: hash, generation: generation, finding: finding, isRecent: false)
         if entries.count < capacity {
             entries.append(entry)
             place(entries.count - 1)

@@ -23,16 +23,20 @@ package struct Voucher: Equatable, Sendable {
     /// What a configuration says of tokens besides their keys, as a hash: `iss` and `aud` that they must have, and where
     /// in them a viewer's data is. Equal where a token reads the same.
     package struct Terms: Equatable, Sendable {
-        private let hash: [UInt8]
+        /// Sixteen of them.
+        package let octets: [UInt8]
+
+        /// Terms that were written down.
+        package init(octets: [UInt8]) { self.octets = octets }
 
         /// - Parameter parts: nil and empty are two things.
-        init(_ parts: [String?]) {
+        package init(_ parts: [String?]) {
             var text: [UInt8] = []
             for part in parts {
                 appendBigEndian(part.map { UInt64($0.utf8.count) + 1 } ?? 0, count: 8, to: &text)
                 text.append(contentsOf: (part ?? "").utf8)
             }
-            hash = SHA256.hash(text.span)
+            octets = Array(SHA256.hash(text.span).prefix(16))
         }
     }
 }

@@ -290,7 +290,9 @@ package final class DataPlane: Sendable {
     /// were too few descriptors for. To be called about once a second, on no event loop.
     package func expireLeases() {
         let snapshot = site.snapshot
-        site.admission.expire(now: Clock().wall, rules: snapshot.rules)
+        let now = Clock().wall
+        site.admission.expire(now: now, rules: snapshot.rules)
+        site.usedTickets.expire(now: now)
         for upstream in snapshot.upstreams {
             for server in upstream.servers {
                 guard let fault = server.takeFault() else { continue }

@@ -9,7 +9,7 @@ struct AskingTests {
             access: .session,
             presented: session,
             address: 1,
-            isAsking: true,
+            purpose: .ask,
             now: gate.now
         )
         return gate.admission.decide(request, viewer: viewer, event: event.span, rules: gate.rules) {
@@ -24,9 +24,7 @@ struct AskingTests {
     func none(kind: ViewerKind) throws {
         let gate = Gate()
         let other = try #require(gate.session(viewer(kind, userID: "u2", registration: "r2")))
-        for session in [nil, other] {
-            #expect(ask(gate, viewer(kind), session).refusal == .tokenMissing)
-        }
+        for session in [nil, other] { #expect(ask(gate, viewer(kind), session) == .outside) }
         #expect(gate.admission.sessions.count == 1)
     }
 

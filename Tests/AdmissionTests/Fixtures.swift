@@ -16,15 +16,14 @@ struct Numbers: RandomNumberGenerator {
     }
 
     mutating func pair() -> (UInt64, UInt64) { (next(), next()) }
+
+    mutating func candidate() -> LeaseTable.Candidate { .new(next(), next()) }
 }
 
 /// The start of every test's clock, in milliseconds.
 let start: Milliseconds = 1_700_000_000_000
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
-
-/// Reads a session's text.
-func parsed(_ text: [UInt8]) -> PresentedSession? { PresentedSession(text: text.span) }
 
 func rules(_ change: (inout Admission.Rules) -> Void = { _ in }) -> Admission.Rules {
     var rules = Admission.Rules()
@@ -70,18 +69,15 @@ func viewer(
 final class Gate {
     var admission: Admission
     let directory = DirectoryView()
-    let signer = Gate.sharedSigner
     var rules: Admission.Rules
     var now = start
     var numbers = Numbers(seed: 1)
-    private static let sharedSigner = SessionSigner(secret: [UInt8](repeating: 7, count: 32))
 
     init(_ rules: Admission.Rules = AdmissionTests.rules()) {
         self.rules = rules
         admission = Admission(
             leases: LeaseTable(startedAt: start, seed: 1, shards: 1),
-            directory: directory,
-            signer: signer
+            directory: directory
         )
     }
 
@@ -89,8 +85,7 @@ final class Gate {
     func restart() {
         admission = Admission(
             leases: LeaseTable(startedAt: now, seed: 1, shards: 1),
-            directory: directory,
-            signer: signer
+            directory: directory
         )
     }
 
@@ -100,21 +95,22 @@ final class Gate {
         access: Access = .token,
         with session: PresentedSession? = nil,
         address: UInt64 = 1,
-        takeOver: Bool = false
+        takeOver: Bool = false,
+        purpose: Admission.Purpose? = nil
     ) -> Admission.Verdict {
         let event = event ?? viewer.event ?? ""
         let request = Admission.Request(
             access: access,
             presented: session,
             address: address,
-            isTakeOver: takeOver,
+            purpose: purpose ?? (takeOver ? .takeOver : .join),
             now: now
         )
         let eventBytes = bytes(event)
         return admission.decide(request, viewer: viewer, event: eventBytes.span, rules: rules) { numbers.pair() }
     }
 
-    /// Asks, and gives back what the holder would keep: its new session's text read again, or the one it had.
+    /// Asks, and gives back what the holder would keep: its new session, or the one it had.
     func session(
         _ viewer: Viewer,
         event: String? = nil,
@@ -133,7 +129,7 @@ final class Gate {
         )
         guard case .admit(let admitted) = verdict else { return nil }
         guard admitted.isNew else { return session }
-        return parsed(signer.text(of: admitted.session, for: admitted.subject))
+        return admitted.presented
     }
 }
 

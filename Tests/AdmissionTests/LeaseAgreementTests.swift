@@ -25,8 +25,7 @@ struct LeaseAgreementTests {
     func agreement(_ secondJoin: SecondJoin) {
         let admission = Admission(
             leases: LeaseTable(startedAt: start, seed: 1, shards: 2),
-            directory: DirectoryView(),
-            signer: SessionSigner(secret: [UInt8](repeating: 7, count: 32))
+            directory: DirectoryView()
         )
         let rules = rules {
             $0.sessions.secondJoin = secondJoin
@@ -78,7 +77,7 @@ struct LeaseAgreementTests {
                         access: .token,
                         presented: browsers[place].session,
                         address: UInt64(thread),
-                        isTakeOver: numbers.next() % 4 == 0,
+                        purpose: numbers.next() % 4 == 0 ? .takeOver : .join,
                         now: now
                     )
                     let event = bytes("launch")
@@ -86,8 +85,7 @@ struct LeaseAgreementTests {
                         numbers.pair()
                     }
                     guard case .admit(let admitted) = verdict else { continue }
-                    let text = admission.signer.text(of: admitted.session, for: admitted.subject)
-                    browsers[place] = Browser(session: parsed(text), admitted: admitted)
+                    browsers[place] = Browser(session: admitted.presented, admitted: admitted)
                 }
             }
         }

@@ -40,15 +40,12 @@ struct LeaseConcurrencyTests {
                 let now = start + Milliseconds(numbers.next() % 3)
                 let began = tick()
                 if let session = mine[key], numbers.next() % 4 != 0 {
-                    let tag = SessionTag(high: session.random0, low: session.random1)
-                    let presented = PresentedSession(id: session, tag: tag)
                     let isFast = numbers.next() % 2 == 0
                     let isHeld =
                         isFast
-                        ? table.renew(presented, for: subject(key), address: 1, now: now, policy: policy)
+                        ? table.renew(session, for: subject(key), address: 1, now: now, policy: policy)
                         : table.resume(
                             session,
-                            tag: tag,
                             for: subject(key),
                             mayTake: true,
                             address: 1,
@@ -67,7 +64,7 @@ struct LeaseConcurrencyTests {
                 } else {
                     let join = table.join(
                         subject(key),
-                        random: numbers.pair(),
+                        as: numbers.candidate(),
                         address: UInt64(thread),
                         now: now,
                         policy: policy
@@ -124,7 +121,7 @@ struct LeaseConcurrencyTests {
                 let key = Int(numbers.next() % UInt64(Self.keys))
                 let join = table.join(
                     subject(key),
-                    random: numbers.pair(),
+                    as: numbers.candidate(),
                     address: UInt64(thread),
                     now: start,
                     policy: policy
@@ -134,10 +131,8 @@ struct LeaseConcurrencyTests {
                 if inside[key].value.add(1, ordering: .sequentiallyConsistent).newValue != 1 {
                     overlaps.add(1, ordering: .relaxed)
                 }
-                let tag = SessionTag(high: 1, low: 1)
                 _ = table.resume(
                     session,
-                    tag: tag,
                     for: subject(key),
                     mayTake: true,
                     address: 1,
@@ -179,7 +174,7 @@ struct LeaseConcurrencyTests {
                     numbers.pair()
                 }
                 if case .admit(let admitted) = verdict {
-                    sessions[place] = parsed(admission.signer.text(of: admitted.session, for: admitted.subject))
+                    sessions[place] = admitted.presented
                     _ = admission.keep(admitted, viewer: viewer, address: 1, now: now, rules: rules)
                 }
                 switch numbers.next() % 16 {

@@ -23,12 +23,13 @@ struct LeaseInterleavingTests {
                 let expected = model.request(holder, isTakeOver: isTakeOver)
                 let verdict = gate.ask(viewer, with: sessions[holder], takeOver: isTakeOver)
                 switch verdict {
+                case .outside: isRight = false
                 case .refuse(let refusal, _, _):
                     isRight = expected == .refused(refusal)
                 case .admit(let admitted):
                     if admitted.isNew {
                         made.append(admitted.session)
-                        sessions[holder] = parsed(gate.signer.text(of: admitted.session, for: admitted.subject))
+                        sessions[holder] = admitted.presented
                     }
                     let session = made.firstIndex(of: admitted.session) ?? -1
                     let replaced = admitted.replaced.map { made.firstIndex(of: $0) ?? -1 }

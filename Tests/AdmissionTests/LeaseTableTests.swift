@@ -20,7 +20,7 @@ struct LeaseTableTests {
             now += Milliseconds(numbers.next() % 120)
             let number = Int(numbers.next() % 1500)
             let isKnown = known[number].map { now - $0.lastUsed < policy.idleTimeout } ?? false
-            switch table.join(subject(number), random: numbers.pair(), address: 1, now: now, policy: policy) {
+            switch table.join(subject(number), as: numbers.candidate(), address: 1, now: now, policy: policy) {
             case .joined(let session, let replaced):
                 #expect(!isKnown && replaced == nil)
                 known[number] = (session, now)
@@ -30,7 +30,7 @@ struct LeaseTableTests {
                     #expect(table.touch(session, for: subject(number), address: 1, now: now, policy: policy))
                     known[number]?.lastUsed = now
                 }
-            case .tooMany:
+            case .tooMany, .replaced:
                 Issue.record("there are no take-overs here")
             }
             if numbers.next() % 50 == 0 {
@@ -58,8 +58,8 @@ struct LeaseTableTests {
         let table = LeaseTable(startedAt: start, seed: 3, shards: 1)
         var policy = SessionPolicy()
         policy.idleTimeout = idleTimeout
-        let kept = try #require(joined(table.join(subject(1), random: (1, 1), address: 1, now: start, policy: policy)))
-        _ = table.join(subject(2), random: (1, 1), address: 1, now: start, policy: policy)
+        let kept = try #require(joined(table.join(subject(1), as: .new(1, 1), address: 1, now: start, policy: policy)))
+        _ = table.join(subject(2), as: .new(1, 1), address: 1, now: start, policy: policy)
         var now = start
         var goneAt: Milliseconds?
         let step = max(idleTimeout / 500, 500)
@@ -84,7 +84,7 @@ struct LeaseTableTests {
         var now = start
         for (number, leap) in [0, 86_400_000, -172_800_000, 5000, -5000, 3_600_000].enumerated() {
             now += Milliseconds(leap)
-            _ = table.join(subject(number), random: (1, 1), address: 1, now: now, policy: policy)
+            _ = table.join(subject(number), as: .new(1, 1), address: 1, now: now, policy: policy)
             table.expire(now: now, policy: policy)
         }
         for _ in 0..<400 {
@@ -102,7 +102,7 @@ struct LeaseTableTests {
         policy.maxLifetime = .max
         policy.takeOverLimit = .max
         for number in 0..<10 {
-            _ = table.join(subject(1), random: (1, 1), address: UInt64(number), now: start, policy: policy)
+            _ = table.join(subject(1), as: .new(1, 1), address: UInt64(number), now: start, policy: policy)
         }
         table.end(subject(1), now: start)
         #expect(table.expire(now: start + 1_000_000, policy: policy).isEmpty)

@@ -23,7 +23,7 @@ struct LiveSessionsTests {
         let viewer = viewer(.embed, company: company, event: event, userID: userID)
         let result = leases.join(
             subject(number),
-            random: (number, number),
+            as: .new(number, number),
             arrival: Arrival(viewer: viewer, event: event, role: .attendee),
             address: 1,
             now: now,
@@ -82,7 +82,7 @@ struct LiveSessionsTests {
         // Another one joins in its place, leaves, and comes back.
         let second = leases.join(
             subject(2),
-            random: (3, 3),
+            as: .new(3, 3),
             arrival: Arrival(viewer: viewer(.embed), event: "launch", role: .attendee),
             address: 2,
             now: start + 5,
@@ -98,7 +98,6 @@ struct LiveSessionsTests {
         for moment in [9, 10] {
             let resumption = leases.resume(
                 three,
-                tag: nil,
                 for: subject(2),
                 mayTake: true,
                 arrival: Arrival(viewer: viewer(.embed), event: "launch", role: .attendee),
@@ -127,7 +126,7 @@ struct LiveSessionsTests {
         join(1)
         let second = leases.join(
             subject(1),
-            random: (2, 2),
+            as: .new(2, 2),
             arrival: Arrival(viewer: viewer(.embed), event: "launch", role: .attendee),
             address: 2,
             now: start + policy.idleTimeout,

@@ -22,7 +22,7 @@ struct ReturnTests {
                     access: .token,
                     presented: session,
                     address: 1,
-                    isTakeOver: takeOver,
+                    purpose: takeOver ? .takeOver : .join,
                     now: gate.now
                 ),
                 viewer: viewer,

@@ -29,7 +29,7 @@ struct TimeTests {
             let viewer = viewer(kind, expires: start / 1000 + 60)
             let session = try #require(gate.session(viewer))
             let admitted = try #require(gate.ask(viewer, with: session).admitted)
-            let forged = PresentedSession(id: session.id, tag: SessionTag(high: 1, low: 1))
+            let forged = PresentedSession(id: session.id, subject: SubjectKey(high: 1, low: 1))
             gate.now = start + 3_600_000
             #expect(gate.ask(viewer).refusal == .tokenExpired)
             #expect(gate.ask(viewer, with: forged).refusal == .tokenExpired)

@@ -16,36 +16,45 @@ struct CookieFormatTests {
 
     @Test("Over TLS it is bound to the host, hidden from scripts and partitioned by the embedding site")
     func secure() {
-        let (event, token) = (octets("foobar"), octets("tok"))
-        let line = CookieFormat(isSecure: true).setCookie(event: event.span, session: octets("ses"), token: token.span)
+        let event = octets("foobar")
+        let line = CookieFormat(isSecure: true).setCookie(event: event.span, session: octets("ses"))
         #expect(
             text(line)
-                == "Set-Cookie: __Host-gateway-session-bf9cf968=ses.tok; Path=/; Secure; HttpOnly; SameSite=None; Partitioned\r\n"
+                == "Set-Cookie: __Host-gateway-session-bf9cf968=1ses; Path=/; Secure; HttpOnly; SameSite=None; Partitioned\r\n"
         )
     }
 
     @Test("In clear text it has no prefix that a browser would refuse")
     func clear() {
-        let (event, token) = (octets("foobar"), octets("tok"))
-        let line = CookieFormat(isSecure: false).setCookie(event: event.span, session: octets("ses"), token: token.span)
-        #expect(text(line) == "Set-Cookie: gateway-session-bf9cf968=ses.tok; Path=/; HttpOnly; SameSite=Lax\r\n")
+        let event = octets("foobar")
+        let line = CookieFormat(isSecure: false).setCookie(event: event.span, session: octets("ses"))
+        #expect(text(line) == "Set-Cookie: gateway-session-bf9cf968=1ses; Path=/; HttpOnly; SameSite=Lax\r\n")
     }
 
     @Test("Removing it names the same cookie with the same attributes", arguments: [true, false])
     func clearing(_ isSecure: Bool) {
-        let (event, token) = (octets("e1"), octets(""))
+        let event = octets("e1")
         let format = CookieFormat(isSecure: isSecure)
-        let set = text(format.setCookie(event: event.span, session: [], token: token.span))
-        #expect(text(format.clearCookie(event: event.span)) == set.replacing("=.;", with: "=; Max-Age=0;"))
+        let set = text(format.setCookie(event: event.span, session: []))
+        let suffix = CookieFormat.suffix(for: event.span)
+        #expect(text(format.clearCookie(suffix: suffix.span)) == set.replacing("=1;", with: "=; Max-Age=0;"))
     }
 
-    @Test("The largest value that is set fits with its name and attributes into what browsers keep")
-    func size() {
+    @Test("A long session is split into cookies that browsers keep", arguments: [1, 3799, 3800, 3801, 7600, 10_000])
+    func size(_ length: Int) throws {
         let event = octets("e1")
-        let token = [UInt8](repeating: 0x61, count: CookieFormat.maxValueSize - 53)
-        let session = [UInt8](repeating: 0x62, count: 52)
-        let line = CookieFormat(isSecure: true).setCookie(event: event.span, session: session, token: token.span)
-        #expect(line.count - octets("Set-Cookie: \r\n").count <= 4096)
+        let session = (0..<length).map { UInt8(ascii: "a") + UInt8($0 % 26) }
+        let lines = text(CookieFormat(isSecure: true).setCookie(event: event.span, session: session))
+            .split(separator: "\r\n")
+        #expect(lines.allSatisfy { $0.utf8.count - "Set-Cookie: ".utf8.count <= 4096 })
+        let values = try lines.map { line in
+            let start = try #require(line.firstIndex(of: "="))
+            return line[line.index(after: start)...].prefix { $0 != ";" }
+        }
+        #expect(values.first?.first == Character("\(lines.count)"))
+        #expect(values.joined().dropFirst() == text(session)[...])
+        let names = lines.map { $0.prefix { $0 != "=" } }
+        #expect(names.dropFirst().enumerated().allSatisfy { $1 == "\(names[0])-\($0 + 1)" })
     }
 
     @Test(
@@ -54,12 +63,8 @@ struct CookieFormatTests {
         ["e1", "", "caf\u{e9} /;=", "E1"]
     )
     func roundTrip(_ isSecure: Bool, _ event: String) throws {
-        let (event, token) = (octets(event), octets("eyJh.eyJi.c-_"))
-        let line = CookieFormat(isSecure: isSecure).setCookie(
-            event: event.span,
-            session: octets("ses"),
-            token: token.span
-        )
+        let event = octets(event)
+        let line = CookieFormat(isSecure: isSecure).setCookie(event: event.span, session: octets("se-_s"))
         let pair = text(line.dropFirst(octets("Set-Cookie: ").count).prefix { $0 != UInt8(ascii: ";") })
         let (octets, block) = try fields("Cookie: theme=dark; \(pair)\r\n")
         var cookies = SessionCookies()
@@ -68,7 +73,7 @@ struct CookieFormatTests {
         let suffix = CookieFormat.suffix(for: event.span)
         let isThisEvent = octets.span.equals(suffix.span, in: found.event)
         #expect(isThisEvent)
-        #expect(text(octets[found.value]) == "ses.eyJh.eyJi.c-_")
+        #expect(text(octets[found.value]) == "1se-_s")
         #expect(cookies.others.map { text(octets[$0]) } == ["theme=dark"])
     }
 }

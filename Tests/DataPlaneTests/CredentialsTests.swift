@@ -1,56 +1,97 @@
 import Admission
+import JOSE
 import Testing
 
 @testable import DataPlane
 
-@Suite("Where a request's token comes from")
+@Suite("What lets a request in")
 struct CredentialsTests {
-    /// What was found, with its octets.
+    private enum Outcome: Equatable {
+        case missing
+        case refused(Refusal?)
+        case found(Shown)
+    }
+
+    /// What was found.
     private struct Shown: Equatable {
         var source: Credentials.Source
-        var token: String
+        var user: String
         var session: SessionID?
         var isInCookie = false
     }
 
-    private enum Outcome: Equatable {
-        case missing, conflict, malformed
-        case found(Shown)
+    /// What was found, and the query members that no upstream sees.
+    private struct Found {
+        var outcome: Outcome
+        var removed: [String]
+        var withholdsAuthorization: Bool
     }
 
-    private static let subject = SubjectKey(high: 1, low: 2)
+    private static let key = Result { try Key.secret(WorkerFixture.secret, algorithm: .hs256, id: "one") }
 
-    private static func session(_ joinedAt: Int64) -> (id: SessionID, text: String) {
+    /// A good token of a user.
+    private static func token(_ user: String, event: String = "e1", expires: Int = 4_000_000_000) throws -> String {
+        let claims = [
+            JSONMember("sub", .string(user)), JSONMember("eventId", .string(event)),
+            JSONMember("exp", .number(Double(expires))),
+        ]
+        return try Token.sign(claims, type: nil, with: key.get())
+    }
+
+    private static func viewer(_ token: String, _ fixture: WorkerFixture) throws -> Viewer {
+        try fixture.worker.snapshot.authority.viewer(for: octets(token).span)
+    }
+
+    /// The session that a token was joined with, as it is sealed.
+    private static func session(
+        _ joinedAt: Int64,
+        _ token: String,
+        _ fixture: WorkerFixture
+    ) throws -> (id: SessionID, text: String) {
         let id = SessionID(joinedAt: joinedAt, random0: UInt64(joinedAt), random1: 7)
-        let signer = SessionSigner(secret: WorkerFixture.secret)
-        return (id, text(signer.text(of: id, for: subject)))
+        let viewer = try viewer(token, fixture)
+        let session = PresentedSession(id: id, subject: viewer.subject)
+        return (id, text(fixture.site.seal.text(of: session, viewer, now: fixture.worker.clock.wall)))
     }
 
-    private static func cookie(_ event: String, _ joinedAt: Int64, _ token: String) -> String {
+    private static func cookies(_ event: String, _ session: String) -> String {
         let octets = octets(event)
-        let suffix = CookieFormat.suffix(for: octets.span)
-        return "__Host-gateway-session-\(text(suffix.indices.map { suffix[$0] }))=\(session(joinedAt).text).\(token)"
+        let lines = text(
+            CookieFormat(isSecure: true).setCookie(event: octets.span, session: DataPlaneTests.octets(session))
+        )
+        return lines.split(separator: "\r\n").map { line in
+            String(line.dropFirst("Set-Cookie: ".count).prefix { $0 != ";" })
+        }.joined(separator: "; ")
     }
 
-    private func find(_ query: String, _ lines: String = "", event: String? = nil) throws -> Outcome {
-        let fixture = try WorkerFixture()
+    private func find(
+        _ query: String,
+        _ lines: String = "",
+        event: String? = "e1",
+        _ fixture: WorkerFixture
+    ) throws -> Found {
         let octets = try fixture.read(request(lines, line: "GET /event/e1\(query) HTTP/1.1"))
         let event = event.map { DataPlaneTests.octets($0) }
-        switch Credentials.find(octets.span, worker: fixture.worker, event: event?.span) {
-        case .missing: return .missing
-        case .conflict: return .conflict
-        case .malformed: return .malformed
-        case .found(let credentials):
-            let token = credentials.withToken(octets.span) { token in text(token.copied()) }
-            return .found(
-                Shown(
-                    source: credentials.source,
-                    token: token,
-                    session: credentials.session?.id,
-                    isInCookie: credentials.isInCookie
+        let exchange = Exchange(worker: fixture.worker)
+        let outcome: Outcome =
+            switch exchange.findCredentials(octets.span, event: event?.span) {
+            case .missing: .missing
+            case .refused: .refused(exchange.refusal)
+            case .found(let found):
+                .found(
+                    Shown(
+                        source: found.source,
+                        user: found.viewer.userID,
+                        session: found.session?.id,
+                        isInCookie: found.isInCookie
+                    )
                 )
-            )
-        }
+            }
+        return Found(
+            outcome: outcome,
+            removed: fixture.worker.queryMembers.removed.map { text(octets[$0]) },
+            withholdsAuthorization: exchange.withholdsAuthorization
+        )
     }
 
     @Test(
@@ -58,50 +99,118 @@ struct CredentialsTests {
         arguments: [
             ("", ""), ("?token=", ""), ("?a=b", "Authorization: Basic dG9rZW4=\r\n"), ("", "Authorization: Bearer\r\n"),
             ("", "Authorization: bearer \r\n"), ("", "Authorization: Bearertoken\r\n"), ("", "Authorization:\r\n"),
-            ("", "Cookie: token=x\r\n"), ("", "Cookie: __Host-gateway-session-1=short.token\r\n"),
-            ("", "X-Authorization: Bearer x\r\n"),
+            ("", "Cookie: token=x\r\n"), ("", "Cookie: __Host-gateway-session-00000000=1short\r\n"),
+            ("", "X-Authorization: Bearer x\r\n"), ("", "Gateway-Session: abc\r\n"),
         ]
     )
     func missing(_ query: String, _ lines: String) throws {
-        #expect(try find(query, lines) == .missing)
+        #expect(try find(query, lines, WorkerFixture()).outcome == .missing)
     }
 
-    @Test(
-        "A token in the query, encoded or not",
-        arguments: [
-            ("?token=abc.d", "abc.d"), ("?a&jwt=%61bc%2ed", "abc.d"), ("?token=a%", "a%"), ("?token=&authKey=x", "x"),
-        ]
-    )
-    func query(_ query: String, _ token: String) throws {
-        #expect(try find(query) == .found(Shown(source: .query, token: token)))
+    @Test("A token in the query, encoded or not, under each of its names")
+    func query() throws {
+        let fixture = try WorkerFixture()
+        let token = try Self.token("ada")
+        for query in ["?token=\(token)", "?a&jwt=\(token.replacing(".", with: "%2e"))", "?token=&authKey=\(token)"] {
+            let found = try find(query, "", fixture)
+            #expect(found.outcome == .found(Shown(source: .query, user: "ada")), "\(query)")
+        }
     }
 
     @Test(
         "A bearer token, in any case of the scheme and any white space",
-        arguments: ["Bearer t.t", "bearer t.t", "BEARER   t.t", "Bearer \t t.t"]
+        arguments: ["Bearer ", "bearer ", "BEARER   ", "Bearer \t "]
     )
-    func bearer(_ value: String) throws {
-        #expect(try find("", "Authorization: \(value)\r\n") == .found(Shown(source: .authorization, token: "t.t")))
+    func bearer(_ scheme: String) throws {
+        let found = try find("", "Authorization: \(scheme)\(Self.token("ada"))\r\n", WorkerFixture())
+        #expect(found.outcome == .found(Shown(source: .authorization, user: "ada")))
+        #expect(found.withholdsAuthorization)
     }
 
-    @Test(
-        "The same token in query and Authorization is one token",
-        arguments: ["?token=t.t", "?token=%74.t", "?jwt=t.t&token=t.t"]
-    )
-    func same(_ query: String) throws {
-        #expect(try find(query, "Authorization: Bearer t.t\r\n") == .found(Shown(source: .query, token: "t.t")))
+    @Test("The same token in several places is one token, and leaves all of them")
+    func same() throws {
+        let fixture = try WorkerFixture()
+        let token = try Self.token("ada")
+        let lines = "Authorization: Bearer \(token)\r\n"
+        for query in ["?token=\(token)", "?jwt=\(token)&token=\(token)&x=1"] {
+            let found = try find(query, lines, fixture)
+            #expect(found.outcome == .found(Shown(source: .query, user: "ada")))
+            #expect(found.removed.count == query.split(separator: token).count - (query.hasSuffix("x=1") ? 1 : 0))
+            #expect(found.withholdsAuthorization)
+        }
     }
 
-    @Test(
-        "Two different tokens are a conflict",
-        arguments: [
-            ("?token=a", "Authorization: Bearer b\r\n"), ("?token=%61", "Authorization: Bearer %61\r\n"),
-            ("?token=a", "Authorization: Bearer ab\r\n"), ("?token=a&jwt=b", ""),
-            ("?token=a&jwt=b", "Authorization: Bearer a\r\n"),
-        ]
-    )
-    func conflict(_ query: String, _ lines: String) throws {
-        #expect(try find(query, lines) == .conflict)
+    @Test("Two different good tokens are a conflict, wherever they are")
+    func conflict() throws {
+        let fixture = try WorkerFixture()
+        let (one, two) = (try Self.token("ada"), try Self.token("bob"))
+        for (query, lines) in [
+            ("?token=\(one)&jwt=\(two)", ""), ("?token=\(one)", "Authorization: Bearer \(two)\r\n"),
+            ("?token=\(one)&token=\(one)&authKey=\(two)", ""),
+        ] {
+            #expect(try find(query, lines, fixture).outcome == .refused(.tokenConflict))
+        }
+    }
+
+    @Test("Attack: a request with many different tokens has none of them checked for long")
+    func many() throws {
+        let query = "?" + (0..<200).map { "token=a.b.\($0)" }.joined(separator: "&")
+        #expect(try find(query, "", WorkerFixture()).outcome == .refused(.tokenConflict))
+    }
+
+    @Test("What is no token of ours is refused where nothing else speaks for the viewer")
+    func bad() throws {
+        let fixture = try WorkerFixture()
+        for (query, lines) in [
+            ("?token=reset-123", ""), ("?jwt=1&authKey=2", ""), ("", "Authorization: Bearer app-session\r\n"),
+            ("?token=a.b.c", ""),
+        ] {
+            #expect(try find(query, lines, fixture).outcome == .refused(.tokenInvalid), "\(query) \(lines)")
+        }
+    }
+
+    @Test("Beside a good session, what is no token of ours is the application's own, and stays")
+    func foreignBesideSession() throws {
+        let fixture = try WorkerFixture()
+        let session = try Self.session(1000, Self.token("ada"), fixture)
+        let cookie = "Cookie: \(Self.cookies("e1", session.text))\r\n"
+        let other = try Token.sign(
+            [JSONMember("sub", .string("app")), JSONMember("iss", .string("app"))],
+            type: "JWT",
+            with: Key.secret([UInt8](repeating: 1, count: 32), algorithm: .hs256, id: "app")
+        )
+        let expected = Outcome.found(Shown(source: .cookie, user: "ada", session: session.id, isInCookie: true))
+        for query in ["?token=reset-123", "?jwt=1&authKey=2", "?token=", "?token=\(other)&x=1"] {
+            for _ in 0..<2 {
+                let found = try find(query, cookie + "Authorization: Bearer \(other)\r\n", fixture)
+                #expect(found.outcome == expected && found.removed.isEmpty && !found.withholdsAuthorization, "\(query)")
+            }
+        }
+    }
+
+    @Test("Beside a good session, what claims to be ours is never passed on")
+    func forgedBesideSession() throws {
+        let fixture = try WorkerFixture()
+        let session = try Self.session(1000, Self.token("ada"), fixture)
+        let cookie = "Cookie: \(Self.cookies("e1", session.text))\r\n"
+        let forged = try Token.sign(
+            [JSONMember("sub", .string("x"))],
+            type: "embed+jwt",
+            with: Key.secret([UInt8](repeating: 1, count: 32), algorithm: .hs256, id: "x")
+        )
+        let found = try find("?token=\(forged)&token=reset", cookie + "Authorization: Bearer \(forged)\r\n", fixture)
+        #expect(found.removed == ["token=\(forged)"] && found.withholdsAuthorization)
+        // Nor is a session that is shown where tokens are.
+        let sealed = try find("?token=\(session.text)", cookie, fixture)
+        #expect(sealed.removed == ["token=\(session.text)"])
+    }
+
+    @Test("Beside a good token, the application's own stays too")
+    func foreignBesideToken() throws {
+        let token = try Self.token("ada")
+        let found = try find("?token=\(token)&jwt=abc", "Authorization: Bearer app\r\n", WorkerFixture())
+        #expect(found.outcome == .found(Shown(source: .query, user: "ada")))
+        #expect(found.removed == ["token=\(token)"] && !found.withholdsAuthorization)
     }
 
     @Test(
@@ -112,88 +221,96 @@ struct CredentialsTests {
         ]
     )
     func twoAuthorizations(_ lines: String) throws {
-        #expect(try find("", lines) == .malformed)
-        #expect(try find("?token=a", lines) == .malformed)
-    }
-
-    @Test("The cookie carries token and session")
-    func cookie() throws {
-        let lines = "Cookie: a=b; \(Self.cookie("e1", 1000, "c.d"))\r\n"
-        let expected = Shown(source: .cookie, token: "c.d", session: Self.session(1000).id, isInCookie: true)
-        #expect(try find("", lines, event: "e1") == .found(expected))
-        #expect(try find("", lines) == .found(expected))
+        #expect(try find("", lines, WorkerFixture()).outcome == .refused(nil))
     }
 
     @Test("Of several cookies the event's own counts; without one, and without an event, the one joined last")
     func severalCookies() throws {
-        let cookies = [
-            Self.cookie("e1", 1000, "one"), Self.cookie("e2", 3000, "two"), Self.cookie("e3", 2000, "three"),
-        ]
-        for order in [cookies, cookies.reversed()] {
+        let fixture = try WorkerFixture()
+        let sessions = try [("e1", 1000), ("e2", 3000), ("e3", 2000)].map { event, joinedAt in
+            try Self.cookies(event, Self.session(Int64(joinedAt), Self.token(event, event: event), fixture).text)
+        }
+        for order in [sessions, sessions.reversed()] {
             let lines = "Cookie: \(order.joined(separator: "; "))\r\n"
-            for (event, token, joinedAt) in [
-                ("e1", "one", 1000), ("e3", "three", 2000), ("e4", "two", 3000), (nil, "two", 3000),
-            ] {
-                let expected = Shown(
-                    source: .cookie,
-                    token: token,
-                    session: Self.session(Int64(joinedAt)).id,
-                    isInCookie: true
-                )
-                #expect(try find("", lines, event: event) == .found(expected), "\(event ?? "none")")
+            for (event, user) in [("e1", "e1"), ("e3", "e3"), ("e4", "e2"), (nil, "e2")] {
+                guard case .found(let shown) = try find("", lines, event: event, fixture).outcome else {
+                    Issue.record("\(event ?? "none")")
+                    continue
+                }
+                #expect(shown.user == user && shown.isInCookie, "\(event ?? "none")")
             }
         }
     }
 
-    @Test("The query token wins over the cookie, whose session still says whose visit it is")
+    @Test("A cookie that was split is put together again, and a part that is missing or another's makes it none")
+    func split() throws {
+        let fixture = try WorkerFixture()
+        let claims = [
+            JSONMember("sub", .string("ada")), JSONMember("eventId", .string("e1")),
+            JSONMember("picture", .string("https://a/" + String(repeating: "x", count: 3500))),
+            JSONMember("exp", .number(4_000_000_000)),
+        ]
+        let token = try Token.sign(claims, type: nil, with: Self.key.get())
+        let session = try Self.session(1000, token, fixture)
+        let other = try Self.session(1000, token, fixture)
+        let parts = Self.cookies("e1", session.text).split(separator: "; ")
+        let others = Self.cookies("e1", other.text).split(separator: "; ")
+        try #require(parts.count == 2)
+        let expected = Outcome.found(Shown(source: .cookie, user: "ada", session: session.id, isInCookie: true))
+        for order in [parts, parts.reversed()] {
+            #expect(try find("", "Cookie: \(order.joined(separator: "; "))\r\n", fixture).outcome == expected)
+        }
+        #expect(try find("", "Cookie: \(parts[0])\r\n", fixture).outcome == .missing)
+        #expect(try find("", "Cookie: \(parts[1])\r\n", fixture).outcome == .missing)
+        #expect(try find("", "Cookie: \(parts[0]); \(others[1])\r\n", fixture).outcome == .missing)
+    }
+
+    @Test("The query's token wins over the cookie, whose session still says whose visit it is")
     func queryOverCookie() throws {
-        let lines = "Cookie: \(Self.cookie("e1", 1000, "t.t"))\r\n"
-        let session = Self.session(1000).id
-        #expect(
-            try find("?token=other", lines, event: "e1")
-                == .found(Shown(source: .query, token: "other", session: session, isInCookie: false))
-        )
-        for query in ["?token=t.t", "?token=%74.t"] {
-            #expect(
-                try find(query, lines, event: "e1")
-                    == .found(Shown(source: .query, token: "t.t", session: session, isInCookie: true))
-            )
+        let fixture = try WorkerFixture()
+        let token = try Self.token("ada")
+        let session = try Self.session(1000, token, fixture)
+        let lines = "Cookie: \(Self.cookies("e1", session.text))\r\n"
+        let fresh = try Self.token("ada", expires: 4_000_000_001)
+        for (token, user, isInCookie) in [
+            (token, "ada", true), (fresh, "ada", false), (try Self.token("bob"), "bob", false),
+        ] {
+            let expected = Shown(source: .query, user: user, session: session.id, isInCookie: isInCookie)
+            #expect(try find("?token=\(token)", lines, fixture).outcome == .found(expected))
         }
     }
 
-    @Test("An API client's Gateway-Session names its session, and two of them name none")
-    func header() throws {
-        let session = Self.session(5000)
-        let lines = "Authorization: Bearer t.t\r\nGateway-Session: \(session.text)\r\n"
-        #expect(
-            try find("", lines) == .found(Shown(source: .authorization, token: "t.t", session: session.id))
-        )
-        #expect(
-            try find("", lines + "Gateway-Session: \(session.text)\r\n")
-                == .found(Shown(source: .authorization, token: "t.t"))
-        )
-        #expect(
-            try find("", "Authorization: Bearer t.t\r\nGateway-Session: \(session.text)x\r\n")
-                == .found(Shown(source: .authorization, token: "t.t"))
-        )
+    @Test("A link whose time is over says no more than the session that was joined with it")
+    func expiredLink() throws {
+        let fixture = try WorkerFixture()
+        let session = try Self.session(1000, Self.token("ada"), fixture)
+        let lines = "Cookie: \(Self.cookies("e1", session.text))\r\n"
+        let found = try find("?token=\(Self.token("ada", expires: 1000))", lines, fixture)
+        #expect(found.outcome == .found(Shown(source: .cookie, user: "ada", session: session.id, isInCookie: true)))
+        #expect(found.removed.count == 1)
+        let other = try find("?token=\(Self.token("bob", expires: 1000))", lines, fixture)
+        #expect(other.outcome == .found(Shown(source: .query, user: "bob", session: session.id)))
     }
 
-    @Test(
-        "A session cookie that is cut, has no token or no dot is none",
-        arguments: [0, 10, 51, 52, 53]
-    )
-    func brokenCookie(_ length: Int) throws {
-        let value = (Self.session(1000).text + ".t").prefix(length)
-        #expect(try find("", "Cookie: __Host-gateway-session-1=\(value)\r\n") == .missing)
-        let other = Self.session(1000).text + "_t"
-        #expect(try find("", "Cookie: __Host-gateway-session-1=\(other)\r\n") == .missing)
+    @Test("An API client's Gateway-Session is enough, and two of them name none")
+    func header() throws {
+        let fixture = try WorkerFixture()
+        let token = try Self.token("ada")
+        let session = try Self.session(5000, token, fixture)
+        let line = "Gateway-Session: \(session.text)\r\n"
+        #expect(try find("", line, fixture).outcome == .found(Shown(source: .header, user: "ada", session: session.id)))
+        #expect(try find("", line + line, fixture).outcome == .missing)
+        let both = try find("", line + "Authorization: Bearer \(token)\r\n", fixture)
+        #expect(both.outcome == .found(Shown(source: .authorization, user: "ada", session: session.id)))
     }
 
     @Test("A broken cookie of this event does not hide a good one of another")
     func brokenBesideGood() throws {
-        let broken = Self.cookie("e1", 1000, "t").replacing(".t", with: "_t")
-        let lines = "Cookie: \(broken); \(Self.cookie("e2", 2000, "t"))\r\n"
-        let expected = Shown(source: .cookie, token: "t", session: Self.session(2000).id, isInCookie: true)
-        #expect(try find("", lines, event: "e1") == .found(expected))
+        let fixture = try WorkerFixture()
+        let good = try Self.session(2000, Self.token("ada", event: "e2"), fixture)
+        let broken = Self.cookies("e1", "A" + good.text.dropFirst())
+        let lines = "Cookie: \(broken); \(Self.cookies("e2", good.text))\r\n"
+        let expected = Shown(source: .cookie, user: "ada", session: good.id, isInCookie: true)
+        #expect(try find("", lines, fixture).outcome == .found(expected))
     }
 }

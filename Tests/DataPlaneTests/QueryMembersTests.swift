@@ -9,7 +9,7 @@ struct QueryMembersTests {
     private func scan(_ query: String) -> (members: QueryMembers, octets: [UInt8]) {
         let octets = octets("/a?\(query)#&token=z")
         var members = QueryMembers()
-        let earlier = DataPlaneTests.octets("token=a&token=b&gateway-joined=1")
+        let earlier = DataPlaneTests.octets("token=a&token=b&gateway-ticket=1")
         members.scan(earlier.span, in: 0..<earlier.count, tokenNames: Self.names)
         members.scan(octets.span, in: 3..<3 + DataPlaneTests.octets(query).count, tokenNames: Self.names)
         return (members, octets)
@@ -28,10 +28,9 @@ struct QueryMembersTests {
     )
     func tokens(_ query: String, _ token: String, _ removed: [String]) {
         let (members, octets) = scan(query)
-        #expect(members.token.map { text(octets[$0]) } == token)
+        #expect(members.tokens.first.map { text(octets[$0]) } == token)
         #expect(members.removed.map { text(octets[$0]) } == removed)
-        #expect(!members.isConflicting)
-        #expect(!members.hasMarker)
+        #expect(members.ticket == nil)
     }
 
     @Test(
@@ -43,7 +42,7 @@ struct QueryMembersTests {
     )
     func empty(_ query: String, _ removed: [String]) {
         let (members, octets) = scan(query)
-        #expect(members.token == nil)
+        #expect(members.tokens.isEmpty)
         #expect(members.removed.map { text(octets[$0]) } == removed)
     }
 
@@ -69,53 +68,52 @@ struct QueryMembersTests {
             "", "a=b", "Token=x", "TOKEN=x", "tokens=x", "xtoken=x", "toke=x", "authkey=x", "token%=x", "token%20=x",
             "token+=x",
             " token=x", "a=token=x", "=token", "=", "&", "&&", "token;x", "token%00=x", "%2574oken=x", "a;token=x",
-            "gateway-joine=1",
+            "gateway-ticke=1",
             "tok%65=x", "token[]=x",
         ]
     )
     func others(_ query: String) {
         let (members, _) = scan(query)
-        #expect(members.token == nil)
+        #expect(members.tokens.isEmpty)
         #expect(members.removed.isEmpty)
-        #expect(!members.hasMarker)
-        #expect(!members.isConflicting)
+        #expect(members.ticket == nil)
     }
 
     @Test(
-        "Two members with different tokens conflict, wherever they stand and whatever they are called",
+        "All values that may be tokens are found, in order",
         arguments: [
-            "token=a&token=b", "token=a&jwt=b", "jwt=b&x=y&authKey=c", "token=a&token=a&token=b",
-            "token=a&token=&token=ab",
-            "token=a&t%6fken=b", "token=a&token=A",
+            ("token=a&jwt=b", ["a", "b"]), ("jwt=b&x=y&authKey=c", ["b", "c"]),
+            ("token=a&token=&token=ab", ["a", "ab"]),
+            ("token=a&t%6fken=a", ["a", "a"]),
         ]
     )
-    func conflicts(_ query: String) {
-        #expect(scan(query).members.isConflicting)
-    }
-
-    @Test(
-        "The marker of the hop before is seen and removed",
-        arguments: [
-            "gateway-joined=1", "gateway-joined", "a=b&gateway-joined=1&c", "gateway%2djoined=x",
-            "token=x&gateway-joined=1",
-        ]
-    )
-    func marker(_ query: String) {
+    func several(_ query: String, _ tokens: [String]) {
         let (members, octets) = scan(query)
-        #expect(members.hasMarker)
-        #expect(members.removed.map { text(octets[$0]) }.contains { $0.hasSuffix("joined") || $0.contains("joined=") })
+        #expect(members.tokens.map { text(octets[$0]) } == tokens)
+    }
+
+    @Test(
+        "The ticket of the hop before is seen and removed",
+        arguments: [
+            "gateway-ticket=1", "gateway-ticket", "a=b&gateway-ticket=1&c", "gateway%2dticket=x",
+            "token=x&gateway-ticket=1",
+        ]
+    )
+    func ticket(_ query: String) {
+        let (members, octets) = scan(query)
+        #expect(members.ticket != nil)
+        #expect(members.removed.map { text(octets[$0]) }.contains { $0.hasSuffix("ticket") || $0.contains("ticket=") })
     }
 
     @Test("Without a query nothing is found, and nothing is left of the query before")
     func noQuery() {
-        let octets = octets("token=a&token=b&gateway-joined")
+        let octets = octets("token=a&token=b&gateway-ticket")
         var members = QueryMembers()
         members.scan(octets.span, in: 0..<octets.count, tokenNames: Self.names)
         members.scan(octets.span, in: nil, tokenNames: Self.names)
-        #expect(members.token == nil)
+        #expect(members.tokens.isEmpty)
         #expect(members.removed.isEmpty)
-        #expect(!members.hasMarker)
-        #expect(!members.isConflicting)
+        #expect(members.ticket == nil)
     }
 
     @Test(
@@ -124,7 +122,7 @@ struct QueryMembersTests {
             ("/a", "/a"), ("/a?b=c", "/a?b=c"), ("/a?token=x", "/a"), ("/a?token=x&b=c", "/a?b=c"),
             ("/a?b=c&token=x", "/a?b=c"), ("/a?b=c&token=x&d=e", "/a?b=c&d=e"), ("/a?token=x&jwt=x&b", "/a?b"),
             ("/a?b&token=x&jwt=x&c", "/a?b&c"), ("/a?b&token=x&c&jwt=x&d", "/a?b&c&d"), ("/a?b&token=x&jwt=x", "/a?b"),
-            ("/a?gateway-joined=1", "/a"), ("/a?token=x&gateway-joined=1&b=%zz", "/a?b=%zz"),
+            ("/a?gateway-ticket=1", "/a"), ("/a?token=x&gateway-ticket=1&b=%zz", "/a?b=%zz"),
             ("/a?b=%2F..&c=%C0%AF&token=x&d=\"<>\\^`{|}", "/a?b=%2F..&c=%C0%AF&d=\"<>\\^`{|}"),
             ("/a?b=?&token=x&c=/../", "/a?b=?&c=/../"), ("/a?b&&token=x&&c", "/a?b&&&c"), ("/a?token=x&&b", "/a?&b"),
             ("/a?b=1&b=2&token&b=3", "/a?b=1&b=2&b=3"), ("/%41/?token=x", "/%41/"), ("/a?&b=c", "/a?&b=c"),
@@ -143,10 +141,10 @@ struct QueryMembersTests {
         let fixture = try WorkerFixture()
         let exchange = Exchange(worker: fixture.worker)
         let pieces = [
-            "token=x", "jwt=x", "authKey", "gateway-joined=1", "a", "b=c", "=", "%zz", "token%=1", "t%6Fken=y",
+            "token=x", "jwt=x", "authKey", "gateway-ticket=1", "a", "b=c", "=", "%zz", "token%=1", "t%6Fken=y",
             "x=token=y",
         ]
-        let gone: Set = ["token=x", "jwt=x", "authKey", "gateway-joined=1", "t%6Fken=y"]
+        let gone: Set = ["token=x", "jwt=x", "authKey", "gateway-ticket=1", "t%6Fken=y"]
         var random = SplitMix64(seed: 14)
         for _ in 0..<2000 {
             let members = (0..<Int.random(in: 1...7, using: &random)).map { _ in pieces.randomElement(using: &random)! }

@@ -10,7 +10,7 @@ struct RefusalPageTests {
     private static let hostile = "\"'><script>alert(1)</script>&amp;"
 
     private func html(_ refusal: Refusal, _ change: (inout RefusalPage) -> Void = { _ in }) -> String {
-        var page = RefusalPage(refusal: refusal, activeFor: nil, requestID: "r1", action: nil, here: nil)
+        var page = RefusalPage(refusal: refusal, activeFor: nil, requestID: "r1", action: nil, wayIn: nil)
         change(&page)
         return text(page.html)
     }
@@ -33,9 +33,9 @@ struct RefusalPageTests {
         let page = html(refusal) {
             $0.requestID = Self.hostile
             $0.action = "/x?to=" + Self.hostile
-            $0.here = "/y" + Self.hostile
+            $0.wayIn = WayIn(place: "/y" + Self.hostile, keep: "k", isSecondTry: false)
         }
-        #expect(!page.contains("<script"))
+        #expect(page.split(separator: "<script>").count == 2, "only ours")
         #expect(!page.contains("alert(1)</"))
         #expect(!page.contains("\"'>"))
         #expect(page.contains("&quot;&#39;&gt;&lt;script&gt;"))
@@ -68,8 +68,10 @@ struct RefusalPageTests {
     func actions() {
         let button = "<form method=\"post\" action=\"/t?a&amp;b\"><button type=\"submit\">"
         #expect(html(.sessionReplaced) { $0.action = "/t?a&b" }.contains(button))
-        #expect(html(.cookiesBlocked) { $0.here = "/e" }.contains("<a href=\"/e\" target=\"_blank\" rel=\"noopener\">"))
-        #expect(!html(.wrongEvent) { $0.here = "/e" }.contains("<a "))
+        let wayIn = WayIn(place: "/e?gateway-ticket=t", keep: "k", isSecondTry: false)
+        let page = html(.cookiesBlocked) { $0.wayIn = wayIn }
+        #expect(page.contains("href=\"/e?gateway-ticket=t\" target=\"_blank\" rel=\"noopener\" data-keep=\"k\""))
+        #expect(!html(.wrongEvent).contains("<a "))
     }
 
     @Test(

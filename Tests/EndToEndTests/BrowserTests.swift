@@ -53,7 +53,7 @@ extension EndToEnd {
             let hasOpened = eventually(within: 60) { !reports().isEmpty }
             try #require(hasOpened, "\(Child.text(of: directory["errors"]).suffix(2000))")
             let first = try #require(reports().first)
-            #expect(first == "page h2, socket said hello, address ?gateway-joined=1")
+            #expect(first == "page h2, socket said hello, address ")
             let requests = site.upstream.requests(for: "/event/e1/socket")
             #expect(requests.first?["X-Gateway-Registration"] == "browser")
 

@@ -7,8 +7,11 @@ struct CookieFormat: Sendable {
     /// Served to browsers over TLS. Clear text is for loopback only, where `__Host-` cookies would be refused.
     let isSecure: Bool
 
-    /// Browsers keep cookies up to 4096 octets, name and attributes included.
-    static let maxValueSize = 3840
+    /// Browsers keep cookies up to 4,096 octets, name and attributes included; a longer session is split.
+    static let maxPart = 3800
+    /// What all session cookies of a browser may take: engines keep 10 KiB for an embedding site, the application's own
+    /// cookies among them.
+    static let maxTotal = 6 << 10
 
     /// The eight hexadecimal digits that the name of an event's cookie ends in (32-bit FNV-1a: a name, not a secret).
     static func suffix(for event: Span<UInt8>) -> InlineArray<8, UInt8> {
@@ -20,32 +23,44 @@ struct CookieFormat: Sendable {
         }
     }
 
-    /// `Set-Cookie` for a session joined with a token.
-    func setCookie(event: Span<UInt8>, session: [UInt8], token: Span<UInt8>) -> [UInt8] {
-        var line = Array("Set-Cookie: ".utf8)
-        line.reserveCapacity(160 + session.count + token.count)
-        appendName(event, to: &line)
-        line.append(contentsOf: session)
-        line.append(UInt8(ascii: "."))
-        for index in token.indices { line.append(token[index]) }
-        appendAttributes(to: &line)
-        return line
-    }
-
-    /// `Set-Cookie` that removes an event's cookie.
-    func clearCookie(event: Span<UInt8>) -> [UInt8] {
-        var line = Array("Set-Cookie: ".utf8)
-        appendName(event, to: &line)
-        line.append(contentsOf: "; Max-Age=0".utf8)
-        appendAttributes(to: &line)
-        return line
-    }
-
-    private func appendName(_ event: Span<UInt8>, to line: inout [UInt8]) {
-        line.append(contentsOf: (isSecure ? "__Host-gateway-session-" : "gateway-session-").utf8)
+    /// `Set-Cookie` for a session. Its value begins with the number of parts.
+    func setCookie(event: Span<UInt8>, session: [UInt8]) -> [UInt8] {
+        let parts = Self.parts(of: session.count)
+        var lines: [UInt8] = []
+        lines.reserveCapacity(session.count + 160 * parts)
         let suffix = Self.suffix(for: event)
+        for part in 0..<parts {
+            appendName(suffix.span, to: &lines)
+            if part > 0 { lines.append(contentsOf: "-\(part)".utf8) }
+            lines.append(UInt8(ascii: "="))
+            if part == 0 { lines.append(UInt8(ascii: "0") + UInt8(parts)) }
+            lines.append(contentsOf: session[part * Self.maxPart..<min((part + 1) * Self.maxPart, session.count)])
+            appendAttributes(to: &lines)
+        }
+        return lines
+    }
+
+    /// Cookies that a session's text of this length takes.
+    static func parts(of length: Int) -> Int { max(1, (length + maxPart - 1) / maxPart) }
+
+    /// Octets that a session's text of this length takes in a `Cookie` field, about.
+    static func size(of length: Int) -> Int { length + 40 * parts(of: length) }
+
+    /// `Set-Cookie` that removes a cookie.
+    ///
+    /// - Parameter suffix: what its name ends in, as the browser sent it.
+    func clearCookie(suffix: Span<UInt8>) -> [UInt8] {
+        var line: [UInt8] = []
+        appendName(suffix, to: &line)
+        line.append(contentsOf: "=; Max-Age=0".utf8)
+        appendAttributes(to: &line)
+        return line
+    }
+
+    private func appendName(_ suffix: Span<UInt8>, to line: inout [UInt8]) {
+        line.append(contentsOf: "Set-Cookie: ".utf8)
+        line.append(contentsOf: (isSecure ? "__Host-gateway-session-" : "gateway-session-").utf8)
         for index in suffix.indices { line.append(suffix[index]) }
-        line.append(UInt8(ascii: "="))
     }
 
     private func appendAttributes(to line: inout [UInt8]) {

@@ -1,96 +1,202 @@
 import Admission
+import JOSE
 
-/// What a request shows to be let in, and where each part of it was.
+/// What lets a request in: a token that was verified, a sealed session, or both.
 ///
-/// Order of places: query, `Authorization: Bearer`, session cookie. The query wins over the cookie, but the cookie's
-/// session still says whose visit it is: reloading a page with a link in it is no second join.
+/// Order of places: query, `Authorization: Bearer`, session. A good token wins over the session, which still says whose
+/// visit it is: reloading a page with a link in it is no second join.
 struct Credentials {
     enum Source {
         case query
         case authorization
+        /// The session's cookie.
         case cookie
-    }
-
-    enum Finding {
-        case missing
-        case conflict
-        case malformed
-        case found(Credentials)
+        /// `Gateway-Session`, as API clients send it.
+        case header
     }
 
     var source: Source
-    /// Where the token stands in the head; of a percent-encoded one, in `decoded`.
-    var token: Range<Int>
-    /// The token where the head does not hold it as it is.
-    var decoded: [UInt8]?
+    var viewer: Viewer
     var session: PresentedSession?
-    /// Whether the browser holds the cookie of this event with this very token.
+    /// Whether the browser holds the session of this event and of this very token.
     var isInCookie: Bool
 
-    /// Octets of the token.
-    @inline(__always)
-    func withToken<Result>(_ bytes: Span<UInt8>, _ body: (Span<UInt8>) -> Result) -> Result {
-        if let decoded { return body(decoded.span) }
-        return body(bytes.extracting(token))
+    /// Whether a token speaks for the viewer, and not only a session.
+    var hasToken: Bool { source == .query || source == .authorization }
+
+    /// Whether there is no session of this viewer that has joined.
+    var mustJoin: Bool {
+        guard let session, !session.isPending else { return true }
+        return session.subject != viewer.subject && viewer.eventSpecific
+    }
+}
+
+extension Exchange {
+    enum Finding {
+        case missing
+        /// The request was answered.
+        case refused
+        case found(Credentials)
     }
 
-    /// Finds the credentials of the request in the worker's scratch space.
+    /// A token that the request shows somewhere.
+    private struct Shown {
+        var source: Credentials.Source
+        var range: Range<Int>
+        /// The token where the head does not hold it as it is.
+        var decoded: [UInt8]?
+
+        func withToken<Result>(_ bytes: Span<UInt8>, _ body: (Span<UInt8>) -> Result) -> Result {
+            if let decoded { return body(decoded.span) }
+            return body(bytes.extracting(range))
+        }
+
+        func isSame(as other: Shown, _ bytes: Span<UInt8>) -> Bool {
+            withToken(bytes) { token in other.withToken(bytes) { $0.equals(token, in: 0..<$0.count) } }
+        }
+    }
+
+    /// More different tokens than this in one request are refused: each costs checks of signatures.
+    private static let maxTokens = 4
+
+    /// Finds the request's credentials, and leaves in `worker.queryMembers.removed` what no upstream may see.
+    ///
+    /// Beside a good token or a good session, what is no token of ours is the application's own: it stays where it is, and
+    /// counts as nothing.
     ///
     /// - Parameter event: the event that counts for choosing a cookie, if any.
-    static func find(_ bytes: Span<UInt8>, worker: Worker, event: Span<UInt8>?) -> Finding {
-        guard !worker.queryMembers.isConflicting else { return .conflict }
-        var query = worker.queryMembers.token
-        var decoded: [UInt8]?
-        if let range = query, bytes.firstIndex(of: .percent, from: range.lowerBound, to: range.upperBound) != nil {
-            decoded = bytes.percentDecoded(range)
-        }
-        var bearer: Range<Int>?
-        switch self.bearer(bytes, worker.requestHead.block) {
+    func findCredentials(_ bytes: Span<UInt8>, event: Span<UInt8>?) -> Finding {
+        let held = heldSession(bytes, event: event)
+        let bearer: Range<Int>?
+        switch self.bearer(bytes) {
         case .success(let range): bearer = range
-        case .failure: return .malformed
+        case .failure:
+            respond(status: 400)
+            return .refused
         }
-        if let query, let bearer {
-            let isSame =
-                decoded.map { bytes.equals($0.span, in: bearer) } ?? bytes.equals(bytes.extracting(query), in: bearer)
-            guard isSame else { return .conflict }
+        let first: Shown
+        if let range = worker.queryMembers.tokens.first {
+            first = shown(bytes, query: range)
+        } else if let bearer {
+            first = Shown(source: .authorization, range: bearer)
+        } else {
+            return held.map { .found($0) } ?? .missing
         }
-        let cookie = self.cookie(bytes, worker.sessionCookies, event: event)
-        if bearer != nil, query == nil {
-            query = bearer
+        var all = [first]
+        for range in worker.queryMembers.tokens.dropFirst() { add(shown(bytes, query: range), to: &all, bytes) }
+        if let bearer { add(Shown(source: .authorization, range: bearer), to: &all, bytes) }
+        guard all.count <= Self.maxTokens else {
+            refuse(.tokenConflict, bytes)
+            return .refused
         }
-        guard let token = query else {
-            guard let cookie else { return .missing }
-            return .found(
-                Credentials(
-                    source: .cookie,
-                    token: cookie.token,
-                    decoded: nil,
-                    session: cookie.session,
-                    isInCookie: true
-                )
-            )
+        var good: (shown: Shown, viewer: Viewer)?
+        var fault: TokenFault?
+        for shown in all {
+            switch verify(shown, bytes, isHeld: held != nil) {
+            case .success(let viewer):
+                guard good == nil else {
+                    refuse(.tokenConflict, bytes)
+                    return .refused
+                }
+                good = (shown, viewer)
+            case .failure(let reason):
+                if fault == nil { fault = reason }
+            }
         }
-        let header = session(bytes, worker.requestHead.block)
+        guard good != nil || held != nil else {
+            record.fault = fault
+            if fault == .unchecked {
+                refuse(.tooManyJoins, bytes, retryAfter: signatureAllowance.pause)
+            } else {
+                refuseGuess(fault.map { Refusal($0) } ?? .tokenInvalid, bytes)
+            }
+            return .refused
+        }
+        keepForeign(bytes, good?.shown, bearer: bearer)
+        guard let good else { return held.map { .found($0) } ?? .missing }
+        // A link whose time is over says no more than the session that was joined with it.
+        if let held, held.viewer.subject == good.viewer.subject, isOver(good.viewer) { return .found(held) }
         let isInCookie =
-            cookie.map { cookie in
-                decoded.map { bytes.equals($0.span, in: cookie.token) }
-                    ?? bytes.equals(bytes.extracting(token), in: cookie.token)
+            held.map { held in
+                held.source == .cookie && held.viewer.subject == good.viewer.subject
+                    && held.viewer.fingerprint.hasSameBytes(as: good.viewer.fingerprint)
             } ?? false
         return .found(
             Credentials(
-                source: worker.queryMembers.token != nil ? .query : .authorization,
-                token: token,
-                decoded: decoded,
-                session: header ?? cookie?.session,
+                source: good.shown.source,
+                viewer: good.viewer,
+                session: held?.session,
                 isInCookie: isInCookie
             )
         )
     }
 
+    private func isOver(_ viewer: Viewer) -> Bool {
+        viewer.validity.expires.map { worker.clock.wall / 1000 >= $0 } ?? false
+    }
+
+    private func shown(_ bytes: Span<UInt8>, query range: Range<Int>) -> Shown {
+        let isEncoded = bytes.firstIndex(of: .percent, from: range.lowerBound, to: range.upperBound) != nil
+        return Shown(source: .query, range: range, decoded: isEncoded ? bytes.percentDecoded(range) : nil)
+    }
+
+    private func add(_ shown: Shown, to all: inout [Shown], _ bytes: Span<UInt8>) {
+        if all.count <= Self.maxTokens, !all.contains(where: { $0.isSame(as: shown, bytes) }) { all.append(shown) }
+    }
+
+    /// The viewer that a token speaks of, from the cache or by checking its signature.
+    ///
+    /// - Parameter isHeld: whether a session stands beside it; then what is not ours is remembered as such.
+    private func verify(_ shown: Shown, _ bytes: Span<UInt8>, isHeld: Bool) -> Result<Viewer, TokenFault> {
+        let generation = snapshot.authority.generation
+        return shown.withToken(bytes) { token in
+            switch worker.tokens.finding(for: token, generation: generation) {
+            case .token(let viewer): return .success(viewer)
+            case .session, .foreign: return .failure(.malformed)
+            case nil: break
+            }
+            do throws(TokenFault) {
+                let viewer = try snapshot.authority.viewer(for: token, allowance: signatureAllowance)
+                worker.tokens.insert(viewer, for: token, generation: generation)
+                return .success(viewer)
+            } catch {
+                if isHeld, error != .unchecked, !snapshot.authority.withholds(token, allowance: signatureAllowance) {
+                    worker.tokens.insert(.foreign, for: token, generation: generation)
+                }
+                return .failure(error)
+            }
+        }
+    }
+
+    /// Leaves in the request what is the application's own.
+    private func keepForeign(_ bytes: Span<UInt8>, _ good: Shown?, bearer: Range<Int>?) {
+        let removed = worker.queryMembers.removed.count
+        // Nearly always there is one member, and it holds the token.
+        if worker.queryMembers.tokens.count > 1 || (removed > 0 && good?.source != .query) {
+            worker.queryMembers.keepOthers(bytes) { value, isJoinCode in
+                isJoinCode || isOurs(value, good, bytes)
+            }
+        }
+        if let bearer {
+            let isOurs = isOurs(bytes.extracting(bearer), good, bytes)
+            withholdsAuthorization = isOurs
+        }
+    }
+
+    private func isOurs(_ value: Span<UInt8>, _ good: Shown?, _ bytes: Span<UInt8>) -> Bool {
+        if let good, good.withToken(bytes, { $0.equals(value, in: 0..<$0.count) }) { return true }
+        switch worker.tokens.finding(for: value, generation: snapshot.authority.generation) {
+        case .token, .session: return true
+        case .foreign: return false
+        case nil: return holdsViewersToken(value)
+        }
+    }
+
     private struct Malformed: Error {}
 
     /// The token of `Authorization: Bearer`; other schemes are the upstream's.
-    private static func bearer(_ bytes: Span<UInt8>, _ block: FieldBlock) -> Result<Range<Int>?, Malformed> {
+    private func bearer(_ bytes: Span<UInt8>) -> Result<Range<Int>?, Malformed> {
+        let block = worker.requestHead.block
         guard let value = block.first(.authorization) else { return .success(nil) }
         guard block.isSingle(.authorization) else { return .failure(Malformed()) }
         guard value.count > 7, bytes.equals("bearer ", ignoringCaseIn: value.lowerBound..<value.lowerBound + 7) else {
@@ -100,37 +206,57 @@ struct Credentials {
         return .success(token.isEmpty ? nil : token)
     }
 
-    /// The session that an API client sends.
-    private static func session(_ bytes: Span<UInt8>, _ block: FieldBlock) -> PresentedSession? {
-        guard let value = block.first(.gatewaySession), block.isSingle(.gatewaySession) else { return nil }
-        return PresentedSession(text: bytes.extracting(value))
-    }
+    // MARK: Sessions
 
-    private struct CookieValue {
-        var session: PresentedSession
-        var token: Range<Int>
-    }
-
-    /// The cookie that counts: the event's own; without it, or where no event is known, the one joined last.
-    private static func cookie(_ bytes: Span<UInt8>, _ cookies: SessionCookies, event: Span<UInt8>?) -> CookieValue? {
-        guard !cookies.cookies.isEmpty else { return nil }
-        var latest: CookieValue?
+    /// The session that counts: the header's, as API clients send it; else the cookie of the event; else the one joined
+    /// last.
+    private func heldSession(_ bytes: Span<UInt8>, event: Span<UInt8>?) -> Credentials? {
+        let block = worker.requestHead.block
+        if let value = block.first(.gatewaySession), block.isSingle(.gatewaySession),
+            let (session, viewer) = open(bytes.extracting(value))
+        {
+            return Credentials(source: .header, viewer: viewer, session: session, isInCookie: false)
+        }
+        guard !worker.sessionCookies.cookies.isEmpty else { return nil }
+        var latest: (session: PresentedSession, viewer: Viewer)?
         var suffix: InlineArray<8, UInt8>?
         if let event { suffix = CookieFormat.suffix(for: event) }
-        for cookie in cookies.cookies {
-            guard let value = read(bytes, cookie.value) else { continue }
-            if let suffix, bytes.equals(suffix.span, in: cookie.event) { return value }
-            if value.session.id.joinedAt > latest?.session.id.joinedAt ?? .min { latest = value }
+        for cookie in worker.sessionCookies.cookies where cookie.isFirst {
+            let isNamed = suffix.map { bytes.equals($0.span, in: cookie.event) } ?? false
+            guard let found = open(cookie, bytes) else { continue }
+            latest = isNamed || found.0.id.joinedAt > latest?.session.id.joinedAt ?? .min ? found : latest
+            if isNamed { break }
         }
-        return latest
+        return latest.map { Credentials(source: .cookie, viewer: $0.viewer, session: $0.session, isInCookie: true) }
     }
 
-    /// `session "." token`
-    private static func read(_ bytes: Span<UInt8>, _ value: Range<Int>) -> CookieValue? {
-        let dot = value.lowerBound + PresentedSession.length
-        guard dot + 1 < value.upperBound, bytes[dot] == UInt8(ascii: "."),
-            let session = PresentedSession(text: bytes.extracting(value.lowerBound..<dot))
-        else { return nil }
-        return CookieValue(session: session, token: dot + 1..<value.upperBound)
+    /// Opens the session that begins in a cookie.
+    func open(_ cookie: SessionCookies.Cookie, _ bytes: Span<UInt8>) -> (PresentedSession, Viewer)? {
+        guard cookie.value.count > 1 else { return nil }
+        let digit = bytes[cookie.value.lowerBound]
+        let rest = cookie.value.lowerBound + 1..<cookie.value.upperBound
+        if digit == UInt8(ascii: "1") { return open(bytes.extracting(rest)) }
+        guard digit.isDigit, digit > UInt8(ascii: "1"), digit <= UInt8(ascii: "4") else { return nil }
+        var text = bytes.extracting(rest).copied()
+        for part in 1..<Int(digit - UInt8(ascii: "0")) {
+            let found = worker.sessionCookies.cookies.first { other in
+                other.part(bytes) == part && bytes.equals(bytes.extracting(cookie.event), in: other.event)
+            }
+            guard let found else { return nil }
+            for index in found.value { text.append(bytes[index]) }
+        }
+        return open(text.span)
+    }
+
+    private func open(_ text: Span<UInt8>) -> (PresentedSession, Viewer)? {
+        let generation = snapshot.authority.generation
+        switch worker.tokens.finding(for: text, generation: generation) {
+        case .session(let session, let viewer): return (session, viewer)
+        case .token, .foreign: return nil
+        case nil: break
+        }
+        guard let found = snapshot.authority.session(text, worker.site.seal, now: worker.clock.wall) else { return nil }
+        worker.tokens.insert(.session(found.0, found.1), for: text, generation: generation)
+        return found
     }
 }

@@ -30,68 +30,97 @@ extension Exchange {
     ///   - event: chooses the cookie.
     ///   - path: the event that the path names.
     private func admit(_ bytes: Span<UInt8>, event: Span<UInt8>?, path: Span<UInt8>?) -> Bool {
-        if let code = worker.queryMembers.joinCode, worker.queryMembers.token == nil, let path, method.isSafe {
+        if let code = worker.queryMembers.joinCode, worker.queryMembers.tokens.isEmpty, let path, method.isSafe {
             redeem(code, bytes, event: path)
             return false
         }
+        let ticket = ticket(bytes, event: path)
         let credentials: Credentials
-        switch Credentials.find(bytes, worker: worker, event: event) {
-        case .found(let found): credentials = found
-        case .missing:
-            refuse(worker.queryMembers.hasMarker ? .cookiesBlocked : .tokenMissing, bytes)
+        switch findCredentials(bytes, event: event) {
+        case .found(let found)
+        where found.hasToken || ticket?.session.subject ?? found.session?.subject == found.session?.subject:
+            credentials = found
+        case .found, .missing:
+            // The cookie that was sent along with the ticket has not come back.
+            if let ticket, let path {
+                offerWayIn(ticket, bytes, event: path.copied())
+            } else {
+                refuse(.tokenMissing, bytes)
+            }
             return false
-        case .conflict:
-            refuse(.tokenConflict, bytes)
-            return false
-        case .malformed:
-            respond(status: 400)
+        case .refused:
             return false
         }
-        guard let viewer = viewer(bytes, credentials) else { return false }
-        self.viewer = viewer
+        viewer = credentials.viewer
         if credentials.source == .cookie, !isOriginAllowed(bytes) {
             refuse(.originDenied, bytes)
             return false
         }
+        let purpose = purpose(of: credentials, bytes)
+        if purpose != .ask, credentials.mustJoin, isForeignFrame(bytes, credentials.viewer) {
+            refuse(.frameDenied, bytes)
+            return false
+        }
         let isDecided: Bool
-        if path == nil, !viewer.eventSpecific, let referred = referredEvent(bytes) {
+        if path == nil, !credentials.viewer.eventSpecific, let referred = referredEvent(bytes) {
             // The token is good for several events, and its session belongs to the one that the page is of.
-            isDecided = decide(bytes, viewer, credentials, event: referred.span, isTakeOver: false)
+            isDecided = decide(bytes, credentials, event: referred.span, purpose)
         } else {
-            isDecided = decide(bytes, viewer, credentials, event: path, isTakeOver: false)
+            isDecided = decide(bytes, credentials, event: path, purpose)
         }
         guard isDecided, let admitted else { return false }
         return settle(bytes, credentials, admitted)
     }
 
-    /// The viewer that the token speaks of, from the cache or by checking its signature; nothing: it was refused.
-    ///
-    /// Past the limit of bad tokens the signature is checked all the same: whoever shares an address with an attacker, or
-    /// opens a page full of bad links, must get in with a good token. What bad ones cost, ``SignatureAllowance`` bounds.
-    func viewer(_ bytes: Span<UInt8>, _ credentials: Credentials) -> Viewer? {
-        let generation = snapshot.authority.generation
-        let known = credentials.withToken(bytes) { worker.tokens.viewer(for: $0, generation: generation) }
-        if let known { return known }
-        let checked = credentials.withToken(bytes) { token -> Result<Viewer, TokenFault> in
-            do throws(TokenFault) {
-                let viewer = try snapshot.authority.viewer(for: token, allowance: signatureAllowance)
-                worker.tokens.insert(viewer, for: token, generation: generation)
-                return .success(viewer)
-            } catch {
-                return .failure(error)
+    /// What the request may do to a lease: link scanners, previews and preflights never end anybody's session.
+    private func purpose(of credentials: Credentials, _ bytes: Span<UInt8>) -> Admission.Purpose {
+        if method == .head || method == .options || isSpeculative(bytes) || isDecoration(bytes) { return .ask }
+        return isNavigation && method == .get && credentials.source == .query ? .prepare : .join
+    }
+
+    /// Whether a browser fetches it in case that somebody wants it later.
+    func isSpeculative(_ bytes: Span<UInt8>) -> Bool {
+        let block = worker.requestHead.block
+        for name in [FieldName.secPurpose, .purpose, .xMoz] {
+            guard let value = block.first(name) else { continue }
+            let end = bytes.firstIndex(of: UInt8(ascii: ";"), from: value.lowerBound, to: value.upperBound)
+            let word = bytes.trimming(value.lowerBound..<(end ?? value.upperBound))
+            if bytes.equals("prefetch", ignoringCaseIn: word) || bytes.equals("prerender", ignoringCaseIn: word)
+                || bytes.equals("preview", ignoringCaseIn: word)
+            {
+                return true
             }
         }
-        switch checked {
-        case .success(let viewer): return viewer
-        case .failure(let fault):
-            record.fault = fault
-            if fault == .unchecked {
-                refuse(Refusal(fault), bytes, retryAfter: signatureAllowance.pause)
-            } else {
-                refuseGuess(Refusal(fault), bytes)
-            }
-            return nil
+        return false
+    }
+
+    /// Whether it is a load of an image, a style or a font, which nobody watches an event in.
+    private func isDecoration(_ bytes: Span<UInt8>) -> Bool {
+        guard let destination = worker.requestHead.block.first(.secFetchDest) else { return false }
+        return bytes.equals("image", ignoringCaseIn: destination)
+            || bytes.equals("style", ignoringCaseIn: destination)
+            || bytes.equals("font", ignoringCaseIn: destination)
+    }
+
+    /// Whether the page is shown in a frame of a page that may not frame the company's events, as far as the request tells.
+    private func isForeignFrame(_ bytes: Span<UInt8>, _ viewer: Viewer) -> Bool {
+        let block = worker.requestHead.block
+        guard isNavigation, let destination = block.first(.secFetchDest),
+            bytes.equals("iframe", ignoringCaseIn: destination) || bytes.equals("frame", ignoringCaseIn: destination)
+                || bytes.equals("object", ignoringCaseIn: destination)
+                || bytes.equals("embed", ignoringCaseIn: destination),
+            let referer = block.first(.referer), let origins = snapshot.frameOrigins[ExactText(viewer.company)]
+        else { return false }
+        // Up to the slash behind `https://host`.
+        var slashes = 0
+        var end = referer.lowerBound
+        while end < referer.upperBound {
+            if bytes[end] == UInt8(ascii: "/") { slashes += 1 }
+            if slashes == 3 { break }
+            end += 1
         }
+        let (origin, own) = (referer.lowerBound..<end, snapshot.publicOrigin)
+        return !bytes.equals(own.span, in: origin) && !origins.contain(bytes, origin)
     }
 
     /// Refuses a token or join code that is not good; past the limit of bad ones per address, for being one too many.
@@ -105,31 +134,29 @@ extension Exchange {
         refuse(refusal, bytes)
     }
 
-    /// Has admission decide; false: the request was refused.
+    /// Has admission decide; false: the request was answered.
     func decide(
         _ bytes: Span<UInt8>,
-        _ viewer: Viewer,
         _ credentials: Credentials,
         event: Span<UInt8>?,
-        isTakeOver: Bool,
-        isAsking: Bool = false
+        _ purpose: Admission.Purpose
     ) -> Bool {
-        let address = addressHash
         let request = Admission.Request(
             access: access,
             presented: credentials.session,
-            address: address,
-            isTakeOver: isTakeOver,
-            isAsking: isAsking,
+            address: addressHash,
+            purpose: purpose,
             now: worker.clock.wall
         )
+        // Colleagues share an address; a registration is one person's.
+        let (joins, person) = (worker.site.joins, credentials.viewer.subject.low)
         let verdict = worker.site.admission.decide(
             request,
-            viewer: viewer,
+            viewer: credentials.viewer,
             event: event,
             rules: snapshot.rules,
             mayReturn: { place in
-                let (joins, key, now) = (worker.site.joins, place.low, worker.clock.monotonic)
+                let (key, now) = (place.low, worker.clock.monotonic)
                 guard !joins.isExhausted(key, limit: snapshot.settings.limits.joinsPerMinute, now: now) else {
                     return false
                 }
@@ -138,9 +165,7 @@ extension Exchange {
             },
             random: {
                 let limit = snapshot.settings.limits.joinsPerMinute
-                guard !worker.site.joins.isExhausted(address, limit: limit, now: worker.clock.monotonic) else {
-                    return nil
-                }
+                guard !joins.isExhausted(person, limit: limit, now: worker.clock.monotonic) else { return nil }
                 return (SystemRandom.word(), SystemRandom.word())
             }
         )
@@ -150,43 +175,111 @@ extension Exchange {
             if let replaced = admitted.replaced, replaced != admitted.session {
                 worker.site.end(replaced, reason: .sessionReplaced)
             }
-            if admitted.isNew { worker.site.joins.count(address, now: worker.clock.monotonic) }
+            // What was counted when it was handed out is not counted again when it is brought back.
+            if admitted.isNew, admitted.session != credentials.session?.id {
+                joins.count(person, now: worker.clock.monotonic)
+            }
             return true
+        case .refuse(.tooManyJoins, let since, nil):
+            let pause = joins.pause(person, now: worker.clock.monotonic)
+            refuse(.tooManyJoins, bytes, since: since, retryAfter: pause)
+            return false
         case .refuse(let refusal, let since, let retryAfter):
             refuse(refusal, bytes, since: since, retryAfter: retryAfter)
             return false
+        case .outside:
+            answerOutside(bytes)
+            return false
+        }
+    }
+
+    /// Answers a good link that is not for joining with.
+    private func answerOutside(_ bytes: Span<UInt8>) {
+        switch method {
+        case .head: respond(status: 200, fields: "", type: "text/html; charset=utf-8", body: [])
+        case .options:
+            respond(status: 204, fields: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n", type: nil, body: [])
+        // A browser drops what it has prefetched with an error, and asks again when it is wanted.
+        case _ where isSpeculative(bytes): refuse(.tryAgain, bytes, retryAfter: 1000)
+        default: refuse(.tokenMissing, bytes)
         }
     }
 
     /// What follows from being admitted: a new session is handed out, and a link's token leaves the address bar.
     private func settle(_ bytes: Span<UInt8>, _ credentials: Credentials, _ admitted: Admission.Admitted) -> Bool {
-        if credentials.source == .cookie {
-            if admitted.isNew { handOut(bytes, credentials, admitted) }
+        let hasJoined = admitted.isNew || (credentials.session?.isPending ?? false)
+        let isKept = credentials.isInCookie && !hasJoined
+        if hasJoined || (credentials.source == .query && !isKept) { handOut(bytes, credentials.viewer, admitted) }
+        guard isNavigation, method == .get, credentials.source == .query || worker.queryMembers.ticket != nil else {
             return true
         }
-        let isKept = credentials.isInCookie && !admitted.isNew
-        let needsCookie = admitted.isNew || (credentials.source == .query && !isKept)
-        if needsCookie { handOut(bytes, credentials, admitted) }
-        let fits = credentials.withToken(bytes) { $0.count + PresentedSession.length + 1 <= CookieFormat.maxValueSize }
-        if isNavigation, credentials.source == .query, method.isSafe, fits {
-            redirectWithoutToken(bytes, marks: !isKept)
-            return false
+        var place = location(bytes)
+        if admitted.isPending {
+            let ticket = Ticket(.redirect, admitted.presented, credentials.viewer, now: worker.clock.wall)
+            place = add(ticket, to: place)
         }
-        return true
+        redirect(to: place)
+        return false
     }
 
     /// Gives the client its session: as a cookie, and as the header that API clients send back.
-    func handOut(_ bytes: Span<UInt8>, _ credentials: Credentials, _ admitted: Admission.Admitted) {
-        let text = worker.site.signer.text(of: admitted.session, for: admitted.subject)
+    func handOut(_ bytes: Span<UInt8>, _ viewer: Viewer, _ admitted: Admission.Admitted) {
+        handOut(bytes, viewer, admitted.presented, event: Array(admitted.event.utf8))
+    }
+
+    func handOut(_ bytes: Span<UInt8>, _ viewer: Viewer, _ session: PresentedSession, event: [UInt8]) {
+        let text = worker.site.seal.text(of: session, viewer, now: worker.clock.wall)
         extraFields.append(contentsOf: "Gateway-Session: ".utf8)
         extraFields.append(contentsOf: text)
         extraFields.append(contentsOf: "\r\n".utf8)
-        let event = Array(admitted.event.utf8)
-        let cookie = credentials.withToken(bytes) { token in
-            token.count + text.count + 1 <= CookieFormat.maxValueSize
-                ? snapshot.cookie.setCookie(event: event.span, session: text, token: token) : []
+        extraFields.append(contentsOf: snapshot.cookie.setCookie(event: event.span, session: text))
+        clearCookies(bytes, besides: event, of: text.count)
+    }
+
+    /// Deletes the session cookies that are good for nothing any more, and the oldest of more than there is room for.
+    ///
+    /// - Parameters:
+    ///   - event: whose session was just handed out; its cookies are written anew.
+    ///   - length: of that session's text.
+    func clearCookies(_ bytes: Span<UInt8>, besides event: [UInt8]? = nil, of length: Int = 0) {
+        let all = worker.sessionCookies.cookies
+        guard !all.isEmpty else { return }
+        let own = event.map { CookieFormat.suffix(for: $0.span) }
+        let parts = CookieFormat.parts(of: length)
+        var kept: [(event: Range<Int>, joinedAt: Milliseconds, size: Int)] = []
+        for cookie in all where cookie.isFirst {
+            if let own, bytes.equals(own.span, in: cookie.event) { continue }
+            guard let (session, viewer) = open(cookie, bytes), !isOver(session, viewer) else { continue }
+            var size = 0
+            for part in all where bytes.equals(bytes.extracting(cookie.event), in: part.event) {
+                size += CookieFormat.size(of: part.value.count)
+            }
+            kept.append((cookie.event, session.id.joinedAt, size))
         }
-        extraFields.append(contentsOf: cookie)
+        kept.sort { $0.joinedAt > $1.joinedAt }
+        var room = CookieFormat.maxTotal - (event == nil ? 0 : CookieFormat.size(of: length))
+        kept = Array(
+            kept.prefix {
+                room -= $0.size; return room >= 0
+            }
+        )
+        for cookie in all {
+            if let own, bytes.equals(own.span, in: cookie.event) {
+                // Written just now; only parts that it does not have any more are left over.
+                guard let part = cookie.part(bytes), part >= parts else { continue }
+            } else if kept.contains(where: { bytes.equals(bytes.extracting($0.event), in: cookie.event) }) {
+                continue
+            }
+            guard cookie.isNamed(bytes) else { continue }
+            extraFields.append(contentsOf: snapshot.cookie.clearCookie(suffix: bytes.extracting(cookie.suffix)))
+        }
+    }
+
+    private func isOver(_ session: PresentedSession, _ viewer: Viewer) -> Bool {
+        let (policy, now) = (snapshot.rules.sessions, worker.clock.wall)
+        if now - session.id.joinedAt >= policy.maxLifetime { return true }
+        guard !policy.outlivesToken, let expires = viewer.validity.expires else { return false }
+        return now / 1000 - snapshot.rules.leeway >= expires
     }
 
     /// With a cookie, what changes something or opens a socket must come from our own pages, or from allowed ones.

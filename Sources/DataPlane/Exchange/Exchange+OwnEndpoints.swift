@@ -49,6 +49,7 @@ extension Exchange {
         case "/.gateway/session": serveSession(bytes)
         case "/.gateway/leave": leave(bytes)
         case "/.gateway/take-over": takeOver(bytes)
+        case "/.gateway/ticket": renewTicket(bytes)
         default: respond(status: 404)
         }
     }
@@ -97,7 +98,8 @@ extension Exchange {
     /// The caller's own session.
     private func serveSession(_ bytes: Span<UInt8>) {
         guard allows(method == .get || method == .head, "GET, HEAD") else { return }
-        guard let credentials = ownCredentials(bytes), let viewer = viewer(bytes, credentials) else { return }
+        guard let credentials = ownCredentials(bytes) else { return }
+        let viewer = credentials.viewer
         self.viewer = viewer
         guard credentials.session != nil else {
             // Asking does not join.
@@ -105,9 +107,7 @@ extension Exchange {
             return
         }
         access = .session
-        guard decide(bytes, viewer, credentials, event: nil, isTakeOver: false, isAsking: true), let admitted else {
-            return
-        }
+        guard decide(bytes, credentials, event: nil, .ask), let admitted else { return }
         var members = [
             JSONMember("session", .string(admitted.session.name)),
             JSONMember("event", .string(admitted.event)), JSONMember("company", .string(viewer.company)),
@@ -130,9 +130,8 @@ extension Exchange {
     /// The holder goes: its lease is free at once.
     private func leave(_ bytes: Span<UInt8>) {
         guard allows(method == .post, "POST") else { return }
-        guard let credentials = ownCredentials(bytes), isFromOurPages(bytes, credentials),
-            let viewer = viewer(bytes, credentials)
-        else { return }
+        guard let credentials = ownCredentials(bytes), isFromOurPages(bytes, credentials) else { return }
+        let viewer = credentials.viewer
         if let session = credentials.session {
             // The page that says goodbye names the event, for a token that is good for several.
             let event = referredEvent(bytes) ?? viewer.eventBytes
@@ -153,23 +152,14 @@ extension Exchange {
         guard allows(method == .post, "POST") else { return }
         let destination = destination(bytes)
         let event = destination.flatMap { self.event(ofPath: $0) }
-        guard let credentials = ownCredentials(bytes, event: event), isFromOurPages(bytes, credentials),
-            let viewer = viewer(bytes, credentials)
-        else { return }
-        self.viewer = viewer
+        guard let credentials = ownCredentials(bytes, event: event), isFromOurPages(bytes, credentials) else { return }
+        viewer = credentials.viewer
         access = event == nil ? .session : .token
         let named = event ?? []
-        guard
-            decide(
-                bytes,
-                viewer,
-                credentials,
-                event: event == nil ? nil : named.span,
-                isTakeOver: true
-            ),
-            let admitted
-        else { return }
-        handOut(bytes, credentials, admitted)
+        guard decide(bytes, credentials, event: event == nil ? nil : named.span, .takeOver), let admitted else {
+            return
+        }
+        handOut(bytes, credentials.viewer, admitted)
         if isNavigation, let destination {
             redirect(to: destination)
         } else {
@@ -182,19 +172,17 @@ extension Exchange {
         worker.queryMembers.scan(bytes, in: worker.requestTarget.query, tokenNames: snapshot.tokenNames)
         worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: snapshot.cookie.isSecure)
         let named = event ?? referredEvent(bytes) ?? []
-        let finding = Credentials.find(bytes, worker: worker, event: named.isEmpty ? nil : named.span)
-        switch finding {
+        switch findCredentials(bytes, event: named.isEmpty ? nil : named.span) {
         case .found(let credentials): return credentials
         case .missing: refuse(.tokenMissing, bytes)
-        case .conflict: refuse(.tokenConflict, bytes)
-        case .malformed: respond(status: 400)
+        case .refused: break
         }
         return nil
     }
 
     /// These endpoints act for the user, so another site must not be able to press their buttons.
     private func isFromOurPages(_ bytes: Span<UInt8>, _ credentials: Credentials) -> Bool {
-        guard credentials.source == .authorization || isOriginAllowed(bytes) else {
+        guard credentials.source == .authorization || credentials.source == .header || isOriginAllowed(bytes) else {
             refuse(.originDenied, bytes)
             return false
         }

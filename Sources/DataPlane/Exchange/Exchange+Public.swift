@@ -20,18 +20,14 @@ extension Exchange {
 
     /// Whether an `Authorization` field is a viewer's, which no upstream gets to see.
     func isViewersAuthorization(_ bytes: Span<UInt8>, _ value: Range<Int>, upstream: Int) -> Bool {
-        if access != .public, value.count >= 6,
-            bytes.equals("bearer", ignoringCaseIn: value.lowerBound..<value.lowerBound + 6)
-        {
-            return true
-        }
+        if withholdsAuthorization { return true }
         // The control API reads its own tokens, and believes no other.
         return !isControl(upstream) && holdsViewersToken(bytes.extracting(value))
     }
 
     /// Whether a viewer's token stands anywhere in a value: alone, behind any scheme and blanks, in quotes or in a list.
     /// Upstreams may read such a value where we do not.
-    private func holdsViewersToken(_ value: Span<UInt8>) -> Bool {
+    func holdsViewersToken(_ value: Span<UInt8>) -> Bool {
         var start = 0
         while start < value.count {
             var (end, dots) = (start, 0)
@@ -46,8 +42,11 @@ extension Exchange {
     }
 
     private func isViewers(_ token: Span<UInt8>) -> Bool {
-        worker.tokens.viewer(for: token, generation: snapshot.authority.generation) != nil
-            || snapshot.authority.withholds(token, allowance: signatureAllowance)
+        switch worker.tokens.finding(for: token, generation: snapshot.authority.generation) {
+        case .token, .session: true
+        case .foreign: false
+        case nil: snapshot.authority.withholds(token, allowance: signatureAllowance)
+        }
     }
 }
 

@@ -10,11 +10,13 @@ extension Exchange {
     ///   - bytes: the request's head while it is at hand; it tells where a take-over leads back to.
     ///   - since: wall-clock milliseconds; when the session that is active joined.
     ///   - retryAfter: milliseconds.
+    ///   - wayIn: what the page offers to a viewer whose browser blocks the cookie.
     func refuse(
         _ refusal: Refusal,
         _ bytes: Span<UInt8>? = nil,
         since: Int64? = nil,
-        retryAfter: Int64? = nil
+        retryAfter: Int64? = nil,
+        wayIn: WayIn? = nil
     ) {
         self.refusal = refusal
         var fields = ""
@@ -31,19 +33,18 @@ extension Exchange {
             fields += "Retry-After: 5\r\n"
         }
         let seconds = since.map { max(0, (worker.clock.wall - $0) / 1000) }
+        if let bytes, client?.listener == .viewers { clearCookies(bytes) }
         if isUpgrade {
             respond(status: refusal.status, fields: fields, type: nil, body: [])
         } else if isNavigation, !isControlCall {
-            fields += pagePolicy()
             var page = RefusalPage(
                 refusal: refusal,
                 activeFor: seconds,
                 requestID: String(decoding: requestID.text, as: UTF8.self)
             )
-            if let bytes {
-                page.action = takeOverAction(refusal, bytes)
-                page.here = location(bytes)
-            }
+            if let bytes { page.action = takeOverAction(refusal, bytes) }
+            page.wayIn = wayIn
+            fields += pagePolicy(page)
             respond(status: refusal.status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
         } else {
             var problem = Problem(
@@ -125,10 +126,11 @@ extension Exchange {
     }
 
     /// What our pages may do: nothing but show themselves, post to us, and be framed where the event may be.
-    private func pagePolicy() -> String {
+    private func pagePolicy(_ page: RefusalPage) -> String {
         var policy =
             "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
             + "form-action 'self'; base-uri 'none'"
+        if page.wayIn != nil { policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'" }
         // Without a viewer it is nobody's business which companies there are.
         let companies = snapshot.settings.companies
         if let viewer, let company = companies.first(where: { $0.id.hasSameBytes(as: viewer.company) }) {
@@ -146,12 +148,7 @@ extension Exchange {
         case .alreadyActive where offersTakeOver: break
         default: return nil
         }
-        var action = "/.gateway/take-over?to=" + percentEncoded(location(bytes))
-        // A join that was turned away has no cookie yet; the link's token is what speaks for it.
-        if let token = worker.queryMembers.token, let name = snapshot.settings.tokens.query.first {
-            action += "&\(name)=" + String(decoding: bytes.percentDecoded(token), as: UTF8.self)
-        }
-        return action
+        return "/.gateway/take-over?to=" + percentEncoded(location(bytes))
     }
 
     /// The request's path and query without what is ours.
@@ -164,15 +161,6 @@ extension Exchange {
         let text = String(decoding: buffer.readableBytesView, as: UTF8.self)
         worker.recycle(buffer)
         return text
-    }
-
-    /// Leads a navigation on to the same place without the token in its address.
-    ///
-    /// - Parameter marks: adds the marker by which we see at the next hop whether the cookie came back.
-    func redirectWithoutToken(_ bytes: Span<UInt8>, marks: Bool) {
-        var to = location(bytes)
-        if marks { to += (to.contains("?") ? "&" : "?") + QueryMembers.marker + "=1" }
-        redirect(to: to)
     }
 
     func redirect(to location: [UInt8]) { redirect(to: String(decoding: location, as: UTF8.self)) }

@@ -33,6 +33,8 @@ final class Exchange {
     var isControlCall = false
     var viewer: Viewer?
     var admitted: Admission.Admitted?
+    /// Whether the `Authorization` field is a viewer's, which no upstream gets to see.
+    var withholdsAuthorization = false
     var refusal: Refusal?
     /// The field line that says who may frame the event.
     var framePolicy: [UInt8] = []
@@ -139,6 +141,7 @@ final class Exchange {
         forwardedAddress = nil
         viewer = nil
         admitted = nil
+        withholdsAuthorization = false
         refusal = nil
         if !extraFields.isEmpty { extraFields = [] }
         servedBy = nil

@@ -10,8 +10,8 @@ struct RefusalPage {
     var requestID: String
     /// Where the button to use it here posts to; nothing: there is no such button.
     var action: String?
-    /// The address of the event, for a link that opens it in a tab of its own.
-    var here: String?
+    /// For a viewer whose browser blocks the cookie.
+    var wayIn: WayIn?
 
     var html: [UInt8] {
         var parts = [
@@ -23,11 +23,7 @@ struct RefusalPage {
                 "<form method=\"post\" action=\"\(Self.escaped(action))\"><button type=\"submit\">Use it here instead</button></form>"
             )
         }
-        if refusal == .cookiesBlocked, let here {
-            parts.append(
-                "<p><a href=\"\(Self.escaped(here))\" target=\"_blank\" rel=\"noopener\">Open in a new tab</a></p>"
-            )
-        }
+        if let wayIn { parts.append(wayIn.html) }
         parts.append("<p class=\"id\">\(refusal.code) · \(Self.escaped(requestID))</p>")
         return Self.page(title: refusal.title, body: parts.joined(separator: "\n"))
     }
@@ -59,18 +55,19 @@ struct RefusalPage {
         body{margin:0;min-height:100vh;display:grid;place-items:center;font:1rem/1.5 system-ui,sans-serif}\
         main{max-width:32rem;padding:2rem}\
         h1{font-size:1.5rem;line-height:1.2;margin:0 0 1rem}\
-        button{font:inherit;padding:.6rem 1.2rem;border:1px solid;border-radius:.4rem;cursor:pointer}\
+        button,a.button{font:inherit;color:inherit;text-decoration:none;display:inline-block;margin:0 .5rem .5rem 0;\
+        padding:.6rem 1.2rem;border:1px solid;border-radius:.4rem;cursor:pointer}\
+        [hidden]{display:none}\
         .id{margin-top:2rem;font-size:.8rem;opacity:.7}
         """
 
     /// The style's SHA-256 as a content security policy names it.
-    static let styleHash: String = {
-        let hash = SHA256.hash(Array(style.utf8).span)
-        let text = Base64URL.encode(hash.span).map { byte in
-            byte == UInt8(ascii: "-") ? UInt8(ascii: "+") : byte == UInt8(ascii: "_") ? UInt8(ascii: "/") : byte
-        }
-        return String(decoding: text, as: UTF8.self) + "="
-    }()
+    static let styleHash = hash(of: style)
+
+    /// The SHA-256 of an inline style or script as a content security policy names it.
+    static func hash(of text: String) -> String {
+        String(decoding: Handshake.base64(SHA256.hash(Array(text.utf8).span).span), as: UTF8.self)
+    }
 
     private static func duration(_ seconds: Int64) -> String {
         switch seconds {

@@ -19,10 +19,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case proxyAuthenticate
     case proxyAuthorization
     case proxyConnection
+    case purpose
     case referer
     case referrerPolicy
+    case secFetchDest
     case secFetchMode
     case secFetchSite
+    case secPurpose
     case secWebSocketAccept
     case secWebSocketKey
     case secWebSocketVersion
@@ -37,6 +40,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case xForwardedHost
     case xForwardedProto
     case xFrameOptions
+    case xMoz
     case xRealIP
     case xRequestID
 
@@ -62,10 +66,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .proxyAuthenticate: "proxy-authenticate"
         case .proxyAuthorization: "proxy-authorization"
         case .proxyConnection: "proxy-connection"
+        case .purpose: "purpose"
         case .referer: "referer"
         case .referrerPolicy: "referrer-policy"
+        case .secFetchDest: "sec-fetch-dest"
         case .secFetchMode: "sec-fetch-mode"
         case .secFetchSite: "sec-fetch-site"
+        case .secPurpose: "sec-purpose"
         case .secWebSocketAccept: "sec-websocket-accept"
         case .secWebSocketKey: "sec-websocket-key"
         case .secWebSocketVersion: "sec-websocket-version"
@@ -80,6 +87,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .xForwardedHost: "x-forwarded-host"
         case .xForwardedProto: "x-forwarded-proto"
         case .xFrameOptions: "x-frame-options"
+        case .xMoz: "x-moz"
         case .xRealIP: "x-real-ip"
         case .xRequestID: "x-request-id"
         }

@@ -1,18 +1,17 @@
-/// What a query holds for the gateway: tokens and the one-hop marker, which are taken out of what is forwarded.
+/// What a query holds for the gateway: what may be tokens, and the ticket of a redirect.
 package struct QueryMembers: Sendable {
-    /// The value of the first member that carries a token; never empty.
-    package private(set) var token: Range<Int>?
-    /// Two members carry different tokens.
-    package private(set) var isConflicting = false
-    package private(set) var hasMarker = false
+    /// The values of members that are named as tokens are, in order; never empty ones.
+    package private(set) var tokens: ContiguousArray<Range<Int>> = []
+    /// The value of the last member that carries a ticket.
+    package private(set) var ticket: Range<Int>?
     /// The value of the first member that carries a join code.
     package private(set) var joinCode: Range<Int>?
     /// Members that are not forwarded, in order.
     package private(set) var removed: ContiguousArray<Range<Int>> = []
 
-    /// Name of the marker that a redirect after a join adds for one hop.
-    package static let marker = "gateway-joined"
-    private static let markerBytes = Array(marker.utf8)
+    /// Name of the ticket that the redirect of a link adds for one hop.
+    package static let ticketName = "gateway-ticket"
+    private static let ticketBytes = Array(ticketName.utf8)
     private static let joinCodeName = Array("joinCode".utf8)
     private var takesJoinCodes = false
 
@@ -26,9 +25,8 @@ package struct QueryMembers: Sendable {
         takesJoinCodes: Bool = false
     ) {
         self.takesJoinCodes = takesJoinCodes
-        token = nil
-        isConflicting = false
-        hasMarker = false
+        tokens.removeAll(keepingCapacity: true)
+        ticket = nil
         joinCode = nil
         removed.removeAll(keepingCapacity: true)
         guard let query else { return }
@@ -41,14 +39,14 @@ package struct QueryMembers: Sendable {
         }
     }
 
-    /// Leaves members where they are unless their values are ours. The marker always is.
+    /// Leaves members where they are unless their values are ours. The ticket always is.
     ///
     /// - Parameter isOurs: what it says of a value, decoded, and whether its name is that of join codes.
     package mutating func keepOthers(_ bytes: Span<UInt8>, isOurs: (Span<UInt8>, _ isJoinCode: Bool) -> Bool) {
         removed.removeAll { member in
             let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: member.lowerBound, to: member.upperBound)
             let name = member.lowerBound..<(equals ?? member.upperBound)
-            if Self.isNamed(bytes, name, Self.markerBytes) { return false }
+            if Self.isNamed(bytes, name, Self.ticketBytes) { return false }
             let value = bytes.percentDecoded(min(name.upperBound + 1, member.upperBound)..<member.upperBound)
             let isJoinCode = takesJoinCodes && Self.isNamed(bytes, name, Self.joinCodeName)
             return !isOurs(value.span, isJoinCode)
@@ -64,16 +62,11 @@ package struct QueryMembers: Sendable {
     ) {
         for tokenName in tokenNames where Self.isNamed(bytes, name, tokenName) {
             removed.append(member)
-            guard !value.isEmpty else { return }
-            if let token {
-                if !bytes.equals(bytes.extracting(value), in: token) { isConflicting = true }
-            } else {
-                token = value
-            }
+            if !value.isEmpty { tokens.append(value) }
             return
         }
-        if Self.isNamed(bytes, name, Self.markerBytes) {
-            hasMarker = true
+        if Self.isNamed(bytes, name, Self.ticketBytes) {
+            ticket = value
             removed.append(member)
         } else if takesJoinCodes, Self.isNamed(bytes, name, Self.joinCodeName) {
             if joinCode == nil { joinCode = value }

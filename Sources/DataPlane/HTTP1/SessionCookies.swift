@@ -1,9 +1,29 @@
 /// The session cookies of a request, and what is left of its `Cookie` fields without them.
 package struct SessionCookies: Sendable {
-    /// One session cookie: the event hash that its name ends in, and its value.
+    /// One session cookie.
     package struct Cookie: Sendable {
-        package var event: Range<Int>
+        /// What its name ends in: the hash of its event, and for all but the first part of a long one, `-` and its number.
+        package var suffix: Range<Int>
         package var value: Range<Int>
+
+        /// The hash of the event.
+        package var event: Range<Int> { suffix.lowerBound..<min(suffix.upperBound, suffix.lowerBound + 8) }
+        /// Whether it is, or may be, all of a session or its beginning.
+        package var isFirst: Bool { suffix.count <= 8 }
+
+        /// The number of a part behind the first.
+        func part(_ bytes: Span<UInt8>) -> Int? {
+            guard suffix.count == 10, bytes[suffix.upperBound - 2] == UInt8(ascii: "-"),
+                bytes[suffix.upperBound - 1].isDigit
+            else { return nil }
+            return Int(bytes[suffix.upperBound - 1] - UInt8(ascii: "0"))
+        }
+
+        /// Whether the name is one that we give, and may be written into a field.
+        func isNamed(_ bytes: Span<UInt8>) -> Bool {
+            guard suffix.count == 8 || part(bytes) != nil else { return false }
+            return event.allSatisfy { bytes[$0].hexValue != nil }
+        }
     }
 
     package private(set) var cookies: ContiguousArray<Cookie> = []
@@ -11,7 +31,7 @@ package struct SessionCookies: Sendable {
     package private(set) var others: ContiguousArray<Range<Int>> = []
 
     /// More session cookies than this in one request are not looked at.
-    static let maxCount = 32
+    static let maxCount = 64
     private static func exactName(secure: Bool) -> StaticString {
         secure ? "__Host-gateway-session-" : "gateway-session-"
     }
@@ -48,7 +68,7 @@ package struct SessionCookies: Sendable {
             guard counts, isExact, cookies.count < Self.maxCount,
                 let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: end, to: pair.upperBound)
             else { return }
-            cookies.append(Cookie(event: end..<equals, value: equals + 1..<pair.upperBound))
+            cookies.append(Cookie(suffix: end..<equals, value: equals + 1..<pair.upperBound))
             return
         }
         others.append(pair)

@@ -9,7 +9,9 @@ final class Site: Sendable {
     let admission: Admission
     let leases: LeaseTable
     let directory: DirectoryView
-    let signer: SessionSigner
+    /// Seals sessions and tickets.
+    let seal: SessionSeal
+    let usedTickets = UsedTickets()
     /// Signs identity assertions.
     let assertionKey: Key
     let accessLog: LogOutput
@@ -38,9 +40,9 @@ final class Site: Sendable {
         self.directory = directory
         self.assertionKey = assertionKey
         self.accessLog = accessLog
-        signer = SessionSigner(secret: cookieKey)
+        seal = SessionSeal(secret: cookieKey)
         leases = LeaseTable(startedAt: Clock().wall, seed: SystemRandom.word())
-        admission = Admission(leases: leases, directory: directory, signer: signer)
+        admission = Admission(leases: leases, directory: directory)
     }
 
     var snapshot: Snapshot { current.withLock { $0 } }

@@ -23,6 +23,8 @@ final class Snapshot: Sendable {
     let allowedOrigins: [[UInt8]]
     /// `frame-ancestors` by company.
     let framePolicies: [ExactText: [UInt8]]
+    /// The same, for telling who asks.
+    let frameOrigins: [ExactText: FrameOrigins]
     /// Those of the settings, and the control API.
     let upstreams: [Upstream]
     /// Those that viewers need: the upstreams of the `token` and `session` routes.
@@ -64,6 +66,10 @@ final class Snapshot: Sendable {
         allowedOrigins = settings.allowedOrigins.map { Array($0.utf8) }
         framePolicies = Dictionary(
             settings.companies.map { (ExactText($0.id), Self.framePolicy($0.embedOrigins)) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        frameOrigins = Dictionary(
+            settings.companies.map { (ExactText($0.id), FrameOrigins($0.embedOrigins)) },
             uniquingKeysWith: { first, _ in first }
         )
         let upstreams = (settings.upstreams + [settings.control.upstream]).map { upstream in

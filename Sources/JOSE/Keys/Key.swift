@@ -78,7 +78,11 @@ extension Key: CustomStringConvertible {
 /// What tells keys apart by what they are made of, whatever they are called: the first 128 bits of a hash, from which nothing
 /// of the key can be found.
 package struct KeyThumbprint: Hashable, Sendable {
-    private let bytes: [UInt8]
+    /// Sixteen of them.
+    package let octets: [UInt8]
+
+    /// A thumbprint that was written down.
+    package init(octets: [UInt8]) { self.octets = octets }
 
     /// For a secret it is over a MAC, and not over the secret, so that it is no easier to try secrets on it than on a token.
     fileprivate init(_ algorithm: Algorithm, _ material: Key.Material) {
@@ -87,6 +91,6 @@ package struct KeyThumbprint: Hashable, Sendable {
         case .secret(let mac): text += mac.code(for: Array("thumbprint".utf8).span)
         case .pair(let pair): text += JSONValue.object(pair.publicMembers()).serialized()
         }
-        bytes = Array(SHA256.hash(text.span).prefix(16))
+        octets = Array(SHA256.hash(text.span).prefix(16))
     }
 }

@@ -37,16 +37,14 @@ let start: Milliseconds = 1_700_000_000_000
 var numbers = Numbers(state: 1)
 let subjects = (0..<count).map { _ in SubjectKey(high: numbers.next(), low: numbers.next()) }
 var sessions = [SessionID](repeating: SessionID(joinedAt: 0, random0: 0, random1: 0), count: count)
-let tag = SessionTag(high: 1, low: 2)
 let policy = SessionPolicy()
 
 let before = residentBytes()
 let table = LeaseTable(startedAt: start, seed: 42)
 measure("join, one after the other", count) { number in
     let now = start + Milliseconds(number / 20_000 * 1000)
-    let random = (UInt64(number), UInt64(1))
-    if case .joined(let session, _) = table.join(subjects[number], random: random, address: 7, now: now, policy: policy)
-    {
+    let random = LeaseTable.Candidate.new(UInt64(number), UInt64(1))
+    if case .joined(let session, _) = table.join(subjects[number], as: random, address: 7, now: now, policy: policy) {
         sessions[number] = session
     }
 }
@@ -60,7 +58,6 @@ measure("resume, first time", count) { number in
     let place = number * stride % count
     _ = table.resume(
         sessions[place],
-        tag: tag,
         for: subjects[place],
         mayTake: true,
         address: 7,
@@ -70,13 +67,12 @@ measure("resume, first time", count) { number in
 }
 measure("renew", count) { number in
     let place = number * stride % count
-    let session = PresentedSession(id: sessions[place], tag: tag)
-    precondition(table.renew(session, for: subjects[place], address: 7, now: later, policy: policy))
+    precondition(table.renew(sessions[place], for: subjects[place], address: 7, now: later, policy: policy))
 }
 measure("join, taking over", count) { number in
     let place = number * stride % count
-    let random = (UInt64(number), UInt64(2))
-    _ = table.join(subjects[place], random: random, address: 8, now: later + 1, policy: policy)
+    let random = LeaseTable.Candidate.new(UInt64(number), UInt64(2))
+    _ = table.join(subjects[place], as: random, address: 8, now: later + 1, policy: policy)
 }
 let clock = ContinuousClock()
 var slowest = Duration.zero

@@ -42,8 +42,7 @@ final class Service: Sendable {
         )
         admission = Admission(
             leases: LeaseTable(startedAt: Service.start, seed: 1, shards: 1),
-            directory: directory.view,
-            signer: SessionSigner(secret: [UInt8](repeating: 7, count: 32))
+            directory: directory.view
         )
         var settings = try Self.settings()
         try change(&settings)

@@ -1,0 +1,74 @@
+import JOSE
+import Synchronization
+
+/// A note in the address that a link's redirect leads to: good for one use within a minute.
+///
+/// When the browser brings the session's cookie back, the ticket has done its work. When it does not, the ticket is what
+/// a page can offer a way in with, without the token.
+package struct Ticket: Sendable {
+    package enum Stage: UInt8, Sendable {
+        /// From the redirect that takes the token out of the address.
+        case redirect = 1
+        /// On the page for browsers that block the cookie: whoever uses it has chosen to, in a new tab or after allowing it.
+        case page = 2
+        /// From the redirect that sets the cookie once more. When it, too, comes back alone, cookies are switched off.
+        case retry = 3
+    }
+
+    package let stage: Stage
+    /// Random; tells it from every other one.
+    package let number: UInt64
+    package let expires: Milliseconds
+    package let session: PresentedSession
+    package let viewer: Viewer
+
+    package static let lifetime: Milliseconds = 60_000
+
+    package init(
+        stage: Stage,
+        number: UInt64,
+        expires: Milliseconds,
+        session: PresentedSession,
+        viewer: Viewer
+    ) {
+        self.stage = stage
+        self.number = number
+        self.expires = expires
+        self.session = session
+        self.viewer = viewer
+    }
+
+    package init(_ stage: Stage, _ session: PresentedSession, _ viewer: Viewer, now: Milliseconds) {
+        self.init(
+            stage: stage,
+            number: SystemRandom.word(),
+            expires: after(now, Self.lifetime),
+            session: session,
+            viewer: viewer
+        )
+    }
+}
+
+/// The tickets that were used, each until its minute is over.
+package final class UsedTickets: Sendable {
+    private let used = Locked<[UInt64: Milliseconds]>([:])
+    /// A viewer gets few tickets a minute; more than this are an attack, and then none is good for a second.
+    private let capacity: Int
+
+    package init(capacity: Int = 1 << 18) { self.capacity = capacity }
+
+    /// Uses a ticket; false: it was used before.
+    package func use(_ ticket: Ticket) -> Bool {
+        used.withLock { used in
+            guard used.count < capacity else { return false }
+            return used.updateValue(ticket.expires, forKey: ticket.number) == nil
+        }
+    }
+
+    /// Forgets those whose minute is over. To be called about once a second.
+    package func expire(now: Milliseconds) {
+        used.withLock { used in
+            if !used.isEmpty { used = used.filter { $0.value > now } }
+        }
+    }
+}
