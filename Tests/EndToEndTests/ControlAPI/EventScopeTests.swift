@@ -82,7 +82,7 @@ extension EndToEnd {
         @Test(
             "The role that embed tells is the one that the upstream is told",
             arguments: [
-                ("presenters", "U-1"), ("organizers", "Grace@Example.com"),
+                ("presenters", "u-1"), ("organizers", "Grace@Example.com"),
             ]
         )
         func role(list: String, who: String) throws {
