@@ -261,9 +261,9 @@ extension EndToEnd {
             for cookie in browser.cookies.values { #expect(!log.contains(cookie)) }
             #expect(log.contains("/event/e1/a") && log.contains("token_invalid"))
             if format == "json" {
-                let lines = log.split(separator: "\n").filter { $0.contains("\"path\"") }
-                #expect(lines.count >= 6)
-                for line in lines {
+                let lines = { site.gateway.log.split(separator: "\n").filter { $0.contains("\"path\"") } }
+                #expect(eventually { lines().count >= 6 })
+                for line in lines() {
                     #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
                 }
             }
