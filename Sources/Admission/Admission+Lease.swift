@@ -111,6 +111,26 @@ extension Admission {
         return admit(session, key: stay.place.subject, isNew: true, isPending: true, stay)
     }
 
+    /// Whether a session would be let in now, in the event that it joined. Nothing changes.
+    package func stands(_ sealed: SealedSession, at now: Milliseconds, _ rules: Rules) -> Bool {
+        let (session, viewer, event) = (sealed.session, sealed.viewer, sealed.event)
+        let isExpired = time(of: viewer, at: now, rules) != nil
+        guard !isExpired || rules.sessions.outlivesToken,
+            case .success(let place) = place(of: viewer, event: event.span, access: .session, now: now, rules),
+            place.subject == session.subject
+        else { return false }
+        var policy = rules.sessions
+        if let secondJoin = place.secondJoin { policy.secondJoin = secondJoin }
+        let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, leeway: rules.leeway, policy: policy)
+        guard stay.covers(session.id, at: now) else { return false }
+        let key = place.isLeased ? place.subject : place.subject.own(of: session.id)
+        switch leases.foresee(session.id, for: key, now: now, policy: policy) {
+        case .held, .left: return true
+        case .active: return session.isPending
+        case .vacant, .replaced: return false
+        }
+    }
+
     /// What becomes of the session that was presented, should it come back. Who holds the lease renews it.
     func decideAsked(_ request: Request, _ stay: Stay) -> Verdict {
         let subject = stay.place.subject

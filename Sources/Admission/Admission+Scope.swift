@@ -9,6 +9,19 @@ struct Place {
     let secondJoin: SecondJoin?
 }
 
+extension Admission.Rules {
+    /// Whether the time of a viewer's token is over.
+    package func isOver(_ viewer: Viewer, at now: Milliseconds) -> Bool {
+        viewer.validity.expires.map { seconds(now) - leeway >= $0 } ?? false
+    }
+
+    /// Whether nobody can use a session any more, whatever its event says.
+    package func isOver(_ sealed: SealedSession, at now: Milliseconds) -> Bool {
+        if now >= after(sealed.session.id.joinedAt, sessions.maxLifetime) { return true }
+        return !sessions.outlivesToken && isOver(sealed.viewer, at: now)
+    }
+}
+
 extension Admission {
     /// When the viewer's token ends in an event, as things stand: by itself, or because the event closes to it.
     package func end(of viewer: Viewer, in event: String) -> Milliseconds? {
@@ -148,7 +161,7 @@ extension Refusal {
     package init(_ fault: TokenFault) {
         switch fault {
         case .expired: self = .tokenExpired
-        case .notYetValid, .issuedInFuture: self = .tokenNotYetValid
+        case .notYetValid: self = .tokenNotYetValid
         case .unchecked: self = .tooManyJoins
         default: self = .tokenInvalid
         }

@@ -48,3 +48,17 @@ package struct PresentedSession: Equatable, Sendable {
         self.isPending = isPending
     }
 }
+
+/// A session with all that its seal tells.
+package final class SealedSession: Sendable {
+    package let session: PresentedSession
+    package let viewer: Viewer
+    /// The event that it joined, empty for none: a company-wide token's may be another than the token's own.
+    package let event: [UInt8]
+
+    package init(_ session: PresentedSession, _ viewer: Viewer, event: [UInt8]) {
+        self.session = session
+        self.viewer = viewer
+        self.event = event
+    }
+}

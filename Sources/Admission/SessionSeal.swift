@@ -15,15 +15,15 @@ package final class SessionSeal: Sendable {
     }
 
     /// What the holder is given: base64url, fit for a cookie and for a header.
-    package func text(of session: PresentedSession, _ viewer: Viewer, now: Milliseconds) -> [UInt8] {
+    package func text(of sealed: SealedSession, now: Milliseconds) -> [UInt8] {
         var octets = SealedOctets()
-        octets.write(session, viewer)
+        octets.write(sealed)
         return Base64URL.encode(sessions.seal(octets.bytes.span, day: day(now)).span)
     }
 
     /// Opens a session's text; nil unless we made it. Whether its time is over, and whether anybody still stands behind its
     /// viewer, is not asked here.
-    func open(_ text: Span<UInt8>, now: Milliseconds, appliesTo: LeaseScope) -> (PresentedSession, Viewer)? {
+    func open(_ text: Span<UInt8>, now: Milliseconds, appliesTo: LeaseScope) -> SealedSession? {
         guard let content = content(of: text, sessions, now) else { return nil }
         var octets = SealedOctets(content)
         guard let found = octets.readSession(appliesTo: appliesTo), octets.isAtEnd else { return nil }
@@ -35,7 +35,7 @@ package final class SessionSeal: Sendable {
         octets.write(UInt64(ticket.stage.rawValue), count: 1)
         octets.write(ticket.number, count: 8)
         octets.write(UInt64(bitPattern: ticket.expires), count: 8)
-        octets.write(ticket.session, ticket.viewer)
+        octets.write(ticket.sealed)
         return Base64URL.encode(tickets.seal(octets.bytes.span, day: day(now)).span)
     }
 
@@ -45,11 +45,11 @@ package final class SessionSeal: Sendable {
         var octets = SealedOctets(content)
         guard let stage = octets.readNumber(1).flatMap({ Ticket.Stage(rawValue: UInt8(truncatingIfNeeded: $0)) }),
             let number = octets.readNumber(8), let expires = octets.readNumber(8).map({ Milliseconds(bitPattern: $0) }),
-            let (session, viewer) = octets.readSession(appliesTo: appliesTo), octets.isAtEnd
+            let sealed = octets.readSession(appliesTo: appliesTo), octets.isAtEnd
         else { return nil }
         // A clock that was set back makes no ticket good for longer.
         guard now < expires, expires <= after(now, Ticket.lifetime) else { return nil }
-        return Ticket(stage: stage, number: number, expires: expires, session: session, viewer: viewer)
+        return Ticket(stage: stage, number: number, expires: expires, sealed: sealed)
     }
 
     private func content(of text: Span<UInt8>, _ key: SealingKey, _ now: Milliseconds) -> [UInt8]? {
@@ -90,7 +90,8 @@ struct SealedOctets {
         static let ours = Flags(rawValue: 64)
     }
 
-    mutating func write(_ session: PresentedSession, _ viewer: Viewer) {
+    mutating func write(_ sealed: SealedSession) {
+        let (session, viewer) = (sealed.session, sealed.viewer)
         bytes.reserveCapacity(bytes.count + 256)
         var flags: Flags = []
         if viewer.kind == .registration { flags.insert(.registration) }
@@ -111,9 +112,10 @@ struct SealedOctets {
         for text in [viewer.event, viewer.name, viewer.email, viewer.avatar, viewer.registration, viewer.tokenID] {
             write(text)
         }
+        write(sealed.event == viewer.eventBytes ? nil : String(decoding: sealed.event, as: UTF8.self))
     }
 
-    mutating func readSession(appliesTo: LeaseScope) -> (PresentedSession, Viewer)? {
+    mutating func readSession(appliesTo: LeaseScope) -> SealedSession? {
         guard readNumber(1) == UInt64(Self.version), let flags = readNumber(1).map({ Flags(rawValue: UInt8($0)) }),
             let joinedAt = readNumber(8), let random0 = readNumber(8), let random1 = readNumber(8),
             let high = readNumber(8), let low = readNumber(8)
@@ -134,7 +136,8 @@ struct SealedOctets {
         }
         guard let company = readText(), let company, let userID = readText(), let userID,
             let fingerprint = readText(), let fingerprint, let event = readText(), let name = readText(),
-            let email = readText(), let avatar = readText(), let registration = readText(), let tokenID = readText()
+            let email = readText(), let avatar = readText(), let registration = readText(), let tokenID = readText(),
+            let joined = readText()
         else { return nil }
         let id = SessionID(joinedAt: Milliseconds(bitPattern: joinedAt), random0: random0, random1: random1)
         let viewer = Viewer(
@@ -155,7 +158,8 @@ struct SealedOctets {
             voucher: voucher
         )
         let subject = SubjectKey(high: high, low: low)
-        return (PresentedSession(id: id, subject: subject, isPending: flags.contains(.pending)), viewer)
+        let session = PresentedSession(id: id, subject: subject, isPending: flags.contains(.pending))
+        return SealedSession(session, viewer, event: joined.map { Array($0.utf8) } ?? viewer.eventBytes)
     }
 
     // MARK: Numbers and texts

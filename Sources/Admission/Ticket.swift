@@ -19,8 +19,10 @@ package struct Ticket: Sendable {
     /// Random; tells it from every other one.
     package let number: UInt64
     package let expires: Milliseconds
-    package let session: PresentedSession
-    package let viewer: Viewer
+    package let sealed: SealedSession
+
+    package var session: PresentedSession { sealed.session }
+    package var viewer: Viewer { sealed.viewer }
 
     package static let lifetime: Milliseconds = 60_000
 
@@ -28,23 +30,20 @@ package struct Ticket: Sendable {
         stage: Stage,
         number: UInt64,
         expires: Milliseconds,
-        session: PresentedSession,
-        viewer: Viewer
+        sealed: SealedSession
     ) {
         self.stage = stage
         self.number = number
         self.expires = expires
-        self.session = session
-        self.viewer = viewer
+        self.sealed = sealed
     }
 
-    package init(_ stage: Stage, _ session: PresentedSession, _ viewer: Viewer, now: Milliseconds) {
+    package init(_ stage: Stage, _ sealed: SealedSession, now: Milliseconds) {
         self.init(
             stage: stage,
             number: SystemRandom.word(),
             expires: after(now, Self.lifetime),
-            session: session,
-            viewer: viewer
+            sealed: sealed
         )
     }
 }

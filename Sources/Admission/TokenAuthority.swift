@@ -92,9 +92,11 @@ package struct TokenAuthority: Sendable {
     }
 
     /// Opens a sealed session; nil unless we made it and its voucher still stands. Everything about time is asked elsewhere.
-    package func session(_ text: Span<UInt8>, _ seal: SessionSeal, now: Milliseconds) -> (PresentedSession, Viewer)? {
-        guard let found = seal.open(text, now: now, appliesTo: appliesTo), standsBehind(found.1) else { return nil }
-        return found
+    package func session(_ text: Span<UInt8>, _ seal: SessionSeal, now: Milliseconds) -> SealedSession? {
+        guard let sealed = seal.open(text, now: now, appliesTo: appliesTo), standsBehind(sealed.viewer) else {
+            return nil
+        }
+        return sealed
     }
 
     /// Opens a ticket that is not over; nil unless we made it and its voucher still stands.
@@ -139,7 +141,7 @@ package struct TokenAuthority: Sendable {
     /// The company of a token that we issued.
     private func companyOfOurs(_ claims: Claims) throws(TokenFault) -> Company {
         guard try claims.string("iss").hasSameBytes(as: publicURL) else { throw .issuer }
-        guard let id = try claims.string(ClaimNames().company), let company = company(id) else { throw .company }
+        guard let id = try claims.id(ClaimNames().company), let company = company(id) else { throw .company }
         return company
     }
 
@@ -148,7 +150,7 @@ package struct TokenAuthority: Sendable {
         let issuer = try claims.string("iss")
         let issuing = issuer.flatMap { issuer in companies.first { $0.issuer.hasSameBytes(as: issuer) } }
         var named: Company?
-        if let id = try claims.string(claimNames.company) {
+        if let id = try claims.id(claimNames.company) {
             guard let company = company(id) else { throw .company }
             named = company
         }

@@ -11,7 +11,7 @@ package struct TokenCache: ~Copyable {
     /// What bytes were found to be. A session's are never good for a token, nor the other way round.
     package enum Finding: Sendable {
         case token(Viewer)
-        case session(PresentedSession, Viewer)
+        case session(SealedSession)
         /// Nothing of ours: an application's own.
         case foreign
     }

@@ -27,12 +27,12 @@ struct ViewerClaims {
             self.registration = registration
             // A registration is for one event, whatever else the token says.
             eventSpecific = true
-            _ = try claims.bool(names.eventSpecific)
+            _ = try Self.bool(claims, names.eventSpecific)
             // Somebody who registers need not be a user; then the registration is who it is.
             userID = try Self.userID(claims, names) ?? registration
         } else {
             self.registration = nil
-            eventSpecific = try claims.bool(names.eventSpecific) ?? true
+            eventSpecific = try Self.bool(claims, names.eventSpecific) ?? true
             guard let userID = try Self.userID(claims, names) else { throw .claims }
             self.userID = userID
         }
@@ -47,14 +47,19 @@ struct ViewerClaims {
 
     /// An id that is compared octet by octet: not empty, and nothing at its ends that a header would lose.
     private static func id(_ claims: Claims, _ name: String) throws(TokenFault) -> String? {
-        guard let value = try claims.string(name) else { return nil }
+        guard let value = try claims.id(name) else { return nil }
         guard let text = try text(value, limit: 256), text.hasSameBytes(as: value) else { throw .claims }
         return value
     }
 
     /// A user's id, byte for byte: whoever is `" ada"` is not `"ada"`. Nil where it is blank.
     private static func userID(_ claims: Claims, _ names: ClaimNames) throws(TokenFault) -> String? {
-        try text(claims, names.userID, limit: 1024) == nil ? nil : try string(claims, names.userID)
+        guard let id = try claims.id(names.userID) else { return nil }
+        return try text(id, limit: 1024) == nil ? nil : id
+    }
+
+    private static func bool(_ claims: Claims, _ name: String) throws(TokenFault) -> Bool? {
+        claims[name] == .null ? nil : try claims.bool(name)
     }
 
     /// A claim that need not be there; `null` is as good as absent.

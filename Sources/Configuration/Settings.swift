@@ -90,6 +90,22 @@ package struct RouteSettings: Sendable {
     /// Index into `Settings.upstreams`; one past its end is the control API.
     package var upstream: Int
     package var access: Access
+    package var preflight: Preflight = .forward
+    package var cookies: UpstreamCookies = .partition
+}
+
+/// What happens to CORS preflights on a route that asks for credentials, which they never carry.
+package enum Preflight: String, Sendable, CaseIterable {
+    /// To the upstream, without identity.
+    case forward
+    case refuse
+}
+
+/// What happens to the cookies that an upstream sets.
+package enum UpstreamCookies: String, Sendable, CaseIterable {
+    /// Over https they are made to live in a frame on another site.
+    case partition
+    case keep
 }
 
 /// A path pattern: literal segments, at most one `{event}`, and `/**` only at the end.
@@ -105,7 +121,9 @@ package struct RoutePattern: Sendable, Equatable {
 
 package struct TokenSettings: Sendable {
     package var query = ["token", "authKey", "jwt"]
-    package var leeway: Duration = .seconds(5)
+    /// Whether `Authorization: Bearer` is a place for viewers' tokens.
+    package var authorization = true
+    package var leeway: Duration = .seconds(30)
     package var requireExpiry = true
     package var embedLifetime: Duration = .seconds(4 * 3600)
     package var registrationLifetime: Duration = .seconds(30 * 86400)
@@ -175,7 +193,7 @@ package struct LimitSettings: Sendable {
     /// Bytes a second, over 30 s, while a body is under way.
     package var minRate = 256
     package var joinsPerMinute = 30
-    package var badTokensPerMinute = 60
+    package var failuresPerMinute = 60
     package var trustedProxies: [AddressRange] = []
 }
 

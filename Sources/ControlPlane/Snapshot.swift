@@ -29,7 +29,7 @@ final class Snapshot: Sendable {
         viewerTokens = ViewerTokens(settings)
         tokenMember = settings.tokens.query.first ?? "token"
         leeway = settings.tokens.leeway.components.seconds
-        failedLoginsPerMinute = settings.limits.badTokensPerMinute
+        failedLoginsPerMinute = settings.limits.failuresPerMinute
         trustedProxies = settings.limits.trustedProxies
         let calls = CallTable.calls(allowsPlainWebhooks: !settings.control.webhookPrivateAddresses.isEmpty)
         table = CallTable(calls)

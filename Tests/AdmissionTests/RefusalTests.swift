@@ -56,7 +56,7 @@ struct RefusalTests {
         let expected: Refusal =
             switch fault {
             case .expired: .tokenExpired
-            case .notYetValid, .issuedInFuture: .tokenNotYetValid
+            case .notYetValid: .tokenNotYetValid
             case .unchecked: .tooManyJoins
             default: .tokenInvalid
             }

@@ -54,8 +54,12 @@ struct SessionSealTests {
         PresentedSession(id: id, subject: viewer.subject, isPending: isPending)
     }
 
+    private func sealed(_ viewer: Viewer, isPending: Bool = false) -> SealedSession {
+        SealedSession(session(viewer, isPending: isPending), viewer, event: viewer.eventBytes)
+    }
+
     private func open(_ text: [UInt8], now: Milliseconds = start, by authority: TokenAuthority? = nil)
-        -> (PresentedSession, Viewer)?
+        -> SealedSession?
     {
         (authority ?? self.authority).session(text.span, seal, now: now)
     }
@@ -67,9 +71,11 @@ struct SessionSealTests {
     @Test("what is sealed is what is opened", arguments: [true, false])
     func roundTrip(isPending: Bool) throws {
         let viewer = viewer()
-        let text = seal.text(of: session(viewer, isPending: isPending), viewer, now: start)
+        let text = seal.text(of: sealed(viewer, isPending: isPending), now: start)
         #expect(String(decoding: text, as: UTF8.self).wholeMatch(of: /[A-Za-z0-9_-]+/) != nil)
-        let (opened, person) = try #require(open(text))
+        let found = try #require(open(text))
+        let (opened, person) = (found.session, found.viewer)
+        #expect(found.event == bytes("launch"))
         #expect(opened == session(viewer, isPending: isPending))
         #expect(person.kind == viewer.kind && person.company == "acme" && person.event == "launch")
         #expect(person.eventSpecific && person.closesWithEvent && person.isLeased)
@@ -82,20 +88,20 @@ struct SessionSealTests {
     @Test("nobody reads the person, nor the session, in it; and no two seals are alike")
     func unreadable() throws {
         let viewer = viewer()
-        let text = seal.text(of: session(viewer), viewer, now: start)
+        let text = seal.text(of: sealed(viewer), now: start)
         let decoded = Base64URL.decode(text.span)
         let octets = try #require(decoded)
         for word in ["acme", "launch", "Ada", "ada@", "u1"] {
             #expect(!String(decoding: octets, as: UTF8.self).contains(word))
         }
-        #expect(seal.text(of: session(viewer), viewer, now: start) != text)
+        #expect(seal.text(of: sealed(viewer), now: start) != text)
         #expect(text.count < 300)
     }
 
     @Test("attack: change any character to another, cut it, lengthen it, spell it otherwise")
     func changed() {
         let viewer = viewer()
-        let text = seal.text(of: session(viewer), viewer, now: start)
+        let text = seal.text(of: sealed(viewer), now: start)
         for place in text.indices {
             for octet in [UInt8(ascii: "A"), UInt8(ascii: "b"), UInt8(ascii: "_"), UInt8(ascii: "="), 0] {
                 var changed = text
@@ -112,24 +118,24 @@ struct SessionSealTests {
     func otherPurpose() throws {
         let viewer = viewer()
         let other = SessionSeal(secret: [UInt8](repeating: 8, count: 32))
-        #expect(open(other.text(of: session(viewer), viewer, now: start)) == nil)
-        let made = Ticket(.redirect, session(viewer), viewer, now: start)
+        #expect(open(other.text(of: sealed(viewer), now: start)) == nil)
+        let made = Ticket(.redirect, sealed(viewer), now: start)
         let text = seal.text(of: made, now: start)
         #expect(open(text) == nil)
         #expect(ticket(text, now: start)?.number == made.number)
-        let sealed = seal.text(of: session(viewer), viewer, now: start)
+        let sealed = seal.text(of: sealed(viewer), now: start)
         #expect(ticket(sealed, now: start) == nil)
     }
 
     @Test("a key that was taken out of the configuration ends the sessions that came by it")
     func keyGone() throws {
         let viewer = viewer()
-        let text = seal.text(of: session(viewer), viewer, now: start)
+        let text = seal.text(of: sealed(viewer), now: start)
         let next = try Key.secret([UInt8](repeating: 6, count: 32), algorithm: .hs256, id: "one")
         #expect(open(text, by: try Self.authority([next])) == nil)
         #expect(open(text, by: try Self.authority([next, key])) == nil, "it only verifies now, and did sign ours")
         let own = self.viewer(isOurs: false)
-        let theirs = seal.text(of: session(own), own, now: start)
+        let theirs = seal.text(of: sealed(own), now: start)
         #expect(open(theirs, by: try Self.authority([next, key])) != nil)
     }
 
@@ -144,10 +150,10 @@ struct SessionSealTests {
             validity: Validity(expires: nil, notBefore: nil, issuedAt: nil),
             voucher: Self.voucher(key, isOurs: false)
         )
-        let text = seal.text(of: session(embed), embed, now: start)
-        #expect(try #require(open(text)).1.isLeased == false)
-        #expect(try #require(open(text, by: try Self.authority([key], appliesTo: .all))).1.isLeased)
-        #expect(try #require(open(text)).1.event == nil)
+        let text = seal.text(of: sealed(embed), now: start)
+        #expect(try #require(open(text)).viewer.isLeased == false)
+        #expect(try #require(open(text, by: try Self.authority([key], appliesTo: .all))).viewer.isLeased)
+        #expect(try #require(open(text)).viewer.event == nil)
     }
 
     @Test("a person whose every field is as long as may be fits")
@@ -156,15 +162,15 @@ struct SessionSealTests {
             name: String(repeating: "é", count: 512),
             avatar: "https://a/" + String(repeating: "x", count: 4000)
         )
-        let text = seal.text(of: session(viewer), viewer, now: start)
+        let text = seal.text(of: sealed(viewer), now: start)
         #expect(text.count < SessionSeal.maxLength)
-        #expect(try #require(open(text)).1.avatar == viewer.avatar)
+        #expect(try #require(open(text)).viewer.avatar == viewer.avatar)
     }
 
     @Test("days later it opens, before its time it does not")
     func days() {
         let viewer = viewer()
-        let text = seal.text(of: session(viewer), viewer, now: start)
+        let text = seal.text(of: sealed(viewer), now: start)
         for days: Milliseconds in [0, 1, 30, 399] { #expect(open(text, now: start + days * 86_400_000) != nil) }
         #expect(open(text, now: start + 402 * 86_400_000) == nil)
         #expect(open(text, now: start - 3 * 86_400_000) == nil)
@@ -173,7 +179,7 @@ struct SessionSealTests {
     @Test("a ticket is good for a minute and for one use")
     func tickets() throws {
         let viewer = viewer()
-        let made = Ticket(.page, session(viewer, isPending: true), viewer, now: start)
+        let made = Ticket(.page, sealed(viewer, isPending: true), now: start)
         let text = seal.text(of: made, now: start)
         let opened = try #require(ticket(text, now: start + 59_999))
         #expect(opened.stage == .page && opened.session == made.session && opened.viewer.userID == "u1")
@@ -182,10 +188,10 @@ struct SessionSealTests {
         let used = UsedTickets(capacity: 2)
         #expect(used.use(opened))
         #expect(!used.use(opened))
-        #expect(used.use(Ticket(.page, made.session, viewer, now: start)))
-        #expect(!used.use(Ticket(.page, made.session, viewer, now: start)), "full: none is good")
+        #expect(used.use(Ticket(.page, made.sealed, now: start)))
+        #expect(!used.use(Ticket(.page, made.sealed, now: start)), "full: none is good")
         used.expire(now: start + 60_000)
-        #expect(used.use(Ticket(.page, made.session, viewer, now: start)))
+        #expect(used.use(Ticket(.page, made.sealed, now: start)))
     }
 
     @Test("ids that run into each other are different subjects")

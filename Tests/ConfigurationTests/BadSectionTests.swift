@@ -161,8 +161,8 @@ import Testing
         .init(.rest, "[limits]\njoins_per_minute = -1", "limits.joins_per_minute: -1 is out of range: 0 to 1000000"),
         .init(
             .rest,
-            "[limits]\nbad_tokens_per_minute = 9223372036854775807",
-            "limits.bad_tokens_per_minute: 9223372036854775807 is out of range: 0 to 1000000"
+            "[limits]\nfailures_per_minute = 9223372036854775807",
+            "limits.failures_per_minute: 9223372036854775807 is out of range: 0 to 1000000"
         ),
         .init(
             .rest,

@@ -115,7 +115,7 @@ import Testing
     @Test(
         "A default that is shown but changed in the code would be noticed",
         arguments: [
-            ("header_count = 100 ", "header_count = 101 "), ("leeway = \"5s\"", "leeway = \"6s\""),
+            ("header_count = 100 ", "header_count = 101 "), ("leeway = \"30s\"", "leeway = \"6s\""),
             ("take_over_limit = 6", "take_over_limit = 7"),
             ("on_role_change = \"keep\"", "on_role_change = \"reconnect\""), ("level = \"info\"", "level = \"debug\""),
         ]

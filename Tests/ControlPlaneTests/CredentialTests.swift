@@ -93,7 +93,7 @@ struct CredentialTests {
 
     @Test("Guessing is stopped by address, with Retry-After; the right secret passes, whatever others have tried")
     func guessing() async throws {
-        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        let service = try Service { $0.limits.failuresPerMinute = 3 }
         for _ in 0..<3 { #expect(await ask(service, body("acme", "guess"), from: "192.0.2.1").status == 401) }
         let stopped = await ask(service, body("acme", "guess"), from: "192.0.2.1")
         #expect(stopped.status == 429)
@@ -106,7 +106,7 @@ struct CredentialTests {
 
     @Test("attack: strangers who know a company's id lock it out by guesses from ever new addresses")
     func lockOut() async throws {
-        let service = try Service { $0.limits.badTokensPerMinute = 1 }
+        let service = try Service { $0.limits.failuresPerMinute = 1 }
         for number in 1...200 {
             #expect(await ask(service, body("acme", "guess"), from: "192.0.2.\(number)").status == 401)
         }
@@ -117,7 +117,7 @@ struct CredentialTests {
 
     @Test("attack: ever new addresses of one IPv6 network count as one")
     func network() async throws {
-        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        let service = try Service { $0.limits.failuresPerMinute = 3 }
         for number in 1...3 {
             #expect(await ask(service, body("acme", "guess"), from: "2001:db8::\(number)").status == 401)
         }
@@ -127,7 +127,7 @@ struct CredentialTests {
 
     @Test("attack: bodies that cost, before any limit is asked; they are small, and count as failures")
     func costlyBodies() async throws {
-        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        let service = try Service { $0.limits.failuresPerMinute = 3 }
         let fields: HTTPFields = [
             .contentType: "application/json", HTTPField.Name("X-Forwarded-For")!: "192.0.2.1",
         ]
@@ -140,7 +140,7 @@ struct CredentialTests {
 
     @Test("attack: API tokens are guessed; wrong ones are counted, right ones pass")
     func guessedTokens() async throws {
-        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        let service = try Service { $0.limits.failuresPerMinute = 3 }
         func get(_ token: String?) async -> Reply {
             var fields: HTTPFields = [HTTPField.Name("X-Forwarded-For")!: "192.0.2.1"]
             if let token { fields[.authorization] = "Bearer \(token)" }
@@ -159,12 +159,12 @@ struct CredentialTests {
         "attack: somebody whose token is over is kept out for guessing; it is 401 always, and nobody else pays for it"
     )
     func overTokens() async throws {
-        let service = try Service { $0.limits.badTokensPerMinute = 3 }
+        let service = try Service { $0.limits.failuresPerMinute = 3 }
         let expired = try service.token()
         service.now += 2 * 3_600_000
         let good = try service.token()
         var settings = try Service.settings()
-        settings.limits.badTokensPerMinute = 3
+        settings.limits.failuresPerMinute = 3
         settings.companies[0].clientSecrets = [Secret(Array("the secret after it".utf8))]
         func get(_ token: String) async -> Int {
             let fields: HTTPFields = [

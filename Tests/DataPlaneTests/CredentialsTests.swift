@@ -51,7 +51,8 @@ struct CredentialsTests {
         let id = SessionID(joinedAt: joinedAt, random0: UInt64(joinedAt), random1: 7)
         let viewer = try viewer(token, fixture)
         let session = PresentedSession(id: id, subject: viewer.subject)
-        return (id, text(fixture.site.seal.text(of: session, viewer, now: fixture.worker.clock.wall)))
+        let sealed = SealedSession(session, viewer, event: viewer.eventBytes)
+        return (id, text(fixture.site.seal.text(of: sealed, now: fixture.worker.clock.wall)))
     }
 
     private static func cookies(_ event: String, _ session: String) -> String {

@@ -57,12 +57,25 @@ struct RequestTargetTests {
         "Traversal: slashes and backslashes in disguise",
         arguments: [
             "/a%2fb", "/a%2Fb", "/%2f", "/a/..%2fb", "/a\\b", "/\\", "/..\\a", "/a%5cb", "/a%5Cb", "/%2e%2e%5c",
-            "/%5c..", "//", "//a",
-            "/a//b", "/a//", "///",
+            "/%5c..",
         ]
     )
     func slashes(_ path: String) {
         #expect(throws: HeadFault.malformed) { try judge(octets(path)) }
+    }
+
+    @Test(
+        "Doubled slashes are merged, and forwarded merged",
+        arguments: [
+            ("//", "/"), ("///", "/"), ("//a", "/a"), ("/a//b", "/a/b"), ("/a//", "/a/"), ("/a///b/", "/a/b/"),
+            ("//a//b//c", "/a/b/c"), ("/a/b", "/a/b"), ("/", "/"),
+        ]
+    )
+    func merged(_ path: String, _ left: String) throws {
+        let fixture = try WorkerFixture()
+        let octets = try fixture.read(request(line: "GET \(path)?q=// HTTP/1.1"))
+        #expect(fixture.worker.requestTarget.isMerged == (path != left))
+        #expect(Exchange(worker: fixture.worker).location(octets.span) == left + "?q=//")
     }
 
     @Test(

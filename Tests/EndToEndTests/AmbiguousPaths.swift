@@ -3,8 +3,7 @@ enum AmbiguousPaths {
     static let all =
         dotSegments.map { "/event/e1/\($0)/e2" } + dotSegments.map { "/event/e1/\($0)" }
         + ["/event/./e1", "/./event/e1", "/../event/e1", "/%2e%2e/event/e1", "/event/e1/."]
-        + separators.map { "/event/e1\($0)x" } + separators.map { "/event\($0)e2" } + ["//event/e1", "/event//e1"]
-        + ["/event/e1//", "//", "//evil.example/event/e1", "/event/e1/a//b"]
+        + separators.map { "/event/e1\($0)x" } + separators.map { "/event\($0)e2" }
         + controls.map { "/event/e1/a\($0)b" } + broken.map { "/event/e1/\($0)" } + lookAlikes
 
     private static let dotSegments = [

@@ -305,7 +305,7 @@ extension EndToEnd {
             #expect(policies.contains("frame-ancestors") && policies.contains("https://www.acme.example"))
             #expect(plain["X-Frame-Options"] == nil)
             #expect(plain["Cache-Control"] == "private")
-            #expect(plain["Referrer-Policy"] == "same-origin")
+            #expect(plain["Referrer-Policy"] == "strict-origin-when-cross-origin")
             let session = try #require(plain["Gateway-Session"])
             let cached = try fetch(site.port, "/event/e1/cached", bearer + ["Gateway-Session: \(session)"])
             #expect(cached.fields.values("cache-control") == ["public, max-age=60"])

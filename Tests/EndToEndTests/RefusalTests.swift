@@ -52,7 +52,6 @@ extension EndToEnd {
             let foreign = ["Origin: https://evil.example"]
             try expectProblem(try browser.fetch("/event/e1/vote", "POST", foreign), 403, "origin_denied")
             try expectProblem(try browser.fetch("/event/e1/vote", "DELETE", foreign), 403, "origin_denied")
-            try expectProblem(try browser.fetch("/event/e1/vote", "POST", ["Origin: null"]), 403, "origin_denied")
             let upgrade = try Client(port: site.port).openWebSocket("/event/e1/ws", foreign + browser.cookieField)
             #expect(upgrade.status == 403)
             #expect(site.upstream.requests(for: "/event/e1/vote").isEmpty)
@@ -78,13 +77,13 @@ extension EndToEnd {
         @Test(
             "Too many bad tokens from one address, or joins of one registration, are cut off, and others are not",
             arguments: [
-                "bad_tokens_per_minute = 5", "joins_per_minute = 5",
+                "failures_per_minute = 5", "joins_per_minute = 5",
             ]
         )
         func rates(limit: String) throws {
             let isJoin = limit.hasPrefix("joins")
             let site = try Site {
-                $0.limits = limit + (isJoin ? "\nbad_tokens_per_minute" : "\njoins_per_minute") + " = 0"
+                $0.limits = limit + (isJoin ? "\nfailures_per_minute" : "\njoins_per_minute") + " = 0"
             }
             func attempt(_ number: Int, host: UInt8, registration: String = "r1") throws -> Response {
                 let token = isJoin ? Minter.acme.registration(registration) : "a.b.\(number)"
@@ -111,7 +110,7 @@ extension EndToEnd {
 
         @Test("Bad tokens by cross-site images lock nobody out: a good token passes, and still only a good one")
         func goodTokenPasses() throws {
-            let site = try Site { $0.limits = "bad_tokens_per_minute = 5\njoins_per_minute = 0" }
+            let site = try Site { $0.limits = "failures_per_minute = 5\njoins_per_minute = 0" }
             func status(_ token: String) throws -> Int {
                 let fields = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Dest: empty"]
                 return try Client(port: site.port, host: 9).exchange("/event/e1?token=\(token)", fields).status

@@ -87,7 +87,7 @@ extension EndToEnd {
 
         @Test("Attack: leaving and returning in a loop is 429 past joins_per_minute; an honest return is served")
         func leaveAndReturn() throws {
-            let site = try Site { $0.limits = "joins_per_minute = 5\nbad_tokens_per_minute = 0" }
+            let site = try Site { $0.limits = "joins_per_minute = 5\nfailures_per_minute = 0" }
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
             let leave = { try browser.fetch("/.gateway/leave", "POST").status }

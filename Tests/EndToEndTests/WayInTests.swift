@@ -293,7 +293,7 @@ extension EndToEnd {
 
         @Test("The application's own tokens pass beside a session, in every place, and count as nothing")
         func appTokens() throws {
-            let site = try Site { $0.limits = "bad_tokens_per_minute = 5" }
+            let site = try Site { $0.limits = "failures_per_minute = 5" }
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("app"))").status == 200)
             for number in 0..<20 {

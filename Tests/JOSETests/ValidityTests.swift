@@ -53,11 +53,11 @@ struct ValidityTests {
         #expect(found == fault)
     }
 
-    @Test("A token from the future is refused, one without an end only where an end is required")
+    @Test(
+        "When a token was issued is not judged: backends' clocks are ahead; one without an end is refused where it must have one"
+    )
     func others() throws {
-        #expect(throws: TokenFault.issuedInFuture) {
-            try Validity(expires: 100, notBefore: nil, issuedAt: 60).check(now: 54, leeway: 5, requireExpiry: true)
-        }
+        try Validity(expires: 100, notBefore: nil, issuedAt: 60).check(now: 54, leeway: 0, requireExpiry: true)
         let endless = Validity(expires: nil, notBefore: nil, issuedAt: nil)
         #expect(throws: TokenFault.expiryMissing) { try endless.check(now: 0, leeway: 0, requireExpiry: true) }
         try endless.check(now: 0, leeway: 0, requireExpiry: false)

@@ -32,7 +32,7 @@ struct Schema: Sendable {
         tables("listener", listener),
         table("admin", Schema("address token_file")),
         tables("upstream", upstream),
-        tables("route", Schema("path upstream access")),
+        tables("route", Schema("path upstream access preflight cookies")),
         table("tokens", tokens),
         tables("company", company),
         table("sessions", sessions),
@@ -59,7 +59,7 @@ struct Schema: Sendable {
     )
 
     private static let tokens = Schema(
-        "query leeway require_expiry embed_lifetime registration_lifetime max_size",
+        "query authorization leeway require_expiry embed_lifetime registration_lifetime max_size",
         table("claims", Schema("user_id name email avatar event event_specific company registration"))
     )
 
@@ -80,7 +80,7 @@ struct Schema: Sendable {
     private static let limits = Schema(
         """
         header_size header_count body_size header_timeout idle_timeout connections connections_per_address min_rate
-        joins_per_minute bad_tokens_per_minute trusted_proxies
+        joins_per_minute failures_per_minute trusted_proxies
         """
     )
 

@@ -32,7 +32,10 @@ struct RouteReader {
         }
         if upstream == upstreamNames.count { check(path, access, ofControlRoute: table) }
         guard let path, let access else { return nil }
-        return RouteSettings(path: path, upstream: upstream ?? 0, access: access)
+        var route = RouteSettings(path: path, upstream: upstream ?? 0, access: access)
+        table.read("preflight", into: &route.preflight, .choice)
+        table.read("cookies", into: &route.cookies, .choice)
+        return route
     }
 
     private func index(ofUpstream name: String, in table: TableReader) -> Int? {

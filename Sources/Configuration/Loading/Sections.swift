@@ -23,6 +23,7 @@ extension AdminSettings {
 extension TokenSettings {
     mutating func read(from table: TableReader) {
         table.read("query", into: &query, .set(of: .text("a name", FieldNames.readQueryName)))
+        table.read("authorization", into: &authorization, .boolean)
         table.read("leeway", into: &leeway, .duration(.zero ... .seconds(300)))
         table.read("require_expiry", into: &requireExpiry, .boolean)
         table.read("embed_lifetime", into: &embedLifetime, .duration(.seconds(60) ... .seconds(365 * 86400)))
@@ -125,7 +126,7 @@ extension LimitSettings {
         table.read("connections_per_address", into: &connectionsPerAddress, .integer(0...10_000_000))
         table.read("min_rate", into: &minRate, .size(0...(1 << 30)))
         table.read("joins_per_minute", into: &joinsPerMinute, .integer(0...1_000_000))
-        table.read("bad_tokens_per_minute", into: &badTokensPerMinute, .integer(0...1_000_000))
+        table.read("failures_per_minute", into: &failuresPerMinute, .integer(0...1_000_000))
         table.read(
             "trusted_proxies",
             into: &trustedProxies,

@@ -24,6 +24,10 @@ extension Settings {
                 route.upstream < upstreams.count ? upstreams[route.upstream].name : ControlSettings.upstreamName
             )
             writer.entry("access", route.access.rawValue)
+            if route.access != .public {
+                writer.entry("preflight", route.preflight.rawValue)
+                writer.entry("cookies", route.cookies.rawValue)
+            }
         }
         tokens.write(to: &writer)
         for company in companies { company.write(eventIDs: eventIDs(of: company), to: &writer) }
@@ -86,6 +90,7 @@ extension TokenSettings {
     fileprivate func write(to writer: inout TOMLWriter) {
         writer.header("[tokens]")
         writer.entry("query", query)
+        writer.entry("authorization", authorization)
         writer.entry("leeway", leeway)
         writer.entry("require_expiry", requireExpiry)
         writer.entry("embed_lifetime", embedLifetime)
@@ -156,7 +161,7 @@ extension LimitSettings {
         writer.entry("connections_per_address", connectionsPerAddress)
         writer.entry("min_rate", size: minRate)
         writer.entry("joins_per_minute", joinsPerMinute)
-        writer.entry("bad_tokens_per_minute", badTokensPerMinute)
+        writer.entry("failures_per_minute", failuresPerMinute)
         writer.entry("trusted_proxies", trustedProxies.map(\.text))
     }
 }

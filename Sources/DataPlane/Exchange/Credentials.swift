@@ -1,14 +1,17 @@
 import Admission
+import GatewayConfiguration
 import JOSE
 
 /// What lets a request in: a token that was verified, a sealed session, or both.
 ///
-/// Order of places: query, `Authorization: Bearer`, session. A good token wins over the session, which still says whose
-/// visit it is: reloading a page with a link in it is no second join.
+/// Order of places: query, `Authorization: Bearer`, `Sec-WebSocket-Protocol`, session. A good token wins over the
+/// session, which still says whose visit it is: reloading a page with a link in it is no second join.
 struct Credentials {
     enum Source {
         case query
         case authorization
+        /// `Sec-WebSocket-Protocol`, for scripts, which can give a WebSocket no other field.
+        case subprotocol
         /// The session's cookie.
         case cookie
         /// `Gateway-Session`, as API clients send it.
@@ -17,12 +20,15 @@ struct Credentials {
 
     var source: Source
     var viewer: Viewer
-    var session: PresentedSession?
+    /// The session that was shown, if any.
+    var sealed: SealedSession?
     /// Whether the browser holds the session of this event and of this very token.
     var isInCookie: Bool
 
+    var session: PresentedSession? { sealed?.session }
+
     /// Whether a token speaks for the viewer, and not only a session.
-    var hasToken: Bool { source == .query || source == .authorization }
+    var hasToken: Bool { source != .cookie && source != .header }
 
     /// Whether there is no session of this viewer that has joined.
     var mustJoin: Bool {
@@ -67,9 +73,9 @@ extension Exchange {
     /// - Parameter event: the event that counts for choosing a cookie, if any.
     func findCredentials(_ bytes: Span<UInt8>, event: Span<UInt8>?) -> Finding {
         let held = heldSession(bytes, event: event)
-        let bearer: Range<Int>?
+        let (bearer, offered): (Range<Int>?, Range<Int>?)
         switch self.bearer(bytes) {
-        case .success(let range): bearer = range
+        case .success(let range): (bearer, offered) = (range, offeredToken(bytes))
         case .failure:
             respond(status: 400)
             return .refused
@@ -79,19 +85,28 @@ extension Exchange {
             first = shown(bytes, query: range)
         } else if let bearer {
             first = Shown(source: .authorization, range: bearer)
+        } else if let offered {
+            first = Shown(source: .subprotocol, range: offered)
         } else {
             return held.map { .found($0) } ?? .missing
         }
-        var all = [first]
-        for range in worker.queryMembers.tokens.dropFirst() { add(shown(bytes, query: range), to: &all, bytes) }
-        if let bearer { add(Shown(source: .authorization, range: bearer), to: &all, bytes) }
-        guard all.count <= Self.maxTokens else {
+        // Nearly always there is one.
+        var others: [Shown] = []
+        func add(_ shown: Shown) {
+            guard others.count < Self.maxTokens, !shown.isSame(as: first, bytes) else { return }
+            if !others.contains(where: { $0.isSame(as: shown, bytes) }) { others.append(shown) }
+        }
+        for range in worker.queryMembers.tokens.dropFirst() { add(shown(bytes, query: range)) }
+        if let bearer { add(Shown(source: .authorization, range: bearer)) }
+        if let offered { add(Shown(source: .subprotocol, range: offered)) }
+        guard others.count < Self.maxTokens else {
             refuse(.tokenConflict, bytes)
             return .refused
         }
         var good: (shown: Shown, viewer: Viewer)?
         var fault: TokenFault?
-        for shown in all {
+        for index in 0...others.count {
+            let shown = index == 0 ? first : others[index - 1]
             switch verify(shown, bytes, isHeld: held != nil) {
             case .success(let viewer):
                 guard good == nil else {
@@ -115,7 +130,11 @@ extension Exchange {
         keepForeign(bytes, good?.shown, bearer: bearer)
         guard let good else { return held.map { .found($0) } ?? .missing }
         // A link whose time is over says no more than the session that was joined with it.
-        if let held, held.viewer.subject == good.viewer.subject, isOver(good.viewer) { return .found(held) }
+        if let held, held.viewer.subject == good.viewer.subject,
+            snapshot.rules.isOver(good.viewer, at: worker.clock.wall)
+        {
+            return .found(held)
+        }
         let isInCookie =
             held.map { held in
                 held.source == .cookie && held.viewer.subject == good.viewer.subject
@@ -125,23 +144,22 @@ extension Exchange {
             Credentials(
                 source: good.shown.source,
                 viewer: good.viewer,
-                session: held?.session,
+                sealed: held?.sealed,
                 isInCookie: isInCookie
             )
         )
     }
 
-    private func isOver(_ viewer: Viewer) -> Bool {
-        viewer.validity.expires.map { worker.clock.wall / 1000 >= $0 } ?? false
-    }
-
+    /// A link's token without what mail programs take along from behind it: a full stop, a bracket, a blank.
     private func shown(_ bytes: Span<UInt8>, query range: Range<Int>) -> Shown {
-        let isEncoded = bytes.firstIndex(of: .percent, from: range.lowerBound, to: range.upperBound) != nil
-        return Shown(source: .query, range: range, decoded: isEncoded ? bytes.percentDecoded(range) : nil)
-    }
-
-    private func add(_ shown: Shown, to all: inout [Shown], _ bytes: Span<UInt8>) {
-        if all.count <= Self.maxTokens, !all.contains(where: { $0.isSame(as: shown, bytes) }) { all.append(shown) }
+        guard bytes.firstIndex(of: .percent, from: range.lowerBound, to: range.upperBound) != nil else {
+            var end = range.upperBound
+            while end > range.lowerBound + 1, !bytes[end - 1].isBase64URL { end -= 1 }
+            return Shown(source: .query, range: range.lowerBound..<end)
+        }
+        var decoded = bytes.percentDecoded(range)
+        while decoded.count > 1, let last = decoded.last, !last.isBase64URL { decoded.removeLast() }
+        return Shown(source: .query, range: range, decoded: decoded)
     }
 
     /// The viewer that a token speaks of, from the cache or by checking its signature.
@@ -184,7 +202,9 @@ extension Exchange {
     }
 
     private func isOurs(_ value: Span<UInt8>, _ good: Shown?, _ bytes: Span<UInt8>) -> Bool {
-        if let good, good.withToken(bytes, { $0.equals(value, in: 0..<$0.count) }) { return true }
+        if let good, good.withToken(bytes, { $0.count <= value.count && value.equals($0, in: 0..<$0.count) }) {
+            return true
+        }
         switch worker.tokens.finding(for: value, generation: snapshot.authority.generation) {
         case .token, .session: return true
         case .foreign: return false
@@ -197,13 +217,25 @@ extension Exchange {
     /// The token of `Authorization: Bearer`; other schemes are the upstream's.
     private func bearer(_ bytes: Span<UInt8>) -> Result<Range<Int>?, Malformed> {
         let block = worker.requestHead.block
-        guard let value = block.first(.authorization) else { return .success(nil) }
+        guard takesAuthorization, let value = block.first(.authorization) else { return .success(nil) }
         guard block.isSingle(.authorization) else { return .failure(Malformed()) }
         guard value.count > 7, bytes.equals("bearer ", ignoringCaseIn: value.lowerBound..<value.lowerBound + 7) else {
             return .success(nil)
         }
         let token = bytes.trimming(value.lowerBound + 7..<value.upperBound)
         return .success(token.isEmpty ? nil : token)
+    }
+
+    private var takesAuthorization: Bool { snapshot.settings.tokens.authorization }
+
+    /// The token that a WebSocket handshake offers as a subprotocol.
+    private func offeredToken(_ bytes: Span<UInt8>) -> Range<Int>? {
+        guard isUpgrade, let value = worker.requestHead.block.first(.secWebSocketProtocol) else { return nil }
+        var token: Range<Int>?
+        Subprotocols.forEach(bytes, in: value) { name in
+            if token == nil, let range = Subprotocols.token(bytes, name) { token = range }
+        }
+        return token
     }
 
     // MARK: Sessions
@@ -213,25 +245,32 @@ extension Exchange {
     private func heldSession(_ bytes: Span<UInt8>, event: Span<UInt8>?) -> Credentials? {
         let block = worker.requestHead.block
         if let value = block.first(.gatewaySession), block.isSingle(.gatewaySession),
-            let (session, viewer) = open(bytes.extracting(value))
+            let sealed = open(bytes.extracting(value))
         {
-            return Credentials(source: .header, viewer: viewer, session: session, isInCookie: false)
+            return Credentials(source: .header, viewer: sealed.viewer, sealed: sealed, isInCookie: false)
         }
         guard !worker.sessionCookies.cookies.isEmpty else { return nil }
-        var latest: (session: PresentedSession, viewer: Viewer)?
+        var all: [SealedSession] = []
         var suffix: InlineArray<8, UInt8>?
         if let event { suffix = CookieFormat.suffix(for: event) }
         for cookie in worker.sessionCookies.cookies where cookie.isFirst {
-            let isNamed = suffix.map { bytes.equals($0.span, in: cookie.event) } ?? false
             guard let found = open(cookie, bytes) else { continue }
-            latest = isNamed || found.0.id.joinedAt > latest?.session.id.joinedAt ?? .min ? found : latest
-            if isNamed { break }
+            if let suffix, bytes.equals(suffix.span, in: cookie.event) { return fromCookie(found) }
+            all.append(found)
         }
-        return latest.map { Credentials(source: .cookie, viewer: $0.viewer, session: $0.session, isInCookie: true) }
+        guard all.count > 1 else { return all.first.map(fromCookie) }
+        // One that has ended must not keep the others of the browser out.
+        all.sort { $0.session.id.joinedAt > $1.session.id.joinedAt }
+        let (now, rules) = (worker.clock.wall, snapshot.rules)
+        return fromCookie(all.first { worker.site.admission.stands($0, at: now, rules) } ?? all[0])
+    }
+
+    private func fromCookie(_ sealed: SealedSession) -> Credentials {
+        Credentials(source: .cookie, viewer: sealed.viewer, sealed: sealed, isInCookie: true)
     }
 
     /// Opens the session that begins in a cookie.
-    func open(_ cookie: SessionCookies.Cookie, _ bytes: Span<UInt8>) -> (PresentedSession, Viewer)? {
+    func open(_ cookie: SessionCookies.Cookie, _ bytes: Span<UInt8>) -> SealedSession? {
         guard cookie.value.count > 1 else { return nil }
         let digit = bytes[cookie.value.lowerBound]
         let rest = cookie.value.lowerBound + 1..<cookie.value.upperBound
@@ -248,15 +287,22 @@ extension Exchange {
         return open(text.span)
     }
 
-    private func open(_ text: Span<UInt8>) -> (PresentedSession, Viewer)? {
+    private func open(_ text: Span<UInt8>) -> SealedSession? {
         let generation = snapshot.authority.generation
         switch worker.tokens.finding(for: text, generation: generation) {
-        case .session(let session, let viewer): return (session, viewer)
+        case .session(let sealed): return sealed
         case .token, .foreign: return nil
         case nil: break
         }
         guard let found = snapshot.authority.session(text, worker.site.seal, now: worker.clock.wall) else { return nil }
-        worker.tokens.insert(.session(found.0, found.1), for: text, generation: generation)
+        worker.tokens.insert(.session(found), for: text, generation: generation)
         return found
+    }
+}
+
+extension UInt8 {
+    /// Whether it is a digit of base64url.
+    fileprivate var isBase64URL: Bool {
+        (lowercased &- UInt8(ascii: "a")) < 26 || isDigit || self == UInt8(ascii: "-") || self == UInt8(ascii: "_")
     }
 }

@@ -42,16 +42,13 @@ extension Exchange {
             credentials = found
         case .found, .missing:
             // The cookie that was sent along with the ticket has not come back.
-            if let ticket, let path {
-                offerWayIn(ticket, bytes, event: path.copied())
-            } else {
-                refuse(.tokenMissing, bytes)
-            }
+            if let ticket { offerWayIn(ticket, bytes) } else { refuse(.tokenMissing, bytes) }
             return false
         case .refused:
             return false
         }
         viewer = credentials.viewer
+        hidesAddress = credentials.source == .query
         if credentials.source == .cookie, !isOriginAllowed(bytes) {
             refuse(.originDenied, bytes)
             return false
@@ -65,6 +62,8 @@ extension Exchange {
         if path == nil, !credentials.viewer.eventSpecific, let referred = referredEvent(bytes) {
             // The token is good for several events, and its session belongs to the one that the page is of.
             isDecided = decide(bytes, credentials, event: referred.span, purpose)
+        } else if path == nil, !credentials.hasToken, let joined = credentials.sealed?.event {
+            isDecided = decide(bytes, credentials, event: joined.span, purpose)
         } else {
             isDecided = decide(bytes, credentials, event: path, purpose)
         }
@@ -125,8 +124,8 @@ extension Exchange {
 
     /// Refuses a token or join code that is not good; past the limit of bad ones per address, for being one too many.
     func refuseGuess(_ refusal: Refusal, _ bytes: Span<UInt8>) {
-        let (limiter, address, now) = (worker.site.badTokens, addressHash, worker.clock.monotonic)
-        guard !limiter.isExhausted(address, limit: snapshot.settings.limits.badTokensPerMinute, now: now) else {
+        let (limiter, address, now) = (worker.site.failures, addressHash, worker.clock.monotonic)
+        guard !limiter.isExhausted(address, limit: snapshot.settings.limits.failuresPerMinute, now: now) else {
             refuse(.tooManyJoins, bytes, retryAfter: limiter.pause(address, now: now))
             return
         }
@@ -169,6 +168,10 @@ extension Exchange {
                 return (SystemRandom.word(), SystemRandom.word())
             }
         )
+        if case .refuse = verdict {
+            refusedEvent = credentials.viewer.event
+            if let event { refusedEvent = String(decoding: event.copied(), as: UTF8.self) }
+        }
         switch verdict {
         case .admit(let admitted):
             self.admitted = admitted
@@ -215,7 +218,8 @@ extension Exchange {
         }
         var place = location(bytes)
         if admitted.isPending {
-            let ticket = Ticket(.redirect, admitted.presented, credentials.viewer, now: worker.clock.wall)
+            let sealed = SealedSession(admitted.presented, credentials.viewer, event: Array(admitted.event.utf8))
+            let ticket = Ticket(.redirect, sealed, now: worker.clock.wall)
             place = add(ticket, to: place)
         }
         redirect(to: place)
@@ -224,11 +228,12 @@ extension Exchange {
 
     /// Gives the client its session: as a cookie, and as the header that API clients send back.
     func handOut(_ bytes: Span<UInt8>, _ viewer: Viewer, _ admitted: Admission.Admitted) {
-        handOut(bytes, viewer, admitted.presented, event: Array(admitted.event.utf8))
+        handOut(bytes, SealedSession(admitted.presented, viewer, event: Array(admitted.event.utf8)))
     }
 
-    func handOut(_ bytes: Span<UInt8>, _ viewer: Viewer, _ session: PresentedSession, event: [UInt8]) {
-        let text = worker.site.seal.text(of: session, viewer, now: worker.clock.wall)
+    func handOut(_ bytes: Span<UInt8>, _ sealed: SealedSession) {
+        let event = sealed.event
+        let text = worker.site.seal.text(of: sealed, now: worker.clock.wall)
         extraFields.append(contentsOf: "Gateway-Session: ".utf8)
         extraFields.append(contentsOf: text)
         extraFields.append(contentsOf: "\r\n".utf8)
@@ -249,12 +254,14 @@ extension Exchange {
         var kept: [(event: Range<Int>, joinedAt: Milliseconds, size: Int)] = []
         for cookie in all where cookie.isFirst {
             if let own, bytes.equals(own.span, in: cookie.event) { continue }
-            guard let (session, viewer) = open(cookie, bytes), !isOver(session, viewer) else { continue }
+            guard let sealed = open(cookie, bytes), !snapshot.rules.isOver(sealed, at: worker.clock.wall) else {
+                continue
+            }
             var size = 0
             for part in all where bytes.equals(bytes.extracting(cookie.event), in: part.event) {
                 size += CookieFormat.size(of: part.value.count)
             }
-            kept.append((cookie.event, session.id.joinedAt, size))
+            kept.append((cookie.event, sealed.session.id.joinedAt, size))
         }
         kept.sort { $0.joinedAt > $1.joinedAt }
         var room = CookieFormat.maxTotal - (event == nil ? 0 : CookieFormat.size(of: length))
@@ -275,13 +282,6 @@ extension Exchange {
         }
     }
 
-    private func isOver(_ session: PresentedSession, _ viewer: Viewer) -> Bool {
-        let (policy, now) = (snapshot.rules.sessions, worker.clock.wall)
-        if now - session.id.joinedAt >= policy.maxLifetime { return true }
-        guard !policy.outlivesToken, let expires = viewer.validity.expires else { return false }
-        return now / 1000 - snapshot.rules.leeway >= expires
-    }
-
     /// With a cookie, what changes something or opens a socket must come from our own pages, or from allowed ones.
     func isOriginAllowed(_ bytes: Span<UInt8>) -> Bool {
         guard isUpgrade || !method.isSafe else { return true }
@@ -294,6 +294,10 @@ extension Exchange {
         guard block.isSingle(.origin) else { return false }
         let own = snapshot.publicOrigin
         if bytes.equals(own.span, in: origin) { return true }
+        // A page of ours whose policy keeps its origin to itself.
+        if bytes.equals("null", in: origin), let site = block.first(.secFetchSite) {
+            return bytes.equals("same-origin", ignoringCaseIn: site)
+        }
         return snapshot.allowedOrigins.contains { bytes.equals($0.span, in: origin) }
     }
 

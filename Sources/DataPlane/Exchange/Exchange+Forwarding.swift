@@ -48,10 +48,10 @@ extension Exchange {
         head.write(bytes.extracting(worker.requestHead.methodRange))
         head.write(UInt8.space)
         let removed = worker.queryMembers.removed
-        if removed.isEmpty {
+        if removed.isEmpty, !worker.requestTarget.isMerged {
             head.write(bytes.extracting(worker.requestHead.target))
         } else {
-            head.write(bytes.extracting(worker.requestTarget.path))
+            worker.requestTarget.write(bytes, to: &head)
             writeQuery(bytes, to: &head)
         }
         head.write(" HTTP/1.1\r\n")
@@ -97,6 +97,7 @@ extension Exchange {
         }
         if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
         writeReferer(bytes, to: &head)
+        writeSubprotocols(bytes, to: &head)
         writeCookies(bytes, to: &head)
         writeForwarded(bytes, isTrusted: isTrusted, to: &head)
         requestID.writeFields(to: &head)
@@ -125,8 +126,11 @@ extension Exchange {
     ) -> Bool {
         if field.isRemoved { return false }
         switch field.name {
-        case .other: return !isForgedIdentity(bytes, field.nameRange)
+        case .other:
+            return !isForgedIdentity(bytes, field.nameRange)
+                && (isTrusted || !ProxyFields.contain(bytes, field.nameRange))
         case .host, .expect, .gatewaySession, .cookie: return false
+        case .secWebSocketProtocol: return false
         case .authorization: return !isViewersAuthorization(bytes, field.value, upstream: upstream)
         case .referer: return worker.refererMembers.removed.isEmpty
         case .xForwardedFor, .xForwardedHost, .xForwardedProto: return false
@@ -176,6 +180,24 @@ extension Exchange {
             tokenNames: snapshot.tokenNames,
             takesJoinCodes: snapshot.takesJoinCodes
         )
+    }
+
+    /// The subprotocols that the client offers, without those that carry tokens.
+    private func writeSubprotocols(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+        guard worker.requestHead.block.contains(.secWebSocketProtocol) else { return }
+        var isFirst = true
+        for field in worker.requestHead.block.fields where field.name == .secWebSocketProtocol {
+            Subprotocols.forEach(bytes, in: field.value) { name in
+                if Subprotocols.token(bytes, name) != nil {
+                    if offeredSubprotocol.isEmpty { offeredSubprotocol = bytes.extracting(name).copied() }
+                    return
+                }
+                head.write(isFirst ? "Sec-WebSocket-Protocol: " : ", ")
+                head.write(bytes.extracting(name))
+                isFirst = false
+            }
+        }
+        if !isFirst { head.write("\r\n") }
     }
 
     /// The client's cookies without session cookies, in one field.

@@ -107,7 +107,8 @@ extension Exchange {
             return
         }
         access = .session
-        guard decide(bytes, credentials, event: nil, .ask), let admitted else { return }
+        let event = credentials.sealed?.event ?? []
+        guard decide(bytes, credentials, event: event.span, .ask), let admitted else { return }
         var members = [
             JSONMember("session", .string(admitted.session.name)),
             JSONMember("event", .string(admitted.event)), JSONMember("company", .string(viewer.company)),
@@ -134,7 +135,7 @@ extension Exchange {
         let viewer = credentials.viewer
         if let session = credentials.session {
             // The page that says goodbye names the event, for a token that is good for several.
-            let event = referredEvent(bytes) ?? viewer.eventBytes
+            let event = referredEvent(bytes) ?? credentials.sealed?.event ?? viewer.eventBytes
             let subject = event == viewer.eventBytes ? viewer.subject : viewer.subject(for: event.span)
             worker.site.admission.leave(
                 session,
@@ -149,16 +150,19 @@ extension Exchange {
 
     /// The user wants the session here, and takes it from wherever it is.
     private func takeOver(_ bytes: Span<UInt8>) {
-        guard allows(method == .post, "POST") else { return }
         let destination = destination(bytes)
-        let event = destination.flatMap { self.event(ofPath: $0) }
+        if method == .get, isNavigation, let destination {
+            // Somebody has opened the address of a button.
+            redirect(to: destination)
+            return
+        }
+        guard allows(method == .post, "POST") else { return }
+        let event = destination.flatMap { self.event(ofPath: $0) } ?? member("event", bytes)
         guard let credentials = ownCredentials(bytes, event: event), isFromOurPages(bytes, credentials) else { return }
         viewer = credentials.viewer
         access = event == nil ? .session : .token
-        let named = event ?? []
-        guard decide(bytes, credentials, event: event == nil ? nil : named.span, .takeOver), let admitted else {
-            return
-        }
+        let named = event ?? credentials.sealed?.event ?? []
+        guard decide(bytes, credentials, event: named.span, .takeOver), let admitted else { return }
         handOut(bytes, credentials.viewer, admitted)
         if isNavigation, let destination {
             redirect(to: destination)
@@ -191,20 +195,27 @@ extension Exchange {
 
     /// Where a take-over leads back to: a path of ours that was judged like any request's.
     private func destination(_ bytes: Span<UInt8>) -> [UInt8]? {
+        guard let path = member("to", bytes) else { return nil }
+        for byte in path where byte <= 0x20 || byte >= 0x7f || byte == UInt8(ascii: "#") { return nil }
+        var target = RequestTarget()
+        do throws(HeadFault) {
+            try target.judge(path.span, in: 0..<path.count)
+            // `//evil.example` leads to another site.
+            return target.isMerged ? nil : path
+        } catch {
+            return nil
+        }
+    }
+
+    /// The value of a member of the query, decoded; nil where there is none, or an empty one.
+    private func member(_ name: StaticString, _ bytes: Span<UInt8>) -> [UInt8]? {
         guard let query = worker.requestTarget.query else { return nil }
         var start = query.lowerBound
         while start < query.upperBound {
             let end = bytes.firstIndex(of: UInt8(ascii: "&"), from: start, to: query.upperBound) ?? query.upperBound
-            if end - start > 3, bytes.equals("to=", ignoringCaseIn: start..<start + 3) {
-                let path = bytes.percentDecoded(start + 3..<end)
-                for byte in path where byte <= 0x20 || byte >= 0x7f || byte == UInt8(ascii: "#") { return nil }
-                var target = RequestTarget()
-                do throws(HeadFault) {
-                    try target.judge(path.span, in: 0..<path.count)
-                    return path
-                } catch {
-                    return nil
-                }
+            let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: start, to: end) ?? end
+            if equals + 1 < end, bytes.equals(name, in: start..<equals) {
+                return bytes.percentDecoded(equals + 1..<end)
             }
             start = end + 1
         }

@@ -148,14 +148,28 @@ extension Exchange {
         case .alreadyActive where offersTakeOver: break
         default: return nil
         }
-        return "/.gateway/take-over?to=" + percentEncoded(location(bytes))
+        var action = "/.gateway/take-over?to=" + percentEncoded(returnPlace(bytes))
+        // A place that names no event is shown to every session of the browser; the button is for the refused one's.
+        if let event = refusedEvent { action += "&event=" + percentEncoded(event) }
+        return action
+    }
+
+    /// Where a page leads back to: what was asked for, or the page that a form was sent from, which can be asked for again.
+    private func returnPlace(_ bytes: Span<UInt8>) -> String {
+        guard !method.isSafe, let referer = worker.requestHead.block.first(.referer) else { return location(bytes) }
+        let (own, start) = (snapshot.publicOrigin, referer.lowerBound + snapshot.publicOrigin.count)
+        guard start < referer.upperBound, bytes[start] == UInt8(ascii: "/"),
+            bytes.equals(own.span, in: referer.lowerBound..<start)
+        else { return location(bytes) }
+        let end = bytes.firstIndex(of: UInt8(ascii: "?"), from: start, to: referer.upperBound) ?? referer.upperBound
+        return String(decoding: bytes.extracting(start..<end).copied(), as: UTF8.self)
     }
 
     /// The request's path and query without what is ours.
     func location(_ bytes: Span<UInt8>) -> String {
         var buffer = worker.takeBuffer()
         _ = buffer.writeHead(capacity: bytes.count) { text in
-            text.write(bytes.extracting(worker.requestTarget.path))
+            worker.requestTarget.write(bytes, to: &text)
             writeQuery(bytes, to: &text)
         }
         let text = String(decoding: buffer.readableBytesView, as: UTF8.self)

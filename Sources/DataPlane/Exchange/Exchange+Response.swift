@@ -5,9 +5,25 @@ extension Exchange {
     /// Body pieces up to this size are copied behind the head, so that one write carries both.
     private static let copyLimit = 8 << 10
 
+    /// How much longer than they came fields may be written: a cookie by its three attributes, a policy by blanks.
+    private var growth: Int {
+        worker.responseHead.block.fields.reduce(0) { sum, field in
+            switch field.name {
+            case .setCookie: sum + 40
+            case .contentSecurityPolicy: sum + field.value.count
+            default: sum
+            }
+        }
+    }
+
     /// Passes on the head that was just read into `worker.responseHead`.
     func responseHead(_ bytes: Span<UInt8>) {
         guard isActive, !isResponseStarted else { return }
+        // RFC 8441 section 5: there a success is an open socket, which only 101 is on this side.
+        if isUpgrade, client?.framesBodies ?? false, (200..<300).contains(worker.responseHead.status) {
+            upstreamFailed(.response)
+            return
+        }
         isResponseStarted = true
         status = worker.responseHead.status
         if let head = upstreamHead {
@@ -16,7 +32,9 @@ extension Exchange {
         }
         var head = worker.takeBuffer()
         let framePolicy = framePolicy
-        let isWritten = head.writeHead(capacity: bytes.count + framePolicy.count + extraFields.count + 512) { head in
+        let capacity =
+            bytes.count + growth + framePolicy.count + extraFields.count + offeredSubprotocol.count + 512
+        let isWritten = head.writeHead(capacity: capacity) { head in
             writeStatusLine(bytes, to: &head)
             writeFields(bytes, framePolicy: framePolicy, to: &head)
             writeFraming(bytes, to: &head)
@@ -56,7 +74,18 @@ extension Exchange {
             let field = fields[index]
             if field.isRemoved || field.name.isHopByHop { continue }
             // The embedding page is the company's; what would block it there is replaced by its own policy.
-            if isViewer, field.name == .xFrameOptions || field.name == .referrerPolicy { continue }
+            if isViewer, field.name == .xFrameOptions { continue }
+            if hidesAddress, field.name == .referrerPolicy { continue }
+            if isViewer, field.name == .contentSecurityPolicy || (partitionsCookies && field.name == .setCookie) {
+                if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
+                (runStart, runEnd) = (0, 0)
+                if field.name == .setCookie {
+                    FrameFields.writeCookie(bytes, field.value, to: &head)
+                } else {
+                    FrameFields.writePolicy(bytes, field.value, to: &head)
+                }
+                continue
+            }
             // RFC 8441 section 5: the client has sent no key that this could answer.
             if field.name == .secWebSocketAccept, client?.framesBodies ?? false { continue }
             if handsOutSession, field.name.isAboutCaching { continue }
@@ -68,10 +97,19 @@ extension Exchange {
         }
         if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
         if !worker.responseHead.block.contains(.date) { writeDate(to: &head) }
+        if status == 101, !offeredSubprotocol.isEmpty, !worker.responseHead.block.contains(.secWebSocketProtocol) {
+            head.write("Sec-WebSocket-Protocol: ")
+            head.write(offeredSubprotocol)
+            head.write("\r\n")
+        }
         guard isViewer else { return }
         if status != 101 {
             head.write(framePolicy)
-            head.write("Referrer-Policy: same-origin\r\n")
+            if hidesAddress {
+                head.write("Referrer-Policy: same-origin\r\n")
+            } else if !worker.responseHead.block.contains(.referrerPolicy) {
+                head.write("Referrer-Policy: strict-origin-when-cross-origin\r\n")
+            }
             if !worker.responseHead.block.contains(.cacheControl) {
                 head.write("Cache-Control: private\r\n")
             } else if handsOutSession {

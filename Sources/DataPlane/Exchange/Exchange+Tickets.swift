@@ -15,7 +15,7 @@ extension Exchange {
     }
 
     /// The ticket has come without the cookie that was sent along with it.
-    func offerWayIn(_ ticket: Ticket, _ bytes: Span<UInt8>, event: [UInt8]) {
+    func offerWayIn(_ ticket: Ticket, _ bytes: Span<UInt8>) {
         guard isNavigation, method == .get, !isSpeculative(bytes), worker.site.usedTickets.use(ticket) else {
             refuse(.tokenMissing, bytes)
             return
@@ -24,8 +24,8 @@ extension Exchange {
         guard countTry(of: ticket.viewer, bytes) else { return }
         switch ticket.stage {
         case .redirect, .retry:
-            let page = Ticket(.page, ticket.session, ticket.viewer, now: worker.clock.wall)
-            let keep = Ticket(.page, ticket.session, ticket.viewer, now: worker.clock.wall)
+            let page = Ticket(.page, ticket.sealed, now: worker.clock.wall)
+            let keep = Ticket(.page, ticket.sealed, now: worker.clock.wall)
             let wayIn = WayIn(
                 place: add(page, to: location(bytes)),
                 keep: text(of: keep),
@@ -33,8 +33,8 @@ extension Exchange {
             )
             refuse(.cookiesBlocked, bytes, wayIn: wayIn)
         case .page:
-            handOut(bytes, ticket.viewer, ticket.session, event: event)
-            let next = Ticket(.retry, ticket.session, ticket.viewer, now: worker.clock.wall)
+            handOut(bytes, ticket.sealed)
+            let next = Ticket(.retry, ticket.sealed, now: worker.clock.wall)
             redirect(to: add(next, to: location(bytes)))
         }
     }
@@ -51,7 +51,7 @@ extension Exchange {
         else { return refuse(.tokenMissing, bytes) }
         guard countTry(of: ticket.viewer, bytes) else { return }
         let fresh = (0..<2).map { _ in
-            text(of: Ticket(.page, ticket.session, ticket.viewer, now: worker.clock.wall))
+            text(of: Ticket(.page, ticket.sealed, now: worker.clock.wall))
         }
         let body = Array(fresh.joined(separator: "\n").utf8)
         respond(status: 200, fields: "", type: "text/plain; charset=utf-8", body: body)

@@ -36,8 +36,14 @@ final class Exchange {
     /// Whether the `Authorization` field is a viewer's, which no upstream gets to see.
     var withholdsAuthorization = false
     var refusal: Refusal?
+    /// The event that the refusal is about.
+    var refusedEvent: String?
     /// The field line that says who may frame the event.
     var framePolicy: [UInt8] = []
+    /// The address that was asked for holds a viewer's token, and is nobody else's to know.
+    var hidesAddress = false
+    /// The upstream's cookies are made to live in a frame on another site.
+    var partitionsCookies = false
     /// Field lines for the response that the verdict asks for: a new session's cookie and header.
     var extraFields: [UInt8] = []
 
@@ -70,6 +76,8 @@ final class Exchange {
     var responseBytes = 0
     /// A WebSocket, once its handshake is over.
     var tunnel: Tunnel?
+    /// The subprotocol that carried the viewer's token, as it was offered.
+    var offeredSubprotocol: [UInt8] = []
     /// What the upstream has to answer to the handshake's key.
     var handshakeAnswer: [UInt8] = []
 
@@ -143,6 +151,10 @@ final class Exchange {
         admitted = nil
         withholdsAuthorization = false
         refusal = nil
+        refusedEvent = nil
+        hidesAddress = false
+        if !offeredSubprotocol.isEmpty { offeredSubprotocol = [] }
+        partitionsCookies = false
         if !extraFields.isEmpty { extraFields = [] }
         servedBy = nil
         isUpstreamReady = false
@@ -202,7 +214,16 @@ final class Exchange {
         access = snapshot.routeAccess[match.route]
         let secure = snapshot.cookie.isSecure
         worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: secure)
+        if access != .public, isPreflight(bytes) {
+            guard snapshot.routeForwardsPreflights[match.route] else {
+                refuse(.originDenied, bytes)
+                return
+            }
+            // It carries no credentials, and what else it carries is not for the upstream.
+            access = .public
+        }
         if access != .public, !admit(bytes, match) { return }
+        partitionsCookies = snapshot.routePartitionsCookies[match.route]
         let upstream = snapshot.routeUpstream[match.route]
         isControlCall = isControl(upstream)
         if access == .public { scanPublicQuery(bytes, upstream: upstream) }
@@ -211,6 +232,13 @@ final class Exchange {
             return
         }
         forward(bytes, upstream: upstream)
+    }
+
+    /// Whether a browser asks on behalf of another site what it may send
+    /// ([Fetch standard](https://fetch.spec.whatwg.org/#cors-preflight-request)).
+    private func isPreflight(_ bytes: Span<UInt8>) -> Bool {
+        method == .options && worker.requestHead.block.contains(.origin)
+            && worker.requestHead.block.contains(.accessControlRequestMethod)
     }
 
     // MARK: The end

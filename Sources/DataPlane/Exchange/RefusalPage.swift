@@ -58,7 +58,7 @@ struct RefusalPage {
         button,a.button{font:inherit;color:inherit;text-decoration:none;display:inline-block;margin:0 .5rem .5rem 0;\
         padding:.6rem 1.2rem;border:1px solid;border-radius:.4rem;cursor:pointer}\
         [hidden]{display:none}\
-        .id{margin-top:2rem;font-size:.8rem;opacity:.7}
+        .id{overflow-wrap:anywhere;margin-top:2rem;font-size:.8rem;opacity:.7}
         """
 
     /// The style's SHA-256 as a content security policy names it.

@@ -1,7 +1,8 @@
 /// Reads a chunked body ([RFC 9112 section 7.1](https://www.rfc-editor.org/rfc/rfc9112#section-7.1)) piece by piece.
 ///
 /// Strict where leniency lets requests be smuggled: sizes are hexadecimal digits only, every line ends in CR LF, and
-/// extensions, which are dropped, hold no control octet.
+/// extensions, which are dropped, hold no control octet. Of upstreams, blanks behind a size are taken, as some servers
+/// pad it; never before it or in it, and never of clients.
 package struct ChunkedBody: Sendable {
     /// What the bytes at hand are.
     package enum Step: Sendable, Equatable {
@@ -25,7 +26,10 @@ package struct ChunkedBody: Sendable {
     static let maxLine = 256
     static let maxTrailers = 8 << 10
 
-    package init() {}
+    private let allowsPadding: Bool
+
+    /// - Parameter allowsPadding: whether blanks may stand behind a size.
+    package init(allowsPadding: Bool = false) { self.allowsPadding = allowsPadding }
 
     package var isDone: Bool { state == .done }
 
@@ -73,7 +77,8 @@ package struct ChunkedBody: Sendable {
             // White space may stand before an extension, and nowhere else.
             while position < bytes.count, bytes[position] == .space || bytes[position] == .tab { position += 1 }
             guard position < bytes.count else { return try unfinished(bytes, from: start) }
-            guard bytes[position] == UInt8(ascii: ";") else { throw .malformed }
+            let isPadding = allowsPadding && bytes[position] == .carriageReturn
+            guard isPadding || bytes[position] == UInt8(ascii: ";") else { throw .malformed }
             while position < bytes.count,
                 bytes[position] == .tab || (bytes[position] >= 0x20 && bytes[position] != 0x7f)
             {

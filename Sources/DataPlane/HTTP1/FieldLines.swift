@@ -36,7 +36,7 @@ enum FieldLines {
         while colon < end {
             let byte = bytes[colon]
             guard byte.isToken else { break }
-            hash.add(byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : byte.lowercased)
+            hash.add(byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".") ? UInt8(ascii: "-") : byte.lowercased)
             colon += 1
         }
         let length = colon - start

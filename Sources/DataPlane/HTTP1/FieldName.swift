@@ -2,11 +2,13 @@
 package enum FieldName: UInt8, Sendable, CaseIterable {
     case other
     case accept
+    case accessControlRequestMethod
     case authorization
     case cacheControl
     case cdnCacheControl
     case connection
     case contentLength
+    case contentSecurityPolicy
     case cookie
     case date
     case expect
@@ -14,6 +16,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case forwarded
     case gatewaySession
     case host
+    case http2Settings
     case keepAlive
     case origin
     case proxyAuthenticate
@@ -28,7 +31,9 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case secPurpose
     case secWebSocketAccept
     case secWebSocketKey
+    case secWebSocketProtocol
     case secWebSocketVersion
+    case setCookie
     case surrogateControl
     case te
     case traceparent
@@ -49,11 +54,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         switch self {
         case .other: ""
         case .accept: "accept"
+        case .accessControlRequestMethod: "access-control-request-method"
         case .authorization: "authorization"
         case .cacheControl: "cache-control"
         case .cdnCacheControl: "cdn-cache-control"
         case .connection: "connection"
         case .contentLength: "content-length"
+        case .contentSecurityPolicy: "content-security-policy"
         case .cookie: "cookie"
         case .date: "date"
         case .expect: "expect"
@@ -61,6 +68,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .forwarded: "forwarded"
         case .gatewaySession: "gateway-session"
         case .host: "host"
+        case .http2Settings: "http2-settings"
         case .keepAlive: "keep-alive"
         case .origin: "origin"
         case .proxyAuthenticate: "proxy-authenticate"
@@ -75,7 +83,9 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .secPurpose: "sec-purpose"
         case .secWebSocketAccept: "sec-websocket-accept"
         case .secWebSocketKey: "sec-websocket-key"
+        case .secWebSocketProtocol: "sec-websocket-protocol"
         case .secWebSocketVersion: "sec-websocket-version"
+        case .setCookie: "set-cookie"
         case .surrogateControl: "surrogate-control"
         case .te: "te"
         case .traceparent: "traceparent"
@@ -98,7 +108,8 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     /// `Content-Length` are written anew from the framing that was judged.
     var isHopByHop: Bool {
         switch self {
-        case .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te, .trailer,
+        case .connection, .http2Settings, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te,
+            .trailer,
             .transferEncoding, .contentLength, .upgrade:
             true
         default: false
@@ -124,19 +135,20 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
 }
 
 extension FieldName {
-    /// Whether `spelling` is this name once every `_` is read as `-`.
+    /// Whether `spelling` is this name once every `_` and `.` is read as `-`.
     func isSpelled(by spelling: Span<UInt8>) -> Bool {
         guard spelling.count == text.utf8CodeUnitCount else { return false }
         // SAFETY: a literal's bytes live for ever, and its count was just compared.
         let text = unsafe UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
         for index in spelling.indices {
-            let octet = spelling[index] == UInt8(ascii: "_") ? UInt8(ascii: "-") : spelling[index].lowercased
+            let isDash = spelling[index] == UInt8(ascii: "_") || spelling[index] == UInt8(ascii: ".")
+            let octet = isDash ? UInt8(ascii: "-") : spelling[index].lowercased
             guard unsafe octet == text[index] else { return false }
         }
         return true
     }
 
-    /// Hash of a name, fed one by one with its octets in lower case, `_` as `-`.
+    /// Hash of a name, fed one by one with its octets in lower case, `_` and `.` as `-`.
     struct Hash {
         private(set) var value: UInt32 = 0
         @inline(__always)

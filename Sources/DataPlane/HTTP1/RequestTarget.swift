@@ -1,13 +1,15 @@
 /// A request target's path and query, judged as any upstream could read them.
 ///
-/// What an upstream might read otherwise than we do is refused: dot segments in every spelling, empty segments,
-/// backslashes, encoded slashes, controls, double encoding and octets that no UTF-8 text has.
+/// What an upstream might read otherwise than we do is refused: dot segments in every spelling, backslashes, encoded
+/// slashes, controls, double encoding and octets that no UTF-8 text has. Doubled slashes are merged, and forwarded so.
 package struct RequestTarget: Sendable {
     package private(set) var path = 0..<0
     /// Without the question mark; `nil` when there is none.
     package private(set) var query: Range<Int>?
     /// The path's segments, raw. A trailing slash adds none.
     package private(set) var segments: ContiguousArray<Range<Int>> = []
+    /// Whether the path had doubled slashes: what counts is ``write(_:to:)``.
+    package private(set) var isMerged = false
     /// Whether the path holds what some upstreams read differently: upper case, `;` parameters, an encoded `?` or `#`,
     /// blanks, a dot at a segment's end, octets beyond ASCII.
     package private(set) var hasReadings = false
@@ -23,6 +25,7 @@ package struct RequestTarget: Sendable {
     package mutating func judge(_ bytes: Span<UInt8>, in target: Range<Int>) throws(HeadFault) {
         segments.removeAll(keepingCapacity: true)
         hasReadings = false
+        isMerged = false
         let question = bytes.firstIndex(of: UInt8(ascii: "?"), from: target.lowerBound, to: target.upperBound)
         path = target.lowerBound..<(question ?? target.upperBound)
         query = question.map { $0 + 1..<target.upperBound }
@@ -35,10 +38,23 @@ package struct RequestTarget: Sendable {
             if position > start {
                 segments.append(start..<position)
             } else if position < path.upperBound {
-                throw .malformed
+                isMerged = true
             }
         }
         if hasReadings { readLeniently(bytes) }
+    }
+
+    /// Writes the path as it was judged.
+    func write(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+        guard isMerged else {
+            head.write(bytes.extracting(path))
+            return
+        }
+        for segment in segments {
+            head.write(UInt8(ascii: "/"))
+            head.write(bytes.extracting(segment))
+        }
+        if segments.isEmpty || bytes[path.upperBound - 1] == UInt8(ascii: "/") { head.write(UInt8(ascii: "/")) }
     }
 
     private mutating func readLeniently(_ bytes: Span<UInt8>) {

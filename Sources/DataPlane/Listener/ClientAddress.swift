@@ -68,14 +68,25 @@ package struct ClientAddress: Sendable {
         }
     }
 
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    /// The address of an entry, which may have a port, and brackets and quotes around it.
+    private static func address(of entry: Substring.UTF8View) -> String {
+        func isPadding(_ byte: UInt8) -> Bool { byte == .space || byte == .tab || byte == UInt8(ascii: "\"") }
+        var text = entry.drop(while: isPadding)
+        while let last = text.last, isPadding(last) { text.removeLast() }
+        if text.first == UInt8(ascii: "["), let end = text.firstIndex(of: UInt8(ascii: "]")) {
+            text = text[text.index(after: text.startIndex)..<end]
+        } else if text.count(where: { $0 == UInt8(ascii: ":") }) == 1 {
+            text = text.prefix { $0 != UInt8(ascii: ":") }
+        }
+        return String(Substring(text))
+    }
 
     /// The client that `X-Forwarded-For` tells of, read from its right end past every trusted proxy; what is
     /// left of an entry that is no address does not count.
     package static func forwarded(_ list: String, trusted: [AddressRange]) -> ClientAddress? {
         var last: ClientAddress?
         for entry in list.utf8.split(separator: UInt8(ascii: ",")).reversed() {
-            let text = String(Substring(entry.drop(while: isBlank).prefix { !isBlank($0) }))
+            let text = address(of: entry)
             guard let address = try? NIOCore.SocketAddress(ipAddress: text, port: 0) else { return last }
             let client = ClientAddress(address)
             if !client.isIn(trusted) { return client }

@@ -44,7 +44,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     private var state: State = .connecting
     private var framing: BodyFraming = .none
     private var remaining = 0
-    private var chunked = ChunkedBody()
+    private var chunked = ChunkedBody(allowsPadding: true)
     private var pending: ByteBuffer?
     private var scanned = 0
     private var keepsAlive = false
@@ -370,7 +370,7 @@ final class UpstreamConnection: ChannelInboundHandler {
         case .length(let length):
             remaining = length
             if length == 0 { state = .idle }
-        case .chunked: chunked = ChunkedBody()
+        case .chunked: chunked = ChunkedBody(allowsPadding: true)
         case .untilClose: break
         }
     }

@@ -16,7 +16,7 @@ final class Site: Sendable {
     let assertionKey: Key
     let accessLog: LogOutput
     let joins = AttemptLimiter()
-    let badTokens = AttemptLimiter()
+    let failures = AttemptLimiter()
     let badSignatures = SignatureAllowance.makeLimiter()
     /// Clients that are connected, those of the admin listener too.
     let connections = Atomic<Int>(0)

@@ -33,6 +33,8 @@ final class Snapshot: Sendable {
     // What every request asks for, next to one another.
     let routeAccess: [Access]
     let routeUpstream: [Int]
+    let routePartitionsCookies: [Bool]
+    let routeForwardsPreflights: [Bool]
     let hasTrustedProxies: Bool
     let logsAccess: Bool
     let bodySize: Int
@@ -80,6 +82,10 @@ final class Snapshot: Sendable {
             .map { upstreams[$0] }
         routeAccess = settings.routes.map(\.access)
         routeUpstream = settings.routes.map(\.upstream)
+        routeForwardsPreflights = settings.routes.map { $0.preflight == .forward }
+        // In clear text, on loopback, browsers would refuse them.
+        let isSecure = settings.publicURL.isSecure
+        routePartitionsCookies = settings.routes.map { isSecure && $0.access != .public && $0.cookies == .partition }
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
         logsAccess = settings.log.access
         bodySize = settings.limits.bodySize

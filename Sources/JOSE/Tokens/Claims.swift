@@ -17,6 +17,19 @@ package struct Claims: Sendable {
         }
     }
 
+    /// A claim that is an id: a string, or an integer, which counts as its decimal digits; `nil` when there is none, or
+    /// `null`.
+    package func id(_ name: String) throws(TokenFault) -> String? {
+        switch members[name] {
+        case nil, .null: nil
+        case .string(let value): value
+        case .number(let value) where value.rounded() == value && value.magnitude < 0x1p53:
+            String(Int64(value))
+        case .exactNumber(let text) where text.utf8.allSatisfy({ $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }): text
+        default: throw .claims
+        }
+    }
+
     /// A claim that is `true` or `false`; `nil` when there is none.
     package func bool(_ name: String) throws(TokenFault) -> Bool? {
         switch members[name] {

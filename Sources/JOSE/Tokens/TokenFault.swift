@@ -22,8 +22,6 @@ package enum TokenFault: UInt8, Error, Sendable, CaseIterable {
     case expired
     /// Before `nbf`.
     case notYetValid
-    /// `iat` lies ahead.
-    case issuedInFuture
     /// There is no `exp`.
     case expiryMissing
     /// `iss` is not who it must be.
@@ -51,7 +49,6 @@ package enum TokenFault: UInt8, Error, Sendable, CaseIterable {
         case .claims: "claims"
         case .expired: "expired"
         case .notYetValid: "not_yet_valid"
-        case .issuedInFuture: "issued_in_future"
         case .expiryMissing: "expiry_missing"
         case .issuer: "issuer"
         case .audience: "audience"

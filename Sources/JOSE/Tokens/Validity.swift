@@ -33,7 +33,6 @@ package struct Validity: Sendable, Equatable {
         let latest = now.addingReportingOverflow(leeway)
         let horizon = latest.overflow ? Int64.max : latest.partialValue
         if let notBefore, notBefore > horizon { throw .notYetValid }
-        if let issuedAt, issuedAt > horizon { throw .issuedInFuture }
     }
 
     /// Up to 2⁵³ a `Double` holds every whole number; past it, and before 1970, a time is a mistake or an attack.

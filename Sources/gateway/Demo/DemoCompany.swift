@@ -57,7 +57,7 @@ struct DemoCompany {
             secret_file = "secret"
             [limits]
             joins_per_minute = 0
-            bad_tokens_per_minute = 0
+            failures_per_minute = 0
             [log]
             level = "warning"
             format = "text"

@@ -6,7 +6,7 @@ extension EndToEnd {
         private static func site(_ limits: String = "") throws -> Site {
             try Site {
                 $0.control = ""
-                $0.limits = "joins_per_minute = 0\n" + (limits.isEmpty ? "bad_tokens_per_minute = 0" : limits)
+                $0.limits = "joins_per_minute = 0\n" + (limits.isEmpty ? "failures_per_minute = 0" : limits)
             }
         }
 
@@ -60,7 +60,7 @@ extension EndToEnd {
 
         @Test("The code of a registration that was deleted, or whose event was, says so, over a restart too")
         func removed() throws {
-            let site = try Self.site("bad_tokens_per_minute = 1")
+            let site = try Self.site("failures_per_minute = 1")
             let backend = try Backend.signedIn(site)
             let (event, gone) = (try backend.createEvent(), try backend.createEvent())
             let codes = [
@@ -85,7 +85,7 @@ extension EndToEnd {
 
         @Test("Guesses are limited by address, and the right code passes all the same")
         func guesses() throws {
-            let site = try Self.site("bad_tokens_per_minute = 5")
+            let site = try Self.site("failures_per_minute = 5")
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
             let code = try backend.register("ada@example.com", for: event).joinCode

@@ -12,7 +12,7 @@ struct GatewayConfiguration: Sendable {
     var more = ""
     var tokens = ""
     var sessions = ""
-    var limits = "joins_per_minute = 0\nbad_tokens_per_minute = 0"
+    var limits = "joins_per_minute = 0\nfailures_per_minute = 0"
     var log = ""
     /// Keys of `acme` and of `globex` that say whose the events are that the directory does not know.
     var eventIDs = (acme: "event_ids = [\"*\"]", globex: "event_ids = []")
