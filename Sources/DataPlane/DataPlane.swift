@@ -246,7 +246,7 @@ package final class DataPlane: Sendable {
     ///
     /// - Returns: what a running process cannot change and keeps as it is, in the operator's words.
     /// - Throws: when OpenSSL does not take a certificate; then everything stays as it is.
-    package func reload(_ settings: Settings) throws(ConfigurationError) -> [String] {
+    package func reload(_ settings: Settings) async throws(ConfigurationError) -> [String] {
         let previous = site.snapshot
         var kept: [String] = []
         var settings = settings
@@ -282,7 +282,7 @@ package final class DataPlane: Sendable {
             generation += 1
             return generation
         }
-        site.adopt(Snapshot(settings: settings, generation: generation, previous: previous))
+        await site.adopt(Snapshot(settings: settings, generation: generation, previous: previous))
         return kept
     }
 

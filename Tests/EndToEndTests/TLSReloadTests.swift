@@ -13,8 +13,7 @@ extension EndToEnd {
             let client = try TLSTalk(site)
             #expect(client.get().contains("subject=CN = standard"))
             try site.install("both")
-            site.gateway.send(SIGHUP)
-            #expect(eventually { site.gateway.log.contains("configuration reloaded") })
+            site.gateway.reload()
             #expect(try site.openssl([]).output.contains("subject=CN = both"))
             #expect(client.get().components(separatedBy: "HTTP/1.1 200").count == 3)
         }

@@ -108,9 +108,14 @@ final class Site: Sendable {
         }
     }
 
-    func adopt(_ snapshot: Snapshot) {
+    /// Returns when every event loop goes by the snapshot.
+    func adopt(_ snapshot: Snapshot) async {
         current.withLock { $0 = snapshot }
-        forEachWorker { $0.adopt(snapshot) }
+        let adoptions = everyWorker.withLock { $0 }.map { bound in
+            bound.eventLoop.submit { bound.value.adopt(snapshot) }
+        }
+        // A loop that takes no more work goes by nothing at all.
+        for adoption in adoptions { try? await adoption.get() }
     }
 
     func drain() {

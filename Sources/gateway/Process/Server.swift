@@ -69,7 +69,7 @@ struct Server {
         whenListening()
         for await signal in signals {
             guard signal == .sighup else { break }
-            reload(dataPlane, control, logger)
+            await reload(dataPlane, control, logger)
         }
         let limit = DispatchTimeInterval.milliseconds(Int(dataPlane.drainTime))
         deadline = .now() + limit + .milliseconds(200)
@@ -81,11 +81,11 @@ struct Server {
         logger.info("stopped")
     }
 
-    private func reload(_ dataPlane: DataPlane, _ control: Control?, _ logger: Logger) {
+    private func reload(_ dataPlane: DataPlane, _ control: Control?, _ logger: Logger) async {
         guard let reload else { return }
         do throws(ConfigurationError) {
             let settings = try reload()
-            let kept = try dataPlane.reload(settings)
+            let kept = try await dataPlane.reload(settings)
             control?.adopt(settings)
             for remark in settings.remarks { logger.warning("reload: \(remark)") }
             for note in kept { logger.warning("reload: \(note)") }

@@ -103,6 +103,14 @@ final class Gateway: Sendable {
         }
     }
 
+    /// Has it read its file again, which must be good, and waits until every event loop goes by it.
+    func reload() {
+        func reloads() -> Int { log.components(separatedBy: "configuration reloaded").count }
+        let before = reloads()
+        send(SIGHUP)
+        #expect(eventually { reloads() > before })
+    }
+
     /// Where the program is: `GATEWAY_BINARY`, or beside the tests.
     static let program: String = {
         if let path = ProcessInfo.processInfo.environment["GATEWAY_BINARY"] { return path }
@@ -154,8 +162,6 @@ final class Site: Sendable {
                 adjust(&$0)
             }
         )
-        let before = gateway.log.components(separatedBy: "configuration reloaded").count
-        gateway.send(SIGHUP)
-        #expect(eventually { gateway.log.components(separatedBy: "configuration reloaded").count > before })
+        gateway.reload()
     }
 }
