@@ -71,7 +71,7 @@ struct SealedOctets {
     private var position = 0
 
     /// Of this layout; another one is not read.
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     init(_ bytes: [UInt8] = []) { self.bytes = bytes }
 
@@ -113,6 +113,11 @@ struct SealedOctets {
             write(text)
         }
         write(sealed.event == viewer.eventBytes ? nil : String(decoding: sealed.event, as: UTF8.self))
+        write(UInt64(viewer.passed.count), count: 1)
+        for claim in viewer.passed {
+            write(claim.name)
+            write(claim.text)
+        }
     }
 
     mutating func readSession(appliesTo: LeaseScope) -> SealedSession? {
@@ -137,7 +142,7 @@ struct SealedOctets {
         guard let company = readText(), let company, let userID = readText(), let userID,
             let fingerprint = readText(), let fingerprint, let event = readText(), let name = readText(),
             let email = readText(), let avatar = readText(), let registration = readText(), let tokenID = readText(),
-            let joined = readText()
+            let joined = readText(), let passed = readPassed()
         else { return nil }
         let id = SessionID(joinedAt: Milliseconds(bitPattern: joinedAt), random0: random0, random1: random1)
         let viewer = Viewer(
@@ -152,6 +157,7 @@ struct SealedOctets {
             registration: registration,
             validity: Validity(expires: expires, notBefore: nil, issuedAt: nil),
             tokenID: tokenID,
+            passed: passed,
             fingerprint: fingerprint,
             appliesTo: appliesTo,
             closesWithEvent: flags.contains(.closesWithEvent),
@@ -160,6 +166,16 @@ struct SealedOctets {
         let subject = SubjectKey(high: high, low: low)
         let session = PresentedSession(id: id, subject: subject, isPending: flags.contains(.pending))
         return SealedSession(session, viewer, event: joined.map { Array($0.utf8) } ?? viewer.eventBytes)
+    }
+
+    private mutating func readPassed() -> [PassedClaim]? {
+        guard let count = readNumber(1) else { return nil }
+        var claims: [PassedClaim] = []
+        for _ in 0..<count {
+            guard let name = readText(), let name, let text = readText(), let text else { return nil }
+            claims.append(PassedClaim(name: name, text: text))
+        }
+        return claims
     }
 
     // MARK: Numbers and texts

@@ -10,21 +10,21 @@ package struct Company: Sendable {
     /// What those tokens may be signed with: `signingKey`, and those that came before it. Never a key that somebody else
     /// signs with, such as an outside issuer's.
     package let ownKeys: [Key]
-    /// `iss` of the tokens that the company signs itself; nil: not checked.
-    package let issuer: String?
-    /// `aud` that its tokens must carry; nil: not checked.
-    package let audience: String?
+    /// The tokens that the company signs itself have one of these as `iss`; none: not checked.
+    package let issuers: [String]
+    /// One of these is among the `aud` of its tokens; none: not checked.
+    package let audiences: [String]
 
     /// - Parameters:
     ///   - keys: the first signs, the others only verify.
     ///   - earlierKeys: those of them that were the first once.
-    package init(id: String, keys: [Key], earlierKeys: [Key] = [], issuer: String?, audience: String?) {
+    package init(id: String, keys: [Key], earlierKeys: [Key] = [], issuers: [String] = [], audiences: [String] = []) {
         self.id = id
         self.keys = keys
         signingKey = keys.first.flatMap { $0.canSign ? $0 : nil }
         ownKeys = (signingKey.map { [$0] } ?? []) + earlierKeys
-        self.issuer = issuer
-        self.audience = audience
+        self.issuers = issuers
+        self.audiences = audiences
     }
 }
 
@@ -38,13 +38,16 @@ package struct TokenAuthority: Sendable {
     private let companies: [Company]
     private let publicURL: String
     private let claimNames: ClaimNames
+    private let passedClaims: [String]
     private let appliesTo: LeaseScope
     private let maxSize: Int
 
+    /// - Parameter passedClaims: the names of the claims that the upstream is told besides those that are read.
     package init(
         companies: [Company],
         publicURL: String,
         claimNames: ClaimNames,
+        passedClaims: [String] = [],
         appliesTo: LeaseScope,
         maxSize: Int,
         generation: UInt64
@@ -52,6 +55,7 @@ package struct TokenAuthority: Sendable {
         self.companies = companies
         self.publicURL = publicURL
         self.claimNames = claimNames
+        self.passedClaims = passedClaims
         self.appliesTo = appliesTo
         self.maxSize = maxSize
         self.generation = generation
@@ -75,15 +79,20 @@ package struct TokenAuthority: Sendable {
         guard cost == 0 || allowance?.isSpent != true else { throw .unchecked }
         do throws(TokenFault) {
             let key = try token.verify(with: keys)
-            try checkAudience(of: token.claims, use: use, company: company)
+            let isOurs = use != .own
+            let terms = terms(
+                issuer: isOurs ? publicURL : company.issuers.isEmpty ? nil : try token.claims.string("iss"),
+                audience: try audience(of: token.claims, company, isOurs: isOurs),
+                isOurs: isOurs
+            )
             return try Viewer(
-                ViewerClaims(token.claims, names: names, use: use),
+                ViewerClaims(token.claims, names: names, use: use, passing: passedClaims),
                 company: company.id,
                 validity: token.validity,
                 fingerprint: fingerprint(of: bytes),
                 appliesTo: appliesTo,
                 closesWithEvent: use == .registration,
-                voucher: voucher(key, company: company, isOurs: use != .own)
+                voucher: Voucher(key: key.thumbprint, isOurs: isOurs, terms: terms)
             )
         } catch {
             if cost > 0 { allowance?.spend(cost) }
@@ -125,17 +134,23 @@ package struct TokenAuthority: Sendable {
     /// sign such tokens, and they are read as they were. For what is open while the configuration changes, when the token
     /// is no longer at hand.
     package func standsBehind(_ viewer: Viewer) -> Bool {
-        guard let voucher = viewer.voucher, let company = company(viewer.company) else { return false }
-        guard let key = (voucher.isOurs ? company.ownKeys : company.keys).first(where: { $0.thumbprint == voucher.key })
+        guard let voucher = viewer.voucher, let company = company(viewer.company),
+            (voucher.isOurs ? company.ownKeys : company.keys).contains(where: { $0.thumbprint == voucher.key })
         else { return false }
-        return self.voucher(key, company: company, isOurs: voucher.isOurs) == voucher
+        var issuers: [String?] = voucher.isOurs ? [publicURL] : company.issuers
+        if issuers.isEmpty { issuers = [nil] }
+        var audiences: [String?] = company.audiences.isEmpty ? [] : self.audiences(of: company, isOurs: voucher.isOurs)
+        if audiences.isEmpty { audiences = [nil] }
+        return issuers.contains { issuer in
+            audiences.contains { terms(issuer: issuer, audience: $0, isOurs: voucher.isOurs) == voucher.terms }
+        }
     }
 
-    private func voucher(_ key: Key, company: Company, isOurs: Bool) -> Voucher {
-        let issuer = isOurs ? publicURL : company.issuer
-        let names = isOurs ? ClaimNames() : claimNames
-        let terms = Voucher.Terms([issuer, company.audience] + names.all)
-        return Voucher(key: key.thumbprint, isOurs: isOurs, terms: terms)
+    /// - Parameters:
+    ///   - issuer: `iss` of the token, where it is checked.
+    ///   - audience: the one that let it pass, where it is checked.
+    private func terms(issuer: String?, audience: String?, isOurs: Bool) -> Voucher.Terms {
+        Voucher.Terms([issuer, audience] + (isOurs ? ClaimNames() : claimNames).all)
     }
 
     /// The company of a token that we issued.
@@ -148,7 +163,8 @@ package struct TokenAuthority: Sendable {
     /// The company of a token that a customer signed itself: named by `iss`, by the company claim, or the only one.
     private func companyOfOwn(_ claims: Claims) throws(TokenFault) -> Company {
         let issuer = try claims.string("iss")
-        let issuing = issuer.flatMap { issuer in companies.first { $0.issuer.hasSameBytes(as: issuer) } }
+        let issuing = issuer.flatMap { issuer in companies.first { $0.issuers.contains { $0.hasSameBytes(as: issuer) } }
+        }
         var named: Company?
         if let id = try claims.id(claimNames.company) {
             guard let company = company(id) else { throw .company }
@@ -157,7 +173,7 @@ package struct TokenAuthority: Sendable {
         if let issuing, let named, !issuing.id.hasSameBytes(as: named.id) { throw .company }
         guard let company = issuing ?? named ?? (companies.count == 1 ? companies[0] : nil) else { throw .company }
         // A company that says who issues its tokens accepts no other issuer, nor none.
-        guard company.issuer == nil || issuing != nil else { throw .issuer }
+        guard company.issuers.isEmpty || issuing != nil else { throw .issuer }
         return company
     }
 
@@ -165,11 +181,18 @@ package struct TokenAuthority: Sendable {
         companies.first { $0.id.hasSameBytes(as: id) }
     }
 
-    /// `aud` must name what the company says; a token of ours may name us instead.
-    private func checkAudience(of claims: Claims, use: TokenUse, company: Company) throws(TokenFault) {
-        guard let audience = company.audience else { return }
-        if try claims.hasAudience(audience) { return }
-        guard use != .own, try claims.hasAudience(publicURL) else { throw .audience }
+    /// What the company says that `aud` names; nil where it says nothing.
+    private func audience(of claims: Claims, _ company: Company, isOurs: Bool) throws(TokenFault) -> String? {
+        guard !company.audiences.isEmpty else { return nil }
+        for audience in audiences(of: company, isOurs: isOurs) where try claims.hasAudience(audience) {
+            return audience
+        }
+        throw .audience
+    }
+
+    /// A token of ours may name us instead.
+    private func audiences(of company: Company, isOurs: Bool) -> [String] {
+        isOurs ? company.audiences + [publicURL] : company.audiences
     }
 
     private func fingerprint(of bytes: Span<UInt8>) -> String {

@@ -41,6 +41,20 @@ package struct Voucher: Equatable, Sendable {
     }
 }
 
+/// A claim that nobody but the upstream reads.
+package struct PassedClaim: Equatable, Sendable {
+    package let name: String
+    package let text: String
+
+    /// Octets of all texts of a viewer together.
+    package static let maxTotal = 2048
+
+    package init(name: String, text: String) {
+        self.name = name
+        self.text = text
+    }
+}
+
 /// Who a good token speaks of: everything that its signature vouches for, read once and shared by all its requests.
 ///
 /// Time is not part of it: expiry, scope, role and lease are decided on every request.
@@ -62,6 +76,8 @@ package final class Viewer: Sendable {
     package let validity: Validity
     /// `jti`, for the log.
     package let tokenID: String?
+    /// Those that were configured when the token was read.
+    package let passed: [PassedClaim]
     /// The first eight hex digits of the token's SHA-256, for the log.
     package let fingerprint: String
     /// The subject in the token's own event, or in none.
@@ -90,6 +106,7 @@ package final class Viewer: Sendable {
         registration: String? = nil,
         validity: Validity,
         tokenID: String? = nil,
+        passed: [PassedClaim] = [],
         fingerprint: String = "",
         appliesTo: LeaseScope = .registrations,
         closesWithEvent: Bool = false,
@@ -108,6 +125,7 @@ package final class Viewer: Sendable {
         self.registration = registration
         self.validity = validity
         self.tokenID = tokenID
+        self.passed = passed
         self.fingerprint = fingerprint
         self.closesWithEvent = closesWithEvent
         eventIsRespelled = event.map(UUIDText.isRespelled) ?? false

@@ -2,8 +2,8 @@ import JOSE
 
 /// What a verified token says of its viewer, checked to be fit for a header field and a log line.
 ///
-/// Ids, e-mail and avatar reach the upstream as they are: they hold no control character and are bounded. The name may
-/// hold anything, since it is percent-encoded; it is only bounded.
+/// Ids, e-mail and avatar hold no control character, since the log shows them. Name and passed claims may hold anything:
+/// the upstream gets them percent-encoded. All of them are bounded.
 struct ViewerClaims {
     let kind: ViewerKind
     let event: String?
@@ -14,8 +14,10 @@ struct ViewerClaims {
     let avatar: String?
     let registration: String?
     let tokenID: String?
+    let passed: [PassedClaim]
 
-    init(_ claims: Claims, names: ClaimNames, use: TokenUse) throws(TokenFault) {
+    /// - Parameter passing: the names of further claims that the upstream is told.
+    init(_ claims: Claims, names: ClaimNames, use: TokenUse, passing: [String]) throws(TokenFault) {
         let registration = try Self.id(claims, names.registration)
         switch use {
         case .embed: kind = .embed
@@ -23,7 +25,7 @@ struct ViewerClaims {
         case .own: kind = registration == nil ? .embed : .registration
         }
         if kind == .registration {
-            guard let registration else { throw .claims }
+            guard let registration else { throw .claim(names.registration) }
             self.registration = registration
             // A registration is for one event, whatever else the token says.
             eventSpecific = true
@@ -33,29 +35,46 @@ struct ViewerClaims {
         } else {
             self.registration = nil
             eventSpecific = try Self.bool(claims, names.eventSpecific) ?? true
-            guard let userID = try Self.userID(claims, names) else { throw .claims }
+            guard let userID = try Self.userID(claims, names) else { throw .claim(names.userID) }
             self.userID = userID
         }
         event = try Self.id(claims, names.event)
-        guard event != nil || !eventSpecific else { throw .claims }
+        guard event != nil || !eventSpecific else { throw .claim(names.event) }
         name = try Self.string(claims, names.name)
-        guard (name?.utf8.count ?? 0) <= 1024 else { throw .claims }
+        guard (name?.utf8.count ?? 0) <= 1024 else { throw .claim(names.name) }
         email = try Self.text(claims, names.email, limit: 320)
         avatar = try Self.text(claims, names.avatar, limit: 4096)
         tokenID = try Self.text(claims, "jti", limit: 256)
+        var (passed, room): ([PassedClaim], Int) = ([], PassedClaim.maxTotal)
+        for name in passing {
+            guard let text = claims[name].flatMap(Self.passedText) else { continue }
+            room -= text.utf8.count
+            guard room >= 0 else { throw .claim(name) }
+            passed.append(PassedClaim(name: name, text: text))
+        }
+        self.passed = passed
+    }
+
+    /// What the upstream is told of a claim: texts, numbers and truths as they are, lists and objects as JSON.
+    private static func passedText(_ value: JSONValue) -> String? {
+        switch value {
+        case .null: nil
+        case .string(let text): text
+        default: String(decoding: value.serialized(), as: UTF8.self)
+        }
     }
 
     /// An id that is compared octet by octet: not empty, and nothing at its ends that a header would lose.
     private static func id(_ claims: Claims, _ name: String) throws(TokenFault) -> String? {
         guard let value = try claims.id(name) else { return nil }
-        guard let text = try text(value, limit: 256), text.hasSameBytes(as: value) else { throw .claims }
+        guard let text = try text(value, name, limit: 256), text.hasSameBytes(as: value) else { throw .claim(name) }
         return value
     }
 
     /// A user's id, byte for byte: whoever is `" ada"` is not `"ada"`. Nil where it is blank.
     private static func userID(_ claims: Claims, _ names: ClaimNames) throws(TokenFault) -> String? {
         guard let id = try claims.id(names.userID) else { return nil }
-        return try text(id, limit: 1024) == nil ? nil : id
+        return try text(id, names.userID, limit: 1024) == nil ? nil : id
     }
 
     private static func bool(_ claims: Claims, _ name: String) throws(TokenFault) -> Bool? {
@@ -70,12 +89,12 @@ struct ViewerClaims {
     /// A text as a header can carry it, without white space at its ends; nil when there is none.
     private static func text(_ claims: Claims, _ name: String, limit: Int) throws(TokenFault) -> String? {
         guard let value = try string(claims, name) else { return nil }
-        return try text(value, limit: limit)
+        return try text(value, name, limit: limit)
     }
 
-    private static func text(_ value: String, limit: Int) throws(TokenFault) -> String? {
-        guard value.utf8.count <= limit else { throw .claims }
-        for scalar in value.unicodeScalars where scalar.properties.generalCategory == .control { throw .claims }
+    private static func text(_ value: String, _ name: String, limit: Int) throws(TokenFault) -> String? {
+        guard value.utf8.count <= limit else { throw .claim(name) }
+        for scalar in value.unicodeScalars where scalar.properties.generalCategory == .control { throw .claim(name) }
         let text = trimmed(value)
         return text.isEmpty ? nil : text
     }
@@ -103,6 +122,7 @@ extension Viewer {
             registration: claims.registration,
             validity: validity,
             tokenID: claims.tokenID,
+            passed: claims.passed,
             fingerprint: fingerprint,
             appliesTo: appliesTo,
             closesWithEvent: closesWithEvent,

@@ -104,7 +104,7 @@ package struct ViewerTokens: Sendable {
             JSONMember("exp", .number(Double(to))), JSONMember(names.company, .string(company.id)),
             JSONMember(names.event, .string(event)),
         ]
-        if let audience = company.audience { all.append(JSONMember("aud", .string(audience))) }
+        if let audience = company.audiences.first { all.append(JSONMember("aud", .string(audience))) }
         return Made(token: try Token.sign(all + claims, type: type, with: key), expiresAt: to)
     }
 }

@@ -6,8 +6,8 @@ extension Company {
             id: settings.id,
             keys: settings.keys,
             earlierKeys: settings.earlierKeys,
-            issuer: settings.issuer,
-            audience: settings.audience
+            issuers: settings.issuers,
+            audiences: settings.audiences
         )
     }
 }
@@ -19,6 +19,7 @@ extension TokenAuthority {
             companies: settings.companies.map(Company.init),
             publicURL: settings.publicURL.text,
             claimNames: settings.tokens.claims,
+            passedClaims: settings.identity.claims.map(\.claim),
             appliesTo: settings.sessions.policy.appliesTo,
             maxSize: settings.tokens.maxSize,
             generation: generation

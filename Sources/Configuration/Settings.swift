@@ -142,10 +142,10 @@ package struct CompanySettings: Sendable {
     package var eventIDs: [String]?
     /// Origins as browsers send them; `https://*.host`, or `*` for any, as `frame-ancestors` has them.
     package var embedOrigins: [String] = []
-    /// `iss` of tokens that the company signs itself.
-    package var issuer: String?
-    /// `aud` that the company's tokens must carry.
-    package var audience: String?
+    /// Tokens that the company signs itself have one of these as `iss`; none: not checked.
+    package var issuers: [String] = []
+    /// The `aud` of the company's tokens names one of these; none: not checked.
+    package var audiences: [String] = []
     /// The first signs; the others only verify. One `jwks_file` may give several.
     package var keys: [Key]
     /// Those of `keys` that signed before the first one did.
@@ -178,7 +178,16 @@ package struct SessionSettings: Sendable {
 
 package struct IdentitySettings: Sendable {
     package var headerPrefix = "X-Gateway-"
+    /// Further claims of viewers' tokens that the upstream is told, in the order of their fields' names.
+    package var claims: [ClaimField] = []
     package var assertionKeyFile = "/var/lib/gateway/assertion.key"
+}
+
+/// A claim that goes to the upstream in a field of its own.
+package struct ClaimField: Sendable, Equatable {
+    /// The field's name without the prefix.
+    package let name: String
+    package let claim: String
 }
 
 package struct LimitSettings: Sendable {

@@ -15,7 +15,7 @@ struct SessionSealTests {
 
     private static func authority(_ keys: [Key], appliesTo: LeaseScope = .registrations) throws -> TokenAuthority {
         TokenAuthority(
-            companies: [Company(id: "acme", keys: keys, issuer: nil, audience: nil)],
+            companies: [Company(id: "acme", keys: keys)],
             publicURL: "https://embed.example.com",
             claimNames: ClaimNames(),
             appliesTo: appliesTo,

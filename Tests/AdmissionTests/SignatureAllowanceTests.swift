@@ -15,8 +15,8 @@ struct SignatureAllowanceTests {
         mac = try TokenAuthorityTests.key(1)
         authority = TokenAuthority(
             companies: [
-                Company(id: "acme", keys: [mac] + keys, issuer: nil, audience: "us"),
-                Company(id: "globex", keys: keys, issuer: "https://globex.example", audience: nil),
+                Company(id: "acme", keys: [mac] + keys, audiences: ["us"]),
+                Company(id: "globex", keys: keys, issuers: ["https://globex.example"]),
             ],
             publicURL: TokenAuthorityTests.url,
             claimNames: ClaimNames(),
@@ -92,7 +92,7 @@ struct SignatureAllowanceTests {
             )
         )
         let globex = TokenAuthority(
-            companies: [Company(id: "globex", keys: keys, issuer: "https://globex.example", audience: nil)],
+            companies: [Company(id: "globex", keys: keys, issuers: ["https://globex.example"])],
             publicURL: TokenAuthorityTests.url,
             claimNames: ClaimNames(),
             appliesTo: .registrations,

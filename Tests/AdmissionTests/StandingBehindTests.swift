@@ -5,29 +5,29 @@ import Testing
 @Suite("What is open stays while its token reads as it did, and no longer")
 struct StandingBehindTests {
     private enum Change: String, CaseIterable {
-        case nothing, order, otherCompany, issuer, audience, publicURL, claims, key
+        case nothing, order, otherCompany, issuer, audience, moreIssuers, moreAudiences, publicURL, claims, key
     }
 
     private func authority(_ change: Change = .nothing) throws -> TokenAuthority {
         var acme = Company(
             id: "acme",
             keys: [try TokenAuthorityTests.key(change == .key ? 3 : 1)],
-            issuer: change == .issuer ? "https://new.example" : "https://login.example",
-            audience: change == .audience ? "other" : "embed"
+            issuers: (change == .moreIssuers ? ["https://sso.example"] : [])
+                + [change == .issuer ? "https://new.example" : "https://login.example"],
+            audiences: [change == .audience ? "other" : "embed"] + (change == .moreAudiences ? ["more"] : [])
         )
         if change == .order {
             acme = Company(
                 id: "acme",
                 keys: [try TokenAuthorityTests.key(1, id: "renamed")],
-                issuer: acme.issuer,
-                audience: acme.audience
+                issuers: acme.issuers,
+                audiences: acme.audiences
             )
         }
         let globex = Company(
             id: "globex",
             keys: [try TokenAuthorityTests.key(2)],
-            issuer: change == .otherCompany ? "https://globex.example" : nil,
-            audience: nil
+            issuers: change == .otherCompany ? ["https://globex.example"] : []
         )
         var names = ClaimNames()
         if change == .claims { names.email = "mail" }
@@ -50,13 +50,16 @@ struct StandingBehindTests {
     @Test("A customer's own token: its key, issuer, audience and claim names count", arguments: Change.allCases)
     private func own(change: Change) throws {
         let stands = try authority(change).standsBehind(try viewer(type: nil))
-        #expect(stands == [.nothing, .order, .otherCompany, .publicURL].contains(change))
+        #expect(stands == [.nothing, .order, .otherCompany, .moreIssuers, .moreAudiences, .publicURL].contains(change))
     }
 
     @Test("A token of ours: its key, public_url and the company's audience count", arguments: Change.allCases)
     private func ours(change: Change) throws {
         let stands = try authority(change).standsBehind(try viewer(type: "embed+jwt"))
-        #expect(stands == [.nothing, .order, .otherCompany, .issuer, .claims].contains(change))
+        #expect(
+            stands
+                == [.nothing, .order, .otherCompany, .issuer, .moreIssuers, .moreAudiences, .claims].contains(change)
+        )
     }
 
     @Test("None and an empty one are two things")
@@ -64,7 +67,12 @@ struct StandingBehindTests {
         func authority(_ audience: String?, _ issuer: String?) throws -> TokenAuthority {
             TokenAuthority(
                 companies: [
-                    Company(id: "acme", keys: [try TokenAuthorityTests.key(1)], issuer: issuer, audience: audience)
+                    Company(
+                        id: "acme",
+                        keys: [try TokenAuthorityTests.key(1)],
+                        issuers: issuer.map { [$0] } ?? [],
+                        audiences: audience.map { [$0] } ?? []
+                    )
                 ],
                 publicURL: TokenAuthorityTests.url,
                 claimNames: ClaimNames(),

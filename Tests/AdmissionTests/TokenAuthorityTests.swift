@@ -11,20 +11,22 @@ struct TokenAuthorityTests {
     }
 
     static func authority(
-        issuer: String? = nil,
-        audience: String? = nil,
+        issuers: [String] = [],
+        audiences: [String] = [],
+        passedClaims: [String] = [],
         companies: Int = 2,
         names: ClaimNames = ClaimNames(),
         appliesTo: LeaseScope = .registrations
     ) throws -> TokenAuthority {
         let all = [
-            Company(id: "acme", keys: [try key(1)], issuer: issuer, audience: audience),
-            Company(id: "globex", keys: [try key(2)], issuer: nil, audience: nil),
+            Company(id: "acme", keys: [try key(1)], issuers: issuers, audiences: audiences),
+            Company(id: "globex", keys: [try key(2)]),
         ]
         return TokenAuthority(
             companies: Array(all.prefix(companies)),
             publicURL: url,
             claimNames: names,
+            passedClaims: passedClaims,
             appliesTo: appliesTo,
             maxSize: 8192,
             generation: 1
@@ -59,13 +61,18 @@ struct TokenAuthorityTests {
         }
     }
 
+    /// A claim that is not what it must be is `.claims` here, whichever it is.
     static func fault(
         _ claims: [JSONMember],
         type: String?,
         key: UInt8 = 1,
         by authority: TokenAuthority? = nil
     ) throws -> TokenFault? {
-        if case .failure(let fault) = try outcome(claims, type: type, key: key, by: authority) { fault } else { nil }
+        switch try outcome(claims, type: type, key: key, by: authority) {
+        case .success: nil
+        case .failure(.claim): .claims
+        case .failure(let fault): fault
+        }
     }
 
     static let registration: [(String, JSONValue?)] = [("registrationId", .string("r1"))]
@@ -105,7 +112,7 @@ struct TokenAuthorityTests {
             #expect(try Self.fault(theirs, type: type, key: 1) == .signature)
             #expect(try Self.outcome(theirs, type: type, key: 2).get().company == "globex")
         }
-        let authority = try Self.authority(issuer: "https://id.acme.example")
+        let authority = try Self.authority(issuers: ["https://id.acme.example"])
         let byIssuer = Self.claims([("companyId", nil), ("iss", .string("https://id.acme.example"))])
         #expect(try Self.fault(byIssuer, type: nil, key: 2, by: authority) == .signature)
         #expect(try Self.outcome(byIssuer, type: nil, by: authority).get().company == "acme")
@@ -113,7 +120,7 @@ struct TokenAuthorityTests {
 
     @Test("attack: issuer of one company, company claim of the other")
     func issuerAndCompanyDiffer() throws {
-        let authority = try Self.authority(issuer: "https://id.acme.example")
+        let authority = try Self.authority(issuers: ["https://id.acme.example"])
         let claims = Self.claims([
             ("companyId", .string("globex")), ("iss", .string("https://id.acme.example")),
         ])
@@ -165,7 +172,8 @@ struct TokenAuthorityTests {
         ),
         Naming("own, company claim", iss: nil, company: .string("acme"), nil),
         Naming("own, unknown company", iss: nil, company: .string("x"), companies: 1, .company),
-        Naming("own, company a number", iss: nil, company: .number(1), .claims),
+        Naming("own, company a number", iss: nil, company: .number(1), .company),
+        Naming("own, company null, one company", iss: nil, company: .null, companies: 1, nil),
         Naming("own, nothing, one company", iss: nil, company: nil, companies: 1, nil),
         Naming("own, nothing, two companies", iss: nil, company: nil, .company),
         Naming("own, issuer", iss: .string("i"), company: nil, issuer: "i", nil),
@@ -188,14 +196,17 @@ struct TokenAuthorityTests {
 
     @Test("which company a token is of, and when of none", arguments: namings)
     func company(naming: Naming) throws {
-        let authority = try Self.authority(issuer: naming.configuredIssuer, companies: naming.companies)
+        let authority = try Self.authority(
+            issuers: naming.configuredIssuer.map { [$0] } ?? [],
+            companies: naming.companies
+        )
         let claims = Self.claims([("iss", naming.issuer), ("companyId", naming.company)])
         #expect(try Self.fault(claims, type: naming.type, by: authority) == naming.fault)
     }
 
     @Test("aud must name what the company says; ours may name us")
     func audience() throws {
-        let authority = try Self.authority(audience: "webinars")
+        let authority = try Self.authority(audiences: ["webinars"])
         let ours = JSONValue.string(Self.url)
         let cases: [(String?, JSONValue?, TokenFault?)] = [
             (nil, .string("webinars"), nil), (nil, .array([.string("x"), .string("webinars")]), nil),
@@ -212,19 +223,20 @@ struct TokenAuthorityTests {
         "claims that are missing, of the wrong type, or unfit for a header field",
         arguments: [
             ([("sub", nil)], .claims), ([("sub", .string(""))], .claims), ([("sub", .string(" "))], .claims),
-            ([("sub", .number(1))], .claims), ([("sub", .string("a\r\nX-Gateway-Role: host"))], .claims),
+            ([("sub", .object([]))], .claims), ([("sub", .string("a\r\nX-Gateway-Role: host"))], .claims),
             ([("sub", .string("a\u{0}b"))], .claims), ([("sub", .string("a\u{7f}"))], .claims),
             ([("sub", .string("a\u{85}"))], .claims), ([("sub", .string("a\tb"))], .claims),
             ([("sub", .string(String(repeating: "a", count: 1025)))], .claims),
             ([("sub", .string(String(repeating: "a", count: 1024)))], nil), ([("sub", .string("ü"))], nil),
-            ([("eventId", nil)], .claims), ([("eventId", .string(""))], .claims), ([("eventId", .number(7))], .claims),
+            ([("eventId", nil)], .claims), ([("eventId", .string(""))], .claims),
+            ([("eventId", .number(7.5))], .claims),
             ([("eventId", .null)], .claims), ([("eventId", .array([.string("launch")]))], .claims),
             ([("eventId", .string("launch\n"))], .claims), ([("eventId", .string(" launch"))], .claims),
             ([("eventId", nil), ("eventSpecific", .bool(true))], .claims),
             ([("eventId", nil), ("eventSpecific", .bool(false))], nil),
             ([("eventSpecific", .string("false"))], .claims), ([("eventSpecific", .number(0))], .claims),
-            ([("eventSpecific", .null)], .claims),
-            ([("registrationId", .number(1))], .claims), ([("registrationId", .string(""))], .claims),
+            ([("eventSpecific", .null)], nil), ([("sub", .bool(true))], .claims),
+            ([("registrationId", .number(-1e300))], .claims), ([("registrationId", .string(""))], .claims),
             ([("registrationId", .string("r1")), ("eventId", nil), ("eventSpecific", .bool(false))], .claims),
             ([("registrationId", .string("r1")), ("sub", nil)], nil),
             ([("email", .string("a@b\r\nx: y"))], .claims), ([("email", .null)], nil),
@@ -256,6 +268,69 @@ struct TokenAuthorityTests {
         #expect(!viewer.eventSpecific)
         #expect(viewer.validity.expires == 2_000_000_000)
         #expect(viewer.fingerprint.wholeMatch(of: /[0-9a-f]{8}/) != nil)
+    }
+
+    @Test("integers are ids by their decimal text, under mapped names too, and null is absent")
+    func numbersAsIDs() throws {
+        let changes: [(String, JSONValue?)] = [
+            ("sub", .number(42)), ("eventId", .number(-7)), ("registrationId", .exactNumber("12345678901234567890")),
+            ("email", .null), ("name", .null), ("eventSpecific", .null),
+        ]
+        let viewer = try Self.outcome(Self.claims(changes), type: nil).get()
+        #expect(viewer.userID == "42" && viewer.event == "-7" && viewer.registration == "12345678901234567890")
+        #expect(try Self.outcome(Self.claims([("registrationId", .null)]), type: nil).get().registration == nil)
+        var names = ClaimNames()
+        (names.userID, names.company) = ("uid", "tenant")
+        let mapped = Self.claims([("uid", .number(1)), ("tenant", .null), ("companyId", nil)])
+        let authority = try Self.authority(companies: 1, names: names)
+        #expect(try Self.outcome(mapped, type: nil, by: authority).get().userID == "1")
+    }
+
+    @Test(
+        "the fault names the claim, as the configuration calls it",
+        arguments: [
+            ([("uid", .object([]))], "uid"), ([("uid", nil)], "uid"), ([("eventId", nil)], "eventId"),
+            ([("email", .number(1))], "email"), ([("eventSpecific", .string("yes"))], "eventSpecific"),
+            ([("exp", .string("never"))], "exp"), ([("tier", .string(String(repeating: "x", count: 2049)))], "tier"),
+        ] as [([(String, JSONValue?)], String)]
+    )
+    func faultyClaim(changes: [(String, JSONValue?)], name: String) throws {
+        var names = ClaimNames()
+        names.userID = "uid"
+        let authority = try Self.authority(passedClaims: ["tier"], names: names)
+        let claims = Self.claims([("uid", .string("u1"))] + changes)
+        guard case .failure(let fault) = try Self.outcome(claims, type: nil, by: authority) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(fault == .claim(name) && fault.code == "claim:\(name)")
+    }
+
+    @Test("of several issuers and audiences one has to be named")
+    func lists() throws {
+        let authority = try Self.authority(issuers: ["i", "j"], audiences: ["a", "b"], companies: 1)
+        for (iss, aud, fault) in [
+            ("i", "a", nil), ("j", "b", nil), ("k", "a", .issuer), ("i", "c", .audience), ("", "a", .issuer),
+        ] as [(String, String, TokenFault?)] {
+            let claims = Self.claims([("iss", .string(iss)), ("aud", .string(aud)), ("companyId", nil)])
+            #expect(try Self.fault(claims, type: nil, by: authority) == fault, "\(iss) \(aud)")
+        }
+    }
+
+    @Test("claims that are configured are passed on as text, others are not")
+    func passedClaims() throws {
+        let authority = try Self.authority(passedClaims: ["tier", "seats", "staff", "roles", "none", "missing"])
+        let claims = Self.claims([
+            ("tier", .string("gold ✓")), ("seats", .number(3)), ("staff", .bool(true)), ("none", .null),
+            ("roles", .array([.string("a"), .string("b")])), ("secret", .string("x")),
+        ])
+        let viewer = try Self.outcome(claims, type: "embed+jwt", by: authority).get()
+        #expect(
+            viewer.passed == [
+                PassedClaim(name: "tier", text: "gold ✓"), PassedClaim(name: "seats", text: "3"),
+                PassedClaim(name: "staff", text: "true"), PassedClaim(name: "roles", text: #"["a","b"]"#),
+            ]
+        )
     }
 
     @Test("a token without eventSpecific, and every registration token, is for its event only")

@@ -20,7 +20,7 @@ struct ViewerTokensTests {
     )
 
     private func company(_ keys: [Key]? = nil, audience: String? = nil) throws -> Company {
-        Company(id: "acme", keys: try keys ?? [TokenAuthorityTests.key(1)], issuer: nil, audience: audience)
+        Company(id: "acme", keys: try keys ?? [TokenAuthorityTests.key(1)], audiences: audience.map { [$0] } ?? [])
     }
 
     private func accepted(_ made: ViewerTokens.Made, by authority: TokenAuthority? = nil) throws -> Viewer {
@@ -116,7 +116,7 @@ struct ViewerTokensTests {
     func verifyingKeys() throws {
         let keys = try [TokenAuthorityTests.key(1), TokenAuthorityTests.key(3), TokenAuthorityTests.key(4)]
         func viewer(_ token: String, earlier: [Key]) throws -> Viewer {
-            let company = Company(id: "acme", keys: keys, earlierKeys: earlier, issuer: nil, audience: nil)
+            let company = Company(id: "acme", keys: keys, earlierKeys: earlier)
             let authority = TokenAuthority(
                 companies: [company],
                 publicURL: TokenAuthorityTests.url,
@@ -215,7 +215,7 @@ struct ViewerTokensTests {
         names.userID = "uid"
         names.company = "tenant"
         names.registration = "seat"
-        let authority = try TokenAuthorityTests.authority(audience: "webinars", names: names)
+        let authority = try TokenAuthorityTests.authority(audiences: ["webinars"], names: names)
         let made = try Self.tokens.registration(Self.person, closesAt: 0, company: company(audience: "webinars"))
         #expect(try accepted(made, by: authority).registration == Self.person.registration)
         let without = try Self.tokens.registration(Self.person, closesAt: 0, company: company())

@@ -72,6 +72,18 @@ import Testing
             "company[2].key[0].secret_file: no such file: /secret3"
         ),
         .init(.company, "id = \"acme\"\naudience = \"\"", "company[0].audience: must not be empty"),
+        .init(.company, "id = \"acme\"\naudience = []", "company[0].audience: must not be empty"),
+        .init(
+            .company,
+            "id = \"acme\"\nissuer = [\"i\", \"i\", 1]",
+            "company[0].issuer[1]: stands there twice",
+            "company[0].issuer[2]: expected a string, found the integer 1"
+        ),
+        .init(
+            .key,
+            "algorithm = \"HS512\"\nsecret_file = \"/secret\"",
+            "company[0].key[0].secret_file: the secret has 32 bytes; HS512 needs 64 random bytes or more"
+        ),
         .init(
             .company,
             "id = \"acme\"\nclient_secret_file = \"/short\"",
@@ -170,7 +182,7 @@ import Testing
         ),
         .init(
             .key,
-            key + "[[company.key]]\nid = \"one\"\nalgorithm = \"HS384\"\nsecret_file = \"/secret2\"",
+            key + "[[company.key]]\nid = \"one\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"",
             "company[0].key[1].id: company[0].key[0] has the same id \"one\""
         ),
         .init(

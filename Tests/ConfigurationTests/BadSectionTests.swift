@@ -117,6 +117,21 @@ import Testing
         ),
         .init(
             .rest,
+            "[identity]\nclaims = \"tier\"",
+            "identity.claims: expected a table [identity.claims], found the string \"tier\""
+        ),
+        .init(
+            .rest,
+            "[identity.claims]\nRole = \"r\"\n\"a b\" = \"x\"\ntier = \"t\"\nTier = 5\nUSER-ID = \"\"",
+            "identity.claims.Role: is a field that is there already",
+            "identity.claims.Tier: expected a string, found the integer 5",
+            "identity.claims.USER-ID: is a field that is there already",
+            "identity.claims.USER-ID: must not be empty",
+            "identity.claims.\"a b\": \"a b\" is no field name of letters, digits and -, such as \"Tier\"",
+            "identity.claims.tier: is a field that is there already"
+        ),
+        .init(
+            .rest,
             "[identity]\nassertion_key_file = 5",
             "identity.assertion_key_file: expected a path, found the integer 5"
         ),

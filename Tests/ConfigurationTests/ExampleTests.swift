@@ -60,8 +60,12 @@ import Testing
             let isCommented = line.hasPrefix("# ")
             let words = isCommented ? line.dropFirst(2) : line
             if words.hasPrefix("["), let end = words.firstIndex(of: "]") {
-                table = words[..<end].drop { $0 == "[" } + "."
-                return nil
+                let name = String(words[..<end].drop { $0 == "[" })
+                table = name + "."
+                // A table that is one value, with names of the operator's own.
+                guard Schema.root.paths.contains(name) else { return nil }
+                let comment = words[end...].drop { $0 != "#" }
+                return Line(path: name, isCommented: isCommented, comment: String(comment))
             }
             guard let match = words.prefixMatch(of: /([a-z_]+) = [^#]*(#.*)?/) else { return nil }
             return Line(path: table + match.1, isCommented: isCommented, comment: match.2.map(String.init) ?? "")

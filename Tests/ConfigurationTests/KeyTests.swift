@@ -75,6 +75,7 @@ import Testing
 
     @Test("An id that stands in a key set and beside it, or twice in it, is refused")
     func duplicateIDs() throws {
+        let other = try Key.generate(.es256, id: "pair")
         let keys =
             "jwks_file = \"/set\"\n[[company.key]]\nid = \"pair\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret\""
         #expect(
@@ -82,7 +83,7 @@ import Testing
                 == ["company[0].key[1].id: company[0].key[0] has the same id \"pair\""]
         )
         #expect(
-            problems(Sample(.key, "jwks_file = \"/set\"").text, files: ["/set": try jwks([pair, pair])])
+            problems(Sample(.key, "jwks_file = \"/set\"").text, files: ["/set": try jwks([pair, other])])
                 == ["company[0].key[0].jwks_file: holds two keys with the id \"pair\""]
         )
     }

@@ -173,18 +173,25 @@ import Testing
                 + "allowed_origins = [\"https://b.example:443\"]"
         )
         sample.bodies[.company] =
-            "id = \"acme\"\nissuer = \"i\"\naudience = \"a\"\n"
+            "id = \"acme\"\nissuer = \"i\"\naudience = [\"a\", \"b\"]\n"
             + "embed_origins = [\"https://*.Acme.example\", \"http://localhost:3000\"]"
         sample.bodies[.rest] =
             "[sessions]\nsecond_join = \"ask\"\napplies_to = \"all\"\nidle_timeout = \"2m\"\n"
             + "[limits]\nmin_rate = \"1KiB\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n[log]\nlevel = \"debug\""
+        sample.bodies[.rest]? += "\n[identity.claims]\nTier = \"https://acme.example/tier\"\nSeat-No = \"seat\""
         let settings = try load(sample.text)
+        #expect(
+            settings.identity.claims == [
+                ClaimField(name: "Seat-No", claim: "seat"),
+                ClaimField(name: "Tier", claim: "https://acme.example/tier"),
+            ]
+        )
         #expect(settings.drainTimeout == .seconds(5))
         #expect(settings.allowedOrigins == ["https://b.example"])
         #expect(settings.listeners.map(\.address) == [.tcp(host: "127.0.0.1", port: 8080)])
         #expect(settings.routes.map(\.access) == [.token] && settings.routes.map(\.upstream) == [0])
         let company = try #require(settings.companies.first)
-        #expect(company.name == "acme" && company.issuer == "i" && company.audience == "a")
+        #expect(company.name == "acme" && company.issuers == ["i"] && company.audiences == ["a", "b"])
         #expect(company.embedOrigins == ["https://*.acme.example", "http://localhost:3000"])
         #expect(settings.sessions.policy.secondJoin == .ask && settings.sessions.policy.appliesTo == .all)
         #expect(settings.sessions.policy.idleTimeout == 120_000)

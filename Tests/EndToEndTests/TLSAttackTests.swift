@@ -40,7 +40,7 @@ extension EndToEnd {
             #expect(failures == [])
             #expect(seconds < max(5 * quietSeconds, 0.1), "p99 \(seconds) s, quiet \(quietSeconds) s")
             var after = 0
-            let isBack = try eventually(within: 10) {
+            let isBack = try eventually(within: 30) {
                 after = try residentKilobytes(site.gateway.pid)
                 return after <= before + 20 << 10
             }

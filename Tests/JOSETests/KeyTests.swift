@@ -14,14 +14,18 @@ struct KeyTests {
 
     // MARK: Secrets
 
-    @Test("A secret under 32 bytes is refused, one of 32 is not", arguments: [Algorithm.hs256, .hs384, .hs512])
-    func secretLength(_ algorithm: Algorithm) throws {
-        for length in [0, 1, 16, 31] {
-            #expect(throws: KeyError.self) {
+    @Test(
+        "A secret that is shorter than its hash is refused, one as long is not",
+        arguments: [(Algorithm.hs256, 32), (.hs384, 48), (.hs512, 64)]
+    )
+    func secretLength(_ algorithm: Algorithm, _ least: Int) throws {
+        for length in [0, 1, 16, least - 1] {
+            let fault = Self.description { () throws(KeyError) in
                 try Key.secret([UInt8](repeating: 1, count: length), algorithm: algorithm, id: nil)
             }
+            #expect(fault?.contains("needs \(least) random bytes") == true)
         }
-        let key = try Key.secret([UInt8](repeating: 1, count: 32), algorithm: algorithm, id: "a")
+        let key = try Key.secret([UInt8](repeating: 1, count: least), algorithm: algorithm, id: "a")
         #expect(key.canSign)
         #expect(key.publicJWK == nil)
         #expect(throws: KeyError.self) { try key.privatePEM() }
@@ -174,12 +178,62 @@ struct KeyTests {
         let pair = try Key.jwks(bytes(members(of: Keys.rs256, without: "alg")))
         #expect(pair.map(\.algorithm) == [.rs256, .rs384, .rs512, .ps256, .ps384, .ps512])
         #expect(try Key.jwks(bytes(members(of: Keys.es384, without: "alg"))).map(\.algorithm) == [.es384])
-        let secret = try Key.jwks(bytes(#"{"kty":"oct","kid":"s","k":"\#(encoded(Keys.secret))"}"#))
-        #expect(secret.map(\.algorithm) == [.hs256, .hs384, .hs512])
+        for (length, algorithms) in [(32, [Algorithm.hs256]), (48, [.hs256, .hs384]), (64, [.hs256, .hs384, .hs512])] {
+            let secret = encoded([UInt8](repeating: 7, count: length))
+            #expect(try Key.jwks(bytes(#"{"kty":"oct","kid":"s","k":"\#(secret)"}"#)).map(\.algorithm) == algorithms)
+        }
+        let short = encoded([UInt8](repeating: 7, count: 31))
+        #expect(throws: KeyError.self) { try Key.jwks(bytes(#"{"kty":"oct","kid":"s","k":"\#(short)"}"#)).count }
         let token = bytes(
             signed(#"{"alg":"PS384","kid":"rs"}"#, goodClaims, by: Keys.again(Keys.rs256, as: .ps384, id: "rs"))
         )
         #expect(fault(of: token, with: pair) == nil)
+    }
+
+    @Test("A key that stands in a set twice is one key, whatever the order of its members")
+    func duplicates() throws {
+        guard case .object(let members)? = Keys.es256.publicJWK else { return }
+        let again = [members, members.reversed()].map {
+            String(decoding: JSONValue.object($0).serialized(), as: UTF8.self)
+        }
+        #expect(try Key.jwks(bytes("{\"keys\":[\(again[0]),\(again[1])]}")).count == 1)
+        let renamed = again[0].replacing(#""kid":"es""#, with: #""kid":"other""#)
+        #expect(try Key.jwks(bytes("{\"keys\":[\(again[0]),\(renamed)]}")).map(\.id) == ["es", "other"])
+    }
+
+    @Test(
+        "A key whose key_ops do not let it verify is not used",
+        arguments: [(#"["verify"]"#, true), (#"["encrypt"]"#, false), ("[]", false), (#"["sign"]"#, false)]
+    )
+    func operations(_ operations: String, isUsed: Bool) throws {
+        let jwk = try members(of: Keys.es256, without: "use").dropLast() + ",\"key_ops\":\(operations)}"
+        let other = try members(of: Keys.eddsa, without: "use")
+        let keys = try Key.jwks(bytes("{\"keys\":[\(jwk),\(other)]}"))
+        #expect(keys.map(\.algorithm) == (isUsed ? [.es256, .eddsa] : [.eddsa]))
+    }
+
+    @Test(
+        "attack: an Ed25519 key of small order, for which signatures fit many messages",
+        arguments: [
+            String(repeating: "00", count: 32), "01" + String(repeating: "00", count: 31),
+            "01" + String(repeating: "00", count: 30) + "80", "ec" + String(repeating: "ff", count: 30) + "7f",
+            "ec" + String(repeating: "ff", count: 31), "ed" + String(repeating: "ff", count: 30) + "7f",
+            "ee" + String(repeating: "ff", count: 31), String(repeating: "00", count: 31) + "80",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        ]
+    )
+    func smallOrder(_ hex: String) throws {
+        let octets = stride(from: 0, to: 64, by: 2).map { start in
+            let from = hex.index(hex.startIndex, offsetBy: start)
+            return UInt8(hex[from..<hex.index(from, offsetBy: 2)], radix: 16) ?? 0
+        }
+        let fault = Self.description { () throws(KeyError) in
+            try Key.jwks(bytes(#"{"kty":"OKP","crv":"Ed25519","x":"\#(encoded(octets))"}"#))[0]
+        }
+        #expect(fault != nil)
     }
 
     private func members(of key: Key, without name: String) throws -> String {

@@ -29,7 +29,7 @@ func fault(of token: [UInt8], with keys: [Key], maxSize: Int = 8192) -> TokenFau
 
 /// The keys of one company, made once for all tests, one of each kind.
 enum Keys {
-    static let secret = bytes("an HMAC secret of 40 bytes, for the tests")
+    static let secret = bytes("an HMAC secret of 64 bytes, as HS512 needs one, for these tests.")
     static let hs256 = made { () throws(KeyError) in try Key.secret(secret, algorithm: .hs256, id: "hs") }
     static let hs384 = made { () throws(KeyError) in try Key.secret(secret, algorithm: .hs384, id: "hs384") }
     static let rs256 = made { () throws(KeyError) in try Key.generate(.rs256, id: "rs") }

@@ -36,7 +36,7 @@ struct Schema: Sendable {
         table("tokens", tokens),
         tables("company", company),
         table("sessions", sessions),
-        table("identity", Schema("header_prefix assertion_key_file")),
+        table("identity", Schema("header_prefix assertion_key_file claims")),
         table("limits", limits),
         table("http2", Schema("concurrent_streams websocket")),
         table(

@@ -37,9 +37,9 @@ final class CompanyReader {
         readClientSecrets(of: table, into: &company)
         eventIDs.read(from: table, into: &company)
         readOrigins(of: table, into: &company)
-        table.read("issuer", into: &company.issuer, .name)
-        if let issuer = company.issuer { check(issuer: issuer, in: table) }
-        table.read("audience", into: &company.audience, .name)
+        table.read("issuer", into: &company.issuers, .oneOrSeveral(.name))
+        for issuer in company.issuers { check(issuer: issuer, in: table) }
+        table.read("audience", into: &company.audiences, .oneOrSeveral(.name))
         let keyTables = table.tables("key")
         if keyTables.isEmpty {
             table.context.problems.report("needs at least one [[company.key]]", at: table.place)

@@ -189,6 +189,14 @@ extension Form {
         }
     }
 
+    /// A value, or a list of such values, in which nothing stands twice.
+    static func oneOrSeveral<Element: Equatable>(_ form: Form<Element>) -> Form where Value == [Element] {
+        Form { value, place, context in
+            if case .array = value { return filled(.set(of: form)).read(value, place, context) }
+            return form.read(value, place, context).map { [$0] }
+        }
+    }
+
     /// A list in which nothing stands twice.
     static func set<Element: Equatable>(of form: Form<Element>) -> Form where Value == [Element] {
         Form { value, place, context in

@@ -108,6 +108,7 @@ extension IdentitySettings {
     mutating func read(from table: TableReader) {
         table.read("header_prefix", into: &headerPrefix, .text("a prefix", FieldNames.readPrefix))
         table.read("assertion_key_file", into: &assertionKeyFile, .path)
+        table.read("claims", into: &claims, .claimFields)
     }
 }
 

@@ -35,6 +35,10 @@ extension Settings {
         writer.header("[identity]")
         writer.entry("header_prefix", identity.headerPrefix)
         writer.entry("assertion_key_file", identity.assertionKeyFile)
+        if !identity.claims.isEmpty {
+            writer.header("[identity.claims]")
+            for field in identity.claims { writer.entry(field.name, field.claim) }
+        }
         limits.write(to: &writer)
         writer.header("[http2]")
         writer.entry("concurrent_streams", http2.concurrentStreams)
@@ -117,8 +121,8 @@ extension CompanySettings {
         if clientSecretFiles.count > 1 { writer.entry("client_secret_files", clientSecretFiles) }
         writer.entry("event_ids", eventIDs)
         writer.entry("embed_origins", embedOrigins)
-        writer.entry("issuer", issuer)
-        writer.entry("audience", audience)
+        writer.entry("issuer", oneOrSeveral: issuers)
+        writer.entry("audience", oneOrSeveral: audiences)
         for origin in keyOrigins {
             writer.header("[[company.key]]")
             writer.entry("id", origin.id)

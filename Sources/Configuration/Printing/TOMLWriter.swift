@@ -15,6 +15,15 @@ struct TOMLWriter {
         text += "\(key) = [\(value.map(Self.literal).joined(separator: ", "))]\n"
     }
 
+    /// Nothing for none, and no list for one.
+    mutating func entry(_ key: String, oneOrSeveral values: [String]) {
+        switch values.count {
+        case 0: break
+        case 1: entry(key, values[0])
+        default: entry(key, values)
+        }
+    }
+
     mutating func entry(_ key: String, _ value: Int) { text += "\(key) = \(value)\n" }
 
     mutating func entry(_ key: String, _ value: Bool) { text += "\(key) = \(value)\n" }

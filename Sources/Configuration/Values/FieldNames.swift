@@ -23,6 +23,20 @@ enum FieldNames {
         return text
     }
 
+    /// The names of the identity fields without their prefix, in lower case.
+    static let identity = [
+        "user-id", "user-name", "user-email", "user-avatar", "role", "listed-as", "event", "company", "registration",
+        "session", "assertion",
+    ]
+
+    /// Reads what follows the prefix in an identity field's name.
+    static func readSuffix(_ text: String) throws(ValueFault) -> String {
+        guard (1...64).contains(text.utf8.count), text.utf8.first?.isLetterOrDigit == true,
+            text.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") })
+        else { throw ValueFault("\(quoted(text)) is no field name of letters, digits and -, such as \"Tier\"") }
+        return text
+    }
+
     /// Reads the name of a query member: characters that need no encoding.
     static func readQueryName(_ text: String) throws(ValueFault) -> String {
         guard !text.isEmpty, text.utf8.count <= 64,

@@ -42,7 +42,6 @@ enum TargetFault {
             let raw = bytes[position]
             if raw == UInt8(ascii: "/") {
                 if isDots(segment) { return dotSegment }
-                if position + 1 < path.upperBound, bytes[position + 1] == raw { return "two slashes in a row" }
                 segment = []
                 position += 1
                 continue

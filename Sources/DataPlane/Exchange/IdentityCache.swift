@@ -116,9 +116,9 @@ struct IdentityCache {
             now: now
         )
         let prefix = snapshot.settings.identity.headerPrefix
-        let fields: [(name: String, value: String?)] = [
+        var fields: [(name: String, value: String?)] = [
             ("User-Id", viewer.userID),
-            ("User-Name", viewer.name.map(percentEncoded)),
+            ("User-Name", viewer.name),
             ("User-Email", viewer.email),
             ("User-Avatar", viewer.avatar),
             ("Role", admitted.role.name),
@@ -129,9 +129,13 @@ struct IdentityCache {
             ("Session", session),
             ("Assertion", assertion),
         ]
+        for field in snapshot.settings.identity.claims {
+            let passed = viewer.passed.first { $0.name.hasSameBytes(as: field.claim) }
+            fields.append((field.name, passed?.text))
+        }
         let lines = fields.map { name, value in
             guard let value, !value.isEmpty else { return "" }
-            return "\(prefix)\(name): \(value)\r\n"
+            return "\(prefix)\(name): \(fieldEncoded(value))\r\n"
         }
         // Thousands of them are kept: the array is as large as they are, and no larger.
         return Array(lines.joined().utf8)
@@ -166,6 +170,8 @@ struct IdentityCache {
         add("companyId", viewer.company)
         add("registrationId", viewer.registration)
         add("sid", session)
+        let passed = viewer.passed.map { JSONMember($0.name, .string($0.text)) }
+        if !passed.isEmpty { claims.append(JSONMember("claims", .object(passed))) }
         return try? Token.sign(claims, type: "assertion+jwt", with: site.assertionKey)
     }
 }

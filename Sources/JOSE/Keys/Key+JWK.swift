@@ -3,8 +3,9 @@ extension Key {
     ///
     /// Keys of a kind or for a use that is not ours (encryption, other curves) are passed over, as
     /// [RFC 7517, section 5][1] asks. A key that is ours but wrong or weak is an error, because its owner counts on it.
-    /// A key that names no `alg` becomes one key for each algorithm that its type allows. None of them is both a public
-    /// key and a secret, so that is no way to confuse the two.
+    /// A key that names no `alg` becomes one key for each algorithm that its type allows, a secret for those that it is
+    /// long enough for. None of them is both a public key and a secret, so that is no way to confuse the two. A key that
+    /// stands there twice is one key.
     ///
     /// Private halves and secrets pass through strings on their way, which cannot be wiped; PEM does not.
     ///
@@ -24,15 +25,27 @@ extension Key {
         }
         guard case .array(let values) = list else { throw KeyError("the member \"keys\" of a JWK set is an array") }
         var keys: [Key] = []
+        var seen: Set<Identity> = []
         for (index, value) in values.enumerated() {
             do {
-                keys += try Key.keys(of: JWK(value))
+                for key in try Key.keys(of: JWK(value)) where seen.insert(Identity(key)).inserted { keys.append(key) }
             } catch {
                 throw KeyError("keys[\(index)]: \(error.description)")
             }
         }
         guard !keys.isEmpty else { throw KeyError("the JWK set has no key for signatures that are known here") }
         return keys
+    }
+
+    /// What two keys that are the same have in common.
+    private struct Identity: Hashable {
+        let id: ExactText?
+        let thumbprint: KeyThumbprint
+
+        init(_ key: Key) {
+            id = key.id.map { ExactText($0) }
+            thumbprint = key.thumbprint
+        }
     }
 
     private static func keys(of jwk: JWK) throws(KeyError) -> [Key] {
@@ -56,13 +69,19 @@ extension Key {
     private static func isForSignatures(_ jwk: JWK) throws(KeyError) -> Bool {
         if let use = try jwk.text("use"), !use.hasSameBytes(as: "sig") { return false }
         guard let operations = try jwk.texts("key_ops") else { return true }
-        return operations.contains { $0.hasSameBytes(as: "verify") || $0.hasSameBytes(as: "sign") }
+        // A private half is for signing; what it has signed its public one verifies.
+        return operations.contains { $0.hasSameBytes(as: "verify") || (jwk.has("d") && $0.hasSameBytes(as: "sign")) }
     }
 
     /// The algorithms that a key of this type can be for; none if it is of no use here.
     private static func algorithms(for type: String, _ jwk: JWK) throws(KeyError) -> [Algorithm] {
         switch ExactText(type) {
-        case "oct": return [.hs256, .hs384, .hs512]
+        case "oct":
+            var secret = try jwk.octets("k")
+            defer { wipe(&secret) }
+            // One that is too short for all of them is for the first, which says so.
+            let fit = [Algorithm.hs256, .hs384, .hs512].filter { secret.count >= Key.minSecret($0) }
+            return jwk.has("alg") ? [.hs256, .hs384, .hs512] : fit.isEmpty ? [.hs256] : fit
         case "RSA": return [.rs256, .rs384, .rs512, .ps256, .ps384, .ps512]
         case "EC":
             guard let name = try jwk.text("crv") else { throw KeyError("the member \"crv\" of the JWK is missing") }

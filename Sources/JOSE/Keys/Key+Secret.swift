@@ -1,9 +1,13 @@
 extension Key {
-    /// The shortest HMAC secret. [RFC 7518, section 3.2][1] asks for as many octets as the digest has; 32 random ones
-    /// are past guessing with each of the three, and companies share one secret among them.
-    ///
-    /// [1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.2
-    static let minSecret = 32
+    /// Octets of the shortest secret: as many as the digest has
+    /// ([RFC 7518, section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
+    static func minSecret(_ algorithm: Algorithm) -> Int {
+        switch algorithm {
+        case .hs512: 64
+        case .hs384: 48
+        default: 32
+        }
+    }
 
     /// A secret for HMAC, shared with whoever makes the tokens.
     ///
@@ -12,9 +16,10 @@ extension Key {
         guard algorithm.family == .hmac, let digest = algorithm.digest else {
             throw KeyError("\(algorithm.rawValue) needs a key pair, not a secret")
         }
-        guard bytes.count >= minSecret else {
+        let least = minSecret(algorithm)
+        guard bytes.count >= least else {
             throw KeyError(
-                "the secret has \(bytes.count) bytes; \(algorithm.rawValue) needs \(minSecret) random bytes or more"
+                "the secret has \(bytes.count) bytes; \(algorithm.rawValue) needs \(least) random bytes or more"
             )
         }
         guard !KeyFile.isOne(bytes) else {

@@ -33,6 +33,9 @@ extension KeyPair {
                 try checkCurve(of: key, curve, algorithm)
             case .eddsa:
                 guard key.isA("ED25519") else { throw wrongType(of: key, algorithm, "an Ed25519 key") }
+                guard let half = key.ed25519PublicHalf(), !SmallOrder.contains(half) else {
+                    throw KeyError("the Ed25519 key is a point of small order, with which anybody can sign")
+                }
             }
         }
     }
@@ -79,7 +82,46 @@ extension KeyPair {
     }
 }
 
+/// The points of Ed25519 whose order divides 8: with one of them as key there are signatures that fit many messages.
+enum SmallOrder {
+    /// Their y in little-endian octets without the bit for the sign of x, also where it is written p too large. Those of
+    /// order 4, 1, 2, and 8 twice.
+    private static let points: [[UInt8]] = [
+        [0] + tail(0, last: 0),
+        [1] + tail(0, last: 0),
+        [0xec] + tail(0xff, last: 0x7f),
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+        [0xed] + tail(0xff, last: 0x7f),
+        [0xee] + tail(0xff, last: 0x7f),
+    ]
+
+    private static func tail(_ octet: UInt8, last: UInt8) -> [UInt8] { Array(repeating: octet, count: 30) + [last] }
+
+    static func contains(_ point: [UInt8]) -> Bool {
+        guard let last = point.last else { return false }
+        return points.contains(point.dropLast() + [last & 0x7f])
+    }
+}
+
 extension Handle {
+    /// The public half of this `EVP_PKEY` of type Ed25519.
+    borrowing func ed25519PublicHalf() -> [UInt8]? {
+        var size = 32
+        var half = [UInt8](repeating: 0, count: size)
+        // SAFETY: the call writes at most `size` bytes into the array, which is ours meanwhile.
+        let done = unsafe half.withUnsafeMutableBufferPointer { half in
+            unsafe EVP_PKEY_get_raw_public_key(pointer, half.baseAddress, &size)
+        }
+        return done == 1 && size == half.count ? half : nil
+    }
+
     /// Whether this `EVP_PKEY` is of a type, by OpenSSL's name.
     borrowing func isA(_ type: String) -> Bool {
         // SAFETY: the name is read during the call only.

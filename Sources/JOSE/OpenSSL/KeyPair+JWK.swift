@@ -18,7 +18,7 @@ extension KeyPair {
             if algorithm == .eddsa {
                 return [
                     JSONMember("kty", .string("OKP")), JSONMember("crv", .string("Ed25519")),
-                    member("x", ed25519PublicHalf),
+                    member("x", key.ed25519PublicHalf()),
                 ]
             }
             return [
@@ -26,15 +26,5 @@ extension KeyPair {
                 member("n", key.number(OSSL_PKEY_PARAM_RSA_N)), member("e", key.number(OSSL_PKEY_PARAM_RSA_E)),
             ]
         }
-    }
-
-    private var ed25519PublicHalf: [UInt8]? {
-        var size = 32
-        var half = [UInt8](repeating: 0, count: size)
-        // SAFETY: the call writes at most `size` bytes into the array, which is ours meanwhile.
-        let done = unsafe half.withUnsafeMutableBufferPointer { half in
-            unsafe EVP_PKEY_get_raw_public_key(key.pointer, half.baseAddress, &size)
-        }
-        return done == 1 && size == half.count ? half : nil
     }
 }

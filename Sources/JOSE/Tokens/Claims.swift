@@ -13,7 +13,7 @@ package struct Claims: Sendable {
         switch members[name] {
         case nil: nil
         case .string(let value): value
-        default: throw .claims
+        default: throw .claim(name)
         }
     }
 
@@ -26,7 +26,7 @@ package struct Claims: Sendable {
         case .number(let value) where value.rounded() == value && value.magnitude < 0x1p53:
             String(Int64(value))
         case .exactNumber(let text) where text.utf8.allSatisfy({ $0 &- 0x30 < 10 || $0 == UInt8(ascii: "-") }): text
-        default: throw .claims
+        default: throw .claim(name)
         }
     }
 
@@ -35,14 +35,14 @@ package struct Claims: Sendable {
         switch members[name] {
         case nil: nil
         case .bool(let value): value
-        default: throw .claims
+        default: throw .claim(name)
         }
     }
 
     /// A claim that is a number; `nil` when there is none.
     package func number(_ name: String) throws(TokenFault) -> Double? {
         guard let value = members[name] else { return nil }
-        guard let number = value.number else { throw .claims }
+        guard let number = value.number else { throw .claim(name) }
         return number
     }
 
@@ -55,11 +55,11 @@ package struct Claims: Sendable {
         case .array(let values):
             var found = false
             for value in values {
-                guard case .string(let name) = value else { throw .claims }
+                guard case .string(let name) = value else { throw .claim("aud") }
                 if name.hasSameBytes(as: audience) { found = true }
             }
             return found
-        default: throw .claims
+        default: throw .claim("aud")
         }
     }
 }

@@ -1,5 +1,5 @@
 /// Why a token is not accepted: a closed list, which says nothing of what the token or the keys hold.
-package enum TokenFault: UInt8, Error, Sendable, CaseIterable {
+package enum TokenFault: Error, Sendable, Hashable {
     /// Longer than the limit.
     case tooLarge
     /// Not three parts with a dot between them.
@@ -16,8 +16,10 @@ package enum TokenFault: UInt8, Error, Sendable, CaseIterable {
     case unknownKey
     /// The signature is not that of the key over these bytes.
     case signature
-    /// The claims are not a strict JSON object, or a claim that is read has the wrong type.
+    /// The claims are not a strict JSON object.
     case claims
+    /// A claim that is read is not what it must be, or is missing; by the name that it is read under.
+    case claim(String)
     /// Past `exp`.
     case expired
     /// Before `nbf`.
@@ -47,6 +49,7 @@ package enum TokenFault: UInt8, Error, Sendable, CaseIterable {
         case .unknownKey: "unknown_key"
         case .signature: "signature"
         case .claims: "claims"
+        case .claim(let name): "claim:" + name
         case .expired: "expired"
         case .notYetValid: "not_yet_valid"
         case .expiryMissing: "expiry_missing"

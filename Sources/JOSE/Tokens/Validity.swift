@@ -14,9 +14,9 @@ package struct Validity: Sendable, Equatable {
     }
 
     init(_ claims: Claims) throws(TokenFault) {
-        expires = try Validity.seconds(claims.number("exp"), isEnd: true)
-        notBefore = try Validity.seconds(claims.number("nbf"), isEnd: false)
-        issuedAt = try Validity.seconds(claims.number("iat"), isEnd: false)
+        expires = try Validity.seconds(claims, "exp", isEnd: true)
+        notBefore = try Validity.seconds(claims, "nbf", isEnd: false)
+        issuedAt = try Validity.seconds(claims, "iat", isEnd: false)
     }
 
     /// Whether the token is good at `now`.
@@ -36,9 +36,9 @@ package struct Validity: Sendable, Equatable {
     }
 
     /// Up to 2⁵³ a `Double` holds every whole number; past it, and before 1970, a time is a mistake or an attack.
-    private static func seconds(_ number: Double?, isEnd: Bool) throws(TokenFault) -> Int64? {
-        guard let number else { return nil }
-        guard number >= 0, number <= 0x1p53 else { throw .claims }
+    private static func seconds(_ claims: Claims, _ name: String, isEnd: Bool) throws(TokenFault) -> Int64? {
+        guard let number = try claims.number(name) else { return nil }
+        guard number >= 0, number <= 0x1p53 else { throw .claim(name) }
         let whole = Int64(number)
         return isEnd || Double(whole) == number ? whole : whole + 1
     }

@@ -86,8 +86,8 @@ struct TokenMint: ParsableCommand {
         func add(_ name: String, _ value: String?) {
             if let value { claims.append(JSONMember(name, .string(value))) }
         }
-        add("iss", isOurs ? settings.publicURL.text : company.issuer)
-        add("aud", audience ?? company.audience)
+        add("iss", isOurs ? settings.publicURL.text : company.issuers.first)
+        add("aud", audience ?? company.audiences.first)
         add(names.event, event)
         add(names.name, name)
         add(names.email, email)

@@ -10,7 +10,6 @@ extension EndToEnd {
             ("a%00b", "a control character"), ("%0D%0A", "a control character"), ("..", "a segment of dots"),
             ("%2e%2E", "a segment of dots"), (".", "a segment of dots"), ("..;a", "a segment of dots"),
             ("%252F", "a percent sign"), ("100%", "a percent sign"), ("%c0%af", "text that is not UTF-8"),
-            ("/b", "two slashes in a row"),
         ]
 
         private static let site = Result { try Site { $0.control = "" } }

@@ -26,7 +26,7 @@ extension EndToEnd {
             #expect(failures.isEmpty, "the good client: \(failures.prefix(3))")
             #expect(seconds < max(5 * usual, 0.1), "\(seconds) s, when quiet \(usual) s")
             var after = 0
-            let isBack = try eventually(within: 10) {
+            let isBack = try eventually(within: 30) {
                 after = try residentKilobytes(site.gateway.pid)
                 return after <= before + 20 << 10
             }

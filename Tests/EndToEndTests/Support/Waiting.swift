@@ -4,8 +4,8 @@ import Synchronization
 /// Seconds that only grow.
 func monotonic() -> Double { ProcessInfo.processInfo.systemUptime }
 
-/// Asks again until the answer is yes; false when time is up.
-func eventually(within seconds: Double = 5, _ isSo: () throws -> Bool) rethrows -> Bool {
+/// Asks again until the answer is yes; false when time is up, of which a busy machine gets plenty.
+func eventually(within seconds: Double = 20, _ isSo: () throws -> Bool) rethrows -> Bool {
     let end = monotonic() + seconds
     while true {
         if try isSo() { return true }

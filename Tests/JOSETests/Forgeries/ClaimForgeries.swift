@@ -42,6 +42,13 @@ enum ClaimForgeries {
         "{\"exp\":1800000000,\"x\":\(String(repeating: "[", count: depth))\(String(repeating: "]", count: depth))}"
     }
 
+    /// Of ``times``, what no JSON text has, or has as a number that no `Double` holds.
+    private static let notJSON: Set = [
+        "-1e400", "1e400", "NaN", "Infinity", "0x6b49d200", "01800000000", "+1800000000", ".5", "1.", "1e",
+        "1_800_000_000",
+        "1800000000n",
+    ]
+
     /// Times that are no times.
     private static let times: [Forgery] = ["exp", "nbf", "iat"].flatMap { (name: String) -> [Forgery] in
         [
@@ -52,7 +59,8 @@ enum ClaimForgeries {
             "[1800000000]", "{}", "{\"$gt\":0}", "1_800_000_000", "1800000000n",
         ].map { (value: String) -> Forgery in
             let exp = name == "exp" ? "" : "\"exp\":1800000000,"
-            return Forgery("\(name) that is \(value)", .claims, token("{\(exp)\"\(name)\":\(value)}"))
+            let fault: TokenFault = notJSON.contains(value) ? .claims : .claim(name)
+            return Forgery("\(name) that is \(value)", fault, token("{\(exp)\"\(name)\":\(value)}"))
         }
     }
 
