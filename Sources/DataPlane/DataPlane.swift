@@ -22,6 +22,7 @@ package final class DataPlane: Sendable {
     private let security: ListenerSecurity
     private let generation = Mutex<UInt64>(1)
     private let memory = Mutex(MemoryReturn())
+    private let readiness = Atomic<Bool>(true)
 
     /// What a process keeps on disk between starts.
     package struct Keys: Sendable {
@@ -117,6 +118,7 @@ package final class DataPlane: Sendable {
             case .tcp(let host, let port):
                 let bootstrap = Self.watchingPeers(bootstrap)
                 channel = try await bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    .childChannelOption(.tcpOption(.maxUnsent), value: TCPOptions.maxUnsent)
                     .bind(host: host, port: port).get()
             case .unix(let path):
                 channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
@@ -158,11 +160,12 @@ package final class DataPlane: Sendable {
         }
         guard let stream = context.stream(scratch: scratch) else { throw ChannelError.operationUnsupported }
         let time = TimeAmount.milliseconds(worker.snapshot.headerTimeout)
-        let handler = TLSHandler(stream: stream, handshakeTime: time) { [logger] channel, result in
+        let handler = TLSHandler(stream: stream, handshakeTime: time) { [logger, site] channel, result in
             switch result {
             case .ready(let chosen):
                 try Self.serve(channel, worker: worker, role: role, address: address, share: share, chosen: chosen)
             case .failed(let fault):
+                site.turnedAway.failedHandshake(fault)
                 logger.debug("TLS handshake with \(String(decoding: address.text, as: UTF8.self)): \(fault)")
             }
         }
@@ -185,10 +188,14 @@ package final class DataPlane: Sendable {
         // First, so that nobody makes others close beyond their own limit.
         if isCounted {
             share = site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress)
-            guard share != nil else { throw .operationUnsupported }
+            guard share != nil else {
+                site.turnedAway.pastLimit(of: address)
+                throw .operationUnsupported
+            }
         }
         guard site.enter(role, limit: limits.connections, makesRoom: worker.closeIdleClient) else {
             if isCounted { site.connectionCounts.leave(address.hash) }
+            site.turnedAway.pastTotal()
             throw .operationUnsupported
         }
         channel.closeFuture.whenComplete { [site] _ in
@@ -286,22 +293,49 @@ package final class DataPlane: Sendable {
         return kept
     }
 
-    /// Frees leases that are over, gives back memory, and says which servers of upstreams are not trusted and what there
-    /// were too few descriptors for. To be called about once a second, on no event loop.
+    /// Frees leases that are over, gives back memory, and says what the operator should know. To be called about once a
+    /// second, on no event loop.
     package func expireLeases() {
         let snapshot = site.snapshot
         let now = Clock().wall
+        tellNews(snapshot)
         site.admission.expire(now: now, rules: snapshot.rules)
         site.usedTickets.expire(now: now)
-        for upstream in snapshot.upstreams {
-            for server in upstream.servers {
-                guard let fault = server.takeFault() else { continue }
-                logger.warning("upstream \(upstream.settings.name): TLS with \(server.name): \(fault)")
-            }
-        }
-        if let notice = site.descriptors.takeNotice(at: Clock().monotonic) { logger.warning("\(notice)") }
         let open = site.connections.load(ordering: .relaxed)
         if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }
+    }
+
+    /// Says which servers of upstreams went down, came back or are not trusted, whether the gateway is ready, what
+    /// connections were turned away, and what there were too few descriptors for.
+    private func tellNews(_ snapshot: Snapshot) {
+        for upstream in snapshot.upstreams {
+            for server in upstream.servers {
+                if let fault = server.takeFault() {
+                    logger.warning("upstream \(upstream.settings.name): TLS with \(server.name): \(fault)")
+                }
+                switch server.takeNews() {
+                case .down(let fault):
+                    logger.warning("upstream \(upstream.settings.name): \(server.name) is down: \(fault.rawValue)")
+                case .up: logger.notice("upstream \(upstream.settings.name): \(server.name) is back")
+                case nil: break
+                }
+            }
+        }
+        let isReady = site.isReady
+        let wasReady = readiness.exchange(isReady, ordering: .relaxed)
+        if isReady != wasReady, !site.isDraining {
+            if isReady {
+                logger.notice("ready again")
+            } else {
+                logger.warning("not ready: no upstream that viewers need is up")
+            }
+        }
+        let (now, limits) = (Clock().monotonic, snapshot.settings.limits)
+        let total = site.descriptors.connections(of: limits.connections)
+        for notice in site.turnedAway.takeNotices(at: now, limits: (total, limits.connectionsPerAddress)) {
+            logger.warning("\(notice)")
+        }
+        if let notice = site.descriptors.takeNotice(at: now) { logger.warning("\(notice)") }
     }
 
     /// How many clients may be connected, and why, in the operator's words.

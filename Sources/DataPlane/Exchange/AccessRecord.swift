@@ -5,15 +5,42 @@ import JOSE
 struct AccessRecord {
     private var method: [UInt8] = []
     private var target: [UInt8] = []
-    /// Why a token was refused: for the operator only.
-    var fault: TokenFault?
+    /// Why a request was refused or its upstream of no use: for the operator only.
+    var fault: String?
+    /// What ended a body or a socket before its end.
+    var cut: Cut?
+
+    /// Who or what ends a body or a socket before its end.
+    enum Cut: String {
+        case client, upstream
+        /// The client took or sent it too slowly.
+        case slow
+        case drain
+        /// The session ended; the refusal says why.
+        case session
+    }
 
     private static let maxTarget = 1024
+    private static let maxMethod = 32
 
     mutating func clear() {
         method.removeAll(keepingCapacity: true)
         target.removeAll(keepingCapacity: true)
         fault = nil
+        cut = nil
+    }
+
+    /// Keeps as much of a request line as there is at the start of what is no good head.
+    mutating func readStart(of bytes: Span<UInt8>) {
+        var position = 0
+        while position < min(bytes.count, Self.maxMethod), bytes[position].isToken { position += 1 }
+        // What does not begin with a method is not HTTP.
+        guard position > 0, position < bytes.count, bytes[position] == .space else { return }
+        let start = position + 1
+        var end = start
+        // A fragment has no business there, and may hold anything.
+        while end < bytes.count, bytes[end] > .space, bytes[end] != 0x7f, bytes[end] != UInt8(ascii: "#") { end += 1 }
+        read(bytes, method: 0..<position, target: start..<end)
     }
 
     /// Keeps method, path and the names of the query's members. Their values stay out: they hold tokens and people.
@@ -68,7 +95,8 @@ struct AccessRecord {
             field(",\"role\":\"", admitted.role.name.utf8)
         }
         if let refusal = exchange.refusal { field(",\"refusal\":\"", refusal.code.utf8) }
-        if let fault { field(",\"fault\":\"", fault.code.utf8) }
+        if let fault { field(",\"fault\":\"", fault.utf8) }
+        if let cut { field(",\"cut\":\"", cut.rawValue.utf8) }
         field(",\"request_id\":\"", exchange.requestID.text)
         line.append(literal: "}")
     }
@@ -92,6 +120,8 @@ struct AccessRecord {
         word((exchange.admitted.map { $0.session.name } ?? "").utf8)
         word((exchange.refusal?.code ?? "").utf8)
         word(exchange.requestID.text)
+        if let fault { word("fault=\(fault)".utf8) }
+        if let cut { word("cut=\(cut.rawValue)".utf8) }
     }
 }
 

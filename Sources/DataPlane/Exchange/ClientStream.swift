@@ -81,6 +81,9 @@ class ClientStream {
 
     /// Ends at once: the client must not take what it has for a whole response.
     func abort() {}
+
+    /// The same for a client that is too slow, or sends what nobody may: nothing is kept for it, not by the system either.
+    func sever() { abort() }
 }
 
 /// A client's connection as its event loop's worker sees it.
@@ -100,7 +103,8 @@ protocol ServedConnection: AnyObject {
     /// Lets exchanges finish and closes afterwards.
     func drain()
 
-    func abort()
+    /// The time for that is over.
+    func endDrain()
 }
 
 /// For how long a client's connection has had nothing to do; the first in order is missed least.

@@ -119,7 +119,7 @@ extension Exchange {
             }
         }
         guard good != nil || held != nil else {
-            record.fault = fault
+            record.fault = fault?.code
             if fault == .unchecked {
                 refuse(.tooManyJoins, bytes, retryAfter: signatureAllowance.pause)
             } else {

@@ -7,6 +7,7 @@ extension Exchange {
 
     /// Refuses a request whose target is not what targets may be.
     func refuseTarget(_ fault: HeadFault, _ bytes: Span<UInt8>, _ target: Range<Int>) {
+        record.fault = fault.code
         isControlCall = snapshot.settings.routes.contains { route in
             isControl(route.upstream) && Self.begins(bytes, target, with: route.path)
         }

@@ -32,6 +32,7 @@ extension Exchange {
         }
         guard isWritten else {
             worker.recycle(head)
+            record.fault = HeadFault.tooLarge.code
             respond(status: HeadFault.tooLarge.status)
             return
         }
@@ -263,6 +264,7 @@ extension Exchange {
 
     func upstreamConnecting(_ connection: UpstreamConnection) {
         upstream = connection
+        servedBy = connection.server.name
         // A body waits where it is until there is somebody to send it to.
         if !isRequestComplete { client?.pauseReading() }
     }
@@ -270,6 +272,8 @@ extension Exchange {
     func upstreamConnected(_ connection: UpstreamConnection) {
         upstream = connection
         servedBy = connection.server.name
+        // Of a server that was tried before.
+        record.fault = nil
         isUpstreamReady = true
         guard isActive, let head = upstreamHead else {
             releaseUpstream(reusable: false)
@@ -297,9 +301,10 @@ extension Exchange {
         let wasReused = failed.map { $0.exchangesBefore > 0 && !$0.hasAnswered } ?? false
         if let failed { triedServers |= failed.serverBit }
         releaseUpstream(reusable: false)
+        record.fault = fault.code
         guard !isResponseStarted else {
             // The client has part of an answer; only the end of its connection can tell it that there is no more.
-            cut()
+            cut(.upstream)
             return
         }
         guard let pool else { return }
@@ -388,15 +393,17 @@ extension Exchange {
     }
 
     /// The body is not what its framing says.
-    func requestBroken() {
+    func requestBroken(_ fault: HeadFault) {
         guard isActive else { return }
+        record.fault = fault.code
         releaseUpstream(reusable: false)
-        if isResponseStarted { cut() } else { respond(status: 400) }
+        if isResponseStarted { cut(.client) } else { respond(status: 400) }
     }
 
     private func requestTooLarge() {
+        record.fault = "body_too_large"
         releaseUpstream(reusable: false)
-        if isResponseStarted { cut() } else { respond(status: 413) }
+        if isResponseStarted { cut(.client) } else { respond(status: 413) }
     }
 
     func flushToUpstream() {

@@ -60,12 +60,19 @@ extension Exchange {
         }
     }
 
-    /// Answers with a status of HTTP's own that has no refusal code.
+    /// Answers with a status of HTTP's own that has no refusal code: a page for a navigation, the plain status for an
+    /// upgrade, a problem document otherwise.
     ///
     /// - Parameter detail: what the client can do; nil: what holds for the status.
     func respond(status: Int, detail: String? = nil) {
         if isUpgrade {
             respond(status: status, fields: "", type: nil, body: [])
+            return
+        }
+        if isNavigation, !isControlCall, client?.listener == .viewers {
+            let page = RefusalPage(status: status, requestID: String(decoding: requestID.text, as: UTF8.self))
+            let fields = allowField(status) + pagePolicy(page)
+            respond(status: status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
             return
         }
         let text = StatusText.of(status)
@@ -78,9 +85,12 @@ extension Exchange {
             requestID: String(decoding: requestID.text, as: UTF8.self)
         )
         problem.isForAPI = isControlCall
-        // Which of them a resource takes, its upstream knows.
-        let fields = status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : ""
-        respond(status: status, fields: fields, type: "application/problem+json", body: problem.json)
+        respond(status: status, fields: allowField(status), type: "application/problem+json", body: problem.json)
+    }
+
+    /// Which methods a resource takes, its upstream knows.
+    private func allowField(_ status: Int) -> String {
+        status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : ""
     }
 
     /// Writes a response of our own and ends the exchange.

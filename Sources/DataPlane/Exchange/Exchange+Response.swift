@@ -21,7 +21,7 @@ extension Exchange {
         guard isActive, !isResponseStarted else { return }
         // RFC 8441 section 5: there a success is an open socket, which only 101 is on this side.
         if isUpgrade, client?.framesBodies ?? false, (200..<300).contains(worker.responseHead.status) {
-            upstreamFailed(.response)
+            upstreamFailed(.response(.breaks(.handshake)))
             return
         }
         isResponseStarted = true
@@ -41,7 +41,8 @@ extension Exchange {
             head.write("\r\n")
         }
         guard isWritten else {
-            cut()
+            record.fault = UpstreamFault.response(.tooLarge).code
+            cut(.upstream)
             return
         }
         begin(head)
@@ -278,12 +279,17 @@ extension Exchange {
     }
 
     /// Ends a response that cannot be completed, so that nobody takes it for whole.
-    func cut() {
+    func cut(_ cut: AccessRecord.Cut) {
         guard isActive, let client else { return }
+        record.cut = cut
         releaseUpstream(reusable: false)
         writePending()
         client.flush()
         finish()
-        client.abort()
+        switch cut {
+        // Whoever is too slow, or abuses what is sent, would keep what waits for it.
+        case .slow, .client: client.sever()
+        case .upstream, .drain, .session: client.abort()
+        }
     }
 }

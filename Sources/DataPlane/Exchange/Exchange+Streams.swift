@@ -19,8 +19,9 @@ extension Exchange {
         if !isTunnel {
             if requestRate.isTooSlow(requestBytes, minimum: minimum, isWaiting: isReadingBody, at: now) {
                 if isResponseStarted {
-                    cut()
+                    cut(.slow)
                 } else {
+                    record.cut = .slow
                     releaseUpstream(reusable: false)
                     respond(status: 408)
                 }
@@ -35,7 +36,7 @@ extension Exchange {
         }
         let isWaiting = client.unsentBytes > 0
         if responseRate.isTooSlow(client.takenBytes, minimum: minimum, isWaiting: isWaiting, at: now) {
-            if isTunnel { cutTunnel() } else { cut() }
+            if isTunnel { cutTunnel() } else { cut(.slow) }
             return
         }
         if isTunnel { watchExpiry() }
@@ -100,7 +101,7 @@ extension Exchange {
         }
         refusal = reason
         if isResponseStarted {
-            cut()
+            cut(.session)
         } else {
             releaseUpstream(reusable: false)
             refuse(reason)

@@ -176,7 +176,24 @@ final class Exchange {
     }
 
     /// Begins an exchange whose head could not be read, and refuses it.
-    func refuseHead(_ fault: HeadFault, client: ClientStream) {
+    ///
+    /// - Parameter bytes: what there is of the head.
+    func refuseHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: ClientStream) {
+        beginFailed(bytes, client: client)
+        record.fault = fault.code
+        isNavigation = Navigation.mayBeOne(bytes)
+        respond(status: fault.status)
+    }
+
+    /// Begins an exchange whose head did not come in time, and refuses it.
+    func refuseHeadTimeout(_ bytes: Span<UInt8>, client: ClientStream) {
+        beginFailed(bytes, client: client)
+        record.fault = "header_timeout"
+        record.cut = .slow
+        respond(status: 408)
+    }
+
+    private func beginFailed(_ bytes: Span<UInt8>, client: ClientStream) {
         begin(client: client)
         isRequestComplete = false
         keepsAlive = false
@@ -184,18 +201,7 @@ final class Exchange {
         isNavigation = false
         method = .other
         requestID.make(&worker.random)
-        respond(status: fault.status)
-    }
-
-    /// Begins an exchange whose head did not come in time, and refuses it.
-    func refuseHeadTimeout(client: ClientStream) {
-        begin(client: client)
-        isRequestComplete = false
-        keepsAlive = false
-        method = .other
-        isNavigation = false
-        requestID.make(&worker.random)
-        respond(status: 408)
+        if snapshot.logsAccess { record.readStart(of: bytes) }
     }
 
     /// Finds the route and goes on with what it asks for.
@@ -204,10 +210,12 @@ final class Exchange {
         do throws(HeadFault) {
             match = try snapshot.routes.match(bytes, worker.requestTarget)
         } catch {
+            record.fault = error.code
             respond(status: error.status)
             return
         }
         guard let match else {
+            record.fault = "no_route"
             respond(status: 404)
             return
         }
@@ -243,10 +251,11 @@ final class Exchange {
 
     // MARK: The end
 
-    /// The client has gone, at whatever point.
-    func clientGone() {
+    /// The client has gone, at whatever point, or is sent away.
+    func clientGone(_ cut: AccessRecord.Cut = .client) {
         guard isActive else { return }
         if status == 0 { status = 499 }
+        if record.cut == nil, !(tunnel?.isOver ?? false) { record.cut = cut }
         if isTunnel { endUpstream(tunnel?.clientGone()) } else { releaseUpstream(reusable: false) }
         finish()
     }
@@ -277,22 +286,5 @@ final class Exchange {
         admitted = nil
         framePolicy = []
         client = nil
-    }
-}
-
-/// Whether a request is a browser's navigation, which gets pages instead of problem documents.
-enum Navigation {
-    static func isOne(_ bytes: Span<UInt8>, _ block: FieldBlock, method: Method) -> Bool {
-        guard method == .get || method == .head || method == .post else { return false }
-        if let mode = block.first(.secFetchMode) { return bytes.equals("navigate", ignoringCaseIn: mode) }
-        guard method != .post, let accept = block.first(.accept) else { return false }
-        var start = accept.lowerBound
-        while start < accept.upperBound {
-            let end = bytes.firstIndex(of: UInt8(ascii: ","), from: start, to: accept.upperBound) ?? accept.upperBound
-            let semicolon = bytes.firstIndex(of: UInt8(ascii: ";"), from: start, to: end) ?? end
-            if bytes.equals("text/html", ignoringCaseIn: bytes.trimming(start..<semicolon)) { return true }
-            start = end + 1
-        }
-        return false
     }
 }

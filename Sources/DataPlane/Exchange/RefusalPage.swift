@@ -4,7 +4,9 @@ import JOSE
 /// What a viewer's browser shows when a request does not pass: small, readable by assistive technology, in the
 /// browser's light or dark colours, and without anything from elsewhere.
 struct RefusalPage {
-    var refusal: Refusal
+    let title: String
+    let detail: String
+    let code: String
     /// Seconds since the session that is active joined.
     var activeFor: Int64?
     var requestID: String
@@ -13,9 +15,55 @@ struct RefusalPage {
     /// For a viewer whose browser blocks the cookie.
     var wayIn: WayIn?
 
+    init(
+        refusal: Refusal,
+        activeFor: Int64? = nil,
+        requestID: String,
+        action: String? = nil,
+        wayIn: WayIn? = nil
+    ) {
+        (title, detail, code) = (refusal.title, refusal.detail, refusal.code)
+        self.activeFor = activeFor
+        self.requestID = requestID
+        self.action = action
+        self.wayIn = wayIn
+    }
+
+    /// Of a status of HTTP's own.
+    init(status: Int, requestID: String) {
+        let text = StatusText.of(status)
+        (title, detail, code) = (
+            Self.words(for: status)?.title ?? text.title, Self.words(for: status)?.detail ?? text.detail, text.code
+        )
+        self.requestID = requestID
+    }
+
+    /// What a viewer can do about a status that says little to people.
+    private static func words(for status: Int) -> (title: String, detail: String)? {
+        switch status {
+        case 400:
+            (
+                "This address does not work",
+                "Part of it is missing, or something was added to it. Open the link again from where you got it."
+            )
+        case 404:
+            ("There is nothing here", "Check the address, or open the link again from where you got it.")
+        case 413:
+            ("That is too much", "Send less at once.")
+        case 414:
+            ("This address is too long", "Open the link again from where you got it.")
+        case 431:
+            (
+                "Your browser sends too much",
+                "Most often these are cookies: delete this site's cookies, then open the link again."
+            )
+        default: nil
+        }
+    }
+
     var html: [UInt8] {
         var parts = [
-            "<p>\(Self.escaped(refusal.detail))</p>"
+            "<p>\(Self.escaped(detail))</p>"
         ]
         if let activeFor { parts.append("<p>Active there for \(Self.duration(activeFor)).</p>") }
         if let action {
@@ -24,8 +72,8 @@ struct RefusalPage {
             )
         }
         if let wayIn { parts.append(wayIn.html) }
-        parts.append("<p class=\"id\">\(refusal.code) · \(Self.escaped(requestID))</p>")
-        return Self.page(title: refusal.title, body: parts.joined(separator: "\n"))
+        parts.append("<p class=\"id\">\(code) · \(Self.escaped(requestID))</p>")
+        return Self.page(title: title, body: parts.joined(separator: "\n"))
     }
 
     private static func page(title: String, body: String) -> [UInt8] {

@@ -49,9 +49,9 @@ package struct ChunkedBody: Sendable {
                 return .data(position - count..<position)
             case .dataEnd:
                 guard position < bytes.count else { return .incomplete(consumed: position) }
-                guard bytes[position] == .carriageReturn else { throw .malformed }
+                guard bytes[position] == .carriageReturn else { throw .breaks(.chunk) }
                 guard position + 1 < bytes.count else { return .incomplete(consumed: position) }
-                guard bytes[position + 1] == .lineFeed else { throw .malformed }
+                guard bytes[position + 1] == .lineFeed else { throw .breaks(.chunk) }
                 position += 2
                 state = .size
             case .trailers:
@@ -67,29 +67,29 @@ package struct ChunkedBody: Sendable {
         var position = start
         var value = 0
         while position < bytes.count, let digit = bytes[position].hexValue {
-            guard position - start < 15 else { throw .malformed }
+            guard position - start < 15 else { throw .breaks(.chunk) }
             value = value << 4 | Int(digit)
             position += 1
         }
         guard position < bytes.count else { return nil }
-        guard position > start else { throw .malformed }
+        guard position > start else { throw .breaks(.chunk) }
         if bytes[position] != .carriageReturn {
             // White space may stand before an extension, and nowhere else.
             while position < bytes.count, bytes[position] == .space || bytes[position] == .tab { position += 1 }
             guard position < bytes.count else { return try unfinished(bytes, from: start) }
             let isPadding = allowsPadding && bytes[position] == .carriageReturn
-            guard isPadding || bytes[position] == UInt8(ascii: ";") else { throw .malformed }
+            guard isPadding || bytes[position] == UInt8(ascii: ";") else { throw .breaks(.chunk) }
             while position < bytes.count,
                 bytes[position] == .tab || (bytes[position] >= 0x20 && bytes[position] != 0x7f)
             {
                 position += 1
             }
             guard position < bytes.count else { return try unfinished(bytes, from: start) }
-            guard bytes[position] == .carriageReturn else { throw .malformed }
+            guard bytes[position] == .carriageReturn else { throw .breaks(.chunk) }
         }
-        guard position - start <= Self.maxLine else { throw .malformed }
+        guard position - start <= Self.maxLine else { throw .breaks(.chunk) }
         guard position + 1 < bytes.count else { return nil }
-        guard bytes[position + 1] == .lineFeed else { throw .malformed }
+        guard bytes[position + 1] == .lineFeed else { throw .breaks(.chunk) }
         remaining = value
         state = value == 0 ? .trailers : .data
         scanned = 0
@@ -97,7 +97,7 @@ package struct ChunkedBody: Sendable {
     }
 
     private func unfinished(_ bytes: Span<UInt8>, from start: Int) throws(HeadFault) -> Int? {
-        guard bytes.count - start <= Self.maxLine else { throw .malformed }
+        guard bytes.count - start <= Self.maxLine else { throw .breaks(.chunk) }
         return nil
     }
 
@@ -106,7 +106,7 @@ package struct ChunkedBody: Sendable {
         var end: Int?
         if start < bytes.count, bytes[start] == .carriageReturn {
             guard start + 1 < bytes.count else { return .incomplete(consumed: start) }
-            guard bytes[start + 1] == .lineFeed else { throw .malformed }
+            guard bytes[start + 1] == .lineFeed else { throw .breaks(.trailers) }
             end = start + 2
         } else {
             // `scanned` counts from the start of the trailers: the caller may have moved them since.

@@ -52,6 +52,8 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     private static let unsentCheck: Int64 = 200
     /// A client that has closed its sending side is still answered for this long: it may wait, or be gone.
     private static let halfClosedTime: Int64 = 5000
+    /// What the system may go on delivering for a connection that ends.
+    private static let maxRest = 16 << 10
 
     init(
         worker: Worker,
@@ -138,7 +140,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         guard case .some(.inputClosed) = event as? ChannelEvent else { return }
         isInputClosed = true
         switch phase {
-        case .lingering where unsentBytes > 0: worker.setDeadline(slot, in: Self.unsentCheck)
+        case .lingering where unacknowledgedBytes > 0: worker.setDeadline(slot, in: Self.unsentCheck)
         case .idle, .head: linger()
         case .body, .lingering, .closed: close()
         case .response: worker.setDeadline(slot, in: Self.halfClosedTime)
@@ -248,16 +250,16 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         let limits = worker.snapshot.headLimits
         guard let length = FieldLines.end(bytes, from: 0, scanned: &scanned) else {
             if bytes.count >= limits.size {
-                refuseHead(.tooLarge)
+                refuseHead(.tooLarge, bytes)
             } else if !RequestHead.mayBegin(with: bytes) {
-                refuseHead(.malformed)
+                refuseHead(.breaks(.requestLine), bytes)
             }
             return nil
         }
         do throws(HeadFault) {
             try worker.requestHead.parse(bytes, length: length, limits: limits)
         } catch {
-            refuseHead(error)
+            refuseHead(error, bytes.extracting(0..<length))
             return nil
         }
         body = RequestBody(worker.requestHead.framing)
@@ -269,11 +271,11 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         return length
     }
 
-    private func refuseHead(_ fault: HeadFault) {
+    private func refuseHead(_ fault: HeadFault, _ bytes: Span<UInt8>) {
         let exchange = self.exchange ?? Exchange(worker: worker)
         self.exchange = exchange
         phase = .response
-        exchange.refuseHead(fault, client: self)
+        exchange.refuseHead(fault, bytes, client: self)
     }
 
     /// Hands body octets on; false while more are needed.
@@ -289,7 +291,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
                 return false
             }
         } catch {
-            exchange.requestBroken()
+            exchange.requestBroken(error)
             return false
         }
         if body.isComplete, phase == .body {
@@ -338,6 +340,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
             return
         }
         phase = .idle
+        unsentRate = RateWindow()
         idleSince = worker.clock.monotonic
         worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
         resumeReading()
@@ -382,7 +385,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         unsentRate = RateWindow()
         guard !isInputClosed else {
             // Both sides closed is closed at once: what is written must have gone out before.
-            if unsentBytes > 0 { worker.setDeadline(slot, in: Self.unsentCheck) } else { close() }
+            if unacknowledgedBytes > 0 { worker.setDeadline(slot, in: 0) } else { close() }
             return
         }
         worker.setDeadline(slot, in: min(Self.lingerTime, closesAt - worker.clock.monotonic))
@@ -405,6 +408,16 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         close()
     }
 
+    override func sever() {
+        context?.channel.resetOnClose()
+        abort()
+    }
+
+    func endDrain() {
+        exchange?.clientGone(.drain)
+        abort()
+    }
+
     private func close() {
         guard phase != .closed else { return }
         phase = .closed
@@ -416,11 +429,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     func deadlinePassed() {
         switch phase {
         case .idle, .lingering:
-            if isStillReading, worker.clock.monotonic < closesAt {
-                worker.setDeadline(slot, in: Self.unsentCheck)
-            } else {
-                close()
-            }
+            endSending()
         case .closed:
             break
         case .head:
@@ -436,19 +445,30 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         }
     }
 
-    /// Whether the end of the last answer still waits for the client, and the client takes it fast enough.
-    private var isStillReading: Bool {
-        let unsent = unsentBytes
-        guard unsent > 0 else { return false }
-        let minimum = worker.snapshot.minRate
-        return !unsentRate.isTooSlow(-unsent, minimum: minimum, isWaiting: true, at: worker.clock.monotonic)
+    /// Closes once the client has the end of the last answer, or takes it too slowly.
+    private func endSending() {
+        let (rest, minimum, now) = (unacknowledgedBytes, worker.snapshot.minRate, worker.clock.monotonic)
+        if rest == 0 {
+            close()
+        } else if unsentRate.isTooSlow(-rest, minimum: minimum, isWaiting: true, at: now) {
+            sever()
+        } else if now < closesAt {
+            worker.setDeadline(slot, in: Self.unsentCheck)
+        } else if rest > Self.maxRest {
+            sever()
+        } else {
+            close()
+        }
     }
+
+    private var unacknowledgedBytes: Int { context?.unacknowledgedBytes ?? 0 }
 
     private func refuseHeadTimeout() {
         let exchange = self.exchange ?? Exchange(worker: worker)
         self.exchange = exchange
         phase = .response
-        exchange.refuseHeadTimeout(client: self)
+        let received = pending ?? ByteBuffer()
+        exchange.refuseHeadTimeout(received.readableBytesUInt8Span, client: self)
     }
 
     func end(_ reasons: [SessionID: Refusal]) {

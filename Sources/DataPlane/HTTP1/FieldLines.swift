@@ -14,13 +14,13 @@ enum FieldLines {
         var position = start
         while position < end {
             if bytes[position] == .carriageReturn {
-                guard position + 2 == end, bytes[position + 1] == .lineFeed else { throw .malformed }
+                guard position + 2 == end, bytes[position + 1] == .lineFeed else { throw .breaks(.fieldLine) }
                 return
             }
             guard block.fields.count < maxCount else { throw .tooLarge }
             position = try line(bytes, at: position, to: end, into: block)
         }
-        throw .malformed
+        throw .breaks(.fieldLine)
     }
 
     /// Reads the line at `start` and returns where the next one begins.
@@ -41,13 +41,13 @@ enum FieldLines {
         }
         let length = colon - start
         guard colon < end, bytes[colon] == UInt8(ascii: ":"), length > 0, length <= UInt16.max else {
-            throw .malformed
+            throw .breaks(.fieldLine)
         }
         guard let lineFeed = bytes.firstIndex(of: .lineFeed, from: colon, to: end),
             bytes[lineFeed - 1] == .carriageReturn
-        else { throw .malformed }
+        else { throw .breaks(.fieldLine) }
         let value = bytes.trimming(colon + 1..<lineFeed - 1)
-        guard !bytes.hasControl(in: value) else { throw .malformed }
+        guard !bytes.hasControl(in: value) else { throw .breaks(.fieldLine) }
         var name = FieldName.bySlot[hash.slot]
         var isLookalike = false
         if name != .other, !bytes.equals(name.text, ignoringCaseIn: start..<colon) {
@@ -86,29 +86,5 @@ enum FieldLines {
         }
         scanned = bytes.count
         return nil
-    }
-}
-
-/// Why a head was not taken.
-package enum HeadFault: UInt8, Error, Sendable {
-    case malformed
-    case tooLarge
-    case targetTooLong
-    case version
-    /// One that nobody here serves.
-    case method
-    /// TRACE.
-    case mirror
-
-    /// The status that a client gets for it.
-    var status: Int {
-        switch self {
-        case .malformed: 400
-        case .tooLarge: 431
-        case .targetTooLong: 414
-        case .version: 505
-        case .method: 501
-        case .mirror: 405
-        }
     }
 }

@@ -83,17 +83,19 @@ package struct RequestHead {
     private mutating func requestLine(_ bytes: Span<UInt8>) throws(HeadFault) -> Int {
         guard let lineFeed = bytes.firstIndex(of: .lineFeed, from: 0, to: length), lineFeed > 0,
             bytes[lineFeed - 1] == .carriageReturn
-        else { throw .malformed }
+        else { throw .breaks(.requestLine) }
         let end = lineFeed - 1
         var position = 0
         while position < end, bytes[position].isToken { position += 1 }
-        guard position > 0, position < end, bytes[position] == .space else { throw .malformed }
+        guard position > 0, position < end, bytes[position] == .space else { throw .breaks(.requestLine) }
         guard position <= Self.maxMethod else { throw .method }
         methodRange = 0..<position
         let start = position + 1
-        guard let space = bytes.firstIndex(of: .space, from: start, to: end), space > start else { throw .malformed }
+        guard let space = bytes.firstIndex(of: .space, from: start, to: end), space > start else {
+            throw .breaks(.requestLine)
+        }
         try judgeVersion(bytes, in: space + 1..<end)
-        for index in start..<space where bytes[index] <= 0x20 || bytes[index] >= 0x7f { throw .malformed }
+        for index in start..<space where bytes[index] <= 0x20 || bytes[index] >= 0x7f { throw .breaks(.requestLine) }
         method = Self.method(bytes, in: methodRange)
         if bytes.equals("connect", ignoringCaseIn: methodRange) { throw .method }
         if bytes.equals("trace", ignoringCaseIn: methodRange) { throw .mirror }
@@ -108,7 +110,7 @@ package struct RequestHead {
             bytes[range.lowerBound + 3] == UInt8(ascii: "P"), bytes[range.lowerBound + 4] == UInt8(ascii: "/"),
             bytes[range.lowerBound + 5].isDigit, bytes[range.lowerBound + 6] == UInt8(ascii: "."),
             bytes[range.lowerBound + 7].isDigit
-        else { throw .malformed }
+        else { throw .breaks(.requestLine) }
         guard bytes[range.lowerBound + 5] == UInt8(ascii: "1") else { throw .version }
         switch bytes[range.lowerBound + 7] {
         case UInt8(ascii: "1"): isHTTP10 = false
@@ -121,7 +123,7 @@ package struct RequestHead {
     /// Origin form or absolute form ([RFC 9112 section 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)); the
     /// others belong to methods that are not served.
     private mutating func judgeTarget(_ bytes: Span<UInt8>, in range: Range<Int>) throws(HeadFault) {
-        for index in range where bytes[index] == UInt8(ascii: "#") { throw .malformed }
+        for index in range where bytes[index] == UInt8(ascii: "#") { throw .breaks(.target) }
         if bytes[range.lowerBound] == UInt8(ascii: "/") {
             target = range
             return
@@ -131,13 +133,13 @@ package struct RequestHead {
             ? 7
             : range.count > 8 && bytes.equals("https://", ignoringCaseIn: range.lowerBound..<range.lowerBound + 8)
                 ? 8 : 0
-        guard scheme > 0 else { throw .malformed }
+        guard scheme > 0 else { throw .breaks(.target) }
         let start = range.lowerBound + scheme
         var slash = start
         while slash < range.upperBound, bytes[slash] != UInt8(ascii: "/"), bytes[slash] != UInt8(ascii: "?") {
             slash += 1
         }
-        guard slash < range.upperBound, bytes[slash] == UInt8(ascii: "/") else { throw .malformed }
+        guard slash < range.upperBound, bytes[slash] == UInt8(ascii: "/") else { throw .breaks(.target) }
         try judgeAuthority(bytes, in: start..<slash)
         authority = start..<slash
         target = slash..<range.upperBound
@@ -145,17 +147,17 @@ package struct RequestHead {
 
     private mutating func judgeHost(_ bytes: Span<UInt8>) throws(HeadFault) {
         guard let host = block.first(.host) else {
-            guard isHTTP10 else { throw .malformed }
+            guard isHTTP10 else { throw .breaks(.host) }
             return
         }
-        guard block.isSingle(.host) else { throw .malformed }
+        guard block.isSingle(.host) else { throw .breaks(.host) }
         try judgeAuthority(bytes, in: host)
         if authority == nil { authority = host }
     }
 
     /// `host [":" port]` of the octets that a registered name, an IPv4 address or a bracketed IPv6 address may have.
     private func judgeAuthority(_ bytes: Span<UInt8>, in range: Range<Int>) throws(HeadFault) {
-        guard !range.isEmpty, range.count <= 300 else { throw .malformed }
+        guard !range.isEmpty, range.count <= 300 else { throw .breaks(.host) }
         var position = range.lowerBound
         if bytes[position] == UInt8(ascii: "[") {
             position += 1
@@ -165,19 +167,19 @@ package struct RequestHead {
                     || bytes[position] == UInt8(ascii: ".")
             { position += 1 }
             guard position > start, position < range.upperBound, bytes[position] == UInt8(ascii: "]") else {
-                throw .malformed
+                throw .breaks(.host)
             }
             position += 1
         } else {
             let start = position
             while position < range.upperBound, Self.isHostOctet(bytes[position]) { position += 1 }
-            guard position > start else { throw .malformed }
+            guard position > start else { throw .breaks(.host) }
         }
         guard position < range.upperBound else { return }
-        guard bytes[position] == UInt8(ascii: ":") else { throw .malformed }
+        guard bytes[position] == UInt8(ascii: ":") else { throw .breaks(.host) }
         let port = position + 1..<range.upperBound
-        guard port.count <= 5 else { throw .malformed }
-        for index in port where !bytes[index].isDigit { throw .malformed }
+        guard port.count <= 5 else { throw .breaks(.host) }
+        for index in port where !bytes[index].isDigit { throw .breaks(.host) }
     }
 
     @inline(__always)
@@ -201,7 +203,7 @@ package struct RequestHead {
         // Only WebSocket is tunnelled. `Upgrade: h2c` and others are ignored, as RFC 9110 section 7.8 allows.
         guard block.isSingle(.upgrade), bytes.equals("websocket", ignoringCaseIn: protocolName) else { return }
         guard method == .get, block.isSingle(.secWebSocketKey), block.isSingle(.secWebSocketVersion) else {
-            throw .malformed
+            throw .breaks(.handshake)
         }
         isUpgrade = true
     }
@@ -210,23 +212,23 @@ package struct RequestHead {
         if block.contains(.transferEncoding) {
             guard !isHTTP10, !block.contains(.contentLength), block.isSingle(.transferEncoding),
                 let value = block.first(.transferEncoding), bytes.equals("chunked", ignoringCaseIn: value)
-            else { throw .malformed }
+            else { throw .breaks(.framing) }
             framing = .chunked
         } else if block.contains(.contentLength) {
             guard block.isSingle(.contentLength), let value = block.first(.contentLength),
                 let length = ContentLength.parse(bytes, in: value)
-            else { throw .malformed }
+            else { throw .breaks(.framing) }
             framing = length == 0 ? .length(0) : .length(length)
         }
         // A WebSocket handshake has no body; one that has is an attempt to hide a request in it.
-        if isUpgrade, framing != .none, framing != .length(0) { throw .malformed }
+        if isUpgrade, framing != .none, framing != .length(0) { throw .breaks(.framing) }
     }
 
     private mutating func judgeExpect(_ bytes: Span<UInt8>) throws(HeadFault) {
         guard block.contains(.expect), !isHTTP10 else { return }
         guard block.isSingle(.expect), let value = block.first(.expect),
             bytes.equals("100-continue", ignoringCaseIn: value)
-        else { throw .malformed }
+        else { throw .breaks(.expect) }
         expectsContinue = framing != .none && framing != .length(0)
     }
 
@@ -281,7 +283,7 @@ struct ConnectionOptions {
             var start = value.lowerBound
             while start < value.upperBound {
                 count += 1
-                guard count <= Self.maxCount else { throw .malformed }
+                guard count <= Self.maxCount else { throw .breaks(.connection) }
                 let comma = bytes.firstIndex(of: UInt8(ascii: ","), from: start, to: value.upperBound)
                 let option = bytes.trimming(start..<(comma ?? value.upperBound))
                 read(bytes, option, block)

@@ -30,7 +30,7 @@ package struct RequestTarget: Sendable {
         path = target.lowerBound..<(question ?? target.upperBound)
         query = question.map { $0 + 1..<target.upperBound }
         var position = path.lowerBound
-        guard position < path.upperBound, bytes[position] == UInt8(ascii: "/") else { throw .malformed }
+        guard position < path.upperBound, bytes[position] == UInt8(ascii: "/") else { throw .breaks(.path) }
         while position < path.upperBound {
             position += 1
             let start = position
@@ -107,7 +107,7 @@ package struct RequestTarget: Sendable {
                 position += 2
                 if byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#") { hasReadings = true }
             } else if byte == UInt8(ascii: "\\") {
-                throw .malformed
+                throw .breaks(.path)
             }
             position += 1
             if byte == UInt8(ascii: ";") {
@@ -117,16 +117,16 @@ package struct RequestTarget: Sendable {
                 hasReadings = true
             }
             last = byte
-            guard text.accepts(byte) else { throw .malformed }
+            guard text.accepts(byte) else { throw .breaks(.path) }
             if !inParameters {
                 count += 1
                 if byte == UInt8(ascii: ".") { dots += 1 }
             }
         }
-        guard text.isComplete else { throw .malformed }
+        guard text.isComplete else { throw .breaks(.path) }
         if last == UInt8(ascii: ".") { hasReadings = true }
-        if count == dots, count > 0, count <= 2 { throw .malformed }
-        if count == 0, inParameters { throw .malformed }
+        if count == dots, count > 0, count <= 2 { throw .breaks(.path) }
+        if count == 0, inParameters { throw .breaks(.path) }
         return position
     }
 
@@ -141,14 +141,14 @@ package struct RequestTarget: Sendable {
     private func decode(_ bytes: Span<UInt8>, at position: Int) throws(HeadFault) -> UInt8 {
         guard position + 2 < path.upperBound, let high = bytes[position + 1].hexValue,
             let low = bytes[position + 2].hexValue
-        else { throw .malformed }
+        else { throw .breaks(.path) }
         let byte = high << 4 | low
         switch byte {
         case 0x00..<0x20, 0x7f, UInt8(ascii: "/"), UInt8(ascii: "\\"):
-            throw .malformed
+            throw .breaks(.path)
         case .percent:
             // `%252e`, in any spelling: an upstream that decodes twice would read a dot.
-            if hasHexDigits(bytes, at: position + 3) { throw .malformed }
+            if hasHexDigits(bytes, at: position + 3) { throw .breaks(.path) }
         default: break
         }
         return byte

@@ -41,23 +41,23 @@ package struct ResponseHead {
     private mutating func statusLine(_ bytes: Span<UInt8>) throws(HeadFault) -> Int {
         guard let lineFeed = bytes.firstIndex(of: .lineFeed, from: 0, to: length), lineFeed >= 13,
             bytes[lineFeed - 1] == .carriageReturn
-        else { throw .malformed }
+        else { throw .breaks(.statusLine) }
         guard bytes[0] == UInt8(ascii: "H"), bytes[1] == UInt8(ascii: "T"), bytes[2] == UInt8(ascii: "T"),
             bytes[3] == UInt8(ascii: "P"), bytes[4] == UInt8(ascii: "/"), bytes[5] == UInt8(ascii: "1"),
             bytes[6] == UInt8(ascii: "."), bytes[7] == UInt8(ascii: "1") || bytes[7] == UInt8(ascii: "0"),
             bytes[8] == .space, bytes[9].isDigit, bytes[10].isDigit, bytes[11].isDigit
-        else { throw .malformed }
+        else { throw .breaks(.statusLine) }
         isHTTP10 = bytes[7] == UInt8(ascii: "0")
         keepsAlive = !isHTTP10
         status = Int(bytes[9] &- 0x30) * 100 + Int(bytes[10] &- 0x30) * 10 + Int(bytes[11] &- 0x30)
-        guard (100...599).contains(status) else { throw .malformed }
+        guard (100...599).contains(status) else { throw .breaks(.statusLine) }
         // RFC 9112 section 4: the space stands even where the reason is empty; some servers leave both out.
         if lineFeed - 1 == 12 {
             reason = 12..<12
         } else {
-            guard bytes[12] == .space else { throw .malformed }
+            guard bytes[12] == .space else { throw .breaks(.statusLine) }
             reason = 13..<lineFeed - 1
-            guard !bytes.hasControl(in: reason) else { throw .malformed }
+            guard !bytes.hasControl(in: reason) else { throw .breaks(.statusLine) }
         }
         return lineFeed + 1
     }
@@ -69,12 +69,12 @@ package struct ResponseHead {
         if block.contains(.transferEncoding) {
             guard !hasLength, block.isSingle(.transferEncoding), let value = block.first(.transferEncoding),
                 bytes.equals("chunked", ignoringCaseIn: value)
-            else { throw .malformed }
+            else { throw .breaks(.framing) }
             framing = .chunked
         } else if hasLength {
             guard block.isSingle(.contentLength), let value = block.first(.contentLength),
                 let length = ContentLength.parse(bytes, in: value)
-            else { throw .malformed }
+            else { throw .breaks(.framing) }
             framing = .length(length)
         }
         if status < 200 || status == 204 || status == 304 || toHead { framing = .none }

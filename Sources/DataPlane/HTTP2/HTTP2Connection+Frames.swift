@@ -139,7 +139,9 @@ extension HTTP2Connection {
             let bytes = assembled
             try worker.requestHead.parse(bytes.span, length: bytes.count, limits: assembledLimits)
         } catch {
-            stream.activeExchange.refuseHead(error, client: stream)
+            requestHead.writeRemains(to: &assembled)
+            let bytes = assembled
+            stream.activeExchange.refuseHead(error, bytes.span, client: stream)
             if endsStream { stream.bodyEnded() }
             return
         }

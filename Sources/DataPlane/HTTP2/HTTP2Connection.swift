@@ -74,6 +74,8 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     var unsentBytes = 0
     var sent = SentOctets()
     private var sentRate = RateWindow()
+    /// Of what is left once everything is said.
+    private var restRate = RateWindow()
     var wantsGoAway = false
 
     // Time.
@@ -84,6 +86,8 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     /// When the connection is closed at the latest, once that is settled.
     private var closesAt = Int64.max
     private(set) var isTerminated = false
+    /// The client was told that it sends what nobody may.
+    private var isAbusive = false
     private(set) var drainState: Drain = .none
 
     private static let lingerTime: Int64 = 2000
@@ -145,7 +149,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         case .open where openCount == 0: close()
         // What the windows that are open let through is still sent.
         case .open: closesAt = min(closesAt, worker.clock.monotonic + Self.halfClosedTime)
-        case .lingering: if unwrittenBytes == 0 { close() }
+        case .lingering: if context.unacknowledgedBytes == 0 { close() } else { look(in: 0) }
         case .closed: break
         }
     }
@@ -193,20 +197,36 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
             close()
             return
         case .lingering:
-            // The end of the last answer may still wait for the client, if it takes it fast enough.
-            if unwrittenBytes > 0, !isStuck { look(in: Self.unsentCheck) } else { close() }
+            endSending(now)
             return
         case .open:
             break
         }
-        guard now < closesAt, !isStuck else {
-            close()
+        guard !isStuck else {
+            for stream in streams { stream?.exchange?.clientGone(.slow) }
+            sever()
+            return
+        }
+        guard now < closesAt else {
+            if isAbusive { sever() } else { close() }
             return
         }
         if let headSince, now - headSince >= worker.snapshot.headerTimeout { terminate(.enhanceYourCalm) }
         goOnDraining(now)
         for stream in streams { stream?.heartbeat(now) }
         lookAgain(now)
+    }
+
+    /// Closes once the client has the end of the last answer, or takes it too slowly.
+    private func endSending(_ now: Int64) {
+        let (rest, minimum) = (context?.unacknowledgedBytes ?? 0, worker.snapshot.minRate)
+        if rest == 0 {
+            close()
+        } else if isAbusive || restRate.isTooSlow(-rest, minimum: minimum, isWaiting: true, at: now) {
+            sever()
+        } else {
+            look(in: Self.unsentCheck)
+        }
     }
 
     private func lookAgain(_ now: Int64) {
@@ -270,7 +290,15 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         if case .refusing = drainState, openCount == 0, !wantsGoAway { terminate(.noError) }
     }
 
-    func abort() {
+    func endDrain() {
+        for stream in streams { stream?.exchange?.clientGone(.drain) }
+        context?.triggerUserOutboundEvent(TLSHandler.Abort(), promise: nil)
+        close()
+    }
+
+    /// Ends at once, for a client that is too slow or sends what nobody may: nothing is kept for it.
+    private func sever() {
+        context?.channel.resetOnClose()
         context?.triggerUserOutboundEvent(TLSHandler.Abort(), promise: nil)
         close()
     }
@@ -279,6 +307,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     func terminate(_ code: HTTP2Session.ErrorCode) {
         guard !isTerminated else { return }
         isTerminated = true
+        isAbusive = code != .noError
         session.terminate(code)
         closesAt = min(closesAt, worker.clock.monotonic + Self.lingerTime)
         look(in: Self.lingerTime)

@@ -5,14 +5,14 @@
 /// ([RFC 9113 section 8.2](https://www.rfc-editor.org/rfc/rfc9113#section-8.2)); whatever could change its meaning in
 /// the form of HTTP/1 is refused here once more.
 struct HTTP2RequestHead {
-    private var method: [UInt8] = []
-    private var path: [UInt8] = []
+    fileprivate var method: [UInt8] = []
+    fileprivate var path: [UInt8] = []
     private var authority: [UInt8] = []
     private var scheme: [UInt8] = []
     private var protocolName: [UInt8] = []
     private var host: [UInt8]?
     private var cookie: [UInt8] = []
-    private var lines: [UInt8] = []
+    fileprivate var lines: [UInt8] = []
     private var hasLength = false
     private var size = 0
     private var count = 0
@@ -46,13 +46,13 @@ struct HTTP2RequestHead {
             return size <= limits.size * Self.abusiveFactor && count <= limits.count * Self.abusiveFactor
         }
         guard !name.isEmpty, !value.hasControl(in: 0..<value.count) else {
-            fault = .malformed
+            fault = .breaks(.fieldLine)
             return true
         }
         if name[0] == UInt8(ascii: ":") {
             addPseudo(name, value)
         } else if value.isPadded {
-            fault = .malformed
+            fault = .breaks(.fieldLine)
         } else if name.isName("cookie") {
             // RFC 9113 section 8.2.3: crumbs are one field again.
             if !cookie.isEmpty {
@@ -61,7 +61,7 @@ struct HTTP2RequestHead {
             }
             cookie.append(value)
         } else if name.isName("host") {
-            if host != nil { fault = .malformed }
+            if host != nil { fault = .breaks(.host) }
             host = value.copied()
         } else if !name.isName("te") {
             if name.isName("content-length") { hasLength = true }
@@ -71,7 +71,7 @@ struct HTTP2RequestHead {
     }
 
     private mutating func addPseudo(_ name: Span<UInt8>, _ value: Span<UInt8>) {
-        for index in value.indices where value[index] <= 0x20 || value[index] >= 0x7f { fault = .malformed }
+        for index in value.indices where value[index] <= 0x20 || value[index] >= 0x7f { fault = .breaks(.pseudoField) }
         if name.isName(":method") {
             method.append(value)
         } else if name.isName(":path") {
@@ -83,7 +83,7 @@ struct HTTP2RequestHead {
         } else if name.isName(":protocol") {
             protocolName.append(value)
         } else {
-            fault = .malformed
+            fault = .breaks(.pseudoField)
         }
     }
 
@@ -109,10 +109,10 @@ struct HTTP2RequestHead {
         guard !isConnect || isWebSocket else { throw .method }
         guard isConnect || protocolName.isEmpty, path.first == UInt8(ascii: "/"),
             scheme.elementsEqual("https".utf8) || scheme.elementsEqual("http".utf8)
-        else { throw .malformed }
+        else { throw .breaks(.pseudoField) }
         if let host, !authority.isEmpty {
             // Who is asked must not depend on which of the two is read.
-            guard host.elementsEqual(authority, by: { $0.lowercased == $1.lowercased }) else { throw .malformed }
+            guard host.elementsEqual(authority, by: { $0.lowercased == $1.lowercased }) else { throw .breaks(.host) }
         }
         if isWebSocket { head.append(contentsOf: "GET".utf8) } else { head.append(contentsOf: method) }
         head.append(.space)
@@ -127,7 +127,7 @@ struct HTTP2RequestHead {
             head.append(contentsOf: "\r\n".utf8)
         }
         if isWebSocket {
-            guard !hasLength else { throw .malformed }
+            guard !hasLength else { throw .breaks(.handshake) }
             head.append(contentsOf: "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ".utf8)
             head.append(contentsOf: webSocketKey())
             head.append(contentsOf: "\r\n".utf8)
@@ -135,6 +135,18 @@ struct HTTP2RequestHead {
             head.append(contentsOf: "transfer-encoding: chunked\r\n".utf8)
         }
         head.append(contentsOf: "\r\n".utf8)
+    }
+}
+
+extension HTTP2RequestHead {
+    /// Writes what there is of a head that is refused in place of `head`, for the log and for telling who sent it.
+    func writeRemains(to head: inout [UInt8]) {
+        head.removeAll(keepingCapacity: true)
+        head.append(contentsOf: method)
+        head.append(.space)
+        head.append(contentsOf: path)
+        head.append(contentsOf: " HTTP/2\r\n".utf8)
+        head.append(contentsOf: lines)
     }
 }
 

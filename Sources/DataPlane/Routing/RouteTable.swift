@@ -63,7 +63,7 @@ package struct RouteTable: Sendable {
     package func match(_ bytes: Span<UInt8>, _ target: borrowing RequestTarget) throws(HeadFault) -> Match? {
         let exact = match(bytes, target, .exact)
         if target.hasReadings || hasUpperCase {
-            guard match(bytes, target, .lenient) == exact else { throw .malformed }
+            guard match(bytes, target, .lenient) == exact else { throw .breaks(.path) }
         }
         return exact
     }

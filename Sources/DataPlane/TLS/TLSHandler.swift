@@ -86,6 +86,7 @@ final class TLSHandler: ChannelDuplexHandler {
 
     private func deadlinePassed(_ context: ChannelHandlerContext) {
         if phase == .handshake { settled(.failed(.timeout), context) }
+        context.channel.resetOnClose()
         end(context)
     }
 
@@ -122,7 +123,10 @@ final class TLSHandler: ChannelDuplexHandler {
         defer { scratch.receivePool?.recycle(received) }
         guard phase == .handshake || phase == .open else {
             droppedBytes += received.readableBytes
-            if phase == .failing, droppedBytes > Self.maxDropped { end(context) }
+            if phase == .failing, droppedBytes > Self.maxDropped {
+                context.channel.resetOnClose()
+                end(context)
+            }
             return
         }
         stream.receive(received)
@@ -221,6 +225,7 @@ final class TLSHandler: ChannelDuplexHandler {
     private func fail(_ fault: TLSFault, _ context: ChannelHandlerContext) {
         guard phase == .handshake || phase == .open else { return }
         let wasOpen = phase == .open
+        if fault == .flood { context.channel.resetOnClose() }
         phase = .failing
         sendRecords(context)
         dropUnflushed()

@@ -33,11 +33,15 @@ final class UpstreamServer: Sendable {
     /// Whom TLS is spoken with; nil: clear text.
     let peer: TLSPeer?
     let connectTimeout: TimeAmount
+    /// Not over a socket of the system.
+    let isOverTCP: Bool
     /// The server's name in the log.
     let name: String
     /// Monotonic milliseconds until which the server is passed over; it doubles with each failure in a row.
     private let failedUntil = Atomic<Int64>(0)
     private let failures = Atomic<Int>(0)
+    private let lastFault = Mutex<ConnectFault>(.failed)
+    private let wasSaidDown = Atomic<Bool>(false)
     /// Why TLS with the server failed last, until it has been said.
     private let unsaidFault = Mutex<TLSFault?>(nil)
     private let saidFault = Mutex<TLSFault?>(nil)
@@ -45,16 +49,16 @@ final class UpstreamServer: Sendable {
     init(_ server: UpstreamServerSettings, connectTimeout: Duration) {
         self.connectTimeout = .milliseconds(connectTimeout.milliseconds)
         peer = server.isSecure ? TLSPeer(server.address) : nil
+        name = server.address.text
+        if case .tcp = server.address { isOverTCP = true } else { isOverTCP = false }
         switch server.address {
         case .tcp(let host, let port):
-            name = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
             if let address = try? NIOCore.SocketAddress(ipAddress: host, port: port) {
                 target = .address(address)
             } else {
                 target = .name(host, port)
             }
         case .unix(let path):
-            name = "unix:\(path)"
             if let address = try? NIOCore.SocketAddress(unixDomainSocketPath: path) {
                 target = .address(address)
             } else {
@@ -89,7 +93,21 @@ final class UpstreamServer: Sendable {
         }
     }
 
-    func failed(at now: Int64) {
+    /// Whether the server has gone down or come back, where that has not been said.
+    enum News: Equatable {
+        case down(ConnectFault)
+        case up
+    }
+
+    /// What is to be said of the server; nil: it is as it was.
+    func takeNews() -> News? {
+        let isDown = failures.load(ordering: .relaxed) != 0
+        guard wasSaidDown.exchange(isDown, ordering: .relaxed) != isDown else { return nil }
+        return isDown ? .down(lastFault.withLock { $0 }) : .up
+    }
+
+    func failed(_ fault: ConnectFault, at now: Int64) {
+        lastFault.withLock { $0 = fault }
         let count = failures.wrappingAdd(1, ordering: .relaxed).newValue
         let pause = min(Int64(250) << Int64(min(count, 6)), 10_000)
         failedUntil.store(now + pause, ordering: .relaxed)

@@ -1,19 +1,5 @@
 import NIOCore
 
-/// What went wrong on the upstream's side.
-enum UpstreamFault: UInt8, Error {
-    /// There was no descriptor for it, which says nothing of the server.
-    case shortage
-    /// No connection within `connect_timeout`, or refused.
-    case connect
-    /// The connection ended before a response began.
-    case closed
-    /// What came is not a response that can be passed on.
-    case response
-    /// No response head within `response_timeout`.
-    case timeout
-}
-
 /// One connection to a server of an upstream: the only handler of its channel.
 ///
 /// It reads responses and hands them to the exchange that leases it; whatever comes while nobody leases it, or after a
@@ -199,12 +185,15 @@ final class UpstreamConnection: ChannelInboundHandler {
         exchange.upstreamConnected(self)
     }
 
-    func connectFailed(isServersFault: Bool = true) {
+    /// There will be no connection.
+    ///
+    /// - Parameter fault: nil where it was for want of a descriptor, which says nothing of the server.
+    func connectFailed(_ fault: ConnectFault?) {
         guard state == .connecting else { return }
         state = .closed
-        if isServersFault {
-            server.failed(at: worker.clock.monotonic)
-            fail(.connect)
+        if let fault {
+            server.failed(fault, at: worker.clock.monotonic)
+            fail(.connect(fault))
         } else {
             worker.site.descriptors.ranOut()
             fail(.shortage)
@@ -232,7 +221,7 @@ final class UpstreamConnection: ChannelInboundHandler {
             try process(&buffer)
         } catch {
             state = .closed
-            fail(.response)
+            fail(.response(error))
             context.close(promise: nil)
             return
         }
@@ -282,8 +271,8 @@ final class UpstreamConnection: ChannelInboundHandler {
         case .tunnel:
             exchange.tunnelEnded()
         case .connecting:
-            server.failed(at: worker.clock.monotonic)
-            fail(.connect)
+            server.failed(.failed, at: worker.clock.monotonic)
+            fail(.connect(.failed))
         default:
             fail(.closed)
         }
@@ -333,10 +322,10 @@ final class UpstreamConnection: ChannelInboundHandler {
             let status = worker.responseHead.status
             if status < 200, status != 101 {
                 interimCount += 1
-                guard interimCount <= Self.maxInterim else { throw .malformed }
+                guard interimCount <= Self.maxInterim else { throw .breaks(.interim) }
                 exchange.interimResponse(bytes)
             } else {
-                guard status != 101 || exchange.isHandshakeAnswer(bytes) else { throw .malformed }
+                guard status != 101 || exchange.isHandshakeAnswer(bytes) else { throw .breaks(.handshake) }
                 keepsAlive = worker.responseHead.keepsAlive
                 begin(worker.responseHead.framing)
                 if status == 101 { becomeTunnel() }
@@ -378,7 +367,7 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// An early look at an incomplete head, so that what is no HTTP is refused without waiting for more.
     private static func judgeBeginning(_ bytes: Span<UInt8>) throws(HeadFault) {
         let start: InlineArray<5, UInt8> = [0x48, 0x54, 0x54, 0x50, 0x2f]
-        for index in 0..<min(5, bytes.count) where bytes[index] != start[index] { throw .malformed }
+        for index in 0..<min(5, bytes.count) where bytes[index] != start[index] { throw .breaks(.statusLine) }
     }
 
     /// Reads body octets; false while more are needed.

@@ -41,7 +41,7 @@ final class UpstreamPool {
         }
         guard let index = leastBusy(tried: tried) else {
             descriptors.end(use)
-            exchange.upstreamFailed(.connect)
+            exchange.upstreamFailed(.connect(.failed))
             return
         }
         servers[index].openExchanges += 1
@@ -88,12 +88,15 @@ final class UpstreamPool {
         let connection = UpstreamConnection(worker: worker, pool: self, serverIndex: index, server: server)
         exchange.upstreamConnecting(connection)
         connection.lease(to: exchange, use)
-        let bootstrap = ClientBootstrap(group: worker.loop)
+        var bootstrap = ClientBootstrap(group: worker.loop)
             .connectTimeout(server.connectTimeout)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.recvAllocator, value: ReceiveBuffer(pool: worker.receivePool))
+        if server.isOverTCP {
+            bootstrap = bootstrap.channelOption(.tcpOption(.maxUnsent), value: TCPOptions.maxUnsent)
+        }
         let future =
             switch server.target {
             case .address(let address): bootstrap.connect(to: address)
@@ -123,7 +126,8 @@ final class UpstreamPool {
             }
         }.whenFailure { error in
             // That we have no descriptor left says nothing of the server.
-            bound.value.1.connectFailed(isServersFault: (error as? IOError)?.isShortage != true)
+            let isShortage = (error as? IOError)?.isShortage == true
+            bound.value.1.connectFailed(isShortage ? nil : ConnectFault(error))
         }
     }
 
@@ -141,7 +145,7 @@ final class UpstreamPool {
             case .failed(let fault):
                 peer.forget()
                 server.distrusts(fault)
-                connection.connectFailed()
+                connection.connectFailed(.tls)
             }
         }
         try channel.pipeline.syncOperations.addHandler(handler)

@@ -82,24 +82,31 @@ extension Exchange {
 
     /// The upstream sends no more.
     func upstreamEndedTunnel() {
-        guard isActive, let step = tunnel?.upstreamEnded(at: worker.clock.monotonic) else { return }
+        guard isActive else { return }
+        noteCut(.upstream)
+        guard let step = tunnel?.upstreamEnded(at: worker.clock.monotonic) else { return }
         perform(step)
     }
 
     /// The upstream's connection is gone.
     func tunnelEnded() {
-        guard isActive, let ending = tunnel?.upstreamGone() else { return }
+        guard isActive else { return }
+        noteCut(.upstream)
+        guard let ending = tunnel?.upstreamGone() else { return }
         end(ending)
     }
 
     /// The client sends no more.
     func clientEndedTunnel() {
-        guard isActive, let step = tunnel?.clientEnded(at: worker.clock.monotonic) else { return }
+        guard isActive else { return }
+        noteCut(.client)
+        guard let step = tunnel?.clientEnded(at: worker.clock.monotonic) else { return }
         perform(step)
     }
 
     /// The gateway ends the tunnel.
     func endTunnel(_ reason: Refusal) {
+        noteCut(reason == .draining ? .drain : .session)
         guard let step = tunnel?.end(reason, at: worker.clock.monotonic) else { return }
         if refusal == nil { refusal = reason }
         perform(step)
@@ -107,10 +114,16 @@ extension Exchange {
 
     /// Ends a tunnel whose client takes what it gets too slowly to be told anything.
     func cutTunnel() {
+        record.cut = .slow
         endUpstream(tunnel?.clientGone())
         let client = client
         finish()
-        client?.abort()
+        client?.sever()
+    }
+
+    /// Notes for the log what ends a socket that nobody has said goodbye on.
+    private func noteCut(_ cut: AccessRecord.Cut) {
+        if record.cut == nil, let tunnel, !tunnel.isOver { record.cut = cut }
     }
 
     /// Ends the tunnel at a moment of its own within the first part of the time that a drain has, so that not everybody

@@ -123,6 +123,9 @@ struct Tunnel {
         return endingWithoutUpstream(time: Self.endTime - Self.frameTime)
     }
 
+    /// Whether somebody has said goodbye, so that the end is none before its time.
+    var isOver: Bool { toClient.hasClosed || toUpstream.hasClosed || pendingClose != nil }
+
     /// What a client is told whose upstream has gone without a word.
     private static let gone = CloseFrame(
         code: UInt16(Refusal.upstreamUnavailable.closeCode ?? policyViolation),

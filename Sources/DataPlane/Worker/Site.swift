@@ -23,6 +23,7 @@ final class Site: Sendable {
     let adminConnections = Atomic<Int>(0)
     let connectionCounts = ConnectionCounts()
     let descriptors: DescriptorBudget
+    let turnedAway = TurnedAway()
     private let current: Mutex<Snapshot>
     private let draining = Atomic<Bool>(false)
     private let everyWorker = Mutex<[NIOLoopBound<Worker>]>([])

@@ -181,7 +181,7 @@ final class Worker {
 
     /// Cuts what a drain has left over.
     func closeAll() {
-        for connection in connections { connection?.abort() }
+        for connection in connections { connection?.endDrain() }
         for pool in pools { pool.retire() }
         accessLog.handOver()
     }

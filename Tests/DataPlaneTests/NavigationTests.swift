@@ -1,0 +1,26 @@
+import Testing
+
+@testable import DataPlane
+
+@Suite("Who sent a head that is no good")
+struct NavigationTests {
+    @Test(
+        "A page is for who asks for one, as far as the head goes",
+        arguments: [
+            ("GET / HTTP/1.1\r\nAccept: text/html\r\nX : y\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\naccept:text/html;q=0.9,*/*\r\nCookie: x", true),
+            ("HEAD / HTTP/1.1\r\nAccept: text/html\r\n", true),
+            ("POST / HTTP/1.1\r\nAccept: text/html\r\n", false),
+            ("POST / HTTP/1.1\r\nSec-Fetch-Mode: navigate\r\n", true),
+            ("GET / HTTP/1.1\r\nAccept: text/html\r\nSec-Fetch-Mode: cors\r\n", false),
+            ("GET / HTTP/1.1\r\nSEC-FETCH-MODE: Navigate\r\nAccept: */*\r\n", true),
+            ("GET / HTTP/1.1\r\nAccept: */*\r\nAccept: text/html\r\n", false),
+            ("GET / HTTP/1.1\r\nX-Accept: text/html\r\n", false), ("GET / HTTP/1.1\r\nAccept", false),
+            ("PUT / HTTP/1.1\r\nAccept: text/html\r\n", false), ("GET", false), ("", false), ("\r\n", false),
+            ("\u{16}\u{03}\u{01}", false), ("GET /\nAccept: text/html\n\n", true),
+        ]
+    )
+    func heads(_ head: String, _ isOne: Bool) {
+        #expect(Navigation.mayBeOne(octets(head).span) == isOne)
+    }
+}

@@ -1,0 +1,285 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("The log says why")
+    struct LogTests {
+        /// The access log's line for a path, once it is there.
+        private func line(_ gateway: Gateway, _ path: String) throws -> [String: Any] {
+            var found: [String: Any]?
+            _ = eventually {
+                found = gateway.log.split(separator: "\n").lazy
+                    .compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+                    .first { $0["path"] as? String == path }
+                return found != nil
+            }
+            return try #require(found, "no line for \(path) in \(gateway.log)")
+        }
+
+        private func said(_ gateway: Gateway, _ text: String, within seconds: Double = 10) -> Bool {
+            eventually(within: seconds) { gateway.log.contains(text) }
+        }
+
+        /// What an upstream answers, the status that a client gets for it, and the fault that the log names.
+        private static let answers: [(path: String, answer: String, fault: String)] = [
+            ("/public/nothing", "", "closed_early"),
+            ("/public/half", "HTTP/1.1 200 OK\r\nContent-Le", "closed_early"),
+            ("/public/ssh", "SSH-2.0-OpenSSH_9.2p1\r\n", "bad_response:status_line"),
+            ("/public/status", "HTTP/1.1 999 No\r\n\r\n", "bad_response:status_line"),
+            ("/public/field", "HTTP/1.1 200 OK\r\nX Y: z\r\n\r\n", "bad_response:field_line"),
+            (
+                "/public/lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+                "bad_response:framing"
+            ),
+            (
+                "/public/coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+                "bad_response:framing"
+            ),
+            (
+                "/public/large", "HTTP/1.1 200 OK\r\nX: \(String(repeating: "x", count: 70_000))\r\n\r\n",
+                "bad_response:too_large"
+            ),
+            ("/public/switch", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "bad_response:handshake"),
+            (
+                "/public/interim", String(repeating: "HTTP/1.1 103 Early Hints\r\n\r\n", count: 20),
+                "bad_response:interim"
+            ),
+        ]
+
+        @Test("A 502 names the server and what was wrong with its answer")
+        func badAnswers() throws {
+            let site = try Site()
+            for (path, answer, _) in Self.answers {
+                site.upstream.on(path) { exchange in
+                    exchange.send(answer)
+                    return false
+                }
+            }
+            for (path, _, fault) in Self.answers {
+                #expect(try fetch(site.port, path).status == 502, "\(path)")
+                let line = try line(site.gateway, path)
+                #expect(line["fault"] as? String == fault, "\(path)")
+                #expect(line["upstream"] as? String == "127.0.0.1:\(site.upstream.port)", "\(path)")
+            }
+        }
+
+        @Test("A 502 or 504 without an answer names the server and why there was none")
+        func noAnswer() throws {
+            let closed = try #require(try Listener.freePorts(1).first)
+            let silent = try RecordingUpstream { exchange in
+                _ = exchange.socket.receive(within: 30)
+                return false
+            }
+            let servers = [
+                ("refused", "127.0.0.1:\(closed)"), ("dns", "no-such-host.invalid:80"),
+                ("tls", "https://127.0.0.1:\(silent.port)"), ("unreachable", "unix:/nowhere/embed-host.sock"),
+                ("timeout", "127.0.0.1:\(silent.port)"),
+            ]
+            let site = try Site {
+                $0.more = servers.map { name, server in
+                    """
+                    [[upstream]]
+                    name = "\(name)"
+                    servers = ["\(server)"]
+                    connect_timeout = "500ms"
+                    response_timeout = "500ms"
+                    [[route]]
+                    path = "/\(name)"
+                    upstream = "\(name)"
+                    access = "public"
+                    """
+                }.joined(separator: "\n")
+            }
+            for (name, server) in servers {
+                let status = try fetch(site.port, "/\(name)", within: 15).status
+                #expect(status == (name == "timeout" ? 504 : 502), "\(name)")
+                let line = try line(site.gateway, "/\(name)")
+                #expect(line["fault"] as? String == name)
+                #expect(line["upstream"] as? String == server.replacingOccurrences(of: "https://", with: ""))
+            }
+            #expect(said(site.gateway, "upstream refused: 127.0.0.1:\(closed) is down: refused"))
+        }
+
+        @Test("A server that goes down and comes back has a line each, and so has readiness")
+        func downAndBack() throws {
+            let site = try Site()
+            #expect(try fetch(site.port, "/public/x").status == 200)
+            let port = site.upstream.port
+            site.upstream.stop()
+            #expect(
+                try eventually(within: 15) {
+                    _ = try fetch(site.port, "/public/x")
+                    return site.gateway.log.contains("not ready")
+                }
+            )
+            #expect(said(site.gateway, "upstream embed-host: 127.0.0.1:\(port) is down: "))
+            let again = try RecordingUpstream(port: port)
+            #expect(try eventually(within: 15) { try fetch(site.port, "/public/x").status == 200 })
+            #expect(said(site.gateway, "upstream embed-host: 127.0.0.1:\(port) is back"))
+            #expect(said(site.gateway, "ready again"))
+            again.stop()
+        }
+
+        @Test("A body that was cut says by whom", arguments: ["json", "text"])
+        func cutBodies(format: String) throws {
+            let site = try Site {
+                $0.log = "format = \"\(format)\""
+                $0.top = "drain_timeout = \"500ms\""
+            }
+            for path in ["/public/client", "/public/upstream", "/public/drain", "/public/whole"] {
+                site.upstream.on(path) { exchange in
+                    exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+                    if path == "/public/upstream" { return false }
+                    if path == "/public/whole" {
+                        exchange.send("67890")
+                    } else {
+                        _ = exchange.socket.receive(within: 30)
+                    }
+                    return path == "/public/whole"
+                }
+            }
+            func begin(_ path: String) throws -> Client {
+                let client = try Client(port: site.port)
+                client.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(client.socket.receive(within: 5) != .timeout)
+                return client
+            }
+            #expect(try fetch(site.port, "/public/whole").text == "1234567890")
+            let left = try begin("/public/client")
+            left.socket.close()
+            let short = try begin("/public/upstream")
+            _ = short.remainder()
+            let drained = try begin("/public/drain")
+            // Who has closed its sending side may still wait for an answer, for a while.
+            #expect(
+                eventually(within: 20) {
+                    ["client", "upstream"].allSatisfy { site.gateway.log.contains("/public/\($0)") }
+                }
+            )
+            site.gateway.send(SIGTERM)
+            #expect(site.gateway.wait() == 0)
+            drained.socket.close()
+            let lines = site.gateway.log.split(separator: "\n").filter { $0.contains("/public/") }
+            for name in ["client", "upstream", "drain"] {
+                let line = try #require(lines.first { $0.contains("/public/\(name)") }, "\(lines)")
+                #expect(line.contains(format == "json" ? "\"cut\":\"\(name)\"" : " cut=\(name)"), "\(line)")
+                #expect(line.contains("closed_early") == (name == "upstream"), "\(line)")
+            }
+            let whole = try #require(lines.first { $0.contains("/public/whole") })
+            #expect(!whole.contains("cut") && !whole.contains("fault"), "\(whole)")
+        }
+
+        @Test("A socket that ends without a goodbye says who left; one that ends well does not")
+        func cutSockets() throws {
+            let site = try Site()
+            for path in ["/event/e1/left", "/event/e1/closed"] {
+                site.upstream.on(path) { try WebSocket.serveEcho($0) }
+            }
+            site.upstream.on("/event/e1/dropped") { exchange in
+                _ = try WebSocket.accept(exchange)
+                _ = exchange.socket.receive(within: 10)
+                return false
+            }
+            let bearer = ["Authorization: Bearer \(Minter.acme.token())"]
+            func open(_ path: String) throws -> Client {
+                let client = try Client(port: site.port)
+                #expect(try client.openWebSocket(path, bearer).status == 101)
+                return client
+            }
+            let left = try open("/event/e1/left")
+            left.socket.close()
+            let dropped = try open("/event/e1/dropped")
+            dropped.send(WebSocket.frame("x"))
+            _ = dropped.remainder()
+            let closed = try open("/event/e1/closed")
+            closed.send([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])
+            _ = closed.remainder()
+            #expect(try line(site.gateway, "/event/e1/left")["cut"] as? String == "client")
+            #expect(try line(site.gateway, "/event/e1/dropped")["cut"] as? String == "upstream")
+            #expect(try line(site.gateway, "/event/e1/closed")["cut"] == nil)
+        }
+
+        @Test("Refused heads are logged with what there is of them, and no token")
+        func refusedHeads() throws {
+            let site = try Site { $0.limits += "\nheader_timeout = \"1s\"" }
+            let secret = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0.c2ln"
+            let cases: [(path: String, head: String, status: Int, fault: String)] = [
+                ("/a/space", "GET /a/space HTTP/1.1\r\nHost: h\r\nX : y\r\n\r\n", 400, "field_line"),
+                ("/a/host", "GET /a/host HTTP/1.1\r\n\r\n", 400, "host"),
+                (
+                    "/a/both",
+                    "POST /a/both HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n"
+                        + "Transfer-Encoding: chunked\r\n\r\n", 400, "framing"
+                ),
+                ("/a/dots/../x", "GET /a/dots/../x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "path"),
+                ("/a/version", "GET /a/version HTTP/1.7\r\nHost: h\r\n\r\n", 505, "version"),
+                (
+                    "/a/query?token=*", "GET /a/query?token=\(secret) HTTP/1.1\r\nHost: h\r\nX : y\r\n\r\n", 400,
+                    "field_line"
+                ),
+                ("/a/fragment", "GET /a/fragment#token=\(secret) HTTP/1.1\r\nHost: h\r\n\r\n", 400, "target"),
+                (
+                    "/a/large",
+                    "GET /a/large HTTP/1.1\r\nHost: h\r\nX: \(String(repeating: "x", count: 40_000))\r\n\r\n",
+                    431, "too_large"
+                ),
+                ("/a/slow", "GET /a/slow HTTP/1.1\r\nHo", 408, "header_timeout"),
+            ]
+            for (path, head, status, fault) in cases {
+                let client = try Client(port: site.port)
+                client.send(head)
+                #expect(try client.response().status == status, "\(path)")
+                let line = try line(site.gateway, path)
+                #expect(line["method"] as? String == String(head.prefix { $0 != " " }), "\(path)")
+                #expect(line["fault"] as? String == fault, "\(path)")
+            }
+            let chunk = try Client(port: site.port)
+            chunk.send("POST /public/chunk HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+            #expect(try chunk.response().status == 400)
+            #expect(try line(site.gateway, "/public/chunk")["fault"] as? String == "chunk")
+            let strange = try Client(port: site.port)
+            strange.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])
+            #expect(try strange.response().status == 400)
+            #expect(try line(site.gateway, "")["fault"] as? String == "request_line")
+            for part in secret.split(separator: ".") { #expect(!site.gateway.log.contains(part)) }
+        }
+
+        @Test("HTTP/2: refused heads are logged with what there is of them")
+        func refusedStreams() throws {
+            let site = try Site {
+                $0.limits += "\nheader_size = \"2KiB\""
+                $0.tokens = "max_size = \"1KiB\""
+            }
+            let client = try HTTP2Client.connected(port: site.port)
+            let fields = [Field("x", String(repeating: "x", count: 3000))]
+            #expect(try client.exchange("/a/large", fields).status == 431)
+            let line = try line(site.gateway, "/a/large")
+            #expect(line["method"] as? String == "GET" && line["fault"] as? String == "too_large")
+        }
+
+        @Test("Connections that limits refuse are told in one line, with the limit and an address")
+        func refusedConnections() throws {
+            let site = try Site { $0.limits += "\nconnections_per_address = 5" }
+            let clients = try (0..<12).map { _ in try Client(port: site.port, host: 77) }
+            #expect(said(site.gateway, "connections were refused: "))
+            let lines = site.gateway.log.split(separator: "\n").filter { $0.contains("connections were refused") }
+            #expect(lines.count == 1)
+            #expect(lines[0].contains("because 5 of one address are open (limits.connections_per_address)"))
+            #expect(lines[0].contains("last of 127.0.0.77"))
+            #expect(clients.count == 12)
+        }
+
+        @Test("TLS handshakes that fail are told in one line, with the most frequent reason")
+        func failedHandshakes() throws {
+            let site = try TLSSite()
+            for _ in 0..<3 {
+                let client = try Client(port: site.tlsPort)
+                client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                _ = client.remainder()
+            }
+            #expect(said(site.gateway, "TLS handshakes failed: "))
+            let lines = site.gateway.log.split(separator: "\n").filter { $0.contains("TLS handshakes failed") }
+            #expect(lines.count == 1 && lines[0].contains("of them: http request"), "\(lines)")
+        }
+    }
+}

@@ -1,0 +1,61 @@
+#if os(Linux)
+    import Foundation
+    import Synchronization
+    import Testing
+
+    extension EndToEnd {
+        @Suite("Slow peers are really gone")
+        struct SlowPeerTests {
+            /// How many sockets with that port there are on the gateway's side, but for those that listen, or of which only
+            /// the memory of their end is left.
+            private static func sockets(of port: UInt16) throws -> Int {
+                let table = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
+                let suffix = ":" + String(port, radix: 16, uppercase: true).leftPadded(to: 4)
+                let (timeWait, listen) = ("06", "0A")
+                return table.split(separator: "\n").dropFirst().count { line in
+                    let words = line.split(separator: " ", omittingEmptySubsequences: true)
+                    return words.count > 3 && words[1].hasSuffix(suffix) && words[3] != timeWait && words[3] != listen
+                }
+            }
+
+            @Test(
+                "Attack: 400 readers of a few octets a second of 50 MB leave no socket behind",
+                arguments: [false, true]
+            )
+            func readers(halfClosed: Bool) throws {
+                let site = try Site()
+                site.upstream.on("/public/video") { exchange in
+                    exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
+                    let piece = [UInt8](repeating: 120, count: 65_536)
+                    for _ in 0..<763 { guard exchange.socket.send(piece, within: 90) else { return false } }
+                    return false
+                }
+                site.upstream.keepRequests(false)
+                let clients = try (0..<400).map { _ in
+                    let client = try Client(port: site.port, receiveBuffer: 2048)
+                    client.send("GET /public/video HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    if halfClosed { client.socket.finishSending() }
+                    return client
+                }
+                #expect(try eventually(within: 20) { try Self.sockets(of: site.port) >= 400 })
+                let start = monotonic()
+                while monotonic() - start < 42 {
+                    for client in clients { _ = client.socket.receive(upTo: 6, within: 0) }
+                    usleep(1_000_000)
+                    if try Self.sockets(of: site.port) == 0 { break }
+                }
+                #expect(try Self.sockets(of: site.port) == 0)
+                #expect(monotonic() - start > 20, "they have their time")
+                #expect(clients.count == 400)
+                #expect(try fetch(site.port, "/public/x").status == 200)
+                #expect(eventually { site.gateway.log.components(separatedBy: "\"cut\":\"slow\"").count > 400 })
+            }
+        }
+    }
+
+    extension String {
+        fileprivate func leftPadded(to count: Int) -> String {
+            String(repeating: "0", count: max(0, count - self.count)) + self
+        }
+    }
+#endif
