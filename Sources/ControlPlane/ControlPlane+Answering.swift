@@ -72,7 +72,7 @@ extension ControlPlane {
         let place = try await calls.enter(tenant.id)
         var answer = try await inTurn(call, incoming, body, tenant, place)
         let isReading = call.method == .get || call.method == .head
-        try place.hold(answer.body.count, isDone: !isReading)
+        try place.hold(answer.weight, isDone: !isReading)
         answer.place = place
         return answer
     }

@@ -84,28 +84,49 @@ extension ControlPlane {
 
         func respond(to request: Request, context: Context) async throws -> Response {
             let answer = await plane.answer(request.head, request.body)
-            guard !answer.body.isEmpty, request.method != .head else {
+            guard answer.weight > 0, request.method != .head else {
                 var response = Response(status: answer.status, headers: answer.fields)
-                // RFC 9110 section 8.6: of HEAD it is that of the GET, of 204 there is none.
-                response.headers[.contentLength] = answer.status == .noContent ? nil : String(answer.body.count)
+                // RFC 9110 section 8.6: of HEAD it is that of the GET, where that has one; of 204 there is none.
+                let hasLength = answer.status != .noContent && answer.further == nil
+                response.headers[.contentLength] = hasLength ? String(answer.body.count) : nil
                 return response
             }
-            return Response(status: answer.status, headers: answer.fields, body: Self.body(of: answer))
+            return Response(status: answer.status, headers: answer.fields, body: body(of: answer))
         }
 
         /// What is written at once; the system takes it from us.
         private static let pieceSize = 32 << 10
 
         /// Writes an answer as it is read, piece by piece, so that its place is not given back before.
-        private static func body(of answer: Answer) -> ResponseBody {
-            guard answer.body.count > pieceSize else { return ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)) }
-            return ResponseBody(contentLength: answer.body.count) { writer in
-                for start in stride(from: 0, to: answer.body.count, by: pieceSize) {
-                    let piece = answer.body[start..<min(start + pieceSize, answer.body.count)]
-                    try await writer.write(ByteBuffer(bytes: piece))
+        private func body(of answer: Answer) -> ResponseBody {
+            guard answer.further != nil || answer.body.count > Self.pieceSize else {
+                return ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+            }
+            return ResponseBody(contentLength: answer.further == nil ? answer.body.count : nil) {
+                [logger = plane.logger] writer in
+                try await Self.write(answer.body, to: &writer)
+                for number in 0..<(answer.further?.count ?? 0) {
+                    guard let piece = try await Self.piece(number, of: answer, logger) else { continue }
+                    try await Self.write(piece, to: &writer)
                 }
                 try await writer.finish(nil)
                 answer.place?.leave()
+            }
+        }
+
+        private static func piece(_ number: Int, of answer: Answer, _ logger: Logger) async throws -> [UInt8]? {
+            do {
+                return try await answer.further?.piece(number)
+            } catch {
+                // The connection is cut, so that nobody takes what came for the whole.
+                if !Task.isCancelled { logger.error("an answer of the control API was broken off: \(error)") }
+                throw error
+            }
+        }
+
+        private static func write(_ bytes: [UInt8], to writer: inout any ResponseBodyWriter) async throws {
+            for start in stride(from: 0, to: bytes.count, by: pieceSize) {
+                try await writer.write(ByteBuffer(bytes: bytes[start..<min(start + pieceSize, bytes.count)]))
             }
         }
     }

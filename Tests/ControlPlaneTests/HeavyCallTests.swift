@@ -1,31 +1,46 @@
+import Directory
 import Foundation
 import HTTPTypes
+import Hummingbird
 import JOSE
+import NIOCore
 import Testing
 
 @testable import ControlPlane
 
 @Suite("Calls that read much leave the database to others")
 struct HeavyCallTests {
-    /// Writes stays of as many users into an event, from outside the process.
-    private func stays(_ count: Int, in event: String, of company: String, _ service: Service) throws {
+    /// Writes stays of as many users or registrations into an event, from outside the process.
+    ///
+    /// - Parameter metadata: how long what registrations were given is; nil: they are users.
+    private func stays(_ count: Int, in event: String, of company: String, metadata: Int? = nil, _ service: Service)
+        throws
+    {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [
             "python3", "-c",
             """
             import sqlite3, sys
-            path, event, company, start, count = sys.argv[1:]
+            path, event, company, start, count, metadata = sys.argv[1:]
             database = sqlite3.connect(path, timeout=60)
             database.execute('''
-                INSERT INTO stay (session, company, event, user, name, role, joined_at, left_at, ending)
-                WITH RECURSIVE number (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?)
-                SELECT 's' || n, ?, ?, 'user' || n, 'Somebody', 'attendee', ? + n, ? + n + 600000, 'left' FROM number
-                ''', (int(count), company, event, int(start), int(start)))
+                INSERT INTO stay (session, company, event, user, registration, name, role, joined_at, left_at, ending)
+                WITH RECURSIVE number (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?1)
+                SELECT 's' || n, ?2, ?3, 'user' || n, iif(?5 < 0, NULL, 'user' || n), 'Somebody', 'attendee', ?4 + n,
+                    ?4 + n + 600000, 'left' FROM number
+                ''', (int(count), company, event, int(start), int(metadata)))
+            database.execute('''
+                INSERT INTO registration (uid, event, name, email, folded_email, metadata, join_code, registered_at)
+                WITH RECURSIVE number (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?1)
+                SELECT 'user' || n, event.id, 'Somebody', n || '@x.example', n || '@x.example',
+                    '{"note":"' || n || printf('%.*c', ?3, ' ') || '"}', n, 0 FROM number JOIN event
+                WHERE event.uid = ?2 AND ?3 >= 0
+                ''', (int(count), event, int(metadata)))
             database.commit()
             """,
             service.folder.appending(path: "gateway.sqlite").path, event, company, "\(3_600_000 + Service.start)",
-            "\(count)",
+            "\(count)", "\(metadata ?? -1)",
         ]
         try process.run()
         process.waitUntilExit()
@@ -56,5 +71,56 @@ struct HeavyCallTests {
         }
         #expect(ContinuousClock.now - began < .seconds(240))
         #expect(service.plane.heavyCalls.runningCount == 0 && service.plane.calls.runningCount == 0)
+    }
+
+    @Test("attack: much metadata of many participants; it is read piece by piece, and nothing is held between pieces")
+    func pieces() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        try stays(900, in: uid, of: "acme", metadata: 10_000, service)
+        let head = HTTPRequest(
+            method: .get,
+            scheme: "http",
+            authority: "gateway",
+            path: "/api/v1/event/\(uid)/analytics",
+            headerFields: [.authorization: "Bearer \(try service.token())"]
+        )
+        let answer = await service.plane.answer(head, RequestBody(buffer: ByteBuffer()))
+        let further = try required(answer.further)
+        #expect(answer.body.count < 4096 && further.count == 5)
+        var text = answer.body
+        text += try await further.piece(0)
+        // An erasure empties the database's log, which it cannot while somebody reads.
+        _ = try await service.directory.erasePerson(email: "899@x.example", company: "acme")
+        let log = service.folder.appending(path: "gateway.sqlite-wal").path
+        #expect(try FileManager.default.attributesOfItem(atPath: log)[.size] as? Int == 0)
+        for number in 1..<further.count {
+            let piece = try await further.piece(number)
+            #expect(piece.count < 201 * 10_500)
+            text += piece
+        }
+        var limits = JSONLimits(size: 16 << 20)
+        limits.members = 1 << 20
+        let people = try JSONValue(parsing: text.span, limits: limits)["participants"]?.list ?? []
+        #expect(people.count == 900)
+        for (index, person) in people.enumerated() {
+            #expect(person["registrationId"]?.text == "user\(index)")
+            let note = person["metadata"]?["note"]?.text?.split(separator: " ").first
+            #expect(note.map(String.init) == (index == 899 ? nil : "\(index)"))
+        }
+        answer.place?.leave()
+        let table = try await service.call(.get, "/event/\(uid)/analytics", nil, [.accept: "text/csv"])
+        #expect(table.text.split(separator: "\r\n").count == 901)
+    }
+
+    @Test("What an answer is made of counts among what the company has not read yet")
+    func weight() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        try stays(1000, in: uid, of: "acme", service)
+        let place = try await service.plane.calls.enter("acme")
+        try place.hold((32 << 20) - 200_000, isDone: false)
+        #expect(try await service.call(.get, "/event/\(uid)/analytics").code == "too_many_answers")
+        #expect(try await service.call(.get, "/event/\(uid)").status == 200)
     }
 }

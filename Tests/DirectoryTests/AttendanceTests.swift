@@ -199,7 +199,7 @@ struct AttendanceTests {
             let now = Self.origin + 600_000
             var sweep = AttendanceSweep(of: event, now: now)
             for stay in stays { sweep.add(stay) }
-            let found = sweep.attendance(registered: 0, metadata: [:])
+            let found = sweep.attendance(row: 1)
             var seconds: [String: Int] = [:]
             var minutes: [Int: Int] = [:]
             for second in 0..<600 {
@@ -245,11 +245,13 @@ struct AttendanceTests {
             #expect(found.participants.map(\.userID) == [nil, "u9"])
             let there = found.participants[0]
             #expect(there.joins == 2 && there.replaced == 1 && there.minutes == 3 && there.lastLeave == nil)
-            #expect(there.role == "attendee" && there.metadata == kim.metadata && there.email == kim.email)
+            #expect(there.role == "attendee" && there.email == kim.email)
+            #expect(try await directory.metadata(of: 0..<2, in: found) == ["{\"seat\":4}", nil])
             #expect(there.firstJoin == Self.at(0))
             // Made a host meanwhile; gone; and back with the same session, which is no other join.
             try await directory.record([.departed(raised, .lapsed, at: Self.at(4))])
             try await directory.record([.arrived(raised), .departed(raised, .left, at: Self.at(5))])
+            let before = found
             found = try await attendance(event, directory, at: 9)
             #expect(found.participants[0].role == "host" && found.participants[0].joins == 2)
             #expect(found.participants[0].lastLeave == Self.at(5))
@@ -261,7 +263,10 @@ struct AttendanceTests {
             )
             found = try await attendance(event, directory, at: 9)
             #expect(found.registered == 1 && found.attended == 2)
-            #expect(found.participants[0].metadata == nil && found.participants[0].name == "Kim")
+            #expect(found.participants[0].name == "Kim")
+            for attendance in [found, before] {
+                #expect(try await directory.metadata(of: 0..<1, in: attendance) == [nil])
+            }
         }
     }
 

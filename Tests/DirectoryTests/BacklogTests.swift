@@ -82,7 +82,7 @@ struct BacklogTests {
                     )
                 )
             }
-            let found = sweep.attendance(registered: 0, metadata: [:])
+            let found = sweep.attendance(row: 1)
             #expect(found.attended == people)
             #expect(found.participants[0].joins == 100_000 / people)
             #expect((60...61).contains(found.concurrency.count))

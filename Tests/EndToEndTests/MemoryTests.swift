@@ -27,8 +27,65 @@ extension EndToEnd {
             #expect(added <= 80 << 10, "\(added) KB")
             for client in clients.prefix(20) { #expect(try client.exchange("/public/x").status == 200) }
         }
+
+        #if os(Linux)
+            @Test("attack: analytics of 100,000 registrations with 1.5 KB of metadata each; 160 MB cost at most 160 MB")
+            func analytics() throws {
+                let site = try Site { $0.control = "" }
+                let backend = try Backend.signedIn(site)
+                let event = try backend.createEvent()
+                let finished = try run(
+                    "/usr/bin/env",
+                    ["python3", "-c", Self.fill, site.gateway.directory["gateway.sqlite"], event]
+                )
+                try #require(finished.status == 0, "\(finished.errors)")
+                let before = try site.gateway.peakKilobytes()
+                let client = try Client(port: site.port)
+                let bearer = "Authorization: Bearer \(backend.token ?? "")"
+                client.send("GET /api/v1/event/\(event)/analytics HTTP/1.1\r\nHost: localhost\r\n\(bearer)\r\n\r\n")
+                var (count, end) = (0, [UInt8]())
+                while !end.elementsEqual("]}\r\n0\r\n\r\n".utf8) {
+                    guard case .bytes(let bytes) = client.socket.receive(within: 120) else { break }
+                    if count == 0 { #expect(String(decoding: bytes.prefix(12), as: UTF8.self) == "HTTP/1.1 200") }
+                    count += bytes.count
+                    end = (end + bytes.suffix(9)).suffix(9)
+                }
+                #expect(end.elementsEqual("]}\r\n0\r\n\r\n".utf8))
+                #expect(count > 160_000_000, "\(count)")
+                let added = try site.gateway.peakKilobytes() - before
+                #expect(added < 160 << 10, "\(added) KB")
+            }
+
+            private static let fill = """
+                import sqlite3, sys, time
+                path, event = sys.argv[1:]
+                database = sqlite3.connect(path, timeout=60)
+                now = int(time.time() * 1000)
+                ids = "WITH RECURSIVE number (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM number WHERE n < 99999) "
+                database.execute("INSERT INTO stay (session, company, event, user, registration, name, email, role, "
+                    "joined_at, left_at, ending) " + ids + "SELECT 'session ' || n, 'acme', ?1, 'registration ' || n, "
+                    "'registration ' || n, 'Somebody', n || '@acme.example', 'attendee', ?2 + n, ?2 + n + 600000, "
+                    "'left' FROM number", (event, now - 600000))
+                database.execute("INSERT INTO registration (uid, event, name, email, folded_email, metadata, "
+                    "join_code, registered_at) " + ids + "SELECT 'registration ' || n, event.id, 'Somebody', "
+                    "n || '@acme.example', n || '@acme.example', json_object('note', printf('%.*c', 1500, 'x')), "
+                    "-1 - n, 0 FROM number JOIN event WHERE event.uid = ?1", (event,))
+                database.commit()
+                """
+        #endif
     }
 }
+
+#if os(Linux)
+    extension Gateway {
+        /// The most memory that it has ever had.
+        fileprivate func peakKilobytes() throws -> Int {
+            let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+            let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+            return line.split(separator: " ").compactMap { Int($0) }.first ?? 0
+        }
+    }
+#endif
 
 /// As many descriptors as the system allows.
 private func raiseDescriptorLimit() {

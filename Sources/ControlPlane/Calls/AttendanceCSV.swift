@@ -3,30 +3,37 @@ import Directory
 import JOSE
 
 /// Participants as a table ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)).
-enum AttendanceCSV {
+enum AttendanceCSV: AttendanceForm {
     private static let columns = [
         "userId", "registrationId", "name", "email", "role", "metadata", "firstJoin", "lastLeave", "minutes", "joins",
         "replaced",
     ]
 
-    static func text(_ attendance: EventAttendance) -> [UInt8] {
+    static let mediaType = "text/csv; charset=utf-8; header=present"
+    static let ending = ""
+
+    static func beginning(_ attendance: EventAttendance) -> [UInt8] {
         var text: [UInt8] = []
         append(columns, to: &text)
-        for participant in attendance.participants {
-            let metadata = participant.metadata.map { JSONValue.object($0).serialized() }
-            let minutes = JSONValue.number(AttendanceJSON.rounded(participant.minutes)).serialized()
-            append(
-                [
-                    participant.userID ?? "", participant.registrationID ?? "", participant.name ?? "",
-                    participant.email ?? "", participant.role,
-                    metadata.map { String(decoding: $0, as: UTF8.self) } ?? "",
-                    Timestamp.text(participant.firstJoin), participant.lastLeave.map(Timestamp.text) ?? "",
-                    String(decoding: minutes, as: UTF8.self), String(participant.joins), String(participant.replaced),
-                ],
-                to: &text
-            )
-        }
         return text
+    }
+
+    static func append(
+        _ participant: EventAttendance.Participant,
+        _ metadata: String?,
+        isFirst: Bool,
+        to text: inout [UInt8]
+    ) {
+        let minutes = JSONValue.number(AttendanceJSON.rounded(participant.minutes)).serialized()
+        append(
+            [
+                participant.userID ?? "", participant.registrationID ?? "", participant.name ?? "",
+                participant.email ?? "", participant.role, metadata ?? "", Timestamp.text(participant.firstJoin),
+                participant.lastLeave.map(Timestamp.text) ?? "", String(decoding: minutes, as: UTF8.self),
+                String(participant.joins), String(participant.replaced),
+            ],
+            to: &text
+        )
     }
 
     private static func append(_ cells: [String], to text: inout [UInt8]) {

@@ -31,14 +31,40 @@ struct AttendanceCalls {
                     now: incoming.plane.now
                 )
                 guard let attendance else { throw Fault.notFound }
-                var answer =
-                    Self.wantsCSV(incoming.head)
-                    ? Answer(AttendanceCSV.text(attendance), type: "text/csv; charset=utf-8; header=present")
-                    : Answer(AttendanceJSON.text(attendance), type: "application/json")
+                let form: any AttendanceForm.Type =
+                    Self.wantsCSV(incoming.head) ? AttendanceCSV.self : AttendanceJSON.self
+                var answer = try await Self.answer(attendance, form, incoming.directory)
                 answer.fields[.vary] = "Accept"
                 return answer
             }
         )
+    }
+
+    /// How many participants an answer goes on with at a time.
+    private static let part = 200
+    /// About what a participant takes in memory.
+    private static let weight = 512
+
+    /// What participants' registrations were given is read as the answer is written; with few of them, at once.
+    private static func answer(
+        _ attendance: EventAttendance,
+        _ form: any AttendanceForm.Type,
+        _ directory: Directory
+    ) async throws -> Answer {
+        let count = attendance.attended
+        let further = Further(count: max((count + part - 1) / part, 1), weight: count * weight) { number in
+            let part = number * part..<min((number + 1) * part, count)
+            let metadata = try await directory.metadata(of: part, in: attendance)
+            var text: [UInt8] = []
+            for (index, metadata) in zip(part, metadata) {
+                form.append(attendance.participants[index], metadata, isFirst: index == 0, to: &text)
+            }
+            if part.upperBound == count { text += form.ending.utf8 }
+            return text
+        }
+        var answer = Answer(form.beginning(attendance), type: form.mediaType)
+        if further.count == 1 { answer.body += try await further.piece(0) } else { answer.further = further }
+        return answer
     }
 
     /// Whether a table is asked for, and JSON is not.
@@ -94,6 +120,21 @@ struct AttendanceCalls {
         guard try await incoming.directory.event(uid, kind, company: tenant.id) != nil else { throw Fault.notFound }
         return incoming.plane.sessions.list(company: tenant.id, event: uid)
     }
+}
+
+/// How attendance is written, in parts: a beginning, then the participants, then an ending.
+protocol AttendanceForm: SendableMetatype {
+    static var mediaType: String { get }
+    /// All but the participants.
+    static func beginning(_ attendance: EventAttendance) -> [UInt8]
+    /// - Parameter metadata: what the registration was given, as the JSON text of an object.
+    static func append(
+        _ participant: EventAttendance.Participant,
+        _ metadata: String?,
+        isFirst: Bool,
+        to text: inout [UInt8]
+    )
+    static var ending: String { get }
 }
 
 /// Live sessions as answers show them.

@@ -3,7 +3,7 @@ import Directory
 import JOSE
 
 /// Attendance as answers show it.
-enum AttendanceJSON {
+enum AttendanceJSON: AttendanceForm {
     static let schema = Schema.named(
         "Analytics",
         .object([
@@ -69,8 +69,10 @@ enum AttendanceJSON {
         ])
     )
 
-    /// The JSON text, written part by part: no tree of all of it is made.
-    static func text(_ attendance: EventAttendance) -> [UInt8] {
+    static let mediaType = "application/json"
+    static let ending = "]}"
+
+    static func beginning(_ attendance: EventAttendance) -> [UInt8] {
         let fields = attendance.event.fields
         var text = JSONValue.object([
             JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
@@ -84,46 +86,43 @@ enum AttendanceJSON {
             JSONMember("concurrencyStep", .number(Double(attendance.concurrencyStep))),
         ]).serialized()
         text.removeLast()
-        append("concurrency", attendance.concurrency, to: &text) {
-            .array([.string(Timestamp.text($0.minute)), .number(Double($0.viewers))])
+        text += ",\"concurrency\":[".utf8
+        for (index, entry) in attendance.concurrency.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            let moment = JSONValue.string(Timestamp.text(entry.minute))
+            text += JSONValue.array([moment, .number(Double(entry.viewers))]).serialized()
         }
-        append("participants", attendance.participants, to: &text, value)
-        text.append(UInt8(ascii: "}"))
+        text += "],\"participants\":[".utf8
         return text
     }
 
-    private static func append<Element>(
-        _ name: String,
-        _ elements: [Element],
-        to text: inout [UInt8],
-        _ value: (Element) -> JSONValue
+    static func append(
+        _ participant: EventAttendance.Participant,
+        _ metadata: String?,
+        isFirst: Bool,
+        to text: inout [UInt8]
     ) {
-        text += ",\"\(name)\":[".utf8
-        for (index, element) in elements.enumerated() {
-            if index > 0 { text.append(UInt8(ascii: ",")) }
-            text += value(element).serialized()
-        }
-        text.append(UInt8(ascii: "]"))
-    }
-
-    private static func value(_ participant: EventAttendance.Participant) -> JSONValue {
+        if !isFirst { text.append(UInt8(ascii: ",")) }
         var members: [JSONMember] = []
         if let user = participant.userID { members.append(JSONMember("userId", .string(user))) }
         if let registration = participant.registrationID {
             members.append(JSONMember("registrationId", .string(registration)))
         }
-        return .object(
-            members + [
-                JSONMember("name", text(participant.name)), JSONMember("email", text(participant.email)),
-                JSONMember("role", .string(participant.role)),
-                JSONMember("metadata", .object(participant.metadata ?? [])),
-                JSONMember("firstJoin", .string(Timestamp.text(participant.firstJoin))),
-                JSONMember("lastLeave", text(participant.lastLeave.map(Timestamp.text))),
-                JSONMember("minutes", .number(rounded(participant.minutes))),
-                JSONMember("joins", .number(Double(participant.joins))),
-                JSONMember("replaced", .number(Double(participant.replaced))),
-            ]
-        )
+        members += [
+            JSONMember("name", self.text(participant.name)), JSONMember("email", self.text(participant.email)),
+            JSONMember("role", .string(participant.role)),
+            JSONMember("firstJoin", .string(Timestamp.text(participant.firstJoin))),
+            JSONMember("lastLeave", self.text(participant.lastLeave.map(Timestamp.text))),
+            JSONMember("minutes", .number(rounded(participant.minutes))),
+            JSONMember("joins", .number(Double(participant.joins))),
+            JSONMember("replaced", .number(Double(participant.replaced))),
+        ]
+        text += JSONValue.object(members).serialized()
+        text.removeLast()
+        // It is JSON as the gateway wrote it when somebody registered.
+        text += ",\"metadata\":".utf8
+        text += (metadata ?? "{}").utf8
+        text.append(UInt8(ascii: "}"))
     }
 
     private static func text(_ text: String?) -> JSONValue { text.map(JSONValue.string) ?? .null }

@@ -15,12 +15,19 @@ struct AttendanceSweep {
             isRegistered = stay.registration != nil
             id = Array((stay.registration ?? stay.user).utf8)
         }
+
+        init(registration: String) {
+            isRegistered = true
+            id = Array(registration.utf8)
+        }
     }
 
     private struct Person {
         /// What was told last, with the first join, the latest end, and all joins.
         var last: Stay
         var presence: Presence?
+        /// The registration's, where it is there still.
+        var row: Int64?
         /// When they go, as far as is known; nil: they are not there as the sweep is.
         var goesAt: Milliseconds?
         /// The sessions of their latest stays, where there are several.
@@ -44,6 +51,7 @@ struct AttendanceSweep {
     /// When people go who are there.
     private var ends = MomentHeap()
     private var present = 0
+    private var registered = 0
     private var peak = 0
     private var moments: [(minute: Milliseconds, viewers: Int)] = []
 
@@ -56,7 +64,16 @@ struct AttendanceSweep {
         step = Self.minute * max((minutes + Self.maxMoments - 1) / Self.maxMoments, 1)
     }
 
+    /// Adds a registration that there is now, once all stays were added.
+    mutating func add(registration uid: String, row: Int64) {
+        registered += 1
+        if let place = places[PersonID(registration: uid)] { people[place].row = row }
+    }
+
     mutating func add(_ stay: Stay) {
+        // Of every stay the same.
+        var stay = stay
+        (stay.company, stay.event) = ("", "")
         let place = note(stay)
         let begin = max(stay.joinedAt, window.lowerBound)
         let end = min(stay.leftAt ?? now, window.upperBound)
@@ -77,10 +94,12 @@ struct AttendanceSweep {
         mark(begin)
     }
 
-    consuming func attendance(registered: Int, metadata: [ExactText: String]) -> EventAttendance {
+    /// - Parameter row: the event's.
+    consuming func attendance(row: Int64) -> EventAttendance {
         advance(to: .max)
         return EventAttendance(
             event: event,
+            row: row,
             registered: registered,
             participants: people.map { person in
                 let last = person.last
@@ -90,7 +109,7 @@ struct AttendanceSweep {
                     name: last.name,
                     email: last.email,
                     role: last.role,
-                    metadataText: last.registration.flatMap { metadata[ExactText($0)] },
+                    row: person.row,
                     firstJoin: last.joinedAt,
                     lastLeave: last.leftAt,
                     minutes: Double(person.presence?.length ?? 0) / Double(Self.minute),

@@ -1,11 +1,12 @@
 package import Admission
-package import JOSE
 
 /// Who was at an event, and for how long.
 ///
 /// Minutes and concurrency count from a day before the event's start to a day after its end.
 package struct EventAttendance: Sendable {
     package let event: Event
+    /// The event's row, which no other ever gets.
+    let row: Int64
     /// Registrations that there are now.
     package let registered: Int
     /// Those who were there, in the order in which they came first.
@@ -31,8 +32,8 @@ package struct EventAttendance: Sendable {
         package let email: String?
         /// The last one.
         package let role: String
-        /// What the registration was given, as JSON text; nil where there is none, or not any more.
-        let metadataText: String?
+        /// The registration's row; nil where there is none, or not any more.
+        let row: Int64?
         package let firstJoin: Milliseconds
         /// Nil: still there.
         package let lastLeave: Milliseconds?
@@ -41,7 +42,5 @@ package struct EventAttendance: Sendable {
         package let joins: Int
         /// How often another join took the lease.
         package let replaced: Int
-
-        package var metadata: [JSONMember]? { metadataText.flatMap { try? JSONText.members($0) } }
     }
 }

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 package import JOSE
 import NIOCore
+import Testing
 
 @testable import ControlPlane
 
@@ -80,7 +81,13 @@ extension Service {
     ) async -> Reply {
         let head = HTTPRequest(method: method, scheme: "http", authority: "gateway", path: path, headerFields: fields)
         let answer = await plane.answer(head, RequestBody(buffer: ByteBuffer(bytes: body)))
-        return Reply(status: answer.status.code, fields: answer.fields, bytes: answer.body)
+        var bytes = answer.body
+        do {
+            for number in 0..<(answer.further?.count ?? 0) { bytes += try await answer.further?.piece(number) ?? [] }
+        } catch {
+            Issue.record("the answer breaks off: \(error)")
+        }
+        return Reply(status: answer.status.code, fields: answer.fields, bytes: bytes)
     }
 
     /// Makes a call of the API for a company.
