@@ -74,7 +74,12 @@ package struct TokenAuthority: Sendable {
         // What we issue uses our own names, whatever the customers call theirs.
         let names = use == .own ? claimNames : ClaimNames()
         let company = try use == .own ? companyOfOwn(token.claims) : companyOfOurs(token.claims)
-        let keys = try token.candidates(among: use == .own ? company.keys : company.ownKeys)
+        let keys: [Key]
+        do throws(TokenFault) {
+            keys = try token.candidates(among: use == .own ? company.keys : company.ownKeys)
+        } catch {
+            throw use == .own ? error : fault(of: token, by: company, else: error, allowance)
+        }
         let cost = keys.reduce(0) { $0 + $1.checkCost }
         guard cost == 0 || allowance?.isSpent != true else { throw .unchecked }
         do throws(TokenFault) {
@@ -96,8 +101,24 @@ package struct TokenAuthority: Sendable {
             )
         } catch {
             if cost > 0 { allowance?.spend(cost) }
-            throw error
+            throw use == .own || error != .signature ? error : fault(of: token, by: company, else: error, allowance)
         }
+    }
+
+    /// What is wrong with a token that claims to be ours and that no key of our own has signed: whether a key did that
+    /// only verifies, so that the log tells a forgotten `signed_before` from a forgery.
+    private func fault(
+        of token: Token,
+        by company: Company,
+        else fault: TokenFault,
+        _ allowance: SignatureAllowance?
+    ) -> TokenFault {
+        let others = company.keys.filter { key in !company.ownKeys.contains { $0 === key } }
+        guard let keys = try? token.candidates(among: others) else { return fault }
+        let cost = keys.reduce(0) { $0 + $1.checkCost }
+        guard cost == 0 || allowance?.isSpent != true else { return fault }
+        if cost > 0 { allowance?.spend(cost) }
+        return (try? token.verify(with: keys)) == nil ? fault : .keyNotSignedBefore
     }
 
     /// Opens a sealed session; nil unless we made it and its voucher still stands. Everything about time is asked elsewhere.

@@ -1,3 +1,6 @@
+import Admission
+import JOSE
+
 extension Settings {
     /// What is no error, but hardly meant: each a line that begins with a key.
     package var remarks: [String] {
@@ -16,7 +19,46 @@ extension Settings {
         ] where isGiven && !control.enabled {
             remarks.append("control.retention.\(name): has no effect while control.enabled is false")
         }
-        return remarks + sharedSecrets
+        for (index, range) in limits.trustedProxies.enumerated() where range.isWide {
+            remarks.append(
+                "limits.trusted_proxies[\(index)]: \(quoted(range.text)) trusts very many to say which address a client "
+                    + "has, so that limits by address hold nobody: list the proxies alone"
+            )
+        }
+        return remarks + sharedSecrets + doubtfulKeys
+    }
+
+    /// Keys that may have signed tokens of the control API, and do not say whether they did: a private key is of no other
+    /// use behind the first, and a secret is of none but where others sign with it.
+    private var doubtfulKeys: [String] {
+        guard control.enabled else { return [] }
+        return companies.enumerated().flatMap { index, company in
+            company.keyOrigins.enumerated().dropFirst().compactMap { place, origin in
+                switch origin.source {
+                case .privateKeyFile where origin.signedBefore == nil: break
+                case .secretFile where origin.signedBefore == nil && company.issuers.isEmpty: break
+                default: return nil
+                }
+                return
+                    "company[\(index)].key[\(place)].signed_before: is left out; if this key was the first once, true "
+                    + "keeps the links good that the gateway made with it, else write false"
+            }
+        }
+    }
+
+    /// What a reload of these settings ends that the operator may not have meant: a line each.
+    ///
+    /// - Parameter running: the settings in effect until now.
+    package func losses(since running: Settings) -> [String] {
+        companies.compactMap { company in
+            guard let before = running.companies.first(where: { $0.id == company.id }),
+                let key = Company(before).signingKey,
+                !Company(company).ownKeys.contains(where: { $0.thumbprint == key.thumbprint })
+            else { return nil }
+            let name = key.id.map { " \(quoted($0))" } ?? ""
+            return "company \(quoted(company.id)): another key signs now, and the one before\(name) is not listed with "
+                + "signed_before = true: every embed and join link that the gateway made with it has ended"
+        }
     }
 
     /// A client secret that stands in two places is known to more than it should be, and taken away in one only.
@@ -32,4 +74,9 @@ extension Settings {
         }
         return remarks
     }
+}
+
+extension AddressRange {
+    /// Whether it is wider than /8, the largest network that anybody runs.
+    fileprivate var isWide: Bool { prefixLength < 8 }
 }

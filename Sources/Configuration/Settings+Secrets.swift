@@ -1,32 +1,82 @@
-extension Settings {
-    /// Files that hold secrets, keys or people's data, as the configuration names them, each with its key.
-    package var secretFiles: [(key: String, path: String)] {
-        var files: [(key: String, path: String)] = []
-        func add(_ key: String, _ path: String?) {
-            if let path { files.append((key, path)) }
-        }
-        for (index, listener) in listeners.enumerated() {
-            add("listener[\(index)].key", listener.key)
-            for (place, name) in listener.serverNames.enumerated() {
-                add("listener[\(index)].sni[\(place)].key", name.key)
+/// A file that the configuration names, and what it is for.
+package struct FileUse: Sendable {
+    package enum Role: Sendable {
+        /// A certificate, its key or who has signed it: often one file.
+        case tls
+        case adminToken
+        case clientSecret
+        /// A company's secret or private key.
+        case signingKey
+        /// What verifies and is no secret.
+        case publicKey
+        case cookieKey
+        case assertionKey
+        case tokenKey
+        case database
+
+        /// What it is, in the operator's words.
+        package var words: String {
+            switch self {
+            case .tls: "certificates and their keys"
+            case .adminToken: "the operator's token"
+            case .clientSecret: "a client secret"
+            case .signingKey: "a company's key"
+            case .publicKey: "a public key"
+            case .cookieKey: "the key of sessions"
+            case .assertionKey: "the key of assertions"
+            case .tokenKey: "the key of API tokens"
+            case .database: "the database"
             }
         }
-        add("admin.token_file", admin.tokenFile)
+    }
+
+    /// As `company[0].client_secret_files`.
+    package let key: String
+    package let path: String
+    package let role: Role
+    /// Whether others must not read it.
+    package let isSecret: Bool
+}
+
+extension Settings {
+    /// Every file that the settings name, each with its key.
+    package var files: [FileUse] {
+        var files: [FileUse] = []
+        func add(_ key: String, _ path: String?, _ role: FileUse.Role, isSecret: Bool = true) {
+            if let path { files.append(FileUse(key: key, path: path, role: role, isSecret: isSecret)) }
+        }
+        for (index, listener) in listeners.enumerated() {
+            let place = "listener[\(index)]"
+            add("\(place).certificate", listener.certificate, .tls, isSecret: false)
+            add("\(place).key", listener.key, .tls)
+            add("\(place).client_ca_file", listener.clientCAFile, .tls, isSecret: false)
+            for (number, name) in listener.serverNames.enumerated() {
+                add("\(place).sni[\(number)].certificate", name.certificate, .tls, isSecret: false)
+                add("\(place).sni[\(number)].key", name.key, .tls)
+            }
+        }
+        add("admin.token_file", admin.tokenFile, .adminToken)
+        for (index, upstream) in upstreams.enumerated() {
+            add("upstream[\(index)].ca_file", upstream.caFile, .tls, isSecret: false)
+        }
         for (index, company) in companies.enumerated() {
-            for file in company.clientSecretFiles { add("company[\(index)].client_secret_files", file) }
-            for (place, origin) in company.keyOrigins.enumerated() {
+            for file in company.clientSecretFiles { add("company[\(index)].client_secret_files", file, .clientSecret) }
+            for (number, origin) in company.keyOrigins.enumerated() {
+                let place = "company[\(index)].key[\(number)]"
                 switch origin.source {
-                case .secretFile(let path): add("company[\(index)].key[\(place)].secret_file", path)
-                case .privateKeyFile(let path): add("company[\(index)].key[\(place)].private_key_file", path)
-                case .publicKeyFile, .jwksFile, .jwksURL: break
+                case .secretFile(let path): add("\(place).secret_file", path, .signingKey)
+                case .privateKeyFile(let path): add("\(place).private_key_file", path, .signingKey)
+                case .publicKeyFile(let path): add("\(place).public_key_file", path, .publicKey, isSecret: false)
+                case .jwksFile(let path): add("\(place).jwks_file", path, .publicKey, isSecret: false)
+                case .jwksURL: break
                 }
             }
         }
-        add("sessions.cookie_key_file", sessions.cookieKeyFile)
-        add("identity.assertion_key_file", identity.assertionKeyFile)
+        add("sessions.cookie_key_file", sessions.cookieKeyFile, .cookieKey)
+        add("identity.assertion_key_file", identity.assertionKeyFile, .assertionKey)
         if control.enabled {
-            add("control.database", control.database)
-            add("control.token_key_file", control.tokenKeyPath)
+            add("control.database", control.database, .database)
+            add("control.token_key_file", control.tokenKeyPath, .tokenKey)
         }
         return files
     }

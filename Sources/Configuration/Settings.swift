@@ -167,8 +167,9 @@ package struct KeyOrigin: Sendable, Equatable {
     /// Nil for key sets, which say it themselves.
     package var algorithm: Algorithm?
     package var source: Source
-    /// Whether it was the company's first key once, so that the gateway's own tokens by it are still good.
-    package var signedBefore = false
+    /// Whether it was the company's first key once, so that the gateway's own tokens by it are still good; nil: left out,
+    /// which means that it was not.
+    package var signedBefore: Bool?
 }
 
 package struct SessionSettings: Sendable {

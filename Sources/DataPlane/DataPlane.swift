@@ -255,7 +255,7 @@ package final class DataPlane: Sendable {
     /// - Throws: when OpenSSL does not take a certificate; then everything stays as it is.
     package func reload(_ settings: Settings) async throws(ConfigurationError) -> [String] {
         let previous = site.snapshot
-        var kept: [String] = []
+        var kept = settings.losses(since: previous.settings)
         var settings = settings
         if settings.listeners.map(\.address) != previous.settings.listeners.map(\.address) {
             kept.append("listener: addresses change at the next start")
@@ -274,16 +274,23 @@ package final class DataPlane: Sendable {
             || !settings.control.tokenKeyPath.hasSameBytes(as: previous.settings.control.tokenKeyPath)
         {
             kept.append("control.enabled, control.database: change at the next start; so does token_key_file")
-            (settings.control.enabled, settings.control.database) =
-                (previous.settings.control.enabled, previous.settings.control.database)
+            // What runs, and not what was loaded last, is what the next reload is compared with.
+            (settings.control.enabled, settings.control.database, settings.control.tokenKeyFile) =
+                (
+                    previous.settings.control.enabled, previous.settings.control.database,
+                    previous.settings.control.tokenKeyFile
+                )
         }
         if settings.log.format != previous.settings.log.format || settings.log.level != previous.settings.log.level {
             kept.append("log: level and format change at the next start")
+            (settings.log.format, settings.log.level) = (previous.settings.log.format, previous.settings.log.level)
         }
         if !settings.sessions.cookieKeyFile.hasSameBytes(as: previous.settings.sessions.cookieKeyFile)
             || !settings.identity.assertionKeyFile.hasSameBytes(as: previous.settings.identity.assertionKeyFile)
         {
             kept.append("cookie_key_file, assertion_key_file: change at the next start")
+            settings.sessions.cookieKeyFile = previous.settings.sessions.cookieKeyFile
+            settings.identity.assertionKeyFile = previous.settings.identity.assertionKeyFile
         }
         let generation = generation.withLock { generation in
             generation += 1

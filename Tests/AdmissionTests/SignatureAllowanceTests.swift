@@ -108,6 +108,18 @@ struct SignatureAllowanceTests {
         #expect(!allowance().isSpent)
     }
 
+    @Test("attack: tokens as ours, for which keys that only verify are asked too, cost no more than others")
+    func verifyingKeys() throws {
+        let forged = try token(Key.generate(.es384, id: nil), type: "embed+jwt")
+        let forgotten = try token(keys[1], type: "embed+jwt")
+        #expect(fault(forgotten, allowance()) == .keyNotSignedBefore)
+        for _ in 0..<10 { #expect(fault(forged, allowance()) == .algorithm) }
+        #expect(allowance().isSpent)
+        #expect(fault(forgotten, allowance()) == .algorithm)
+        #expect(fault(forgotten, allowance(8)) == .keyNotSignedBefore)
+        #expect(fault(try token(mac, type: "embed+jwt"), allowance()) == nil)
+    }
+
     @Test("attack: on public routes what goes unchecked is withheld from upstreams, and what nobody here signs is not")
     func withheld() throws {
         func isWithheld(_ token: [UInt8]) -> Bool { authority.withholds(token.span, allowance: allowance()) }

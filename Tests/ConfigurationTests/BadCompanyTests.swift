@@ -232,4 +232,47 @@ import Testing
         let set = problems(Sample(.key, "jwks_file = \"\(path)\"").text, files: files)
         #expect(set.count == 1 && set.first?.hasPrefix("company[0].key[0].jwks_file: ") == true)
     }
+
+    /// What operators have written in the place of a path, by mistake or through `${NAME}`.
+    private static let secrets = [
+        "hKx3uE0bQ9pV7mZr2Yt5", "0f8a3c1d9b7e6f5a4c3b2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a",
+        "tq8/Zk1+Rr0vXW5p3mB7uQ9sJd2hLc4fGy6nEaTzKxw=", "/q8Zk1+Rr0vXW5p3mB7uQ9sJd2hLc4fGy6nEaTzKxw==",
+        "correct horse battery staple", "no-such-folder/secret.txt", "-----BEGIN PRIVATE KEY-----\\nMC4CAQAwBQYDK2Vw",
+        String(repeating: "s", count: 5000),
+    ]
+
+    @Test("attack: a secret in the place of the path of its file is not repeated", arguments: secrets)
+    func secretAsPath(secret: String) throws {
+        let hint =
+            "no such file; the value is not shown, for it may be the secret itself: write the path of a file that "
+            + "holds the secret"
+        let written: [(Sample.Part, String, String)] = [
+            (.company, "id = \"acme\"\nclient_secret_file = \"\(secret)\"", "company[0].client_secret_file"),
+            (.company, "id = \"acme\"\nclient_secret_files = [\"\(secret)\"]", "company[0].client_secret_files[0]"),
+            (.key, "algorithm = \"HS256\"\nsecret_file = \"\(secret)\"", "company[0].key[0].secret_file"),
+            (.key, "algorithm = \"EdDSA\"\nprivate_key_file = \"\(secret)\"", "company[0].key[0].private_key_file"),
+            (.admin, "token_file = \"\(secret)\"", "admin.token_file"),
+        ]
+        for (part, body, key) in written { #expect(problems(Sample(part, body).text) == ["\(key): \(hint)"]) }
+        let named = Sample(.key, "algorithm = \"HS256\"\nsecret_file = \"${KEY}\"").text
+        #expect(
+            problems(named, environment: ["KEY": "tq8/Zk1+Rr0vXW5p3mB7uQ9sJd2hLc4fGy6nEaTzKxw="])
+                == ["company[0].key[0].secret_file: \(hint)"]
+        )
+    }
+
+    @Test(
+        "A path is repeated: one whose folder is there, one that is too short for a secret, and of a file that is there",
+        arguments: [
+            ("/etc/acme-client-secret", "no such file"), ("/no/such/folder/acme.secret", "no such file"),
+            ("acme.secret", "no such file"), ("/huge", "too large"),
+            ("/etc", "is a directory, not a file"), ("/denied", "permission denied"),
+        ]
+    )
+    func pathIsShown(path: String, reason: String) {
+        #expect(
+            problems(Sample(.key, "algorithm = \"HS256\"\nsecret_file = \"\(path)\"").text)
+                == ["company[0].key[0].secret_file: \(reason): \(path)"]
+        )
+    }
 }

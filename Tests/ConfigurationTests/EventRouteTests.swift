@@ -92,6 +92,64 @@ import Testing
         )
     }
 
+    @Test("Trusted proxies that are more than any network are remarked, and a network is not")
+    func wideProxies() throws {
+        let routes = text([Self.event, Self.assets], control: false)
+        let ranges = [
+            "0.0.0.0/0", "10.0.0.0/8", "::/0", "128.0.0.0/1", "8.0.0.0/7", "fd00::/8", "fc00::/7", "192.0.2.1",
+        ]
+        let list = ranges.map { "\"\($0)\"" }.joined(separator: ", ")
+        let remarks = try load(routes + "\n[limits]\ntrusted_proxies = [\(list)]\n").remarks
+        #expect(remarks.map { $0.prefix { $0 != ":" } } == [0, 2, 3, 4, 6].map { "limits.trusted_proxies[\($0)]" })
+    }
+
+    private static let oldKey = "[[company.key]]\nid = \"old\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"\n"
+
+    @Test(
+        "A key that may have made links and does not say so is remarked, and one that says it is not",
+        arguments: [
+            (oldKey, "", true, true), (oldKey, "", false, false), (oldKey + "signed_before = true\n", "", true, false),
+            (oldKey + "signed_before = false\n", "", true, false),
+            (oldKey, "issuer = \"https://login.acme.example\"\n", true, false),
+            ("[[company.key]]\njwks_file = \"/jwks\"\n", "", true, false), ("", "", true, false),
+        ] as [(String, String, Bool, Bool)]
+    )
+    func doubtfulKey(key: String, company: String, control: Bool, isRemarked: Bool) throws {
+        let routes = text(
+            [Self.event, ("/networking/{event}/**", "token")],
+            control: control
+        )
+        let written = routes.replacing("id = \"acme\"\n", with: "id = \"acme\"\n\(company)")
+            .replacing("secret_file = \"/secret\"\n", with: "secret_file = \"/secret\"\n\(key)")
+        let remarks = try load(written).remarks
+        #expect(remarks.map { $0.prefix { $0 != ":" } } == (isRemarked ? ["company[0].key[1].signed_before"] : []))
+    }
+
+    @Test("A reload after which the links end that were made says so, and one that keeps them says nothing")
+    func losses() throws {
+        let routes = text([Self.event, Self.assets], control: false)
+        func loaded(_ keys: String) throws -> Settings {
+            try load(
+                routes.replacing(
+                    "id = \"one\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret\"\n",
+                    with: keys
+                )
+            )
+        }
+        let one = "id = \"one\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret\"\n"
+        let new = "id = \"new\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"\n"
+        let running = try loaded(one)
+        func losses(_ keys: String) throws -> [String] { try loaded(keys).losses(since: running) }
+        for kept in [one, one + "[[company.key]]\n" + new, new + "[[company.key]]\nsigned_before = true\n" + one] {
+            #expect(try losses(kept) == [])
+        }
+        for lost in [new, new + "[[company.key]]\n" + one] {
+            let said = try losses(lost)
+            #expect(said.count == 1 && said[0].hasPrefix("company \"acme\": another key signs now"))
+            #expect(said[0].contains("the one before \"one\" is not listed with signed_before = true"))
+        }
+    }
+
     @Test("A client secret that stands in two places is remarked, by its places and without itself")
     func sharedSecrets() throws {
         let key = "[[company.key]]\nalgorithm = \"HS256\"\nsecret_file = "

@@ -10,6 +10,7 @@ extension EndToEnd {
             directory = try TemporaryDirectory()
             try directory.write("acme.secret", Minter.acme.secret)
             try directory.write("globex.secret", Minter.globex.secret)
+            try directory.write("acme.pem", "no key at all")
         }
 
         private func check(_ text: String, _ options: [String] = []) throws -> Finished {
@@ -46,6 +47,94 @@ extension EndToEnd {
                 let line = said.errors.split(separator: "\n").first { $0.contains(key) }
                 #expect(line?.contains("warning") == true && line?.contains("chmod") == true, "\(said.errors)")
             }
+        }
+
+        private func withControl(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> String {
+            for company in ["acme", "globex"] { try directory.write("\(company).client", Backend.secret(of: company)) }
+            var configuration = GatewayConfiguration(upstream: 3000)
+            configuration.control = ""
+            adjust(&configuration)
+            return configuration.text(port: 8080, adminPort: 9901, directory: directory.path)
+        }
+
+        /// That neither `check` nor `run` takes a configuration, and both say why.
+        private func expectRefused(
+            _ text: String,
+            _ words: [String],
+            sourceLocation: SourceLocation = #_sourceLocation
+        ) throws {
+            let file = try directory.write("gateway.conf", text)
+            for command in ["check", "run"] {
+                let finished = try run(Gateway.program, [command, file])
+                #expect(finished.status == 1, "\(command)", sourceLocation: sourceLocation)
+                for word in words {
+                    #expect(
+                        finished.errors.contains(word),
+                        "\(command): \(word) in \(finished.errors)",
+                        sourceLocation: sourceLocation
+                    )
+                }
+            }
+        }
+
+        @Test("attack: one file for two things, by whatever path; whoever knows the one has the other")
+        func oneFileTwice() throws {
+            try directory.write("cookie.key", String(repeating: "k", count: 32))
+            try FileManager.default.createSymbolicLink(
+                atPath: directory["link"],
+                withDestinationPath: directory["cookie.key"]
+            )
+            let folder = directory.path
+            for (name, other) in [
+                ("acme.client", "company[0].client_secret_files"), ("acme.secret", "company[0].key[0].secret_file"),
+                ("cookie.key", "sessions.cookie_key_file"), ("link", "sessions.cookie_key_file"),
+                ("gateway.sqlite", "control.database"),
+                ("../\(folder.split(separator: "/").last ?? "")/acme.client", "company"),
+                ("gateway.sqlite-wal", "control.token_key_file"), ("assertion.key", "identity.assertion_key_file"),
+            ] {
+                try expectRefused(
+                    try withControl { $0.control = "token_key_file = \"\(folder)/\(name)\"" },
+                    ["control.", other, "each needs a file of its own"]
+                )
+            }
+            try expectRefused(
+                try withControl { $0.clientSecrets = ["cookie.key"] },
+                ["sessions.cookie_key_file", "is the key of sessions here and a client secret in company[0]"]
+            )
+            try expectRefused(
+                try withControl { $0.control = "token_key_file = \"\(folder)/gateway.conf\"" },
+                ["control.token_key_file", "is the configuration itself"]
+            )
+            #expect(try check(try withControl { $0.control = "token_key_file = \"\(folder)/token.key\"" }).status == 0)
+        }
+
+        @Test("attack: what check takes and run does not: keys and databases that cannot be used or made")
+        func unusable() throws {
+            let folder = directory.path
+            try directory.write("short.key", String(repeating: "k", count: 31))
+            try directory.write("no.sqlite", "certainly not a database, but long enough to be taken for one at first")
+            func token(_ path: String) throws -> String {
+                try withControl { $0.control = "token_key_file = \"\(path)\"" }
+            }
+            func database(_ path: String) throws -> String { try withControl { $0.control = "database = \"\(path)\"" } }
+            try expectRefused(try token("\(folder)/short.key"), ["control.token_key_file", "shorter than 32 bytes"])
+            try expectRefused(try token("\(folder)/none/token.key"), ["control.token_key_file", "no such file"])
+            try expectRefused(try token(folder), ["control.token_key_file", "is a directory"])
+            try expectRefused(try database("\(folder)/none/gateway.sqlite"), ["none/gateway.sqlite"])
+            try expectRefused(try database("\(folder)/no.sqlite"), ["not a database of the gateway"])
+            try expectRefused(
+                good.replacing("\(folder)/cookie.key", with: "\(folder)/short.key"),
+                ["sessions.cookie_key_file", "shorter than 32 bytes"]
+            )
+            try expectRefused(
+                good.replacing("\(folder)/assertion.key", with: "\(folder)/acme.pem"),
+                ["identity.assertion_key_file"]
+            )
+            // check has made nothing.
+            let fresh = try TemporaryDirectory()
+            let quiet = try check(try withControl { $0.control = "database = \"\(fresh.path)/gateway.sqlite\"" })
+            #expect(quiet.status == 0, "\(quiet.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: fresh.path) == [])
         }
 
         @Test("Everything that is wrong is said at once, and the exit status is 1")

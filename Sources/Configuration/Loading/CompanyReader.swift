@@ -52,14 +52,14 @@ final class CompanyReader {
     private func readClientSecrets(of table: TableReader, into company: inout CompanySettings) {
         var files: [(file: NamedFile, place: Place)] = []
         let list = table.place.key("client_secret_files")
-        if let listed = table.value("client_secret_files", .set(of: .file)) {
+        if let listed = table.value("client_secret_files", .set(of: .secretFile)) {
             // With one that cannot be read their indexes are others, and the configuration is refused anyway.
             files += listed.enumerated().map { ($1, list.index($0)) }
             if listed.isEmpty, table.isEmpty("client_secret_files") {
                 table.report("is empty; without a secret, leave it out", at: "client_secret_files")
             }
         }
-        if let file = table.value("client_secret_file", .file) {
+        if let file = table.value("client_secret_file", .secretFile) {
             if table.has("client_secret_files") {
                 table.report("belongs in client_secret_files, which stands there too", at: "client_secret_file")
             }

@@ -150,19 +150,52 @@ extension NamedFile: Equatable {
 extension Form where Value == NamedFile {
     /// The path of a file that is read at once.
     static var file: Form {
+        reading { path, fault, _ in "\(fault.reason): \(path.utf8.allSatisfy { $0 > 0x1f } ? path : quoted(path))" }
+    }
+
+    /// The path of a file with a secret, read at once. Where the operator has written the secret itself in its place, it is
+    /// not repeated.
+    static var secretFile: Form {
+        reading { path, fault, context in
+            let isShown =
+                switch fault {
+                case .notFound, .other: context.readsAsPath(path)
+                case .permissionDenied, .isDirectory, .tooLarge: true
+                }
+            guard isShown else {
+                return
+                    "no such file; the value is not shown, for it may be the secret itself: write the path of a file "
+                    + "that holds the secret"
+            }
+            return "\(fault.reason): \(path.utf8.allSatisfy { $0 > 0x1f } ? path : quoted(path))"
+        }
+    }
+
+    private static func reading(
+        _ complaint: @escaping (String, FileFault, LoadingContext) -> String
+    ) -> Form {
         Form { value, place, context in
             guard let path = Form<String>.path.read(value, place, context) else { return nil }
             switch context.readFile(path) {
             case .success(let bytes):
                 return NamedFile(path: path, bytes: bytes)
             case .failure(let fault):
-                context.problems.report(
-                    "\(fault.reason): \(path.utf8.allSatisfy { $0 > 0x1f } ? path : quoted(path))",
-                    at: place
-                )
+                context.problems.report(complaint(path, fault, context), at: place)
                 return nil
             }
         }
+    }
+}
+
+extension LoadingContext {
+    /// Whether a text is hardly a secret: it is shorter than any may be, a path from the root to a file with an extension,
+    /// or one below a folder that there is.
+    fileprivate func readsAsPath(_ text: String) -> Bool {
+        if text.utf8.count < 16 { return true }
+        guard let slash = text.lastIndex(of: "/"), slash != text.startIndex else { return false }
+        if text.hasPrefix("/"), text[slash...].contains(".") { return true }
+        if case .failure(.isDirectory) = readFile(String(text[..<slash])) { return true }
+        return false
     }
 }
 

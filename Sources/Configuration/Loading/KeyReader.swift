@@ -13,8 +13,8 @@ final class KeyReader {
         for (index, table) in tables.enumerated() {
             guard let (read, keys) = read(table) else { continue }
             var origin = read
-            table.read("signed_before", into: &origin.signedBefore, .boolean)
-            if origin.signedBefore {
+            origin.signedBefore = table.value("signed_before", .boolean)
+            if origin.signedBefore == true {
                 check(signedBefore: origin, isFirst: index == 0, in: table)
                 company.earlierKeys += keys
             }
@@ -67,21 +67,25 @@ final class KeyReader {
         }
         if !table.has("algorithm") { table.report("is missing", at: "algorithm") }
         guard let algorithm else {
-            _ = table.value(source, .file)
+            _ = table.value(source, Self.form(of: source))
             return nil
         }
         if algorithm.isSymmetric != (source == "secret_file") {
             let right = algorithm.isSymmetric ? "secret_file" : "private_key_file or public_key_file"
             table.report("\(algorithm.rawValue) needs \(right), not \(source)", at: "algorithm")
-            _ = table.value(source, .file)
+            _ = table.value(source, Self.form(of: source))
             return nil
         }
         return single(table, source: source, algorithm: algorithm, id: id)
     }
 
+    private static func form(of source: String) -> Form<NamedFile> {
+        source == "secret_file" || source == "private_key_file" ? .secretFile : .file
+    }
+
     private func single(_ table: TableReader, source: String, algorithm: Algorithm, id: String?) -> (KeyOrigin, [Key])?
     {
-        guard let file = table.value(source, .file) else { return nil }
+        guard let file = table.value(source, Self.form(of: source)) else { return nil }
         do {
             var origin = KeyOrigin(id: id, algorithm: algorithm, source: .secretFile(file.path))
             guard source != "secret_file" else {

@@ -10,7 +10,7 @@ extension AdminSettings {
         if !address.isLoopback, !table.has("token_file") {
             table.report("\(quoted(address.text)) is not loopback, so that admin.token_file is needed", at: "address")
         }
-        if let file = table.value("token_file", .file) {
+        if let file = table.value("token_file", .secretFile) {
             tokenFile = file.path
             token = Secret(file.trimmed)
             if file.trimmed.count < 16 {

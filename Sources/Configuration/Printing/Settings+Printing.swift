@@ -126,7 +126,7 @@ extension CompanySettings {
         for origin in keyOrigins {
             writer.header("[[company.key]]")
             writer.entry("id", origin.id)
-            if origin.signedBefore { writer.entry("signed_before", true) }
+            if let signedBefore = origin.signedBefore { writer.entry("signed_before", signedBefore) }
             writer.entry("algorithm", origin.algorithm?.rawValue)
             switch origin.source {
             case .secretFile(let path): writer.entry("secret_file", path)

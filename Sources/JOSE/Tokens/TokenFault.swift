@@ -34,6 +34,9 @@ package enum TokenFault: Error, Sendable, Hashable {
     case company
     /// `typ` is that of another use.
     case type
+    /// Ours by `typ` and `iss`, but signed with a key of the company that only verifies. If it was the first key once,
+    /// `signed_before` is forgotten there.
+    case keyNotSignedBefore
     /// Its signature was not checked, because too many from there were bad.
     case unchecked
 
@@ -57,6 +60,7 @@ package enum TokenFault: Error, Sendable, Hashable {
         case .audience: "audience"
         case .company: "company"
         case .type: "type"
+        case .keyNotSignedBefore: "key_not_signed_before"
         case .unchecked: "unchecked"
         }
     }

@@ -16,9 +16,12 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let settings = try ConfigurationFile(path: config).loadOrExit()
-        let problems = settings.control.enabled ? Directory.problems(in: settings.control.database) : []
+        var problems = StateFiles.problems(for: settings)
+        if settings.control.enabled, problems.allSatisfy({ !$0.hasPrefix("control.database") }) {
+            problems += Directory.problems(in: settings.control.database).map { "control.database: \($0)" }
+        }
         guard problems.isEmpty else {
-            for problem in problems { StandardError.line("\(config): control.database: \(problem)") }
+            for problem in problems { StandardError.line("\(config): \(problem)") }
             throw ExitCode(1)
         }
         for remark in settings.remarks + ConfigurationFile(path: config).openSecrets(settings) {

@@ -39,12 +39,42 @@ struct ConfigurationFile {
             let fault = "control.database: \(settings.control.database): the path is too long for the socket beside it"
             throw ConfigurationError(problems: ["\(path): \(fault)"])
         }
+        let shared = sharedFiles(settings)
+        guard shared.isEmpty else { throw ConfigurationError(problems: shared.map { "\(path): \($0)" }) }
         return settings
+    }
+
+    /// Files that the settings name for two things: whoever knows one of them would have the other. Each is a line that
+    /// begins with a key.
+    private func sharedFiles(_ settings: Settings) -> [String] {
+        var uses = settings.files.map { use in
+            (use: use, words: use.role.words, file: SystemFile.identity(Self.resolve(use.path, in: folder)))
+        }
+        // What SQLite and the gateway keep beside the database.
+        for use in settings.files where use.role == .database {
+            for suffix in ["-wal", "-shm", ".lock", ".sock"] {
+                let file = SystemFile.identity(Self.resolve(use.path + suffix, in: folder))
+                uses.append((use, "a file beside the database", file))
+            }
+        }
+        let own = SystemFile.identity(path)
+        var problems: [String] = []
+        for (index, (use, words, file)) in uses.enumerated() {
+            if file == own { problems.append("\(use.key): \(use.path): is the configuration itself") }
+            guard let other = uses[..<index].first(where: { $0.file == file && $0.use.role != use.role }) else {
+                continue
+            }
+            problems.append(
+                "\(use.key): \(use.path): is \(words) here and \(other.words) in \(other.use.key): "
+                    + "each needs a file of its own"
+            )
+        }
+        return problems
     }
 
     /// What others on this machine can read and should not: each a line that begins with a key.
     func openSecrets(_ settings: Settings) -> [String] {
-        settings.secretFiles.filter { SystemFile.isOpenToOthers(Self.resolve($0.path, in: folder)) }
+        settings.files.filter { $0.isSecret && SystemFile.isOpenToOthers(Self.resolve($0.path, in: folder)) }
             .map { "\($0.key): \($0.path): everybody on this machine can read or change it; chmod o-rwx it" }
     }
 

@@ -57,6 +57,7 @@ struct Server {
             StandardError.line("gateway: \(error)")
             throw ExitCode(1)
         }
+        let marks = StateFiles.marks(for: settings)
         for remark in settings.remarks + remarks { logger.warning("\(remark)") }
         logger.info("\(dataPlane.connectionLimit)")
         let leases = Task {
@@ -69,7 +70,7 @@ struct Server {
         whenListening()
         for await signal in signals {
             guard signal == .sighup else { break }
-            await reload(dataPlane, control, logger)
+            await reload(dataPlane, control, marks, logger)
         }
         let limit = DispatchTimeInterval.milliseconds(Int(dataPlane.drainTime))
         deadline = .now() + limit + .milliseconds(200)
@@ -81,14 +82,19 @@ struct Server {
         logger.info("stopped")
     }
 
-    private func reload(_ dataPlane: DataPlane, _ control: Control?, _ logger: Logger) async {
+    private func reload(
+        _ dataPlane: DataPlane,
+        _ control: Control?,
+        _ marks: StateFiles.Marks,
+        _ logger: Logger
+    ) async {
         guard let reload else { return }
         do throws(ConfigurationError) {
             let settings = try reload()
             let kept = try await dataPlane.reload(settings)
             control?.adopt(settings)
             for remark in settings.remarks { logger.warning("reload: \(remark)") }
-            for note in kept { logger.warning("reload: \(note)") }
+            for note in kept + marks.replaced { logger.warning("reload: \(note)") }
             logger.info("configuration reloaded")
         } catch {
             for problem in error.problems { logger.error("reload: \(problem)") }

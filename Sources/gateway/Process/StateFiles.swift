@@ -19,7 +19,100 @@ enum StateFiles {
     /// The key of API tokens.
     static func tokenKey(for settings: Settings) throws(Fault) -> Key {
         let path = settings.control.tokenKeyPath
-        let secret = try secret("control.token_key_file", path)
+        return try tokenKey(path, contents("control.token_key_file", path) { SystemRandom.bytes(32) })
+    }
+
+    /// Why a start would fail with these files, each a line that begins with a key; none is made.
+    static func problems(for settings: Settings) -> [String] {
+        var problems: [String] = []
+        func check(_ key: String, _ path: String, _ isKey: ([UInt8]) throws(Fault) -> Void) {
+            switch SystemFile.read(path, maxSize: maxSize) {
+            case .success(let bytes):
+                do throws(Fault) { try isKey(bytes) } catch { problems.append(error.description) }
+            case .failure(let fault) where fault.fault == .notFound:
+                guard let fault = SystemFile.faultOfFolder(of: path) else { return }
+                problems.append("\(key): cannot make \(path): its folder: \(fault.words)")
+            case .failure(let fault):
+                problems.append("\(key): \(fault.words): \(path)")
+            }
+        }
+        let (cookie, assertion) = (settings.sessions.cookieKeyFile, settings.identity.assertionKeyFile)
+        check("sessions.cookie_key_file", cookie) { bytes throws(Fault) in
+            _ = try secret("sessions.cookie_key_file", cookie, bytes)
+        }
+        check("identity.assertion_key_file", assertion) { bytes throws(Fault) in
+            _ = try assertionKey(assertion, bytes)
+        }
+        guard settings.control.enabled else { return problems }
+        let (database, token) = (settings.control.database, settings.control.tokenKeyPath)
+        if let fault = SystemFile.faultOfFolder(of: database) {
+            problems.append("control.database: cannot make files beside \(database): its folder: \(fault.words)")
+        } else if let fault = SystemFile.faultOfUse(of: database) {
+            problems.append("control.database: \(fault.words): \(database)")
+        }
+        check("control.token_key_file", token) { bytes throws(Fault) in _ = try tokenKey(token, bytes) }
+        return problems
+    }
+
+    /// What the files hold that the process goes by until it ends.
+    struct Marks {
+        fileprivate struct Mark {
+            let key: String
+            let path: String
+            let loss: String
+            let digest: [UInt8]
+        }
+
+        fileprivate var marks: [Mark] = []
+
+        /// Files that hold something else by now, which counts from the next start on: a line each, with what that ends.
+        var replaced: [String] {
+            marks.compactMap { mark in
+                switch SystemFile.read(mark.path, maxSize: maxSize) {
+                case .success(let bytes) where SHA256.hash(bytes.span) == mark.digest: return nil
+                case .success:
+                    return
+                        "\(mark.key): \(mark.path): holds another key than the one in use: at the next start \(mark.loss)"
+                case .failure(let fault) where fault.fault == .notFound:
+                    return "\(mark.key): \(mark.path): is gone: at the next start another is made, and \(mark.loss)"
+                case .failure(let fault): return "\(mark.key): \(fault.words): \(mark.path)"
+                }
+            }
+        }
+    }
+
+    /// To be asked for once the keys are there.
+    static func marks(for settings: Settings) -> Marks {
+        var marks = Marks()
+        func add(_ key: String, _ path: String, _ loss: String) {
+            guard case .success(let bytes) = SystemFile.read(path, maxSize: maxSize) else { return }
+            marks.marks.append(Marks.Mark(key: key, path: path, loss: loss, digest: SHA256.hash(bytes.span)))
+        }
+        add("sessions.cookie_key_file", settings.sessions.cookieKeyFile, "all sessions end")
+        add("identity.assertion_key_file", settings.identity.assertionKeyFile, "upstreams have to fetch it")
+        if settings.control.enabled {
+            add("control.token_key_file", settings.control.tokenKeyPath, "all API tokens end")
+        }
+        return marks
+    }
+
+    private static let maxSize = 64 << 10
+
+    private static func cookieKey(_ path: String) throws(Fault) -> [UInt8] {
+        let key = "sessions.cookie_key_file"
+        return try secret(key, path, contents(key, path) { SystemRandom.bytes(32) })
+    }
+
+    /// 32 random bytes, or as many more as the operator likes.
+    private static func secret(_ key: String, _ path: String, _ secret: [UInt8]) throws(Fault) -> [UInt8] {
+        guard secret.count >= 32 else {
+            throw Fault(description: "\(key): \(path): shorter than 32 bytes; remove it to have one made")
+        }
+        return secret
+    }
+
+    private static func tokenKey(_ path: String, _ bytes: [UInt8]) throws(Fault) -> Key {
+        let secret = try secret("control.token_key_file", path, bytes)
         do {
             return try Key.secret(secret, algorithm: .hs256, id: nil)
         } catch {
@@ -27,42 +120,27 @@ enum StateFiles {
         }
     }
 
-    private static func cookieKey(_ path: String) throws(Fault) -> [UInt8] {
-        try secret("sessions.cookie_key_file", path)
-    }
-
-    /// 32 random bytes, or as many more as the operator likes.
-    private static func secret(_ key: String, _ path: String) throws(Fault) -> [UInt8] {
-        let secret = try contents(key, path) { SystemRandom.bytes(32) }
-        guard secret.count >= 32 else {
-            throw Fault(description: "\(key): \(path): shorter than 32 bytes; remove it to have one made")
-        }
-        return secret
-    }
-
     private static func assertionKey(_ path: String) throws(Fault) -> Key {
-        do {
-            let pem = try contents("identity.assertion_key_file", path) {
-                () throws(KeyError) in try Key.generate(.es256, id: nil).privatePEM()
-            }
+        let pem = try contents("identity.assertion_key_file", path) {
+            () throws(KeyError) in try Key.generate(.es256, id: nil).privatePEM()
+        }
+        return try assertionKey(path, pem)
+    }
+
+    private static func assertionKey(_ path: String, _ pem: [UInt8]) throws(Fault) -> Key {
+        do throws(KeyError) {
             // The id tells verifiers which key to fetch after a change.
             let id = String(decoding: Base64URL.encode(SHA256.hash(pem.span).span).prefix(16), as: UTF8.self)
             let key = try Key.pem(pem, algorithm: .es256, id: id)
-            guard key.canSign else {
-                throw Fault(description: "identity.assertion_key_file: \(path): a public key cannot sign")
-            }
-            return key
-        } catch let error as KeyError {
-            throw Fault(description: "identity.assertion_key_file: \(path): \(error)")
-        } catch let error as Fault {
-            throw error
+            if key.canSign { return key }
         } catch {
             throw Fault(description: "identity.assertion_key_file: \(path): \(error)")
         }
+        throw Fault(description: "identity.assertion_key_file: \(path): a public key cannot sign")
     }
 
     private static func contents(_ key: String, _ path: String, make: () throws -> [UInt8]) throws(Fault) -> [UInt8] {
-        switch SystemFile.read(path, maxSize: 64 << 10) {
+        switch SystemFile.read(path, maxSize: maxSize) {
         case .success(let bytes): return bytes
         case .failure(let fault) where fault.fault == .notFound: break
         case .failure(let fault): throw Fault(description: "\(key): \(fault.words): \(path)")
@@ -77,7 +155,7 @@ enum StateFiles {
             throw Fault(description: "\(key): cannot make \(path): \(error)")
         }
         // What is there now, which another process may have been quicker to make.
-        switch SystemFile.read(path, maxSize: 64 << 10) {
+        switch SystemFile.read(path, maxSize: maxSize) {
         case .success(let bytes): return bytes
         case .failure(let fault): throw Fault(description: "\(key): \(fault.words): \(path)")
         }

@@ -81,6 +81,36 @@ enum SystemFile {
         return status.st_mode & 0o006 != 0
     }
 
+    /// What tells a file from every other, by whatever path: where there is one, its device and number, else the path
+    /// with its folder's.
+    static func identity(_ path: String) -> String {
+        var status = stat()
+        // SAFETY: here and below, the path is passed as a C string for the call, which fills a local.
+        if unsafe stat(path, &status) == 0 { return "\(status.st_dev) \(status.st_ino)" }
+        let (folder, name) = parts(of: path)
+        guard unsafe stat(folder, &status) == 0 else { return path }
+        return "\(status.st_dev) \(status.st_ino) \(name)"
+    }
+
+    /// Why a file cannot be made at a path, or written beside it; nil: it can.
+    static func faultOfFolder(of path: String) -> Fault? {
+        // SAFETY: the path is passed as a C string for the call.
+        unsafe access(parts(of: path).folder, W_OK | X_OK) == 0 ? nil : Fault(code: errno)
+    }
+
+    /// Whether an existing file can be read and written; nil: it can, or there is none.
+    static func faultOfUse(of path: String) -> Fault? {
+        // SAFETY: the path is passed as a C string for the call.
+        guard unsafe access(path, R_OK | W_OK) != 0, errno != ENOENT else { return nil }
+        return Fault(code: errno)
+    }
+
+    private static func parts(of path: String) -> (folder: String, name: Substring) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", Substring(path)) }
+        let folder = slash == path.startIndex ? "/" : String(path[..<slash])
+        return (folder, path[path.index(after: slash)...])
+    }
+
     static func environment(_ name: String) -> String? {
         // SAFETY: the text is copied; nothing here changes the environment.
         guard let value = unsafe getenv(name) else { return nil }

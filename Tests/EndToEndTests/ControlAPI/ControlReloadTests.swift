@@ -112,8 +112,10 @@ extension EndToEnd {
                 signed_before = \(signedBefore)
                 """
             }
+            #expect(site.gateway.log.contains("every embed and join link that the gateway made with it has ended"))
             try site.reloadWithControl { $0.companyKeys = keys(false) }
             #expect(try fetch(site.port, Browser.path(embed)).status == 401)
+            #expect(eventually { site.gateway.log.contains("key_not_signed_before") })
             try site.reloadWithControl { $0.companyKeys = keys(true) }
             #expect(try fetch(site.port, Browser.path(embed)).status == 200)
         }
@@ -148,6 +150,35 @@ extension EndToEnd {
             after.token = nil
             try after.signIn()
             try expectFault(try after.call("GET", "/event/\(event)"), 404, "not_found")
+        }
+
+        @Test("Keys that are replaced in place wait for the next start; the reload says what ends then, each time")
+        func replacedKeys() throws {
+            let site = try Site { $0.control = "" }
+            func warnings(_ word: String) throws -> Int {
+                try site.reloadWithControl()
+                return site.gateway.log.components(separatedBy: word).count - 1
+            }
+            #expect(try warnings("another key than the one in use") == 0)
+            try site.gateway.directory.write("cookie.key", String(repeating: "k", count: 32))
+            #expect(try warnings("another key than the one in use: at the next start all sessions end") == 1)
+            try FileManager.default.removeItem(atPath: site.gateway.directory["gateway.sqlite.key"])
+            #expect(try warnings("is gone: at the next start another is made, and all API tokens end") == 1)
+            #expect(try warnings("another key than the one in use: at the next start all sessions end") == 3)
+        }
+
+        @Test("Another token_key_file is for the next start, and each reload says so until it is what runs")
+        func tokenKeyFile() throws {
+            let site = try Site { $0.control = "" }
+            func notes(_ control: String) throws -> Int {
+                let before = site.gateway.log.components(separatedBy: "so does token_key_file").count
+                try site.reloadWithControl { $0.control = control }
+                return site.gateway.log.components(separatedBy: "so does token_key_file").count - before
+            }
+            let other = "token_key_file = \"\(site.gateway.directory["token.key"])\""
+            #expect(try notes(other) == 1)
+            #expect(try notes(other) == 1)
+            #expect(try notes("") == 0)
         }
 
         @Test("A second gateway on the same database does not start, and says why; the first goes on")
