@@ -31,6 +31,15 @@ extension Admission {
         return min(closesAt, expires)
     }
 
+    /// Why a viewer is refused at an event whatever the time, the leases and the limits say; nil: it is not.
+    package func refusal(of viewer: Viewer, at event: String, now: Milliseconds, _ rules: Rules) -> Refusal? {
+        let event = Array(event.utf8)
+        guard case .failure(let refusal) = place(of: viewer, event: event.span, access: .token, now: now, rules) else {
+            return nil
+        }
+        return refusal
+    }
+
     /// Whether the token is good at this moment; nil: it is.
     func time(of viewer: Viewer, at now: Milliseconds, _ rules: Rules) -> Refusal? {
         do throws(TokenFault) {

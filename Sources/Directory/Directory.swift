@@ -66,6 +66,16 @@ package final class Directory: Sendable {
     /// What `PRAGMA integrity_check` finds in a database, in the operator's words; nothing where all is well.
     package static func problems(in path: String) -> [String] { DatabaseFile.problems(path) }
 
+    /// Puts into a view what a database has of one event and of a registration for it. It may be in use by a process.
+    package static func load(
+        event uid: String,
+        registration: String?,
+        from path: String,
+        into view: DirectoryView
+    ) throws(DirectoryFault) {
+        try DatabaseFile.load(event: uid, registration: registration, from: path, into: view)
+    }
+
     /// Has `handler` called when something was deleted, after the view has it.
     package func onRemoval(_ handler: @escaping @Sendable (Removal) -> Void) {
         removalHandler.withLock { $0 = handler }

@@ -70,6 +70,53 @@ extension EndToEnd {
             #expect(try inspect("hello").status == 1)
         }
 
+        @Test("mint and inspect know whose an event is: by event_ids, and by the directory where it knows the event")
+        func owners() throws {
+            let site = try Site {
+                $0.control = ""
+                $0.eventIDs = (acme: "event_ids = [\"launch\", \"acme-*\"]", globex: "event_ids = [\"g-*\"]")
+            }
+            let config = site.gateway.directory["gateway.conf"]
+            let backend = try Backend.signedIn(site)
+            let known = try backend.createEvent()
+            let deleted = try backend.createEvent()
+            #expect(try backend.call("DELETE", "/event/\(deleted)").status == 200)
+            let foreign = try Backend.signedIn(site, company: "globex").createEvent()
+            for (event, code) in [
+                ("launch", nil), ("acme-7", nil), (known, nil), ("launch2", "wrong_event"), ("g-1", "wrong_event"),
+                (foreign, "wrong_event"), (known.uppercased(), "wrong_event"), (deleted, "registration_removed"),
+            ] as [(String, String?)] {
+                let minted = try run(
+                    Gateway.program,
+                    ["token", "mint", config, "--company", "acme", "--user-id", "u1", "--event", event]
+                )
+                #expect(minted.status == 0)
+                #expect(minted.errors.contains("warning: ") == (code != nil), "\(event): \(minted.errors)")
+                if let code { #expect(minted.errors.contains(code)) }
+                let token = minted.output.trimmingCharacters(in: .newlines)
+                let wide = try run(
+                    Gateway.program,
+                    ["token", "mint", config, "--company", "acme", "--user-id", "u1", "--company-wide"]
+                ).output.trimmingCharacters(in: .newlines)
+                for (token, isOwn) in [(token, true), (wide, false)] {
+                    let shown = try run(
+                        Gateway.program,
+                        ["token", "inspect", token, "--config", config, "--event", event]
+                    )
+                    // A company-wide token opens other events only where the directory knows them.
+                    let code = isOwn || code != nil || event == known ? code : "wrong_event"
+                    #expect(shown.status == (code == nil ? 0 : 1), "\(event): \(shown.output)")
+                    #expect(
+                        shown.output.contains(code.map { "refused \($0)" } ?? "accept"),
+                        "\(event): \(shown.output)"
+                    )
+                    // What it says is what the gateway does.
+                    let status = try fetch(site.port, "/event/\(event)?token=\(token)").status
+                    #expect(status == (code == nil ? 200 : 403), "\(event)")
+                }
+            }
+        }
+
         @Test("verify answers a line for each line of standard input")
         func verifyLines() throws {
             let key = try Key.generate(.es256, id: "k1")

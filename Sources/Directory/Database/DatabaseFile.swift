@@ -1,3 +1,4 @@
+import Admission
 import GRDB
 import JOSE
 import Synchronization
@@ -54,6 +55,38 @@ enum DatabaseFile {
             return found == ["ok"] ? [] : found.map { "\(path): \($0)" }
         } catch {
             return ["\(path): \(words(error))"]
+        }
+    }
+
+    /// Puts into a view what a database, which another process may use, has of an event and of a registration for it.
+    static func load(event uid: String, registration: String?, from path: String, into view: DirectoryView)
+        throws(DirectoryFault)
+    {
+        // SAFETY: the path is passed as a C string for the call.
+        guard unsafe access(path, F_OK) == 0 else { return }
+        do {
+            if let reason = try foreignness(path) { throw DirectoryFault(description: "\(path): \(reason)") }
+            try reader(path).read { database in
+                let row = try Row.fetchOne(database, sql: "SELECT * FROM event WHERE uid = ?", arguments: [uid])
+                guard let row else { return }
+                let event = try Event(row)
+                if (row["removed_at"] as Int64?) != nil {
+                    view.removeEvent(uid, company: event.company)
+                } else {
+                    view.set(EventRecord(event), for: uid)
+                }
+                let removed = try Row.fetchOne(
+                    database,
+                    sql: "SELECT 1 FROM registration WHERE event = ? AND uid = ? AND removed_at IS NOT NULL",
+                    arguments: [row["id"] as Int64, registration]
+                )
+                guard removed != nil, let registration else { return }
+                view.removeRegistration(SubjectKey(registration: registration, event: uid, company: event.company))
+            }
+        } catch let fault as DirectoryFault {
+            throw fault
+        } catch {
+            throw DirectoryFault(description: "\(path): \(words(error))")
         }
     }
 

@@ -69,28 +69,13 @@ struct TokenInspect: ParsableCommand {
             throw ExitCode(1)
         }
         print("viewer  \(viewer.kind) of company \(viewer.company), token \(viewer.fingerprint)")
-        guard let event, viewer.event != event else {
-            try judgeOwnEvent(of: viewer, rules, settings)
-            return
-        }
-        guard !viewer.eventSpecific else {
-            print("refused \(Refusal.wrongEvent.code): it is for \(TerminalText.escaped(viewer.event ?? "no event"))")
+        switch TokenJudge(settings: settings).verdict(on: viewer, event: event) {
+        case .accept: print("accept")
+        case .acceptIf(let condition): print("accept  if \(condition)")
+        case .refuse(let refusal, let reason):
+            print("refused \(refusal.code): \(reason)")
             throw ExitCode(1)
         }
-        print("accept  if \(event) is an event of \(viewer.company)")
-    }
-
-    /// Whose the token's own event is, as far as that is known without the directory.
-    private func judgeOwnEvent(of viewer: Viewer, _ rules: Admission.Rules, _ settings: Settings) throws {
-        guard let event = viewer.event, !rules.events.haveOwn(of: viewer) else {
-            print("accept")
-            return
-        }
-        guard settings.control.enabled, !viewer.eventIsRespelled else {
-            print("refused \(Refusal.wrongEvent.code): no event_ids of \(viewer.company) match \(event)")
-            throw ExitCode(1)
-        }
-        print("accept  if \(event) is an event of \(viewer.company)")
     }
 
     private static func text(_ value: JSONValue) -> String {

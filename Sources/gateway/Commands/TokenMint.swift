@@ -96,11 +96,21 @@ struct TokenMint: ParsableCommand {
         if let notBefore { claims.append(JSONMember("nbf", .number(Double(now + (try Self.seconds(notBefore)))))) }
         let ourType = isRegistration ? "registration+jwt" : "embed+jwt"
         let token = try Token.sign(claims, type: isOurs ? ourType : "JWT", with: key)
+        warn(of: token, settings)
         print(
             url
                 ? "\(settings.publicURL.text)/event/\(event ?? "")?\(settings.tokens.query.first ?? "token")=\(token)"
                 : token
         )
+    }
+
+    /// Says so where the token would be refused at its own event.
+    private func warn(of token: String, _ settings: Settings) {
+        let bytes = Array(token.utf8)
+        guard let viewer = try? TokenAuthority(settings, generation: 1).viewer(for: bytes.span),
+            case .refuse(let refusal, let reason) = TokenJudge(settings: settings).verdict(on: viewer, event: nil)
+        else { return }
+        StandardError.line("\(config): warning: \(refusal.code): \(reason)")
     }
 
     private func chosenCompany(_ settings: Settings) throws -> CompanySettings {

@@ -1,0 +1,59 @@
+import Admission
+import Directory
+import GatewayConfiguration
+
+/// What a gateway with some settings would say of a viewer at an event, by the same rules.
+struct TokenJudge {
+    enum Verdict {
+        case accept
+        /// The directory cannot be asked.
+        case acceptIf(String)
+        case refuse(Refusal, String)
+    }
+
+    let settings: Settings
+
+    /// - Parameter event: where the viewer wants to go; nil: to the token's own event.
+    func verdict(on viewer: Viewer, event: String?) -> Verdict {
+        guard let event = event ?? viewer.event else { return .accept }
+        let view = DirectoryView()
+        var isKnown = true
+        if settings.control.enabled {
+            do throws(DirectoryFault) {
+                try Directory.load(
+                    event: event,
+                    registration: viewer.registration,
+                    from: settings.control.database,
+                    into: view
+                )
+            } catch {
+                isKnown = false
+            }
+        }
+        let admission = Admission(leases: LeaseTable(startedAt: 0, seed: 1, shards: 1), directory: view)
+        let now = WallClock.milliseconds()
+        guard let refusal = admission.refusal(of: viewer, at: event, now: now, Admission.Rules(settings)) else {
+            return .accept
+        }
+        let isElsewhere = viewer.eventSpecific && viewer.event != event
+        let shown = TerminalText.escaped(event)
+        if refusal == .wrongEvent, !isKnown, !isElsewhere, !viewer.eventIsRespelled {
+            return .acceptIf("\(shown) is an event of \(viewer.company), which the directory cannot be asked")
+        }
+        return .refuse(refusal, words(for: refusal, viewer, shown, isElsewhere: isElsewhere))
+    }
+
+    private func words(for refusal: Refusal, _ viewer: Viewer, _ event: String, isElsewhere: Bool) -> String {
+        switch refusal {
+        case .wrongEvent where isElsewhere: "it is for \(TerminalText.escaped(viewer.event ?? "no event"))"
+        case .wrongEvent where viewer.eventIsRespelled && settings.control.enabled:
+            "\(event) reads as a UUID, but not as the directory writes it: in lower case, with hyphens alone"
+        case .wrongEvent:
+            (settings.control.enabled ? "the directory has no event \(event) of \(viewer.company), and " : "")
+                + "no event_ids of \(viewer.company) match \(event)"
+        case .registrationRemoved: "the event or the registration was deleted"
+        case .tokenExpired: "the event is over"
+        default: refusal.code
+        }
+    }
+}
