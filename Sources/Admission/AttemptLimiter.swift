@@ -24,7 +24,21 @@ package final class AttemptLimiter: Sendable {
 
     private func shard(_ address: UInt64) -> Shard { shards[Int(address >> 58)] }
 
-    /// Whether `address` has used up its attempts at `now`, a time that never goes back. A limit of 0 is none.
+    /// Takes an attempt of `address` at `now`, a time that never goes back. A limit of 0 is none.
+    ///
+    /// - Returns: how long until it may try again, where its attempts are used up; nil: it was taken.
+    package func attempt(_ address: UInt64, limit: Int, now: Milliseconds) -> Milliseconds? {
+        guard limit > 0, address != 0 else { return nil }
+        return shard(address).windows.withLock { windows in
+            if let window = windows[address], now < window.startedAt + length, window.count >= limit {
+                return window.startedAt + length - now
+            }
+            count(address, by: 1, now: now, in: &windows)
+            return nil
+        }
+    }
+
+    /// Whether `address` has used up its attempts at `now`.
     package func isExhausted(_ address: UInt64, limit: Int, now: Milliseconds) -> Bool {
         guard limit > 0, address != 0 else { return false }
         return shard(address).windows.withLock { windows in
@@ -36,17 +50,19 @@ package final class AttemptLimiter: Sendable {
     /// Counts an attempt, or what it cost.
     package func count(_ address: UInt64, by cost: Int = 1, now: Milliseconds) {
         guard address != 0 else { return }
-        shard(address).windows.withLock { windows in
-            if let window = windows[address], now < window.startedAt + length {
-                windows[address] = Window(startedAt: window.startedAt, count: window.count + cost)
-                return
-            }
-            if windows.count >= Self.capacity {
-                windows = windows.filter { now < $0.value.startedAt + length }
-                if windows.count >= Self.capacity { windows.removeAll(keepingCapacity: true) }
-            }
-            windows[address] = Window(startedAt: now, count: cost)
+        shard(address).windows.withLock { count(address, by: cost, now: now, in: &$0) }
+    }
+
+    private func count(_ address: UInt64, by cost: Int, now: Milliseconds, in windows: inout [UInt64: Window]) {
+        if let window = windows[address], now < window.startedAt + length {
+            windows[address] = Window(startedAt: window.startedAt, count: window.count + cost)
+            return
         }
+        if windows.count >= Self.capacity {
+            windows = windows.filter { now < $0.value.startedAt + length }
+            if windows.count >= Self.capacity { windows.removeAll(keepingCapacity: true) }
+        }
+        windows[address] = Window(startedAt: now, count: cost)
     }
 
     /// How long until the address may try again.

@@ -16,6 +16,32 @@ struct AttemptLimiterTests {
         #expect(!limiter.isExhausted(7, limit: 4, now: now))
     }
 
+    @Test("Attempts are taken until none is left; then it is said how long until the next, and nothing is counted")
+    func attempts() {
+        for attempt in 0..<3 { #expect(limiter.attempt(7, limit: 3, now: now + Milliseconds(attempt)) == nil) }
+        for waited: Milliseconds in [3, 30_000, 59_999] {
+            #expect(limiter.attempt(7, limit: 3, now: now + waited) == 60_000 - waited)
+        }
+        #expect(limiter.attempt(7, limit: 4, now: now + 59_999) == nil)
+        #expect(limiter.attempt(7, limit: 4, now: now + 59_999) == 1)
+        #expect(limiter.attempt(7, limit: 3, now: now + 60_000) == nil)
+        for _ in 0..<100 { #expect(limiter.attempt(0, limit: 1, now: now) == nil) }
+        for _ in 0..<100 { #expect(limiter.attempt(8, limit: 0, now: now) == nil) }
+    }
+
+    @Test("Attempts that several threads take at once are no more than allowed")
+    func concurrentAttempts() async {
+        let taken = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<8 {
+                group.addTask { [limiter, now] in
+                    (0..<500).count { _ in limiter.attempt(7, limit: 1000, now: now) == nil }
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(taken == 1000)
+    }
+
     @Test("Asking is not trying")
     func asking() {
         for _ in 0..<10 { #expect(!limiter.isExhausted(7, limit: 1, now: now)) }

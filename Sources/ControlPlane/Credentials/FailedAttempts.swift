@@ -20,10 +20,7 @@ struct FailedAttempts: Sendable {
     {
         guard let client = ClientAddress.ofControlCall(fields, trusted: snapshot.trustedProxies) else { return fault }
         let limit = snapshot.failedLoginsPerMinute
-        if limiter.isExhausted(client.hash, limit: limit, now: now) {
-            return .tooManyAttempts(after: limiter.pause(client.hash, now: now))
-        }
-        limiter.count(client.hash, now: now)
+        if let pause = limiter.attempt(client.hash, limit: limit, now: now) { return .tooManyAttempts(after: pause) }
         if limiter.isExhausted(client.hash, limit: limit, now: now) {
             logger.warning(
                 "too many wrong client secrets or forged API tokens: more are answered 429 for a minute",

@@ -124,13 +124,9 @@ extension Exchange {
 
     /// Refuses a token or join code that is not good; past the limit of bad ones per address, for being one too many.
     func refuseGuess(_ refusal: Refusal, _ bytes: Span<UInt8>) {
-        let (limiter, address, now) = (worker.site.failures, addressHash, worker.clock.monotonic)
-        guard !limiter.isExhausted(address, limit: snapshot.settings.limits.failuresPerMinute, now: now) else {
-            refuse(.tooManyJoins, bytes, retryAfter: limiter.pause(address, now: now))
-            return
-        }
-        limiter.count(address, now: now)
-        refuse(refusal, bytes)
+        let (limit, now) = (snapshot.settings.limits.failuresPerMinute, worker.clock.monotonic)
+        let pause = worker.site.failures.attempt(addressHash, limit: limit, now: now)
+        refuse(pause == nil ? refusal : .tooManyJoins, bytes, retryAfter: pause)
     }
 
     /// Has admission decide; false: the request was answered.
@@ -155,12 +151,8 @@ extension Exchange {
             event: event,
             rules: snapshot.rules,
             mayReturn: { place in
-                let (key, now) = (place.low, worker.clock.monotonic)
-                guard !joins.isExhausted(key, limit: snapshot.settings.limits.joinsPerMinute, now: now) else {
-                    return false
-                }
-                joins.count(key, now: now)
-                return true
+                let limit = snapshot.settings.limits.joinsPerMinute
+                return joins.attempt(place.low, limit: limit, now: worker.clock.monotonic) == nil
             },
             random: {
                 let limit = snapshot.settings.limits.joinsPerMinute

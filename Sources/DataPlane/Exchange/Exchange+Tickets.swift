@@ -59,13 +59,10 @@ extension Exchange {
 
     /// Counts a ticket that brings others as a join; false: there were enough of them, and it was refused.
     private func countTry(of viewer: Viewer, _ bytes: Span<UInt8>) -> Bool {
-        let (joins, person, now) = (worker.site.joins, viewer.subject.low, worker.clock.monotonic)
-        guard !joins.isExhausted(person, limit: snapshot.settings.limits.joinsPerMinute, now: now) else {
-            refuse(.tooManyJoins, bytes, retryAfter: joins.pause(person, now: now))
-            return false
-        }
-        joins.count(person, now: now)
-        return true
+        let (limit, now) = (snapshot.settings.limits.joinsPerMinute, worker.clock.monotonic)
+        guard let pause = worker.site.joins.attempt(viewer.subject.low, limit: limit, now: now) else { return true }
+        refuse(.tooManyJoins, bytes, retryAfter: pause)
+        return false
     }
 
     /// A place with a ticket.
