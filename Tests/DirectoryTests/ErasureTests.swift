@@ -11,15 +11,6 @@ struct ErasureTests {
 
     init() throws { database = try TestDatabase() }
 
-    /// Those of the texts that are anywhere in the database's files.
-    private func stored(_ texts: [String]) throws -> [String] {
-        var files: [Data] = []
-        for path in [database.path, database.path + "-wal"] where FileManager.default.fileExists(atPath: path) {
-            files.append(try Data(contentsOf: URL(fileURLWithPath: path)))
-        }
-        return texts.filter { text in files.contains { $0.range(of: Data(text.utf8)) != nil } }
-    }
-
     private func stays(_ event: Event, _ directory: Directory) async throws -> [EventAttendance.Participant] {
         try #require(try await directory.attendance(of: event.uid, .event, company: "acme", now: start + 600_000))
             .participants
@@ -28,12 +19,7 @@ struct ErasureTests {
     @Test("attack: a user id that is the e-mail, in another case; it is shown and erased")
     func userID() async throws {
         try await database.withDirectory { directory in
-            _ = try await directory.createWebhook(
-                .sessionJoined,
-                endpoint: "https://x.example",
-                event: nil,
-                company: "acme"
-            )
+            try await directory.makeWebhook(.sessionJoined)
             let event = try await directory.makeEvent()
             let stay = session(1, event: event, userID: "Kim@X.example", since: start)
             let other = session(2, event: event, userID: "ann@x.example", since: start)
@@ -52,7 +38,7 @@ struct ErasureTests {
             #expect(
                 try await directory.takeDeliveries(at: start + 60_000).map { $0.message.contains("Kim@") } == [false]
             )
-            #expect(try stored(["Kim@X.example", "kim@x.example"]) == [])
+            #expect(try database.stored(["Kim@X.example", "kim@x.example"]) == [])
         }
     }
 
@@ -61,12 +47,7 @@ struct ErasureTests {
     )
     func lateArrival() async throws {
         try await database.withDirectory { directory in
-            _ = try await directory.createWebhook(
-                .sessionJoined,
-                endpoint: "https://x.example",
-                event: nil,
-                company: "acme"
-            )
+            try await directory.makeWebhook(.sessionJoined)
             let event = try await directory.makeEvent()
             let kim = try await directory.makeRegistration("kim@x.example", name: "Kimberly", for: event)
             let stay = session(1, event: event, registration: kim, since: start)
@@ -92,12 +73,7 @@ struct ErasureTests {
     func files() async throws {
         let directory = try database.open()
         let words = ["Kimberly", "kim@x.example", "Kim@X.example", "a seat by the window"]
-        _ = try await directory.createWebhook(
-            .registrationCreated,
-            endpoint: "https://x.example",
-            event: nil,
-            company: "acme"
-        )
+        try await directory.makeWebhook(.registrationCreated)
         let event = try await directory.makeEvent()
         let kim = try await directory.makeRegistration(
             "Kim@X.example",
@@ -112,10 +88,10 @@ struct ErasureTests {
             try await directory.record([.arrived(stay)])
             try await directory.record([.departed(stay, .left, at: start + Int64(number) * 1000 + 500)])
         }
-        #expect(try stored(words) == words, "the test sees what is there")
+        #expect(try database.stored(words) == words, "the test sees what is there")
         _ = try await directory.erasePerson(email: "kim@x.example", company: "acme")
-        #expect(try stored(words) == [])
+        #expect(try database.stored(words) == [])
         await directory.close()
-        #expect(try stored(words) == [])
+        #expect(try database.stored(words) == [])
     }
 }

@@ -76,6 +76,15 @@ final class TestDatabase: Sendable {
 
     var bytes: Data { get throws { try Data(contentsOf: URL(fileURLWithPath: path)) } }
 
+    /// Those of the texts that are anywhere in the database's files.
+    func stored(_ texts: [String]) throws -> [String] {
+        var files: [Data] = []
+        for path in [path, path + "-wal"] where FileManager.default.fileExists(atPath: path) {
+            files.append(try Data(contentsOf: URL(fileURLWithPath: path)))
+        }
+        return texts.filter { text in files.contains { $0.range(of: Data(text.utf8)) != nil } }
+    }
+
     /// What the `sqlite3` of Python answers, in a process of its own.
     func query(_ sql: String) throws -> String {
         try run(
@@ -143,6 +152,11 @@ extension Directory {
         try #require(
             try await registrations(of: event.uid, event.kind, company: event.company, limit: limit, after: after)
         )
+    }
+
+    /// Has acme told of everything of a type.
+    func makeWebhook(_ type: WebhookType) async throws {
+        _ = try await createWebhook(type, endpoint: "https://x.example", event: nil, company: "acme")
     }
 
     /// The first message of each row, where it is due.

@@ -30,12 +30,7 @@ struct PeopleTests {
             directory.onRemoval { removal in
                 if case .person("acme", "kim@x.example") = removal { removals.withLock { $0 += 1 } }
             }
-            _ = try await directory.createWebhook(
-                .registrationCreated,
-                endpoint: "https://x.example",
-                event: nil,
-                company: "acme"
-            )
+            try await directory.makeWebhook(.registrationCreated)
             let event = try await directory.makeEvent()
             let foreign = try await directory.makeEvent(company: "globex")
             let kim = try await directory.makeRegistration("Kim@x.example", name: "Kimberly", for: event)
@@ -82,12 +77,7 @@ struct PeopleTests {
         let day: Milliseconds = 86_400_000
         let retention = Retention(stays: 400 * day, removed: 30 * day, webhooks: 7 * day)
         let (event, removedEvent, kim) = try await database.withDirectory { directory in
-            _ = try await directory.createWebhook(
-                .eventCreated,
-                endpoint: "https://x.example",
-                event: nil,
-                company: "acme"
-            )
+            try await directory.makeWebhook(.eventCreated)
             let event = try await directory.makeEvent("Kept")
             let gone = try await directory.makeEvent("Gone")
             let kim = try await directory.makeRegistration("kim@x.example", name: "Kimberly", for: event)

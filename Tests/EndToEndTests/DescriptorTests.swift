@@ -42,6 +42,41 @@ extension EndToEnd {
             #expect(eventually { (try? fetch(site.port, "/event/e1", [bearer]).status) == 200 })
         }
 
+        @Test(
+            "300 descriptors, four upstreams and 200 idle clients: who is let in is answered by each of them, never 502"
+        )
+        func severalUpstreams() throws {
+            let others = try (0..<3).map { _ in try RecordingUpstream() }
+            let site = try Site {
+                $0.descriptors = 300
+                $0.limits += "\nheader_timeout = \"60s\""
+                $0.more = others.enumerated().map { number, upstream in
+                    """
+                    [[upstream]]
+                    name = "other-\(number)"
+                    servers = ["127.0.0.1:\(upstream.port)"]
+                    [[route]]
+                    path = "/other/\(number)/**"
+                    upstream = "other-\(number)"
+                    access = "public"
+                    """
+                }.joined(separator: "\n")
+            }
+            let viewers = try Self.connect(site, 20)
+            for client in viewers { #expect(try client.exchange("/.gateway/healthz").status == 200) }
+            let idle = try Self.connect(site, 200)
+            #expect(eventually { Self.open(idle) < 300 / 2 })
+            let bearer = "Authorization: Bearer \(Minter.acme.token())"
+            for round in 0..<8 {
+                for (number, client) in viewers.enumerated() {
+                    let path = ["/event/e1", "/other/0/x", "/other/1/x", "/other/2/x"][(number + round) % 4]
+                    client.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\(bearer)\r\n\r\n")
+                }
+                for client in viewers { #expect(try client.response().status == 200) }
+            }
+            for client in idle { client.socket.close() }
+        }
+
         @Test("Attack: idle connections hold every place; a newcomer gets one of theirs, and not one that is in use")
         func idlePlaces() throws {
             let site = try Site {

@@ -5,9 +5,6 @@ import Testing
 extension EndToEnd {
     @Suite("What is open ends when what it stands on is taken away")
     struct RevocationTests {
-        /// More than the second that it takes, for a machine that is busy.
-        private static let soon = 5.0
-
         /// Each company has an event of its own.
         private static let apart = (acme: "event_ids = [\"e1\"]", globex: "event_ids = [\"e2\"]")
 
@@ -30,18 +27,8 @@ extension EndToEnd {
                 $0.control = ""
                 adjust(&$0)
             }
-            for event in ["e1", "e2"] { serve(site, event) }
+            for event in ["e1", "e2"] { site.serveStreams(of: event) }
             return site
-        }
-
-        private func serve(_ site: Site, _ event: String) {
-            site.upstream.on("/event/\(event)/ws") { try WebSocket.serveEcho($0) }
-            site.upstream.on("/event/\(event)/stream") { exchange in
-                exchange.socket.send(Array("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfirst".utf8))
-                // Until the gateway ends it.
-                _ = try? exchange.reader.rest()
-                return false
-            }
         }
 
         private func open(_ site: Site, _ event: String, _ token: String) throws -> Guest {
@@ -66,7 +53,7 @@ extension EndToEnd {
             #expect(try guest.ending() == close)
             // Cut before its end.
             #expect(try guest.stream.reader.rest().count < 1_000_000)
-            #expect(monotonic() - start < Self.soon)
+            #expect(monotonic() - start < OpenStreams.soon)
         }
 
         @Test("A key that is replaced by SIGHUP ends what came by it, and nothing of another company")
@@ -130,7 +117,7 @@ extension EndToEnd {
             let site = try makeSite()
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
-            serve(site, event)
+            site.serveStreams(of: event)
             let registered = try backend.register("ada@acme.example", for: event).token
             var (own, ours) = (try open(site, "e1", Minter.acme.registration("r1")), try open(site, event, registered))
             let start = monotonic()
@@ -166,7 +153,7 @@ extension EndToEnd {
             let site = try makeSite { $0.sessions = "on_role_change = \"reconnect\"" }
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
-            serve(site, event)
+            site.serveStreams(of: event)
             let token = try backend.register("ada@acme.example", for: event).token
             let other = try open(site, event, try backend.register("eve@acme.example", for: event).token)
             for method in ["PUT", "DELETE"] {
@@ -187,7 +174,7 @@ extension EndToEnd {
             let site = try makeSite()
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
-            serve(site, event)
+            site.serveStreams(of: event)
             let browser = Browser(site)
             try #require(try browser.open(try backend.register("ada@acme.example", for: event).target).status == 200)
             let client = try Client(port: site.port)

@@ -4,9 +4,6 @@ import Testing
 extension EndToEnd {
     @Suite("HTTP/2: what is open ends when what it stands on is taken away, and the connection goes on")
     struct HTTP2RevocationTests {
-        /// More than the second that it takes, for a machine that is busy.
-        private static let soon = 5.0
-
         /// A viewer with an open socket and an open response, as streams of one connection.
         private struct Guest {
             let socket: HTTP2WebSocket
@@ -17,21 +14,6 @@ extension EndToEnd {
             func isOpen() throws -> Bool {
                 socket.send(.text("still here"))
                 return try socket.receive() == .text("still here") && !client.streams[body]!.isOver
-            }
-        }
-
-        private func serve(_ site: Site, _ event: String) {
-            site.upstream.on("/event/\(event)/ws") { try WebSocket.serveEcho($0) }
-            site.upstream.on("/event/\(event)/stream") { exchange in
-                exchange.socket.send(Array("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfirst".utf8))
-                // Until the gateway ends it.
-                _ = try? exchange.reader.rest()
-                return false
-            }
-            // A long request body, which the upstream never answers.
-            site.upstream.on("/event/\(event)/upload") { exchange in
-                _ = try? exchange.readBody()
-                return false
             }
         }
 
@@ -53,7 +35,7 @@ extension EndToEnd {
             let (client, body) = (guest.client, guest.body)
             #expect(client.wait { client.streams[body]!.isOver })
             #expect(client.streams[body]!.reset != nil, "it was cut before its end")
-            #expect(monotonic() - start < Self.soon)
+            #expect(monotonic() - start < OpenStreams.soon)
             #expect(try client.exchange("/public/x").status == 200)
             #expect(client.goAways.isEmpty && client.faults.isEmpty, "\(client.faults)")
         }
@@ -61,7 +43,7 @@ extension EndToEnd {
         @Test("A key that is replaced by SIGHUP: 4401 on the socket, the body reset, and nothing of another company")
         func key() throws {
             let site = try Site { $0.eventIDs = (acme: "event_ids = [\"e1\"]", globex: "event_ids = [\"e2\"]") }
-            for event in ["e1", "e2"] { serve(site, event) }
+            for event in ["e1", "e2"] { site.serveStreams(of: event) }
             let acme = try open(site, "e1", Minter.acme.registration("r1"))
             let globex = try open(site, "e2", Minter.globex.registration("r1", event: "e2"))
             try site.gateway.directory.write("acme.secret", "a fresh HMAC secret that acme shares with the gateway")
@@ -79,7 +61,7 @@ extension EndToEnd {
             }
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
-            serve(site, event)
+            site.serveStreams(of: event)
             let guest = try open(site, event, try backend.register("ada@acme.example", for: event).token)
             let other = try open(site, event, try backend.register("eve@acme.example", for: event).token)
             let start = monotonic()
@@ -93,7 +75,7 @@ extension EndToEnd {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
-            serve(site, event)
+            site.serveStreams(of: event)
             let guest = try open(site, event, try backend.register("ada@acme.example", for: event).token)
             let start = monotonic()
             _ = try backend.ask("DELETE", "/event/\(event)")
@@ -103,7 +85,7 @@ extension EndToEnd {
         @Test("A token that expires: 4401 within a second of its end")
         func expiry() throws {
             let site = try Site { $0.tokens = "leeway = \"0s\"" }
-            serve(site, "e1")
+            site.serveStreams(of: "e1")
             let start = monotonic()
             let viewer = Minter.Viewer(registration: "r1", expires: Minter.now + 4)
             let guest = try open(site, "e1", Minter.acme.token(viewer))
@@ -113,7 +95,7 @@ extension EndToEnd {
         @Test("A request whose body is under way is refused for what has happened meanwhile, and not passed on")
         func upload() throws {
             let site = try Site()
-            serve(site, "e1")
+            site.serveStreams(of: "e1")
             let token = Minter.acme.token()
             let client = try HTTP2Client.connected(port: site.port)
             let fields = [Field("authorization", "Bearer \(token)"), Field("content-length", "100000")]
