@@ -182,16 +182,20 @@ package final class Admission: Sendable {
     }
 
     /// The holder says goodbye. False: it was not the holder, and nothing happened.
+    ///
+    /// - Parameter lastSeen: nothing happens where the holder has been there after it; nil: it goes in any case.
     @discardableResult
     package func leave(
         _ session: PresentedSession,
         subject: SubjectKey,
         isLeased: Bool,
+        unlessUsedAfter lastSeen: Milliseconds? = nil,
         now: Milliseconds,
         rules: Rules
     ) -> Bool {
         let key = isLeased ? subject : subject.own(of: session.id)
-        return session.subject == subject && leases.leave(session.id, for: key, now: now, policy: rules.sessions)
+        return session.subject == subject
+            && leases.leave(session.id, for: key, unlessUsedAfter: lastSeen, now: now, policy: rules.sessions)
     }
 
     /// Ends a session for good: it does not come back by itself.

@@ -157,9 +157,16 @@ extension LeaseSlot {
         }
     }
 
-    /// The holder goes. False: it was not the holder.
-    mutating func leave(_ leaving: SessionID, now: Milliseconds, policy: SessionPolicy) -> Bool {
-        guard standing(at: now, policy) == .held, session == leaving else { return false }
+    /// The holder goes. False: it was not the holder, or was there after `lastSeen`.
+    mutating func leave(
+        _ leaving: SessionID,
+        unlessUsedAfter lastSeen: Milliseconds?,
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> Bool {
+        guard standing(at: now, policy) == .held, session == leaving, lastSeen.map({ lastUsed <= $0 }) ?? true else {
+            return false
+        }
         state = .left
         lastUsed = now
         return true

@@ -227,17 +227,20 @@ package final class LeaseTable: Sendable {
     }
 
     /// The holder goes. False: it was not the holder. It may come back; an earlier session may not by itself.
+    ///
+    /// - Parameter lastSeen: nothing happens where the holder has been there after it; nil: it goes in any case.
     @discardableResult
     package func leave(
         _ session: SessionID,
         for subject: SubjectKey,
+        unlessUsedAfter lastSeen: Milliseconds? = nil,
         now: Milliseconds,
         policy: SessionPolicy
     ) -> Bool {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
             guard let slot = shard.find(subject, hash: hash),
-                shard[slot].leave(session, now: now, policy: policy)
+                shard[slot].leave(session, unlessUsedAfter: lastSeen, now: now, policy: policy)
             else { return false }
             shard.settle(slot, after: Departure(ending: .left, moment: now), at: now)
             return true

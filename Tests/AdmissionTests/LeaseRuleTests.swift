@@ -193,6 +193,27 @@ struct LeaseRuleTests {
         }
     }
 
+    @Test("a goodbye that waited counts only where the holder was not there since")
+    func lateGoodbye() throws {
+        let (table, subject) = (LeaseTable(startedAt: 0, seed: 1, shards: 1), SubjectKey(high: 1, low: 2))
+        guard
+            case .joined(let session, _) = table.join(
+                subject,
+                as: .new(1, 2),
+                address: 7,
+                now: 1000,
+                policy: SessionPolicy()
+            )
+        else { return }
+        func leave(unlessUsedAfter moment: Milliseconds) -> Bool {
+            table.leave(session, for: subject, unlessUsedAfter: moment, now: 5000, policy: SessionPolicy())
+        }
+        #expect(table.renew(session, for: subject, address: 7, now: 2001, policy: SessionPolicy()))
+        #expect(!leave(unlessUsedAfter: 2000))
+        #expect(leave(unlessUsedAfter: 2001))
+        #expect(!leave(unlessUsedAfter: 9000), "it has left already")
+    }
+
     @Test("after the holder left, an earlier session cannot slip back in by itself; the one that left may")
     func leave() throws {
         let gate = Gate()

@@ -51,7 +51,8 @@ struct RefusalTests {
     @Test(
         "a viewer is told whether time will help, and nothing else of a token's fault",
         arguments: [
-            TokenFault.tooLarge, .malformed, .encoding, .header, .algorithm, .critical, .unknownKey, .signature, .claims,
+            TokenFault.tooLarge, .malformed, .encoding, .header, .algorithm, .critical, .unknownKey, .signature,
+            .claims,
             .claim("sub"), .expired, .notYetValid, .expiryMissing, .issuer, .audience, .company, .type, .unchecked,
         ]
     )

@@ -85,6 +85,37 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.registration("r1"))").status == 409)
         }
 
+        @Test("A beacon's goodbye does not end the page that a reload has asked for, nor what another tab has open")
+        func beacon() throws {
+            let site = try Site { $0.sessions = "second_join = \"refuse\"" }
+            site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
+            let browser = Browser(site)
+            let link = "/event/e1?token=\(Minter.acme.registration("r1"))"
+            #expect(try browser.open(link).status == 200)
+            let socket = try Client(port: site.port)
+            #expect(try socket.openWebSocket("/event/e1/ws", browser.cookieField).status == 101)
+            let fields = [
+                "Origin: http://localhost:\(site.port)", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: empty",
+                "Content-Length: 0",
+            ]
+            func goodbye() throws {
+                let response = try fetch(site.port, "/.gateway/leave", method: "POST", fields + browser.cookieField)
+                #expect(response.status == 204)
+            }
+            try goodbye()
+            let since = monotonic()
+            while monotonic() - since < 5 {
+                #expect(try fetch(site.port, link).status == 409, "somebody else")
+                #expect(try socket.echo("still here") == "still here")
+                usleep(100_000)
+            }
+            // Nothing is open any more: then it counts.
+            socket.socket.close()
+            try goodbye()
+            #expect(try fetch(site.port, link).status == 409)
+            #expect(try eventually { try fetch(site.port, link).status == 200 })
+        }
+
         @Test("Attack: leaving and returning in a loop is 429 past joins_per_minute; an honest return is served")
         func leaveAndReturn() throws {
             let site = try Site { $0.limits = "joins_per_minute = 5\nfailures_per_minute = 0" }

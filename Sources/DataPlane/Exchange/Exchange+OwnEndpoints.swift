@@ -137,15 +137,14 @@ extension Exchange {
             // The page that says goodbye names the event, for a token that is good for several.
             let event = referredEvent(bytes) ?? credentials.sealed?.event ?? viewer.eventBytes
             let subject = event == viewer.eventBytes ? viewer.subject : viewer.subject(for: event.span)
-            worker.site.admission.leave(
-                session,
-                subject: subject,
-                isLeased: viewer.isLeased,
-                now: worker.clock.wall,
-                rules: snapshot.rules
-            )
+            worker.leave(session, subject: subject, isLeased: viewer.isLeased, isBeacon: isBeacon(bytes))
         }
         respond(status: 204, fields: "", type: nil, body: [])
+    }
+
+    /// Whether the page sends this while it goes away: `navigator.sendBeacon`.
+    private func isBeacon(_ bytes: Span<UInt8>) -> Bool {
+        worker.requestHead.block.first(.secFetchMode).map { bytes.equals("no-cors", ignoringCaseIn: $0) } ?? false
     }
 
     /// The user wants the session here, and takes it from wherever it is.

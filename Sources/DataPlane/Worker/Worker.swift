@@ -30,6 +30,7 @@ final class Worker {
     private var due: ContiguousArray<Int> = []
     private var ended: [EndedSession] = []
     private var isSweepScheduled = false
+    private var goodbyes = 0
     /// The connection that was looked at last for being idle.
     private var hand = 0
     private(set) var isDraining = false
@@ -49,6 +50,10 @@ final class Worker {
     private static let tokenCacheCapacity = 8192
     /// Sessions that end within this time are swept together, so that a storm of take-overs costs a bounded share.
     private static let sweepDelay: TimeAmount = .milliseconds(10)
+    /// How long a beacon's goodbye waits for the page that comes after; longer than open streams take to show themselves.
+    private static let goodbyeDelay: TimeAmount = .seconds(3)
+    /// Goodbyes that wait; those beyond count at once.
+    private static let maxGoodbyes = 10_000
 
     init(loop: any EventLoop, site: Site) {
         self.loop = loop
@@ -67,6 +72,34 @@ final class Worker {
         let bound = NIOLoopBound(self, eventLoop: loop)
         let tick = TimeAmount.milliseconds(DeadlineTable.tick)
         loop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in bound.value.tick() }
+    }
+
+    // MARK: Goodbyes
+
+    /// Has a session say goodbye.
+    ///
+    /// A page that goes away also does so for a reload, whose first request may be here before the goodbye, and others of
+    /// the session may stay. So a beacon's goodbye waits, and counts unless the session was there meanwhile.
+    func leave(_ session: PresentedSession, subject: SubjectKey, isLeased: Bool, isBeacon: Bool) {
+        let now = clock.wall
+        guard isBeacon, goodbyes < Self.maxGoodbyes else {
+            site.admission.leave(session, subject: subject, isLeased: isLeased, now: now, rules: snapshot.rules)
+            return
+        }
+        goodbyes += 1
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        loop.scheduleTask(in: Self.goodbyeDelay) {
+            let worker = bound.value
+            worker.goodbyes -= 1
+            worker.site.admission.leave(
+                session,
+                subject: subject,
+                isLeased: isLeased,
+                unlessUsedAfter: now,
+                now: Clock().wall,
+                rules: worker.snapshot.rules
+            )
+        }
     }
 
     // MARK: Buffers
