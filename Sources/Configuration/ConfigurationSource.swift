@@ -3,8 +3,6 @@ package struct ConfigurationSource {
     /// What problems call it, as in `gateway.conf: …`.
     package let name: String
     package let text: String
-    /// Seconds since 1970: certificates must be valid then.
-    package let now: Int64
     /// The value of an environment variable, nil when it is not set.
     package let environment: (String) -> String?
     package let readFile: (String) -> Result<[UInt8], FileFault>
@@ -12,13 +10,11 @@ package struct ConfigurationSource {
     package init(
         name: String,
         text: String,
-        now: Int64,
         environment: @escaping (String) -> String?,
         readFile: @escaping (String) -> Result<[UInt8], FileFault>
     ) {
         self.name = name
         self.text = text
-        self.now = now
         self.environment = environment
         self.readFile = readFile
     }

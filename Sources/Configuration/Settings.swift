@@ -9,6 +9,8 @@ package struct Settings: Sendable {
     package var allowedOrigins: [String] = []
     /// How long a drain may take before what is left is cut.
     package var drainTimeout: Duration = .seconds(30)
+    /// Event loops; 0: as many as there are processors for this process.
+    package var threads = 0
     package var listeners: [ListenerSettings]
     package var admin = AdminSettings()
     package var upstreams: [UpstreamSettings]
@@ -39,6 +41,9 @@ package enum SocketAddress: Sendable, Equatable {
 
 package struct ListenerSettings: Sendable {
     package var address: SocketAddress
+    /// Who may connect to a socket of the system, and the group that its file is given to; nil for TCP.
+    package var mode: UInt32?
+    package var group: String?
     package var certificate: String?
     package var key: String?
     /// What the two files hold; nil: clear text.
@@ -49,6 +54,9 @@ package struct ListenerSettings: Sendable {
     package var clientAuthorities: TrustedAuthorities?
     package var proxyProtocol = false
     package var serverNames: [ServerNameSettings] = []
+
+    /// As with a port, everybody on this machine may connect.
+    static let standardMode: UInt32 = 0o666
 }
 
 package struct ServerNameSettings: Sendable {
@@ -233,7 +241,7 @@ package struct ControlSettings: Sendable, Equatable {
 
     /// What routes call the control API.
     package static let upstreamName = "control"
-    /// Where it listens.
+    /// Where it listens; not longer than ``SocketAddress/maxPath``.
     package var socket: String { database + Self.socketSuffix }
     static let socketSuffix = ".sock"
     /// The key file that counts.

@@ -2,7 +2,7 @@ package import Admission
 package import GatewayConfiguration
 package import JOSE
 package import Logging
-package import NIOCore
+import NIOCore
 import NIOPosix
 import Synchronization
 
@@ -17,12 +17,14 @@ package final class DataPlane: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let workers: [ObjectIdentifier: NIOLoopBound<Worker>]
     private let scratches: [ObjectIdentifier: NIOLoopBound<TLSScratch>]
-    private let logger: Logger
+    let logger: Logger
     private let channels = Mutex<[any Channel]>([])
     private let security: ListenerSecurity
     private let generation = Mutex<UInt64>(1)
-    private let memory = Mutex(MemoryReturn())
-    private let readiness = Atomic<Bool>(true)
+    let memory = Mutex(MemoryReturn())
+    let readiness = Atomic<Bool>(true)
+    /// Seconds since 1970.
+    let certificatesCheckedAt = Atomic<Int64>(0)
 
     /// What a process keeps on disk between starts.
     package struct Keys: Sendable {
@@ -41,8 +43,9 @@ package final class DataPlane: Sendable {
         accessLog: LogOutput,
         logger: Logger,
         descriptors: Int,
-        loopCount: Int = System.coreCount
+        loopCount: Int? = nil
     ) throws {
+        let loopCount = loopCount ?? (settings.threads > 0 ? settings.threads : Processors.available)
         self.logger = logger
         security = try ListenerSecurity(settings.listeners)
         site = Site(
@@ -76,29 +79,32 @@ package final class DataPlane: Sendable {
         self.workers = workers
     }
 
-    /// Opens every listener and returns the addresses that they have, the admin listener's last.
-    package func listen() async throws -> [NIOCore.SocketAddress] {
+    /// Opens every listener and says where, a line each, as the configuration writes addresses.
+    package func listen() async throws -> [String] {
         let settings = site.snapshot.settings
-        var addresses: [NIOCore.SocketAddress] = []
+        var lines: [String] = []
         do {
             for (index, listener) in settings.listeners.enumerated() {
-                addresses.append(try await bind(listener.address, role: .viewers, listener: index))
+                let address = try await bind(listener.address, role: .viewers, listener: index)
+                try SocketFile.permit(listener, place: "listener[\(index)]")
+                lines.append("listening on \(address.text)")
             }
-            addresses.append(try await bind(settings.admin.address, role: .admin, listener: nil))
+            let admin = try await bind(settings.admin.address, role: .admin, listener: nil)
+            lines.append("admin listens on \(admin.text)")
             // Who gets an answer from one of them gets one from all.
             for channel in channels.withLock({ $0 }) { try await channel.setOption(.autoRead, value: true).get() }
         } catch {
             await closeListeners()
             throw error
         }
-        return addresses
+        return lines
     }
 
     private func bind(
         _ address: GatewayConfiguration.SocketAddress,
         role: ListenerRole,
         listener: Int?
-    ) async throws -> NIOCore.SocketAddress {
+    ) async throws -> GatewayConfiguration.SocketAddress {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -124,11 +130,13 @@ package final class DataPlane: Sendable {
                 channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
             }
         } catch {
-            throw ListenFault(address: address, reason: "\(error)")
+            let place = listener.map { "listener[\($0)].address" } ?? "admin.address"
+            throw ListenFault(place: place, address: address, error)
         }
         channels.withLock { $0.append(channel) }
-        guard let bound = channel.localAddress else { throw ListenFault(address: address, reason: "no local address") }
-        return bound
+        // Port 0 has become another.
+        guard case .tcp(let host, _) = address, let port = channel.localAddress?.port else { return address }
+        return .tcp(host: host, port: port)
     }
 
     /// Has the system find out that a peer has vanished without a word: otherwise a viewer whose network went away would
@@ -265,6 +273,14 @@ package final class DataPlane: Sendable {
             }
         }
         kept += try security.adopt(settings.listeners)
+        for (index, listener) in settings.listeners.enumerated() {
+            do throws(ListenFault) {
+                try SocketFile.permit(listener, place: "listener[\(index)]")
+            } catch {
+                kept.append("\(error)")
+            }
+        }
+        if settings.threads != previous.settings.threads { kept.append("threads: changes at the next start") }
         if settings.admin.address != previous.settings.admin.address {
             kept.append("admin.address: changes at the next start")
             settings.admin = previous.settings.admin
@@ -297,52 +313,8 @@ package final class DataPlane: Sendable {
             return generation
         }
         await site.adopt(Snapshot(settings: settings, generation: generation, previous: previous))
+        certificatesCheckedAt.store(0, ordering: .relaxed)
         return kept
-    }
-
-    /// Frees leases that are over, gives back memory, and says what the operator should know. To be called about once a
-    /// second, on no event loop.
-    package func expireLeases() {
-        let snapshot = site.snapshot
-        let now = Clock().wall
-        tellNews(snapshot)
-        site.admission.expire(now: now, rules: snapshot.rules)
-        site.usedTickets.expire(now: now)
-        let open = site.connections.load(ordering: .relaxed)
-        if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }
-    }
-
-    /// Says which servers of upstreams went down, came back or are not trusted, whether the gateway is ready, what
-    /// connections were turned away, and what there were too few descriptors for.
-    private func tellNews(_ snapshot: Snapshot) {
-        for upstream in snapshot.upstreams {
-            for server in upstream.servers {
-                if let fault = server.takeFault() {
-                    logger.warning("upstream \(upstream.settings.name): TLS with \(server.name): \(fault)")
-                }
-                switch server.takeNews() {
-                case .down(let fault):
-                    logger.warning("upstream \(upstream.settings.name): \(server.name) is down: \(fault.rawValue)")
-                case .up: logger.notice("upstream \(upstream.settings.name): \(server.name) is back")
-                case nil: break
-                }
-            }
-        }
-        let isReady = site.isReady
-        let wasReady = readiness.exchange(isReady, ordering: .relaxed)
-        if isReady != wasReady, !site.isDraining {
-            if isReady {
-                logger.notice("ready again")
-            } else {
-                logger.warning("not ready: no upstream that viewers need is up")
-            }
-        }
-        let (now, limits) = (Clock().monotonic, snapshot.settings.limits)
-        let total = site.descriptors.connections(of: limits.connections)
-        for notice in site.turnedAway.takeNotices(at: now, limits: (total, limits.connectionsPerAddress)) {
-            logger.warning("\(notice)")
-        }
-        if let notice = site.descriptors.takeNotice(at: now) { logger.warning("\(notice)") }
     }
 
     /// How many clients may be connected, and why, in the operator's words.
@@ -390,18 +362,5 @@ package final class DataPlane: Sendable {
             return channels
         }
         for channel in open { try? await channel.close() }
-    }
-}
-
-/// A listener could not be opened.
-package struct ListenFault: Error, CustomStringConvertible {
-    package let address: GatewayConfiguration.SocketAddress
-    package let reason: String
-
-    package var description: String {
-        switch address {
-        case .tcp(let host, let port): "cannot listen on \(host):\(port): \(reason)"
-        case .unix(let path): "cannot listen on unix:\(path): \(reason)"
-        }
     }
 }

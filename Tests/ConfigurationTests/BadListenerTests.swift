@@ -102,6 +102,8 @@ import Testing
             url + "drain_timeout = 30",
             "drain_timeout: expected a duration such as \"90s\", found the integer 30"
         ),
+        .init(.top, url + "threads = -1", "threads: -1 is out of range: 0 to 1024"),
+        .init(.top, url + "threads = \"2\"", "threads: expected an integer, found the string \"2\""),
         .init(.top, url + "public_ulr = \"x\"", "public_ulr: unknown key; did you mean \"public_url\"?"),
         .init(.top, url + "header_size = \"1KiB\"", "header_size: unknown key; it belongs in [limits]"),
         .init(
@@ -147,6 +149,28 @@ import Testing
             .listener,
             "address = \"unix:/\(String(repeating: "a", count: 107))\"",
             "listener[0].address: \"unix:/\(String(repeating: "a", count: 74))…\": a socket path has at most 107 bytes"
+        ),
+        .init(
+            .listener,
+            "address = \"unix:/a\"\nmode = \"rw\"\ngroup = \"\"",
+            "listener[0].mode: \"rw\" is not a mode such as \"0660\": octal digits for owner, group and others",
+            "listener[0].group: must not be empty"
+        ),
+        .init(
+            .listener,
+            "address = \"unix:/a\"\nmode = \"1666\"",
+            "listener[0].mode: \"1666\" is not a mode such as \"0660\": octal digits for owner, group and others"
+        ),
+        .init(
+            .listener,
+            "address = \"unix:/a\"\nmode = 432",
+            "listener[0].mode: expected a mode such as \"0660\", found the integer 432"
+        ),
+        .init(
+            .listener,
+            address + "mode = \"0660\"\ngroup = \"www-data\"",
+            "listener[0].mode: has no effect: the address is no unix: socket",
+            "listener[0].group: has no effect: the address is no unix: socket"
         ),
         .init(
             .listener,

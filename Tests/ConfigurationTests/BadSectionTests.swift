@@ -206,14 +206,6 @@ import Testing
         ),
         .init(
             .rest,
-            "[[route]]\npath = \"/api/**\"\nupstream = \"control\"\naccess = \"public\"\n"
-                + "[[route]]\npath = \"/networking/{event}/**\"\nupstream = \"host\"\naccess = \"token\"\n"
-                + "[control]\nenabled = true\n"
-                + "database = \"/\(String(repeating: "d", count: 96))\"",
-            "control.database: the path is longer than the 95 bytes that are possible"
-        ),
-        .init(
-            .rest,
             "[control]\ndatabase = \"/x.sqlite\"",
             "control.database: has no effect while control.enabled is false"
         ),

@@ -11,7 +11,7 @@ import Testing
     init() throws { files = try CertificateFiles.shared.get() }
 
     /// The problems of a configuration whose files are the made ones; `@` stands for their folder.
-    private func problems(_ listener: String, upstream: String = "", now: Int64? = nil) throws -> [String] {
+    private func problems(_ listener: String, upstream: String = "") throws -> [String] {
         let listener = listener.replacing("@", with: files.directory)
         var sample = Sample(.listener, "address = \"127.0.0.1:8443\"\n" + listener)
         if !upstream.isEmpty {
@@ -26,7 +26,7 @@ import Testing
         known[files.path("chain.pem")] = try files.bytes("ca.pem") + files.bytes("both.pem")
         known[files.path("torn.pem")] = Array(try files.bytes("both.pem").dropLast(100))
         do throws(ConfigurationError) {
-            _ = try load(sample.text, files: known, now: now ?? Self.present)
+            _ = try load(sample.text, files: known)
             return []
         } catch {
             return error.problems.map { $0.replacing(files.directory, with: "@").replacing("gateway.conf: ", with: "") }
@@ -66,14 +66,20 @@ import Testing
         )
     }
 
-    @Test("An expired certificate, and one of the future")
+    @Test("An expired certificate, and one of the future, are told and stop nothing")
     func validity() throws {
-        let expired = try problems(pair("expired.pem", "expired.key"), now: Self.present + 86400)
+        let text = Sample(.listener, "address = \"127.0.0.1:8443\"\ncertificate = \"/c\"\nkey = \"/k\"").text
+        func faults(_ name: String, now: Int64) throws -> [String] {
+            let known = ["/c": try files.bytes("\(name).pem"), "/k": try files.bytes("\(name).key")]
+            return try load(text, files: known).certificateFaults(at: now)
+        }
+        let expired = try faults("expired", now: Self.present + 86400)
         #expect(expired.count == 1)
-        #expect(expired[0].hasPrefix("listener[0].certificate: expired on 20"))
-        let early = try problems(pair("both.pem", "both.key"), now: 1_000_000_000)
+        #expect(expired[0].hasPrefix("listener[0].certificate: expired on 20") && expired[0].hasSuffix(": /c"))
+        let early = try faults("both", now: 1_000_000_000)
         #expect(early.count == 1)
         #expect(early[0].hasPrefix("listener[0].certificate: is not valid before 20"))
+        #expect(try faults("both", now: Self.present) == [])
     }
 
     @Test("An encrypted key, a torn certificate, and a file that is neither")
@@ -117,13 +123,13 @@ import Testing
         let known = [
             "/c": try files.bytes("both.pem"), "/k": try files.bytes("both.key"), "/ca": try files.bytes("ca.pem"),
         ]
-        let settings = try load(text, files: known, now: Self.present)
+        let settings = try load(text, files: known)
         #expect(settings.listeners[0].certifiedKey?.kind == .ecdsa)
         #expect(settings.listeners[0].clientAuthorities?.certificates.count == 1)
         let printed = settings.printed()
         #expect(printed.contains("client_ca_file = \"/ca\"\n"))
         #expect(!printed.contains("PRIVATE KEY"))
-        #expect(try load(printed, files: known, now: Self.present).printed() == printed)
+        #expect(try load(printed, files: known).printed() == printed)
         #expect(!String(reflecting: settings).contains("PRIVATE"))
     }
 }

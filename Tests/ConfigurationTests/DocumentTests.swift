@@ -148,7 +148,6 @@ import Testing
                 loading: ConfigurationSource(
                     name: "other.conf",
                     text: "\0",
-                    now: 1_800_000_000,
                     environment: { _ in nil },
                     readFile: { _ in .failure(.notFound) }
                 )

@@ -14,6 +14,8 @@ import Testing
         address = "[::1]:0"
         [[listener]]
         address = "unix:/run/a $$ \\"b\\" \\\\ \\u0007.sock"
+        mode = "0640"
+        group = "www-data"
         [admin]
         address = "unix:/run/admin.sock"
         [[upstream]]
@@ -80,6 +82,7 @@ import Testing
         #expect(second.printed() == first.printed())
         #expect(second.listeners.map(\.address) == first.listeners.map(\.address))
         #expect(second.listeners[1].address == .unix(path: "/run/a $ \"b\" \\ \u{7}.sock"))
+        #expect(second.listeners.map(\.mode) == [nil, 0o640] && second.listeners[1].group == "www-data")
         #expect(second.routes.map(\.upstream) == [1, 0])
         #expect(second.tokens.claims == first.tokens.claims)
         #expect(second.tokens.claims.userID == "https://claims.example/${user}")
@@ -101,6 +104,8 @@ import Testing
     @Test("Every key of the schema is printed when it has a value")
     func isComplete() throws {
         var settings = try load(Self.text, files: files, environment: ["HOST": "embed.example.com"])
+        settings.listeners[0].mode = 0o660
+        settings.listeners[0].group = "g"
         settings.listeners[0].certificate = "c"
         settings.listeners[0].key = "k"
         settings.listeners[0].clientCAFile = "a"

@@ -50,14 +50,12 @@ struct Sample {
 func load(
     _ text: String,
     files: [String: [UInt8]] = [:],
-    environment: [String: String] = [:],
-    now: Int64 = 1_800_000_000
+    environment: [String: String] = [:]
 ) throws(ConfigurationError) -> Settings {
     try Settings(
         loading: ConfigurationSource(
             name: "gateway.conf",
             text: text,
-            now: now,
             environment: { environment[$0] },
             readFile: { path in
                 switch path {

@@ -39,7 +39,6 @@ final class WorkerFixture {
             loading: ConfigurationSource(
                 name: "gateway.conf",
                 text: text,
-                now: 1_800_000_000,
                 environment: { _ in nil },
                 readFile: { _ in .success(Self.secret) }
             )

@@ -28,7 +28,7 @@ struct Schema: Sendable {
     }
 
     static let root = Schema(
-        "public_url allowed_origins drain_timeout",
+        "public_url allowed_origins drain_timeout threads",
         tables("listener", listener),
         table("admin", Schema("address token_file")),
         tables("upstream", upstream),
@@ -50,7 +50,7 @@ struct Schema: Sendable {
     )
 
     private static let listener = Schema(
-        "address certificate key client_ca_file proxy_protocol",
+        "address mode group certificate key client_ca_file proxy_protocol",
         tables("sni", Schema("names certificate key"))
     )
 

@@ -15,9 +15,7 @@ struct CertificateReader {
         keyPath = key?.path
         guard let certificate, let secret = key?.bytes else { return }
         do throws(CertifiedKey.Fault) {
-            let pair = try CertifiedKey(chain: certificate.bytes.span, key: secret.span)
-            if let fault = pair.fault(at: table.context.now) { table.report(fault, at: "certificate") }
-            certifiedKey = pair
+            certifiedKey = try CertifiedKey(chain: certificate.bytes.span, key: secret.span)
         } catch {
             switch error {
             case .certificate(let reason): table.report(reason, at: "certificate")

@@ -9,8 +9,6 @@ struct Form<Value> {
 /// What everything that loads one configuration shares.
 struct LoadingContext {
     let readFile: (String) -> Result<[UInt8], FileFault>
-    /// Seconds since 1970.
-    let now: Int64
     let problems: ProblemList
 }
 

@@ -186,13 +186,6 @@ extension ControlSettings {
         for company in settings.companies where company.keys.first?.canSign == false {
             table.report("the first key of company \(quoted(company.id)) cannot sign embed tokens", at: "enabled")
         }
-        // What the system allows for the address of a socket.
-        if database.utf8.count + Self.socketSuffix.utf8.count > 100 {
-            table.report(
-                "the path is longer than the \(100 - Self.socketSuffix.utf8.count) bytes that are possible",
-                at: "database"
-            )
-        }
     }
 }
 

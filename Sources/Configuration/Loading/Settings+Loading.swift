@@ -16,7 +16,7 @@ extension Settings {
         let document = Expansion(environment: source.environment, problems: problems).expanded(written)
         UnknownKeys(problems: problems).check(document, against: .root)
         NotBuilt.check(document, problems: problems)
-        let context = LoadingContext(readFile: source.readFile, now: source.now, problems: problems)
+        let context = LoadingContext(readFile: source.readFile, problems: problems)
         let settings = Settings(reading: TableReader(document, context: context))
         guard problems.isEmpty, let settings else {
             throw ConfigurationError(problems: problems.lines(name: source.name))
@@ -41,6 +41,7 @@ extension Settings {
         )
         root.read("allowed_origins", into: &loaded.allowedOrigins, .set(of: .text("an origin", WebOrigin.read)))
         root.read("drain_timeout", into: &loaded.drainTimeout, .duration(.zero ... .seconds(3600)))
+        root.read("threads", into: &loaded.threads, .integer(0...1024))
         loaded.admin.read(from: root.table("admin"), listeners: listeners)
         loaded.tokens.read(from: root.table("tokens"))
         loaded.sessions.read(from: root.table("sessions"))

@@ -11,6 +11,7 @@ extension Settings {
         writer.entry("public_url", publicURL.text)
         writer.entry("allowed_origins", allowedOrigins)
         writer.entry("drain_timeout", drainTimeout)
+        writer.entry("threads", threads)
         for listener in listeners { listener.write(to: &writer) }
         writer.header("[admin]")
         writer.entry("address", admin.address.text)
@@ -64,6 +65,8 @@ extension ListenerSettings {
     fileprivate func write(to writer: inout TOMLWriter) {
         writer.header("[[listener]]")
         writer.entry("address", address.text)
+        writer.entry("mode", mode.map { "0" + String($0, radix: 8) })
+        writer.entry("group", group)
         writer.entry("certificate", certificate)
         writer.entry("key", key)
         writer.entry("client_ca_file", clientCAFile)

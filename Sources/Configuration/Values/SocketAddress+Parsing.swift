@@ -1,6 +1,6 @@
 extension SocketAddress {
     /// The longest path that fits `sockaddr_un` on Linux with its closing NUL.
-    private static let unixPathLimit = 107
+    package static let maxPath = 107
 
     /// Reads `host:port`, `[v6]:port` or `unix:/path`.
     package init(parsing text: String) throws(ValueFault) {
@@ -9,8 +9,8 @@ extension SocketAddress {
             guard path.hasPrefix("/") else {
                 throw ValueFault("\(quoted(text)): the path after unix: must begin with /")
             }
-            guard path.utf8.count <= Self.unixPathLimit else {
-                throw ValueFault("\(quoted(text)): a socket path has at most \(Self.unixPathLimit) bytes")
+            guard path.utf8.count <= Self.maxPath else {
+                throw ValueFault("\(quoted(text)): a socket path has at most \(Self.maxPath) bytes")
             }
             self = .unix(path: path)
             return

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DataPlane
 import Directory
 import GatewayConfiguration
 
@@ -16,13 +17,16 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let settings = try ConfigurationFile(path: config).loadOrExit()
-        var problems = StateFiles.problems(for: settings)
+        var problems = ListenTrial.problems(in: settings) + StateFiles.problems(for: settings)
         if settings.control.enabled, problems.allSatisfy({ !$0.hasPrefix("control.database") }) {
             problems += Directory.problems(in: settings.control.database).map { "control.database: \($0)" }
         }
         guard problems.isEmpty else {
             for problem in problems { StandardError.line("\(config): \(problem)") }
             throw ExitCode(1)
+        }
+        for fault in settings.certificateFaults(at: WallClock.seconds()) {
+            StandardError.line("\(config): error: \(fault)")
         }
         for remark in settings.remarks + ConfigurationFile(path: config).openSecrets(settings) {
             StandardError.line("\(config): warning: \(remark)")

@@ -68,7 +68,6 @@ struct DemoCompany {
             loading: ConfigurationSource(
                 name: "demo",
                 text: text,
-                now: WallClock.seconds(),
                 environment: { _ in nil },
                 readFile: { $0 == "secret" ? .success(secret) : .failure(.notFound) }
             )

@@ -39,12 +39,7 @@ struct AdminClient {
 
     private static let maxSize = 256 << 20
 
-    private var name: String {
-        switch address {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix(let path): "unix:\(path)"
-        }
-    }
+    private var name: String { "\(address.text) (admin.address)" }
 
     private func exchange(_ method: HTTPMethod, _ target: String) async throws -> NIOHTTPClientResponseFull {
         typealias Connection = NIOAsyncChannel<NIOHTTPClientResponseFull, HTTPClientRequestPart>

@@ -23,7 +23,6 @@ struct ConfigurationFile {
             loading: ConfigurationSource(
                 name: path,
                 text: text,
-                now: WallClock.seconds(),
                 environment: SystemFile.environment,
                 readFile: { SystemFile.read(Self.resolve($0, in: folder), maxSize: Self.maxSize).mapError(\.fault) }
             )
@@ -34,9 +33,11 @@ struct ConfigurationFile {
         settings.identity.assertionKeyFile = Self.resolve(settings.identity.assertionKeyFile, in: folder)
         settings.control.database = Self.resolve(settings.control.database, in: folder)
         settings.control.tokenKeyFile = settings.control.tokenKeyFile.map { Self.resolve($0, in: folder) }
-        // What the system allows for the address of a socket.
-        if settings.control.enabled, settings.control.socket.utf8.count > 107 {
-            let fault = "control.database: \(settings.control.database): the path is too long for the socket beside it"
+        if settings.control.enabled, settings.control.socket.utf8.count > SocketAddress.maxPath {
+            let fault = """
+                control.database: \(settings.control.database): the socket beside it, \(settings.control.socket), has more \
+                than \(SocketAddress.maxPath) bytes
+                """
             throw ConfigurationError(problems: ["\(path): \(fault)"])
         }
         let shared = sharedFiles(settings)

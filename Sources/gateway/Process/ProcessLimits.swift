@@ -27,6 +27,11 @@ enum ProcessLimits {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// Has the signals that other servers log or rotate by end nothing.
+    static func ignoreUserSignals() {
+        for number in [SIGUSR1, SIGUSR2] { _ = signal(number, SIG_IGN) }
+    }
+
     /// Ends the process without another word.
     static func endNow() -> Never { _exit(0) }
 

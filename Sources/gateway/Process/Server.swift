@@ -25,6 +25,7 @@ struct Server {
         let logger = OperatorLog.logger(settings.log, operatorLog)
         let descriptors = ProcessLimits.raiseDescriptors()
         ProcessLimits.forbidCoreDumps()
+        ProcessLimits.ignoreUserSignals()
         let accessLog = LogOutput(descriptor: 1, isJSON: isJSON)
         let accessThread = LogThread(accessLog, label: "access-log")
         /// When the logs must be written, once everything else is over; nil: in a second.
@@ -52,7 +53,7 @@ struct Server {
                 descriptors: descriptors
             )
             try await control?.start(for: dataPlane)
-            for address in try await dataPlane.listen() { logger.info("listening on \(address)") }
+            for line in try await dataPlane.listen() { logger.info("\(line)") }
         } catch {
             StandardError.line("gateway: \(error)")
             throw ExitCode(1)

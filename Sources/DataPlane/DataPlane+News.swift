@@ -1,0 +1,62 @@
+import Admission
+import GatewayConfiguration
+import Logging
+import Synchronization
+
+extension DataPlane {
+    /// Seconds between two looks at the times of certificates.
+    private static let certificateInterval: Int64 = 86_400
+
+    /// Frees leases that are over, gives back memory, and says what the operator should know. To be called about once a
+    /// second, on no event loop.
+    package func expireLeases() {
+        let snapshot = site.snapshot
+        let now = Clock().wall
+        tellNews(snapshot, now: now)
+        site.admission.expire(now: now, rules: snapshot.rules)
+        site.usedTickets.expire(now: now)
+        let open = site.connections.load(ordering: .relaxed)
+        if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }
+    }
+
+    /// Says which servers of upstreams went down, came back or are not trusted, whether the gateway is ready, what
+    /// connections were turned away, and what there were too few descriptors for.
+    private func tellNews(_ snapshot: Snapshot, now wall: Milliseconds) {
+        for upstream in snapshot.upstreams {
+            for server in upstream.servers {
+                if let fault = server.takeFault() {
+                    logger.warning("upstream \(upstream.settings.name): TLS with \(server.name): \(fault)")
+                }
+                switch server.takeNews() {
+                case .down(let fault):
+                    logger.warning("upstream \(upstream.settings.name): \(server.name) is down: \(fault.rawValue)")
+                case .up: logger.notice("upstream \(upstream.settings.name): \(server.name) is back")
+                case nil: break
+                }
+            }
+        }
+        tellOfCertificates(snapshot, at: wall / 1000)
+        let isReady = site.isReady
+        let wasReady = readiness.exchange(isReady, ordering: .relaxed)
+        if isReady != wasReady, !site.isDraining {
+            if isReady {
+                logger.notice("ready again")
+            } else {
+                logger.warning("not ready: no upstream that viewers need is up")
+            }
+        }
+        let (now, limits) = (Clock().monotonic, snapshot.settings.limits)
+        let total = site.descriptors.connections(of: limits.connections)
+        for notice in site.turnedAway.takeNotices(at: now, limits: (total, limits.connectionsPerAddress)) {
+            logger.warning("\(notice)")
+        }
+        if let notice = site.descriptors.takeNotice(at: now) { logger.warning("\(notice)") }
+    }
+
+    /// Says at the start, after a reload and once a day which certificates are past their time.
+    private func tellOfCertificates(_ snapshot: Snapshot, at now: Int64) {
+        guard certificatesCheckedAt.load(ordering: .relaxed) + Self.certificateInterval <= now else { return }
+        certificatesCheckedAt.store(now, ordering: .relaxed)
+        for fault in snapshot.settings.certificateFaults(at: now) { logger.error("\(fault)") }
+    }
+}

@@ -1,0 +1,50 @@
+import GatewayConfiguration
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A listener could not be opened, or its socket not be given to whom the configuration says.
+package struct ListenFault: Error, CustomStringConvertible {
+    /// Where the address stands in the configuration.
+    let place: String
+    let address: GatewayConfiguration.SocketAddress
+    let reason: String
+
+    init(place: String, address: GatewayConfiguration.SocketAddress, reason: String) {
+        (self.place, self.address, self.reason) = (place, address, reason)
+    }
+
+    init(place: String, address: GatewayConfiguration.SocketAddress, _ error: any Error) {
+        let reason =
+            switch error {
+            case let error as IOError: Self.words(error.errnoCode, address)
+            case is SocketAddressError.UnknownHost, SocketAddressError.unknown: "no such host"
+            default: "\(error)"
+            }
+        self.init(place: place, address: address, reason: reason)
+    }
+
+    package var description: String { "\(place): cannot listen on \(address.text): \(reason)" }
+
+    /// What the system's number says of an address, and what the operator can do about it.
+    static func words(_ number: CInt, _ address: GatewayConfiguration.SocketAddress) -> String {
+        switch number {
+        case EADDRINUSE: return "another program listens there"
+        case EADDRNOTAVAIL: return "it is no address of this machine"
+        case ENOENT, ENOTDIR: return "no such folder"
+        case EACCES, EPERM:
+            guard case .tcp(_, let port) = address, port < 1024 else { return "permission denied" }
+            return """
+                permission denied: ports below 1024 need root, the capability CAP_NET_BIND_SERVICE (AmbientCapabilities= \
+                of the unit, or setcap cap_net_bind_service=+ep on the program), or a lower \
+                net.ipv4.ip_unprivileged_port_start
+                """
+        // SAFETY: strerror returns a static or thread-local text, copied before the next call.
+        default: return unsafe String(cString: strerror(number))
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import GatewayConfiguration
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// The file of a listener's socket of the system: who may connect is who may write to it.
+enum SocketFile {
+    /// Gives the file to whom the listener says.
+    ///
+    /// - Parameter place: where the listener stands in the configuration.
+    static func permit(_ listener: ListenerSettings, place: String) throws(ListenFault) {
+        guard case .unix(let path) = listener.address else { return }
+        if let group = listener.group {
+            guard let id = groupID(group) else {
+                throw ListenFault(place: "\(place).group", address: listener.address, reason: "no such group: \(group)")
+            }
+            // SAFETY: here and below, the path is passed as a C string for the call.
+            guard unsafe chown(path, uid_t.max, id) == 0 else {
+                let reason = "cannot give the socket to \(group): \(ListenFault.words(errno, listener.address))"
+                throw ListenFault(place: "\(place).group", address: listener.address, reason: reason)
+            }
+        }
+        if let mode = listener.mode, unsafe chmod(path, mode_t(mode)) != 0 {
+            let reason = ListenFault.words(errno, listener.address)
+            throw ListenFault(place: "\(place).mode", address: listener.address, reason: reason)
+        }
+    }
+
+    /// The number of a group by its name or number.
+    static func groupID(_ name: String) -> gid_t? {
+        if let number = gid_t(name) { return number }
+        var group = unsafe group()
+        var found: UnsafeMutablePointer<group>?
+        var buffer = [CChar](repeating: 0, count: 64 << 10)
+        // SAFETY: the entry and its texts are written into locals, which outlive the reading of the number.
+        return unsafe buffer.withUnsafeMutableBufferPointer { texts in
+            guard unsafe getgrnam_r(name, &group, texts.baseAddress!, texts.count, &found) == 0, unsafe found != nil
+            else {
+                return nil
+            }
+            return unsafe group.gr_gid
+        }
+    }
+
+    /// Why no socket can be made at a path; nil where nothing speaks against it.
+    static func fault(at path: String) -> String? {
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        var status = stat()
+        // SAFETY: here and below, the path is passed as a C string for the call, which fills a local.
+        guard unsafe stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return "no such folder" }
+        guard unsafe access(folder, W_OK | X_OK) == 0 else { return "its folder cannot be written to" }
+        guard unsafe lstat(path, &status) == 0 else { return nil }
+        return status.st_mode & S_IFMT == S_IFSOCK ? nil : "something else is there that is no socket"
+    }
+}

@@ -1,0 +1,38 @@
+import GatewayConfiguration
+import NIOCore
+import Testing
+
+@testable import DataPlane
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+@Suite("What is said of a listener that cannot be opened")
+struct ListenFaultTests {
+    private func said(_ number: CInt, _ address: GatewayConfiguration.SocketAddress) -> String {
+        ListenFault(place: "admin.address", address: address, IOError(errnoCode: number, reason: "bind")).description
+    }
+
+    @Test("The key, the address as the configuration writes it, and why")
+    func words() {
+        let (v4, v6) = (
+            SocketAddress.tcp(host: "127.0.0.1", port: 9901), SocketAddress.tcp(host: "::1", port: 9901)
+        )
+        let used = "another program listens there"
+        #expect(said(EADDRINUSE, v4) == "admin.address: cannot listen on 127.0.0.1:9901: \(used)")
+        #expect(said(EADDRINUSE, v6) == "admin.address: cannot listen on [::1]:9901: \(used)")
+        #expect(said(ENOENT, .unix(path: "/a/b")) == "admin.address: cannot listen on unix:/a/b: no such folder")
+        #expect(said(EACCES, .unix(path: "/a/b")).hasSuffix(": permission denied"))
+        #expect(said(EACCES, v4).hasSuffix(": permission denied"))
+    }
+
+    @Test("Port 443 without the right: what gives it is named")
+    func privileged() {
+        let said = said(EACCES, .tcp(host: "0.0.0.0", port: 443))
+        #expect(said.contains("0.0.0.0:443: permission denied"))
+        for hint in ["CAP_NET_BIND_SERVICE", "ip_unprivileged_port_start"] { #expect(said.contains(hint)) }
+    }
+}

@@ -1,0 +1,168 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("A start does what the configuration says, or says why not; check refuses what a start would")
+    struct StartTests {
+        let directory: TemporaryDirectory
+
+        init() throws {
+            directory = try TemporaryDirectory()
+            try directory.write("acme.secret", Minter.acme.secret)
+            try directory.write("globex.secret", Minter.globex.secret)
+            try directory.write("acme.client", Backend.secret(of: "acme"))
+            try directory.write("globex.client", Backend.secret(of: "globex"))
+        }
+
+        private func configuration(_ change: (inout GatewayConfiguration) -> Void = { _ in }) throws -> String {
+            let ports = try Listener.freePorts(2)
+            var configuration = GatewayConfiguration(upstream: 3000)
+            change(&configuration)
+            return configuration.text(port: ports[0], adminPort: ports[1], directory: directory.path)
+        }
+
+        private func run(_ command: String, _ text: String) throws -> Finished {
+            try EndToEndTests.run(Gateway.program, [command, try directory.write("gateway.conf", text)], within: 20)
+        }
+
+        @Test("What a start would end at is refused by check, with its key")
+        func refused() throws {
+            try directory.write("short.key", "short")
+            let cases: [(find: String, replace: String, said: String)] = [
+                ("\(directory.path)/cookie.key", "/nowhere/cookie.key", "sessions.cookie_key_file: "),
+                ("\(directory.path)/cookie.key", directory["short.key"], "sessions.cookie_key_file: "),
+                ("\(directory.path)/assertion.key", directory["short.key"], "identity.assertion_key_file: "),
+                ("[tokens]", "[[listener]]\naddress = \"unix:/nowhere/x.sock\"\n[tokens]", "listener[1].address: "),
+                (
+                    "[tokens]", "[[listener]]\naddress = \"unix:\(directory["short.key"])\"\n[tokens]",
+                    "listener[1].address: "
+                ),
+                (
+                    "[tokens]",
+                    "[[listener]]\naddress = \"unix:\(directory["a.sock"])\"\ngroup = \"no-such-group\"\n[tokens]",
+                    "listener[1].group: "
+                ),
+                ("[tokens]", "[[listener]]\naddress = \"192.0.2.1:8080\"\n[tokens]", "listener[1].address: "),
+                ("[tokens]", "[[listener]]\naddress = \"no-such-host.invalid:80\"\n[tokens]", "listener[1].address: "),
+            ]
+            let good = try configuration()
+            #expect(try run("check", good).status == 0)
+            for (find, replace, said) in cases {
+                let text = good.replacingOccurrences(of: find, with: replace)
+                #expect(text != good)
+                for command in ["check", "run"] {
+                    let finished = try run(command, text)
+                    #expect(finished.status == 1, "\(command) with \(replace)")
+                    #expect((finished.output + finished.errors).contains(said), "\(command): \(finished.errors)")
+                }
+            }
+            let control = try configuration {
+                $0.control = "database = \"/nowhere/gateway.sqlite\""
+            }
+            let said = try run("check", control)
+            #expect(said.status == 1 && said.errors.contains("control.database: "), "\(said.errors)")
+        }
+
+        @Test("A socket beside the database whose path is too long is told with the limit, by check and run alike")
+        func longPath() throws {
+            let long = directory[String(repeating: "d", count: 110 - directory.path.utf8.count) + ".sqlite"]
+            let text = try configuration { $0.control = "database = \"\(long)\"" }
+            for command in ["check", "run"] {
+                let finished = try run(command, text)
+                #expect(finished.status == 1)
+                #expect(finished.errors.contains("control.database: \(long): the socket beside it"))
+                #expect(finished.errors.contains("more than 107 bytes"))
+            }
+        }
+
+        @Test("A port in use names the key and the address as it is written, the admin's too")
+        func portInUse() throws {
+            let site = try Site()
+            let (port, admin) = (site.port, site.gateway.adminPort)
+            let file = site.gateway.directory["gateway.conf"]
+            let said = try EndToEndTests.run(Gateway.program, ["run", file])
+            #expect(said.errors.contains("listener[0].address: cannot listen on 127.0.0.1:\(port): another program"))
+            let free = try Listener.freePorts(1)[0]
+            var configuration = GatewayConfiguration(upstream: 3000)
+            configuration.publicURL = "http://localhost:\(free)"
+            let text = configuration.text(port: free, adminPort: admin, directory: directory.path)
+            let other = try run("run", text)
+            #expect(other.errors.contains("admin.address: cannot listen on 127.0.0.1:\(admin): another program"))
+            // What it listens on itself is nothing wrong with its configuration.
+            #expect(try EndToEndTests.run(Gateway.program, ["check", file]).status == 0)
+            #expect(site.gateway.log.contains("listening on 127.0.0.1:\(port)"))
+            #expect(site.gateway.log.contains("admin listens on 127.0.0.1:\(admin)"))
+        }
+
+        @Test("A socket's file has the mode that the listener says, also after a reload", arguments: [nil, "0640"])
+        func mode(_ mode: String?) throws {
+            let socket = directory["viewers.sock"]
+            func listener(_ mode: String?) -> String {
+                "[[listener]]\naddress = \"unix:\(socket)\"\n" + (mode.map { "mode = \"\($0)\"\n" } ?? "")
+            }
+            let site = try Site { $0.more = listener(mode) }
+            func permissions() throws -> Int? {
+                try FileManager.default.attributesOfItem(atPath: socket)[.posixPermissions] as? Int
+            }
+            #expect(try permissions() == (mode == nil ? 0o666 : 0o640))
+            #expect(try Client(path: socket).exchange("/public/x").status == 200)
+            try site.gateway.rewrite(site.configuration { $0.more = listener("0600") })
+            site.gateway.send(SIGHUP)
+            #expect(try eventually { try permissions() == 0o600 })
+        }
+
+        @Test("SIGUSR1 and SIGUSR2 end nothing")
+        func userSignals() throws {
+            let site = try Site()
+            for signal in [SIGUSR1, SIGUSR2] {
+                site.gateway.send(signal)
+                #expect(try fetch(site.port, "/public/x").status == 200)
+            }
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.contains("configuration reloaded") })
+            #expect(site.gateway.isRunning)
+        }
+
+        #if os(Linux)
+            /// How many of the gateway's threads are event loops.
+            private func loops(_ pid: pid_t) throws -> Int {
+                try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").count { task in
+                    let name = try? String(contentsOfFile: "/proc/\(pid)/task/\(task)/comm", encoding: .utf8)
+                    return name?.hasPrefix("NIO-ELT-") == true
+                }
+            }
+
+            @Test("Event loops: as many as threads says, else as the processors that the process may run on")
+            func threads() throws {
+                let three = try Site { $0.top = "threads = 3" }
+                #expect(try loops(three.gateway.pid) == 3)
+                let text = try configuration()
+                let file = try directory.write("gateway.conf", text)
+                let child = try Child(
+                    "/usr/bin/taskset",
+                    ["-c", "0", Gateway.program, "run", file],
+                    output: directory["output.log"],
+                    errors: directory["errors.log"]
+                )
+                #expect(eventually(within: 15) { Child.text(of: directory["errors.log"]).contains("admin listens on") })
+                #expect(try loops(child.pid) == 1)
+            }
+        #endif
+
+        @Test("An expired certificate is told as an error and served, at the start and after a reload")
+        func expired() throws {
+            let site = try TLSSite()
+            try site.install("expired")
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.contains("configuration reloaded") })
+            let fault = "listener[0].certificate: expired on "
+            #expect(eventually { site.gateway.log.contains(fault) })
+            let line = try #require(site.gateway.log.split(separator: "\n").first { $0.contains(fault) })
+            #expect(line.contains("\"level\":\"error\""))
+            try site.gateway.restart()
+            #expect(eventually { site.gateway.log.contains(fault) })
+            #expect(try site.openssl([]).output.contains("subject=CN = expired"))
+            #expect(try fetch(site.gateway.port, "/public/x").status == 200)
+        }
+    }
+}
