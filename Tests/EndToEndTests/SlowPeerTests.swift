@@ -9,7 +9,8 @@
             /// How many sockets with that port there are on the gateway's side, but for those that listen, or of which only
             /// the memory of their end is left.
             private static func sockets(of port: UInt16) throws -> Int {
-                let table = try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)
+                // Foundation reads no more than the first page of such a file.
+                let table = try run("/bin/cat", ["/proc/net/tcp"]).output
                 let suffix = ":" + String(port, radix: 16, uppercase: true).leftPadded(to: 4)
                 let (timeWait, listen) = ("06", "0A")
                 return table.split(separator: "\n").dropFirst().count { line in
@@ -57,7 +58,7 @@
                 }
                 #expect(times.count == 400)
                 #expect(
-                    times.allSatisfy { (20_000...45_000).contains($0) },
+                    times.allSatisfy { ((halfClosed ? 1000 : 20_000)...45_000).contains($0) },
                     "\(times.min() ?? 0) to \(times.max() ?? 0) ms"
                 )
             }

@@ -436,7 +436,8 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
             refuseHeadTimeout()
         case .body, .response, .tunnel:
             if isInputClosed, phase == .response, !(exchange?.hasMoved ?? false) {
-                close()
+                exchange?.clientGone(unsentBytes > 0 ? .slow : .client)
+                sever()
                 return
             }
             let isHalfClosed = isInputClosed && phase == .response
