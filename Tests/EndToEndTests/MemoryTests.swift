@@ -34,11 +34,7 @@ extension EndToEnd {
                 let site = try Site { $0.control = "" }
                 let backend = try Backend.signedIn(site)
                 let event = try backend.createEvent()
-                let finished = try run(
-                    "/usr/bin/env",
-                    ["python3", "-c", Self.fill, site.gateway.directory["gateway.sqlite"], event]
-                )
-                try #require(finished.status == 0, "\(finished.errors)")
+                try site.fill(event, registrations: 100_000, metadata: 1500)
                 let before = try site.gateway.peakKilobytes()
                 let client = try Client(port: site.port)
                 let bearer = "Authorization: Bearer \(backend.token ?? "")"
@@ -55,23 +51,6 @@ extension EndToEnd {
                 let added = try site.gateway.peakKilobytes() - before
                 #expect(added < 160 << 10, "\(added) KB")
             }
-
-            private static let fill = """
-                import sqlite3, sys, time
-                path, event = sys.argv[1:]
-                database = sqlite3.connect(path, timeout=60)
-                now = int(time.time() * 1000)
-                ids = "WITH RECURSIVE number (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM number WHERE n < 99999) "
-                database.execute("INSERT INTO stay (session, company, event, user, registration, name, email, role, "
-                    "joined_at, left_at, ending) " + ids + "SELECT 'session ' || n, 'acme', ?1, 'registration ' || n, "
-                    "'registration ' || n, 'Somebody', n || '@acme.example', 'attendee', ?2 + n, ?2 + n + 600000, "
-                    "'left' FROM number", (event, now - 600000))
-                database.execute("INSERT INTO registration (uid, event, name, email, folded_email, metadata, "
-                    "join_code, registered_at) " + ids + "SELECT 'registration ' || n, event.id, 'Somebody', "
-                    "n || '@acme.example', n || '@acme.example', json_object('note', printf('%.*c', 1500, 'x')), "
-                    "-1 - n, 0 FROM number JOIN event WHERE event.uid = ?1", (event,))
-                database.commit()
-                """
         #endif
     }
 }

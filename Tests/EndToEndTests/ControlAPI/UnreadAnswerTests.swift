@@ -55,6 +55,35 @@ extension EndToEnd {
             let again = try backend.call("GET", path, until: { $0.status == 200 })
             #expect(again.body == whole.body)
         }
+
+        @Test("An answer that cannot be written to its end breaks off, so that nobody takes it for the whole")
+        func brokenOff() throws {
+            let site = try Site { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            // More than the system keeps for a client that does not read.
+            try site.fill(event, registrations: 20_000, metadata: 1500)
+            let client = try Client(port: site.port, receiveBuffer: 4096)
+            let bearer = "Authorization: Bearer \(backend.token ?? "")"
+            client.send("GET /api/v1/event/\(event)/analytics HTTP/1.1\r\nHost: localhost\r\n\(bearer)\r\n\r\n")
+            guard case .bytes(let start) = client.socket.receive(upTo: 12, within: 60) else {
+                throw GatewayFailure(text: "no answer")
+            }
+            #expect(String(decoding: start, as: UTF8.self) == "HTTP/1.1 200")
+            // A reader that is slow holds no snapshot of the database: writes go on, and what comes next fails.
+            try site.edit("database.execute('ALTER TABLE registration RENAME TO elsewhere')")
+            var (count, end) = (0, [UInt8]())
+            while case .bytes(let bytes) = client.socket.receive(within: 60) {
+                count += bytes.count
+                end = (end + bytes.suffix(5)).suffix(5)
+            }
+            #expect((1_000_000..<30_000_000).contains(count), "\(count)")
+            #expect(!end.elementsEqual("0\r\n\r\n".utf8))
+            #expect(eventually { site.gateway.log.contains("an answer of the control API was broken off") })
+            try site.edit("database.execute('ALTER TABLE elsewhere RENAME TO registration')")
+            backend.patience = 60
+            #expect(try backend.call("GET", "/event/\(event)/analytics").body.count > 30_000_000)
+        }
     }
 }
 
