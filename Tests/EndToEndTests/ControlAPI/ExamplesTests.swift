@@ -74,7 +74,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, try Self.target(address)).status == 200)
             let request = try #require(site.upstream.requests.last)
             #expect(request["X-Gateway-User-Id"] == "ada")
-            #expect(request["X-Gateway-User-Name"] == "Ada%20%22L%22%20%C3%A9")
+            #expect(request["X-Gateway-User-Name"] == "Ada%20\"L\"%20%C3%A9")
             #expect(request["X-Gateway-User-Email"] == "ada@acme.example")
         }
 
