@@ -62,6 +62,8 @@ extension Admission {
                     break
                 case .left:
                     return .refuse(.tooManyJoins, since: nil, retryAfter: nil)
+                case .ended:
+                    return .refuse(.viewerRemoved, since: nil, retryAfter: nil)
                 case .replaced:
                     guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
                 case .active(let since, let retryAt):
@@ -97,6 +99,8 @@ extension Admission {
             return admit(session, key: subject, isNew: true, replaced: replaced, stay)
         case .replaced:
             return .refuse(.sessionReplaced, since: nil, retryAfter: nil)
+        case .ended:
+            return .refuse(.viewerRemoved, since: nil, retryAfter: nil)
         case .active(let since, let retryAt):
             return refuse(.alreadyActive, since: since, retryAt, request.now)
         case .tooMany(let retryAt):
@@ -127,7 +131,7 @@ extension Admission {
         switch leases.foresee(session.id, for: key, now: now, policy: policy) {
         case .held, .left: return true
         case .active: return session.isPending
-        case .vacant, .replaced: return false
+        case .vacant, .replaced, .ended: return false
         }
     }
 
@@ -150,6 +154,7 @@ extension Admission {
         case .held, .left: return admit(presented.id, key: key, stay)
         case .vacant: return .refuse(.tokenMissing, since: nil, retryAfter: nil)
         case .replaced: return .refuse(.sessionReplaced, since: nil, retryAfter: nil)
+        case .ended: return .refuse(.viewerRemoved, since: nil, retryAfter: nil)
         case .active(let since, let retryAt): return refuse(.alreadyActive, since: since, retryAt, now)
         }
     }
@@ -174,8 +179,10 @@ extension Admission {
                 return admit(presented.id, key: key, isNew: presented.isPending, stay)
             case .left:
                 return .refuse(.tooManyJoins, since: nil, retryAfter: nil)
+            case .ended:
+                return .refuse(.viewerRemoved, since: nil, retryAfter: nil)
             case .vacant, .replaced, .active:
-                // Ended by an operator: the user may ask to be let in anew.
+                // Nobody else has its place: it cannot be. Should it be, the user may ask to be let in anew.
                 guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
             }
         }

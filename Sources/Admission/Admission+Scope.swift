@@ -136,7 +136,8 @@ extension Admission {
     ) -> Result<Place, Refusal> {
         var listing: Listing?
         var secondJoin: SecondJoin?
-        switch directory.standing(ofEvent: id) {
+        let entry = directory.entry(ofEvent: id)
+        switch entry.standing {
         case .unknown:
             guard !mustBeKnown, rules.events.haveOwn(of: viewer) else { return .failure(.wrongEvent) }
         case .removed(let company):
@@ -148,6 +149,7 @@ extension Admission {
             secondJoin = record.secondJoin
         }
         guard !directory.isRemoved(subject) else { return .failure(.registrationRemoved) }
+        guard !entry.hasRemoved(viewer, at: now) else { return .failure(.viewerRemoved) }
         return .success(
             Place(subject: subject, event: event, listing: listing, isLeased: viewer.isLeased, secondJoin: secondJoin)
         )

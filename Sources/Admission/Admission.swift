@@ -158,7 +158,8 @@ package final class Admission: Sendable {
         }
         guard now < after(admitted.session.joinedAt, policy.maxLifetime) else { return .tokenExpired }
         var role = Role.attendee
-        switch directory.standing(ofEvent: EventID(Array(admitted.event.utf8))) {
+        let entry = directory.entry(ofEvent: EventID(Array(admitted.event.utf8)))
+        switch entry.standing {
         case .removed: return .registrationRemoved
         case .known(let record) where !record.company.hasSameBytes(as: viewer.company): return .wrongEvent
         case .known(let record) where !record.isOpen(to: viewer, at: now): return .tokenExpired
@@ -169,6 +170,7 @@ package final class Admission: Sendable {
             guard isOwn, rules.events.haveOwn(of: viewer) else { return .wrongEvent }
         }
         if directory.isRemoved(admitted.subject) { return .registrationRemoved }
+        if entry.hasRemoved(viewer, at: now) { return .viewerRemoved }
         let isHeld = leases.touch(
             admitted.session,
             for: admitted.key,
@@ -177,7 +179,10 @@ package final class Admission: Sendable {
             now: now,
             policy: policy
         )
-        guard isHeld else { return .sessionReplaced }
+        guard isHeld else {
+            let standing = leases.foresee(admitted.session, for: admitted.key, now: now, policy: policy)
+            return standing == .ended ? .viewerRemoved : .sessionReplaced
+        }
         return role != admitted.role && policy.onRoleChange == .reconnect ? .roleChanged : nil
     }
 
@@ -198,9 +203,16 @@ package final class Admission: Sendable {
             && leases.leave(session.id, for: key, unlessUsedAfter: lastSeen, now: now, policy: rules.sessions)
     }
 
-    /// Ends a session for good: it does not come back by itself.
-    package func end(_ session: LiveSession, _ ending: SessionEnding, now: Milliseconds) {
-        leases.end(session.key, only: session.id, ending, now: now)
+    /// Ends a session.
+    ///
+    /// - Parameter mayReturn: whether it may come back by itself, once nothing else keeps it out; otherwise it is over for good.
+    package func end(
+        _ session: LiveSession,
+        _ ending: SessionEnding,
+        mayReturn: Bool = false,
+        now: Milliseconds
+    ) {
+        leases.end(session.key, only: session.id, ending, mayReturn: mayReturn, now: now)
     }
 
     /// Ends the session that holds a lease; returns which that was.

@@ -70,8 +70,20 @@ package final class DirectoryView: Sendable {
         case removed(company: String)
     }
 
+    /// All that is known under an event's id.
+    struct Entry: Sendable {
+        var standing = Standing.unknown
+        /// One for each company that has removed somebody; events that the directory does not know may share an id.
+        var removals: [EventRemovals] = []
+
+        /// Whether the viewer was sent away.
+        func hasRemoved(_ viewer: Viewer, at now: Milliseconds) -> Bool {
+            removals.contains { $0.haveRemoved(viewer, at: now) }
+        }
+    }
+
     private struct Shard {
-        var events: [EventID: Standing] = [:]
+        var events: [EventID: Entry] = [:]
         var removedRegistrations: Set<SubjectKey> = []
         var people: [JoinCode: PackedPerson] = [:]
         /// The codes of registrations that were deleted, or whose events were.
@@ -101,14 +113,14 @@ package final class DirectoryView: Sendable {
     /// Adds an event, or replaces what is known of it. A removed one is back.
     package func set(_ record: EventRecord, for id: String) {
         let id = EventID(Array(id.utf8))
-        shard(id.hash).contents.withLock { $0.events[id] = .known(record) }
+        shard(id.hash).contents.withLock { $0.events[id, default: Entry()].standing = .known(record) }
         changed()
     }
 
     /// Deletes an event. It is remembered, so that its tokens are refused at once.
     package func removeEvent(_ id: String, company: String) {
         let id = EventID(Array(id.utf8))
-        shard(id.hash).contents.withLock { $0.events[id] = .removed(company: company) }
+        shard(id.hash).contents.withLock { $0.events[id] = Entry(standing: .removed(company: company)) }
         changed()
     }
 
@@ -121,6 +133,32 @@ package final class DirectoryView: Sendable {
     /// Takes a registration's removal back.
     package func restoreRegistration(_ subject: SubjectKey) {
         shard(subject.low).contents.withLock { _ = $0.removedRegistrations.remove(subject) }
+    }
+
+    /// Sends a person away from an event.
+    package func add(_ removal: Removal) {
+        change(removal) { $0.until[removal.person] = removal.until ?? .max }
+        changed()
+    }
+
+    /// Lets a person in again.
+    package func lift(_ removal: Removal) { change(removal) { $0.until[removal.person] = nil } }
+
+    private func change(_ removal: Removal, _ body: (inout EventRemovals) -> Void) {
+        let id = EventID(Array(removal.event.utf8))
+        shard(id.hash).contents.withLock { shard in
+            var entry = shard.events[id] ?? Entry()
+            var removals =
+                entry.removals.first { $0.company.hasSameBytes(as: removal.company) }
+                ?? EventRemovals(company: removal.company)
+            // One holder alone, so that it is changed in place.
+            entry.removals.removeAll { $0.company.hasSameBytes(as: removal.company) }
+            shard.events[id] = nil
+            body(&removals)
+            if !removals.until.isEmpty { entry.removals.append(removals) }
+            if case .unknown = entry.standing, entry.removals.isEmpty { return }
+            shard.events[id] = entry
+        }
     }
 
     private func changed() {
@@ -162,9 +200,11 @@ package final class DirectoryView: Sendable {
         }
     }
 
-    func standing(ofEvent id: EventID) -> Standing {
-        guard isUsed.load(ordering: .acquiring) else { return .unknown }
-        return shard(id.hash).contents.withLock { $0.events[id] ?? .unknown }
+    func standing(ofEvent id: EventID) -> Standing { entry(ofEvent: id).standing }
+
+    func entry(ofEvent id: EventID) -> Entry {
+        guard isUsed.load(ordering: .acquiring) else { return Entry() }
+        return shard(id.hash).contents.withLock { $0.events[id] ?? Entry() }
     }
 
     func isRemoved(_ subject: SubjectKey) -> Bool {
@@ -177,6 +217,22 @@ package final class DirectoryView: Sendable {
 
     private func shard(_ hash: UInt64) -> ShardBox {
         shards[Int(truncatingIfNeeded: hash >> 32) & (shards.count - 1)]
+    }
+}
+
+/// Who was sent away from an event of a company.
+struct EventRemovals: Sendable {
+    let company: String
+    /// Until when; `.max`: for good.
+    var until: [RemovedPerson: Milliseconds] = [:]
+
+    func haveRemoved(_ viewer: Viewer, at now: Milliseconds) -> Bool {
+        guard company.hasSameBytes(as: viewer.company) else { return false }
+        func isRemoved(_ person: RemovedPerson) -> Bool { until[person].map { now < $0 } ?? false }
+        if isRemoved(RemovedPerson(.user, viewer.userID)) { return true }
+        if let registration = viewer.registration, isRemoved(RemovedPerson(.registration, registration)) { return true }
+        // As ``RemovedPerson/isSame(as:)`` has it.
+        return viewer.identities.contains { isRemoved(RemovedPerson(.email, folded: $0)) }
     }
 }
 

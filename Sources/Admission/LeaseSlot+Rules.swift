@@ -68,7 +68,7 @@ extension LeaseSlot {
             hold(presented, address: address, now: now)
             return .held(replaced: nil)
         case (.ended, _) where session == presented:
-            return .replaced
+            return .ended
         case (.vacant, _):
             forgetTakeOvers()
         case (.left, .refuse), (.ended, .refuse):
@@ -109,8 +109,9 @@ extension LeaseSlot {
         var replaced: SessionID?
         let standing = standing(at: now, policy)
         if case .pending(let pending) = candidate, standing != .vacant {
-            // One that an operator ended does not come back, and an earlier one not by itself.
-            guard pending > session || (pending == session && standing != .ended) else { return .replaced }
+            // One that was ended does not come back, and an earlier one not by itself.
+            if pending == session, standing == .ended { return .ended }
+            guard pending >= session else { return .replaced }
         }
         switch standing {
         case .vacant:
@@ -174,9 +175,9 @@ extension LeaseSlot {
 
     /// An operator ends whoever holds the lease. One that is over and was not swept yet, too: it is still listed, and would
     /// come back by itself.
-    mutating func end(now: Milliseconds) -> SessionID? {
+    mutating func end(mayReturn: Bool, now: Milliseconds) -> SessionID? {
         guard state == .held else { return nil }
-        state = .ended
+        state = mayReturn ? .left : .ended
         lastUsed = now
         return session
     }

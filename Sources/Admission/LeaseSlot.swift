@@ -10,7 +10,7 @@ struct LeaseSlot {
         case held
         /// `session` left. It may come back; an earlier one may not while we remember.
         case left
-        /// An operator ended `session`. It may not come back.
+        /// An operator or the company ended `session`. It may not come back.
         case ended
     }
 

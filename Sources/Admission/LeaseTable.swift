@@ -15,8 +15,10 @@ package final class LeaseTable: Sendable {
         case held(replaced: SessionID?)
         /// Nobody holds the lease, and the session is too old to.
         case vacant
-        /// A later session took its place, or an operator ended it.
+        /// A later session took its place.
         case replaced
+        /// An operator or the company ended it: it does not come back.
+        case ended
         case active(since: Milliseconds, retryAt: Milliseconds)
         /// It said goodbye, and would hold the lease again if it may return.
         case left
@@ -35,6 +37,8 @@ package final class LeaseTable: Sendable {
         case joined(SessionID, replaced: SessionID?)
         /// A session that joined later than the pending one has taken its place.
         case replaced
+        /// The pending one was ended.
+        case ended
         case active(since: Milliseconds, retryAt: Milliseconds)
         case tooMany(retryAt: Milliseconds)
     }
@@ -247,23 +251,25 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// Ends whoever holds the lease; returns who that was. That session does not come back by itself.
+    /// Ends whoever holds the lease; returns who that was.
     ///
     /// - Parameters:
     ///   - session: ends nobody but this one.
     ///   - ending: what is written down of it.
+    ///   - mayReturn: whether that session may come back, as one that said goodbye may.
     @discardableResult
     package func end(
         _ subject: SubjectKey,
         only session: SessionID? = nil,
         _ ending: SessionEnding = .ended,
+        mayReturn: Bool = false,
         now: Milliseconds
     ) -> SessionID? {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
             guard let slot = shard.find(subject, hash: hash), session == nil || shard[slot].session == session
             else { return nil }
-            let ended = shard[slot].end(now: now)
+            let ended = shard[slot].end(mayReturn: mayReturn, now: now)
             if ended != nil { shard.settle(slot, after: Departure(ending: ending, moment: now), at: now) }
             return ended
         }

@@ -13,6 +13,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case originDenied
     case frameDenied
     case registrationRemoved
+    case viewerRemoved
     case sessionReplaced
     case roleChanged
     case alreadyActive
@@ -35,6 +36,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .originDenied: "origin_denied"
         case .frameDenied: "frame_denied"
         case .registrationRemoved: "registration_removed"
+        case .viewerRemoved: "viewer_removed"
         case .sessionReplaced: "session_replaced"
         case .roleChanged: "role_changed"
         case .alreadyActive: "already_active"
@@ -51,7 +53,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         switch self {
         case .tokenMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .cookiesBlocked: 401
         case .tokenConflict: 400
-        case .wrongEvent, .originDenied, .frameDenied, .registrationRemoved: 403
+        case .wrongEvent, .originDenied, .frameDenied, .registrationRemoved, .viewerRemoved: 403
         // An open stream ends with it; no request is answered with it.
         case .sessionReplaced, .alreadyActive, .roleChanged: 409
         case .tooManyJoins: 429
@@ -68,6 +70,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .wrongEvent: 4403
         case .sessionReplaced: 4409
         case .registrationRemoved: 4410
+        case .viewerRemoved: 4411
         case .roleChanged: 4412
         case .tooManyJoins: 4429
         case .draining: 1001
@@ -102,6 +105,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .originDenied: "This page may not do that"
         case .frameDenied: "This event is not shown here"
         case .registrationRemoved: "No longer available"
+        case .viewerRemoved: "You were removed from this event"
         case .sessionReplaced: "You joined from another place"
         case .roleChanged: "Your role has changed"
         case .alreadyActive: "You are already watching elsewhere"
@@ -127,6 +131,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .originDenied: "Open the event from the page that it belongs to."
         case .frameDenied: "Open the event on the page of the company that has invited you."
         case .registrationRemoved: "Ask the organizer if you think that this is a mistake."
+        case .viewerRemoved:
+            "The organizer has ended your visit. Ask the organizer if you think that this is a mistake."
         case .sessionReplaced: "You can watch in one place at a time. Choose to use it here to carry on here."
         case .roleChanged: "Reload the page to go on with your new role."
         case .alreadyActive: "You can watch in one place at a time. Close the event there, then try again here."

@@ -13,6 +13,7 @@ package final class ControlPlane: Sendable {
     let directory: Directory
     let sessions: LiveSessions
     let kick: @Sendable (LiveSession) -> Void
+    let sendAway: @Sendable (Removal) -> Void
     let logger: Logger
     let failedAttempts = FailedAttempts()
     let calls = CallQuota(perCompany: 64, waiting: 1024, maxBytes: 32 << 20)
@@ -26,7 +27,8 @@ package final class ControlPlane: Sendable {
 
     /// - Parameters:
     ///   - tokenKey: a secret of the gateway's own, which API tokens are signed with.
-    ///   - kick: ends a session for good, with the close code of `wrong_event`.
+    ///   - kick: ends a session for good.
+    ///   - sendAway: ends the sessions that a removal is about.
     ///   - clock: the time of day.
     package init(
         settings: Settings,
@@ -34,12 +36,14 @@ package final class ControlPlane: Sendable {
         directory: Directory,
         sessions: LiveSessions,
         kick: @escaping @Sendable (LiveSession) -> Void,
+        sendAway: @escaping @Sendable (Removal) -> Void,
         logger: Logger,
         clock: @escaping @Sendable () -> Milliseconds = DataPlane.now
     ) throws(KeyError) {
         self.directory = directory
         self.sessions = sessions
         self.kick = kick
+        self.sendAway = sendAway
         self.logger = logger
         self.clock = clock
         self.tokenKey = tokenKey

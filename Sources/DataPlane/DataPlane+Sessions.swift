@@ -6,8 +6,14 @@ extension DataPlane {
     /// The sessions that are under way.
     package var sessions: LiveSessions { site.admission.sessions }
 
-    /// Sends a viewer away; it may ask to be let in anew.
-    package func kick(_ session: LiveSession) { site.end([session], .ended, reason: .wrongEvent) }
+    /// Ends a session for good. Its viewer may join with another one, unless a removal keeps them out.
+    package func kick(_ session: LiveSession) { site.end([session], .ended, reason: .viewerRemoved) }
+
+    /// Has removals kept in the directory instead of in memory.
+    package func keepRemovals(in keeper: any RemovalKeeper) { site.removals = keeper }
+
+    /// Ends the sessions that a removal is about. When it is lifted, they may come back.
+    package func sendAway(_ removal: Removal) { site.sendAway(removal) }
 
     /// Sends away whoever is in an event that was deleted.
     package func remove(event: String, company: String) {

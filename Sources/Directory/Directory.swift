@@ -12,7 +12,7 @@ import Synchronization
 /// Every call names the company that asks: what belongs to another company does not exist for it.
 package final class Directory: Sendable {
     /// What was deleted, so that whoever is there can be sent away.
-    package enum Removal: Sendable {
+    package enum Deletion: Sendable {
         case event(company: String, uid: String)
         case registration(SubjectKey)
         /// Erased: everybody of the company with this e-mail, as ``foldedIdentity(_:)`` has it.
@@ -31,7 +31,7 @@ package final class Directory: Sendable {
     let checkpoints: Checkpoints
     private let lock: DatabaseLock
     private let clock: @Sendable () -> Milliseconds
-    private let removalHandler = Mutex<@Sendable (Removal) -> Void>({ _ in })
+    private let deletionHandler = Mutex<@Sendable (Deletion) -> Void>({ _ in })
     private let deliveryHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
     private let switchHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
 
@@ -77,8 +77,8 @@ package final class Directory: Sendable {
     }
 
     /// Has `handler` called when something was deleted, after the view has it.
-    package func onRemoval(_ handler: @escaping @Sendable (Removal) -> Void) {
-        removalHandler.withLock { $0 = handler }
+    package func onDeletion(_ handler: @escaping @Sendable (Deletion) -> Void) {
+        deletionHandler.withLock { $0 = handler }
     }
 
     /// Has `handler` called when there is something to deliver to a webhook.
@@ -98,7 +98,7 @@ package final class Directory: Sendable {
     /// How long the process runs.
     package static func uptime() -> Milliseconds { Milliseconds((ContinuousClock.now - startedAt) / .milliseconds(1)) }
 
-    func removed(_ removal: Removal) { removalHandler.withLock { $0 }(removal) }
+    func deleted(_ deletion: Deletion) { deletionHandler.withLock { $0 }(deletion) }
 
     func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
 

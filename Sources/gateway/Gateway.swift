@@ -7,6 +7,8 @@ struct Gateway: AsyncParsableCommand {
         commandName: "gateway",
         abstract: "Reverse-proxy auth gateway for embedded live events.",
         version: "0.1.0",
-        subcommands: [Run.self, Check.self, TokenCommand.self, Sessions.self, Kick.self, Demo.self]
+        subcommands: [
+            Run.self, Check.self, TokenCommand.self, Sessions.self, Kick.self, RemovalsCommand.self, Demo.self,
+        ]
     )
 }

@@ -4,7 +4,7 @@ import Testing
 @Suite("Sessions that are ended from outside")
 struct EndingTests {
     @Test(
-        "an ended session is over at once, does not come back by itself, and comes back when its user asks",
+        "an ended session is over at once and for good; its viewer may join with another one",
         arguments: ViewerKind.both
     )
     func end(_ kind: ViewerKind) throws {
@@ -15,9 +15,24 @@ struct EndingTests {
         #expect(live.id == session.id)
         gate.admission.end(live, .ended, now: gate.now)
         #expect(gate.admission.sessions.count == 0)
-        #expect(gate.ask(viewer, with: session).refusal == .sessionReplaced)
-        #expect(gate.ask(viewer, with: session, takeOver: true).admitted != nil)
+        for purpose in [Admission.Purpose.join, .prepare, .takeOver, .ask] {
+            #expect(gate.ask(viewer, with: session, purpose: purpose).refusal == .viewerRemoved, "\(purpose)")
+        }
+        gate.now += gate.rules.sessions.idleTimeout * 2
+        gate.admission.expire(now: gate.now, rules: gate.rules)
+        #expect(gate.ask(viewer, with: session).refusal == .viewerRemoved)
+        #expect(gate.ask(viewer, address: 2).admitted != nil)
         #expect(gate.admission.sessions.count == 1)
+    }
+
+    @Test("an open stream of an ended session ends as one that was sent away, whichever way it learns of it")
+    func endOpen() throws {
+        let gate = Gate()
+        let viewer = viewer()
+        let admitted = try #require(gate.ask(viewer).admitted)
+        gate.admission.end(try #require(gate.admission.sessions.all().first), .ended, now: gate.now)
+        let refusal = gate.admission.keep(admitted, viewer: viewer, address: 1, now: gate.now, rules: gate.rules)
+        #expect(refusal == .viewerRemoved)
     }
 
     @Test("to end a session that was replaced meanwhile does nothing to who replaced it")
@@ -42,7 +57,7 @@ struct EndingTests {
         gate.now += gate.rules.sessions.idleTimeout
         gate.admission.end(live, .ended, now: gate.now)
         #expect(gate.admission.sessions.count == 0)
-        #expect(gate.ask(viewer, with: session).refusal == .sessionReplaced)
+        #expect(gate.ask(viewer, with: session).refusal == .viewerRemoved)
     }
 
     @Test("the holder of a lease is ended by its registration; where there is none, nobody is")

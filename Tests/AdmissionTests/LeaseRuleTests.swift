@@ -252,7 +252,7 @@ struct LeaseRuleTests {
         for _ in 0..<40 {
             gate.now += 1_000_000
             gate.admission.leases.expire(now: gate.now, policy: gate.rules.sessions)
-            #expect(gate.ask(viewer, with: session).refusal == .sessionReplaced)
+            #expect(gate.ask(viewer, with: session).refusal == .viewerRemoved)
         }
         #expect(gate.ask(viewer).admitted?.isNew == true)
     }

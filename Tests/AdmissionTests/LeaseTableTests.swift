@@ -30,7 +30,7 @@ struct LeaseTableTests {
                     #expect(table.touch(session, for: subject(number), address: 1, now: now, policy: policy))
                     known[number]?.lastUsed = now
                 }
-            case .tooMany, .replaced:
+            case .tooMany, .replaced, .ended:
                 Issue.record("there are no take-overs here")
             }
             if numbers.next() % 50 == 0 {

@@ -75,7 +75,7 @@ struct PendingJoinTests {
         let pending = try prepared(gate, viewer())
         #expect(gate.ask(viewer(), with: pending).admitted?.isNew == true)
         #expect(gate.admission.leases.end(viewer().subject, now: gate.now) == pending.id)
-        #expect(gate.ask(viewer(), with: pending).refusal == .sessionReplaced)
+        #expect(gate.ask(viewer(), with: pending).refusal == .viewerRemoved)
     }
 
     @Test("take-overs by links count towards the limit")

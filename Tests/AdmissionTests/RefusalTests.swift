@@ -16,6 +16,7 @@ struct RefusalTests {
             (.wrongEvent, "wrong_event", 403, 4403),
             (.originDenied, "origin_denied", 403, nil),
             (.registrationRemoved, "registration_removed", 403, 4410),
+            (.viewerRemoved, "viewer_removed", 403, 4411),
             (.sessionReplaced, "session_replaced", 409, 4409),
             (.roleChanged, "role_changed", 409, 4412),
             (.alreadyActive, "already_active", 409, nil),

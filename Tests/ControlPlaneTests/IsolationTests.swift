@@ -20,6 +20,7 @@ struct IsolationTests {
         case let id where id.hasPrefix("update") || id.hasPrefix("patch"): object(["name": "Stolen"])
         case "createWebhook": object(["eventType": "event.created", "endpoint": "https://hooks.example/"])
         case let id where id.hasPrefix("create"): newEvent()
+        case let id where id.hasSuffix("Viewer"): object(["userId": "u"])
         default: nil
         }
     }
@@ -30,12 +31,13 @@ struct IsolationTests {
         let hub: String
         let webhook: String
         let session: String
+        let removal: String
 
         func path(of call: Call) -> String {
             let own = call.path.contains("/networking/") ? hub : call.path.contains("/webhooks/") ? webhook : event
             return String(call.path.dropFirst("/api/v1".count)).replacing("{id}", with: own)
                 .replacing("{companyId}", with: "acme").replacing("{session}", with: session)
-                .replacing("{who}", with: "ann")
+                .replacing("{who}", with: "ann").replacing("{removal}", with: removal)
         }
     }
 
@@ -55,7 +57,10 @@ struct IsolationTests {
             userID: "u",
             validity: Validity(expires: Service.start / 1000 + 600, notBefore: nil, issuedAt: nil)
         )
-        return Possessions(event: event, hub: hub, webhook: webhook, session: try service.join(viewer, event: event))
+        let session = try service.join(viewer, event: event)
+        let removed = try await service.call(.post, "/event/\(event)/removals", object(["userId": "other"]))
+        let removal = try required(removed["id"]?.text)
+        return Possessions(event: event, hub: hub, webhook: webhook, session: session, removal: removal)
     }
 
     @Test("Every call with another company's token is the same 404 as for what there is not, and changes nothing")
@@ -66,7 +71,8 @@ struct IsolationTests {
             event: "9b2b2c5e-0000-4000-8000-000000000000",
             hub: "9b2b2c5e-0000-4000-8000-000000000000",
             webhook: "9b2b2c5e-0000-4000-8000-000000000000",
-            session: "0000000000000000"
+            session: "0000000000000000",
+            removal: "9b2b2c5e-0000-4000-8000-000000000000"
         )
         let id: HTTPFields = [HTTPField.Name("X-Request-Id")!: "x"]
         let calls = CallTable.calls(allowsPlainWebhooks: false).filter { $0.needsToken && $0.path.contains("{") }
@@ -89,7 +95,8 @@ struct IsolationTests {
         #expect(event["presenters"] == ["ann"])
         #expect(try await service.call(.get, "/event/\(own.event)/registrants").json.list.count == 1)
         #expect(try await service.call(.get, "/webhooks").json.list.count == 1)
-        #expect(service.kicked.isEmpty)
+        #expect(try await service.call(.get, "/event/\(own.event)/removals").json.list.count == 1)
+        #expect(service.kicked.isEmpty && service.sentAway.count == 1)
     }
 
     @Test("Nothing is made in another company's name, nor for its events")

@@ -27,7 +27,7 @@ struct PeopleTests {
     func erased() async throws {
         let removals = Mutex(0)
         let (event, kim) = try await database.withDirectory { directory in
-            directory.onRemoval { removal in
+            directory.onDeletion { removal in
                 if case .person("acme", "kim@x.example") = removal { removals.withLock { $0 += 1 } }
             }
             try await directory.makeWebhook(.registrationCreated)

@@ -172,7 +172,7 @@ struct ViewTests {
             let event = try await directory.makeEvent()
             let registration = try await directory.makeRegistration("a@x.example", for: event)
             let subject = SubjectKey(registration: registration.uid, event: event.uid, company: "acme")
-            directory.onRemoval { [view = directory.view] removal in
+            directory.onDeletion { [view = directory.view] removal in
                 let line =
                     switch removal {
                     case .event(let company, let uid): "event \(company) \(uid == event.uid) \(view.isRemoved(event))"

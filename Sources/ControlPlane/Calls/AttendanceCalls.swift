@@ -97,7 +97,7 @@ struct AttendanceCalls {
             method: .delete,
             path: "\(kind.path)/{id}/sessions/{session}",
             id: "end\(kind.operationNoun)Session",
-            summary: "Ends a session for good",
+            summary: "Ends a session for good; its viewer may join with another one, unless a removal keeps them out",
             tag: kind.tag,
             success: Call.Success(status: 204, description: "It has ended"),
             faults: [404],

@@ -74,10 +74,15 @@ struct CallTable: Sendable {
 
     /// - Parameter allowsPlainWebhooks: whether webhooks may be http.
     static func calls(allowsPlainWebhooks: Bool) -> [Call] {
-        TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls
-            + EventKind.allCases.flatMap { kind in
-                EventCalls(kind: kind).calls + RosterCalls(kind: kind).calls + EmbedCalls(kind: kind).calls
-                    + RegistrationCalls(kind: kind).calls + AttendanceCalls(kind: kind).calls
-            } + WebhookCalls(allowsPlain: allowsPlainWebhooks).calls + DocumentCalls.calls
+        TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls + EventKind.allCases.flatMap(calls)
+            + WebhookCalls(allowsPlain: allowsPlainWebhooks).calls + DocumentCalls.calls
+    }
+
+    private static func calls(of kind: EventKind) -> [Call] {
+        let parts: [[Call]] = [
+            EventCalls(kind: kind).calls, RosterCalls(kind: kind).calls, EmbedCalls(kind: kind).calls,
+            RegistrationCalls(kind: kind).calls, AttendanceCalls(kind: kind).calls, RemovalCalls(kind: kind).calls,
+        ]
+        return parts.flatMap { $0 }
     }
 }

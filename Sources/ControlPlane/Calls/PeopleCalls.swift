@@ -19,7 +19,7 @@ enum PeopleCalls {
             method: .get,
             path: path,
             id: "getPerson",
-            summary: "All registrations and stays of a person, also removed ones, and the events whose lists have them",
+            summary: "All registrations, stays and removals of a person, and the events whose lists have them",
             tag: "Company",
             query: [email],
             success: Call.Success(schema: schema, description: "What there is of the person; empty lists: nothing"),
@@ -34,7 +34,8 @@ enum PeopleCalls {
             method: .delete,
             path: path,
             id: "erasePerson",
-            summary: "Erases a person: registrations end, and attendance is kept of somebody without a name",
+            summary:
+                "Erases a person: registrations end, removals are lifted, and attendance is kept of somebody without a name",
             tag: "Company",
             query: [email],
             success: Call.Success(schema: erasureSchema, description: "How much was erased"),
@@ -49,6 +50,7 @@ enum PeopleCalls {
                         JSONMember("stays", .number(Double(erasure.stays))),
                         JSONMember("messages", .number(Double(erasure.messages))),
                         JSONMember("events", .number(Double(erasure.events))),
+                        JSONMember("removals", .number(Double(erasure.removals))),
                     ])
                 )
             }
@@ -80,6 +82,7 @@ enum PeopleCalls {
                 isRequired: true,
                 description: "Whose presenters or organizers had the e-mail."
             ),
+            Schema.Member(name: "removals", schema: count, isRequired: true),
         ])
     )
 
@@ -135,6 +138,14 @@ enum PeopleCalls {
                 ),
                 isRequired: true
             ),
+            Schema.Member(
+                name: "removals",
+                schema: .list(
+                    .object([Schema.Member(name: "eventId", schema: .anyText, isRequired: true)] + RemovalJSON.members)
+                ),
+                isRequired: true,
+                description: "Also of registrations and user ids that the person is known by."
+            ),
         ])
     )
 
@@ -143,6 +154,14 @@ enum PeopleCalls {
             JSONMember("events", .array(person.listings.map(value))),
             JSONMember("registrations", .array(person.registrations.map(value))),
             JSONMember("stays", .array(person.stays.map(value))),
+            JSONMember(
+                "removals",
+                .array(
+                    person.removals.map { removal in
+                        .object([JSONMember("eventId", .string(removal.event))] + RemovalJSON.values(removal))
+                    }
+                )
+            ),
         ])
     }
 

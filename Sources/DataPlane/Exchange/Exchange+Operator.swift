@@ -6,15 +6,20 @@ import NIOCore
 /// The operator API on the admin listener: who is there, and whom to send away.
 ///
 /// - `GET /sessions`: `{"total": n, "sessions": […]}`, the first 1,000 by when they joined, or `limit=` more or fewer.
-/// - `DELETE /sessions`: ends them; at least one filter is needed.
+/// - `DELETE /sessions`: ends them for good; at least one filter is needed.
+/// - `/removals`: see ``Exchange/serveRemovals(_:)``.
 ///
 /// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
 extension Exchange {
     func serveOperator(_ bytes: Span<UInt8>, path: String) {
-        guard path.hasSameBytes(as: "/sessions") else {
-            respond(status: 404)
-            return
+        switch ExactText(path) {
+        case "/sessions": serveSessions(bytes)
+        case "/removals": serveRemovals(bytes)
+        default: respond(status: 404)
         }
+    }
+
+    private func serveSessions(_ bytes: Span<UInt8>) {
         guard isOperator(bytes), allows(method == .get || method == .head || method == .delete, "GET, HEAD, DELETE")
         else { return }
         guard let filter = SessionFilter(bytes, worker.requestTarget.query), method != .delete || !filter.isEmpty else {
@@ -24,31 +29,44 @@ extension Exchange {
         let (site, ends) = (worker.site, method == .delete)
         answer {
             let found = site.admission.sessions.all(where: filter.matches)
-            if ends { site.end(found, .ended, reason: .wrongEvent) }
-            return JSONValue.object([
-                JSONMember("total", .number(Double(found.count))),
-                JSONMember("sessions", .array(found.prefix(filter.limit).map { .object($0.members) })),
-            ]).serialized()
+            if ends { site.end(found, .ended, reason: .viewerRemoved) }
+            return .success(
+                .object([
+                    JSONMember("total", .number(Double(found.count))),
+                    JSONMember("sessions", .array(found.prefix(filter.limit).map { .object($0.members) })),
+                ])
+            )
         }
     }
 
+    /// Why an operator's call is not done.
+    struct OperatorFault: Error {
+        let status: Int
+        /// What the operator can do; nil: what holds for the status.
+        var detail: String?
+    }
+
     /// Answers with JSON that is made elsewhere than on the event loop, since it takes time.
-    private func answer(_ make: @escaping @Sendable () -> [UInt8]) {
+    func answer(_ make: @escaping @Sendable () async -> Result<JSONValue, OperatorFault>) {
         let bound = NIOLoopBound(self, eventLoop: worker.loop)
         let (serial, loop) = (serial, worker.loop)
         Task.detached {
-            let body = make()
+            let result = await make().map { $0.serialized() }
             loop.execute {
                 // The client may be gone, and the next one there.
                 guard bound.value.isActive, bound.value.serial == serial else { return }
-                bound.value.respond(status: 200, fields: "", type: "application/json", body: body)
+                switch result {
+                case .success(let body):
+                    bound.value.respond(status: 200, fields: "", type: "application/json", body: body)
+                case .failure(let fault): bound.value.respond(status: fault.status, detail: fault.detail)
+                }
             }
         }
     }
 
     /// Whether the operator's token came along. Without one configured only this machine's programs get here, and of
     /// these no browser on behalf of a page: neither from another origin nor under a name that somebody else chose.
-    private func isOperator(_ bytes: Span<UInt8>) -> Bool {
+    func isOperator(_ bytes: Span<UInt8>) -> Bool {
         let block = worker.requestHead.block
         guard let token = snapshot.settings.admin.token else {
             let isBrowser = block.first(.origin) != nil || block.first(.secFetchSite) != nil
@@ -87,6 +105,27 @@ extension Exchange {
     }
 }
 
+/// The members of an operator's query, decoded; nil where one has another name, stands there twice, or is blank.
+func operatorMembers(
+    _ bytes: Span<UInt8>,
+    _ query: Range<Int>?,
+    named names: Set<ExactText>
+) -> [ExactText: String]? {
+    guard let query, !query.isEmpty else { return [:] }
+    let text = String(decoding: bytes.extracting(query).copied(), as: UTF8.self)
+    var members: [ExactText: String] = [:]
+    for member in text.split(separator: "&") {
+        let parts = member.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = ExactText(String(parts[0]))
+        let raw = Array((parts.count == 2 ? parts[1] : "").utf8)
+        let value = String(decoding: raw.span.percentDecoded(0..<raw.count), as: UTF8.self)
+        guard names.contains(name), !foldedIdentity(value).isEmpty,
+            members.updateValue(value, forKey: name) == nil
+        else { return nil }
+    }
+    return members
+}
+
 /// Which sessions an operator means.
 struct SessionFilter: Sendable {
     private var wanted: [ExactText: String] = [:]
@@ -96,25 +135,13 @@ struct SessionFilter: Sendable {
 
     /// Nil for a member that is not known, stands there twice, or selects nothing: who has no e-mail is nobody's choice.
     init?(_ bytes: Span<UInt8>, _ query: Range<Int>?) {
-        guard let query, !query.isEmpty else { return }
-        let text = String(decoding: bytes.extracting(query).copied(), as: UTF8.self)
-        var seen: Set<ExactText> = []
-        for member in text.split(separator: "&") {
-            let parts = member.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = ExactText(String(parts[0]))
-            let raw = Array((parts.count == 2 ? parts[1] : "").utf8)
-            let value = String(decoding: raw.span.percentDecoded(0..<raw.count), as: UTF8.self)
-            guard seen.insert(name).inserted else { return nil }
-            switch name {
-            case "limit":
-                guard let limit = Int(value), (1...100_000).contains(limit) else { return nil }
-                self.limit = limit
-            case "session", "company", "event", "user", "email", "registration":
-                guard !foldedIdentity(value).isEmpty else { return nil }
-                wanted[name] = value
-            default: return nil
-            }
+        let names: Set<ExactText> = ["session", "company", "event", "user", "email", "registration", "limit"]
+        guard var members = operatorMembers(bytes, query, named: names) else { return nil }
+        if let text = members.removeValue(forKey: "limit") {
+            guard let limit = Int(text), (1...100_000).contains(limit) else { return nil }
+            self.limit = limit
         }
+        wanted = members
     }
 
     func matches(_ session: LiveSession) -> Bool {

@@ -9,6 +9,7 @@ final class Site: Sendable {
     let admission: Admission
     let leases: LeaseTable
     let directory: DirectoryView
+    private let removalKeeper: Mutex<any RemovalKeeper>
     /// Seals sessions and tickets.
     let seal: SessionSeal
     let usedTickets = UsedTickets()
@@ -39,11 +40,23 @@ final class Site: Sendable {
         self.descriptors = descriptors
         current = Mutex(snapshot)
         self.directory = directory
+        removalKeeper = Mutex(RemovalMemory(view: directory) { Clock().wall })
         self.assertionKey = assertionKey
         self.accessLog = accessLog
         seal = SessionSeal(secret: cookieKey)
         leases = LeaseTable(startedAt: Clock().wall, seed: SystemRandom.word())
         admission = Admission(leases: leases, directory: directory)
+    }
+
+    /// Keeps removals: the directory, or the memory of the process where there is none.
+    var removals: any RemovalKeeper {
+        get { removalKeeper.withLock { $0 } }
+        set { removalKeeper.withLock { $0 = newValue } }
+    }
+
+    /// Ends the sessions that a removal is about. When it is lifted, they may come back.
+    func sendAway(_ removal: Removal) {
+        end(admission.sessions.all(where: removal.applies), .ended, mayReturn: true, reason: .viewerRemoved)
     }
 
     var snapshot: Snapshot { current.withLock { $0 } }
@@ -99,11 +112,14 @@ final class Site: Sendable {
         forEachWorker { $0.end(Worker.EndedSession(session: session, reason: reason)) }
     }
 
-    /// Ends sessions for good, and their exchanges on all loops.
-    func end(_ sessions: [LiveSession], _ ending: SessionEnding, reason: Refusal) {
+    /// Ends sessions, and their exchanges on all loops.
+    ///
+    /// - Parameter mayReturn: whether they may come back by themselves, once nothing else keeps them out; otherwise they
+    ///   are over for good.
+    func end(_ sessions: [LiveSession], _ ending: SessionEnding, mayReturn: Bool = false, reason: Refusal) {
         guard !sessions.isEmpty else { return }
         let now = Clock().wall
-        for session in sessions { admission.end(session, ending, now: now) }
+        for session in sessions { admission.end(session, ending, mayReturn: mayReturn, now: now) }
         forEachWorker { worker in
             for session in sessions { worker.end(Worker.EndedSession(session: session.id, reason: reason)) }
         }

@@ -31,6 +31,9 @@ enum Migrations {
         migrator.registerMigration("7 how webhooks do, and numbers of happenings") { database in
             try database.execute(sql: happenings)
         }
+        migrator.registerMigration("8 who was sent away") { database in
+            try database.execute(sql: removals)
+        }
         return migrator
     }
 
@@ -202,6 +205,28 @@ enum Migrations {
         ALTER TABLE webhook ADD COLUMN disabled_by TEXT;
         -- The number of the last thing that a company was told.
         CREATE TABLE happening (company TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
+        """
+
+    /// Viewers who were sent away from events, also from ones that the directory does not know.
+    private static let removals = """
+        CREATE TABLE removal (
+            id TEXT NOT NULL UNIQUE,
+            company TEXT NOT NULL,
+            event TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            -- As it was entered, and as viewers are compared with it.
+            person TEXT NOT NULL,
+            identity TEXT NOT NULL,
+            -- Of e-mails, and of user ids that are e-mails: as e-mails are compared.
+            folded_email TEXT,
+            -- Null: for good.
+            until INTEGER,
+            reason TEXT,
+            created_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX removal_by_person ON removal (company, event, kind, identity);
+        CREATE INDEX removal_by_email ON removal (company, folded_email) WHERE folded_email IS NOT NULL;
+        CREATE INDEX removal_by_end ON removal (until) WHERE until IS NOT NULL;
         """
 
     /// What is deleted when it was over for long.

@@ -36,6 +36,7 @@ struct ViewLoader {
         }
         if let failure = failure.withLock({ $0 }) { throw failure }
         try loadRemovedRegistrations()
+        try loadRemovals()
     }
 
     private func loadEvents() throws {
@@ -104,6 +105,15 @@ struct ViewLoader {
                 if (row[4] as Int64?) == nil { continue }
                 view.removeRegistration(SubjectKey(registration: row[2], event: row[1], company: row[0]))
             }
+        }
+    }
+}
+
+extension ViewLoader {
+    private func loadRemovals() throws {
+        try pool.read { database in
+            let rows = try Row.fetchCursor(database, sql: "SELECT * FROM removal")
+            while let row = try rows.next() { if let removal = Removal(row) { view.add(removal) } }
         }
     }
 }

@@ -142,6 +142,7 @@ extension Directory {
                 sql: "UPDATE event SET removed_at = ? WHERE id = ?",
                 arguments: [removedAt, stored.id]
             )
+            try Self.deleteRemovals(ofEvent: uid, company, database)
             let codes = try Int64.fetchAll(
                 database,
                 sql: "SELECT join_code FROM registration WHERE event = ? AND removed_at IS NULL",
@@ -150,7 +151,7 @@ extension Directory {
             effects.add { [self] in
                 view.removeEvent(uid, company: company)
                 for code in codes { view.remove(JoinCode(column: code)) }
-                removed(.event(company: company, uid: uid))
+                deleted(.event(company: company, uid: uid))
             }
             try announce(.eventDeleted, stored.event, database, &effects)
             return true

@@ -34,6 +34,7 @@ package struct PersonRecord: Sendable {
     package let registrations: [Registered]
     package let stays: [Stayed]
     package let listings: [Listed]
+    package let removals: [Removal]
 }
 
 /// What was erased of a person.
@@ -42,6 +43,7 @@ package struct Erasure: Sendable, Equatable {
     package var stays = 0
     package var messages = 0
     package var events = 0
+    package var removals = 0
 }
 
 extension Directory {
@@ -89,7 +91,12 @@ extension Directory {
                         joins: stay.joins
                     )
                 },
-                listings: try listing.flatMap { try Self.listings(of: folded, inEvent: $0, database) }
+                listings: try listing.flatMap { try Self.listings(of: folded, inEvent: $0, database) },
+                removals: try Row.fetchAll(
+                    database,
+                    sql: "SELECT * FROM removal WHERE \(Self.isPersonsRemoval) ORDER BY created_at, rowid",
+                    arguments: Self.removalArguments(folded, company)
+                ).compactMap(Removal.init)
             )
         }
     }
@@ -128,6 +135,9 @@ extension Directory {
             // What has happened until now, and is written after this.
             erasures.note(folded, company, at: removedAt)
             var erasure = Erasure()
+            // Found by the registrations and stays that are erased next.
+            let arguments = Self.removalArguments(folded, company)
+            erasure.removals = try delete(Self.isPersonsRemoval, arguments, database, &effects)
             erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
             erasure.stays = try Self.eraseStays(folded, company, database)
             try database.execute(
@@ -142,7 +152,7 @@ extension Directory {
                 if try unlist(folded, fromEvent: id, database, &effects) { erasure.events += 1 }
             }
             effects.add { [self] in
-                removed(.person(company: company, foldedEmail: folded))
+                deleted(.person(company: company, foldedEmail: folded))
                 erasures.note(folded, company, at: now)
             }
             return erasure
@@ -156,6 +166,28 @@ extension Directory {
 
     /// A registration of an e-mail; those of one that was found to be another's have more after a blank.
     private static let isPerson = "registration.folded_email >= ? AND registration.folded_email < ? || '!'"
+
+    /// A removal of the e-mail, or of a registration or user id that the person is known by in the event.
+    private static let isPersonsRemoval = """
+        company = ? AND (
+            folded_email = ?
+            OR kind = 'registration' AND identity IN (
+                SELECT registration.uid FROM registration JOIN event ON event.id = registration.event
+                WHERE \(isPerson) AND event.company = ?
+            )
+            OR (kind, event, identity) IN (
+                SELECT 'user', event, user FROM stay WHERE \(isPersonsStay)
+                UNION ALL SELECT 'registration', event, registration FROM stay WHERE \(isPersonsStay)
+            )
+        )
+        """
+
+    private static func removalArguments(_ folded: String, _ company: String) -> StatementArguments {
+        [
+            company, folded, folded, folded, company, company, folded, company, folded, company, folded, company,
+            folded,
+        ]
+    }
 
     private func eraseRegistrations(
         _ folded: String,
@@ -186,7 +218,7 @@ extension Directory {
             effects.add { [self] in
                 view.removeRegistration(subject)
                 view.remove(code)
-                removed(.registration(subject))
+                deleted(.registration(subject))
             }
         }
         return rows.count

@@ -22,6 +22,8 @@ package struct Purge: Sendable, Equatable {
     package var registrations = 0
     package var events = 0
     package var messages = 0
+    /// Removals that are over.
+    package var removals = 0
 
     package var isEmpty: Bool { self == Purge() }
 }
@@ -82,6 +84,7 @@ extension Directory {
                 [id]
             )
         }
+        purge.removals = try await purgeRemovals(at: now)
         try await removeWebhooksOfRemovedEvents(before: now - Self.lastWord)
         return purge
     }

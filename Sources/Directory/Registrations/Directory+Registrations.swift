@@ -131,7 +131,7 @@ extension Directory {
                 let subject = SubjectKey(registration: registration.uid, event: uid, company: company)
                 view.removeRegistration(subject)
                 view.remove(registration.joinCode)
-                removed(.registration(subject))
+                deleted(.registration(subject))
             }
             return true
         }

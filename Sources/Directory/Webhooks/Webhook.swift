@@ -9,6 +9,7 @@ package enum WebhookType: String, Sendable, CaseIterable {
     case sessionJoined = "session.joined"
     case sessionLeft = "session.left"
     case sessionReplaced = "session.replaced"
+    case viewerRemoved = "viewer.removed"
     case eventCreated = "event.created"
     case eventUpdated = "event.updated"
     case eventDeleted = "event.deleted"

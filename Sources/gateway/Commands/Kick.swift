@@ -5,7 +5,8 @@ import NIOHTTP1
 /// `gateway kick gateway.conf SESSION…`
 struct Kick: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "End sessions. Who was sent away may ask to be let in anew; deleting a registration keeps them out."
+        abstract:
+            "End sessions for good. Their viewers may join anew with their links; `gateway removals add` keeps them out."
     )
 
     @Argument(help: "The configuration file.")

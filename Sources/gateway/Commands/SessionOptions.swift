@@ -25,10 +25,10 @@ struct SessionOptions: ParsableArguments {
             .compactMap { name, value in value.map { (name, $0) } }
     }
 
-    /// `/sessions` with a query.
-    static func target(_ members: [(name: String, value: String)]) -> String {
-        guard !members.isEmpty else { return "/sessions" }
-        return "/sessions?" + members.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
+    /// `/sessions`, or another path, with a query.
+    static func target(_ members: [(name: String, value: String)], path: String = "/sessions") -> String {
+        guard !members.isEmpty else { return path }
+        return path + "?" + members.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
     }
 }
 
@@ -56,24 +56,7 @@ struct SessionList {
     /// A table for people: a line for each session, control characters left out.
     var table: String {
         let columns = ["session", "joinedAt", "event", "role", "userId", "name", "email"]
-        let rows = [columns] + sessions.map { session in columns.map { Self.printable(session[$0] ?? "-") } }
-        let widths = columns.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        let lines = rows.map { row in
-            zip(row, widths).map { text, width in text + String(repeating: " ", count: width - text.count) }
-                .joined(separator: "  ")
-        }
         let rest = total > sessions.count ? "\n… of \(total) sessions in all; --limit shows more" : ""
-        return lines.joined(separator: "\n") + rest
-    }
-
-    /// A name may hold what a terminal would obey.
-    private static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.filter {
-                    $0.properties.generalCategory != .control && $0.properties.generalCategory != .format
-                }
-            )
-        )
+        return TextTable.text(columns, sessions.map { session in columns.map { session[$0] ?? "-" } }) + rest
     }
 }

@@ -29,7 +29,12 @@ struct AdminClient {
         }
         let body = answer.body.map { Array($0.readableBytesView) } ?? []
         guard answer.head.status == .ok else {
-            let reason = answer.head.status == .unauthorized ? "; is admin.token_file the one that it runs with?" : ""
+            var reason = answer.head.status == .unauthorized ? "; is admin.token_file the one that it runs with?" : ""
+            if case .object(let members)? = try? JSONValue(parsing: body.span, limits: JSONLimits(size: 4096)),
+                case .string(let detail)? = members["detail"], reason.isEmpty
+            {
+                reason = ": \(detail)"
+            }
             throw Fault(description: "\(name) answered \(answer.head.status.code)\(reason)")
         }
         var limits = JSONLimits(size: Self.maxSize)

@@ -41,13 +41,14 @@ final class Control: Sendable {
 
     /// Serves the API for `dataPlane`; returns once it can be asked.
     func start(for dataPlane: DataPlane) async throws {
-        directory.onRemoval { removal in
-            switch removal {
+        directory.onDeletion { deletion in
+            switch deletion {
             case .event(let company, let uid): dataPlane.remove(event: uid, company: company)
             case .registration(let subject): dataPlane.remove(registration: subject)
             case .person(let company, let email): dataPlane.remove(person: email, company: company)
             }
         }
+        dataPlane.keepRemovals(in: directory)
         dataPlane.sessions.keepChanges()
         let api = try ControlPlane(
             settings: settings,
@@ -55,6 +56,7 @@ final class Control: Sendable {
             directory: directory,
             sessions: dataPlane.sessions,
             kick: { dataPlane.kick($0) },
+            sendAway: { dataPlane.sendAway($0) },
             logger: logger
         )
         let webhooks = WebhookDelivery(
@@ -122,6 +124,7 @@ final class Control: Sendable {
                         metadata: [
                             "stays": "\(purged.stays)", "registrations": "\(purged.registrations)",
                             "events": "\(purged.events)", "messages": "\(purged.messages)",
+                            "removals": "\(purged.removals)",
                         ]
                     )
                 }

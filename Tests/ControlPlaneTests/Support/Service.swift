@@ -27,6 +27,7 @@ final class Service: Sendable {
     private final class State: Sendable {
         let now = Mutex(Service.start)
         let kicked = Mutex<[String]>([])
+        let sentAway = Mutex<[Removal]>([])
     }
 
     init(_ change: (inout Settings) throws -> Void = { _ in }) throws {
@@ -52,6 +53,7 @@ final class Service: Sendable {
             directory: directory,
             sessions: admission.sessions,
             kick: { session in state.kicked.withLock { $0.append(session.name) } },
+            sendAway: { removal in state.sentAway.withLock { $0.append(removal) } },
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             clock: { state.now.withLock { $0 } }
         )
@@ -67,6 +69,9 @@ final class Service: Sendable {
 
     /// The sessions that were ended.
     var kicked: [String] { state.kicked.withLock { $0 } }
+
+    /// The removals whose sessions were ended.
+    var sentAway: [Removal] { state.sentAway.withLock { $0 } }
 
     static func settings() throws -> Settings {
         var settings = Settings(

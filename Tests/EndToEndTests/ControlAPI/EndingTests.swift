@@ -87,7 +87,7 @@ extension EndToEnd {
             #expect(try spared.socket.receive() == .text("still here"))
         }
 
-        @Test("DELETE of a session by the API: 4403 for it alone; its holder may come again")
+        @Test("DELETE of a session by the API: 4411 for it alone and for good; its viewer may join again")
         func kicked() throws {
             let (site, backend, event) = try site()
             let registered = try backend.register("ada@example.com", for: event)
@@ -102,12 +102,17 @@ extension EndToEnd {
             try expectFault(try foreign.call("DELETE", path), 404, "not_found")
             let response = try backend.call("DELETE", path)
             #expect(response.status == 204 && response.body.isEmpty)
-            #expect(try kicked.ending() == "4403 wrong_event")
+            #expect(try kicked.ending() == "4411 viewer_removed")
             #expect(monotonic() - start < 1)
             try expectFault(try backend.call("DELETE", path), 404, "not_found")
             #expect(try backend.ask("GET", "/event/\(event)/sessions").list?.count == 1)
             other.socket.send(.text("still here"))
             #expect(try other.socket.receive() == .text("still here"))
+            let page = try kicked.browser.navigate("/event/\(event)")
+            #expect(page.status == 403 && page.text.contains("viewer_removed") && !page.text.contains("<form"))
+            try expectProblem(try kicked.browser.fetch("/event/\(event)/poll"), 403, "viewer_removed")
+            let button = "/.gateway/take-over?to=/event/\(event)"
+            try expectProblem(try kicked.browser.fetch(button, "POST"), 403, "viewer_removed")
             #expect(try Browser(site).open(registered.target).status == 200)
         }
 
@@ -131,12 +136,12 @@ extension EndToEnd {
 
             let kicked = try run(Gateway.program, ["kick", file, "--email", "GUEST0@example.com"])
             #expect(kicked.status == 0 && kicked.output == "1 session ended\n")
-            #expect(try guests[0].ending() == "4403 wrong_event")
+            #expect(try guests[0].ending() == "4411 viewer_removed")
             let name = try #require(
                 list["sessions"]?.list?.first { $0["email"] == "guest1@example.com" }?["session"]?.text
             )
             #expect(try run(Gateway.program, ["kick", file, name]).output == "1 session ended\n")
-            #expect(try guests[1].ending() == "4403 wrong_event")
+            #expect(try guests[1].ending() == "4411 viewer_removed")
             let again = try run(Gateway.program, ["kick", file, name])
             #expect(again.status == 1 && again.output == "0 sessions ended\n")
             guests[2].socket.send(.text("still here"))

@@ -1,14 +1,12 @@
-import Admission
-
 /// Reads dates with times ([RFC 3339, section 5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6)).
-enum RFC3339 {
+package enum RFC3339 {
     /// The years that can be written with four digits.
     private static let range =
         Timestamp.days(year: 0, month: 1, day: 1) * 86_400_000..<Timestamp.days(year: 10_000, month: 1, day: 1)
         * 86_400_000
 
     /// The moment that a text names; what is finer than a millisecond is cut off. A leap second is the second after it.
-    static func parse(_ text: String) -> Milliseconds? {
+    package static func parse(_ text: String) -> Milliseconds? {
         var reader = Reader(bytes: Array(text.utf8))
         guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),
             let day = reader.number(2), reader.skip("T") || reader.skip("t"), let hour = reader.number(2),

@@ -1,8 +1,6 @@
 import Admission
 import Testing
 
-@testable import ControlPlane
-
 @Suite("Dates are those of RFC 3339")
 struct RFC3339Tests {
     @Test(

@@ -1,0 +1,72 @@
+import JOSE
+import Synchronization
+
+/// Keeps removals for as long as the process runs, where there is no directory.
+package final class RemovalMemory: RemovalKeeper {
+    private let view: DirectoryView
+    private let clock: @Sendable () -> Milliseconds
+    private let all = Mutex<[Removal]>([])
+
+    /// - Parameter clock: the time of day.
+    package init(view: DirectoryView, clock: @escaping @Sendable () -> Milliseconds) {
+        self.view = view
+        self.clock = clock
+    }
+
+    package func remove(
+        _ person: RemovedPerson,
+        from event: String,
+        company: String,
+        until: Milliseconds?,
+        reason: String?
+    ) async throws -> Removal {
+        let now = clock()
+        let kept: Result<Removal, RemovalFault> = all.withLock { all in
+            drop(from: &all) { $0.isOver(at: now) }
+            let theirs = all.filter { $0.company.hasSameBytes(as: company) }
+            let there = theirs.filter { $0.event.hasSameBytes(as: event) }
+            let known = there.first { $0.person == person }
+            guard known != nil || there.count < Removal.maxPerEvent else { return .failure(.eventIsFull) }
+            guard known != nil || theirs.count < Removal.maxPerCompany else { return .failure(.companyIsFull) }
+            let removal = Removal(
+                id: known?.id ?? UUIDText.random(),
+                company: company,
+                event: event,
+                person: person,
+                until: until,
+                reason: reason,
+                createdAt: known?.createdAt ?? now
+            )
+            all.removeAll { $0.id.hasSameBytes(as: removal.id) }
+            all.append(removal)
+            view.add(removal)
+            return .success(removal)
+        }
+        return try kept.get()
+    }
+
+    package func removals(company: String?, event: String?) async throws -> [Removal] {
+        let now = clock()
+        return all.withLock { all in
+            all.filter { !$0.isOver(at: now) && Self.isIn($0, company, event) }
+        }.sorted { $0.createdAt < $1.createdAt }
+    }
+
+    package func lift(_ id: String, company: String?, event: String?) async throws -> Bool {
+        all.withLock { all in
+            let before = all.count
+            drop(from: &all) { $0.id.hasSameBytes(as: id) && Self.isIn($0, company, event) }
+            return all.count < before
+        }
+    }
+
+    private func drop(from all: inout [Removal], where isDropped: (Removal) -> Bool) {
+        for removal in all where isDropped(removal) { view.lift(removal) }
+        all.removeAll(where: isDropped)
+    }
+
+    private static func isIn(_ removal: Removal, _ company: String?, _ event: String?) -> Bool {
+        (company.map { removal.company.hasSameBytes(as: $0) } ?? true)
+            && (event.map { removal.event.hasSameBytes(as: $0) } ?? true)
+    }
+}

@@ -1,0 +1,153 @@
+import Admission
+import Directory
+import HTTPTypes
+import JOSE
+
+/// Who was sent away from an event, until a time or for good.
+struct RemovalCalls {
+    let kind: EventKind
+
+    var calls: [Call] { [remove, list, lift] }
+
+    private var path: String { "\(kind.path)/{id}/removals" }
+
+    private var remove: Call {
+        Call(
+            method: .post,
+            path: path,
+            id: "remove\(kind.operationNoun)Viewer",
+            summary:
+                "Sends a viewer away, until a time or for good, also one who has not come yet; again: changes that",
+            tag: kind.tag,
+            body: .named(
+                "NewRemoval",
+                .object([
+                    Schema.Member(
+                        name: "userId",
+                        schema: .nullable(CommonSchemas.userID),
+                        description: "One of `userId`, `email` and `registrationId`. Compared byte by byte."
+                    ),
+                    Schema.Member(
+                        name: "email",
+                        schema: .nullable(CommonSchemas.email),
+                        description: "Also of viewers who have it for a user id."
+                    ),
+                    Schema.Member(name: "registrationId", schema: .nullable(CommonSchemas.userID)),
+                    Schema.Member(
+                        name: "until",
+                        schema: .nullable(.moment),
+                        description: "When it is over by itself, in the future; null: it is for good."
+                    ),
+                    Schema.Member(
+                        name: "reason",
+                        schema: CommonSchemas.optional(.words, 500),
+                        description: "For the company; viewers are not told."
+                    ),
+                ])
+            ),
+            success: Call.Success(status: 201, schema: RemovalJSON.schema, description: "The removal"),
+            faults: [404],
+            links: [Call.Link(operation: "lift\(kind.operationNoun)Removal", parameter: "removal", member: "id")],
+            handler: .company { [kind] incoming, tenant in
+                let uid = try await Self.event(kind, incoming, tenant)
+                let person = try Self.person(incoming.body)
+                let until = incoming.body.text("until").flatMap(RFC3339.parse)
+                if let until, until <= incoming.plane.now { throw Fault.field("until", "must be in the future") }
+                do {
+                    let removal = try await incoming.directory.remove(
+                        person,
+                        from: uid,
+                        company: tenant.id,
+                        until: until,
+                        reason: incoming.body.words("reason")
+                    )
+                    incoming.plane.sendAway(removal)
+                    return Answer(RemovalJSON.value(removal), status: .created)
+                } catch let fault as RemovalFault {
+                    throw Fault.malformed("\(fault)")
+                }
+            }
+        )
+    }
+
+    private var list: Call {
+        Call(
+            method: .get,
+            path: path,
+            id: "list\(kind.operationNoun)Removals",
+            summary: "Who is kept out, in the order in which they were sent away",
+            tag: kind.tag,
+            success: Call.Success(schema: .list(RemovalJSON.schema), description: "The removals that are not over"),
+            faults: [404],
+            cost: .list,
+            handler: .company { [kind] incoming, tenant in
+                let uid = try await Self.event(kind, incoming, tenant)
+                let removals = try await incoming.directory.removals(company: tenant.id, event: uid)
+                return Answer(.array(removals.map(RemovalJSON.value)))
+            }
+        )
+    }
+
+    private var lift: Call {
+        Call(
+            method: .delete,
+            path: "\(path)/{removal}",
+            id: "lift\(kind.operationNoun)Removal",
+            summary: "Lifts a removal: the viewer may come back",
+            tag: kind.tag,
+            success: Call.Success(status: 204, description: "It is lifted"),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                let uid = try await Self.event(kind, incoming, tenant)
+                let id = try incoming.uuid(at: 1)
+                guard try await incoming.directory.lift(id, company: tenant.id, event: uid) else {
+                    throw Fault.notFound
+                }
+                return .nothing
+            }
+        )
+    }
+
+    /// The event's uid, if the company has such an event.
+    private static func event(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) async throws -> String {
+        let uid = try incoming.eventID()
+        guard try await incoming.directory.event(uid, kind, company: tenant.id) != nil else { throw Fault.notFound }
+        return uid
+    }
+
+    private static func person(_ body: Members) throws(Fault) -> RemovedPerson {
+        var people: [RemovedPerson] = []
+        if let user = body.text("userId") { people.append(RemovedPerson(.user, user)) }
+        if let email = body.text("email") { people.append(RemovedPerson(.email, EmailAddress.entered(email))) }
+        if let registration = body.text("registrationId") { people.append(RemovedPerson(.registration, registration)) }
+        guard people.count == 1 else { throw .malformed("give one of userId, email and registrationId") }
+        return people[0]
+    }
+}
+
+/// Removals as answers show them.
+enum RemovalJSON {
+    static let members = [
+        Schema.Member(name: "id", schema: .uuid, isRequired: true),
+        Schema.Member(name: "userId", schema: .anyText, description: "Or `email`, or `registrationId`."),
+        Schema.Member(name: "email", schema: .anyText),
+        Schema.Member(name: "registrationId", schema: .anyText),
+        Schema.Member(name: "until", schema: .nullable(.moment), isRequired: true, description: "null: for good."),
+        Schema.Member(name: "reason", schema: .nullable(.anyText), isRequired: true),
+        Schema.Member(name: "removedAt", schema: .moment, isRequired: true),
+    ]
+
+    static let schema = Schema.named("Removal", .object(members))
+
+    static func value(_ removal: Removal) -> JSONValue { .object(values(removal)) }
+
+    static func values(_ removal: Removal) -> [JSONMember] {
+        [
+            JSONMember("id", .string(removal.id)),
+            JSONMember(removal.person.memberName, .string(removal.person.text)),
+            JSONMember("until", removal.until.map { .string(Timestamp.text($0)) } ?? .null),
+            JSONMember("reason", removal.reason.map(JSONValue.string) ?? .null),
+            JSONMember("removedAt", .string(Timestamp.text(removal.createdAt))),
+        ]
+    }
+}

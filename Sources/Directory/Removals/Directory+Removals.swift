@@ -1,0 +1,164 @@
+package import Admission
+import GRDB
+import JOSE
+
+extension Directory: RemovalKeeper {
+    package func remove(
+        _ person: RemovedPerson,
+        from event: String,
+        company: String,
+        until: Milliseconds?,
+        reason: String?
+    ) async throws -> Removal {
+        let now = now
+        return try await writer.write { [self] database, effects in
+            let key: StatementArguments = [company, event, person.kind.rawValue, person.identity.text]
+            let known = try Row.fetchOne(
+                database,
+                sql: "SELECT id, created_at FROM removal WHERE company = ? AND event = ? AND kind = ? AND identity = ?",
+                arguments: key
+            )
+            if known == nil { try makeRoom(in: event, company, at: now, database, &effects) }
+            let removal = Removal(
+                id: known?["id"] ?? UUIDText.random(),
+                company: company,
+                event: event,
+                person: person,
+                until: until,
+                reason: reason,
+                createdAt: known?["created_at"] ?? now
+            )
+            try database.cachedStatement(
+                sql: """
+                    INSERT INTO removal
+                        (company, event, kind, identity, id, person, folded_email, until, reason, created_at)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (company, event, kind, identity)
+                        DO UPDATE SET person = excluded.person, until = excluded.until, reason = excluded.reason
+                    """
+            ).execute(
+                arguments: key + [
+                    removal.id, person.text, person.foldedEmail, until, reason, removal.createdAt,
+                ]
+            )
+            effects.add { [view] in view.add(removal) }
+            try announce(removal, at: now, database, &effects)
+            return removal
+        }
+    }
+
+    package func removals(company: String?, event: String?) async throws -> [Removal] {
+        let now = now
+        return try await pool.read { database in
+            var (condition, arguments): (String, StatementArguments) = ("(until IS NULL OR until > ?)", [now])
+            for (column, value) in [("company", company), ("event", event)] {
+                guard let value else { continue }
+                condition += " AND \(column) = ?"
+                arguments += [value]
+            }
+            let sql = "SELECT * FROM removal WHERE \(condition) ORDER BY created_at, rowid"
+            return try Row.fetchAll(database, sql: sql, arguments: arguments).compactMap(Removal.init)
+        }
+    }
+
+    package func lift(_ id: String, company: String?, event: String?) async throws -> Bool {
+        try await writer.write { [self] database, effects in
+            let condition = "id = ? AND (? IS NULL OR company = ?) AND (? IS NULL OR event = ?)"
+            return try delete(condition, [id, company, company, event, event], database, &effects) > 0
+        }
+    }
+
+    /// Refuses one more than there may be; those that are over make room first.
+    private func makeRoom(
+        in event: String,
+        _ company: String,
+        at now: Milliseconds,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        func fault() throws -> RemovalFault? {
+            let sql = "SELECT count(*) FROM removal WHERE company = ?"
+            let there = try Int.fetchOne(database, sql: sql + " AND event = ?", arguments: [company, event]) ?? 0
+            if there >= Removal.maxPerEvent { return .eventIsFull }
+            let all = try Int.fetchOne(database, sql: sql, arguments: [company]) ?? 0
+            return all >= Removal.maxPerCompany ? .companyIsFull : nil
+        }
+        guard try fault() != nil else { return }
+        _ = try delete("company = ? AND until <= ?", [company, now], database, &effects)
+        if let fault = try fault() { throw fault }
+    }
+
+    /// Deletes removals, also from the view; returns how many.
+    func delete(
+        _ condition: String,
+        _ arguments: StatementArguments,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws -> Int {
+        let sql = "DELETE FROM removal WHERE \(condition) RETURNING *"
+        let rows = try Row.fetchAll(database, sql: sql, arguments: arguments)
+        let deleted = rows.compactMap(Removal.init)
+        effects.add { [view] in for removal in deleted { view.lift(removal) } }
+        return rows.count
+    }
+
+    /// Deletes the removals of an event that is deleted: it lets nobody in any more, and the view has forgotten them.
+    static func deleteRemovals(ofEvent uid: String, _ company: String, _ database: Database) throws {
+        try database.execute(sql: "DELETE FROM removal WHERE company = ? AND event = ?", arguments: [company, uid])
+    }
+
+    /// Deletes what is over; returns how much that was.
+    func purgeRemovals(at now: Milliseconds) async throws -> Int {
+        try await writer.write { [self] database, effects in
+            try delete("until <= ?", [now], database, &effects)
+        }
+    }
+
+    private func announce(
+        _ removal: Removal,
+        at moment: Milliseconds,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        let person = removal.person
+        var data = [JSONMember("removalId", .string(removal.id)), JSONMember(person.memberName, .string(person.text))]
+        data.append(JSONMember("until", removal.until.map { .string(Timestamp.text($0)) } ?? .null))
+        data.append(JSONMember("reason", removal.reason.map(JSONValue.string) ?? .null))
+        try announce(
+            .viewerRemoved,
+            company: removal.company,
+            event: removal.event,
+            at: moment,
+            data,
+            database,
+            &effects
+        )
+    }
+}
+
+extension RemovedPerson {
+    /// The e-mail that it is, as e-mails are compared; nil where it is none.
+    fileprivate var foldedEmail: String? {
+        switch kind {
+        case .email: identity.text
+        case .user: DeliveryPeople.foldedUser(text)
+        case .registration: nil
+        }
+    }
+}
+
+extension Removal {
+    /// Nil for a kind that this version does not know.
+    init?(_ row: Row) {
+        guard let kind = RemovedPerson.Kind(rawValue: row["kind"]) else { return nil }
+        self.init(
+            id: row["id"],
+            company: row["company"],
+            event: row["event"],
+            person: RemovedPerson(kind, row["person"]),
+            until: row["until"],
+            reason: row["reason"],
+            createdAt: row["created_at"]
+        )
+    }
+}

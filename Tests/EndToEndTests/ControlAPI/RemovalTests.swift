@@ -1,0 +1,221 @@
+import Foundation
+import JOSE
+import Testing
+
+extension EndToEnd {
+    @Suite("Sent away means away: a removed viewer goes within a second, and stays out")
+    struct RemovalTests {
+        private static let soon = 5.0
+
+        private struct Guest {
+            let browser: Browser
+            let socket: WebSocketEnd
+        }
+
+        private func site(_ secondJoin: String) throws -> (Site, Backend, String) {
+            let site = try Site {
+                $0.control = ""
+                $0.sessions = "second_join = \"\(secondJoin)\""
+            }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            serve(site, event)
+            return (site, backend, event)
+        }
+
+        private func serve(_ site: Site, _ event: String) {
+            site.upstream.on("/event/\(event)/ws") { try WebSocket.serveEcho($0) }
+        }
+
+        private func guest(_ site: Site, _ event: String, _ target: String, host: UInt8) throws -> Guest {
+            let browser = Browser(site, host: host)
+            try #require(try browser.open(target).status == 200)
+            let client = try Client(port: site.port)
+            try #require(try client.openWebSocket("/event/\(event)/ws", browser.cookieField).status == 101)
+            return Guest(browser: browser, socket: WebSocketEnd(client.reader, isClient: true))
+        }
+
+        private func isOpen(_ guest: Guest) throws -> Bool {
+            guest.socket.send(.text("still here"))
+            return try guest.socket.receive() == .text("still here")
+        }
+
+        /// Expects that nothing lets the viewer in.
+        private func expectAway(_ browser: Browser, _ event: String, _ target: String) throws {
+            let page = try browser.navigate("/event/\(event)")
+            #expect(page.status == 403 && page.text.contains("viewer_removed"), "\(page)")
+            #expect(!page.text.contains("<form") && !page.text.contains("<button"), "there is nothing to press")
+            try expectProblem(try browser.fetch("/event/\(event)/poll"), 403, "viewer_removed")
+            let button = "/.gateway/take-over?to=/event/\(event)"
+            try expectProblem(try browser.fetch(button, "POST"), 403, "viewer_removed")
+            // The link, with the session and without, also for what only asks.
+            try expectProblem(try browser.fetch(target), 403, "viewer_removed")
+            try expectProblem(try fetch(browser.port, target), 403, "viewer_removed")
+            #expect(try fetch(browser.port, target, method: "HEAD").status == 403)
+            #expect(try Client(port: browser.port).openWebSocket(target).status == 403)
+            let client = try HTTP2Client.connected(port: browser.port)
+            try expectProblem(try client.exchange(target), 403, "viewer_removed")
+        }
+
+        @Test(
+            "by user id, e-mail or registration, by the API: 4411, and no link or button lets them in until it is lifted",
+            arguments: ["userId", "email", "registrationId"],
+            ["take_over", "ask", "refuse"]
+        )
+        func removed(member: String, secondJoin: String) throws {
+            let (site, backend, event) = try site(secondJoin)
+            let target: String
+            if member == "userId" {
+                target = Browser.path(try backend.embed(["userId": "u-1", "userName": "Ada"], in: event))
+            } else {
+                target = try backend.register("Ada@example.com", for: event).target
+            }
+            let away = try guest(site, event, target, host: 2)
+            let other = try guest(site, event, try backend.register("b@example.com", for: event).target, host: 3)
+            let registration = try backend.ask("GET", "/event/\(event)/sessions").list?.compactMap {
+                $0["email"] == "b@example.com" ? nil : $0["registrationId"]?.text
+            }.first
+            let person =
+                ["userId": "u-1", "email": "ADA@example.com", "registrationId": registration ?? ""][member] ?? ""
+            let start = monotonic()
+            let response = try backend.call("POST", "/event/\(event)/removals", [member: .string(person)])
+            #expect(response.status == 201)
+            #expect(try away.socket.remainder().last?.close == "4411 viewer_removed")
+            #expect(monotonic() - start < Self.soon)
+            try expectAway(away.browser, event, target)
+            if member == "userId" {
+                // A new token for the same user is no way around it.
+                let fresh = try backend.embed(
+                    ["userId": "u-1", "userName": "Eve", "userEmail": "e@x.example"],
+                    in: event
+                )
+                try expectProblem(try fetch(site.port, Browser.path(fresh)), 403, "viewer_removed")
+            }
+            #expect(try backend.ask("GET", "/event/\(event)/sessions").list?.count == 1)
+            try site.gateway.restart()
+            try expectAway(away.browser, event, target)
+            let again = try Backend.signedIn(site)
+            let id = try #require(try again.ask("GET", "/event/\(event)/removals").list?.first?["id"]?.text)
+            #expect(try again.call("DELETE", "/event/\(event)/removals/\(id)").status == 204)
+            #expect(try away.browser.navigate("/event/\(event)").status == 200, "the same session comes back")
+            #expect(try other.browser.fetch("/event/\(event)/poll").status == 200)
+        }
+
+        @Test("On HTTP/2: the socket's stream and the response's stream end, and the connection goes on")
+        func http2() throws {
+            let (site, backend, event) = try site("take_over")
+            site.upstream.on("/event/\(event)/stream") { exchange in
+                exchange.socket.send(Array("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nfirst".utf8))
+                _ = try? exchange.reader.rest()
+                return false
+            }
+            let token = try backend.register("ada@example.com", for: event).token
+            let socket = try HTTP2WebSocket("/event/\(event)/ws?token=\(token)", port: site.port)
+            let client = socket.client
+            let session = try #require(client.streams[socket.stream]!.response["gateway-session"])
+            let body = client.request("/event/\(event)/stream", [Field("gateway-session", session)])
+            try #require(client.wait { client.streams[body]!.response.body.count == 5 })
+            let other = try guest(site, event, try backend.register("b@example.com", for: event).target, host: 3)
+            let start = monotonic()
+            let response = try backend.call("POST", "/event/\(event)/removals", ["email": "ada@example.com"])
+            #expect(response.status == 201)
+            #expect(try socket.remainder().last?.close == "4411 viewer_removed")
+            #expect(client.wait { client.streams[body]!.isOver } && client.streams[body]!.reset != nil)
+            #expect(monotonic() - start < Self.soon)
+            try expectProblem(
+                try client.exchange("/event/\(event)/poll", [Field("gateway-session", session)]),
+                403,
+                "viewer_removed"
+            )
+            #expect(try isOpen(other))
+        }
+
+        @Test("until a time: it is over by itself")
+        func until() throws {
+            let (site, backend, event) = try site("take_over")
+            let target = try backend.register("ada@example.com", for: event).target
+            let away = try guest(site, event, target, host: 2)
+            let until = JSONValue.string(Date().addingTimeInterval(4).ISO8601Format())
+            let body: JSONValue = ["email": "ada@example.com", "until": until]
+            #expect(try backend.call("POST", "/event/\(event)/removals", body).status == 201)
+            #expect(try away.socket.remainder().last?.close == "4411 viewer_removed")
+            #expect(try fetch(site.port, target).status == 403)
+            #expect(eventually(within: 30) { (try? away.browser.navigate("/event/\(event)").status) == 200 })
+        }
+
+        @Test("without a directory the operator removes and lifts, by the admin API and by the command; kept in memory")
+        func commands() throws {
+            let site = try Site()
+            serve(site, "e1")
+            let config = site.gateway.directory["gateway.conf"]
+            let target = "/event/e1?token=\(Minter.acme.registration("r1"))"
+            let away = try guest(site, "e1", target, host: 2)
+            let other = try guest(site, "e1", "/event/e1?token=\(Minter.acme.registration("r2"))", host: 3)
+            func removals(_ words: String...) throws -> (status: Int32, output: String, errors: String) {
+                let result = try run(Gateway.program, ["removals", words[0], config] + words.dropFirst())
+                return (result.status, result.output, result.errors)
+            }
+            // Two companies may have the event.
+            let doubt = try removals("add", "--event", "e1", "--registration", "r1")
+            #expect(doubt.status == 1 && doubt.errors.contains("company"), "\(doubt)")
+            let added = try removals(
+                "add",
+                "--event",
+                "e1",
+                "--registration",
+                "r1",
+                "--company",
+                "acme",
+                "--reason",
+                "r\u{fc}de & more"
+            )
+            #expect(added.status == 0, "\(added)")
+            #expect(try away.socket.remainder().last?.close == "4411 viewer_removed")
+            try expectAway(away.browser, "e1", target)
+            #expect(try isOpen(other))
+            let listed = try removals("list")
+            let id = added.output.trimmingCharacters(in: .newlines)
+            #expect(listed.output.contains(id) && listed.output.contains("r\u{fc}de & more"), "\(listed)")
+            #expect(try removals("lift", id).status == 0)
+            let again = try removals("lift", id)
+            #expect(again.status == 1 && again.errors.contains("no such removal"), "\(again)")
+            #expect(try away.browser.navigate("/event/e1").status == 200)
+            for words in [
+                ["--event", "e1"], ["--event", "e1", "--user", ""],
+                ["--event", "e1", "--email", "x", "--company", "acme"],
+                ["--event", "e1", "--user", "u", "--company", "nobody"],
+                ["--event", "e1", "--user", "u", "--email", "a@b.example"],
+                ["--event", "e1", "--user", "u", "--company", "acme", "--until", "2001-01-01T00:00:00Z"],
+            ] {
+                let result = try run(Gateway.program, ["removals", "add", config] + words)
+                #expect(result.status != 0 && !result.errors.isEmpty, "\(words)")
+            }
+            #expect(try fetch(site.gateway.adminPort, "/removals").json()["total"] == 0)
+            for (method, target) in [("POST", "/removals?event=e1&user=u&color=red"), ("DELETE", "/removals")] {
+                #expect(try fetch(site.gateway.adminPort, target, method: method).status == 400)
+            }
+        }
+
+        @Test("with a directory the operator's removals are the company's too, and survive a restart")
+        func operatorAndCompany() throws {
+            let (site, backend, event) = try site("take_over")
+            let target = try backend.register("ada@example.com", for: event).target
+            let away = try guest(site, event, target, host: 2)
+            let port = site.gateway.adminPort
+            let made = try fetch(port, "/removals?event=\(event.uppercased())&email=ADA@example.com", method: "POST")
+            #expect(made.status == 200, "\(made)")
+            #expect(try away.socket.remainder().last?.close == "4411 viewer_removed")
+            #expect(try backend.ask("GET", "/event/\(event)/removals").list?.first?["email"] == "ADA@example.com")
+            try site.gateway.restart()
+            try expectAway(away.browser, event, target)
+            let foreign = try Backend.signedIn(site, company: "globex")
+            let id = try #require(try made.json()["id"]?.text)
+            for (method, path) in [("GET", "removals"), ("DELETE", "removals/\(id)")] {
+                try expectFault(try foreign.call(method, "/event/\(event)/\(path)"), 404, "not_found")
+            }
+            let lifted = try fetch(port, "/removals?id=\(id)", method: "DELETE")
+            #expect(lifted.status == 200)
+            #expect(try away.browser.open(target).status == 200)
+        }
+    }
+}
