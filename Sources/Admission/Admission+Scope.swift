@@ -9,6 +9,18 @@ struct Place {
     let secondJoin: SecondJoin?
 }
 
+/// Why a viewer has no place in an event.
+struct Barrier: Error {
+    let refusal: Refusal
+    /// When it is not in the way any more, where that is known.
+    var isGoneAt: Milliseconds?
+
+    init(_ refusal: Refusal, isGoneAt: Milliseconds? = nil) {
+        self.refusal = refusal
+        self.isGoneAt = isGoneAt
+    }
+}
+
 extension Admission.Rules {
     /// Whether the time of a viewer's token is over.
     package func isOver(_ viewer: Viewer, at now: Milliseconds) -> Bool {
@@ -23,12 +35,15 @@ extension Admission.Rules {
 }
 
 extension Admission {
-    /// When the viewer's token ends in an event, as things stand: by itself, or because the event closes to it.
+    /// When the viewer's stay in an event ends, as things stand: with its token, or because the event closes to it.
     package func end(of viewer: Viewer, in event: String) -> Milliseconds? {
-        let closesAt = viewer.closesWithEvent ? directory.event(event)?.closesAt : nil
-        let expires = viewer.validity.expires.map { $0 * 1000 }
-        guard let closesAt, let expires else { return closesAt ?? expires }
-        return min(closesAt, expires)
+        let record = directory.event(event)
+        let ends = [
+            viewer.validity.expires.map { $0 * 1000 },
+            viewer.closesWithEvent ? record?.closesAt : nil,
+            record?.listing(of: viewer) == nil ? record?.doors.closesAt : nil,
+        ]
+        return ends.compactMap { $0 }.min()
     }
 
     /// Why a viewer is refused at an event whatever the time, the leases and the limits say; nil: it is not.
@@ -39,6 +54,9 @@ extension Admission {
         }
         return refusal
     }
+
+    /// When the doors of an event close; the end of time where they stay open.
+    package func doorsClose(in event: String) -> Milliseconds { directory.event(event)?.doors.closesAt ?? .max }
 
     /// Whether the token is good at this moment; nil: it is.
     func time(of viewer: Viewer, at now: Milliseconds, _ rules: Rules) -> Refusal? {
@@ -63,12 +81,12 @@ extension Admission {
         access: Access,
         now: Milliseconds,
         _ rules: Rules
-    ) -> Result<Place, Refusal> {
-        let refusal: Refusal
+    ) -> Result<Place, Barrier> {
+        let barrier: Barrier
         if let event, event.count > 0, !event.hasSameBytes(as: viewer.eventBytes.span) {
             switch otherPlace(of: viewer, event: event, now: now, rules) {
             case .success(let place): return .success(place)
-            case .failure(let reason): refusal = reason
+            case .failure(let reason): barrier = reason
             }
         } else {
             switch ownPlace(of: viewer, access: access, now: now, rules) {
@@ -76,7 +94,7 @@ extension Admission {
             case .failure(let reason): return .failure(reason)
             }
         }
-        return access == .token ? .failure(refusal) : ownPlace(of: viewer, access: access, now: now, rules)
+        return access == .token ? .failure(barrier) : ownPlace(of: viewer, access: access, now: now, rules)
     }
 
     /// In the token's own event, or in none.
@@ -85,9 +103,9 @@ extension Admission {
         access: Access,
         now: Milliseconds,
         _ rules: Rules
-    ) -> Result<Place, Refusal> {
+    ) -> Result<Place, Barrier> {
         if viewer.eventBytes.isEmpty {
-            guard access != .token else { return .failure(.wrongEvent) }
+            guard access != .token else { return .failure(Barrier(.wrongEvent)) }
             return .success(
                 Place(subject: viewer.subject, event: "", listing: nil, isLeased: false, secondJoin: nil)
             )
@@ -109,8 +127,8 @@ extension Admission {
         event: Span<UInt8>,
         now: Milliseconds,
         _ rules: Rules
-    ) -> Result<Place, Refusal> {
-        guard !viewer.eventSpecific else { return .failure(.wrongEvent) }
+    ) -> Result<Place, Barrier> {
+        guard !viewer.eventSpecific else { return .failure(Barrier(.wrongEvent)) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(event.count)
         for index in event.indices { bytes.append(event[index]) }
@@ -133,23 +151,28 @@ extension Admission {
         mustBeKnown: Bool,
         now: Milliseconds,
         _ rules: Rules
-    ) -> Result<Place, Refusal> {
+    ) -> Result<Place, Barrier> {
         var listing: Listing?
         var secondJoin: SecondJoin?
+        var doors = Doors()
         let entry = directory.entry(ofEvent: id)
         switch entry.standing {
         case .unknown:
-            guard !mustBeKnown, rules.events.haveOwn(of: viewer) else { return .failure(.wrongEvent) }
+            guard !mustBeKnown, rules.events.haveOwn(of: viewer) else { return .failure(Barrier(.wrongEvent)) }
         case .removed(let company):
-            return .failure(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent)
+            return .failure(Barrier(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent))
         case .known(let record):
-            guard record.company.hasSameBytes(as: viewer.company) else { return .failure(.wrongEvent) }
-            guard record.isOpen(to: viewer, at: now) else { return .failure(.tokenExpired) }
+            guard record.company.hasSameBytes(as: viewer.company) else { return .failure(Barrier(.wrongEvent)) }
+            guard record.isOpen(to: viewer, at: now) else { return .failure(Barrier(.tokenExpired)) }
             listing = record.listing(of: viewer)
             secondJoin = record.secondJoin
+            doors = record.doors
         }
-        guard !directory.isRemoved(subject) else { return .failure(.registrationRemoved) }
-        guard !entry.hasRemoved(viewer, at: now) else { return .failure(.viewerRemoved) }
+        guard !directory.isRemoved(subject) else { return .failure(Barrier(.registrationRemoved)) }
+        guard !entry.hasRemoved(viewer, at: now) else { return .failure(Barrier(.viewerRemoved)) }
+        if listing == nil, let refusal = doors.refusal(at: now) {
+            return .failure(Barrier(refusal, isGoneAt: refusal == .notOpen ? doors.opensAt : nil))
+        }
         return .success(
             Place(subject: subject, event: event, listing: listing, isLeased: viewer.isLeased, secondJoin: secondJoin)
         )

@@ -128,7 +128,9 @@ package final class Admission: Sendable {
         let place: Place
         switch self.place(of: viewer, event: event, access: request.access, now: request.now, rules) {
         case .success(let found): place = found
-        case .failure(let refusal): return .refuse(refusal, since: nil, retryAfter: nil)
+        case .failure(let barrier):
+            let retryAfter = barrier.isGoneAt.map { $0 - request.now }
+            return .refuse(barrier.refusal, since: nil, retryAfter: retryAfter)
         }
 
         var policy = rules.sessions
@@ -158,12 +160,14 @@ package final class Admission: Sendable {
         }
         guard now < after(admitted.session.joinedAt, policy.maxLifetime) else { return .tokenExpired }
         var role = Role.attendee
+        var barrier: Refusal?
         let entry = directory.entry(ofEvent: EventID(Array(admitted.event.utf8)))
         switch entry.standing {
         case .removed: return .registrationRemoved
         case .known(let record) where !record.company.hasSameBytes(as: viewer.company): return .wrongEvent
         case .known(let record) where !record.isOpen(to: viewer, at: now): return .tokenExpired
-        case .known(let record): if record.listing(of: viewer) != nil { role = .host }
+        case .known(let record):
+            if record.listing(of: viewer) != nil { role = .host } else { barrier = record.doors.refusal(at: now) }
         case .unknown where admitted.event.isEmpty: break
         case .unknown:
             let isOwn = viewer.event.hasSameBytes(as: admitted.event)
@@ -171,6 +175,7 @@ package final class Admission: Sendable {
         }
         if directory.isRemoved(admitted.subject) { return .registrationRemoved }
         if entry.hasRemoved(viewer, at: now) { return .viewerRemoved }
+        if let barrier { return barrier }
         let isHeld = leases.touch(
             admitted.session,
             for: admitted.key,

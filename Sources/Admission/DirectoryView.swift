@@ -21,6 +21,7 @@ package struct EventRecord: Sendable {
     package let secondJoin: SecondJoin?
     /// When registration tokens of ours stop being good, whatever they say; nil: they say it themselves.
     package let closesAt: Milliseconds?
+    package let doors: Doors
 
     /// - Parameters:
     ///   - presenters: user ids and e-mails as they were entered.
@@ -31,7 +32,8 @@ package struct EventRecord: Sendable {
         presenters: [String] = [],
         organizers: [String] = [],
         secondJoin: SecondJoin? = nil,
-        closesAt: Milliseconds? = nil
+        closesAt: Milliseconds? = nil,
+        doors: Doors = Doors()
     ) {
         self.company = company
         self.kind = kind
@@ -39,6 +41,7 @@ package struct EventRecord: Sendable {
         self.organizers = Self.identities(organizers)
         self.secondJoin = secondJoin
         self.closesAt = closesAt
+        self.doors = doors
     }
 
     /// The list that has one of the identities, as ``listedIdentity(_:)`` has them.

@@ -14,6 +14,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case frameDenied
     case registrationRemoved
     case viewerRemoved
+    case notOpen
+    case eventOver
     case sessionReplaced
     case roleChanged
     case alreadyActive
@@ -37,6 +39,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .frameDenied: "frame_denied"
         case .registrationRemoved: "registration_removed"
         case .viewerRemoved: "viewer_removed"
+        case .notOpen: "not_open"
+        case .eventOver: "event_over"
         case .sessionReplaced: "session_replaced"
         case .roleChanged: "role_changed"
         case .alreadyActive: "already_active"
@@ -53,7 +57,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         switch self {
         case .tokenMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .cookiesBlocked: 401
         case .tokenConflict: 400
-        case .wrongEvent, .originDenied, .frameDenied, .registrationRemoved, .viewerRemoved: 403
+        case .wrongEvent, .originDenied, .frameDenied, .registrationRemoved, .viewerRemoved, .notOpen, .eventOver: 403
         // An open stream ends with it; no request is answered with it.
         case .sessionReplaced, .alreadyActive, .roleChanged: 409
         case .tooManyJoins: 429
@@ -72,12 +76,13 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .registrationRemoved: 4410
         case .viewerRemoved: 4411
         case .roleChanged: 4412
+        case .eventOver: 4413
         case .tooManyJoins: 4429
         case .draining: 1001
         case .tryAgain: 1013
         case .upstreamUnavailable, .upstreamTimeout: 1014
         case .tokenMissing, .tokenNotYetValid, .tokenConflict, .cookiesBlocked, .originDenied,
-            .frameDenied, .alreadyActive:
+            .frameDenied, .notOpen, .alreadyActive:
             nil
         }
     }
@@ -106,6 +111,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .frameDenied: "This event is not shown here"
         case .registrationRemoved: "No longer available"
         case .viewerRemoved: "You were removed from this event"
+        case .notOpen: "The event is not open yet"
+        case .eventOver: "The event is over"
         case .sessionReplaced: "You joined from another place"
         case .roleChanged: "Your role has changed"
         case .alreadyActive: "You are already watching elsewhere"
@@ -133,6 +140,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .registrationRemoved: "Ask the organizer if you think that this is a mistake."
         case .viewerRemoved:
             "The organizer has ended your visit. Ask the organizer if you think that this is a mistake."
+        case .notOpen: "Nothing is wrong with your link: you are early."
+        case .eventOver: "It lets nobody in any more. Ask the organizer whether there is a recording."
         case .sessionReplaced: "You can watch in one place at a time. Choose to use it here to carry on here."
         case .roleChanged: "Reload the page to go on with your new role."
         case .alreadyActive: "You can watch in one place at a time. Close the event there, then try again here."

@@ -17,6 +17,8 @@ struct RefusalTests {
             (.originDenied, "origin_denied", 403, nil),
             (.registrationRemoved, "registration_removed", 403, 4410),
             (.viewerRemoved, "viewer_removed", 403, 4411),
+            (.notOpen, "not_open", 403, nil),
+            (.eventOver, "event_over", 403, 4413),
             (.sessionReplaced, "session_replaced", 409, 4409),
             (.roleChanged, "role_changed", 409, 4412),
             (.alreadyActive, "already_active", 409, nil),

@@ -18,7 +18,7 @@ struct CallTests {
             "networkingHub": .string(hub.uppercased()),
             "presenters": ["Ann@example.com", "ann@EXAMPLE.com", "u2"],
             "organizers": ["olga"], "isRegistrationModeEnabled": true, "metadata": object(["a": [1, "x", false]]),
-            "secondJoin": "ask", "startDate": "2027-01-15T10:00:00.250+01:00",
+            "secondJoin": "ask", "doorsOpen": 15, "startDate": "2027-01-15T10:00:00.250+01:00",
         ])
         let created = try await service.call(.post, "/\(kind)/create", body)
         #expect(created.status == 200, "\(created.text)")
@@ -29,19 +29,24 @@ struct CallTests {
             "endDate": "2027-01-15T10:00:00.000Z", "timezone": "Europe/Berlin", "type": "LiveStreamInPerson",
             "networkingHub": .string(hub), "presenters": ["Ann@example.com", "u2"],
             "organizers": ["olga"], "isRegistrationModeEnabled": true, "secondJoin": "ask",
-            "metadata": object(["a": [1, "x", false]]), "url": .string("\(Service.publicURL)/\(kind)/\(uid)"),
+            "doorsOpen": 15, "doorsClose": .null, "metadata": object(["a": [1, "x", false]]),
+            "url": .string("\(Service.publicURL)/\(kind)/\(uid)"),
         ])
         #expect(created.json == expected)
         #expect(try await service.call(.get, "/\(kind)/\(uid)").json == expected)
         #expect(try await service.call(.get, "/\(kind)/\(uid.uppercased())").json == expected)
 
-        let change = object(["name": "Later", "picture": .null, "secondJoin": .null, "presenters": []])
+        let change = object([
+            "name": "Later", "picture": .null, "secondJoin": .null, "presenters": [], "doorsOpen": .null,
+            "doorsClose": 0,
+        ])
         for method in [HTTPRequest.Method.post, .patch] {
             let changed = try await service.call(method, "/\(kind)/\(uid)", change)
             #expect(changed.status == 200)
             #expect(changed["name"] == "Later")
             #expect(changed["picture"] == .null)
             #expect(changed["secondJoin"] == .null)
+            #expect(changed["doorsOpen"] == .null && changed["doorsClose"] == 0)
             #expect(changed["presenters"] == [])
             #expect(changed["organizers"] == ["olga"])
         }

@@ -35,6 +35,8 @@ struct ValidationTests {
             "larger than 16 KiB"
         ),
         ("secondJoin", "kick", #"must be one of "take_over", "ask", "refuse""#),
+        ("doorsOpen", -1, "must be 0 to 10080"), ("doorsOpen", 10_081, "must be 0 to 10080"),
+        ("doorsClose", "5", "must be a whole number"), ("doorsClose", 1441, "must be 0 to 1440"),
     ]
 
     @Test("Events", arguments: events)

@@ -86,6 +86,20 @@ struct RefusalPageTests {
         #expect(html(.alreadyActive) { $0.activeFor = seconds }.contains("Active there for \(words)."))
     }
 
+    @Test("Who is early sees how long it takes, and is let in by the Refresh field, not all at one moment")
+    func countdown() throws {
+        let page = html(.notOpen) { $0.countdown = Countdown(left: 89_500) }
+        #expect(page.contains("data-left=\"90\">a minute</span>"))
+        let script = try #require(page.firstMatch(of: /<script>(.*?)<\/script>/.dotMatchesNewlines()))
+        #expect(Countdown.scriptHash == Data(SHA256.hash(Array(script.output.1.utf8).span)).base64EncodedString())
+        for (left, random, seconds) in [
+            (89_001, 0, 90), (89_001, 3, 93), (89_001, 7, 93), (1, 0, 1), (0, 0, 1), (-5, 1, 2), (299_000, 3, 300),
+            (86_400_000, 0, 300),
+        ] as [(Int64, UInt64, Int64)] {
+            #expect(Countdown(left: left).refreshTime(random: random) == seconds)
+        }
+    }
+
     @Test("The style's hash is that of what stands between its tags")
     func styleHash() throws {
         let page = html(.wrongEvent)

@@ -25,7 +25,7 @@ struct WebSocketTunnelTests {
         arguments: [
             (Refusal.sessionReplaced, 4409), (.tokenExpired, 4401), (.wrongEvent, 4403), (.registrationRemoved, 4410),
             (.tooManyJoins, 4429), (.draining, 1001), (.tokenInvalid, 4401),
-            (.roleChanged, 4412), (.tokenConflict, 1008),
+            (.roleChanged, 4412), (.viewerRemoved, 4411), (.eventOver, 4413), (.notOpen, 1008), (.tokenConflict, 1008),
         ] as [(Refusal, UInt16)]
     )
     func codes(_ reason: Refusal, _ code: UInt16) {

@@ -119,6 +119,8 @@ struct EventTests {
         all.organizers = [" o@acme.example"]
         all.isRegistrationModeEnabled = true
         all.secondJoin = .ask
+        all.doorsOpen = 10
+        all.doorsClose = 0
         all.metadata = [JSONMember("a", .array([.null, .bool(true), .number(1.5), .object([])]))]
         let entered = all
         let event = try await database.withDirectory { directory in

@@ -22,7 +22,9 @@ struct ViewTests {
                 fields.presenters = [" Kim@Acme.example "]
                 fields.organizers = ["u7"]
                 fields.secondJoin = .refuse
+                fields.doorsOpen = 10
             }
+            #expect(view.event(event.uid)?.doors == Doors(opensAt: event.fields.startsAt - 600_000))
             #expect(view.event(event.uid)?.presenters == ["kim@acme.example"])
             #expect(view.event(event.uid)?.organizers == ["u7"])
             #expect(view.event(event.uid)?.secondJoin == .refuse)
@@ -119,6 +121,8 @@ struct ViewTests {
                     fields.presenters = ["Kim@acme.example"]
                     fields.organizers = ["u7"]
                     fields.secondJoin = .ask
+                    fields.doorsOpen = 15
+                    fields.doorsClose = 2
                 }
             )
             let gone = try await directory.makeEvent("gone", .networking, company: "globex")
@@ -146,6 +150,8 @@ struct ViewTests {
             #expect(record.company == "acme" && record.secondJoin == .ask)
             #expect(record.presenters == ["kim@acme.example"] && record.organizers == ["u7"])
             #expect(record.closesAt == before.kept.closesAt)
+            let (startsAt, endsAt) = (before.kept.fields.startsAt, before.kept.fields.endsAt)
+            #expect(record.doors == Doors(opensAt: startsAt - 900_000, closesAt: endsAt + 120_000))
             #expect(view.isRemoved(before.gone))
             for registration in before.registrations {
                 let person = RegisteredPerson(

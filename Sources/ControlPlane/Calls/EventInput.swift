@@ -5,6 +5,9 @@ import JOSE
 /// What calls say of an event.
 enum EventInput {
     static let maxPeople = 200
+    /// Minutes: to a week before the start, and to a day after the end, when registrations end.
+    static let doorsOpen = Schema.integer(0...10_080)
+    static let doorsClose = Schema.integer(0...1440)
 
     static let dates = [
         Schema.Member(name: "name", schema: CommonSchemas.name, isRequired: true),
@@ -34,6 +37,16 @@ enum EventInput {
             schema: .nullable(CommonSchemas.secondJoin),
             description: "What happens to a second join of a registration; null: what the gateway is configured for."
         ),
+        Schema.Member(
+            name: "doorsOpen",
+            schema: .nullable(doorsOpen),
+            description: "How many minutes before the start attendees are let in; null: at any time. Hosts always are."
+        ),
+        Schema.Member(
+            name: "doorsClose",
+            schema: .nullable(doorsClose),
+            description: "How many minutes after the end attendees are let in, and stay; null: at any time."
+        ),
     ]
 
     /// A new event.
@@ -60,6 +73,8 @@ enum EventInput {
         }
         if body.has("metadata") { fields.metadata = body.object("metadata") ?? [] }
         if body.has("secondJoin") { fields.secondJoin = body.text("secondJoin").flatMap(SecondJoin.init) }
+        if body.has("doorsOpen") { fields.doorsOpen = body.integer("doorsOpen") }
+        if body.has("doorsClose") { fields.doorsClose = body.integer("doorsClose") }
         guard fields.endsAt > fields.startsAt else { throw .field("endDate", "must be after startDate") }
         try checkApart(fields)
     }

@@ -21,6 +21,8 @@ enum EventJSON {
             Schema.Member(name: "organizers", schema: .list(.anyText), isRequired: true),
             Schema.Member(name: "isRegistrationModeEnabled", schema: .boolean, isRequired: true),
             Schema.Member(name: "secondJoin", schema: .nullable(CommonSchemas.secondJoin), isRequired: true),
+            Schema.Member(name: "doorsOpen", schema: .nullable(EventInput.doorsOpen), isRequired: true),
+            Schema.Member(name: "doorsClose", schema: .nullable(EventInput.doorsClose), isRequired: true),
             Schema.Member(name: "metadata", schema: .document, isRequired: true),
             Schema.Member(name: "url", schema: .anyText, isRequired: true, description: "Where viewers go."),
         ])
@@ -40,6 +42,8 @@ enum EventJSON {
             JSONMember("organizers", .array(fields.organizers.map(JSONValue.string))),
             JSONMember("isRegistrationModeEnabled", .bool(fields.isRegistrationModeEnabled)),
             JSONMember("secondJoin", text(fields.secondJoin?.rawValue)),
+            JSONMember("doorsOpen", fields.doorsOpen.map { .number(Double($0)) } ?? .null),
+            JSONMember("doorsClose", fields.doorsClose.map { .number(Double($0)) } ?? .null),
             JSONMember("metadata", .object(fields.metadata)),
             JSONMember("url", .string(url(event.kind, event.uid, snapshot))),
         ])

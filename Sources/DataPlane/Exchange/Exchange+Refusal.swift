@@ -44,6 +44,11 @@ extension Exchange {
             )
             if let bytes { page.action = takeOverAction(refusal, bytes) }
             page.wayIn = wayIn
+            if refusal == .notOpen, let retryAfter {
+                let countdown = Countdown(left: retryAfter)
+                page.countdown = countdown
+                fields += "Refresh: \(countdown.refreshTime(random: SystemRandom.word()))\r\n"
+            }
             fields += pagePolicy(page)
             respond(status: refusal.status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
         } else {
@@ -140,6 +145,7 @@ extension Exchange {
         var policy =
             "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
             + "form-action 'self'; base-uri 'none'"
+        if page.countdown != nil { policy += "; script-src 'sha256-\(Countdown.scriptHash)'" }
         if page.wayIn != nil { policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'" }
         // Without a viewer it is nobody's business which companies there are.
         let companies = snapshot.settings.companies

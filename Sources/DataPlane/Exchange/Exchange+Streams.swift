@@ -55,7 +55,7 @@ extension Exchange {
         let isPastExpiry = viewer.validity.expires.map { wall / 1000 >= $0 } ?? false
         let isPastLifetime = wall - admitted.session.joinedAt >= present.rules.sessions.maxLifetime
         guard
-            isPastExpiry || isPastLifetime || judgement != self.judgement
+            isPastExpiry || isPastLifetime || wall >= doorsCloseAt || judgement != self.judgement
                 || now - renewedAt >= present.renewalInterval
         else { return nil }
         if judgement.generation != self.judgement.generation, !present.authority.standsBehind(viewer) {
@@ -63,6 +63,7 @@ extension Exchange {
         }
         self.judgement = judgement
         renewedAt = now
+        doorsCloseAt = worker.site.admission.doorsClose(in: admitted.event)
         let refusal = worker.site.admission.keep(
             admitted,
             viewer: viewer,

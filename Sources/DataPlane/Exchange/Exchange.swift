@@ -88,6 +88,8 @@ final class Exchange {
     var looksAt = Int64.max
     var renewedAt: Int64 = 0
     var judgement = Judgement()
+    /// When the doors of the event close, as it was judged last.
+    var doorsCloseAt = Int64.max
     var requestRate = RateWindow()
     var responseRate = RateWindow()
 
@@ -170,6 +172,7 @@ final class Exchange {
         drainsAt = .max
         renewedAt = worker.clock.monotonic
         judgement = Judgement()
+        doorsCloseAt = .max
         requestRate = RateWindow()
         responseRate = RateWindow()
         record.clear()

@@ -14,6 +14,8 @@ struct RefusalPage {
     var action: String?
     /// For a viewer whose browser blocks the cookie.
     var wayIn: WayIn?
+    /// For a viewer who is early.
+    var countdown: Countdown?
 
     init(
         refusal: Refusal,
@@ -71,6 +73,7 @@ struct RefusalPage {
                 "<form method=\"post\" action=\"\(Self.escaped(action))\"><button type=\"submit\">Use it here instead</button></form>"
             )
         }
+        if let countdown { parts.append(countdown.html) }
         if let wayIn { parts.append(wayIn.html) }
         parts.append("<p class=\"id\">\(code) · \(Self.escaped(requestID))</p>")
         return Self.page(title: title, body: parts.joined(separator: "\n"))
@@ -117,7 +120,7 @@ struct RefusalPage {
         String(decoding: Handshake.base64(SHA256.hash(Array(text.utf8).span).span), as: UTF8.self)
     }
 
-    private static func duration(_ seconds: Int64) -> String {
+    static func duration(_ seconds: Int64) -> String {
         switch seconds {
         case ..<60: "less than a minute"
         case ..<120: "a minute"

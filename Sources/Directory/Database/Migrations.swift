@@ -34,6 +34,9 @@ enum Migrations {
         migrator.registerMigration("8 who was sent away") { database in
             try database.execute(sql: removals)
         }
+        migrator.registerMigration("9 doors") { database in
+            try database.execute(sql: doors)
+        }
         return migrator
     }
 
@@ -227,6 +230,12 @@ enum Migrations {
         CREATE UNIQUE INDEX removal_by_person ON removal (company, event, kind, identity);
         CREATE INDEX removal_by_email ON removal (company, folded_email) WHERE folded_email IS NOT NULL;
         CREATE INDEX removal_by_end ON removal (until) WHERE until IS NOT NULL;
+        """
+
+    /// When events let attendees in: minutes before the start and after the end.
+    private static let doors = """
+        ALTER TABLE event ADD COLUMN doors_open INTEGER;
+        ALTER TABLE event ADD COLUMN doors_close INTEGER;
         """
 
     /// What is deleted when it was over for long.

@@ -43,7 +43,10 @@ struct ViewLoader {
         try pool.read { database in
             let rows = try Row.fetchCursor(
                 database,
-                sql: "SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at, kind FROM event"
+                sql: """
+                    SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at, kind, starts_at,
+                        doors_open, doors_close FROM event
+                    """
             )
             while let row = try rows.next() {
                 let (uid, company): (String, String) = (row[0], row[1])
@@ -57,7 +60,8 @@ struct ViewLoader {
                     presenters: try JSONText.list(row[3]),
                     organizers: try JSONText.list(row[4]),
                     secondJoin: (row[5] as String?).flatMap(SecondJoin.init(rawValue:)),
-                    closesAt: Event.closesAt(endsAt: row[6])
+                    closesAt: Event.closesAt(endsAt: row[6]),
+                    doors: Doors(startsAt: row[8], open: row[9], endsAt: row[6], close: row[10])
                 )
                 view.set(record, for: uid)
             }
@@ -133,7 +137,13 @@ extension EventRecord {
             presenters: event.fields.presenters,
             organizers: event.fields.organizers,
             secondJoin: event.fields.secondJoin,
-            closesAt: event.closesAt
+            closesAt: event.closesAt,
+            doors: Doors(
+                startsAt: event.fields.startsAt,
+                open: event.fields.doorsOpen,
+                endsAt: event.fields.endsAt,
+                close: event.fields.doorsClose
+            )
         )
     }
 }

@@ -37,6 +37,8 @@ extension Event {
         fields.organizers = try JSONText.list(row["organizers"])
         fields.isRegistrationModeEnabled = row["registration_mode"]
         fields.secondJoin = (row["second_join"] as String?).flatMap(SecondJoin.init(rawValue:))
+        fields.doorsOpen = row["doors_open"]
+        fields.doorsClose = row["doors_close"]
         fields.metadata = try JSONText.members(row["metadata"])
     }
 
@@ -46,6 +48,7 @@ extension Event {
             fields.name, fields.picture, fields.startsAt, fields.endsAt, fields.timezone, fields.type.rawValue,
             fields.networkingHub, JSONText.write(fields.presenters), JSONText.write(fields.organizers),
             fields.isRegistrationModeEnabled, fields.secondJoin?.rawValue, JSONText.write(fields.metadata),
+            fields.doorsOpen, fields.doorsClose,
         ]
     }
 
@@ -53,4 +56,16 @@ extension Event {
     package var closesAt: Milliseconds { Self.closesAt(endsAt: fields.endsAt) }
 
     static func closesAt(endsAt: Milliseconds) -> Milliseconds { endsAt + 86_400_000 }
+}
+
+extension Doors {
+    /// - Parameters:
+    ///   - open: minutes before the start.
+    ///   - close: minutes after the end.
+    init(startsAt: Milliseconds, open: Int?, endsAt: Milliseconds, close: Int?) {
+        self.init(
+            opensAt: open.map { startsAt - Milliseconds($0) * 60_000 },
+            closesAt: close.map { endsAt + Milliseconds($0) * 60_000 }
+        )
+    }
 }

@@ -38,6 +38,10 @@ package struct EventFields: Sendable, Equatable {
     package var isRegistrationModeEnabled = false
     /// The event's own rule for a second join; nil: the configured one.
     package var secondJoin: SecondJoin?
+    /// How many minutes before the start attendees are let in; nil: at any time before it.
+    package var doorsOpen: Int?
+    /// How many minutes after the end attendees are let in and stay; nil: at any time after it.
+    package var doorsClose: Int?
     /// The company's own data, returned as it came.
     package var metadata: [JSONMember] = []
 
