@@ -48,6 +48,9 @@ extension Admission {
             {
                 return admit(presented.id, key: subject, stay)
             }
+            if directory.hasEnded(presented.id, at: request.now) {
+                return .refuse(.viewerRemoved, since: nil, retryAfter: nil)
+            }
             // A take-over is a join, unless there is nobody to take over from.
             let isAcceptable = isCovered && presented.id.joinedAt <= after(request.now, clockSkew)
             if presented.isPending {
@@ -126,7 +129,7 @@ extension Admission {
         var policy = rules.sessions
         if let secondJoin = place.secondJoin { policy.secondJoin = secondJoin }
         let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, leeway: rules.leeway, policy: policy)
-        guard stay.covers(session.id, at: now) else { return false }
+        guard stay.covers(session.id, at: now), !directory.hasEnded(session.id, at: now) else { return false }
         let key = place.isLeased ? place.subject : place.subject.own(of: session.id)
         switch leases.foresee(session.id, for: key, now: now, policy: policy) {
         case .held, .left: return true
@@ -149,6 +152,7 @@ extension Admission {
         if leases.renew(presented.id, for: key, address: request.address, now: now, policy: policy) {
             return admit(presented.id, key: key, stay)
         }
+        if directory.hasEnded(presented.id, at: now) { return .refuse(.viewerRemoved, since: nil, retryAfter: nil) }
         guard !presented.isPending else { return .outside }
         switch leases.foresee(presented.id, for: key, now: now, policy: policy) {
         case .held, .left: return admit(presented.id, key: key, stay)
@@ -174,6 +178,7 @@ extension Admission {
             if leases.renew(presented.id, for: key, address: address, now: now, policy: stay.policy) {
                 return admit(presented.id, key: key, stay)
             }
+            if directory.hasEnded(presented.id, at: now) { return .refuse(.viewerRemoved, since: nil, retryAfter: nil) }
             switch resume(presented, key, request, stay, true, mayTake: true, mayReturn: mayReturn) {
             case .held:
                 return admit(presented.id, key: key, isNew: presented.isPending, stay)

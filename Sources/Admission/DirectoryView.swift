@@ -89,6 +89,8 @@ package final class DirectoryView: Sendable {
         var events: [EventID: Entry] = [:]
         var removedRegistrations: Set<SubjectKey> = []
         var people: [JoinCode: PackedPerson] = [:]
+        /// Sessions that were ended for good, by the bits that name them, and until when they would be good.
+        var endedSessions: [UInt64: Milliseconds] = [:]
         /// The codes of registrations that were deleted, or whose events were.
         var removedCodes: Set<JoinCode> = []
     }
@@ -167,6 +169,23 @@ package final class DirectoryView: Sendable {
     private func changed() {
         isUsed.store(true, ordering: .releasing)
         changes.add(1, ordering: .releasing)
+    }
+
+    /// Remembers a session that was ended for good, until it would not be good any more anyway.
+    package func end(_ ended: EndedSession) {
+        shard(ended.bits).contents.withLock { $0.endedSessions[ended.bits] = ended.until }
+        isUsed.store(true, ordering: .releasing)
+    }
+
+    /// Forgets a session that was ended.
+    package func forget(_ ended: EndedSession) {
+        shard(ended.bits).contents.withLock { _ = $0.endedSessions.removeValue(forKey: ended.bits) }
+    }
+
+    /// Whether a session was ended for good.
+    func hasEnded(_ session: SessionID, at now: Milliseconds) -> Bool {
+        guard isUsed.load(ordering: .acquiring) else { return false }
+        return shard(session.random0).contents.withLock { $0.endedSessions[session.random0] }.map { now < $0 } ?? false
     }
 
     /// Adds what a join code stands for.

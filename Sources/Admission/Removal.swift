@@ -141,4 +141,7 @@ package protocol RemovalKeeper: Sendable {
 
     /// Takes a removal back. False: there is none with this id, in this event of this company where they are given.
     func lift(_ id: String, company: String?, event: String?) async throws -> Bool
+
+    /// Keeps that sessions were ended for good, beyond the end of the process where that is possible.
+    func keep(_ ended: [EndedSession]) async throws
 }

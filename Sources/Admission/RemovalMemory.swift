@@ -60,6 +60,9 @@ package final class RemovalMemory: RemovalKeeper {
         }
     }
 
+    /// The lease table knows of them for as long as the process runs.
+    package func keep(_ ended: [EndedSession]) async throws {}
+
     private func drop(from all: inout [Removal], where isDropped: (Removal) -> Bool) {
         for removal in all where isDropped(removal) { view.lift(removal) }
         all.removeAll(where: isDropped)

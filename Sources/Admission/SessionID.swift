@@ -34,6 +34,23 @@ package struct SessionID: Hashable, Sendable, Comparable {
     }
 }
 
+/// A session that was ended for good: after a restart, too, it does not come back.
+package struct EndedSession: Sendable, Equatable {
+    /// The bits of the session that name it.
+    package let bits: UInt64
+    /// When it would not be good any more anyway.
+    package let until: Milliseconds
+
+    package init(bits: UInt64, until: Milliseconds) {
+        self.bits = bits
+        self.until = until
+    }
+
+    package init(_ session: SessionID, _ policy: SessionPolicy) {
+        self.init(bits: session.random0, until: after(session.joinedAt, policy.maxLifetime))
+    }
+}
+
 /// A session as its seal proves it: nobody but us can have made it, for nobody but this subject.
 package struct PresentedSession: Equatable, Sendable {
     package let id: SessionID

@@ -12,7 +12,7 @@ import Synchronization
 package final class ControlPlane: Sendable {
     let directory: Directory
     let sessions: LiveSessions
-    let kick: @Sendable (LiveSession) -> Void
+    let kick: @Sendable (LiveSession) async throws -> Void
     let sendAway: @Sendable (Removal) -> Void
     let logger: Logger
     let failedAttempts = FailedAttempts()
@@ -35,7 +35,7 @@ package final class ControlPlane: Sendable {
         tokenKey: Key,
         directory: Directory,
         sessions: LiveSessions,
-        kick: @escaping @Sendable (LiveSession) -> Void,
+        kick: @escaping @Sendable (LiveSession) async throws -> Void,
         sendAway: @escaping @Sendable (Removal) -> Void,
         logger: Logger,
         clock: @escaping @Sendable () -> Milliseconds = DataPlane.now

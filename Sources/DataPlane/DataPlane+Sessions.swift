@@ -7,7 +7,9 @@ extension DataPlane {
     package var sessions: LiveSessions { site.admission.sessions }
 
     /// Ends a session for good. Its viewer may join with another one, unless a removal keeps them out.
-    package func kick(_ session: LiveSession) { site.end([session], .ended, reason: .viewerRemoved) }
+    ///
+    /// - Throws: it is over, and that could not be kept.
+    package func kick(_ session: LiveSession) async throws { try await site.kick([session]) }
 
     /// Has removals kept in the directory instead of in memory.
     package func keepRemovals(in keeper: any RemovalKeeper) { site.removals = keeper }

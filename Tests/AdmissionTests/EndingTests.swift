@@ -35,6 +35,22 @@ struct EndingTests {
         #expect(refusal == .viewerRemoved)
     }
 
+    @Test("attack: an ended session waits for a restart; its viewer may join anew", arguments: ViewerKind.both)
+    func endThenRestart(_ kind: ViewerKind) throws {
+        let gate = Gate()
+        let viewer = viewer(kind)
+        let session = try #require(gate.session(viewer))
+        let other = try #require(gate.session(AdmissionTests.viewer(kind, userID: "u2", registration: "r2")))
+        gate.directory.end(EndedSession(session.id, gate.rules.sessions))
+        gate.restart()
+        for purpose in [Admission.Purpose.join, .prepare, .takeOver, .ask] {
+            #expect(gate.ask(viewer, with: session, purpose: purpose).refusal == .viewerRemoved, "\(purpose)")
+        }
+        let own = AdmissionTests.viewer(kind, userID: "u2", registration: "r2")
+        #expect(gate.ask(own, with: other).admitted?.session == other.id)
+        #expect(gate.ask(viewer).admitted?.isNew == true)
+    }
+
     @Test("to end a session that was replaced meanwhile does nothing to who replaced it")
     func endReplaced() throws {
         let gate = Gate()

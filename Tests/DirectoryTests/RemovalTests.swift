@@ -64,6 +64,27 @@ struct RemovalTests {
         }
     }
 
+    @Test("a session that was ended is known after a restart, until it would not be good any more anyway")
+    func endedSessions() async throws {
+        var policy = SessionPolicy()
+        policy.maxLifetime = 1000
+        let ids = [UInt64.max, 7].map { SessionID(joinedAt: start, random0: $0, random1: 1) }
+        try await database.withDirectory { directory in
+            for _ in 0..<2 { try await directory.keep(ids.map { EndedSession($0, policy) }) }
+            #expect(ids.allSatisfy { directory.view.hasEnded($0, at: start) })
+        }
+        try await database.withDirectory { directory in
+            let other = SessionID(joinedAt: start, random0: 8, random1: 1)
+            #expect(ids.allSatisfy { directory.view.hasEnded($0, at: start + 999) })
+            #expect(!directory.view.hasEnded(other, at: start) && !directory.view.hasEnded(ids[0], at: start + 1000))
+            database.clock.advance(1000)
+            let week: Milliseconds = 7 * 86_400_000
+            _ = try await directory.purge(Retention(stays: week, removed: week, webhooks: week))
+            #expect(try database.query("SELECT count(*) FROM ended_session") == "0")
+            #expect(!directory.view.hasEnded(ids[0], at: start))
+        }
+    }
+
     @Test("who is removed again is removed once, until the later time, and webhooks are told")
     func again() async throws {
         try await database.withDirectory { directory in

@@ -105,7 +105,7 @@ struct AttendanceCalls {
                 let name = incoming.parameters[1]
                 let session = try await Self.live(kind, incoming, tenant).first { $0.name.hasSameBytes(as: name) }
                 guard let session else { throw Fault.notFound }
-                incoming.plane.kick(session)
+                try await incoming.plane.kick(session)
                 return .nothing
             }
         )

@@ -29,7 +29,9 @@ extension Exchange {
         let (site, ends) = (worker.site, method == .delete)
         answer {
             let found = site.admission.sessions.all(where: filter.matches)
-            if ends { site.end(found, .ended, reason: .viewerRemoved) }
+            if ends {
+                do { try await site.kick(found) } catch { return .failure(OperatorFault(status: 500)) }
+            }
             return .success(
                 .object([
                     JSONMember("total", .number(Double(found.count))),

@@ -54,6 +54,15 @@ final class Site: Sendable {
         set { removalKeeper.withLock { $0 = newValue } }
     }
 
+    /// Ends sessions for good.
+    ///
+    /// - Throws: they are over, and it could not be kept.
+    func kick(_ sessions: [LiveSession]) async throws {
+        end(sessions, .ended, reason: .viewerRemoved)
+        let policy = snapshot.rules.sessions
+        try await removals.keep(sessions.map { EndedSession($0.id, policy) })
+    }
+
     /// Ends the sessions that a removal is about. When it is lifted, they may come back.
     func sendAway(_ removal: Removal) {
         end(admission.sessions.all(where: removal.applies), .ended, mayReturn: true, reason: .viewerRemoved)

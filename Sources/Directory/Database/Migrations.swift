@@ -37,6 +37,9 @@ enum Migrations {
         migrator.registerMigration("9 doors") { database in
             try database.execute(sql: doors)
         }
+        migrator.registerMigration("10 ended sessions") { database in
+            try database.execute(sql: endedSessions)
+        }
         return migrator
     }
 
@@ -236,6 +239,12 @@ enum Migrations {
     private static let doors = """
         ALTER TABLE event ADD COLUMN doors_open INTEGER;
         ALTER TABLE event ADD COLUMN doors_close INTEGER;
+        """
+
+    /// Sessions that were ended for good, by the bits that name them, until they would not be good any more anyway.
+    private static let endedSessions = """
+        CREATE TABLE ended_session (bits INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT;
+        CREATE INDEX ended_session_by_end ON ended_session (until);
         """
 
     /// What is deleted when it was over for long.

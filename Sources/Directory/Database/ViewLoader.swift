@@ -118,6 +118,8 @@ extension ViewLoader {
         try pool.read { database in
             let rows = try Row.fetchCursor(database, sql: "SELECT * FROM removal")
             while let row = try rows.next() { if let removal = Removal(row) { view.add(removal) } }
+            let ended = try Row.fetchCursor(database, sql: "SELECT * FROM ended_session")
+            while let row = try ended.next() { view.end(EndedSession(row)) }
         }
     }
 }

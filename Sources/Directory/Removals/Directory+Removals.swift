@@ -68,6 +68,17 @@ extension Directory: RemovalKeeper {
         }
     }
 
+    package func keep(_ ended: [EndedSession]) async throws {
+        try await writer.write { [view] database, effects in
+            for session in ended {
+                try database.cachedStatement(
+                    sql: "INSERT INTO ended_session (bits, until) VALUES (?, ?) ON CONFLICT DO NOTHING"
+                ).execute(arguments: [Int64(bitPattern: session.bits), session.until])
+            }
+            effects.add { for session in ended { view.end(session) } }
+        }
+    }
+
     /// Refuses one more than there may be; those that are over make room first.
     private func makeRoom(
         in event: String,
@@ -110,7 +121,13 @@ extension Directory: RemovalKeeper {
     /// Deletes what is over; returns how much that was.
     func purgeRemovals(at now: Milliseconds) async throws -> Int {
         try await writer.write { [self] database, effects in
-            try delete("until <= ?", [now], database, &effects)
+            let ended = try Row.fetchAll(
+                database,
+                sql: "DELETE FROM ended_session WHERE until <= ? RETURNING *",
+                arguments: [now]
+            ).map { EndedSession($0) }
+            effects.add { [view] in for session in ended { view.forget(session) } }
+            return try delete("until <= ?", [now], database, &effects)
         }
     }
 
@@ -144,6 +161,12 @@ extension RemovedPerson {
         case .user: DeliveryPeople.foldedUser(text)
         case .registration: nil
         }
+    }
+}
+
+extension EndedSession {
+    init(_ row: Row) {
+        self.init(bits: UInt64(bitPattern: row["bits"] as Int64), until: row["until"])
     }
 }
 

@@ -55,7 +55,7 @@ final class Control: Sendable {
             tokenKey: tokenKey,
             directory: directory,
             sessions: dataPlane.sessions,
-            kick: { dataPlane.kick($0) },
+            kick: { try await dataPlane.kick($0) },
             sendAway: { dataPlane.sendAway($0) },
             logger: logger
         )
