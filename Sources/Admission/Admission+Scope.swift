@@ -49,10 +49,10 @@ extension Admission {
     /// Why a viewer is refused at an event whatever the time, the leases and the limits say; nil: it is not.
     package func refusal(of viewer: Viewer, at event: String, now: Milliseconds, _ rules: Rules) -> Refusal? {
         let event = Array(event.utf8)
-        guard case .failure(let refusal) = place(of: viewer, event: event.span, access: .token, now: now, rules) else {
+        guard case .failure(let barrier) = place(of: viewer, event: event.span, access: .token, now: now, rules) else {
             return nil
         }
-        return refusal
+        return barrier.refusal
     }
 
     /// When the doors of an event close; the end of time where they stay open.
