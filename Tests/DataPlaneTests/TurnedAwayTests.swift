@@ -43,6 +43,14 @@ struct TurnedAwayTests {
         #expect(notices(at: 100_000) == [])
     }
 
+    @Test("Ends of answers that nobody took are told by their number")
+    func untakenEnds() {
+        counted.untakenEnd()
+        counted.untakenEnd()
+        let line = "clients were reset that took the end of an answer too slowly (limits.min_rate): 2"
+        #expect(notices(at: 0) == [line])
+    }
+
     @Test("A failed connection is told by its cause")
     func connectFaults() {
         func fault(_ number: CInt) -> ConnectFault { ConnectFault(IOError(errnoCode: number, reason: "connect")) }

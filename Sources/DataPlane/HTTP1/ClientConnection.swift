@@ -452,6 +452,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         if rest == 0 {
             close()
         } else if unsentRate.isTooSlow(-rest, minimum: minimum, isWaiting: true, at: now) {
+            worker.site.turnedAway.untakenEnd()
             sever()
         } else if now < closesAt {
             worker.setDeadline(slot, in: Self.unsentCheck)

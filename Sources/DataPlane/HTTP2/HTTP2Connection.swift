@@ -203,6 +203,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
             break
         }
         guard !isStuck else {
+            if openCount == 0 { worker.site.turnedAway.untakenEnd() }
             for stream in streams { stream?.exchange?.clientGone(.slow) }
             sever()
             return
@@ -222,7 +223,10 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         let (rest, minimum) = (context?.unacknowledgedBytes ?? 0, worker.snapshot.minRate)
         if rest == 0 {
             close()
-        } else if isAbusive || restRate.isTooSlow(-rest, minimum: minimum, isWaiting: true, at: now) {
+        } else if isAbusive {
+            sever()
+        } else if restRate.isTooSlow(-rest, minimum: minimum, isWaiting: true, at: now) {
+            worker.site.turnedAway.untakenEnd()
             sever()
         } else {
             look(in: Self.unsentCheck)

@@ -1,7 +1,8 @@
 import Synchronization
 
-/// Connections that did not become one: refused by limits, or failed in the TLS handshake. Counted, and told to the
-/// operator once a minute at most.
+/// Connections that were turned away: refused by limits, failed in the TLS handshake, or reset because their clients did
+/// not take the end of an answer whose line in the access log was written before. Counted, and told to the operator once
+/// a minute at most.
 final class TurnedAway: Sendable {
     private struct State {
         var pastTotal = 0
@@ -9,6 +10,7 @@ final class TurnedAway: Sendable {
         var lastAddress = ""
         var handshakes: [(reason: String, count: Int)] = []
         var otherHandshakes = 0
+        var untakenEnds = 0
         var saidAt: Int64?
     }
 
@@ -27,6 +29,9 @@ final class TurnedAway: Sendable {
             state.lastAddress = String(decoding: address.text, as: UTF8.self)
         }
     }
+
+    /// A client took the end of an answer too slowly.
+    func untakenEnd() { state.withLock { $0.untakenEnds += 1 } }
 
     func failedHandshake(_ fault: TLSFault) {
         let reason = fault.description
@@ -49,7 +54,7 @@ final class TurnedAway: Sendable {
     func takeNotices(at now: Int64, limits: (total: Int, perAddress: Int)) -> [String] {
         let counted: State? = state.withLock { state in
             guard state.saidAt.map({ now - $0 >= Self.noticeInterval }) ?? true,
-                state.pastTotal + state.pastAddressLimit > 0 || !state.handshakes.isEmpty
+                state.pastTotal + state.pastAddressLimit + state.untakenEnds > 0 || !state.handshakes.isEmpty
             else { return nil }
             defer { state = State(saidAt: now) }
             return state
@@ -69,6 +74,11 @@ final class TurnedAway: Sendable {
             )
         }
         if !refusals.isEmpty { notices.append("connections were refused: \(refusals.joined(separator: ", "))") }
+        if counted.untakenEnds > 0 {
+            notices.append(
+                "clients were reset that took the end of an answer too slowly (limits.min_rate): \(counted.untakenEnds)"
+            )
+        }
         if let most = counted.handshakes.max(by: { $0.count < $1.count }) {
             let all = counted.handshakes.reduce(counted.otherHandshakes) { $0 + $1.count }
             notices.append("TLS handshakes failed: \(all), \(most.count) of them: \(most.reason)")
