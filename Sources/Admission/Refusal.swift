@@ -87,6 +87,14 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         }
     }
 
+    /// Whether the same request may pass later, without anything that the viewer has to do.
+    package var mayPass: Bool {
+        switch self {
+        case .alreadyActive, .tooManyJoins, .draining, .tryAgain, .upstreamUnavailable, .upstreamTimeout: true
+        default: false
+        }
+    }
+
     /// The `error` of `WWW-Authenticate: Bearer`; nil where no token was sent, as
     /// [RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) has it.
     package var bearerError: String? {
@@ -145,7 +153,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .sessionReplaced: "You can watch in one place at a time. Choose to use it here to carry on here."
         case .roleChanged: "Reload the page to go on with your new role."
         case .alreadyActive: "You can watch in one place at a time. Close the event there, then try again here."
-        case .tooManyJoins: "Wait a few minutes, then open the event once, in the place where you want to watch it."
+        case .tooManyJoins: "Wait a minute, then open the event once, in the place where you want to watch it."
         case .draining: "The service is being restarted. Try again in a few seconds."
         case .tryAgain: "Nothing is wrong with your link. Try again in a few seconds."
         case .upstreamUnavailable: "Nothing is wrong with your link. Try again in a minute."

@@ -33,7 +33,7 @@ struct RefusalPageTests {
         let page = html(refusal) {
             $0.requestID = Self.hostile
             $0.action = "/x?to=" + Self.hostile
-            $0.wayIn = WayIn(place: "/y" + Self.hostile, keep: "k", isSecondTry: false)
+            $0.wayIn = WayIn(place: "/y" + Self.hostile, keep: "k", isSecondTry: false, isTopLevel: false)
         }
         #expect(page.split(separator: "<script>").count == 2, "only ours")
         #expect(!page.contains("alert(1)</"))
@@ -68,10 +68,23 @@ struct RefusalPageTests {
     func actions() {
         let button = "<form method=\"post\" action=\"/t?a&amp;b\"><button type=\"submit\">"
         #expect(html(.sessionReplaced) { $0.action = "/t?a&b" }.contains(button))
-        let wayIn = WayIn(place: "/e?gateway-ticket=t", keep: "k", isSecondTry: false)
+        let wayIn = WayIn(place: "/e?gateway-ticket=t", keep: "k", isSecondTry: false, isTopLevel: false)
         let page = html(.cookiesBlocked) { $0.wayIn = wayIn }
         #expect(page.contains("href=\"/e?gateway-ticket=t\" target=\"_blank\" rel=\"noopener\" data-keep=\"k\""))
         #expect(!html(.wrongEvent).contains("<a "))
+        let own = html(.cookiesBlocked) {
+            $0.wayIn = WayIn(place: "/e?gateway-ticket=t", keep: "k", isSecondTry: true, isTopLevel: true)
+        }
+        #expect(own.contains("href=\"/e?gateway-ticket=t\" data-keep=\"k\">Try again") && !own.contains("_blank"))
+    }
+
+    @Test("What may pass later can be tried again, and how long a place is kept is said")
+    func retry() {
+        #expect(
+            html(.upstreamUnavailable) { $0.offersRetry = true }.contains("<a class=\"button\" href=\"\">Try again</a>")
+        )
+        #expect(html(.alreadyActive) { $0.freeIn = 88 }.contains("this place is free in 2 minutes at most"))
+        #expect(!html(.alreadyActive).contains("is free in"))
     }
 
     @Test(

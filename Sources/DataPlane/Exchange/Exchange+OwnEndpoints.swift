@@ -98,7 +98,7 @@ extension Exchange {
     /// The caller's own session.
     private func serveSession(_ bytes: Span<UInt8>) {
         guard allows(method == .get || method == .head, "GET, HEAD") else { return }
-        guard let credentials = ownCredentials(bytes) else { return }
+        guard let credentials = ownCredentials(bytes, event: member("event", bytes)) else { return }
         let viewer = credentials.viewer
         self.viewer = viewer
         guard credentials.session != nil else {
@@ -131,11 +131,12 @@ extension Exchange {
     /// The holder goes: its lease is free at once.
     private func leave(_ bytes: Span<UInt8>) {
         guard allows(method == .post, "POST") else { return }
-        guard let credentials = ownCredentials(bytes), isFromOurPages(bytes, credentials) else { return }
+        let named = member("event", bytes)
+        guard let credentials = ownCredentials(bytes, event: named), isFromOurPages(bytes, credentials) else { return }
         let viewer = credentials.viewer
         if let session = credentials.session {
             // The page that says goodbye names the event, for a token that is good for several.
-            let event = referredEvent(bytes) ?? credentials.sealed?.event ?? viewer.eventBytes
+            let event = named ?? referredEvent(bytes) ?? credentials.sealed?.event ?? viewer.eventBytes
             let subject = event == viewer.eventBytes ? viewer.subject : viewer.subject(for: event.span)
             worker.leave(session, subject: subject, isLeased: viewer.isLeased, isBeacon: isBeacon(bytes))
         }

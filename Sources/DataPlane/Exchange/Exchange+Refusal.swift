@@ -44,6 +44,9 @@ extension Exchange {
             )
             if let bytes { page.action = takeOverAction(refusal, bytes) }
             page.wayIn = wayIn
+            if let wayIn, wayIn.isTopLevel { page.detail = WayIn.switchedOff }
+            if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
+            page.offersRetry = method == .get && refusal.mayPass
             if refusal == .notOpen, let retryAfter {
                 let countdown = Countdown(left: retryAfter)
                 page.countdown = countdown
@@ -170,15 +173,32 @@ extension Exchange {
         return action
     }
 
-    /// Where a page leads back to: what was asked for, or the page that a form was sent from, which can be asked for again.
+    /// Where a page leads back to: what was asked for, or the page that a form was sent from, which can be asked for again;
+    /// where that is not said, the event's.
     private func returnPlace(_ bytes: Span<UInt8>) -> String {
-        guard !method.isSafe, let referer = worker.requestHead.block.first(.referer) else { return location(bytes) }
+        guard !method.isSafe else { return location(bytes) }
+        guard let referer = worker.requestHead.block.first(.referer) else {
+            return eventPlace(bytes) ?? location(bytes)
+        }
         let (own, start) = (snapshot.publicOrigin, referer.lowerBound + snapshot.publicOrigin.count)
         guard start < referer.upperBound, bytes[start] == UInt8(ascii: "/"),
             bytes.equals(own.span, in: referer.lowerBound..<start)
         else { return location(bytes) }
         let end = bytes.firstIndex(of: UInt8(ascii: "?"), from: start, to: referer.upperBound) ?? referer.upperBound
         return String(decoding: bytes.extracting(start..<end).copied(), as: UTF8.self)
+    }
+
+    /// The path up to the event's name in it.
+    private func eventPlace(_ bytes: Span<UInt8>) -> String? {
+        guard let event = refusedEvent, !worker.requestTarget.isMerged else { return nil }
+        let segments = worker.requestTarget.segments
+        guard let segment = segments.first(where: { bytes.extracting($0).copied().elementsEqual(event.utf8) }) else {
+            return nil
+        }
+        return String(
+            decoding: bytes.extracting(worker.requestTarget.path.lowerBound..<segment.upperBound).copied(),
+            as: UTF8.self
+        )
     }
 
     /// The request's path and query without what is ours.

@@ -29,7 +29,10 @@ extension Exchange {
             let wayIn = WayIn(
                 place: add(page, to: location(bytes)),
                 keep: text(of: keep),
-                isSecondTry: ticket.stage == .retry
+                isSecondTry: ticket.stage == .retry,
+                isTopLevel: worker.requestHead.block.first(.secFetchDest).map {
+                    bytes.equals("document", ignoringCaseIn: $0)
+                } ?? false
             )
             refuse(.cookiesBlocked, bytes, wayIn: wayIn)
         case .page:
@@ -83,15 +86,23 @@ struct WayIn {
     var keep: String
     /// The cookie did not come back from there either.
     var isSecondTry: Bool
+    /// The page is a tab's own and in no frame: there no other tab would help.
+    var isTopLevel: Bool
+
+    /// What a viewer is told in a tab of their own.
+    static let switchedOff = "Cookies are switched off for this site. Allow them in your browser, then try again."
 
     var html: String {
         let place = RefusalPage.escaped(place)
         let hint = "Your browser did not allow it. Open the event in a new tab, or allow cookies for this site."
+        let (target, name) =
+            isTopLevel ? ("", "Try again") : (" target=\"_blank\" rel=\"noopener\"", "Open in a new tab")
         return """
-            <p><a class="button" id="tab" href="\(place)" target="_blank" rel="noopener" \
-            data-keep="\(keep)">Open in a new tab</a>
+            <p><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)">\(name)</a>
             <button id="allow" type="button" hidden>Allow it here</button></p>
-            <p id="hint" role="status"\(isSecondTry ? "" : " hidden")>\(hint)</p>
+            <p id="hint" role="status"\(isSecondTry && !isTopLevel ? "" : " hidden")>\(hint)</p>
+            <p id="late" role="status" hidden>This page has waited too long: reload the page that it is on, or open your \
+            link again.</p>
             <script>\(Self.script)</script>
             """
     }
@@ -100,12 +111,13 @@ struct WayIn {
     /// answer to a click.
     private static let script = """
         (()=>{const tab=document.getElementById("tab"),allow=document.getElementById("allow"),\
-        hint=document.getElementById("hint");\
+        hint=document.getElementById("hint"),late=document.getElementById("late");\
         const renew=async()=>{const answer=await fetch("/.gateway/ticket?\(QueryMembers.ticketName)="+tab.dataset.keep,\
-        {method:"POST"});if(!answer.ok)return;const[next,keep]=(await answer.text()).split("\\n");\
+        {method:"POST"});if(!answer.ok){late.hidden=answer.status===429;return}const[next,keep]=(await answer.text()).split("\\n");\
         tab.href=tab.href.replace(/\(QueryMembers.ticketName)=[^&]*/,"\(QueryMembers.ticketName)="+next);\
-        tab.dataset.keep=keep};\
-        setInterval(renew,40000);tab.onclick=()=>setTimeout(renew,500);\
+        tab.dataset.keep=keep;late.hidden=true;history.replaceState(null,"",tab.href)};\
+        const soon=()=>renew().catch(()=>{});history.replaceState(null,"",tab.href);setInterval(soon,40000);\
+        document.addEventListener("visibilitychange",()=>{if(!document.hidden)soon()});tab.onclick=()=>setTimeout(soon,500);\
         if(document.requestStorageAccess&&window!==top){allow.hidden=false;\
         allow.onclick=()=>document.requestStorageAccess().then(()=>location.replace(tab.href),\
         ()=>{hint.hidden=false})}})()

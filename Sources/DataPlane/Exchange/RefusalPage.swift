@@ -5,7 +5,7 @@ import JOSE
 /// browser's light or dark colours, and without anything from elsewhere.
 struct RefusalPage {
     let title: String
-    let detail: String
+    var detail: String
     let code: String
     /// Seconds since the session that is active joined.
     var activeFor: Int64?
@@ -16,6 +16,10 @@ struct RefusalPage {
     var wayIn: WayIn?
     /// For a viewer who is early.
     var countdown: Countdown?
+    /// Seconds until the place of a session that is not there any more is free; nil: that is not what is waited for.
+    var freeIn: Int64?
+    /// Whether the same address may work later.
+    var offersRetry = false
 
     init(
         refusal: Refusal,
@@ -68,11 +72,17 @@ struct RefusalPage {
             "<p>\(Self.escaped(detail))</p>"
         ]
         if let activeFor { parts.append("<p>Active there for \(Self.duration(activeFor)).</p>") }
+        if let freeIn {
+            let time = Self.duration(freeIn + 59)
+            parts.append("<p>If it is closed there already, this place is free in \(time) at most.</p>")
+        }
         if let action {
             parts.append(
                 "<form method=\"post\" action=\"\(Self.escaped(action))\"><button type=\"submit\">Use it here instead</button></form>"
             )
         }
+        // The address of the page itself.
+        if offersRetry { parts.append("<p><a class=\"button\" href=\"\">Try again</a></p>") }
         if let countdown { parts.append(countdown.html) }
         if let wayIn { parts.append(wayIn.html) }
         parts.append("<p class=\"id\">\(code) · \(Self.escaped(requestID))</p>")

@@ -8,7 +8,7 @@ extension EndToEnd {
         /// A call with the ids that it names.
         struct ForeignCall: Sendable, CustomTestStringConvertible {
             let method: String
-            /// With `EVENT`, `HUB`, `HOOK`, `SESSION` and `COMPANY` for ids.
+            /// With `EVENT`, `HUB`, `HOOK`, `SESSION`, `REMOVAL` and `COMPANY` for ids.
             let path: String
             var body: JSONValue?
             var testDescription: String { "\(method) \(path)" }
@@ -51,6 +51,8 @@ extension EndToEnd {
             calls.append(ForeignCall("DELETE", path + "/registrant", ["email": "ada@example.com"]))
             calls += ["registrants", "analytics", "sessions"].map { ForeignCall("GET", "\(path)/\($0)") }
             calls.append(ForeignCall("DELETE", path + "/sessions/SESSION"))
+            calls.append(ForeignCall("POST", path + "/removals", ["email": "ada@example.com"]))
+            calls += [ForeignCall("GET", path + "/removals"), ForeignCall("DELETE", path + "/removals/REMOVAL")]
             return calls
         }
 
@@ -110,15 +112,20 @@ extension EndToEnd {
             )
             _ = try Browser(site).open(try Registered(registered).target)
             let session = try backend.ask("GET", "/event/\(event)/sessions").list?.first?["session"]?.text ?? ""
+            let removed = try backend.call("POST", "/event/\(event)/removals", ["userId": "nobody"])
+            let removal = try removed.json()["id"]?.text ?? ""
             return World(
                 site: site,
                 token: backend.token ?? "",
                 foreignToken: try Backend.signedIn(site, company: "globex").token ?? "",
-                ids: ["EVENT": event, "HUB": hub, "HOOK": hook, "SESSION": session, "COMPANY": "acme"],
+                ids: [
+                    "EVENT": event, "HUB": hub, "HOOK": hook, "SESSION": session, "COMPANY": "acme", "REMOVAL": removal,
+                ],
                 none: [
                     "EVENT": "6f1f9d3e-0000-4000-8000-000000000000", "HUB": "6f1f9d3e-0000-4000-8000-000000000001",
                     "HOOK": "6f1f9d3e-0000-4000-8000-000000000002",
                     "SESSION": String(session.reversed()), "COMPANY": "initech",
+                    "REMOVAL": "6f1f9d3e-0000-4000-8000-000000000003",
                 ]
             )
         }
@@ -134,7 +141,8 @@ extension EndToEnd {
             func state() throws -> [String] {
                 try [
                     "/company/acme", "/company/acme/events", "/event/EVENT", "/event/EVENT/registrants",
-                    "/event/EVENT/sessions", "/networking/HUB", "/networking/HUB/registrants", "/webhooks",
+                    "/event/EVENT/sessions", "/event/EVENT/removals", "/networking/HUB", "/networking/HUB/registrants",
+                    "/webhooks",
                 ].map { path in
                     let path = ForeignCall("GET", path).filled(world.ids).path
                     return try acme.ask("GET", path).description
