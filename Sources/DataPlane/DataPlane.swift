@@ -127,6 +127,11 @@ package final class DataPlane: Sendable {
                     .childChannelOption(.tcpOption(.maxUnsent), value: TCPOptions.maxUnsent)
                     .bind(host: host, port: port).get()
             case .unix(let path):
+                // A file that nobody listens at any more is replaced, and another program's is not.
+                if let other = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() {
+                    try? await other.close()
+                    throw IOError(errnoCode: EADDRINUSE, reason: "bind")
+                }
                 channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
             }
         } catch {

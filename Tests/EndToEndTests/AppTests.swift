@@ -103,6 +103,30 @@ extension EndToEnd {
             #expect(site.upstream.requests.last?.target == "/event/e1")
         }
 
+        @Test("Attack: what is sent in the name of a preflight: no body, no cookie, no credentials reach the upstream")
+        func preflightAttack() throws {
+            let site = try Site()
+            let fields = ["Origin: https://evil.example", "Cookie: app=1", "Authorization: Bearer app"]
+            let asked = fields + ["Access-Control-Request-Method: PUT"]
+            #expect(try fetch(site.port, "/event/e1/x", method: "OPTIONS", asked).status == 200)
+            let seen = try #require(site.upstream.requests.last)
+            #expect(seen["Cookie"] == nil && seen["Authorization"] == nil && seen["X-Gateway-Role"] == nil)
+            site.upstream.forget()
+            for (more, body) in [
+                (["Access-Control-Request-Method: PUT", "Content-Length: 3"], "abc"),
+                (["Access-Control-Request-Method: PUT", "Transfer-Encoding: chunked"], "0\r\n\r\n"),
+                (["Access-Control-Request-Method: "], ""), (["Access-Control-Request-Method: a b"], ""),
+            ] {
+                let client = try Client(port: site.port)
+                let lines = (["OPTIONS /event/e1/x HTTP/1.1", "Host: localhost"] + fields + more).joined(
+                    separator: "\r\n"
+                )
+                client.send(lines + "\r\n\r\n" + body)
+                #expect(try client.response(to: "OPTIONS").status == 401, "\(more)")
+            }
+            #expect(site.upstream.requests.isEmpty)
+        }
+
         @Test("Fields that only proxies may send are believed of nobody else")
         func proxyFields() throws {
             let site = try Site()
@@ -169,6 +193,13 @@ extension EndToEnd {
                 #expect(seen["X-Gateway-Registration"] == "sub")
                 #expect(seen["Sec-WebSocket-Protocol"] == (offered.hasPrefix("chat") ? "chat" : nil))
             }
+            let apart = ["Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Protocol: gateway-token.\(token)"]
+            #expect(try Client(port: site.port).openWebSocket("/event/e1/ws", apart).status == 101)
+            let two = "gateway-token.\(token), gateway-token.\(Minter.acme.registration("other"))"
+            #expect(
+                try Client(port: site.port).openWebSocket("/event/e1/ws", ["Sec-WebSocket-Protocol: \(two)"]).status
+                    == 400
+            )
             let bad = try Client(port: site.port).openWebSocket(
                 "/event/e1/ws",
                 ["Sec-WebSocket-Protocol: gateway-token.a.b.c"]

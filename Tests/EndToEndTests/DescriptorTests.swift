@@ -74,6 +74,8 @@ extension EndToEnd {
                 }
                 for client in viewers { #expect(try client.response().status == 200) }
             }
+            // They are there until the last request.
+            for upstream in others { #expect(!upstream.requests.isEmpty) }
             for client in idle { client.socket.close() }
         }
 

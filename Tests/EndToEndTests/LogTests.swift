@@ -244,6 +244,30 @@ extension EndToEnd {
             for part in secret.split(separator: ".") { #expect(!site.gateway.log.contains(part)) }
         }
 
+        @Test("Attack: a token in a link that was broken on its way is in no line, and every line is UTF-8 and ASCII")
+        func brokenLinks() throws {
+            let site = try Site()
+            let token = Minter.acme.registration("broken")
+            for target in [
+                "/event/e1%3Ftoken=\(token)", "/event/e1&token=\(token)", "/event/e1?token%3D\(token)",
+                "/event/e1?\(token)",
+                "/event/e1;token=\(token)", "/event/\(token)", "/event/e1?a=1&\(token)=2",
+            ] {
+                let client = try Client(port: site.port)
+                client.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try client.response().status >= 400, "\(target)")
+            }
+            for target in [[0xff, 0xfe], Array("\u{2028}\u{85}\u{9b}31m".utf8)] {
+                let client = try Client(port: site.port)
+                client.send(Array("GET /last".utf8) + target + Array("\"} HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
+                _ = try client.response()
+            }
+            #expect(eventually { site.gateway.log.components(separatedBy: "/last%").count == 3 })
+            let log = site.gateway.log
+            for part in token.split(separator: ".") { #expect(!log.contains(part.prefix(24))) }
+            #expect(log.utf8.allSatisfy { $0 < 0x7f })
+        }
+
         @Test("HTTP/2: refused heads are logged with what there is of them")
         func refusedStreams() throws {
             let site = try Site {

@@ -41,6 +41,17 @@ extension EndToEnd {
             #expect(site.gateway.isRunning && site.gateway.pid == pid)
         }
 
+        @Test("A second start does not take the Unix socket of a gateway that runs")
+        func secondStart() throws {
+            let directory = try TemporaryDirectory()
+            let path = directory["s"]
+            let site = try Site { $0.top = "[[listener]]\naddress = \"unix:\(path)\"" }
+            let second = try run(Gateway.program, ["run", site.gateway.directory["gateway.conf"]])
+            #expect(second.status != 0)
+            #expect(second.errors.contains("another program listens there"), "\(second.errors)")
+            #expect(try Client(path: path).exchange("/public/x").status == 200)
+        }
+
         @Test("SIGHUP with a bad file changes nothing, and says why")
         func badReload() throws {
             let site = try Site()

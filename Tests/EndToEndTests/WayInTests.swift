@@ -137,9 +137,26 @@ extension EndToEnd {
             browser.keepsCookies = false
             let first = try browser.open("/event/e1?token=\(Minter.acme.registration("off"))")
             let second = try browser.open(try #require(link(first)))
-            #expect(second.status == 401 && second.text.contains("cookies_blocked"))
-            #expect(first.text.contains("role=\"status\" hidden") && !second.text.contains("role=\"status\" hidden"))
-            #expect(link(second) != nil)
+            for page in [first, second] {
+                #expect(page.status == 401 && page.text.contains("cookies_blocked"))
+                #expect(
+                    page.text.contains("Cookies are switched off for this site.")
+                        && page.text.contains(">Try again</a>")
+                )
+                #expect(link(page) != nil && !page.text.contains("_blank"), "another tab would show the same")
+            }
+            // In a frame they may be blocked there alone.
+            func frame(_ target: String) throws -> Response {
+                let fields = ["Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"]
+                let answer = try fetch(site.port, target, fields)
+                return answer.status == 303 ? try frame(Browser.path(answer["Location"] ?? "")) : answer
+            }
+            let framed = try frame("/event/e1?token=\(Minter.acme.registration("framed"))")
+            #expect(
+                framed.status == 401 && framed.text.contains("role=\"status\" hidden") && framed.text.contains("_blank")
+            )
+            let again = try frame(try #require(link(framed)))
+            #expect(again.text.contains("id=\"hint\" role=\"status\">"), "that did not help either")
         }
 
         @Test("A ticket that is used, foreign, cut or another event's is token_missing, and never about cookies")

@@ -21,6 +21,8 @@ struct AccessRecord {
     }
 
     private static let maxTarget = 1024
+    /// Octets of the longest run that is taken for part of a name; longer ones are keys to something.
+    private static let maxWord = 64
     private static let maxMethod = 32
 
     mutating func clear() {
@@ -46,17 +48,53 @@ struct AccessRecord {
     /// Keeps method, path and the names of the query's members. Their values stay out: they hold tokens and people.
     mutating func read(_ bytes: Span<UInt8>, method: Range<Int>, target range: Range<Int>) {
         for index in method { self.method.append(bytes[index]) }
-        var isValue = false
-        for index in range {
-            guard target.count < Self.maxTarget else { return }
+        var (isValue, hasQuery, index) = (false, false, range.lowerBound)
+        while index < range.upperBound, target.count < Self.maxTarget {
             let byte = bytes[index]
-            if isValue, byte != UInt8(ascii: "&") { continue }
-            target.append(byte)
+            if isValue, byte != UInt8(ascii: "&") {
+                index += 1
+                continue
+            }
             isValue = false
-            if byte == UInt8(ascii: "="), target.contains(UInt8(ascii: "?")) {
+            if byte.isTokenText, index == range.lowerBound || !bytes[index - 1].isTokenText {
+                let end = endOfToken(bytes, from: index, to: range.upperBound)
+                if end > index {
+                    target.append(UInt8(ascii: "*"))
+                    index = end
+                    continue
+                }
+            }
+            append(byte)
+            if byte == UInt8(ascii: "?") { hasQuery = true }
+            if byte == UInt8(ascii: "="), hasQuery {
                 isValue = true
                 target.append(UInt8(ascii: "*"))
             }
+            index += 1
+        }
+    }
+
+    /// The end of a run that may be a token or a ticket, wherever a broken link has put it; its start where it is none.
+    private func endOfToken(_ bytes: Span<UInt8>, from start: Int, to limit: Int) -> Int {
+        var (end, isToken) = (start, false)
+        while end < limit, bytes[end].isTokenText {
+            // The start of every header of a JSON Web Token: `{"`.
+            if end + 3 <= limit, bytes.equals("eyJ", in: end..<end + 3) { isToken = true }
+            end += 1
+        }
+        return end - start > (isToken ? Self.maxWord / 2 : Self.maxWord) ? end : start
+    }
+
+    /// Octets that not every reader of a log takes for text are written as digits.
+    private mutating func append(_ byte: UInt8) {
+        guard byte < 0x20 || byte >= 0x7f else {
+            target.append(byte)
+            return
+        }
+        let digits = "0123456789ABCDEF".utf8
+        target.append(.percent)
+        for digit in [byte >> 4, byte & 15] {
+            target.append(digits[digits.index(digits.startIndex, offsetBy: Int(digit))])
         }
     }
 

@@ -73,9 +73,9 @@ extension Exchange {
     /// - Parameter event: the event that counts for choosing a cookie, if any.
     func findCredentials(_ bytes: Span<UInt8>, event: Span<UInt8>?) -> Finding {
         let held = heldSession(bytes, event: event)
-        let (bearer, offered): (Range<Int>?, Range<Int>?)
+        let (bearer, offered): (Range<Int>?, [Range<Int>])
         switch self.bearer(bytes) {
-        case .success(let range): (bearer, offered) = (range, offeredToken(bytes))
+        case .success(let range): (bearer, offered) = (range, offeredTokens(bytes))
         case .failure:
             respond(status: 400)
             return .refused
@@ -85,8 +85,8 @@ extension Exchange {
             first = shown(bytes, query: range)
         } else if let bearer {
             first = Shown(source: .authorization, range: bearer)
-        } else if let offered {
-            first = Shown(source: .subprotocol, range: offered)
+        } else if let range = offered.first {
+            first = Shown(source: .subprotocol, range: range)
         } else {
             return held.map { .found($0) } ?? .missing
         }
@@ -98,7 +98,7 @@ extension Exchange {
         }
         for range in worker.queryMembers.tokens.dropFirst() { add(shown(bytes, query: range)) }
         if let bearer { add(Shown(source: .authorization, range: bearer)) }
-        if let offered { add(Shown(source: .subprotocol, range: offered)) }
+        for range in offered { add(Shown(source: .subprotocol, range: range)) }
         guard others.count < Self.maxTokens else {
             refuse(.tokenConflict, bytes)
             return .refused
@@ -228,14 +228,16 @@ extension Exchange {
 
     private var takesAuthorization: Bool { snapshot.settings.tokens.authorization }
 
-    /// The token that a WebSocket handshake offers as a subprotocol.
-    private func offeredToken(_ bytes: Span<UInt8>) -> Range<Int>? {
-        guard isUpgrade, let value = worker.requestHead.block.first(.secWebSocketProtocol) else { return nil }
-        var token: Range<Int>?
-        Subprotocols.forEach(bytes, in: value) { name in
-            if token == nil, let range = Subprotocols.token(bytes, name) { token = range }
+    /// The tokens that a WebSocket handshake offers as subprotocols.
+    private func offeredTokens(_ bytes: Span<UInt8>) -> [Range<Int>] {
+        var tokens: [Range<Int>] = []
+        guard isUpgrade, worker.requestHead.block.contains(.secWebSocketProtocol) else { return tokens }
+        for field in worker.requestHead.block.fields where field.name == .secWebSocketProtocol {
+            Subprotocols.forEach(bytes, in: field.value) { name in
+                if let range = Subprotocols.token(bytes, name) { tokens.append(range) }
+            }
         }
-        return token
+        return tokens
     }
 
     // MARK: Sessions

@@ -136,30 +136,39 @@ extension Exchange {
         event: Span<UInt8>?,
         _ purpose: Admission.Purpose
     ) -> Bool {
-        let request = Admission.Request(
-            access: access,
-            presented: credentials.session,
-            address: addressHash,
-            purpose: purpose,
-            now: worker.clock.wall
-        )
         // Colleagues share an address; a registration is one person's.
         let (joins, person) = (worker.site.joins, credentials.viewer.subject.low)
-        let verdict = worker.site.admission.decide(
-            request,
-            viewer: credentials.viewer,
-            event: event,
-            rules: snapshot.rules,
-            mayReturn: { place in
-                let limit = snapshot.settings.limits.joinsPerMinute
-                return joins.attempt(place.low, limit: limit, now: worker.clock.monotonic) == nil
-            },
-            random: {
-                let limit = snapshot.settings.limits.joinsPerMinute
-                guard !joins.isExhausted(person, limit: limit, now: worker.clock.monotonic) else { return nil }
-                return (SystemRandom.word(), SystemRandom.word())
-            }
-        )
+        func ask(presenting session: PresentedSession?) -> Admission.Verdict {
+            worker.site.admission.decide(
+                Admission.Request(
+                    access: access,
+                    presented: session,
+                    address: addressHash,
+                    purpose: purpose,
+                    now: worker.clock.wall
+                ),
+                viewer: credentials.viewer,
+                event: event,
+                rules: snapshot.rules,
+                mayReturn: { place in
+                    let limit = snapshot.settings.limits.joinsPerMinute
+                    return joins.attempt(place.low, limit: limit, now: worker.clock.monotonic) == nil
+                },
+                random: {
+                    let limit = snapshot.settings.limits.joinsPerMinute
+                    guard !joins.isExhausted(person, limit: limit, now: worker.clock.monotonic) else { return nil }
+                    return (SystemRandom.word(), SystemRandom.word())
+                }
+            )
+        }
+        var verdict = ask(presenting: credentials.session)
+        if case .refuse(.viewerRemoved, _, _) = verdict, credentials.session != nil, credentials.hasToken,
+            purpose == .join || purpose == .prepare
+        {
+            // An operator has ended the session, and not what it was joined with: with that its viewer joins anew. Whoever
+            // was removed does not.
+            verdict = ask(presenting: nil)
+        }
         if case .refuse = verdict {
             refusedEvent = credentials.viewer.event
             if let event { refusedEvent = String(decoding: event.copied(), as: UTF8.self) }

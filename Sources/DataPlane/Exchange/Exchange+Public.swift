@@ -52,7 +52,7 @@ extension Exchange {
 
 extension UInt8 {
     /// Whether a token in the compact form may hold it: base64url and dots.
-    fileprivate var isTokenText: Bool {
+    var isTokenText: Bool {
         (lowercased &- UInt8(ascii: "a")) < 26 || isDigit || self == UInt8(ascii: ".") || self == UInt8(ascii: "-")
             || self == UInt8(ascii: "_")
     }

@@ -230,8 +230,10 @@ final class Exchange {
                 refuse(.originDenied, bytes)
                 return
             }
-            // It carries no credentials, and what else it carries is not for the upstream.
+            // It carries no credentials; what somebody else sends in its name is not for the upstream.
             access = .public
+            withholdsAuthorization = true
+            worker.sessionCookies.forgetOthers()
         }
         if access != .public, !admit(bytes, match) { return }
         partitionsCookies = snapshot.routePartitionsCookies[match.route]
@@ -248,8 +250,11 @@ final class Exchange {
     /// Whether a browser asks on behalf of another site what it may send
     /// ([Fetch standard](https://fetch.spec.whatwg.org/#cors-preflight-request)).
     private func isPreflight(_ bytes: Span<UInt8>) -> Bool {
-        method == .options && worker.requestHead.block.contains(.origin)
-            && worker.requestHead.block.contains(.accessControlRequestMethod)
+        guard method == .options, requestFraming == .none || requestFraming == .length(0),
+            worker.requestHead.block.contains(.origin),
+            let asked = worker.requestHead.block.first(.accessControlRequestMethod)
+        else { return false }
+        return !asked.isEmpty && asked.allSatisfy { bytes[$0].isToken }
     }
 
     // MARK: The end

@@ -30,6 +30,9 @@ package struct SessionCookies: Sendable {
     /// Pairs that are forwarded.
     package private(set) var others: ContiguousArray<Range<Int>> = []
 
+    /// Nothing of the application's own is forwarded.
+    package mutating func forgetOthers() { others.removeAll(keepingCapacity: true) }
+
     /// More session cookies than this in one request are not looked at.
     static let maxCount = 64
     private static func exactName(secure: Bool) -> StaticString {

@@ -116,7 +116,10 @@ extension EndToEnd {
             try site.gateway.restart()
             try expectProblem(try kicked.browser.fetch("/event/\(event)/poll"), 403, "viewer_removed")
             #expect(try other.browser.fetch("/event/\(event)/poll").status == 200)
+            // With the link they join anew, in another browser and in this one.
             #expect(try Browser(site).open(registered.target).status == 200)
+            #expect(try kicked.browser.open(registered.target).status == 200)
+            #expect(try kicked.browser.fetch("/event/\(event)/poll").status == 200)
         }
 
         @Test("gateway sessions and gateway kick, over a Unix socket")
