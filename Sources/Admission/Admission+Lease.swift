@@ -10,6 +10,16 @@ struct Stay {
     /// With the event's own rule for a second join.
     let policy: SessionPolicy
 
+    init(viewer: Viewer, place: Place, isExpired: Bool, _ rules: Admission.Rules) {
+        self.viewer = viewer
+        self.place = place
+        self.isExpired = isExpired
+        leeway = rules.leeway
+        var policy = rules.sessions
+        if let secondJoin = place.secondJoin { policy.secondJoin = secondJoin }
+        self.policy = policy
+    }
+
     var arrival: Arrival {
         Arrival(viewer: viewer, event: place.event, role: place.listing == nil ? .attendee : .host)
     }
@@ -126,12 +136,10 @@ extension Admission {
             case .success(let place) = place(of: viewer, event: event.span, access: .session, now: now, rules),
             place.subject == session.subject
         else { return false }
-        var policy = rules.sessions
-        if let secondJoin = place.secondJoin { policy.secondJoin = secondJoin }
-        let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, leeway: rules.leeway, policy: policy)
+        let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, rules)
         guard stay.covers(session.id, at: now), !directory.hasEnded(session.id, at: now) else { return false }
         let key = place.isLeased ? place.subject : place.subject.own(of: session.id)
-        switch leases.foresee(session.id, for: key, now: now, policy: policy) {
+        switch leases.foresee(session.id, for: key, now: now, policy: stay.policy) {
         case .held, .left: return true
         case .active: return session.isPending
         case .vacant, .replaced, .ended: return false

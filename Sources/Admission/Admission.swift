@@ -133,9 +133,7 @@ package final class Admission: Sendable {
             return .refuse(barrier.refusal, since: nil, retryAfter: retryAfter)
         }
 
-        var policy = rules.sessions
-        if let secondJoin = place.secondJoin { policy.secondJoin = secondJoin }
-        let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, leeway: rules.leeway, policy: policy)
+        let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, rules)
         guard request.purpose != .ask else { return decideAsked(request, stay) }
         return place.isLeased
             ? decideLeased(request, stay, mayReturn: mayReturn, random: random)

@@ -37,8 +37,7 @@ extension EndToEnd {
                 try site.fill(event, registrations: 100_000, metadata: 1500)
                 let before = try site.gateway.peakKilobytes()
                 let client = try Client(port: site.port)
-                let bearer = "Authorization: Bearer \(backend.token ?? "")"
-                client.send("GET /api/v1/event/\(event)/analytics HTTP/1.1\r\nHost: localhost\r\n\(bearer)\r\n\r\n")
+                backend.ask("/event/\(event)/analytics", on: client)
                 var (count, end) = (0, [UInt8]())
                 while !end.elementsEqual("]}\r\n0\r\n\r\n".utf8) {
                     guard case .bytes(let bytes) = client.socket.receive(within: 120) else { break }

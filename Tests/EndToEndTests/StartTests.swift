@@ -8,10 +8,7 @@ extension EndToEnd {
 
         init() throws {
             directory = try TemporaryDirectory()
-            try directory.write("acme.secret", Minter.acme.secret)
-            try directory.write("globex.secret", Minter.globex.secret)
-            try directory.write("acme.client", Backend.secret(of: "acme"))
-            try directory.write("globex.client", Backend.secret(of: "globex"))
+            try Gateway.writeSecrets(to: directory)
         }
 
         private func configuration(_ change: (inout GatewayConfiguration) -> Void = { _ in }) throws -> String {

@@ -87,15 +87,7 @@ struct AccessRecord {
 
     /// Octets that not every reader of a log takes for text are written as digits.
     private mutating func append(_ byte: UInt8) {
-        guard byte < 0x20 || byte >= 0x7f else {
-            target.append(byte)
-            return
-        }
-        let digits = "0123456789ABCDEF".utf8
-        target.append(.percent)
-        for digit in [byte >> 4, byte & 15] {
-            target.append(digits[digits.index(digits.startIndex, offsetBy: Int(digit))])
-        }
+        if byte < 0x20 || byte >= 0x7f { target.append(percentEncoded: byte) } else { target.append(byte) }
     }
 
     func write(_ exchange: Exchange, isJSON: Bool, to line: inout [UInt8]) {

@@ -252,19 +252,26 @@ extension Exchange {
             return Credentials(source: .header, viewer: sealed.viewer, sealed: sealed, isInCookie: false)
         }
         guard !worker.sessionCookies.cookies.isEmpty else { return nil }
-        var all: [SealedSession] = []
+        // Nearly always there is one.
+        var only: SealedSession?
+        var several: [SealedSession] = []
         var suffix: InlineArray<8, UInt8>?
         if let event { suffix = CookieFormat.suffix(for: event) }
         for cookie in worker.sessionCookies.cookies where cookie.isFirst {
             guard let found = open(cookie, bytes) else { continue }
             if let suffix, bytes.equals(suffix.span, in: cookie.event) { return fromCookie(found) }
-            all.append(found)
+            if let first = only {
+                if several.isEmpty { several.append(first) }
+                several.append(found)
+            } else {
+                only = found
+            }
         }
-        guard all.count > 1 else { return all.first.map(fromCookie) }
+        guard !several.isEmpty else { return only.map(fromCookie) }
         // One that has ended must not keep the others of the browser out.
-        all.sort { $0.session.id.joinedAt > $1.session.id.joinedAt }
+        several.sort { $0.session.id.joinedAt > $1.session.id.joinedAt }
         let (now, rules) = (worker.clock.wall, snapshot.rules)
-        return fromCookie(all.first { worker.site.admission.stands($0, at: now, rules) } ?? all[0])
+        return fromCookie(several.first { worker.site.admission.stands($0, at: now, rules) } ?? several[0])
     }
 
     private func fromCookie(_ sealed: SealedSession) -> Credentials {
@@ -299,12 +306,5 @@ extension Exchange {
         guard let found = snapshot.authority.session(text, worker.site.seal, now: worker.clock.wall) else { return nil }
         worker.tokens.insert(.session(found), for: text, generation: generation)
         return found
-    }
-}
-
-extension UInt8 {
-    /// Whether it is a digit of base64url.
-    fileprivate var isBase64URL: Bool {
-        (lowercased &- UInt8(ascii: "a")) < 26 || isDigit || self == UInt8(ascii: "-") || self == UInt8(ascii: "_")
     }
 }

@@ -51,9 +51,11 @@ extension Exchange {
 }
 
 extension UInt8 {
-    /// Whether a token in the compact form may hold it: base64url and dots.
-    var isTokenText: Bool {
-        (lowercased &- UInt8(ascii: "a")) < 26 || isDigit || self == UInt8(ascii: ".") || self == UInt8(ascii: "-")
-            || self == UInt8(ascii: "_")
+    /// Whether it is a digit of base64url.
+    var isBase64URL: Bool {
+        (lowercased &- UInt8(ascii: "a")) < 26 || isDigit || self == UInt8(ascii: "-") || self == UInt8(ascii: "_")
     }
+
+    /// Whether a token in the compact form may hold it: base64url and dots.
+    var isTokenText: Bool { isBase64URL || self == UInt8(ascii: ".") }
 }

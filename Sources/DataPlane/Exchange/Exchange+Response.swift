@@ -7,7 +7,8 @@ extension Exchange {
 
     /// How much longer than they came fields may be written: a cookie by its three attributes, a policy by blanks.
     private var growth: Int {
-        worker.responseHead.block.fields.reduce(0) { sum, field in
+        guard viewer != nil else { return 0 }
+        return worker.responseHead.block.fields.reduce(0) { sum, field in
             switch field.name {
             case .setCookie: sum + 40
             case .contentSecurityPolicy: sum + field.value.count

@@ -15,14 +15,22 @@ func fieldEncoded(_ text: String) -> String {
 
 private func percentEncoded(_ text: String, isKept: (UInt8) -> Bool) -> String {
     if text.utf8.allSatisfy(isKept) { return text }
-    let digits = Array("0123456789ABCDEF".utf8)
     var encoded: [UInt8] = []
     for byte in text.utf8 {
-        if isKept(byte) {
-            encoded.append(byte)
-        } else {
-            encoded.append(contentsOf: [.percent, digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-        }
+        if isKept(byte) { encoded.append(byte) } else { encoded.append(percentEncoded: byte) }
     }
     return String(decoding: encoded, as: UTF8.self)
+}
+
+private func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
+}
+
+extension [UInt8] {
+    /// Appends an octet as a percent sign and two digits.
+    mutating func append(percentEncoded byte: UInt8) {
+        append(.percent)
+        append(hexDigit(byte >> 4))
+        append(hexDigit(byte & 15))
+    }
 }

@@ -32,9 +32,7 @@ extension EndToEnd {
             var isRefused = false
             while readers.count < 30, !isRefused {
                 let client = try Client(port: site.port, receiveBuffer: 4096)
-                client.send(
-                    "GET /api/v1\(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(backend.token ?? "")\r\n\r\n"
-                )
+                backend.ask(path, on: client)
                 guard case .bytes(let start) = client.socket.receive(upTo: 12, within: 60) else {
                     throw GatewayFailure(text: "no answer")
                 }
@@ -64,8 +62,7 @@ extension EndToEnd {
             // More than the system keeps for a client that does not read.
             try site.fill(event, registrations: 20_000, metadata: 1500)
             let client = try Client(port: site.port, receiveBuffer: 4096)
-            let bearer = "Authorization: Bearer \(backend.token ?? "")"
-            client.send("GET /api/v1/event/\(event)/analytics HTTP/1.1\r\nHost: localhost\r\n\(bearer)\r\n\r\n")
+            backend.ask("/event/\(event)/analytics", on: client)
             guard case .bytes(let start) = client.socket.receive(upTo: 12, within: 60) else {
                 throw GatewayFailure(text: "no answer")
             }

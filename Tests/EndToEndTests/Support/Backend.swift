@@ -40,6 +40,11 @@ final class Backend {
         ]
     }
 
+    /// Asks on a connection of the test's own, which reads the answer as it likes.
+    func ask(_ path: String, on client: Client) {
+        client.send("GET /api/v1\(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token ?? "")\r\n\r\n")
+    }
+
     /// Makes a call and says what was answered. The connection is made anew after one that failed.
     ///
     /// - Parameter path: below `/api/v1`, unless it begins with `/api`.

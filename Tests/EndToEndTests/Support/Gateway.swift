@@ -16,11 +16,7 @@ final class Gateway: Sendable {
         port = ports[0]
         adminPort = ports[1]
         directory = try TemporaryDirectory()
-        try directory.write("acme.secret", Minter.acme.secret)
-        try directory.write("globex.secret", Minter.globex.secret)
-        for company in ["acme", "globex"] {
-            try directory.write("\(company).client", Backend.secret(of: company))
-        }
+        try Self.writeSecrets(to: directory)
         try directory.write(
             "gateway.conf",
             configuration.text(port: port, adminPort: adminPort, directory: directory.path)
@@ -28,6 +24,13 @@ final class Gateway: Sendable {
         descriptors = configuration.descriptors
         child = Mutex(try Self.start(directory, descriptors))
         try waitUntilServing()
+    }
+
+    /// The files of secrets that configurations name.
+    static func writeSecrets(to directory: TemporaryDirectory) throws {
+        try directory.write("acme.secret", Minter.acme.secret)
+        try directory.write("globex.secret", Minter.globex.secret)
+        for company in ["acme", "globex"] { try directory.write("\(company).client", Backend.secret(of: company)) }
     }
 
     private static func start(_ directory: TemporaryDirectory, _ descriptors: Int?) throws -> Child {
