@@ -85,7 +85,9 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var connectTimeout: Duration = .seconds(2)
     /// To the response head.
     package var responseTimeout: Duration = .seconds(60)
-    package var maxIdlePerServer = 256
+    /// Of each event loop. Time ends idle connections (``UpstreamPool.idleLifetime``): a number that a busy loop exceeds would
+    /// have it close and reopen them all the time.
+    package var maxIdlePerServer = 4096
 }
 
 package struct UpstreamServerSettings: Sendable, Equatable {
