@@ -31,26 +31,6 @@ extension EndToEnd {
             #expect(answer["X-Frame-Options"] == nil)
         }
 
-        @Test("The upstream's Referrer-Policy stays, but where the address holds a token")
-        func referrerPolicy() throws {
-            let site = try Site()
-            site.upstream.on("/event/e1/own") { exchange in
-                try exchange.reply("200 OK", ["Referrer-Policy: origin"], "x")
-            }
-            let browser = Browser(site)
-            let token = Minter.acme.registration("ref")
-            #expect(try browser.open(Self.link + token).status == 200)
-            #expect(try browser.fetch("/event/e1/own").fields.values("referrer-policy") == ["origin"])
-            #expect(
-                try browser.fetch("/event/e1/none").fields.values("referrer-policy") == [
-                    "strict-origin-when-cross-origin"
-                ]
-            )
-            #expect(
-                try browser.fetch("/event/e1/own?token=\(token)").fields.values("referrer-policy") == ["same-origin"]
-            )
-        }
-
         @Test("Doubled slashes are merged, judged merged, and forwarded merged")
         func doubledSlashes() throws {
             let site = try Site()

@@ -67,6 +67,7 @@ extension Exchange {
 
     private func writeFields(_ bytes: Span<UInt8>, framePolicy: [UInt8], to head: inout HeadWriter) {
         let isViewer = viewer != nil
+        let referrerPolicy = referrerPolicy(bytes)
         // A response that carries a session is for one browser, whatever the upstream thought of caching it.
         let handsOutSession = !extraFields.isEmpty
         var runStart = 0
@@ -77,7 +78,7 @@ extension Exchange {
             if field.isRemoved || field.name.isHopByHop { continue }
             // The embedding page is the company's; what would block it there is replaced by its own policy.
             if isViewer, field.name == .xFrameOptions { continue }
-            if hidesAddress, field.name == .referrerPolicy { continue }
+            if referrerPolicy != nil, field.name == .referrerPolicy { continue }
             if isViewer, field.name == .contentSecurityPolicy || (partitionsCookies && field.name == .setCookie) {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
                 (runStart, runEnd) = (0, 0)
@@ -107,10 +108,10 @@ extension Exchange {
         guard isViewer else { return }
         if status != 101 {
             head.write(framePolicy)
-            if hidesAddress {
-                head.write("Referrer-Policy: same-origin\r\n")
+            if let referrerPolicy {
+                write(referrerPolicy, to: &head)
             } else if !worker.responseHead.block.contains(.referrerPolicy) {
-                head.write("Referrer-Policy: strict-origin-when-cross-origin\r\n")
+                write(.strictOriginWhenCrossOrigin, to: &head)
             }
             if !worker.responseHead.block.contains(.cacheControl) {
                 head.write("Cache-Control: private\r\n")
@@ -119,6 +120,18 @@ extension Exchange {
             }
         }
         if !extraFields.isEmpty { head.write(extraFields) }
+    }
+
+    /// The policy that is written in place of what the upstream says; nil where that stays.
+    private func referrerPolicy(_ bytes: Span<UInt8>) -> ReferrerPolicy? {
+        guard viewer != nil else { return nil }
+        return hidesAddress ? .sameOrigin : ReferrerPolicy(bytes, worker.responseHead.block)?.forEvents
+    }
+
+    private func write(_ policy: ReferrerPolicy, to head: inout HeadWriter) {
+        head.write("Referrer-Policy: ")
+        head.write(policy.text)
+        head.write("\r\n")
     }
 
     private func writeDate(to head: inout HeadWriter) {
@@ -174,12 +187,15 @@ extension Exchange {
     func interimResponse(_ bytes: Span<UInt8>) {
         // A 100 has been sent from here; a client of HTTP/1.0 knows of none.
         guard isActive, !isResponseStarted, !isHTTP10, worker.responseHead.status != 100 else { return }
+        let referrerPolicy = referrerPolicy(bytes)
         var head = worker.takeBuffer()
         _ = head.writeHead(capacity: bytes.count + 64) { head in
             writeStatusLine(bytes, to: &head)
             for field in worker.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
+                if referrerPolicy != nil, field.name == .referrerPolicy { continue }
                 head.write(bytes.extracting(field.line))
             }
+            if let referrerPolicy { write(referrerPolicy, to: &head) }
             head.write("\r\n")
         }
         client?.interim(head)

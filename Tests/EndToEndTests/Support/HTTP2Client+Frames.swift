@@ -86,6 +86,7 @@ extension HTTP2Client {
         else { return faults.append("stream \(id): \(fields)") }
         if status < 200 {
             if isEnd || status == 101 { faults.append("stream \(id): interim \(status), END_STREAM \(isEnd)") }
+            stream.response.interimFields += fields.dropFirst()
             return stream.response.interim.append(status)
         }
         stream.response.version = "HTTP/2"

@@ -26,6 +26,8 @@ struct Response: Sendable, CustomStringConvertible {
     var trailers: [Field] = []
     /// Statuses of the 1xx responses that came before it.
     var interim: [Int] = []
+    /// Their fields.
+    var interimFields: [Field] = []
 
     subscript(name: String) -> String? { fields[name] }
 
@@ -136,15 +138,16 @@ final class MessageReader {
 
     /// The response to a request with this method.
     func response(to method: String = "GET") throws(MessageFault) -> Response {
-        var interim: [Int] = []
+        var interim: (statuses: [Int], fields: [Field]) = ([], [])
         while true {
             guard let head = try head() else { throw .closed }
             var response = try Response(head: head)
             if (100..<200).contains(response.status), response.status != 101 {
-                interim.append(response.status)
+                interim.statuses.append(response.status)
+                interim.fields += response.fields
                 continue
             }
-            response.interim = interim
+            (response.interim, response.interimFields) = (interim.statuses, interim.fields)
             try readBody(of: &response, to: method)
             return response
         }

@@ -1,0 +1,115 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("What an upstream's answer does to a viewer's browser")
+    struct UpstreamAnswerTests {
+        static let shared = Result { try Site() }
+        let site: Site
+        let browser: Browser
+        let token = Minter.acme.registration("answered")
+
+        init() throws {
+            site = try Self.shared.get()
+            browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=" + token).status == 200)
+        }
+
+        /// The answer by HTTP/1.1, and by HTTP/2.
+        private func answers(_ target: String, _ fields: [String] = []) throws -> [Response] {
+            let lines = fields + browser.cookieField
+            let first = try fetch(site.port, target, lines)
+            let fields = try lines.map { line in
+                let field = try Field(line: line)
+                return Field(field.name.lowercased(), field.value)
+            }
+            let client = try HTTP2Client.connected(port: site.port)
+            let second = try client.exchange(target, fields)
+            #expect(client.faults.isEmpty && client.isAlive(), "\(client.faults)")
+            return [first, second]
+        }
+
+        private func serve(_ path: String, _ fields: [String], hints: [String] = []) {
+            site.upstream.on(path) { exchange in
+                if !hints.isEmpty {
+                    exchange.send("HTTP/1.1 103 Early Hints\r\n" + hints.joined(separator: "\r\n") + "\r\n\r\n")
+                }
+                return try exchange.reply("200 OK", fields, "x")
+            }
+        }
+
+        // MARK: Referrer-Policy
+
+        @Test(
+            "A page's policy tells other origins what the upstream says, and our own the full address",
+            arguments: [
+                ([], "strict-origin-when-cross-origin"), (["no-referrer"], "same-origin"),
+                (["strict-origin"], "strict-origin-when-cross-origin"), (["origin"], "origin-when-cross-origin"),
+                (["No-Referrer"], "same-origin"), (["\tORIGIN  "], "origin-when-cross-origin"),
+                // The last that browsers know counts, over all fields.
+                (["unsafe-url, no-referrer"], "same-origin"), (["unsafe-url", "no-referrer"], "same-origin"),
+                (["no-referrer,,"], "same-origin"), (["no-referrer, never"], "same-origin"),
+                (["no-referrer", ""], "same-origin"), (["origin,no-referrer", "bogus"], "same-origin"),
+                (["same-origin ,\tstrict-origin"], "strict-origin-when-cross-origin"),
+            ]
+        )
+        func policies(_ sent: [String], _ expected: String) throws {
+            serve("/event/e1/policy", sent.map { "Referrer-Policy: \($0)" })
+            for answer in try answers("/event/e1/policy") {
+                #expect(answer.fields.values("referrer-policy") == [expected])
+            }
+        }
+
+        @Test(
+            "A policy that lets our own origin see the full address passes as the upstream wrote it",
+            arguments: [
+                ["unsafe-url"], ["no-referrer-when-downgrade"], ["same-origin"], ["Strict-Origin-When-Cross-Origin"],
+                ["origin-when-cross-origin"], ["no-referrer, strict-origin-when-cross-origin"],
+                ["no-referrer", "same-origin"], [""], ["bogus"], ["no-referrerx"], ["no referrer"], ["\"no-referrer\""],
+            ]
+        )
+        func passedPolicies(_ sent: [String]) throws {
+            serve("/event/e1/policy", sent.map { "Referrer-Policy: \($0)" })
+            for answer in try answers("/event/e1/policy") {
+                #expect(answer.fields.values("referrer-policy") == sent)
+            }
+        }
+
+        @Test("Early hints have the policy of the page, where the address holds a token as well, and public routes any")
+        func policyPlaces() throws {
+            let sent = ["Referrer-Policy: no-referrer"]
+            serve("/event/e1/policy", sent, hints: sent)
+            for answer in try answers("/event/e1/policy") {
+                #expect(answer.interimFields.values("referrer-policy") == ["same-origin"])
+            }
+            serve("/event/e1/policy", ["Referrer-Policy: unsafe-url"], hints: ["Referrer-Policy: unsafe-url"])
+            for answer in try answers("/event/e1/policy?token=\(token)", ["Accept: */*"]) {
+                #expect(answer.fields.values("referrer-policy") == ["same-origin"])
+                #expect(answer.interimFields.values("referrer-policy") == ["same-origin"])
+            }
+            serve("/public/policy", sent, hints: sent)
+            for answer in try answers("/public/policy") {
+                #expect(answer.fields.values("referrer-policy") == ["no-referrer"])
+                #expect(answer.interimFields.values("referrer-policy") == ["no-referrer"])
+            }
+        }
+
+        @Test(
+            "attack: with two events in one browser, a page with helmet's policy makes its requests as the other's viewer"
+        )
+        func twoEvents() throws {
+            let two = Browser(site)
+            for event in ["e1", "e2"] {
+                serve("/event/\(event)", ["Referrer-Policy: no-referrer"])
+                #expect(
+                    try two.open("/event/\(event)?token=\(Minter.acme.registration(event, event: event))").status == 200
+                )
+            }
+            // As a browser goes by the policy of the page.
+            let policy = try two.fetch("/event/e1")["Referrer-Policy"]
+            let referer = policy == "same-origin" ? ["Referer: http://localhost:\(site.port)/event/e1"] : []
+            #expect(try two.fetch("/app/whoami", "GET", referer).status == 200)
+            #expect(site.upstream.requests(for: "/app/whoami").last?["X-Gateway-Registration"] == "e1")
+        }
+    }
+}
