@@ -111,5 +111,61 @@ extension EndToEnd {
             #expect(try two.fetch("/app/whoami", "GET", referer).status == 200)
             #expect(site.upstream.requests(for: "/app/whoami").last?["X-Gateway-Registration"] == "e1")
         }
+
+        // MARK: Session cookies
+
+        private static let ours = [
+            "gateway-session-0123abcd=1x; Path=/", "__Host-gateway-session-0123abcd=1x; Path=/; Secure",
+            "__Secure-gateway-session-0123abcd=1x; Secure", "__HOST-GATEWAY-SESSION-0123abcd-1=x",
+            "Gateway-Session-0123abcd=; Max-Age=0", "gateway-session-=", "gateway-session-x",
+            // A cookie without a name is sent back as its value alone.
+            "=gateway-session-0123abcd=1x", " = __host-gateway-session-0123abcd=1x", "\tgateway-session-1=1",
+        ]
+        private static let others = [
+            "sid=gateway-session-1; Path=/", "gateway-session=1", "xgateway-session-1=1", "__Host-gateway-ses=1",
+            "__Host-sid=1", "gateway_session-1=1", "gateway-sessions=1", "a=b, gateway-session-1=1",
+        ]
+
+        @Test("attack: an upstream hands out, replaces or deletes a session, on any route and in early hints")
+        func sessionCookies() throws {
+            let fields = Self.ours.map { "Set-Cookie: \($0)" } + ["Gateway-Session: forged", "gateway-session: forged"]
+            let kept = Self.others.map { "set-cookie: \($0)" }
+            for path in ["/event/e1/cookies", "/app/cookies", "/public/cookies"] {
+                serve(path, fields + kept, hints: kept + fields)
+                for answer in try answers(path) {
+                    #expect(answer["Gateway-Session"] == nil && answer.interimFields["Gateway-Session"] == nil)
+                    #expect(answer.interim == [103])
+                    for fields in [answer.fields, answer.interimFields] {
+                        let names = fields.values("set-cookie").map { $0.split(separator: ";")[0] }
+                        #expect(names == Self.others.map { $0.split(separator: ";")[0] }, "\(path)")
+                    }
+                }
+            }
+            #expect(try browser.fetch("/event/e1/still").status == 200)
+        }
+
+        @Test("attack: an upstream hands out a session on a route that leaves cookies as they are, and in trailers")
+        func keptCookies() throws {
+            let site = try Site {
+                $0.more = """
+                    [[route]]
+                    path = "/kept/**"
+                    upstream = "embed-host"
+                    access = "session"
+                    cookies = "keep"
+                    """
+            }
+            site.upstream.on("/kept/a") { exchange in
+                exchange.send(
+                    "HTTP/1.1 200 OK\r\nSet-Cookie: gateway-session-1=1\r\nSet-Cookie: a=1\r\n"
+                        + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nSet-Cookie: gateway-session-2=1\r\n\r\n"
+                )
+                return true
+            }
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=" + token).status == 200)
+            let answer = try browser.fetch("/kept/a")
+            #expect(answer.fields.values("set-cookie") == ["a=1"] && answer.trailers.isEmpty)
+        }
     }
 }

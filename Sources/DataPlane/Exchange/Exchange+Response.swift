@@ -79,6 +79,7 @@ extension Exchange {
             // The embedding page is the company's; what would block it there is replaced by its own policy.
             if isViewer, field.name == .xFrameOptions { continue }
             if referrerPolicy != nil, field.name == .referrerPolicy { continue }
+            if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
             if isViewer, field.name == .contentSecurityPolicy || (partitionsCookies && field.name == .setCookie) {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
                 (runStart, runEnd) = (0, 0)
@@ -193,6 +194,7 @@ extension Exchange {
             writeStatusLine(bytes, to: &head)
             for field in worker.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
                 if referrerPolicy != nil, field.name == .referrerPolicy { continue }
+                if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
                 head.write(bytes.extracting(field.line))
             }
             if let referrerPolicy { write(referrerPolicy, to: &head) }

@@ -77,3 +77,26 @@ package struct SessionCookies: Sendable {
         others.append(pair)
     }
 }
+
+extension FieldBlock.Field {
+    /// Whether a `Set-Cookie` would have browsers send a session cookie. Its name counts in any case, with any prefix, and
+    /// where the cookie has no name but a value that reads as one
+    /// ([RFC 6265bis](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis)).
+    func setsSessionCookie(_ bytes: Span<UInt8>) -> Bool {
+        guard name == .setCookie else { return false }
+        var start = value.lowerBound
+        while start < value.upperBound,
+            bytes[start] == .space || bytes[start] == .tab || bytes[start] == UInt8(ascii: "=")
+        {
+            start += 1
+        }
+        func skip(_ text: StaticString) -> Bool {
+            let end = start + text.utf8CodeUnitCount
+            guard end <= value.upperBound, bytes.equals(text, ignoringCaseIn: start..<end) else { return false }
+            start = end
+            return true
+        }
+        if !skip("__host-") { _ = skip("__secure-") }
+        return skip("gateway-session-")
+    }
+}
