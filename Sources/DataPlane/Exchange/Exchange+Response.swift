@@ -80,6 +80,7 @@ extension Exchange {
             if isViewer, field.name == .xFrameOptions { continue }
             if referrerPolicy != nil, field.name == .referrerPolicy { continue }
             if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
+            if isPreflight, field.name == .setCookie || field.describesBody(bytes) { continue }
             if isViewer, field.name == .contentSecurityPolicy || (partitionsCookies && field.name == .setCookie) {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
                 (runStart, runEnd) = (0, 0)
@@ -150,6 +151,8 @@ extension Exchange {
             return
         }
         switch worker.responseHead.framing {
+        case _ where isPreflight:
+            if status != 204, status != 304 { writeLength(0, to: &head) }
         case .none:
             // HEAD and 304 tell how long the body would be.
             if method == .head || status == 304, let length = worker.responseHead.announcedLength(bytes) {
@@ -187,7 +190,7 @@ extension Exchange {
     /// Passes on an interim response ([RFC 9110 section 15.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.2)).
     func interimResponse(_ bytes: Span<UInt8>) {
         // A 100 has been sent from here; a client of HTTP/1.0 knows of none.
-        guard isActive, !isResponseStarted, !isHTTP10, worker.responseHead.status != 100 else { return }
+        guard isActive, !isResponseStarted, !isHTTP10, !isPreflight, worker.responseHead.status != 100 else { return }
         let referrerPolicy = referrerPolicy(bytes)
         var head = worker.takeBuffer()
         _ = head.writeHead(capacity: bytes.count + 64) { head in
@@ -205,7 +208,7 @@ extension Exchange {
     }
 
     func responseBody(_ buffer: ByteBuffer) {
-        guard isActive, buffer.readableBytes > 0 else { return }
+        guard isActive, !isPreflight, buffer.readableBytes > 0 else { return }
         responseBytes += buffer.readableBytes
         var out = response ?? worker.takeBuffer()
         response = nil
@@ -227,7 +230,7 @@ extension Exchange {
 
     /// Passes on trailer fields, but for those that only a head may have.
     func responseTrailers(_ bytes: Span<UInt8>) throws(HeadFault) {
-        guard isActive else { return }
+        guard isActive, !isPreflight else { return }
         let block = FieldBlock()
         try FieldLines.read(bytes, from: 0, to: bytes.count, maxCount: 64, into: block)
         guard let client, isChunkedToClient || client.framesBodies else { return }
@@ -287,6 +290,11 @@ extension Exchange {
     /// Sends what one read of the upstream has brought. When the client does not take it, the upstream has to wait.
     func flushToClient() {
         guard isActive, let client else { return }
+        if isPreflight, isResponseStarted {
+            // The client has its answer: what of the body did not come along with the head is not waited for.
+            responseEnded()
+            return
+        }
         writePending()
         client.flush()
         if !client.isWritable { upstream?.pauseReading() }

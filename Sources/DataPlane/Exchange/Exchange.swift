@@ -42,6 +42,8 @@ final class Exchange {
     var framePolicy: [UInt8] = []
     /// The address that was asked for holds a viewer's token, and is nobody else's to know.
     var hidesAddress = false
+    /// It is a preflight, which comes without credentials: of the answer only status and fields are passed on.
+    var isPreflight = false
     /// The upstream's cookies are made to live in a frame on another site.
     var partitionsCookies = false
     /// Field lines for the response that the verdict asks for: a new session's cookie and header.
@@ -156,6 +158,7 @@ final class Exchange {
         refusedEvent = nil
         hidesAddress = false
         if !offeredSubprotocol.isEmpty { offeredSubprotocol = [] }
+        isPreflight = false
         partitionsCookies = false
         if !extraFields.isEmpty { extraFields = [] }
         servedBy = nil
@@ -225,13 +228,14 @@ final class Exchange {
         access = snapshot.routeAccess[match.route]
         let secure = snapshot.cookie.isSecure
         worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: secure)
-        if access != .public, isPreflight(bytes) {
+        if access != .public, asksForPermission(bytes) {
             guard snapshot.routeForwardsPreflights[match.route] else {
                 refuse(.originDenied, bytes)
                 return
             }
             // It carries no credentials; what somebody else sends in its name is not for the upstream.
             access = .public
+            isPreflight = true
             withholdsAuthorization = true
             worker.sessionCookies.forgetOthers()
         }
@@ -249,7 +253,7 @@ final class Exchange {
 
     /// Whether a browser asks on behalf of another site what it may send
     /// ([Fetch standard](https://fetch.spec.whatwg.org/#cors-preflight-request)).
-    private func isPreflight(_ bytes: Span<UInt8>) -> Bool {
+    private func asksForPermission(_ bytes: Span<UInt8>) -> Bool {
         guard method == .options, requestFraming == .none || requestFraming == .length(0),
             worker.requestHead.block.contains(.origin),
             let asked = worker.requestHead.block.first(.accessControlRequestMethod)

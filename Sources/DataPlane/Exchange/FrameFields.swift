@@ -64,3 +64,19 @@ enum FrameFields {
         }
     }
 }
+
+extension FieldBlock.Field {
+    /// Whether the field speaks of a body
+    /// ([RFC 9110 section 8](https://www.rfc-editor.org/rfc/rfc9110#section-8)) and says nothing where none follows.
+    func describesBody(_ bytes: Span<UInt8>) -> Bool {
+        guard name == .other else { return false }
+        let prefix: StaticString = "content-"
+        let end = min(nameRange.upperBound, nameRange.lowerBound + prefix.utf8CodeUnitCount)
+        return bytes.equals(prefix, ignoringCaseIn: nameRange.lowerBound..<end)
+            || bytes.equals("etag", ignoringCaseIn: nameRange)
+            || bytes.equals("last-modified", ignoringCaseIn: nameRange)
+            || bytes.equals("accept-ranges", ignoringCaseIn: nameRange)
+            || bytes.equals("digest", ignoringCaseIn: nameRange)
+            || bytes.equals("repr-digest", ignoringCaseIn: nameRange)
+    }
+}
