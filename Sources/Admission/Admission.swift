@@ -183,8 +183,12 @@ package final class Admission: Sendable {
             policy: policy
         )
         guard isHeld else {
-            let standing = leases.foresee(admitted.session, for: admitted.key, now: now, policy: policy)
-            return standing == .ended ? .viewerRemoved : .sessionReplaced
+            return switch leases.foresee(admitted.session, for: admitted.key, now: now, policy: policy) {
+            case .ended: .viewerRemoved
+            // Nobody has its place, and it may come back: it said goodbye.
+            case .held(replaced: nil): .sessionLeft
+            case .held, .vacant, .left, .replaced, .active: .sessionReplaced
+            }
         }
         return role != admitted.role && policy.onRoleChange == .reconnect ? .roleChanged : nil
     }

@@ -17,6 +17,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case notOpen
     case eventOver
     case sessionReplaced
+    /// It said goodbye itself, on another connection.
+    case sessionLeft
     case roleChanged
     case alreadyActive
     case tooManyJoins
@@ -42,6 +44,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .notOpen: "not_open"
         case .eventOver: "event_over"
         case .sessionReplaced: "session_replaced"
+        case .sessionLeft: "session_left"
         case .roleChanged: "role_changed"
         case .alreadyActive: "already_active"
         case .tooManyJoins: "too_many_joins"
@@ -58,8 +61,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .tokenMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .cookiesBlocked: 401
         case .tokenConflict: 400
         case .wrongEvent, .originDenied, .frameDenied, .registrationRemoved, .viewerRemoved, .notOpen, .eventOver: 403
-        // An open stream ends with it; no request is answered with it.
-        case .sessionReplaced, .alreadyActive, .roleChanged: 409
+        // With the last two open streams end; hardly a request is answered with them.
+        case .sessionReplaced, .alreadyActive, .sessionLeft, .roleChanged: 409
         case .tooManyJoins: 429
         case .draining, .tryAgain: 503
         case .upstreamUnavailable: 502
@@ -78,6 +81,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .roleChanged: 4412
         case .eventOver: 4413
         case .tooManyJoins: 4429
+        // RFC 6455 section 7.4.1: the end that was wanted, after which scripts do not come back by themselves.
+        case .sessionLeft: 1000
         case .draining: 1001
         case .tryAgain: 1013
         case .upstreamUnavailable, .upstreamTimeout: 1014
@@ -90,7 +95,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     /// Whether the same request may pass later, without anything that the viewer has to do.
     package var mayPass: Bool {
         switch self {
-        case .alreadyActive, .tooManyJoins, .draining, .tryAgain, .upstreamUnavailable, .upstreamTimeout: true
+        case .sessionLeft, .alreadyActive, .tooManyJoins, .draining, .tryAgain, .upstreamUnavailable, .upstreamTimeout:
+            true
         default: false
         }
     }
@@ -122,6 +128,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .notOpen: "The event is not open yet"
         case .eventOver: "The event is over"
         case .sessionReplaced: "You joined from another place"
+        case .sessionLeft: "You have left"
         case .roleChanged: "Your role has changed"
         case .alreadyActive: "You are already watching elsewhere"
         case .tooManyJoins: "Too many joins"
@@ -151,6 +158,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .notOpen: "Nothing is wrong with your link: you are early."
         case .eventOver: "It lets nobody in any more. Ask the organizer whether there is a recording."
         case .sessionReplaced: "You can watch in one place at a time. Choose to use it here to carry on here."
+        case .sessionLeft: "Open the event again to come back."
         case .roleChanged: "Reload the page to go on with your new role."
         case .alreadyActive: "You can watch in one place at a time. Close the event there, then try again here."
         case .tooManyJoins: "Wait a minute, then open the event once, in the place where you want to watch it."

@@ -35,6 +35,28 @@ struct EndingTests {
         #expect(refusal == .viewerRemoved)
     }
 
+    @Test("an open stream of a session that said goodbye ends as one that left, and of one that was replaced as that")
+    func leaveOpen() throws {
+        for isReplaced in [false, true] {
+            let gate = Gate()
+            let viewer = viewer()
+            let admitted = try #require(gate.ask(viewer).admitted)
+            gate.now += 1
+            #expect(
+                gate.admission.leave(
+                    admitted.presented,
+                    subject: viewer.subject,
+                    isLeased: true,
+                    now: gate.now,
+                    rules: gate.rules
+                )
+            )
+            if isReplaced { #expect(gate.ask(viewer, address: 2).admitted?.isNew == true) }
+            let refusal = gate.admission.keep(admitted, viewer: viewer, address: 1, now: gate.now, rules: gate.rules)
+            #expect(refusal == (isReplaced ? .sessionReplaced : .sessionLeft))
+        }
+    }
+
     @Test("attack: an ended session waits for a restart; its viewer may join anew", arguments: ViewerKind.both)
     func endThenRestart(_ kind: ViewerKind) throws {
         let gate = Gate()

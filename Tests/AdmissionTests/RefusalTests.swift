@@ -20,6 +20,7 @@ struct RefusalTests {
             (.notOpen, "not_open", 403, nil),
             (.eventOver, "event_over", 403, 4413),
             (.sessionReplaced, "session_replaced", 409, 4409),
+            (.sessionLeft, "session_left", 409, 1000),
             (.roleChanged, "role_changed", 409, 4412),
             (.alreadyActive, "already_active", 409, nil),
             (.tooManyJoins, "too_many_joins", 429, 4429),

@@ -41,6 +41,50 @@ extension EndToEnd {
             #expect(monotonic() - start < 1)
         }
 
+        @Test(
+            "Who leaves is told 1000 on the other connections, at which scripts stop",
+            arguments: ["HTTP/1.1", "HTTP/2"]
+        )
+        func left(way: String) throws {
+            // Open sockets are looked after every third of it.
+            let site = try Site { $0.sessions = "idle_timeout = \"9s\"" }
+            let seen = Mutex<[WebSocketFrame]?>(nil)
+            site.upstream.on("/event/e1/ws") { exchange in
+                guard let socket = try WebSocket.accept(exchange) else { return false }
+                let frames = try socket.remainder()
+                seen.withLock { $0 = frames }
+                return false
+            }
+            let token = Minter.acme.registration("left")
+            let socket: any WebSocketPeer
+            let session: String
+            if way == "HTTP/2" {
+                let opened = try HTTP2WebSocket("/event/e1/ws?token=\(token)", port: site.port)
+                session = try #require(opened.client.streams[opened.stream]?.response["Gateway-Session"])
+                socket = opened
+            } else {
+                let client = try Client(port: site.port)
+                let answer = try client.openWebSocket("/event/e1/ws?token=\(token)")
+                session = try #require(answer["Gateway-Session"])
+                let end = WebSocketEnd(client.reader, isClient: true)
+                end.reader.patience = 30
+                socket = end
+            }
+            socket.send(.text("hello"))
+            let fields = ["Gateway-Session: \(session)"]
+            #expect(
+                try fetch(site.port, "/.gateway/leave", method: "POST", fields + ["Content-Length: 0"]).status == 204
+            )
+            #expect(try socket.remainder().map(\.close) == ["1000 session_left"])
+            #expect(eventually { seen.withLock { $0 } == [.text("hello"), .close(1001)] })
+            #expect(
+                eventually {
+                    site.gateway.log.contains("\"refusal\":\"session_left\",\"cut\":\"session\"")
+                }
+            )
+            #expect(try fetch(site.port, "/event/e1/back", fields).status == 200)
+        }
+
         @Test("Replaced in the middle of a message: the frame is completed, then 4409, and nothing that follows")
         func replacedWithinFrame() throws {
             let isReplaced = Flag()
