@@ -150,16 +150,12 @@ extension Exchange {
         )
     }
 
-    /// A link's token without what mail programs take along from behind it: a full stop, a bracket, a blank.
     private func shown(_ bytes: Span<UInt8>, query range: Range<Int>) -> Shown {
-        guard bytes.firstIndex(of: .percent, from: range.lowerBound, to: range.upperBound) != nil else {
-            var end = range.upperBound
-            while end > range.lowerBound + 1, !bytes[end - 1].isBase64URL { end -= 1 }
-            return Shown(source: .query, range: range.lowerBound..<end)
+        // Nearly always the head holds the token as it is.
+        guard let token = bytes.unbrokenLinkToken(range) else {
+            return Shown(source: .query, range: range, decoded: bytes.linkToken(range))
         }
-        var decoded = bytes.percentDecoded(range)
-        while decoded.count > 1, let last = decoded.last, !last.isBase64URL { decoded.removeLast() }
-        return Shown(source: .query, range: range, decoded: decoded)
+        return Shown(source: .query, range: token)
     }
 
     /// The viewer that a token speaks of, from the cache or by checking its signature.
@@ -192,7 +188,7 @@ extension Exchange {
         // Nearly always there is one member, and it holds the token.
         if worker.queryMembers.tokens.count > 1 || (removed > 0 && good?.source != .query) {
             worker.queryMembers.keepOthers(bytes) { value, isJoinCode in
-                isJoinCode || isOurs(value, good, bytes)
+                isJoinCode || bytes.isEither(value) { isOurs($0, good, bytes) }
             }
         }
         if let bearer {

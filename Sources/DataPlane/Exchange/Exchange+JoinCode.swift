@@ -8,7 +8,7 @@ extension Exchange {
     /// - Parameter event: the event that the path names.
     func redeem(_ code: Range<Int>, _ bytes: Span<UInt8>, event: Span<UInt8>) {
         let site = worker.site
-        let known = JoinCode(bytes.percentDecoded(code).span)
+        let known = JoinCode(bytes.linkToken(code).span)
         guard let known, let person = site.directory.person(for: known) else {
             if let known, site.directory.isRemoved(known) {
                 refuse(.registrationRemoved, bytes)

@@ -14,7 +14,9 @@ extension Exchange {
         )
         guard !worker.queryMembers.removed.isEmpty else { return }
         worker.queryMembers.keepOthers(bytes) { value, isJoinCode in
-            isJoinCode ? JoinCode(value) != nil : holdsViewersToken(value)
+            isJoinCode
+                ? JoinCode(bytes.linkToken(value).span) != nil
+                : bytes.isEither(value) { holdsViewersToken($0) }
         }
     }
 

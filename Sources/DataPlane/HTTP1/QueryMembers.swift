@@ -41,15 +41,15 @@ package struct QueryMembers: Sendable {
 
     /// Leaves members where they are unless their values are ours. The ticket always is.
     ///
-    /// - Parameter isOurs: what it says of a value, decoded, and whether its name is that of join codes.
-    package mutating func keepOthers(_ bytes: Span<UInt8>, isOurs: (Span<UInt8>, _ isJoinCode: Bool) -> Bool) {
+    /// - Parameter isOurs: what it says of a value, as it stands in the query, and whether its name is that of join codes.
+    package mutating func keepOthers(_ bytes: Span<UInt8>, isOurs: (Range<Int>, _ isJoinCode: Bool) -> Bool) {
         removed.removeAll { member in
             let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: member.lowerBound, to: member.upperBound)
-            let name = member.lowerBound..<(equals ?? member.upperBound)
+            let name = Self.unescaped(bytes, member.lowerBound..<(equals ?? member.upperBound))
             if Self.isNamed(bytes, name, Self.ticketBytes) { return false }
-            let value = bytes.percentDecoded(min(name.upperBound + 1, member.upperBound)..<member.upperBound)
+            let value = min(name.upperBound + 1, member.upperBound)..<member.upperBound
             let isJoinCode = takesJoinCodes && Self.isNamed(bytes, name, Self.joinCodeName)
-            return !isOurs(value.span, isJoinCode)
+            return !isOurs(value, isJoinCode)
         }
     }
 
@@ -60,6 +60,7 @@ package struct QueryMembers: Sendable {
         value: Range<Int>,
         _ tokenNames: [[UInt8]]
     ) {
+        let name = Self.unescaped(bytes, name)
         for tokenName in tokenNames where Self.isNamed(bytes, name, tokenName) {
             removed.append(member)
             if !value.isEmpty { tokens.append(value) }
@@ -73,6 +74,23 @@ package struct QueryMembers: Sendable {
             removed.append(member)
         }
     }
+
+    /// A name without what is left in front of it of an ampersand that stands in the address as HTML writes it: `&amp;`.
+    private static func unescaped(_ bytes: Span<UInt8>, _ name: Range<Int>) -> Range<Int> {
+        var start = name.lowerBound
+        while true {
+            var position = start
+            for expected in escapedRest {
+                guard position < name.upperBound else { return start..<name.upperBound }
+                let (byte, count) = bytes.decoded(at: position, before: name.upperBound)
+                guard byte.lowercased == expected else { return start..<name.upperBound }
+                position += count
+            }
+            start = position
+        }
+    }
+
+    private static let escapedRest = Array("amp;".utf8)
 
     private static func isNamed(_ bytes: Span<UInt8>, _ range: Range<Int>, _ name: [UInt8]) -> Bool {
         var position = range.lowerBound

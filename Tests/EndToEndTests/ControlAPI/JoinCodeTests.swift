@@ -33,6 +33,24 @@ extension EndToEnd {
             #expect(!site.gateway.log.contains(code), "the log holds no code")
         }
 
+        @Test(
+            "A link with what mail programs and trackers leave of it or add works",
+            arguments: [
+                "joinCode=#?utm_source=mail", "a=1&amp;joinCode=#", "joinCode=#.", "joinCode=#%0D%0A", "joinCode=#%3E",
+            ]
+        )
+        func broken(query: String) throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            let code = try backend.register("ada@example.com", for: event).joinCode
+            let link = query.replacing("#", with: code)
+            #expect(try Browser(site).open("/event/\(event)?\(link)").status == 200)
+            #expect(site.upstream.requests.last?.target.contains(code) == false)
+            #expect(try fetch(site.port, "/public/a?\(link)").status == 200)
+            #expect(site.upstream.requests.last?.target.contains(code) == false)
+        }
+
         @Test("Other members of the query stay")
         func query() throws {
             let site = try Self.site()

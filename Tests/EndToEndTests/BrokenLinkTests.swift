@@ -1,0 +1,129 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    @Suite("Links as mail programs, trackers and people leave them")
+    struct BrokenLinkTests {
+        static let shared = Result { try Site() }
+        let site: Site
+
+        init() throws { site = try Self.shared.get() }
+
+        /// How a query with a token is broken, and what is left of it for the upstream.
+        struct Breakage: Sendable, CustomTestStringConvertible {
+            /// With `[T]` for the token, or `[F]` and `[L]` for its first and its last part.
+            let query: String
+            var left = ""
+
+            var testDescription: String { query }
+
+            func query(_ token: String) -> String {
+                let (first, last) = (token.prefix(76), token.dropFirst(76))
+                return query.replacing("[T]", with: token).replacing("[F]", with: first).replacing("[L]", with: last)
+            }
+        }
+
+        private static let breakages = [
+            Breakage(query: "token=[T]?utm_source=mail"), Breakage(query: "token=[T]%3Futm_source%3Dmail"),
+            Breakage(query: "token=[T]??"), Breakage(query: "token=[T].?a=1"), Breakage(query: "token=[T]%20?a=1"),
+            Breakage(query: "a=1&token=[T]?utm_source=mail&b=%20", left: "?a=1&b=%20"),
+            Breakage(query: "a=1&amp;token=[T]", left: "?a=1"), Breakage(query: "amp;token=[T]"),
+            Breakage(query: "a=1&AMP;token=[T]&amp;b=2", left: "?a=1&amp;b=2"),
+            Breakage(query: "a=1&amp%3Btoken=[T]", left: "?a=1"),
+            Breakage(query: "a=1&amp;amp;t%6Fken=[T]", left: "?a=1"),
+            Breakage(query: "token=[T]&amp;x=1", left: "?amp;x=1"), Breakage(query: "token=[F]%0D%0A[L]"),
+            Breakage(query: "token=[F]%0A[L]"), Breakage(query: "token=[F]=%0D%0A[L]"),
+            Breakage(query: "token=[F]%3D%0A[L]"),
+            Breakage(query: "token=[F]%20[L]"), Breakage(query: "token=[F]+[L]"),
+            Breakage(query: "token=[F]%09%0d%0a%20[L]"),
+            Breakage(query: "token=%20[F]=%0D%0A[L]%20%0D%0A"), Breakage(query: "token=[F]%20[L]?utm_source=mail"),
+            Breakage(query: "token=[T]+"), Breakage(query: "token=[T])%20?"),
+        ]
+
+        @Test(
+            "It leads in, and what carried the token is gone from the address and for the upstream",
+            arguments: breakages
+        )
+        func leadsIn(_ breakage: Breakage) throws {
+            let browser = Browser(site)
+            let token = Minter.acme.registration("broken")
+            let redirect = try browser.navigate("/event/e1?" + breakage.query(token))
+            #expect(redirect.status == 303)
+            let location = Browser.path(redirect["Location"] ?? "")
+            #expect(location.hasPrefix("/event/e1\(breakage.left.isEmpty ? "?" : breakage.left + "&")gateway-ticket="))
+            #expect(try browser.open(location).status == 200)
+            #expect(site.upstream.requests.last?.target == "/event/e1" + breakage.left)
+            // Beside the session it has brought, for a script, and over HTTP/2.
+            #expect(try browser.fetch("/event/e1/asset?" + breakage.query(token)).status == 200)
+            #expect(site.upstream.requests.last?.target == "/event/e1/asset" + breakage.left)
+            let client = try HTTP2Client.connected(port: site.port)
+            #expect(try client.exchange("/event/e1/h2?" + breakage.query(token)).status == 200)
+            #expect(site.upstream.requests.last?.target == "/event/e1/h2" + breakage.left)
+            #expect(site.upstream.requests.last?["X-Gateway-Registration"] == "broken")
+        }
+
+        @Test("On a public route what carries the token is not forwarded", arguments: breakages)
+        func publicRoute(_ breakage: Breakage) throws {
+            for token in [Minter.acme.registration("public"), Minter.globex.token()] {
+                #expect(try fetch(site.port, "/public/a?" + breakage.query(token)).status == 200)
+                #expect(site.upstream.requests.last?.target == "/public/a" + breakage.left)
+            }
+            let referer = "Referer: http://localhost:\(site.port)/public/a?" + breakage.query(Minter.acme.token())
+            #expect(try fetch(site.port, "/public/b", [referer]).status == 200)
+            #expect(site.upstream.requests.last?["Referer"] == "http://localhost:\(site.port)/public/a")
+        }
+
+        @Test("attack: a forged token is refused as any, however it is broken, and is counted", arguments: breakages)
+        func forged(_ breakage: Breakage) throws {
+            let forged = Minter(company: "acme", keyID: "acme-2026", secret: String(repeating: "f", count: 40))
+            let query = breakage.query(forged.registration("forged"))
+            try expectProblem(try fetch(site.port, "/event/e1?" + query), 401, "token_invalid")
+            #expect(try Browser(site).navigate("/event/e1?" + query).status == 401)
+            let two = breakage.query(Minter.acme.registration("one")) + "&token=" + Minter.acme.registration("two")
+            try expectProblem(try fetch(site.port, "/event/e1?" + two), 400, "token_conflict")
+        }
+
+        @Test("attack: what is no token stays none: two in one, one in pieces, padding, and 8 KiB of blanks")
+        func none() throws {
+            let token = Minter.acme.registration("none")
+            let parts = token.split(separator: ".")
+            for value in [
+                "\(token)%20\(token)", "\(parts[0]).\(parts[1])", "\(parts[0])=.\(parts[1]).\(parts[2])", "?\(token)",
+                "%20", "%0D%0A", "=%0D%0A", "?", "+", ".", "\(token)?".replacing(".", with: "?"),
+                String(repeating: "%20", count: 2000),
+            ] {
+                try expectProblem(try fetch(site.port, "/event/e1?token=\(value)"), 401, "token_invalid", "\(value)")
+            }
+            let long = String(repeating: "%0A", count: 2000)
+            #expect(try fetch(site.port, "/event/e1?token=\(long)\(token)\(long)").status == 200)
+        }
+
+        @Test("attack: parts of a broken token are in the log as little as those of others")
+        func log() throws {
+            let site = try Site()
+            let token = Minter.acme.registration("secret")
+            for breakage in Self.breakages {
+                _ = try fetch(site.port, "/event/e1?" + breakage.query(token))
+                _ = try fetch(site.port, "/public/a?" + breakage.query(token))
+            }
+            #expect(try fetch(site.port, "/public/last").status == 200)
+            #expect(eventually { site.gateway.log.contains("/public/last") })
+            for part in token.split(separator: ".") { #expect(!site.gateway.log.contains(part.prefix(24))) }
+        }
+
+        @Test(
+            "The application's own values pass untouched beside a session",
+            arguments: ["a%20b?c=1", "a=%0D%0Ab", "?", "+"]
+        )
+        func own(value: String) throws {
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("own"))").status == 200)
+            for name in ["token", "amp;token", "%61mp;jwt"] {
+                #expect(try browser.fetch("/event/e1/own?\(name)=\(value)&x").status == 200)
+                #expect(site.upstream.requests.last?.target == "/event/e1/own?\(name)=\(value)&x")
+                #expect(try fetch(site.port, "/public/own?\(name)=\(value)&x").status == 200)
+                #expect(site.upstream.requests.last?.target == "/public/own?\(name)=\(value)&x")
+            }
+        }
+    }
+}
