@@ -139,6 +139,11 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         }
     }
 
+    /// Heading and advice where the viewer shows a session and no link; nil where the others are as true of that.
+    package var textForSession: (title: String, detail: String)? {
+        self == .wrongEvent ? ("You are signed in to another event", "Open the link to this one.") : nil
+    }
+
     /// What the viewer can do.
     package var detail: String {
         switch self {

@@ -22,6 +22,47 @@ extension EndToEnd {
             try expectProblem(try browser.fetch("/event/e1/poll"), 401, "token_expired")
         }
 
+        @Test("A session that has expired says so after a reload as well, until another takes its place")
+        func expiredReload() throws {
+            let site = try Site { $0.tokens = "leeway = \"0s\"" }
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(expiring(in: 2))").status == 200)
+            #expect(try eventually { try browser.navigate("/event/e1").status == 401 })
+            for path in ["/event/e1", "/event/e1/poll", "/assets/app.js", "/event/e1"] {
+                try expectProblem(try browser.fetch(path), 401, "token_expired", "\(path)")
+                #expect(try browser.navigate(path).text.contains("token_expired"), "\(path)")
+            }
+            #expect(browser.cookies.count == 1)
+            // Elsewhere it is in nobody's way.
+            #expect(try browser.open("/event/e2?token=\(Minter.acme.registration("r2", event: "e2"))").status == 200)
+            #expect(browser.cookies.count == 1)
+            try expectProblem(try browser.fetch("/event/e1"), 403, "wrong_event")
+            #expect(try browser.open("/event/e1?token=\(expiring(in: 60))").status == 200)
+            #expect(browser.cookies.count == 2)
+        }
+
+        @Test("Who shows a session of another event is told so, and who shows a link for another event, that")
+        func wrongEventText() throws {
+            let site = try Site()
+            let browser = Browser(site)
+            let token = Minter.acme.registration("r1")
+            #expect(try browser.open("/event/e1?token=\(token)").status == 200)
+            let (session, link) = ("You are signed in to another event", "This link is for another event")
+            for target in ["/event/e2", "/event/e2?a=1"] {
+                #expect(try browser.navigate(target).text.contains("<h1>\(session)</h1>"))
+                let problem = try browser.fetch(target)
+                try expectProblem(problem, 403, "wrong_event")
+                #expect(problem.text.contains(session) && !problem.text.contains(link))
+            }
+            for browser in [browser, Browser(site)] {
+                #expect(try browser.navigate("/event/e2?token=\(token)").text.contains("<h1>\(link)</h1>"))
+                #expect(try browser.fetch("/event/e2?token=\(token)").text.contains(link))
+            }
+            let client = try HTTP2Client.connected(port: site.port)
+            let cookies = browser.cookies.map { Field("cookie", "\($0.key)=\($0.value)") }
+            #expect(try client.exchange("/event/e2", cookies).text.contains(session))
+        }
+
         @Test("With outlives_token a session that joined in time goes on, and nobody joins late")
         func outlives() throws {
             let site = try Site {

@@ -189,7 +189,8 @@ extension Exchange {
             refuse(.tooManyJoins, bytes, since: since, retryAfter: pause)
             return false
         case .refuse(let refusal, let since, let retryAfter):
-            refuse(refusal, bytes, since: since, retryAfter: retryAfter)
+            let text = credentials.hasToken ? nil : refusal.textForSession
+            refuse(refusal, bytes, since: since, retryAfter: retryAfter, text: text)
             return false
         case .outside:
             answerOutside(bytes)
@@ -252,12 +253,14 @@ extension Exchange {
         guard !all.isEmpty else { return }
         let own = event.map { CookieFormat.suffix(for: $0.span) }
         let parts = CookieFormat.parts(of: length)
+        // It says why, after a reload as well, until a new link replaces it.
+        let expired = refusal == .tokenExpired ? refusedEvent.map { CookieFormat.suffix(for: $0.utf8Span.span) } : nil
         var kept: [(event: Range<Int>, joinedAt: Milliseconds, size: Int)] = []
         for cookie in all where cookie.isFirst {
             if let own, bytes.equals(own.span, in: cookie.event) { continue }
-            guard let sealed = open(cookie, bytes), !snapshot.rules.isOver(sealed, at: worker.clock.wall) else {
-                continue
-            }
+            guard let sealed = open(cookie, bytes) else { continue }
+            let isExpired = expired.map { bytes.equals($0.span, in: cookie.event) } ?? false
+            guard isExpired || !snapshot.rules.isOver(sealed, at: worker.clock.wall) else { continue }
             var size = 0
             for part in all where bytes.equals(bytes.extracting(cookie.event), in: part.event) {
                 size += CookieFormat.size(of: part.value.count)

@@ -10,12 +10,14 @@ extension Exchange {
     ///   - bytes: the request's head while it is at hand; it tells where a take-over leads back to.
     ///   - since: wall-clock milliseconds; when the session that is active joined.
     ///   - retryAfter: milliseconds.
+    ///   - text: heading and advice in place of the refusal's own.
     ///   - wayIn: what the page offers to a viewer whose browser blocks the cookie.
     func refuse(
         _ refusal: Refusal,
         _ bytes: Span<UInt8>? = nil,
         since: Int64? = nil,
         retryAfter: Int64? = nil,
+        text: (title: String, detail: String)? = nil,
         wayIn: WayIn? = nil
     ) {
         self.refusal = refusal
@@ -43,6 +45,7 @@ extension Exchange {
                 requestID: String(decoding: requestID.text, as: UTF8.self)
             )
             if let bytes { page.action = takeOverAction(refusal, bytes) }
+            if let text { (page.title, page.detail) = text }
             page.wayIn = wayIn
             if let wayIn, wayIn.isTopLevel { page.detail = WayIn.switchedOff }
             if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
@@ -58,8 +61,8 @@ extension Exchange {
             var problem = Problem(
                 status: refusal.status,
                 code: refusal.code,
-                title: refusal.title,
-                detail: refusal.detail,
+                title: text?.title ?? refusal.title,
+                detail: text?.detail ?? refusal.detail,
                 activeFor: seconds,
                 requestID: String(decoding: requestID.text, as: UTF8.self)
             )

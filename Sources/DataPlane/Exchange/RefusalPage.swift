@@ -4,7 +4,7 @@ import JOSE
 /// What a viewer's browser shows when a request does not pass: small, readable by assistive technology, in the
 /// browser's light or dark colours, and without anything from elsewhere.
 struct RefusalPage {
-    let title: String
+    var title: String
     var detail: String
     let code: String
     /// Seconds since the session that is active joined.
