@@ -281,6 +281,50 @@ extension EndToEnd {
             #expect(line["method"] as? String == "GET" && line["fault"] as? String == "too_large")
         }
 
+        @Test("attack: an HTTP/2 head that is reset or ends its connection leaves a line that says why")
+        func brokenStreams() throws {
+            let site = try Site {
+                $0.limits += "\nheader_size = \"2KiB\"\nheader_timeout = \"1s\""
+                $0.tokens = "max_size = \"1KiB\""
+            }
+            func large(_ size: Int) -> Field { Field("x", String(repeating: "x", count: size)) }
+            let cases: [(path: String, fields: [Field], status: Int, fault: String)] = [
+                ("/b/4", [large(9000)], 431, "too_large"), ("/b/8", [large(20_000)], 431, "too_large"),
+                ("/b/16", [large(16_000), large(16_000)], 431, "too_large"),
+                ("/b/many", (0..<1000).map { Field("x\($0)", "1") }, 431, "too_large"),
+                ("/b/huge", [large(70_000)], 400, "malformed"), ("/b/name", [Field("X", "1")], 400, "malformed"),
+                ("/b/blank", [Field("x y", "1")], 400, "malformed"),
+                ("/b/connection", [Field("connection", "close")], 400, "malformed"),
+            ]
+            for (path, fields, status, fault) in cases {
+                let client = try HTTP2Client.connected(port: site.port)
+                let block = HPACK.request(path, fields)
+                let pieces = stride(from: 0, to: block.count, by: 16_000).map {
+                    Array(block[$0..<min($0 + 16_000, block.count)])
+                }
+                client.open(1)
+                for (number, piece) in pieces.enumerated() {
+                    let isLast = number == pieces.count - 1
+                    if number == 0 {
+                        client.send(HTTP2Frame.headers(1, piece, end: true, endHeaders: isLast).octets)
+                    } else {
+                        client.send(HTTP2Frame.continuation(1, piece, endHeaders: isLast).octets)
+                    }
+                }
+                let outcome = client.outcome(of: 1)
+                let line = try line(site.gateway, path)
+                #expect(line["status"] as? Int == status && line["fault"] as? String == fault, "\(outcome): \(line)")
+                #expect(line["method"] as? String == "GET" && line["client"] as? String == "127.0.0.1")
+            }
+            let slow = try HTTP2Client.connected(port: site.port)
+            slow.send(HTTP2Frame.headers(1, HPACK.request("/b/slow"), endHeaders: false).octets)
+            #expect(slow.isClosed(within: 10))
+            let line = try line(site.gateway, "/b/slow")
+            #expect(line["status"] as? Int == 408 && line["fault"] as? String == "header_timeout")
+            #expect(line["cut"] as? String == "slow")
+            #expect(site.gateway.log.components(separatedBy: "\"path\":\"/b/").count - 1 == cases.count + 1)
+        }
+
         @Test("Connections that limits refuse are told in one line, with the limit and an address")
         func refusedConnections() throws {
             let site = try Site { $0.limits += "\nconnections_per_address = 5" }

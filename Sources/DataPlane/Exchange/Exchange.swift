@@ -199,6 +199,24 @@ final class Exchange {
         respond(status: 408)
     }
 
+    /// Logs a request whose head could not be read and whose client cannot be answered any more.
+    func noteHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: ClientStream) {
+        beginFailed(bytes, client: client)
+        record.fault = fault.code
+        record.cut = .client
+        status = fault.status
+        finish()
+    }
+
+    /// The same for one whose head did not come in time.
+    func noteHeadTimeout(_ bytes: Span<UInt8>, client: ClientStream) {
+        beginFailed(bytes, client: client)
+        record.fault = "header_timeout"
+        record.cut = .slow
+        status = 408
+        finish()
+    }
+
     private func beginFailed(_ bytes: Span<UInt8>, client: ClientStream) {
         begin(client: client)
         isRequestComplete = false

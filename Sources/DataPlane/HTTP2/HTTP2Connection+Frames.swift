@@ -84,14 +84,14 @@ extension HTTP2Connection {
     func emptyData() -> Bool { spend(10) }
 
     func invalidFrame(stream id: Int32) -> Bool {
-        headEnds(id)
+        if headStream == id { headBroke() }
         closedStreams.add(id, isReset: true)
         return spend(10)
     }
 
     /// A stream was reset from here, perhaps because the client has asked for it.
     func resetSent(stream id: Int32, isOurs: Bool) {
-        headEnds(id)
+        if headStream == id { headBroke() }
         closedStreams.add(id, isReset: true)
         if !isOurs, !spend(10) { isOverdrawn = true }
     }
@@ -113,6 +113,7 @@ extension HTTP2Connection {
     // MARK: Requests
 
     func headersBegin(stream id: Int32) {
+        headBroke()
         headStream = id
         headSince = worker.clock.monotonic
         requestHead.clear()
@@ -120,6 +121,23 @@ extension HTTP2Connection {
 
     private func headEnds(_ id: Int32) {
         if headStream == id { headSince = nil }
+    }
+
+    /// The head that is being read will never be complete: the library resets its stream, or the connection ends. Nobody
+    /// can be answered, and the log is told.
+    func headBroke(isLate: Bool = false) {
+        guard headSince != nil else { return }
+        headSince = nil
+        // On a stream that is open it is no request's, but trailers.
+        guard stream(headStream) == nil else { return }
+        requestHead.writeRemains(to: &assembled)
+        let bytes = assembled
+        let unopened = HTTP2Stream(connection: self)
+        if isLate {
+            unopened.activeExchange.noteHeadTimeout(bytes.span, client: unopened)
+        } else {
+            unopened.activeExchange.noteHead(requestHead.fault ?? .malformed, bytes.span, client: unopened)
+        }
     }
 
     /// A field of a request's head or of its trailers; false when the client sends far too many.

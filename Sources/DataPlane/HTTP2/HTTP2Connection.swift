@@ -212,7 +212,10 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
             if isAbusive { sever() } else { close() }
             return
         }
-        if let headSince, now - headSince >= worker.snapshot.headerTimeout { terminate(.enhanceYourCalm) }
+        if let headSince, now - headSince >= worker.snapshot.headerTimeout {
+            headBroke(isLate: true)
+            terminate(.enhanceYourCalm)
+        }
         goOnDraining(now)
         for stream in streams { stream?.heartbeat(now) }
         lookAgain(now)
@@ -312,6 +315,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         guard !isTerminated else { return }
         isTerminated = true
         isAbusive = code != .noError
+        if isAbusive { headBroke() }
         session.terminate(code)
         closesAt = min(closesAt, worker.clock.monotonic + Self.lingerTime)
         look(in: Self.lingerTime)
@@ -321,6 +325,8 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     /// Everything is said: the sending side ends, and what still comes is dropped for a moment.
     func linger() {
         guard phase == .preface || phase == .open else { return }
+        // The library has ended it for what it could not read.
+        if !isTerminated { headBroke() }
         phase = .lingering
         forgetStreams()
         look(in: Self.lingerTime)

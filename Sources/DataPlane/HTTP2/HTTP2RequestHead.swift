@@ -16,7 +16,7 @@ struct HTTP2RequestHead {
     private var hasLength = false
     private var size = 0
     private var count = 0
-    private var fault: HeadFault?
+    private(set) var fault: HeadFault?
 
     /// What a client may send beyond the limits before its connection ends instead of its request.
     static let abusiveFactor = 8
