@@ -254,7 +254,7 @@ struct EventRemovals: Sendable {
         if isRemoved(RemovedPerson(.user, viewer.userID)) { return true }
         if let registration = viewer.registration, isRemoved(RemovedPerson(.registration, registration)) { return true }
         // As ``RemovedPerson/isSame(as:)`` has it.
-        return viewer.identities.contains { isRemoved(RemovedPerson(.email, folded: $0)) }
+        return viewer.emails.contains { isRemoved(RemovedPerson(email: $0)) }
     }
 }
 

@@ -24,6 +24,13 @@ package enum EmailAddress {
         return isLocalPart(local) && isDomain(domain) && hasTopLevelName(domain) ? folded : nil
     }
 
+    /// How an e-mail is compared that somebody has by a token: in its canonical form. What is no address, such as names
+    /// that a company has inside, is compared trimmed, case-folded and in form C, and is never the same as an address: its
+    /// domain is not mapped, so that nothing is dropped from it.
+    package static func identity(_ text: String) -> ExactText {
+        ExactText(canonical(text) ?? folded(trimmed(text)[...]))
+    }
+
     /// An e-mail as somebody has entered it, without what programs leave at its ends: white space and a byte order mark.
     package static func entered(_ text: String) -> String {
         let text = trimmed(text)
@@ -96,7 +103,7 @@ package enum EmailAddress {
 /// Whatever has an `@` is an e-mail and compared as such. Any other text is a user id, which is compared as it is: companies
 /// have ids that differ in nothing but case.
 package func listedIdentity(_ text: String) -> ExactText {
-    ExactText(text.utf8.contains(UInt8(ascii: "@")) ? foldedIdentity(text) : text)
+    text.utf8.contains(UInt8(ascii: "@")) ? EmailAddress.identity(text) : ExactText(text)
 }
 
 /// An e-mail as it is compared: without surrounding white space, case-folded, in Unicode's form C, the domain in A-labels.

@@ -11,8 +11,8 @@ package struct RemovedPerson: Hashable, Sendable {
     package let kind: Kind
     /// As it was entered.
     package let text: String
-    /// As viewers are compared with it: user ids by their bytes, e-mails by ``foldedIdentity(_:)``, and registrations by
-    /// their bytes, but for UUIDs, which are in lower case.
+    /// As viewers are compared with it: user ids by their bytes, e-mails by ``EmailAddress/identity(_:)``, and
+    /// registrations by their bytes, but for UUIDs, which are in lower case.
     package let identity: ExactText
 
     package init(_ kind: Kind, _ text: String) {
@@ -20,7 +20,7 @@ package struct RemovedPerson: Hashable, Sendable {
         self.text = text
         switch kind {
         case .user: identity = ExactText(text)
-        case .email: identity = ExactText(foldedIdentity(text))
+        case .email: identity = EmailAddress.identity(text)
         case .registration:
             let lower = UUIDText.parse(text) == nil ? text.lowercased() : text
             identity = ExactText(UUIDText.parse(lower) == nil ? text : lower)
@@ -36,9 +36,9 @@ package struct RemovedPerson: Hashable, Sendable {
         }
     }
 
-    /// An e-mail that is folded already.
-    init(_ kind: Kind, folded identity: ExactText) {
-        self.kind = kind
+    /// An e-mail, as ``EmailAddress/identity(_:)`` has it.
+    init(email identity: ExactText) {
+        kind = .email
         text = identity.text
         self.identity = identity
     }
@@ -47,7 +47,7 @@ package struct RemovedPerson: Hashable, Sendable {
     package func isSame(as viewer: Viewer) -> Bool {
         switch kind {
         case .user: identity == ExactText(viewer.userID)
-        case .email: viewer.identities.contains(identity)
+        case .email: viewer.emails.contains(identity)
         case .registration: viewer.registration.map { RemovedPerson(.registration, $0).identity == identity } ?? false
         }
     }

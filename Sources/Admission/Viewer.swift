@@ -91,8 +91,10 @@ package final class Viewer: Sendable {
     let eventID: EventID
     /// Whether the event's id reads as a UUID in another spelling than the directory's.
     package let eventIsRespelled: Bool
-    /// `userID` and `email` as an event's lists hold them.
+    /// `userID` and `email` as an event's lists hold them. An e-mail that no mail can be sent to makes nobody a host.
     let identities: [ExactText]
+    /// `email`, whatever it is, and `userID` where it is one, as removals hold them.
+    let emails: [ExactText]
 
     package init(
         kind: ViewerKind,
@@ -132,9 +134,11 @@ package final class Viewer: Sendable {
         self.voucher = voucher
         subject = SubjectKey(kind: kind, company: company, event: eventBytes.span, id: registration ?? userID)
         isLeased = kind == .registration || appliesTo == .all
-        // An e-mail that no mail can be sent to is nobody's.
-        let email = email.flatMap(EmailAddress.canonical).map { ExactText($0) }
-        identities = [listedIdentity(userID)] + (email.map { [$0] } ?? [])
+        let user = listedIdentity(userID)
+        let address = email.flatMap(EmailAddress.canonical).map { ExactText($0) }
+        identities = [user] + (address.map { [$0] } ?? [])
+        let email = address ?? email.map(EmailAddress.identity)
+        emails = (userID.utf8.contains(UInt8(ascii: "@")) ? [user] : []) + (email.map { [$0] } ?? [])
     }
 
     /// The subject in another event of the company.

@@ -1,5 +1,14 @@
 import JOSE
 
+/// How long what a token says of its viewer may be, in bytes. Who is let in with as much can be named with as much by those
+/// who send viewers away.
+package enum ClaimLimit {
+    package static let userID = 1024
+    /// Of events and registrations.
+    package static let id = 256
+    package static let email = 320
+}
+
 /// What a verified token says of its viewer, checked to be fit for a header field and a log line.
 ///
 /// Ids, e-mail and avatar hold no control character, since the log shows them. Name and passed claims may hold anything:
@@ -42,7 +51,7 @@ struct ViewerClaims {
         guard event != nil || !eventSpecific else { throw .claim(names.event) }
         name = try Self.string(claims, names.name)
         guard (name?.utf8.count ?? 0) <= 1024 else { throw .claim(names.name) }
-        email = try Self.text(claims, names.email, limit: 320)
+        email = try Self.text(claims, names.email, limit: ClaimLimit.email)
         avatar = try Self.text(claims, names.avatar, limit: 4096)
         tokenID = try Self.text(claims, "jti", limit: 256)
         var (passed, room): ([PassedClaim], Int) = ([], PassedClaim.maxTotal)
@@ -67,14 +76,16 @@ struct ViewerClaims {
     /// An id that is compared octet by octet: not empty, and nothing at its ends that a header would lose.
     private static func id(_ claims: Claims, _ name: String) throws(TokenFault) -> String? {
         guard let value = try claims.id(name) else { return nil }
-        guard let text = try text(value, name, limit: 256), text.hasSameBytes(as: value) else { throw .claim(name) }
+        guard let text = try text(value, name, limit: ClaimLimit.id), text.hasSameBytes(as: value) else {
+            throw .claim(name)
+        }
         return value
     }
 
     /// A user's id, byte for byte: whoever is `" ada"` is not `"ada"`. Nil where it is blank.
     private static func userID(_ claims: Claims, _ names: ClaimNames) throws(TokenFault) -> String? {
         guard let id = try claims.id(names.userID) else { return nil }
-        return try text(id, names.userID, limit: 1024) == nil ? nil : id
+        return try text(id, names.userID, limit: ClaimLimit.userID) == nil ? nil : id
     }
 
     private static func bool(_ claims: Claims, _ name: String) throws(TokenFault) -> Bool? {

@@ -43,7 +43,29 @@ struct RemovalTests {
         (.email, "kim@acme.example", viewer(email: "\u{212a}im@acme.example"), false),
         (.email, "kim@acme.example", viewer(.embed), false),
         (.user, "kim@acme.example", viewer(.embed, email: "kim@acme.example"), false),
+        // What is no address, as companies have inside.
+        (.email, "kim", viewer(email: " KIM "), true), (.email, "KIM@", viewer(.embed, email: "kim@"), true),
+        (.email, "kim <kim@acme.example>", viewer(email: "Kim <KIM@acme.example>"), true),
+        (.email, "a@B@c.example", viewer(email: "A@b@c.EXAMPLE"), true),
+        (.email, "jos\u{e9}", viewer(email: "JOSE\u{301}"), true),
+        (.email, "Kim@intranet", viewer(.embed, userID: "kim@INTRANET"), true),
+        (.email, "kim", viewer(email: "kim@acme.example"), false), (.email, "kim", viewer(email: "ki m"), false),
+        (.email, "kim", viewer(.embed, userID: "kim"), false), (.email, "u1", viewer(), false),
+        (.email, "jo`", viewer(email: "jo\u{1fef}"), false), (.email, "kim", viewer(email: "\u{212a}im"), false),
+        (.email, "kim@acme.example", viewer(email: "<kim@acme.example>"), false),
+        // Mapping the domain would drop the soft hyphen.
+        (.email, "kim@acme.example", viewer(email: "kim@ac\u{ad}me.example"), false),
+        (.email, "kim@ac\u{ad}me.example", viewer(email: "kim@acme.example"), false),
+        (.email, "kim@acme.example", viewer(.embed, userID: "kim@ac\u{ad}me.example"), false),
+        // As long as tokens may have them.
+        (.user, long(1024), viewer(.embed, userID: long(1024)), true),
+        (.user, long(1024), viewer(.embed, userID: long(1023)), false),
+        (.user, " u1", viewer(.embed, userID: " u1"), true),
+        (.email, long(320), viewer(email: long(320).uppercased()), true),
+        (.registration, long(256), viewer(registration: long(256)), true),
     ]
+
+    private static func long(_ count: Int) -> String { String(repeating: "l", count: count) }
 
     @Test(
         "user ids are compared by bytes, e-mails in their canonical form, registrations as they are",

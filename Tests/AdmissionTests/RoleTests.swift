@@ -41,6 +41,9 @@ struct RoleTests {
         // No mail can be sent to it, so it is nobody's.
         Case(listed: "kim@acme", userID: "u1", email: "kim@acme", role: .attendee),
         Case(listed: "kim@acme..example", userID: "u1", email: "kim@acme..example", role: .attendee),
+        Case(listed: "kim@acme.example", userID: "u1", email: "kim@ac\u{AD}me.example", role: .attendee),
+        Case(listed: "kim@acme.example", userID: "kim@ac\u{AD}me.example", email: nil, role: .attendee),
+        Case(listed: "kim", userID: "u1", email: "kim", role: .attendee),
         // The Kelvin sign and the dotted capital I lower-case to ASCII letters: look-alikes, not the presenter.
         Case(listed: "kim@acme.example", userID: "u1", email: "\u{212A}im@acme.example", role: .attendee),
         Case(listed: "i@acme.example", userID: "u1", email: "\u{130}@acme.example", role: .attendee),

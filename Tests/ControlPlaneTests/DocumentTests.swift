@@ -105,6 +105,21 @@ struct DocumentTests {
         #expect(try matches(text, pattern(person)) == (person.fault(in: text) == nil))
     }
 
+    @Test("Of each character, the pattern of what tokens have for an e-mail says the same as the API")
+    func claims() throws {
+        let rule = Text(kind: .claim)
+        let expression = try pattern(rule)
+        var different: [String] = []
+        for value in UInt32(0)...0xffff {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            for text in ["\(scalar)", "\(scalar)a", "a\(scalar)", "a\(scalar)a"]
+            where matches(text, expression) != (rule.fault(in: text) == nil) {
+                different.append(String(value, radix: 16))
+            }
+        }
+        #expect(different == [])
+    }
+
     @Test("Of each character, the pattern of e-mails says the same as the API; so are its letters of domains all taken")
     func characters() throws {
         let rule = Text(kind: .email)

@@ -21,7 +21,8 @@ struct PeopleTests {
         #expect(registrations.count == 1 && registrations[0]["name"] == "Kim" && registrations[0]["removedAt"] == .null)
         #expect(registrations[0]["metadata"] == object(["seat": 4]) && shown["stays"] == [])
         for (path, company, status) in [
-            (path, "globex", 404), ("/company/acme/people", "acme", 400), ("/company/acme/people?email=x", "acme", 400),
+            (path, "globex", 404), ("/company/acme/people", "acme", 400),
+            ("/company/acme/people?email=%20", "acme", 400),
         ] {
             #expect(try await service.call(.get, path, as: company).status == status)
             #expect(try await service.call(.delete, path, as: company).status == status)
@@ -64,14 +65,14 @@ struct PeopleTests {
         #expect(registrations.map { $0["removedAt"] } == [.null, now])
     }
 
-    /// What e-mail a query means; nil: 400.
+    /// What e-mail a query means; nil: 400; "": nobody's.
     private static let queries: [(query: String, means: String?)] = [
-        ("first%20last@acme.example", nil), ("first+last@acme.example", "first+last@acme.example"),
+        ("first%20last@acme.example", ""), ("first+last@acme.example", "first+last@acme.example"),
         ("first%2Blast@acme.example", "first+last@acme.example"), ("%20plain2@acme.example", "plain2@acme.example"),
         ("+plain2@acme.example", "+plain2@acme.example"), ("plain2@acme.example%20", "plain2@acme.example"),
         ("%09plain2@acme.example%0D%0A", "plain2@acme.example"), ("%C2%A0plain2@acme.example", "plain2@acme.example"),
-        ("first%09last@acme.example", nil), ("first%C2%A0last@acme.example", nil), ("a@b%20c.example", nil),
-        ("a%20@b.example", nil), ("a@%20b.example", nil), ("%20", nil), ("", nil),
+        ("first%09last@acme.example", nil), ("first%C2%A0last@acme.example", ""), ("a@b%20c.example", ""),
+        ("a%20@b.example", ""), ("a@%20b.example", ""), ("%20", nil), ("", nil),
     ]
 
     @Test("attack: an e-mail with a blank erases nobody whose e-mail has a plus there", arguments: queries)
@@ -87,7 +88,7 @@ struct PeopleTests {
         let shown = try await service.call(.get, path)
         let erased = try await service.call(.delete, path)
         #expect(shown.status == (means == nil ? 400 : 200) && erased.status == shown.status)
-        #expect((shown["registrations"]?.list ?? []).compactMap { $0["email"]?.text } == (means.map { [$0] } ?? []))
+        #expect((shown["registrations"]?.list ?? []).compactMap { $0["email"]?.text } == people.filter { $0 == means })
         let left = try await service.call(.get, "/event/\(uid)/registrants").json.list.compactMap { $0["email"]?.text }
         #expect(left == people.filter { $0 != means })
     }

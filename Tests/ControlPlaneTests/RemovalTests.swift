@@ -41,7 +41,9 @@ struct RemovalTests {
         "what does not say one person, or a time to come, is refused, and says why",
         arguments: [
             (object([:]), "userId"), (object(["userId": "a", "email": "a@b.example"]), "registrationId"),
-            (object(["email": "nobody"]), "email"), (object(["userId": " "]), "userId"),
+            (object(["email": "\u{2003} "]), "email"), (object(["userId": " "]), "userId"),
+            (object(["email": "a\r\nb"]), "email"), (object(["email": text(321)]), "email"),
+            (object(["userId": text(1025)]), "userId"), (object(["registrationId": text(257)]), "registrationId"),
             (object(["userId": "a\u{7}"]), "userId"), (object(["registrationId": 7]), "registrationId"),
             (object(["userId": "a", "until": "2027-01-15T08:00:00Z"]), "until"),
             (object(["userId": "a", "until": "tomorrow"]), "until"),
@@ -55,6 +57,37 @@ struct RemovalTests {
         #expect(reply.status == 400 && reply.code == "invalid_request" && reply.message?.contains(naming) == true)
         #expect(try await service.call(.get, path).json == [])
         #expect(service.sentAway.isEmpty)
+    }
+
+    private static func text(_ count: Int) -> JSONValue { .string(String(repeating: "a", count: count)) }
+
+    @Test(
+        "whatever a token may have for an id or an e-mail can be named",
+        arguments: [
+            ("userId", text(1024)), ("userId", " ada "), ("userId", "a/b\\c;%2e"), ("registrationId", text(256)),
+            ("registrationId", "R 1"), ("email", text(320)), ("email", "ada"), ("email", "ada@"),
+            ("email", "a@b@c.example"),
+            ("email", "Ada <ada@acme.example>"), ("email", "ad\u{200B}a"), ("email", "\u{FEFF}"),
+        ]
+    )
+    func named(member: String, value: JSONValue) async throws {
+        let service = try Service()
+        let path = "/event/\(try await service.makeEvent())/removals"
+        let reply = try await service.call(.post, path, object([member: value]))
+        #expect(reply.status == 201 && reply[member] == value)
+        #expect(try await service.call(.get, path).json.list == [reply.json])
+    }
+
+    @Test("who has an e-mail that is no address is shown and erased by it, and a user id in a list is no e-mail")
+    func noAddress() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent(["presenters": ["ada"]])
+        let body = object(["email": "Ada"])
+        #expect(try await service.call(.post, "/event/\(uid)/removals", body).status == 201)
+        let shown = try await service.call(.get, "/company/acme/people?email=ADA")
+        #expect(shown["removals"]?.list.count == 1 && shown["events"] == [])
+        #expect(try await service.call(.delete, "/company/acme/people?email=ADA")["removals"] == 1)
+        #expect(try await service.call(.get, "/event/\(uid)")["presenters"] == ["ada"])
     }
 
     @Test("a person's removals stand in what is shown of the person")

@@ -12,7 +12,7 @@ struct EmbedCalls {
     private static let request = Schema.named(
         "EmbedRequest",
         .object([
-            Schema.Member(name: "userId", schema: CommonSchemas.userID, isRequired: true),
+            Schema.Member(name: "userId", schema: CommonSchemas.newUserID, isRequired: true),
             Schema.Member(name: "userName", schema: CommonSchemas.optional(.plain, 256)),
             Schema.Member(
                 name: "userDisplayName",

@@ -9,8 +9,8 @@ enum PeopleCalls {
 
     private static let email = Call.Parameter(
         name: "email",
-        schema: CommonSchemas.storedEmail,
-        description: "Whose.",
+        schema: CommonSchemas.claimedEmail,
+        description: "Whose: an address, or whatever else a token had for an e-mail.",
         isRequired: true
     )
 

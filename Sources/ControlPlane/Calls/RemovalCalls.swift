@@ -29,10 +29,13 @@ struct RemovalCalls {
                     ),
                     Schema.Member(
                         name: "email",
-                        schema: .nullable(CommonSchemas.email),
-                        description: "Also of viewers who have it for a user id."
+                        schema: .nullable(CommonSchemas.claimedEmail),
+                        description: """
+                            What the viewer's token has for an e-mail, an address or not; whatever has an `@` is also of \
+                            viewers who have it for a user id. Compared without case and blanks at its ends.
+                            """
                     ),
-                    Schema.Member(name: "registrationId", schema: .nullable(CommonSchemas.userID)),
+                    Schema.Member(name: "registrationId", schema: .nullable(CommonSchemas.registrationID)),
                     Schema.Member(
                         name: "until",
                         schema: .nullable(.moment),
@@ -118,7 +121,7 @@ struct RemovalCalls {
     private static func person(_ body: Members) throws(Fault) -> RemovedPerson {
         var people: [RemovedPerson] = []
         if let user = body.text("userId") { people.append(RemovedPerson(.user, user)) }
-        if let email = body.text("email") { people.append(RemovedPerson(.email, EmailAddress.entered(email))) }
+        if let email = body.text("email") { people.append(RemovedPerson(.email, trimmed(email))) }
         if let registration = body.text("registrationId") { people.append(RemovedPerson(.registration, registration)) }
         guard people.count == 1 else { throw .malformed("give one of userId, email and registrationId") }
         return people[0]

@@ -4,13 +4,20 @@ import Directory
 /// The schemas that several calls share.
 enum CommonSchemas {
     static let name = Schema.words(256)
-    /// What goes into a token, and from there into a header field.
-    static let userID = Schema.text(Text(kind: .line, maxLength: 256))
-    /// A user id or an e-mail.
-    static let person = Schema.text(Text(kind: .person, maxLength: 320))
+    /// What goes into a token, and from there into a header field: whatever characters they are, they are no more bytes than
+    /// a token may carry.
+    static let newUserID = Schema.text(Text(kind: .line, maxLength: ClaimLimit.userID / 4))
+    /// A user id that a token may have.
+    static let userID = Schema.text(Text(kind: .line, maxLength: ClaimLimit.userID))
+    /// A registration that a token may have.
+    static let registrationID = Schema.text(Text(kind: .line, maxLength: ClaimLimit.id))
+    /// A user id that a token may have, or an e-mail.
+    static let person = Schema.text(Text(kind: .person, maxLength: ClaimLimit.userID))
     /// The same as a list may have it: earlier versions took any text with an `@`.
-    static let listedPerson = Schema.words(320)
+    static let listedPerson = Schema.words(ClaimLimit.userID)
     static let email = Schema.text(Text(kind: .email, maxLength: 254))
+    /// What a token may have for an e-mail, which need not be an address.
+    static let claimedEmail = Schema.text(Text(kind: .claim, maxLength: ClaimLimit.email))
     static let storedEmail = Schema.text(Text(kind: .storedEmail, maxLength: 254))
     static let timeZone = Schema.named("TimeZone", .choice(TimeZoneNames.all))
     static let secondJoin = Schema.choice(SecondJoin.allCases.map(\.rawValue))

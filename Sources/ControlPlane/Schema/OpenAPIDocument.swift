@@ -1,3 +1,4 @@
+import Admission
 import HTTPTypes
 import JOSE
 
@@ -80,7 +81,8 @@ struct OpenAPIDocument {
     private static func pathParameters(_ call: Call, _ named: inout [ExactText: JSONValue]) -> [JSONValue] {
         call.path.split(separator: "/").filter { $0.utf8.first == UInt8(ascii: "{") }.map { segment in
             let name = String(segment.dropFirst().dropLast())
-            let schema: Schema = name.hasSameBytes(as: "id") ? .uuid : .text(Text(kind: .segment, maxLength: 320))
+            let schema: Schema =
+                name.hasSameBytes(as: "id") ? .uuid : .text(Text(kind: .segment, maxLength: ClaimLimit.userID))
             return parameter(name, "path", isRequired: true, schema.json(&named))
         }
     }

@@ -15,6 +15,8 @@ struct Text: Sendable {
         /// What stands between two slashes of a path, where the gateway lets it pass: nothing that anybody could read as
         /// another path.
         case segment
+        /// The same with any white space at its ends, which is no part of it.
+        case claim
         case email
         /// An e-mail that may be stored: earlier versions took more.
         case storedEmail
@@ -54,6 +56,10 @@ struct Text: Sendable {
         case .line:
             if text.unicodeScalars.contains(where: Self.isControl) { return "must not hold control characters" }
             return Self.isBlank(text) ? "must not be blank" : nil
+        case .claim:
+            let text = trimmed(text)
+            if text.unicodeScalars.contains(where: Self.isControl) { return "must not hold control characters" }
+            return text.isEmpty ? "must not be blank" : nil
         case .segment: return Self.isSegment(text) ? nil : "not what a path can carry"
         case .email: return Self.isEmail(text) ? nil : Self.noEmail
         case .person:
@@ -169,6 +175,9 @@ struct Text: Sendable {
             case .plain: #"[^\u0000]*"#
             case .words: "[^\\u0000]*[^\\u0000\(Self.white)][^\\u0000]*"
             case .line: "[^\(Self.controls)]*[^\(Self.controls)\(Self.white)][^\(Self.controls)]*"
+            case .claim:
+                "[\(Self.blanks)]*[^\(Self.controls)\(Self.white)]([^\(Self.controls)]*[^\(Self.controls)\(Self.white)])?"
+                    + "[\(Self.blanks)]*"
             case .segment: "[^.\(Self.notInSegments)][^\(Self.notInSegments)]*"
             case .email, .emailUnlessStored: Self.emailPattern
             case .person: "(\(Self.emailPattern)|[^\\u0000@]*[^\\u0000@\(Self.white)][^\\u0000@]*)"

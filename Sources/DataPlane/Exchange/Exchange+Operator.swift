@@ -131,9 +131,10 @@ func operatorMembers(
 /// Which sessions an operator means.
 struct SessionFilter: Sendable {
     private var wanted: [ExactText: String] = [:]
+    private var email: ExactText?
     var limit = 1000
 
-    var isEmpty: Bool { wanted.isEmpty }
+    var isEmpty: Bool { wanted.isEmpty && email == nil }
 
     /// Nil for a member that is not known, stands there twice, or selects nothing: who has no e-mail is nobody's choice.
     init?(_ bytes: Span<UInt8>, _ query: Range<Int>?) {
@@ -143,6 +144,7 @@ struct SessionFilter: Sendable {
             guard let limit = Int(text), (1...100_000).contains(limit) else { return nil }
             self.limit = limit
         }
+        email = members.removeValue(forKey: "email").map(EmailAddress.identity)
         wanted = members
     }
 
@@ -155,11 +157,12 @@ struct SessionFilter: Sendable {
                 case "event": session.event.hasSameBytes(as: value)
                 case "user": session.viewer.userID.hasSameBytes(as: value)
                 case "registration": session.viewer.registration.hasSameBytes(as: value)
-                default: foldedIdentity(session.viewer.email ?? "").hasSameBytes(as: foldedIdentity(value))
+                default: false
                 }
             guard isMeant else { return false }
         }
-        return true
+        guard let email else { return true }
+        return session.viewer.email.map { EmailAddress.identity($0) == email } ?? false
     }
 }
 

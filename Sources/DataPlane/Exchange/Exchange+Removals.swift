@@ -65,13 +65,10 @@ extension Exchange {
             throw OperatorFault(status: 400, detail: "Say whom: one of user, email and registration.")
         }
         for text in [event, person.text, members["reason"] ?? ""]
-        where text.utf8.count > 1000
+        where text.utf8.count > ClaimLimit.userID
             || text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         {
             throw OperatorFault(status: 400, detail: "Use shorter texts, without control characters.")
-        }
-        if person.kind == .email, EmailAddress.canonical(person.text) == nil {
-            throw OperatorFault(status: 400, detail: "The email is none that mail can be sent to.")
         }
         let until = members["until"].flatMap(RFC3339.parse)
         if members["until"] != nil, until ?? 0 <= Clock().wall {

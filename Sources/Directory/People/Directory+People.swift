@@ -111,7 +111,7 @@ extension Directory {
         }
         let event = try Event(row)
         return [(Listing.presenter, event.fields.presenters), (.organizer, event.fields.organizers)]
-            .filter { $0.1.contains { foldedIdentity($0).hasSameBytes(as: folded) } }
+            .filter { $0.1.contains { isEmail($0, folded) } }
             .map { listing, _ in
                 PersonRecord.Listed(
                     event: event.uid,
@@ -164,8 +164,11 @@ extension Directory {
     /// A stay with the e-mail, or with a user id that is it. Two terms, for each of which there is an index.
     private static let isPersonsStay = "(company = ? AND folded_email = ? OR company = ? AND folded_user = ?)"
 
-    /// A registration of an e-mail; those of one that was found to be another's have more after a blank.
-    private static let isPerson = "registration.folded_email >= ? AND registration.folded_email < ? || '!'"
+    /// A registration of an e-mail; those of one that was found to be another's have more after a blank. Of those that are
+    /// erased there is no e-mail left.
+    private static let isPerson = """
+        registration.folded_email >= ? AND registration.folded_email < ? || '!' AND registration.email <> ''
+        """
 
     /// A removal of the e-mail, or of a registration or user id that the person is known by in the event.
     private static let isPersonsRemoval = """
@@ -264,10 +267,15 @@ extension Directory {
             var found: [Int64] = []
             while let row = try rows.next() {
                 let people = try JSONText.list(row[1]) + JSONText.list(row[2])
-                if people.contains(where: { foldedIdentity($0).hasSameBytes(as: folded) }) { found.append(row[0]) }
+                if people.contains(where: { Self.isEmail($0, folded) }) { found.append(row[0]) }
             }
             return found
         }
+    }
+
+    /// Whether an entry of an event's lists is an e-mail, as ``foldedIdentity(_:)`` has it; without an `@` it is a user id.
+    private static func isEmail(_ entry: String, _ folded: String) -> Bool {
+        entry.utf8.contains(UInt8(ascii: "@")) && foldedIdentity(entry).hasSameBytes(as: folded)
     }
 
     private func unlist(
@@ -280,8 +288,8 @@ extension Directory {
         guard let row else { return false }
         var event = try Event(row)
         let before = event.fields
-        event.fields.presenters.removeAll { foldedIdentity($0).hasSameBytes(as: folded) }
-        event.fields.organizers.removeAll { foldedIdentity($0).hasSameBytes(as: folded) }
+        event.fields.presenters.removeAll { Self.isEmail($0, folded) }
+        event.fields.organizers.removeAll { Self.isEmail($0, folded) }
         guard event.fields != before else { return false }
         try database.execute(
             sql: "UPDATE event SET presenters = ?, organizers = ? WHERE id = ?",

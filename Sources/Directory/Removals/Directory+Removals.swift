@@ -157,7 +157,7 @@ extension RemovedPerson {
     /// The e-mail that it is, as e-mails are compared; nil where it is none.
     fileprivate var foldedEmail: String? {
         switch kind {
-        case .email: identity.text
+        case .email: foldedIdentity(text)
         case .user: DeliveryPeople.foldedUser(text)
         case .registration: nil
         }

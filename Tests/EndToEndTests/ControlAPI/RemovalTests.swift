@@ -182,7 +182,8 @@ extension EndToEnd {
             #expect(try away.browser.navigate("/event/e1").status == 200)
             for words in [
                 ["--event", "e1"], ["--event", "e1", "--user", ""],
-                ["--event", "e1", "--email", "x", "--company", "acme"],
+                ["--event", "e1", "--email", " ", "--company", "acme"],
+                ["--event", "e1", "--user", String(repeating: "u", count: 1025), "--company", "acme"],
                 ["--event", "e1", "--user", "u", "--company", "nobody"],
                 ["--event", "e1", "--user", "u", "--email", "a@b.example"],
                 ["--event", "e1", "--user", "u", "--company", "acme", "--until", "2001-01-01T00:00:00Z"],
@@ -194,6 +195,41 @@ extension EndToEnd {
             for (method, target) in [("POST", "/removals?event=e1&user=u&color=red"), ("DELETE", "/removals")] {
                 #expect(try fetch(site.gateway.adminPort, target, method: method).status == 400)
             }
+        }
+
+        @Test(
+            "attack: an id as long as tokens may have them, or an e-mail that is none, escapes no removal",
+            arguments: [
+                ("user", String(repeating: "u", count: 1024)), ("user", " ada"),
+                ("email", String(repeating: "e", count: 320)), ("email", "Ada <ada@acme.example>"),
+                ("email", "ADA"), ("email", "a@b@c.example"), ("email", "ada@"),
+            ],
+            ["admin", "command", "kick"]
+        )
+        func named(_ person: (member: String, text: String), way: String) throws {
+            let (member, text) = person
+            let site = try Site()
+            serve(site, "e1")
+            var viewer = Minter.Viewer(registration: "r1")
+            if member == "user" { viewer.user = text } else { viewer.email = text }
+            let target = "/event/e1?token=\(Minter.acme.token(viewer))"
+            let away = try guest(site, "e1", target, host: 2)
+            let config = site.gateway.directory["gateway.conf"]
+            switch way {
+            case "admin":
+                let encoded = try #require(text.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+                let query = "event=e1&company=acme&\(member)=\(encoded)"
+                #expect(try fetch(site.gateway.adminPort, "/removals?\(query)", method: "POST").status == 200)
+            case "command":
+                let words = ["removals", "add", config, "--event", "e1", "--company", "acme", "--\(member)=\(text)"]
+                #expect(try run(Gateway.program, words).status == 0)
+            default:
+                #expect(try run(Gateway.program, ["kick", config, "--\(member)=\(text)"]).status == 0)
+            }
+            let ending = try away.socket.remainder().last?.close
+            guard way != "kick" else { return }
+            #expect(ending == "4411 viewer_removed")
+            try expectAway(away.browser, "e1", target)
         }
 
         @Test("with a directory the operator's removals are the company's too, and survive a restart")
