@@ -118,8 +118,17 @@ package enum RemovalFault: Error, Equatable, CustomStringConvertible {
     }
 }
 
+/// Where removals, and sessions that were ended for good, are kept.
+package enum RemovalPlace: String, Sendable {
+    case database
+    /// They are forgotten when the process ends.
+    case memory
+}
+
 /// Keeps removals, and tells the data plane's view of them.
 package protocol RemovalKeeper: Sendable {
+    var place: RemovalPlace { get }
+
     /// Removes a person from an event; of somebody who is removed already it changes until when and why. Those who are
     /// there are not sent away by it.
     ///
@@ -139,8 +148,9 @@ package protocol RemovalKeeper: Sendable {
     ///   - event: nil: of all events.
     func removals(company: String?, event: String?) async throws -> [Removal]
 
-    /// Takes a removal back. False: there is none with this id, in this event of this company where they are given.
-    func lift(_ id: String, company: String?, event: String?) async throws -> Bool
+    /// Takes a removal back, and returns what it was. Nil: there is none with this id, in this event of this company where
+    /// they are given.
+    func lift(_ id: String, company: String?, event: String?) async throws -> Removal?
 
     /// Keeps that sessions were ended for good, beyond the end of the process where that is possible.
     func keep(_ ended: [EndedSession]) async throws

@@ -3,6 +3,7 @@ import Synchronization
 
 /// Keeps removals for as long as the process runs, where there is no directory.
 package final class RemovalMemory: RemovalKeeper {
+    package let place = RemovalPlace.memory
     private let view: DirectoryView
     private let clock: @Sendable () -> Milliseconds
     private let all = Mutex<[Removal]>([])
@@ -52,11 +53,11 @@ package final class RemovalMemory: RemovalKeeper {
         }.sorted { $0.createdAt < $1.createdAt }
     }
 
-    package func lift(_ id: String, company: String?, event: String?) async throws -> Bool {
+    package func lift(_ id: String, company: String?, event: String?) async throws -> Removal? {
         all.withLock { all in
-            let before = all.count
-            drop(from: &all) { $0.id.hasSameBytes(as: id) && Self.isIn($0, company, event) }
-            return all.count < before
+            let lifted = all.first { $0.id.hasSameBytes(as: id) && Self.isIn($0, company, event) }
+            if lifted != nil { drop(from: &all) { $0.id.hasSameBytes(as: id) } }
+            return lifted
         }
     }
 

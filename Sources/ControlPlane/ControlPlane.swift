@@ -14,6 +14,7 @@ package final class ControlPlane: Sendable {
     let sessions: LiveSessions
     let kick: @Sendable (LiveSession) async throws -> Void
     let sendAway: @Sendable (Removal) -> Void
+    let tellLifted: @Sendable (Removal) -> Void
     let logger: Logger
     let failedAttempts = FailedAttempts()
     let calls = CallQuota(perCompany: 64, waiting: 1024, maxBytes: 32 << 20)
@@ -29,6 +30,7 @@ package final class ControlPlane: Sendable {
     ///   - tokenKey: a secret of the gateway's own, which API tokens are signed with.
     ///   - kick: ends a session for good.
     ///   - sendAway: ends the sessions that a removal is about.
+    ///   - tellLifted: told of each removal that is lifted.
     ///   - clock: the time of day.
     package init(
         settings: Settings,
@@ -37,6 +39,7 @@ package final class ControlPlane: Sendable {
         sessions: LiveSessions,
         kick: @escaping @Sendable (LiveSession) async throws -> Void,
         sendAway: @escaping @Sendable (Removal) -> Void,
+        tellLifted: @escaping @Sendable (Removal) -> Void,
         logger: Logger,
         clock: @escaping @Sendable () -> Milliseconds = DataPlane.now
     ) throws(KeyError) {
@@ -44,6 +47,7 @@ package final class ControlPlane: Sendable {
         self.sessions = sessions
         self.kick = kick
         self.sendAway = sendAway
+        self.tellLifted = tellLifted
         self.logger = logger
         self.clock = clock
         self.tokenKey = tokenKey

@@ -9,13 +9,20 @@ extension DataPlane {
     /// Ends a session for good. Its viewer may join with another one, unless a removal keeps them out.
     ///
     /// - Throws: it is over, and that could not be kept.
-    package func kick(_ session: LiveSession) async throws { try await site.kick([session]) }
+    package func kick(_ session: LiveSession, by way: InterventionWay) async throws {
+        try await site.kick([session], by: way)
+    }
 
     /// Has removals kept in the directory instead of in memory.
     package func keepRemovals(in keeper: any RemovalKeeper) { site.removals = keeper }
 
     /// Ends the sessions that a removal is about. When it is lifted, they may come back.
-    package func sendAway(_ removal: Removal) { site.sendAway(removal) }
+    package func sendAway(_ removal: Removal, by way: InterventionWay) { site.sendAway(removal, by: way) }
+
+    /// Says that a removal was lifted.
+    package func tellLifted(_ removal: Removal, by way: InterventionWay) {
+        Intervention(way: way, logger: site.logger).lifted(removal)
+    }
 
     /// Sends away whoever is in an event that was deleted.
     package func remove(event: String, company: String) {

@@ -54,6 +54,7 @@ package final class DataPlane: Sendable {
             cookieKey: keys.cookie,
             assertionKey: keys.assertion,
             accessLog: accessLog,
+            logger: logger,
             descriptors: DescriptorBudget(
                 descriptors: descriptors,
                 loops: loopCount,

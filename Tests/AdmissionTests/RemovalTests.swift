@@ -190,9 +190,9 @@ struct RemovalTests {
         clock.withLock { $0 = start + 1000 }
         #expect(try await memory.removals(company: nil, event: nil) == [again])
         #expect(gate.ask(viewer(email: "kim@acme.example")).refusal == .viewerRemoved)
-        #expect(try await !memory.lift(first.id, company: "globex", event: nil))
-        #expect(try await memory.lift(first.id, company: "acme", event: "launch"))
-        #expect(try await !memory.lift(first.id, company: nil, event: nil))
+        #expect(try await memory.lift(first.id, company: "globex", event: nil) == nil)
+        #expect(try await memory.lift(first.id, company: "acme", event: "launch") == again)
+        #expect(try await memory.lift(first.id, company: nil, event: nil) == nil)
         #expect(gate.ask(viewer(email: "kim@acme.example")).admitted != nil)
     }
 

@@ -27,6 +27,7 @@ struct RemovalTests {
         for (company, status) in [("globex", 404), ("acme", 204), ("acme", 404)] {
             #expect(try await service.call(.delete, "\(path)/\(id)", as: company).status == status)
         }
+        #expect(service.lifted.map(\.id) == [id], "of a company that may, and once")
         #expect(try await service.call(.get, path).json.list.count == 1)
         for company in ["globex"] {
             #expect(try await service.call(.get, path, as: company).status == 404)

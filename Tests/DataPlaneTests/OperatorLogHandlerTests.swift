@@ -64,6 +64,20 @@ struct OperatorLogHandlerTests {
         #expect(value("level_") == .string("debug") && value("message_") == .string("forged"))
     }
 
+    @Test("attack: what stands in a value passes for no other member, in text")
+    func forgedMembers() throws {
+        let line = try line(isJSON: false) {
+            $0.info(
+                "ended",
+                metadata: ["a": "u1 way=api", "b": #"x" sessions=9 "y\"#, "c": "", "d": "\u{3000}", "e": "u-1"]
+            )
+        }
+        #expect(line.contains(#" a="u1 way=api" "#))
+        #expect(line.contains(#" b="x\" sessions=9 \"y\\" "#))
+        #expect(line.contains(#" c="" d="\#u{3000}" e=u-1 "#))
+        #expect(line.contains(#" own="[\"a\", \"b\"]" "#))
+    }
+
     @Test("An event is one line, whatever is in it", arguments: [true, false])
     func oneLine(isJSON: Bool) throws {
         let line = try line(isJSON: isJSON) {

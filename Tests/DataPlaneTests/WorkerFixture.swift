@@ -1,6 +1,7 @@
 import Admission
 import GatewayConfiguration
 import JOSE
+import Logging
 import NIOCore
 import NIOEmbedded
 
@@ -49,6 +50,7 @@ final class WorkerFixture {
             cookieKey: Self.secret,
             assertionKey: try Key.generate(.es256, id: "assertion"),
             accessLog: LogOutput(descriptor: -1, isJSON: true),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false)
         )
         worker = Worker(loop: loop, site: site)

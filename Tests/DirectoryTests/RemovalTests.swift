@@ -51,10 +51,10 @@ struct RemovalTests {
             #expect(isRemoved(viewer("u2", of: "elsewhere", company: "globex"), directory))
             #expect(!isRemoved(viewer("u2", of: "elsewhere"), directory))
             for (company, event) in [("globex", event), ("acme", "elsewhere")] {
-                #expect(try await !directory.lift(removal.id, company: company, event: event))
+                #expect(try await directory.lift(removal.id, company: company, event: event) == nil)
             }
-            #expect(try await directory.lift(removal.id, company: "acme", event: event))
-            #expect(try await !directory.lift(removal.id, company: "acme", event: event))
+            #expect(try await directory.lift(removal.id, company: "acme", event: event) == removal)
+            #expect(try await directory.lift(removal.id, company: "acme", event: event) == nil)
             #expect(!isRemoved(viewer("u1", of: event, email: "kim@x.example"), directory))
         }
         try await database.withDirectory { directory in

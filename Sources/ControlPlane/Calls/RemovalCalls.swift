@@ -103,9 +103,10 @@ struct RemovalCalls {
             handler: .company { [kind] incoming, tenant in
                 let uid = try await Self.event(kind, incoming, tenant)
                 let id = try incoming.uuid(at: 1)
-                guard try await incoming.directory.lift(id, company: tenant.id, event: uid) else {
+                guard let removal = try await incoming.directory.lift(id, company: tenant.id, event: uid) else {
                     throw Fault.notFound
                 }
+                incoming.plane.tellLifted(removal)
                 return .nothing
             }
         )

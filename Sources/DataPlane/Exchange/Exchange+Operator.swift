@@ -6,7 +6,8 @@ import NIOCore
 /// The operator API on the admin listener: who is there, and whom to send away.
 ///
 /// - `GET /sessions`: `{"total": n, "sessions": […]}`, the first 1,000 by when they joined, or `limit=` more or fewer.
-/// - `DELETE /sessions`: ends them for good; at least one filter is needed.
+/// - `DELETE /sessions`: ends them for good; at least one filter is needed. `kept` says where that is remembered: `database`,
+///   or `memory`, which a restart forgets.
 /// - `/removals`: see ``Exchange/serveRemovals(_:)``.
 ///
 /// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
@@ -30,14 +31,17 @@ extension Exchange {
         answer {
             let found = site.admission.sessions.all(where: filter.matches)
             if ends {
-                do { try await site.kick(found) } catch { return .failure(OperatorFault(status: 500)) }
+                do {
+                    try await site.kick(found, by: .admin, chosenBy: filter.wanted)
+                } catch {
+                    return .failure(OperatorFault(status: 500))
+                }
             }
-            return .success(
-                .object([
-                    JSONMember("total", .number(Double(found.count))),
-                    JSONMember("sessions", .array(found.prefix(filter.limit).map { .object($0.members) })),
-                ])
-            )
+            let members = [
+                JSONMember("total", .number(Double(found.count))),
+                JSONMember("sessions", .array(found.prefix(filter.limit).map { .object($0.members) })),
+            ]
+            return .success(.object(members + (ends ? [site.removals.place.member] : [])))
         }
     }
 
@@ -130,7 +134,8 @@ func operatorMembers(
 
 /// Which sessions an operator means.
 struct SessionFilter: Sendable {
-    private var wanted: [ExactText: String] = [:]
+    /// What sessions must have, but for an e-mail.
+    private(set) var wanted: [ExactText: String] = [:]
     private var email: ExactText?
     var limit = 1000
 

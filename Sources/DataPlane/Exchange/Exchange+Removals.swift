@@ -8,6 +8,8 @@ extension Exchange {
     /// - `POST /removals`: sends somebody away from `event`, by `user`, `email` or `registration`, for good or `until` a date
     ///   and time, with a `reason`; the `company` may be left out where there is no doubt.
     /// - `DELETE /removals?id=…`: lifts one.
+    ///
+    /// All but the last answer with `kept`: `database`, or `memory`, which a restart forgets.
     func serveRemovals(_ bytes: Span<UInt8>) {
         guard isOperator(bytes),
             allows(method == .get || method == .head || method == .post || method == .delete, "GET, HEAD, POST, DELETE")
@@ -27,7 +29,9 @@ extension Exchange {
         answer {
             do {
                 switch method {
-                case .post: return .success(.object(try await Self.remove(members, site).operatorMembers))
+                case .post:
+                    let removal = try await Self.remove(members, site)
+                    return .success(.object(removal.operatorMembers + [site.removals.place.member]))
                 case .delete: return try await Self.lift(members["id"], site)
                 default:
                     let all = try await site.removals.removals(company: members["company"], event: members["event"])
@@ -35,6 +39,7 @@ extension Exchange {
                         .object([
                             JSONMember("total", .number(Double(all.count))),
                             JSONMember("removals", .array(all.map { .object($0.operatorMembers) })),
+                            site.removals.place.member,
                         ])
                     )
                 }
@@ -50,9 +55,10 @@ extension Exchange {
 
     private static func lift(_ id: String?, _ site: Site) async throws -> Result<JSONValue, OperatorFault> {
         guard let id else { throw OperatorFault(status: 400, detail: "Say which: id.") }
-        guard try await site.removals.lift(id.lowercased(), company: nil, event: nil) else {
+        guard let removal = try await site.removals.lift(id.lowercased(), company: nil, event: nil) else {
             throw OperatorFault(status: 404, detail: "There is no such removal.")
         }
+        Intervention(way: .admin, logger: site.logger).lifted(removal)
         return .success(.object([JSONMember("id", .string(id.lowercased()))]))
     }
 
@@ -82,7 +88,7 @@ extension Exchange {
             until: until,
             reason: members["reason"]
         )
-        site.sendAway(removal)
+        site.sendAway(removal, by: .admin)
         return removal
     }
 
@@ -108,6 +114,11 @@ extension Exchange {
         }
         return (event, company)
     }
+}
+
+extension RemovalPlace {
+    /// What the operator is told of it.
+    var member: JSONMember { JSONMember("kept", .string(rawValue)) }
 }
 
 extension Removal {

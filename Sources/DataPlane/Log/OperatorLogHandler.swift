@@ -29,7 +29,7 @@ package struct OperatorLogHandler: LogHandler {
         let members = members(event)
         let (time, level, message) = (DataPlane.timestamp(), event.level.rawValue, event.message.description)
         guard isJSON else {
-            let text = (["\(time) \(level): \(message)"] + members.map { "\($0.name)=\($0.value)" })
+            let text = (["\(time) \(level): \(message)"] + members.map { "\($0.name)=\(Self.word($0.value))" })
             write(Self.oneLine(text.joined(separator: " ")))
             return
         }
@@ -49,15 +49,33 @@ package struct OperatorLogHandler: LogHandler {
         return all.map { ($0.key, $0.value.description) }.sorted { $0.name < $1.name }
     }
 
+    /// A value as one word, in quotes where it has blanks or what could pass for another member.
+    private static func word(_ value: String) -> String {
+        let isWord = value.unicodeScalars.allSatisfy { scalar in
+            !(scalar.properties.isWhitespace && isPlain(scalar)) && !"\"=\\".unicodeScalars.contains(scalar)
+        }
+        if isWord, !value.isEmpty { return value }
+        let quoted = value.unicodeScalars.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }
+        return "\"\(quoted.joined())\""
+    }
+
     /// Text in which nothing ends the line or moves the cursor of who reads it.
     private static func oneLine(_ text: String) -> String {
         var line = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
-            switch scalar.value {
-            case 0x20..<0x7f, 0xa0..<0x2028, 0x202f..<0x2066, 0x206a...: line.append(scalar)
-            default: line.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+            if isPlain(scalar) {
+                line.append(scalar)
+            } else {
+                line.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
             }
         }
         return String(line)
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x20..<0x7f, 0xa0..<0x2028, 0x202f..<0x2066, 0x206a...: true
+        default: false
+        }
     }
 }

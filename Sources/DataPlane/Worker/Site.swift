@@ -1,6 +1,7 @@
 import Admission
 import GatewayConfiguration
 import JOSE
+import Logging
 import NIOCore
 import Synchronization
 
@@ -16,6 +17,7 @@ final class Site: Sendable {
     /// Signs identity assertions.
     let assertionKey: Key
     let accessLog: LogOutput
+    let logger: Logger
     let joins = AttemptLimiter()
     let failures = AttemptLimiter()
     let badSignatures = SignatureAllowance.makeLimiter()
@@ -35,6 +37,7 @@ final class Site: Sendable {
         cookieKey: [UInt8],
         assertionKey: Key,
         accessLog: LogOutput,
+        logger: Logger,
         descriptors: DescriptorBudget
     ) {
         self.descriptors = descriptors
@@ -43,6 +46,7 @@ final class Site: Sendable {
         removalKeeper = Mutex(RemovalMemory(view: directory) { Clock().wall })
         self.assertionKey = assertionKey
         self.accessLog = accessLog
+        self.logger = logger
         seal = SessionSeal(secret: cookieKey)
         leases = LeaseTable(startedAt: Clock().wall, seed: SystemRandom.word())
         admission = Admission(leases: leases, directory: directory)
@@ -56,16 +60,24 @@ final class Site: Sendable {
 
     /// Ends sessions for good.
     ///
+    /// - Parameter filter: what they were chosen by, for the log.
     /// - Throws: they are over, and it could not be kept.
-    func kick(_ sessions: [LiveSession]) async throws {
+    func kick(
+        _ sessions: [LiveSession],
+        by way: InterventionWay,
+        chosenBy filter: [ExactText: String] = [:]
+    ) async throws {
         end(sessions, .ended, reason: .viewerRemoved)
+        Intervention(way: way, logger: logger).ended(sessions, chosenBy: filter)
         let policy = snapshot.rules.sessions
         try await removals.keep(sessions.map { EndedSession($0.id, policy) })
     }
 
     /// Ends the sessions that a removal is about. When it is lifted, they may come back.
-    func sendAway(_ removal: Removal) {
-        end(admission.sessions.all(where: removal.applies), .ended, mayReturn: true, reason: .viewerRemoved)
+    func sendAway(_ removal: Removal, by way: InterventionWay) {
+        let sessions = admission.sessions.all(where: removal.applies)
+        end(sessions, .ended, mayReturn: true, reason: .viewerRemoved)
+        Intervention(way: way, logger: logger).removed(removal, sessions: sessions.count)
     }
 
     var snapshot: Snapshot { current.withLock { $0 } }

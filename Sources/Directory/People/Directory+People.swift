@@ -137,7 +137,7 @@ extension Directory {
             var erasure = Erasure()
             // Found by the registrations and stays that are erased next.
             let arguments = Self.removalArguments(folded, company)
-            erasure.removals = try delete(Self.isPersonsRemoval, arguments, database, &effects)
+            erasure.removals = try delete(Self.isPersonsRemoval, arguments, database, &effects).count
             erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
             erasure.stays = try Self.eraseStays(folded, company, database)
             try database.execute(

@@ -3,6 +3,8 @@ import GRDB
 import JOSE
 
 extension Directory: RemovalKeeper {
+    package var place: RemovalPlace { .database }
+
     package func remove(
         _ person: RemovedPerson,
         from event: String,
@@ -61,10 +63,10 @@ extension Directory: RemovalKeeper {
         }
     }
 
-    package func lift(_ id: String, company: String?, event: String?) async throws -> Bool {
+    package func lift(_ id: String, company: String?, event: String?) async throws -> Removal? {
         try await writer.write { [self] database, effects in
             let condition = "id = ? AND (? IS NULL OR company = ?) AND (? IS NULL OR event = ?)"
-            return try delete(condition, [id, company, company, event, event], database, &effects) > 0
+            return try delete(condition, [id, company, company, event, event], database, &effects).first
         }
     }
 
@@ -99,18 +101,17 @@ extension Directory: RemovalKeeper {
         if let fault = try fault() { throw fault }
     }
 
-    /// Deletes removals, also from the view; returns how many.
+    /// Deletes removals, also from the view; returns them.
     func delete(
         _ condition: String,
         _ arguments: StatementArguments,
         _ database: Database,
         _ effects: inout Writer.Effects
-    ) throws -> Int {
+    ) throws -> [Removal] {
         let sql = "DELETE FROM removal WHERE \(condition) RETURNING *"
-        let rows = try Row.fetchAll(database, sql: sql, arguments: arguments)
-        let deleted = rows.compactMap(Removal.init)
+        let deleted = try Row.fetchAll(database, sql: sql, arguments: arguments).compactMap(Removal.init)
         effects.add { [view] in for removal in deleted { view.lift(removal) } }
-        return rows.count
+        return deleted
     }
 
     /// Deletes the removals of an event that is deleted: it lets nobody in any more, and the view has forgotten them.
@@ -127,7 +128,7 @@ extension Directory: RemovalKeeper {
                 arguments: [now]
             ).map { EndedSession($0) }
             effects.add { [view] in for session in ended { view.forget(session) } }
-            return try delete("until <= ?", [now], database, &effects)
+            return try delete("until <= ?", [now], database, &effects).count
         }
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import GatewayConfiguration
+import JOSE
 import NIOHTTP1
 
 /// `gateway kick gateway.conf SESSION…`
@@ -30,16 +31,19 @@ struct Kick: AsyncParsableCommand {
         let client = AdminClient(try ConfigurationFile(path: config).loadOrExit().admin)
         let queries = sessions.isEmpty ? [filter.members] : sessions.map { filter.members + [("session", $0)] }
         var count = 0
+        var last: JSONValue?
         do {
             for query in queries {
                 let answer = try await client.send(.DELETE, SessionOptions.target(query))
                 count += SessionList(answer)?.total ?? 0
+                last = answer
             }
         } catch {
             StandardError.line("gateway: \(error)")
             throw ExitCode(1)
         }
         print(count == 1 ? "1 session ended" : "\(count) sessions ended")
-        if count == 0 { throw ExitCode(1) }
+        guard count > 0 else { throw ExitCode(1) }
+        if let last { RemovalsCommand.tellOfMemory(last) }
     }
 }

@@ -15,6 +15,14 @@ struct RemovalsCommand: AsyncParsableCommand {
         subcommands: [RemovalsList.self, RemovalsAdd.self, RemovalsLift.self]
     )
 
+    /// Says on standard error that what was done is forgotten at a restart, where that is so.
+    static func tellOfMemory(_ answer: JSONValue) {
+        guard case .object(let members) = answer, case .string(let place)? = members["kept"], place == "memory" else {
+            return
+        }
+        StandardError.line("gateway: there is no [control] database: this is forgotten when the gateway restarts")
+    }
+
     /// Asks the gateway, or says why it did not do it.
     static func ask(
         _ config: String,
@@ -62,6 +70,7 @@ struct RemovalsList: AsyncParsableCommand {
             }
         }
         print(TextTable.text(columns, rows))
+        RemovalsCommand.tellOfMemory(answer)
     }
 }
 
@@ -113,6 +122,7 @@ struct RemovalsAdd: AsyncParsableCommand {
             throw ExitCode(1)
         }
         print(id)
+        RemovalsCommand.tellOfMemory(answer)
     }
 }
 

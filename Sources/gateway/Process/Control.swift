@@ -55,8 +55,9 @@ final class Control: Sendable {
             tokenKey: tokenKey,
             directory: directory,
             sessions: dataPlane.sessions,
-            kick: { try await dataPlane.kick($0) },
-            sendAway: { dataPlane.sendAway($0) },
+            kick: { try await dataPlane.kick($0, by: .api) },
+            sendAway: { dataPlane.sendAway($0, by: .api) },
+            tellLifted: { dataPlane.tellLifted($0, by: .api) },
             logger: logger
         )
         let webhooks = WebhookDelivery(

@@ -28,6 +28,7 @@ final class Service: Sendable {
         let now = Mutex(Service.start)
         let kicked = Mutex<[String]>([])
         let sentAway = Mutex<[Removal]>([])
+        let lifted = Mutex<[Removal]>([])
     }
 
     init(_ change: (inout Settings) throws -> Void = { _ in }) throws {
@@ -54,6 +55,7 @@ final class Service: Sendable {
             sessions: admission.sessions,
             kick: { session in state.kicked.withLock { $0.append(session.name) } },
             sendAway: { removal in state.sentAway.withLock { $0.append(removal) } },
+            tellLifted: { removal in state.lifted.withLock { $0.append(removal) } },
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             clock: { state.now.withLock { $0 } }
         )
@@ -69,6 +71,9 @@ final class Service: Sendable {
 
     /// The sessions that were ended.
     var kicked: [String] { state.kicked.withLock { $0 } }
+
+    /// The removals that were lifted.
+    var lifted: [Removal] { state.lifted.withLock { $0 } }
 
     /// The removals whose sessions were ended.
     var sentAway: [Removal] { state.sentAway.withLock { $0 } }

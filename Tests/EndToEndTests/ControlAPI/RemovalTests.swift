@@ -175,6 +175,11 @@ extension EndToEnd {
             #expect(try isOpen(other))
             let listed = try removals("list")
             let id = added.output.trimmingCharacters(in: .newlines)
+            // Whoever reads the id from a script has it alone.
+            for errors in [added.errors, listed.errors] {
+                #expect(errors.contains("no [control] database: this is forgotten when the gateway restarts"))
+            }
+            #expect(try fetch(site.gateway.adminPort, "/removals").json()["kept"] == "memory")
             #expect(listed.output.contains(id) && listed.output.contains("r\u{fc}de & more"), "\(listed)")
             #expect(try removals("lift", id).status == 0)
             let again = try removals("lift", id)
@@ -194,6 +199,74 @@ extension EndToEnd {
             #expect(try fetch(site.gateway.adminPort, "/removals").json()["total"] == 0)
             for (method, target) in [("POST", "/removals?event=e1&user=u&color=red"), ("DELETE", "/removals")] {
                 #expect(try fetch(site.gateway.adminPort, target, method: method).status == 400)
+            }
+        }
+
+        /// The lines of the log that say this, each as its members.
+        private func lines(_ site: Site, _ message: String, _ count: Int) throws -> [[String: String]] {
+            func found() -> [[String: String]] {
+                site.gateway.log.split(separator: "\n").compactMap {
+                    try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: String]
+                }.filter { $0["message"] == message }
+            }
+            try #require(eventually { found().count >= count }, "\(message): \(site.gateway.log)")
+            return found()
+        }
+
+        @Test("each kick, removal and lift has a line: whose, from where, until when, by which way, how many sessions")
+        func logged() throws {
+            let (site, backend, event) = try site("take_over")
+            let port = site.gateway.adminPort
+            let ada = try backend.register("ada@example.com", for: event)
+            let ben = try backend.register("ben@example.com", for: event)
+            let away = try guest(site, event, ada.target, host: 2)
+            _ = try guest(site, event, ben.target, host: 3)
+            let sessions = try #require(try backend.ask("GET", "/event/\(event)/sessions").list)
+            let registration = try #require(sessions.first?["registrationId"]?.text)
+
+            let removals = "/event/\(event)/removals"
+            let body: JSONValue = [
+                "email": "Ada@example.com", "until": "2040-01-31T17:00:00Z", "reason": "too \"loud\"",
+            ]
+            let id = try #require(try backend.call("POST", removals, body).json()["id"]?.text)
+            let removed = try lines(site, "viewer removed", 1)[0]
+            let common = ["company": "acme", "event": event, "level": "info"]
+            var expected = common
+            expected.merge([
+                "removal": id, "named_by": "email", "until": "2040-01-31T17:00:00.000Z", "way": "api", "sessions": "1",
+            ]) { $1 }
+            #expect(removed.filter { $0.key != "time" && $0.key != "message" } == expected)
+            #expect(try backend.call("DELETE", "\(removals)/\(id)").status == 204)
+            let lifted = try lines(site, "removal lifted", 1)[0]
+            #expect(lifted["removal"] == id && lifted["way"] == "api" && lifted["named_by"] == "email")
+
+            // By the operator, of somebody who has not come.
+            let user = "eve\r\nERROR: all is lost\u{2028}way=api".addingPercentEncoding(
+                withAllowedCharacters: .alphanumerics
+            )
+            let refused = try fetch(port, "/removals?event=\(event)&user=\(user ?? "")", method: "POST")
+            #expect(refused.status == 400, "control characters")
+            let made = try fetch(port, "/removals?event=\(event)&user=eve%E2%80%A8way=api", method: "POST")
+            let made2 = try #require(try made.json()["id"]?.text)
+            let line = try lines(site, "viewer removed", 2)[1]
+            #expect(line["way"] == "admin" && line["user"] == "eve\u{2028}way=api" && line["until"] == "for good")
+            #expect(line["sessions"] == "0")
+            #expect(try fetch(port, "/removals?id=\(made2)", method: "DELETE").status == 200)
+            #expect(try lines(site, "removal lifted", 2)[1]["way"] == "admin")
+
+            // One session by the company, and all that are left by the operator.
+            let name = try #require(sessions.last?["session"]?.text)
+            #expect(try backend.call("DELETE", "/event/\(event)/sessions/\(name)").status == 204)
+            let kicked = try lines(site, "sessions ended for good", 1)[0]
+            #expect(kicked["session"] == name && kicked["way"] == "api" && kicked["sessions"] == "1")
+            #expect(kicked["registration"] == sessions.last?["registrationId"]?.text && kicked["event"] == event)
+            #expect(try away.browser.navigate("/event/\(event)").status == 200)
+            let query = "event=\(event)&registration=\(registration)"
+            #expect(try fetch(port, "/sessions?\(query)", method: "DELETE").status == 200)
+            let last = try lines(site, "sessions ended for good", 2)[1]
+            #expect(last["way"] == "admin" && last["sessions"] == "1" && last["registration"] == registration)
+            for text in [ada.token, ben.token, "ada@example.com", "Ada@example.com", "loud"] {
+                #expect(!Child.text(of: site.gateway.directory["errors.log"]).contains(text), "\(text)")
             }
         }
 
@@ -239,7 +312,8 @@ extension EndToEnd {
             let away = try guest(site, event, target, host: 2)
             let port = site.gateway.adminPort
             let made = try fetch(port, "/removals?event=\(event.uppercased())&email=ADA@example.com", method: "POST")
-            #expect(made.status == 200, "\(made)")
+            #expect(try made.status == 200 && made.json()["kept"] == "database", "\(made)")
+            #expect(try fetch(port, "/sessions?user=nobody", method: "DELETE").json()["kept"] == "database")
             #expect(try away.socket.remainder().last?.close == "4411 viewer_removed")
             #expect(try backend.ask("GET", "/event/\(event)/removals").list?.first?["email"] == "ADA@example.com")
             try site.gateway.restart()
