@@ -268,7 +268,7 @@ struct CallTests {
         #expect(first.status == 200, "\(first.text)")
         #expect(
             first.json.members.map(\.name) == [
-                "name", "email", "join_url", "joinUrl", "joinCode", "metadata", "registeredAt",
+                "registrationId", "name", "email", "join_url", "joinUrl", "joinCode", "metadata", "registeredAt",
             ]
         )
         #expect(first["join_url"] == first["joinUrl"])
@@ -278,6 +278,7 @@ struct CallTests {
         let viewer = try viewer(try required(url.split(separator: "?token=").last.map(String.init)))
         #expect(viewer.kind == .registration)
         #expect(viewer.email == "Ann@Example.com")
+        #expect(viewer.registration != nil && first["registrationId"]?.text == viewer.registration)
 
         service.now += 60_000
         let second = try await service.call(.post, path, object(["name": "Eve", "email": "aNN@example.com"]))

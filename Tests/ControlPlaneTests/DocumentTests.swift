@@ -65,6 +65,16 @@ struct DocumentTests {
         #expect(!linked.isEmpty)
     }
 
+    @Test("What Register answers is described, member by member")
+    func registration() async throws {
+        let registration = try await document()["components"]?["schemas"]?["Registration"]
+        let names = [
+            "registrationId", "name", "email", "join_url", "joinUrl", "joinCode", "metadata", "registeredAt",
+        ]
+        #expect(registration?["required"]?.texts == names)
+        #expect(registration?["properties"]?.members.map(\.name) == names)
+    }
+
     @Test("What has a token has its 401, what has a body its 413 and 415")
     func statuses() async throws {
         let document = try await document()

@@ -12,6 +12,7 @@ struct RegistrationCalls {
     private static let schema = Schema.named(
         "Registration",
         .object([
+            Schema.Member(name: "registrationId", schema: .uuid, isRequired: true),
             Schema.Member(name: "name", schema: .anyText, isRequired: true),
             Schema.Member(name: "email", schema: .anyText, isRequired: true),
             Schema.Member(name: "join_url", schema: .anyText, isRequired: true),
@@ -188,6 +189,7 @@ struct RegistrationCalls {
         )
         let url = ViewerAddress.text(event.kind, event.uid, made, incoming.snapshot)
         return .object([
+            JSONMember("registrationId", .string(registration.uid)),
             JSONMember("name", .string(registration.name)), JSONMember("email", .string(registration.email)),
             JSONMember("join_url", .string(url)), JSONMember("joinUrl", .string(url)),
             JSONMember("joinCode", .string(registration.joinCode.text)),

@@ -33,7 +33,9 @@ extension EndToEnd {
             let body: JSONValue = ["name": "Ada", "email": "Ada@Example.com", "metadata": ["seat": 7, "vip": true]]
             let first = try backend.ask("POST", "/event/\(event)/registrant", body)
             #expect(
-                first.names == ["email", "joinCode", "joinUrl", "join_url", "metadata", "name", "registeredAt"]
+                first.names == [
+                    "email", "joinCode", "joinUrl", "join_url", "metadata", "name", "registeredAt", "registrationId",
+                ]
             )
             #expect(first["join_url"] == first["joinUrl"])
             #expect(first["email"] == "Ada@Example.com" && first["name"] == "Ada")
