@@ -69,9 +69,38 @@ package struct ServerNameSettings: Sendable {
 
 package struct AdminSettings: Sendable {
     package var address: SocketAddress = .tcp(host: "127.0.0.1", port: 9901)
+    /// As those of a listener.
+    package var mode: UInt32?
+    package var group: String?
     /// Where `token` was read from.
     package var tokenFile: String?
     package var token: Secret?
+
+    /// Whoever may connect may send viewers away.
+    static let standardMode: UInt32 = 0o600
+}
+
+/// A socket that the process listens at.
+package struct ListeningSocket: Sendable {
+    /// Where it stands in the configuration, as `listener[0]`.
+    package let place: String
+    package let address: SocketAddress
+    package let mode: UInt32?
+    package let group: String?
+}
+
+extension Settings {
+    /// Those of viewers first, in order.
+    package var sockets: [ListeningSocket] {
+        listeners.enumerated().map { index, listener in
+            ListeningSocket(
+                place: "listener[\(index)]",
+                address: listener.address,
+                mode: listener.mode,
+                group: listener.group
+            )
+        } + [ListeningSocket(place: "admin", address: admin.address, mode: admin.mode, group: admin.group)]
+    }
 }
 
 package struct UpstreamSettings: Sendable, Equatable {

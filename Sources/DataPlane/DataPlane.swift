@@ -18,7 +18,8 @@ package final class DataPlane: Sendable {
     private let workers: [ObjectIdentifier: NIOLoopBound<Worker>]
     private let scratches: [ObjectIdentifier: NIOLoopBound<TLSScratch>]
     let logger: Logger
-    private let channels = Mutex<[any Channel]>([])
+    /// The listeners that are open.
+    private let channels = Mutex<[(channel: any Channel, role: ListenerRole)]>([])
     private let security: ListenerSecurity
     private let generation = Mutex<UInt64>(1)
     let memory = Mutex(MemoryReturn())
@@ -85,27 +86,32 @@ package final class DataPlane: Sendable {
         let settings = site.snapshot.settings
         var lines: [String] = []
         do {
-            for (index, listener) in settings.listeners.enumerated() {
-                let address = try await bind(listener.address, role: .viewers, listener: index)
-                try SocketFile.permit(listener, place: "listener[\(index)]")
-                lines.append("listening on \(address.text)")
+            for (index, socket) in settings.sockets.enumerated() {
+                let isAdmin = index == settings.listeners.count
+                let address = try await bind(
+                    socket,
+                    role: isAdmin ? .admin : .viewers,
+                    listener: isAdmin ? nil : index
+                )
+                try SocketFile.permit(socket)
+                lines.append("\(isAdmin ? "admin listens" : "listening") on \(address.text)")
             }
-            let admin = try await bind(settings.admin.address, role: .admin, listener: nil)
-            lines.append("admin listens on \(admin.text)")
             // Who gets an answer from one of them gets one from all.
-            for channel in channels.withLock({ $0 }) { try await channel.setOption(.autoRead, value: true).get() }
+            for (channel, _) in channels.withLock({ $0 }) { try await channel.setOption(.autoRead, value: true).get() }
         } catch {
-            await closeListeners()
+            await closeListeners(of: .viewers)
+            await closeListeners(of: .admin)
             throw error
         }
         return lines
     }
 
     private func bind(
-        _ address: GatewayConfiguration.SocketAddress,
+        _ socket: ListeningSocket,
         role: ListenerRole,
         listener: Int?
     ) async throws -> GatewayConfiguration.SocketAddress {
+        let address = socket.address
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -133,13 +139,15 @@ package final class DataPlane: Sendable {
                     try? await other.close()
                     throw IOError(errnoCode: EADDRINUSE, reason: "bind")
                 }
+                // Whoever connects is served once all are open: before ``SocketFile/permit(_:)`` nobody else may.
+                let mask = umask(0o177)
+                defer { _ = umask(mask) }
                 channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
             }
         } catch {
-            let place = listener.map { "listener[\($0)].address" } ?? "admin.address"
-            throw ListenFault(place: place, address: address, error)
+            throw ListenFault(place: "\(socket.place).address", address: address, error)
         }
-        channels.withLock { $0.append(channel) }
+        channels.withLock { $0.append((channel, role)) }
         // Port 0 has become another.
         guard case .tcp(let host, _) = address, let port = channel.localAddress?.port else { return address }
         return .tcp(host: host, port: port)
@@ -279,17 +287,17 @@ package final class DataPlane: Sendable {
             }
         }
         kept += try security.adopt(settings.listeners)
-        for (index, listener) in settings.listeners.enumerated() {
-            do throws(ListenFault) {
-                try SocketFile.permit(listener, place: "listener[\(index)]")
-            } catch {
-                kept.append("\(error)")
-            }
-        }
         if settings.threads != previous.settings.threads { kept.append("threads: changes at the next start") }
         if settings.admin.address != previous.settings.admin.address {
             kept.append("admin.address: changes at the next start")
             settings.admin = previous.settings.admin
+        }
+        for socket in settings.sockets {
+            do throws(ListenFault) {
+                try SocketFile.permit(socket)
+            } catch {
+                kept.append("\(error)")
+            }
         }
         if settings.control.enabled != previous.settings.control.enabled
             || !settings.control.database.hasSameBytes(as: previous.settings.control.database)
@@ -337,17 +345,19 @@ package final class DataPlane: Sendable {
     /// How long a drain may take, in milliseconds.
     package var drainTime: Int64 { site.snapshot.settings.drainTimeout.milliseconds }
 
-    /// Ends well: readiness fails, listeners close, exchanges finish. Returns when nothing is left or the time is over.
+    /// Ends well: readiness fails, viewers' listeners close, exchanges finish. Returns when nothing is left or the time is
+    /// over. Until then the admin listener says how it stands.
     package func drain() async {
         let limit = site.snapshot.settings.drainTimeout
         site.drain()
-        await closeListeners()
+        await closeListeners(of: .viewers)
         let deadline = ContinuousClock.now + limit
-        while site.connections.load(ordering: .relaxed) > 0, ContinuousClock.now < deadline {
+        while site.viewerConnections > 0, ContinuousClock.now < deadline {
             try? await Task.sleep(for: .milliseconds(20))
         }
-        let left = site.connections.load(ordering: .relaxed)
+        let left = site.viewerConnections
         if left > 0 { logger.notice("cut \(left) connections at the end of drain_timeout") }
+        await closeListeners(of: .admin)
         site.forEachWorker { $0.closeAll() }
         try? await group.shutdownGracefully()
         site.accessLog.stop()
@@ -362,11 +372,12 @@ package final class DataPlane: Sendable {
     /// A moment in milliseconds since 1970, as logs have it.
     package static func timestamp(_ moment: Milliseconds) -> String { Timestamp.text(moment) }
 
-    private func closeListeners() async {
+    private func closeListeners(of role: ListenerRole) async {
         let open = channels.withLock { channels in
-            defer { channels = [] }
-            return channels
+            let open = channels.filter { $0.role == role }
+            channels.removeAll { $0.role == role }
+            return open
         }
-        for channel in open { try? await channel.close() }
+        for (channel, _) in open { try? await channel.close() }
     }
 }

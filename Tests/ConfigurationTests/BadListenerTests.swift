@@ -246,6 +246,18 @@ import Testing
         .init(.admin, "address = \"127.0.0.1:8080\"", "admin.address: listener[0] has the same address"),
         .init(
             .admin,
+            "mode = \"0660\"\ngroup = \"operators\"",
+            "admin.mode: has no effect: the address is no unix: socket",
+            "admin.group: has no effect: the address is no unix: socket"
+        ),
+        .init(
+            .admin,
+            "address = \"unix:/a\"\nmode = \"rw\"\ngroup = \"\"",
+            "admin.mode: \"rw\" is not a mode such as \"0660\": octal digits for owner, group and others",
+            "admin.group: must not be empty"
+        ),
+        .init(
+            .admin,
             "token_file = \"/short\"",
             "admin.token_file: the token has 5 bytes; at least 16 are needed"
         ),

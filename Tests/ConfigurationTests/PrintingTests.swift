@@ -18,6 +18,7 @@ import Testing
         group = "www-data"
         [admin]
         address = "unix:/run/admin.sock"
+        group = "operators"
         [[upstream]]
         name = "two"
         servers = ["http://a", "unix:/run/u"]
@@ -81,6 +82,7 @@ import Testing
         let second = try load(first.printed(), files: files)
         #expect(second.printed() == first.printed())
         #expect(second.listeners.map(\.address) == first.listeners.map(\.address))
+        #expect(second.admin.mode == 0o600 && second.admin.group == "operators")
         #expect(second.listeners[1].address == .unix(path: "/run/a $ \"b\" \\ \u{7}.sock"))
         #expect(second.listeners.map(\.mode) == [nil, 0o640] && second.listeners[1].group == "www-data")
         #expect(second.routes.map(\.upstream) == [1, 0])

@@ -93,12 +93,22 @@ extension EndToEnd {
             let idle = try Client(port: site.port)
             #expect(try idle.exchange("/public/x").status == 200)
             let client = try Client(port: site.port)
+            let prober = try Client(port: site.gateway.adminPort)
+            #expect(try prober.exchange("/readyz").status == 200)
             client.send("GET /public/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(eventually { isUnderWay.isSet })
             site.gateway.send(SIGTERM)
             #expect(eventually { isUnready(site) })
             #expect(site.gateway.isRunning)
             #expect(idle.isClosed())
+            // Load balancers and the operator learn of it, on connections of before and on new ones.
+            let readiness = try prober.exchange("/readyz")
+            #expect(readiness.status == 503 && readiness.text == "draining\n")
+            for _ in 0..<2 {
+                #expect(try fetch(site.gateway.adminPort, "/readyz").status == 503)
+                #expect(try fetch(site.gateway.adminPort, "/healthz").status == 200)
+                #expect(try fetch(site.gateway.adminPort, "/sessions").status == 200)
+            }
             mayFinish.set()
             let response = try client.response()
             #expect(response.text == "done")
@@ -109,6 +119,9 @@ extension EndToEnd {
         @Test("SIGTERM without anything under way ends at once")
         func stop() throws {
             let site = try Site()
+            // Whoever asks the admin listener again and again is nothing to wait for.
+            let prober = try Client(port: site.gateway.adminPort)
+            #expect(try prober.exchange("/readyz").status == 200)
             let start = monotonic()
             site.gateway.send(SIGTERM)
             #expect(site.gateway.wait() == 0)

@@ -108,6 +108,40 @@ extension EndToEnd {
             #expect(try eventually { try permissions() == 0o600 })
         }
 
+        @Test(
+            "attack: the operator's socket is its owner's alone, whatever the umask; mode and group change that",
+            arguments: [nil, "0660"]
+        )
+        func adminMode(_ mode: String?) throws {
+            let socket = directory["admin.sock"]
+            var configuration = GatewayConfiguration(upstream: 3000)
+            configuration.adminAddress = "unix:\(socket)"
+            func admin(_ mode: String?) -> String { mode.map { "mode = \"\($0)\"\ngroup = \"\(getegid())\"" } ?? "" }
+            configuration.admin = admin(mode)
+            let ports = try Listener.freePorts(2)
+            func text() -> String { configuration.text(port: ports[0], adminPort: ports[1], directory: directory.path) }
+            let file = try directory.write("gateway.conf", text())
+            let child = try Child(
+                "/bin/sh",
+                ["-c", "umask 0; exec \"$0\" \"$@\"", Gateway.program, "run", file],
+                output: directory["output.log"],
+                errors: directory["errors.log"]
+            )
+            func said(_ text: String) -> Bool {
+                eventually(within: 15) { Child.text(of: directory["errors.log"]).contains(text) }
+            }
+            func permissions() throws -> Int? {
+                try FileManager.default.attributesOfItem(atPath: socket)[.posixPermissions] as? Int
+            }
+            #expect(said("admin listens on unix:\(socket)"))
+            #expect(try permissions() == (mode == nil ? 0o600 : 0o660))
+            #expect(try Client(path: socket).exchange("/healthz").status == 200)
+            configuration.admin = admin(mode == nil ? "0640" : nil)
+            try directory.write("gateway.conf", text())
+            child.send(SIGHUP)
+            #expect(try eventually { try permissions() == (mode == nil ? 0o640 : 0o600) })
+        }
+
         @Test("SIGUSR1 and SIGUSR2 end nothing")
         func userSignals() throws {
             let site = try Site()

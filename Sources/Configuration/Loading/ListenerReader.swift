@@ -28,7 +28,12 @@ struct ListenerReader {
 
     private func listener(_ table: TableReader, address: SocketAddress) -> ListenerSettings {
         var listener = ListenerSettings(address: address)
-        readOwner(table, of: &listener)
+        table.readOwner(
+            of: address,
+            standard: ListenerSettings.standardMode,
+            mode: &listener.mode,
+            group: &listener.group
+        )
         let pair = CertificateReader(table)
         listener.certificate = pair.certificatePath
         listener.key = pair.keyPath
@@ -49,27 +54,6 @@ struct ListenerReader {
         var taken: [TakenName] = []
         listener.serverNames = more.map { serverName($0, taken: &taken) }
         return listener
-    }
-
-    /// Reads who may connect to a socket of the system.
-    private func readOwner(_ table: TableReader, of listener: inout ListenerSettings) {
-        guard case .unix(let path) = listener.address else {
-            for name in ["mode", "group"] where table.has(name) {
-                table.report("has no effect: the address is no unix: socket", at: name)
-            }
-            return
-        }
-        // An address that was reported has no path.
-        if !path.isEmpty { listener.mode = ListenerSettings.standardMode }
-        table.read("mode", into: &listener.mode, .text("a mode such as \"0660\"", Self.readMode))
-        table.read("group", into: &listener.group, Form<String>.name)
-    }
-
-    private static func readMode(_ text: String) throws(ValueFault) -> UInt32 {
-        guard (3...4).contains(text.utf8.count), let mode = UInt32(text, radix: 8), mode <= 0o777 else {
-            throw ValueFault("\(quoted(text)) is not a mode such as \"0660\": octal digits for owner, group and others")
-        }
-        return mode
     }
 
     /// A server name that has a certificate for one kind of key.
@@ -109,5 +93,30 @@ struct ListenerReader {
         let name = text.hasPrefix("*.") ? text.dropFirst(2) : text[...]
         guard HostName.isName(name) else { throw ValueFault("\(quoted(text)) is not a server name") }
         return text.lowercased()
+    }
+}
+
+extension TableReader {
+    /// Reads who may connect to a socket of the system: its file's mode, and the group that the file is given to.
+    ///
+    /// - Parameter standard: the mode where none is said.
+    func readOwner(of address: SocketAddress, standard: UInt32, mode: inout UInt32?, group: inout String?) {
+        guard case .unix(let path) = address else {
+            for name in ["mode", "group"] where has(name) {
+                report("has no effect: the address is no unix: socket", at: name)
+            }
+            return
+        }
+        // An address that was reported has no path.
+        if !path.isEmpty { mode = standard }
+        read("mode", into: &mode, .text("a mode such as \"0660\"", Self.readMode))
+        read("group", into: &group, Form<String>.name)
+    }
+
+    private static func readMode(_ text: String) throws(ValueFault) -> UInt32 {
+        guard (3...4).contains(text.utf8.count), let mode = UInt32(text, radix: 8), mode <= 0o777 else {
+            throw ValueFault("\(quoted(text)) is not a mode such as \"0660\": octal digits for owner, group and others")
+        }
+        return mode
     }
 }

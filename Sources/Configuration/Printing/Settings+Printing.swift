@@ -15,6 +15,8 @@ extension Settings {
         for listener in listeners { listener.write(to: &writer) }
         writer.header("[admin]")
         writer.entry("address", admin.address.text)
+        writer.entry("mode", admin.mode.map { "0" + String($0, radix: 8) })
+        writer.entry("group", admin.group)
         writer.entry("token_file", admin.tokenFile)
         for upstream in upstreams { upstream.write(to: &writer) }
         for route in routes {

@@ -90,7 +90,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         slot = worker.add(self)
         idleSince = worker.clock.monotonic
         worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
-        if worker.isDraining { close() }
+        if worker.isDraining, listener == .viewers { close() }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -486,6 +486,8 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
 
     func drain() {
         switch phase {
+        // Somebody may be about to ask the admin listener how it stands.
+        case .idle where listener == .admin: break
         case .idle: if unsentBytes > 0 { linger() } else { close() }
         case .tunnel: exchange?.drainTunnel()
         case .head, .body, .response, .lingering, .closed: break

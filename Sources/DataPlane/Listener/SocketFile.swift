@@ -6,26 +6,25 @@ import GatewayConfiguration
     import Darwin
 #endif
 
-/// The file of a listener's socket of the system: who may connect is who may write to it.
+/// The file of a socket of the system: who may connect is who may write to it.
 enum SocketFile {
-    /// Gives the file to whom the listener says.
-    ///
-    /// - Parameter place: where the listener stands in the configuration.
-    static func permit(_ listener: ListenerSettings, place: String) throws(ListenFault) {
-        guard case .unix(let path) = listener.address else { return }
-        if let group = listener.group {
+    /// Gives the file to whom the configuration says.
+    static func permit(_ socket: ListeningSocket) throws(ListenFault) {
+        let (place, address) = (socket.place, socket.address)
+        guard case .unix(let path) = address else { return }
+        if let group = socket.group {
             guard let id = groupID(group) else {
-                throw ListenFault(place: "\(place).group", address: listener.address, reason: "no such group: \(group)")
+                throw ListenFault(place: "\(place).group", address: address, reason: "no such group: \(group)")
             }
             // SAFETY: here and below, the path is passed as a C string for the call.
             guard unsafe chown(path, uid_t.max, id) == 0 else {
-                let reason = "cannot give the socket to \(group): \(ListenFault.words(errno, listener.address))"
-                throw ListenFault(place: "\(place).group", address: listener.address, reason: reason)
+                let reason = "cannot give the socket to \(group): \(ListenFault.words(errno, address))"
+                throw ListenFault(place: "\(place).group", address: address, reason: reason)
             }
         }
-        if let mode = listener.mode, unsafe chmod(path, mode_t(mode)) != 0 {
-            let reason = ListenFault.words(errno, listener.address)
-            throw ListenFault(place: "\(place).mode", address: listener.address, reason: reason)
+        if let mode = socket.mode, unsafe chmod(path, mode_t(mode)) != 0 {
+            let reason = ListenFault.words(errno, address)
+            throw ListenFault(place: "\(place).mode", address: address, reason: reason)
         }
     }
 

@@ -90,6 +90,10 @@ final class Site: Sendable {
         return !isDraining && (needed.isEmpty || needed.contains { $0.hasHealthyServer(at: now) })
     }
 
+    var viewerConnections: Int {
+        connections.load(ordering: .relaxed) - adminConnections.load(ordering: .relaxed)
+    }
+
     /// Counts a client, unless as many as may be are connected. The admin listener has a share of its own, so that it
     /// answers when the others are full.
     ///
