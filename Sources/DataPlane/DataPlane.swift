@@ -20,8 +20,8 @@ package final class DataPlane: Sendable {
     let logger: Logger
     /// The listeners that are open.
     private let channels = Mutex<[(channel: any Channel, role: ListenerRole)]>([])
-    private let security: ListenerSecurity
-    private let generation = Mutex<UInt64>(1)
+    let security: ListenerSecurity
+    let generation = Mutex<UInt64>(1)
     let memory = Mutex(MemoryReturn())
     let readiness = Atomic<Bool>(true)
     /// Seconds since 1970.
@@ -269,66 +269,6 @@ package final class DataPlane: Sendable {
         } catch {
             return error.problems
         }
-    }
-
-    /// Swaps the configuration. Connections, leases and sockets stay.
-    ///
-    /// - Returns: what a running process cannot change and keeps as it is, in the operator's words.
-    /// - Throws: when OpenSSL does not take a certificate; then everything stays as it is.
-    package func reload(_ settings: Settings) async throws(ConfigurationError) -> [String] {
-        let previous = site.snapshot
-        var kept = settings.losses(since: previous.settings)
-        var settings = settings
-        if settings.listeners.map(\.address) != previous.settings.listeners.map(\.address) {
-            kept.append("listener: addresses change at the next start")
-            // Those that go on take what else is said of them, such as certificates.
-            settings.listeners = previous.settings.listeners.map { running in
-                settings.listeners.first { $0.address == running.address } ?? running
-            }
-        }
-        kept += try security.adopt(settings.listeners)
-        if settings.threads != previous.settings.threads { kept.append("threads: changes at the next start") }
-        if settings.admin.address != previous.settings.admin.address {
-            kept.append("admin.address: changes at the next start")
-            settings.admin = previous.settings.admin
-        }
-        for socket in settings.sockets {
-            do throws(ListenFault) {
-                try SocketFile.permit(socket)
-            } catch {
-                kept.append("\(error)")
-            }
-        }
-        if settings.control.enabled != previous.settings.control.enabled
-            || !settings.control.database.hasSameBytes(as: previous.settings.control.database)
-            || !settings.control.tokenKeyPath.hasSameBytes(as: previous.settings.control.tokenKeyPath)
-        {
-            kept.append("control.enabled, control.database: change at the next start; so does token_key_file")
-            // What runs, and not what was loaded last, is what the next reload is compared with.
-            (settings.control.enabled, settings.control.database, settings.control.tokenKeyFile) =
-                (
-                    previous.settings.control.enabled, previous.settings.control.database,
-                    previous.settings.control.tokenKeyFile
-                )
-        }
-        if settings.log.format != previous.settings.log.format || settings.log.level != previous.settings.log.level {
-            kept.append("log: level and format change at the next start")
-            (settings.log.format, settings.log.level) = (previous.settings.log.format, previous.settings.log.level)
-        }
-        if !settings.sessions.cookieKeyFile.hasSameBytes(as: previous.settings.sessions.cookieKeyFile)
-            || !settings.identity.assertionKeyFile.hasSameBytes(as: previous.settings.identity.assertionKeyFile)
-        {
-            kept.append("cookie_key_file, assertion_key_file: change at the next start")
-            settings.sessions.cookieKeyFile = previous.settings.sessions.cookieKeyFile
-            settings.identity.assertionKeyFile = previous.settings.identity.assertionKeyFile
-        }
-        let generation = generation.withLock { generation in
-            generation += 1
-            return generation
-        }
-        await site.adopt(Snapshot(settings: settings, generation: generation, previous: previous))
-        certificatesCheckedAt.store(0, ordering: .relaxed)
-        return kept
     }
 
     /// How many clients may be connected, and why, in the operator's words.

@@ -1,9 +1,28 @@
+import Admission
 import GatewayConfiguration
 
 /// Calls of the control API that the gateway answers itself: its callers read the members of the API's errors.
 extension Exchange {
     /// The control API comes after the upstreams of the settings.
     func isControl(_ upstream: Int) -> Bool { upstream == snapshot.settings.upstreams.count }
+
+    /// Refuses a call of a control API that a reload has added: it starts with the process. False: it runs.
+    func refusesUnstartedControl() -> Bool {
+        if snapshot.settings.control.enabled { return false }
+        record.fault = "control_not_started"
+        var problem = Problem(
+            status: Refusal.tryAgain.status,
+            code: Refusal.tryAgain.code,
+            title: Refusal.tryAgain.title,
+            detail: "The API has not started yet. Try again in a minute.",
+            activeFor: nil,
+            requestID: String(decoding: requestID.text, as: UTF8.self)
+        )
+        problem.isForAPI = true
+        let fields = "Retry-After: 60\r\n"
+        respond(status: problem.status, fields: fields, type: "application/problem+json", body: problem.json)
+        return true
+    }
 
     /// Refuses a request whose target is not what targets may be.
     func refuseTarget(_ fault: HeadFault, _ bytes: Span<UInt8>, _ target: Range<Int>) {

@@ -261,6 +261,7 @@ final class Exchange {
         partitionsCookies = snapshot.routePartitionsCookies[match.route]
         let upstream = snapshot.routeUpstream[match.route]
         isControlCall = isControl(upstream)
+        if isControlCall, refusesUnstartedControl() { return }
         if access == .public { scanPublicQuery(bytes, upstream: upstream) }
         if case .length(let length) = requestFraming, length > snapshot.bodySize {
             respond(status: 413)

@@ -14,23 +14,10 @@ final class ListenerSecurity: Sendable {
     /// What new connections of a listener begin with; nil: clear text.
     func context(_ index: Int) -> TLSContext? { contexts.withLock { $0[index] } }
 
-    /// Takes the certificates of the same listeners anew.
-    ///
-    /// - Returns: what stays as it is, in the operator's words.
-    func adopt(_ listeners: [ListenerSettings]) throws(ConfigurationError) -> [String] {
+    /// Takes the certificates of the same listeners anew. Whether they speak TLS stays.
+    func adopt(_ listeners: [ListenerSettings]) throws(ConfigurationError) {
         let new = try Self.contexts(listeners, ticketKeys)
-        return contexts.withLock { contexts in
-            var kept: [String] = []
-            for index in contexts.indices where index < new.count {
-                // A port that speaks TLS must not begin to speak clear text while clients remember the other.
-                if (contexts[index] == nil) == (new[index] == nil) {
-                    contexts[index] = new[index]
-                } else {
-                    kept.append("listener[\(index)]: TLS is turned on or off at the next start")
-                }
-            }
-            return kept
-        }
+        contexts.withLock { $0 = new }
     }
 
     private static func contexts(

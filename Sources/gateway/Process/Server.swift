@@ -92,11 +92,15 @@ struct Server {
         guard let reload else { return }
         do throws(ConfigurationError) {
             let settings = try reload()
-            let kept = try await dataPlane.reload(settings)
+            let reloaded = try await dataPlane.reload(settings)
             control?.adopt(settings)
             for remark in settings.remarks { logger.warning("reload: \(remark)") }
-            for note in kept + marks.replaced { logger.warning("reload: \(note)") }
-            logger.info("configuration reloaded")
+            for key in reloaded.waiting { logger.warning("reload: \(key): takes effect at the next start") }
+            for note in reloaded.notes + marks.replaced { logger.warning("reload: \(note)") }
+            let waiting = reloaded.waiting.joined(separator: ", ")
+            logger.info(
+                "configuration reloaded\(waiting.isEmpty ? "" : ", but for what takes effect at the next start: \(waiting)")"
+            )
         } catch {
             for problem in error.problems { logger.error("reload: \(problem)") }
             logger.error("reload: the running configuration stays as it is")

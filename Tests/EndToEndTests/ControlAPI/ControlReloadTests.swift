@@ -5,6 +5,34 @@ import Testing
 extension EndToEnd {
     @Suite("The control API goes by a reloaded configuration")
     struct ControlReloadTests {
+        @Test("A reload that adds the control API says that a restart is due; until then calls are 503")
+        func added() throws {
+            let site = try Site()
+            let backend = Backend(port: site.port)
+            try site.reloadWithControl { $0.top = "threads = 3" }
+            let said = site.gateway.log
+            for words in [
+                "control.enabled: takes effect at the next start", "threads: takes effect at the next start",
+                "control.enabled: until then, calls of the control API are answered with 503",
+                "configuration reloaded, but for what takes effect at the next start: threads, control.enabled",
+            ] {
+                #expect(said.contains(words), "\(words) in \(said)")
+            }
+            for (method, path) in [("POST", "/api/oauth/token"), ("GET", "/api/v1/company/acme")] {
+                let response = try backend.call(method, path, method == "POST" ? backend.credentials() : nil)
+                try expectProblem(response, 503, "try_again")
+                #expect(try response["Retry-After"] == "60" && response.json()["hasError"] == true)
+            }
+            #expect(eventually { site.gateway.log.contains("control_not_started") })
+            #expect(try Browser(site).open("/event/e1?token=\(Minter.acme.token())").status == 200)
+            // It is said again as long as it is due.
+            site.gateway.reload()
+            #expect(site.gateway.log.components(separatedBy: "control.enabled: takes effect").count == 3)
+            try site.gateway.restart()
+            let event = try Backend.signedIn(site).createEvent()
+            #expect(!event.isEmpty)
+        }
+
         @Test("A new company signs in, and works; an old one that is gone does not")
         func companies() throws {
             let site = try Site { $0.control = "" }
@@ -139,7 +167,7 @@ extension EndToEnd {
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
             try site.reloadWithControl { $0.control = "database = \"other.sqlite\"" }
-            #expect(site.gateway.log.contains("control.database: change at the next start"))
+            #expect(site.gateway.log.contains("control.database: takes effect at the next start"))
             #expect(try backend.ask("GET", "/event/\(event)")["uid"]?.text == event)
             #expect(!FileManager.default.fileExists(atPath: site.gateway.directory["other.sqlite"]))
             try site.gateway.restart()
@@ -171,9 +199,9 @@ extension EndToEnd {
         func tokenKeyFile() throws {
             let site = try Site { $0.control = "" }
             func notes(_ control: String) throws -> Int {
-                let before = site.gateway.log.components(separatedBy: "so does token_key_file").count
+                let before = site.gateway.log.components(separatedBy: "control.token_key_file: takes effect").count
                 try site.reloadWithControl { $0.control = control }
-                return site.gateway.log.components(separatedBy: "so does token_key_file").count - before
+                return site.gateway.log.components(separatedBy: "control.token_key_file: takes effect").count - before
             }
             let other = "token_key_file = \"\(site.gateway.directory["token.key"])\""
             #expect(try notes(other) == 1)

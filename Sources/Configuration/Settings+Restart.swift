@@ -1,0 +1,61 @@
+import Admission
+
+extension Settings {
+    /// Puts what a running process cannot change back to what it goes by: the rest of a reload takes effect without it, and
+    /// the next reload is compared with what runs.
+    ///
+    /// - Parameter running: the settings in effect.
+    /// - Returns: the keys that say something else, such as `control.enabled`: they take effect at the next start.
+    package mutating func keep(from running: Settings) -> [String] {
+        var waiting = keepListeners(from: running)
+        func keep<Value>(
+            _ key: String,
+            _ value: WritableKeyPath<Settings, Value>,
+            isSame: (Value, Value) -> Bool
+        ) {
+            guard !isSame(self[keyPath: value], running[keyPath: value]) else { return }
+            waiting.append(key)
+            self[keyPath: value] = running[keyPath: value]
+        }
+        keep("threads", \.threads, isSame: ==)
+        if admin.address != running.admin.address {
+            waiting.append("admin.address")
+            (admin.address, admin.mode, admin.group) = (running.admin.address, running.admin.mode, running.admin.group)
+        }
+        keep("sessions.cookie_key_file", \.sessions.cookieKeyFile, isSame: ==)
+        keep("identity.assertion_key_file", \.identity.assertionKeyFile, isSame: ==)
+        if control.enabled != running.control.enabled {
+            waiting.append("control.enabled")
+            (control.enabled, control.database) = (running.control.enabled, running.control.database)
+            control.tokenKeyFile = running.control.tokenKeyFile
+        }
+        keep("control.database", \.control.database, isSame: ==)
+        if control.tokenKeyPath != running.control.tokenKeyPath { waiting.append("control.token_key_file") }
+        control.tokenKeyFile = running.control.tokenKeyFile
+        keep("log.level", \.log.level, isSame: ==)
+        keep("log.format", \.log.format, isSame: ==)
+        return waiting
+    }
+
+    /// Listeners that go on take what else is said of them, such as certificates.
+    private mutating func keepListeners(from running: Settings) -> [String] {
+        var waiting: [String] = []
+        for (index, listener) in listeners.enumerated() {
+            guard let open = running.listeners.first(where: { $0.address == listener.address }) else {
+                waiting.append("listener[\(index)].address")
+                continue
+            }
+            // A port that speaks TLS must not begin to speak clear text while clients remember the other.
+            guard (open.certificate == nil) != (listener.certificate == nil) else { continue }
+            waiting.append("listener[\(index)].certificate")
+            listeners[index] = open
+        }
+        let given = listeners
+        listeners = running.listeners.map { open in
+            if let same = given.first(where: { $0.address == open.address }) { return same }
+            waiting.append("listener (\(open.address.text) stays open)")
+            return open
+        }
+        return waiting
+    }
+}

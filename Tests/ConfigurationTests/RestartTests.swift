@@ -1,0 +1,60 @@
+import Testing
+
+@testable import GatewayConfiguration
+
+/// What a reload cannot change stays, and is told by its key.
+@Suite struct RestartTests {
+    private func settings(_ change: (inout Settings) -> Void = { _ in }) throws -> Settings {
+        var settings = try load(Sample().text)
+        change(&settings)
+        return settings
+    }
+
+    @Test("Each key that a running process cannot change is told, and stays as it was")
+    func keys() throws {
+        let running = try settings()
+        let changes: [(key: String, change: (inout Settings) -> Void)] = [
+            ("threads", { $0.threads = 7 }), ("admin.address", { $0.admin.address = .unix(path: "/a") }),
+            ("sessions.cookie_key_file", { $0.sessions.cookieKeyFile = "/k" }),
+            ("identity.assertion_key_file", { $0.identity.assertionKeyFile = "/k" }),
+            ("control.enabled", { ($0.control.enabled, $0.control.database) = (true, "/d") }),
+            ("control.database", { ($0.control.database, $0.control.tokenKeyFile) = ("/d", "/k") }),
+            ("control.token_key_file", { $0.control.tokenKeyFile = "/k" }), ("log.level", { $0.log.level = .debug }),
+            ("log.format", { $0.log.format = .text }),
+            ("listener[1].address", { $0.listeners.append(ListenerSettings(address: .unix(path: "/l"))) }),
+            ("listener[0].certificate", { $0.listeners[0].certificate = "/c" }),
+        ]
+        for (key, change) in changes {
+            var changed = try settings(change)
+            let waiting = changed.keep(from: running)
+            #expect(waiting.contains(key), "\(key) in \(waiting)")
+            #expect(changed.printed() == running.printed(), "\(key)")
+            #expect(changed.keep(from: running) == [])
+        }
+    }
+
+    @Test("Nothing waits where nothing has changed, nor for what takes effect at once; listeners may change places")
+    func nothing() throws {
+        let two = ListenerSettings(address: .unix(path: "/l"), mode: 0o600)
+        let running = try settings { $0.listeners.append(two) }
+        var same = running
+        #expect(same.keep(from: running) == [])
+        var changed = try settings {
+            $0.listeners.insert(ListenerSettings(address: .unix(path: "/l"), mode: 0o660), at: 0)
+            $0.drainTimeout = .seconds(1)
+            $0.log.access.toggle()
+            $0.control.retention.stays = .seconds(5000)
+        }
+        #expect(changed.keep(from: running) == [])
+        #expect(changed.listeners.map(\.mode) == [nil, 0o660] && changed.drainTimeout == .seconds(1))
+    }
+
+    @Test("A listener that is gone from the file stays open, and is named by its address")
+    func gone() throws {
+        let running = try settings()
+        var changed = try settings { $0.listeners = [ListenerSettings(address: .unix(path: "/l"))] }
+        let address = running.listeners[0].address.text
+        #expect(changed.keep(from: running) == ["listener[0].address", "listener (\(address) stays open)"])
+        #expect(changed.listeners.map(\.address) == running.listeners.map(\.address))
+    }
+}
