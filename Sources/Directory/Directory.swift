@@ -63,8 +63,12 @@ package final class Directory: Sendable {
         }
     }
 
-    /// What `PRAGMA integrity_check` finds in a database, in the operator's words; nothing where all is well.
-    package static func problems(in path: String) -> [String] { DatabaseFile.problems(path) }
+    /// Why a database cannot be used, in the operator's words; nothing where all is well, or there is none yet.
+    ///
+    /// - Parameter isThorough: whether all that is in it is looked at, by `PRAGMA integrity_check`.
+    package static func problems(in path: String, isThorough: Bool = true) -> [String] {
+        DatabaseFile.problems(path, isThorough: isThorough)
+    }
 
     /// Puts into a view what a database has of one event and of a registration for it. It may be in use by a process.
     package static func load(

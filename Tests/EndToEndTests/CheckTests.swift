@@ -121,7 +121,15 @@ extension EndToEnd {
             try expectRefused(try token("\(folder)/none/token.key"), ["control.token_key_file", "no such file"])
             try expectRefused(try token(folder), ["control.token_key_file", "is a directory"])
             try expectRefused(try database("\(folder)/none/gateway.sqlite"), ["none/gateway.sqlite"])
-            try expectRefused(try database("\(folder)/no.sqlite"), ["not a database of the gateway"])
+            try expectRefused(
+                try database("\(folder)/no.sqlite"),
+                ["gateway.conf: control.database: \(folder)/no.sqlite: not a database of the gateway"]
+            )
+            let noSocket = "unix:\(folder)/no.sqlite"
+            try expectRefused(
+                good.replacing("[tokens]", with: "[[listener]]\naddress = \"\(noSocket)\"\n[tokens]"),
+                ["listener[1].address: cannot listen on \(noSocket): something else is there", "move it away"]
+            )
             try expectRefused(
                 good.replacing("\(folder)/cookie.key", with: "\(folder)/short.key"),
                 ["sessions.cookie_key_file", "shorter than 32 bytes"]

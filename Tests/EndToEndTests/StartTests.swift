@@ -60,6 +60,87 @@ extension EndToEnd {
             #expect(said.status == 1 && said.errors.contains("control.database: "), "\(said.errors)")
         }
 
+        /// A configuration with a second listener; the first has `port`.
+        private func listening(_ port: UInt16, _ address: String, _ more: String = "") throws -> String {
+            let admin = try Listener.freePorts(1)[0]
+            var configuration = GatewayConfiguration(upstream: 3000)
+            configuration.more = "[[listener]]\naddress = \"\(address)\"\n\(more)"
+            return configuration.text(port: port, adminPort: admin, directory: directory.path)
+        }
+
+        @Test("Addresses that cannot both be listened at are refused by check and run, with both keys and what to do")
+        func overlaps() throws {
+            try FileManager.default.createSymbolicLink(atPath: directory["link"], withDestinationPath: directory.path)
+            let port = try Listener.freePorts(1)[0]
+            var texts: [String] = []
+            for address in ["0.0.0.0", "[::]", "[::ffff:127.0.0.1]"] {
+                texts.append(try listening(port, "\(address):\(port)"))
+            }
+            for other in ["\(directory.path)//a.sock", directory["link/a.sock"], directory["./a.sock"]] {
+                let second = "[[listener]]\naddress = \"unix:\(other)\""
+                texts.append(try listening(port, "unix:\(directory["a.sock"])", second))
+                let text = try listening(port, "unix:\(directory["a.sock"])")
+                let admin = "[admin]\naddress = \"unix:\(other)\""
+                texts.append(text.replacing(#/\[admin\]\naddress = ".*"/#, with: admin))
+            }
+            texts.append(
+                try configuration {
+                    $0.control = ""
+                    $0.more = "[[listener]]\naddress = \"unix:\(directory["gateway.sqlite.sock"])\""
+                }
+            )
+            for text in texts {
+                for command in ["check", "run"] {
+                    let finished = try run(command, text)
+                    #expect(finished.status == 1, "\(command) with \(text)")
+                    let words = ["only one of them can listen; take one away", "a socket needs a path of its own"]
+                    #expect(words.contains { finished.errors.contains($0) }, "\(finished.errors)")
+                    #expect(finished.errors.contains(#/(listener\[[12]\]|admin)\.address: /#), "\(finished.errors)")
+                }
+            }
+            // Other addresses may have the same port.
+            for address in ["127.0.0.2:\(port)", "[::1]:\(port)", "0.0.0.0:0", "unix:\(directory["a.sock"])"] {
+                let finished = try run("check", try listening(port, address))
+                #expect(finished.status == 0, "\(address): \(finished.errors)")
+            }
+        }
+
+        @Test("A socket's path that is a file of the configuration is refused before the file is made")
+        func socketAtFile() throws {
+            for (name, key) in [("cookie.key", "sessions.cookie_key_file"), ("gateway.conf", "move it away")] {
+                let port = try Listener.freePorts(1)[0]
+                let text = try listening(port, "unix:\(directory[name])")
+                for command in ["check", "run"] {
+                    let finished = try run(command, text)
+                    #expect(finished.status == 1 && finished.errors.contains("listener[1].address: "), "\(finished)")
+                    #expect(finished.errors.contains(key))
+                }
+            }
+        }
+
+        @Test(
+            "A group that the gateway's user may not give a file to is refused by check and run",
+            .enabled(if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv"))
+        )
+        func foreignGroup() throws {
+            let text = try configuration {
+                $0.more = "[[listener]]\naddress = \"unix:\(directory["a.sock"])\"\ngroup = \"0\""
+            }
+            let file = try directory.write("gateway.conf", text)
+            // As root, without root's rights over files, but for reading them.
+            for command in ["check", "run"] {
+                let finished = try EndToEndTests.run(
+                    "/usr/bin/setpriv",
+                    [
+                        "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+dac_override",
+                        "--ambient-caps=+dac_override", Gateway.program, command, file,
+                    ]
+                )
+                #expect(finished.status == 1, "\(finished)")
+                #expect(finished.errors.contains("listener[1].group: the user that the gateway runs as is not in 0"))
+            }
+        }
+
         @Test("A socket beside the database whose path is too long is told with the limit, by check and run alike")
         func longPath() throws {
             let long = directory[String(repeating: "d", count: 110 - directory.path.utf8.count) + ".sqlite"]
@@ -194,6 +275,9 @@ extension EndToEnd {
             #expect(eventually { site.gateway.log.contains(fault) })
             #expect(try site.openssl([]).output.contains("subject=CN = expired"))
             #expect(try fetch(site.gateway.port, "/public/x").status == 200)
+            let checked = try EndToEndTests.run(Gateway.program, ["check", site.gateway.directory["gateway.conf"]])
+            #expect(checked.status == 0 && checked.errors.contains("error: \(fault)"))
+            #expect(checked.output.contains("gateway.conf: ok, with 1 error that stops neither start nor reload\n"))
         }
     }
 }

@@ -12,17 +12,27 @@ package enum ListenTrial {
     /// What is wrong, each a line that begins with a key.
     package static func problems(in settings: Settings) -> [String] {
         var problems: [String] = []
-        for (index, listener) in settings.listeners.enumerated() {
-            if let group = listener.group, SocketFile.groupID(group) == nil {
-                problems.append("listener[\(index)].group: no such group: \(group)")
+        for socket in settings.sockets {
+            if let group = socket.group, let fault = fault(ofGroup: group) {
+                problems.append("\(socket.place).group: \(fault)")
             }
-            problems += problem("listener[\(index)].address", listener.address)
+            problems += problem("\(socket.place).address", socket.address)
         }
-        problems += problem("admin.address", settings.admin.address)
         if settings.control.enabled, let fault = SocketFile.fault(at: settings.control.socket) {
             problems.append("control.database: no socket can be made beside it: \(fault): \(settings.control.socket)")
         }
-        return problems
+        return problems + AddressOverlap.problems(in: settings)
+    }
+
+    private static func fault(ofGroup group: String) -> String? {
+        guard let id = SocketFile.groupID(group) else {
+            return "no such group: \(group); make it with groupadd, or name another"
+        }
+        guard SocketFile.mayGive(to: id) else {
+            return "the user that the gateway runs as is not in \(group), and may not give it a file: "
+                + "add the user to the group (usermod -aG), or name a group that it is in"
+        }
+        return nil
     }
 
     private static func problem(_ place: String, _ address: GatewayConfiguration.SocketAddress) -> [String] {
@@ -39,27 +49,15 @@ package enum ListenTrial {
 
     /// Binds a socket for a moment.
     private static func fault(_ address: GatewayConfiguration.SocketAddress, host: String, port: Int) -> String? {
-        var hints = unsafe addrinfo()
-        unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
-        #if canImport(Glibc)
-            unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        #else
-            unsafe hints.ai_socktype = SOCK_STREAM
-        #endif
-        var found: UnsafeMutablePointer<addrinfo>?
-        // SAFETY: the texts are read during the call; the list that it makes is freed here, and read before.
-        guard unsafe getaddrinfo(host, "\(port)", &hints, &found) == 0, let first = unsafe found else {
-            return "no such host"
-        }
-        defer { unsafe freeaddrinfo(first) }
-        let socket = unsafe socket(first.pointee.ai_family, first.pointee.ai_socktype, first.pointee.ai_protocol)
-        guard socket >= 0 else { return ListenFault.words(errno, address) }
-        defer { close(socket) }
-        var reuse: CInt = 1
-        unsafe _ = setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<CInt>.size))
-        guard unsafe bind(socket, first.pointee.ai_addr, first.pointee.ai_addrlen) != 0, errno != EADDRINUSE else {
+        do throws(BoundSocket.Fault) {
+            _ = try BoundSocket(host, port: UInt16(clamping: port), reusesAddress: true)
             return nil
+        } catch {
+            switch error {
+            case .noSuchHost: return "no such host"
+            case .system(EADDRINUSE): return nil
+            case .system(let number): return ListenFault.words(number, address)
+            }
         }
-        return ListenFault.words(errno, address)
     }
 }

@@ -44,14 +44,39 @@ enum SocketFile {
         }
     }
 
+    /// Whether this process may give its files to a group: root may, and anybody to groups that they are in.
+    static func mayGive(to group: gid_t) -> Bool {
+        if geteuid() == 0 || getegid() == group { return true }
+        let count = getgroups(0, nil)
+        guard count > 0 else { return false }
+        var groups = [gid_t](repeating: 0, count: Int(count))
+        // SAFETY: writes at most the array's count into it.
+        let found = unsafe groups.withUnsafeMutableBufferPointer { unsafe getgroups(count, $0.baseAddress) }
+        return groups.prefix(max(Int(found), 0)).contains(group)
+    }
+
+    /// What tells a socket's path from every other, however it is spelt: its folder and its name there.
+    static func identity(of path: String) -> String {
+        let (folder, name) = parts(of: path)
+        var status = stat()
+        // SAFETY: the path is passed as a C string for the call, which fills a local.
+        return unsafe stat(folder, &status) == 0 ? "\(status.st_dev) \(status.st_ino) \(name)" : path
+    }
+
+    private static func parts(of path: String) -> (folder: String, name: Substring) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
+        return (slash == path.startIndex ? "/" : String(path[..<slash]), path[path.index(after: slash)...])
+    }
+
     /// Why no socket can be made at a path; nil where nothing speaks against it.
     static func fault(at path: String) -> String? {
-        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let folder = parts(of: path).folder
         var status = stat()
         // SAFETY: here and below, the path is passed as a C string for the call, which fills a local.
         guard unsafe stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return "no such folder" }
         guard unsafe access(folder, W_OK | X_OK) == 0 else { return "its folder cannot be written to" }
         guard unsafe lstat(path, &status) == 0 else { return nil }
-        return status.st_mode & S_IFMT == S_IFSOCK ? nil : "something else is there that is no socket"
+        return status.st_mode & S_IFMT == S_IFSOCK
+            ? nil : "something else is there that is no socket; move it away, or choose another path"
     }
 }

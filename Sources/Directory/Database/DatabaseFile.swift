@@ -45,12 +45,14 @@ enum DatabaseFile {
         }
     }
 
-    /// What is wrong inside an existing file; nothing where all is well or there is no file yet.
-    static func problems(_ path: String) -> [String] {
+    /// What is wrong with an existing file, and if that is wanted inside of it; nothing where all is well or there is no file
+    /// yet.
+    static func problems(_ path: String, isThorough: Bool) -> [String] {
         // SAFETY: the path is passed as a C string for the call.
         guard unsafe access(path, F_OK) == 0 else { return [] }
         do {
             if let reason = try foreignness(path) { return ["\(path): \(reason)"] }
+            guard isThorough else { return [] }
             let found = try reader(path).read { try String.fetchAll($0, sql: "PRAGMA integrity_check(20)") }
             return found == ["ok"] ? [] : found.map { "\(path): \($0)" }
         } catch {

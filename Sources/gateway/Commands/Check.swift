@@ -1,6 +1,4 @@
 import ArgumentParser
-import DataPlane
-import Directory
 import GatewayConfiguration
 
 /// `gateway check gateway.conf`
@@ -17,24 +15,17 @@ struct Check: ParsableCommand {
 
     func run() throws {
         let settings = try ConfigurationFile(path: config).loadOrExit()
-        var problems = ListenTrial.problems(in: settings) + StateFiles.problems(for: settings)
-        if settings.control.enabled, problems.allSatisfy({ !$0.hasPrefix("control.database") }) {
-            problems += Directory.problems(in: settings.control.database).map { "control.database: \($0)" }
-        }
-        guard problems.isEmpty else {
-            for problem in problems { StandardError.line("\(config): \(problem)") }
-            throw ExitCode(1)
-        }
-        for fault in settings.certificateFaults(at: WallClock.seconds()) {
-            StandardError.line("\(config): error: \(fault)")
-        }
+        try StartTrial.passOrExit(settings, from: config, isThorough: true)
+        let faults = settings.certificateFaults(at: WallClock.seconds())
+        for fault in faults { StandardError.line("\(config): error: \(fault)") }
         for remark in settings.remarks + ConfigurationFile(path: config).openSecrets(settings) {
             StandardError.line("\(config): warning: \(remark)")
         }
         if self.print {
             Swift.print(settings.printed(), terminator: "")
         } else {
-            Swift.print("\(config): ok")
+            let errors = faults.count == 1 ? "1 error that stops" : "\(faults.count) errors that stop"
+            Swift.print("\(config): ok" + (faults.isEmpty ? "" : ", with \(errors) neither start nor reload"))
         }
     }
 }

@@ -13,6 +13,7 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         let file = ConfigurationFile(path: config)
         let settings = try file.loadOrExit()
+        try StartTrial.passOrExit(settings, from: config, isThorough: false)
         try await Server(settings: settings, reload: file.load, remarks: file.openSecrets(settings)).run()
     }
 }

@@ -70,6 +70,14 @@ struct ConfigurationFile {
                     + "each needs a file of its own"
             )
         }
+        for socket in settings.sockets {
+            guard case .unix(let path) = socket.address,
+                let (use, words, _) = uses.first(where: { $0.file == SystemFile.identity(path) })
+            else { continue }
+            problems.append(
+                "\(socket.place).address: unix:\(path): is \(words) in \(use.key): a socket needs a path of its own"
+            )
+        }
         return problems
     }
 

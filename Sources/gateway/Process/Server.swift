@@ -1,6 +1,7 @@
 import Admission
 import ArgumentParser
 import DataPlane
+import Directory
 import Dispatch
 import GatewayConfiguration
 import Logging
@@ -55,7 +56,7 @@ struct Server {
             try await control?.start(for: dataPlane)
             for line in try await dataPlane.listen() { logger.info("\(line)") }
         } catch {
-            StandardError.line("gateway: \(error)")
+            StandardError.line("gateway: \(error is DirectoryFault ? "control.database: " : "")\(error)")
             throw ExitCode(1)
         }
         let marks = StateFiles.marks(for: settings)

@@ -1,0 +1,69 @@
+import GatewayConfiguration
+import JOSE
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Finds addresses of one configuration that the system does not let one process listen at together.
+enum AddressOverlap {
+    private struct Place {
+        let key: String
+        let address: GatewayConfiguration.SocketAddress
+    }
+
+    /// Each a line that begins with a key.
+    static func problems(in settings: Settings) -> [String] {
+        var places = settings.sockets.map { Place(key: "\($0.place).address", address: $0.address) }
+        if settings.control.enabled {
+            places.insert(Place(key: "control.database", address: .unix(path: settings.control.socket)), at: 0)
+        }
+        var problems: [String] = []
+        for (index, place) in places.enumerated() {
+            for other in places[..<index] {
+                guard let fault = fault(place.address, other.address) else { continue }
+                problems.append(
+                    "\(place.key): \(place.address.text) \(fault) of \(other.key): only one of them can listen; "
+                        + "take one away, or give it an address of its own"
+                )
+                break
+            }
+        }
+        return problems
+    }
+
+    private static func fault(
+        _ address: GatewayConfiguration.SocketAddress,
+        _ other: GatewayConfiguration.SocketAddress
+    ) -> String? {
+        switch (address, other) {
+        case (.unix(let path), .unix(let otherPath)):
+            SocketFile.identity(of: path).hasSameBytes(as: SocketFile.identity(of: otherPath))
+                ? "is the same socket as \(other.text)" : nil
+        // Port 0 is a new port each time.
+        case (.tcp(let host, let port), .tcp(let otherHost, let otherPort)) where port == otherPort && port != 0:
+            collide(host, otherHost) ? "overlaps with \(other.text)" : nil
+        default: nil
+        }
+    }
+
+    /// How many ports are tried: any of them may be another program's.
+    private static let attempts = 3
+
+    /// Whether the system refuses a port at one host while it is taken at another: it is asked with ports of its own choice,
+    /// since that of the configuration may be in use, or not for everybody.
+    private static func collide(_ host: String, _ other: String) -> Bool {
+        for _ in 0..<attempts {
+            guard let first = try? BoundSocket(host, port: 0), let port = first.port else { return false }
+            do throws(BoundSocket.Fault) {
+                _ = try BoundSocket(other, port: port)
+                return false
+            } catch {
+                guard error == .system(EADDRINUSE) else { return false }
+            }
+        }
+        return true
+    }
+}
