@@ -51,6 +51,7 @@ extension DataPlane {
             logger.warning("\(notice)")
         }
         if let notice = site.descriptors.takeNotice(at: now) { logger.warning("\(notice)") }
+        if let notice = site.accessLog.takeNotice(at: now) { logger.error("\(notice)") }
     }
 
     /// Says at the start, after a reload and once a day which certificates are past their time.

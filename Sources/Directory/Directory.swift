@@ -30,6 +30,7 @@ package final class Directory: Sendable {
     let pulse: Pulse
     let checkpoints: Checkpoints
     private let lock: DatabaseLock
+    private let presence: DatabasePresence
     private let clock: @Sendable () -> Milliseconds
     private let deletionHandler = Mutex<@Sendable (Deletion) -> Void>({ _ in })
     private let deliveryHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
@@ -54,6 +55,7 @@ package final class Directory: Sendable {
         let checkpoints = try DatabaseFile.checkpoints(path)
         self.checkpoints = checkpoints
         writer = Writer(pool) { checkpoints.wrote() }
+        presence = DatabasePresence(path)
         do {
             try ViewLoader(pool: pool, view: view).load()
             try webhookIndex.load(from: pool)
@@ -69,6 +71,9 @@ package final class Directory: Sendable {
     package static func problems(in path: String, isThorough: Bool = true) -> [String] {
         DatabaseFile.problems(path, isThorough: isThorough)
     }
+
+    /// Which of the open database's files were removed or replaced: what is written from then on is lost with the process.
+    package var missingFiles: [String] { presence.missing }
 
     /// Puts into a view what a database has of one event and of a registration for it. It may be in use by a process.
     package static func load(

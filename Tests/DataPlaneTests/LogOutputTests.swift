@@ -54,5 +54,55 @@ struct LogOutputTests {
         let told = lines.compactMap { $0.hasPrefix("dropped ") ? Int($0.split(separator: " ")[1]) : nil }
         #expect(lines.count { $0 == line } + told.reduce(0, +) == 2000)
         #expect(!told.isEmpty && lines.count < 1200)
+        let notice = reader.output.takeNotice(at: 0)
+        #expect(notice == "the access log is not read as fast as it is written: \(told.reduce(0, +)) lines lost")
+    }
+
+    @Test("Lines that cannot be written are counted and told with the reason, once a minute at most")
+    func full() throws {
+        // SAFETY: a literal.
+        let descriptor = unsafe open("/dev/full", O_WRONLY)
+        try #require(descriptor >= 0)
+        defer { close(descriptor) }
+        let output = LogOutput(descriptor: descriptor, isJSON: false)
+        func write(_ lines: Int) {
+            let isOver = DispatchSemaphore(value: 0)
+            for _ in 0..<lines { output.append(Array("a line\nand one\n".utf8)) }
+            output.stop()
+            Thread.detachNewThread {
+                output.run()
+                isOver.signal()
+            }
+            isOver.wait()
+        }
+        #expect(output.takeNotice(at: 0) == nil)
+        write(3)
+        let notice = "the access log cannot be written: No space left on device: 6 lines lost"
+        #expect(output.takeNotice(at: 1000) == notice)
+        #expect(output.takeNotice(at: 1000) == nil)
+        write(1)
+        #expect(output.takeNotice(at: 60_999) == nil)
+        write(1)
+        #expect(output.takeNotice(at: 61_000)?.hasSuffix(": 4 lines lost") == true)
+    }
+
+    @Test("A pipe that does not wait loses nothing")
+    func nonBlocking() throws {
+        var ends: [Int32] = [-1, -1]
+        // SAFETY: pipe writes two descriptors to an array of two.
+        try #require(unsafe ends.withUnsafeMutableBufferPointer { unsafe pipe($0.baseAddress!) } == 0)
+        _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+        let output = LogOutput(descriptor: ends[1], isJSON: false)
+        let line = String(repeating: "x", count: 1023)
+        for _ in 0..<500 { output.append(Array("\(line)\n".utf8)) }
+        output.stop()
+        let writer = ends[1]
+        Thread.detachNewThread {
+            output.run()
+            close(writer)
+        }
+        let text = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true).readDataToEndOfFile()
+        #expect(text.count == 500 << 10)
+        #expect(output.takeNotice(at: 0) == nil)
     }
 }

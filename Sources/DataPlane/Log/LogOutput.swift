@@ -15,6 +15,10 @@ package final class LogOutput: Sendable {
         /// What `run` has taken and not yet written.
         var writing: ArraySlice<[UInt8]> = []
         var dropped = 0
+        /// Lines that were lost since that was said last: dropped, or not written for a fault of the system.
+        var lost = 0
+        var fault: CInt?
+        var saidAt: Int64?
         var isRunning = true
     }
 
@@ -36,7 +40,9 @@ package final class LogOutput: Sendable {
     package func append(_ lines: [UInt8]) {
         let isAccepted = state.withLock { state in
             guard state.waitingBytes + lines.count <= capacity else {
-                state.dropped += lines.count { $0 == .lineFeed }
+                let count = lines.count { $0 == .lineFeed }
+                state.dropped += count
+                state.lost += count
                 return false
             }
             state.waiting.append(lines)
@@ -83,6 +89,22 @@ package final class LogOutput: Sendable {
         }
     }
 
+    /// A loss is told at most this often. Milliseconds.
+    private static let noticeInterval: Int64 = 60_000
+
+    /// What the operator should know of lines that were lost: once, then once a minute at most.
+    ///
+    /// - Parameter now: monotonic milliseconds.
+    package func takeNotice(at now: Int64) -> String? {
+        state.withLock { state in
+            guard state.lost > 0, state.saidAt.map({ now - $0 >= Self.noticeInterval }) ?? true else { return nil }
+            defer { (state.lost, state.fault, state.saidAt) = (0, nil, now) }
+            // SAFETY: strerror returns a static or thread-local text, copied before the next call.
+            let why = state.fault.map { unsafe "cannot be written: \(String(cString: strerror($0)))" }
+            return "the access log \(why ?? "is not read as fast as it is written"): \(state.lost) lines lost"
+        }
+    }
+
     private func droppedLine(_ count: Int) -> [UInt8] {
         Array(
             (isJSON ? "{\"message\":\"log lines dropped\",\"count\":\(count)}\n" : "dropped \(count) lines\n")
@@ -98,7 +120,22 @@ package final class LogOutput: Sendable {
             let written = unsafe rest.withUnsafeBytes { unsafe posixWrite(descriptor, $0.baseAddress, $0.count) }
             if written > 0 {
                 start += written
-            } else if written < 0, errno != EINTR {
+                continue
+            }
+            let fault = errno
+            switch fault {
+            case EINTR: continue
+            case EAGAIN:
+                // Whoever has started us shares the pipe, and has made it one that does not wait.
+                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                // SAFETY: reads and writes this one element.
+                _ = unsafe poll(&ready, 1, -1)
+            default:
+                let lost = bytes[start...].count { $0 == .lineFeed }
+                state.withLock { state in
+                    state.lost += lost
+                    state.fault = fault
+                }
                 return
             }
         }

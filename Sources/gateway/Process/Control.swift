@@ -69,7 +69,7 @@ final class Control: Sendable {
         let serving = try await serve(api)
         let tasks = [
             serving, Task { await webhooks.run() }, Task { await self.keepAttendance(of: dataPlane.sessions) },
-            Task { await self.purge() },
+            Task { await self.purge() }, Task { await self.watchFiles() },
         ]
         running.withLock { $0 = Running(api: api, webhooks: webhooks, tasks: tasks) }
     }
@@ -133,6 +133,23 @@ final class Control: Sendable {
                 if !Task.isCancelled { logger.error("what is over for long cannot be deleted: \(error)") }
             }
             try? await Task.sleep(for: Self.purgeInterval)
+        }
+    }
+
+    /// Says each minute that files of the database are gone, for as long as they are.
+    private func watchFiles() async {
+        while !Task.isCancelled {
+            let missing = directory.missingFiles
+            if !missing.isEmpty {
+                logger.error(
+                    """
+                    control.database: files that the gateway uses were removed or replaced: what it writes is lost when it \
+                    stops; put a backup in their place, and restart
+                    """,
+                    metadata: ["files": "\(missing.joined(separator: " "))"]
+                )
+            }
+            try? await Task.sleep(for: Self.longestPause)
         }
     }
 

@@ -27,9 +27,9 @@ enum ProcessLimits {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// Has the signals that other servers log or rotate by end nothing.
-    static func ignoreUserSignals() {
-        for number in [SIGUSR1, SIGUSR2] { _ = signal(number, SIG_IGN) }
+    /// Has the signals that other servers log or rotate by end nothing, nor a reader of the log that has gone.
+    static func ignoreSignals() {
+        for number in [SIGUSR1, SIGUSR2, SIGPIPE] { _ = signal(number, SIG_IGN) }
     }
 
     /// Ends the process without another word.

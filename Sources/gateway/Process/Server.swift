@@ -26,7 +26,7 @@ struct Server {
         let logger = OperatorLog.logger(settings.log, operatorLog)
         let descriptors = ProcessLimits.raiseDescriptors()
         ProcessLimits.forbidCoreDumps()
-        ProcessLimits.ignoreUserSignals()
+        ProcessLimits.ignoreSignals()
         let accessLog = LogOutput(descriptor: 1, isJSON: isJSON)
         let accessThread = LogThread(accessLog, label: "access-log")
         /// When the logs must be written, once everything else is over; nil: in a second.

@@ -1,0 +1,37 @@
+import Foundation
+import Testing
+
+@testable import Directory
+
+@Suite("Files of an open database that were removed or replaced are noticed")
+struct DatabasePresenceTests {
+    private let database: TestDatabase
+
+    init() throws { database = try TestDatabase() }
+
+    @Test("each of them", arguments: ["", "-wal", ".lock"])
+    func removed(suffix: String) async throws {
+        try await database.withDirectory { directory in
+            _ = try await directory.makeEvent()
+            #expect(directory.missingFiles == [])
+            let file = database.path + suffix
+            try FileManager.default.moveItem(atPath: file, toPath: file + ".moved")
+            #expect(directory.missingFiles == [file])
+            try Data("another".utf8).write(to: URL(fileURLWithPath: file))
+            #expect(directory.missingFiles == [file], "it is another file")
+            try FileManager.default.removeItem(atPath: file)
+            try FileManager.default.moveItem(atPath: file + ".moved", toPath: file)
+            #expect(directory.missingFiles == [])
+        }
+    }
+
+    @Test("checkpoints and a backup by others change none of them")
+    func used() async throws {
+        try await database.withDirectory { directory in
+            for _ in 0..<20 { _ = try await directory.makeEvent() }
+            await directory.checkpoints.truncate()
+            #expect(Directory.problems(in: database.path).isEmpty)
+            #expect(directory.missingFiles == [])
+        }
+    }
+}
