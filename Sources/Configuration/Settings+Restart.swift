@@ -20,7 +20,8 @@ extension Settings {
         keep("threads", \.threads, isSame: ==)
         if admin.address != running.admin.address {
             waiting.append("admin.address")
-            (admin.address, admin.mode, admin.group) = (running.admin.address, running.admin.mode, running.admin.group)
+            // With its token: another address may need none.
+            admin = running.admin
         }
         keep("sessions.cookie_key_file", \.sessions.cookieKeyFile, isSame: ==)
         keep("identity.assertion_key_file", \.identity.assertionKeyFile, isSame: ==)

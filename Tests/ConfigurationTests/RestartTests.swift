@@ -33,6 +33,17 @@ import Testing
         }
     }
 
+    @Test("attack: a new admin address that needs no token takes none away from the one that is open")
+    func adminToken() throws {
+        let running = try settings {
+            $0.admin.address = .tcp(host: "0.0.0.0", port: 9901)
+            $0.admin.token = Secret(Array("a token of the operator".utf8))
+        }
+        var changed = try settings()
+        #expect(changed.keep(from: running) == ["admin.address"])
+        #expect(changed.admin.token != nil && changed.admin.address == running.admin.address)
+    }
+
     @Test("Nothing waits where nothing has changed, nor for what takes effect at once; listeners may change places")
     func nothing() throws {
         let two = ListenerSettings(address: .unix(path: "/l"), mode: 0o600)

@@ -57,13 +57,18 @@ enum AddressOverlap {
     private static func collide(_ host: String, _ other: String) -> Bool {
         for _ in 0..<attempts {
             guard let first = try? BoundSocket(host, port: 0), let port = first.port else { return false }
-            do throws(BoundSocket.Fault) {
-                _ = try BoundSocket(other, port: port)
-                return false
-            } catch {
-                guard error == .system(EADDRINUSE) else { return false }
-            }
+            // Until the other one has been tried.
+            guard withExtendedLifetime(first, { isTaken(other, port) }) else { return false }
         }
         return true
+    }
+
+    private static func isTaken(_ host: String, _ port: UInt16) -> Bool {
+        do throws(BoundSocket.Fault) {
+            _ = try BoundSocket(host, port: port)
+            return false
+        } catch {
+            return error == .system(EADDRINUSE)
+        }
     }
 }

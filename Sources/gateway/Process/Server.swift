@@ -38,6 +38,8 @@ struct Server {
             if lost > 0 {
                 StandardError.line("gateway: standard output is not read: \(lost) lines of the access log lost")
             }
+            // Of the last minute.
+            if let notice = accessLog.takeNotice(at: .max) { StandardError.line("gateway: \(notice)") }
         }
         // Before anybody can know that we serve.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
