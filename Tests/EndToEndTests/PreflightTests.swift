@@ -96,7 +96,8 @@ extension EndToEnd {
                 let piece =
                     framing.contains("chunked") ? "3e8\r\n" + String(repeating: "x", count: 1000) + "\r\n" : "xxx"
                 // The gateway closes the connection: writing or reading fails.
-                while isSent, exchange.socket.send(Array(piece.utf8)), !framing.contains(": 5") {}
+                let count = !isSent ? 0 : framing.contains(": 5") ? 1 : 20_000
+                for _ in 0..<count { guard exchange.socket.send(Array(piece.utf8)) else { break } }
                 while (try? exchange.reader.fill()) == true {}
                 ended.set()
                 return false
