@@ -25,7 +25,6 @@ let settingsForOutsideText =
 
 let package = Package(
     name: "embed-gateway",
-    platforms: [.macOS("26.0")],
     products: [
         .executable(name: "gateway", targets: ["gateway"])
     ],
@@ -43,17 +42,28 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL",
             pkgConfig: "openssl",
-            providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]
+            providers: [.apt(["libssl-dev"])]
         ),
         .systemLibrary(
             name: "CNghttp2",
             pkgConfig: "libnghttp2",
-            providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]
+            providers: [.apt(["libnghttp2-dev"])]
         ),
         .systemLibrary(name: "CMalloc"),
+        .systemLibrary(name: "CLinux"),
         .target(name: "TextComparison", swiftSettings: settings),
+        .target(name: "Basics", swiftSettings: settings),
         .target(name: "JOSE", dependencies: ["COpenSSL", "TextComparison"], swiftSettings: settingsForOutsideText),
-        .target(name: "Admission", dependencies: ["JOSE", "TextComparison"], swiftSettings: settingsForOutsideText),
+        .target(
+            name: "Admission",
+            dependencies: ["Basics", "JOSE", "TextComparison"],
+            swiftSettings: settingsForOutsideText
+        ),
+        .target(
+            name: "Transport",
+            dependencies: ["CLinux", "COpenSSL", "Basics", "JOSE", "TextComparison"],
+            swiftSettings: settingsForOutsideText
+        ),
         // A package that Hummingbird knows of has a module named Configuration.
         .target(
             name: "GatewayConfiguration",
@@ -64,9 +74,8 @@ let package = Package(
         .target(
             name: "DataPlane",
             dependencies: [
-                "CMalloc", "COpenSSL", "CNghttp2", "TextComparison", "JOSE", "Admission", "GatewayConfiguration",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                "CLinux", "CMalloc", "COpenSSL", "CNghttp2", "TextComparison", "Basics", "JOSE", "Admission",
+                "GatewayConfiguration", "Transport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settingsForOutsideText
@@ -79,7 +88,7 @@ let package = Package(
         .target(
             name: "ControlPlane",
             dependencies: [
-                "TextComparison", "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory",
+                "TextComparison", "JOSE", "Admission", "GatewayConfiguration", "Transport", "DataPlane", "Directory",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -104,7 +113,18 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "JOSETests", dependencies: ["JOSE"], swiftSettings: settings),
-        .testTarget(name: "AdmissionTests", dependencies: ["Admission", "JOSE"], swiftSettings: settings),
+        .testTarget(name: "AdmissionTests", dependencies: ["Admission", "Basics", "JOSE"], swiftSettings: settings),
+        .target(
+            name: "TestSupport",
+            dependencies: ["CLinux", "Transport"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "TransportTests",
+            dependencies: ["TestSupport", "Transport", "Basics", "JOSE", "CLinux", "COpenSSL"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ConfigurationTests",
             dependencies: ["GatewayConfiguration", "Admission", "JOSE"],
@@ -113,9 +133,8 @@ let package = Package(
         .testTarget(
             name: "DataPlaneTests",
             dependencies: [
-                "DataPlane", "GatewayConfiguration", "Admission", "JOSE", "COpenSSL",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOEmbedded", package: "swift-nio"),
+                "TestSupport", "DataPlane", "Transport", "GatewayConfiguration", "Admission", "JOSE", "CLinux",
+                "COpenSSL",
             ],
             swiftSettings: settings
         ),
@@ -127,7 +146,7 @@ let package = Package(
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration", "Admission", "JOSE",
+                "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration", "Transport", "Admission", "JOSE",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -1,3 +1,4 @@
+import Basics
 import Synchronization
 
 /// How often each client address has done something within a while, such as a minute: joined, or shown a bad token.

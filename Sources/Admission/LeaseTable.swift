@@ -1,3 +1,4 @@
+import Basics
 import Synchronization
 
 /// Who holds which lease: at most one session for each subject at any moment.

@@ -1,15 +1,10 @@
 import Foundation
+import Glibc
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 extension ControlPlane {
     /// Serves the API on a Unix socket that only this user can connect to, until the task is cancelled.

@@ -1,25 +1,21 @@
 package import Admission
+import Dispatch
 package import GatewayConfiguration
+import Glibc
 package import JOSE
 package import Logging
-import NIOCore
-import NIOPosix
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Transport
 
 /// The request path as a whole: event loops, listeners, and the two things that happen to them while they run, reload
 /// and drain.
 package final class DataPlane: Sendable {
     let site: Site
-    private let group: MultiThreadedEventLoopGroup
-    private let workers: [ObjectIdentifier: NIOLoopBound<Worker>]
-    private let scratches: [ObjectIdentifier: NIOLoopBound<TLSScratch>]
+    private let threads: [EventLoopThread]
+    private let workers: [ObjectIdentifier: Confined<Worker>]
     let logger: Logger
     /// The listeners that are open.
-    private let channels = Mutex<[(channel: any Channel, role: ListenerRole)]>([])
+    private let listeners = Mutex<[(listener: Confined<Listener>, role: ListenerRole)]>([])
     let security: ListenerSecurity
     let generation = Mutex<UInt64>(1)
     let memory = Mutex(MemoryReturn())
@@ -62,148 +58,165 @@ package final class DataPlane: Sendable {
                 hasControl: settings.control.enabled
             )
         )
-        group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
-        var workers: [ObjectIdentifier: NIOLoopBound<Worker>] = [:]
-        var scratches: [ObjectIdentifier: NIOLoopBound<TLSScratch>] = [:]
-        for loop in group.makeIterator() {
-            let bound = try loop.submit { [site] in
+        let made = Mutex<[Confined<Worker>]>([])
+        let isReady = DispatchSemaphore(value: 0)
+        let site = site
+        var threads: [EventLoopThread] = []
+        for number in 0..<loopCount {
+            let thread = try EventLoopThread(name: "loop \(number)") { loop in
                 let worker = Worker(loop: loop, site: site)
                 worker.start()
                 site.register(worker)
-                return (
-                    NIOLoopBound(worker, eventLoop: loop),
-                    NIOLoopBound(TLSScratch(receivePool: worker.receivePool.value), eventLoop: loop)
-                )
-            }.wait()
-            (workers[ObjectIdentifier(loop)], scratches[ObjectIdentifier(loop)]) = bound
+                made.withLock { $0.append(Confined(worker, to: loop.mailbox)) }
+                isReady.signal()
+            }
+            isReady.wait()
+            threads.append(thread)
         }
-        self.scratches = scratches
-        self.workers = workers
+        self.threads = threads
+        workers = Dictionary(uniqueKeysWithValues: made.withLock { $0 }.map { (ObjectIdentifier($0.mailbox), $0) })
     }
 
     /// Opens every listener and says where, a line each, as the configuration writes addresses.
     package func listen() async throws -> [String] {
         let settings = site.snapshot.settings
         var lines: [String] = []
-        do {
-            for (index, socket) in settings.sockets.enumerated() {
-                let isAdmin = index == settings.listeners.count
-                let address = try await bind(
-                    socket,
-                    role: isAdmin ? .admin : .viewers,
-                    listener: isAdmin ? nil : index
-                )
-                try SocketFile.permit(socket)
-                lines.append("\(isAdmin ? "admin listens" : "listening") on \(address.text)")
-            }
-            // Who gets an answer from one of them gets one from all.
-            for (channel, _) in channels.withLock({ $0 }) { try await channel.setOption(.autoRead, value: true).get() }
-        } catch {
-            await closeListeners(of: .viewers)
-            await closeListeners(of: .admin)
-            throw error
+        // Accept only once every listener is bound: a client that gets an answer from one gets one from all.
+        var bound: [Descriptor] = []
+        for (index, socket) in settings.sockets.enumerated() {
+            let (descriptor, address) = try Self.bind(socket)
+            try SocketFile.permit(socket)
+            bound.append(descriptor)
+            let isAdmin = index == settings.listeners.count
+            lines.append("\(isAdmin ? "admin listens" : "listening") on \(address.text)")
+        }
+        for (index, descriptor) in bound.enumerated() {
+            let isAdmin = index == settings.listeners.count
+            try await accept(descriptor, role: isAdmin ? .admin : .viewers, listener: isAdmin ? nil : index)
         }
         return lines
     }
 
-    private func bind(
-        _ socket: ListeningSocket,
-        role: ListenerRole,
-        listener: Int?
-    ) async throws -> GatewayConfiguration.SocketAddress {
-        let address = socket.address
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 4096)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.maxMessagesPerRead, value: 64)
-            .serverChannelOption(.autoRead, value: false)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptPause()) }
-            }
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { [self] channel in
-                channel.eventLoop.makeCompletedFuture { try accept(channel, role: role, listener: listener) }
-            }
-        let channel: any Channel
-        do {
-            switch address {
-            case .tcp(let host, let port):
-                let bootstrap = Self.watchingPeers(bootstrap)
-                channel = try await bootstrap.childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-                    .childChannelOption(.tcpOption(.maxUnsent), value: TCPOptions.maxUnsent)
-                    .bind(host: host, port: port).get()
-            case .unix(let path):
-                // A file that nobody listens at any more is replaced, and another program's is not.
-                if let other = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() {
-                    try? await other.close()
-                    throw IOError(errnoCode: EADDRINUSE, reason: "bind")
-                }
-                // Whoever connects is served once all are open: before ``SocketFile/permit(_:)`` nobody else may.
+    /// Opens a listening socket.
+    ///
+    /// - Returns: the socket, and where it is: port 0 has become another.
+    private static func bind(
+        _ socket: ListeningSocket
+    ) throws(ListenFault) -> (Descriptor, GatewayConfiguration.SocketAddress) {
+        let place = "\(socket.place).address"
+        let wanted = try resolve(socket.address, place: place)
+        do throws(SystemFault) {
+            let descriptor: Descriptor
+            if case .unix(let path) = wanted {
+                try SocketFile.makeRoom(at: path)
+                // Nobody else may connect before ``SocketFile/permit(_:)``.
                 let mask = umask(0o177)
                 defer { _ = umask(mask) }
-                channel = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+                descriptor = try Listener.open(wanted)
+            } else {
+                descriptor = try Listener.open(wanted, options: SocketOptions.listener(of: wanted.family))
             }
+            guard case .tcp(let host, _) = socket.address, let port = descriptor.localPort else {
+                return (descriptor, socket.address)
+            }
+            return (descriptor, .tcp(host: host, port: Int(port)))
         } catch {
-            throw ListenFault(place: "\(socket.place).address", address: address, error)
+            throw ListenFault(place: place, address: socket.address, error)
         }
-        channels.withLock { $0.append((channel, role)) }
-        // Port 0 has become another.
-        guard case .tcp(let host, _) = address, let port = channel.localAddress?.port else { return address }
-        return .tcp(host: host, port: port)
     }
 
-    /// Has the system find out that a peer has vanished without a word: otherwise a viewer whose network went away would
-    /// hold its lease until its token expires.
-    private static func watchingPeers(_ bootstrap: ServerBootstrap) -> ServerBootstrap {
-        let watching = bootstrap.childChannelOption(.socketOption(.so_keepalive), value: 1)
-        #if canImport(Glibc)
-            // Probes after 30 s of silence, every 10 s, three times; unacknowledged data is waited for a minute.
-            return watching.childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPIDLE)), value: 30)
-                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPINTVL)), value: 10)
-                .childChannelOption(.tcpOption(.init(rawValue: TCP_KEEPCNT)), value: 3)
-                .childChannelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: 60_000)
-        #else
-            return watching
-        #endif
+    private static func resolve(
+        _ address: GatewayConfiguration.SocketAddress,
+        place: String
+    ) throws(ListenFault) -> NetworkAddress {
+        switch address {
+        case .unix(let path):
+            return .unix(path: path)
+        case .tcp(let host, let port):
+            if let address = NetworkAddress(ip: host, port: UInt16(port)) { return address }
+            guard case .found(let addresses) = Resolver.askSystem(host, UInt16(port)) else {
+                throw ListenFault(place: place, address: address, reason: "no such host")
+            }
+            return addresses[0]
+        }
     }
 
-    private func accept(_ channel: any Channel, role: ListenerRole, listener: Int?) throws {
-        let loop = ObjectIdentifier(channel.eventLoop)
-        guard let worker = workers[loop]?.value, let scratch = scratches[loop]?.value else {
-            throw ChannelError.operationUnsupported
+    /// Has a listening socket's connections served.
+    private func accept(_ descriptor: Descriptor, role: ListenerRole, listener: Int?) async throws {
+        let mailboxes = threads.map(\.mailbox)
+        let opened = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<Confined<Listener>, SystemFault>, Never>) in
+            mailboxes[0].post { [self] loop in
+                do throws(SystemFault) {
+                    let listener = try Listener(descriptor, on: loop, targets: mailboxes) {
+                        [self] connection, peer, loop in
+                        serve(connection, of: peer, on: loop, role: role, listener: listener)
+                    }
+                    continuation.resume(returning: .success(Confined(listener, to: loop.mailbox)))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
         }
-        let address = ClientAddress(channel.remoteAddress)
-        let share = try count(channel, role: role, address: address, worker)
-        try channel.syncOptions?.setOption(.recvAllocator, value: ReceiveBuffer(pool: worker.receivePool))
-        guard let context = listener.flatMap({ security.context($0) }) else {
-            try Self.serve(channel, worker: worker, role: role, address: address, share: share)
-            return
-        }
-        guard let stream = context.stream(scratch: scratch) else { throw ChannelError.operationUnsupported }
-        let time = TimeAmount.milliseconds(worker.snapshot.headerTimeout)
-        let handler = TLSHandler(stream: stream, handshakeTime: time) { [logger, site] channel, result in
-            switch result {
-            case .ready(let chosen):
-                try Self.serve(channel, worker: worker, role: role, address: address, share: share, chosen: chosen)
-            case .failed(let fault):
+        let confined = try opened.get()
+        listeners.withLock { $0.append((confined, role)) }
+    }
+
+    /// Serves a connection that was accepted.
+    private func serve(
+        _ descriptor: Descriptor,
+        of peer: NetworkAddress,
+        on loop: EventLoop,
+        role: ListenerRole,
+        listener: Int?
+    ) {
+        guard let worker = workers[ObjectIdentifier(loop.mailbox)]?.value else { return }
+        worker.clock.refresh()
+        let address = ClientAddress(peer)
+        guard let (place, share) = count(role: role, address: address, worker) else { return }
+        do throws(SystemFault) {
+            guard let context = listener.flatMap({ security.context($0) }) else {
+                let connection = ClientConnection(
+                    worker: worker,
+                    listener: role,
+                    address: address,
+                    share: share,
+                    place: place
+                )
+                try connection.open(descriptor.take())
+                connection.begin()
+                return
+            }
+            guard let stream = context.stream() else {
+                place.leave()
+                return
+            }
+            let handshake = ServerHandshake(
+                worker: worker,
+                listener: role,
+                address: address,
+                share: share,
+                place: place
+            ) { [logger, site] fault in
                 site.turnedAway.failedHandshake(fault)
                 logger.debug("TLS handshake with \(String(decoding: address.text, as: UTF8.self)): \(fault)")
             }
+            try handshake.open(descriptor.take(), tls: stream)
+            handshake.setDeadline(in: worker.snapshot.headerTimeout)
+        } catch {
+            place.leave()
         }
-        try channel.pipeline.syncOperations.addHandler(handler)
     }
 
-    /// Counts a connection until it is closed.
+    /// Counts a connection until it gives up its place.
     ///
-    /// - Returns: what it shares with others of its address; nil where that is not counted.
-    /// - Throws: when it is past the limits.
+    /// - Returns: its place, and what it shares with others of its address, nil where that is not counted. Nil: it is past
+    ///   the limits.
     private func count(
-        _ channel: any Channel,
         role: ListenerRole,
         address: ClientAddress,
         _ worker: Worker
-    ) throws(ChannelError) -> AddressShare? {
+    ) -> (ConnectionPlace, AddressShare?)? {
         let limits = worker.snapshot.settings.limits
         var share: AddressShare?
         let isCounted = role == .viewers && address.isCounted(limits)
@@ -212,53 +225,15 @@ package final class DataPlane: Sendable {
             share = site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress)
             guard share != nil else {
                 site.turnedAway.pastLimit(of: address)
-                throw .operationUnsupported
+                return nil
             }
         }
         guard site.enter(role, limit: limits.connections, makesRoom: worker.closeIdleClient) else {
             if isCounted { site.connectionCounts.leave(address.hash) }
             site.turnedAway.pastTotal()
-            throw .operationUnsupported
+            return nil
         }
-        channel.closeFuture.whenComplete { [site] _ in
-            if isCounted { site.connectionCounts.leave(address.hash) }
-            site.leave(role)
-        }
-        return share
-    }
-
-    /// Adds the handler of a connection from which clear octets come.
-    ///
-    /// - Parameter chosen: what TLS has agreed on; nothing where there is no TLS.
-    private static func serve(
-        _ channel: any Channel,
-        worker: Worker,
-        role: ListenerRole,
-        address: ClientAddress,
-        share: AddressShare?,
-        chosen: TLSProtocol? = nil
-    ) throws {
-        switch chosen {
-        case nil, .http1:
-            let isSecure = chosen != nil
-            let connection = ClientConnection(
-                worker: worker,
-                listener: role,
-                address: address,
-                share: share,
-                isSecure: isSecure
-            )
-            try channel.pipeline.syncOperations.addHandler(connection)
-        case .http2:
-            let connection = HTTP2Connection(
-                worker: worker,
-                listener: role,
-                address: address,
-                share: share,
-                isSecure: true
-            )
-            try channel.pipeline.syncOperations.addHandler(connection)
-        }
+        return (ConnectionPlace(site, role, countedAddress: isCounted ? address.hash : nil), share)
     }
 
     /// What OpenSSL does not take of a configuration's certificates, each as `listener[0].certificate: …`.
@@ -299,7 +274,8 @@ package final class DataPlane: Sendable {
         if left > 0 { logger.notice("cut \(left) connections at the end of drain_timeout") }
         await closeListeners(of: .admin)
         site.forEachWorker { $0.closeAll() }
-        try? await group.shutdownGracefully()
+        for thread in threads { thread.stop() }
+        for thread in threads { thread.join() }
         site.accessLog.stop()
     }
 
@@ -313,11 +289,19 @@ package final class DataPlane: Sendable {
     package static func timestamp(_ moment: Milliseconds) -> String { Timestamp.text(moment) }
 
     private func closeListeners(of role: ListenerRole) async {
-        let open = channels.withLock { channels in
-            let open = channels.filter { $0.role == role }
-            channels.removeAll { $0.role == role }
+        let open = listeners.withLock { listeners in
+            let open = listeners.filter { $0.role == role }
+            listeners.removeAll { $0.role == role }
             return open
         }
-        for (channel, _) in open { try? await channel.close() }
+        for (listener, _) in open {
+            await withCheckedContinuation { continuation in
+                let isPosted = listener.mailbox.post { _ in
+                    listener.value.close()
+                    continuation.resume()
+                }
+                if !isPosted { continuation.resume() }
+            }
+        }
     }
 }

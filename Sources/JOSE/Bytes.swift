@@ -1,10 +1,5 @@
 internal import COpenSSL
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// Whether two byte strings are the same, in a time that depends on their lengths only.
 package func equalInConstantTime(_ a: Span<UInt8>, _ b: Span<UInt8>) -> Bool {

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Dispatch
 import Synchronization
 import Testing

@@ -1,13 +1,8 @@
 import Foundation
+import Glibc
 import Testing
 
 @testable import ControlPlane
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 @Suite("The API listens on a Unix socket that is its owner's alone")
 struct ServingTests {

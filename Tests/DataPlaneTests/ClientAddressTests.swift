@@ -1,13 +1,13 @@
 import GatewayConfiguration
-import NIOCore
 import Testing
+import Transport
 
 @testable import DataPlane
 
 @Suite("Client addresses")
 struct ClientAddressTests {
     private func address(_ text: String) throws -> ClientAddress {
-        ClientAddress(try NIOCore.SocketAddress(ipAddress: text, port: 1234))
+        ClientAddress(try #require(NetworkAddress(ip: text, port: 1234)))
     }
 
     private func ranges(_ texts: [String]) throws -> [AddressRange] { try texts.map { try AddressRange(parsing: $0) } }
@@ -28,7 +28,7 @@ struct ClientAddressTests {
 
     @Test("A peer without an address is a Unix socket and lies in no range")
     func unix() throws {
-        let address = ClientAddress(nil)
+        let address = ClientAddress(.unix(path: ""))
         #expect(address.bytes == [])
         #expect(text(address.text) == "unix")
         #expect(try !address.isIn(ranges(["0.0.0.0/0", "::/0"])))

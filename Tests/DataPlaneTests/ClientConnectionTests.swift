@@ -1,44 +1,42 @@
-import NIOCore
-import NIOEmbedded
+import TestSupport
 import Testing
+import Transport
 
 @testable import DataPlane
 
 @Suite("A client's connection, over its own endpoints")
 struct ClientConnectionTests {
-    /// A connection whose socket is a buffer.
+    /// A connection and its client's end.
     private final class Wire {
         let fixture: WorkerFixture
-        let channel: EmbeddedChannel
+        let peer: Peer
 
         init(isSecure: Bool = false) throws {
             fixture = try WorkerFixture()
-            let address = ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1")
             let connection = ClientConnection(
                 worker: fixture.worker,
                 listener: .viewers,
-                address: address,
+                address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
                 isSecure: isSecure
             )
-            channel = EmbeddedChannel(loop: fixture.loop)
-            try channel.pipeline.syncOperations.addHandler(connection)
-            channel.connect(to: try NIOCore.SocketAddress(ipAddress: "192.0.2.1", port: 1), promise: nil)
+            let (served, peer) = try Peer.pair()
+            self.peer = peer
+            try connection.open(served)
+            connection.begin()
         }
 
         /// Sends pieces one after the other.
         func send(_ pieces: ArraySlice<UInt8>...) throws { try send(pieces) }
 
         func send(_ pieces: [ArraySlice<UInt8>]) throws {
-            for piece in pieces where !piece.isEmpty { try channel.writeInbound(ByteBuffer(bytes: piece)) }
-            fixture.loop.run()
+            for piece in pieces where !piece.isEmpty {
+                peer.send(Array(piece))
+                fixture.run()
+            }
         }
 
         /// What has come back so far.
-        func received() throws -> String {
-            var text = ""
-            while let buffer = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: buffer) }
-            return text
-        }
+        func received() throws -> String { text(peer.readAvailable()) }
 
         /// Statuses of what has come back so far.
         func statuses() throws -> [String] {

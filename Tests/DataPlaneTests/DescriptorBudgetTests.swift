@@ -1,7 +1,7 @@
 import GatewayConfiguration
-import NIOCore
 import Synchronization
 import Testing
+import Transport
 
 @testable import DataPlane
 
@@ -100,7 +100,7 @@ struct DescriptorBudgetTests {
     @Test("An IPv6 client is its /64; Unix sockets and trusted proxies are not counted")
     func addresses() throws {
         func address(_ text: String) throws -> ClientAddress {
-            ClientAddress(try NIOCore.SocketAddress(ipAddress: text, port: 1))
+            ClientAddress(try #require(NetworkAddress(ip: text, port: 1)))
         }
         #expect(try address("2001:db8:0:1::1").hash == address("2001:db8:0:1:ffff::2").hash)
         #expect(try address("2001:db8:0:1::1").hash != address("2001:db8:0:2::1").hash)
@@ -108,7 +108,7 @@ struct DescriptorBudgetTests {
         let limits = try WorkerFixture(limits: "trusted_proxies = [\"10.0.0.0/8\"]").worker.snapshot.settings.limits
         #expect(try address("192.0.2.1").isCounted(limits))
         #expect(try !address("10.1.2.3").isCounted(limits))
-        #expect(!ClientAddress(nil).isCounted(limits))
+        #expect(!ClientAddress(.unix(path: "")).isCounted(limits))
         let none = try WorkerFixture(limits: "connections_per_address = 0").worker.snapshot.settings.limits
         #expect(try !address("192.0.2.1").isCounted(none))
     }

@@ -1,4 +1,3 @@
-import NIOCore
 import Testing
 
 @testable import DataPlane
@@ -7,9 +6,9 @@ import Testing
 struct FrameFieldsTests {
     private func written(_ value: String, _ write: (Span<UInt8>, Range<Int>, inout HeadWriter) -> Void) -> String {
         let octets = octets(value)
-        var buffer = ByteBufferAllocator().buffer(capacity: 64)
+        var buffer = ByteBuffer(capacity: 64)
         _ = buffer.writeHead(capacity: 1024) { head in write(octets.span, octets.indices, &head) }
-        return String(buffer: buffer)
+        return text(buffer.octets)
     }
 
     @Test(

@@ -1,19 +1,14 @@
 import GatewayConfiguration
-import NIOCore
+import Glibc
 import Testing
+import Transport
 
 @testable import DataPlane
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 @Suite("What is said of a listener that cannot be opened")
 struct ListenFaultTests {
     private func said(_ number: CInt, _ address: GatewayConfiguration.SocketAddress) -> String {
-        ListenFault(place: "admin.address", address: address, IOError(errnoCode: number, reason: "bind")).description
+        ListenFault(place: "admin.address", address: address, SystemFault("bind", number)).description
     }
 
     @Test("The key, the address as the configuration writes it, and why")

@@ -1,4 +1,3 @@
-import NIOCore
 import Testing
 
 @testable import DataPlane
@@ -16,24 +15,26 @@ struct RequestBodyTests {
     private func read(_ framing: BodyFraming, _ pieces: [ArraySlice<UInt8>]) -> Outcome {
         var body = RequestBody(framing)
         var outcome = Outcome()
-        var buffer = ByteBuffer()
+        var waiting: [UInt8] = []
         do throws(HeadFault) {
             for piece in pieces {
-                buffer.writeBytes(piece)
-                read: while !body.isComplete, buffer.readableBytes > 0 {
-                    switch try body.read(&buffer) {
-                    case .data(let slice): outcome.data += Array(slice.readableBytesView)
+                waiting += piece
+                var position = 0
+                read: while !body.isComplete, position < waiting.count {
+                    switch try body.read(waiting.span, from: &position) {
+                    case .data(let range): outcome.data += waiting[range]
                     case .end: break
                     case .incomplete: break read
                     }
                 }
+                waiting.removeFirst(position)
             }
         } catch {
             outcome.fault = error
             return outcome
         }
         outcome.isComplete = body.isComplete
-        outcome.rest = Array(buffer.readableBytesView)
+        outcome.rest = waiting
         return outcome
     }
 

@@ -1,4 +1,3 @@
-import NIOCore
 import Testing
 
 @testable import DataPlane
@@ -17,7 +16,7 @@ struct RequestIDTests {
         id.read(octets.span, block, &random)
         var buffer = ByteBuffer()
         _ = buffer.writeHead(capacity: 500) { head in id.writeFields(to: &head) }
-        return (id, text(buffer.readableBytesView))
+        return (id, text(buffer.octets))
     }
 
     @Test(

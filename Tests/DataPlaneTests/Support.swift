@@ -73,3 +73,10 @@ extension Result {
         if case .failure(let fault) = self { fault } else { nil }
     }
 }
+
+extension ByteBuffer {
+    init(text: String) { self.init(Array(text.utf8).span) }
+
+    /// The bytes, for comparisons.
+    var octets: [UInt8] { span.copied() }
+}

@@ -1,11 +1,10 @@
 import COpenSSL
 import GatewayConfiguration
 import JOSE
-import NIOCore
-import NIOEmbedded
 import Testing
 
 @testable import DataPlane
+@testable import Transport
 
 @Suite("TLS: which certificate a client sees")
 struct TLSCertificateTests {
@@ -82,7 +81,7 @@ struct TLSCertificateTests {
         try wire.run()
         #expect(wire.server.chosen == nil)
         #expect(wire.server.fault == .failed("peer did not return a certificate"))
-        #expect(wire.client.recorder.events.first?.contains("certificate required") == true)
+        #expect(wire.client.events.first?.contains("certificate required") == true)
     }
 
     @Test(
@@ -109,7 +108,7 @@ struct TLSCertificateTests {
     }
 
     private func connect(_ peer: TLSPeer, _ client: TLSClientContext, to server: TLSContext) throws -> TLSWire {
-        let stream = try #require(client.stream(to: peer, scratch: TLSScratch()))
+        let stream = try #require(client.stream(to: peer))
         let wire = try TLSWire(server: server, client: stream)
         try wire.run()
         return wire
@@ -149,7 +148,7 @@ struct TLSCertificateTests {
         let wire = try connect(identity, to: certificate, trusting: authority)
         #expect(wire.client.chosen == nil)
         #expect(wire.client.fault?.description.contains(reason) == true, "\(String(describing: wire.client.fault))")
-        #expect(wire.server.recorder.octets.isEmpty)
+        #expect(wire.server.octets.isEmpty)
     }
 
     @Test("The next connection to a server resumes the session")
@@ -162,7 +161,7 @@ struct TLSCertificateTests {
             wire.server.write(octets("x"))
             try wire.run()
             #expect(wire.client.stream.isResumed == (round > 0))
-            #expect(text(wire.client.recorder.octets) == "x")
+            #expect(text(wire.client.octets) == "x")
         }
     }
 
@@ -172,13 +171,13 @@ struct TLSCertificateTests {
         let peer = TLSPeer(.name("standard.example"))
         let server = try fixture.context("expired")
         for _ in 0..<2 {
-            let stream = try #require(client.stream(to: peer, scratch: TLSScratch()))
+            let stream = try #require(client.stream(to: peer))
             stream.ignoreTime()
             let wire = try TLSWire(server: server, client: stream)
             try wire.run()
             wire.server.write(octets("x"))
             try wire.run()
-            #expect(text(wire.client.recorder.octets) == "x")
+            #expect(text(wire.client.octets) == "x")
             #expect(!stream.isResumed)
         }
     }

@@ -4,6 +4,7 @@ import Testing
 
 @testable import DataPlane
 @testable import GatewayConfiguration
+@testable import Transport
 
 /// What most TLS tests need: the made certificates, and a context over them.
 struct TLSFixture {

@@ -1,10 +1,10 @@
 import COpenSSL
 import JOSE
-import NIOCore
-import NIOEmbedded
+import TestSupport
 import Testing
 
 @testable import DataPlane
+@testable import Transport
 
 @Suite("TLS: the handshake")
 struct TLSHandshakeTests {
@@ -21,8 +21,8 @@ struct TLSHandshakeTests {
         try wire.run()
         wire.server.write(octets("pong"))
         try wire.run()
-        #expect(text(wire.server.recorder.octets) == "ping")
-        #expect(text(wire.client.recorder.octets) == "pong")
+        #expect(text(wire.server.octets) == "ping")
+        #expect(text(wire.client.octets) == "pong")
     }
 
     @Test("However the octets are cut, the handshake is done", arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
@@ -33,32 +33,30 @@ struct TLSHandshakeTests {
             try wire.run(piece: piece)
             wire.client.write(octets("ping"))
             try wire.run(piece: piece)
-            #expect(text(wire.server.recorder.octets) == "ping", "\(piece)")
+            #expect(text(wire.server.octets) == "ping", "\(piece)")
         }
     }
 
     @Test("The ClientHello may be cut anywhere")
     func everySplit() throws {
         let context = try fixture.context()
-        let length = try clientHello(TLSClient()).readableBytes
+        let length = try clientHello(TLSClient()).count
         for split in stride(from: 0, through: length, by: 7) {
             let wire = try TLSWire(server: context, client: TLSClient())
             try wire.client.open()
             try wire.server.open()
-            var hello = try #require(try wire.client.sent())
-            let slice = hello.readSlice(length: split)
-            let first = try #require(slice)
-            try wire.server.receive(first)
-            try wire.server.receive(hello)
+            let hello = wire.client.sent()
+            try wire.server.receive(Array(hello[..<split]))
+            try wire.server.receive(Array(hello[split...]))
             try wire.run()
             #expect(wire.server.chosen == .http1, "\(split)")
         }
     }
 
-    private func clientHello(_ client: TLSClient) throws -> ByteBuffer {
-        let end = try TLSEnd(EmbeddedEventLoop(), client.stream())
-        try end.open()
-        return try #require(try end.sent())
+    private func clientHello(_ client: TLSClient) throws -> [UInt8] {
+        let wire = try TLSWire(server: fixture.context(), client: client)
+        try wire.client.open()
+        return wire.client.sent()
     }
 
     @Test(
@@ -82,9 +80,9 @@ struct TLSHandshakeTests {
         #expect(wire.client.fault == .failed("tlsv1 alert no application protocol"))
         #expect(wire.server.fault != nil)
         #expect(wire.server.chosen == nil)
-        #expect(wire.server.socket.closes.map { "\($0)" } == ["output"])
-        wire.loop.advanceTime(by: .seconds(1))
-        #expect(wire.server.socket.closes.map { "\($0)" } == ["output", "all"])
+        #expect(wire.server.hasEnded && wire.server.isOpen)
+        wire.advance(1_000)
+        #expect(!wire.server.isOpen)
     }
 
     @Test("TLS 1.1 is refused with an alert")
@@ -114,7 +112,7 @@ struct TLSHandshakeTests {
     func clearText(_ hello: String) throws {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient())
         try wire.server.open()
-        try wire.server.receive(ByteBuffer(string: hello))
+        try wire.server.receive(octets(hello))
         #expect(wire.server.fault != nil)
     }
 
@@ -122,7 +120,7 @@ struct TLSHandshakeTests {
     func noise() throws {
         let context = try fixture.context()
         var random = SplitMix64(seed: 7)
-        let hello = Array(try clientHello(TLSClient()).readableBytesView)
+        let hello = try clientHello(TLSClient())
         for _ in 0..<300 {
             var bent = hello
             for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -130,30 +128,35 @@ struct TLSHandshakeTests {
             }
             let wire = try TLSWire(server: context, client: TLSClient())
             try wire.server.open()
-            try wire.server.receive(ByteBuffer(bytes: bent))
+            try wire.server.receive(bent)
             #expect(wire.server.chosen == nil)
         }
     }
 
-    @Test("Slow handshake: the time for it is counted from the open connection")
+    @Test("Slow handshake: what has no deadline of its own ends with the one that its listener sets")
     func timeout() throws {
-        let wire = try TLSWire(server: fixture.context(), client: TLSClient())
-        try wire.server.open()
-        wire.loop.advanceTime(by: .seconds(9))
-        try wire.server.receive(ByteBuffer(bytes: [0x16, 3, 1]))
-        wire.loop.advanceTime(by: .milliseconds(999))
-        #expect(wire.server.fault == nil)
-        wire.loop.advanceTime(by: .milliseconds(1))
-        #expect(wire.server.fault == .timeout)
-        #expect(!wire.server.channel.isActive)
-    }
-
-    @Test("After the handshake its time is over")
-    func noTimeout() throws {
-        let wire = try TLSWire(server: fixture.context(), client: TLSClient())
-        try wire.run()
-        wire.loop.advanceTime(by: .hours(1))
-        #expect(wire.server.channel.isActive)
+        let fixture = try WorkerFixture()
+        let start = fixture.loop.now
+        fixture.kernel.clock = start
+        fixture.run()
+        var faults: [TLSFault] = []
+        let handshake = ServerHandshake(
+            worker: fixture.worker,
+            listener: .viewers,
+            address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
+            share: nil,
+            place: ConnectionPlace(fixture.site, .viewers, countedAddress: nil)
+        ) { faults.append($0) }
+        let (served, peer) = try Peer.pair()
+        try handshake.open(served, tls: self.fixture.context().stream())
+        handshake.setDeadline(in: 10_000)
+        fixture.kernel.clock = start + 9_800
+        peer.send([0x16, 3, 1])
+        fixture.run()
+        #expect(faults.isEmpty && handshake.isOpen)
+        fixture.kernel.clock = start + 10_200
+        fixture.run()
+        #expect(faults == [.timeout] && !handshake.isOpen)
     }
 
     @Test("Renegotiation is refused, and the connection goes on")
@@ -161,27 +164,32 @@ struct TLSHandshakeTests {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient(version: TLS1_2_VERSION))
         try wire.run()
         try wire.server.receive(try renegotiation(wire.client))
-        #expect(try wire.server.sent() != nil)
-        #expect(wire.server.channel.isActive)
-        #expect(wire.server.recorder.octets.isEmpty)
+        #expect(!wire.server.sent().isEmpty)
+        #expect(wire.server.isOpen)
+        #expect(wire.server.octets.isEmpty)
     }
 
     @Test("Renegotiation is refused in the middle of a download too; a flood of answers ends as with key updates")
     func renegotiationInDownload() throws {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient(version: TLS1_2_VERSION))
         try wire.run()
-        wire.server.channel.isWritable = false
-        try wire.server.receive(try renegotiation(wire.client))
-        #expect(try wire.server.sent() != nil)
-        #expect(wire.server.channel.isActive)
-        #expect(wire.server.recorder.events.isEmpty)
+        _ = wire.server.sent()
+        let asked = try renegotiation(wire.client)
+        wire.kernel.sends = [.fails(EAGAIN)]
+        try wire.server.receive(asked)
+        wire.advance(0)
+        #expect(!wire.server.sent().isEmpty)
+        #expect(wire.server.isOpen)
+        #expect(wire.server.events.isEmpty)
     }
 
-    private func renegotiation(_ client: TLSEnd) throws -> ByteBuffer {
+    private func renegotiation(_ client: TLSEnd) throws -> [UInt8] {
         // SAFETY: the connection is alive.
         unsafe _ = SSL_renegotiate(client.stream.ssl.pointer)
+        client.stream.use(client.loop.tlsScratch)
         unsafe _ = SSL_do_handshake(client.stream.ssl.pointer)
-        return try #require(client.stream.scratch.takeOutgoing())
+        client.sendRecords(client.stream)
+        return client.sent()
     }
 
     @Test("Plaintext that comes with the end of the handshake is delivered")
@@ -189,12 +197,10 @@ struct TLSHandshakeTests {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient())
         try wire.client.open()
         try wire.server.open()
-        try wire.server.receive(try #require(try wire.client.sent()))
-        while let buffer = try wire.server.sent() { try wire.client.receive(buffer) }
+        try wire.server.receive(wire.client.sent())
+        try wire.client.receive(wire.server.sent())
         wire.client.write(octets("with Finished"))
-        var all = ByteBuffer()
-        while var buffer = try wire.client.sent() { all.writeBuffer(&buffer) }
-        try wire.server.receive(all)
-        #expect(text(wire.server.recorder.octets) == "with Finished")
+        try wire.server.receive(wire.client.sent())
+        #expect(text(wire.server.octets) == "with Finished")
     }
 }

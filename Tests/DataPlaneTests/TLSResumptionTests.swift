@@ -1,9 +1,9 @@
 import COpenSSL
-import NIOCore
 import Synchronization
 import Testing
 
 @testable import DataPlane
+@testable import Transport
 
 @Suite("TLS: resumption")
 struct TLSResumptionTests {
@@ -20,7 +20,7 @@ struct TLSResumptionTests {
         try wire.run()
         wire.server.write(octets("x"))
         try wire.run()
-        #expect(text(wire.client.recorder.octets) == "x")
+        #expect(text(wire.client.octets) == "x")
         client.keepSession(of: wire.client.stream)
         return wire.server.stream.isResumed
     }
@@ -112,7 +112,7 @@ struct TLSResumptionTests {
         try wire.run()
         #expect(!wire.server.stream.isResumed)
         #expect(wire.server.fault == .certificate("certificate has expired"))
-        let told = "\(wire.client.fault.map { "\($0)" } ?? "") \(wire.client.recorder.events.first ?? "")"
+        let told = "\(wire.client.fault.map { "\($0)" } ?? "") \(wire.client.events.first ?? "")"
         #expect(told.contains("alert certificate expired"), "\(told)")
     }
 

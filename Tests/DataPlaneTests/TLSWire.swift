@@ -1,15 +1,16 @@
 import COpenSSL
 import GatewayConfiguration
 import JOSE
-import NIOCore
-import NIOEmbedded
+import TestSupport
 import Testing
 
 @testable import DataPlane
+@testable import Transport
 
-/// Both ends of a TLS connection, whose sockets are buffers.
+/// Both ends of a TLS connection, with the wire between them in the test's hands.
 final class TLSWire {
-    let loop: EmbeddedEventLoop
+    let kernel = TestKernel()
+    let loop: EventLoop
     let server: TLSEnd
     let client: TLSEnd
 
@@ -17,129 +18,130 @@ final class TLSWire {
         try self.init(server: server, client: try client.stream())
     }
 
-    /// - Parameter handler: what is behind TLS on the server's side, in place of a recorder.
-    init(
-        server: TLSContext,
-        client: TLSStream,
-        loop: EmbeddedEventLoop = EmbeddedEventLoop(),
-        handler: (any ChannelHandler)? = nil
-    ) throws {
-        self.loop = loop
-        self.server = try TLSEnd(loop, try #require(server.stream(scratch: TLSScratch())), handler)
+    init(server: TLSContext, client: TLSStream) throws {
+        kernel.clock = 1_000
+        loop = try EventLoop(kernel: kernel)
+        self.server = try TLSEnd(loop, try #require(server.stream()))
         self.client = try TLSEnd(loop, client)
     }
 
-    /// Moves octets until neither side has any more, in pieces of at most `piece`.
+    deinit { loop.end() }
+
+    /// Moves bytes until neither side has any more, in pieces of at most `piece`.
     func run(piece: Int = .max) throws {
         for end in [client, server] { try end.open() }
         var moved = true
         while moved {
+            loop.turn(waitingAtMost: 0)
             moved = try Self.move(client, server, piece)
             if try Self.move(server, client, piece) { moved = true }
         }
     }
 
     private static func move(_ from: TLSEnd, _ to: TLSEnd, _ piece: Int) throws -> Bool {
-        var moved = false
-        while var buffer = try from.sent() {
-            moved = true
-            while let slice = buffer.readSlice(length: min(piece, buffer.readableBytes)), slice.readableBytes > 0 {
-                try to.receive(slice)
-            }
+        var bytes = from.sent()[...]
+        let hasMoved = !bytes.isEmpty
+        while !bytes.isEmpty {
+            try to.receive(Array(bytes.prefix(piece)))
+            bytes = bytes.dropFirst(piece)
         }
-        return moved
+        return hasMoved
+    }
+
+    /// Has time pass.
+    func advance(_ milliseconds: Int64) {
+        kernel.clock! += milliseconds
+        for _ in 0..<3 { loop.turn(waitingAtMost: 0) }
     }
 }
 
-/// One end: a ``TLSHandler`` with a recorder behind it, and one before it that is the socket.
-final class TLSEnd {
-    let channel: EmbeddedChannel
+/// One end: a connection that notes what it is told, and the other end of its socket.
+final class TLSEnd: Connection {
     let stream: TLSStream
-    let recorder = Recorder()
-    let socket = SocketRecorder()
-    private(set) var result: TLSHandler.Result?
-
-    init(_ loop: EmbeddedEventLoop, _ stream: TLSStream, _ behind: (any ChannelHandler)? = nil) throws {
-        self.stream = stream
-        channel = EmbeddedChannel(loop: loop)
-        let behind = behind ?? recorder
-        let handler = TLSHandler(stream: stream, handshakeTime: .seconds(10)) { [unowned self] channel, result in
-            self.result = result
-            if case .ready = result { try channel.pipeline.syncOperations.addHandler(behind) }
-        }
-        try channel.pipeline.syncOperations.addHandlers(socket, handler)
-    }
-
-    func open() throws {
-        guard !channel.isActive, !socket.wasOpened else { return }
-        socket.wasOpened = true
-        channel.connect(to: try NIOCore.SocketAddress(ipAddress: "192.0.2.1", port: 1), promise: nil)
-    }
-
-    var chosen: TLSProtocol? { if case .ready(let chosen) = result { chosen } else { nil } }
-    var fault: TLSFault? { if case .failed(let fault) = result { fault } else { nil } }
-
-    func sent() throws -> ByteBuffer? { try channel.readOutbound(as: ByteBuffer.self) }
-
-    func receive(_ buffer: ByteBuffer) throws {
-        guard channel.isActive else { return }
-        channel.pipeline.fireChannelRead(buffer)
-        channel.pipeline.fireChannelReadComplete()
-    }
-
-    /// What the next handler writes.
-    func write(_ pieces: [UInt8]...) {
-        for piece in pieces { channel.pipeline.write(ByteBuffer(bytes: piece), promise: nil) }
-        channel.pipeline.flush()
-    }
-
-    /// TCP's end of what the peer sends.
-    func receiveEnd() { channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
-}
-
-/// Records what reaches the handler behind TLS.
-final class Recorder: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
+    private var socket: Peer?
+    private var isSecured = false
+    private(set) var fault: TLSFault?
     private(set) var octets: [UInt8] = []
     private(set) var reads: [Int] = []
     private(set) var events: [String] = []
-    var closesOnError = false
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let buffer = unwrapInboundIn(data)
-        reads.append(buffer.readableBytes)
-        octets += Array(buffer.readableBytesView)
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) { events.append("\(event)") }
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        events.append("error: \(error)")
-        if closesOnError { context.close(promise: nil) }
-    }
-
-    func channelInactive(context: ChannelHandlerContext) { events.append("inactive") }
-}
-
-/// Stands where the socket is: closing the output is possible, and everything is written down.
-final class SocketRecorder: ChannelOutboundHandler {
-    typealias OutboundIn = ByteBuffer
-    var wasOpened = false
-    private(set) var closes: [CloseMode] = []
+    /// What this end has sent, each read of the wire for itself.
     private(set) var sizes: [Int] = []
+    var closesOnFailure = false
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        sizes.append(unwrapOutboundIn(data).readableBytes)
-        context.write(data, promise: promise)
+    init(_ loop: EventLoop, _ stream: TLSStream) throws {
+        self.stream = stream
+        super.init(loop: loop)
     }
 
-    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        closes.append(mode)
-        if mode == .all { context.close(mode: mode, promise: promise) } else { promise?.succeed() }
+    /// Opens the connection; once.
+    func open() throws {
+        guard socket == nil else { return }
+        let (served, peer) = try Peer.pair()
+        socket = peer
+        try open(served, tls: stream)
     }
+
+    var chosen: TLSProtocol? {
+        guard isSecured else { return nil }
+        return stream.applicationProtocol == DataPlaneTests.octets("h2") ? .http2 : .http1
+    }
+
+    // MARK: The wire
+
+    /// What this end has sent since it was asked last.
+    func sent() -> [UInt8] {
+        guard let bytes = socket?.readAvailable(), !bytes.isEmpty else { return [] }
+        sizes.append(bytes.count)
+        return bytes
+    }
+
+    /// Whether this end has ended its side of the socket.
+    var hasEnded: Bool { socket?.hasEnded ?? false }
+
+    /// Has bytes come, whole.
+    func receive(_ bytes: [UInt8]) throws {
+        guard isOpen else { return }
+        var rest = bytes[...]
+        while !rest.isEmpty, isOpen {
+            socket?.send(Array(rest.prefix(32 << 10)))
+            rest = rest.dropFirst(32 << 10)
+            loop.turn(waitingAtMost: 0)
+        }
+    }
+
+    /// TCP's end of what the peer sends.
+    func receiveEnd() {
+        socket?.finishSending()
+        loop.turn(waitingAtMost: 0)
+        loop.turn(waitingAtMost: 0)
+    }
+
+    func write(_ pieces: [UInt8]...) {
+        for piece in pieces { send(piece.span) }
+    }
+
+    // MARK: What is told
+
+    override func secured(_ tls: TLSStream) { isSecured = true }
+
+    override func received(_ bytes: Span<UInt8>) {
+        reads.append(bytes.count)
+        octets += bytes.copied()
+    }
+
+    override func inputEnded() { events.append("inputEnded") }
+
+    override func failed(_ fault: ConnectionFault) {
+        if isSecured { events.append("failed: \(fault)") }
+        if case .tls(let fault) = fault, !isSecured { self.fault = fault }
+        if closesOnFailure { close() }
+    }
+
+    override func closed() { events.append("closed") }
 }
 
 /// A client that can be made to do more than ours does.
-final class TLSClient: TLSStreamContext {
+final class TLSClient {
     let handle: Handle
     var name: String?
     /// The sessions that the server has offered, newest last.
@@ -200,7 +202,7 @@ final class TLSClient: TLSStreamContext {
         if let name { unsafe _ = gateway_SSL_set_host_name(ssl.pointer, name) }
         if let session = sessions.last { unsafe _ = SSL_set_session(ssl.pointer, session.handle.pointer) }
         unsafe SSL_set_connect_state(ssl.pointer)
-        return TLSStream(ssl, context: self, scratch: TLSScratch())
+        return TLSStream(ssl, context: self, server: self)
     }
 
     /// Remembers the session of a connection for the next ones.

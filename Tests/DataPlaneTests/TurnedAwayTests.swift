@@ -1,6 +1,6 @@
-import NIOCore
-import NIOPosix
+import CLinux
 import Testing
+import Transport
 
 @testable import DataPlane
 
@@ -53,12 +53,11 @@ struct TurnedAwayTests {
 
     @Test("A failed connection is told by its cause")
     func connectFaults() {
-        func fault(_ number: CInt) -> ConnectFault { ConnectFault(IOError(errnoCode: number, reason: "connect")) }
+        func fault(_ number: CInt) -> ConnectFault { ConnectFault(SystemFault("connect", number)) }
         #expect(fault(ECONNREFUSED) == .refused)
         #expect(fault(ETIMEDOUT) == .timeout)
         #expect(fault(EHOSTUNREACH) == .unreachable && fault(ENOENT) == .unreachable)
         #expect(fault(EPERM) == .failed)
-        #expect(ConnectFault(ChannelError.connectTimeout(.seconds(1))) == .timeout)
         #expect(UpstreamFault.response(.breaks(.framing)).code == "bad_response:framing")
         #expect(UpstreamFault.connect(.dns).code == "dns")
     }

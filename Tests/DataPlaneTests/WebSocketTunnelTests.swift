@@ -1,5 +1,4 @@
 import Admission
-import NIOCore
 import Testing
 
 @testable import DataPlane
@@ -330,7 +329,7 @@ struct WebSocketTunnelTests {
                 closedClient = true
                 reasonLength = close.reason.utf8.count
                 close.write(to: &frame)
-                atClient += Array(frame.readableBytesView)
+                atClient += frame.octets
             }
         }
 
@@ -339,7 +338,7 @@ struct WebSocketTunnelTests {
             closedUpstream = true
             var frame = ByteBuffer()
             close.write(to: &frame, mask: 0x0102_0304)
-            atUpstream += Array(frame.readableBytesView)
+            atUpstream += frame.octets
         }
     }
 }
@@ -365,7 +364,7 @@ struct CloseFrameTests {
     func toClient() {
         var buffer = ByteBuffer()
         CloseFrame(code: 4409, reason: "session_replaced").write(to: &buffer)
-        #expect(Array(buffer.readableBytesView) == [0x88, 18, 0x11, 0x39] + octets("session_replaced"))
+        #expect(buffer.octets == [0x88, 18, 0x11, 0x39] + octets("session_replaced"))
     }
 
     @Test("To the upstream: masked, and the same without its mask")
@@ -373,7 +372,7 @@ struct CloseFrameTests {
         for mask in [0, 1, 0x1234_5678, 0xffff_ffff] as [UInt32] {
             var buffer = ByteBuffer()
             CloseFrame(code: 1001, reason: "going").write(to: &buffer, mask: mask)
-            let octets = Array(buffer.readableBytesView)
+            let octets = buffer.octets
             #expect(octets[..<2] == [0x88, 0x87])
             let key = Array(octets[2..<6])
             #expect(key == (0..<4).map { UInt8(truncatingIfNeeded: mask >> (24 - 8 * $0)) })
@@ -390,10 +389,10 @@ struct CloseFrameTests {
             var buffer = ByteBuffer()
             CloseFrame(code: 1000, reason: reason).write(to: &buffer)
             var frames = WebSocketFrames(from: .server)
-            frames.read(buffer.readableBytesUInt8Span)
-            #expect(frames.hasClosed && frames.isAtBoundary && buffer.readableBytes <= 127)
+            frames.read(buffer.span)
+            #expect(frames.hasClosed && frames.isAtBoundary && buffer.count <= 127)
             #expect(
-                String(validating: buffer.readableBytesView.dropFirst(4), as: UTF8.self).map(reason.hasPrefix) == true
+                String(validating: buffer.octets.dropFirst(4), as: UTF8.self).map(reason.hasPrefix) == true
             )
         }
     }

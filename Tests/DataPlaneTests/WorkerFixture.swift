@@ -2,14 +2,15 @@ import Admission
 import GatewayConfiguration
 import JOSE
 import Logging
-import NIOCore
-import NIOEmbedded
+import TestSupport
+import Transport
 
 @testable import DataPlane
 
 /// A worker on a loop that only runs when told to, with a small configuration.
 final class WorkerFixture {
-    let loop = EmbeddedEventLoop()
+    let kernel = TestKernel()
+    let loop: EventLoop
     let site: Site
     let worker: Worker
 
@@ -53,8 +54,14 @@ final class WorkerFixture {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false)
         )
+        loop = try EventLoop(kernel: kernel)
         worker = Worker(loop: loop, site: site)
     }
+
+    deinit { loop.end() }
+
+    /// Has the loop do what there is to be done.
+    func run() { for _ in 0..<4 { loop.turn(waitingAtMost: 0) } }
 
     /// Reads a head into the worker's scratch space, as an exchange does before it looks for credentials.
     func read(_ head: String) throws -> [UInt8] {

@@ -68,16 +68,9 @@ extension EndToEnd {
 /// As many descriptors as the system allows.
 private func raiseDescriptorLimit() {
     var limit = rlimit()
-    #if canImport(Glibc)
-        let resource = RLIMIT_NOFILE.rawValue
-        // SAFETY: both calls touch this one structure.
-        unsafe getrlimit(__rlimit_resource_t(resource), &limit)
-        limit.rlim_cur = limit.rlim_max
-        unsafe setrlimit(__rlimit_resource_t(resource), &limit)
-    #else
-        // SAFETY: both calls touch this one structure.
-        unsafe getrlimit(RLIMIT_NOFILE, &limit)
-        limit.rlim_cur = limit.rlim_max
-        unsafe setrlimit(RLIMIT_NOFILE, &limit)
-    #endif
+    let resource = RLIMIT_NOFILE.rawValue
+    // SAFETY: both calls touch this one structure.
+    unsafe getrlimit(__rlimit_resource_t(resource), &limit)
+    limit.rlim_cur = limit.rlim_max
+    unsafe setrlimit(__rlimit_resource_t(resource), &limit)
 }

@@ -240,7 +240,7 @@ extension EndToEnd {
             private func loops(_ pid: pid_t) throws -> Int {
                 try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").count { task in
                     let name = try? String(contentsOfFile: "/proc/\(pid)/task/\(task)/comm", encoding: .utf8)
-                    return name?.hasPrefix("NIO-ELT-") == true
+                    return name?.hasPrefix("loop ") == true
                 }
             }
 

@@ -1,11 +1,6 @@
 import Dispatch
+import Glibc
 import NIOCore
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// Looks up the addresses of a host, as the system does.
 enum AddressResolver {

@@ -1,6 +1,7 @@
 import DataPlane
 import GatewayConfiguration
 import NIOCore
+import Transport
 
 /// Which addresses webhooks may be delivered to.
 ///
@@ -14,6 +15,7 @@ struct DeliveryAddresses: Sendable {
     ///
     /// - Parameter isSecure: over TLS. In clear text it goes only where the operator has said so.
     func allow(_ address: NIOCore.SocketAddress, isSecure: Bool) -> Bool {
+        guard let address = address.ipAddress.flatMap({ NetworkAddress(ip: $0, port: 0) }) else { return false }
         let client = ClientAddress(address)
         return client.isIn(allowedPrivate) || isSecure && Self.isPublic(client)
     }

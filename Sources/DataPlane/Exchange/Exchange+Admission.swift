@@ -1,7 +1,6 @@
 import Admission
 import GatewayConfiguration
 import JOSE
-import NIOCore
 
 extension Exchange {
     /// Decides whether the request may go on: token, scope, role, lease. False: it has been answered.

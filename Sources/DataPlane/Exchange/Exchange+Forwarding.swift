@@ -1,6 +1,6 @@
 import Admission
 import GatewayConfiguration
-import NIOCore
+import Transport
 
 extension Exchange {
     /// Chunks up to this size are gathered, so that many small ones cost no memory of their own each.
@@ -250,7 +250,7 @@ extension Exchange {
     /// Tells the client to go on with its body ([RFC 9110 section 10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)).
     private func sendContinue() {
         var buffer = worker.takeBuffer()
-        buffer.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+        buffer.write("HTTP/1.1 100 Continue\r\n\r\n")
         client?.interim(buffer)
         worker.recycle(buffer)
     }
@@ -279,14 +279,9 @@ extension Exchange {
             releaseUpstream(reusable: false)
             return
         }
-        connection.write(head)
-        let waiting = queued
-        if !waiting.isEmpty {
-            queued = []
-            for buffer in waiting { send(buffer, to: connection) }
-        }
+        connection.write(head.span)
+        if let waiting = queued.take() { send(waiting.span, to: connection) }
         if isRequestComplete { endRequest(connection) } else { writePieces(to: connection) }
-        connection.flush()
         requestSentAt = worker.clock.monotonic
         if connection.isWritable { client?.resumeReading() }
     }
@@ -327,49 +322,47 @@ extension Exchange {
 
     // MARK: The body
 
-    func requestBody(_ buffer: ByteBuffer) {
-        requestBytes += buffer.readableBytes
+    func requestBody(_ bytes: Span<UInt8>) {
+        requestBytes += bytes.count
         guard isActive, !isResponseEnded else { return }
         guard requestBytes <= snapshot.bodySize else {
             requestTooLarge()
             return
         }
         guard let upstream, isUpstreamReady else {
-            queued.append(buffer.compacted())
+            var waiting = queued.take() ?? ByteBuffer()
+            waiting.write(bytes)
+            queued = waiting
             client?.pauseReading()
             return
         }
-        send(buffer, to: upstream)
+        send(bytes, to: upstream)
         if !upstream.isWritable { client?.pauseReading() }
     }
 
-    /// Writes body octets in the framing of the head.
-    private func send(_ buffer: ByteBuffer, to upstream: UpstreamConnection) {
+    /// Writes body bytes in the framing of the head.
+    private func send(_ bytes: Span<UInt8>, to upstream: UpstreamConnection) {
         guard requestFraming == .chunked else {
-            upstream.write(buffer.compacted())
+            upstream.write(bytes)
             return
         }
-        var out = pieces ?? worker.takeBuffer()
-        pieces = nil
-        out.writeHexadecimal(buffer.readableBytes)
-        out.writeStaticString("\r\n")
-        if buffer.readableBytes <= Self.copyLimit {
-            out.writeImmutableBuffer(buffer)
+        var out = pieces.take() ?? worker.takeBuffer()
+        out.writeHexadecimal(bytes.count)
+        out.write("\r\n")
+        if bytes.count <= Self.copyLimit {
+            out.write(bytes)
         } else {
-            upstream.write(out)
-            worker.recycle(out)
-            upstream.write(buffer)
-            out = worker.takeBuffer()
+            upstream.write(out.span, bytes)
+            out.removeAll()
         }
-        out.writeStaticString("\r\n")
+        out.write("\r\n")
         pieces = out
     }
 
     /// Writes the chunks that were gathered.
     private func writePieces(to upstream: UpstreamConnection) {
-        guard let buffer = pieces else { return }
-        pieces = nil
-        upstream.write(buffer)
+        guard let buffer = pieces.take() else { return }
+        upstream.write(buffer.span)
         worker.recycle(buffer)
     }
 
@@ -383,9 +376,8 @@ extension Exchange {
 
     private func endRequest(_ upstream: UpstreamConnection) {
         if requestFraming == .chunked {
-            var out = pieces ?? worker.takeBuffer()
-            pieces = nil
-            out.writeStaticString("0\r\n\r\n")
+            var out = pieces.take() ?? worker.takeBuffer()
+            out.write("0\r\n\r\n")
             pieces = out
         }
         writePieces(to: upstream)
@@ -409,7 +401,6 @@ extension Exchange {
     func flushToUpstream() {
         guard isActive, isUpstreamReady, let upstream else { return }
         writePieces(to: upstream)
-        upstream.flush()
         if !upstream.isWritable { client?.pauseReading() }
     }
 

@@ -1,7 +1,7 @@
 import Admission
 import GatewayConfiguration
 import JOSE
-import NIOCore
+import Transport
 
 /// The operator API on the admin listener: who is there, and whom to send away.
 ///
@@ -54,11 +54,11 @@ extension Exchange {
 
     /// Answers with JSON that is made elsewhere than on the event loop, since it takes time.
     func answer(_ make: @escaping @Sendable () async -> Result<JSONValue, OperatorFault>) {
-        let bound = NIOLoopBound(self, eventLoop: worker.loop)
-        let (serial, loop) = (serial, worker.loop)
+        let mailbox = worker.loop.mailbox
+        let (bound, serial) = (Confined(self, to: mailbox), serial)
         Task.detached {
             let result = await make().map { $0.serialized() }
-            loop.execute {
+            mailbox.post { _ in
                 // The client may be gone, and the next one there.
                 guard bound.value.isActive, bound.value.serial == serial else { return }
                 switch result {
@@ -107,7 +107,7 @@ extension Exchange {
         var host = String(decoding: authority.copied(), as: UTF8.self)
         if host.utf8.first == UInt8(ascii: "[") { return true }
         if let colon = host.lastIndex(of: ":") { host = String(host[..<colon]) }
-        return host.lowercased().hasSameBytes(as: "localhost") || (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return host.lowercased().hasSameBytes(as: "localhost") || NetworkAddress(ip: host, port: 0) != nil
     }
 }
 

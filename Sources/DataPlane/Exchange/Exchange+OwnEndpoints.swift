@@ -1,7 +1,6 @@
 import Admission
 import GatewayConfiguration
 import JOSE
-import NIOCore
 
 /// What a listener is for.
 enum ListenerRole: Sendable {

@@ -1,7 +1,6 @@
 import Admission
 import GatewayConfiguration
 import JOSE
-import NIOCore
 
 extension Exchange {
     /// Answers with a refusal: a page for a navigation, the plain status for an upgrade, a problem document otherwise.
@@ -112,34 +111,33 @@ extension Exchange {
         isResponseEnded = true
         if client.closesAfterAnswer(isRequestComplete: isRequestComplete) { keepsAlive = false }
         var head = worker.takeBuffer()
-        head.writeStaticString("HTTP/1.1 ")
+        head.write("HTTP/1.1 ")
         head.writeDecimal(status)
-        head.writeInteger(UInt8.space)
-        head.writeString(StatusText.of(status).title)
-        head.writeStaticString("\r\n")
-        head.writeStaticString("Date: ")
-        head.writeBytes(worker.clock.date)
-        head.writeStaticString("\r\n")
-        head.writeStaticString("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n")
+        head.write(UInt8.space)
+        head.write(StatusText.of(status).title)
+        head.write("\r\n")
+        head.write("Date: ")
+        head.write(worker.clock.date)
+        head.write("\r\n")
+        head.write("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n")
         if let type {
-            head.writeStaticString("Content-Type: ")
-            head.writeString(type)
-            head.writeStaticString("\r\n")
+            head.write("Content-Type: ")
+            head.write(type)
+            head.write("\r\n")
         }
-        head.writeString(fields)
-        if !extraFields.isEmpty { head.writeBytes(extraFields) }
+        head.write(fields)
+        if !extraFields.isEmpty { head.write(extraFields) }
         if status >= 200, status != 204 {
-            head.writeStaticString("Content-Length: ")
+            head.write("Content-Length: ")
             head.writeDecimal(body.count)
-            head.writeStaticString("\r\n")
+            head.write("\r\n")
         }
-        head.writeStaticString(connectionField())
-        head.writeStaticString("\r\n")
+        head.write(connectionField())
+        head.write("\r\n")
         begin(head)
         if method != .head, !body.isEmpty {
-            var out = response ?? worker.takeBuffer()
-            response = nil
-            out.writeBytes(body)
+            var out = response.take() ?? worker.takeBuffer()
+            out.write(body)
             responseBytes = body.count
             response = out
         }
@@ -211,7 +209,7 @@ extension Exchange {
             worker.requestTarget.write(bytes, to: &text)
             writeQuery(bytes, to: &text)
         }
-        let text = String(decoding: buffer.readableBytesView, as: UTF8.self)
+        let text = String(decoding: buffer.span.copied(), as: UTF8.self)
         worker.recycle(buffer)
         return text
     }

@@ -1,5 +1,5 @@
 import Admission
-import NIOCore
+import Transport
 
 extension Exchange {
     /// Body pieces up to this size are copied behind the head, so that one write carries both.
@@ -27,10 +27,7 @@ extension Exchange {
         }
         isResponseStarted = true
         status = worker.responseHead.status
-        if let head = upstreamHead {
-            worker.recycle(head)
-            upstreamHead = nil
-        }
+        if let head = upstreamHead.take() { worker.recycle(head) }
         var head = worker.takeBuffer()
         let framePolicy = framePolicy
         let capacity =
@@ -207,24 +204,21 @@ extension Exchange {
         worker.recycle(head)
     }
 
-    func responseBody(_ buffer: ByteBuffer) {
-        guard isActive, !isPreflight, buffer.readableBytes > 0 else { return }
-        responseBytes += buffer.readableBytes
-        var out = response ?? worker.takeBuffer()
-        response = nil
+    func responseBody(_ bytes: Span<UInt8>) {
+        guard isActive, !isPreflight, !bytes.isEmpty else { return }
+        responseBytes += bytes.count
+        var out = response.take() ?? worker.takeBuffer()
         if isChunkedToClient {
-            out.writeHexadecimal(buffer.readableBytes)
-            out.writeStaticString("\r\n")
+            out.writeHexadecimal(bytes.count)
+            out.write("\r\n")
         }
-        if buffer.readableBytes <= Self.copyLimit {
-            out.writeImmutableBuffer(buffer)
+        if bytes.count <= Self.copyLimit {
+            out.write(bytes)
         } else {
-            if out.readableBytes > 0 { client?.write(out) }
-            worker.recycle(out)
-            client?.write(buffer)
-            out = worker.takeBuffer()
+            client?.write(out.span, bytes)
+            out.removeAll()
         }
-        if isChunkedToClient { out.writeStaticString("\r\n") }
+        if isChunkedToClient { out.write("\r\n") }
         response = out
     }
 
@@ -234,22 +228,19 @@ extension Exchange {
         let block = FieldBlock()
         try FieldLines.read(bytes, from: 0, to: bytes.count, maxCount: 64, into: block)
         guard let client, isChunkedToClient || client.framesBodies else { return }
-        var out = response ?? worker.takeBuffer()
-        response = nil
+        var out = response.take() ?? worker.takeBuffer()
         if client.framesBodies {
-            client.write(out)
-            worker.recycle(out)
-            out = worker.takeBuffer()
+            client.write(out.span)
+            out.removeAll()
         } else {
-            out.writeStaticString("0\r\n")
+            out.write("0\r\n")
         }
         for field in block.fields where field.name == .other { out.write(bytes.extracting(field.line)) }
         guard !client.framesBodies else {
             client.trailers(out)
-            worker.recycle(out)
             return
         }
-        out.writeStaticString("\r\n")
+        out.write("\r\n")
         // The end of the body is written.
         isChunkedToClient = false
         response = out
@@ -260,9 +251,8 @@ extension Exchange {
         guard isActive, !isResponseEnded else { return }
         isResponseEnded = true
         if isChunkedToClient {
-            var out = response ?? worker.takeBuffer()
-            response = nil
-            out.writeStaticString("0\r\n\r\n")
+            var out = response.take() ?? worker.takeBuffer()
+            out.write("0\r\n\r\n")
             response = out
         }
         // An upstream that was asked to upgrade may have stopped reading requests, whatever it answered.
@@ -274,16 +264,14 @@ extension Exchange {
     func complete() {
         guard let client else { return }
         writePending()
-        client.flush()
         let keepsAlive = keepsAlive && isRequestComplete
         finish()
         client.responseEnded(keepAlive: keepsAlive)
     }
 
     func writePending() {
-        guard let buffer = response else { return }
-        response = nil
-        if buffer.readableBytes > 0 { client?.write(buffer) }
+        guard let buffer = response.take() else { return }
+        if !buffer.isEmpty { client?.write(buffer.span) }
         worker.recycle(buffer)
     }
 
@@ -296,7 +284,6 @@ extension Exchange {
             return
         }
         writePending()
-        client.flush()
         if !client.isWritable { upstream?.pauseReading() }
     }
 
@@ -311,7 +298,6 @@ extension Exchange {
         record.cut = cut
         releaseUpstream(reusable: false)
         writePending()
-        client.flush()
         finish()
         switch cut {
         // Whoever is too slow, or abuses what is sent, would keep what waits for it.

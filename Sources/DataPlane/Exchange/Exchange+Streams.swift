@@ -1,6 +1,6 @@
 import Admission
 import JOSE
-import NIOCore
+import Transport
 
 /// Exchanges that last: tunnels, event streams, long bodies.
 extension Exchange {

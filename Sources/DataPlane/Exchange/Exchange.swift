@@ -1,5 +1,4 @@
 import Admission
-import NIOCore
 
 /// One request and its response: decides on the request, forwards it, and writes what the client gets.
 ///
@@ -7,7 +6,7 @@ import NIOCore
 /// admission, the way to the upstream, the way back, refusals, own endpoints, streams that stay open.
 final class Exchange {
     let worker: Worker
-    var client: ClientStream?
+    var client: (any ClientStream)?
     /// The settings that the exchange began with.
     var snapshot: Snapshot
 
@@ -55,8 +54,8 @@ final class Exchange {
     var isUpstreamReady = false
     /// The head as it is sent; kept until an answer begins, in case it must be sent again.
     var upstreamHead: ByteBuffer?
-    /// Body octets that wait for the connection.
-    var queued: [ByteBuffer] = []
+    /// Body bytes that wait for the connection.
+    var queued: ByteBuffer?
     /// Chunks that are written with the next flush.
     var pieces: ByteBuffer?
     var attempts = 1
@@ -108,7 +107,7 @@ final class Exchange {
     var session: SessionID? { isActive ? admitted?.session : nil }
 
     /// Begins the exchange of the request whose head was just read into `worker.requestHead`.
-    func start(_ bytes: Span<UInt8>, client: ClientStream) {
+    func start(_ bytes: Span<UInt8>, client: any ClientStream) {
         begin(client: client)
         method = worker.requestHead.method
         isHTTP10 = worker.requestHead.isHTTP10
@@ -136,7 +135,7 @@ final class Exchange {
         }
     }
 
-    private func begin(client: ClientStream) {
+    private func begin(client: any ClientStream) {
         self.client = client
         snapshot = worker.snapshot
         isActive = true
@@ -184,7 +183,7 @@ final class Exchange {
     /// Begins an exchange whose head could not be read, and refuses it.
     ///
     /// - Parameter bytes: what there is of the head.
-    func refuseHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: ClientStream) {
+    func refuseHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = fault.code
         isNavigation = Navigation.mayBeOne(bytes)
@@ -192,7 +191,7 @@ final class Exchange {
     }
 
     /// Begins an exchange whose head did not come in time, and refuses it.
-    func refuseHeadTimeout(_ bytes: Span<UInt8>, client: ClientStream) {
+    func refuseHeadTimeout(_ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = "header_timeout"
         record.cut = .slow
@@ -200,7 +199,7 @@ final class Exchange {
     }
 
     /// Logs a request whose head could not be read and whose client cannot be answered any more.
-    func noteHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: ClientStream) {
+    func noteHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = fault.code
         record.cut = .client
@@ -209,7 +208,7 @@ final class Exchange {
     }
 
     /// The same for one whose head did not come in time.
-    func noteHeadTimeout(_ bytes: Span<UInt8>, client: ClientStream) {
+    func noteHeadTimeout(_ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = "header_timeout"
         record.cut = .slow
@@ -217,7 +216,7 @@ final class Exchange {
         finish()
     }
 
-    private func beginFailed(_ bytes: Span<UInt8>, client: ClientStream) {
+    private func beginFailed(_ bytes: Span<UInt8>, client: any ClientStream) {
         begin(client: client)
         isRequestComplete = false
         keepsAlive = false
@@ -304,14 +303,12 @@ final class Exchange {
         guard isActive else { return }
         isActive = false
         if snapshot.logsAccess { log() }
-        if let head = upstreamHead { worker.recycle(head) }
-        upstreamHead = nil
+        if let head = upstreamHead.take() { worker.recycle(head) }
         tunnel = nil
         if !handshakeAnswer.isEmpty { handshakeAnswer = [] }
-        if !queued.isEmpty { queued = [] }
+        queued = nil
         pieces = nil
-        if let response { worker.recycle(response) }
-        response = nil
+        if let response = response.take() { worker.recycle(response) }
         pool = nil
         viewer = nil
         admitted = nil

@@ -1,15 +1,12 @@
 import Admission
-import NIOCore
 import Synchronization
+import Transport
 
-/// One client's HTTP/1.1 connection: the only handler of its channel.
+/// One client's HTTP/1.1 connection.
 ///
 /// It reads requests one after the other and has its exchange serve them. Requests that are sent ahead wait, in bounded
 /// memory, until the present one has been answered.
-final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChannelHandler, ServedConnection {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+final class ClientConnection: Connection, ClientStream, ServedConnection {
     private enum Phase {
         /// Nothing has come since the last exchange.
         case idle
@@ -25,8 +22,13 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         case closed
     }
 
-    private(set) var context: ChannelHandlerContext?
-    private var slot = 0
+    let worker: Worker
+    let listener: ListenerRole
+    let address: ClientAddress
+    let share: AddressShare?
+    let isSecure: Bool
+    private var place: ConnectionPlace?
+    private var slot: Int?
     private var phase: Phase = .idle
     private var exchange: Exchange?
     private var pending: ByteBuffer?
@@ -35,13 +37,10 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     private var mayFollowEmptyLine = false
     private var body = RequestBody()
     private var isProcessing = false
-    private var isReadPaused = false
     private var isInputClosed = false
     /// When a tunnel that is over is closed at the latest; monotonic milliseconds.
     private var closesAt = Int64.max
     private var unsentRate = RateWindow()
-    private var sent = SentOctets()
-    private var hasPlace = true
     /// Nothing has shown yet which version of HTTP the client speaks.
     private var isFirst = true
 
@@ -55,102 +54,37 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     /// What the system may go on delivering for a connection that ends.
     private static let maxRest = 16 << 10
 
+    /// - Parameter place: given up when the connection is closed.
     init(
         worker: Worker,
         listener: ListenerRole,
         address: ClientAddress,
         share: AddressShare? = nil,
+        place: ConnectionPlace? = nil,
         isSecure: Bool = false
     ) {
-        super.init(
-            worker: worker,
-            listener: listener,
-            address: address,
-            share: share,
-            isSecure: isSecure,
-            framesBodies: false
-        )
+        self.worker = worker
+        self.listener = listener
+        self.address = address
+        self.share = share
+        self.place = place
+        self.isSecure = isSecure
+        super.init(loop: worker.loop)
     }
 
-    /// What is written next; the last piece is written and flushed in one go.
-    private var unwritten: ByteBuffer?
+    var framesBodies: Bool { false }
 
-    override var unsentBytes: Int {
-        guard let options = context?.channel.syncOptions else { return 0 }
-        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
-    }
-
-    override var takenBytes: Int { sent.count - unsentBytes }
-
-    // MARK: Channel events
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        sent.begin(context, isSecure: isSecure)
+    /// The connection is open: requests may come.
+    func begin() {
         slot = worker.add(self)
         idleSince = worker.clock.monotonic
-        worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
-        if worker.isDraining, listener == .viewers { close() }
+        setDeadline(in: worker.snapshot.idleTimeout)
+        if worker.isDraining, listener == .viewers { end() }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-        leave()
-    }
+    // MARK: Events
 
-    /// Gives up the connection's place, once.
-    private func leave() {
-        guard hasPlace else { return }
-        hasPlace = false
-        worker.remove(slot: slot)
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        worker.clock.refresh()
-        let received = unwrapInboundIn(data)
-        defer { if !isSecure { worker.receivePool.value.recycle(received) } }
-        var buffer = received
-        if var earlier = pending {
-            pending = nil
-            earlier.writeBuffer(&buffer)
-            buffer = earlier
-        }
-        process(&buffer)
-        keep(buffer)
-        exchange?.flushToUpstream()
-    }
-
-    private func keep(_ buffer: ByteBuffer) {
-        guard buffer.readableBytes > 0, phase != .closed, phase != .lingering else { return }
-        pending = buffer.compacted()
-        if phase == .response, buffer.readableBytes > Self.maxAhead { pauseReading() }
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        isWritable = context.channel.isWritable
-        guard isWritable else { return }
-        exchange?.clientBecameWritable()
-        if phase == .idle || phase == .head {
-            resumeReading()
-            processPending()
-        }
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .some(.inputClosed) = event as? ChannelEvent else { return }
-        isInputClosed = true
-        switch phase {
-        case .lingering where unacknowledgedBytes > 0: worker.setDeadline(slot, in: Self.unsentCheck)
-        case .idle, .head: linger()
-        case .body, .lingering, .closed: close()
-        case .response: worker.setDeadline(slot, in: Self.halfClosedTime)
-        case .tunnel: exchange?.clientEndedTunnel()
-        }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
-
-    func channelInactive(context: ChannelHandlerContext) {
+    override func closed() {
         worker.clock.refresh()
         phase = .closed
         pending = nil
@@ -158,95 +92,149 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         self.exchange = nil
         exchange?.clientGone()
         leave()
+        place?.leave()
+    }
+
+    /// Gives up the connection's place in the worker's list, once.
+    private func leave() {
+        if let slot = slot.take() { worker.remove(slot: slot) }
+    }
+
+    override func received(_ bytes: Span<UInt8>) {
+        worker.clock.refresh()
+        if var earlier = pending.take() {
+            earlier.write(bytes)
+            goOn(with: &earlier)
+        } else {
+            keep(bytes, from: process(bytes))
+        }
+        exchange?.flushToUpstream()
+    }
+
+    /// Goes on with bytes that waited.
+    private func goOn(with buffer: inout ByteBuffer) {
+        let done = process(buffer.span)
+        buffer.removeFirst(done)
+        guard !buffer.isEmpty, keepsRest else { return }
+        pending = buffer
+        pauseIfAhead()
+    }
+
+    private func keep(_ bytes: Span<UInt8>, from position: Int) {
+        guard position < bytes.count, keepsRest else { return }
+        pending = ByteBuffer(bytes.extracting(position...))
+        pauseIfAhead()
+    }
+
+    private var keepsRest: Bool { phase != .closed && phase != .lingering }
+
+    private func pauseIfAhead() {
+        if phase == .response, let pending, pending.count > Self.maxAhead { pauseReading() }
+    }
+
+    override func becameWritable() {
+        exchange?.clientBecameWritable()
+        if phase == .idle || phase == .head {
+            resumeReading()
+            processPending()
+        }
+    }
+
+    override func inputEnded() {
+        isInputClosed = true
+        switch phase {
+        case .lingering where unacknowledgedBytes > 0: setDeadline(in: Self.unsentCheck)
+        case .idle, .head: linger()
+        case .body, .lingering, .closed: end()
+        case .response: setDeadline(in: Self.halfClosedTime)
+        case .tunnel: exchange?.clientEndedTunnel()
+        }
     }
 
     // MARK: Reading requests
 
-    private func process(_ buffer: inout ByteBuffer) {
+    /// Reads what has come, and returns how much of it is done with.
+    private func process(_ bytes: Span<UInt8>) -> Int {
         isProcessing = true
         defer { isProcessing = false }
-        while buffer.readableBytes > 0 {
+        var position = 0
+        while position < bytes.count {
             switch phase {
             case .idle, .head:
-                // Who does not read its answers gets no further ones.
+                // Read no further requests from a client that does not take its responses.
                 guard isWritable else {
                     pauseReading()
-                    return
+                    return position
                 }
-                guard readHead(&buffer) else { return }
+                guard readHead(bytes, from: &position) else { return position }
             case .body:
-                guard readBody(&buffer) else { return }
+                guard readBody(bytes, from: &position) else { return position }
             case .response:
-                return
+                return position
             case .tunnel:
-                exchange?.tunnelToUpstream(buffer)
-                buffer.clear()
+                exchange?.tunnelToUpstream(bytes.extracting(position...))
+                return bytes.count
             case .lingering, .closed:
-                buffer.clear()
+                return bytes.count
             }
         }
+        return position
     }
 
     /// Reads a head and starts its exchange; false while it is incomplete.
-    private func readHead(_ buffer: inout ByteBuffer) -> Bool {
+    private func readHead(_ bytes: Span<UInt8>, from position: inout Int) -> Bool {
         if phase == .idle {
             phase = .head
             scanned = 0
             mayFollowEmptyLine = true
-            worker.setDeadline(slot, in: worker.snapshot.headerTimeout)
+            setDeadline(in: worker.snapshot.headerTimeout)
         }
         // Over TLS, ALPN has settled it.
-        if isFirst, !isSecure, takesHTTP2(&buffer) { return false }
-        if mayFollowEmptyLine { skipEmptyLine(&buffer) }
-        guard let length = startExchange(buffer) else { return false }
-        buffer.moveReaderIndex(forwardBy: length)
+        if isFirst, !isSecure, takesHTTP2(bytes, from: &position) { return false }
+        if mayFollowEmptyLine { skipEmptyLine(bytes, &position) }
+        guard let length = startExchange(bytes.extracting(position...)) else { return false }
+        position += length
         return true
     }
 
     /// Hands the connection over when it begins as one of HTTP/2 with prior knowledge
     /// ([RFC 9113 section 3.3](https://www.rfc-editor.org/rfc/rfc9113#section-3.3)); true also while that may still be.
-    private func takesHTTP2(_ buffer: inout ByteBuffer) -> Bool {
+    private func takesHTTP2(_ bytes: Span<UInt8>, from position: inout Int) -> Bool {
         let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        let count = min(buffer.readableBytes, preface.utf8CodeUnitCount)
-        guard buffer.readableBytesUInt8Span.starts(with: preface, upTo: count) else {
+        let count = min(bytes.count - position, preface.utf8CodeUnitCount)
+        guard bytes.extracting(position...).starts(with: preface, upTo: count) else {
             isFirst = false
             return false
         }
-        guard count == preface.utf8CodeUnitCount, let context else { return true }
+        guard count == preface.utf8CodeUnitCount else { return true }
         phase = .closed
         let connection = HTTP2Connection(
             worker: worker,
             listener: listener,
             address: address,
             share: share,
+            place: place.take(),
             isSecure: isSecure
         )
-        do {
-            try context.pipeline.syncOperations.addHandler(connection)
-        } catch {
-            abort()
-            return true
-        }
+        handOver(to: connection)
         leave()
-        let received = buffer
-        buffer.clear()
-        connection.receive(received)
-        _ = context.pipeline.syncOperations.removeHandler(context: context)
+        connection.begin()
+        connection.received(bytes.extracting(position...))
+        position = bytes.count
         return true
     }
 
     /// [RFC 9112 section 2.2](https://www.rfc-editor.org/rfc/rfc9112#section-2.2): one empty line before a request is
     /// skipped.
-    private func skipEmptyLine(_ buffer: inout ByteBuffer) {
-        guard let first: UInt16 = buffer.getInteger(at: buffer.readerIndex) else { return }
+    private func skipEmptyLine(_ bytes: Span<UInt8>, _ position: inout Int) {
+        guard bytes.count - position >= 2 else { return }
         mayFollowEmptyLine = false
-        if first == 0x0d0a { buffer.moveReaderIndex(forwardBy: 2) }
+        if bytes[position] == .carriageReturn, bytes[position + 1] == .lineFeed { position += 2 }
     }
 
-    /// Starts the exchange of the head that `buffer` begins with and returns the head's length; nothing while it is
+    /// Starts the exchange of the head that `bytes` begins with and returns the head's length; nothing while it is
     /// incomplete, or when it was refused.
-    private func startExchange(_ buffer: ByteBuffer) -> Int? {
-        let bytes = buffer.readableBytesUInt8Span
+    private func startExchange(_ bytes: Span<UInt8>) -> Int? {
         let limits = worker.snapshot.headLimits
         guard let length = FieldLines.end(bytes, from: 0, scanned: &scanned) else {
             if bytes.count >= limits.size {
@@ -264,7 +252,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         }
         body = RequestBody(worker.requestHead.framing)
         phase = body.isComplete ? .response : .body
-        worker.setDeadline(slot, in: worker.snapshot.heartbeat)
+        setDeadline(in: worker.snapshot.heartbeat)
         let exchange = self.exchange ?? Exchange(worker: worker)
         self.exchange = exchange
         exchange.start(bytes.extracting(0..<length), client: self)
@@ -278,13 +266,13 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         exchange.refuseHead(fault, bytes, client: self)
     }
 
-    /// Hands body octets on; false while more are needed.
-    private func readBody(_ buffer: inout ByteBuffer) -> Bool {
+    /// Hands body bytes on; false while more are needed.
+    private func readBody(_ bytes: Span<UInt8>, from position: inout Int) -> Bool {
         guard let exchange else { return false }
         do throws(HeadFault) {
-            switch try body.read(&buffer) {
-            case .data(let slice):
-                exchange.requestBody(slice)
+            switch try body.read(bytes, from: &position) {
+            case .data(let range):
+                exchange.requestBody(bytes.extracting(range))
             case .end:
                 break
             case .incomplete:
@@ -303,37 +291,17 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
 
     // MARK: Use by the exchange
 
-    override func interim(_ head: ByteBuffer) {
-        write(head)
-        flush()
-    }
+    func interim(_ head: ByteBuffer) { send(head.span) }
 
-    override func write(_ buffer: ByteBuffer) {
-        if let earlier = unwritten {
-            sent.add(earlier.readableBytes)
-            context?.write(wrapOutboundOut(earlier), promise: nil)
-        }
-        unwritten = buffer
-    }
+    func begin(_ head: ByteBuffer) -> ByteBuffer? { head }
 
-    override func flush() {
-        guard let last = unwritten else { return }
-        unwritten = nil
-        sent.add(last.readableBytes)
-        context?.writeAndFlush(wrapOutboundOut(last), promise: nil)
-    }
+    func write(_ bytes: Span<UInt8>) { send(bytes) }
 
-    override func pauseReading() { setReading(false) }
+    func write(_ first: Span<UInt8>, _ second: Span<UInt8>) { send(first, second) }
 
-    override func resumeReading() { setReading(true) }
+    func trailers(_ lines: ByteBuffer) {}
 
-    private func setReading(_ reads: Bool) {
-        guard isReadPaused == reads else { return }
-        isReadPaused = !reads
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: reads)
-    }
-
-    override func responseEnded(keepAlive: Bool) {
+    func responseEnded(keepAlive: Bool) {
         guard phase == .response || phase == .body else { return }
         guard keepAlive, phase == .response, !worker.isDraining else {
             linger()
@@ -342,7 +310,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         phase = .idle
         unsentRate = RateWindow()
         idleSince = worker.clock.monotonic
-        worker.setDeadline(slot, in: worker.snapshot.idleTimeout)
+        setDeadline(in: worker.snapshot.idleTimeout)
         resumeReading()
         guard !isProcessing else { return }
         processPending()
@@ -352,30 +320,22 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
 
     /// Goes on with what was sent ahead.
     private func processPending() {
-        guard !isProcessing, var buffer = pending else { return }
-        pending = nil
-        process(&buffer)
-        keep(buffer)
+        guard !isProcessing, var buffer = pending.take() else { return }
+        goOn(with: &buffer)
         exchange?.flushToUpstream()
     }
 
-    override func closesAfterAnswer(isRequestComplete: Bool) -> Bool {
+    func closesAfterAnswer(isRequestComplete: Bool) -> Bool {
         !isRequestComplete || (isInputClosed && pending == nil)
     }
 
-    override func becomeTunnel() {
+    func becomeTunnel() {
         phase = .tunnel
-        if let buffer = pending {
-            pending = nil
-            exchange?.tunnelToUpstream(buffer)
+        if let buffer = pending.take() {
+            exchange?.tunnelToUpstream(buffer.span)
             exchange?.flushToUpstream()
         }
         if isInputClosed { exchange?.clientEndedTunnel() }
-    }
-
-    override func finishSending() {
-        flush()
-        context?.close(mode: .output, promise: nil)
     }
 
     /// Ends the sending side and drops what still comes, for a moment.
@@ -385,32 +345,32 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         unsentRate = RateWindow()
         guard !isInputClosed else {
             // Both sides closed is closed at once: what is written must have gone out before.
-            if unacknowledgedBytes > 0 { worker.setDeadline(slot, in: 0) } else { close() }
+            if unacknowledgedBytes > 0 { setDeadline(in: 0) } else { end() }
             return
         }
-        worker.setDeadline(slot, in: min(Self.lingerTime, closesAt - worker.clock.monotonic))
+        setDeadline(in: min(Self.lingerTime, closesAt - worker.clock.monotonic))
         resumeReading()
-        context?.close(mode: .output, promise: nil)
+        finishSending()
     }
 
-    override func closeAfterFlush() {
+    func closeAfterFlush() {
         guard phase != .closed else { return }
         linger()
     }
 
-    override func closeAfterFlush(within time: Int64) {
+    func closeAfterFlush(within time: Int64) {
         closesAt = worker.clock.monotonic + time
         closeAfterFlush()
     }
 
-    override func abort() {
-        context?.triggerUserOutboundEvent(TLSHandler.Abort(), promise: nil)
-        close()
+    func abort() {
+        phase = .closed
+        closeAbruptly()
     }
 
-    override func sever() {
-        context?.channel.resetOnClose()
-        abort()
+    func sever() {
+        phase = .closed
+        reset()
     }
 
     func endDrain() {
@@ -418,15 +378,15 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         abort()
     }
 
-    private func close() {
-        guard phase != .closed else { return }
+    private func end() {
         phase = .closed
-        context?.close(promise: nil)
+        close()
     }
 
     // MARK: Time, sessions that end, drain
 
-    func deadlinePassed() {
+    override func deadlinePassed() {
+        worker.clock.refresh()
         switch phase {
         case .idle, .lingering:
             endSending()
@@ -441,7 +401,7 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
                 return
             }
             let isHalfClosed = isInputClosed && phase == .response
-            worker.setDeadline(slot, in: isHalfClosed ? Self.halfClosedTime : worker.snapshot.heartbeat)
+            setDeadline(in: isHalfClosed ? Self.halfClosedTime : worker.snapshot.heartbeat)
             exchange?.heartbeat(isReadingBody: phase == .body && !isReadPaused)
         }
     }
@@ -450,27 +410,25 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
     private func endSending() {
         let (rest, minimum, now) = (unacknowledgedBytes, worker.snapshot.minRate, worker.clock.monotonic)
         if rest == 0 {
-            close()
+            end()
         } else if unsentRate.isTooSlow(-rest, minimum: minimum, isWaiting: true, at: now) {
             worker.site.turnedAway.untakenEnd()
             sever()
         } else if now < closesAt {
-            worker.setDeadline(slot, in: Self.unsentCheck)
+            setDeadline(in: Self.unsentCheck)
         } else if rest > Self.maxRest {
             sever()
         } else {
-            close()
+            end()
         }
     }
-
-    private var unacknowledgedBytes: Int { context?.unacknowledgedBytes ?? 0 }
 
     private func refuseHeadTimeout() {
         let exchange = self.exchange ?? Exchange(worker: worker)
         self.exchange = exchange
         phase = .response
         let received = pending ?? ByteBuffer()
-        exchange.refuseHeadTimeout(received.readableBytesUInt8Span, client: self)
+        exchange.refuseHeadTimeout(received.span, client: self)
     }
 
     func end(_ reasons: [SessionID: Refusal]) {
@@ -482,13 +440,13 @@ final class ClientConnection: ClientStream, ChannelInboundHandler, RemovableChan
         phase == .idle && unsentBytes == 0 ? Idleness(wasUsed: exchange != nil, since: idleSince) : nil
     }
 
-    func closeIdle() { close() }
+    func closeIdle() { end() }
 
     func drain() {
         switch phase {
         // Somebody may be about to ask the admin listener how it stands.
         case .idle where listener == .admin: break
-        case .idle: if unsentBytes > 0 { linger() } else { close() }
+        case .idle: if unsentBytes > 0 { linger() } else { end() }
         case .tunnel: exchange?.drainTunnel()
         case .head, .body, .response, .lingering, .closed: break
         }

@@ -1,5 +1,3 @@
-import NIOCore
-
 /// Writes a message head into memory that was reserved once, so that its thirty pieces cost a copy each and no more.
 ///
 /// What does not fit is left out and remembered: the head must then not be sent.
@@ -9,7 +7,7 @@ struct HeadWriter: ~Copyable {
     private(set) var count = 0
     private(set) var isOverfull = false
 
-    fileprivate init(_ memory: UnsafeMutableRawBufferPointer) { unsafe self.memory = memory }
+    init(_ memory: UnsafeMutableRawBufferPointer) { unsafe self.memory = memory }
 
     @inline(__always)
     mutating func write(_ bytes: Span<UInt8>) {
@@ -89,7 +87,7 @@ struct HeadWriter: ~Copyable {
 }
 
 /// The digits of a number, at the end of their array.
-private struct Digits {
+struct Digits {
     private(set) var bytes = InlineArray<20, UInt8>(repeating: 0x30)
     private(set) var start = 20
 
@@ -110,42 +108,5 @@ private struct Digits {
             bytes[start] = nibble < 10 ? nibble + 0x30 : nibble + 0x57
             rest >>= 4
         } while rest > 0
-    }
-}
-
-extension ByteBuffer {
-    /// Appends what `body` writes, at most `capacity` octets.
-    ///
-    /// - Returns: false when that was not enough; then nothing is appended.
-    @inline(__always)
-    mutating func writeHead(capacity: Int, _ body: (inout HeadWriter) -> Void) -> Bool {
-        var isComplete = true
-        // SAFETY: the pointer does not outlive the closure, and the writer keeps to its count.
-        unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: capacity) { memory in
-            var writer = unsafe HeadWriter(UnsafeMutableRawBufferPointer(rebasing: memory.prefix(capacity)))
-            body(&writer)
-            isComplete = !writer.isOverfull
-            return isComplete ? writer.count : 0
-        }
-        return isComplete
-    }
-
-    /// Writes the octets of a span.
-    @inline(__always)
-    mutating func write(_ bytes: Span<UInt8>) {
-        // SAFETY: the raw view lives as long as the span, for this one copy.
-        unsafe writeBytes(bytes.bytes)
-    }
-
-    /// Writes a number that is not negative, in decimal digits.
-    mutating func writeDecimal(_ value: Int) {
-        let digits = Digits(decimal: value)
-        write(digits.bytes.span.extracting(digits.start..<20))
-    }
-
-    /// Writes a number that is not negative, in hexadecimal digits.
-    mutating func writeHexadecimal(_ value: Int) {
-        let digits = Digits(hexadecimal: value)
-        write(digits.bytes.span.extracting(digits.start..<20))
     }
 }

@@ -1,9 +1,8 @@
-import NIOCore
-
 /// Takes a request's body out of what comes after its head, by the framing that the head announced.
 struct RequestBody {
     enum Step {
-        case data(ByteBuffer)
+        /// Bytes of the body.
+        case data(Range<Int>)
         case end
         case incomplete
     }
@@ -26,37 +25,29 @@ struct RequestBody {
         }
     }
 
-    /// Takes the next piece from `buffer`. Trailer fields are judged and dropped
-    /// ([RFC 9110 section 6.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1)): merged into a head they could
-    /// say what a head was not allowed to.
-    mutating func read(_ buffer: inout ByteBuffer) throws(HeadFault) -> Step {
+    /// Takes the next piece of `bytes` at `position`, which it moves past what is done with. Trailer fields are judged and
+    /// dropped ([RFC 9110 section 6.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1)): merged into a head they
+    /// could say what a head was not allowed to.
+    mutating func read(_ bytes: Span<UInt8>, from position: inout Int) throws(HeadFault) -> Step {
         guard !isComplete else { return .incomplete }
         guard case .chunked = framing else {
-            let count = min(remaining, buffer.readableBytes)
-            guard count > 0, let slice = buffer.readSlice(length: count) else { return .incomplete }
+            let count = min(remaining, bytes.count - position)
+            guard count > 0 else { return .incomplete }
             remaining -= count
             isComplete = remaining == 0
-            return .data(slice)
+            position += count
+            return .data(position - count..<position)
         }
-        var position = 0
-        switch try chunked.step(buffer.readableBytesUInt8Span, from: &position) {
+        switch try chunked.step(bytes, from: &position) {
         case .data(let range):
-            buffer.moveReaderIndex(forwardBy: range.lowerBound)
-            guard let slice = buffer.readSlice(length: range.count) else { return .incomplete }
-            return .data(slice)
+            return .data(range)
         case .incomplete(let consumed):
-            buffer.moveReaderIndex(forwardBy: consumed)
+            position = consumed
             return .incomplete
         case .end(let trailers):
             let block = FieldBlock()
-            try FieldLines.read(
-                buffer.readableBytesUInt8Span,
-                from: trailers.lowerBound,
-                to: trailers.upperBound,
-                maxCount: 64,
-                into: block
-            )
-            buffer.moveReaderIndex(forwardBy: trailers.upperBound)
+            try FieldLines.read(bytes, from: trailers.lowerBound, to: trailers.upperBound, maxCount: 64, into: block)
+            position = trailers.upperBound
             isComplete = true
             return .end
         }

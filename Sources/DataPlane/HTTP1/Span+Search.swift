@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 extension Span<UInt8> {
     /// The first index at or after `start`, and before `end`, that holds `byte`.

@@ -1,15 +1,14 @@
 import CNghttp2
-import NIOCore
 
 extension HTTP2Connection {
     /// Streams that are kept for further requests while others are open, and while none is.
     private static let maxSpare = 128
     private static let idleSpare = 2
 
-    /// Takes what has come, from the channel or from whoever read it first.
-    func receive(_ buffer: ByteBuffer) {
+    /// Takes what has come, from the socket or from whoever read it first.
+    func receive(_ bytes: Span<UInt8>) {
         guard phase == .preface || phase == .open, !isTerminated else { return }
-        let result = read(buffer)
+        let result = read(bytes)
         for stream in touched { stream.exchange?.flushToUpstream() }
         touched.removeAll(keepingCapacity: true)
         switch result {
@@ -22,29 +21,22 @@ extension HTTP2Connection {
     }
 
     /// Gives the library one frame after the other, each after it was judged by its header.
-    private func read(_ buffer: ByteBuffer) -> HTTP2Session.Receipt {
-        incoming = buffer
-        defer { incoming = ByteBuffer() }
-        let bytes = buffer.readableBytesUInt8Span
+    private func read(_ bytes: Span<UInt8>) -> HTTP2Session.Receipt {
         var position = 0
         var given = 0
         while position < bytes.count {
             guard let header = frames.next(bytes, from: &position) else { break }
             // What came of the header before its last octet does no harm.
             let start = max(position - FrameHeader.size, given)
-            let receipt = give(bytes.extracting(given..<start), at: given)
+            let receipt = give(bytes.extracting(given..<start))
             guard case .taken = receipt else { return receipt }
             given = start
             guard judge(header) else { return .failed }
         }
-        return give(bytes.extracting(given..<bytes.count), at: given)
+        return give(bytes.extracting(given..<bytes.count))
     }
 
-    private func give(_ bytes: Span<UInt8>, at offset: Int) -> HTTP2Session.Receipt {
-        guard bytes.count > 0 else { return .taken }
-        incomingOffset = offset
-        return session.receive(bytes)
-    }
+    private func give(_ bytes: Span<UInt8>) -> HTTP2Session.Receipt { bytes.isEmpty ? .taken : session.receive(bytes) }
 
     // MARK: What a client may do
 
@@ -173,13 +165,11 @@ extension HTTP2Connection {
         RequestHead.Limits(size: worker.snapshot.headLimits.size + 512, count: worker.snapshot.headLimits.count + 8)
     }
 
-    func body(stream id: Int32, at offset: Int, count: Int) {
+    func body(stream id: Int32, _ bytes: Span<UInt8>) {
         // The connection's window opens at once: what is held back is held by the stream's own.
-        session.consumeOnConnection(count)
-        guard let stream = stream(id),
-            let buffer = incoming.getSlice(at: incoming.readerIndex + incomingOffset + offset, length: count)
-        else { return }
-        stream.body(buffer)
+        session.consumeOnConnection(bytes.count)
+        guard let stream = stream(id) else { return }
+        stream.body(bytes)
         touch(stream)
     }
 

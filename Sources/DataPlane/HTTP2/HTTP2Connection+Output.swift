@@ -1,4 +1,4 @@
-import NIOCore
+import Transport
 
 extension HTTP2Connection {
     /// Pieces up to this size are gathered into one write: a frame is copied sooner than written by itself.
@@ -8,71 +8,60 @@ extension HTTP2Connection {
     /// Has `stream` asked, and everything sent, at the end of the event loop's turn.
     func schedule(_ stream: HTTP2Stream?) {
         if let stream { scheduled.append(stream) }
-        guard !isSendScheduled, phase != .closed, let context else { return }
+        guard !isSendScheduled, phase != .closed, isOpen else { return }
         isSendScheduled = true
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        context.eventLoop.execute { bound.value.send() }
+        loop.atEndOfTurn(self)
     }
 
-    private func send() {
+    /// Sends what was scheduled.
+    func sendScheduled() {
         isSendScheduled = false
-        guard let context, phase == .preface || phase == .open else { return }
+        guard isOpen, phase == .preface || phase == .open else { return }
         swap(&scheduled, &submitting)
         for stream in submitting { stream.submit() }
         submitting.removeAll(keepingCapacity: true)
-        if wantsGoAway, context.channel.isWritable {
+        if wantsGoAway, isWritable {
             wantsGoAway = false
             closedStreams.refuseNew()
             session.goAway()
         }
         out = worker.takeBuffer()
-        while context.channel.isWritable {
-            // SAFETY: the library lends the octets until its next call; they are copied.
-            let more = unsafe session.send { octets in unsafe out.writeBytes(octets) }
+        while isWritable {
+            // SAFETY: the library lends the bytes until its next call; they are copied.
+            let more = unsafe session.send { bytes in unsafe out.write(bytes) }
             guard more else { break }
-            writeOutIfLarge(context)
+            writeOutIfLarge()
         }
-        sent.add(out.readableBytes)
-        let last = out
+        if !out.isEmpty { send(out.span) }
+        worker.recycle(out)
         out = ByteBuffer()
-        if last.readableBytes > 0 {
-            context.writeAndFlush(wrapOutboundOut(last), promise: nil)
-        } else {
-            context.flush()
-        }
-        worker.recycle(last)
         tellDrained()
         if isOverdrawn { terminate(.enhanceYourCalm) }
         if session.isFinished { linger() }
     }
 
-    private func writeOutIfLarge(_ context: ChannelHandlerContext) {
-        guard out.readableBytes >= Self.writeSize else { return }
-        sent.add(out.readableBytes)
-        context.writeAndFlush(wrapOutboundOut(out), promise: nil)
-        worker.recycle(out)
-        out = worker.takeBuffer()
+    private func writeOutIfLarge() {
+        guard out.count >= Self.writeSize else { return }
+        send(out.span)
+        out.removeAll()
     }
 
-    /// Puts a DATA frame behind what is written already; false while the channel takes no more.
+    /// Puts a DATA frame behind what is written already; false while the socket takes no more.
     func sendData(stream id: Int32, frameHeader: UnsafeBufferPointer<UInt8>, count: Int) -> Bool {
-        guard let context, let stream = stream(id) else { return true }
-        writeOutIfLarge(context)
-        guard context.channel.isWritable else { return false }
-        // SAFETY: the library lends the nine octets until this returns; they are copied.
-        unsafe out.writeBytes(frameHeader)
+        guard let stream = stream(id) else { return true }
+        writeOutIfLarge()
+        guard isWritable else { return false }
+        // SAFETY: the library lends the nine bytes until this returns; they are copied.
+        unsafe out.write(UnsafeRawBufferPointer(frameHeader))
         // A client opens its windows again for what it was sent.
         budget.earn(count >> 9)
         stream.takeData(count) { piece in
-            guard piece.readableBytes > Self.copyLimit else {
-                out.writeImmutableBuffer(piece)
+            guard piece.count > Self.copyLimit else {
+                out.write(piece)
                 return
             }
-            sent.add(out.readableBytes + piece.readableBytes)
-            context.write(wrapOutboundOut(out), promise: nil)
-            context.write(wrapOutboundOut(piece), promise: nil)
-            worker.recycle(out)
-            out = worker.takeBuffer()
+            send(out.span, piece)
+            out.removeAll()
         }
         return true
     }

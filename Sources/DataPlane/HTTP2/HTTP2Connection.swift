@@ -1,16 +1,13 @@
 import Admission
 import GatewayConfiguration
-import NIOCore
 import Synchronization
+import Transport
 
-/// One client's HTTP/2 connection ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113)): the last handler of its channel.
+/// One client's HTTP/2 connection ([RFC 9113](https://www.rfc-editor.org/rfc/rfc9113)).
 ///
 /// Each stream has an exchange of its own. What they write in one turn of the event loop goes out together. What frames
 /// do is in `HTTP2Connection+Frames.swift`, the way out in `HTTP2Connection+Output.swift`.
-final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+final class HTTP2Connection: Connection, ServedConnection {
     enum Phase {
         /// The client's first SETTINGS have not come.
         case preface
@@ -38,7 +35,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         settings: worker.snapshot.settings.http2,
         maxHeaderListSize: worker.snapshot.headLimits.size
     )
-    private(set) var context: ChannelHandlerContext?
+    private let place: ConnectionPlace?
     var phase: Phase = .preface
 
     // Streams by their tag; free places are nil.
@@ -60,10 +57,6 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     /// What the connection is ended for when the library says that it cannot go on.
     var fault: HTTP2Session.ErrorCode = .protocolError
     var frames = FrameFollower()
-    /// The octets that the library is reading, and where in them those begin that it was given last.
-    var incoming = ByteBuffer()
-    var incomingOffset = 0
-
     // Output.
     var scheduled: ContiguousArray<HTTP2Stream> = []
     var submitting: ContiguousArray<HTTP2Stream> = []
@@ -71,20 +64,21 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     var out = ByteBuffer()
     var drainedStreams: ContiguousArray<HTTP2Stream> = []
     var touched: ContiguousArray<HTTP2Stream> = []
-    var unsentBytes = 0
-    var sent = SentOctets()
+    /// Bytes of bodies that wait on all streams.
+    var waitingBytes = 0
     private var sentRate = RateWindow()
     /// Of what is left once everything is said.
     private var restRate = RateWindow()
     var wantsGoAway = false
 
     // Time.
-    private var slot = 0
+    private var slot: Int?
     /// When the deadline that is set passes; monotonic milliseconds.
     private var dueAt = Int64.max
     private var idleSince: Int64
     /// When the connection is closed at the latest, once that is settled.
     private var closesAt = Int64.max
+    private var hasInputEnded = false
     private(set) var isTerminated = false
     /// The client was told that it sends what nobody may.
     private var isAbusive = false
@@ -103,6 +97,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         listener: ListenerRole,
         address: ClientAddress,
         share: AddressShare? = nil,
+        place: ConnectionPlace? = nil,
         isSecure: Bool
     ) {
         self.worker = worker
@@ -112,54 +107,50 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         self.isSecure = isSecure
         budget = ControlBudget(at: worker.clock.monotonic)
         idleSince = worker.clock.monotonic
+        self.place = place
+        super.init(loop: worker.loop)
     }
 
-    // MARK: Channel events
+    // MARK: Events
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        sent.begin(context, isSecure: isSecure)
+    /// The connection is open: frames may come.
+    func begin() {
         slot = worker.add(self)
         look(in: worker.snapshot.headerTimeout)
         schedule(nil)
         if worker.isDraining { drain() }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
-        worker.remove(slot: slot)
-        forgetStreams()
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    override func received(_ bytes: Span<UInt8>) {
         worker.clock.refresh()
-        let received = unwrapInboundIn(data)
-        receive(received)
-        if !isSecure { worker.receivePool.value.recycle(received) }
+        receive(bytes)
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { schedule(nil) }
-    }
+    override func becameWritable() { schedule(nil) }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .some(.inputClosed) = event as? ChannelEvent else { return }
+    override func inputEnded() {
+        hasInputEnded = true
         switch phase {
-        case .preface: close()
-        case .open where openCount == 0: close()
+        case .preface: end()
+        case .open where openCount == 0: end()
         // What the windows that are open let through is still sent.
         case .open: closesAt = min(closesAt, worker.clock.monotonic + Self.halfClosedTime)
-        case .lingering: if context.unacknowledgedBytes == 0 { close() } else { look(in: 0) }
+        case .lingering: if unacknowledgedBytes == 0 { end() } else { look(in: 0) }
         case .closed: break
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
-
-    func channelInactive(context: ChannelHandlerContext) {
+    override func closed() {
         worker.clock.refresh()
         phase = .closed
         forgetStreams()
+        if let slot = slot.take() { worker.remove(slot: slot) }
+        place?.leave()
+    }
+
+    override func turnEnded() {
+        if isSendScheduled { sendScheduled() }
+        super.turnEnded()
     }
 
     private func forgetStreams() {
@@ -179,7 +170,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         let moment = worker.clock.monotonic + max(time, 0)
         guard moment < dueAt else { return }
         dueAt = moment
-        worker.setDeadline(slot, in: max(time, 0))
+        setDeadline(in: max(time, 0))
     }
 
     /// The first of some streams was opened: from now on the connection is looked at often.
@@ -187,14 +178,15 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
 
     func becameIdle() { idleSince = worker.clock.monotonic }
 
-    func deadlinePassed() {
+    override func deadlinePassed() {
+        worker.clock.refresh()
         dueAt = .max
         let now = worker.clock.monotonic
         switch phase {
         case .closed:
             return
         case .preface:
-            close()
+            end()
             return
         case .lingering:
             endSending(now)
@@ -209,7 +201,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
             return
         }
         guard now < closesAt else {
-            if isAbusive { sever() } else { close() }
+            if isAbusive { sever() } else { end() }
             return
         }
         if let headSince, now - headSince >= worker.snapshot.headerTimeout {
@@ -223,9 +215,9 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
 
     /// Closes once the client has the end of the last answer, or takes it too slowly.
     private func endSending(_ now: Int64) {
-        let (rest, minimum) = (context?.unacknowledgedBytes ?? 0, worker.snapshot.minRate)
+        let (rest, minimum) = (unacknowledgedBytes, worker.snapshot.minRate)
         if rest == 0 {
-            close()
+            end()
         } else if isAbusive {
             sever()
         } else if restRate.isTooSlow(-rest, minimum: minimum, isWaiting: true, at: now) {
@@ -238,7 +230,7 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
 
     private func lookAgain(_ now: Int64) {
         if closesAt < .max { look(in: closesAt - now) }
-        if openCount > 0 || headSince != nil || unwrittenBytes > 0 {
+        if openCount > 0 || headSince != nil || unsentBytes > 0 {
             look(in: worker.snapshot.heartbeat)
         } else if case .none = drainState {
             let left = idleSince + worker.snapshot.idleTimeout - now
@@ -248,16 +240,12 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         }
     }
 
-    /// Octets that the channel holds for a client that does not take them.
-    var unwrittenBytes: Int { (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
-
     /// Whether what was written waits for a client that takes it too slowly.
     private var isStuck: Bool {
-        let unwritten = unwrittenBytes
-        return sentRate.isTooSlow(
-            sent.count - unwritten,
+        sentRate.isTooSlow(
+            takenBytes,
             minimum: worker.snapshot.minRate,
-            isWaiting: unwritten > 0,
+            isWaiting: unsentBytes > 0,
             at: worker.clock.monotonic
         )
     }
@@ -269,11 +257,11 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
     }
 
     var idleness: Idleness? {
-        guard phase == .open, openCount == 0, headSince == nil, unwrittenBytes == 0, !isTerminated else { return nil }
+        guard phase == .open, openCount == 0, headSince == nil, unsentBytes == 0, !isTerminated else { return nil }
         return Idleness(wasUsed: !streams.isEmpty, since: idleSince)
     }
 
-    func closeIdle() { close() }
+    func closeIdle() { end() }
 
     func drain() {
         guard case .none = drainState, phase == .preface || phase == .open else { return }
@@ -299,15 +287,14 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
 
     func endDrain() {
         for stream in streams { stream?.exchange?.clientGone(.drain) }
-        context?.triggerUserOutboundEvent(TLSHandler.Abort(), promise: nil)
-        close()
+        phase = .closed
+        closeAbruptly()
     }
 
     /// Ends at once, for a client that is too slow or sends what nobody may: nothing is kept for it.
     private func sever() {
-        context?.channel.resetOnClose()
-        context?.triggerUserOutboundEvent(TLSHandler.Abort(), promise: nil)
-        close()
+        phase = .closed
+        reset()
     }
 
     /// Ends the connection with a GOAWAY, which gets a moment to go out.
@@ -329,13 +316,13 @@ final class HTTP2Connection: ChannelInboundHandler, ServedConnection {
         if !isTerminated { headBroke() }
         phase = .lingering
         forgetStreams()
-        look(in: Self.lingerTime)
-        context?.close(mode: .output, promise: nil)
+        finishSending()
+        // Nothing more comes that could be dropped.
+        look(in: hasInputEnded ? 0 : Self.lingerTime)
     }
 
-    private func close() {
-        guard phase != .closed else { return }
+    private func end() {
         phase = .closed
-        context?.close(promise: nil)
+        close()
     }
 }

@@ -1,5 +1,4 @@
 import CNghttp2
-import NIOCore
 
 // The functions that nghttp2 calls. Each finds the connection by the pointer that the session was made with and hands
 // it spans over what the library lends for the time of the call.
@@ -133,9 +132,7 @@ private func http2ReadChunk(
     _ length: Int,
     _ user: UnsafeMutableRawPointer?
 ) -> Int32 {
-    let owner = unsafe owner(user)
-    guard let offset = unsafe owner.session.offset(of: data) else { return failed }
-    owner.body(stream: stream, at: offset, count: length)
+    unsafe owner(user).body(stream: stream, lent(data, length).span)
     return succeeded
 }
 

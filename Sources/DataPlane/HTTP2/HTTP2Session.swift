@@ -1,6 +1,5 @@
 import CNghttp2
 import GatewayConfiguration
-import NIOCore
 
 /// One HTTP/2 connection's protocol state, which is nghttp2's: framing, HPACK, flow control, stream states.
 ///
@@ -8,8 +7,6 @@ import NIOCore
 @safe
 final class HTTP2Session {
     private let session: OpaquePointer
-    /// What `receive` is being fed; valid only inside it.
-    private var received: UnsafePointer<UInt8>?
     private var fields: ContiguousArray<nghttp2_nv> = unsafe []
 
     /// The library's error codes, which RFC 9113 section 7 numbers.
@@ -106,19 +103,11 @@ final class HTTP2Session {
     /// Feeds what has come.
     func receive(_ bytes: Span<UInt8>) -> Receipt {
         let result = unsafe bytes.withUnsafeBufferPointer { bytes in
-            defer { unsafe received = nil }
-            unsafe received = bytes.baseAddress
-            return unsafe nghttp2_session_mem_recv(session, bytes.baseAddress, bytes.count)
+            unsafe nghttp2_session_mem_recv(session, bytes.baseAddress, bytes.count)
         }
         if result == bytes.count { return .taken }
         // -905 is NGHTTP2_ERR_TOO_MANY_CONTINUATIONS, which older libraries do not name.
         return result == Int(NGHTTP2_ERR_FLOODED.rawValue) || result == -905 ? .flooded : .failed
-    }
-
-    /// Where a piece that the library hands out stands in what it was fed.
-    func offset(of piece: UnsafePointer<UInt8>?) -> Int? {
-        guard let received = unsafe received, let piece = unsafe piece else { return nil }
-        return unsafe piece - received
     }
 
     /// Appends the next piece of output to `buffer`; DATA goes to the owner's `sendData`. False: there is none.
@@ -229,8 +218,7 @@ final class HTTP2Session {
     ) -> Bool {
         // SAFETY: all pointers are into the head's memory or a literal's, and used before this returns; every index is
         // below the count of the bytes. The head is ours: an exchange wrote it line by line.
-        unsafe head.withUnsafeMutableReadableBytes { raw in
-            let bytes = unsafe raw.bindMemory(to: UInt8.self)
+        unsafe head.withMutableBytes { bytes in
             guard let base = bytes.baseAddress else { return false }
             unsafe fields.removeAll(keepingCapacity: true)
             var position = 0

@@ -1,17 +1,21 @@
 import Admission
 import JOSE
-import NIOCore
 
 /// One stream of an HTTP/2 connection: what its exchange writes waits here until flow control lets it go.
 final class HTTP2Stream: ClientStream {
     private unowned let connection: HTTP2Connection
+    let worker: Worker
+    let listener: ListenerRole
+    let address: ClientAddress
+    let share: AddressShare?
+    let isSecure: Bool
     private(set) var id: Int32 = 0
     private(set) var exchange: Exchange?
 
     // The response.
     private var head: ByteBuffer?
-    private var unsent: CircularBuffer<ByteBuffer> = []
-    private var unsentCount = 0
+    private var unsent = ByteBuffer()
+    private(set) var isWritable = true
     private var trailerLines: ByteBuffer?
     private var isHeadSent = false
     private var isEnded = false
@@ -44,15 +48,14 @@ final class HTTP2Stream: ClientStream {
 
     init(connection: HTTP2Connection) {
         self.connection = connection
-        super.init(
-            worker: connection.worker,
-            listener: connection.listener,
-            address: connection.address,
-            share: connection.share,
-            isSecure: connection.isSecure,
-            framesBodies: true
-        )
+        worker = connection.worker
+        listener = connection.listener
+        address = connection.address
+        share = connection.share
+        isSecure = connection.isSecure
     }
+
+    var framesBodies: Bool { true }
 
     /// Begins to serve another stream.
     func open(_ id: Int32) {
@@ -73,11 +76,14 @@ final class HTTP2Stream: ClientStream {
         sentRate = RateWindow()
         // An entry of this object in the connection's lists is as good for this stream as for the one before.
         head = nil
-        unsent.removeAll(keepingCapacity: true)
-        connection.unsentBytes -= unsentCount
-        unsentCount = 0
+        forgetUnsent()
         trailerLines = nil
         early = nil
+    }
+
+    private func forgetUnsent() {
+        connection.waitingBytes -= unsent.count
+        unsent = ByteBuffer()
     }
 
     var activeExchange: Exchange {
@@ -93,33 +99,28 @@ final class HTTP2Stream: ClientStream {
         isOpen = false
         exchange?.clientGone()
         head = nil
-        unsent.removeAll(keepingCapacity: true)
-        connection.unsentBytes -= unsentCount
-        unsentCount = 0
+        forgetUnsent()
         trailerLines = nil
         early = nil
     }
 
     // MARK: The request
 
-    func body(_ buffer: ByteBuffer) {
+    func body(_ bytes: Span<UInt8>) {
         guard isOpen, let exchange else { return }
-        untaken += buffer.readableBytes
+        untaken += bytes.count
         if !exchange.isActive {
             // Nobody waits for it any more.
             isReadPaused = false
         } else if isTunnel {
-            exchange.tunnelToUpstream(buffer)
+            exchange.tunnelToUpstream(bytes)
         } else if exchange.isUpgrade {
-            early =
-                early.map { earlier in
-                    var all = earlier
-                    all.writeImmutableBuffer(buffer)
-                    return all
-                } ?? buffer
+            var all = early.take() ?? ByteBuffer()
+            all.write(bytes)
+            early = all
             return
         } else {
-            exchange.requestBody(buffer)
+            exchange.requestBody(bytes)
         }
         if !isReadPaused { take() }
     }
@@ -141,9 +142,9 @@ final class HTTP2Stream: ClientStream {
     /// Whether the client is being waited for with its body.
     private var isReadingBody: Bool { !isRequestEnded && !isReadPaused && !(exchange?.isUpgrade ?? false) }
 
-    override func pauseReading() { isReadPaused = true }
+    func pauseReading() { isReadPaused = true }
 
-    override func resumeReading() {
+    func resumeReading() {
         guard isReadPaused else { return }
         isReadPaused = false
         take()
@@ -152,44 +153,46 @@ final class HTTP2Stream: ClientStream {
     // MARK: The response
 
     /// What only waits for its turn among the client's streams does not wait for the client.
-    override var unsentBytes: Int {
-        isOpen && unsentCount > 0 && connection.session.isBlocked(id) ? unsentCount : 0
+    var unsentBytes: Int {
+        isOpen && !unsent.isEmpty && connection.session.isBlocked(id) ? unsent.count : 0
     }
 
-    override var takenBytes: Int { sentBytes }
+    var takenBytes: Int { sentBytes }
 
-    override func interim(_ head: ByteBuffer) {
+    func interim(_ head: ByteBuffer) {
         guard isOpen, !isReset, !isHeadSent else { return }
         var head = head
         connection.session.interim(id, &head)
         connection.schedule(nil)
     }
 
-    override func begin(_ head: ByteBuffer) -> ByteBuffer? {
+    func begin(_ head: ByteBuffer) -> ByteBuffer? {
         guard isOpen else { return head }
         self.head = head
         schedule()
         return nil
     }
 
-    override func write(_ buffer: ByteBuffer) {
-        guard isOpen, buffer.readableBytes > 0 else { return }
-        unsent.append(buffer)
-        unsentCount += buffer.readableBytes
-        connection.unsentBytes += buffer.readableBytes
-        let isCrowded = connection.unsentBytes >= Self.connectionHighWater && unsentCount > Self.lowWater
-        if unsentCount >= Self.highWater || isCrowded { isWritable = false }
+    func write(_ bytes: Span<UInt8>) {
+        guard isOpen, !bytes.isEmpty else { return }
+        unsent.write(bytes)
+        connection.waitingBytes += bytes.count
+        let isCrowded = connection.waitingBytes >= Self.connectionHighWater && unsent.count > Self.lowWater
+        if unsent.count >= Self.highWater || isCrowded { isWritable = false }
         schedule()
     }
 
-    override func trailers(_ lines: ByteBuffer) {
-        guard lines.readableBytes > 0 else { return }
+    func write(_ first: Span<UInt8>, _ second: Span<UInt8>) {
+        write(first)
+        write(second)
+    }
+
+    func trailers(_ lines: ByteBuffer) {
+        guard !lines.isEmpty else { return }
         trailerLines = lines
     }
 
-    override func flush() { schedule() }
-
-    override func responseEnded(keepAlive: Bool) {
+    func responseEnded(keepAlive: Bool) {
         isEnded = true
         schedule()
     }
@@ -207,10 +210,10 @@ final class HTTP2Stream: ClientStream {
         if var head {
             self.head = nil
             isHeadSent = true
-            let hasBody = unsentCount > 0 || !isEnded || trailerLines != nil
+            let hasBody = unsent.count > 0 || !isEnded || trailerLines != nil
             if !connection.session.respond(id, &head, hasBody: hasBody) { reset(.internalError) }
             worker.recycle(head)
-        } else if isDeferred, unsentCount > 0 || isEnded {
+        } else if isDeferred, unsent.count > 0 || isEnded {
             isDeferred = false
             connection.session.resume(id)
         }
@@ -226,8 +229,8 @@ final class HTTP2Stream: ClientStream {
     }
 
     func nextData(upTo limit: Int) -> Data {
-        let count = min(limit, unsentCount)
-        guard count == unsentCount, isEnded else {
+        let count = min(limit, unsent.count)
+        guard count == unsent.count, isEnded else {
             guard count > 0 else {
                 isDeferred = true
                 return .later
@@ -240,28 +243,19 @@ final class HTTP2Stream: ClientStream {
         return .octets(count, end: .trailers)
     }
 
-    /// Takes `count` octets to be sent.
-    func takeData(_ count: Int, _ write: (ByteBuffer) -> Void) {
-        var left = count
-        while left > 0, !unsent.isEmpty {
-            let available = unsent[unsent.startIndex].readableBytes
-            if available <= left {
-                write(unsent.removeFirst())
-                left -= available
-            } else if let slice = unsent[unsent.startIndex].readSlice(length: left) {
-                write(slice)
-                left = 0
-            }
-        }
-        unsentCount -= count - left
-        connection.unsentBytes -= count - left
-        sentBytes += count - left
-        if !isWritable, unsentCount <= Self.lowWater { connection.drained(self) }
+    /// Takes `count` bytes to be sent.
+    func takeData(_ count: Int, _ write: (Span<UInt8>) -> Void) {
+        let taken = min(count, unsent.count)
+        write(unsent.span.extracting(0..<taken))
+        unsent.removeFirst(taken)
+        connection.waitingBytes -= taken
+        sentBytes += taken
+        if !isWritable, unsent.count <= Self.lowWater { connection.drained(self) }
     }
 
     /// Enough has gone out for more to be written.
     func becameWritable() {
-        guard isOpen, !isWritable, unsentCount <= Self.lowWater else { return }
+        guard isOpen, !isWritable, unsent.count <= Self.lowWater else { return }
         isWritable = true
         exchange?.clientBecameWritable()
     }
@@ -280,35 +274,38 @@ final class HTTP2Stream: ClientStream {
 
     // MARK: Tunnels and ends
 
-    override func becomeTunnel() {
+    func becomeTunnel() {
         isTunnel = true
-        if let buffer = early {
-            early = nil
-            exchange?.tunnelToUpstream(buffer)
+        if let buffer = early.take() {
+            exchange?.tunnelToUpstream(buffer.span)
             exchange?.flushToUpstream()
         }
         if !isReadPaused { take() }
         if isRequestEnded { exchange?.clientEndedTunnel() }
     }
 
-    override func finishSending() {
+    func finishSending() {
         isEnded = true
         schedule()
     }
 
-    override func closeAfterFlush() {
+    func closesAfterAnswer(isRequestComplete: Bool) -> Bool { false }
+
+    func sever() { abort() }
+
+    func closeAfterFlush() {
         isEnded = true
         stopRequest()
         schedule()
     }
 
-    override func closeAfterFlush(within time: Int64) {
+    func closeAfterFlush(within time: Int64) {
         endsAt = worker.clock.monotonic + time
         connection.look(in: time)
         closeAfterFlush()
     }
 
-    override func abort() { reset(.internalError) }
+    func abort() { reset(.internalError) }
 
     func reset(_ code: HTTP2Session.ErrorCode) {
         guard isOpen, !isReset else { return }

@@ -1,11 +1,6 @@
 import GatewayConfiguration
+import Glibc
 import JOSE
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// Finds addresses of one configuration that the system does not let one process listen at together.
 enum AddressOverlap {

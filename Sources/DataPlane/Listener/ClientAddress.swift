@@ -1,11 +1,5 @@
 package import GatewayConfiguration
-package import NIOCore
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+package import Transport
 
 /// The address that a client is known by: in the log, in `X-Forwarded-For` and to the limits.
 package struct ClientAddress: Sendable {
@@ -17,28 +11,19 @@ package struct ClientAddress: Sendable {
     /// taken for one another.
     package let hash: UInt64
 
-    package init(_ address: NIOCore.SocketAddress?) {
-        guard let text = address?.ipAddress else {
+    package init(_ address: NetworkAddress) {
+        switch address {
+        case .v4(let bytes, _):
+            self.init(bytes: bytes, text: address.hostText)
+        // An address of IPv4 that came to a socket of IPv6 (RFC 4291 section 2.5.5.2).
+        case .v6(let bytes, _, _)
+        where bytes.prefix(10).allSatisfy({ $0 == 0 }) && bytes[10] == 0xff && bytes[11] == 0xff:
+            self.init(.v4(Array(bytes.suffix(4)), port: 0))
+        case .v6(let bytes, _, _):
+            self.init(bytes: bytes, text: address.hostText)
+        case .unix:
             self.init(bytes: [], text: "unix")
-            return
         }
-        guard let bytes = Self.parse(text, family: AF_INET6, count: 16) else {
-            self.init(bytes: Self.parse(text, family: AF_INET, count: 4) ?? [], text: text)
-            return
-        }
-        if bytes.prefix(10).allSatisfy({ $0 == 0 }), bytes[10] == 0xff, bytes[11] == 0xff {
-            let v4 = Array(bytes.suffix(4))
-            self.init(bytes: v4, text: v4.map { String($0) }.joined(separator: "."))
-        } else {
-            self.init(bytes: bytes, text: text)
-        }
-    }
-
-    private static func parse(_ text: String, family: Int32, count: Int) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: count)
-        // SAFETY: inet_pton writes 4 or 16 bytes, as the family says, into an array of that count.
-        let result = unsafe bytes.withUnsafeMutableBytes { unsafe inet_pton(family, text, $0.baseAddress!) }
-        return result == 1 ? bytes : nil
     }
 
     package init(bytes: [UInt8], text: String) {
@@ -87,7 +72,7 @@ package struct ClientAddress: Sendable {
         var last: ClientAddress?
         for entry in list.utf8.split(separator: UInt8(ascii: ",")).reversed() {
             let text = address(of: entry)
-            guard let address = try? NIOCore.SocketAddress(ipAddress: text, port: 0) else { return last }
+            guard let address = NetworkAddress(ip: text, port: 0) else { return last }
             let client = ClientAddress(address)
             if !client.isIn(trusted) { return client }
             last = client

@@ -1,11 +1,6 @@
+import CLinux
 import GatewayConfiguration
-import NIOCore
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Transport
 
 /// A listener could not be opened, or its socket not be given to whom the configuration says.
 package struct ListenFault: Error, CustomStringConvertible {
@@ -18,14 +13,8 @@ package struct ListenFault: Error, CustomStringConvertible {
         (self.place, self.address, self.reason) = (place, address, reason)
     }
 
-    init(place: String, address: GatewayConfiguration.SocketAddress, _ error: any Error) {
-        let reason =
-            switch error {
-            case let error as IOError: Self.words(error.errnoCode, address)
-            case is SocketAddressError.UnknownHost, SocketAddressError.unknown: "no such host"
-            default: "\(error)"
-            }
-        self.init(place: place, address: address, reason: reason)
+    init(place: String, address: GatewayConfiguration.SocketAddress, _ fault: SystemFault) {
+        self.init(place: place, address: address, reason: Self.words(fault.number, address))
     }
 
     package var description: String { "\(place): cannot listen on \(address.text): \(reason)" }

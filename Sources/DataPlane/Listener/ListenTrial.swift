@@ -1,10 +1,5 @@
 package import GatewayConfiguration
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// Tells without listening what a start would find wrong with the addresses of a configuration. Ports that others listen
 /// on are not looked for: the one who does may be this gateway.

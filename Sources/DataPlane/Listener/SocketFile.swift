@@ -1,13 +1,20 @@
 import GatewayConfiguration
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
+import Transport
 
 /// The file of a socket of the system: who may connect is who may write to it.
 enum SocketFile {
+    /// Removes a socket's file that nobody listens at any more, so that another may be made there.
+    static func makeRoom(at path: String) throws(SystemFault) {
+        var status = stat()
+        // SAFETY: here and below, the path is passed as a C string for the call, which fills a local.
+        guard unsafe lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK, !Listener.isListening(at: path) else {
+            throw SystemFault("bind", EADDRINUSE)
+        }
+        guard unsafe unlink(path) == 0 else { throw SystemFault("unlink", errno) }
+    }
+
     /// Gives the file to whom the configuration says.
     static func permit(_ socket: ListeningSocket) throws(ListenFault) {
         let (place, address) = (socket.place, socket.address)

@@ -1,4 +1,5 @@
 import Synchronization
+import Transport
 
 /// Connections that were turned away: refused by limits, failed in the TLS handshake, or reset because their clients did
 /// not take the end of an answer whose line in the access log was written before. Counted, and told to the operator once

@@ -1,10 +1,5 @@
+import Glibc
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// Writes lines of a log to a file descriptor from a thread of its own, so that a reader who is slow holds up no event
 /// loop. What the reader leaves waiting beyond a bound is dropped and counted.

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// Wakes one waiting thread: a semaphore by way of a pipe, whose two ends need no memory of ours.
 final class Signal: Sendable {

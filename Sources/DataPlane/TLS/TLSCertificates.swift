@@ -1,6 +1,7 @@
 import COpenSSL
 import GatewayConfiguration
 import JOSE
+import Transport
 
 /// The certificates that some server names share, at most one of each kind of key, as OpenSSL wants them: one
 /// `SSL_CTX`.

@@ -1,18 +1,18 @@
 import COpenSSL
-import GatewayConfiguration
-import JOSE
-import NIOCore
+package import GatewayConfiguration
+package import JOSE
 import Synchronization
+package import Transport
 
 /// How the servers of an upstream are verified.
 //
 // SAFETY: `handle` is written in `init` only. OpenSSL allows an `SSL_CTX` that nobody changes to be used by several
 // threads at once.
-final class TLSClientContext: TLSStreamContext, @unchecked Sendable {
+package final class TLSClientContext: @unchecked Sendable {
     private let handle: Handle
 
     /// - Parameter authorities: whom to trust; nil: whom the system trusts.
-    init(authorities: TrustedAuthorities?) {
+    package init(authorities: TrustedAuthorities?) {
         handle = withCleanErrorQueue {
             // SAFETY: the handle keeps the context alive; the list is read during the call.
             let context = unsafe TLSSetup.context(TLS_client_method())
@@ -35,7 +35,7 @@ final class TLSClientContext: TLSStreamContext, @unchecked Sendable {
     }
 
     /// A new connection to `peer`, whose certificate must be for its name or address.
-    func stream(to peer: TLSPeer, scratch: TLSScratch) -> TLSStream? {
+    package func stream(to peer: TLSPeer) -> TLSStream? {
         // SAFETY: the handle owns the connection, which counts a reference to the context. Names are copied.
         guard let ssl = unsafe Handle(SSL_new(handle.pointer), freedBy: SSL_free) else { return nil }
         let parameters = unsafe SSL_get0_param(ssl.pointer)
@@ -52,15 +52,15 @@ final class TLSClientContext: TLSStreamContext, @unchecked Sendable {
         }
         unsafe SSL_set_connect_state(ssl.pointer)
         peer.resume(on: ssl)
-        return TLSStream(ssl, context: self, scratch: scratch, peer: peer)
+        return TLSStream(ssl, context: self, server: peer)
     }
 }
 
 /// A server to speak TLS with: who it must prove to be, and the last session with it.
 //
 // SAFETY: `session` is only touched inside the lock, which owns a reference to it.
-final class TLSPeer: @unchecked Sendable {
-    enum Identity: Sendable {
+package final class TLSPeer: @unchecked Sendable {
+    package enum Identity: Sendable {
         case name(String)
         /// An IP address as text.
         case address(String)
@@ -75,12 +75,12 @@ final class TLSPeer: @unchecked Sendable {
         init(_ handle: consuming Handle) { self.handle = handle }
     }
 
-    init(_ identity: Identity) { self.identity = identity }
+    package init(_ identity: Identity) { self.identity = identity }
 
-    convenience init(_ address: GatewayConfiguration.SocketAddress) {
+    package convenience init(_ address: GatewayConfiguration.SocketAddress) {
         switch address {
         case .tcp(let host, _):
-            let isAddress = (try? NIOCore.SocketAddress(ipAddress: host, port: 0)) != nil
+            let isAddress = NetworkAddress(ip: host, port: 0) != nil
             self.init(isAddress ? .address(host) : .name(host))
         // The configuration knows no https over a socket of the system.
         case .unix(let path): self.init(.name(path))
@@ -115,7 +115,7 @@ final class TLSPeer: @unchecked Sendable {
 /// Keeps the session that a server offers.
 private func keepSession(_ ssl: OpaquePointer?, _ session: OpaquePointer?) -> CInt {
     // SAFETY: answering 1 makes the session's reference ours, answering 0 leaves it.
-    guard let peer = unsafe TLSStream.of(ssl)?.peer,
+    guard let peer = unsafe TLSStream.of(ssl)?.server as? TLSPeer,
         let handle = unsafe Handle(session, freedBy: SSL_SESSION_free)
     else { return 0 }
     peer.keep(handle)

@@ -1,7 +1,13 @@
 import COpenSSL
 package import GatewayConfiguration
 import JOSE
-import NIOCore
+import Transport
+
+/// What is spoken inside TLS ([RFC 7301](https://www.rfc-editor.org/rfc/rfc7301)).
+package enum TLSProtocol: String, Sendable {
+    case http2 = "h2"
+    case http1 = "http/1.1"
+}
 
 /// What a listener needs for TLS: its certificates by server name, and whom it asks for one.
 ///
@@ -9,7 +15,7 @@ import NIOCore
 //
 // SAFETY: everything is written in `init` only. OpenSSL allows an `SSL_CTX` that nobody changes to be used by several
 // threads at once.
-package final class TLSContext: TLSStreamContext, @unchecked Sendable {
+package final class TLSContext: @unchecked Sendable {
     /// What listeners offer by ALPN, in the order in which it is chosen.
     static let protocols: [TLSProtocol] = [.http2, .http1]
 
@@ -81,11 +87,11 @@ package final class TLSContext: TLSStreamContext, @unchecked Sendable {
     }
 
     /// A new connection of a client.
-    func stream(scratch: TLSScratch) -> TLSStream? {
+    func stream() -> TLSStream? {
         // SAFETY: the handle owns the connection, which counts a reference to the context.
         guard let ssl = unsafe Handle(SSL_new(standard.handle.pointer), freedBy: SSL_free) else { return nil }
         unsafe SSL_set_accept_state(ssl.pointer)
-        return TLSStream(ssl, context: self, scratch: scratch)
+        return TLSStream(ssl, context: self)
     }
 
     /// The certificates for a server name as the client wrote it.

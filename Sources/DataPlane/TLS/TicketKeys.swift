@@ -1,5 +1,4 @@
 import COpenSSL
-import NIOCore
 import Synchronization
 
 /// The keys that session tickets are sealed with ([RFC 5077](https://www.rfc-editor.org/rfc/rfc5077),
@@ -59,7 +58,7 @@ package final class TicketKeys: Sendable {
     private let now: @Sendable () -> Int64
 
     /// - Parameter now: milliseconds of a clock that never goes back.
-    package init(now: @escaping @Sendable () -> Int64 = { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }) {
+    package init(now: @escaping @Sendable () -> Int64 = { Clock().monotonic }) {
         self.now = now
         state = Mutex(State(current: Key(madeAt: now())))
     }

@@ -1,6 +1,6 @@
 import GatewayConfiguration
-import NIOCore
 import Synchronization
+import Transport
 
 /// A group of servers that serve the same.
 final class Upstream: Sendable {
@@ -25,16 +25,15 @@ final class Upstream: Sendable {
 /// One server of an upstream, with what all event loops know of its health.
 final class UpstreamServer: Sendable {
     enum Target: Sendable {
-        case address(NIOCore.SocketAddress)
-        case name(String, Int)
+        case address(NetworkAddress)
+        case name(String, UInt16)
     }
 
     let target: Target
     /// Whom TLS is spoken with; nil: clear text.
     let peer: TLSPeer?
-    let connectTimeout: TimeAmount
-    /// Not over a socket of the system.
-    let isOverTCP: Bool
+    /// Milliseconds.
+    let connectTimeout: Int64
     /// The server's name in the log.
     let name: String
     /// Monotonic milliseconds until which the server is passed over; it doubles with each failure in a row.
@@ -47,24 +46,15 @@ final class UpstreamServer: Sendable {
     private let saidFault = Mutex<TLSFault?>(nil)
 
     init(_ server: UpstreamServerSettings, connectTimeout: Duration) {
-        self.connectTimeout = .milliseconds(connectTimeout.milliseconds)
+        self.connectTimeout = connectTimeout.milliseconds
         peer = server.isSecure ? TLSPeer(server.address) : nil
         name = server.address.text
-        if case .tcp = server.address { isOverTCP = true } else { isOverTCP = false }
-        switch server.address {
-        case .tcp(let host, let port):
-            if let address = try? NIOCore.SocketAddress(ipAddress: host, port: port) {
-                target = .address(address)
-            } else {
-                target = .name(host, port)
+        target =
+            switch server.address {
+            case .tcp(let host, let port):
+                NetworkAddress(ip: host, port: UInt16(port)).map { .address($0) } ?? .name(host, UInt16(port))
+            case .unix(let path): .address(.unix(path: path))
             }
-        case .unix(let path):
-            if let address = try? NIOCore.SocketAddress(unixDomainSocketPath: path) {
-                target = .address(address)
-            } else {
-                target = .name(path, 0)
-            }
-        }
     }
 
     func isHealthy(at now: Int64) -> Bool { failedUntil.load(ordering: .relaxed) <= now }

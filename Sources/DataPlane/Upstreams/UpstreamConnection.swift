@@ -1,13 +1,10 @@
-import NIOCore
+import Transport
 
-/// One connection to a server of an upstream: the only handler of its channel.
+/// One connection to a server of an upstream.
 ///
 /// It reads responses and hands them to the exchange that leases it; whatever comes while nobody leases it, or after a
 /// response has ended, closes it, so that no answer ever reaches the wrong request.
-final class UpstreamConnection: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+final class UpstreamConnection: Connection {
     private enum State {
         case connecting
         case idle
@@ -23,7 +20,6 @@ final class UpstreamConnection: ChannelInboundHandler {
     private let pool: UpstreamPool
     private let serverIndex: Int
     let server: UpstreamServer
-    private var context: ChannelHandlerContext?
     private var exchange: Exchange?
     /// What its descriptor counts as, from the lease until it is kept for others or closed.
     private var use: DescriptorBudget.Use?
@@ -35,7 +31,6 @@ final class UpstreamConnection: ChannelInboundHandler {
     private var scanned = 0
     private var keepsAlive = false
     private var interimCount = 0
-    private var isReadPaused = false
     private var isInputClosed = false
     /// The socket failed, so that its end is no proper end of a body.
     private var isBroken = false
@@ -54,15 +49,14 @@ final class UpstreamConnection: ChannelInboundHandler {
         self.pool = pool
         self.serverIndex = serverIndex
         self.server = server
+        super.init(loop: worker.loop)
     }
 
     /// The server among those that an exchange has tried.
     var serverBit: UInt64 { serverIndex < 64 ? 1 << UInt64(serverIndex) : 0 }
     var isUsable: Bool { state == .idle }
-    /// Whether the server takes what is written at once, or nearly.
-    private(set) var isWritable = true
-    /// What is written next; the last piece is written and flushed in one go.
-    private var unwritten: ByteBuffer?
+    /// Opens the connection; what is under way, until it is open.
+    var opening: Connector?
 
     // MARK: Use by an exchange
 
@@ -75,16 +69,10 @@ final class UpstreamConnection: ChannelInboundHandler {
         scanned = 0
     }
 
-    func write(_ buffer: ByteBuffer) {
-        if let earlier = unwritten { context?.write(wrapOutboundOut(earlier), promise: nil) }
-        unwritten = buffer
-    }
+    func write(_ bytes: Span<UInt8>) { send(bytes) }
 
-    func flush() {
-        guard let last = unwritten else { return }
-        unwritten = nil
-        context?.writeAndFlush(wrapOutboundOut(last), promise: nil)
-    }
+    /// Writes `first`, and `second` behind it.
+    func write(_ first: Span<UInt8>, _ second: Span<UInt8>) { send(first, second) }
 
     /// Ends the lease; the connection is kept when `reusable`.
     func release(reusable: Bool) {
@@ -110,74 +98,52 @@ final class UpstreamConnection: ChannelInboundHandler {
     /// Whether the response has been read to its end and the connection may serve on.
     var isReusable: Bool { state == .idle && keepsAlive }
 
-    func close() {
+    /// Closes, unless it ends already.
+    func stop() {
         guard state != .closed, state != .ending else { return }
+        let wasConnecting = state == .connecting
         state = .closed
-        context?.close(promise: nil)
+        guard wasConnecting, opening != nil else {
+            close()
+            return
+        }
+        // Whoever wanted it has gone. The attempt goes on: how it ends says something of the server.
     }
 
     // MARK: Use by a tunnel
 
-    /// Sends what is written and then the end; the server may still send.
-    func finishSending() {
-        flush()
-        context?.close(mode: .output, promise: nil)
-    }
-
     /// Ends the lease and, once what is written has gone out, the connection.
     func end() {
-        guard state == .tunnel, let context else {
+        guard state == .tunnel, isOpen else {
             release(reusable: false)
             return
         }
-        flush()
         state = .ending
         resumeReading()
         release(reusable: false)
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        if isInputClosed {
-            // Both sides closed is closed at once: what is written must have gone out before.
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.closeEnded() }
+        finishSending()
+        if isInputClosed, unsentBytes == 0 {
+            closeEnded()
         } else {
-            context.close(mode: .output, promise: nil)
+            loop.schedule(in: Tunnel.endTime) { [self] in closeEnded() }
         }
-        context.eventLoop.scheduleTask(in: .milliseconds(Tunnel.endTime)) { bound.value.closeEnded() }
     }
-
-    private var unwrittenBytes: Int { (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 
     private func closeEnded() {
         guard state == .ending else { return }
         state = .closed
-        context?.close(promise: nil)
+        close()
     }
 
-    func pauseReading() { setReading(false) }
+    // MARK: Opening
 
-    func resumeReading() { setReading(true) }
-
-    private func setReading(_ reads: Bool) {
-        guard isReadPaused == reads else { return }
-        isReadPaused = !reads
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: reads)
-    }
-
-    // MARK: Channel events
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { activate(context) }
-    }
-
-    func channelActive(context: ChannelHandlerContext) { activate(context) }
-
-    private func activate(_ context: ChannelHandlerContext) {
-        guard state == .connecting || state == .closed else { return }
+    /// The server has answered; over TLS, and has proved who it is.
+    private func activate() {
         server.succeeded()
         guard state == .connecting, let exchange else {
             // Whoever wanted it has gone.
             state = .closed
-            context.close(promise: nil)
+            close()
             return
         }
         state = .head
@@ -185,80 +151,103 @@ final class UpstreamConnection: ChannelInboundHandler {
         exchange.upstreamConnected(self)
     }
 
+    /// Serves an open socket.
+    func opened(_ descriptor: Descriptor, tls: TLSStream?) {
+        opening = nil
+        do throws(SystemFault) {
+            try open(descriptor.take(), tls: tls)
+        } catch {
+            connectFailed(nil)
+            endDescriptor()
+            return
+        }
+        if tls == nil { activate() } else { setDeadline(in: server.connectTimeout) }
+    }
+
+    override func secured(_ tls: TLSStream) { activate() }
+
+    override func deadlinePassed() {
+        // Only a handshake has a deadline; it is over once the connection is active.
+        if state == .connecting { handshakeFailed(.timeout) }
+    }
+
+    private func handshakeFailed(_ fault: TLSFault) {
+        server.peer?.forget()
+        server.distrusts(fault)
+        connectFailed(.tls)
+        reset()
+    }
+
     /// There will be no connection.
     ///
     /// - Parameter fault: nil where it was for want of a descriptor, which says nothing of the server.
     func connectFailed(_ fault: ConnectFault?) {
+        opening = nil
+        if let fault { server.failed(fault, at: worker.clock.monotonic) } else { worker.site.descriptors.ranOut() }
         guard state == .connecting else { return }
         state = .closed
-        if let fault {
-            server.failed(fault, at: worker.clock.monotonic)
-            fail(.connect(fault))
-        } else {
-            worker.site.descriptors.ranOut()
-            fail(.shortage)
-        }
+        fail(fault.map { .connect($0) } ?? .shortage)
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let received = unwrapInboundIn(data)
-        defer { if server.peer == nil { worker.receivePool.value.recycle(received) } }
-        var buffer = received
+    // MARK: Events
+
+    override func received(_ bytes: Span<UInt8>) {
         guard state != .ending else { return }
         worker.clock.refresh()
-        if var earlier = pending {
-            pending = nil
-            earlier.writeBuffer(&buffer)
-            buffer = earlier
-        }
         guard exchange != nil else {
             // Nobody asked for this.
-            close()
+            stop()
             return
         }
         hasAnswered = true
-        do {
-            try process(&buffer)
-        } catch {
-            state = .closed
-            fail(.response(error))
-            context.close(promise: nil)
-            return
-        }
-        if buffer.readableBytes > 0 {
-            // What is left is the start of something incomplete, or what a response must not be followed by.
-            if state == .idle || state == .closed { close() } else { pending = buffer.compacted() }
+        if var earlier = pending.take() {
+            earlier.write(bytes)
+            take(earlier.span)
+        } else {
+            take(bytes)
         }
         exchange?.flushToClient()
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        isWritable = context.channel.isWritable
-        if isWritable { exchange?.upstreamBecameWritable() }
+    /// Reads what has come of a response.
+    private func take(_ bytes: Span<UInt8>) {
+        var position = 0
+        do throws(HeadFault) {
+            try process(bytes, from: &position)
+        } catch {
+            state = .closed
+            fail(.response(error))
+            close()
+            return
+        }
+        guard position < bytes.count else { return }
+        // What is left is the start of something incomplete, or what a response must not be followed by.
+        if state == .idle || state == .closed { stop() } else { pending = ByteBuffer(bytes.extracting(position...)) }
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .some(.inputClosed) = event as? ChannelEvent else { return }
+    override func becameWritable() { exchange?.upstreamBecameWritable() }
+
+    override func inputEnded() {
         isInputClosed = true
         switch state {
         case .tunnel:
             worker.clock.refresh()
             exchange?.upstreamEndedTunnel()
         // What is still to be written has the rest of the time that the end may take.
-        case .ending: if unwrittenBytes == 0 { closeEnded() }
-        default: context.close(promise: nil)
+        case .ending: if unsentBytes == 0 { closeEnded() }
+        default: close()
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    override func failed(_ fault: ConnectionFault) {
         isBroken = true
-        context.close(promise: nil)
+        if state == .connecting, case .tls(let fault) = fault { handshakeFailed(fault) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    override func closed() {
         let last = state
         state = .closed
-        self.context = nil
+        endDescriptor()
         guard let exchange else {
             pool.remove(self, serverIndex: serverIndex)
             return
@@ -278,23 +267,27 @@ final class UpstreamConnection: ChannelInboundHandler {
         }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    /// The descriptor is closed, or there was none in the end.
+    func endDescriptor() {
+        worker.site.descriptors.giveBack()
+        endUse()
+    }
 
     /// Tells the exchange, which lets go of the connection.
     private func fail(_ fault: UpstreamFault) { exchange?.upstreamFailed(fault) }
 
     // MARK: Reading responses
 
-    private func process(_ buffer: inout ByteBuffer) throws(HeadFault) {
-        while buffer.readableBytes > 0, let exchange {
+    private func process(_ bytes: Span<UInt8>, from position: inout Int) throws(HeadFault) {
+        while position < bytes.count, let exchange {
             switch state {
             case .head:
-                guard try head(&buffer, exchange) else { return }
+                guard try head(bytes, from: &position, exchange) else { return }
             case .body:
-                guard try body(&buffer, exchange) else { return }
+                guard try body(bytes, from: &position, exchange) else { return }
             case .tunnel:
-                exchange.tunnelToClient(buffer)
-                buffer.clear()
+                exchange.tunnelToClient(bytes.extracting(position...))
+                position = bytes.count
             case .idle, .connecting, .ending, .closed:
                 return
             }
@@ -302,52 +295,48 @@ final class UpstreamConnection: ChannelInboundHandler {
     }
 
     /// Reads a response head; false while it is incomplete.
-    private func head(_ buffer: inout ByteBuffer, _ exchange: Exchange) throws(HeadFault) -> Bool {
-        let length: Int
-        do {
-            let bytes = buffer.readableBytesUInt8Span
-            guard let end = FieldLines.end(bytes, from: 0, scanned: &scanned) else {
-                guard bytes.count < Self.headLimits.size else { throw .tooLarge }
-                try Self.judgeBeginning(bytes)
-                return false
-            }
-            scanned = 0
-            length = end
-            try worker.responseHead.parse(
-                bytes,
-                length: end,
-                toHead: exchange.method == .head,
-                limits: Self.headLimits
-            )
-            let status = worker.responseHead.status
-            if status < 200, status != 101 {
-                interimCount += 1
-                guard interimCount <= Self.maxInterim else { throw .breaks(.interim) }
-                exchange.interimResponse(bytes)
-            } else {
-                guard status != 101 || exchange.isHandshakeAnswer(bytes) else { throw .breaks(.handshake) }
-                keepsAlive = worker.responseHead.keepsAlive
-                begin(worker.responseHead.framing)
-                if status == 101 { becomeTunnel() }
-                exchange.responseHead(bytes)
-            }
+    private func head(
+        _ received: Span<UInt8>,
+        from position: inout Int,
+        _ exchange: Exchange
+    ) throws(HeadFault) -> Bool {
+        let bytes = received.extracting(position...)
+        guard let end = FieldLines.end(bytes, from: 0, scanned: &scanned) else {
+            guard bytes.count < Self.headLimits.size else { throw .tooLarge }
+            try Self.judgeBeginning(bytes)
+            return false
         }
-        buffer.moveReaderIndex(forwardBy: length)
-        if state == .idle { end(buffer, exchange) }
+        scanned = 0
+        try worker.responseHead.parse(
+            bytes,
+            length: end,
+            toHead: exchange.method == .head,
+            limits: Self.headLimits
+        )
+        let status = worker.responseHead.status
+        if status < 200, status != 101 {
+            interimCount += 1
+            guard interimCount <= Self.maxInterim else { throw .breaks(.interim) }
+            exchange.interimResponse(bytes)
+        } else {
+            guard status != 101 || exchange.isHandshakeAnswer(bytes) else { throw .breaks(.handshake) }
+            keepsAlive = worker.responseHead.keepsAlive
+            begin(worker.responseHead.framing)
+            if status == 101 { state = .tunnel }
+            exchange.responseHead(bytes)
+        }
+        position += end
+        if state == .idle { self.end(exchange, isFollowed: position < received.count) }
         return true
     }
 
-    /// A tunnel's sides end one by one.
-    private func becomeTunnel() {
-        state = .tunnel
-        try? context?.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
-    }
-
-    /// Ends the response. More octets than it has would be an answer to a request that nobody has sent: the connection
-    /// must be out of use before the exchange may lease one for the next request.
-    private func end(_ buffer: ByteBuffer, _ exchange: Exchange) {
+    /// Ends the response.
+    ///
+    /// - Parameter isFollowed: more bytes than it has would be an answer to a request that nobody has sent: the connection
+    ///   must be out of use before the exchange may lease one for the next request.
+    private func end(_ exchange: Exchange, isFollowed: Bool) {
         state = .idle
-        if buffer.readableBytes > 0 { keepsAlive = false }
+        if isFollowed { keepsAlive = false }
         exchange.responseEnded()
     }
 
@@ -370,33 +359,35 @@ final class UpstreamConnection: ChannelInboundHandler {
         for index in 0..<min(5, bytes.count) where bytes[index] != start[index] { throw .breaks(.statusLine) }
     }
 
-    /// Reads body octets; false while more are needed.
-    private func body(_ buffer: inout ByteBuffer, _ exchange: Exchange) throws(HeadFault) -> Bool {
+    /// Reads body bytes; false while more are needed.
+    private func body(
+        _ bytes: Span<UInt8>,
+        from position: inout Int,
+        _ exchange: Exchange
+    ) throws(HeadFault) -> Bool {
         switch framing {
         case .none:
             state = .idle
         case .untilClose:
-            exchange.responseBody(buffer)
-            buffer.clear()
+            exchange.responseBody(bytes.extracting(position...))
+            position = bytes.count
         case .length:
-            let count = min(remaining, buffer.readableBytes)
+            let count = min(remaining, bytes.count - position)
             remaining -= count
-            if let slice = buffer.readSlice(length: count) { exchange.responseBody(slice) }
-            if remaining == 0 { end(buffer, exchange) }
+            exchange.responseBody(bytes.extracting(position..<position + count))
+            position += count
+            if remaining == 0 { end(exchange, isFollowed: position < bytes.count) }
         case .chunked:
-            var position = 0
-            let step = try chunked.step(buffer.readableBytesUInt8Span, from: &position)
-            switch step {
+            switch try chunked.step(bytes, from: &position) {
             case .data(let range):
-                buffer.moveReaderIndex(forwardBy: range.lowerBound)
-                if let slice = buffer.readSlice(length: range.count) { exchange.responseBody(slice) }
+                exchange.responseBody(bytes.extracting(range))
             case .incomplete(let consumed):
-                buffer.moveReaderIndex(forwardBy: consumed)
+                position = consumed
                 return false
             case .end(let trailers):
-                try exchange.responseTrailers(buffer.readableBytesUInt8Span.extracting(trailers))
-                buffer.moveReaderIndex(forwardBy: trailers.upperBound)
-                end(buffer, exchange)
+                try exchange.responseTrailers(bytes.extracting(trailers))
+                position = trailers.upperBound
+                end(exchange, isFollowed: position < bytes.count)
             }
         }
         return true

@@ -1,11 +1,5 @@
-import NIOCore
-import NIOPosix
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import CLinux
+import Transport
 
 /// What went wrong on the upstream's side.
 enum UpstreamFault: Error, Equatable {
@@ -44,18 +38,11 @@ enum ConnectFault: String {
     case unreachable
     case failed = "connect_failed"
 
-    init(_ error: any Error) {
-        switch error {
-        case let error as NIOConnectionError:
-            self = error.connectionErrors.first.map { ConnectFault($0.error) } ?? .dns
-        case ChannelError.connectTimeout: self = .timeout
-        case let error as IOError:
-            switch error.errnoCode {
-            case ECONNREFUSED, ECONNRESET: self = .refused
-            case ETIMEDOUT: self = .timeout
-            case EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, ENOENT: self = .unreachable
-            default: self = .failed
-            }
+    init(_ fault: SystemFault) {
+        switch fault.number {
+        case ECONNREFUSED, ECONNRESET: self = .refused
+        case ETIMEDOUT: self = .timeout
+        case EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, ENOENT: self = .unreachable
         default: self = .failed
         }
     }

@@ -1,6 +1,5 @@
 import GatewayConfiguration
-import NIOCore
-import NIOPosix
+import Transport
 
 /// One event loop's connections to the servers of one upstream.
 final class UpstreamPool {
@@ -9,7 +8,6 @@ final class UpstreamPool {
     private var servers: [ServerPool]
     /// A reload has replaced the upstream: nothing is kept idle any more.
     private var isRetired = false
-    private let scratch: TLSScratch
 
     private struct ServerPool {
         let server: UpstreamServer
@@ -25,7 +23,6 @@ final class UpstreamPool {
     init(_ upstream: Upstream, worker: Worker) {
         self.upstream = upstream
         self.worker = worker
-        scratch = TLSScratch(receivePool: worker.receivePool.value)
         servers = upstream.servers.map { ServerPool(server: $0) }
     }
 
@@ -86,69 +83,52 @@ final class UpstreamPool {
     private func connect(to index: Int, for exchange: Exchange, _ use: DescriptorBudget.Use) {
         let server = servers[index].server
         let connection = UpstreamConnection(worker: worker, pool: self, serverIndex: index, server: server)
+        worker.site.descriptors.take()
         exchange.upstreamConnecting(connection)
         connection.lease(to: exchange, use)
-        var bootstrap = ClientBootstrap(group: worker.loop)
-            .connectTimeout(server.connectTimeout)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.recvAllocator, value: ReceiveBuffer(pool: worker.receivePool))
-        if server.isOverTCP {
-            bootstrap = bootstrap.channelOption(.tcpOption(.maxUnsent), value: TCPOptions.maxUnsent)
-        }
-        let future =
-            switch server.target {
-            case .address(let address): bootstrap.connect(to: address)
-            case .name(let host, let port): bootstrap.connect(host: host, port: port)
+        switch server.target {
+        case .address(let address):
+            open(connection, to: [address], within: server.connectTimeout)
+        case .name(let host, let port):
+            let bound = Confined((self, connection, worker.loop.now), to: worker.loop.mailbox)
+            worker.site.resolver.resolve(host, port: port, for: worker.loop.mailbox) { outcome, loop in
+                let (pool, connection, startedAt) = bound.value
+                switch outcome {
+                case .found(let addresses):
+                    let left = connection.server.connectTimeout - (loop.now - startedAt)
+                    pool.open(connection, to: addresses, within: left)
+                case .failed:
+                    connection.connectFailed(.dns)
+                    connection.endDescriptor()
+                }
             }
-        // A name may have several addresses, and each attempt a channel of its own: the connection becomes the handler of
-        // the one that wins.
-        let bound = NIOLoopBound((self, connection), eventLoop: worker.loop)
-        let descriptors = worker.site.descriptors
-        descriptors.take()
-        let giveBack: @Sendable () -> Void = {
-            descriptors.giveBack()
-            bound.value.1.endUse()
-        }
-        future.hop(to: worker.loop).whenComplete { result in
-            switch result {
-            case .success(let channel): channel.closeFuture.whenComplete { _ in giveBack() }
-            case .failure: giveBack()
-            }
-        }
-        future.hop(to: worker.loop).flatMapThrowing { channel in
-            let (pool, connection) = bound.value
-            if let peer = server.peer {
-                try pool.secure(channel, peer, connection)
-            } else {
-                try channel.pipeline.syncOperations.addHandler(connection)
-            }
-        }.whenFailure { error in
-            // That we have no descriptor left says nothing of the server.
-            let isShortage = (error as? IOError)?.isShortage == true
-            bound.value.1.connectFailed(isShortage ? nil : ConnectFault(error))
         }
     }
 
-    /// Has the connection begin once the server has proved who it is.
-    private func secure(_ channel: any Channel, _ peer: TLSPeer, _ connection: UpstreamConnection) throws {
-        guard let stream = upstream.security?.stream(to: peer, scratch: scratch) else {
-            channel.close(promise: nil)
-            throw ChannelError.operationUnsupported
-        }
-        let server = connection.server
-        let handler = TLSHandler(stream: stream, handshakeTime: server.connectTimeout) { channel, result in
-            switch result {
-            case .ready:
-                try channel.pipeline.syncOperations.addHandler(connection)
+    private func open(_ connection: UpstreamConnection, to addresses: [NetworkAddress], within time: Int64) {
+        let connector = Connector(to: addresses, within: time, on: worker.loop) { descriptor, address in
+            if address.isIP { SocketOptions.upstream.set(on: descriptor) }
+        } completion: { [self] outcome in
+            switch outcome {
+            case .connected(let descriptor, _):
+                guard let peer = connection.server.peer else {
+                    connection.opened(descriptor, tls: nil)
+                    return
+                }
+                guard let stream = upstream.security?.stream(to: peer) else {
+                    connection.connectFailed(.tls)
+                    connection.endDescriptor()
+                    return
+                }
+                connection.opened(descriptor, tls: stream)
             case .failed(let fault):
-                peer.forget()
-                server.distrusts(fault)
-                connection.connectFailed(.tls)
+                // That we have no descriptor left says nothing of the server.
+                connection.connectFailed(fault.isShortage ? nil : ConnectFault(fault))
+                connection.endDescriptor()
             }
         }
-        try channel.pipeline.syncOperations.addHandler(handler)
+        connection.opening = connector
+        connector.start()
     }
 
     var serverCount: Int { servers.count }
@@ -159,7 +139,7 @@ final class UpstreamPool {
         guard reusable, !isRetired, !worker.site.descriptors.isShort,
             servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer
         else {
-            connection.close()
+            connection.stop()
             return
         }
         servers[serverIndex].idle.append(connection)
@@ -183,7 +163,7 @@ final class UpstreamPool {
             guard count > 0 else { continue }
             let stale = servers[index].idle.prefix(count)
             servers[index].idle.removeFirst(count)
-            for connection in stale { connection.close() }
+            for connection in stale { connection.stop() }
         }
     }
 
@@ -194,7 +174,7 @@ final class UpstreamPool {
     func closeOldestIdle() {
         let oldest = servers.indices.filter { !servers[$0].idle.isEmpty }
             .min { servers[$0].idle[0].idleSince < servers[$1].idle[0].idleSince }
-        if let oldest { servers[oldest].idle.removeFirst().close() }
+        if let oldest { servers[oldest].idle.removeFirst().stop() }
     }
 
     /// Closes every connection that nobody uses.
@@ -202,7 +182,7 @@ final class UpstreamPool {
         for index in servers.indices {
             let idle = servers[index].idle
             servers[index].idle = []
-            for connection in idle { connection.close() }
+            for connection in idle { connection.stop() }
         }
     }
 

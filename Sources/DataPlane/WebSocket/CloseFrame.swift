@@ -1,5 +1,3 @@
-import NIOCore
-
 /// A close frame of our own ([RFC 6455 section 5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
 struct CloseFrame: Equatable {
     /// Status code 1001: an endpoint goes away. It is what the upstream is told, whatever became of the client.
@@ -23,8 +21,8 @@ struct CloseFrame: Equatable {
 
     /// Writes it as a server sends it.
     func write(to buffer: inout ByteBuffer) {
-        buffer.writeMultipleIntegers(Self.start, UInt8(2 + reason.utf8.count), code)
-        buffer.writeString(reason)
+        buffer.write([Self.start, UInt8(2 + reason.utf8.count), UInt8(code >> 8), UInt8(truncatingIfNeeded: code)])
+        buffer.write(reason)
     }
 
     /// Writes it as a client sends it.
@@ -35,12 +33,13 @@ struct CloseFrame: Equatable {
             UInt8(truncatingIfNeeded: mask >> 24), UInt8(truncatingIfNeeded: mask >> 16),
             UInt8(truncatingIfNeeded: mask >> 8), UInt8(truncatingIfNeeded: mask),
         ]
-        buffer.writeMultipleIntegers(Self.start, Self.maskBit | UInt8(2 + reason.utf8.count), mask)
-        buffer.writeInteger(UInt8(code >> 8) ^ key[0])
-        buffer.writeInteger(UInt8(truncatingIfNeeded: code) ^ key[1])
+        buffer.write([Self.start, Self.maskBit | UInt8(2 + reason.utf8.count)])
+        buffer.write(key.span)
+        buffer.write(UInt8(code >> 8) ^ key[0])
+        buffer.write(UInt8(truncatingIfNeeded: code) ^ key[1])
         var index = 2
         for octet in reason.utf8 {
-            buffer.writeInteger(octet ^ key[index & 3])
+            buffer.write(octet ^ key[index & 3])
             index += 1
         }
     }

@@ -1,7 +1,7 @@
 import Admission
 import GatewayConfiguration
 import JOSE
-import NIOCore
+import Transport
 
 /// Exchanges that have become a WebSocket: ``Tunnel`` decides, what it decides is done here.
 extension Exchange {
@@ -51,31 +51,30 @@ extension Exchange {
 
     // MARK: Octets
 
-    func tunnelToUpstream(_ buffer: ByteBuffer) {
+    func tunnelToUpstream(_ bytes: Span<UInt8>) {
         let now = worker.clock.monotonic
-        guard isActive, let upstream, let passes = tunnel?.fromClient(buffer.readableBytesUInt8Span, at: now), passes
-        else { return }
-        requestBytes += buffer.readableBytes
-        upstream.write(buffer.compacted())
+        guard isActive, let upstream, let passes = tunnel?.fromClient(bytes, at: now), passes else { return }
+        requestBytes += bytes.count
+        upstream.write(bytes)
     }
 
-    func tunnelToClient(_ buffer: ByteBuffer) {
+    func tunnelToClient(_ bytes: Span<UInt8>) {
         let now = worker.clock.monotonic
-        guard isActive, let passage = tunnel?.fromUpstream(buffer.readableBytesUInt8Span, at: now) else { return }
+        guard isActive, let passage = tunnel?.fromUpstream(bytes, at: now) else { return }
         switch passage {
         case .pass:
-            writeToClient(buffer)
+            writeToClient(bytes)
         case .last(let count, let ending):
-            if let rest = buffer.getSlice(at: buffer.readerIndex, length: count) { writeToClient(rest) }
+            writeToClient(bytes.extracting(0..<count))
             end(ending)
         }
     }
 
-    private func writeToClient(_ buffer: ByteBuffer) {
-        guard let client, buffer.readableBytes > 0 else { return }
-        responseBytes += buffer.readableBytes
+    private func writeToClient(_ bytes: Span<UInt8>) {
+        guard let client, !bytes.isEmpty else { return }
+        responseBytes += bytes.count
         writePending()
-        client.write(buffer.compacted())
+        client.write(bytes)
     }
 
     // MARK: Ends
@@ -162,10 +161,9 @@ extension Exchange {
         if let close = ending.toClient {
             var buffer = worker.takeBuffer()
             close.write(to: &buffer)
-            client.write(buffer)
+            client.write(buffer.span)
             worker.recycle(buffer)
         }
-        client.flush()
         finish()
         if let time = ending.time { client.closeAfterFlush(within: time) } else { client.closeAfterFlush() }
     }
@@ -183,7 +181,7 @@ extension Exchange {
         guard let close, let upstream else { return }
         var buffer = worker.takeBuffer()
         close.write(to: &buffer, mask: UInt32(truncatingIfNeeded: SystemRandom.word()))
-        upstream.write(buffer)
+        upstream.write(buffer.span)
         worker.recycle(buffer)
     }
 
@@ -228,11 +226,10 @@ extension Exchange {
         let moment = worker.clock.monotonic + max(time, 0)
         guard moment < looksAt else { return }
         looksAt = moment
-        let bound = NIOLoopBound(self, eventLoop: worker.loop)
-        worker.loop.scheduleTask(in: .milliseconds(max(time, 0) + Self.clockStep)) {
-            bound.value.worker.clock.refresh()
-            bound.value.looksAt = .max
-            bound.value.timePassed()
+        worker.loop.schedule(in: max(time, 0) + Self.clockStep) { [self] in
+            worker.clock.refresh()
+            looksAt = .max
+            timePassed()
         }
     }
 

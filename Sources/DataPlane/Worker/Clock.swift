@@ -1,10 +1,5 @@
 import Admission
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// The time as one event loop sees it, read once for each event that it handles.
 struct Clock {
@@ -17,13 +12,8 @@ struct Clock {
     private var dateSecond: Int64 = -1
 
     // The kernel's own last tick, a few milliseconds old, costs a fraction of reading the hardware.
-    #if canImport(Glibc)
-        private static let wallClock = CLOCK_REALTIME_COARSE
-        private static let monotonicClock = CLOCK_MONOTONIC_COARSE
-    #else
-        private static let wallClock = CLOCK_REALTIME
-        private static let monotonicClock = CLOCK_MONOTONIC
-    #endif
+    private static let wallClock = CLOCK_REALTIME_COARSE
+    private static let monotonicClock = CLOCK_MONOTONIC_COARSE
 
     init() { refresh() }
 

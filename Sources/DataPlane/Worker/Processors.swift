@@ -1,10 +1,5 @@
 import CMalloc
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// How many processors there are for this process: those that it may run on, and no more than the quotas of its control
 /// groups grant ([cgroup v2](https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files),

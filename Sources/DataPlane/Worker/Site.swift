@@ -2,8 +2,8 @@ import Admission
 import GatewayConfiguration
 import JOSE
 import Logging
-import NIOCore
 import Synchronization
+import Transport
 
 /// What all event loops share: the current snapshot, admission with its leases, limits and the log.
 final class Site: Sendable {
@@ -29,7 +29,8 @@ final class Site: Sendable {
     let turnedAway = TurnedAway()
     private let current: Mutex<Snapshot>
     private let draining = Atomic<Bool>(false)
-    private let everyWorker = Mutex<[NIOLoopBound<Worker>]>([])
+    let resolver = Resolver()
+    private let everyWorker = Mutex<[Confined<Worker>]>([])
 
     init(
         snapshot: Snapshot,
@@ -124,12 +125,12 @@ final class Site: Sendable {
     }
 
     func register(_ worker: Worker) {
-        everyWorker.withLock { $0.append(NIOLoopBound(worker, eventLoop: worker.loop)) }
+        everyWorker.withLock { $0.append(Confined(worker, to: worker.loop.mailbox)) }
     }
 
     /// Runs `body` on every event loop with its worker.
     func forEachWorker(_ body: @escaping @Sendable (Worker) -> Void) {
-        for bound in everyWorker.withLock({ $0 }) { bound.eventLoop.execute { body(bound.value) } }
+        for bound in everyWorker.withLock({ $0 }) { bound.mailbox.post { _ in body(bound.value) } }
     }
 
     /// Ends a session's exchanges on all loops.
@@ -153,11 +154,16 @@ final class Site: Sendable {
     /// Returns when every event loop goes by the snapshot.
     func adopt(_ snapshot: Snapshot) async {
         current.withLock { $0 = snapshot }
-        let adoptions = everyWorker.withLock { $0 }.map { bound in
-            bound.eventLoop.submit { bound.value.adopt(snapshot) }
+        for bound in everyWorker.withLock({ $0 }) {
+            await withCheckedContinuation { continuation in
+                let isPosted = bound.mailbox.post { _ in
+                    bound.value.adopt(snapshot)
+                    continuation.resume()
+                }
+                // A loop that takes no more work goes by nothing at all.
+                if !isPosted { continuation.resume() }
+            }
         }
-        // A loop that takes no more work goes by nothing at all.
-        for adoption in adoptions { try? await adoption.get() }
     }
 
     func drain() {

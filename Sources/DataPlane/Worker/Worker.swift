@@ -1,11 +1,11 @@
 import Admission
 import JOSE
-import NIOCore
+import Transport
 
 /// Everything that one event loop has to itself: its connections, pools, caches and buffers. No lock is needed for any
 /// of it; what loops share is in ``Site``.
 final class Worker {
-    let loop: any EventLoop
+    let loop: EventLoop
     let site: Site
     private(set) var snapshot: Snapshot
     var clock = Clock()
@@ -13,7 +13,6 @@ final class Worker {
     var tokens: TokenCache
     var identities = IdentityCache()
     let accessLog: AccessLogBuffer
-    let receivePool: NIOLoopBound<ReceivePool>
 
     // Scratch space of the request that is being started; reused so that reading one allocates nothing.
     var requestHead = RequestHead()
@@ -26,8 +25,7 @@ final class Worker {
 
     private var pools: [UpstreamPool]
     private var connections: ContiguousArray<(any ServedConnection)?> = []
-    private var deadlines: DeadlineTable
-    private var due: ContiguousArray<Int> = []
+    private var freeSlots: ContiguousArray<Int> = []
     private var ended: [EndedSession] = []
     private var isSweepScheduled = false
     private var goodbyes = 0
@@ -44,35 +42,32 @@ final class Worker {
 
     /// How many connections are looked at for one that is idle, so that whoever makes others close pays little for it.
     private static let idleSample = 256
+    private static let tickLength: Int64 = 100
     private static let maxBuffers = 64
     private static let bufferSize = 4 << 10
     private static let maxBufferSize = 64 << 10
     private static let tokenCacheCapacity = 8192
     /// Sessions that end within this time are swept together, so that a storm of take-overs costs a bounded share.
-    private static let sweepDelay: TimeAmount = .milliseconds(10)
+    /// Milliseconds.
+    private static let sweepDelay: Int64 = 10
     /// How long a beacon's goodbye waits for the page that comes after; longer than open streams take to show themselves.
-    private static let goodbyeDelay: TimeAmount = .seconds(3)
+    /// Milliseconds.
+    private static let goodbyeDelay: Int64 = 3000
     /// Goodbyes that wait; those beyond count at once.
     private static let maxGoodbyes = 10_000
 
-    init(loop: any EventLoop, site: Site) {
+    init(loop: EventLoop, site: Site) {
         self.loop = loop
         self.site = site
         snapshot = site.snapshot
-        deadlines = DeadlineTable(origin: Clock().monotonic)
         tokens = TokenCache(capacity: Self.tokenCacheCapacity, seed: SystemRandom.word())
         accessLog = AccessLogBuffer(log: site.accessLog)
-        receivePool = NIOLoopBound(ReceivePool(), eventLoop: loop)
         pools = []
         pools = snapshot.upstreams.map { UpstreamPool($0, worker: self) }
     }
 
-    /// Starts the tick that deadlines are kept by.
-    func start() {
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        let tick = TimeAmount.milliseconds(DeadlineTable.tick)
-        loop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in bound.value.tick() }
-    }
+    /// Starts the tick that looks after pools and hands over the log.
+    func start() { loop.schedule(in: Self.tickLength) { [self] in tick() } }
 
     // MARK: Goodbyes
 
@@ -87,17 +82,15 @@ final class Worker {
             return
         }
         goodbyes += 1
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        loop.scheduleTask(in: Self.goodbyeDelay) {
-            let worker = bound.value
-            worker.goodbyes -= 1
-            worker.site.admission.leave(
+        loop.schedule(in: Self.goodbyeDelay) { [self] in
+            goodbyes -= 1
+            site.admission.leave(
                 session,
                 subject: subject,
                 isLeased: isLeased,
                 unlessUsedAfter: now,
                 now: Clock().wall,
-                rules: worker.snapshot.rules
+                rules: snapshot.rules
             )
         }
     }
@@ -106,36 +99,32 @@ final class Worker {
 
     /// An empty buffer that is given back with `recycle`.
     func takeBuffer() -> ByteBuffer {
-        guard var buffer = buffers.popLast() else {
-            return ByteBufferAllocator().buffer(capacity: Self.bufferSize)
-        }
-        buffer.clear(minimumCapacity: Self.bufferSize)
-        return buffer
+        buffers.popLast() ?? ByteBuffer(capacity: Self.bufferSize)
     }
 
-    /// Keeps a buffer for another use. It may still be waiting to be written: then the next user gets fresh memory.
-    func recycle(_ buffer: ByteBuffer) {
+    /// Keeps a buffer for another use.
+    func recycle(_ buffer: consuming ByteBuffer) {
         guard buffers.count < Self.maxBuffers, buffer.capacity <= Self.maxBufferSize else { return }
+        buffer.removeAll()
         buffers.append(buffer)
     }
 
     // MARK: Connections
 
-    /// Enters a connection; the slot is where its deadline stands.
+    /// Enters a connection in the list of those that are served, and returns its place there.
     func add(_ connection: any ServedConnection) -> Int {
-        let slot = deadlines.add()
-        if slot == connections.count { connections.append(connection) } else { connections[slot] = connection }
+        guard let slot = freeSlots.popLast() else {
+            connections.append(connection)
+            return connections.count - 1
+        }
+        connections[slot] = connection
         return slot
     }
 
     func remove(slot: Int) {
         connections[slot] = nil
-        deadlines.remove(slot)
+        freeSlots.append(slot)
     }
-
-    /// Has the connection in `slot` told when this much time has passed, in milliseconds.
-    @inline(__always)
-    func setDeadline(_ slot: Int, in time: Int64) { deadlines.set(slot, at: clock.monotonic + time) }
 
     func pool(_ index: Int) -> UpstreamPool { pools[index] }
 
@@ -147,10 +136,8 @@ final class Worker {
     }
 
     private func tick() {
+        start()
         clock.refresh()
-        due.removeAll(keepingCapacity: true)
-        deadlines.takeDue(at: clock.monotonic, into: &due)
-        for slot in due { connections[slot]?.deadlinePassed() }
         ticks += 1
         if site.descriptors.isShort { for pool in pools { pool.closeIdle() } }
         if ticks % 10 == 0 {
@@ -182,8 +169,7 @@ final class Worker {
         ended.append(session)
         guard !isSweepScheduled else { return }
         isSweepScheduled = true
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        loop.scheduleTask(in: Self.sweepDelay) { bound.value.sweepEnded() }
+        loop.schedule(in: Self.sweepDelay) { [self] in sweepEnded() }
     }
 
     private func sweepEnded() {

@@ -1,13 +1,8 @@
 import Admission
 import GRDB
+import Glibc
 import JOSE
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// The database file: opened by one process at a time, brought up to date, checked.
 enum DatabaseFile {

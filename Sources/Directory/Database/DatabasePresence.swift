@@ -1,10 +1,5 @@
+import Glibc
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// Whether the files of an open database are still where the next start will look for them. A process writes on into files
 /// that were removed or replaced, and what it writes is gone with it.

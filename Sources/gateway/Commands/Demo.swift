@@ -1,13 +1,8 @@
 import Admission
 import ArgumentParser
 import DataPlane
+import Glibc
 import JOSE
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// `gateway demo`
 struct Demo: AsyncParsableCommand {

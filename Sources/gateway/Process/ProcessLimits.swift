@@ -1,18 +1,9 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// What the process asks of the system before it serves.
 enum ProcessLimits {
-    #if canImport(Glibc)
-        private static let descriptorLimit = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        private static let coreLimit = __rlimit_resource_t(RLIMIT_CORE.rawValue)
-    #else
-        private static let descriptorLimit = Int32(RLIMIT_NOFILE)
-        private static let coreLimit = Int32(RLIMIT_CORE)
-    #endif
+    private static let descriptorLimit = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    private static let coreLimit = __rlimit_resource_t(RLIMIT_CORE.rawValue)
 
     /// Lets the process open as many descriptors as the system allows it; returns how many.
     static func raiseDescriptors() -> Int {

@@ -1,10 +1,5 @@
+import Glibc
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
 
 /// Lines for the operator of a command, and of a server that does not run yet or not any more. While it runs, its lines
 /// go through a ``LogOutput``: no event loop may come here.

@@ -1,10 +1,5 @@
 import GatewayConfiguration
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// The file calls that the process needs, with errors in words.
 enum SystemFile {

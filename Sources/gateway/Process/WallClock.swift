@@ -1,10 +1,5 @@
 import DataPlane
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import Glibc
 
 /// The time of day, for commands.
 enum WallClock {

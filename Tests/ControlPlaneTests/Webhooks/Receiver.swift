@@ -3,7 +3,9 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+import Transport
 
+@testable import ControlPlane
 @testable import DataPlane
 @testable import GatewayConfiguration
 
@@ -77,11 +79,12 @@ final class Receiver: Sendable {
                     record.connections.withLock { $0 += 1 }
                     channel.closeFuture.whenComplete { _ in record.endings.continuation.yield() }
                     guard let context else { return try Self.serve(channel, record) }
-                    guard let stream = context.stream(scratch: TLSScratch()) else { return }
-                    let handler = TLSHandler(stream: stream, handshakeTime: .seconds(5)) { channel, result in
-                        if case .ready = result { try Self.serve(channel, record) }
-                    }
-                    try channel.pipeline.syncOperations.addHandler(handler)
+                    guard let stream = context.stream() else { return }
+                    let isOpen = channel.eventLoop.makePromise(of: Void.self)
+                    try channel.pipeline.syncOperations.addHandler(
+                        OutgoingTLSHandler(TLSPipe(stream), isOpen: isOpen)
+                    )
+                    isOpen.futureResult.assumeIsolated().whenSuccess { try? Self.serve(channel, record) }
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -102,7 +105,7 @@ final class Receiver: Sendable {
 
         private let record: Record
         private var head: HTTPRequestHead?
-        private var body = ByteBuffer()
+        private var body = NIOCore.ByteBuffer()
 
         init(_ record: Record) { self.record = record }
 

@@ -194,17 +194,10 @@ final class Socket: Sendable {
 
 // Names that the class hides, and constants whose type differs between systems.
 
-#if canImport(Glibc)
-    let streamType = Int32(SOCK_STREAM.rawValue)
-    private let shutWrite = Int32(SHUT_WR)
-    private let noSignal = UInt32(MSG_NOSIGNAL)
-    private let dontWait = UInt32(MSG_DONTWAIT)
-#else
-    let streamType = SOCK_STREAM
-    private let shutWrite = SHUT_WR
-    private let noSignal = UInt32(0)
-    private let dontWait = UInt32(MSG_DONTWAIT)
-#endif
+let streamType = Int32(SOCK_STREAM.rawValue)
+private let shutWrite = Int32(SHUT_WR)
+private let noSignal = UInt32(MSG_NOSIGNAL)
+private let dontWait = UInt32(MSG_DONTWAIT)
 
 private func systemConnect(_ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ size: socklen_t) -> Int32 {
     unsafe connect(descriptor, address, size)

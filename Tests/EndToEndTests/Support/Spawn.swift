@@ -16,11 +16,7 @@ enum Spawn {
         output: String?,
         errors: String? = nil
     ) throws -> pid_t {
-        #if canImport(Glibc)
-            var actions = unsafe posix_spawn_file_actions_t()
-        #else
-            var actions: posix_spawn_file_actions_t?
-        #endif
+        var actions = unsafe posix_spawn_file_actions_t()
         // SAFETY: the actions live until they are destroyed below; the strings are copied into them.
         unsafe posix_spawn_file_actions_init(&actions)
         defer { _ = unsafe posix_spawn_file_actions_destroy(&actions) }

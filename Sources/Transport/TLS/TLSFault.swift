@@ -1,31 +1,31 @@
 import COpenSSL
 
-/// Why a TLS connection ended before its time.
-enum TLSFault: Error, Equatable, CustomStringConvertible {
-    /// OpenSSL gave up, in its words.
+/// Why a TLS connection failed.
+public enum TLSFault: Error, Equatable, CustomStringConvertible {
+    /// OpenSSL failed; its own words.
     case failed(String)
-    /// The peer's certificate is not one to trust, in OpenSSL's words.
+    /// The peer's certificate is not trusted; OpenSSL's words.
     case certificate(String)
-    /// The connection ended without close_notify, so that what came may be a part only
+    /// The connection ended without close_notify, so what came may be incomplete
     /// ([RFC 8446 section 6.1](https://www.rfc-editor.org/rfc/rfc8446#section-6.1)).
     case truncated
     /// The handshake took too long.
     case timeout
-    /// The peer has us answer without reading what we answer.
+    /// The peer asks for answers and does not read them.
     case flood
 
-    var description: String {
+    public var description: String {
         switch self {
         case .failed(let reason): reason
         case .certificate(let reason): "certificate: \(reason)"
         case .truncated: "ended without close_notify"
         case .timeout: "timed out"
-        case .flood: "does not read what it has us answer"
+        case .flood: "does not read the answers that it asks for"
         }
     }
 
-    /// What the first entry of this thread's error queue says.
-    static func lastReason() -> String {
+    /// The text of the first entry in this thread's error queue.
+    public static func lastReason() -> String {
         let code = ERR_peek_error()
         guard code != 0 else { return "no reason given" }
         // SAFETY: a static text of OpenSSL's, copied here.

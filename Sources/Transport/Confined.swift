@@ -1,0 +1,34 @@
+/// A value that only an event loop's thread may touch, on its way through other threads.
+///
+/// Another thread may be the last to let go of it; then it is released on its loop's thread all the same, unless the loop
+/// has ended.
+//
+// SAFETY: the value is only given out, and released, on its loop's thread.
+public struct Confined<Value>: @unchecked Sendable {
+    public let mailbox: Mailbox
+    private let box: Box
+
+    private final class Box {
+        let value: Value
+        let mailbox: Mailbox
+
+        init(_ value: Value, _ mailbox: Mailbox) { (self.value, self.mailbox) = (value, mailbox) }
+
+        deinit {
+            guard !mailbox.isOnLoop else { return }
+            // SAFETY: nobody but the message has the value any more.
+            nonisolated(unsafe) let value = value
+            mailbox.post { _ in withExtendedLifetime(unsafe value) {} }
+        }
+    }
+
+    public init(_ value: Value, to mailbox: Mailbox) {
+        box = Box(value, mailbox)
+        self.mailbox = mailbox
+    }
+
+    public var value: Value {
+        precondition(mailbox.isOnLoop, "touched on a thread other than its event loop's")
+        return box.value
+    }
+}

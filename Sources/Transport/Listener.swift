@@ -1,0 +1,160 @@
+import CLinux
+
+/// A listening socket: accepts connections on one event loop and hands them out to all loops in turn.
+///
+/// One loop accepts for all of them: several that wait at one socket wake each other up, or leave everything to one.
+public final class Listener: EventHandler {
+    /// Serves a connection on the loop that it was handed to.
+    public typealias Serve = @Sendable (_ connection: Descriptor, _ peer: NetworkAddress, EventLoop) -> Void
+
+    private let loop: EventLoop
+    private let descriptor: Int32
+    private let targets: [Mailbox]
+    private let serve: Serve
+    private var next = 0
+    private var isOpen = true
+
+    /// Connections that are accepted in one turn; those that wait longer are the next turn's.
+    private static let acceptsPerTurn = 64
+    /// How long to wait for descriptors or memory. Milliseconds.
+    private static let restTime: Int64 = 100
+
+    /// Begins to accept connections.
+    ///
+    /// - Parameters:
+    ///   - descriptor: a listening, non-blocking socket. It belongs to the listener from now on.
+    ///   - targets: the loops that connections go to.
+    public init(
+        _ descriptor: Descriptor,
+        on loop: EventLoop,
+        targets: [Mailbox],
+        serve: @escaping Serve
+    ) throws(SystemFault) {
+        precondition(!targets.isEmpty)
+        self.loop = loop
+        self.descriptor = descriptor.take()
+        self.targets = targets
+        self.serve = serve
+        super.init()
+        do throws(SystemFault) {
+            try loop.register(self.descriptor, self, for: .readable)
+        } catch {
+            CLinux.close(self.descriptor)
+            throw error
+        }
+    }
+
+    /// Accepts no more. Connections that wait in the backlog are refused.
+    public func close() {
+        guard isOpen else { return }
+        isOpen = false
+        loop.close(descriptor)
+    }
+
+    public override func ready(_ readiness: Readiness) {
+        var hasAccepted = false
+        for _ in 0..<Self.acceptsPerTurn where isOpen {
+            var peer: NetworkAddress?
+            let result = loop.kernel.accept(descriptor, from: &peer)
+            guard result < 0 else {
+                hasAccepted = true
+                hand(Descriptor(Int32(result)), peer ?? .unix(path: ""))
+                continue
+            }
+            switch Int32(-result) {
+            case EAGAIN:
+                return
+            case let number where SystemFault.isShortage(number):
+                rest()
+                return
+            default:
+                // The connection has failed already (accept(2)): go on with the next one.
+                continue
+            }
+        }
+        // Every call has failed; the next one would, too.
+        if isOpen, !hasAccepted { rest() }
+    }
+
+    private func hand(_ connection: Descriptor, _ peer: NetworkAddress) {
+        let target = targets[next]
+        next = next + 1 < targets.count ? next + 1 : 0
+        guard target !== loop.mailbox else {
+            serve(connection, peer, loop)
+            return
+        }
+        target.post { [serve] loop in serve(connection, peer, loop) }
+    }
+
+    /// Leaves connections in the backlog for a moment: the system has no descriptor or memory for another, and would report
+    /// the same one again and again.
+    private func rest() {
+        loop.want([], of: descriptor)
+        loop.setDeadline(descriptor, in: Self.restTime)
+    }
+
+    public override func deadlinePassed() {
+        guard isOpen else { return }
+        loop.want(.readable, of: descriptor)
+    }
+}
+
+extension Listener {
+    /// Opens a listening socket, which accepts nothing before a ``Listener`` is made of it.
+    ///
+    /// A socket of TCP may bind while connections of an earlier process are in TIME_WAIT.
+    ///
+    /// - Parameters:
+    ///   - backlog: how many connections may wait to be accepted.
+    ///   - options: of the socket, each with its level; connections inherit them.
+    public static func open(
+        _ address: NetworkAddress,
+        backlog: Int32 = 4096,
+        options: [(level: Int32, option: Int32, value: Int32)] = []
+    ) throws(SystemFault) -> Descriptor {
+        let reuse = [(level: SOL_SOCKET, option: SO_REUSEADDR, value: Int32(1))]
+        let (descriptor, number) = try bound(to: address, options: (address.isIP ? reuse : []) + options)
+        try check("listen", gateway_listen(number, backlog))
+        return descriptor
+    }
+
+    /// Opens a socket that has an address and does not listen.
+    public static func bind(
+        _ address: NetworkAddress,
+        options: [(level: Int32, option: Int32, value: Int32)] = []
+    ) throws(SystemFault) -> Descriptor { try bound(to: address, options: options).0 }
+
+    private static func bound(
+        to address: NetworkAddress,
+        options: [(level: Int32, option: Int32, value: Int32)]
+    ) throws(SystemFault) -> (Descriptor, Int32) {
+        let socket = gateway_socket(address.family)
+        guard socket >= 0 else { throw SystemFault("socket", Int32(-socket)) }
+        let (descriptor, number) = (Descriptor(Int32(socket)), Int32(socket))
+        for (level, option, value) in options {
+            try check("setsockopt", gateway_set_option(number, level, option, value))
+        }
+        // SAFETY: the address is alive during the call.
+        try check("bind", unsafe address.withSystemAddress { unsafe gateway_bind(number, $0, $1) })
+        return (descriptor, number)
+    }
+
+    /// Whether a process listens at a socket's file.
+    public static func isListening(at path: String) -> Bool {
+        guard path.utf8.count <= NetworkAddress.maxPath else { return false }
+        let socket = gateway_socket(AF_UNIX)
+        guard socket >= 0 else { return false }
+        let descriptor = Descriptor(Int32(socket))
+        defer { withExtendedLifetime(descriptor) {} }
+        // SAFETY: the address is alive during the call.
+        let result = unsafe NetworkAddress.unix(path: path).withSystemAddress {
+            unsafe gateway_connect(Int32(socket), $0, $1)
+        }
+        // A full backlog has a listener, too.
+        return result == 0 || result == -Int(EAGAIN)
+    }
+
+    private static func check(_ call: String, _ result: Int) throws(SystemFault) {
+        if result < 0 { throw SystemFault(call, Int32(-result)) }
+    }
+}

@@ -1,0 +1,115 @@
+import Basics
+import CLinux
+import Dispatch
+import Synchronization
+
+/// Finds the addresses of host names on threads of its own, since the system's call blocks for as long as a name server
+/// stays silent.
+public final class Resolver: Sendable {
+    public enum Outcome: Sendable, Equatable {
+        /// At least one address, in the order in which they are to be tried.
+        case found([NetworkAddress])
+        /// The system's error text.
+        case failed(String)
+    }
+
+    private typealias Completion = @Sendable (Outcome) -> Void
+
+    private struct Question: Hashable {
+        let host: [UInt8]
+        let port: UInt16
+    }
+
+    private struct State {
+        /// The callers that wait for the answer to each question.
+        var waiting: [Question: [Completion]] = [:]
+        /// Questions that are not being asked yet, the last one first.
+        var backlog: [Question] = []
+        var asking = 0
+    }
+
+    private let state = Locked(State())
+    private let queue: DispatchQueue
+    private let lookUp: @Sendable (String, UInt16) -> Outcome
+
+    /// A silent name server holds a thread for each name; beyond this number names wait for one another.
+    private static let maxThreads = 8
+
+    /// - Parameter lookUp: blocks until it has the answer.
+    public init(lookUp: @escaping @Sendable (String, UInt16) -> Outcome = Resolver.askSystem) {
+        self.lookUp = lookUp
+        queue = DispatchQueue(label: "resolver", attributes: .concurrent)
+    }
+
+    /// Finds the addresses of `host`, which is an address itself or a name. Questions that are the same are asked once.
+    ///
+    /// - Parameter completion: called on the loop of `mailbox`, unless that has ended.
+    public func resolve(
+        _ host: String,
+        port: UInt16,
+        for mailbox: Mailbox,
+        completion: @escaping @Sendable (Outcome, EventLoop) -> Void
+    ) {
+        let deliver: Completion = { outcome in mailbox.post { loop in completion(outcome, loop) } }
+        if let address = NetworkAddress(ip: host, port: port) {
+            deliver(.found([address]))
+            return
+        }
+        let question = Question(host: Array(host.utf8), port: port)
+        let isNew = state.withLock { state in
+            state.waiting[question, default: []].append(deliver)
+            guard state.waiting[question]?.count == 1 else { return false }
+            state.backlog.insert(question, at: 0)
+            guard state.asking < Self.maxThreads else { return false }
+            state.asking += 1
+            return true
+        }
+        if isNew { queue.async { [self] in askAll() } }
+    }
+
+    /// Asks one question after the other until there are none.
+    private func askAll() {
+        while let question = takeQuestion() {
+            let outcome = lookUp(String(decoding: question.host, as: UTF8.self), question.port)
+            for deliver in state.withLock({ $0.waiting.removeValue(forKey: question) }) ?? [] { deliver(outcome) }
+        }
+    }
+
+    private func takeQuestion() -> Question? {
+        state.withLock { state in
+            if state.backlog.isEmpty { state.asking -= 1 }
+            return state.backlog.popLast()
+        }
+    }
+
+    /// Asks the system (getaddrinfo(3)).
+    public static func askSystem(_ host: String, _ port: UInt16) -> Outcome {
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_flags = AI_NUMERICSERV
+        unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        // SAFETY: the texts are read during the call; the list that it makes is read, then freed.
+        let result = unsafe getaddrinfo(host, "\(port)", &hints, &list)
+        guard result == 0 else { return .failed(unsafe String(cString: gai_strerror(result))) }
+        defer { unsafe freeaddrinfo(list) }
+        var found: [NetworkAddress] = []
+        var entry = unsafe list
+        while let info = unsafe entry?.pointee {
+            if let address = unsafe address(of: info), !found.contains(address) { found.append(address) }
+            unsafe entry = info.ai_next
+        }
+        return found.isEmpty ? .failed("no address") : .found(found)
+    }
+
+    @unsafe
+    private static func address(of info: addrinfo) -> NetworkAddress? {
+        guard let source = unsafe info.ai_addr else { return nil }
+        var storage = sockaddr_storage()
+        let count = unsafe min(Int(info.ai_addrlen), MemoryLayout<sockaddr_storage>.size)
+        // SAFETY: the system says how long its address is; no more than that and than fits is copied.
+        unsafe withUnsafeMutableBytes(of: &storage) {
+            unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: source, count: count))
+        }
+        return NetworkAddress(storage, length: count)
+    }
+}

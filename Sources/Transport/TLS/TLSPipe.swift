@@ -1,0 +1,70 @@
+/// TLS to a server over another library's connection: bytes of one side go in, and what is meant for either side comes
+/// out.
+public final class TLSPipe {
+    /// What the server's bytes have led to.
+    public struct Result {
+        public var plaintext: [UInt8] = []
+        /// To be sent to the server.
+        public var records: [UInt8] = []
+        /// The handshake is over.
+        public var isOpen = false
+        /// The server sends no more.
+        public var isEnded = false
+        public var fault: TLSFault?
+    }
+
+    private let stream: TLSStream
+    private let scratch = TLSScratch()
+
+    public init(_ stream: TLSStream) {
+        self.stream = stream
+        stream.use(scratch)
+    }
+
+    /// Takes bytes from the server; an empty span begins the handshake.
+    public func receive(_ bytes: Span<UInt8>) -> Result {
+        var result = Result()
+        stream.lend(bytes, scratch) {
+            var outcome = TLSStream.Outcome.done
+            if stream.phase == .handshake {
+                outcome = stream.handshake()
+                if case .done = outcome { stream.phase = .open }
+            }
+            while case .done = outcome, stream.phase == .open {
+                var count = 0
+                outcome = unsafe stream.read(into: scratch.plaintext, count: &count)
+                // SAFETY: OpenSSL has written the bytes.
+                unsafe result.plaintext += scratch.plaintext[..<count]
+            }
+            switch outcome {
+            case .done, .needsInput: break
+            case .ended: result.isEnded = true
+            case .failed(let fault): result.fault = fault
+            }
+        }
+        result.isOpen = stream.phase == .open
+        result.records = takeRecords()
+        return result
+    }
+
+    /// Encrypts bytes for the server. Returns `nil` if that fails.
+    public func send(_ bytes: Span<UInt8>) -> [UInt8]? {
+        guard !bytes.isEmpty else { return [] }
+        // SAFETY: the span is alive during the call.
+        let outcome = unsafe bytes.withUnsafeBytes { unsafe stream.write($0) }
+        let records = takeRecords()
+        if case .done = outcome { return records }
+        return nil
+    }
+
+    /// The records that tell the server that nothing more comes.
+    public func end() -> [UInt8] {
+        if stream.phase == .open { stream.endOutput() }
+        return takeRecords()
+    }
+
+    private func takeRecords() -> [UInt8] {
+        defer { scratch.removeRecords() }
+        return Array(scratch.records)
+    }
+}
