@@ -50,8 +50,7 @@ final class Worker {
     /// Sessions that end within this time are swept together, so that a storm of take-overs costs a bounded share.
     /// Milliseconds.
     private static let sweepDelay: Int64 = 10
-    /// How long a beacon's goodbye waits for the page that comes after; longer than open streams take to show themselves.
-    /// Milliseconds.
+    /// How long a beacon's goodbye waits at least for the page that comes after. Milliseconds.
     private static let goodbyeDelay: Int64 = 3000
     /// Goodbyes that wait; those beyond count at once.
     private static let maxGoodbyes = 10_000
@@ -77,21 +76,27 @@ final class Worker {
     /// the session may stay. So a beacon's goodbye waits, and counts unless the session was there meanwhile.
     func leave(_ session: PresentedSession, subject: SubjectKey, isLeased: Bool, isBeacon: Bool) {
         let now = clock.wall
-        guard isBeacon, goodbyes < Self.maxGoodbyes else {
-            site.admission.leave(session, subject: subject, isLeased: isLeased, now: now, rules: snapshot.rules)
-            return
-        }
-        goodbyes += 1
-        loop.schedule(in: Self.goodbyeDelay) { [self] in
-            goodbyes -= 1
-            site.admission.leave(
+        func say(unlessUsedAfter lastSeen: Milliseconds? = nil, at now: Milliseconds) {
+            let hasLeft = site.admission.leave(
                 session,
                 subject: subject,
                 isLeased: isLeased,
-                unlessUsedAfter: now,
-                now: Clock().wall,
+                unlessUsedAfter: lastSeen,
+                now: now,
                 rules: snapshot.rules
             )
+            if hasLeft { site.end(session.id, reason: .sessionLeft) }
+        }
+        guard isBeacon, goodbyes < Self.maxGoodbyes else {
+            say(at: now)
+            return
+        }
+        goodbyes += 1
+        // Streams that stay open have shown themselves by then.
+        let renewal = snapshot.renewalInterval + snapshot.heartbeat + Self.goodbyeDelay / 6
+        loop.schedule(in: max(Self.goodbyeDelay, renewal)) { [self] in
+            goodbyes -= 1
+            say(unlessUsedAfter: now, at: Clock().wall)
         }
     }
 
