@@ -37,6 +37,10 @@ open class Connection: EventHandler {
     /// The connection is closed. No callback follows.
     open func closed() {}
 
+    /// Whether a connection that broke is kept while reading is paused, for the bytes that came before. Only for peers whose
+    /// bytes are worth waiting for, where something else ends the wait: nothing tells of the failure until reading resumes.
+    open var keepsUnreadBytes: Bool { false }
+
     // MARK: Life
 
     /// Begins to serve an open descriptor, which belongs to the connection from now on.
@@ -195,11 +199,13 @@ open class Connection: EventHandler {
         guard socket.isOpen else { return }
         if socket.isReading, !socket.isInputEnded {
             if !readiness.isDisjoint(with: [.readable, .inputEnded, .failed, .hungUp]) { receive() }
-        } else if readiness.contains(.failed) || readiness.contains(.hungUp) && isPeerGone {
+        } else if readiness.contains(.failed) && !isWorthWaiting || readiness.contains(.hungUp) && isPeerGone {
             // Nobody reads what would tell the reason.
             end(.system(SystemFault("connection", socket.takeError())))
         }
     }
+
+    private var isWorthWaiting: Bool { keepsUnreadBytes && !socket.isInputEnded }
 
     /// Whether a hang-up means that the peer does not receive any more. It does not where both sides have ended, which is
     /// regular, nor while reading is paused: what the peer sent before it closed is still to be told.
@@ -226,10 +232,14 @@ open class Connection: EventHandler {
     /// Ends a connection whose peer takes no more bytes. What the peer sent before that is told first: a server may answer,
     /// and close, while it is still being sent the request.
     private func endAfterFailedSend(_ number: Int32) {
-        if number == EPIPE || number == ECONNRESET, socket.isReading, !socket.isInputEnded, receive() {
-            // There may be more.
-            if socket.isOpen { loop.report(.failed, of: socket.descriptor) }
-            return
+        if number == EPIPE || number == ECONNRESET, !socket.isInputEnded {
+            // Goes on when reading resumes.
+            if !socket.isReading, keepsUnreadBytes { return }
+            if socket.isReading, receive() {
+                // There may be more.
+                if socket.isOpen { loop.report(.failed, of: socket.descriptor) }
+                return
+            }
         }
         guard socket.isOpen else { return }
         end(.system(SystemFault("send", number)))

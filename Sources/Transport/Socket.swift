@@ -184,6 +184,7 @@ public struct Socket: ~Copyable {
         fault = number
         unsent.removeAll()
         isWritable = false
+        update(on: loop)
         loop.report(.failed, of: descriptor)
     }
 

@@ -100,6 +100,36 @@ struct ConnectionEndTests {
         #expect(fixture.connection.told.suffix(3) == [.inputEnded, .failed(number), .closed])
     }
 
+    @Test(
+        "What came before a peer reset is kept while reading is paused, where it is worth waiting for",
+        arguments: [true, false]
+    )
+    func resetWhilePaused(keeps: Bool) throws {
+        for sendsMore in [false, true] {
+            let fixture = try Fixture()
+            fixture.connection.keeps = keeps
+            fixture.connection.send("a request that nobody reads")
+            fixture.connection.pauseReading()
+            fixture.peer.send("an answer")
+            // Unread bytes make it a reset.
+            fixture.peer.close()
+            if sendsMore { fixture.connection.send("the rest of the request") }
+            for _ in 0..<3 { fixture.turn() }
+            guard keeps else {
+                #expect(fixture.connection.told.count == 2 && fixture.connection.told.last == .closed)
+                continue
+            }
+            #expect(fixture.connection.told.isEmpty && fixture.connection.isOpen)
+            let events = fixture.kernel.eventCount
+            for _ in 0..<5 { fixture.turn() }
+            #expect(fixture.kernel.eventCount <= events + 1)
+            fixture.connection.resumeReading()
+            for _ in 0..<3 { fixture.turn() }
+            #expect(fixture.connection.told.first == .received("an answer"))
+            #expect(fixture.connection.told.count == 3 && fixture.connection.told.last == .closed)
+        }
+    }
+
     @Test("A deadline that another handler moved or closed in the same turn is not told", arguments: [true, false])
     func deadlineOfAnother(closes: Bool) throws {
         let kernel = TestKernel()

@@ -19,6 +19,7 @@ final class RecordedConnection: Connection {
 
     private(set) var told: [Told] = []
     var onTold: (RecordedConnection, Told) -> Void = { _, _ in }
+    var keeps = false
 
     /// Everything that was received, in one piece.
     var bytes: [UInt8] {
@@ -44,6 +45,7 @@ final class RecordedConnection: Connection {
         }
     }
     override func deadlinePassed() { note(.deadlinePassed) }
+    override var keepsUnreadBytes: Bool { keeps }
     override func closed() { note(.closed) }
 }
 

@@ -191,6 +191,10 @@ final class UpstreamConnection: Connection {
 
     // MARK: Events
 
+    /// A server may answer and close without reading the whole request, and the client take its time for the answer; the
+    /// client's rate is watched.
+    override var keepsUnreadBytes: Bool { exchange != nil }
+
     override func received(_ bytes: Span<UInt8>) {
         guard state != .ending else { return }
         worker.clock.refresh()
