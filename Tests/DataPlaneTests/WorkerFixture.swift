@@ -16,18 +16,27 @@ final class WorkerFixture {
 
     static let secret = Array("0123456789abcdef0123456789abcdef".utf8)
 
-    init(publicURL: String = "https://embed.example.com", limits: String = "") throws {
+    init(
+        publicURL: String = "https://embed.example.com",
+        server: String = "127.0.0.1:3000",
+        resolver: Resolver = Resolver(),
+        limits: String = ""
+    ) throws {
         let text = """
             public_url = "\(publicURL)"
             [[listener]]
             address = "127.0.0.1:8080"
             [[upstream]]
             name = "host"
-            servers = ["127.0.0.1:3000"]
+            servers = ["\(server)"]
             [[route]]
             path = "/event/{event}"
             upstream = "host"
             access = "token"
+            [[route]]
+            path = "/public/**"
+            upstream = "host"
+            access = "public"
             [[company]]
             id = "acme"
             [[company.key]]
@@ -52,7 +61,8 @@ final class WorkerFixture {
             assertionKey: try Key.generate(.es256, id: "assertion"),
             accessLog: LogOutput(descriptor: -1, isJSON: true),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
-            descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false)
+            descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false),
+            resolver: resolver
         )
         loop = try EventLoop(kernel: kernel)
         worker = Worker(loop: loop, site: site)

@@ -55,6 +55,8 @@ final class UpstreamConnection: Connection {
     /// The server among those that an exchange has tried.
     var serverBit: UInt64 { serverIndex < 64 ? 1 << UInt64(serverIndex) : 0 }
     var isUsable: Bool { state == .idle }
+    /// Ends the wait for the server's addresses; nil where nobody waits for them.
+    var resolving: TimerHeap.ID?
     /// Opens the connection; what is under way, until it is open.
     var opening: Connector?
 
@@ -103,7 +105,7 @@ final class UpstreamConnection: Connection {
         guard state != .closed, state != .ending else { return }
         let wasConnecting = state == .connecting
         state = .closed
-        guard wasConnecting, opening != nil else {
+        guard wasConnecting, opening != nil || resolving != nil else {
             close()
             return
         }

@@ -90,9 +90,17 @@ final class UpstreamPool {
         case .address(let address):
             open(connection, to: [address], within: server.connectTimeout)
         case .name(let host, let port):
+            // A name server that stays silent has no more time than a server that does.
+            connection.resolving = worker.loop.schedule(in: server.connectTimeout) {
+                connection.resolving = nil
+                connection.connectFailed(.dns)
+                connection.endDescriptor()
+            }
             let bound = Confined((self, connection, worker.loop.now), to: worker.loop.mailbox)
             worker.site.resolver.resolve(host, port: port, for: worker.loop.mailbox) { outcome, loop in
                 let (pool, connection, startedAt) = bound.value
+                guard let timer = connection.resolving.take() else { return }
+                loop.cancel(timer)
                 switch outcome {
                 case .found(let addresses):
                     let left = connection.server.connectTimeout - (loop.now - startedAt)

@@ -29,7 +29,7 @@ final class Site: Sendable {
     let turnedAway = TurnedAway()
     private let current: Mutex<Snapshot>
     private let draining = Atomic<Bool>(false)
-    let resolver = Resolver()
+    let resolver: Resolver
     private let everyWorker = Mutex<[Confined<Worker>]>([])
 
     init(
@@ -39,8 +39,10 @@ final class Site: Sendable {
         assertionKey: Key,
         accessLog: LogOutput,
         logger: Logger,
-        descriptors: DescriptorBudget
+        descriptors: DescriptorBudget,
+        resolver: Resolver = Resolver()
     ) {
+        self.resolver = resolver
         self.descriptors = descriptors
         current = Mutex(snapshot)
         self.directory = directory
