@@ -146,11 +146,12 @@ extension Connection {
     func encrypt(_ first: Span<UInt8>, _ second: Span<UInt8>, _ tls: TLSStream) {
         let scratch = loop.tlsScratch
         let rest = min(second.count, max(TLSScratch.recordSize - first.count % TLSScratch.recordSize, 0))
-        scratch.staging.removeAll(keepingCapacity: true)
+        var staged = scratch.takeStaging()
         // SAFETY: the spans are alive during the calls.
-        unsafe first.withUnsafeBufferPointer { unsafe scratch.staging.append(contentsOf: $0) }
-        unsafe second.extracting(..<rest).withUnsafeBufferPointer { unsafe scratch.staging.append(contentsOf: $0) }
-        encrypt(scratch.staging.span, more: rest < second.count, tls)
+        unsafe first.withUnsafeBufferPointer { unsafe staged.append(contentsOf: $0) }
+        unsafe second.extracting(..<rest).withUnsafeBufferPointer { unsafe staged.append(contentsOf: $0) }
+        encrypt(staged.span, more: rest < second.count, tls)
+        scratch.giveBackStaging(staged)
         encrypt(second.extracting(rest...), more: false, tls)
     }
 
@@ -158,8 +159,9 @@ extension Connection {
     func sendRecords(_ tls: TLSStream, more: Bool = false) {
         let scratch = loop.tlsScratch
         guard !scratch.records.isEmpty else { return }
-        sendToSocket(scratch.records.span, more: more)
-        scratch.removeRecords()
+        let records = scratch.takeRecords()
+        sendToSocket(records.span, more: more)
+        scratch.giveBackRecords(records)
     }
 }
 

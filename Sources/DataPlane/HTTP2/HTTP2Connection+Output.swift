@@ -32,9 +32,9 @@ extension HTTP2Connection {
             guard more else { break }
             writeOutIfLarge()
         }
-        if !out.isEmpty { send(out.span) }
-        worker.recycle(out)
-        out = ByteBuffer()
+        let last = takeOut()
+        if !last.isEmpty { send(last.span) }
+        worker.recycle(last)
         tellDrained()
         if isOverdrawn { terminate(.enhanceYourCalm) }
         if session.isFinished { linger() }
@@ -42,8 +42,16 @@ extension HTTP2Connection {
 
     private func writeOutIfLarge() {
         guard out.count >= Self.writeSize else { return }
-        send(out.span)
-        out.removeAll()
+        let full = takeOut()
+        send(full.span)
+        worker.recycle(full)
+        out = worker.takeBuffer()
+    }
+
+    private func takeOut() -> ByteBuffer {
+        var taken = ByteBuffer()
+        swap(&taken, &out)
+        return taken
     }
 
     /// Puts a DATA frame behind what is written already; false while the socket takes no more.
@@ -60,8 +68,10 @@ extension HTTP2Connection {
                 out.write(piece)
                 return
             }
-            send(out.span, piece)
-            out.removeAll()
+            let frames = takeOut()
+            send(frames.span, piece)
+            worker.recycle(frames)
+            out = worker.takeBuffer()
         }
         return true
     }

@@ -246,8 +246,11 @@ final class HTTP2Stream: ClientStream {
     /// Takes `count` bytes to be sent.
     func takeData(_ count: Int, _ write: (Span<UInt8>) -> Void) {
         let taken = min(count, unsent.count)
-        write(unsent.span.extracting(0..<taken))
-        unsent.removeFirst(taken)
+        var waiting = ByteBuffer()
+        swap(&waiting, &unsent)
+        write(waiting.span.extracting(0..<taken))
+        waiting.removeFirst(taken)
+        unsent = waiting
         connection.waitingBytes -= taken
         sentBytes += taken
         if !isWritable, unsent.count <= Self.lowWater { connection.drained(self) }

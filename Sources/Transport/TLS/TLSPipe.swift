@@ -64,7 +64,8 @@ public final class TLSPipe {
     }
 
     private func takeRecords() -> [UInt8] {
-        defer { scratch.removeRecords() }
-        return Array(scratch.records)
+        let records = scratch.takeRecords()
+        defer { scratch.giveBackRecords(records) }
+        return Array(records)
     }
 }

@@ -11,8 +11,8 @@ final class TLSScratch {
     private(set) var records: ContiguousArray<UInt8> = []
     /// Where OpenSSL decrypts to.
     let plaintext = UnsafeMutableRawBufferPointer.allocate(byteCount: EventLoop.receiveSize, alignment: 64)
-    /// Pieces that are to become one record.
-    var staging: ContiguousArray<UInt8> = []
+    /// For pieces that are to become one record; empty between calls.
+    private var staging: ContiguousArray<UInt8> = []
 
     deinit { unsafe plaintext.deallocate() }
 
@@ -20,9 +20,31 @@ final class TLSScratch {
     @unsafe
     func add(_ bytes: UnsafeRawBufferPointer) { unsafe records.append(contentsOf: bytes) }
 
-    /// Forgets the records, which were sent.
-    func removeRecords() {
-        if records.capacity > Self.maxKept { records = [] } else { records.removeAll(keepingCapacity: true) }
+    /// The records that are to be sent.
+    func takeRecords() -> ContiguousArray<UInt8> {
+        var taken: ContiguousArray<UInt8> = []
+        swap(&taken, &records)
+        return taken
+    }
+
+    /// Keeps the memory of records that were sent.
+    func giveBackRecords(_ memory: consuming ContiguousArray<UInt8>) {
+        guard memory.capacity <= Self.maxKept else { return }
+        memory.removeAll(keepingCapacity: true)
+        records = memory
+    }
+
+    /// Empty memory for pieces that are to become one record.
+    func takeStaging() -> ContiguousArray<UInt8> {
+        var taken: ContiguousArray<UInt8> = []
+        swap(&taken, &staging)
+        return taken
+    }
+
+    func giveBackStaging(_ memory: consuming ContiguousArray<UInt8>) {
+        guard memory.capacity <= Self.maxKept else { return }
+        memory.removeAll(keepingCapacity: true)
+        staging = memory
     }
 
     /// The first bytes of what was decrypted last.
