@@ -7,21 +7,27 @@ let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     // Every memory-unsafe use is marked `unsafe`, so that a reader can find all of them.
     .strictMemorySafety(),
-    // A warning left alone hides the next one.
+    // A warning that is left alone hides the next one.
     .treatAllWarnings(as: .error),
-    // `any` is written out: an existential has a cost that should be seen.
+    // `any` is written out, since an existential has a cost that should be visible.
     .enableUpcomingFeature("ExistentialAny"),
-    // An import is private to its module unless it says otherwise.
+    // An import is private to its module unless declared otherwise.
     .enableUpcomingFeature("InternalImportsByDefault"),
-    // A file names every module that it takes a member from.
+    // A file imports every module whose members it uses.
     .enableUpcomingFeature("MemberImportVisibility"),
-    // Functions may return spans over what they were given.
+    // Functions may return spans over their arguments.
     .enableExperimentalFeature("Lifetimes"),
 ]
 
-/// For targets that meet text from outside: it is an error to compare text by its characters there, see TextComparison.swift.
+/// For targets that handle text from outside: comparing text by characters is an error there, see TextComparison.swift.
 let settingsForOutsideText =
     settings + [.unsafeFlags(["-Xfrontend", "-import-module", "-Xfrontend", "TextComparison"])]
+
+/// What the fuzz targets look into.
+let fuzzed: [Target.Dependency] = [
+    "CLinux", "Basics", "JOSE", "Admission", "GatewayConfiguration", "Transport", "DataPlane",
+    .product(name: "Logging", package: "swift-log"),
+]
 
 let package = Package(
     name: "embed-gateway",
@@ -35,7 +41,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        // Without its traits: nobody here reads its settings from the environment.
+        // Without its traits: this product does not read settings from the environment through it.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
     ],
     targets: [
@@ -52,8 +58,12 @@ let package = Package(
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CLinux"),
         .target(name: "TextComparison", swiftSettings: settings),
-        .target(name: "Basics", swiftSettings: settings),
-        .target(name: "JOSE", dependencies: ["COpenSSL", "TextComparison"], swiftSettings: settingsForOutsideText),
+        .target(name: "Basics", dependencies: ["CLinux", "TextComparison"], swiftSettings: settingsForOutsideText),
+        .target(
+            name: "JOSE",
+            dependencies: ["COpenSSL", "TextComparison", "Basics"],
+            swiftSettings: settingsForOutsideText
+        ),
         .target(
             name: "Admission",
             dependencies: ["Basics", "JOSE", "TextComparison"],
@@ -64,10 +74,10 @@ let package = Package(
             dependencies: ["CLinux", "COpenSSL", "Basics", "JOSE", "TextComparison"],
             swiftSettings: settingsForOutsideText
         ),
-        // A package that Hummingbird knows of has a module named Configuration.
+        // Hummingbird's dependencies include a module named Configuration.
         .target(
             name: "GatewayConfiguration",
-            dependencies: ["JOSE", "Admission", .product(name: "TOMLKit", package: "TOMLKit")],
+            dependencies: ["Basics", "JOSE", "Admission", .product(name: "TOMLKit", package: "TOMLKit")],
             path: "Sources/Configuration",
             swiftSettings: settings
         ),
@@ -82,13 +92,15 @@ let package = Package(
         ),
         .target(
             name: "Directory",
-            dependencies: ["TextComparison", "JOSE", "Admission", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "TextComparison", "Basics", "JOSE", "Admission", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: settingsForOutsideText
         ),
         .target(
             name: "ControlPlane",
             dependencies: [
-                "TextComparison", "JOSE", "Admission", "GatewayConfiguration", "Transport", "DataPlane", "Directory",
+                "TextComparison", "Basics", "JOSE", "Admission", "GatewayConfiguration", "Transport", "Directory",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -101,7 +113,7 @@ let package = Package(
         .executableTarget(
             name: "gateway",
             dependencies: [
-                "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory", "ControlPlane",
+                "Basics", "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory", "ControlPlane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -112,11 +124,12 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "JOSETests", dependencies: ["JOSE"], swiftSettings: settings),
+        .testTarget(name: "BasicsTests", dependencies: ["Basics", "CLinux"], swiftSettings: settings),
+        .testTarget(name: "JOSETests", dependencies: ["Basics", "JOSE"], swiftSettings: settings),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", "Basics", "JOSE"], swiftSettings: settings),
         .target(
             name: "TestSupport",
-            dependencies: ["CLinux", "Transport"],
+            dependencies: ["CLinux", "Basics", "Transport"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
@@ -127,26 +140,28 @@ let package = Package(
         ),
         .testTarget(
             name: "ConfigurationTests",
-            dependencies: ["GatewayConfiguration", "Admission", "JOSE"],
+            dependencies: ["GatewayConfiguration", "Admission", "Basics", "JOSE"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "DataPlaneTests",
             dependencies: [
-                "TestSupport", "DataPlane", "Transport", "GatewayConfiguration", "Admission", "JOSE", "CLinux",
+                "TestSupport", "DataPlane", "Transport", "GatewayConfiguration", "Admission", "Basics", "JOSE",
+                "CLinux", "CMalloc",
                 "COpenSSL",
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "DirectoryTests",
-            dependencies: ["Directory", "Admission", "JOSE", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["Directory", "Admission", "Basics", "JOSE", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration", "Transport", "Admission", "JOSE",
+                "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration", "Transport", "Admission", "Basics",
+                "JOSE",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -155,17 +170,48 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "FuzzTargetTests",
+            dependencies: fuzzed + ["TestSupport"],
+            path: "Tests/Fuzz",
+            exclude: ["CLibFuzzer", "Corpora", "Driver"],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "lease-benchmark",
-            dependencies: ["Admission"],
+            dependencies: ["Admission", "Basics"],
             path: "Tests/Benchmarks/LeaseBenchmark",
             swiftSettings: settings
         ),
-        .testTarget(name: "EndToEndTests", dependencies: ["JOSE"], swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "Basics", "JOSE"],
+            swiftSettings: settings
+        ),
     ]
 )
 
-// Sanitizers build some tests and what these need: all of it would take them longer than the tests do.
+// deploy/fuzz builds the fuzz targets as a program, which takes libFuzzer, and our own modules so that libFuzzer sees where an
+// input leads.
+if Context.environment["GATEWAY_TARGETS"] == "fuzz" {
+    let instrumentation: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer"])]
+    for target in package.targets where target.type == .regular {
+        target.swiftSettings = (target.swiftSettings ?? []) + instrumentation
+    }
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzz/CLibFuzzer"),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: fuzzed + ["CLibFuzzer"],
+            path: "Tests/Fuzz",
+            exclude: ["CLibFuzzer", "Corpora", "CorpusTests.swift"],
+            swiftSettings: settings + instrumentation,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]
+        ),
+    ]
+}
+
+// Sanitizers build only some tests and their dependencies: building everything would take longer than the tests.
 if let names = Context.environment["GATEWAY_TARGETS"] {
     var wanted = Set(names.split(separator: " ").map(String.init))
     var count = 0

@@ -1,6 +1,6 @@
-/// Who may use a route.
+/// The viewers who may use a route.
 package enum Access: String, Sendable, CaseIterable {
-    /// A viewer for the event that the path names.
+    /// A viewer with access to the event that the path names.
     case token
     /// Any viewer.
     case session

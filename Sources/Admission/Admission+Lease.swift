@@ -1,13 +1,14 @@
+package import Basics
 import JOSE
 
-/// Who stays where, under which rules.
+/// A viewer's stay at a place, and the rules that apply to it.
 struct Stay {
     let viewer: Viewer
     let place: Place
-    /// The token is past its expiry, and only a session that was joined with it may go on.
+    /// Whether the token has expired; then only a session that was joined with it may go on.
     let isExpired: Bool
     let leeway: Int64
-    /// With the event's own rule for a second join.
+    /// Includes the event's own rule for a second join.
     let policy: SessionPolicy
 
     init(viewer: Viewer, place: Place, isExpired: Bool, _ rules: Admission.Rules) {
@@ -24,7 +25,7 @@ struct Stay {
         Arrival(viewer: viewer, event: place.event, role: place.listing == nil ? .attendee : .host)
     }
 
-    /// Whether a session's time is not over: neither its own nor, where it outlives its token, what the token covers.
+    /// Whether a session is within its lifetime and, unless it outlives its token, within the token's validity.
     func covers(_ session: SessionID, at now: Milliseconds) -> Bool {
         guard now < after(session.joinedAt, policy.maxLifetime) else { return false }
         guard isExpired, let expires = viewer.validity.expires else { return !isExpired }
@@ -32,11 +33,11 @@ struct Stay {
     }
 }
 
-/// How far ahead of the clock a session may have joined; later ones are not resumed.
+/// How far in the future a session's join time may lie. Sessions further ahead are not resumed.
 private let clockSkew: Milliseconds = 60_000
 
 extension Admission {
-    /// One session at a time.
+    /// Decides under the rule of one session at a time.
     func decideLeased(
         _ request: Request,
         _ stay: Stay,
@@ -61,7 +62,7 @@ extension Admission {
             if directory.hasEnded(presented.id, at: request.now) {
                 return .refuse(.viewerRemoved, since: nil, retryAfter: nil)
             }
-            // A take-over is a join, unless there is nobody to take over from.
+            // A take-over counts as a join, unless there is no session to take over from.
             let isAcceptable = isCovered && presented.id.joinedAt <= after(request.now, clockSkew)
             if presented.isPending {
                 if isAcceptable, !request.isTakeOver { return join(.pending(presented.id), request, stay, own: nil) }
@@ -121,14 +122,14 @@ extension Admission {
         }
     }
 
-    /// A session that has not joined, for a link's redirect.
+    /// Makes a session that has not joined yet, for a link's redirect.
     private func prepare(_ random: (UInt64, UInt64), _ request: Request, _ stay: Stay) -> Verdict {
         let joinedAt = leases.nextJoin(of: stay.place.subject, now: request.now)
         let session = SessionID(joinedAt: joinedAt, random0: random.0, random1: random.1)
         return admit(session, key: stay.place.subject, isNew: true, isPending: true, stay)
     }
 
-    /// Whether a session would be let in now, in the event that it joined. Nothing changes.
+    /// Whether a session would be let in now to the event that it joined. Changes nothing.
     package func stands(_ sealed: SealedSession, at now: Milliseconds, _ rules: Rules) -> Bool {
         let (session, viewer, event) = (sealed.session, sealed.viewer, sealed.event)
         let isExpired = time(of: viewer, at: now, rules) != nil
@@ -146,7 +147,7 @@ extension Admission {
         }
     }
 
-    /// What becomes of the session that was presented, should it come back. Who holds the lease renews it.
+    /// Says what would happen to the presented session if it came back. The holder of the lease renews it.
     func decideAsked(_ request: Request, _ stay: Stay) -> Verdict {
         let subject = stay.place.subject
         guard let presented = request.presented, presented.subject == subject else {
@@ -171,7 +172,7 @@ extension Admission {
         }
     }
 
-    /// Any number of sessions at a time: each has a place of its own in the table.
+    /// Decides for viewers who may have any number of sessions: each session has its own place in the table.
     func decideUnleased(
         _ request: Request,
         _ stay: Stay,
@@ -195,7 +196,8 @@ extension Admission {
             case .ended:
                 return .refuse(.viewerRemoved, since: nil, retryAfter: nil)
             case .vacant, .replaced, .active:
-                // Nobody else has its place: it cannot be. Should it be, the user may ask to be let in anew.
+                // Its place is its own, so nothing can have replaced it. If that happens anyway, let the user ask to
+                // join again.
                 guard request.isTakeOver else { return .refuse(.sessionReplaced, since: nil, retryAfter: nil) }
             }
         }
@@ -215,7 +217,7 @@ extension Admission {
         return admit(session, key: key, isNew: true, stay)
     }
 
-    /// Has a proven session come back. One that said goodbye does only if it may return, which is asked only then.
+    /// Resumes a proven session. Asks `mayReturn` only for a session that said goodbye, which returns only if allowed.
     private func resume(
         _ presented: PresentedSession,
         _ key: SubjectKey,

@@ -1,6 +1,7 @@
+package import Basics
 package import JOSE
 
-/// Where a viewer stands once its scope is clear: the event, and what follows from it.
+/// A viewer's place once its scope is decided: the event, and what follows from it.
 struct Place {
     let subject: SubjectKey
     let event: String
@@ -9,10 +10,22 @@ struct Place {
     let secondJoin: SecondJoin?
 }
 
+extension Place {
+    fileprivate init(of viewer: Viewer, subject: SubjectKey, event: String, _ standing: ViewerStanding?) {
+        self.init(
+            subject: subject,
+            event: event,
+            listing: standing?.listing,
+            isLeased: viewer.isLeased,
+            secondJoin: standing?.secondJoin
+        )
+    }
+}
+
 /// Why a viewer has no place in an event.
 struct Barrier: Error {
     let refusal: Refusal
-    /// When it is not in the way any more, where that is known.
+    /// When the reason no longer applies, if known.
     var isGoneAt: Milliseconds?
 
     init(_ refusal: Refusal, isGoneAt: Milliseconds? = nil) {
@@ -22,12 +35,12 @@ struct Barrier: Error {
 }
 
 extension Admission.Rules {
-    /// Whether the time of a viewer's token is over.
+    /// Whether a viewer's token has expired.
     package func isOver(_ viewer: Viewer, at now: Milliseconds) -> Bool {
         viewer.validity.expires.map { seconds(now) - leeway >= $0 } ?? false
     }
 
-    /// Whether nobody can use a session any more, whatever its event says.
+    /// Whether a session can no longer be used at all, whatever its event says.
     package func isOver(_ sealed: SealedSession, at now: Milliseconds) -> Bool {
         if now >= after(sealed.session.id.joinedAt, sessions.maxLifetime) { return true }
         return !sessions.outlivesToken && isOver(sealed.viewer, at: now)
@@ -35,7 +48,7 @@ extension Admission.Rules {
 }
 
 extension Admission {
-    /// When the viewer's stay in an event ends, as things stand: with its token, or because the event closes to it.
+    /// When the viewer's stay in an event ends as things stand: when its token expires, or when the event closes to it.
     package func end(of viewer: Viewer, in event: String) -> Milliseconds? {
         let record = directory.event(event)
         let ends = [
@@ -46,7 +59,7 @@ extension Admission {
         return ends.compactMap { $0 }.min()
     }
 
-    /// Why a viewer is refused at an event whatever the time, the leases and the limits say; nil: it is not.
+    /// Why a viewer is refused at an event regardless of time, leases and limits. Returns `nil` if it is not.
     package func refusal(of viewer: Viewer, at event: String, now: Milliseconds, _ rules: Rules) -> Refusal? {
         let event = Array(event.utf8)
         guard case .failure(let barrier) = place(of: viewer, event: event.span, access: .token, now: now, rules) else {
@@ -55,10 +68,10 @@ extension Admission {
         return barrier.refusal
     }
 
-    /// When the doors of an event close; the end of time where they stay open.
+    /// When the doors of an event close; the end of time if they stay open.
     package func doorsClose(in event: String) -> Milliseconds { directory.event(event)?.doors.closesAt ?? .max }
 
-    /// Whether the token is good at this moment; nil: it is.
+    /// Why the token is not valid at this moment. Returns `nil` if it is.
     func time(of viewer: Viewer, at now: Milliseconds, _ rules: Rules) -> Refusal? {
         do throws(TokenFault) {
             try viewer.validity.check(
@@ -72,9 +85,9 @@ extension Admission {
         }
     }
 
-    /// The scope table: whether the token is good for the event, and the viewer's role there.
+    /// The scope table: whether the token covers the event, and which role the viewer has there.
     ///
-    /// A viewer of another event passes a `.session` route, as a viewer of its own event.
+    /// On a `.session` route, a viewer of another event passes as a viewer of its own event.
     func place(
         of viewer: Viewer,
         event: Span<UInt8>?,
@@ -97,7 +110,7 @@ extension Admission {
         return access == .token ? .failure(barrier) : ownPlace(of: viewer, access: access, now: now, rules)
     }
 
-    /// In the token's own event, or in none.
+    /// The place in the token's own event, or in none.
     private func ownPlace(
         of viewer: Viewer,
         access: Access,
@@ -110,18 +123,14 @@ extension Admission {
                 Place(subject: viewer.subject, event: "", listing: nil, isLeased: false, secondJoin: nil)
             )
         }
-        return place(
-            of: viewer,
-            id: viewer.eventID,
-            event: viewer.event ?? "",
-            subject: viewer.subject,
-            mustBeKnown: false,
-            now: now,
-            rules
-        )
+        let standing = directory.standing(of: viewer)
+        if standing?.isOfKnownEvent != true, !rules.events.haveOwn(of: viewer) { return .failure(Barrier(.wrongEvent)) }
+        if let barrier = standing?.barrier(at: now) { return .failure(barrier) }
+        return .success(Place(of: viewer, subject: viewer.subject, event: viewer.event ?? "", standing))
     }
 
-    /// In another event than the token's own: for company-wide tokens, where the directory knows it as the company's.
+    /// The place in an event other than the token's own: only for company-wide tokens, and only if the directory lists
+    /// the event as the company's.
     private func otherPlace(
         of viewer: Viewer,
         event: Span<UInt8>,
@@ -132,66 +141,21 @@ extension Admission {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(event.count)
         for index in event.indices { bytes.append(event[index]) }
-        return place(
-            of: viewer,
-            id: EventID(bytes),
-            event: String(decoding: bytes, as: UTF8.self),
-            subject: viewer.subject(for: event),
-            mustBeKnown: true,
-            now: now,
-            rules
-        )
-    }
-
-    private func place(
-        of viewer: Viewer,
-        id: EventID,
-        event: String,
-        subject: SubjectKey,
-        mustBeKnown: Bool,
-        now: Milliseconds,
-        _ rules: Rules
-    ) -> Result<Place, Barrier> {
-        var listing: Listing?
-        var secondJoin: SecondJoin?
-        var doors = Doors()
-        let entry = directory.entry(ofEvent: id)
-        switch entry.standing {
-        case .unknown:
-            guard !mustBeKnown, rules.events.haveOwn(of: viewer) else { return .failure(Barrier(.wrongEvent)) }
-        case .removed(let company):
-            return .failure(Barrier(company.hasSameBytes(as: viewer.company) ? .registrationRemoved : .wrongEvent))
-        case .known(let record):
-            guard record.company.hasSameBytes(as: viewer.company) else { return .failure(Barrier(.wrongEvent)) }
-            guard record.isOpen(to: viewer, at: now) else { return .failure(Barrier(.tokenExpired)) }
-            listing = record.listing(of: viewer)
-            secondJoin = record.secondJoin
-            doors = record.doors
-        }
-        guard !directory.isRemoved(subject) else { return .failure(Barrier(.registrationRemoved)) }
-        guard !entry.hasRemoved(viewer, at: now) else { return .failure(Barrier(.viewerRemoved)) }
-        if listing == nil, let refusal = doors.refusal(at: now) {
-            return .failure(Barrier(refusal, isGoneAt: refusal == .notOpen ? doors.opensAt : nil))
-        }
-        return .success(
-            Place(subject: subject, event: event, listing: listing, isLeased: viewer.isLeased, secondJoin: secondJoin)
-        )
+        let subject = viewer.subject(for: event)
+        let standing = directory.standing(of: viewer, at: EventID(bytes), subject)
+        guard standing.isOfKnownEvent else { return .failure(Barrier(.wrongEvent)) }
+        if let barrier = standing.barrier(at: now) { return .failure(barrier) }
+        return .success(Place(of: viewer, subject: subject, event: String(decoding: bytes, as: UTF8.self), standing))
     }
 }
 
 extension EventRecord {
-    /// Whether the event still takes the viewer: what Register makes is good until the event closes.
-    func isOpen(to viewer: Viewer, at now: Milliseconds) -> Bool {
-        guard viewer.closesWithEvent, let closesAt else { return true }
-        return now < closesAt
-    }
-
-    /// The list of the event that has the viewer's user id or e-mail.
+    /// The list of the event that contains the viewer's user id or e-mail.
     func listing(of viewer: Viewer) -> Listing? { listing(of: viewer.identities) }
 }
 
 extension Refusal {
-    /// What a viewer is told of a token's fault.
+    /// The refusal that tells a viewer about a token's fault.
     package init(_ fault: TokenFault) {
         switch fault {
         case .expired: self = .tokenExpired

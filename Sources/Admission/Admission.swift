@@ -1,9 +1,9 @@
-import JOSE
+package import Basics
 
-/// Who may pass: from a verified viewer and its request to a verdict.
+/// Decides who may pass: takes a verified viewer and its request, and returns a verdict.
 ///
-/// The order is time, scope, role, lease. All of it is decided on every request; only the token's signature and claims
-/// are remembered. See `Admission+Scope.swift` and `Admission+Lease.swift` for the steps.
+/// The order is time, scope, role, lease. Each is decided again on every request; only the token's signature and claims
+/// are cached. For the steps see `Admission+Scope.swift` and `Admission+Lease.swift`.
 package final class Admission: Sendable {
     package let leases: LeaseTable
     package let sessions: LiveSessions
@@ -15,24 +15,24 @@ package final class Admission: Sendable {
         self.directory = directory
     }
 
-    /// The configured rules; swapped whole by a reload.
+    /// The configured rules. A reload replaces them as a whole.
     package struct Rules: Sendable, Equatable {
         package var sessions = SessionPolicy()
         /// How far the clocks of signers may be off, in seconds.
         package var leeway: Int64 = 5
         package var requireExpiry = true
-        /// Whose the events are that the directory does not know; nobody's by default.
+        /// Which company owns the events that the directory does not know; none by default.
         package var events = EventOwners()
         package init() {}
     }
 
     /// What a request brings besides its viewer and its event.
     package struct Request: Sendable {
-        /// What the route asks for; `.public` is decided as `.session`.
+        /// What the route requires. `.public` is decided as `.session`.
         package var access: Access
         /// The session that the client sent.
         package var presented: PresentedSession?
-        /// A hash of the client's address; 0 where it is not known.
+        /// A hash of the client's address; 0 if it is not known.
         package var address: UInt64
         package var purpose: Purpose
         package var now: Milliseconds
@@ -56,45 +56,47 @@ package final class Admission: Sendable {
 
     /// What a request may do to the lease.
     package enum Purpose: Sendable {
-        /// A person or a program meant it: without a session that counts, it joins.
+        /// A person or a program sent it on purpose: joins if there is no valid session.
         case join
-        /// A navigation with a link: without a session that counts it is given one, which joins when it is brought back.
+        /// A navigation with a link: if there is no valid session, hands out one that joins when the client brings it
+        /// back.
         case prepare
-        /// The user asked to use it here: a POST to the take-over endpoint, never a script's request for something else.
+        /// The user asked to use it here: a POST to the take-over endpoint, never a script's request for something
+        /// else.
         case takeOver
-        /// Nothing is joined, resumed or replaced: the client only asks, or nobody may have meant it.
+        /// Joins, resumes and replaces nothing: the client only asks, or the request may not be deliberate.
         case ask
     }
 
     package enum Verdict: Equatable, Sendable {
         case admit(Admitted)
-        /// - since: when the session that is active joined (`already_active`).
-        /// - retryAfter: how long to wait, if that is known.
+        /// - since: when the active session joined (`already_active`).
+        /// - retryAfter: how long to wait, if known.
         case refuse(Refusal, since: Milliseconds?, retryAfter: Milliseconds?)
-        /// The viewer would be let in, and has no session; who only asks gets none.
+        /// The viewer would be let in but has no session; a request that only asks gets none.
         case outside
     }
 
     /// What the exchange goes on with.
     package struct Admitted: Equatable, Sendable {
         package let session: SessionID
-        /// The session is new: its holder must be given it.
+        /// Whether the session is new, so that its holder must be given it.
         package let isNew: Bool
-        /// It was made by `prepare`, and has not joined.
+        /// Whether the session was made by `prepare` and has not joined yet.
         package let isPending: Bool
-        /// The session that lost the lease to this one: its streams end.
+        /// The session that lost the lease to this one. Its streams end.
         package let replaced: SessionID?
         package var role: Role { listing == nil ? .attendee : .host }
-        /// The list of the event that has the viewer.
+        /// The list of the event that contains the viewer.
         package let listing: Listing?
-        /// What the session is bound to.
+        /// The subject that the session is bound to.
         package let subject: SubjectKey
         /// The session's place in the lease table.
         let key: SubjectKey
-        /// The event that counts; empty for a company-wide token where neither it nor the route names one.
+        /// The event that counts. Empty for a company-wide token if neither the token nor the route names one.
         package let event: String
 
-        /// What the holder is given, sealed.
+        /// What the holder is given, once sealed.
         package var presented: PresentedSession {
             PresentedSession(id: session, subject: subject, isPending: isPending)
         }
@@ -102,14 +104,15 @@ package final class Admission: Sendable {
 
     /// Decides on a request.
     ///
-    /// A holder's renewal allocates nothing and computes no hash, except that a company-wide token in another event than
-    /// its own needs that subject's hash.
+    /// Renewing a lease allocates nothing and computes no hash, except for a company-wide token in an event other than
+    /// its own: that needs the subject's hash.
     ///
     /// - Parameters:
-    ///   - event: the event that the path names; where it names none, the one that the session belongs to, if known.
-    ///   - mayReturn: whether a session that said goodbye may come back to its place in the lease table; true counts as a
-    ///     join there, so that leaving and returning in turn, each of which is announced and attended to, has a limit.
-    ///   - random: 128 random bits for a new session; nothing when the viewer has used up its joins.
+    ///   - event: the event that the path names; otherwise the one that the session belongs to, if known.
+    ///   - mayReturn: whether a session that said goodbye may come back to its place in the lease table. If true, the
+    ///     return counts as a join. That limits a client that leaves and returns in turn, since each step is announced
+    ///     and acted upon.
+    ///   - random: 128 random bits for a new session, or `nil` if the viewer has used up its joins.
     package func decide(
         _ request: Request,
         viewer: Viewer,
@@ -140,11 +143,11 @@ package final class Admission: Sendable {
             : decideUnleased(request, stay, mayReturn: mayReturn, random: random)
     }
 
-    /// Looks after an admitted session's open streams; nil: they may stay open.
+    /// Re-checks an admitted session that has open streams. Returns `nil` if they may stay open.
     ///
-    /// To be called every few seconds for each session with an open stream, and whenever `directory.changeCount` or the
-    /// rules are not what they were. It renews the lease, and finds what has changed since: a token or a session whose time
-    /// is over, an event or registration that was deleted, a lease that went to somebody else, another role.
+    /// Call every few seconds for each session with an open stream, and whenever `directory.version` or the rules
+    /// change. It renews the lease and detects what has changed: a token or session that expired, an event or
+    /// registration that was deleted, a lease that moved to another session, a different role.
     package func keep(
         _ admitted: Admitted,
         viewer: Viewer,
@@ -158,22 +161,18 @@ package final class Admission: Sendable {
         }
         guard now < after(admitted.session.joinedAt, policy.maxLifetime) else { return .tokenExpired }
         var role = Role.attendee
-        var barrier: Refusal?
-        let entry = directory.entry(ofEvent: EventID(Array(admitted.event.utf8)))
-        switch entry.standing {
-        case .removed: return .registrationRemoved
-        case .known(let record) where !record.company.hasSameBytes(as: viewer.company): return .wrongEvent
-        case .known(let record) where !record.isOpen(to: viewer, at: now): return .tokenExpired
-        case .known(let record):
-            if record.listing(of: viewer) != nil { role = .host } else { barrier = record.doors.refusal(at: now) }
-        case .unknown where admitted.event.isEmpty: break
-        case .unknown:
+        if !admitted.event.isEmpty {
             let isOwn = viewer.event.hasSameBytes(as: admitted.event)
-            guard isOwn, rules.events.haveOwn(of: viewer) else { return .wrongEvent }
+            let standing =
+                isOwn
+                ? directory.standing(of: viewer)
+                : directory.standing(of: viewer, at: EventID(Array(admitted.event.utf8)), admitted.subject)
+            if standing?.isOfKnownEvent != true {
+                guard isOwn, rules.events.haveOwn(of: viewer) else { return .wrongEvent }
+            }
+            if let barrier = standing?.barrier(at: now) { return barrier.refusal }
+            if standing?.listing != nil { role = .host }
         }
-        if directory.isRemoved(admitted.subject) { return .registrationRemoved }
-        if entry.hasRemoved(viewer, at: now) { return .viewerRemoved }
-        if let barrier { return barrier }
         let isHeld = leases.touch(
             admitted.session,
             for: admitted.key,
@@ -185,7 +184,7 @@ package final class Admission: Sendable {
         guard isHeld else {
             return switch leases.foresee(admitted.session, for: admitted.key, now: now, policy: policy) {
             case .ended: .viewerRemoved
-            // Nobody has its place, and it may come back: it said goodbye.
+            // Nobody holds its place and it may come back: it said goodbye.
             case .held(replaced: nil): .sessionLeft
             case .held, .vacant, .left, .replaced, .active: .sessionReplaced
             }
@@ -193,9 +192,9 @@ package final class Admission: Sendable {
         return role != admitted.role && policy.onRoleChange == .reconnect ? .roleChanged : nil
     }
 
-    /// The holder says goodbye. False: it was not the holder, and nothing happened.
+    /// Releases the lease of a holder that says goodbye. Returns false if it was not the holder; then nothing happens.
     ///
-    /// - Parameter lastSeen: nothing happens where the holder has been there after it; nil: it goes in any case.
+    /// - Parameter lastSeen: does nothing if the holder was seen after this time. Pass `nil` to leave in any case.
     @discardableResult
     package func leave(
         _ session: PresentedSession,
@@ -212,7 +211,8 @@ package final class Admission: Sendable {
 
     /// Ends a session.
     ///
-    /// - Parameter mayReturn: whether it may come back by itself, once nothing else keeps it out; otherwise it is over for good.
+    /// - Parameter mayReturn: whether it may come back by itself once nothing else keeps it out. Otherwise it has ended
+    ///   for good.
     package func end(
         _ session: LiveSession,
         _ ending: SessionEnding,
@@ -222,7 +222,7 @@ package final class Admission: Sendable {
         leases.end(session.key, only: session.id, ending, mayReturn: mayReturn, now: now)
     }
 
-    /// Ends the session that holds a lease; returns which that was.
+    /// Ends the session that holds a lease, and returns that session.
     package func end(
         holderOf subject: SubjectKey,
         _ ending: SessionEnding,
@@ -231,7 +231,7 @@ package final class Admission: Sendable {
         leases.end(subject, ending, now: now)
     }
 
-    /// Forgets what is over. To be called about once a second.
+    /// Forgets what has expired. Call about once a second.
     package func expire(now: Milliseconds, rules: Rules) {
         leases.expire(now: now, policy: rules.sessions)
     }

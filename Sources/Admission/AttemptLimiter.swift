@@ -1,11 +1,12 @@
-import Basics
+package import Basics
 import Synchronization
 
-/// How often each client address has done something within a while, such as a minute: joined, or shown a bad token.
+/// Counts how often each client address did something, such as join or send a bad token, within a window such as a
+/// minute.
 ///
-/// Address 0 is nobody's and has no limit.
+/// Address 0 means unknown and has no limit.
 ///
-/// Bounded: when an attacker fills a shard with addresses, the while starts anew for that shard.
+/// Memory is bounded: if an attacker fills a shard with addresses, that shard starts a new window.
 package final class AttemptLimiter: Sendable {
     private struct Window {
         var startedAt: Milliseconds
@@ -20,14 +21,14 @@ package final class AttemptLimiter: Sendable {
     private let length: Milliseconds
     private static let capacity = 4096
 
-    /// - Parameter length: of the while that is looked at.
+    /// - Parameter length: of the window.
     package init(length: Milliseconds = 60_000) { self.length = length }
 
     private func shard(_ address: UInt64) -> Shard { shards[Int(address >> 58)] }
 
-    /// Takes an attempt of `address` at `now`, a time that never goes back. A limit of 0 is none.
+    /// Records an attempt of `address` at `now`, a time that never goes back. A limit of 0 means unlimited.
     ///
-    /// - Returns: how long until it may try again, where its attempts are used up; nil: it was taken.
+    /// - Returns: `nil` if the attempt was accepted; otherwise how long to wait until the next one.
     package func attempt(_ address: UInt64, limit: Int, now: Milliseconds) -> Milliseconds? {
         guard limit > 0, address != 0 else { return nil }
         return shard(address).windows.withLock { windows in
@@ -48,7 +49,7 @@ package final class AttemptLimiter: Sendable {
         }
     }
 
-    /// Counts an attempt, or what it cost.
+    /// Counts an attempt, or its cost.
     package func count(_ address: UInt64, by cost: Int = 1, now: Milliseconds) {
         guard address != 0 else { return }
         shard(address).windows.withLock { count(address, by: cost, now: now, in: &$0) }

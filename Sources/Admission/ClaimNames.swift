@@ -1,4 +1,4 @@
-/// What the members are called in tokens that others sign.
+/// The names of the claims in tokens that others sign.
 package struct ClaimNames: Sendable, Equatable {
     package var userID = "sub"
     package var name = "name"
@@ -10,6 +10,6 @@ package struct ClaimNames: Sendable, Equatable {
     package var registration = "registrationId"
     package init() {}
 
-    /// All of them, each in its place.
+    /// All names, each at a fixed position.
     package var all: [String?] { [userID, name, email, avatar, event, eventSpecific, company, registration] }
 }

@@ -1,8 +1,7 @@
-import Basics
-package import JOSE
+package import Basics
 import Synchronization
 
-/// What an event is, which is also how its address begins.
+/// The kind of an event, which is also the first part of its path.
 package enum EventKind: String, Sendable, CaseIterable {
     /// A webinar: `/event/{uid}`.
     case event
@@ -10,22 +9,22 @@ package enum EventKind: String, Sendable, CaseIterable {
     case networking
 }
 
-/// What the directory says of an event.
+/// What the directory says about an event.
 package struct EventRecord: Sendable {
-    /// The company whose event it is.
+    /// The company that owns the event.
     package let company: String
     package let kind: EventKind
-    /// User ids and e-mails, as ``listedIdentity(_:)`` has them.
+    /// User ids and e-mails in the form of ``listedIdentity(_:)``.
     package let presenters: Set<ExactText>
     package let organizers: Set<ExactText>
-    /// The event's own rule for a second join; nil: the configured one.
+    /// The event's own rule for a second join; `nil` for the configured one.
     package let secondJoin: SecondJoin?
-    /// When registration tokens of ours stop being good, whatever they say; nil: they say it themselves.
+    /// When the registration tokens that we issued stop being valid, whatever their `exp`; `nil` if only `exp` counts.
     package let closesAt: Milliseconds?
     package let doors: Doors
 
     /// - Parameters:
-    ///   - presenters: user ids and e-mails as they were entered.
+    ///   - presenters: user ids and e-mails as entered.
     ///   - organizers: likewise.
     package init(
         company: String,
@@ -45,7 +44,7 @@ package struct EventRecord: Sendable {
         self.doors = doors
     }
 
-    /// The list that has one of the identities, as ``listedIdentity(_:)`` has them.
+    /// The list that contains one of the identities, which have the form of ``listedIdentity(_:)``.
     package func listing(of identities: [ExactText]) -> Listing? {
         if presenters.isEmpty && organizers.isEmpty { return nil }
         for identity in identities {
@@ -55,44 +54,40 @@ package struct EventRecord: Sendable {
         return nil
     }
 
-    /// The entries without the blanks at their ends, which earlier versions have kept.
+    /// The entries without surrounding white space, which earlier versions stored.
     private static func identities(_ texts: [String]) -> Set<ExactText> {
         Set(texts.map(trimmed).filter { !$0.isEmpty }.map(listedIdentity))
     }
 }
 
-/// The data plane's view of the directory: which events there are, and what was deleted.
+/// The data plane's view of the directory: which events exist, and what was deleted.
 ///
-/// Empty when no directory is configured; then no event is known and none is denied. The control plane writes it, every
-/// request reads it: a change acts at once.
+/// Empty if no directory is configured; then every event is unknown and none is denied. The control plane writes it and
+/// every request reads it, so a change takes effect at once.
 package final class DirectoryView: Sendable {
-    /// What is known of an event.
+    /// What is known about an event.
     package enum Standing: Sendable {
         case unknown
         case known(EventRecord)
-        /// Deleted; it was this company's.
+        /// Deleted; it belonged to this company.
         case removed(company: String)
     }
 
-    /// All that is known under an event's id.
+    /// Everything known about one event id.
     struct Entry: Sendable {
         var standing = Standing.unknown
-        /// One for each company that has removed somebody; events that the directory does not know may share an id.
+        /// One entry per company that has removed somebody: companies may share an event id that the directory does not
+        /// know.
         var removals: [EventRemovals] = []
-
-        /// Whether the viewer was sent away.
-        func hasRemoved(_ viewer: Viewer, at now: Milliseconds) -> Bool {
-            removals.contains { $0.haveRemoved(viewer, at: now) }
-        }
     }
 
     private struct Shard {
         var events: [EventID: Entry] = [:]
         var removedRegistrations: Set<SubjectKey> = []
         var people: [JoinCode: PackedPerson] = [:]
-        /// Sessions that were ended for good, by the bits that name them, and until when they would be good.
+        /// Sessions that were ended for good, by the bits that name them, and when each would have expired anyway.
         var endedSessions: [UInt64: Milliseconds] = [:]
-        /// The codes of registrations that were deleted, or whose events were.
+        /// The join codes of registrations that were deleted, or whose events were.
         var removedCodes: Set<JoinCode> = []
     }
 
@@ -101,53 +96,57 @@ package final class DirectoryView: Sendable {
     }
 
     private let shards: [ShardBox] = (0..<64).map { _ in ShardBox() }
-    /// Set with the first entry, so that without a directory no request takes a lock.
+    /// Set with the first entry, so that no request takes a lock if there is no directory.
     private let isUsed = Atomic<Bool>(false)
-    private let changes = Atomic<UInt64>(0)
+    private let lastChange = Atomic<UInt64>(DirectoryView.nextVersion())
+
+    /// The last version of any view. No two views share a version, so what is remembered of one is never taken for what
+    /// another says.
+    private static let lastVersion = Atomic<UInt64>(0)
+
+    private static func nextVersion() -> UInt64 { lastVersion.add(1, ordering: .relaxed).newValue }
 
     package init() {}
 
-    /// Another number after each change that may end what is open.
-    package var changeCount: UInt64 { changes.load(ordering: .acquiring) }
+    /// Changes after every change to events, registrations and removals.
+    package var version: UInt64 { lastChange.load(ordering: .acquiring) }
 
     /// The event's record, if the directory has it.
     package func event(_ id: String) -> EventRecord? {
-        guard case .known(let record) = standing(ofEvent: EventID(Array(id.utf8))) else { return nil }
+        guard case .known(let record) = entry(ofEvent: EventID(Array(id.utf8))).standing else { return nil }
         return record
     }
 
-    /// Adds an event, or replaces what is known of it. A removed one is back.
+    /// Adds or replaces an event. Restores a deleted one.
     package func set(_ record: EventRecord, for id: String) {
         let id = EventID(Array(id.utf8))
         shard(id.hash).contents.withLock { $0.events[id, default: Entry()].standing = .known(record) }
         changed()
     }
 
-    /// Deletes an event. It is remembered, so that its tokens are refused at once.
+    /// Deletes an event and remembers it, so that its tokens are refused at once.
     package func removeEvent(_ id: String, company: String) {
         let id = EventID(Array(id.utf8))
         shard(id.hash).contents.withLock { $0.events[id] = Entry(standing: .removed(company: company)) }
         changed()
     }
 
-    /// Deletes a registration. It is remembered, so that its tokens are refused at once.
+    /// Deletes a registration and remembers it, so that its tokens are refused at once.
     package func removeRegistration(_ subject: SubjectKey) {
         shard(subject.low).contents.withLock { _ = $0.removedRegistrations.insert(subject) }
         changed()
     }
 
-    /// Takes a registration's removal back.
+    /// Undoes the deletion of a registration.
     package func restoreRegistration(_ subject: SubjectKey) {
         shard(subject.low).contents.withLock { _ = $0.removedRegistrations.remove(subject) }
-    }
-
-    /// Sends a person away from an event.
-    package func add(_ removal: Removal) {
-        change(removal) { $0.until[removal.person] = removal.until ?? .max }
         changed()
     }
 
-    /// Lets a person in again.
+    /// Removes a person from an event.
+    package func add(_ removal: Removal) { change(removal) { $0.until[removal.person] = removal.until ?? .max } }
+
+    /// Lets a removed person in again.
     package func lift(_ removal: Removal) { change(removal) { $0.until[removal.person] = nil } }
 
     private func change(_ removal: Removal, _ body: (inout EventRemovals) -> Void) {
@@ -157,7 +156,7 @@ package final class DirectoryView: Sendable {
             var removals =
                 entry.removals.first { $0.company.hasSameBytes(as: removal.company) }
                 ?? EventRemovals(company: removal.company)
-            // One holder alone, so that it is changed in place.
+            // Keep a single reference, so that it is changed in place.
             entry.removals.removeAll { $0.company.hasSameBytes(as: removal.company) }
             shard.events[id] = nil
             body(&removals)
@@ -165,14 +164,15 @@ package final class DirectoryView: Sendable {
             if case .unknown = entry.standing, entry.removals.isEmpty { return }
             shard.events[id] = entry
         }
+        changed()
     }
 
     private func changed() {
         isUsed.store(true, ordering: .releasing)
-        changes.add(1, ordering: .releasing)
+        lastChange.store(Self.nextVersion(), ordering: .releasing)
     }
 
-    /// Remembers a session that was ended for good, until it would not be good any more anyway.
+    /// Remembers a session that was ended for good, until it would have expired anyway.
     package func end(_ ended: EndedSession) {
         shard(ended.bits).contents.withLock { $0.endedSessions[ended.bits] = ended.until }
         isUsed.store(true, ordering: .releasing)
@@ -189,13 +189,14 @@ package final class DirectoryView: Sendable {
         return shard(session.random0).contents.withLock { $0.endedSessions[session.random0] }.map { now < $0 } ?? false
     }
 
-    /// Adds what a join code stands for.
+    /// Adds the registration that a join code stands for.
     package func set(_ person: RegisteredPerson, for code: JoinCode) {
         guard let packed = PackedPerson(person) else { return }
         shard(code).contents.withLock { $0.people[code] = packed }
     }
 
-    /// Deletes what a join code stands for. The code is remembered, so that whoever comes with it learns why.
+    /// Deletes the registration that a join code stands for. Remembers the code, so that a viewer who uses it learns
+    /// why.
     package func remove(_ code: JoinCode) {
         shard(code).contents.withLock { shard in
             shard.people.removeValue(forKey: code)
@@ -203,17 +204,17 @@ package final class DirectoryView: Sendable {
         }
     }
 
-    /// Whether the registration that a join code stood for was deleted.
+    /// Whether the registration of a join code was deleted.
     package func isRemoved(_ code: JoinCode) -> Bool {
         shard(code).contents.withLock { $0.removedCodes.contains(code) }
     }
 
-    /// Who a join code stands for.
+    /// The registration that a join code stands for.
     package func person(for code: JoinCode) -> RegisteredPerson? {
         shard(code).contents.withLock { $0.people[code] }?.unpacked
     }
 
-    /// Makes room for what a start loads, so that it need not be moved about while it grows.
+    /// Reserves room for what is loaded at start, so that nothing moves while it grows.
     package func reserve(events: Int, registrations: Int) {
         for shard in shards {
             shard.contents.withLock { shard in
@@ -223,7 +224,29 @@ package final class DirectoryView: Sendable {
         }
     }
 
-    func standing(ofEvent id: EventID) -> Standing { entry(ofEvent: id).standing }
+    /// What is said about a viewer at its own event. Returns `nil` if the directory is empty.
+    func standing(of viewer: Viewer) -> ViewerStanding? {
+        guard isUsed.load(ordering: .acquiring) else { return nil }
+        let version = version
+        if let known = viewer.lastStanding.withLock({ $0 }), known.version == version { return known }
+        let found = standing(of: viewer, at: viewer.eventID, viewer.subject)
+        viewer.lastStanding.withLock { $0 = found }
+        return found
+    }
+
+    /// What is said about a viewer at any event.
+    ///
+    /// - Parameter subject: the viewer's, in that event.
+    func standing(of viewer: Viewer, at event: EventID, _ subject: SubjectKey) -> ViewerStanding {
+        // Read the version first: what changes after that is looked up again.
+        let version = version
+        return ViewerStanding(
+            of: viewer,
+            entry(ofEvent: event),
+            registrationIsRemoved: isRemoved(subject),
+            version: version
+        )
+    }
 
     func entry(ofEvent id: EventID) -> Entry {
         guard isUsed.load(ordering: .acquiring) else { return Entry() }
@@ -231,11 +254,10 @@ package final class DirectoryView: Sendable {
     }
 
     func isRemoved(_ subject: SubjectKey) -> Bool {
-        guard isUsed.load(ordering: .acquiring) else { return false }
-        return shard(subject.low).contents.withLock { $0.removedRegistrations.contains(subject) }
+        shard(subject.low).contents.withLock { $0.removedRegistrations.contains(subject) }
     }
 
-    /// The code's bits are random.
+    /// The shard of a join code, whose bits are random.
     private func shard(_ code: JoinCode) -> ShardBox { shard(code.bits) }
 
     private func shard(_ hash: UInt64) -> ShardBox {
@@ -243,23 +265,26 @@ package final class DirectoryView: Sendable {
     }
 }
 
-/// Who was sent away from an event of a company.
+/// The people that a company removed from an event.
 struct EventRemovals: Sendable {
     let company: String
-    /// Until when; `.max`: for good.
+    /// When each removal ends; `.max` means never.
     var until: [RemovedPerson: Milliseconds] = [:]
 
-    func haveRemoved(_ viewer: Viewer, at now: Milliseconds) -> Bool {
-        guard company.hasSameBytes(as: viewer.company) else { return false }
-        func isRemoved(_ person: RemovedPerson) -> Bool { until[person].map { now < $0 } ?? false }
-        if isRemoved(RemovedPerson(.user, viewer.userID)) { return true }
-        if let registration = viewer.registration, isRemoved(RemovedPerson(.registration, registration)) { return true }
-        // As ``RemovedPerson/isSame(as:)`` has it.
-        return viewer.emails.contains { isRemoved(RemovedPerson(email: $0)) }
+    /// When the last removal of the viewer ends; `.min` if there is none.
+    func end(for viewer: Viewer) -> Milliseconds {
+        guard company.hasSameBytes(as: viewer.company) else { return .min }
+        var end = until[RemovedPerson(.user, viewer.userID)] ?? .min
+        if let registration = viewer.registration {
+            end = max(end, until[RemovedPerson(.registration, registration)] ?? .min)
+        }
+        // Same rule as ``RemovedPerson/isSame(as:)``.
+        for email in viewer.emails { end = max(end, until[RemovedPerson(email: email)] ?? .min) }
+        return end
     }
 }
 
-/// An event's id by its octets, with its hash.
+/// An event's id as bytes, with its hash.
 struct EventID: Hashable, Sendable {
     let bytes: [UInt8]
     let hash: UInt64

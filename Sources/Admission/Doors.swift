@@ -1,8 +1,10 @@
-/// The time in which an event lets attendees in; hosts come in at any time.
+package import Basics
+
+/// The time in which an event lets attendees in. Hosts may come in at any time.
 package struct Doors: Sendable, Equatable {
-    /// Nil: they have always been open.
+    /// `nil` if they have always been open.
     package var opensAt: Milliseconds?
-    /// Nil: they stay open.
+    /// `nil` if they stay open.
     package var closesAt: Milliseconds?
 
     package init(opensAt: Milliseconds? = nil, closesAt: Milliseconds? = nil) {
@@ -10,7 +12,7 @@ package struct Doors: Sendable, Equatable {
         self.closesAt = closesAt
     }
 
-    /// Why an attendee is not let in; nil: the doors are open.
+    /// Why an attendee is not let in. Returns `nil` if the doors are open.
     func refusal(at now: Milliseconds) -> Refusal? {
         if let closesAt, now >= closesAt { return .eventOver }
         if let opensAt, now < opensAt { return .notOpen }

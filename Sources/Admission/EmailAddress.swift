@@ -1,19 +1,21 @@
+package import Basics
 import Foundation
-package import JOSE
 
-/// E-mail addresses as they are compared: in one canonical form, which tells apart whoever gets his own mail.
+/// E-mail addresses in one canonical form for comparison: two forms are equal only if the mail goes to the same
+/// mailbox.
 ///
-/// The local part is compared as ``foldedIdentity(_:)`` has it. The domain is in A-labels, mapped by UTS 46, which is how
-/// the domain name system sees it ([RFC 5891](https://www.rfc-editor.org/rfc/rfc5891)).
+/// The local part is compared as ``foldedIdentity(_:)`` defines. The domain is compared as A-labels mapped by UTS 46,
+/// as the domain name system sees it ([RFC 5891](https://www.rfc-editor.org/rfc/rfc5891)).
 package enum EmailAddress {
-    /// The canonical form; nil for what no mail can be sent to: `a@b`, `x@a..example`, `x@127.0.0.1`, a local part of more
-    /// than 64 bytes, a domain of more than 253 or with a label of more than 63 ([RFC 5321, section 4.5.3][1]). Nil too
-    /// for what nobody can see: two people would have one name.
+    /// The canonical form. Returns `nil` if no mail can be sent to the address: `a@b`, `x@a..example`, `x@127.0.0.1`, a
+    /// local part of more than 64 bytes, a domain of more than 253 bytes or with a label of more than 63
+    /// ([RFC 5321, section 4.5.3][1]). Also returns `nil` if it has an invisible character: two people would have one
+    /// name.
     ///
     /// [1]: https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1
     package static func canonical(_ text: String) -> String? {
         let text = entered(text)
-        // Before the domain is mapped, which drops some of them.
+        // Check before mapping the domain: the mapping drops some invisible characters.
         guard text.unicodeScalars.allSatisfy(isVisible) else { return nil }
         let folded = foldedIdentity(text)
         let bytes = folded.utf8
@@ -24,21 +26,23 @@ package enum EmailAddress {
         return isLocalPart(local) && isDomain(domain) && hasTopLevelName(domain) ? folded : nil
     }
 
-    /// How an e-mail is compared that somebody has by a token: in its canonical form. What is no address, such as names
-    /// that a company has inside, is compared trimmed, case-folded and in form C, and is never the same as an address: its
-    /// domain is not mapped, so that nothing is dropped from it.
+    /// The form in which an e-mail from a token is compared: its canonical form.
+    ///
+    /// A text that is not an address, such as a company's internal name, is compared trimmed, case-folded and in form
+    /// C. It never equals an address: its domain is not mapped, so nothing is dropped from it.
     package static func identity(_ text: String) -> ExactText {
         ExactText(canonical(text) ?? folded(trimmed(text)[...]))
     }
 
-    /// An e-mail as somebody has entered it, without what programs leave at its ends: white space and a byte order mark.
+    /// An e-mail as entered, without what programs leave at its ends: white space and a byte order mark.
     package static func entered(_ text: String) -> String {
         let text = trimmed(text)
         guard text.unicodeScalars.first?.value == 0xFEFF else { return text }
         return trimmed(String(text.unicodeScalars.dropFirst()))
     }
 
-    /// Neither white space nor a control, nor what changes how the text around it looks or stands for nothing itself.
+    /// Whether a character is visible: not white space, not a control, and not one that only changes or joins its
+    /// neighbours.
     package static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII { return scalar.value > 0x20 && scalar.value < 0x7f }
         let properties = scalar.properties
@@ -48,8 +52,9 @@ package enum EmailAddress {
         }
     }
 
-    /// Atoms with dots between them ([RFC 5322, section 3.2.3](https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3)); a
-    /// quoted one is another spelling, and nobody has it.
+    /// Whether this is a sequence of atoms with dots between them
+    /// ([RFC 5322, section 3.2.3](https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3)). A quoted local part is
+    /// rejected: it is another spelling, and is not in use.
     private static func isLocalPart(_ local: Substring.UTF8View) -> Bool {
         guard (1...64).contains(local.count) else { return false }
         return local.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
@@ -66,13 +71,13 @@ package enum EmailAddress {
         }
     }
 
-    /// Whether the last label begins with a letter, as those of all names do, and those of addresses do not.
+    /// Whether the last label begins with a letter. That of every name does; that of an IP address does not.
     private static func hasTopLevelName(_ domain: Substring.UTF8View) -> Bool {
         let dot = domain.lastIndex(of: UInt8(ascii: ".")) ?? domain.startIndex
         return domain[dot...].dropFirst().first.map { $0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "z") } ?? false
     }
 
-    /// Whether it is a domain name in A-labels of two labels or more.
+    /// Whether this is a domain name in A-labels, with at least two labels.
     private static func isDomain(_ domain: some BidirectionalCollection<UInt8>) -> Bool {
         guard domain.count <= 253 else { return false }
         let labels = domain.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
@@ -88,7 +93,7 @@ package enum EmailAddress {
             || byte == UInt8(ascii: "-")
     }
 
-    /// A domain in A-labels; nil where it has none.
+    /// The domain in A-labels. Returns `nil` if it has none.
     static func asciiDomain(_ domain: Substring) -> String? {
         guard domain.utf8.count <= 1024 else { return nil }
         var components = URLComponents()
@@ -98,18 +103,19 @@ package enum EmailAddress {
     }
 }
 
-/// A user id or e-mail as an event's lists are searched for it. Bytes that are the same then are the same person.
+/// The form in which a user id or e-mail is looked up in an event's lists. Equal bytes mean the same person.
 ///
-/// Whatever has an `@` is an e-mail and compared as such. Any other text is a user id, which is compared as it is: companies
-/// have ids that differ in nothing but case.
+/// A text with an `@` is compared as an e-mail. Any other text is a user id and compared byte for byte: companies have
+/// ids that differ only in case.
 package func listedIdentity(_ text: String) -> ExactText {
     text.utf8.contains(UInt8(ascii: "@")) ? EmailAddress.identity(text) : ExactText(text)
 }
 
-/// An e-mail as it is compared: without surrounding white space, case-folded, in Unicode's form C, the domain in A-labels.
+/// An e-mail in the form in which it is compared: trimmed, case-folded, in Unicode's form C, with the domain in
+/// A-labels.
 ///
-/// Before the `@`, a character outside ASCII never becomes one of ASCII, neither by its case (the Kelvin sign lower-cases
-/// to `k`) nor by form C (U+1FEF becomes a backtick): otherwise somebody could register a look-alike of a presenter's
+/// Before the `@`, a character outside ASCII never becomes an ASCII one, neither by case (the Kelvin sign lower-cases
+/// to `k`) nor by form C (U+1FEF becomes a backtick). Otherwise somebody could register a look-alike of a presenter's
 /// e-mail and pass for the presenter.
 package func foldedIdentity(_ text: String) -> String {
     if let folded = foldedASCII(text) { return folded }
@@ -121,14 +127,14 @@ package func foldedIdentity(_ text: String) -> String {
     return folded(text[...])
 }
 
-/// Case-folded and in form C.
+/// The text case-folded and in form C.
 private func folded(_ text: Substring) -> String {
     var folded = String.UnicodeScalarView()
     for scalar in composed(text).unicodeScalars { folded.append(contentsOf: caseFolded(scalar)) }
     return composed(String(folded)[...])
 }
 
-/// In form C, but for the characters outside ASCII that form C makes ASCII ones: they stay what they are.
+/// The text in form C, except that characters outside ASCII which form C would turn into ASCII stay as they are.
 private func composed(_ text: Substring) -> String {
     if text.utf8.allSatisfy({ $0 < 0x80 }) { return String(text) }
     var composed = ""
@@ -141,13 +147,13 @@ private func composed(_ text: Substring) -> String {
     return composed + String(rest).precomposedStringWithCanonicalMapping
 }
 
-/// The Greek question mark, the Greek varia and the Kelvin sign: all that form C makes ASCII.
+/// The Greek question mark, the Greek varia and the Kelvin sign: all characters that form C turns into ASCII.
 private func isComposedToASCII(_ scalar: Unicode.Scalar) -> Bool {
     scalar.value == 0x37e || scalar.value == 0x1fef || scalar.value == 0x212a
 }
 
-/// Without case, like the simple folding of [UAX #21](https://www.unicode.org/reports/tr21/tr21-5.html): the lower case of
-/// the upper case, so that both sigmas are one; of neither what would be ASCII.
+/// Folds case like the simple folding of [UAX #21](https://www.unicode.org/reports/tr21/tr21-5.html): takes the lower
+/// case of the upper case, so that both sigmas become one, and skips a step whose result would be ASCII.
 private func caseFolded(_ scalar: Unicode.Scalar) -> String.UnicodeScalarView {
     if scalar.isASCII { return scalar.properties.lowercaseMapping.unicodeScalars }
     var folded = String.UnicodeScalarView()
@@ -159,7 +165,7 @@ private func caseFolded(_ scalar: Unicode.Scalar) -> String.UnicodeScalarView {
     return lower.contains(where: \.isASCII) ? String.UnicodeScalarView([scalar]) : lower
 }
 
-/// ``foldedIdentity(_:)`` of the texts that nearly all are; nil for others.
+/// The fast path of ``foldedIdentity(_:)`` for nearly all texts. Returns `nil` for the others.
 private func foldedASCII(_ text: String) -> String? {
     let characters = text.utf8Span.span
     var (start, end) = (0, characters.count)
@@ -175,7 +181,7 @@ private func foldedASCII(_ text: String) -> String? {
     return String(decoding: folded, as: UTF8.self)
 }
 
-/// The white space of ASCII, as Unicode has it.
+/// Whether this is ASCII white space, as Unicode defines it.
 private func isWhite(_ character: UInt8) -> Bool { character == 0x20 || character >= 0x09 && character <= 0x0d }
 
 /// The text without white space at either end.

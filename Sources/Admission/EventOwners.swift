@@ -1,15 +1,15 @@
-import JOSE
+import Basics
 
-/// Which company the events are of whose ids the directory does not know: `event_ids` of all companies.
+/// Which company owns the events whose ids the directory does not know: `event_ids` of all companies.
 ///
-/// No id has two owners, so that one company's token never opens what another's opens too.
+/// No id has two owners, so one company's token never opens another company's event.
 package struct EventOwners: Sendable, Equatable {
-    /// Event ids that one company has: one id, or all that begin alike.
+    /// A company's event ids: one id, or all ids with a common prefix.
     package struct Pattern: Sendable, Equatable {
         let prefix: [UInt8]
         let takesRest: Bool
 
-        /// Nil where a `*` stands anywhere but at the end.
+        /// Returns `nil` if a `*` stands anywhere but at the end.
         package init?(_ text: String) {
             var bytes = Array(text.utf8)
             takesRest = bytes.last == UInt8(ascii: "*")
@@ -18,7 +18,7 @@ package struct EventOwners: Sendable, Equatable {
             prefix = bytes
         }
 
-        /// Whether some id matches both.
+        /// Whether some id matches both patterns.
         package func overlaps(_ other: Pattern) -> Bool {
             prefix == other.prefix || takesRest && other.prefix.starts(with: prefix)
                 || other.takesRest && prefix.starts(with: other.prefix)
@@ -35,21 +35,22 @@ package struct EventOwners: Sendable, Equatable {
         let company: String
     }
 
-    /// By prefix. No two overlap, so that only the last one that does not come after an id can match it.
+    /// Sorted by prefix. No two overlap, so only the last entry that does not sort after an id can match it.
     private let entries: [Entry]
     /// Whether there is a directory, whose ids are UUIDs.
     private let hasDirectory: Bool
 
     /// - Parameters:
     ///   - patterns: by company; no two may overlap.
-    ///   - hasDirectory: whether ids that read as UUIDs are the directory's, and good in its own spelling only.
+    ///   - hasDirectory: whether ids that read as UUIDs belong to the directory, and are valid in its own spelling
+    ///     only.
     package init(_ patterns: [(company: String, patterns: [Pattern])] = [], hasDirectory: Bool = false) {
         entries = patterns.flatMap { company, patterns in patterns.map { Entry(pattern: $0, company: company) } }
             .sorted { $0.pattern.prefix.lexicographicallyPrecedes($1.pattern.prefix) }
         self.hasDirectory = hasDirectory
     }
 
-    /// Whether the viewer's own event, of which the directory knows nothing, is the viewer's company's.
+    /// Whether the viewer's company owns the viewer's own event, which the directory does not know.
     package func haveOwn(of viewer: Viewer) -> Bool {
         if hasDirectory, viewer.eventIsRespelled { return false }
         let id = viewer.eventBytes

@@ -1,21 +1,19 @@
-import JOSE
-
-/// A registration's short name, for e-mails and calendars: who knows it may join.
+/// A registration's short name for e-mails and calendars. Anyone who knows it may join.
 ///
-/// Twelve characters of Crockford's alphabet, 60 random bits. It is read without case, and the letters that are not in
-/// the alphabet as the digits that they look like.
+/// Twelve characters of Crockford's alphabet: 60 random bits. Case is ignored, and letters outside the alphabet are
+/// read as the digits that they resemble.
 package struct JoinCode: Hashable, Sendable {
-    /// The low 60 bits count.
+    /// The code's value, in the low 60 bits.
     package let bits: UInt64
 
-    /// Characters of its text.
+    /// The length of the text in characters.
     package static let length = 12
     private static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
 
     /// - Parameter bits: random; the low 60 are used.
     package init(bits: UInt64) { self.bits = bits & (1 << 60 - 1) }
 
-    /// Reads a code; nil unless it is one. Hyphens and spaces that people put in do not count.
+    /// Reads a code. Returns `nil` if the text is not one. Ignores the hyphens and spaces that people insert.
     package init?(_ text: Span<UInt8>) {
         guard text.count <= 2 * Self.length else { return nil }
         var bits: UInt64 = 0

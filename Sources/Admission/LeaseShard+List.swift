@@ -1,4 +1,6 @@
-/// How, and when, a session stops being the one that holds its lease.
+import Basics
+
+/// How and when a session stopped being the holder of its lease.
 struct Departure {
     let ending: SessionEnding
     let moment: Milliseconds
@@ -8,24 +10,24 @@ struct Departure {
         self.moment = moment
     }
 
-    /// What it would be of the slot's session if another one took the lease now: one that is over and was not swept yet has
-    /// lapsed, and nobody replaced it.
+    /// The departure of the slot's session if another session took the lease now. A session that is over but not swept
+    /// yet has lapsed; nobody replaced it.
     init(of slot: LeaseSlot, at now: Milliseconds, _ policy: SessionPolicy) {
         let isHeld = slot.standing(at: now, policy) == .held
         self.init(ending: isHeld ? .replaced : .lapsed, moment: isHeld ? now : slot.lastUsed)
     }
 }
 
-/// The list of who is there, and the journal of who came and went.
+/// The list of sessions under way, and the journal of arrivals and departures.
 ///
-/// A listed session is always the one that its slot holds: each change of a slot that may give the lease to another
-/// session, or to none, is followed by `settle` before the shard's lock is let go.
+/// A listed session is always the one that its slot holds. Every change of a slot that may give the lease to another
+/// session, or to none, is followed by `settle` before the shard's lock is released.
 extension LeaseShard {
     /// Brings the list in line with a slot that was just changed.
     ///
     /// - Parameters:
-    ///   - arrival: whose stay it is if the slot's session is not listed yet. To be told so again changes nothing.
-    ///   - departure: what became of the session that was listed, if that is not the slot's any more.
+    ///   - arrival: the stay to list if the slot's session is not listed yet. Passing it again changes nothing.
+    ///   - departure: what became of the listed session if it is no longer the slot's.
     mutating func settle(
         _ number: UInt32,
         _ arrival: Arrival? = nil,
@@ -50,7 +52,7 @@ extension LeaseShard {
         write(.arrived(live))
     }
 
-    /// The slot's session is over.
+    /// Records that the slot's session is over.
     mutating func depart(_ number: UInt32, _ departure: Departure) {
         guard let session = listed.removeValue(forKey: number) else { return }
         write(.departed(session, departure.ending, at: departure.moment))
@@ -62,6 +64,7 @@ extension LeaseShard {
     }
 
     private mutating func write(_ change: SessionChange) {
+        tally.count(change)
         if keepsChanges { changes.append(change) }
     }
 }

@@ -1,18 +1,20 @@
+import Basics
+
 /// A part of the lease table: slots in pages, an open-addressing index into them, and a timer wheel.
 ///
-/// Slots are allocated in pages so that growth copies nothing and keeps nothing spare; a slot's number never changes.
-/// Every slot in use hangs in exactly one bucket of the wheel, at a time when it is looked at: a renewal only writes
-/// `lastUsed`, and the sweep hangs the slot further on if its time has not come.
+/// Slots are allocated in pages, so that growing copies nothing and keeps nothing spare. A slot's number never changes.
+/// Every slot in use is in exactly one bucket of the wheel, for the time when it is next checked: a renewal only writes
+/// `lastUsed`, and the sweep moves a slot to a later bucket if its time has not come.
 struct LeaseShard: ~Copyable {
     private static let pageBits = 6
     private static let pageSize = 1 << pageBits
     private static let none = UInt32.max
-    /// Buckets of the wheel, of one tick each. A deadline further off is looked at on the way.
+    /// Buckets of the wheel, one tick each. A slot with a deadline further off is checked on the way.
     private static let buckets: Int64 = 128
     private static let tick: Milliseconds = 1000
 
     private var pages: [[LeaseSlot]] = []
-    /// Slot number + 1 at the hash's place or after it; 0: none. Its size is a power of two.
+    /// Slot number + 1, at the hash's position or after it; 0 means none. The size is a power of two.
     private var index: [UInt32]
     private var firstFree = none
     private var wheel = [UInt32](repeating: none, count: Int(buckets))
@@ -20,11 +22,12 @@ struct LeaseShard: ~Copyable {
     private var sweptTick: Int64
     /// Entries, held or remembered.
     private(set) var count = 0
-    /// Whose stay a held slot is, by the slot's number. See `LeaseShard+List.swift`.
+    /// The stay of each held slot, by slot number. See `LeaseShard+List.swift`.
     var listed: [UInt32: LiveSession] = [:]
-    /// What has happened to those since it was taken last.
+    /// Arrivals and departures since they were last taken.
     var changes: [SessionChange] = []
     var keepsChanges = false
+    var tally = SessionTally()
 
     init(startedAt: Milliseconds) {
         index = [UInt32](repeating: 0, count: 16)
@@ -43,7 +46,7 @@ struct LeaseShard: ~Copyable {
         return nil
     }
 
-    /// The slot of a key that has none, in state `.free` until the caller fills it.
+    /// Allocates a slot for a key that has none. Its state is `.free` until the caller fills it.
     mutating func insert(_ key: SubjectKey, hash: UInt64, hashOf: (SubjectKey) -> UInt64) -> UInt32 {
         if (count + 1) * 4 > index.count * 3 { growIndex(hashOf) }
         if firstFree == Self.none { addPage() }
@@ -56,9 +59,12 @@ struct LeaseShard: ~Copyable {
         return number
     }
 
-    /// Hangs a newly filled slot into the wheel.
-    mutating func watch(_ number: UInt32, policy: SessionPolicy) {
-        let due = max(self[number].deadline(policy), 0)
+    /// Adds a slot to the wheel that was filled or checked at `now`.
+    ///
+    /// A slot that is kept for long, such as that of a kicked session, may get a new holder, whose time is shorter: check
+    /// it again within the idle time.
+    mutating func watch(_ number: UInt32, policy: SessionPolicy, at now: Milliseconds) {
+        let due = max(min(self[number].deadline(policy), after(now, policy.idleTimeout)), 0)
         let dueTick = due / Self.tick + (due % Self.tick == 0 ? 0 : 1)
         let tick = min(max(dueTick, sweptTick + 1), sweptTick + Self.buckets - 1)
         let bucket = Int(tick % Self.buckets)
@@ -66,7 +72,7 @@ struct LeaseShard: ~Copyable {
         wheel[bucket] = number
     }
 
-    /// Sweeps one bucket of the wheel whose time has come; false when there is none.
+    /// Sweeps one bucket of the wheel whose time has come. Returns false if there is none.
     mutating func sweep(
         now: Milliseconds,
         policy: SessionPolicy,
@@ -74,7 +80,7 @@ struct LeaseShard: ~Copyable {
         over: inout [LeaseTable.Lapse]
     ) -> Bool {
         let nowTick = max(now, 0) / Self.tick
-        // A clock that was set back: go with it, and look at everything once in a turn.
+        // The clock was set back: follow it, and check every slot once in a full turn.
         if sweptTick > nowTick { sweptTick = nowTick }
         guard sweptTick < nowTick else { return false }
         sweptTick = max(sweptTick + 1, nowTick - Self.buckets + 1)
@@ -86,7 +92,7 @@ struct LeaseShard: ~Copyable {
             next = self[number].next
             if self[number].lastUsed > now { self[number].lastUsed = now }
             guard now >= self[number].deadline(policy) else {
-                watch(number, policy: policy)
+                watch(number, policy: policy, at: now)
                 continue
             }
             let slot = self[number]
@@ -104,7 +110,7 @@ struct LeaseShard: ~Copyable {
         _modify { yield &pages[Int(number) >> Self.pageBits][Int(number) & (Self.pageSize - 1)] }
     }
 
-    /// Every entry, for a listing.
+    /// Calls `body` with every entry, for a listing.
     func forEach(_ body: (LeaseSlot) -> Void) {
         for page in pages { for slot in page where slot.state != .free { body(slot) } }
     }
@@ -132,7 +138,7 @@ struct LeaseShard: ~Copyable {
         for entry in old where entry != 0 { place(entry - 1, hash: hashOf(self[entry - 1].key)) }
     }
 
-    /// Takes a slot out of the index and closes the gap, so that no probe sequence is cut and no tombstone stays.
+    /// Removes a slot from the index and closes the gap, so that no probe sequence is cut and no tombstone remains.
     private mutating func remove(_ number: UInt32, hash: UInt64, hashOf: (SubjectKey) -> UInt64) {
         let mask = index.count - 1
         var gap = Int(truncatingIfNeeded: hash) & mask

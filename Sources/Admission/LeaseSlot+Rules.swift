@@ -1,11 +1,13 @@
-/// What happens to one lease. Nothing here knows of keys, shards or locks.
+import Basics
+
+/// The rules for one lease. Nothing here knows about keys, shards or locks.
 ///
-/// While an entry lives, its `session` only ever moves to a later joined one, except by the restart rule of `refuse`.
-/// That is what keeps a replaced session from coming back by itself.
+/// While an entry lives, its `session` only moves to one that joined later, except by the restart rule of `refuse`.
+/// That keeps a replaced session from coming back by itself.
 extension LeaseSlot {
-    /// What the entry still says at a moment, whether or not the sweep has come by.
+    /// What the entry says at a moment, whether or not the sweep has run.
     enum Standing {
-        /// Nothing: unknown, or over.
+        /// Unknown, or over.
         case vacant
         case held
         case left
@@ -24,12 +26,12 @@ extension LeaseSlot {
     /// When the entry is over and the sweep may forget it.
     func deadline(_ policy: SessionPolicy) -> Milliseconds {
         let idle = after(lastUsed, policy.idleTimeout)
-        // A session that an operator ended would be unknown, and so resumed, if it were forgotten while it is still
-        // young enough to be good.
+        // Keep a session that an operator ended until it is too old anyway. If it were forgotten earlier, it would be
+        // unknown and therefore resumed.
         return state == .ended ? max(idle, after(session.joinedAt, policy.maxLifetime)) : idle
     }
 
-    /// Nearly every request: nothing is decided, the lease only lives on.
+    /// Renews the lease, as nearly every request does. Decides nothing.
     mutating func renew(
         _ presented: SessionID,
         address: UInt64,
@@ -37,18 +39,18 @@ extension LeaseSlot {
         policy: SessionPolicy
     ) -> Bool {
         guard session == presented else { return false }
-        // One that left comes back by way of `resume`, which is told of.
+        // A session that left comes back through `resume`, which reports it.
         guard state == .held, now < deadline(policy) else { return false }
         lastUsed = now
         self.address = address
         return true
     }
 
-    /// A session comes that is not the active one.
+    /// Handles a session that is not the active one.
     ///
     /// - Parameters:
-    ///   - isCovered: whether its time is not over.
-    ///   - mayTake: whether it is young enough to take the lease; if not, it only learns where it stands.
+    ///   - isCovered: whether it is still within its time.
+    ///   - mayTake: whether it is young enough to take the lease. If not, it only learns its standing.
     mutating func resume(
         _ presented: SessionID,
         address: UInt64,
@@ -77,8 +79,8 @@ extension LeaseSlot {
         case (.left, _), (.ended, _):
             guard isLater else { return .replaced }
         case (.held, .refuse):
-            // Right after a start the table has not heard of everybody yet: the earlier joined one is who held the
-            // lease before. Later on, an earlier session is one that left or idled out.
+            // Right after a start the table does not know every session yet: the one that joined earlier held the lease
+            // before. Later on, an earlier session is one that left or idled out.
             let isRestart = presented.joinedAt < startedAt && now < after(startedAt, policy.idleTimeout)
             guard !isLater, isRestart, mayTake else {
                 return .active(since: session.joinedAt, retryAt: deadline(policy))
@@ -93,11 +95,11 @@ extension LeaseSlot {
         return .held(replaced: replaced)
     }
 
-    /// A viewer comes without a session that counts.
+    /// Handles a viewer without a valid session.
     ///
     /// - Parameters:
     ///   - candidate: the session that is to hold the lease.
-    ///   - own: the viewer's session so far, too old: to succeed it replaces nobody.
+    ///   - own: the viewer's previous session, which is too old. Succeeding it replaces nobody.
     mutating func join(
         _ candidate: LeaseTable.Candidate,
         own: SessionID?,
@@ -109,7 +111,7 @@ extension LeaseSlot {
         var replaced: SessionID?
         let standing = standing(at: now, policy)
         if case .pending(let pending) = candidate, standing != .vacant {
-            // One that was ended does not come back, and an earlier one not by itself.
+            // A session that was ended does not come back, and an earlier one does not come back by itself.
             if pending == session, standing == .ended { return .ended }
             guard pending >= session else { return .replaced }
         }
@@ -139,17 +141,17 @@ extension LeaseSlot {
         return .joined(joined, replaced: replaced)
     }
 
-    /// The moment that a session that joins now has: later than what was here, whatever the clock did in between.
+    /// The join time of a session that joins now: later than any before it, even if the clock was set back in between.
     func nextJoin(at now: Milliseconds) -> Milliseconds { state == .free ? now : max(now, session.joinedAt + 1) }
 
-    /// An open stream of the session lives on. False: it must end.
+    /// Keeps the session alive for an open stream. Returns false if the stream must end.
     mutating func touch(_ open: SessionID, address: UInt64, now: Milliseconds, policy: SessionPolicy) -> Bool {
         switch standing(at: now, policy) {
         case .held where session == open:
             lastUsed = now
             return true
         case .vacant:
-            // Over while the stream was open, as after the machine slept.
+            // It lapsed while the stream was open, for example because the machine slept.
             forgetTakeOvers()
             hold(open, address: address, now: now)
             return true
@@ -158,7 +160,7 @@ extension LeaseSlot {
         }
     }
 
-    /// The holder goes. False: it was not the holder, or was there after `lastSeen`.
+    /// Releases the holder's lease. Returns false if it was not the holder, or was seen after `lastSeen`.
     mutating func leave(
         _ leaving: SessionID,
         unlessUsedAfter lastSeen: Milliseconds?,
@@ -173,8 +175,8 @@ extension LeaseSlot {
         return true
     }
 
-    /// An operator ends whoever holds the lease. One that is over and was not swept yet, too: it is still listed, and would
-    /// come back by itself.
+    /// Ends the session that holds the lease, for an operator. Also ends one that is over but not swept yet: it is
+    /// still listed and would come back by itself.
     mutating func end(mayReturn: Bool, now: Milliseconds) -> SessionID? {
         guard state == .held else { return nil }
         state = mayReturn ? .left : .ended
@@ -189,7 +191,7 @@ extension LeaseSlot {
         state = .held
     }
 
-    /// Counts a take-over from another address. False: there were enough of them.
+    /// Counts a take-over from another address. Returns false if the limit is reached.
     private mutating func countTakeOver(now: Milliseconds, limit: Int) -> Bool {
         if takeOvers == 0 || now < windowStart || now >= after(windowStart, takeOverWindow) {
             windowStart = now
@@ -206,10 +208,10 @@ extension LeaseSlot {
     }
 }
 
-/// How long take-overs count.
+/// How long a take-over counts.
 private let takeOverWindow: Milliseconds = 600_000
 
-/// A moment after another; the end of time rather than an overflow.
+/// The sum of a moment and a duration, or the end of time if it overflows.
 func after(_ moment: Milliseconds, _ duration: Milliseconds) -> Milliseconds {
     let sum = moment.addingReportingOverflow(duration)
     return sum.overflow ? .max : sum.partialValue

@@ -1,14 +1,16 @@
-/// One registration's place in the lease table: whose session is the active one, and what came before it.
+import Basics
+
+/// One registration's place in the lease table: which session is active, and what came before it.
 ///
-/// 72 bytes; a million of them are the larger part of the table's memory. What each request does to a lease stands in
-/// `LeaseSlot+Rules.swift`; where the slots live, in `LeaseShard.swift`.
+/// It takes 72 bytes; a million of them make up most of the table's memory. `LeaseSlot+Rules.swift` says what each
+/// request does to a lease, `LeaseShard.swift` where the slots are kept.
 struct LeaseSlot {
     enum State: UInt8 {
         /// Not in use.
         case free
         /// `session` is the active one.
         case held
-        /// `session` left. It may come back; an earlier one may not while we remember.
+        /// `session` left. It may come back; an earlier one may not while this entry is remembered.
         case left
         /// An operator or the company ended `session`. It may not come back.
         case ended
@@ -17,9 +19,9 @@ struct LeaseSlot {
     var key: SubjectKey
     var session: SessionID
     var lastUsed: Milliseconds
-    /// Hash of the address that the holder was last seen at.
+    /// Hash of the address at which the holder was last seen.
     var address: UInt64
-    /// Since when `takeOvers` are counted.
+    /// When counting of `takeOvers` began.
     var windowStart: Milliseconds
     /// The next slot in the same wheel bucket, or in the free list.
     var next: UInt32

@@ -1,24 +1,25 @@
-import Basics
+package import Basics
 import Synchronization
 
-/// Who holds which lease: at most one session for each subject at any moment.
+/// Which session holds which lease: at most one for each subject at any moment.
 ///
-/// In memory, sharded by subject; a shard's lock is held for a handful of memory accesses. It does not survive a restart,
-/// and need not: sessions come back with what their holders carry.
+/// The table is in memory, sharded by subject; a shard's lock is held for a few memory accesses. It does not survive a
+/// restart and need not: sessions come back with what their holders carry.
 ///
-/// Lease, list and attendance are one: whoever holds a lease and was let in with an ``Arrival`` is listed, and arrivals
-/// and departures are written into the shard's journal, in the same step as the lease changes. ``LiveSessions`` reads both.
+/// Lease, list and attendance are one. A session that holds a lease and was let in with an ``Arrival`` is listed, and
+/// each arrival and departure is written to the shard's journal in the same step that changes the lease.
+/// ``LiveSessions`` reads both.
 ///
-/// It knows nothing of tokens and seals: the sessions that it is given are proven.
+/// The table knows nothing about tokens and seals: the sessions passed to it are already proven.
 package final class LeaseTable: Sendable {
     /// What became of a session of ours that came back.
     package enum Resumption: Equatable, Sendable {
         case held(replaced: SessionID?)
-        /// Nobody holds the lease, and the session is too old to.
+        /// Nobody holds the lease, and the session is too old to take it.
         case vacant
         /// A later session took its place.
         case replaced
-        /// An operator or the company ended it: it does not come back.
+        /// An operator or the company ended it. It does not come back.
         case ended
         case active(since: Milliseconds, retryAt: Milliseconds)
         /// It said goodbye, and would hold the lease again if it may return.
@@ -27,9 +28,9 @@ package final class LeaseTable: Sendable {
 
     /// The session that is to hold a lease.
     package enum Candidate: Sendable {
-        /// It is made now, of these random bits.
+        /// Made now from these random bits.
         case new(UInt64, UInt64)
-        /// It was handed out before, and asks for the lease now.
+        /// Handed out before; now asks for the lease.
         case pending(SessionID)
     }
 
@@ -38,7 +39,7 @@ package final class LeaseTable: Sendable {
         case joined(SessionID, replaced: SessionID?)
         /// A session that joined later than the pending one has taken its place.
         case replaced
-        /// The pending one was ended.
+        /// The pending session was ended.
         case ended
         case active(since: Milliseconds, retryAt: Milliseconds)
         case tooMany(retryAt: Milliseconds)
@@ -68,8 +69,8 @@ package final class LeaseTable: Sendable {
     private let seed: UInt64
 
     /// - Parameters:
-    ///   - startedAt: now; until an idle timeout later, earlier sessions may come that the table has not heard of.
-    ///   - seed: random; keeps who can choose registration ids from choosing their places.
+    ///   - startedAt: now. Until one idle timeout later, sessions may come back that the table does not know.
+    ///   - seed: random, so that a client that chooses registration ids cannot choose their positions.
     ///   - shards: a power of two.
     package init(startedAt: Milliseconds, seed: UInt64, shards: Int = 256) {
         precondition(shards > 0 && shards & (shards - 1) == 0)
@@ -78,9 +79,10 @@ package final class LeaseTable: Sendable {
         self.shards = (0..<shards).map { _ in Shard(startedAt: startedAt) }
     }
 
-    /// A request of a session. Nearly always it is the active one, and this is all that happens.
+    /// Renews the lease for a request of a session. Nearly always the session is the active one, and nothing else
+    /// happens.
     ///
-    /// False says nothing: the session is to be resumed.
+    /// False proves nothing: the session must be resumed.
     package func renew(
         _ session: SessionID,
         for subject: SubjectKey,
@@ -95,13 +97,13 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// A session comes back that is not the active one.
+    /// Resumes a session that is not the active one.
     ///
     /// - Parameters:
-    ///   - isCovered: whether its time is not over; one that left and whose time is over does not come back.
+    ///   - isCovered: whether it is still within its time. A session that left and is past its time does not come back.
     ///   - mayTake: whether it is young enough to take the lease.
-    ///   - mayReturn: whether it may come back where a session has left. If not, nothing changes there.
-    ///   - arrival: whose stay it is, for the list.
+    ///   - mayReturn: whether it may come back if a session has left. If not, nothing changes in that case.
+    ///   - arrival: the stay to list.
     package func resume(
         _ session: SessionID,
         for subject: SubjectKey,
@@ -136,13 +138,13 @@ package final class LeaseTable: Sendable {
                 }
                 shard.settle(slot, arrival, after: departure, at: now)
             }
-            if known == nil { shard.watch(slot, policy: policy) }
+            if known == nil { shard.watch(slot, policy: policy, at: now) }
             return result
         }
     }
 
-    /// What ``resume`` would come to for a session that may take the lease, without that anything changes: for who only
-    /// asks.
+    /// What ``resume`` would return for a session that may take the lease, without changing anything: for requests that
+    /// only ask.
     package func foresee(
         _ session: SessionID,
         for subject: SubjectKey,
@@ -165,12 +167,12 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// A viewer without a session that counts wants the lease.
+    /// Takes the lease for a viewer without a valid session.
     ///
     /// - Parameters:
-    ///   - own: the viewer's session so far, too old to go on.
-    ///   - isTakeOver: the user asked for it.
-    ///   - arrival: whose stay it is, for the list.
+    ///   - own: the viewer's previous session, which is too old to go on.
+    ///   - isTakeOver: whether the user asked to take over.
+    ///   - arrival: the stay to list.
     package func join(
         _ subject: SubjectKey,
         as candidate: Candidate,
@@ -195,12 +197,12 @@ package final class LeaseTable: Sendable {
                 policy: policy
             )
             if case .joined = result { shard.settle(slot, arrival, after: departure, at: now) }
-            if known == nil { shard.watch(slot, policy: policy) }
+            if known == nil { shard.watch(slot, policy: policy, at: now) }
             return result
         }
     }
 
-    /// The moment that a session of the subject would have that joined now. Nothing changes.
+    /// The join time that a session of the subject would get now. Changes nothing.
     package func nextJoin(of subject: SubjectKey, now: Milliseconds) -> Milliseconds {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
@@ -208,9 +210,11 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// An open stream of the session lives on. False: the session is no longer the active one, the stream must end.
+    /// Keeps the session alive for an open stream. Returns false if it is no longer the active one and the stream must
+    /// end.
     ///
-    /// - Parameter arrival: whose stay it is, should it have been taken for gone meanwhile, as after the machine slept.
+    /// - Parameter arrival: the stay to list if the session was taken for gone meanwhile, for example because the
+    ///   machine slept.
     package func touch(
         _ session: SessionID,
         for subject: SubjectKey,
@@ -226,14 +230,15 @@ package final class LeaseTable: Sendable {
             let departure = Departure(of: shard[slot], at: now, policy)
             let result = shard[slot].touch(session, address: address, now: now, policy: policy)
             if result { shard.settle(slot, arrival, after: departure, at: now) }
-            if known == nil { shard.watch(slot, policy: policy) }
+            if known == nil { shard.watch(slot, policy: policy, at: now) }
             return result
         }
     }
 
-    /// The holder goes. False: it was not the holder. It may come back; an earlier session may not by itself.
+    /// Releases the holder's lease. Returns false if the session was not the holder. It may come back; an earlier
+    /// session may not come back by itself.
     ///
-    /// - Parameter lastSeen: nothing happens where the holder has been there after it; nil: it goes in any case.
+    /// - Parameter lastSeen: does nothing if the holder was seen after this time. Pass `nil` to leave in any case.
     @discardableResult
     package func leave(
         _ session: SessionID,
@@ -252,12 +257,12 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// Ends whoever holds the lease; returns who that was.
+    /// Ends the session that holds the lease, and returns it.
     ///
     /// - Parameters:
-    ///   - session: ends nobody but this one.
-    ///   - ending: what is written down of it.
-    ///   - mayReturn: whether that session may come back, as one that said goodbye may.
+    ///   - session: if given, ends only this one.
+    ///   - ending: what is recorded for it.
+    ///   - mayReturn: whether the session may come back, like one that said goodbye.
     @discardableResult
     package func end(
         _ subject: SubjectKey,
@@ -276,7 +281,7 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// The lease of a subject, if somebody holds it.
+    /// The lease of a subject, if it is held.
     package func lease(of subject: SubjectKey, now: Milliseconds, policy: SessionPolicy) -> Lease? {
         let hash = hash(of: subject)
         return shard(for: hash).leases.withLock { shard in
@@ -285,7 +290,7 @@ package final class LeaseTable: Sendable {
         }
     }
 
-    /// All leases that somebody holds, one shard at a time: for an operator's listing, not for a decision.
+    /// All leases that are held, one shard at a time: for an operator's listing, not for a decision.
     package func leases(now: Milliseconds, policy: SessionPolicy) -> [Lease] {
         var all: [Lease] = []
         for shard in shards {
@@ -298,9 +303,10 @@ package final class LeaseTable: Sendable {
         return all
     }
 
-    /// Forgets what is over. To be called about once a second; returns the leases whose holders were not seen any more.
+    /// Forgets what is over, and returns the leases whose holders were not seen any more. Call about once a second.
     ///
-    /// What is over is over whether or not this ran: it frees memory and tells who is gone.
+    /// Correctness does not depend on it: an entry past its time counts as over anyway. It frees memory and reports who
+    /// is gone.
     @discardableResult
     package func expire(now: Milliseconds, policy: SessionPolicy) -> [Lapse] {
         var over: [Lapse] = []
@@ -313,27 +319,32 @@ package final class LeaseTable: Sendable {
         return over
     }
 
-    /// Begins to keep what happens until it is taken.
+    /// Starts keeping arrivals and departures until they are taken.
     func keepChanges() {
         for shard in shards { shard.leases.withLock { $0.keepsChanges = true } }
     }
 
-    /// What has happened since this was asked last, in order for each subject.
+    /// Takes what has happened since the last call, in order for each subject.
     func takeChanges() -> [SessionChange] {
         var all: [SessionChange] = []
         for shard in shards { all += shard.leases.withLock { $0.takeChanges() } }
         return all
     }
 
-    /// Gives the listed sessions to `body`, one shard's at a time, and with no lock held.
+    /// Calls `body` with the listed sessions, one shard at a time and with no lock held.
     func forEachListed(_ body: (LiveSession) -> Void) {
         for shard in shards { shard.leases.withLock { $0.listed }.values.forEach(body) }
     }
 
-    /// Sessions that are listed.
+    /// How many sessions have begun and ended.
+    var tally: SessionTally {
+        shards.reduce(into: SessionTally()) { sum, shard in sum.add(shard.leases.withLock { $0.tally }) }
+    }
+
+    /// The number of listed sessions.
     var listedCount: Int { shards.reduce(0) { sum, shard in sum + shard.leases.withLock { $0.listed.count } } }
 
-    /// Entries in the table: leases that are held, and those just left or not swept yet.
+    /// The number of entries: leases that are held, and those that were just left or not swept yet.
     package var count: Int {
         shards.reduce(0) { sum, shard in sum + shard.leases.withLock { $0.count } }
     }
@@ -342,7 +353,7 @@ package final class LeaseTable: Sendable {
         fold(subject.low ^ seed, subject.high ^ 0x9E37_79B9_7F4A_7C15)
     }
 
-    /// The shard by the high bits; the low ones find the place in its index.
+    /// The shard, by the hash's high bits. The low bits find the position in its index.
     private func shard(for hash: UInt64) -> Shard {
         shards[Int(truncatingIfNeeded: hash >> 40) & (shards.count - 1)]
     }

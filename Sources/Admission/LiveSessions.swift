@@ -1,18 +1,18 @@
-import JOSE
+package import Basics
 
-/// A session that is under way, and whose it is.
+/// A session that is under way, with its viewer.
 package struct LiveSession: Sendable {
     package let id: SessionID
     /// Its place in the lease table.
     let key: SubjectKey
     package let viewer: Viewer
-    /// The event that it is a stay in; empty for none.
+    /// The event that the stay is in; empty for none.
     package let event: String
     package let role: Role
-    /// Since when it is under way, as far as this process knows.
+    /// When it began, as far as this process knows.
     package let since: Milliseconds
 
-    /// What the session is called outside; see ``SessionID/name``.
+    /// The session's public name; see ``SessionID/name``.
     package var name: String { id.name }
     package var company: String { viewer.company }
     package var isLeased: Bool { viewer.isLeased }
@@ -22,7 +22,7 @@ package struct LiveSession: Sendable {
 package enum SessionEnding: String, Sendable, CaseIterable {
     /// Its holder said goodbye.
     case left
-    /// Nothing was heard of it for the idle timeout.
+    /// It was not heard of for the idle timeout.
     case lapsed
     /// Another join took its lease.
     case replaced
@@ -34,16 +34,16 @@ package enum SessionEnding: String, Sendable, CaseIterable {
     case stopped
 }
 
-/// What happened to a session, for attendance.
+/// Something that happened to a session, for attendance.
 package enum SessionChange: Sendable {
     case arrived(LiveSession)
     case departed(LiveSession, SessionEnding, at: Milliseconds)
 }
 
-/// Whose stay it is that begins with a join or a session's return.
+/// The stay that begins when a session joins or returns.
 package struct Arrival: Sendable {
     package let viewer: Viewer
-    /// The event that it is a stay in; empty for none.
+    /// The event that the stay is in; empty for none.
     package let event: String
     package let role: Role
 
@@ -54,10 +54,9 @@ package struct Arrival: Sendable {
     }
 }
 
-/// The sessions that are under way, with their viewers: for lists and for attendance, never for a decision.
+/// The sessions under way with their viewers: for lists and attendance, never for a decision.
 ///
-/// They are kept by the lease table, under the locks of its shards, so that who is listed and who holds a lease are the
-/// same at every moment.
+/// The lease table keeps them under the locks of its shards, so that the list and the leases agree at every moment.
 package final class LiveSessions: Sendable {
     private let leases: LeaseTable
     private let directory: DirectoryView
@@ -67,18 +66,18 @@ package final class LiveSessions: Sendable {
         self.directory = directory
     }
 
-    /// Begins to keep what happens until it is taken.
+    /// Starts keeping arrivals and departures until they are taken.
     package func keepChanges() { leases.keepChanges() }
 
-    /// What has happened since this was asked last, in order for each session.
+    /// Takes what has happened since the last call, in order for each session.
     package func takeChanges() -> [SessionChange] { leases.takeChanges() }
 
-    /// The sessions of a company's event, with the roles that they have now, earliest first.
+    /// The sessions of a company's event with their present roles, earliest first.
     package func list(company: String, event: String) -> [LiveSession] {
         all { $0.event.hasSameBytes(as: event) && $0.company.hasSameBytes(as: company) }
     }
 
-    /// All sessions that `isIncluded`, with the roles that they have now, earliest first.
+    /// All sessions for which `isIncluded` holds, with their present roles, earliest first.
     package func all(where isIncluded: (LiveSession) -> Bool = { _ in true }) -> [LiveSession] {
         var found: [LiveSession] = []
         leases.forEachListed { if isIncluded($0) { found.append(withPresentRole($0)) } }
@@ -86,6 +85,9 @@ package final class LiveSessions: Sendable {
     }
 
     package var count: Int { leases.listedCount }
+
+    /// How many have begun and ended since the process started.
+    package var tally: SessionTally { leases.tally }
 
     private func withPresentRole(_ session: LiveSession) -> LiveSession {
         guard let record = directory.event(session.event) else { return session }

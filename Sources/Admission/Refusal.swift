@@ -1,7 +1,8 @@
-/// Why a request does not pass: a closed list, each with one code, one status, one page and at most one close code.
+/// The reason a request does not pass: a closed list, each with one code, one status, one page and at most one close
+/// code.
 ///
-/// The sentences are for the viewer. They say what can be done now, and never what the gateway knows of keys, events
-/// or other people.
+/// The sentences are for the viewer. They say what the viewer can do now, and never what the gateway knows about keys,
+/// events or other people.
 package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case tokenMissing
     case tokenInvalid
@@ -17,7 +18,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case notOpen
     case eventOver
     case sessionReplaced
-    /// It said goodbye itself, on another connection.
+    /// The session said goodbye on another connection.
     case sessionLeft
     case roleChanged
     case alreadyActive
@@ -61,7 +62,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .tokenMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .cookiesBlocked: 401
         case .tokenConflict: 400
         case .wrongEvent, .originDenied, .frameDenied, .registrationRemoved, .viewerRemoved, .notOpen, .eventOver: 403
-        // With the last two open streams end; hardly a request is answered with them.
+        // The last two end open streams; hardly any request is answered with them.
         case .sessionReplaced, .alreadyActive, .sessionLeft, .roleChanged: 409
         case .tooManyJoins: 429
         case .draining, .tryAgain: 503
@@ -70,7 +71,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         }
     }
 
-    /// The WebSocket close code for a socket that was open when the reason came up; nil where it cannot.
+    /// The WebSocket close code for a socket that is open when the reason comes up; `nil` if that cannot happen.
     package var closeCode: Int? {
         switch self {
         case .tokenInvalid, .tokenExpired: 4401
@@ -81,7 +82,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .roleChanged: 4412
         case .eventOver: 4413
         case .tooManyJoins: 4429
-        // RFC 6455 section 7.4.1: the end that was wanted, after which scripts do not come back by themselves.
+        // RFC 6455 section 7.4.1: a wanted end, after which scripts do not reconnect by themselves.
         case .sessionLeft: 1000
         case .draining: 1001
         case .tryAgain: 1013
@@ -92,7 +93,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the same request may pass later, without anything that the viewer has to do.
+    /// Whether the same request may pass later without any action by the viewer.
     package var mayPass: Bool {
         switch self {
         case .sessionLeft, .alreadyActive, .tooManyJoins, .draining, .tryAgain, .upstreamUnavailable, .upstreamTimeout:
@@ -101,8 +102,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         }
     }
 
-    /// The `error` of `WWW-Authenticate: Bearer`; nil where no token was sent, as
-    /// [RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1) has it.
+    /// The `error` of `WWW-Authenticate: Bearer`; `nil` if no token was sent
+    /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     package var bearerError: String? {
         switch self {
         case .tokenInvalid, .tokenExpired, .tokenNotYetValid: "invalid_token"
@@ -111,7 +112,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         }
     }
 
-    /// A heading.
+    /// The heading.
     package var title: String {
         switch self {
         case .tokenMissing: "Please open your join link"
@@ -139,7 +140,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         }
     }
 
-    /// Heading and advice where the viewer shows a session and no link; nil where the others are as true of that.
+    /// Heading and advice for a viewer who presents a session instead of a link; `nil` if the usual ones fit.
     package var textForSession: (title: String, detail: String)? {
         self == .wrongEvent ? ("You are signed in to another event", "Open the link to this one.") : nil
     }

@@ -1,6 +1,7 @@
-package import JOSE
+package import Basics
+import JOSE
 
-/// Who is sent away from an event, as an organizer or operator names them.
+/// The person to remove from an event, as an organizer or operator names them.
 package struct RemovedPerson: Hashable, Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case user
@@ -9,10 +10,10 @@ package struct RemovedPerson: Hashable, Sendable {
     }
 
     package let kind: Kind
-    /// As it was entered.
+    /// The text as entered.
     package let text: String
-    /// As viewers are compared with it: user ids by their bytes, e-mails by ``EmailAddress/identity(_:)``, and
-    /// registrations by their bytes, but for UUIDs, which are in lower case.
+    /// The text in the form in which viewers are compared: user ids by their bytes, e-mails by
+    /// ``EmailAddress/identity(_:)``, and registrations by their bytes, except that UUIDs are in lower case.
     package let identity: ExactText
 
     package init(_ kind: Kind, _ text: String) {
@@ -27,7 +28,7 @@ package struct RemovedPerson: Hashable, Sendable {
         }
     }
 
-    /// What calls, answers and messages name it by.
+    /// The member name for this kind in calls, answers and messages.
     package var memberName: String {
         switch kind {
         case .user: "userId"
@@ -36,14 +37,14 @@ package struct RemovedPerson: Hashable, Sendable {
         }
     }
 
-    /// An e-mail, as ``EmailAddress/identity(_:)`` has it.
+    /// - Parameter identity: an e-mail in the form of ``EmailAddress/identity(_:)``.
     init(email identity: ExactText) {
         kind = .email
         text = identity.text
         self.identity = identity
     }
 
-    /// Whether it is the viewer. Who has an e-mail for a user id is known by that e-mail too.
+    /// Whether this person is the viewer. A viewer whose user id is an e-mail is also matched by that e-mail.
     package func isSame(as viewer: Viewer) -> Bool {
         switch kind {
         case .user: identity == ExactText(viewer.userID)
@@ -60,20 +61,20 @@ package struct RemovedPerson: Hashable, Sendable {
     }
 }
 
-/// A viewer was sent away from an event, until a time or for good.
+/// The removal of a viewer from an event, until a time or for good.
 package struct Removal: Sendable, Equatable {
     /// A UUID in lower case.
     package let id: String
     package let company: String
     package let event: String
     package let person: RemovedPerson
-    /// When it is over by itself; nil: it is for good.
+    /// When it ends by itself; `nil` if never.
     package let until: Milliseconds?
-    /// For the company; viewers are not told.
+    /// For the company only. Viewers are not told.
     package let reason: String?
     package let createdAt: Milliseconds
 
-    /// How many an event may have, and how many a company in all its events.
+    /// The most removals that an event may have, and a company in all its events.
     package static let maxPerEvent = 1000
     package static let maxPerCompany = 10_000
 
@@ -95,17 +96,17 @@ package struct Removal: Sendable, Equatable {
         self.createdAt = createdAt
     }
 
-    /// Whether it is over.
+    /// Whether the removal has ended.
     package func isOver(at now: Milliseconds) -> Bool { until.map { now >= $0 } ?? false }
 
-    /// Whether the session is one that it ends.
+    /// Whether it ends this session.
     package func applies(to session: LiveSession) -> Bool {
         session.event.hasSameBytes(as: event) && session.company.hasSameBytes(as: company)
             && person.isSame(as: session.viewer)
     }
 }
 
-/// Why somebody cannot be removed, in words for the caller.
+/// Why somebody cannot be removed, worded for the caller.
 package enum RemovalFault: Error, Equatable, CustomStringConvertible {
     case eventIsFull
     case companyIsFull
@@ -118,21 +119,21 @@ package enum RemovalFault: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Where removals, and sessions that were ended for good, are kept.
+/// Where removals and sessions that were ended for good are stored.
 package enum RemovalPlace: String, Sendable {
     case database
-    /// They are forgotten when the process ends.
+    /// Forgotten when the process ends.
     case memory
 }
 
-/// Keeps removals, and tells the data plane's view of them.
+/// Stores removals, and keeps the data plane's view of them up to date.
 package protocol RemovalKeeper: Sendable {
     var place: RemovalPlace { get }
 
-    /// Removes a person from an event; of somebody who is removed already it changes until when and why. Those who are
-    /// there are not sent away by it.
+    /// Removes a person from an event. If the person is removed already, changes the end and the reason. Does not end
+    /// the sessions of people who are there.
     ///
-    /// - Throws: ``RemovalFault``, or that it could not be kept.
+    /// - Throws: ``RemovalFault``, or an error if it could not be stored.
     func remove(
         _ person: RemovedPerson,
         from event: String,
@@ -141,17 +142,17 @@ package protocol RemovalKeeper: Sendable {
         reason: String?
     ) async throws -> Removal
 
-    /// The removals that are not over, the earliest first.
+    /// The removals that have not ended, earliest first.
     ///
     /// - Parameters:
-    ///   - company: nil: of all companies.
-    ///   - event: nil: of all events.
+    ///   - company: `nil` for all companies.
+    ///   - event: `nil` for all events.
     func removals(company: String?, event: String?) async throws -> [Removal]
 
-    /// Takes a removal back, and returns what it was. Nil: there is none with this id, in this event of this company where
-    /// they are given.
+    /// Lifts a removal and returns it. Returns `nil` if no removal has this id, or if it is not of the given event and
+    /// company.
     func lift(_ id: String, company: String?, event: String?) async throws -> Removal?
 
-    /// Keeps that sessions were ended for good, beyond the end of the process where that is possible.
+    /// Remembers sessions that were ended for good, beyond the end of the process if possible.
     func keep(_ ended: [EndedSession]) async throws
 }

@@ -1,7 +1,7 @@
-import JOSE
+package import Basics
 import Synchronization
 
-/// Keeps removals for as long as the process runs, where there is no directory.
+/// Keeps removals in memory, for a gateway without a directory.
 package final class RemovalMemory: RemovalKeeper {
     package let place = RemovalPlace.memory
     private let view: DirectoryView
@@ -61,7 +61,7 @@ package final class RemovalMemory: RemovalKeeper {
         }
     }
 
-    /// The lease table knows of them for as long as the process runs.
+    /// Does nothing: the lease table remembers them for as long as the process runs.
     package func keep(_ ended: [EndedSession]) async throws {}
 
     private func drop(from all: inout [Removal], where isDropped: (Removal) -> Bool) {

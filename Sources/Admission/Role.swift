@@ -3,7 +3,7 @@ package enum Role: UInt8, Sendable, CaseIterable {
     case attendee
     case host
 
-    /// The name that the upstream is told.
+    /// The name sent to the upstream.
     package var name: String {
         switch self {
         case .attendee: "attendee"
@@ -12,12 +12,12 @@ package enum Role: UInt8, Sendable, CaseIterable {
     }
 }
 
-/// Which of an event's lists makes somebody a host.
+/// The list of an event that makes a viewer a host.
 package enum Listing: UInt8, Sendable, CaseIterable {
     case presenter
     case organizer
 
-    /// The name that the upstream is told.
+    /// The name sent to the upstream.
     package var name: String {
         switch self {
         case .presenter: "presenter"

@@ -1,9 +1,8 @@
-/// Milliseconds since 1970.
-package typealias Milliseconds = Int64
+package import Basics
 
-/// One session's name: when it joined, and 128 random bits.
+/// One session's id: when it joined, and 128 random bits.
 ///
-/// Sessions of one lease are ordered by it; the random bits make the order total.
+/// Sessions of one lease are ordered by it. The random bits make the order total.
 package struct SessionID: Hashable, Sendable, Comparable {
     package let joinedAt: Milliseconds
     package let random0: UInt64
@@ -15,12 +14,8 @@ package struct SessionID: Hashable, Sendable, Comparable {
         self.random1 = random1
     }
 
-    /// What the session is called towards the upstream, in lists and in logs: part of its id, and too little of it to
-    /// pass for it.
-    package var name: String {
-        let digits = String(random0, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
+    /// The session's public name for the upstream, lists and logs. It is part of the id, but too little to pass for it.
+    package var name: String { Hexadecimal.text(random0) }
 
     package static func < (a: SessionID, b: SessionID) -> Bool {
         if a.joinedAt != b.joinedAt { return a.joinedAt < b.joinedAt }
@@ -28,17 +23,17 @@ package struct SessionID: Hashable, Sendable, Comparable {
         return a.random1 < b.random1
     }
 
-    /// Equality without an early exit: the random bits are what a holder proves itself with.
+    /// Compares without an early exit: the random bits are a holder's proof.
     package static func == (a: SessionID, b: SessionID) -> Bool {
         UInt64(bitPattern: a.joinedAt ^ b.joinedAt) | (a.random0 ^ b.random0) | (a.random1 ^ b.random1) == 0
     }
 }
 
-/// A session that was ended for good: after a restart, too, it does not come back.
+/// A session that was ended for good. It does not come back, not even after a restart.
 package struct EndedSession: Sendable, Equatable {
-    /// The bits of the session that name it.
+    /// The part of the session's random bits that names it.
     package let bits: UInt64
-    /// When it would not be good any more anyway.
+    /// When it would have expired anyway.
     package let until: Milliseconds
 
     package init(bits: UInt64, until: Milliseconds) {
@@ -51,10 +46,10 @@ package struct EndedSession: Sendable, Equatable {
     }
 }
 
-/// A session as its seal proves it: nobody but us can have made it, for nobody but this subject.
+/// A session proven by its seal: only this gateway can have made it, and only for this subject.
 package struct PresentedSession: Equatable, Sendable {
     package let id: SessionID
-    /// What it was joined for.
+    /// The subject that it was joined for.
     package let subject: SubjectKey
     /// It was handed out with a link's redirect, and takes the lease with the request that brings it back.
     package let isPending: Bool
@@ -66,11 +61,11 @@ package struct PresentedSession: Equatable, Sendable {
     }
 }
 
-/// A session with all that its seal tells.
+/// A session with everything that its seal contains.
 package final class SealedSession: Sendable {
     package let session: PresentedSession
     package let viewer: Viewer
-    /// The event that it joined, empty for none: a company-wide token's may be another than the token's own.
+    /// The event that it joined; empty for none. For a company-wide token it may differ from the token's own.
     package let event: [UInt8]
 
     package init(_ session: PresentedSession, _ viewer: Viewer, event: [UInt8]) {

@@ -5,7 +5,7 @@ package enum SecondJoin: String, Sendable, CaseIterable {
     case refuse
 }
 
-/// Which tokens leases apply to.
+/// The tokens that leases apply to.
 package enum LeaseScope: String, Sendable, CaseIterable {
     case registrations
     case all
@@ -13,9 +13,9 @@ package enum LeaseScope: String, Sendable, CaseIterable {
 
 /// What happens to a session's open streams when the event's lists give its viewer another role.
 package enum RoleChange: String, Sendable, CaseIterable {
-    /// They go on; the upstream hears of the new role with the next request.
+    /// They stay open; the upstream learns of the new role with the next request.
     case keep
-    /// They end, so that the client comes back with its session and the upstream hears of the new role.
+    /// They end, so that the client comes back with its session and the upstream learns of the new role.
     case reconnect
 }
 
@@ -25,10 +25,10 @@ package struct SessionPolicy: Sendable, Equatable {
     package var appliesTo: LeaseScope = .registrations
     /// A lease ends this long after its last exchange or open stream.
     package var idleTimeout: Int64 = 90_000
-    /// A session joined with a valid token lasts to `maxLifetime`, whatever the token's expiry.
+    /// A session that joined with a valid token lasts until `maxLifetime`, whatever the token's expiry.
     package var outlivesToken = false
     package var maxLifetime: Int64 = 12 * 3_600_000
-    /// Take-overs of one registration in ten minutes, before joins are refused.
+    /// Take-overs of one registration within ten minutes before joins are refused.
     package var takeOverLimit = 6
     package var onRoleChange: RoleChange = .keep
     package init() {}

@@ -1,9 +1,10 @@
+package import Basics
 import JOSE
 
-/// Seals sessions, and opens them when they come back: in a cookie, in a header, in a ticket.
+/// Seals sessions, and opens them when they come back in a cookie, a header or a ticket.
 ///
-/// What is sealed is the session and what was verified of its token, never the token: every algorithm costs the same
-/// afterwards, and a browser's jar has nobody's data in it that could be read.
+/// The sealed content is the session and what was verified about its token, never the token. So every algorithm costs
+/// the same afterwards, and a browser's cookies contain no readable personal data.
 package final class SessionSeal: Sendable {
     private let sessions: SealingKey
     private let tickets: SealingKey
@@ -14,40 +15,40 @@ package final class SessionSeal: Sendable {
         tickets = SealingKey(secret: secret, purpose: "ticket")
     }
 
-    /// What the holder is given: base64url, fit for a cookie and for a header.
+    /// The text for the holder: base64url, suitable for a cookie and for a header.
     package func text(of sealed: SealedSession, now: Milliseconds) -> [UInt8] {
-        var octets = SealedOctets()
-        octets.write(sealed)
-        return Base64URL.encode(sessions.seal(octets.bytes.span, day: day(now)).span)
+        var writer = SealedBytes()
+        writer.write(sealed)
+        return Base64URL.encode(sessions.seal(writer.bytes.span, day: day(now)).span)
     }
 
-    /// Opens a session's text; nil unless we made it. Whether its time is over, and whether anybody still stands behind its
-    /// viewer, is not asked here.
+    /// Opens a session's text. Returns `nil` unless this gateway made it. Does not check whether its time is over, or
+    /// whether its viewer's voucher still stands.
     func open(_ text: Span<UInt8>, now: Milliseconds, appliesTo: LeaseScope) -> SealedSession? {
         guard let content = content(of: text, sessions, now) else { return nil }
-        var octets = SealedOctets(content)
-        guard let found = octets.readSession(appliesTo: appliesTo), octets.isAtEnd else { return nil }
+        var reader = SealedBytes(content)
+        guard let found = reader.readSession(appliesTo: appliesTo), reader.isAtEnd else { return nil }
         return found
     }
 
     package func text(of ticket: Ticket, now: Milliseconds) -> [UInt8] {
-        var octets = SealedOctets()
-        octets.write(UInt64(ticket.stage.rawValue), count: 1)
-        octets.write(ticket.number, count: 8)
-        octets.write(UInt64(bitPattern: ticket.expires), count: 8)
-        octets.write(ticket.sealed)
-        return Base64URL.encode(tickets.seal(octets.bytes.span, day: day(now)).span)
+        var writer = SealedBytes()
+        writer.write(UInt64(ticket.stage.rawValue), count: 1)
+        writer.write(ticket.number, count: 8)
+        writer.write(UInt64(bitPattern: ticket.expires), count: 8)
+        writer.write(ticket.sealed)
+        return Base64URL.encode(tickets.seal(writer.bytes.span, day: day(now)).span)
     }
 
-    /// Opens a ticket's text; nil unless we made it, and it is still good.
+    /// Opens a ticket's text. Returns `nil` unless this gateway made it and it has not expired.
     func openTicket(_ text: Span<UInt8>, now: Milliseconds, appliesTo: LeaseScope) -> Ticket? {
         guard let content = content(of: text, tickets, now) else { return nil }
-        var octets = SealedOctets(content)
-        guard let stage = octets.readNumber(1).flatMap({ Ticket.Stage(rawValue: UInt8(truncatingIfNeeded: $0)) }),
-            let number = octets.readNumber(8), let expires = octets.readNumber(8).map({ Milliseconds(bitPattern: $0) }),
-            let sealed = octets.readSession(appliesTo: appliesTo), octets.isAtEnd
+        var reader = SealedBytes(content)
+        guard let stage = reader.readNumber(1).flatMap({ Ticket.Stage(rawValue: UInt8(truncatingIfNeeded: $0)) }),
+            let number = reader.readNumber(8), let expires = reader.readNumber(8).map({ Milliseconds(bitPattern: $0) }),
+            let sealed = reader.readSession(appliesTo: appliesTo), reader.isAtEnd
         else { return nil }
-        // A clock that was set back makes no ticket good for longer.
+        // A clock that was set back does not extend a ticket.
         guard now < expires, expires <= after(now, Ticket.lifetime) else { return nil }
         return Ticket(stage: stage, number: number, expires: expires, sealed: sealed)
     }
@@ -55,22 +56,22 @@ package final class SessionSeal: Sendable {
     private func content(of text: Span<UInt8>, _ key: SealingKey, _ now: Milliseconds) -> [UInt8]? {
         guard text.count <= Self.maxLength, let sealed = Base64URL.decode(text) else { return nil }
         let today = day(now)
-        // No session lives for longer than its configured lifetime; that is judged by the session itself.
+        // No session outlives its configured lifetime; the session itself is checked for that.
         return key.open(sealed.span, days: max(0, today - 400)...(today + 1))
     }
 
-    /// Characters of the longest text that is looked at: that of a token of 8 KiB which is all names.
+    /// The longest text that is read, in characters: enough for a token of 8 KiB that consists of names only.
     package static let maxLength = 12 << 10
 
     private func day(_ now: Milliseconds) -> Int { Int(max(0, now) / 86_400_000) }
 }
 
-/// The octets of what is sealed, written one after the other, or read.
-struct SealedOctets {
+/// The bytes of the sealed content, written or read in sequence.
+struct SealedBytes {
     private(set) var bytes: [UInt8]
     private var position = 0
 
-    /// Of this layout; another one is not read.
+    /// The version of this layout. Others are not read.
     private static let version: UInt8 = 2
 
     init(_ bytes: [UInt8] = []) { self.bytes = bytes }
@@ -107,7 +108,7 @@ struct SealedOctets {
             write(word, count: 8)
         }
         if let expires = viewer.validity.expires { write(UInt64(bitPattern: expires), count: 8) }
-        if let voucher = viewer.voucher { bytes += voucher.key.octets + voucher.terms.octets }
+        if let voucher = viewer.voucher { bytes += voucher.key.bytes + voucher.terms.bytes }
         for text in [viewer.company, viewer.userID, viewer.fingerprint] { write(text) }
         for text in [viewer.event, viewer.name, viewer.email, viewer.avatar, viewer.registration, viewer.tokenID] {
             write(text)
@@ -134,9 +135,9 @@ struct SealedOctets {
         if flags.contains(.vouched) {
             guard let key = readBytes(16), let terms = readBytes(16) else { return nil }
             voucher = Voucher(
-                key: KeyThumbprint(octets: key),
+                key: KeyThumbprint(bytes: key),
                 isOurs: flags.contains(.ours),
-                terms: Voucher.Terms(octets: terms)
+                terms: Voucher.Terms(bytes: terms)
             )
         }
         guard let company = readText(), let company, let userID = readText(), let userID,
@@ -182,7 +183,7 @@ struct SealedOctets {
 
     mutating func write(_ number: UInt64, count: Int) { appendBigEndian(number, count: count, to: &bytes) }
 
-    /// Two octets of its length and one more, or zero for none; then its octets.
+    /// Writes the length plus one in two bytes, or zero for `nil`; then the bytes of the text.
     private mutating func write(_ text: String?) {
         guard let text else {
             write(0, count: 2)
@@ -207,7 +208,7 @@ struct SealedOctets {
         return Array(bytes[position..<position + count])
     }
 
-    /// The outer nil: there is no text where one should stand. The inner one: it says that there is none.
+    /// The outer `nil` means that no text could be read; the inner one, that the text is absent.
     private mutating func readText() -> String?? {
         guard let length = readNumber(2) else { return nil }
         guard length > 0 else { return .some(nil) }

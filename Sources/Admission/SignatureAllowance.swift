@@ -1,14 +1,17 @@
-/// What an address may have signatures cost that turn out bad.
+package import Basics
+
+/// Bounds the CPU time that one address may cost with bad signatures.
 ///
-/// A good token always passes, also from an address that many share with an attacker, so nobody's signatures go unchecked
-/// for being bad often. What they may cost is bounded instead: a signature by RSA or on a curve takes up to milliseconds. MACs
-/// are checked whatever comes, and whoever was let in before is known by the token's bytes. A viewer with a key pair's token
-/// who comes during an attack from the same address is told to try again within a second.
+/// A good token always passes, even from an address shared with an attacker, so an address's signatures never go
+/// unchecked just because many were bad. Their cost is bounded instead: an RSA or elliptic-curve signature takes up to
+/// milliseconds. MACs are always checked, and viewers who were let in before are known by the token's bytes. A viewer
+/// whose token was signed with a key pair, and who comes from the same address during an attack, is told to try again
+/// within a second.
 package struct SignatureAllowance: Sendable {
-    /// Of CPU time, in microseconds a second.
+    /// CPU time in microseconds per second.
     static let limit = 25_000
 
-    /// What counts the costs: over a second.
+    /// Makes the limiter that counts the costs, over a window of one second.
     package static func makeLimiter() -> AttemptLimiter { AttemptLimiter(length: 1000) }
 
     private let limiter: AttemptLimiter
@@ -17,7 +20,7 @@ package struct SignatureAllowance: Sendable {
 
     /// - Parameters:
     ///   - limiter: made by ``makeLimiter()``.
-    ///   - address: the hash of the client's.
+    ///   - address: a hash of the client's address.
     ///   - now: a time that never goes back.
     package init(_ limiter: AttemptLimiter, address: UInt64, now: Milliseconds) {
         self.limiter = limiter

@@ -1,8 +1,8 @@
 import JOSE
 
-/// What a lease belongs to and a session id is bound to: one registration, or one user, in one event of one company.
+/// What a lease belongs to and a session id is bound to: one registration or one user, in one event of one company.
 ///
-/// It is the first 128 bits of SHA-256 over the length-prefixed parts, so that no choice of ids makes two subjects one.
+/// It is the first 128 bits of SHA-256 over the length-prefixed parts, so no choice of ids makes two subjects equal.
 package struct SubjectKey: Hashable, Sendable {
     package let high: UInt64
     package let low: UInt64
@@ -24,8 +24,8 @@ package struct SubjectKey: Hashable, Sendable {
         low = bigEndianWord(hash.span, at: 8)
     }
 
-    /// The place of a session in the lease table where the subject may have several: its own random bits tell it from
-    /// the others.
+    /// The position of a session in the lease table if the subject may have several: its own random bits distinguish it
+    /// from the others.
     func own(of session: SessionID) -> SubjectKey {
         SubjectKey(high: high ^ session.random0, low: low ^ session.random1)
     }
@@ -36,14 +36,14 @@ package struct SubjectKey: Hashable, Sendable {
     }
 }
 
-/// Eight bytes as a number, the first the most significant.
+/// Reads eight bytes as a big-endian number.
 func bigEndianWord(_ bytes: Span<UInt8>, at start: Int) -> UInt64 {
     var word: UInt64 = 0
     for index in start..<start + 8 { word = word << 8 | UInt64(bytes[index]) }
     return word
 }
 
-/// Appends the low `count` bytes of a number, the most significant first.
+/// Appends the low `count` bytes of a number, big-endian.
 func appendBigEndian(_ word: UInt64, count: Int, to bytes: inout [UInt8]) {
     for index in (0..<count).reversed() { bytes.append(UInt8(truncatingIfNeeded: word >> (8 * UInt64(index)))) }
 }

@@ -1,23 +1,24 @@
-import Basics
-import JOSE
+package import Basics
 import Synchronization
 
-/// A note in the address that a link's redirect leads to: good for one use within a minute.
+/// A note in the address that a link's redirect leads to. It can be used once, within a minute.
 ///
-/// When the browser brings the session's cookie back, the ticket has done its work. When it does not, the ticket is what
-/// a page can offer a way in with, without the token.
+/// If the browser brings the session's cookie back, the ticket is no longer needed. If it does not, a page uses the
+/// ticket to offer a way in without the token.
 package struct Ticket: Sendable {
     package enum Stage: UInt8, Sendable {
         /// From the redirect that takes the token out of the address.
         case redirect = 1
-        /// On the page for browsers that block the cookie: whoever uses it has chosen to, in a new tab or after allowing it.
+        /// On the page for browsers that block the cookie: the viewer uses it deliberately, in a new tab or after
+        /// allowing cookies.
         case page = 2
-        /// From the redirect that sets the cookie once more. When it, too, comes back alone, cookies are switched off.
+        /// From the redirect that sets the cookie once more. If this one also comes back alone, cookies are switched
+        /// off.
         case retry = 3
     }
 
     package let stage: Stage
-    /// Random; tells it from every other one.
+    /// Random; distinguishes it from every other ticket.
     package let number: UInt64
     package let expires: Milliseconds
     package let sealed: SealedSession
@@ -49,15 +50,15 @@ package struct Ticket: Sendable {
     }
 }
 
-/// The tickets that were used, each until its minute is over.
+/// The tickets that were used, each kept until its minute is over.
 package final class UsedTickets: Sendable {
     private let used = Locked<[UInt64: Milliseconds]>([:])
-    /// A viewer gets few tickets a minute; more than this are an attack, and then none is good for a second.
+    /// A viewer gets few tickets a minute, so more than this are an attack. Then no ticket is accepted for a second.
     private let capacity: Int
 
     package init(capacity: Int = 1 << 18) { self.capacity = capacity }
 
-    /// Uses a ticket; false: it was used before.
+    /// Uses a ticket. Returns false if it was used before.
     package func use(_ ticket: Ticket) -> Bool {
         used.withLock { used in
             guard used.count < capacity else { return false }
@@ -65,7 +66,7 @@ package final class UsedTickets: Sendable {
         }
     }
 
-    /// Forgets those whose minute is over. To be called about once a second.
+    /// Forgets the tickets whose minute is over. Call about once a second.
     package func expire(now: Milliseconds) {
         used.withLock { used in
             if !used.isEmpty { used = used.filter { $0.value > now } }

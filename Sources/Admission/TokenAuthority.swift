@@ -1,23 +1,24 @@
+package import Basics
 package import JOSE
 
-/// A tenant as far as its tokens are concerned.
+/// A tenant, as far as its tokens are concerned.
 package struct Company: Sendable {
     package let id: String
-    /// Whoever holds one of them signs for the company's viewers.
+    /// The keys that verify tokens of the company's viewers. A holder of any of them can sign for those viewers.
     package let keys: [Key]
-    /// What the tokens of Get Embed and Register are signed with: the first of `keys`, if it can sign.
+    /// The key that signs the tokens of Get Embed and Register: the first of `keys`, if it can sign.
     package let signingKey: Key?
-    /// What those tokens may be signed with: `signingKey`, and those that came before it. Never a key that somebody else
+    /// The keys that may have signed those tokens: `signingKey` and the ones before it. Never a key that somebody else
     /// signs with, such as an outside issuer's.
     package let ownKeys: [Key]
-    /// The tokens that the company signs itself have one of these as `iss`; none: not checked.
+    /// Accepted values of `iss` in tokens that the company signs itself; empty if not checked.
     package let issuers: [String]
-    /// One of these is among the `aud` of its tokens; none: not checked.
+    /// Accepted values of `aud` in its tokens; empty if not checked.
     package let audiences: [String]
 
     /// - Parameters:
     ///   - keys: the first signs, the others only verify.
-    ///   - earlierKeys: those of them that were the first once.
+    ///   - earlierKeys: those among them that used to be the first.
     package init(id: String, keys: [Key], earlierKeys: [Key] = [], issuers: [String] = [], audiences: [String] = []) {
         self.id = id
         self.keys = keys
@@ -28,11 +29,11 @@ package struct Company: Sendable {
     }
 }
 
-/// Whose tokens are good for viewing, and the way from a token's bytes to the viewer that it speaks of.
+/// Knows whose tokens are accepted for viewing, and turns a token's bytes into its viewer.
 ///
-/// Swapped whole by a reload; `generation` tells its verdicts from those of the one before.
+/// A reload replaces it as a whole; `generation` separates its verdicts from those of the previous one.
 package struct TokenAuthority: Sendable {
-    /// Of the key set; part of the key of every ``TokenCache``.
+    /// The generation of the key set, part of the key of every ``TokenCache``.
     package let generation: UInt64
 
     private let companies: [Company]
@@ -42,7 +43,7 @@ package struct TokenAuthority: Sendable {
     private let appliesTo: LeaseScope
     private let maxSize: Int
 
-    /// - Parameter passedClaims: the names of the claims that the upstream is told besides those that are read.
+    /// - Parameter passedClaims: names of the further claims that are passed to the upstream.
     package init(
         companies: [Company],
         publicURL: String,
@@ -61,17 +62,30 @@ package struct TokenAuthority: Sendable {
         self.generation = generation
     }
 
-    /// Checks everything about a token but the time.
+    /// Checks everything about a token except the time.
     ///
-    /// - Parameter allowance: pays for a token that turns out bad; spent, it has signatures that cost something go
-    ///   ``TokenFault/unchecked``.
+    /// - Parameter allowance: pays for a token that turns out bad. Once it is spent, signatures that are costly to
+    ///   check yield ``TokenFault/unchecked``.
     package func viewer(
         for bytes: Span<UInt8>,
         allowance: SignatureAllowance? = nil
     ) throws(TokenFault) -> Viewer {
+        var algorithm: Algorithm?
+        return try viewer(for: bytes, allowance: allowance, algorithm: &algorithm)
+    }
+
+    /// The same.
+    ///
+    /// - Parameter algorithm: set to the algorithm that the token names, once that was read.
+    package func viewer(
+        for bytes: Span<UInt8>,
+        allowance: SignatureAllowance?,
+        algorithm: inout Algorithm?
+    ) throws(TokenFault) -> Viewer {
         let token = try Token(parsing: bytes, maxSize: maxSize)
+        algorithm = token.algorithm
         let use = try TokenUse(token)
-        // What we issue uses our own names, whatever the customers call theirs.
+        // Tokens that we issue use our own claim names, whatever the customers call theirs.
         let names = use == .own ? claimNames : ClaimNames()
         let company = try use == .own ? companyOfOwn(token.claims) : companyOfOurs(token.claims)
         let keys: [Key]
@@ -105,8 +119,8 @@ package struct TokenAuthority: Sendable {
         }
     }
 
-    /// What is wrong with a token that claims to be ours and that no key of our own has signed: whether a key did that
-    /// only verifies, so that the log tells a forgotten `signed_before` from a forgery.
+    /// The fault of a token that claims to be ours but was not signed by one of our own keys. If a verify-only key
+    /// signed it, says so: then the log distinguishes a forgotten `signed_before` from a forgery.
     private func fault(
         of token: Token,
         by company: Company,
@@ -121,7 +135,7 @@ package struct TokenAuthority: Sendable {
         return (try? token.verify(with: keys)) == nil ? fault : .keyNotSignedBefore
     }
 
-    /// Opens a sealed session; nil unless we made it and its voucher still stands. Everything about time is asked elsewhere.
+    /// Opens a sealed session. Returns `nil` unless we made it and its voucher still stands. Does not check the time.
     package func session(_ text: Span<UInt8>, _ seal: SessionSeal, now: Milliseconds) -> SealedSession? {
         guard let sealed = seal.open(text, now: now, appliesTo: appliesTo), standsBehind(sealed.viewer) else {
             return nil
@@ -129,7 +143,7 @@ package struct TokenAuthority: Sendable {
         return sealed
     }
 
-    /// Opens a ticket that is not over; nil unless we made it and its voucher still stands.
+    /// Opens a ticket. Returns `nil` unless we made it, it has not expired and its voucher still stands.
     package func ticket(_ text: Span<UInt8>, _ seal: SessionSeal, now: Milliseconds) -> Ticket? {
         guard let ticket = seal.openTicket(text, now: now, appliesTo: appliesTo), standsBehind(ticket.viewer) else {
             return nil
@@ -137,8 +151,8 @@ package struct TokenAuthority: Sendable {
         return ticket
     }
 
-    /// Whether no upstream may see a token: one that we made, good or not any more, or a viewer's that a company's key
-    /// has signed, or could have where the allowance is spent. Anything else is an application's own.
+    /// Whether to keep a token from the upstream: one that we made, valid or not, or a viewer's token that a company's
+    /// key has signed, or may have signed if the allowance is spent. Any other token belongs to the application.
     package func withholds(_ bytes: Span<UInt8>, allowance: SignatureAllowance? = nil) -> Bool {
         do throws(TokenFault) {
             let token = try Token(parsing: bytes, maxSize: maxSize)
@@ -151,9 +165,9 @@ package struct TokenAuthority: Sendable {
         }
     }
 
-    /// Whether what once verified a viewer's token would do so still: the company is there, with that key, the key may
-    /// sign such tokens, and they are read as they were. For what is open while the configuration changes, when the token
-    /// is no longer at hand.
+    /// Whether the token that verified a viewer would still be accepted: the company exists and has that key, the key
+    /// may sign such tokens, and they are read the same way. For what is open while the configuration changes, when the
+    /// token is no longer at hand.
     package func standsBehind(_ viewer: Viewer) -> Bool {
         guard let voucher = viewer.voucher, let company = company(viewer.company),
             (voucher.isOurs ? company.ownKeys : company.keys).contains(where: { $0.thumbprint == voucher.key })
@@ -168,10 +182,19 @@ package struct TokenAuthority: Sendable {
     }
 
     /// - Parameters:
-    ///   - issuer: `iss` of the token, where it is checked.
-    ///   - audience: the one that let it pass, where it is checked.
+    ///   - issuer: the token's `iss`, if it is checked.
+    ///   - audience: the audience that let it pass, if it is checked.
     private func terms(issuer: String?, audience: String?, isOurs: Bool) -> Voucher.Terms {
         Voucher.Terms([issuer, audience] + (isOurs ? ClaimNames() : claimNames).all)
+    }
+
+    /// The company that a token says has signed it, whether or not that is true. Returns `nil` if the token is one that
+    /// we issue, or names no company.
+    package func ownCompany(of bytes: Span<UInt8>) -> String? {
+        guard let token = try? Token(parsing: bytes, maxSize: maxSize), (try? TokenUse(token)) == .own else {
+            return nil
+        }
+        return try? companyOfOwn(token.claims).id
     }
 
     /// The company of a token that we issued.
@@ -181,7 +204,7 @@ package struct TokenAuthority: Sendable {
         return company
     }
 
-    /// The company of a token that a customer signed itself: named by `iss`, by the company claim, or the only one.
+    /// The company of a token that a customer signed: named by `iss` or by the company claim, or the only company.
     private func companyOfOwn(_ claims: Claims) throws(TokenFault) -> Company {
         let issuer = try claims.string("iss")
         let issuing = issuer.flatMap { issuer in companies.first { $0.issuers.contains { $0.hasSameBytes(as: issuer) } }
@@ -193,7 +216,7 @@ package struct TokenAuthority: Sendable {
         }
         if let issuing, let named, !issuing.id.hasSameBytes(as: named.id) { throw .company }
         guard let company = issuing ?? named ?? (companies.count == 1 ? companies[0] : nil) else { throw .company }
-        // A company that says who issues its tokens accepts no other issuer, nor none.
+        // A company that lists its issuers accepts no other issuer, and no token without one.
         guard company.issuers.isEmpty || issuing != nil else { throw .issuer }
         return company
     }
@@ -202,7 +225,7 @@ package struct TokenAuthority: Sendable {
         companies.first { $0.id.hasSameBytes(as: id) }
     }
 
-    /// What the company says that `aud` names; nil where it says nothing.
+    /// The company's audience that `aud` names. Returns `nil` if the company lists none.
     private func audience(of claims: Claims, _ company: Company, isOurs: Bool) throws(TokenFault) -> String? {
         guard !company.audiences.isEmpty else { return nil }
         for audience in audiences(of: company, isOurs: isOurs) where try claims.hasAudience(audience) {
@@ -211,22 +234,21 @@ package struct TokenAuthority: Sendable {
         throw .audience
     }
 
-    /// A token of ours may name us instead.
+    /// The accepted audiences. A token of ours may name the gateway instead.
     private func audiences(of company: Company, isOurs: Bool) -> [String] {
         isOurs ? company.audiences + [publicURL] : company.audiences
     }
 
     private func fingerprint(of bytes: Span<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        let octets = SHA256.hash(bytes).prefix(4).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        return String(decoding: octets, as: UTF8.self)
+        Hexadecimal.text(SHA256.hash(bytes).prefix(4))
     }
 }
 
-/// What a token was made for, by the `typ` of its header.
+/// What a token was made for, from the `typ` of its header.
 ///
-/// [RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11): a type for each use, so that none passes
-/// for another. Media types are compared without case.
+/// Each use has its own type, so that no token passes for another
+/// ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)). Media types are compared without
+/// case.
 enum TokenUse {
     /// We issued it, through Get Embed.
     case embed
@@ -243,7 +265,7 @@ enum TokenUse {
         } else if token.hasType("registration+jwt") {
             self = .registration
         } else {
-            // The API's own tokens, `api+jwt`, among them.
+            // Includes the API's own tokens, `api+jwt`.
             throw .type
         }
     }

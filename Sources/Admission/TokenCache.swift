@@ -1,18 +1,18 @@
-import JOSE
+import Basics
 
-/// What credentials were found to be, found again by their exact bytes: verified tokens and sealed sessions.
+/// Remembers what credentials were found to be, by their exact bytes: verified tokens and sealed sessions.
 ///
-/// One for each event loop, so it has no lock. Only what ``TokenAuthority`` returned may enter. It holds at most
-/// `capacity` of them; a new one takes the place of one that was not asked for lately (the clock algorithm). The
-/// generation of the key set is part of the key: after a reload nothing that the old keys vouched for is found.
+/// Each event loop has its own, so it has no lock. Insert only what ``TokenAuthority`` returned. It holds at most
+/// `capacity` entries; a new one replaces one that was not used lately (the clock algorithm). The generation of the key
+/// set is part of the key: after a reload, nothing that the old keys verified is found.
 ///
-/// It remembers who a token speaks of, never that it may pass: expiry, scope, role and lease are decided again each time.
+/// It remembers who a token is for, never that it may pass: expiry, scope, role and lease are decided again each time.
 package struct TokenCache: ~Copyable {
-    /// What bytes were found to be. A session's are never good for a token, nor the other way round.
+    /// What bytes were found to be. A finding for a session is never used for a token, nor the reverse.
     package enum Finding: Sendable {
         case token(Viewer)
         case session(SealedSession)
-        /// Nothing of ours: an application's own.
+        /// Not ours: a credential of the application.
         case foreign
     }
 
@@ -21,7 +21,7 @@ package struct TokenCache: ~Copyable {
         var hash: UInt64
         var generation: UInt64
         var finding: Finding
-        /// Asked for since the hand came by.
+        /// Whether it was used since the clock hand last passed.
         var isRecent: Bool
 
         func matches(_ token: Span<UInt8>, generation: UInt64) -> Bool {
@@ -32,13 +32,13 @@ package struct TokenCache: ~Copyable {
     private let capacity: Int
     private let seed: UInt64
     private var entries: [Entry] = []
-    /// Entry number + 1 at the hash's place or after it; 0: none. At most half full.
+    /// Entry number + 1 at the hash's position or after it; 0 means none. At most half full.
     private var index: [UInt32]
     private var hand = 0
 
     /// - Parameters:
-    ///   - capacity: tokens, not bytes: what it holds is at most this times the longest token.
-    ///   - seed: random; keeps those who make tokens from choosing their places.
+    ///   - capacity: in tokens, not bytes. Memory is at most this times the longest token.
+    ///   - seed: random, so that clients who make tokens cannot choose their positions.
     package init(capacity: Int, seed: UInt64) {
         precondition(capacity > 0 && capacity < 1 << 30)
         self.capacity = capacity
@@ -48,17 +48,17 @@ package struct TokenCache: ~Copyable {
         index = [UInt32](repeating: 0, count: places)
     }
 
-    /// Tokens held.
+    /// The number of entries.
     package var count: Int { entries.count }
 
-    /// What these very bytes were found to be under this key set. Allocates nothing.
+    /// What exactly these bytes were found to be under this key set. Allocates nothing.
     package mutating func finding(for token: Span<UInt8>, generation: UInt64) -> Finding? {
         guard let number = find(token, hash: hash(of: token), generation: generation) else { return nil }
         if !entries[number].isRecent { entries[number].isRecent = true }
         return entries[number].finding
     }
 
-    /// The viewer that a token of these very bytes was verified for.
+    /// The viewer that a token of exactly these bytes was verified for.
     package mutating func viewer(for token: Span<UInt8>, generation: UInt64) -> Viewer? {
         if case .token(let viewer) = finding(for: token, generation: generation) { viewer } else { nil }
     }
@@ -68,7 +68,7 @@ package struct TokenCache: ~Copyable {
         insert(.token(viewer), for: token, generation: generation)
     }
 
-    /// Remembers what was found.
+    /// Remembers a finding.
     package mutating func insert(_ finding: Finding, for token: Span<UInt8>, generation: UInt64) {
         let hash = hash(of: token)
         if let number = find(token, hash: hash, generation: generation) {
@@ -117,7 +117,7 @@ package struct TokenCache: ~Copyable {
         index[place] = UInt32(number + 1)
     }
 
-    /// Takes an entry out of the index and closes the gap, so that no probe sequence is cut.
+    /// Removes an entry from the index and closes the gap, so that no probe sequence is cut.
     private mutating func unplace(_ number: Int) {
         let mask = index.count - 1
         var gap = Int(truncatingIfNeeded: entries[number].hash) & mask
@@ -134,10 +134,11 @@ package struct TokenCache: ~Copyable {
         index[gap] = 0
     }
 
-    /// A seeded hash of the length and the last 64 octets.
+    /// A seeded hash of the length and the last 64 bytes.
     ///
-    /// The end of a token is its signature, as good as random in every token that gets in here; so it tells tokens
-    /// apart as well as the whole would, in a fraction of the time. Whether it is the same token, all its bytes say.
+    /// A token ends with its signature, which is as good as random in every token that gets here. So the end
+    /// distinguishes tokens as well as the whole would, in a fraction of the time. Equality is then decided by all
+    /// bytes.
     private func hash(of token: Span<UInt8>) -> UInt64 {
         var hash = fold(seed ^ UInt64(token.count), 0x9E37_79B9_7F4A_7C15)
         var end = token.count

@@ -1,16 +1,18 @@
+import Basics
+
 extension UUIDText {
-    /// Whether a text reads as a UUID, but not as the directory writes one: then an upstream may take it for an event
+    /// Whether a text reads as a UUID, but not in the directory's spelling. An upstream may then take it for an event
     /// that the directory knows under another name.
     ///
-    /// Read as the most generous of the parsers that upstreams have would: Java's takes groups of any length and digits
-    /// of any script; .NET's upper case, parentheses and `{0x…,0x…}`; Python's `urn:`, `uuid:`, hyphens anywhere and
-    /// underscores; PostgreSQL's braces; Go's any octet on either side; SQL Server's whatever follows 36 octets. What an
-    /// upstream may decode once more is decoded.
+    /// Reads as leniently as any parser that upstreams may use. Java's takes groups of any length and digits of any
+    /// script; .NET's takes upper case, parentheses and `{0x…,0x…}`; Python's takes `urn:`, `uuid:`, hyphens anywhere
+    /// and underscores; PostgreSQL's takes braces; Go's takes any byte on either side; SQL Server's takes anything
+    /// after 36 bytes. Decodes what an upstream may decode once more.
     static func isRespelled(_ text: String) -> Bool {
         if parse(text) != nil { return false }
         var symbols = symbols(of: text)
         for word in ["urn:", "uuid:"] { symbols.removeAll(of: Array(word.utf8)) }
-        // A sign, a space or an underscore is nothing to one parser, and as good as a leading zero to another.
+        // One parser skips a sign, a space or an underscore; another reads it like a leading zero.
         let filled = symbols.map { $0 == filler || $0 == UInt8(ascii: "x") ? UInt8(ascii: "0") : $0 }
         symbols.removeAll(of: [filler])
         symbols.removeAll(of: Array("0x".utf8))
@@ -25,10 +27,10 @@ extension UUIDText {
     }
 
     private static let hyphen = UInt8(ascii: "-")
-    /// Stands for what a parser skips.
+    /// Stands for a character that a parser skips.
     private static let filler = UInt8(ascii: " ")
 
-    /// Whether 32 digits in groups of 8, 4, 4, 4 and 12 stand at the start.
+    /// Whether it starts with 32 digits in groups of 8, 4, 4, 4 and 12.
     private static func hasHyphens(_ symbols: ArraySlice<UInt8>) -> Bool {
         guard symbols.count >= 36 else { return false }
         return symbols.prefix(36).enumerated().allSatisfy { offset, symbol in
@@ -41,8 +43,8 @@ extension UUIDText {
             || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(symbol)
     }
 
-    /// A text's characters as a lenient parser tells them apart: in lower case, any script's digits as `0`, every dash as
-    /// a hyphen, without brackets and quotes.
+    /// A text's characters as a lenient parser distinguishes them: in lower case, with digits of any script as `0`,
+    /// every dash as a hyphen, and no brackets or quotes.
     private static func symbols(of text: String) -> [UInt8] {
         String(decoding: fullyDecoded(Array(text.utf8)), as: UTF8.self).unicodeScalars.compactMap { scalar in
             switch scalar {
@@ -59,25 +61,25 @@ extension UUIDText {
             case .dashPunctuation: return hyphen
             case .control, .format, .spaceSeparator, .lineSeparator, .paragraphSeparator: return filler
             case .openPunctuation, .closePunctuation: return nil
-            // Collations of databases skip marks, and take a letter or a number for the one that it is made of.
+            // Database collations skip marks, and compare a letter or number by its base character.
             case .nonspacingMark, .spacingMark, .enclosingMark: return nil
             case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .letterNumber,
                 .otherNumber:
                 return UInt8(ascii: "a")
-            // No digit.
+            // Not a digit in any parser.
             default: return UInt8(ascii: "?")
             }
         }
     }
 
-    /// Percent-encoding undone until none is left.
+    /// Undoes percent-encoding until none is left.
     private static func fullyDecoded(_ text: [UInt8]) -> [UInt8] {
         var decoded: [UInt8] = []
         for byte in text {
             decoded.append(byte)
-            // What is decoded may complete another one.
+            // A decoded byte may complete another escape.
             while decoded.count >= 3, decoded[decoded.count - 3] == UInt8(ascii: "%"),
-                let high = hexValue(decoded[decoded.count - 2]), let low = hexValue(decoded[decoded.count - 1])
+                let high = decoded[decoded.count - 2].hexValue, let low = decoded[decoded.count - 1].hexValue
             {
                 decoded.removeLast(3)
                 decoded.append(high << 4 | low)
@@ -85,19 +87,10 @@ extension UUIDText {
         }
         return decoded
     }
-
-    private static func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
-    }
 }
 
 extension [UInt8] {
-    /// Takes every occurrence of a word out, also those that come about by it.
+    /// Removes every occurrence of a word, including those that a removal creates.
     fileprivate mutating func removeAll(of word: [UInt8]) {
         var rest: [UInt8] = []
         for byte in self {

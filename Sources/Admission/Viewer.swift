@@ -1,17 +1,19 @@
+import Basics
 package import JOSE
+import Synchronization
 
-/// Which of the two viewing tokens a viewer came with.
+/// The kind of viewing token that a viewer came with.
 package enum ViewerKind: Sendable {
     case embed
     case registration
 }
 
-/// What made a viewer's token good.
+/// What made a viewer's token valid.
 package struct Voucher: Equatable, Sendable {
     package let key: KeyThumbprint
-    /// Whether the gateway issued the token, and not the company itself.
+    /// Whether the gateway issued the token, rather than the company itself.
     package let isOurs: Bool
-    /// What else the token was judged by.
+    /// The other terms that the token was judged by.
     package let terms: Terms
 
     package init(key: KeyThumbprint, isOurs: Bool, terms: Terms) {
@@ -20,33 +22,33 @@ package struct Voucher: Equatable, Sendable {
         self.terms = terms
     }
 
-    /// What a configuration says of tokens besides their keys, as a hash: `iss` and `aud` that they must have, and where
-    /// in them a viewer's data is. Equal where a token reads the same.
+    /// A hash of what a configuration says about tokens besides their keys: the `iss` and `aud` that they must have,
+    /// and the claims that hold a viewer's data. Equal if a token reads the same under both.
     package struct Terms: Equatable, Sendable {
-        /// Sixteen of them.
-        package let octets: [UInt8]
+        /// Sixteen bytes.
+        package let bytes: [UInt8]
 
-        /// Terms that were written down.
-        package init(octets: [UInt8]) { self.octets = octets }
+        /// Restores terms that were stored.
+        package init(bytes: [UInt8]) { self.bytes = bytes }
 
-        /// - Parameter parts: nil and empty are two things.
+        /// - Parameter parts: `nil` and empty are distinct.
         package init(_ parts: [String?]) {
             var text: [UInt8] = []
             for part in parts {
                 appendBigEndian(part.map { UInt64($0.utf8.count) + 1 } ?? 0, count: 8, to: &text)
                 text.append(contentsOf: (part ?? "").utf8)
             }
-            octets = Array(SHA256.hash(text.span).prefix(16))
+            bytes = Array(SHA256.hash(text.span).prefix(16))
         }
     }
 }
 
-/// A claim that nobody but the upstream reads.
+/// A claim that only the upstream reads.
 package struct PassedClaim: Equatable, Sendable {
     package let name: String
     package let text: String
 
-    /// Octets of all texts of a viewer together.
+    /// The limit for all texts of one viewer together, in bytes.
     package static let maxTotal = 2048
 
     package init(name: String, text: String) {
@@ -55,17 +57,18 @@ package struct PassedClaim: Equatable, Sendable {
     }
 }
 
-/// Who a good token speaks of: everything that its signature vouches for, read once and shared by all its requests.
+/// The person that a valid token is for: everything that its signature vouches for, read once and shared by all its
+/// requests.
 ///
 /// Time is not part of it: expiry, scope, role and lease are decided on every request.
 package final class Viewer: Sendable {
     package let kind: ViewerKind
     package let company: String
-    /// The event that the token was made for; nil for a company-wide token that names none.
+    /// The event that the token was made for; `nil` for a company-wide token that names none.
     package let event: String?
-    /// `event` as octets, empty for none: what a path is compared with.
+    /// `event` as bytes, to compare a path with; empty for none.
     package var eventBytes: [UInt8] { eventID.bytes }
-    /// Good for `event` only. A registration token always is.
+    /// Whether the token covers `event` only. A registration token always does.
     package let eventSpecific: Bool
     package let userID: String
     package let name: String?
@@ -76,7 +79,7 @@ package final class Viewer: Sendable {
     package let validity: Validity
     /// `jti`, for the log.
     package let tokenID: String?
-    /// Those that were configured when the token was read.
+    /// The claims to pass that were configured when the token was read.
     package let passed: [PassedClaim]
     /// The first eight hex digits of the token's SHA-256, for the log.
     package let fingerprint: String
@@ -84,17 +87,19 @@ package final class Viewer: Sendable {
     package let subject: SubjectKey
     /// Whether only one session at a time may use the token.
     package let isLeased: Bool
-    /// Whether it came from our Register: then it is good only until its event closes.
+    /// Whether the token was made by our Register: then it is valid only until its event closes.
     package let closesWithEvent: Bool
-    /// Nil for who did not come with a token; nobody stands behind them.
+    /// `nil` for a viewer who did not come with a token; no key stands behind such a viewer.
     package let voucher: Voucher?
     let eventID: EventID
-    /// Whether the event's id reads as a UUID in another spelling than the directory's.
+    /// Whether the event's id reads as a UUID in a spelling other than the directory's.
     package let eventIsRespelled: Bool
-    /// `userID` and `email` as an event's lists hold them. An e-mail that no mail can be sent to makes nobody a host.
+    /// `userID` and `email` in the form of an event's lists. An e-mail that no mail can be sent to makes nobody a host.
     let identities: [ExactText]
-    /// `email`, whatever it is, and `userID` where it is one, as removals hold them.
+    /// `email` in any case, and `userID` if it is an e-mail, in the form of removals.
     let emails: [ExactText]
+    /// What a directory said about the viewer at its own event when it was last asked.
+    let lastStanding = Locked<ViewerStanding?>(nil)
 
     package init(
         kind: ViewerKind,

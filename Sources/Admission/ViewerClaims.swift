@@ -1,18 +1,19 @@
+import Basics
 import JOSE
 
-/// How long what a token says of its viewer may be, in bytes. Who is let in with as much can be named with as much by those
-/// who send viewers away.
+/// Limits for what a token says about its viewer, in bytes. The calls that remove viewers accept values of the same
+/// length, so anyone who was let in can also be named there.
 package enum ClaimLimit {
     package static let userID = 1024
-    /// Of events and registrations.
+    /// For events and registrations.
     package static let id = 256
     package static let email = 320
 }
 
-/// What a verified token says of its viewer, checked to be fit for a header field and a log line.
+/// What a verified token says about its viewer, checked to be fit for a header field and a log line.
 ///
-/// Ids, e-mail and avatar hold no control character, since the log shows them. Name and passed claims may hold anything:
-/// the upstream gets them percent-encoded. All of them are bounded.
+/// Ids, e-mail and avatar contain no control character, since the log shows them. Name and passed claims may contain
+/// anything: the upstream gets them percent-encoded. All are bounded.
 struct ViewerClaims {
     let kind: ViewerKind
     let event: String?
@@ -25,7 +26,7 @@ struct ViewerClaims {
     let tokenID: String?
     let passed: [PassedClaim]
 
-    /// - Parameter passing: the names of further claims that the upstream is told.
+    /// - Parameter passing: names of the further claims that are passed to the upstream.
     init(_ claims: Claims, names: ClaimNames, use: TokenUse, passing: [String]) throws(TokenFault) {
         let registration = try Self.id(claims, names.registration)
         switch use {
@@ -39,7 +40,7 @@ struct ViewerClaims {
             // A registration is for one event, whatever else the token says.
             eventSpecific = true
             _ = try Self.bool(claims, names.eventSpecific)
-            // Somebody who registers need not be a user; then the registration is who it is.
+            // A registered person need not be a user; the registration then serves as the user id.
             userID = try Self.userID(claims, names) ?? registration
         } else {
             self.registration = nil
@@ -64,7 +65,7 @@ struct ViewerClaims {
         self.passed = passed
     }
 
-    /// What the upstream is told of a claim: texts, numbers and truths as they are, lists and objects as JSON.
+    /// The text of a claim for the upstream: strings, numbers and booleans as they are, arrays and objects as JSON.
     private static func passedText(_ value: JSONValue) -> String? {
         switch value {
         case .null: nil
@@ -73,7 +74,7 @@ struct ViewerClaims {
         }
     }
 
-    /// An id that is compared octet by octet: not empty, and nothing at its ends that a header would lose.
+    /// An id that is compared byte for byte: not empty, and with nothing at its ends that a header would lose.
     private static func id(_ claims: Claims, _ name: String) throws(TokenFault) -> String? {
         guard let value = try claims.id(name) else { return nil }
         guard let text = try text(value, name, limit: ClaimLimit.id), text.hasSameBytes(as: value) else {
@@ -82,7 +83,7 @@ struct ViewerClaims {
         return value
     }
 
-    /// A user's id, byte for byte: whoever is `" ada"` is not `"ada"`. Nil where it is blank.
+    /// A user's id, byte for byte: `" ada"` and `"ada"` are different users. Returns `nil` if it is blank.
     private static func userID(_ claims: Claims, _ names: ClaimNames) throws(TokenFault) -> String? {
         guard let id = try claims.id(names.userID) else { return nil }
         return try text(id, names.userID, limit: ClaimLimit.userID) == nil ? nil : id
@@ -92,12 +93,12 @@ struct ViewerClaims {
         claims[name] == .null ? nil : try claims.bool(name)
     }
 
-    /// A claim that need not be there; `null` is as good as absent.
+    /// An optional claim; `null` counts as absent.
     private static func string(_ claims: Claims, _ name: String) throws(TokenFault) -> String? {
         claims[name] == .null ? nil : try claims.string(name)
     }
 
-    /// A text as a header can carry it, without white space at its ends; nil when there is none.
+    /// A text without white space at its ends that a header can carry. Returns `nil` if there is none.
     private static func text(_ claims: Claims, _ name: String, limit: Int) throws(TokenFault) -> String? {
         guard let value = try string(claims, name) else { return nil }
         return try text(value, name, limit: limit)

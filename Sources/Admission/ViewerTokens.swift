@@ -1,12 +1,13 @@
+package import Basics
 package import JOSE
 
-/// Makes the tokens that viewers come with, signed with a company's first key, the application secret.
+/// Makes viewers' tokens, signed with a company's first key, the application secret.
 ///
-/// What it makes is what ``TokenAuthority`` accepts as ours.
+/// ``TokenAuthority`` accepts exactly these as ours.
 package struct ViewerTokens: Sendable {
-    /// `iss` of what it makes.
+    /// The `iss` of the tokens.
     package let publicURL: String
-    /// How long tokens are good, in seconds.
+    /// How long embed tokens are valid, in seconds.
     package let embedLifetime: Int64
     package let registrationLifetime: Int64
 
@@ -16,8 +17,8 @@ package struct ViewerTokens: Sendable {
         self.registrationLifetime = registrationLifetime
     }
 
-    /// How long after its event closes a registration's token ends in any case, in seconds: an event may be put off by a
-    /// year, and what was forgotten does not stay good for ever.
+    /// How long after its event closes a registration's token expires in any case, in seconds. An event may be
+    /// postponed by up to a year, and a forgotten token does not stay valid for ever.
     static let outerBound: Int64 = 365 * 86_400
 
     /// A token that was made, and when it expires, in seconds since 1970.
@@ -41,10 +42,10 @@ package struct ViewerTokens: Sendable {
         }
     }
 
-    /// The token of a known user.
+    /// Makes the token of a known user.
     ///
     /// - Parameters:
-    ///   - eventSpecific: false: good for every event of the company.
+    ///   - eventSpecific: false if it is valid for every event of the company.
     ///   - now: seconds since 1970.
     package func embed(
         _ user: User,
@@ -65,13 +66,13 @@ package struct ViewerTokens: Sendable {
         return try sign(claims, "embed+jwt", event: event, company: company, from: now, to: now + embedLifetime)
     }
 
-    /// The token of a registration. It is the same each time that it is made, as far as the algorithm allows, until the
+    /// Makes the token of a registration. Each call returns the same token, as far as the algorithm allows, until the
     /// event moves.
     ///
-    /// How long it is good the directory decides, which knows when the event is: its `exp` is only an outer bound, so that
-    /// an event can be put off and the links that were sent for it stay good.
+    /// The directory decides how long it is valid, since it knows when the event is. `exp` is only an outer bound, so
+    /// that links that were already sent stay valid when an event is postponed.
     ///
-    /// - Parameter closesAt: when the event's registrations stop being good, as things stand.
+    /// - Parameter closesAt: when the event's registrations stop being valid, as things stand.
     package func registration(
         _ person: RegisteredPerson,
         closesAt: Milliseconds,

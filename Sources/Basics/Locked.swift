@@ -3,9 +3,9 @@
 
     /// A `Mutex` that ThreadSanitizer can see.
     ///
-    /// On Linux the mutex's own code is in a library that is not instrumented, so the sanitizer misses who waited for whom
-    /// and reports races that are none. Here each holder leaves a mark behind when it is done, and the next one reads
-    /// it. Two that held it at once would not read each other's, and are still reported.
+    /// On Linux the mutex's code is in a library that is not instrumented, so the sanitizer does not see which thread
+    /// waited for which, and reports false races. Here each holder leaves a mark when it is done, and the next one
+    /// reads it. Two threads holding it at once would not read each other's mark, and are still reported.
     package struct Locked<Value: ~Copyable>: ~Copyable {
         private let mutex: Mutex<Value>
         private let mark = Atomic<UInt32>(0)

@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-// Each function below returns minus errno where the call fails, so that Swift reads the number from the same call: between
-// two calls the runtime may change errno.
+// Each function below returns minus errno if the call fails. Swift must read the number from the same call, because the
+// runtime may change errno between two calls.
 #define GATEWAY_RESULT(call)                                                                                           \
     do {                                                                                                               \
         long result_ = (long)(call);                                                                                   \
@@ -54,7 +54,7 @@ static inline long gateway_send(int socket, const void *bytes, size_t count, int
     GATEWAY_RESULT(send(socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
 }
 
-// In C because the two vectors and the message that points at them are locals of one call.
+// In C because the two vectors, and the message that points at them, must be locals of one call.
 static inline long gateway_send_two(int socket, const void *first, size_t firstCount, const void *second,
                                     size_t secondCount) {
     struct iovec vectors[2] = {{(void *)first, firstCount}, {(void *)second, secondCount}};
@@ -62,7 +62,7 @@ static inline long gateway_send_two(int socket, const void *first, size_t firstC
     GATEWAY_RESULT(sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
-// The C library declares these only for GNU's own dialect.
+// The C library declares these only for its GNU dialect.
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
 extern int pthread_setname_np(pthread_t, const char *);
 
@@ -71,7 +71,7 @@ static inline long gateway_accept(int socket, struct sockaddr_storage *address, 
     GATEWAY_RESULT(accept4(socket, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
-// SOCK_STREAM is an enumeration's case in Swift, in a type of its own.
+// In Swift, SOCK_STREAM is an enumeration case with its own type.
 static inline long gateway_socket(int family) {
     GATEWAY_RESULT(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
@@ -95,26 +95,33 @@ static inline long gateway_set_option(int socket, int level, int option, int val
     GATEWAY_RESULT(setsockopt(socket, level, option, &value, sizeof value));
 }
 
-// The error that a socket has come to, which reading takes away; 0 where there is none.
+// Returns a socket's pending error and clears it; 0 if there is none.
 static inline int gateway_take_error(int socket) {
     int error = 0;
     socklen_t length = sizeof error;
     return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? errno : error;
 }
 
-// Has the next close reset the connection.
+// Makes the next close reset the connection.
 static inline void gateway_reset_on_close(int socket) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     setsockopt(socket, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
-// Bytes that the kernel holds and the peer has not acknowledged. SIOCOUTQ is a macro over another header's macro.
+// The bytes in the kernel that the peer has not acknowledged. SIOCOUTQ is a macro defined through another header's
+// macro.
 static inline int gateway_unacknowledged(int socket) {
     int count = 0;
     return ioctl(socket, SIOCOUTQ, &count) < 0 ? 0 : count;
 }
 
-// A clock in nanoseconds; CLOCK_MONOTONIC_COARSE and its like are macros of a type that Swift does not see.
+// The bytes in the kernel that were not read yet.
+static inline int gateway_unread(int socket) {
+    int count = 0;
+    return ioctl(socket, FIONREAD, &count) < 0 ? 0 : count;
+}
+
+// Reads a clock in nanoseconds.
 static inline int64_t gateway_clock(clockid_t clock) {
     struct timespec time;
     clock_gettime(clock, &time);

@@ -10,15 +10,15 @@
 #include <malloc.h>
 #endif
 
-// Swift's Glibc module leaves malloc.h out; other systems have no such call, nor a need for it.
+// Swift's Glibc module omits malloc.h. Other systems have no such call and do not need it.
 static inline void gateway_malloc_trim(void) {
 #if defined(__GLIBC__)
     malloc_trim(0);
 #endif
 }
 
-// How many processors this process may run on; 0 where the system does not say. The C library declares its call for it
-// only for GNU's own dialect, and its macro that counts is none for Swift.
+// The number of processors that this process may run on; 0 if the system does not tell. The C library declares its call
+// only for its GNU dialect, and Swift cannot import the macro that counts.
 static inline int gateway_affinity(void) {
 #if defined(__linux__)
     unsigned long mask[128];

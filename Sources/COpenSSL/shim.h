@@ -1,8 +1,8 @@
 #ifndef EMBED_GATEWAY_COPENSSL_SHIM_H
 #define EMBED_GATEWAY_COPENSSL_SHIM_H
 
-// The OpenSSL headers that the product uses. A macro that Swift cannot import gets a static inline function here,
-// with the reason beside it.
+// The OpenSSL headers that the product uses. Macros that Swift cannot import get a static inline function here, with
+// the reason beside it.
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -21,8 +21,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-// Keys a MAC context. In C because the OSSL_PARAM array points at the digest's name and must not outlive it, which a
-// compound of C locals says in two lines and Swift only with nested closures.
+// Keys a MAC context. In C because the OSSL_PARAM array points at the digest's name and must not outlive it. C locals
+// express that in two lines, Swift only with nested closures.
 static inline int gateway_EVP_MAC_init_with_digest(EVP_MAC_CTX *ctx, const unsigned char *key, size_t keylen,
                                                    const char *digest) {
     OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0),
@@ -30,14 +30,14 @@ static inline int gateway_EVP_MAC_init_with_digest(EVP_MAC_CTX *ctx, const unsig
     return EVP_MAC_init(ctx, key, keylen, params);
 }
 
-// The type of a password callback that has no password. Without one, OpenSSL asks on the terminal for the password of
-// an encrypted PEM file, and a server would hang at start.
+// A password callback without a password. Without a callback, OpenSSL asks on the terminal for the password of an
+// encrypted PEM file, and a server would hang at start.
 static inline int gateway_no_password(char *buffer, int size, int writing, void *context) {
     (void)buffer, (void)size, (void)writing, (void)context;
     return -1;
 }
 
-// What follows stands for function-like macros, which Swift cannot import.
+// The functions below stand for function-like macros, which Swift cannot import.
 
 static inline int gateway_SSL_CTX_set_min_proto_version(SSL_CTX *ctx, int version) {
     return (int)SSL_CTX_set_min_proto_version(ctx, version);
@@ -67,7 +67,7 @@ static inline int gateway_SSL_set_host_name(SSL *ssl, const char *name) {
     return (int)SSL_set_tlsext_host_name(ssl, name);
 }
 
-// The options of 64 bits are macros over a macro with an argument, of which Swift imports none.
+// The 64-bit options are macros that use a macro with an argument, none of which Swift imports.
 static inline void gateway_SSL_CTX_set_options(SSL_CTX *ctx) {
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                  SSL_OP_PRIORITIZE_CHACHA);

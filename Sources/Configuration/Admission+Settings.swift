@@ -1,10 +1,12 @@
 package import Admission
+package import JOSE
 
 extension Company {
-    package init(_ settings: CompanySettings) {
+    /// - Parameter fetched: the keys of each `jwks_url`. They only verify.
+    package init(_ settings: CompanySettings, fetched: [KeySetURL: [Key]] = [:]) {
         self.init(
             id: settings.id,
-            keys: settings.keys,
+            keys: settings.keys + settings.keySetURLs.flatMap { fetched[$0] ?? [] },
             earlierKeys: settings.earlierKeys,
             issuers: settings.issuers,
             audiences: settings.audiences
@@ -14,9 +16,11 @@ extension Company {
 
 extension TokenAuthority {
     /// The authority that a configuration describes.
-    package init(_ settings: Settings, generation: UInt64) {
+    ///
+    /// - Parameter fetched: the keys of each `jwks_url`.
+    package init(_ settings: Settings, fetched: [KeySetURL: [Key]] = [:], generation: UInt64) {
         self.init(
-            companies: settings.companies.map(Company.init),
+            companies: settings.companies.map { Company($0, fetched: fetched) },
             publicURL: settings.publicURL.text,
             claimNames: settings.tokens.claims,
             passedClaims: settings.identity.claims.map(\.claim),
@@ -28,7 +32,7 @@ extension TokenAuthority {
 }
 
 extension EventOwners {
-    /// The owners that a configuration names.
+    /// The owners according to a configuration.
     package init(_ settings: Settings) {
         self.init(
             settings.companies.map { ($0.id, settings.eventIDs(of: $0).compactMap(Pattern.init)) },
@@ -38,15 +42,15 @@ extension EventOwners {
 }
 
 extension Settings {
-    /// Patterns of the event ids that are a company's where the directory does not know them: of all where there is no
-    /// other company, of none by default where there are several.
+    /// Patterns of the event ids that belong to a company if the directory does not know them. By default a single
+    /// company owns all of them; with several companies, none does.
     package func eventIDs(of company: CompanySettings) -> [String] {
         company.eventIDs ?? (companies.count == 1 ? ["*"] : [])
     }
 }
 
 extension ViewerTokens {
-    /// Tokens that live as long as a configuration says.
+    /// Issues tokens with the lifetimes of a configuration.
     package init(_ settings: Settings) {
         self.init(
             publicURL: settings.publicURL.text,

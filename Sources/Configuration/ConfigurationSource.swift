@@ -1,9 +1,11 @@
-/// A configuration to load: its text, and where it gets what the text refers to.
+import Basics
+
+/// A configuration to load: its text, and access to what the text refers to.
 package struct ConfigurationSource {
-    /// What problems call it, as in `gateway.conf: …`.
+    /// The name in problem messages, as in `gateway.conf: …`.
     package let name: String
     package let text: String
-    /// The value of an environment variable, nil when it is not set.
+    /// The value of an environment variable; `nil` if it is not set.
     package let environment: (String) -> String?
     package let readFile: (String) -> Result<[UInt8], FileFault>
 
@@ -25,9 +27,9 @@ package enum FileFault: Error, Sendable, Equatable {
     case notFound
     case permissionDenied
     case isDirectory
-    /// Longer than any key or secret has a reason to be.
+    /// Larger than any key or secret needs to be.
     case tooLarge
-    /// Anything else, in the system's words.
+    /// Any other reason, in the system's words.
     case other(String)
 
     /// The fault as the start of a sentence that ends in the file's path.
@@ -42,13 +44,14 @@ package enum FileFault: Error, Sendable, Equatable {
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of the schema.
+/// All problems of a configuration, in the order of the schema.
 package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// Each a line such as `gateway.conf: listener[0].certificate: no such file: /etc/…`.
+    /// Lines such as `gateway.conf: listener[0].certificate: no such file: /etc/…`.
     package let problems: [String]
 
+    /// Keeps each problem one line: the TOML library repeats characters of the file, and paths may hold any.
     package init(problems: [String]) {
-        self.problems = problems
+        self.problems = problems.map(TerminalText.escaped)
     }
 
     package var description: String { problems.joined(separator: "\n") }

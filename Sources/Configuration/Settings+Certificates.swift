@@ -1,9 +1,22 @@
 import JOSE
 
 extension Settings {
-    /// Which certificates are past their time, or before it, at a moment in seconds since 1970: each a line that begins
-    /// with a key. They are served all the same: browsers say what is wrong with them, and those of other names are still
-    /// good.
+    /// When each certificate that listeners present expires, in seconds since 1970, by its place such as `listener[0]`.
+    package var certificateExpiries: [(place: String, expiresAt: Int64)] {
+        var expiries: [(place: String, expiresAt: Int64)] = []
+        for (index, listener) in listeners.enumerated() {
+            if let key = listener.certifiedKey { expiries.append(("listener[\(index)]", key.leaf.notAfter)) }
+            for (number, name) in listener.serverNames.enumerated() {
+                guard let key = name.certifiedKey else { continue }
+                expiries.append(("listener[\(index)].sni[\(number)]", key.leaf.notAfter))
+            }
+        }
+        return expiries
+    }
+
+    /// The certificates that are expired or not yet valid at a moment in seconds since 1970: lines that begin with a
+    /// key. They are served anyway: browsers say what is wrong with them, and the certificates of other names are still
+    /// valid.
     package func certificateFaults(at now: Int64) -> [String] {
         var faults: [String] = []
         for (index, listener) in listeners.enumerated() {

@@ -1,8 +1,9 @@
 import Admission
+import Basics
 import JOSE
 
 extension Settings {
-    /// What is no error, but hardly meant: each a line that begins with a key.
+    /// Settings that are no error but probably not meant: lines that begin with a key.
     package var remarks: [String] {
         var remarks = RouteGaps(routes: routes).belowEvents.map { "route: \($0)" }
         for (index, company) in companies.enumerated() where companies.count > 1 && company.eventIDs == nil {
@@ -19,17 +20,24 @@ extension Settings {
         ] where isGiven && !control.enabled {
             remarks.append("control.retention.\(name): has no effect while control.enabled is false")
         }
+        for (index, listener) in listeners.enumerated()
+        where listener.proxyProtocol && !listener.address.isLoopback && limits.trustedProxies.isEmpty {
+            remarks.append(
+                "listener[\(index)].proxy_protocol: while limits.trusted_proxies is empty, everyone who can connect may "
+                    + "claim any client's address: list the load balancers there"
+            )
+        }
         for (index, range) in limits.trustedProxies.enumerated() where range.isWide {
             remarks.append(
-                "limits.trusted_proxies[\(index)]: \(quoted(range.text)) trusts very many to say which address a client "
-                    + "has, so that limits by address hold nobody: list the proxies alone"
+                "limits.trusted_proxies[\(index)]: \(quoted(range.text)) trusts very many addresses to report a client's "
+                    + "address, which makes limits by address ineffective: list only the proxies"
             )
         }
         return remarks + sharedSecrets + doubtfulKeys
     }
 
-    /// Keys that may have signed tokens of the control API, and do not say whether they did: a private key is of no other
-    /// use behind the first, and a secret is of none but where others sign with it.
+    /// Keys that may have signed tokens of the control API but do not say whether they did. Behind the first key, a
+    /// private key has no other use, and a secret has one only if others sign with it.
     private var doubtfulKeys: [String] {
         guard control.enabled else { return [] }
         return companies.enumerated().flatMap { index, company in
@@ -40,13 +48,13 @@ extension Settings {
                 default: return nil
                 }
                 return
-                    "company[\(index)].key[\(place)].signed_before: is left out; if this key was the first once, true "
-                    + "keeps the links good that the gateway made with it, else write false"
+                    "company[\(index)].key[\(place)].signed_before: is not set; if this key was once the first, true "
+                    + "keeps the links valid that the gateway made with it; otherwise write false"
             }
         }
     }
 
-    /// What a reload of these settings ends that the operator may not have meant: a line each.
+    /// Lines about what a reload of these settings ends, possibly against the operator's intention.
     ///
     /// - Parameter running: the settings in effect until now.
     package func losses(since running: Settings) -> [String] {
@@ -61,7 +69,7 @@ extension Settings {
         }
     }
 
-    /// A client secret that stands in two places is known to more than it should be, and taken away in one only.
+    /// Client secrets that occur twice: more people than necessary know them, and withdrawing one leaves the other.
     private var sharedSecrets: [String] {
         var seen: [[UInt8]: String] = [:]
         var remarks: [String] = []
@@ -77,6 +85,6 @@ extension Settings {
 }
 
 extension AddressRange {
-    /// Whether it is wider than /8, the largest network that anybody runs.
+    /// Whether it is wider than /8, the largest network that anybody operates.
     fileprivate var isWide: Bool { prefixLength < 8 }
 }

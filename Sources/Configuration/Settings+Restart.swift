@@ -1,11 +1,11 @@
 import Admission
 
 extension Settings {
-    /// Puts what a running process cannot change back to what it goes by: the rest of a reload takes effect without it, and
-    /// the next reload is compared with what runs.
+    /// Restores the values that a running process cannot change. The rest of the reload takes effect, and the next
+    /// reload is compared with what is really in use.
     ///
     /// - Parameter running: the settings in effect.
-    /// - Returns: the keys that say something else, such as `control.enabled`: they take effect at the next start.
+    /// - Returns: the keys with a different value, such as `control.enabled`, which take effect at the next start.
     package mutating func keep(from running: Settings) -> [String] {
         var waiting = keepListeners(from: running)
         func keep<Value>(
@@ -20,7 +20,7 @@ extension Settings {
         keep("threads", \.threads, isSame: ==)
         if admin.address != running.admin.address {
             waiting.append("admin.address")
-            // With its token: another address may need none.
+            // Keep the token too: another address may need none.
             admin = running.admin
         }
         keep("sessions.cookie_key_file", \.sessions.cookieKeyFile, isSame: ==)
@@ -38,7 +38,7 @@ extension Settings {
         return waiting
     }
 
-    /// Listeners that go on take what else is said of them, such as certificates.
+    /// Keeps the open listeners, but takes their other settings, such as certificates.
     private mutating func keepListeners(from running: Settings) -> [String] {
         var waiting: [String] = []
         for (index, listener) in listeners.enumerated() {
@@ -46,7 +46,7 @@ extension Settings {
                 waiting.append("listener[\(index)].address")
                 continue
             }
-            // A port that speaks TLS must not begin to speak clear text while clients remember the other.
+            // A port that speaks TLS must not switch to plaintext while clients remember TLS, nor the reverse.
             guard (open.certificate == nil) != (listener.certificate == nil) else { continue }
             waiting.append("listener[\(index)].certificate")
             listeners[index] = open

@@ -1,20 +1,20 @@
-/// A file that the configuration names, and what it is for.
+/// A file that the configuration names, and its purpose.
 package struct FileUse: Sendable {
     package enum Role: Sendable {
-        /// A certificate, its key or who has signed it: often one file.
+        /// A certificate, its key, or the certificates of its authorities. Often one file holds several.
         case tls
         case adminToken
         case clientSecret
         /// A company's secret or private key.
         case signingKey
-        /// What verifies and is no secret.
+        /// A key that only verifies and is not secret.
         case publicKey
         case cookieKey
         case assertionKey
         case tokenKey
         case database
 
-        /// What it is, in the operator's words.
+        /// The role, worded for the operator.
         package var words: String {
             switch self {
             case .tls: "certificates and their keys"
@@ -30,16 +30,16 @@ package struct FileUse: Sendable {
         }
     }
 
-    /// As `company[0].client_secret_files`.
+    /// The key, such as `company[0].client_secret_files`.
     package let key: String
     package let path: String
     package let role: Role
-    /// Whether others must not read it.
+    /// Whether others must not be able to read it.
     package let isSecret: Bool
 }
 
 extension Settings {
-    /// Every file that the settings name, each with its key.
+    /// All files that the settings name, each with its key.
     package var files: [FileUse] {
         var files: [FileUse] = []
         func add(_ key: String, _ path: String?, _ role: FileUse.Role, isSecret: Bool = true) {

@@ -1,4 +1,5 @@
 package import Admission
+package import Basics
 package import JOSE
 
 /// The effective configuration: every key of `gateway.conf` with its value or its default, validated.
@@ -7,9 +8,12 @@ package struct Settings: Sendable {
     package var publicURL: PublicURL
     /// Origins besides `publicURL`'s that may upgrade and use unsafe methods with a cookie session.
     package var allowedOrigins: [String] = []
-    /// How long a drain may take before what is left is cut.
+    /// How long a drain goes on serving new connections after readiness has failed, so that load balancers can learn of
+    /// it.
+    package var drainDelay: Duration = .zero
+    /// How long a drain may take afterwards before the remaining connections are cut.
     package var drainTimeout: Duration = .seconds(30)
-    /// Event loops; 0: as many as there are processors for this process.
+    /// The number of event loops; 0 for one per processor available to this process.
     package var threads = 0
     package var listeners: [ListenerSettings]
     package var admin = AdminSettings()
@@ -25,12 +29,15 @@ package struct Settings: Sendable {
     package var log = LogSettings()
 }
 
-/// `public_url`, taken apart.
+/// `public_url`, parsed.
 package struct PublicURL: Sendable, Equatable {
     package var text: String
     package var isSecure: Bool
-    /// `scheme://host[:port]`, in the form that browsers send as `Origin`.
+    /// `scheme://host[:port]`, as browsers send it in `Origin`.
     package var origin: String
+
+    /// `host[:port]`, as browsers send it in `Host`.
+    package var authority: String { String(origin.dropFirst(isSecure ? 8 : 7)) }
 }
 
 /// Where a socket listens or connects to.
@@ -41,21 +48,21 @@ package enum SocketAddress: Sendable, Equatable {
 
 package struct ListenerSettings: Sendable {
     package var address: SocketAddress
-    /// Who may connect to a socket of the system, and the group that its file is given to; nil for TCP.
+    /// The mode and group of a Unix socket's file, which decide who may connect; `nil` for TCP.
     package var mode: UInt32?
     package var group: String?
     package var certificate: String?
     package var key: String?
-    /// What the two files hold; nil: clear text.
+    /// The content of the two files; `nil` for plaintext.
     package var certifiedKey: CertifiedKey?
-    /// Where `clientAuthorities` were read from.
+    /// The file from which `clientAuthorities` were read.
     package var clientCAFile: String?
-    /// Who must have signed a client's certificate; nil: clients need none.
+    /// The authorities that must have signed a client's certificate; `nil` if clients need none.
     package var clientAuthorities: TrustedAuthorities?
     package var proxyProtocol = false
     package var serverNames: [ServerNameSettings] = []
 
-    /// As with a port, everybody on this machine may connect.
+    /// As with a TCP port, everybody on this machine may connect.
     static let standardMode: UInt32 = 0o666
 }
 
@@ -63,26 +70,26 @@ package struct ServerNameSettings: Sendable {
     package var names: [String]
     package var certificate: String
     package var key: String
-    /// What the two files hold; nil only while faults are collected.
+    /// The content of the two files; `nil` only while problems are collected.
     package var certifiedKey: CertifiedKey?
 }
 
 package struct AdminSettings: Sendable {
     package var address: SocketAddress = .tcp(host: "127.0.0.1", port: 9901)
-    /// As those of a listener.
+    /// Same as for a listener.
     package var mode: UInt32?
     package var group: String?
-    /// Where `token` was read from.
+    /// The file from which `token` was read.
     package var tokenFile: String?
     package var token: Secret?
 
-    /// Whoever may connect may send viewers away.
+    /// Restrictive, because anyone who can connect can remove viewers.
     static let standardMode: UInt32 = 0o600
 }
 
-/// A socket that the process listens at.
+/// A socket that the process listens on.
 package struct ListeningSocket: Sendable {
-    /// Where it stands in the configuration, as `listener[0]`.
+    /// Its place in the configuration, such as `listener[0]`.
     package let place: String
     package let address: SocketAddress
     package let mode: UInt32?
@@ -90,7 +97,7 @@ package struct ListeningSocket: Sendable {
 }
 
 extension Settings {
-    /// Those of viewers first, in order.
+    /// The sockets for viewers first, in order.
     package var sockets: [ListeningSocket] {
         listeners.enumerated().map { index, listener in
             ListeningSocket(
@@ -106,43 +113,64 @@ extension Settings {
 package struct UpstreamSettings: Sendable, Equatable {
     package var name: String
     package var servers: [UpstreamServerSettings]
-    /// Where `authorities` were read from.
+    /// The file from which `authorities` were read.
     package var caFile: String?
-    /// Who must have signed the certificates of https servers; nil: whom the system trusts.
+    /// The authorities that must have signed the certificates of https servers; `nil` for those that the system trusts.
     package var authorities: TrustedAuthorities?
-    package var healthPath: String?
+    /// `nil` if the servers are not checked.
+    package var health: HealthSettings?
     package var connectTimeout: Duration = .seconds(2)
-    /// To the response head.
+    /// The time until the response head.
     package var responseTimeout: Duration = .seconds(60)
-    /// Of each event loop. Time ends idle connections (``UpstreamPool.idleLifetime``): a number that a busy loop exceeds would
-    /// have it close and reopen them all the time.
+    /// Per event loop. Idle connections are closed by time (``UpstreamPool.idleLifetime``). If a busy loop exceeded
+    /// this number, it would close and reopen connections all the time.
     package var maxIdlePerServer = 4096
+}
+
+/// How the servers of an upstream are checked.
+package struct HealthSettings: Sendable, Equatable {
+    /// What each check requests, with GET.
+    package var path: String
+    /// From one check to the next.
+    package var interval: Duration = .seconds(2)
+    /// How long a check may take.
+    package var timeout: Duration = .seconds(2)
+    /// Good checks in a row that bring a server back.
+    package var rise = 2
+    /// Failed checks in a row that take a server out.
+    package var fall = 3
+    /// The statuses of a good answer.
+    package var status: ClosedRange<Int> = 200...399
+
+    package init(path: String) { self.path = path }
 }
 
 package struct UpstreamServerSettings: Sendable, Equatable {
     package var isSecure: Bool
     package var address: SocketAddress
+
+    package init(isSecure: Bool, address: SocketAddress) { (self.isSecure, self.address) = (isSecure, address) }
 }
 
 package struct RouteSettings: Sendable {
     package var path: RoutePattern
-    /// Index into `Settings.upstreams`; one past its end is the control API.
+    /// Index into `Settings.upstreams`; the index after the last is the control API.
     package var upstream: Int
     package var access: Access
     package var preflight: Preflight = .forward
     package var cookies: UpstreamCookies = .partition
 }
 
-/// What happens to CORS preflights on a route that asks for credentials, which they never carry.
+/// What happens to CORS preflights on a route that requires credentials, which preflights never carry.
 package enum Preflight: String, Sendable, CaseIterable {
-    /// To the upstream, without identity.
+    /// Passes them to the upstream, without identity.
     case forward
     case refuse
 }
 
 /// What happens to the cookies that an upstream sets.
 package enum UpstreamCookies: String, Sendable, CaseIterable {
-    /// Over https they are made to live in a frame on another site.
+    /// Over https, makes them work in a frame on another site.
     case partition
     case keep
 }
@@ -160,7 +188,7 @@ package struct RoutePattern: Sendable, Equatable {
 
 package struct TokenSettings: Sendable {
     package var query = ["token", "authKey", "jwt"]
-    /// Whether `Authorization: Bearer` is a place for viewers' tokens.
+    /// Whether viewers' tokens may come in `Authorization: Bearer`.
     package var authorization = true
     package var leeway: Duration = .seconds(30)
     package var requireExpiry = true
@@ -173,41 +201,66 @@ package struct TokenSettings: Sendable {
 package struct CompanySettings: Sendable {
     package var id: String
     package var name: String
-    /// Where `clientSecrets` were read from.
+    /// The files from which `clientSecrets` were read.
     package var clientSecretFiles: [String] = []
-    /// Each of them obtains API tokens; none: the company has no API.
+    /// Each of them obtains API tokens. Without any, the company has no API.
     package var clientSecrets: [Secret] = []
-    /// Patterns of the event ids that are this company's where the directory does not know them; nil: it was left out.
+    /// Patterns of the event ids that belong to this company if the directory does not know them; `nil` if not
+    /// configured.
     package var eventIDs: [String]?
-    /// Origins as browsers send them; `https://*.host`, or `*` for any, as `frame-ancestors` has them.
+    /// Origins in the form of `frame-ancestors`: as browsers send them, `https://*.host`, or `*` for any.
     package var embedOrigins: [String] = []
-    /// Tokens that the company signs itself have one of these as `iss`; none: not checked.
+    /// Accepted values of `iss` in tokens that the company signs itself; empty if not checked.
     package var issuers: [String] = []
-    /// The `aud` of the company's tokens names one of these; none: not checked.
+    /// Accepted values of `aud` in the company's tokens; empty if not checked.
     package var audiences: [String] = []
-    /// The first signs; the others only verify. One `jwks_file` may give several.
+    /// The first signs, the others only verify. One `jwks_file` may contribute several.
     package var keys: [Key]
-    /// Those of `keys` that signed before the first one did.
+    /// The keys among `keys` that signed before the first one did.
     package var earlierKeys: [Key] = []
-    /// Each `[[company.key]]` as it was written.
+    /// Each `[[company.key]]` as written.
     package var keyOrigins: [KeyOrigin]
+
+    /// Where further keys are published. They are not among `keys`.
+    package var keySetURLs: [KeySetURL] {
+        keyOrigins.compactMap { origin in
+            if case .jwksURL(let url) = origin.source { url } else { nil }
+        }
+    }
 }
 
-/// A `[[company.key]]` as it was written; the keys themselves are in `CompanySettings.keys`.
+/// Where a company or its identity provider publishes keys.
+package struct KeySetURL: Sendable, Hashable {
+    /// As written.
+    package let text: String
+    package let isSecure: Bool
+    package let host: String
+    package let port: Int
+    /// Path and query.
+    package let target: String
+    /// For `Host`.
+    package let authority: String
+
+    package static func == (a: KeySetURL, b: KeySetURL) -> Bool { a.text.hasSameBytes(as: b.text) }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(ExactText(text)) }
+}
+
+/// A `[[company.key]]` as written. The keys themselves are in `CompanySettings.keys`.
 package struct KeyOrigin: Sendable, Equatable {
     package enum Source: Sendable, Equatable {
         case secretFile(String)
         case privateKeyFile(String)
         case publicKeyFile(String)
         case jwksFile(String)
-        case jwksURL(String)
+        case jwksURL(KeySetURL)
     }
     package var id: String?
-    /// Nil for key sets, which say it themselves.
+    /// `nil` for key sets, which name it themselves.
     package var algorithm: Algorithm?
     package var source: Source
-    /// Whether it was the company's first key once, so that the gateway's own tokens by it are still good; nil: left out,
-    /// which means that it was not.
+    /// Whether it used to be the company's first key, so that the gateway's own tokens signed with it are still
+    /// accepted; `nil` if not configured, which means no.
     package var signedBefore: Bool?
 }
 
@@ -218,12 +271,12 @@ package struct SessionSettings: Sendable {
 
 package struct IdentitySettings: Sendable {
     package var headerPrefix = "X-Gateway-"
-    /// Further claims of viewers' tokens that the upstream is told, in the order of their fields' names.
+    /// Further claims of viewers' tokens that are passed to the upstream, in the order of their fields' names.
     package var claims: [ClaimField] = []
     package var assertionKeyFile = "/var/lib/gateway/assertion.key"
 }
 
-/// A claim that goes to the upstream in a field of its own.
+/// A claim that is passed to the upstream in a field of its own.
 package struct ClaimField: Sendable, Equatable {
     /// The field's name without the prefix.
     package let name: String
@@ -237,25 +290,17 @@ package struct LimitSettings: Sendable {
     package var headerTimeout: Duration = .seconds(10)
     package var idleTimeout: Duration = .seconds(75)
     package var connections = 100_000
-    /// Of one client address, IPv6 by /64; 0: any number.
+    /// Limit per client address, for IPv6 per /64; 0 for no limit.
     package var connectionsPerAddress = 1000
-    /// Bytes a second, over 30 s, while a body is under way.
+    /// Bytes per second, measured over 30 s, while a body is being transferred.
     package var minRate = 256
     package var joinsPerMinute = 30
     package var failuresPerMinute = 60
     package var trustedProxies: [AddressRange] = []
 }
 
-/// A CIDR block of IPv4 or IPv6 addresses.
-package struct AddressRange: Sendable, Equatable {
-    package var text: String
-    /// Network-order bytes: 4 for IPv4, 16 for IPv6.
-    package var bytes: [UInt8]
-    package var prefixLength: Int
-}
-
 package struct HTTP2Settings: Sendable {
-    /// Requests that one connection may have open.
+    /// The most open requests of one connection.
     package var concurrentStreams = 100
     /// Whether WebSockets may be opened on a stream (RFC 8441).
     package var webSocket = true
@@ -264,33 +309,33 @@ package struct HTTP2Settings: Sendable {
 package struct ControlSettings: Sendable, Equatable {
     package var enabled = false
     package var database = "/var/lib/gateway/gateway.sqlite"
-    /// The key that API tokens are signed with; nil: beside the database.
+    /// The file with the key that signs API tokens; `nil` for one beside the database.
     package var tokenKeyFile: String?
-    /// Where webhooks may go besides public addresses; `http` is allowed to these only.
+    /// Addresses besides public ones that webhooks may go to. Only these may use `http`.
     package var webhookPrivateAddresses: [AddressRange] = []
     package var retention = RetentionSettings()
 
-    /// What routes call the control API.
+    /// The name of the control API in routes.
     package static let upstreamName = "control"
-    /// Where it listens; not longer than ``SocketAddress/maxPath``.
+    /// The path that it listens at, no longer than ``SocketAddress/maxPath``.
     package var socket: String { database + Self.socketSuffix }
     static let socketSuffix = ".sock"
-    /// The key file that counts.
+    /// The key file in effect.
     package var tokenKeyPath: String { tokenKeyFile ?? database + ".key" }
 
-    /// The control API as the data plane sees it.
+    /// The control API from the data plane's point of view.
     package var upstream: UpstreamSettings {
         let server = UpstreamServerSettings(isSecure: false, address: .unix(path: socket))
         return UpstreamSettings(name: Self.upstreamName, servers: [server])
     }
 }
 
-/// How long the directory keeps what is over.
+/// How long the directory keeps ended and removed data.
 package struct RetentionSettings: Sendable, Equatable {
     package var stays = Duration.seconds(400 * 86_400)
-    /// Registrations and events after their removal.
+    /// For registrations and events, counted from their removal.
     package var removed = Duration.seconds(30 * 86_400)
-    /// Messages to webhooks that did not arrive.
+    /// For webhook messages that did not arrive.
     package var webhooks = Duration.seconds(7 * 86_400)
 }
 
@@ -308,7 +353,7 @@ package struct LogSettings: Sendable {
     package var access = true
 }
 
-/// Bytes that no description, log line or reflection shows.
+/// Bytes that never appear in a description, log line or reflection.
 package struct Secret: Sendable, CustomStringConvertible, CustomReflectable {
     package let bytes: [UInt8]
     package init(_ bytes: [UInt8]) { self.bytes = bytes }

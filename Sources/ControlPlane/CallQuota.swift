@@ -1,16 +1,16 @@
-import JOSE
+import Basics
 import Synchronization
 
-/// How many calls are served at once, of a company and of all, so that none takes the threads, the database and the memory
-/// that others need.
+/// Limits how many calls are served at once, per company and in total, so that no company takes the threads, database
+/// and memory that others need.
 ///
-/// Whoever finds no place waits for one, in order within a company and company by company.
+/// A call without a place waits for one. Calls of a company are served in order, and companies take turns.
 final class CallQuota: Sendable {
-    /// One call's place; given back at the latest when nobody holds it any more.
+    /// One call's place. It is given back at the latest when it is released.
     final class Place: Sendable {
         private let quota: CallQuota
         private let company: ExactText
-        /// What is held of answers that were not written yet; nil: the place was given back.
+        /// Bytes of answers that were not written yet; `nil` once the place was given back.
         private let bytes = Mutex<Int?>(0)
 
         fileprivate init(_ quota: CallQuota, _ company: ExactText) {
@@ -20,17 +20,17 @@ final class CallQuota: Sendable {
 
         deinit { leave() }
 
-        /// Whether another answer of the company may be made.
+        /// Checks whether another answer for the company may be made.
         ///
-        /// - Throws: ``Fault/tooManyAnswers`` where too much of them was not written yet.
+        /// - Throws: ``Fault/tooManyAnswers`` if too many bytes of its answers were not written yet.
         func checkRoom() throws(Fault) {
             if quota.isFull(company) { throw .tooManyAnswers }
         }
 
         /// Counts an answer of this many bytes for as long as the place is held.
         ///
-        /// - Throws: ``Fault/tooManyAnswers`` where the company has too much under way, unless it is only this answer, and
-        ///   unless `isDone`: what is done must be answered.
+        /// - Throws: ``Fault/tooManyAnswers`` if the company has too many unwritten bytes. Accepts the answer anyway if
+        ///   it is the only one, or if `isDone`: a completed change must be answered.
         func hold(_ count: Int, isDone: Bool) throws(Fault) {
             let isHeld = bytes.withLock { bytes in
                 guard let held = bytes, quota.hold(count, company, isDone: isDone) else { return false }
@@ -52,20 +52,20 @@ final class CallQuota: Sendable {
 
     private typealias Outcome = Result<Void, Fault>
 
-    /// A call that waits for its place.
+    /// A call that waits for a place.
     private struct Waiter {
         let number: Int
         let continuation: CheckedContinuation<Outcome, Never>
-        /// Ends the wait.
+        /// Fires when the wait has lasted too long.
         let timer: Task<Void, any Error>
     }
 
-    /// What a company has; there is none for a company without calls.
+    /// A company's calls. A company without calls has no share.
     private struct Share {
         var running = 0
-        /// Of answers that were not written yet.
+        /// Bytes of answers that were not written yet.
         var bytes = 0
-        /// In the order in which they came.
+        /// In order of arrival.
         var waiting: [Waiter] = []
     }
 
@@ -73,7 +73,7 @@ final class CallQuota: Sendable {
         var running = 0
         var lastNumber = 0
         var companies: [ExactText: Share] = [:]
-        /// The companies that wait, the next one first.
+        /// The companies with waiting calls, the next one first.
         var rotation: [ExactText] = []
     }
 
@@ -85,11 +85,11 @@ final class CallQuota: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - perCompany: calls of a company at once.
-    ///   - total: calls of all companies at once.
-    ///   - waiting: how many more of a company wait for their turn.
-    ///   - patience: how long each of them waits.
-    ///   - maxBytes: of a company's answers that were not written yet.
+    ///   - perCompany: concurrent calls of one company.
+    ///   - total: concurrent calls of all companies.
+    ///   - waiting: how many further calls of one company may wait.
+    ///   - patience: how long each of them may wait.
+    ///   - maxBytes: unwritten answers of one company, in bytes.
     init(
         perCompany: Int,
         total: Int = .max,
@@ -104,11 +104,11 @@ final class CallQuota: Sendable {
         self.maxBytes = maxBytes
     }
 
-    /// A place for a call, when it is the company's turn.
+    /// Waits for a place until it is the company's turn.
     ///
-    /// - Throws: ``Fault/tooManyCalls`` where too many of the company wait already, or have places for too long;
-    ///   ``Fault/tooManyAnswers`` where too much of its answers was not written yet; ``Fault/busy`` where others have the
-    ///   places for too long.
+    /// - Throws: ``Fault/tooManyCalls`` if too many of the company's calls wait already, or hold their places for too
+    ///   long; ``Fault/tooManyAnswers`` if too many bytes of its answers were not written yet; ``Fault/busy`` if other
+    ///   companies hold the places for too long.
     func enter(_ company: String) async throws(Fault) -> Place {
         let company = ExactText(company)
         let outcome = await withCheckedContinuation { continuation in
@@ -122,12 +122,12 @@ final class CallQuota: Sendable {
 
     var waitingCount: Int { state.withLock { state in state.companies.values.reduce(0) { $0 + $1.waiting.count } } }
 
-    /// Takes a place where there is one. Nil: the continuation waits for one.
+    /// Takes a place if there is one. Returns `nil` if the continuation has to wait.
     private func begin(_ company: ExactText, _ continuation: CheckedContinuation<Outcome, Never>) -> Outcome? {
         state.withLock { state in
             var share = state.companies[company] ?? Share()
             guard share.bytes < maxBytes else { return .failure(.tooManyAnswers) }
-            // Who waits has been given what there is: nobody is overtaken.
+            // Waiting calls have already been given what is free, so this overtakes nobody.
             if share.running < perCompany, state.running < total {
                 state.running += 1
                 share.running += 1
@@ -148,7 +148,7 @@ final class CallQuota: Sendable {
         }
     }
 
-    /// Ends a wait that is too long.
+    /// Ends a wait that has lasted too long.
     private func giveUp(_ company: ExactText, _ number: Int) {
         let (waiter, fault) = state.withLock { state -> (Waiter?, Fault) in
             guard var share = state.companies[company],
@@ -175,7 +175,7 @@ final class CallQuota: Sendable {
         }
     }
 
-    /// Takes a place back, and hands it on.
+    /// Takes a place back and passes it on.
     private func leave(_ company: ExactText, _ bytes: Int) {
         let waiter = state.withLock { state -> Waiter? in
             state.running -= 1
@@ -190,7 +190,7 @@ final class CallQuota: Sendable {
         waiter?.continuation.resume(returning: .success(()))
     }
 
-    /// The next one that waits, with the place that it now has.
+    /// The next waiting call, which now has the place.
     private func next(_ state: inout State) -> Waiter? {
         for (position, company) in state.rotation.enumerated() {
             guard var share = state.companies[company], share.running < perCompany else { continue }

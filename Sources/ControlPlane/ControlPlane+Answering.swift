@@ -1,9 +1,9 @@
+import Basics
 import HTTPTypes
 import Hummingbird
-import JOSE
 import Logging
 
-/// The way of a request: path, method, token, query, body, call.
+/// Takes a request through path, method, token, query and body to its call.
 extension ControlPlane {
     private static let requestIDField = HTTPField.Name("X-Request-Id")!
 
@@ -39,7 +39,7 @@ extension ControlPlane {
     ) async throws -> Answer {
         let target = head.path ?? "/"
         let parts = target.utf8.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
-        // Of every path, so that a page that asks for one that there is not can read the answer.
+        // Answer for every path, so that a page can read the answer even if its path does not exist.
         if CrossOrigin.isPreflight(head), let origin = head.headerFields[.origin] {
             return CrossOrigin.preflight(origin, snapshot.origins(for: nil))
         }
@@ -77,7 +77,7 @@ extension ControlPlane {
         return answer
     }
 
-    /// Performs a call of a company, when it is its turn among those that cost more than others.
+    /// Performs a company's call when its turn comes, among the calls that cost more than others.
     private func inTurn(
         _ call: Call,
         _ incoming: Incoming,
@@ -92,9 +92,9 @@ extension ControlPlane {
         case .much: quota = heavyCalls
         }
         let turn = try await quota.enter(tenant.id)
-        // Not when the answer is written: it is the database that others wait for.
+        // Give the turn back before the answer is written: others wait only for the database.
         defer { turn.leave() }
-        // Much may have been answered while it waited.
+        // Check again: many answers may have been made while it waited.
         try place.checkRoom()
         return try await perform(call, incoming, body, tenant)
     }
@@ -126,7 +126,7 @@ extension ControlPlane {
         }
     }
 
-    /// The parameters of a query that mean something, checked.
+    /// The known parameters of a query, checked.
     private static func query(_ text: [UInt8], _ known: [Call.Parameter]) throws(Fault) -> Members {
         guard !known.isEmpty, !text.isEmpty else { return Members() }
         let given = try FormText.members(text, unique: known.map(\.name), plusIsSpace: false)
@@ -148,7 +148,7 @@ extension ControlPlane {
             }
             return .number(Double(number))
         case .text(let rule):
-            // No moment has a blank: it was a plus that somebody encoded as in a form.
+            // A timestamp contains no space, so this was a plus that the client encoded as in a form.
             if case .moment = rule.kind { return .string(withPluses(text)) }
             return .string(text)
         default: return .string(text)
@@ -160,22 +160,15 @@ extension ControlPlane {
     }
 }
 
-/// What a request is called in answers and in the log.
+/// A request's id in answers and in the log.
 enum RequestName {
-    /// The data plane's name for it, or one made here.
+    /// Uses the id given by the data plane, or makes one.
     static func read(_ given: String?) -> String {
         if let given, (1...128).contains(given.utf8.count), given.utf8.allSatisfy(isAllowed) { return given }
-        let words = [SystemRandom.word(), SystemRandom.word()].map { String($0, radix: 16) }
-        return words.map { String(repeating: "0", count: 16 - $0.utf8.count) + $0 }.joined()
+        return Hexadecimal.text(SystemRandom.word()) + Hexadecimal.text(SystemRandom.word())
     }
 
     private static func isAllowed(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
-            UInt8(ascii: ":"):
-            true
-        default: false
-        }
+        byte.isLetterOrDigit || "-_.:".utf8.contains(byte)
     }
 }

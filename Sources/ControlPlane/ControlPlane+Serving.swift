@@ -7,11 +7,11 @@ import NIOCore
 import ServiceLifecycle
 
 extension ControlPlane {
-    /// Serves the API on a Unix socket that only this user can connect to, until the task is cancelled.
+    /// Serves the API until the task is cancelled, on a Unix socket that only this user can connect to.
     ///
-    /// What is at the path is replaced: a socket that an earlier process left behind.
+    /// Replaces what is at the path, such as a socket left by an earlier process.
     package func serve(socket path: String, whenListening: @escaping @Sendable () -> Void) async throws {
-        // It is made where nobody else gets to, and put in its place when its mode is right.
+        // Create the socket where nobody else has access, and move it into place once its mode is set.
         let folder = path + ".new"
         let manager = FileManager.default
         try? manager.removeItem(atPath: folder)
@@ -23,8 +23,8 @@ extension ControlPlane {
         defer { try? manager.removeItem(atPath: folder) }
         let hidden = folder + "/s"
         var quiet = logger
-        // Others say when the gateway listens; what became of a request is in its answer and in the access log; and that
-        // the server was told to stop is no error.
+        // Silence the server: the caller reports when the gateway listens, the access log shows what became of
+        // requests, and a requested stop is not an error.
         quiet.logLevel = .critical
         let failure = FirstError()
         let application = Application(
@@ -52,8 +52,8 @@ extension ControlPlane {
         if let failure = failure.value { throw failure }
     }
 
-    /// Runs until the task is cancelled; then connections that have come are still served, for a while. To cancel the
-    /// server itself would drop those that it has accepted and not yet looked at, which NIO takes for a fault.
+    /// Runs until the task is cancelled, then still serves the open connections for a while. Cancelling the server
+    /// itself would drop connections that were accepted but not looked at yet, which NIO treats as a fault.
     private static func run(_ application: Application<Responder>, logger: Logger) async throws {
         var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(3)
@@ -73,7 +73,7 @@ extension ControlPlane {
         }
     }
 
-    /// Hands requests to the plane.
+    /// Passes requests to the control plane.
     private struct Responder: HTTPResponder {
         let plane: ControlPlane
 
@@ -81,7 +81,7 @@ extension ControlPlane {
             let answer = await plane.answer(request.head, request.body)
             guard answer.weight > 0, request.method != .head else {
                 var response = Response(status: answer.status, headers: answer.fields)
-                // RFC 9110 section 8.6: of HEAD it is that of the GET, where that has one; of 204 there is none.
+                // RFC 9110 section 8.6: for HEAD it is the length of the GET, if that has one; for 204 there is none.
                 let hasLength = answer.status != .noContent && answer.further == nil
                 response.headers[.contentLength] = hasLength ? String(answer.body.count) : nil
                 return response
@@ -89,10 +89,10 @@ extension ControlPlane {
             return Response(status: answer.status, headers: answer.fields, body: body(of: answer))
         }
 
-        /// What is written at once; the system takes it from us.
+        /// How much is written at once, in bytes. The system takes each piece over.
         private static let pieceSize = 32 << 10
 
-        /// Writes an answer as it is read, piece by piece, so that its place is not given back before.
+        /// Writes an answer piece by piece as the client reads, so that its place is not given back earlier.
         private func body(of answer: Answer) -> ResponseBody {
             guard answer.further != nil || answer.body.count > Self.pieceSize else {
                 return ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
@@ -113,7 +113,7 @@ extension ControlPlane {
             do {
                 return try await answer.further?.piece(number)
             } catch {
-                // The connection is cut, so that nobody takes what came for the whole.
+                // Cut the connection, so that nobody takes the part for the whole.
                 if !Task.isCancelled { logger.error("an answer of the control API was broken off: \(error)") }
                 throw error
             }
@@ -126,7 +126,7 @@ extension ControlPlane {
         }
     }
 
-    /// Nothing of Hummingbird's own is needed with a request.
+    /// Requests need none of Hummingbird's own context.
     private struct Context: InitializableFromSource {
         init(source: ApplicationRequestContextSource) {}
     }

@@ -1,14 +1,14 @@
 package import Admission
-import DataPlane
+package import Basics
 package import Directory
 package import GatewayConfiguration
 package import JOSE
 package import Logging
 import Synchronization
 
-/// The control API: what companies' backends call to make events, embed URLs and registrations, and to learn who came.
+/// The control API. Companies' backends call it to create events, embed URLs and registrations, and to learn who came.
 ///
-/// One ``CallTable`` says what is served; the way of a request through it is in `ControlPlane+Answering.swift`.
+/// One ``CallTable`` lists what is served; `ControlPlane+Answering.swift` shows how a request gets there.
 package final class ControlPlane: Sendable {
     let directory: Directory
     let sessions: LiveSessions
@@ -18,7 +18,7 @@ package final class ControlPlane: Sendable {
     let logger: Logger
     let failedAttempts = FailedAttempts()
     let calls = CallQuota(perCompany: 64, waiting: 1024, maxBytes: 32 << 20)
-    // Both together leave readers of the database to all other calls: ``Directory/readerCount``.
+    // Together these leave database readers for all other calls: ``Directory/readerCount``.
     let lists = CallQuota(perCompany: 1, total: 2, waiting: 64)
     let heavyCalls = CallQuota(perCompany: 1, total: 2, waiting: 16)
     private let present: Mutex<Snapshot>
@@ -27,10 +27,10 @@ package final class ControlPlane: Sendable {
     private let startedAt = ContinuousClock.now
 
     /// - Parameters:
-    ///   - tokenKey: a secret of the gateway's own, which API tokens are signed with.
+    ///   - tokenKey: the gateway's own secret, which signs API tokens.
     ///   - kick: ends a session for good.
-    ///   - sendAway: ends the sessions that a removal is about.
-    ///   - tellLifted: told of each removal that is lifted.
+    ///   - sendAway: ends the sessions that a removal covers.
+    ///   - tellLifted: is told about each removal that is lifted.
     ///   - clock: the time of day.
     package init(
         settings: Settings,
@@ -41,7 +41,7 @@ package final class ControlPlane: Sendable {
         sendAway: @escaping @Sendable (Removal) -> Void,
         tellLifted: @escaping @Sendable (Removal) -> Void,
         logger: Logger,
-        clock: @escaping @Sendable () -> Milliseconds = DataPlane.now
+        clock: @escaping @Sendable () -> Milliseconds = WallClock.now
     ) throws(KeyError) {
         self.directory = directory
         self.sessions = sessions
@@ -54,13 +54,13 @@ package final class ControlPlane: Sendable {
         present = Mutex(try Snapshot(settings, tokenKey: tokenKey))
     }
 
-    /// Goes by other settings from the next request on.
+    /// Uses other settings from the next request on.
     package func adopt(_ settings: Settings) throws(KeyError) {
         let snapshot = try Snapshot(settings, tokenKey: tokenKey)
         present.withLock { $0 = snapshot }
     }
 
-    /// What requests that begin now go by.
+    /// The snapshot for requests that begin now.
     var snapshot: Snapshot { present.withLock { $0 } }
 
     /// The time of day.

@@ -1,11 +1,11 @@
+import Basics
 import HTTPTypes
-import JOSE
 
-/// Origins of pages that may read answers: exact ones, `https://*.host` and `*`, as `embed_origins` has them.
+/// The origins of pages that may read answers: exact ones, `https://*.host` and `*`, as in `embed_origins`.
 struct OriginList: Sendable {
     private let allowsAny: Bool
     private let exact: Set<ExactText>
-    /// Of `https://*.host`: what stands before and what stands behind the star.
+    /// For `https://*.host`: the texts before and after the star.
     private let patterns: [(start: String, end: String)]
 
     init(_ origins: [String]) {
@@ -23,7 +23,7 @@ struct OriginList: Sendable {
         self.patterns = patterns
     }
 
-    /// What `Access-Control-Allow-Origin` says to a page; nil: nothing.
+    /// The `Access-Control-Allow-Origin` for a page. Returns `nil` for none.
     func permission(for origin: String) -> String? {
         if allowsAny { return "*" }
         return exact.contains(ExactText(origin)) || patterns.contains { Self.matches(origin, $0) } ? origin : nil
@@ -60,7 +60,7 @@ enum CrossOrigin {
             && request.headerFields[requestMethod] != nil
     }
 
-    /// The answer to a browser that asks whether it may send a request.
+    /// Answers a browser's preflight request.
     static func preflight(_ origin: String, _ origins: OriginList) -> Answer {
         var answer = Answer(status: .noContent)
         guard let permission = origins.permission(for: origin) else { return answer }
@@ -71,7 +71,7 @@ enum CrossOrigin {
         return answer
     }
 
-    /// Lets the page of `origin` read an answer.
+    /// Lets the page at `origin` read an answer.
     static func mark(_ answer: inout Answer, origin: String?, _ origins: OriginList) {
         answer.fields.append(HTTPField(name: .vary, value: "Origin"))
         guard let origin, let permission = origins.permission(for: origin) else { return }

@@ -1,18 +1,19 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import JOSE
 
-/// What follows from the settings, made once for each configuration and swapped whole by a reload.
+/// Values derived from the settings, made once for each configuration. A reload replaces them as a whole.
 final class Snapshot: Sendable {
     let publicURL: String
-    /// `aud` of API tokens.
+    /// The `aud` of API tokens.
     let audience: String
     /// Signs API tokens.
     let tokenKey: Key
     let viewerTokens: ViewerTokens
-    /// The query member that embed and join URLs carry their token in.
+    /// The query member that holds the token in embed and join URLs.
     let tokenMember: String
-    /// How far clocks may be apart, in seconds.
+    /// How far apart clocks may be, in seconds.
     let leeway: Int64
     let failedLoginsPerMinute: Int
     let trustedProxies: [AddressRange]
@@ -40,20 +41,20 @@ final class Snapshot: Sendable {
         origins = OriginList(settings.companies.flatMap(\.embedOrigins))
     }
 
-    /// The company of exactly this id.
+    /// The company with exactly this id.
     func tenant(_ id: String) -> Tenant? { tenants[ExactText(id)] }
 
-    /// Which pages may read an answer: those of the company that it is for; of all companies where that is not known.
+    /// The pages that may read an answer: those of the company that it is for, or of all companies if that is unknown.
     func origins(for tenant: Tenant?) -> OriginList { tenant?.origins ?? origins }
 }
 
-/// A company as the API knows it.
+/// A company from the API's point of view.
 final class Tenant: Sendable {
     let id: String
     let name: String
     let company: Company
     let origins: OriginList
-    /// Any of them is good; none: nobody can sign in.
+    /// Any of them is accepted. If empty, nobody can sign in.
     let secrets: [ClientSecret]
 
     init(_ settings: CompanySettings, tokenKey: Key) throws(KeyError) {
@@ -69,12 +70,12 @@ final class Tenant: Sendable {
     }
 }
 
-/// A client secret as the API knows it.
+/// A client secret from the API's point of view.
 struct ClientSecret: Sendable {
     /// SHA-256 of the secret.
     let hash: [UInt8]
-    /// What the API tokens that it obtained name it by: 22 characters. A code under the gateway's own key, so that whoever
-    /// has a token cannot try out secrets.
+    /// The name for the secret in the API tokens that it obtained: 22 characters. It is a MAC under the gateway's own
+    /// key, so a holder of a token cannot use it to try out secrets.
     let name: String
 
     init(_ secret: Secret, of company: String, tokenKey: Key) throws(KeyError) {

@@ -1,17 +1,18 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import Logging
 import Synchronization
 
 extension DataPlane {
-    /// Seconds between two looks at the times of certificates.
+    /// Seconds between two checks of the certificates' validity.
     private static let certificateInterval: Int64 = 86_400
 
-    /// Frees leases that are over, gives back memory, and says what the operator should know. To be called about once a
-    /// second, on no event loop.
+    /// Frees expired leases, returns memory, and logs news for the operator. Call about once a second, not on an event
+    /// loop.
     package func expireLeases() {
         let snapshot = site.snapshot
-        let now = Clock().wall
+        let now = WallClock.now()
         tellNews(snapshot, now: now)
         site.admission.expire(now: now, rules: snapshot.rules)
         site.usedTickets.expire(now: now)
@@ -19,8 +20,8 @@ extension DataPlane {
         if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }
     }
 
-    /// Says which servers of upstreams went down, came back or are not trusted, whether the gateway is ready, what
-    /// connections were turned away, and what there were too few descriptors for.
+    /// Logs which upstream servers went down, came back or are not trusted, whether the gateway is ready, which
+    /// connections were turned away, and for what descriptors were lacking.
     private func tellNews(_ snapshot: Snapshot, now wall: Milliseconds) {
         for upstream in snapshot.upstreams {
             for server in upstream.servers {
@@ -29,7 +30,7 @@ extension DataPlane {
                 }
                 switch server.takeNews() {
                 case .down(let fault):
-                    logger.warning("upstream \(upstream.settings.name): \(server.name) is down: \(fault.rawValue)")
+                    logger.warning("upstream \(upstream.settings.name): \(server.name) is down: \(fault)")
                 case .up: logger.notice("upstream \(upstream.settings.name): \(server.name) is back")
                 case nil: break
                 }
@@ -45,7 +46,7 @@ extension DataPlane {
                 logger.warning("not ready: no upstream that viewers need is up")
             }
         }
-        let (now, limits) = (Clock().monotonic, snapshot.settings.limits)
+        let (now, limits) = (MonotonicClock.now(), snapshot.settings.limits)
         let total = site.descriptors.connections(of: limits.connections)
         for notice in site.turnedAway.takeNotices(at: now, limits: (total, limits.connectionsPerAddress)) {
             logger.warning("\(notice)")
@@ -54,7 +55,7 @@ extension DataPlane {
         if let notice = site.accessLog.takeNotice(at: now) { logger.error("\(notice)") }
     }
 
-    /// Says at the start, after a reload and once a day which certificates are past their time.
+    /// Logs invalid certificates at the start, after a reload, and once a day.
     private func tellOfCertificates(_ snapshot: Snapshot, at now: Int64) {
         guard certificatesCheckedAt.load(ordering: .relaxed) + Self.certificateInterval <= now else { return }
         certificatesCheckedAt.store(now, ordering: .relaxed)

@@ -1,18 +1,20 @@
+import Basics
 package import GatewayConfiguration
 import Synchronization
 
 extension DataPlane {
-    /// What a reload leaves to say.
+    /// The result of a reload.
     package struct Reloaded: Sendable {
-        /// The keys that take effect at the next start, since a running process cannot change what they say.
+        /// The keys that take effect at the next start, since a running process cannot apply them.
         package var waiting: [String] = []
-        /// What else the operator should know: a line each.
+        /// Other remarks for the operator, one line each.
         package var notes: [String] = []
     }
 
-    /// Swaps the configuration. Connections, leases and sockets stay.
+    /// Replaces the configuration. Connections, leases and sockets stay.
     ///
-    /// - Throws: when OpenSSL does not take a certificate; then everything stays as it is.
+    /// - Throws: if OpenSSL does not accept a certificate, or a key set that is new could not be fetched. Then nothing
+    ///   changes but the keys of the sets in use, which were fetched again.
     package func reload(_ settings: Settings) async throws(ConfigurationError) -> Reloaded {
         let previous = site.snapshot
         let addsControl = settings.control.enabled && !previous.settings.control.enabled
@@ -22,6 +24,11 @@ extension DataPlane {
         if addsControl {
             reloaded.notes.append("control.enabled: until then, calls of the control API are answered with 503")
         }
+        // First, so that nobody is without keys meanwhile.
+        await fetchKeySets(settings.companies.flatMap(\.keySetURLs), again: true)
+        defer { site.runOnFirstWorker { $0.adoptChores() } }
+        let missing = missingKeySets(of: settings, since: previous)
+        guard missing.isEmpty else { throw ConfigurationError(problems: missing) }
         try security.adopt(settings.listeners)
         for socket in settings.sockets {
             do throws(ListenFault) {
@@ -30,12 +37,25 @@ extension DataPlane {
                 reloaded.notes.append("\(error)")
             }
         }
-        let generation = generation.withLock { generation in
-            generation += 1
-            return generation
-        }
-        await site.adopt(Snapshot(settings: settings, generation: generation, previous: previous))
+        await site.adopt(settings)
         certificatesCheckedAt.store(0, ordering: .relaxed)
+        site.reloads.withLock { $0.succeeded(at: WallClock.now()) }
         return reloaded
     }
+
+    /// New key sets without keys, as lines that begin with a key.
+    private func missingKeySets(of settings: Settings, since previous: Snapshot) -> [String] {
+        let fetched = site.fetchedKeySets
+        return settings.companies.enumerated().flatMap { index, company in
+            company.keyOrigins.enumerated().compactMap { number, origin in
+                guard case .jwksURL(let url) = origin.source, fetched[url]?.isEmpty ?? true,
+                    !previous.keySetURLs.contains(url)
+                else { return nil }
+                return "company[\(index)].key[\(number)].jwks_url: \(url.text): no key could be fetched; see above"
+            }
+        }
+    }
+
+    /// Counts a reload that changed nothing, because its file or certificates cannot be used.
+    package func countFailedReload() { site.reloads.withLock { $0.failed() } }
 }

@@ -1,4 +1,5 @@
 package import Admission
+import Basics
 import Dispatch
 package import GatewayConfiguration
 import Glibc
@@ -7,23 +8,22 @@ package import Logging
 import Synchronization
 import Transport
 
-/// The request path as a whole: event loops, listeners, and the two things that happen to them while they run, reload
-/// and drain.
+/// The request path as a whole: event loops and listeners, and the two operations on them, reload and drain.
 package final class DataPlane: Sendable {
     let site: Site
+    private let isDrainCut = Atomic<Bool>(false)
     private let threads: [EventLoopThread]
-    private let workers: [ObjectIdentifier: Confined<Worker>]
+    let workers: [ObjectIdentifier: Confined<Worker>]
     let logger: Logger
-    /// The listeners that are open.
+    /// The open listeners.
     private let listeners = Mutex<[(listener: Confined<Listener>, role: ListenerRole)]>([])
     let security: ListenerSecurity
-    let generation = Mutex<UInt64>(1)
     let memory = Mutex(MemoryReturn())
     let readiness = Atomic<Bool>(true)
     /// Seconds since 1970.
     let certificatesCheckedAt = Atomic<Int64>(0)
 
-    /// What a process keeps on disk between starts.
+    /// The keys that a process keeps on disk between starts.
     package struct Keys: Sendable {
         package var cookie: [UInt8]
         package var assertion: Key
@@ -40,13 +40,14 @@ package final class DataPlane: Sendable {
         accessLog: LogOutput,
         logger: Logger,
         descriptors: Int,
+        version: String,
         loopCount: Int? = nil
     ) throws {
         let loopCount = loopCount ?? (settings.threads > 0 ? settings.threads : Processors.available)
         self.logger = logger
         security = try ListenerSecurity(settings.listeners)
         site = Site(
-            snapshot: Snapshot(settings: settings, generation: 1, previous: nil),
+            snapshot: Snapshot(settings: settings, previous: nil),
             directory: directory,
             cookieKey: keys.cookie,
             assertionKey: keys.assertion,
@@ -56,7 +57,8 @@ package final class DataPlane: Sendable {
                 descriptors: descriptors,
                 loops: loopCount,
                 hasControl: settings.control.enabled
-            )
+            ),
+            version: version
         )
         let made = Mutex<[Confined<Worker>]>([])
         let isReady = DispatchSemaphore(value: 0)
@@ -64,7 +66,7 @@ package final class DataPlane: Sendable {
         var threads: [EventLoopThread] = []
         for number in 0..<loopCount {
             let thread = try EventLoopThread(name: "loop \(number)") { loop in
-                let worker = Worker(loop: loop, site: site)
+                let worker = Worker(loop: loop, site: site, isFirst: number == 0)
                 worker.start()
                 site.register(worker)
                 made.withLock { $0.append(Confined(worker, to: loop.mailbox)) }
@@ -75,13 +77,15 @@ package final class DataPlane: Sendable {
         }
         self.threads = threads
         workers = Dictionary(uniqueKeysWithValues: made.withLock { $0 }.map { (ObjectIdentifier($0.mailbox), $0) })
+        site.runOnFirstWorker { $0.adoptChores() }
     }
 
-    /// Opens every listener and says where, a line each, as the configuration writes addresses.
+    /// Opens every listener; those of viewers accept nobody before key sets were fetched or could not be. Returns a
+    /// line for each with its address, in the form of the configuration.
     package func listen() async throws -> [String] {
         let settings = site.snapshot.settings
         var lines: [String] = []
-        // Accept only once every listener is bound: a client that gets an answer from one gets one from all.
+        // Start accepting only once every listener is bound: a client that reaches one can reach all.
         var bound: [Descriptor] = []
         for (index, socket) in settings.sockets.enumerated() {
             let (descriptor, address) = try Self.bind(socket)
@@ -90,16 +94,36 @@ package final class DataPlane: Sendable {
             let isAdmin = index == settings.listeners.count
             lines.append("\(isAdmin ? "admin listens" : "listening") on \(address.text)")
         }
+        if let admin = bound.popLast() { try await accept(admin, role: .admin, listener: nil) }
+        await fetchKeySets(settings.companies.flatMap(\.keySetURLs))
         for (index, descriptor) in bound.enumerated() {
-            let isAdmin = index == settings.listeners.count
-            try await accept(descriptor, role: isAdmin ? .admin : .viewers, listener: isAdmin ? nil : index)
+            try await accept(descriptor, role: .viewers, listener: index)
         }
         return lines
     }
 
+    /// Returns once each of these sets was fetched or could not be, and every event loop has the keys.
+    ///
+    /// - Parameter again: whether to fetch those again that were fetched before.
+    func fetchKeySets(_ urls: [KeySetURL], again: Bool = false) async {
+        guard !urls.isEmpty else { return }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let isPosted = site.runOnFirstWorker { worker in
+                guard let sets = worker.keySets else { return continuation.resume() }
+                // Those that are in use stay.
+                sets.adopt(worker.snapshot.keySetURLs + urls)
+                if again { sets.fetchAgain() }
+                sets.afterFirstFetch { continuation.resume() }
+            }
+            if !isPosted { continuation.resume() }
+        }
+        // What the fetch has posted to the loops was posted before.
+        for thread in threads { _ = await thread.mailbox.run { _ in } }
+    }
+
     /// Opens a listening socket.
     ///
-    /// - Returns: the socket, and where it is: port 0 has become another.
+    /// - Returns: the socket and its address, since port 0 has become another.
     private static func bind(
         _ socket: ListeningSocket
     ) throws(ListenFault) -> (Descriptor, GatewayConfiguration.SocketAddress) {
@@ -109,7 +133,7 @@ package final class DataPlane: Sendable {
             let descriptor: Descriptor
             if case .unix(let path) = wanted {
                 try SocketFile.makeRoom(at: path)
-                // Nobody else may connect before ``SocketFile/permit(_:)``.
+                // Prevent connections before ``SocketFile/permit(_:)`` sets the mode.
                 let mask = umask(0o177)
                 defer { _ = umask(mask) }
                 descriptor = try Listener.open(wanted)
@@ -141,102 +165,24 @@ package final class DataPlane: Sendable {
         }
     }
 
-    /// Has a listening socket's connections served.
+    /// Starts accepting connections on a listening socket.
     private func accept(_ descriptor: Descriptor, role: ListenerRole, listener: Int?) async throws {
         let mailboxes = threads.map(\.mailbox)
-        let opened = await withCheckedContinuation {
-            (continuation: CheckedContinuation<Result<Confined<Listener>, SystemFault>, Never>) in
-            mailboxes[0].post { [self] loop in
-                do throws(SystemFault) {
-                    let listener = try Listener(descriptor, on: loop, targets: mailboxes) {
-                        [self] connection, peer, loop in
-                        serve(connection, of: peer, on: loop, role: role, listener: listener)
-                    }
-                    continuation.resume(returning: .success(Confined(listener, to: loop.mailbox)))
-                } catch {
-                    continuation.resume(returning: .failure(error))
+        let opened = await mailboxes[0].run { [self] loop in
+            Result { () throws(SystemFault) in
+                let listener = try Listener(descriptor, on: loop, targets: mailboxes) {
+                    [self] connection, peer, loop in
+                    serve(connection, of: peer, on: loop, role: role, listener: listener)
                 }
+                return Confined(listener, to: loop.mailbox)
             }
         }
-        let confined = try opened.get()
+        // The loops end only when the process does.
+        guard let confined = try opened?.get() else { return }
         listeners.withLock { $0.append((confined, role)) }
     }
 
-    /// Serves a connection that was accepted.
-    private func serve(
-        _ descriptor: Descriptor,
-        of peer: NetworkAddress,
-        on loop: EventLoop,
-        role: ListenerRole,
-        listener: Int?
-    ) {
-        guard let worker = workers[ObjectIdentifier(loop.mailbox)]?.value else { return }
-        worker.clock.refresh()
-        let address = ClientAddress(peer)
-        guard let (place, share) = count(role: role, address: address, worker) else { return }
-        do throws(SystemFault) {
-            guard let context = listener.flatMap({ security.context($0) }) else {
-                let connection = ClientConnection(
-                    worker: worker,
-                    listener: role,
-                    address: address,
-                    share: share,
-                    place: place
-                )
-                try connection.open(descriptor.take())
-                connection.begin()
-                return
-            }
-            guard let stream = context.stream() else {
-                place.leave()
-                return
-            }
-            let handshake = ServerHandshake(
-                worker: worker,
-                listener: role,
-                address: address,
-                share: share,
-                place: place
-            ) { [logger, site] fault in
-                site.turnedAway.failedHandshake(fault)
-                logger.debug("TLS handshake with \(String(decoding: address.text, as: UTF8.self)): \(fault)")
-            }
-            try handshake.open(descriptor.take(), tls: stream)
-            handshake.setDeadline(in: worker.snapshot.headerTimeout)
-        } catch {
-            place.leave()
-        }
-    }
-
-    /// Counts a connection until it gives up its place.
-    ///
-    /// - Returns: its place, and what it shares with others of its address, nil where that is not counted. Nil: it is past
-    ///   the limits.
-    private func count(
-        role: ListenerRole,
-        address: ClientAddress,
-        _ worker: Worker
-    ) -> (ConnectionPlace, AddressShare?)? {
-        let limits = worker.snapshot.settings.limits
-        var share: AddressShare?
-        let isCounted = role == .viewers && address.isCounted(limits)
-        // First, so that nobody makes others close beyond their own limit.
-        if isCounted {
-            share = site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress)
-            guard share != nil else {
-                site.turnedAway.pastLimit(of: address)
-                return nil
-            }
-        }
-        guard site.enter(role, limit: limits.connections, makesRoom: worker.closeIdleClient) else {
-            if isCounted { site.connectionCounts.leave(address.hash) }
-            site.turnedAway.pastTotal()
-            return nil
-        }
-        return (ConnectionPlace(site, role, countedAddress: isCounted ? address.hash : nil), share)
-    }
-
-    /// What OpenSSL does not take of a configuration's certificates, each as `listener[0].certificate: …`.
+    /// The certificates in a configuration that OpenSSL does not accept, as lines such as `listener[0].certificate: …`.
     package static func problems(in settings: Settings) -> [String] {
         do {
             _ = try ListenerSecurity(settings.listeners)
@@ -246,7 +192,7 @@ package final class DataPlane: Sendable {
         }
     }
 
-    /// How many clients may be connected, and why, in the operator's words.
+    /// How many clients may be connected, and why, worded for the operator.
     package var connectionLimit: String {
         let (limits, budget) = (site.snapshot.settings.limits, site.descriptors)
         let count = budget.connections(of: limits.connections)
@@ -257,21 +203,27 @@ package final class DataPlane: Sendable {
             """
     }
 
-    /// How long a drain may take, in milliseconds.
-    package var drainTime: Int64 { site.snapshot.settings.drainTimeout.milliseconds }
+    /// How many connections viewers have.
+    package var viewerConnections: Int { site.viewerConnections }
 
-    /// Ends well: readiness fails, viewers' listeners close, exchanges finish. Returns when nothing is left or the time is
-    /// over. Until then the admin listener says how it stands.
+    /// The most time that a drain may take, in milliseconds.
+    package var drainTime: Int64 {
+        let settings = site.snapshot.settings
+        return (settings.drainDelay + settings.drainTimeout).milliseconds
+    }
+
+    /// Ends gracefully: readiness fails; after `drain_delay`, viewers' listeners close and exchanges finish. Returns
+    /// when nothing is left, the time is up, or ``cutDrain()`` was called. Until then, the admin listener reports the
+    /// state.
     package func drain() async {
-        let limit = site.snapshot.settings.drainTimeout
+        let settings = site.snapshot.settings
+        site.announceDrain()
+        await wait(atMost: settings.drainDelay) { false }
         site.drain()
         await closeListeners(of: .viewers)
-        let deadline = ContinuousClock.now + limit
-        while site.viewerConnections > 0, ContinuousClock.now < deadline {
-            try? await Task.sleep(for: .milliseconds(20))
-        }
+        await wait(atMost: settings.drainTimeout) { site.viewerConnections == 0 }
         let left = site.viewerConnections
-        if left > 0 { logger.notice("cut \(left) connections at the end of drain_timeout") }
+        if left > 0 { logger.notice("connections cut at the end of the drain: \(left)") }
         await closeListeners(of: .admin)
         site.forEachWorker { $0.closeAll() }
         for thread in threads { thread.stop() }
@@ -279,14 +231,15 @@ package final class DataPlane: Sendable {
         site.accessLog.stop()
     }
 
-    /// Now, in milliseconds since 1970.
-    package static func now() -> Milliseconds { Clock().wall }
+    private func wait(atMost time: Duration, until isOver: () -> Bool) async {
+        let deadline = ContinuousClock.now + time
+        while ContinuousClock.now < deadline, !isDrainCut.load(ordering: .relaxed), !isOver() {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
 
-    /// Now, as logs have it: UTC with milliseconds.
-    package static func timestamp() -> String { timestamp(Clock().wall) }
-
-    /// A moment in milliseconds since 1970, as logs have it.
-    package static func timestamp(_ moment: Milliseconds) -> String { Timestamp.text(moment) }
+    /// Ends a drain at once, for an operator who does not want to wait.
+    package func cutDrain() { isDrainCut.store(true, ordering: .relaxed) }
 
     private func closeListeners(of role: ListenerRole) async {
         let open = listeners.withLock { listeners in
@@ -294,14 +247,6 @@ package final class DataPlane: Sendable {
             listeners.removeAll { $0.role == role }
             return open
         }
-        for (listener, _) in open {
-            await withCheckedContinuation { continuation in
-                let isPosted = listener.mailbox.post { _ in
-                    listener.value.close()
-                    continuation.resume()
-                }
-                if !isPosted { continuation.resume() }
-            }
-        }
+        for (listener, _) in open { _ = await listener.mailbox.run { _ in listener.value.close() } }
     }
 }

@@ -1,25 +1,25 @@
 package import Admission
+package import Basics
 import GRDB
-import JOSE
 import Synchronization
 
-/// Companies' events, registrations, webhooks and attendance: kept in SQLite, with the part that the data plane asks for
-/// on every request in memory.
+/// Companies' events, registrations, webhooks and attendance. Stored in SQLite; what the data plane needs on every
+/// request is also in memory.
 ///
-/// One process uses the database. Writes go through one ``Writer``; when one is on disk, the ``DirectoryView`` gets what
-/// has changed, and then the caller its answer. The data plane never waits for any of it.
+/// One process uses the database. Writes go through one ``Writer``; once a write is on disk, first the
+/// ``DirectoryView`` gets the change and then the caller its answer. The data plane never waits for any of this.
 ///
-/// Every call names the company that asks: what belongs to another company does not exist for it.
+/// Every call names the company that asks: data of other companies does not exist for it.
 package final class Directory: Sendable {
-    /// What was deleted, so that whoever is there can be sent away.
+    /// What was deleted, so that people who are there can be disconnected.
     package enum Deletion: Sendable {
         case event(company: String, uid: String)
         case registration(SubjectKey)
-        /// Erased: everybody of the company with this e-mail, as ``foldedIdentity(_:)`` has it.
+        /// Erased: everyone of the company with this e-mail, in the form of ``foldedIdentity(_:)``.
         case person(company: String, foldedEmail: String)
     }
 
-    /// How many calls read the database at once. Whoever reads for long must leave some to others.
+    /// How many calls may read the database at once. Long readers must leave some for others.
     package static let readerCount = 6
 
     package let view: DirectoryView
@@ -36,7 +36,7 @@ package final class Directory: Sendable {
     private let deliveryHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
     private let switchHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
 
-    /// Opens the database, or makes it, and loads the view.
+    /// Opens or creates the database, and loads the view.
     ///
     /// - Parameters:
     ///   - uptime: a time that never jumps.
@@ -65,17 +65,19 @@ package final class Directory: Sendable {
         }
     }
 
-    /// Why a database cannot be used, in the operator's words; nothing where all is well, or there is none yet.
+    /// Why a database cannot be used, worded for the operator. Returns an empty list if all is well or it does not
+    /// exist yet.
     ///
-    /// - Parameter isThorough: whether all that is in it is looked at, by `PRAGMA integrity_check`.
+    /// - Parameter isThorough: whether to check all content, with `PRAGMA integrity_check`.
     package static func problems(in path: String, isThorough: Bool = true) -> [String] {
         DatabaseFile.problems(path, isThorough: isThorough)
     }
 
-    /// Which of the open database's files were removed or replaced: what is written from then on is lost with the process.
+    /// The open database's files that were removed or replaced. Everything written from then on is lost with the
+    /// process.
     package var missingFiles: [String] { presence.missing }
 
-    /// Puts into a view what a database has of one event and of a registration for it. It may be in use by a process.
+    /// Loads one event and a registration for it from a database into a view. A process may be using the database.
     package static func load(
         event uid: String,
         registration: String?,
@@ -85,17 +87,17 @@ package final class Directory: Sendable {
         try DatabaseFile.load(event: uid, registration: registration, from: path, into: view)
     }
 
-    /// Has `handler` called when something was deleted, after the view has it.
+    /// Sets the handler that is called when something was deleted, after the view has the change.
     package func onDeletion(_ handler: @escaping @Sendable (Deletion) -> Void) {
         deletionHandler.withLock { $0 = handler }
     }
 
-    /// Has `handler` called when there is something to deliver to a webhook.
+    /// Sets the handler that is called when there is something to deliver to a webhook.
     package func onDelivery(_ handler: @escaping @Sendable (Webhook) -> Void) {
         deliveryHandler.withLock { $0 = handler }
     }
 
-    /// Has `handler` called when a webhook was switched on, before it is delivered to.
+    /// Sets the handler that is called when a webhook was switched on, before anything is delivered to it.
     package func onSwitchedOn(_ handler: @escaping @Sendable (Webhook) -> Void) {
         switchHandler.withLock { $0 = handler }
     }
@@ -104,7 +106,7 @@ package final class Directory: Sendable {
 
     private static let startedAt = ContinuousClock.now
 
-    /// How long the process runs.
+    /// How long the process has been running.
     package static func uptime() -> Milliseconds { Milliseconds((ContinuousClock.now - startedAt) / .milliseconds(1)) }
 
     func deleted(_ deletion: Deletion) { deletionHandler.withLock { $0 }(deletion) }
@@ -113,11 +115,11 @@ package final class Directory: Sendable {
 
     func isSwitchedOn(_ webhook: Webhook) { switchHandler.withLock { $0 }(webhook) }
 
-    /// Waits for what is being written, and closes the database.
+    /// Waits for pending writes, and closes the database.
     package func close() async {
         try? await endOpenStays()
         checkpoints.close()
-        // So that the file alone is the whole database.
+        // Leave the whole database in the file alone.
         try? await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
         try? pool.close()
         lock.release()

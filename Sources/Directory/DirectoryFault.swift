@@ -1,4 +1,4 @@
-/// Why the directory cannot do its work; the words are the operator's.
+/// Why the directory cannot do its work, worded for the operator.
 package struct DirectoryFault: Error, CustomStringConvertible {
     package let description: String
 }

@@ -1,6 +1,8 @@
-/// A signature algorithm of JWS, by its name in the `alg` header ([RFC 7518, section 3.1][1], [RFC 8037][2]).
+import Basics
+
+/// A JWS signature algorithm, by its name in the `alg` header ([RFC 7518, section 3.1][1], [RFC 8037][2]).
 ///
-/// The list is closed: `none` is not in it, and a name must match to the letter.
+/// The list is closed: it does not contain `none`, and names must match exactly.
 ///
 /// [1]: https://www.rfc-editor.org/rfc/rfc7518#section-3.1
 /// [2]: https://www.rfc-editor.org/rfc/rfc8037#section-3.1
@@ -19,21 +21,21 @@ package enum Algorithm: String, CaseIterable, Sendable {
     case es512 = "ES512"
     case eddsa = "EdDSA"
 
-    /// The algorithm of this name, compared byte by byte.
+    /// The algorithm with this name, compared byte by byte.
     ///
-    /// `init(rawValue:)` compares as Unicode text does, where two spellings of one character are equal, and marks that are
-    /// stacked cost much.
+    /// `init(rawValue:)` compares as Unicode text: different spellings of one character are equal, and stacked
+    /// combining marks are costly.
     package init?(name: String) {
         guard let algorithm = Self.allCases.first(where: { $0.rawValue.hasSameBytes(as: name) }) else { return nil }
         self = algorithm
     }
 
-    /// Whether whoever can verify can also sign. Such a key must never come from a public key set.
+    /// Whether a holder of the key can sign as well as verify. Such a key must never come from a public key set.
     package var isSymmetric: Bool { family == .hmac }
 }
 
 extension Algorithm {
-    /// What kind of mathematics, and so what kind of key, an algorithm needs.
+    /// The kind of cryptography, and so the kind of key, that an algorithm needs.
     enum Family: Sendable {
         case hmac, rsaPKCS1, rsaPSS, ecdsa, eddsa
     }
@@ -48,7 +50,7 @@ extension Algorithm {
         }
     }
 
-    /// The digest that the message goes through first; `nil` for EdDSA, which has its own inside.
+    /// The digest that is applied to the message first; `nil` for EdDSA, which has a built-in one.
     var digest: Digest? {
         switch self {
         case .hs256, .rs256, .ps256, .es256: .sha256
@@ -58,7 +60,7 @@ extension Algorithm {
         }
     }
 
-    /// The one curve that an ECDSA algorithm may be used with; `nil` for the others.
+    /// The only curve that an ECDSA algorithm may be used with; `nil` for the others.
     var curve: Curve? {
         switch self {
         case .es256: .p256
@@ -69,13 +71,14 @@ extension Algorithm {
     }
 }
 
-/// A curve of ECDSA, by its name in a JWK ([RFC 7518, section 6.2.1.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.1)).
+/// An ECDSA curve, by its name in a JWK
+/// ([RFC 7518, section 6.2.1.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.1)).
 enum Curve: String, CaseIterable, Sendable {
     case p256 = "P-256"
     case p384 = "P-384"
     case p521 = "P-521"
 
-    /// OpenSSL's name of it.
+    /// OpenSSL's name for it.
     var groupName: String {
         switch self {
         case .p256: "prime256v1"
@@ -84,8 +87,8 @@ enum Curve: String, CaseIterable, Sendable {
         }
     }
 
-    /// Octets of a coordinate, and of each half of a signature.
-    var octets: Int {
+    /// The length of a coordinate, and of each half of a signature, in bytes.
+    var byteCount: Int {
         switch self {
         case .p256: 32
         case .p384: 48

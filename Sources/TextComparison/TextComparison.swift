@@ -1,9 +1,12 @@
-// Text from outside is compared by its bytes: for `==` look-alikes are equal, and combining marks that are stacked cost it the
-// square of their number. The targets that meet such text import this module into each of their files (`Package.swift`). Its
-// declarations go before those of the standard library, and are deprecated; warnings are errors, so nobody uses them.
+// Makes the compiler refuse character-wise comparison of text. Text from outside is compared by its bytes: `==` treats
+// look-alikes as equal, and stacked combining marks cost it quadratic time.
 //
-// The compiler does, where it makes `==` for a type; that compares bytes, too. What they do not see is the inside of generic
-// code, such as `firstIndex(of:)`, and `==` of two arrays or of two optionals.
+// The targets that handle such text import this module into each of their files (`Package.swift`). Its declarations
+// take precedence over those of the standard library and are deprecated; since warnings are errors, they cannot be
+// used. It is not part of Basics, because tests and commands import Basics and compare text of their own.
+//
+// Two uses are not detected. The `==` that the compiler synthesizes for a type compares bytes anyway. Generic code,
+// such as `firstIndex(of:)` and `==` of two arrays or optionals, escapes the check.
 
 extension String {
     @available(*, deprecated, message: "compare bytes: hasSameBytes(as:)")

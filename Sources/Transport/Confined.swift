@@ -1,7 +1,7 @@
-/// A value that only an event loop's thread may touch, on its way through other threads.
+/// A value that only an event loop's thread may touch, while it passes through other threads.
 ///
-/// Another thread may be the last to let go of it; then it is released on its loop's thread all the same, unless the loop
-/// has ended.
+/// If another thread releases the last reference, the value is still released on its loop's thread, unless the loop has
+/// ended.
 //
 // SAFETY: the value is only given out, and released, on its loop's thread.
 public struct Confined<Value>: @unchecked Sendable {
@@ -16,7 +16,7 @@ public struct Confined<Value>: @unchecked Sendable {
 
         deinit {
             guard !mailbox.isOnLoop else { return }
-            // SAFETY: nobody but the message has the value any more.
+            // The message has the only reference to the value.
             nonisolated(unsafe) let value = value
             mailbox.post { _ in withExtendedLifetime(unsafe value) {} }
         }

@@ -1,13 +1,22 @@
-/// What a connection over TLS does between its socket and the plaintext.
+/// The TLS part of a connection, between its socket and the plaintext.
 extension Connection {
     /// Records are sent in pieces of about this size.
     private static let pieceSize = 3 * TLSScratch.recordSize
     private static let maxUnreadAnswers = 16
-    /// How long a peer may take to read an alert, in milliseconds, and how many bytes it may still send until then.
+    /// How long a peer may take to read an alert, in milliseconds, and how many bytes it may still send meanwhile.
     private static let lingerTime: Int64 = 1000
     private static let maxDropped = 1 << 20
 
     // MARK: Receiving
+
+    /// Begins TLS, on the server's side, on a connection that is open in plaintext.
+    ///
+    /// - Parameter bytes: what has arrived since then, which belongs to TLS. May be empty.
+    public final func startTLS(_ tls: TLSStream, with bytes: Span<UInt8>) {
+        precondition(isOpen && tls.server == nil)
+        adopt(tls)
+        if !bytes.isEmpty { decrypt(bytes, tls) }
+    }
 
     /// Begins the handshake, on the client's side.
     func beginHandshake(_ tls: TLSStream) {
@@ -47,8 +56,8 @@ extension Connection {
         }
     }
 
-    /// Passes on all the plaintext that has come. It goes to the connection that the stream is part of at the time: a callback
-    /// may have handed it over.
+    /// Passes on all plaintext that has arrived, to the connection that owns the stream at that time: a callback may
+    /// have handed the stream over.
     private static func deliver(_ tls: TLSStream, _ scratch: TLSScratch) {
         var outcome = TLSStream.Outcome.done
         while case .done = outcome {
@@ -64,7 +73,7 @@ extension Connection {
             }
             guard let connection = tls.connection else { return }
             if !scratch.records.isEmpty {
-                // An answer to what the peer asked of TLS itself, such as new keys.
+                // Send TLS's own answer to the peer, such as new keys.
                 if connection.floods(tls), !outcome.isFailure { outcome = .failed(.flood) }
                 connection.sendRecords(tls)
             }
@@ -79,7 +88,7 @@ extension Connection {
         }
     }
 
-    /// Whether the peer asks for answers and does not read them.
+    /// Whether the peer requests answers and does not read them.
     private func floods(_ tls: TLSStream) -> Bool {
         tls.unreadAnswers = unsentBytes == 0 ? 0 : tls.unreadAnswers + 1
         return tls.unreadAnswers > Self.maxUnreadAnswers
@@ -95,7 +104,7 @@ extension Connection {
 
     // MARK: Failing
 
-    /// Ends a failed connection, once the peer has read the alert.
+    /// Ends a failed connection once the peer has read the alert.
     func fail(_ fault: TLSFault, _ tls: TLSStream) {
         guard tls.phase != .failing else { return }
         sendRecords(tls)
@@ -109,7 +118,7 @@ extension Connection {
         } else if tls.server != nil {
             endForGood()
         } else {
-            // The stream may have been handed over by then.
+            // The stream may have been handed over meanwhile.
             tls.lingering = loop.schedule(in: Self.lingerTime) { tls.connection?.endForGood() }
             resumeReading()
             finishSendingOfSocket()
@@ -133,7 +142,7 @@ extension Connection {
                         .failed("OpenSSL does not take what is sent")
                     }
                 loop.report(.failed, of: descriptor)
-                // What stays in the scratch would go to another connection's peer.
+                // Anything left in the scratch would go to another connection's peer.
                 sendRecords(tls)
                 return
             }
@@ -155,7 +164,7 @@ extension Connection {
         encrypt(second.extracting(rest...), more: false, tls)
     }
 
-    /// Sends the records that a call of OpenSSL has left.
+    /// Sends the records that an OpenSSL call has produced.
     func sendRecords(_ tls: TLSStream, more: Bool = false) {
         let scratch = loop.tlsScratch
         guard !scratch.records.isEmpty else { return }

@@ -1,14 +1,14 @@
 import CLinux
 
-/// A stream connection on an event loop, in the clear or over TLS: what the codecs of each protocol are built on.
-/// Subclasses override its callbacks.
+/// A stream connection on an event loop, in plaintext or over TLS: the base of each protocol's codec. Subclasses
+/// override its callbacks.
 ///
-/// No callback runs within a call of the connection's: a send that fails is reported at the end of the turn. Whatever ends the
-/// connection, ``closed()`` is its last callback, called once, at the end of the turn.
+/// No callback runs during a call to the connection: a failed send is reported at the end of the turn. Whatever ends
+/// the connection, ``closed()`` is its last callback, called once, at the end of the turn.
 open class Connection: EventHandler {
     public final let loop: EventLoop
     private var socket = Socket()
-    /// Nil: in the clear.
+    /// `nil` for plaintext.
     public private(set) final var tls: TLSStream?
     private var isEnding = false
     private var hasToldEnd = false
@@ -28,17 +28,18 @@ open class Connection: EventHandler {
     /// The peer has ended its sending side. It may still receive.
     open func inputEnded() {}
 
-    /// Few enough bytes wait to be sent: senders that waited for ``isWritable`` may continue.
+    /// The unsent bytes have drained: senders that waited for ``isWritable`` may continue.
     open func becameWritable() {}
 
-    /// The connection broke, and closes by itself. Only ``closed()`` follows.
+    /// The connection broke and closes by itself. Only ``closed()`` follows.
     open func failed(_ fault: ConnectionFault) {}
 
     /// The connection is closed. No callback follows.
     open func closed() {}
 
-    /// Whether a connection that broke is kept while reading is paused, for the bytes that came before. Only for peers whose
-    /// bytes are worth waiting for, where something else ends the wait: nothing tells of the failure until reading resumes.
+    /// Whether to keep a broken connection while reading is paused, for the bytes that arrived before the failure. Use
+    /// it only for peers whose bytes are worth waiting for, and only if something else ends the wait: the failure is
+    /// not reported until reading resumes.
     open var keepsUnreadBytes: Bool { false }
 
     // MARK: Life
@@ -49,13 +50,18 @@ open class Connection: EventHandler {
     public final func open(_ descriptor: Int32, tls: TLSStream? = nil) throws(SystemFault) {
         try socket.open(descriptor, for: self, on: loop)
         guard let tls else { return }
-        self.tls = tls
-        tls.connection = self
+        adopt(tls)
         if tls.server != nil { beginHandshake(tls) }
     }
 
-    /// Moves the socket, its TLS, its deadline and the bytes that wait to be sent to another connection of the same loop. This
-    /// one gets no further callback.
+    func adopt(_ tls: TLSStream) {
+        precondition(self.tls == nil)
+        self.tls = tls
+        tls.connection = self
+    }
+
+    /// Moves the socket with its TLS, its deadline and the unsent bytes to another connection of the same loop. This
+    /// connection gets no further callback.
     public final func handOver(to other: Connection) {
         precondition(socket.isOpen && !other.socket.isOpen)
         loop.hand(socket.descriptor, to: other)
@@ -67,7 +73,7 @@ open class Connection: EventHandler {
 
     public final var isOpen: Bool { socket.isOpen }
 
-    /// Closes at once. The kernel goes on sending what it has taken; bytes that still wait here are dropped.
+    /// Closes at once. The kernel still sends what it has taken; bytes waiting here are dropped.
     public final func close() {
         guard let tls else {
             endForGood()
@@ -79,13 +85,13 @@ open class Connection: EventHandler {
         endForGood()
     }
 
-    /// Closes at once without close_notify, so that the peer can tell that what it has is incomplete.
+    /// Closes at once without close_notify, so that the peer can tell that its data is incomplete.
     public final func closeAbruptly() {
         guard tls?.phase != .failing || tls?.server != nil else { return }
         endForGood()
     }
 
-    /// Closes at once and resets the connection: what the kernel still holds for the peer is dropped.
+    /// Resets the connection at once. Drops what the kernel still holds for the peer.
     public final func reset() {
         guard socket.isOpen else { return }
         socket.resetOnClose()
@@ -101,7 +107,7 @@ open class Connection: EventHandler {
         loop.atEndOfTurn(self)
     }
 
-    /// Ends a connection that broke.
+    /// Ends a broken connection.
     func end(_ fault: ConnectionFault) {
         if !isFailing { failed(fault) }
         endForGood()
@@ -109,33 +115,36 @@ open class Connection: EventHandler {
 
     // MARK: Sending
 
-    /// Whether few enough bytes wait that more may be sent.
+    /// Whether more may be sent, since few enough bytes wait.
     public final var isWritable: Bool { socket.isWritable }
 
-    /// Bytes that wait for the kernel to take them; over TLS, bytes of records.
+    /// Bytes waiting to be taken by the kernel; over TLS, bytes of records.
     public final var unsentBytes: Int { socket.unsentBytes }
 
     /// Bytes that the kernel has taken so far; over TLS, bytes of records.
     public final var takenBytes: Int { socket.takenBytes }
 
-    /// Bytes that the peer has not acknowledged: those that wait here, and those that the kernel holds.
+    /// Bytes that the peer has not acknowledged: those waiting here and those in the kernel.
     public final var unacknowledgedBytes: Int { socket.unacknowledgedBytes }
+
+    /// Whether bytes have arrived that were not read yet; over TLS, bytes of records.
+    public final var hasUnreadBytes: Bool { socket.hasUnreadBytes }
 
     /// Sends `bytes`.
     ///
-    /// - Parameter more: further bytes follow at once.
+    /// - Parameter more: whether further bytes follow at once.
     public final func send(_ bytes: Span<UInt8>, more: Bool = false) {
         if let tls { encrypt(bytes, more: more, tls) } else { socket.send(bytes, more: more, on: loop) }
     }
 
-    /// Sends `first` and `second` behind it.
+    /// Sends `first`, then `second`.
     public final func send(_ first: Span<UInt8>, _ second: Span<UInt8>) {
         if let tls { encrypt(first, second, tls) } else { socket.send(first, second, on: loop) }
     }
 
     func sendToSocket(_ bytes: Span<UInt8>, more: Bool) { socket.send(bytes, more: more, on: loop) }
 
-    /// Ends the sending side once everything was sent. Does nothing before a TLS handshake is complete.
+    /// Ends the sending side once everything is sent. Does nothing before a TLS handshake is complete.
     public final func finishSending() {
         if let tls {
             guard tls.phase == .open else { return }
@@ -155,8 +164,8 @@ open class Connection: EventHandler {
 
     // MARK: Receiving
 
-    /// Stops reading from a peer whose bytes cannot be used yet. Over TLS, bytes that were read already may still follow in
-    /// this turn.
+    /// Stops reading from a peer whose bytes cannot be used yet. Over TLS, bytes that were already read may still be
+    /// delivered in this turn.
     public final func pauseReading() { socket.setReading(false, on: loop) }
 
     public final func resumeReading() { socket.setReading(true, on: loop) }
@@ -172,7 +181,7 @@ open class Connection: EventHandler {
 
     // MARK: Time
 
-    /// Calls ``EventHandler/deadlinePassed()`` when the time has passed. A new deadline replaces the former one.
+    /// Calls ``EventHandler/deadlinePassed()`` once the time has passed. Replaces any earlier deadline.
     public final func setDeadline(in milliseconds: Int64) {
         guard socket.isOpen, !isFailing else { return }
         loop.setDeadline(socket.descriptor, in: milliseconds)
@@ -182,7 +191,7 @@ open class Connection: EventHandler {
 
     var descriptor: Int32 { socket.descriptor }
 
-    /// An alert is on its way; nothing but ``closed()`` is told any more.
+    /// An alert is on its way; only ``closed()`` is still reported.
     private var isFailing: Bool { tls?.phase == .failing }
 
     public final override func ready(_ readiness: Readiness) {
@@ -200,15 +209,15 @@ open class Connection: EventHandler {
         if socket.isReading, !socket.isInputEnded {
             if !readiness.isDisjoint(with: [.readable, .inputEnded, .failed, .hungUp]) { receive() }
         } else if readiness.contains(.failed) && !isWorthWaiting || readiness.contains(.hungUp) && isPeerGone {
-            // Nobody reads what would tell the reason.
+            // Nothing is read that would report the reason.
             end(.system(SystemFault("connection", socket.takeError())))
         }
     }
 
     private var isWorthWaiting: Bool { keepsUnreadBytes && !socket.isInputEnded }
 
-    /// Whether a hang-up means that the peer does not receive any more. It does not where both sides have ended, which is
-    /// regular, nor while reading is paused: what the peer sent before it closed is still to be told.
+    /// Whether a hang-up means that the peer no longer receives. It does not if both sides have ended, which is
+    /// regular, or while reading is paused: the bytes that the peer sent before closing must still be delivered.
     private var isPeerGone: Bool { socket.isInputEnded && !socket.isOutputEnded }
 
     /// - Returns: whether bytes have come.
@@ -229,11 +238,11 @@ open class Connection: EventHandler {
         return false
     }
 
-    /// Ends a connection whose peer takes no more bytes. What the peer sent before that is told first: a server may answer,
-    /// and close, while it is still being sent the request.
+    /// Ends a connection whose peer takes no more bytes. First delivers what the peer sent before: a server may answer
+    /// and close while the request is still being sent.
     private func endAfterFailedSend(_ number: Int32) {
         if number == EPIPE || number == ECONNRESET, !socket.isInputEnded {
-            // Goes on when reading resumes.
+            // Continues when reading resumes.
             if !socket.isReading, keepsUnreadBytes { return }
             if socket.isReading, receive() {
                 // There may be more.

@@ -1,6 +1,7 @@
+public import Basics
 import CLinux
 
-/// Opens one connection to a peer that may have several addresses, which are tried in turn.
+/// Opens one connection to a peer that may have several addresses. Tries them in turn.
 public final class Connector: EventHandler {
     public enum Outcome {
         /// An open, non-blocking socket.
@@ -21,16 +22,16 @@ public final class Connector: EventHandler {
     private var descriptor: Int32 = -1
     private var timer: TimerHeap.ID?
 
-    /// A silent address delays the next ones by its share of the time, and by no less than this. Milliseconds.
+    /// A silent address delays the next one by its share of the time, but by at least this. Milliseconds.
     private static let minimumShare: Int64 = 250
     /// How long to wait for room in the backlog of a Unix socket. Milliseconds.
     private static let backlogWait: Int64 = 10
 
     /// - Parameters:
     ///   - addresses: at least one.
-    ///   - milliseconds: for all attempts together.
+    ///   - milliseconds: the limit for all attempts together.
     ///   - prepare: sets the options of each socket before it connects.
-    ///   - completion: called once, not before ``start()`` has returned; never after ``cancel()``.
+    ///   - completion: called once, after ``start()`` has returned; never after ``cancel()``.
     public init(
         to addresses: [NetworkAddress],
         within milliseconds: Int64,
@@ -72,14 +73,14 @@ public final class Connector: EventHandler {
                 return
             }
             last = SystemFault("connect", number)
-            // Another address does not help when there is no descriptor left.
+            // Without free descriptors, another address fails too.
             if SystemFault.isShortage(number) { break }
             next += 1
         }
         finishSoon(.failed(last))
     }
 
-    /// Begins to connect. Returns `nil`, or the `errno` if that fails.
+    /// Begins to connect. Returns `nil` on success, otherwise the `errno`.
     private func connect(to address: NetworkAddress) -> Int32? {
         let socket = loop.kernel.socket(address.family)
         guard socket >= 0 else { return Int32(-socket) }

@@ -1,11 +1,14 @@
-/// The deadlines of an event loop's descriptors: one number each, in an array, so that scanning thousands takes
-/// microseconds and moving one is a single store.
+import Basics
+
+/// The deadlines of an event loop's descriptors: one number each in an array. Scanning thousands takes microseconds,
+/// and moving one is a single store.
 public struct DeadlineTable {
-    /// By slot, in ticks; `never` where nothing is due.
+    /// By slot, in ticks; `never` if there is no deadline.
     private var deadlines: ContiguousArray<UInt32> = []
     /// Start of tick 0.
     private let origin: Int64
-    /// No deadline is earlier than this tick. It may be too early once a deadline has moved; the next scan corrects it.
+    /// No deadline is earlier than this tick. It may be too early after a deadline has moved; the next scan corrects
+    /// it.
     private var first = never
 
     /// Milliseconds.
@@ -14,7 +17,7 @@ public struct DeadlineTable {
 
     public init(origin: Int64) { self.origin = origin }
 
-    /// When to scan next, in monotonic milliseconds; nil when no deadline is set.
+    /// When to scan next, in monotonic milliseconds; `nil` if no deadline is set.
     public var earliest: Int64? { first == Self.never ? nil : origin + Int64(first) * Self.tick }
 
     /// Sets the deadline of a slot to a monotonic time in milliseconds.
@@ -30,7 +33,7 @@ public struct DeadlineTable {
         if slot < deadlines.count { deadlines[slot] = Self.never }
     }
 
-    /// Adds the slots whose deadline has passed to `due`. Take each of them with ``takeDue(_:at:)``.
+    /// Adds the slots whose deadline has passed to `due`. Call ``takeDue(_:at:)`` for each of them.
     public mutating func findDue(at time: Int64, into due: inout ContiguousArray<Int>) {
         let now = ticks(at: time)
         first = Self.never
@@ -42,7 +45,7 @@ public struct DeadlineTable {
 
     /// Clears a slot's deadline if it has passed.
     ///
-    /// - Returns: false if it has not: it was cleared or moved since it was found.
+    /// - Returns: false if it has not, because it was cleared or moved since it was found.
     public mutating func takeDue(_ slot: Int, at time: Int64) -> Bool {
         guard deadlines[slot] <= ticks(at: time) else { return false }
         deadlines[slot] = Self.never

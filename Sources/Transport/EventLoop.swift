@@ -2,18 +2,18 @@ import CLinux
 
 /// One thread's connections, timers and messages.
 ///
-/// A turn waits for events, hands each to the handler of its descriptor, then runs what is due, what other threads have
-/// posted, and what handlers have put off to the turn's end. Everything here belongs to the loop's thread; other threads
-/// use its ``mailbox``.
+/// A turn waits for events and passes each to its descriptor's handler. Then it runs due timers, messages from other
+/// threads, and work that handlers have deferred to the turn's end. Everything here belongs to the loop's thread; other
+/// threads use its ``mailbox``.
 ///
-/// Events are level-triggered: what a handler leaves undone is reported again in the next turn. A descriptor may be given
-/// up, closed and reused at any moment of a turn: events carry the generation of their descriptor's slot, so those that the
-/// kernel reported for an earlier use go nowhere. Handlers are released at the end of the turn at the earliest, so that
-/// none vanishes while it is being called.
+/// Events are level-triggered: what a handler leaves undone is reported again in the next turn. A descriptor may be
+/// given up, closed and reused at any moment of a turn: events carry the generation of their descriptor's slot, so
+/// those reported for an earlier use are ignored. Handlers are released at the end of the turn at the earliest, so none
+/// disappears while it is being called.
 @safe public final class EventLoop {
     public let kernel: Kernel
     public let mailbox: Mailbox
-    /// Monotonic milliseconds, read once a turn.
+    /// Monotonic milliseconds, read once per turn.
     public private(set) var now: Int64
     private let epoll: Int32
     /// By descriptor.
@@ -35,11 +35,11 @@ import CLinux
         var generation: UInt32 = 0
     }
 
-    /// Events fetched at once. With more of them, the first answers would wait for the work of the last events.
+    /// Events fetched at once. With more, the first answers would wait for the work on the last events.
     private static let eventsPerTurn = 128
-    /// What one read takes at most; room for several full TLS records.
+    /// The most bytes that one read takes; room for several full TLS records.
     public static let receiveSize = 64 << 10
-    /// After this many rounds, work that is put off again and again at the end of a turn continues in the next turn.
+    /// After this many rounds, work that is repeatedly deferred to the end of a turn continues in the next turn.
     private static let roundsAtEnd = 8
 
     /// A loop for the calling thread.
@@ -65,7 +65,7 @@ import CLinux
         }
     }
 
-    /// What an event loop waits with.
+    /// Creates the epoll descriptor that an event loop waits with.
     static func openPoller() throws(SystemFault) -> Descriptor {
         let result = gateway_epoll_create()
         guard result >= 0 else { throw SystemFault("epoll_create1", Int32(-result)) }
@@ -82,7 +82,7 @@ import CLinux
 
     // MARK: Descriptors
 
-    /// Tells `handler` from now on when `descriptor`, which is open and not registered, is ready for what it wants.
+    /// Registers an open descriptor: `handler` is called when it is ready for what is wanted.
     public func register(
         _ descriptor: Int32,
         _ handler: EventHandler,
@@ -95,7 +95,7 @@ import CLinux
         slots[index].handler = handler
     }
 
-    /// Changes what the handler of a registered descriptor is told.
+    /// Changes the readiness that the handler of a registered descriptor is told about.
     public func want(_ wanted: Readiness, of descriptor: Int32) {
         do throws(SystemFault) {
             try control(EPOLL_CTL_MOD, descriptor, wanted, generation: slots[Int(descriptor)].generation)
@@ -104,7 +104,7 @@ import CLinux
         }
     }
 
-    /// Tells another handler about a registered descriptor from now on. Its deadline stays.
+    /// Moves a registered descriptor to another handler. Its deadline stays.
     public func hand(_ descriptor: Int32, to handler: EventHandler) {
         if let former = slots[Int(descriptor)].handler { released.append(former) }
         slots[Int(descriptor)].handler = handler
@@ -113,7 +113,7 @@ import CLinux
     /// Deregisters a descriptor and closes it.
     public func close(_ descriptor: Int32) {
         forget(descriptor)
-        // Closing takes it out of epoll as well: no other process holds it.
+        // Closing also removes it from epoll, since no other process holds it.
         CLinux.close(descriptor)
     }
 
@@ -123,7 +123,7 @@ import CLinux
         _ = gateway_epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0, 0)
     }
 
-    /// Reports readiness that a call has found to the descriptor's handler, at the end of the turn.
+    /// Reports readiness discovered by a call to the descriptor's handler, at the end of the turn.
     public func report(_ readiness: Readiness, of descriptor: Int32) {
         reports.append((descriptor, slots[Int(descriptor)].generation, readiness))
     }
@@ -159,7 +159,7 @@ import CLinux
     /// Receives into the loop's own memory, which the next call overwrites. Returns the number of bytes, or minus `errno`.
     public func receive(from socket: Int32) -> Int { unsafe kernel.receive(socket, into: memory) }
 
-    /// The first bytes of what was received last.
+    /// The first bytes of what was last received.
     @_lifetime(borrow self)
     public func received(_ count: Int) -> Span<UInt8> {
         // SAFETY: the loop owns the memory, and the kernel has written the bytes.
@@ -167,20 +167,20 @@ import CLinux
         return unsafe _overrideLifetime(bytes, borrowing: self)
     }
 
-    /// What the loop's TLS connections share.
+    /// Memory shared by the loop's TLS connections.
     private(set) lazy var tlsScratch = TLSScratch()
 
     // MARK: Time
 
-    /// Sets the deadline of a registered descriptor; it replaces an earlier one. The handler is told up to
-    /// ``DeadlineTable/tick`` milliseconds later.
+    /// Sets the deadline of a registered descriptor, replacing any earlier one. The handler is told up to
+    /// ``DeadlineTable/tick`` milliseconds late.
     public func setDeadline(_ descriptor: Int32, in milliseconds: Int64) {
         deadlines.set(Int(descriptor), at: moment(in: milliseconds))
     }
 
     public func clearDeadline(_ descriptor: Int32) { deadlines.clear(Int(descriptor)) }
 
-    /// Runs `action` once, when the time has passed.
+    /// Runs `action` once, after the time has passed.
     @discardableResult
     public func schedule(in milliseconds: Int64, _ action: @escaping () -> Void) -> TimerHeap.ID {
         timers.add(at: moment(in: milliseconds), action)
@@ -195,7 +195,7 @@ import CLinux
 
     // MARK: Turns
 
-    /// Calls the handler's ``EventHandler/turnEnded()`` at the end of the turn, once for each call of this.
+    /// Calls the handler's ``EventHandler/turnEnded()`` at the end of the turn, once per call of this method.
     public func atEndOfTurn(_ handler: EventHandler) { putOff.append(handler) }
 
     /// Takes turns until ``stop()``.
@@ -205,7 +205,7 @@ import CLinux
     public func stop() { isStopped = true }
 
     /// Closes every registered descriptor without a callback, and drops timers and messages. The loop cannot be used
-    /// afterwards. Without this call it stays in memory: it and its handlers refer to each other.
+    /// afterwards. A loop on which this is not called is never freed, because it and its handlers refer to each other.
     public func end() {
         mailbox.close()
         for index in slots.indices where slots[index].handler != nil { close(Int32(index)) }
@@ -213,18 +213,32 @@ import CLinux
         (putOff, reports, released) = ([], [], [])
     }
 
-    /// Takes one turn.
+    /// Runs one turn.
     ///
-    /// - Parameter milliseconds: how long to wait for an event at most; nil for as long as it takes.
+    /// - Parameter milliseconds: the longest wait for an event; `nil` for no limit.
     public func turn(waitingAtMost milliseconds: Int32? = nil) {
         precondition(!isInTurn, "a turn is not to be taken from within one")
         isInTurn = true
         let count = unsafe kernel.wait(epoll, events, milliseconds: waitTime(atMost: milliseconds))
         now = kernel.monotonic()
-        for index in 0..<max(count, 0) { unsafe dispatch(events.baseAddress! + index) }
+        if count > 1 { dispatchFirst(count) }
+        for index in 0..<max(count, 0) where unsafe events[index].events != 0 {
+            unsafe dispatch(events.baseAddress! + index)
+        }
         runDue()
         endTurn()
         isInTurn = false
+    }
+
+    /// Dispatches the events of handlers that are told first, and clears these events.
+    private func dispatchFirst(_ count: Int) {
+        for index in 0..<count {
+            // SAFETY: the event is one of those that the kernel has just written.
+            let descriptor = unsafe Int(Int32(truncatingIfNeeded: gateway_epoll_key(events.baseAddress! + index)))
+            guard descriptor < slots.count, slots[descriptor].handler?.isToldFirst ?? false else { continue }
+            unsafe dispatch(events.baseAddress! + index)
+            unsafe events[index].events = 0
+        }
     }
 
     private func dispatch(_ event: UnsafePointer<epoll_event>) {
@@ -243,11 +257,11 @@ import CLinux
     private func runDue() {
         if let first = deadlines.earliest, first <= now {
             deadlines.findDue(at: now, into: &due)
-            // An earlier one may have closed a later one's descriptor, or moved its deadline.
+            // An earlier callback may have closed this descriptor or moved its deadline.
             for index in due where deadlines.takeDue(index, at: now) { slots[index].handler?.deadlinePassed() }
             due.removeAll(keepingCapacity: true)
         }
-        // Timers that these make are the next turn's, so that they keep no event waiting.
+        // Leave timers added meanwhile to the next turn, so that they do not delay events.
         let newest = timers.newest
         while let action = timers.takeDue(at: now, upTo: newest) { action() }
     }

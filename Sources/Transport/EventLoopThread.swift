@@ -1,12 +1,12 @@
 import CLinux
 import Dispatch
 
-/// An event loop on a thread of its own.
+/// An event loop with its own thread.
 public final class EventLoopThread: Sendable {
     public let mailbox: Mailbox
     private let ended = DispatchGroup()
 
-    /// What a thread begins with.
+    /// The arguments of a new thread.
     fileprivate final class Start: Sendable {
         let mailbox: Mailbox
         let epoll: Descriptor

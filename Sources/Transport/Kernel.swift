@@ -1,15 +1,16 @@
+public import Basics
 public import CLinux
 
-/// The system calls on the way of a byte: an event loop and its sockets make them through here, so that tests can make
-/// them fail.
+/// The system calls that move bytes. Event loops and sockets make them through this class, so that tests can make them
+/// fail.
 ///
-/// Each returns what the call returns, or minus `errno`. Every loop has an instance of its own.
+/// Each method returns the call's result, or minus `errno`. Each loop has its own instance.
 open class Kernel {
     public init() {}
 
     /// Waits for events.
     ///
-    /// - Parameter milliseconds: at most this long; -1 for as long as it takes.
+    /// - Parameter milliseconds: the longest wait; -1 for no limit.
     open func wait(_ epoll: Int32, _ events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: Int32) -> Int {
         // SAFETY: the call writes at most as many events as the buffer holds.
         unsafe gateway_epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds)
@@ -28,13 +29,14 @@ open class Kernel {
         unsafe gateway_send(socket, bytes.baseAddress, bytes.count, more ? 1 : 0)
     }
 
-    /// Sends some of `first`, and of `second` behind it.
+    /// Sends some of `first`, then of `second`.
     open func send(_ socket: Int32, _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Int {
         // SAFETY: the call reads as many bytes as the buffers hold.
         unsafe gateway_send_two(socket, first.baseAddress, first.count, second.baseAddress, second.count)
     }
 
-    /// Takes a connection from a listening socket's backlog: a non-blocking descriptor, and its peer's address.
+    /// Accepts a connection from a listening socket's backlog: returns a non-blocking descriptor, and sets the peer's
+    /// address.
     open func accept(_ listener: Int32, from address: inout NetworkAddress?) -> Int {
         var storage = sockaddr_storage()
         var length: socklen_t = 0
@@ -52,7 +54,6 @@ open class Kernel {
         unsafe address.withSystemAddress { unsafe gateway_connect(socket, $0, $1) }
     }
 
-    /// Milliseconds of a clock that never goes back. It may be a few milliseconds late: asking for the kernel's last tick
-    /// costs a fraction of reading the hardware.
-    open func monotonic() -> Int64 { gateway_clock(CLOCK_MONOTONIC_COARSE) / 1_000_000 }
+    /// A clock in milliseconds that never goes back.
+    open func monotonic() -> Int64 { MonotonicClock.now() }
 }

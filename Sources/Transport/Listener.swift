@@ -1,10 +1,11 @@
+public import Basics
 import CLinux
 
-/// A listening socket: accepts connections on one event loop and hands them out to all loops in turn.
+/// A listening socket: accepts connections on one event loop and distributes them to all loops in turn.
 ///
-/// One loop accepts for all of them: several that wait at one socket wake each other up, or leave everything to one.
+/// One loop accepts for all. Several loops waiting at one socket would wake each other up, or leave everything to one.
 public final class Listener: EventHandler {
-    /// Serves a connection on the loop that it was handed to.
+    /// Serves a connection on the loop that it was assigned to.
     public typealias Serve = @Sendable (_ connection: Descriptor, _ peer: NetworkAddress, EventLoop) -> Void
 
     private let loop: EventLoop
@@ -14,16 +15,17 @@ public final class Listener: EventHandler {
     private var next = 0
     private var isOpen = true
 
-    /// Connections that are accepted in one turn; those that wait longer are the next turn's.
+    /// The most connections accepted in one turn; further ones wait for the next turn.
     private static let acceptsPerTurn = 64
+    private static let lastTurns = 64
     /// How long to wait for descriptors or memory. Milliseconds.
     private static let restTime: Int64 = 100
 
     /// Begins to accept connections.
     ///
     /// - Parameters:
-    ///   - descriptor: a listening, non-blocking socket. It belongs to the listener from now on.
-    ///   - targets: the loops that connections go to.
+    ///   - descriptor: a listening, non-blocking socket, which the listener takes over.
+    ///   - targets: the loops that connections are distributed to.
     public init(
         _ descriptor: Descriptor,
         on loop: EventLoop,
@@ -44,14 +46,19 @@ public final class Listener: EventHandler {
         }
     }
 
-    /// Accepts no more. Connections that wait in the backlog are refused.
+    /// Stops accepting. Connections in the backlog, whose clients may have sent a request already, are still served.
     public func close() {
         guard isOpen else { return }
+        // Ends, even if clients keep coming.
+        for _ in 0..<Self.lastTurns { guard accept() else { break } }
         isOpen = false
         loop.close(descriptor)
     }
 
-    public override func ready(_ readiness: Readiness) {
+    public override func ready(_ readiness: Readiness) { _ = accept() }
+
+    /// Accepts connections. Returns whether more may wait.
+    private func accept() -> Bool {
         var hasAccepted = false
         for _ in 0..<Self.acceptsPerTurn where isOpen {
             var peer: NetworkAddress?
@@ -63,17 +70,18 @@ public final class Listener: EventHandler {
             }
             switch Int32(-result) {
             case EAGAIN:
-                return
+                return false
             case let number where SystemFault.isShortage(number):
                 rest()
-                return
+                return false
             default:
-                // The connection has failed already (accept(2)): go on with the next one.
+                // This connection has already failed (accept(2)): continue with the next one.
                 continue
             }
         }
-        // Every call has failed; the next one would, too.
+        // Every call has failed, and the next one would too.
         if isOpen, !hasAccepted { rest() }
+        return hasAccepted
     }
 
     private func hand(_ connection: Descriptor, _ peer: NetworkAddress) {
@@ -86,8 +94,8 @@ public final class Listener: EventHandler {
         target.post { [serve] loop in serve(connection, peer, loop) }
     }
 
-    /// Leaves connections in the backlog for a moment: the system has no descriptor or memory for another, and would report
-    /// the same one again and again.
+    /// Leaves connections in the backlog for a moment. The system has no descriptor or memory for another one, and
+    /// would report the same connection again and again.
     private func rest() {
         loop.want([], of: descriptor)
         loop.setDeadline(descriptor, in: Self.restTime)
@@ -100,13 +108,13 @@ public final class Listener: EventHandler {
 }
 
 extension Listener {
-    /// Opens a listening socket, which accepts nothing before a ``Listener`` is made of it.
+    /// Opens a listening socket, which accepts nothing until a ``Listener`` is made from it.
     ///
-    /// A socket of TCP may bind while connections of an earlier process are in TIME_WAIT.
+    /// A TCP socket may bind while connections of an earlier process are in TIME_WAIT.
     ///
     /// - Parameters:
     ///   - backlog: how many connections may wait to be accepted.
-    ///   - options: of the socket, each with its level; connections inherit them.
+    ///   - options: socket options, each with its level; connections inherit them.
     public static func open(
         _ address: NetworkAddress,
         backlog: Int32 = 4096,
@@ -118,7 +126,7 @@ extension Listener {
         return descriptor
     }
 
-    /// Opens a socket that has an address and does not listen.
+    /// Opens a socket that is bound to an address and does not listen.
     public static func bind(
         _ address: NetworkAddress,
         options: [(level: Int32, option: Int32, value: Int32)] = []
@@ -139,7 +147,7 @@ extension Listener {
         return (descriptor, number)
     }
 
-    /// Whether a process listens at a socket's file.
+    /// Whether a process listens on a socket file.
     public static func isListening(at path: String) -> Bool {
         guard path.utf8.count <= NetworkAddress.maxPath else { return false }
         let socket = gateway_socket(AF_UNIX)
@@ -150,7 +158,7 @@ extension Listener {
         let result = unsafe NetworkAddress.unix(path: path).withSystemAddress {
             unsafe gateway_connect(Int32(socket), $0, $1)
         }
-        // A full backlog has a listener, too.
+        // A full backlog also means that there is a listener.
         return result == 0 || result == -Int(EAGAIN)
     }
 

@@ -2,7 +2,7 @@ import Basics
 import CLinux
 import Synchronization
 
-/// How other threads reach an event loop: what they post runs on the loop's thread, in the order of posting.
+/// Lets other threads reach an event loop. Posted messages run on the loop's thread, in the order of posting.
 public final class Mailbox: Sendable {
     public typealias Message = @Sendable (EventLoop) -> Void
 
@@ -13,7 +13,7 @@ public final class Mailbox: Sendable {
 
     private struct State {
         var messages: [Message] = []
-        /// The loop has been told that there are messages: one write for any number of them.
+        /// Whether the loop was already told that there are messages. One write covers any number of them.
         var isTold = false
         var isClosed = false
     }
@@ -36,7 +36,8 @@ public final class Mailbox: Sendable {
             state.messages.append(message)
             guard !state.isTold else { return true }
             state.isTold = true
-            // Under the lock, so that the loop cannot be gone. It never blocks: the counter is far from full.
+            // Write under the lock, so that the loop cannot disappear. The write never blocks: the counter is far from
+            // full.
             var one: UInt64 = 1
             // SAFETY: the call reads a local.
             unsafe _ = write(descriptor, &one, MemoryLayout<UInt64>.size)
@@ -44,13 +45,21 @@ public final class Mailbox: Sendable {
         }
     }
 
+    /// Runs `body` on the loop and waits for its result. Returns `nil` if the loop has ended.
+    public func run<Result: Sendable>(_ body: @escaping @Sendable (EventLoop) -> Result) async -> Result? {
+        await withCheckedContinuation { continuation in
+            let isPosted = post { loop in continuation.resume(returning: body(loop)) }
+            if !isPosted { continuation.resume(returning: nil) }
+        }
+    }
+
     /// Whether the caller runs on the loop's thread.
     public var isOnLoop: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
 
-    /// The calling thread is the loop's from now on.
+    /// Makes the calling thread the loop's thread.
     func adopt() { thread.store(UInt(pthread_self()), ordering: .relaxed) }
 
-    /// What was posted since the last call.
+    /// Takes the messages posted since the last call.
     func take() -> [Message] {
         var count: UInt64 = 0
         // SAFETY: the call writes to a local.
@@ -62,7 +71,7 @@ public final class Mailbox: Sendable {
         }
     }
 
-    /// Takes no more messages, and drops those that were not taken.
+    /// Accepts no more messages, and drops those that were not taken.
     func close() {
         let dropped = state.withLock { state in
             state.isClosed = true

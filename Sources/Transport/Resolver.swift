@@ -1,13 +1,12 @@
-import Basics
+public import Basics
 import CLinux
 import Dispatch
 import Synchronization
 
-/// Finds the addresses of host names on threads of its own, since the system's call blocks for as long as a name server
-/// stays silent.
+/// Resolves host names on its own threads, since the system's call blocks for as long as a name server stays silent.
 public final class Resolver: Sendable {
     public enum Outcome: Sendable, Equatable {
-        /// At least one address, in the order in which they are to be tried.
+        /// At least one address, in the order in which to try them.
         case found([NetworkAddress])
         /// The system's error text.
         case failed(String)
@@ -21,9 +20,9 @@ public final class Resolver: Sendable {
     }
 
     private struct State {
-        /// The callers that wait for the answer to each question.
+        /// The callers waiting for the answer to each question.
         var waiting: [Question: [Completion]] = [:]
-        /// Questions that are not being asked yet, the last one first.
+        /// Questions that are not being resolved yet, the last one first.
         var backlog: [Question] = []
         var asking = 0
     }
@@ -32,7 +31,7 @@ public final class Resolver: Sendable {
     private let queue: DispatchQueue
     private let lookUp: @Sendable (String, UInt16) -> Outcome
 
-    /// A silent name server holds a thread for each name; beyond this number names wait for one another.
+    /// A silent name server blocks one thread per name. Beyond this number, names wait for each other.
     private static let maxThreads = 8
 
     /// - Parameter lookUp: blocks until it has the answer.
@@ -41,9 +40,9 @@ public final class Resolver: Sendable {
         queue = DispatchQueue(label: "resolver", attributes: .concurrent)
     }
 
-    /// Finds the addresses of `host`, which is an address itself or a name. Questions that are the same are asked once.
+    /// Finds the addresses of `host`, which is a name or an address. Equal questions are resolved once.
     ///
-    /// - Parameter completion: called on the loop of `mailbox`, unless that has ended.
+    /// - Parameter completion: called on the loop of `mailbox`, unless that loop has ended.
     public func resolve(
         _ host: String,
         port: UInt16,
@@ -67,7 +66,7 @@ public final class Resolver: Sendable {
         if isNew { queue.async { [self] in askAll() } }
     }
 
-    /// Asks one question after the other until there are none.
+    /// Resolves one question after the other until none is left.
     private func askAll() {
         while let question = takeQuestion() {
             let outcome = lookUp(String(decoding: question.host, as: UTF8.self), question.port)

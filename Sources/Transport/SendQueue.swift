@@ -1,10 +1,10 @@
-/// Bytes that the kernel did not take, in order. Holds no memory while it is empty.
+/// Bytes that the kernel did not take yet, in order. Holds no memory while empty.
 struct SendQueue {
     private var bytes: ContiguousArray<UInt8> = []
     /// Bytes before this index were sent.
     private var start = 0
 
-    /// What was sent stays in memory until it is more than this and more than what waits.
+    /// Sent bytes stay in memory until they exceed both this and the unsent ones.
     private static let maxSent = 64 << 10
 
     var count: Int { bytes.count - start }
@@ -15,8 +15,8 @@ struct SendQueue {
         unsafe span.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
     }
 
-    /// Calls `body` with what waits; it returns how many of the first bytes it has sent, or a negative number, which is
-    /// returned.
+    /// Calls `body` with the unsent bytes. `body` returns how many of the first bytes it has sent, or a negative
+    /// number; this method returns the same.
     mutating func send(_ body: (UnsafeRawBufferPointer) -> Int) -> Int {
         // SAFETY: the array is alive during the call, and `start` lies within it.
         let sent = unsafe bytes.withUnsafeBytes { unsafe body(UnsafeRawBufferPointer(rebasing: $0[start...])) }

@@ -1,13 +1,13 @@
 import CLinux
 
-/// A connection's descriptor, and the bytes that the kernel has not taken yet. Part of the object that it serves.
+/// A connection's descriptor and the bytes that the kernel has not taken yet. A part of the object that it serves.
 ///
-/// Nothing here calls back: an end or failure that a call finds is kept, and reported by the loop afterwards.
+/// Makes no callbacks: an end or failure found by a call is stored, and reported by the loop afterwards.
 public struct Socket: ~Copyable {
-    /// -1 once it was closed, and before it was opened.
+    /// -1 before it is opened and after it is closed.
     public private(set) var descriptor: Int32 = -1
     public private(set) var isReading = false
-    /// Whether more may be sent: false from the high-water mark on until few bytes wait.
+    /// Whether more may be sent: false from the high-water mark until the low-water mark.
     public private(set) var isWritable = true
     /// The peer has closed its sending side.
     public private(set) var isInputEnded = false
@@ -17,7 +17,7 @@ public struct Socket: ~Copyable {
     public private(set) var takenBytes = 0
     private var wanted: Readiness = []
     private var endsOutput = false
-    /// The sending side was ended, behind everything that waited.
+    /// Whether the sending side was ended, after everything that waited.
     public private(set) var isOutputEnded = false
     private var unsent = SendQueue()
 
@@ -30,15 +30,18 @@ public struct Socket: ~Copyable {
 
     public var isOpen: Bool { descriptor >= 0 }
 
-    /// Bytes that wait for the kernel to take them.
+    /// Bytes waiting to be taken by the kernel.
     public var unsentBytes: Int { unsent.count }
 
-    /// Bytes that the peer has not acknowledged: those that wait here, and those that the kernel holds.
+    /// Bytes that the peer has not acknowledged: those waiting here and those in the kernel.
     public var unacknowledgedBytes: Int { isOpen ? unsent.count + Int(gateway_unacknowledged(descriptor)) : 0 }
 
-    /// Begins to serve an open descriptor, which belongs to the socket from now on.
+    /// Whether bytes have arrived that were not read yet.
+    public var hasUnreadBytes: Bool { isOpen && gateway_unread(descriptor) > 0 }
+
+    /// Takes over an open descriptor.
     ///
-    /// - Throws: if the system has no memory to watch the descriptor, which is closed then.
+    /// - Throws: if the system has no memory to watch the descriptor, which is then closed.
     public mutating func open(
         _ descriptor: Int32,
         for handler: EventHandler,
@@ -61,9 +64,9 @@ public struct Socket: ~Copyable {
     public enum Received {
         /// This many bytes, which the loop lends: ``EventLoop/received(_:)``.
         case bytes(Int)
-        /// There is nothing at present.
+        /// Nothing has arrived.
         case nothing
-        /// The peer has closed its sending side. Said once.
+        /// The peer has closed its sending side. Reported once.
         case ended
         case failed(Int32)
     }
@@ -83,7 +86,7 @@ public struct Socket: ~Copyable {
         return .failed(number)
     }
 
-    /// Stops or resumes receiving; what the peer sends meanwhile waits in the kernel, and slows the peer down.
+    /// Pauses or resumes reading. Meanwhile the peer's bytes stay in the kernel, which slows the peer down.
     public mutating func setReading(_ isReading: Bool, on loop: EventLoop) {
         guard self.isReading != isReading else { return }
         self.isReading = isReading
@@ -92,9 +95,9 @@ public struct Socket: ~Copyable {
 
     // MARK: Sending
 
-    /// Sends `bytes`, and keeps what the kernel does not take.
+    /// Sends `bytes`. Keeps what the kernel does not take.
     ///
-    /// - Parameter more: further bytes follow at once, so that the kernel may wait for them.
+    /// - Parameter more: whether further bytes follow at once, so that the kernel may wait for them.
     public mutating func send(_ bytes: Span<UInt8>, more: Bool = false, on loop: EventLoop) {
         guard canSend, !bytes.isEmpty else { return }
         var sent = 0
@@ -106,7 +109,7 @@ public struct Socket: ~Copyable {
         keep(bytes.extracting(sent..<bytes.count), on: loop)
     }
 
-    /// Sends `first` and `second` behind it, in one call.
+    /// Sends `first`, then `second`, in one call.
     public mutating func send(_ first: Span<UInt8>, _ second: Span<UInt8>, on loop: EventLoop) {
         guard canSend else { return }
         var sent = 0
@@ -144,7 +147,7 @@ public struct Socket: ~Copyable {
         update(on: loop)
     }
 
-    /// Sends what waits, now that the kernel takes more.
+    /// Sends waiting bytes, now that the kernel accepts more.
     ///
     /// - Returns: true if ``isWritable`` has become true.
     public mutating func drain(on loop: EventLoop) -> Bool {
@@ -167,7 +170,7 @@ public struct Socket: ~Copyable {
         return true
     }
 
-    /// Ends the sending side once everything was sent; the peer may still send.
+    /// Ends the sending side once everything is sent. The peer may still send.
     public mutating func finishSending() {
         guard isOpen, !endsOutput else { return }
         endsOutput = true
@@ -188,7 +191,7 @@ public struct Socket: ~Copyable {
         loop.report(.failed, of: descriptor)
     }
 
-    /// The connection's error, which reading clears; ECONNRESET if the system names none.
+    /// The connection's error, which is cleared by reading it; ECONNRESET if the system reports none.
     public func takeError() -> Int32 {
         let number = gateway_take_error(descriptor)
         return number != 0 ? number : ECONNRESET
@@ -196,7 +199,7 @@ public struct Socket: ~Copyable {
 
     // MARK: Closing
 
-    /// Closes at once. The kernel goes on sending what it has taken.
+    /// Closes at once. The kernel still sends what it has taken.
     public mutating func close(on loop: EventLoop) {
         guard isOpen else { return }
         loop.close(descriptor)
@@ -206,8 +209,8 @@ public struct Socket: ~Copyable {
         isWritable = false
     }
 
-    /// Makes ``close(on:)`` reset the connection: what the kernel still holds for the peer is dropped, and no socket stays
-    /// behind for a slow peer.
+    /// Makes ``close(on:)`` reset the connection. The kernel then drops what it still holds for the peer, and no socket
+    /// lingers for a slow peer.
     public func resetOnClose() { gateway_reset_on_close(descriptor) }
 
     private mutating func update(on loop: EventLoop) {
@@ -215,7 +218,7 @@ public struct Socket: ~Copyable {
         var now: Readiness = []
         if isReading, !isInputEnded { now.formUnion([.readable, .inputEnded]) }
         if !unsent.isEmpty { now.insert(.writable) }
-        // Epoll reports a hang-up whether it is wanted or not; nobody consumes it here.
+        // Epoll reports a hang-up whether it is wanted or not, and nothing here would consume it.
         if now.isEmpty { now = .edgeTriggered }
         guard now != wanted else { return }
         wanted = now

@@ -9,7 +9,7 @@ public struct SystemFault: Error, Equatable, CustomStringConvertible {
 
     public init(_ call: String, _ number: Int32) { (self.call, self.number) = (call, number) }
 
-    /// Whether the system had no descriptor or memory left, which says nothing about the peer.
+    /// Whether the system ran out of descriptors or memory, which says nothing about the peer.
     public var isShortage: Bool { Self.isShortage(number) }
 
     public static func isShortage(_ number: Int32) -> Bool {

@@ -1,4 +1,4 @@
-/// Actions in the order of their times: a binary heap. Actions for the same time run in the order in which they were added.
+/// Actions in the order of their times, in a binary heap. Actions for the same time run in the order of adding.
 public struct TimerHeap {
     /// Identifies an action until it is taken or cancelled.
     public struct ID: Hashable, Sendable {
@@ -13,7 +13,7 @@ public struct TimerHeap {
     }
 
     private var heap: ContiguousArray<Entry> = []
-    /// The actions of entries that were not cancelled.
+    /// The actions of the entries that were not cancelled.
     private var actions: [UInt64: () -> Void] = [:]
     private var last: UInt64 = 0
 
@@ -22,12 +22,12 @@ public struct TimerHeap {
 
     public init() {}
 
-    /// When the first entry is due; nil when there is none.
+    /// When the first entry is due; `nil` if there is none.
     public var earliest: Int64? { heap.first?.time }
 
     public var isEmpty: Bool { actions.isEmpty }
 
-    /// Entries that take memory, cancelled ones too.
+    /// The number of entries that take memory, including cancelled ones.
     var entryCount: Int { heap.count }
 
     public mutating func add(at time: Int64, _ action: @escaping () -> Void) -> ID {
@@ -54,7 +54,7 @@ public struct TimerHeap {
 
     /// Takes the first action that is due.
     ///
-    /// - Parameter newest: actions that were added after this one stay.
+    /// - Parameter newest: leaves actions that were added after this one.
     public mutating func takeDue(at time: Int64, upTo newest: ID) -> (() -> Void)? {
         while let first = heap.first, first.time <= time, first.number <= newest.number {
             removeFirst()

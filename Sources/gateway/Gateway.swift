@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 
 /// The command line: commands and wiring, nothing else.
 @main
@@ -6,7 +7,7 @@ struct Gateway: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "Reverse-proxy auth gateway for embedded live events.",
-        version: "0.1.0",
+        version: ProductVersion.text,
         subcommands: [
             Run.self, Check.self, TokenCommand.self, Sessions.self, Kick.self, RemovalsCommand.self, Demo.self,
         ]

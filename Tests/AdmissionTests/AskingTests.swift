@@ -1,7 +1,7 @@
 import Admission
 import Testing
 
-@Suite("Who only asks for its session changes nothing")
+@Suite("A request that only asks for its session changes nothing")
 struct AskingTests {
     private func ask(_ gate: Gate, _ viewer: Viewer, _ session: PresentedSession?) -> Admission.Verdict {
         let event = bytes("launch")
@@ -20,7 +20,7 @@ struct AskingTests {
 
     private static let kinds: [ViewerKind] = [.registration, .embed]
 
-    @Test("without a session, or with one of another subject, there is none", arguments: kinds)
+    @Test("Without a session, or with one of another subject, the answer is none", arguments: kinds)
     func none(kind: ViewerKind) throws {
         let gate = Gate()
         let other = try #require(gate.session(viewer(kind, userID: "u2", registration: "r2")))
@@ -28,7 +28,7 @@ struct AskingTests {
         #expect(gate.admission.sessions.count == 1)
     }
 
-    @Test("a session that lapsed, left, or is from before a restart is told of, and stays away", arguments: kinds)
+    @Test("A session that lapsed, left, or is from before a restart is reported, and stays away", arguments: kinds)
     func away(kind: ViewerKind) throws {
         let gate = Gate()
         let person = viewer(kind)
@@ -49,12 +49,12 @@ struct AskingTests {
         gate.restart()
         #expect(ask(gate, person, session).admitted?.session == session.id)
         #expect(gate.admission.sessions.count == 0 && gate.admission.leases.count == 0)
-        // The session itself comes back with the next request for something else.
+        // The session itself comes back with its next request for something else.
         #expect(gate.session(person, with: session) == session)
         #expect(gate.admission.sessions.count == 1)
     }
 
-    @Test("one that was replaced is told so, and its holder stays")
+    @Test("A session that was replaced is told so, and its holder stays")
     func replaced() throws {
         let gate = Gate()
         let first = try #require(gate.session(viewer()))

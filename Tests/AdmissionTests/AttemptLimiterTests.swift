@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Testing
 
 @Suite("How often an address may try within a minute")
@@ -6,7 +7,7 @@ struct AttemptLimiterTests {
     private let limiter = AttemptLimiter()
     private let now: Milliseconds = 5_000_000
 
-    @Test("An address that has not tried is free, and after as many attempts as allowed it is not")
+    @Test("An address is free until it has used up its attempts")
     func limit() {
         for attempt in 0..<3 {
             #expect(!limiter.isExhausted(7, limit: 3, now: now), "\(attempt)")
@@ -16,7 +17,7 @@ struct AttemptLimiterTests {
         #expect(!limiter.isExhausted(7, limit: 4, now: now))
     }
 
-    @Test("Attempts are taken until none is left; then it is said how long until the next, and nothing is counted")
+    @Test("Attempts are accepted until none is left; then the wait is reported, and nothing is counted")
     func attempts() {
         for attempt in 0..<3 { #expect(limiter.attempt(7, limit: 3, now: now + Milliseconds(attempt)) == nil) }
         for waited: Milliseconds in [3, 30_000, 59_999] {
@@ -29,7 +30,7 @@ struct AttemptLimiterTests {
         for _ in 0..<100 { #expect(limiter.attempt(8, limit: 0, now: now) == nil) }
     }
 
-    @Test("Attempts that several threads take at once are no more than allowed")
+    @Test("Concurrent attempts never exceed the limit")
     func concurrentAttempts() async {
         let taken = await withTaskGroup(of: Int.self) { group in
             for _ in 0..<8 {
@@ -42,7 +43,7 @@ struct AttemptLimiterTests {
         #expect(taken == 1000)
     }
 
-    @Test("Asking is not trying")
+    @Test("Asking does not count as an attempt")
     func asking() {
         for _ in 0..<10 { #expect(!limiter.isExhausted(7, limit: 1, now: now)) }
     }
@@ -54,13 +55,13 @@ struct AttemptLimiterTests {
         #expect(limiter.pause(0, now: now) == 0)
     }
 
-    @Test("A limit of 0 is none")
+    @Test("A limit of 0 means no limit")
     func noLimit() {
         for _ in 0..<100 { limiter.count(7, now: now) }
         #expect(!limiter.isExhausted(7, limit: 0, now: now))
     }
 
-    @Test("The minute runs from the first attempt to the millisecond, and the next begins with one attempt")
+    @Test("The minute runs from the first attempt, to the millisecond, and the next one begins with one attempt")
     func window() {
         limiter.count(7, now: now)
         limiter.count(7, now: now + 59_000)
@@ -74,7 +75,7 @@ struct AttemptLimiterTests {
         #expect(limiter.pause(7, now: now + 60_000) == 60_000)
     }
 
-    @Test("What attempts cost is added up, over a while of any length")
+    @Test("The costs of attempts add up, over a window of any length")
     func cost() {
         let limiter = AttemptLimiter(length: 1000)
         limiter.count(7, by: 40, now: now)
@@ -85,7 +86,7 @@ struct AttemptLimiterTests {
         #expect(!limiter.isExhausted(7, limit: 1, now: now + 1000))
     }
 
-    @Test("Who may not try yet is told when; who may is told at once")
+    @Test("An address that must wait is told how long; one that need not may try at once")
     func pause() {
         #expect(limiter.pause(7, now: now) == 0)
         limiter.count(7, now: now)
@@ -106,7 +107,7 @@ struct AttemptLimiterTests {
         #expect(!limiter.isExhausted(0xABCD, limit: 1, now: now))
     }
 
-    @Test("Attack: a flood of addresses does not free one whose minute runs, while old minutes can make room")
+    @Test("Attack: a flood of addresses does not free one within its minute, while old entries make room")
     func roomFromOld() {
         for address: UInt64 in 1...4000 { limiter.count(address, now: now) }
         limiter.count(4500, now: now + 30_000)
@@ -114,20 +115,20 @@ struct AttemptLimiterTests {
         #expect(limiter.isExhausted(4500, limit: 1, now: now + 60_000))
     }
 
-    @Test("Attack: a flood of addresses in one minute uses bounded memory and leaves the limit at work")
+    @Test("Attack: a flood of addresses within a minute uses bounded memory and leaves the limit working")
     func flood() {
         limiter.count(1 << 58, now: now)
         for address: UInt64 in 0..<20_000 { limiter.count(address, now: now) }
         let known = (0..<20_000 as Range<UInt64>).count { limiter.isExhausted($0, limit: 1, now: now) }
         #expect(known > 0)
         #expect(known <= 4096)
-        // Another part of the table is not touched.
+        // Another shard is not affected.
         #expect(limiter.isExhausted(1 << 58, limit: 1, now: now))
         limiter.count(42, now: now)
         #expect(limiter.isExhausted(42, limit: 1, now: now))
     }
 
-    @Test("Attempts counted from several threads at once are all counted")
+    @Test("Attempts counted by several threads at once are all counted")
     func concurrent() async {
         await withTaskGroup(of: Void.self) { group in
             for task in 0..<8 {

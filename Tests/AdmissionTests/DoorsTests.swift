@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Testing
 
 @Suite("Doors: when an event lets attendees in")
@@ -11,7 +12,7 @@ struct DoorsTests {
     }
 
     @Test(
-        "to the millisecond, for joins and for sessions that are open; unset, there is no rule",
+        "They hold to the millisecond, for joins and for open sessions; without them there is no rule",
         arguments: [
             (start, start + 1000, Refusal.notOpen, Refusal.eventOver), (start, nil, .notOpen, nil),
             (nil, start + 1000, nil, .eventOver), (nil, nil, nil, nil),
@@ -41,7 +42,7 @@ struct DoorsTests {
         #expect(gate.admission.doorsClose(in: "launch") == row.closesAt ?? .max)
     }
 
-    @Test("a viewer who is early learns how long it takes")
+    @Test("A viewer who is early learns how long to wait")
     func countdown() {
         let gate = gate(Doors(opensAt: start + 90_000, closesAt: start + 200_000))
         guard case .refuse(.notOpen, nil, 90_000?) = gate.ask(viewer()) else {
@@ -55,7 +56,7 @@ struct DoorsTests {
         }
     }
 
-    @Test("hosts come in before and after, and stay; who is a host no more, goes")
+    @Test("Hosts come in before and after, and stay; a viewer who is no longer host has to go")
     func hosts() throws {
         let gate = gate(Doors(opensAt: start + 1000, closesAt: start + 2000), presenters: ["u1"])
         let host = viewer(.embed)
@@ -73,7 +74,7 @@ struct DoorsTests {
         #expect(keep() == .eventOver)
     }
 
-    @Test("the doors are those of the event that is asked for, not of the token's own")
+    @Test("The doors are those of the requested event, not of the token's own")
     func otherEvent() {
         let gate = gate(Doors(opensAt: start + 1000))
         gate.directory.set(EventRecord(company: "acme"), for: "other")
@@ -84,7 +85,7 @@ struct DoorsTests {
         #expect(gate.ask(viewer, event: "launch").refusal == .registrationRemoved)
     }
 
-    @Test("who was sent away is told that, and not to come back when it opens")
+    @Test("A removed viewer is told about the removal, and not to come back when the doors open")
     func removed() {
         let gate = gate(Doors(opensAt: start + 1000))
         gate.directory.add(

@@ -5,7 +5,7 @@ import Testing
 @Suite("E-mails have one canonical form")
 struct EmailAddressTests {
     @Test(
-        "One address in several spellings is one",
+        "Several spellings of one address are equal",
         arguments: [
             (" Kim@Acme.Example\t", "kim@acme.example"), ("jose\u{301}@acme.example", "jos\u{E9}@acme.example"),
             ("JOSE\u{301}@ACME.example", "jos\u{E9}@acme.example"),
@@ -22,7 +22,7 @@ struct EmailAddressTests {
     }
 
     @Test(
-        "What no mail can be sent to is none",
+        "An address that no mail can be sent to has no canonical form",
         arguments: [
             "", "a", "@", "a@", "@b.c", "a@b", "a@@b.c", "a@b@c.d", "x@a..example", "x@.a.example", "x@a.example.",
             "x@-a.example", "x@a-.example", "a b@c.example", "a\u{3000}b@c.example", "a\u{0}@c.example",
@@ -42,7 +42,7 @@ struct EmailAddressTests {
     }
 
     @Test(
-        "attack: what nobody sees makes another person of an e-mail",
+        "Attack: invisible characters make an e-mail pass for another person's",
         arguments: [
             "\u{200B}", "\u{2060}", "\u{FEFF}", "\u{202A}", "\u{202E}", "\u{AD}", "\u{200D}", "\u{2066}", "\u{61C}",
             "\u{180E}",
@@ -53,12 +53,12 @@ struct EmailAddressTests {
         for text in ["a\(mark)@b.example", "a\(mark)b@c.example", "a@b\(mark)c.example", "a@b.example\(mark)c"] {
             #expect(EmailAddress.canonical(text) == nil, "\(text.unicodeScalars.map { String($0.value, radix: 16) })")
         }
-        // A byte order mark at the start is what an editor left there.
+        // A byte order mark at the start was left by an editor.
         guard mark != "\u{FEFF}", mark != "\u{85}" else { return }
         #expect(EmailAddress.canonical("\(mark)a@b.example") == nil)
     }
 
-    @Test("A byte order mark before an e-mail is no part of it; atoms may have what atoms have")
+    @Test("A byte order mark before an e-mail is ignored; atoms may have all characters of atoms")
     func good() {
         #expect(EmailAddress.canonical(" \u{FEFF} Ada@b.example") == "ada@b.example")
         #expect(EmailAddress.entered("\u{FEFF}Ada@b.example\n") == "Ada@b.example")
@@ -67,14 +67,16 @@ struct EmailAddressTests {
         }
     }
 
-    @Test("The longest parts are good")
+    @Test("The longest parts are accepted")
     func longest() {
         #expect(EmailAddress.canonical(String(repeating: "l", count: 64) + "@b.example") != nil)
         #expect(EmailAddress.canonical("a@" + String(repeating: "l", count: 63) + ".example") != nil)
         #expect(EmailAddress.canonical("a@" + String(repeating: "abcdefghi.", count: 25) + "abc") != nil)
     }
 
-    @Test("attack: no character outside ASCII passes for one of ASCII, and what is folded stays as it is")
+    @Test(
+        "Attack: no character outside ASCII passes for an ASCII one, and folded text stays unchanged when folded again"
+    )
     func everyScalar() {
         var becomeASCII: [UInt32] = []
         var unstable: [UInt32] = []
@@ -88,11 +90,12 @@ struct EmailAddressTests {
         #expect(unstable == [])
     }
 
-    @Test("Form C and case make no mark that is stacked high costly")
+    @Test("Stacked combining marks do not make form C and case folding costly")
     func stackedMarks() {
         let text = "a" + (0..<512).map { $0 % 2 == 0 ? "\u{301}" : "\u{316}" }.joined()
         _ = foldedIdentity(text)
-        let cost = ContinuousClock().measure { for _ in 0..<10 { _ = foldedIdentity(text) } }
-        #expect(cost < .milliseconds(500))
+        // The least of many, since other tests use the processors at the same time.
+        let cost = (0..<50).map { _ in ContinuousClock().measure { _ = foldedIdentity(text) } }.min() ?? .zero
+        #expect(cost < .milliseconds(50))
     }
 }

@@ -1,10 +1,10 @@
 import Admission
 import Testing
 
-@Suite("Sessions that are ended from outside")
+@Suite("Sessions ended from outside")
 struct EndingTests {
     @Test(
-        "an ended session is over at once and for good; its viewer may join with another one",
+        "An ended session is over at once and for good; its viewer may join with another one",
         arguments: ViewerKind.both
     )
     func end(_ kind: ViewerKind) throws {
@@ -25,7 +25,7 @@ struct EndingTests {
         #expect(gate.admission.sessions.count == 1)
     }
 
-    @Test("an open stream of an ended session ends as one that was sent away, whichever way it learns of it")
+    @Test("An open stream of an ended session ends as removed, however it learns of it")
     func endOpen() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -35,7 +35,7 @@ struct EndingTests {
         #expect(refusal == .viewerRemoved)
     }
 
-    @Test("an open stream of a session that said goodbye ends as one that left, and of one that was replaced as that")
+    @Test("An open stream ends as left after a goodbye, and as replaced after a take-over")
     func leaveOpen() throws {
         for isReplaced in [false, true] {
             let gate = Gate()
@@ -57,7 +57,7 @@ struct EndingTests {
         }
     }
 
-    @Test("attack: an ended session waits for a restart; its viewer may join anew", arguments: ViewerKind.both)
+    @Test("Attack: an ended session waits for a restart; its viewer may join again", arguments: ViewerKind.both)
     func endThenRestart(_ kind: ViewerKind) throws {
         let gate = Gate()
         let viewer = viewer(kind)
@@ -73,7 +73,7 @@ struct EndingTests {
         #expect(gate.ask(viewer).admitted?.isNew == true)
     }
 
-    @Test("to end a session that was replaced meanwhile does nothing to who replaced it")
+    @Test("Ending a session that was replaced meanwhile does not affect its successor")
     func endReplaced() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -86,7 +86,7 @@ struct EndingTests {
         #expect(gate.admission.sessions.all().map(\.id) == [second.id])
     }
 
-    @Test("a session whose time was over when it was ended, but that was still listed, does not come back by itself")
+    @Test("A session that had expired but was still listed when it was ended does not come back by itself")
     func endLapsed() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -98,7 +98,7 @@ struct EndingTests {
         #expect(gate.ask(viewer, with: session).refusal == .viewerRemoved)
     }
 
-    @Test("the holder of a lease is ended by its registration; where there is none, nobody is")
+    @Test("The holder of a lease is ended through its registration; without a holder, nothing ends")
     func endHolder() throws {
         let gate = Gate()
         let viewer = viewer()

@@ -1,12 +1,13 @@
+import Basics
 import Testing
 
 @testable import Admission
 
-@Suite("Whose the events are that the directory does not know")
+@Suite("Who owns the events that the directory does not know")
 struct EventOwnerTests {
     private static let uuid = "0f1e2d3c-4b5a-4697-8877-66554433221a"
 
-    /// Spellings of `uuid` that some parser of UUIDs takes.
+    /// Spellings of `uuid` that some UUID parser accepts.
     static let respellings = [
         "0F1E2D3C-4B5A-4697-8877-66554433221A", "0f1e2d3c-4b5a-4697-8877-66554433221A",
         "0f1e2d3c4b5a4697887766554433221a", "0F1E2D3C4B5A4697887766554433221A", "{\(uuid)}", "(\(uuid))",
@@ -20,20 +21,23 @@ struct EventOwnerTests {
         "\u{ff10}f1e2d3c-4b5a-4697-8877-66554433221a",
         "0\u{ff46}1e2d3c-4b5a-4697-8877-66554433221a", "\u{660}f1e2d3c4b5a4697887766554433221a",
         "0f1e2d3c\u{2010}4b5a\u{2010}4697\u{2010}8877\u{2010}66554433221a",
-        // As collations and compatibility forms read them, and Python a separator of lines.
+        // As read by collations and compatibility forms, and by Python as a line separator.
         "0f1\u{113}2d3c-4b5a-4697-8877-66554433221a", "0f1e\u{301}2d3c-4b5a-4697-8877-66554433221a",
         "0f1e\u{34f}2d3c-4b5a-4697-8877-66554433221a", "0f1e2d3c-4b5a-4697-8877-66554433221\u{fe0f}a",
         "0f\u{b9}e2d3c-4b5a-4697-8877-66554433221a", "0\u{1d41f}1e2d3c-4b5a-4697-8877-66554433221a",
         "{\u{2028}f1e2d3c4b5a4697887766554433221a}",
     ]
 
-    @Test("An id that some parser reads as a UUID is told from the directory's own spelling", arguments: respellings)
+    @Test(
+        "An id that some parser reads as a UUID is distinguished from the directory's own spelling",
+        arguments: respellings
+    )
     func respelled(id: String) {
         #expect(UUIDText.isRespelled(id))
     }
 
     @Test(
-        "The directory's own spelling, and what is no UUID, is none",
+        "The directory's own spelling, and texts that are not UUIDs, are not respellings",
         arguments: [
             uuid, "", "-", "launch", "e1", "2027-01-15", "2027-01-15T10:00", "acme-\(uuid)", "room/\(uuid)", "a-b-c-d",
             "a-b-c-d-e-f", "1-1-1--1", "0f1e2d3c4b5a4697887766554433221", "0f1e2d3c4b5a4697887766554433221a0",
@@ -66,13 +70,13 @@ struct EventOwnerTests {
         return true
     }
 
-    @Test("An event that nobody has is nobody's: no token opens it")
+    @Test("An event without an owner belongs to nobody: no token opens it")
     func nobodys() {
         #expect(!opens(owners(), "acme", "launch"))
         #expect(!opens(owners(("globex", ["*"])), "acme", "launch"))
     }
 
-    @Test("A pattern is an id, or what ids begin with; the longest list finds the one owner")
+    @Test("A pattern is an id or a prefix of ids; the owner is found in the longest list")
     func patterns() {
         let many = (0..<500).map { "room-\($0)!" }
         let owners = owners(("acme", ["launch", "acme-*"] + many), ("globex", ["globex-*", "launch2", "z*"]))
@@ -88,14 +92,17 @@ struct EventOwnerTests {
         }
     }
 
-    @Test("With a directory, a UUID in another spelling is nobody's, whatever the patterns say", arguments: respellings)
+    @Test(
+        "With a directory, a UUID in another spelling belongs to nobody, whatever the patterns say",
+        arguments: respellings
+    )
     func respelledIsNobodys(id: String) {
         #expect(!opens(owners(("acme", ["*"])), "acme", id))
         #expect(opens(owners(hasDirectory: false, ("acme", ["*"])), "acme", id))
         #expect(opens(owners(("acme", ["*"])), "acme", Self.uuid))
     }
 
-    @Test("What the directory knows is its company's, whatever the patterns say")
+    @Test("An event in the directory belongs to its company, whatever the patterns say")
     func known() {
         let gate = Gate()
         gate.rules.events = owners(("acme", ["*"]))
@@ -104,7 +111,7 @@ struct EventOwnerTests {
         #expect(gate.ask(viewer(.embed, company: "globex", event: Self.uuid)).refusal == nil)
     }
 
-    @Test("An open stream ends when a reload gives its event to somebody else")
+    @Test("An open stream ends when a reload assigns its event to another company")
     func openStream() throws {
         let gate = Gate()
         let viewer = viewer(.embed, eventSpecific: false)
@@ -115,7 +122,7 @@ struct EventOwnerTests {
         #expect(gate.ask(viewer).refusal == .wrongEvent)
     }
 
-    @Test("A session of no event stays open")
+    @Test("A session without an event stays open")
     func noEvent() throws {
         let gate = Gate()
         gate.rules.events = owners()
@@ -125,7 +132,7 @@ struct EventOwnerTests {
         #expect(refusal == nil)
     }
 
-    @Test("Patterns overlap where one id matches both")
+    @Test("Patterns overlap if one id matches both")
     func overlap() throws {
         func pattern(_ text: String) throws -> EventOwners.Pattern { try #require(EventOwners.Pattern(text)) }
         for (a, b, isSo) in [

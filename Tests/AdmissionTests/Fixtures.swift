@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import JOSE
 
 /// SplitMix64: the same numbers in every run.
@@ -81,7 +82,7 @@ final class Gate {
         )
     }
 
-    /// Forgets what a new process would not know.
+    /// Forgets everything that a new process would not know.
     func restart() {
         admission = Admission(
             leases: LeaseTable(startedAt: now, seed: 1, shards: 1),
@@ -110,7 +111,7 @@ final class Gate {
         return admission.decide(request, viewer: viewer, event: eventBytes.span, rules: rules) { numbers.pair() }
     }
 
-    /// Asks, and gives back what the holder would keep: its new session, or the one it had.
+    /// Asks, and returns the session that the holder would keep: a new one, or its present one.
     func session(
         _ viewer: Viewer,
         event: String? = nil,

@@ -6,7 +6,7 @@ struct JoinCodeTests {
     private func code(_ text: String) -> JoinCode? { JoinCode(bytes(text).span) }
 
     @Test(
-        "a code's text, by hand",
+        "The text of a code, computed by hand",
         arguments: [
             (0, "000000000000"), (1, "000000000001"), (31, "00000000000Z"), (32, "000000000010"),
             (0xFFF_FFFF_FFFF_FFFF, "ZZZZZZZZZZZZ"),
@@ -17,7 +17,7 @@ struct JoinCodeTests {
         #expect(code(text)?.bits == bits)
     }
 
-    @Test("every code is read back from its text, in either case and with hyphens and spaces in it")
+    @Test("Every code is read back from its text, in either case and with hyphens and spaces")
     func roundTrips() {
         var numbers = Numbers(seed: 3)
         for _ in 0..<2000 {
@@ -34,13 +34,13 @@ struct JoinCodeTests {
         }
     }
 
-    @Test("letters that look like digits are read as them")
+    @Test("Letters that look like digits are read as those digits")
     func lookAlikes() {
         #expect(code("OoIiLl000000") == code("001111000000"))
     }
 
     @Test(
-        "what is no code",
+        "Texts that are not codes",
         arguments: [
             "", "0", "00000000000", "0000000000000", "U00000000000", "u00000000000", "00000000000!", "00000_000000",
             "000000\u{0}00000", "０00000000000", "000000000000\n", "------------", "0000000000000000000000000",
@@ -51,12 +51,12 @@ struct JoinCodeTests {
         #expect(code(text) == nil)
     }
 
-    @Test("no octet but those of the alphabet, its look-alikes and fillers is part of a code")
-    func octets() {
+    @Test("Only bytes of the alphabet, its look-alikes and fillers are part of a code")
+    func alphabet() {
         let good = Set("0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyzOoIiLl".utf8)
-        for octet in UInt8.min...UInt8.max {
-            let text = bytes("00000000000") + [octet]
-            #expect((JoinCode(text.span) != nil) == good.contains(octet))
+        for byte in UInt8.min...UInt8.max {
+            let text = bytes("00000000000") + [byte]
+            #expect((JoinCode(text.span) != nil) == good.contains(byte))
         }
     }
 }

@@ -5,21 +5,21 @@ import Testing
 
 @testable import Admission
 
-/// To be run under ThreadSanitizer as well: `deploy/sanitize thread AdmissionTests`.
-@Suite("Lease, list and attendance are one")
+/// Run this under ThreadSanitizer as well: `deploy/sanitize thread AdmissionTests`.
+@Suite("Lease, list and attendance agree")
 struct LeaseAgreementTests {
     private static let threads = 8
     private static let rounds = 12_500
     private static let people = 12
 
-    /// One thread's part: what each of its browsers holds.
+    /// One thread's part: the sessions of its browsers.
     private struct Browser {
         var session: PresentedSession?
         var admitted: Admission.Admitted?
     }
 
     @Test(
-        "100,000 joins, renewals, take-overs, leaves, kicks, removals and expiries at once: no ghost is left",
+        "100,000 concurrent joins, renewals, take-overs, leaves, kicks, removals and expiries leave no ghost",
         .timeLimit(.minutes(5)),
         arguments: [SecondJoin.takeOver, .refuse]
     )
@@ -66,11 +66,11 @@ struct LeaseAgreementTests {
                     guard let admitted = browsers[place].admitted else { continue }
                     _ = admission.keep(admitted, viewer: viewer, address: 1, now: now, rules: rules)
                 case 8 where thread == 0:
-                    // One reader, so that what it read first stays first.
+                    // A single reader, so that what it read first stays first.
                     let changes = admission.sessions.takeChanges()
                     journal.withLock { $0 += changes }
                 case 9 where numbers.next() % 64 == 0:
-                    // Everybody idles out.
+                    // All sessions idle out.
                     clock.add(rules.sessions.idleTimeout + 1, ordering: .relaxed)
                 case 9, 10, 11, 12: browsers[place] = Browser()
                 default:
@@ -91,7 +91,7 @@ struct LeaseAgreementTests {
             }
         }
         var present = replay(journal.withLock { $0 } + admission.sessions.takeChanges(), from: [:])
-        // All that is held, whether or not its time is over and the sweep still has to come by.
+        // All held leases, including those that are over and not swept yet.
         let held = admission.leases.leases(now: start, policy: rules.sessions)
         let listed = admission.sessions.all()
         #expect(held.count > 0)
@@ -106,7 +106,8 @@ struct LeaseAgreementTests {
         #expect(present.isEmpty && admission.sessions.count == 0 && admission.leases.count == 0)
     }
 
-    /// Who is there after the changes. Each session arrives before it departs, and departs before it arrives again.
+    /// The sessions under way after the changes. Each session arrives before it departs, and departs before it arrives
+    /// again.
     private func replay(_ changes: [SessionChange], from before: [SessionID: SubjectKey]) -> [SessionID: SubjectKey] {
         var present = before
         var isInOrder = true

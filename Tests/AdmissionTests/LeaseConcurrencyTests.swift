@@ -4,17 +4,17 @@ import Dispatch
 import Synchronization
 import Testing
 
-/// Several threads over few leases. To be run under ThreadSanitizer as well:
-/// `swift test --sanitize=thread -Xswiftc -DTHREAD_SANITIZER --filter AdmissionTests`.
-@Suite("Leases: at no moment do two sessions hold one lease")
+/// Several threads use few leases. Run this under ThreadSanitizer as well: `swift test --sanitize=thread -Xswiftc
+/// -DTHREAD_SANITIZER --filter AdmissionTests`.
+@Suite("Leases: two sessions never hold one lease at the same moment")
 struct LeaseConcurrencyTests {
-    /// A call that said "this session holds the lease", between two ticks of one clock that all threads share.
+    /// A call that returned "this session holds the lease", between two ticks of a clock that all threads share.
     private struct Hold {
         let key: Int
         let session: SessionID
         let began: Int
         let ended: Int
-        /// For a join: whom it replaced. For a renewal: nil.
+        /// For a join: the session that it replaced. For a renewal: `nil`.
         let replaced: SessionID?
         let isJoin: Bool
     }
@@ -37,7 +37,7 @@ struct LeaseConcurrencyTests {
             func tick() -> Int { clock.add(1, ordering: .sequentiallyConsistent).newValue }
             for _ in 0..<3000 {
                 let key = Int(numbers.next() % UInt64(Self.keys))
-                // All in the same few milliseconds.
+                // All within a few milliseconds.
                 let now = start + Milliseconds(numbers.next() % 3)
                 let began = tick()
                 if let session = mine[key], numbers.next() % 4 != 0 {
@@ -109,7 +109,7 @@ struct LeaseConcurrencyTests {
         #expect(renewals > 100)
     }
 
-    @Test("refuse: between a granted join and its leave nobody else gets in")
+    @Test("refuse: nobody else gets in between a granted join and its leave")
     func refuse() {
         let table = LeaseTable(startedAt: start, seed: 1, shards: 2)
         let policy = policy(.refuse)
@@ -150,7 +150,7 @@ struct LeaseConcurrencyTests {
         #expect(entries.load(ordering: .relaxed) > 100)
     }
 
-    @Test("decisions, streams, sweeps, removals and listings at the same time")
+    @Test("Decisions, streams, sweeps, removals and listings run concurrently")
     func everything() {
         let gate = Gate()
         let admission = gate.admission

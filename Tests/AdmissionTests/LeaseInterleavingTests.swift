@@ -1,10 +1,10 @@
 import Admission
 import Testing
 
-/// Every order of what two and three holders can do, compared with the model after each step.
+/// Runs every order of the actions of two and three holders, and compares with the model after each step.
 @Suite("Leases: every order of events")
 struct LeaseInterleavingTests {
-    /// Runs one order of steps; nil, or what went otherwise than it should.
+    /// Runs one order of steps. Returns `nil`, or the first difference from the model.
     private func disagreement(_ steps: [Step], holders: Int, rule: SecondJoin) -> String? {
         let gate = Gate(
             rules {
@@ -53,12 +53,12 @@ struct LeaseInterleavingTests {
                 model.pass(halves: 3)
                 isRight = true
             case .sweep:
-                // Sweeping never changes what is decided.
+                // Sweeping never changes a decision.
                 gate.admission.leases.expire(now: gate.now, policy: gate.rules.sessions)
-                // What is over may be swept up to a tick later; what is not, never.
+                // An expired entry may be swept up to a tick later; a live one never is.
                 isRight = gate.admission.leases.count == 1 || model.remembered == nil
             case .restart:
-                // Joins may fall into one millisecond, but a start takes a while, as leaving and coming back does.
+                // Joins may share a millisecond, but a start takes time, and so does leaving and returning.
                 gate.now += 1000
                 gate.restart()
                 model.restart()
@@ -73,20 +73,20 @@ struct LeaseInterleavingTests {
     }
 
     @Test(
-        "every order of two holders' joins, renewals, leaves, idling, sweeps and restarts",
+        "Every order of two holders' joins, renewals, leaves, idling, sweeps and restarts",
         arguments: SecondJoin.allCases
     )
     func twoHolders(rule: SecondJoin) {
         everyOrder(of: Step.all(holders: 2), length: 4, holders: 2, rule: rule)
     }
 
-    @Test("every order of three holders' joins and renewals, with a restart anywhere", arguments: SecondJoin.allCases)
+    @Test("Every order of three holders' joins and renewals, with a restart anywhere", arguments: SecondJoin.allCases)
     func threeHolders(rule: SecondJoin) {
         let steps: [Step] = [.request(0), .request(1), .request(2), .takeOver(2), .leave(1), .wait, .restart]
         everyOrder(of: steps, length: 5, holders: 3, rule: rule)
     }
 
-    @Test("long random orders of three holders", arguments: SecondJoin.allCases)
+    @Test("Long random orders of three holders", arguments: SecondJoin.allCases)
     func longOrders(rule: SecondJoin) {
         var numbers = Numbers(seed: 99)
         let all = Step.all(holders: 3)

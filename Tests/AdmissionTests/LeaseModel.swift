@@ -1,6 +1,6 @@
 import Admission
 
-/// What a holder can do, or what can happen to all of them.
+/// An action of a holder, or an event that affects all of them.
 enum Step: Equatable, Sendable {
     /// A request with the session that the holder has, if it has one.
     case request(Int)
@@ -19,28 +19,28 @@ enum Step: Equatable, Sendable {
     }
 }
 
-/// What should come of a request.
+/// The expected result of a request.
 enum Outcome: Equatable {
-    /// Admitted with the session that came n-th; `replaced` is the one that lost the lease.
+    /// Admitted with the n-th session; `replaced` is the one that lost the lease.
     case new(Int, replaced: Int?)
     case same(Int, replaced: Int?)
     case refused(Refusal)
 }
 
-/// The lease rules as DESIGN tells them, for one registration: sessions are numbers in the order they joined in.
+/// The lease rules for one registration. Sessions are numbers in the order in which they joined.
 ///
-/// Written apart from the table, without clocks, tags or slots, to be compared with it.
+/// Written independently of the table, without clocks, tags or slots, so that the two can be compared.
 struct LeaseModel {
     let rule: SecondJoin
     var made = 0
     /// Each holder's session.
     var sessions: [Int?]
-    /// The session that the table remembers, and whether it is still there.
+    /// The session that the table remembers, and whether it is still active.
     var remembered: (session: Int, isActive: Bool)?
-    /// Idle timeouts, in halves: since the remembered session was last used, and since the start.
+    /// Half idle timeouts since the remembered session was last used, and since the start.
     var quiet = 0
     var sinceStart = 0
-    /// Sessions made before the last start.
+    /// The number of sessions made before the last start.
     var madeBefore = 0
 
     init(rule: SecondJoin, holders: Int) {
@@ -60,7 +60,7 @@ struct LeaseModel {
         madeBefore = made
     }
 
-    /// Whether the holder was the active one.
+    /// Returns whether the holder was the active one.
     mutating func leave(_ holder: Int) -> Bool {
         guard let session = sessions[holder], let active, active == session else { return false }
         remembered = (session, false)
@@ -72,9 +72,9 @@ struct LeaseModel {
 
     mutating func request(_ holder: Int, isTakeOver: Bool) -> Outcome {
         guard let session = sessions[holder] else { return join(holder, isTakeOver: isTakeOver) }
-        // The session that the table knows is always right.
+        // A session that the table knows is always accepted.
         if remembered?.session == session { return hold(session, replacing: nil) }
-        // A take-over by somebody who has nothing (any more) is a join.
+        // A take-over by a holder without a session is a join.
         if isTakeOver { return join(holder, isTakeOver: true) }
         switch rule {
         case .takeOver, .ask:

@@ -1,9 +1,10 @@
 import Admission
+import Basics
 import Testing
 
 @Suite("Leases: one session at a time")
 struct LeaseRuleTests {
-    @Test("take_over: a join replaces the holder, whose requests are refused until its user asks for it back")
+    @Test("take_over: a join replaces the holder, whose requests are refused until its user asks to take it back")
     func takeOver() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -21,7 +22,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: second, address: 2).refusal == .sessionReplaced)
     }
 
-    @Test("refuse: a join, and its user's POST, are refused with the time since when, until the holder is gone")
+    @Test("refuse: a join, and its user's POST, are refused with the holder's join time until the holder is gone")
     func refuse() throws {
         let gate = Gate(rules { $0.sessions.secondJoin = .refuse })
         let viewer = viewer()
@@ -38,7 +39,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: first).refusal == .alreadyActive)
     }
 
-    @Test("ask: a join is refused, the user's POST takes over")
+    @Test("ask: a join is refused, and the user's POST takes over")
     func ask() throws {
         let gate = Gate(rules { $0.sessions.secondJoin = .ask })
         let viewer = viewer()
@@ -48,7 +49,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: first).refusal == .sessionReplaced)
     }
 
-    @Test("the event's own rule for a second join goes before the configured one")
+    @Test("The event's own rule for a second join takes precedence over the configured one")
     func eventRule() throws {
         let gate = Gate()
         gate.directory.set(EventRecord(company: "acme", secondJoin: .refuse), for: "launch")
@@ -59,7 +60,7 @@ struct LeaseRuleTests {
     }
 
     @Test(
-        "past the limit joins from elsewhere are refused, the newest holder keeps it and may join from its own address"
+        "Past the limit, joins from elsewhere are refused; the newest holder stays, and may join from its own address"
     )
     func takeOverLimit() throws {
         let gate = Gate()
@@ -86,7 +87,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: newest, address: 77).refusal == nil)
     }
 
-    @Test("joins from the holder's own address never count, also where it moved to since it joined")
+    @Test("Joins from the holder's own address never count, even if it moved since it joined")
     func ownAddress() throws {
         let gate = Gate(rules { $0.sessions.takeOverLimit = 0 })
         let viewer = viewer()
@@ -98,7 +99,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, address: 6).refusal == nil)
     }
 
-    @Test("attack: joins without an address, as over a Unix socket, never count as the holder's own")
+    @Test("Attack: joins without an address, as over a Unix socket, never count as the holder's own")
     func withoutAddress() throws {
         let gate = Gate(rules { $0.sessions.takeOverLimit = 1 })
         let viewer = viewer()
@@ -109,7 +110,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: second, address: 0).refusal == nil)
     }
 
-    @Test("joins in one millisecond, or with a clock that was set back, still come out later than the holder")
+    @Test("Joins within one millisecond, or after the clock was set back, still come out later than the holder")
     func clock() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -127,7 +128,7 @@ struct LeaseRuleTests {
     }
 
     @Test(
-        "after a restart, of two sessions in whatever order, the later wins, or under refuse the earlier",
+        "After a restart, the later of two sessions wins in whatever order, or under refuse the earlier",
         arguments: [
             SecondJoin.takeOver, .ask, .refuse,
         ]
@@ -158,7 +159,7 @@ struct LeaseRuleTests {
         }
     }
 
-    @Test("refuse: right after a restart the old holder comes before one who joined meanwhile; later on it does not")
+    @Test("refuse: right after a restart the old holder precedes one who joined meanwhile; later on it does not")
     func restartWindow() throws {
         for (delay, wins) in [(89_999, true), (90_000, false)] as [(Milliseconds, Bool)] {
             let gate = Gate(rules { $0.sessions.secondJoin = .refuse })
@@ -175,7 +176,7 @@ struct LeaseRuleTests {
         }
     }
 
-    @Test("refuse: who idled out or left does not push out who joined since")
+    @Test("refuse: a session that idled out or left does not push out one that joined since")
     func refuseAfterIdle() throws {
         for leaves in [false, true] {
             let gate = Gate(rules { $0.sessions.secondJoin = .refuse })
@@ -193,7 +194,7 @@ struct LeaseRuleTests {
         }
     }
 
-    @Test("a goodbye that waited counts only where the holder was not there since")
+    @Test("A delayed goodbye counts only if the holder was not seen since")
     func lateGoodbye() throws {
         let (table, subject) = (LeaseTable(startedAt: 0, seed: 1, shards: 1), SubjectKey(high: 1, low: 2))
         guard
@@ -214,7 +215,7 @@ struct LeaseRuleTests {
         #expect(!leave(unlessUsedAfter: 9000), "it has left already")
     }
 
-    @Test("after the holder left, an earlier session cannot slip back in by itself; the one that left may")
+    @Test("After the holder left, an earlier session cannot come back by itself; the one that left may")
     func leave() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -230,7 +231,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: second).admitted?.isNew == false)
     }
 
-    @Test("attack: end another's session with its id but another subject")
+    @Test("Attack: end another's session with its id but another subject")
     func leaveForged() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -242,7 +243,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: session).admitted?.isNew == false)
     }
 
-    @Test("a session that an operator ended stays out for as long as it would be good; a new join may enter")
+    @Test("A session that an operator ended stays out for its whole lifetime; a new join may enter")
     func end() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -257,7 +258,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer).admitted?.isNew == true)
     }
 
-    @Test("attack: a session of another subject is a join like any other")
+    @Test("Attack: a session of another subject is treated like any join")
     func forgedSession() throws {
         let gate = Gate(rules { $0.sessions.secondJoin = .refuse })
         let viewer = viewer()
@@ -269,7 +270,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: session).admitted?.isNew == false)
     }
 
-    @Test("a session from the future is not resumed, but the one that holds the lease goes on")
+    @Test("A session from the future is not resumed, but the one that holds the lease continues")
     func future() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -281,7 +282,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: session).refusal == .sessionReplaced)
     }
 
-    @Test("a session past its greatest age is succeeded by a new one, under every rule", arguments: SecondJoin.allCases)
+    @Test("A session past its maximum age is succeeded by a new one, under every rule", arguments: SecondJoin.allCases)
     func maxLifetime(secondJoin: SecondJoin) throws {
         let gate = Gate(
             rules {
@@ -300,7 +301,7 @@ struct LeaseRuleTests {
         #expect(gate.ask(viewer, with: session).refusal == (secondJoin == .refuse ? .alreadyActive : .sessionReplaced))
     }
 
-    @Test("a lease ends at the idle timeout to the millisecond, swept or not, and the sweep tells who is gone")
+    @Test("A lease ends at the idle timeout to the millisecond, swept or not, and the sweep reports who is gone")
     func idle() throws {
         for isSwept in [false, true] {
             let gate = Gate(rules { $0.sessions.secondJoin = .refuse })
@@ -321,7 +322,7 @@ struct LeaseRuleTests {
         }
     }
 
-    @Test("an open stream keeps its lease, and hears that it was replaced")
+    @Test("An open stream keeps its lease, and learns that it was replaced")
     func openStream() throws {
         let gate = Gate()
         let viewer = viewer()
@@ -331,7 +332,7 @@ struct LeaseRuleTests {
             gate.admission.leases.expire(now: gate.now, policy: gate.rules.sessions)
             #expect(gate.admission.keep(admitted, viewer: viewer, address: 1, now: gate.now, rules: gate.rules) == nil)
         }
-        // The machine slept: the lease was swept, and nobody else came.
+        // The machine slept: the lease was swept, and nobody else joined.
         gate.now += 1_000_000
         gate.admission.leases.expire(now: gate.now, policy: gate.rules.sessions)
         #expect(gate.admission.leases.count == 0)

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Testing
 
 @Suite("Lease table: growth, expiry, reuse")
@@ -8,7 +9,10 @@ struct LeaseTableTests {
         return SubjectKey(high: numbers.next(), low: numbers.next())
     }
 
-    @Test("against a dictionary: joins, renewals, sweeps, with growth, holes and reuse", arguments: [1, 4])
+    @Test(
+        "It agrees with a dictionary through joins, renewals and sweeps, with growth, gaps and reuse",
+        arguments: [1, 4]
+    )
     func dictionary(shards: Int) {
         let table = LeaseTable(startedAt: start, seed: 3, shards: shards)
         let policy = policy(.refuse)
@@ -49,7 +53,7 @@ struct LeaseTableTests {
     }
 
     @Test(
-        "a renewed lease lives however long, an idle one is swept within two seconds",
+        "A renewed lease lives on, an idle one is swept within two seconds",
         arguments: [
             1_000, 90_000, 127_000, 128_000, 129_000, 3_600_000, 86_400_000,
         ] as [Milliseconds]
@@ -77,7 +81,30 @@ struct LeaseTableTests {
         #expect(table.count == 1)
     }
 
-    @Test("a clock that is set back, or leaps ahead, neither keeps leases for ever nor breaks the sweep")
+    @Test("A lease that follows an ended session is swept as soon as any other")
+    func sweepAfterEnd() throws {
+        let table = LeaseTable(startedAt: start, seed: 3, shards: 1)
+        var policy = SessionPolicy()
+        policy.idleTimeout = 2_000
+        policy.maxLifetime = 600_000
+        var now = start
+        func pass(_ time: Milliseconds) -> [LeaseTable.Lapse] {
+            var lapses: [LeaseTable.Lapse] = []
+            for _ in 0..<time / 500 {
+                now += 500
+                lapses += table.expire(now: now, policy: policy)
+            }
+            return lapses
+        }
+        _ = try #require(joined(table.join(subject(1), as: .new(1, 1), address: 1, now: now, policy: policy)))
+        #expect(table.end(subject(1), now: now) != nil)
+        // The ended session is kept, so that it cannot come back.
+        #expect(pass(10_000).isEmpty && table.count == 1)
+        let second = try #require(joined(table.join(subject(1), as: .new(2, 2), address: 1, now: now, policy: policy)))
+        #expect(pass(policy.idleTimeout + 4_000).map(\.session) == [second])
+    }
+
+    @Test("A clock that is set back or leaps ahead neither keeps leases for ever nor breaks the sweep")
     func clock() {
         let table = LeaseTable(startedAt: start, seed: 3, shards: 1)
         let policy = policy(.refuse)
@@ -94,7 +121,7 @@ struct LeaseTableTests {
         #expect(table.count == 0)
     }
 
-    @Test("an idle timeout or greatest age without end does not overflow")
+    @Test("An unlimited idle timeout or maximum age does not overflow")
     func extremes() {
         let table = LeaseTable(startedAt: start, seed: 3, shards: 1)
         var policy = SessionPolicy()

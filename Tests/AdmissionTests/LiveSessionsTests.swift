@@ -1,8 +1,9 @@
+import Basics
 import Testing
 
 @testable import Admission
 
-@Suite("Live sessions: who is there, and what happened to whom")
+@Suite("Live sessions: who is there, and what happened to them")
 struct LiveSessionsTests {
     let directory = DirectoryView()
     let leases = LeaseTable(startedAt: start, seed: 1, shards: 4)
@@ -11,7 +12,7 @@ struct LiveSessionsTests {
 
     init() { sessions = LiveSessions(leases: leases, directory: directory) }
 
-    /// Joins as the holder of a lease of its own; the session is called by the number.
+    /// Joins as the holder of its own lease; the number names the session.
     @discardableResult
     private func join(
         _ number: UInt64,
@@ -47,7 +48,7 @@ struct LiveSessionsTests {
         }
     }
 
-    @Test("a list holds the sessions of a company's event, earliest first")
+    @Test("A list has the sessions of a company's event, earliest first")
     func list() throws {
         for number in (UInt64(1)...200).reversed() { join(number, at: start + Int64(number)) }
         join(500, company: "globex")
@@ -64,14 +65,14 @@ struct LiveSessionsTests {
         #expect(!sessions.list(company: "acme", event: "launch").contains { $0.id.random0 == 7 })
     }
 
-    @Test("ids that look the same and are other octets are other events")
-    func octets() {
+    @Test("Ids that look the same but have other bytes are other events")
+    func lookAlikes() {
         join(1, event: "\u{E9}")
         #expect(sessions.list(company: "acme", event: "e\u{301}").isEmpty)
         #expect(sessions.list(company: "acme", event: "\u{E9}").count == 1)
     }
 
-    @Test("what happens is told once, in order, and only to who has asked for it to be kept")
+    @Test("Changes are reported once, in order, and only to a caller who asked to keep them")
     func changes() throws {
         join(1)
         #expect(words().isEmpty)
@@ -114,13 +115,16 @@ struct LiveSessionsTests {
             ]
         )
         #expect(words().isEmpty)
-        // Who was there before it was asked for still departs.
+        // Sessions from before that request still depart.
         leases.expire(now: start + 2 * policy.idleTimeout, policy: policy)
         #expect(words() == ["departed 1 lapsed 0"])
         #expect(sessions.count == 0)
+        // All of them are counted, also the first one, which was not reported.
+        #expect(sessions.tally.begun == 4)
+        #expect(SessionEnding.allCases.map { sessions.tally.ended($0) } == [1, 1, 1, 0, 1, 0])
     }
 
-    @Test("a join where a lapsed session was not swept yet ends it when it was last seen, and replaces nobody")
+    @Test("A join after a lapsed session that was not swept yet ends it when it was last seen, and replaces nobody")
     func lapsedBeforeSweep() {
         sessions.keepChanges()
         join(1)
@@ -140,7 +144,7 @@ struct LiveSessionsTests {
         #expect(sessions.all().map(\.id.random0) == [2])
     }
 
-    @Test("a stream that lives on after its session was taken for gone is listed again")
+    @Test("A stream that lives on after its session was taken for gone is listed again")
     func touched() throws {
         sessions.keepChanges()
         let session = try #require(join(1))
@@ -153,7 +157,7 @@ struct LiveSessionsTests {
         #expect(words() == ["arrived 1", "departed 1 lapsed 0", "arrived 1"])
     }
 
-    @Test("a list shows the role that the event gives now")
+    @Test("A list shows the role that the event gives now")
     func roles() {
         join(1, userID: "Kim")
         func roles() -> [Role] { sessions.list(company: "acme", event: "launch").map(\.role) }

@@ -1,7 +1,7 @@
 import Admission
 import Testing
 
-/// A navigation with a link is given a session that joins when its cookie comes back.
+/// A navigation with a link gets a session that joins when its cookie comes back.
 @Suite("Joins in two steps")
 struct PendingJoinTests {
     private func prepared(_ gate: Gate, _ viewer: Viewer, address: UInt64 = 1) throws -> PresentedSession {
@@ -13,7 +13,7 @@ struct PendingJoinTests {
     private static let kinds: [ViewerKind] = [.registration, .embed]
 
     @Test(
-        "attack: a scanner that follows links and keeps no cookies takes nobody's lease",
+        "Attack: a scanner that follows links and keeps no cookies takes nobody's lease",
         arguments: SecondJoin.allCases
     )
     func scanner(policy: SecondJoin) throws {
@@ -24,7 +24,10 @@ struct PendingJoinTests {
         #expect(gate.admission.sessions.count == 1)
     }
 
-    @Test("the session joins once, with the request that brings it back, and is the same afterwards", arguments: kinds)
+    @Test(
+        "The session joins once, with the request that brings it back, and stays the same afterwards",
+        arguments: kinds
+    )
     func joins(kind: ViewerKind) throws {
         let gate = Gate()
         let person = viewer(kind)
@@ -33,14 +36,14 @@ struct PendingJoinTests {
         let joined = try #require(gate.ask(person, with: pending).admitted)
         #expect(joined.isNew && !joined.isPending && joined.session == pending.id)
         #expect(gate.admission.sessions.count == 1)
-        // The answer that brings the joined one may be lost: the pending one goes on.
+        // The answer with the joined session may be lost: then the pending one continues.
         for session in [joined.presented, pending] {
             #expect(gate.ask(person, with: session).admitted?.session == pending.id)
         }
         #expect(gate.admission.sessions.count == 1)
     }
 
-    @Test("it replaces the holder under take_over, and asks first under ask and refuse")
+    @Test("It replaces the holder under take_over, and asks first under ask and refuse")
     func policies() throws {
         for policy in SecondJoin.allCases {
             let gate = Gate(rules { $0.sessions.secondJoin = policy })
@@ -58,7 +61,7 @@ struct PendingJoinTests {
         }
     }
 
-    @Test("attack: a pending session does not win back a lease that was taken since")
+    @Test("Attack: a pending session does not win back a lease that was taken since")
     func notWonBack() throws {
         let gate = Gate()
         let pending = try prepared(gate, viewer())
@@ -69,7 +72,7 @@ struct PendingJoinTests {
         #expect(gate.ask(viewer(), with: second, address: 2).admitted?.session == second.id)
     }
 
-    @Test("attack: nor does it come back after an operator has ended it")
+    @Test("Attack: a pending session does not come back after an operator has ended it")
     func notAfterEnd() throws {
         let gate = Gate()
         let pending = try prepared(gate, viewer())
@@ -78,7 +81,7 @@ struct PendingJoinTests {
         #expect(gate.ask(viewer(), with: pending).refusal == .viewerRemoved)
     }
 
-    @Test("take-overs by links count towards the limit")
+    @Test("Take-overs by links count towards the limit")
     func limit() throws {
         let gate = Gate(rules { $0.sessions.takeOverLimit = 2 })
         _ = try #require(gate.session(viewer(), address: 1))
@@ -92,7 +95,7 @@ struct PendingJoinTests {
         #expect(gate.ask(viewer(), with: pending, address: 4).refusal == .tooManyJoins)
     }
 
-    @Test("a reload of the link with its session is that session")
+    @Test("A reload of the link with its session keeps that session")
     func reload() throws {
         let gate = Gate()
         let session = try #require(gate.session(viewer()))

@@ -5,7 +5,7 @@ import Testing
 @Suite("Refusals: a closed list")
 struct RefusalTests {
     @Test(
-        "code, status and close code are the documented ones",
+        "Code, status and close code are the documented ones",
         arguments: [
             (Refusal.tokenMissing, "token_missing", 401, nil),
             (.tokenInvalid, "token_invalid", 401, 4401),
@@ -36,14 +36,14 @@ struct RefusalTests {
         #expect(refusal.closeCode == closeCode)
     }
 
-    @Test("every refusal has its own code, a heading and a sentence of advice", arguments: Refusal.allCases)
+    @Test("Every refusal has its own code, a heading and a sentence of advice", arguments: Refusal.allCases)
     func complete(refusal: Refusal) {
         #expect(Refusal.allCases.filter { $0.code == refusal.code }.count == 1)
         #expect(!refusal.title.isEmpty && !refusal.title.hasSuffix("."))
         #expect(refusal.detail.hasSuffix("."))
     }
 
-    @Test("a 401 for a token that was sent says invalid_token; without a token there is no error code")
+    @Test("A 401 for a token that was sent has invalid_token; without a token there is no error code")
     func bearerError() {
         for refusal in [Refusal.tokenInvalid, .tokenExpired, .tokenNotYetValid] {
             #expect(refusal.bearerError == "invalid_token")
@@ -53,7 +53,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "a viewer is told whether time will help, and nothing else of a token's fault",
+        "A viewer learns whether time will help, and nothing else about a token's fault",
         arguments: [
             TokenFault.tooLarge, .malformed, .encoding, .header, .algorithm, .critical, .unknownKey, .signature,
             .claims,

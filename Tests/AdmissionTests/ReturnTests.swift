@@ -2,7 +2,7 @@ import Admission
 import JOSE
 import Testing
 
-@Suite("Who said goodbye comes back, a bounded number of times")
+@Suite("A session that said goodbye may come back a limited number of times")
 struct ReturnTests {
     /// A gate at which each subject may return so often.
     private final class Limited {
@@ -29,7 +29,7 @@ struct ReturnTests {
                 event: event.span,
                 rules: gate.rules,
                 mayReturn: { place in
-                    // Many may share a user's id, and nobody a registration.
+                    // Many may share a user's id, but nobody shares a registration.
                     #expect((place == viewer.subject) == viewer.isLeased)
                     asked += 1
                     left -= 1
@@ -53,7 +53,7 @@ struct ReturnTests {
     private static let policies: [SecondJoin] = [.takeOver, .ask, .refuse]
 
     @Test(
-        "Attack: leave and return in a loop is refused once its returns are used up, and nothing changes by it",
+        "Attack: leaving and returning in a loop is refused once the returns are used up, and changes nothing",
         arguments: [ViewerKind.registration, .embed],
         policies
     )

@@ -14,12 +14,12 @@ struct RoleTests {
     static let cases = [
         Case(listed: "u1", userID: "u1", email: nil, role: .host),
         Case(listed: "  u1\t", userID: "u1", email: nil, role: .host),
-        // Ids of users are compared byte for byte.
+        // User ids are compared byte for byte.
         Case(listed: "aB3xQ", userID: "Ab3Xq", email: nil, role: .attendee),
         Case(listed: "U1", userID: "u1", email: nil, role: .attendee),
         Case(listed: "ada", userID: " ada ", email: nil, role: .attendee),
         Case(listed: "jos\u{E9}", userID: "jose\u{301}", email: nil, role: .attendee),
-        // One with an @ is an e-mail.
+        // An id with an @ is an e-mail.
         Case(listed: "Kim@acme.example", userID: "kim@ACME.example", email: nil, role: .host),
         Case(listed: "kim@acme.example", userID: "u1", email: "Kim@ACME.example", role: .host),
         Case(listed: "KIM@acme.example ", userID: "u1", email: " kim@acme.example", role: .host),
@@ -33,24 +33,25 @@ struct RoleTests {
         Case(listed: "JOSE\u{301}@acme.example", userID: "u1", email: "jos\u{E9}@acme.example", role: .host),
         Case(listed: "kim@münchen.example", userID: "u1", email: "kim@XN--MNCHEN-3YA.example", role: .host),
         Case(listed: "jo\u{1FEF}@acme.example", userID: "u1", email: "jo\u{1FEF}@acme.example", role: .host),
-        // Form C makes it a backtick; fullwidth letters are their own where there is no domain name.
+        // Form C makes it a backtick; fullwidth letters stay different outside domain names.
         Case(listed: "jo`@acme.example", userID: "u1", email: "jo\u{1FEF}@acme.example", role: .attendee),
         Case(listed: "jo`", userID: "jo\u{1FEF}", email: nil, role: .attendee),
         Case(listed: "kim@acme.example", userID: "u1", email: "\u{FF4B}im@acme.example", role: .attendee),
         Case(listed: "kim", userID: "\u{FF4B}im", email: nil, role: .attendee),
-        // No mail can be sent to it, so it is nobody's.
+        // No mail can be sent to it, so it belongs to nobody.
         Case(listed: "kim@acme", userID: "u1", email: "kim@acme", role: .attendee),
         Case(listed: "kim@acme..example", userID: "u1", email: "kim@acme..example", role: .attendee),
         Case(listed: "kim@acme.example", userID: "u1", email: "kim@ac\u{AD}me.example", role: .attendee),
         Case(listed: "kim@acme.example", userID: "kim@ac\u{AD}me.example", email: nil, role: .attendee),
         Case(listed: "kim", userID: "u1", email: "kim", role: .attendee),
-        // The Kelvin sign and the dotted capital I lower-case to ASCII letters: look-alikes, not the presenter.
+        // The Kelvin sign and the dotted capital I lower-case to ASCII letters: these are look-alikes, not the
+        // presenter.
         Case(listed: "kim@acme.example", userID: "u1", email: "\u{212A}im@acme.example", role: .attendee),
         Case(listed: "i@acme.example", userID: "u1", email: "\u{130}@acme.example", role: .attendee),
     ]
 
     @Test(
-        "whoever a list has is host: a user id byte for byte, an e-mail in its canonical form",
+        "A listed viewer is host: a user id byte for byte, an e-mail in its canonical form",
         arguments: cases,
         [true, false]
     )
@@ -67,7 +68,7 @@ struct RoleTests {
         }
     }
 
-    @Test("a change of the lists acts on the next request, in both directions, without a new token or session")
+    @Test("A change of the lists takes effect on the next request, in both directions, without a new token or session")
     func change() throws {
         let gate = Gate()
         gate.directory.set(EventRecord(company: "acme"), for: "launch")
@@ -82,7 +83,7 @@ struct RoleTests {
         #expect(gate.ask(viewer, with: session).admitted?.role == .attendee)
     }
 
-    @Test("the role is that of the event visited, not of the token's own")
+    @Test("The role is that of the event visited, not of the token's own")
     func roleOfOtherEvent() {
         let gate = Gate()
         gate.directory.set(EventRecord(company: "acme", presenters: ["u1"]), for: "launch")
@@ -93,7 +94,7 @@ struct RoleTests {
         #expect(gate.ask(viewer, event: "summit", access: .session).admitted?.role == .attendee)
     }
 
-    @Test("without a directory everybody is an attendee")
+    @Test("Without a directory everybody is an attendee")
     func noDirectory() {
         let gate = Gate()
         #expect(gate.ask(viewer()).admitted?.role == .attendee)

@@ -1,7 +1,7 @@
 import Admission
 import Testing
 
-@Suite("Scope: which events a token is good for")
+@Suite("Scope: which events a token is valid for")
 struct ScopeTests {
     /// One row of the scope table.
     struct Row: CustomTestStringConvertible, Sendable {
@@ -10,10 +10,10 @@ struct ScopeTests {
         /// The token's event.
         let event: String?
         let eventSpecific: Bool
-        /// The path's event; nil: the route names none.
+        /// The path's event; `nil` if the route names none.
         let path: String?
         let access: Access
-        /// The refusal, or nil and the event that counts.
+        /// The refusal; or `nil`, and the event that counts.
         let refusal: Refusal?
         let counts: String
         var testDescription: String { what }
@@ -39,7 +39,7 @@ struct ScopeTests {
         }
     }
 
-    /// The directory has `launch` and `summit` of acme, `gala` of globex; `gone` of acme was deleted.
+    /// The directory has acme's `launch` and `summit` and globex's `gala`; acme's `gone` was deleted.
     static let rows = [
         Row("an embed token in its event", .embed, "launch", specific: true, path: "launch", counts: "launch"),
         Row("a company-wide token in its event", .embed, "launch", specific: false, path: "launch", counts: "launch"),
@@ -148,7 +148,7 @@ struct ScopeTests {
         Row("an id that is a prefix", .embed, "launch", specific: true, path: "launc", refusal: .wrongEvent),
     ]
 
-    @Test("the scope table", arguments: rows)
+    @Test("The scope table", arguments: rows)
     func table(row: Row) {
         let gate = Gate()
         gate.directory.set(EventRecord(company: "acme"), for: "launch")
@@ -169,28 +169,28 @@ struct ScopeTests {
         if row.refusal == nil { #expect(verdict.admitted?.event == row.counts) }
     }
 
-    @Test("without a directory a token is good for its own event and for no other")
+    @Test("Without a directory, a token is valid for its own event and no other")
     func noDirectory() {
         let gate = Gate()
         #expect(gate.ask(viewer(.embed, eventSpecific: false)).refusal == nil)
         #expect(gate.ask(viewer(.embed, eventSpecific: false), event: "summit").refusal == .wrongEvent)
     }
 
-    @Test("a session in another event is bound to that event")
+    @Test("A session in another event is bound to that event")
     func subjectOfOtherEvent() throws {
         let gate = Gate()
         gate.directory.set(EventRecord(company: "acme"), for: "summit")
         let viewer = viewer(.embed, eventSpecific: false)
         let own = try #require(gate.session(viewer))
         #expect(gate.ask(viewer, with: own).admitted?.isNew == false)
-        // The cookie of one event joins the other; it does not renew there.
+        // The cookie of one event makes a join in the other; it does not renew there.
         let other = gate.ask(viewer, event: "summit", with: own).admitted
         #expect(other?.isNew == true)
         #expect(other?.subject == viewer.subject(for: bytes("summit").span))
         #expect(other?.subject != viewer.subject)
     }
 
-    @Test("a deleted registration is refused at once, and is back when it is restored")
+    @Test("A deleted registration is refused at once, and accepted again when it is restored")
     func removedRegistration() throws {
         let gate = Gate()
         let removed = viewer()
@@ -209,7 +209,7 @@ struct ScopeTests {
         #expect(gate.ask(removed, with: session).refusal == nil)
     }
 
-    @Test("a deleted event is refused at once, closes what is open, and is back when it is added again")
+    @Test("A deleted event is refused at once, ends open streams, and is accepted again when it is added")
     func removedEvent() throws {
         let gate = Gate()
         gate.directory.set(EventRecord(company: "acme"), for: "launch")

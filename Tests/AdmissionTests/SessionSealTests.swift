@@ -1,8 +1,9 @@
 import Admission
+import Basics
 import JOSE
 import Testing
 
-@Suite("Sealed sessions: neither read nor made up nor aged nor moved")
+@Suite("Sealed sessions cannot be read, forged, aged or moved")
 struct SessionSealTests {
     private let seal = SessionSeal(secret: [UInt8](repeating: 7, count: 32))
     private let key: Key
@@ -68,7 +69,7 @@ struct SessionSealTests {
         authority.ticket(text.span, seal, now: now)
     }
 
-    @Test("what is sealed is what is opened", arguments: [true, false])
+    @Test("Opening returns what was sealed", arguments: [true, false])
     func roundTrip(isPending: Bool) throws {
         let viewer = viewer()
         let text = seal.text(of: sealed(viewer, isPending: isPending), now: start)
@@ -85,27 +86,27 @@ struct SessionSealTests {
         #expect(person.subject == viewer.subject && person.voucher == viewer.voucher)
     }
 
-    @Test("nobody reads the person, nor the session, in it; and no two seals are alike")
+    @Test("Neither the person nor the session can be read in it, and no two seals are alike")
     func unreadable() throws {
         let viewer = viewer()
         let text = seal.text(of: sealed(viewer), now: start)
         let decoded = Base64URL.decode(text.span)
-        let octets = try #require(decoded)
+        let content = try #require(decoded)
         for word in ["acme", "launch", "Ada", "ada@", "u1"] {
-            #expect(!String(decoding: octets, as: UTF8.self).contains(word))
+            #expect(!String(decoding: content, as: UTF8.self).contains(word))
         }
         #expect(seal.text(of: sealed(viewer), now: start) != text)
         #expect(text.count < 300)
     }
 
-    @Test("attack: change any character to another, cut it, lengthen it, spell it otherwise")
+    @Test("Attack: change any character to another, cut it, lengthen it, spell it differently")
     func changed() {
         let viewer = viewer()
         let text = seal.text(of: sealed(viewer), now: start)
         for place in text.indices {
-            for octet in [UInt8(ascii: "A"), UInt8(ascii: "b"), UInt8(ascii: "_"), UInt8(ascii: "="), 0] {
+            for byte in [UInt8(ascii: "A"), UInt8(ascii: "b"), UInt8(ascii: "_"), UInt8(ascii: "="), 0] {
                 var changed = text
-                changed[place] = octet
+                changed[place] = byte
                 if changed != text { #expect(open(changed) == nil) }
             }
         }
@@ -114,7 +115,7 @@ struct SessionSealTests {
         #expect(open([UInt8](repeating: UInt8(ascii: "A"), count: 100_000)) == nil)
     }
 
-    @Test("another cookie key's session is nobody's, nor is a ticket a session or a session a ticket")
+    @Test("A session sealed with another cookie key is refused; tickets and sessions are not interchangeable")
     func otherPurpose() throws {
         let viewer = viewer()
         let other = SessionSeal(secret: [UInt8](repeating: 8, count: 32))
@@ -127,7 +128,7 @@ struct SessionSealTests {
         #expect(ticket(sealed, now: start) == nil)
     }
 
-    @Test("a key that was taken out of the configuration ends the sessions that came by it")
+    @Test("Removing a key from the configuration ends the sessions that it verified")
     func keyGone() throws {
         let viewer = viewer()
         let text = seal.text(of: sealed(viewer), now: start)
@@ -139,7 +140,7 @@ struct SessionSealTests {
         #expect(open(theirs, by: try Self.authority([next, key])) != nil)
     }
 
-    @Test("applies_to counts as it stands now")
+    @Test("The present value of applies_to counts")
     func leaseScope() throws {
         let embed = Viewer(
             kind: .embed,
@@ -156,7 +157,7 @@ struct SessionSealTests {
         #expect(try #require(open(text)).viewer.event == nil)
     }
 
-    @Test("a person whose every field is as long as may be fits")
+    @Test("A person whose every field has the maximum length fits")
     func longest() throws {
         let viewer = viewer(
             name: String(repeating: "é", count: 512),
@@ -167,7 +168,7 @@ struct SessionSealTests {
         #expect(try #require(open(text)).viewer.avatar == viewer.avatar)
     }
 
-    @Test("days later it opens, before its time it does not")
+    @Test("It opens days later, but not before its time")
     func days() {
         let viewer = viewer()
         let text = seal.text(of: sealed(viewer), now: start)
@@ -176,7 +177,7 @@ struct SessionSealTests {
         #expect(open(text, now: start - 3 * 86_400_000) == nil)
     }
 
-    @Test("a ticket is good for a minute and for one use")
+    @Test("A ticket is valid for a minute and for one use")
     func tickets() throws {
         let viewer = viewer()
         let made = Ticket(.page, sealed(viewer, isPending: true), now: start)
@@ -194,7 +195,7 @@ struct SessionSealTests {
         #expect(used.use(Ticket(.page, made.sealed, now: start)))
     }
 
-    @Test("ids that run into each other are different subjects")
+    @Test("Ids whose concatenations are equal are different subjects")
     func subjectsAreApart() {
         let subjects = [
             SubjectKey(kind: .registration, company: "a", event: bytes("bc").span, id: "d"),
@@ -206,7 +207,7 @@ struct SessionSealTests {
         #expect(Set(subjects).count == subjects.count)
     }
 
-    @Test("sessions are totally ordered: by time, then by their random bits")
+    @Test("Sessions are totally ordered: by time, then by their random bits")
     func order() {
         let ids = [
             SessionID(joinedAt: 1, random0: 9, random1: 9), SessionID(joinedAt: 2, random0: 0, random1: 5),

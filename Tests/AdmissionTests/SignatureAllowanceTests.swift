@@ -1,3 +1,4 @@
+import Basics
 import JOSE
 import Testing
 
@@ -30,7 +31,7 @@ struct SignatureAllowanceTests {
         SignatureAllowance(limiter, address: address, now: now)
     }
 
-    /// Of a company that takes tokens for "us"; without a `kid` unless the key has one.
+    /// A token of a company that accepts "us" as audience; without a `kid` unless the key has one.
     private func token(_ key: Key, audience: String = "us", type: String? = nil) throws -> [UInt8] {
         bytes(try Token.sign(TokenAuthorityTests.claims([("aud", .string(audience))]), type: type, with: key))
     }
@@ -44,7 +45,7 @@ struct SignatureAllowanceTests {
         }
     }
 
-    @Test("attack: bad ES384 signatures without kid, for three keys each, are checked for 25 ms a second")
+    @Test("Attack: bad ES384 signatures without kid, for three keys each, are checked for 25 ms a second")
     func flood() throws {
         let bad = try token(Key.generate(.es384, id: nil))
         for second: Milliseconds in 0..<3 {
@@ -56,7 +57,7 @@ struct SignatureAllowanceTests {
         }
     }
 
-    @Test("attack: beside such a flood MACs are checked, other addresses served, and key pairs' tokens a second later")
+    @Test("Attack: during such a flood MACs are checked, other addresses served, and key pairs' tokens a second later")
     func others() throws {
         let bad = try token(Key.generate(.es384, id: nil))
         let good = try token(keys[1])
@@ -68,20 +69,20 @@ struct SignatureAllowanceTests {
         #expect(fault(try token(TokenAuthorityTests.key(9)), allowance()) == .signature)
     }
 
-    @Test("Good tokens cost an address nothing, however many join from it")
+    @Test("Valid tokens cost an address nothing, however many join from it")
     func good() throws {
         let good = try token(keys[2])
         for _ in 0..<30 { #expect(fault(good, allowance()) == nil) }
     }
 
-    @Test("attack: a good signature under claims that are refused is paid for like a bad one")
+    @Test("Attack: a good signature with refused claims is charged like a bad one")
     func claims() throws {
         let good = try token(keys[0], audience: "somebody else")
         let faults = (0..<40).map { _ in fault(good, allowance()) }
         #expect(faults.first == .audience && faults.last == .unchecked)
     }
 
-    @Test("An unknown kid, and a kid of another company, are refused with no check at all")
+    @Test("An unknown kid, and a kid of another company, are refused without any check")
     func unknownKey() throws {
         let unknown = try token(Key.generate(.es384, id: "somebody"))
         let named = bytes(
@@ -103,12 +104,12 @@ struct SignatureAllowanceTests {
             let allowance = allowance()
             #expect(throws: TokenFault.unknownKey) { try globex.viewer(for: named.span, allowance: allowance) }
         }
-        // Acme has a key without an id, which is no ES384 key.
+        // Acme has a key without an id, which is not an ES384 key.
         for _ in 0..<40 { #expect(fault(unknown, allowance()) == .algorithm) }
         #expect(!allowance().isSpent)
     }
 
-    @Test("attack: tokens as ours, for which keys that only verify are asked too, cost no more than others")
+    @Test("Attack: tokens in our own form, which are also tried with verify-only keys, cost no more than others")
     func verifyingKeys() throws {
         let forged = try token(Key.generate(.es384, id: nil), type: "embed+jwt")
         let forgotten = try token(keys[1], type: "embed+jwt")
@@ -120,7 +121,9 @@ struct SignatureAllowanceTests {
         #expect(fault(try token(mac, type: "embed+jwt"), allowance()) == nil)
     }
 
-    @Test("attack: on public routes what goes unchecked is withheld from upstreams, and what nobody here signs is not")
+    @Test(
+        "Attack: on public routes, unchecked tokens are withheld from upstreams; tokens that nobody here signs are not"
+    )
     func withheld() throws {
         func isWithheld(_ token: [UInt8]) -> Bool { authority.withholds(token.span, allowance: allowance()) }
         let bad = try token(Key.generate(.es384, id: nil))

@@ -1,8 +1,9 @@
 import Admission
+import Basics
 import JOSE
 import Testing
 
-@Suite("What is open stays while its token reads as it did, and no longer")
+@Suite("A session stays open exactly as long as its token would still be read the same way")
 struct StandingBehindTests {
     private enum Change: String, CaseIterable {
         case nothing, order, otherCompany, issuer, audience, moreIssuers, moreAudiences, publicURL, claims, key
@@ -62,7 +63,7 @@ struct StandingBehindTests {
         )
     }
 
-    @Test("None and an empty one are two things")
+    @Test("Absent and empty are different")
     func none() throws {
         func authority(_ audience: String?, _ issuer: String?) throws -> TokenAuthority {
             TokenAuthority(

@@ -1,9 +1,10 @@
-import Admission
 import Testing
+
+@testable import Admission
 
 @Suite("Time: expiry is decided on every request")
 struct TimeTests {
-    @Test("a token that expires ends its session, also the holder's and its open streams")
+    @Test("A token that expires ends its session, including the holder's and its open streams")
     func expiry() throws {
         for kind in [ViewerKind.embed, .registration] {
             let gate = Gate()
@@ -22,7 +23,7 @@ struct TimeTests {
         }
     }
 
-    @Test("outlives_token: the session goes on to its greatest age, but nothing joins or takes over with the token")
+    @Test("outlives_token: the session continues to its maximum age, but nothing joins or takes over with the token")
     func outlivesToken() throws {
         for kind in [ViewerKind.embed, .registration] {
             let gate = Gate(rules { $0.sessions.outlivesToken = true })
@@ -46,7 +47,7 @@ struct TimeTests {
         }
     }
 
-    @Test("outlives_token: attack: an expired token with a session that was joined after it had expired")
+    @Test("outlives_token: attack: an expired token with a session that joined after the expiry")
     func expiredTokenWithOtherSession() throws {
         let gate = Gate(rules { $0.sessions.outlivesToken = true })
         let session = try #require(gate.session(viewer()))
@@ -55,7 +56,7 @@ struct TimeTests {
         #expect(gate.ask(expired, with: session, takeOver: true).refusal == .tokenExpired)
     }
 
-    @Test("outlives_token: a replaced session does not come back, nor take over, with the expired token")
+    @Test("outlives_token: a replaced session neither comes back nor takes over with the expired token")
     func outlivesTokenReplaced() throws {
         let gate = Gate(rules { $0.sessions.outlivesToken = true })
         let expiring = viewer(expires: start / 1000 + 60)
@@ -67,7 +68,7 @@ struct TimeTests {
         #expect(gate.ask(viewer(), with: second).admitted?.isNew == false)
     }
 
-    @Test("before nbf it is too early; without exp it is invalid unless the operator allows it")
+    @Test("Before nbf it is too early; without exp it is invalid unless the operator allows it")
     func otherTimes() throws {
         let gate = Gate()
         #expect(gate.ask(viewer(notBefore: start / 1000 + 6)).refusal == .tokenNotYetValid)
@@ -77,7 +78,7 @@ struct TimeTests {
         #expect(gate.ask(viewer(expires: nil)).refusal == nil)
     }
 
-    @Test("What Register made is good until its event closes, however long its token is; others are not asked")
+    @Test("A token from Register is valid until its event closes, whatever its exp; other tokens are not affected")
     func closing() throws {
         let gate = Gate()
         gate.directory.set(EventRecord(company: "acme", closesAt: start + 10_000), for: "launch")
@@ -96,7 +97,9 @@ struct TimeTests {
         #expect(gate.ask(ours).refusal == nil)
     }
 
-    @Test("embed tokens are not leased: sessions live side by side, each known again; by applies_to all they are")
+    @Test(
+        "Embed tokens are not leased: sessions exist side by side, each recognized; with applies_to all they are leased"
+    )
     func unleased() throws {
         let gate = Gate()
         let embed = viewer(.embed)
@@ -113,5 +116,13 @@ struct TimeTests {
         let third = try #require(gate.session(leased))
         #expect(gate.ask(leased, address: 2).admitted?.replaced == third.id)
         #expect(gate.ask(viewer(.embed, userID: "u2", appliesTo: .all)).admitted?.replaced == nil)
+    }
+
+    @Test("Seconds are rounded down, before 1970 too")
+    func rounding() {
+        for (moment, expected) in [(0, 0), (999, 0), (1000, 1), (-1, -1), (-1000, -1), (-1001, -2)] as [(Int64, Int64)]
+        {
+            #expect(seconds(moment) == expected)
+        }
     }
 }

@@ -1,8 +1,9 @@
 import Admission
+import Basics
 import JOSE
 import Testing
 
-@Suite("Token authority: whose tokens are good for viewing")
+@Suite("Token authority: whose tokens are valid for viewing")
 struct TokenAuthorityTests {
     static let url = "https://embed.example.com"
 
@@ -35,7 +36,7 @@ struct TokenAuthorityTests {
 
     static let exp = JSONMember("exp", .number(2_000_000_000))
 
-    /// An embed token as Get Embed makes it, with changes: a nil value takes the claim out.
+    /// An embed token in the form of Get Embed, with changes; `nil` removes the claim.
     static func claims(_ changes: [(String, JSONValue?)] = []) -> [JSONMember] {
         var claims = [
             JSONMember("iss", .string(url)), JSONMember("companyId", .string("acme")),
@@ -61,7 +62,7 @@ struct TokenAuthorityTests {
         }
     }
 
-    /// A claim that is not what it must be is `.claims` here, whichever it is.
+    /// Any invalid claim is reported as `.claims` here.
     static func fault(
         _ claims: [JSONMember],
         type: String?,
@@ -78,7 +79,7 @@ struct TokenAuthorityTests {
     static let registration: [(String, JSONValue?)] = [("registrationId", .string("r1"))]
 
     @Test(
-        "typ decides the use; an API token, or any other, is not for viewing",
+        "typ decides the use; an API token, or any other type, is not for viewing",
         arguments: [
             ("embed+jwt", nil), ("Embed+JWT", nil), ("registration+jwt", nil), ("JWT", nil), ("jwt", nil), (nil, nil),
             ("api+jwt", .type), ("API+JWT", .type), ("application/api+jwt", .type), ("at+jwt", .type), ("", .type),
@@ -89,7 +90,7 @@ struct TokenAuthorityTests {
         #expect(try Self.fault(Self.claims(Self.registration), type: type) == expected)
     }
 
-    @Test("the kind of viewer: by typ for our tokens, by the registration claim for a customer's own")
+    @Test("The kind of viewer: by typ for our tokens, by the registration claim for a customer's own")
     func kind() throws {
         let plain = Self.claims()
         let registered = Self.claims(Self.registration)
@@ -97,14 +98,14 @@ struct TokenAuthorityTests {
         #expect(try Self.outcome(plain, type: nil).get().kind == .embed)
         #expect(try Self.outcome(registered, type: nil).get().kind == .registration)
         #expect(try Self.outcome(registered, type: "registration+jwt").get().registration == "r1")
-        // An embed token is never a registration's, whatever it carries.
+        // An embed token is never for a registration, whatever it contains.
         let embed = try Self.outcome(registered, type: "embed+jwt").get()
         #expect(embed.kind == .embed && embed.registration == nil && !embed.isLeased)
-        // A registration token without a registration is nobody's.
+        // A registration token without a registration is invalid.
         #expect(try Self.fault(plain, type: "registration+jwt") == .claims)
     }
 
-    @Test("attack: another company's key, in every way of naming the company")
+    @Test("Attack: another company's key, in every way of naming the company")
     func otherKey() throws {
         for type in ["embed+jwt", "registration+jwt", nil] {
             #expect(try Self.fault(Self.claims(Self.registration), type: type, key: 2) == .signature)
@@ -118,7 +119,7 @@ struct TokenAuthorityTests {
         #expect(try Self.outcome(byIssuer, type: nil, by: authority).get().company == "acme")
     }
 
-    @Test("attack: issuer of one company, company claim of the other")
+    @Test("Attack: the issuer of one company with the company claim of another")
     func issuerAndCompanyDiffer() throws {
         let authority = try Self.authority(issuers: ["https://id.acme.example"])
         let claims = Self.claims([
@@ -194,7 +195,7 @@ struct TokenAuthorityTests {
         Naming("company empty", iss: nil, company: .string(""), .company),
     ]
 
-    @Test("which company a token is of, and when of none", arguments: namings)
+    @Test("Which company a token belongs to, and when to none", arguments: namings)
     func company(naming: Naming) throws {
         let authority = try Self.authority(
             issuers: naming.configuredIssuer.map { [$0] } ?? [],
@@ -204,7 +205,7 @@ struct TokenAuthorityTests {
         #expect(try Self.fault(claims, type: naming.type, by: authority) == naming.fault)
     }
 
-    @Test("aud must name what the company says; ours may name us")
+    @Test("aud must name the company's audience; our tokens may name the gateway")
     func audience() throws {
         let authority = try Self.authority(audiences: ["webinars"])
         let ours = JSONValue.string(Self.url)
@@ -220,7 +221,7 @@ struct TokenAuthorityTests {
     }
 
     @Test(
-        "claims that are missing, of the wrong type, or unfit for a header field",
+        "Claims that are missing, of the wrong type, or unfit for a header field",
         arguments: [
             ([("sub", nil)], .claims), ([("sub", .string(""))], .claims), ([("sub", .string(" "))], .claims),
             ([("sub", .object([]))], .claims), ([("sub", .string("a\r\nX-Gateway-Role: host"))], .claims),
@@ -252,7 +253,7 @@ struct TokenAuthorityTests {
         #expect(try Self.fault(Self.claims(changes), type: nil) == expected)
     }
 
-    @Test("what a token says arrives in the viewer")
+    @Test("The token's claims arrive in the viewer")
     func viewer() throws {
         let changes: [(String, JSONValue?)] = [
             ("sub", .string(" u1 ")), ("name", .string("Kim \u{1F600}")), ("email", .string("kim@acme.example")),
@@ -270,7 +271,7 @@ struct TokenAuthorityTests {
         #expect(viewer.fingerprint.wholeMatch(of: /[0-9a-f]{8}/) != nil)
     }
 
-    @Test("integers are ids by their decimal text, under mapped names too, and null is absent")
+    @Test("Integers are ids by their decimal text, under mapped names too, and null counts as absent")
     func numbersAsIDs() throws {
         let changes: [(String, JSONValue?)] = [
             ("sub", .number(42)), ("eventId", .number(-7)), ("registrationId", .exactNumber("12345678901234567890")),
@@ -287,7 +288,7 @@ struct TokenAuthorityTests {
     }
 
     @Test(
-        "the fault names the claim, as the configuration calls it",
+        "The fault names the claim as the configuration does",
         arguments: [
             ([("uid", .object([]))], "uid"), ([("uid", nil)], "uid"), ([("eventId", nil)], "eventId"),
             ([("email", .number(1))], "email"), ([("eventSpecific", .string("yes"))], "eventSpecific"),
@@ -306,7 +307,7 @@ struct TokenAuthorityTests {
         #expect(fault == .claim(name) && fault.code == "claim:\(name)")
     }
 
-    @Test("of several issuers and audiences one has to be named")
+    @Test("One of several issuers and audiences must be named")
     func lists() throws {
         let authority = try Self.authority(issuers: ["i", "j"], audiences: ["a", "b"], companies: 1)
         for (iss, aud, fault) in [
@@ -317,7 +318,7 @@ struct TokenAuthorityTests {
         }
     }
 
-    @Test("claims that are configured are passed on as text, others are not")
+    @Test("Configured claims are passed on as text, others are not")
     func passedClaims() throws {
         let authority = try Self.authority(passedClaims: ["tier", "seats", "staff", "roles", "none", "missing"])
         let claims = Self.claims([
@@ -333,7 +334,7 @@ struct TokenAuthorityTests {
         )
     }
 
-    @Test("a token without eventSpecific, and every registration token, is for its event only")
+    @Test("A token without eventSpecific, and every registration token, is for its event only")
     func eventSpecific() throws {
         #expect(try Self.outcome(Self.claims(), type: "embed+jwt").get().eventSpecific)
         let wide = Self.claims(Self.registration + [("eventSpecific", .bool(false))])
@@ -341,7 +342,7 @@ struct TokenAuthorityTests {
         #expect(try Self.outcome(wide, type: nil).get().eventSpecific)
     }
 
-    @Test("customers' names for claims are for customers' tokens; ours use our own")
+    @Test("Customers' claim names apply to customers' tokens; ours use our own")
     func claimNames() throws {
         var names = ClaimNames()
         names.userID = "uid"
@@ -365,7 +366,7 @@ struct TokenAuthorityTests {
         #expect(try Self.outcome(Self.claims(Self.registration), type: nil).get().isLeased)
     }
 
-    @Test("attack: a token that is too large, cut, or changed in any byte")
+    @Test("Attack: a token that is too large, cut, or changed in any byte")
     func bytesMatter() throws {
         let authority = try Self.authority()
         let good = bytes(try Token.sign(Self.claims(), type: "embed+jwt", with: Self.key(1)))

@@ -1,7 +1,7 @@
 import Admission
 import Testing
 
-/// A cache that takes its tokens as arrays: a macro cannot take a span.
+/// A cache that takes its tokens as arrays, since a macro cannot take a span.
 private final class Cached {
     private var cache: TokenCache
 
@@ -25,7 +25,7 @@ struct TokenCacheTests {
         return (0..<length).map { _ in UInt8(ascii: "A") + UInt8(numbers.next() % 26) }
     }
 
-    @Test("attack: a token that differs in one byte, anywhere, is not found", arguments: [1, 7, 31, 64, 65, 333])
+    @Test("Attack: a token that differs in one byte, anywhere, is not found", arguments: [1, 7, 31, 64, 65, 333])
     func otherBytes(length: Int) {
         let cache = Cached(capacity: 8, seed: 3)
         let known = token(1, length: length)
@@ -41,7 +41,7 @@ struct TokenCacheTests {
         #expect(cache.viewer(([65] + known), 1) == nil)
     }
 
-    @Test("attack: other claims before a known signature")
+    @Test("Attack: other claims before a known signature")
     func sameSignature() {
         let cache = Cached(capacity: 8, seed: 3)
         let signature = token(9, length: 86)
@@ -54,7 +54,7 @@ struct TokenCacheTests {
         #expect(cache.viewer((token(8, length: 200) + signature), 1) == nil)
     }
 
-    @Test("after a change of keys nothing from before is found")
+    @Test("After a change of keys nothing from before is found")
     func generation() {
         let cache = Cached(capacity: 8, seed: 3)
         cache.insert(viewer(), for: token(1), 1)
@@ -66,7 +66,7 @@ struct TokenCacheTests {
         #expect(cache.count == 2)
     }
 
-    @Test("a second insertion replaces the first")
+    @Test("A second insertion replaces the first")
     func replaced() {
         let cache = Cached(capacity: 8, seed: 3)
         let second = viewer(userID: "u2")
@@ -76,7 +76,7 @@ struct TokenCacheTests {
         #expect(cache.viewer(token(1), 1) === second)
     }
 
-    @Test("what is asked for stays, what is not gives way")
+    @Test("Entries in use stay, others give way")
     func eviction() {
         let cache = Cached(capacity: 4, seed: 3)
         for number in 0..<4 { cache.insert(viewer(), for: token(number), 1) }
@@ -88,7 +88,7 @@ struct TokenCacheTests {
         #expect(cache.viewer(token(1), 1) == nil)
     }
 
-    @Test("it never serves anything but what was put in, whatever the order", arguments: [1, 2, 3, 16, 100])
+    @Test("It never returns anything but what was inserted, whatever the order", arguments: [1, 2, 3, 16, 100])
     func model(capacity: Int) {
         let cache = Cached(capacity: capacity, seed: 11)
         var numbers = Numbers(seed: UInt64(capacity))
@@ -101,7 +101,7 @@ struct TokenCacheTests {
             if numbers.next() % 2 == 0 {
                 cache.insert(viewers[number], for: tokens[number], 1)
                 inserted.insert(number)
-                // The newest is always there.
+                // The newest is always present.
                 #expect(cache.viewer(tokens[number], 1) === viewers[number])
             } else if let viewer = cache.viewer(tokens[number], 1) {
                 found += 1
@@ -110,7 +110,7 @@ struct TokenCacheTests {
             #expect(cache.count <= capacity)
         }
         #expect(found > 0)
-        // Whatever it counts can be found: no entry is lost in the index.
+        // Every entry that is counted can be found: none is lost in the index.
         let present = tokens.indices.filter { cache.viewer(tokens[$0], 1) != nil }.count
         #expect(present == cache.count)
     }

@@ -1,8 +1,9 @@
 import Admission
+import Basics
 import JOSE
 import Testing
 
-@Suite("Viewer tokens: what we make is what we accept as ours")
+@Suite("Viewer tokens: the tokens that we make are the ones that we accept as ours")
 struct ViewerTokensTests {
     static let event = "01234567-89ab-4cde-8f01-23456789abcd"
     static let now: Int64 = 1_700_000_000
@@ -28,7 +29,7 @@ struct ViewerTokensTests {
         return try (authority ?? TokenAuthorityTests.authority()).viewer(for: token.span)
     }
 
-    @Test("an embed token is accepted as one, with everything that was said of the user", arguments: [true, false])
+    @Test("An embed token is accepted as one, with everything given about the user", arguments: [true, false])
     func embed(eventSpecific: Bool) throws {
         let user = ViewerTokens.User(id: "u1", name: "Kim", email: "kim@acme.example", avatar: "https://x/y.png")
         let made = try Self.tokens.embed(
@@ -47,7 +48,7 @@ struct ViewerTokensTests {
         #expect(viewer.validity.expires == Self.now + 4 * 3600 && made.expiresAt == Self.now + 4 * 3600)
     }
 
-    @Test("what is not said of a user is not in the token, and each token has an id of its own")
+    @Test("Absent user data is not in the token, and each token has its own id")
     func bareUser() throws {
         func make() throws -> Viewer {
             try accepted(
@@ -65,14 +66,14 @@ struct ViewerTokensTests {
         #expect(one.tokenID != nil && one.tokenID != two.tokenID)
     }
 
-    @Test("a registration token is accepted as one, and is leased")
+    @Test("A registration token is accepted as one, and is leased")
     func registration() throws {
         let viewer = try accepted(Self.tokens.registration(Self.person, closesAt: 0, company: company()))
         #expect(viewer.kind == .registration && viewer.isLeased && viewer.eventSpecific)
         #expect(viewer.registration == Self.person.registration && viewer.userID == Self.person.registration)
         #expect(viewer.event == Self.event && viewer.name == Self.person.name && viewer.email == Self.person.email)
         #expect(viewer.tokenID == Self.person.registration)
-        // A lease that is deleted by the directory's key is this token's.
+        // The lease deleted under the directory's key is this token's.
         let event = bytes(Self.event)
         let subject = SubjectKey(
             kind: .registration,
@@ -83,7 +84,7 @@ struct ViewerTokensTests {
         #expect(viewer.subject == subject)
     }
 
-    @Test("a registration's token is the same each time that it is made, where the algorithm has one signature")
+    @Test("A registration's token is the same each time, if the algorithm has a unique signature")
     func deterministic() throws {
         func make(_ key: Key) throws -> ViewerTokens.Made {
             try Self.tokens.registration(Self.person, closesAt: 0, company: company([key]))
@@ -94,11 +95,11 @@ struct ViewerTokensTests {
         #expect(try make(TokenAuthorityTests.key(3)).token != one.token)
     }
 
-    /// A year, which a registration's token outlasts its event's close by.
+    /// A year: how long a registration's token outlasts its event's close.
     private static let year: Int64 = 365 * 86_400
 
     @Test(
-        "a registration's token outlasts its event by a year, and lives for its lifetime where that is longer",
+        "A registration's token outlasts its event by a year, and lives for its configured lifetime if that is longer",
         arguments: [
             (0, now + 30 * 86_400), (now * 1000, now + year), ((now + 90 * 86_400) * 1000, now + 90 * 86_400 + year),
             ((now - year + 30 * 86_400) * 1000, now + 30 * 86_400),
@@ -112,7 +113,7 @@ struct ViewerTokensTests {
         #expect(viewer.validity.expires == expected && viewer.validity.issuedAt == Self.now)
     }
 
-    @Test("attack: a token as we make it, signed with a key that only verifies")
+    @Test("Attack: a token in our own form, signed with a key that only verifies")
     func verifyingKeys() throws {
         let keys = try [TokenAuthorityTests.key(1), TokenAuthorityTests.key(3), TokenAuthorityTests.key(4)]
         func viewer(_ token: String, earlier: [Key]) throws -> Viewer {
@@ -125,8 +126,8 @@ struct ViewerTokensTests {
                 maxSize: 8192,
                 generation: 1
             )
-            let octets = bytes(token)
-            return try authority.viewer(for: octets.span)
+            let text = bytes(token)
+            return try authority.viewer(for: text.span)
         }
         for (index, key) in keys.enumerated() {
             let signer = try company([key])
@@ -139,7 +140,7 @@ struct ViewerTokensTests {
                 if index == 0 {
                     _ = try viewer(made, earlier: [])
                 } else {
-                    // The log says that it may be a key whose `signed_before` was forgotten.
+                    // The log says that its key may lack `signed_before`.
                     #expect(throws: TokenFault.keyNotSignedBefore) { try viewer(made, earlier: []) }
                     #expect(throws: TokenFault.keyNotSignedBefore) { try viewer(made, earlier: [keys[3 - index]]) }
                     _ = try viewer(made, earlier: [key])
@@ -151,7 +152,7 @@ struct ViewerTokensTests {
         }
     }
 
-    @Test("attack: a first key that cannot sign, such as an outside issuer's, makes tokens as ours")
+    @Test("Attack: a first key that cannot sign, such as an outside issuer's, makes tokens in our own form")
     func outsideIssuerFirst() throws {
         let pair = try Key.generate(.es256, id: "es")
         let set = JSONValue.object([JSONMember("keys", .array([try #require(pair.publicJWK)]))])
@@ -168,7 +169,7 @@ struct ViewerTokensTests {
         #expect(throws: TokenFault.keyNotSignedBefore) { try accepted(made, by: authority) }
     }
 
-    @Test("a link that was sent before its event was put off is good until a day after the event as it then is")
+    @Test("A link sent before its event was postponed is valid until a day after the event's new date")
     func putOff() throws {
         let gate = Gate()
         gate.now = Self.now * 1000
@@ -192,7 +193,7 @@ struct ViewerTokensTests {
         #expect(gate.ask(sent).refusal == .tokenExpired)
     }
 
-    @Test("the first key that can sign signs; without one there is no token")
+    @Test("The first key that can sign signs; without one there is no token")
     func keys() throws {
         let pair = try Key.generate(.es256, id: "es")
         let made = try Self.tokens.registration(Self.person, closesAt: 0, company: company([pair]))
@@ -210,7 +211,7 @@ struct ViewerTokensTests {
         }
     }
 
-    @Test("a company's audience is in its tokens, and its own claim names are not")
+    @Test("A company's audience is in its tokens, and its own claim names are not")
     func audienceAndNames() throws {
         var names = ClaimNames()
         names.userID = "uid"
@@ -223,7 +224,7 @@ struct ViewerTokensTests {
         #expect(throws: TokenFault.audience) { try accepted(without, by: authority) }
     }
 
-    @Test("attack: a token of another company's key, or for another gateway, is not ours")
+    @Test("Attack: a token of another company's key, or for another gateway, is not ours")
     func others() throws {
         let foreign = try Self.tokens.registration(
             Self.person,

@@ -1,6 +1,6 @@
 import Testing
 
-/// A part of the sample replaced by something wrong, and exactly what is said about it.
+/// A part of the sample replaced by something invalid, and the exact message.
 struct BadConfiguration: CustomTestStringConvertible {
     let part: Sample.Part
     let body: String?

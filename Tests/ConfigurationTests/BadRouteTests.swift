@@ -1,8 +1,8 @@
 import Testing
 
-/// What is said about wrong upstreams and routes.
+/// The messages for invalid upstreams and routes.
 @Suite struct BadRouteTests {
-    @Test("Each wrong upstream or route is told exactly what is wrong", arguments: cases)
+    @Test("Each invalid upstream or route gets an exact message", arguments: cases)
     func isReported(_ bad: BadConfiguration) {
         #expect(problems(Sample(bad.part, bad.body).text) == bad.problems)
     }
@@ -80,8 +80,20 @@ import Testing
         .init(
             .upstream,
             upstream + "health_path = \"health\"",
-            "upstream[0].health_path: the active health check: not built yet in this version",
             "upstream[0].health_path: \"health\" is not a path that begins with /"
+        ),
+        .init(
+            .upstream,
+            upstream + "health_interval = \"2s\"\nhealth_fall = 1",
+            "upstream[0].health_interval: has no effect without health_path",
+            "upstream[0].health_fall: has no effect without health_path"
+        ),
+        .init(
+            .upstream,
+            upstream + "health_path = \"/\"\nhealth_interval = \"99ms\"\nhealth_rise = 0\nhealth_fall = 101",
+            "upstream[0].health_interval: \"99ms\" is out of range: 100ms to 1h",
+            "upstream[0].health_rise: 0 is out of range: 1 to 100",
+            "upstream[0].health_fall: 101 is out of range: 1 to 100"
         ),
         .init(
             .upstream,
@@ -181,7 +193,7 @@ import Testing
 
     @Test("A backslash or control character in a pattern is refused")
     func controlCharacters() {
-        for (written, shown) in [("/a\\\\b", "/a\\\\b"), ("/a\\tb", "/a\\u{9}b"), ("/a\\u007f", "/a\\u{7f}")] {
+        for (written, shown) in [("/a\\\\b", "/a\\\\b"), ("/a\\tb", "/a\\u0009b"), ("/a\\u007f", "/a\\u007f")] {
             let text = Sample(.route, "path = \"\(written)\"\nupstream = \"host\"\naccess = \"public\"").text
             #expect(
                 problems(text) == ["route[0].path: \"\(shown)\" holds a character that does not belong in a path"]

@@ -1,8 +1,8 @@
 import Testing
 
-/// What is said about wrong tokens, sessions, identity, limits, control and log.
+/// The messages for invalid tokens, sessions, identity, limits, control and log.
 @Suite struct BadSectionTests {
-    @Test("Each wrong setting is told exactly what is wrong", arguments: cases)
+    @Test("Each invalid setting gets an exact message", arguments: cases)
     func isReported(_ bad: BadConfiguration) {
         #expect(problems(Sample(bad.part, bad.body).text) == bad.problems)
     }

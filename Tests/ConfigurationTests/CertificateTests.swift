@@ -4,13 +4,13 @@ import Testing
 
 @testable import GatewayConfiguration
 
-/// What is said about the certificates and keys of listeners and upstreams.
+/// The messages about certificates and keys of listeners and upstreams.
 @Suite struct CertificateTests {
     let files: CertificateFiles
 
     init() throws { files = try CertificateFiles.shared.get() }
 
-    /// The problems of a configuration whose files are the made ones; `@` stands for their folder.
+    /// The problems of a configuration that uses the test certificates; `@` stands for their folder.
     private func problems(_ listener: String, upstream: String = "") throws -> [String] {
         let listener = listener.replacing("@", with: files.directory)
         var sample = Sample(.listener, "address = \"127.0.0.1:8443\"\n" + listener)
@@ -37,10 +37,10 @@ import Testing
         "certificate = \"@/\(certificate)\"\nkey = \"@/\(key)\"\n"
     }
 
-    /// A moment at which what was made just now is valid.
+    /// A moment at which the new certificates are valid.
     private static let present = Int64(Date().timeIntervalSince1970) + 60
 
-    @Test("A good pair is good, alone and with names, authorities and an https upstream")
+    @Test("A valid pair is accepted, alone and with names, authorities and an https upstream")
     func good() throws {
         #expect(try problems(pair("standard.pem", "standard.key")) == [])
         let all =
@@ -66,7 +66,7 @@ import Testing
         )
     }
 
-    @Test("An expired certificate, and one of the future, are told and stop nothing")
+    @Test("An expired certificate, and one not yet valid, are reported and prevent nothing")
     func validity() throws {
         let text = Sample(.listener, "address = \"127.0.0.1:8443\"\ncertificate = \"/c\"\nkey = \"/k\"").text
         func faults(_ name: String, now: Int64) throws -> [String] {
@@ -82,7 +82,7 @@ import Testing
         #expect(try faults("both", now: Self.present) == [])
     }
 
-    @Test("An encrypted key, a torn certificate, and a file that is neither")
+    @Test("An encrypted key, a truncated certificate, and a file that is neither")
     func unreadable() throws {
         #expect(
             try problems(pair("both.pem", "encrypted.key"))
@@ -101,7 +101,7 @@ import Testing
         )
     }
 
-    @Test("Two certificates of one name and one kind; of two kinds they are welcome")
+    @Test("Two certificates of one kind for one name are refused; of two kinds they are accepted")
     func sameName() throws {
         let first = pair("standard.pem", "standard.key") + "[[listener.sni]]\nnames = [\"a.b\"]\n"
         let second = "[[listener.sni]]\nnames = [\"c.d\", \"A.B\"]\n"
@@ -114,7 +114,7 @@ import Testing
         )
     }
 
-    @Test("What is printed loads again, and holds no key")
+    @Test("Printed settings load again, and contain no key")
     func printed() throws {
         let text = Sample(
             .listener,

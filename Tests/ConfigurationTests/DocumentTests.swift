@@ -1,11 +1,12 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import Testing
 
-/// Texts that are no TOML, environment variables, and the order of problems.
+/// Texts that are not TOML, environment variables, and the order of problems.
 @Suite struct DocumentTests {
     @Test(
-        "A syntax error is told with line, column and reason",
+        "A syntax error is reported with line, column and reason",
         arguments: [
             ("public_url = ", "line 1, column 14: "),
             ("a = 1\nb = [1, 2", "line 2, column "),
@@ -34,7 +35,7 @@ import Testing
     }
 
     @Test(
-        "A bracket that no name follows is told, wherever it hides",
+        "A bracket without a name after it is reported, wherever it hides",
         arguments: [
             ("[@]", 1, 2), ("[[@]]", 1, 3), ("[ [x] ]", 0, 0), ("[[[x]]]", 1, 3), ("[\n]", 1, 2), ("[.a]", 1, 2),
             ("[=", 1, 2),
@@ -50,7 +51,7 @@ import Testing
         #expect(isOurs == (line > 0), "\(found)")
     }
 
-    @Test("A bracket that is closed by another kind is told")
+    @Test("A bracket closed by another kind is reported")
     func brackets() {
         #expect(problems("a = [1, }") == ["line 1, column 9: expected ], saw }"])
         #expect(problems("a = [\n{b = [}]}") == ["line 2, column 7: expected ], saw }"])
@@ -59,7 +60,7 @@ import Testing
     }
 
     @Test(
-        "A character that belongs in quotes is told, even if it looks like a line end",
+        "A character that must be quoted is reported, even if it looks like a line end",
         arguments: [
             "ä = 1", "a = [\u{2028}1]", "a = [\u{85}]", "a = \u{a0}1", "\u{1} = 1", "a\u{c} = 1", "a = [\u{b}]",
             "a = \u{7f}",
@@ -71,7 +72,7 @@ import Testing
     }
 
     @Test(
-        "A space within a value without quotes is told",
+        "A space within an unquoted value is reported",
         arguments: [
             "a = 2020-01-01 6 ", "a = 2020-01-01 6", "a = [2020-01-01 6,", "a = 20_20-01-0_1 6\n", "a = 1 2",
             "a = 2020-01-01 07:32:00",
@@ -82,9 +83,19 @@ import Testing
         #expect(found.count == 1 && found.first?.hasSuffix("a space within a number or date") == true)
     }
 
-    @Test("The same characters may stand in strings and comments, and a byte order mark first")
+    @Test("The same characters are allowed in strings and comments, and a byte order mark at the start")
     func quotedCharacters() {
         #expect(problems("\u{feff}" + Sample(.company, "id = \"a\"\nname = 'ä \u{2028}' # ü\u{85}").text) == [])
+    }
+
+    @Test("A problem is one line whatever the file holds, also where the TOML library repeats its characters")
+    func oneLine() {
+        for text in [
+            "a = i\n", "a = 1\u{b}", "a = \u{1b}[2J", "a = n\u{7f}", "a = \"\\\u{85}\"", "a = t\r\n", "[a\u{202e}",
+        ] {
+            let found = problems(text)
+            #expect(found.count == 1 && found.allSatisfy { !$0.unicodeScalars.contains { TerminalText.isActive($0) } })
+        }
     }
 
     @Test("A NUL character, raw or escaped, is an error and ends nothing early")
@@ -96,13 +107,13 @@ import Testing
         #expect(problems("a = \"x\\U00000000y\"") == ["line 1, column 7: a NUL character is not allowed"])
         #expect(problems("\"a\\u0000b\" = 1") == ["line 1, column 3: a NUL character is not allowed"])
         #expect(problems("a = \"\"\"\n\\u0000\"\"\"") == ["line 2, column 1: a NUL character is not allowed"])
-        // Not escapes: a literal string, an escaped backslash, a comment.
+        // These are not escapes: a literal string, an escaped backslash, a comment.
         #expect(problems(Sample().text + "\n# \\u0000") == [])
         #expect(problems(Sample(.rest, "x = '\\u0000'").text).count == 1)
         #expect(problems(Sample(.rest, "[log]\nlevel = \"\\\\u0000\"").text).first?.hasPrefix("log.level: ") == true)
     }
 
-    @Test("All problems are told at once, in the order of the schema")
+    @Test("All problems are reported at once, in the order of the schema")
     func everything() {
         let text = """
             zzz = 1
@@ -167,7 +178,7 @@ import Testing
         #expect(settings.tokens.claims.name == "a$b${SUB}$$")
     }
 
-    @Test("What a variable holds is not expanded again")
+    @Test("The content of a variable is not expanded again")
     func noSecondExpansion() throws {
         let settings = try load(
             Sample(.rest, "[tokens.claims]\nname = \"${A}\"").text,
@@ -198,7 +209,7 @@ import Testing
         #expect(found == ["company[0].name: \(reason)"])
     }
 
-    @Test("A required value whose variable is missing is not called missing too, nor is its upstream unknown twice")
+    @Test("A required value whose variable is missing is not also reported missing, nor its upstream unknown")
     func noEcho() {
         #expect(
             problems(Sample(.top, "public_url = \"${X}\"").text)

@@ -2,9 +2,9 @@ import Testing
 
 @testable import GatewayConfiguration
 
-/// With the control API, every way to an event is judged by the event.
+/// With the control API, every route to an event is decided per event.
 @Suite struct EventRouteTests {
-    /// Routes of a configuration, and what is said of them.
+    /// Routes of a configuration, and the messages about them.
     struct Row: CustomTestStringConvertible, Sendable {
         let routes: [(path: String, access: String)]
         let problems: [String]
@@ -26,7 +26,7 @@ import Testing
         Row([event, hub, assets, ("/event/{event}", "token"), ("/event/{event}/poster.png", "public")]),
         // Without a route that takes the rest, nothing is below them.
         Row([("/event/{event}", "token"), ("/networking/{event}", "token"), ("/assets/**", "public")]),
-        // An event that the operator names itself.
+        // An event that the operator names explicitly.
         Row([event, hub, ("/event/open-day/**", "public")]),
         Row(
             [event, assets],
@@ -75,12 +75,12 @@ import Testing
         return sample.text
     }
 
-    @Test("The control API does not start with a way around the event", arguments: rows)
+    @Test("The control API does not start if a route bypasses the event's check", arguments: rows)
     func gaps(row: Row) {
         #expect(problems(text(row.routes, control: true)) == row.problems.map { "control.enabled: \($0)" })
     }
 
-    @Test("Retention without the control API is remarked, key by key")
+    @Test("Retention settings without the control API are remarked on, key by key")
     func retention() throws {
         let routes = text([Self.event, Self.assets], control: false)
         let written = routes + "\n[control.retention]\nstays = \"30d\"\nremoved = \"1h\"\n"
@@ -92,7 +92,7 @@ import Testing
         )
     }
 
-    @Test("Trusted proxies that are more than any network are remarked, and a network is not")
+    @Test("Trusted proxies wider than any network are remarked on, and a network is not")
     func wideProxies() throws {
         let routes = text([Self.event, Self.assets], control: false)
         let ranges = [
@@ -103,10 +103,26 @@ import Testing
         #expect(remarks.map { $0.prefix { $0 != ":" } } == [0, 2, 3, 4, 6].map { "limits.trusted_proxies[\($0)]" })
     }
 
+    @Test("A listener that takes PROXY headers from everyone is remarked on, unless only this machine reaches it")
+    func everyonesProxyHeaders() throws {
+        let routes = text([Self.event, Self.assets], control: false)
+        func remarks(_ address: String, _ limits: String) throws -> [String] {
+            let listener = "[[listener]]\naddress = \"\(address)\"\nproxy_protocol = true\n"
+            return try load(routes + "\n" + listener + "[limits]\n\(limits)\n").remarks
+        }
+        let said = try remarks("0.0.0.0:443", "")
+        #expect(
+            said.count == 1 && said[0].hasPrefix("listener[1].proxy_protocol: while limits.trusted_proxies is empty")
+        )
+        #expect(try remarks("0.0.0.0:443", "trusted_proxies = [\"10.0.0.1\"]") == [])
+        #expect(try remarks("127.0.0.1:443", "") == [])
+        #expect(try remarks("unix:/run/gateway.sock", "") == [])
+    }
+
     private static let oldKey = "[[company.key]]\nid = \"old\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"\n"
 
     @Test(
-        "A key that may have made links and does not say so is remarked, and one that says it is not",
+        "A key that may have made links without saying so is remarked on, and one that says it did not is not",
         arguments: [
             (oldKey, "", true, true), (oldKey, "", false, false), (oldKey + "signed_before = true\n", "", true, false),
             (oldKey + "signed_before = false\n", "", true, false),
@@ -125,7 +141,7 @@ import Testing
         #expect(remarks.map { $0.prefix { $0 != ":" } } == (isRemarked ? ["company[0].key[1].signed_before"] : []))
     }
 
-    @Test("A reload after which the links end that were made says so, and one that keeps them says nothing")
+    @Test("A reload that invalidates links says so, and one that keeps them says nothing")
     func losses() throws {
         let routes = text([Self.event, Self.assets], control: false)
         func loaded(_ keys: String) throws -> Settings {
@@ -150,7 +166,7 @@ import Testing
         }
     }
 
-    @Test("A client secret that stands in two places is remarked, by its places and without itself")
+    @Test("A client secret that occurs twice is remarked on, with its places and without itself")
     func sharedSecrets() throws {
         let key = "[[company.key]]\nalgorithm = \"HS256\"\nsecret_file = "
         let two = """
@@ -176,7 +192,7 @@ import Testing
         )
     }
 
-    @Test("Without the control API, what is below an event and open to others is remarked")
+    @Test("Without the control API, paths below an event that are open to others are remarked on")
     func remarked() throws {
         func remarks(_ routes: (String, String)...) throws -> [String] {
             try load(text(routes, control: false)).remarks

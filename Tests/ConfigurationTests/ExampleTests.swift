@@ -3,13 +3,13 @@ import Testing
 
 @testable import GatewayConfiguration
 
-/// `gateway.conf.example` is complete and true.
+/// `gateway.conf.example` is complete and correct.
 @Suite struct ExampleTests {
     private static let files: [String: [UInt8]] = [
         "/etc/gateway/acme.secret": Array("0123456789abcdef0123456789abcdef\n".utf8)
     ]
 
-    /// The tables and values that have no default, which the example makes up.
+    /// The tables and values without a default, for which the example has made-up ones.
     private static let required = """
         public_url = "https://embed.example.com"
         [[listener]]
@@ -47,7 +47,7 @@ import Testing
         text = try String(contentsOf: root.appendingPathComponent("gateway.conf.example"), encoding: .utf8)
     }
 
-    /// A line of the example that says something of a key.
+    /// A line of the example about a key.
     private struct Line {
         let path: String
         let isCommented: Bool
@@ -62,7 +62,7 @@ import Testing
             if words.hasPrefix("["), let end = words.firstIndex(of: "]") {
                 let name = String(words[..<end].drop { $0 == "[" })
                 table = name + "."
-                // A table that is one value, with names of the operator's own.
+                // A table that is a single value, with names chosen by the operator.
                 guard Schema.root.paths.contains(name) else { return nil }
                 let comment = words[end...].drop { $0 != "#" }
                 return Line(path: name, isCommented: isCommented, comment: String(comment))
@@ -72,20 +72,20 @@ import Testing
         }
     }
 
-    @Test("It loads as it stands, with the secret file")
+    @Test("It loads unchanged, with the secret file")
     func loads() throws {
         #expect(problems(text, files: Self.files) == [])
         #expect(problems(text) == ["company[0].key[0].secret_file: no such file: /etc/gateway/acme.secret"])
     }
 
-    @Test("Every key stands in it once for each kind of table, and no key that is unknown")
+    @Test("It has every key once per kind of table, and no unknown key")
     func isComplete() {
         let paths = lines.map(\.path)
         for path in Schema.root.paths { #expect(paths.contains(path), "\(path) is not in the example") }
         for path in paths { #expect(Schema.root.paths.contains(path), "\(path) is not in the schema") }
     }
 
-    @Test("The keys stand in the order of the schema")
+    @Test("The keys are in the order of the schema")
     func order() {
         var seen: Set<String> = []
         #expect(lines.map(\.path).filter { seen.insert($0).inserted } == Schema.root.paths)
@@ -99,17 +99,7 @@ import Testing
         }
     }
 
-    @Test("What is not built yet says so, and nothing else does")
-    func notBuilt() {
-        var seen: Set<String> = []
-        for line in lines where seen.insert(line.path).inserted {
-            let says = line.comment.contains("not built yet")
-            let isListed = NotBuilt.features.contains { $0.key == line.path }
-            #expect(says == isListed, "\(line.path)")
-        }
-    }
-
-    @Test("Every default that it shows is the default")
+    @Test("Every default shown is the real default")
     func defaults() throws {
         let example = try load(text, files: Self.files).printed()
         let bare = try load(Self.required, files: Self.files).printed()
@@ -117,7 +107,7 @@ import Testing
     }
 
     @Test(
-        "A default that is shown but changed in the code would be noticed",
+        "A default that differs from the code would be noticed",
         arguments: [
             ("header_count = 100 ", "header_count = 101 "), ("leeway = \"30s\"", "leeway = \"6s\""),
             ("take_over_limit = 6", "take_over_limit = 7"),
@@ -130,7 +120,7 @@ import Testing
         #expect(try load(changed, files: Self.files).printed() != load(Self.required, files: Self.files).printed())
     }
 
-    @Test("Of the keys with a default, none is commented out but those without a value")
+    @Test("Among the keys with a default, only those without a value are commented out")
     func commented() throws {
         let printed = try load(Self.required, files: Self.files).printed()
         for line in lines where line.isCommented {

@@ -1,10 +1,11 @@
+import Foundation
 import Testing
 
 @testable import GatewayConfiguration
 
-/// No text and no file ends the process; each is answered with settings or with problems.
+/// No text and no file crashes the process; each gives settings or problems.
 @Suite struct HostileInputTests {
-    @Test("Nesting without end is an error with its place")
+    @Test("Unlimited nesting is an error with its place")
     func nesting() {
         let deep = String(repeating: "[", count: 100_000)
         #expect(problems("a = \(deep)") == ["line 1, column 37: nested too deeply"])
@@ -22,6 +23,20 @@ import Testing
         #expect(problems("a = '\\'\n[\(dotted)]\nx =").first?.hasSuffix("nested too deeply") == true)
     }
 
+    @Test("Reading a text again and again does not keep its tree")
+    func memory() async {
+        // A process of its own: other tests take and release memory at the same time.
+        await #expect(processExitsWith: .success) {
+            // The tree takes 7 MB. It is so deep that the values are cut off, which saves time.
+            let (open, close) = (String(repeating: "[", count: 20), String(repeating: "]", count: 20))
+            let text = "x = \(open)\(String(repeating: "[],", count: 100_000))\(close)"
+            _ = try Document.parse(text)
+            let before = try residentMegabytes()
+            for _ in 0..<40 { _ = try Document.parse(text) }
+            #expect(try residentMegabytes() - before < 200)
+        }
+    }
+
     @Test("Deep values that the parser allows are unknown keys")
     func allowedDepth() {
         let deep = String(repeating: "[", count: 30) + String(repeating: "]", count: 30)
@@ -31,7 +46,7 @@ import Testing
         )
     }
 
-    @Test("A megabyte in any place is told in a short line")
+    @Test("A megabyte anywhere is reported in a short line")
     func long() {
         let megabyte = String(repeating: "x", count: 1 << 20)
         for text in [
@@ -59,7 +74,7 @@ import Testing
         _ = problems(Sample(.route, "path = \"\(pattern)\"\nupstream = \"host\"\naccess = \"public\"").text)
     }
 
-    @Test("Numbers at the edges are told or kept, never cut")
+    @Test("Extreme numbers are reported or kept, never cut")
     func numbers() {
         for number in ["9223372036854775807", "-9223372036854775808", "0", "-1", "1e308", "-inf", "nan", "0xffffffff"] {
             #expect(problems(Sample(.rest, "[limits]\nconnections = \(number)").text).count == 1, "\(number)")
@@ -70,7 +85,7 @@ import Testing
     }
 
     @Test(
-        "Files that are no text are told as what they lack",
+        "For files that are not text, the message says what they lack",
         arguments: [
             [0xff, 0xfe, 0x00], Array(repeating: 0xff, count: 100), Array("-----BEGIN \u{0}".utf8),
             Array("{\"keys\":".utf8),
@@ -92,7 +107,7 @@ import Testing
         )
     }
 
-    @Test("Ten thousand mutated texts are answered")
+    @Test("Ten thousand mutated texts are processed")
     func mutations() {
         var random = SplitMix(state: 42)
         let original = Array(PrintableSample.text.utf8)
@@ -136,4 +151,11 @@ import Testing
             return word ^ (word >> 31)
         }
     }
+}
+
+/// The memory of this process that is in use.
+private func residentMegabytes() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+    return try #require(Int(line.filter(\.isNumber))) / 1024
 }

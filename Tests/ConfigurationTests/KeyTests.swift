@@ -1,9 +1,10 @@
+import Basics
 import JOSE
 import Testing
 
 @testable import GatewayConfiguration
 
-/// Keys come out of files as they were meant.
+/// Keys are read from files as intended.
 @Suite struct KeyTests {
     private let pair: Key
     private let privatePEM: [UInt8]
@@ -13,7 +14,7 @@ import Testing
         privatePEM = try pair.privatePEM()
     }
 
-    /// A public key as OpenSSL wrote it.
+    /// A public key as written by OpenSSL.
     private static let publicPEM = Array(
         """
         -----BEGIN PUBLIC KEY-----
@@ -50,7 +51,7 @@ import Testing
         #expect(try accepts(company.keys[0], signatureOf: pair))
     }
 
-    @Test("A private key in the place of a public one is refused, and the other way round")
+    @Test("A private key in place of a public one is refused, and the reverse")
     func mixedUp() {
         let files = ["/private": privatePEM, "/public": Self.publicPEM]
         #expect(
@@ -63,7 +64,7 @@ import Testing
         )
     }
 
-    @Test("A key set counts as all its keys")
+    @Test("A key set provides all its keys")
     func keySet() throws {
         let other = try Key.generate(.eddsa, id: "other")
         let set = try jwks([pair, other])
@@ -73,7 +74,7 @@ import Testing
         #expect(company.keyOrigins == [KeyOrigin(id: nil, algorithm: nil, source: .jwksFile("/set"))])
     }
 
-    @Test("An id that stands in a key set and beside it, or twice in it, is refused")
+    @Test("An id that is in a key set and beside it, or twice in it, is refused")
     func duplicateIDs() throws {
         let other = try Key.generate(.es256, id: "pair")
         let keys =
@@ -88,7 +89,7 @@ import Testing
         )
     }
 
-    @Test("A key of a set that names no algorithm is no duplicate of itself")
+    @Test("A key without an algorithm in a set is not a duplicate of itself")
     func withoutAlgorithm() throws {
         let text = #"{"keys":[{"kty":"oct","kid":"s","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}"#
         let company = try company("jwks_file = \"/set\"", files: ["/set": Array(text.utf8)])

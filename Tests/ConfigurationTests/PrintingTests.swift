@@ -1,10 +1,11 @@
 import Admission
+import Basics
 import JOSE
 import Testing
 
 @testable import GatewayConfiguration
 
-/// `check --print` shows what is in effect, in a form that loads again, and no secret.
+/// `check --print` shows the settings in effect, in a form that loads again, and no secret.
 @Suite struct PrintingTests {
     private static let text = """
         public_url = "https://${HOST}/"
@@ -12,6 +13,7 @@ import Testing
         drain_timeout = "1500ms"
         [[listener]]
         address = "[::1]:0"
+        proxy_protocol = true
         [[listener]]
         address = "unix:/run/a $$ \\"b\\" \\\\ \\u0007.sock"
         mode = "0640"
@@ -76,7 +78,7 @@ import Testing
         files = ["/private": try pair.privatePEM(), "/set": set.serialized()]
     }
 
-    @Test("What is printed loads to the same settings")
+    @Test("Printed settings load to the same settings")
     func roundTrip() throws {
         let first = try load(Self.text, files: files, environment: ["HOST": "embed.example.com"])
         let second = try load(first.printed(), files: files)
@@ -96,14 +98,14 @@ import Testing
         #expect(second.publicURL == first.publicURL)
     }
 
-    @Test("Nothing that a file holds is printed")
+    @Test("No file's content is printed")
     func noSecrets() throws {
         let printed = try load(Self.text, files: files, environment: ["HOST": "embed.example.com"]).printed()
         #expect(printed.contains("secret_file = \"/secret\""))
         #expect(!printed.contains("0123456789abcdef") && !printed.contains("BEGIN"))
     }
 
-    @Test("Every key of the schema is printed when it has a value")
+    @Test("Every key of the schema is printed if it has a value")
     func isComplete() throws {
         var settings = try load(Self.text, files: files, environment: ["HOST": "embed.example.com"])
         settings.listeners[0].mode = 0o660
@@ -114,13 +116,13 @@ import Testing
         settings.listeners[0].serverNames = [ServerNameSettings(names: ["n"], certificate: "c", key: "k")]
         settings.admin.tokenFile = "t"
         settings.upstreams[0].caFile = "a"
-        settings.upstreams[0].healthPath = "/h"
+        settings.upstreams[0].health = HealthSettings(path: "/h")
         settings.companies[0].clientSecretFiles = ["s"]
         settings.control.tokenKeyFile = "k"
         settings.identity.claims = [ClaimField(name: "Tier", claim: "t")]
         settings.companies[0].keyOrigins += [
             KeyOrigin(source: .publicKeyFile("p"), signedBefore: true),
-            KeyOrigin(source: .jwksURL("https://u.example")),
+            KeyOrigin(source: .jwksURL(try KeySetURL(parsing: "https://u.example"))),
         ]
         settings.companies.append(settings.companies[0])
         settings.companies[1].clientSecretFiles = ["s", "t"]
@@ -130,7 +132,7 @@ import Testing
             if line.hasPrefix("[") {
                 table = line.filter { $0 != "[" && $0 != "]" } + "."
             } else if let name = line.split(separator: " ").first {
-                // A table that is one value, with names of the operator's own.
+                // A table that is a single value, with names chosen by the operator.
                 printed.insert(
                     Schema.root.paths.contains(String(table.dropLast())) ? String(table.dropLast()) : table + name
                 )

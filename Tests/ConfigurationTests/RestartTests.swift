@@ -2,7 +2,7 @@ import Testing
 
 @testable import GatewayConfiguration
 
-/// What a reload cannot change stays, and is told by its key.
+/// Settings that a reload cannot change stay, and their keys are reported.
 @Suite struct RestartTests {
     private func settings(_ change: (inout Settings) -> Void = { _ in }) throws -> Settings {
         var settings = try load(Sample().text)
@@ -10,7 +10,7 @@ import Testing
         return settings
     }
 
-    @Test("Each key that a running process cannot change is told, and stays as it was")
+    @Test("Each key that a running process cannot change is reported, and keeps its value")
     func keys() throws {
         let running = try settings()
         let changes: [(key: String, change: (inout Settings) -> Void)] = [
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test("attack: a new admin address that needs no token takes none away from the one that is open")
+    @Test("Attack: a new admin address that needs no token does not remove the token of the open one")
     func adminToken() throws {
         let running = try settings {
             $0.admin.address = .tcp(host: "0.0.0.0", port: 9901)
@@ -44,23 +44,27 @@ import Testing
         #expect(changed.admin.token != nil && changed.admin.address == running.admin.address)
     }
 
-    @Test("Nothing waits where nothing has changed, nor for what takes effect at once; listeners may change places")
+    @Test("Nothing waits if nothing has changed, or if the change takes effect at once; listeners may be reordered")
     func nothing() throws {
         let two = ListenerSettings(address: .unix(path: "/l"), mode: 0o600)
         let running = try settings { $0.listeners.append(two) }
         var same = running
         #expect(same.keep(from: running) == [])
         var changed = try settings {
-            $0.listeners.insert(ListenerSettings(address: .unix(path: "/l"), mode: 0o660), at: 0)
+            $0.listeners.insert(
+                ListenerSettings(address: .unix(path: "/l"), mode: 0o660, proxyProtocol: true),
+                at: 0
+            )
             $0.drainTimeout = .seconds(1)
             $0.log.access.toggle()
             $0.control.retention.stays = .seconds(5000)
         }
         #expect(changed.keep(from: running) == [])
         #expect(changed.listeners.map(\.mode) == [nil, 0o660] && changed.drainTimeout == .seconds(1))
+        #expect(changed.listeners.map(\.proxyProtocol) == [false, true])
     }
 
-    @Test("A listener that is gone from the file stays open, and is named by its address")
+    @Test("A listener removed from the file stays open, and is named by its address")
     func gone() throws {
         let running = try settings()
         var changed = try settings { $0.listeners = [ListenerSettings(address: .unix(path: "/l"))] }

@@ -1,6 +1,6 @@
 import GatewayConfiguration
 
-/// A small valid configuration in parts, any of which a test replaces.
+/// A small valid configuration in parts, each of which a test can replace.
 struct Sample {
     enum Part: CaseIterable {
         case top, listener, admin, upstream, route, tokens, company, key, rest
@@ -20,7 +20,7 @@ struct Sample {
         .key: "id = \"one\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret\"",
     ]
 
-    /// The sample with one part's keys replaced; nil leaves out the part, its header too.
+    /// The sample with one part's keys replaced; `nil` removes the part with its header.
     init(_ part: Part? = nil, _ body: String? = nil) {
         if let part { bodies[part] = body }
     }
@@ -70,7 +70,7 @@ func load(
     )
 }
 
-/// The problems of a text without the file's name in front, none when it loads.
+/// The problems of a text without the file's name; empty if it loads.
 func problems(
     _ text: String,
     files: [String: [UInt8]] = [:],

@@ -2,10 +2,10 @@ import Testing
 
 @testable import GatewayConfiguration
 
-/// The nearest name for a misspelt one.
+/// The closest name for a misspelt one.
 @Suite struct SuggestionTests {
     @Test(
-        "Edits that lead from one word to the other",
+        "The number of edits between two words",
         arguments: [
             ("", "", 0), ("a", "", 1), ("", "abc", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "axc", 1),
             ("abc", "ab", 1), ("kitten", "sitting", 3), ("ca", "abc", 3), ("adress", "address", 1),
@@ -16,7 +16,7 @@ import Testing
         #expect(UnknownKeys.editDistance(Array(second.utf8), Array(first.utf8)) == expected)
     }
 
-    @Test("A word that is like none has no nearest")
+    @Test("A word unlike all others has no suggestion")
     func none() {
         #expect(UnknownKeys.nearest(to: "x", among: ["id", "name"]) == nil)
         #expect(UnknownKeys.nearest(to: "", among: ["id", "name"]) == nil)

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
 import JOSE
@@ -6,7 +7,7 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("Analytics say who was there, in JSON and as a table")
+@Suite("Analytics report who was there, as JSON and as a table")
 struct AttendanceTests {
     private func viewer(_ event: String, _ user: String, name: String, email: String, registration: String? = nil)
         -> Viewer
@@ -24,7 +25,7 @@ struct AttendanceTests {
         )
     }
 
-    /// An event with one user, who was there for a minute and a third, and one registration, who is there still.
+    /// An event with a user who was there for a minute and a third, and a registration who is still there.
     private func event(_ service: Service) async throws -> String {
         service.admission.sessions.keepChanges()
         let uid = try await service.makeEvent()
@@ -71,7 +72,7 @@ struct AttendanceTests {
         #expect(people.last?["registrationId"]?.text != nil)
     }
 
-    @Test("A table of RFC 4180, whose cells no spreadsheet takes for formulas")
+    @Test("The table follows RFC 4180, and no spreadsheet takes its cells for formulas")
     func csv() async throws {
         let service = try Service()
         let uid = try await event(service)
@@ -96,7 +97,7 @@ struct AttendanceTests {
     }
 
     @Test(
-        "JSON is what everybody gets who does not ask for a table alone",
+        "A client gets JSON unless it accepts only a table",
         arguments: ["", "*/*", "application/json, text/csv"]
     )
     func accept(accept: String) async throws {

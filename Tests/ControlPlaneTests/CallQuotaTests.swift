@@ -4,13 +4,13 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("Calls of one company leave room for those of others")
+@Suite("One company's calls leave room for those of others")
 struct CallQuotaTests {
-    @Test("attack: one company takes every turn; others have their own, and what waits beyond the bound is 429")
+    @Test("Attack: one company takes every turn; others have their own, and calls beyond the bound get 429")
     func bounds() async throws {
         let quota = CallQuota(perCompany: 1, waiting: 1, patience: .seconds(3600))
         let first = try await quota.enter("acme")
-        // Of three that come one may wait; the two others are refused while the first still has its place.
+        // Of three calls, one may wait; the other two are refused while the first still has its place.
         try await withThrowingTaskGroup(of: Fault?.self) { group in
             for _ in 0..<3 { group.addTask { await fault { try await quota.enter("acme").leave() } } }
             for _ in 0..<2 {
@@ -27,7 +27,7 @@ struct CallQuotaTests {
         try await quota.enter("acme").leave()
     }
 
-    @Test("attack: two companies' heavy calls take every turn; a third waits shortly, and is told to come again")
+    @Test("Attack: two companies' heavy calls take every turn; a third waits briefly, and is told to retry")
     func everyTurnTaken() async throws {
         let quota = CallQuota(perCompany: 1, total: 2, waiting: 4, patience: .milliseconds(20))
         let places = [try await quota.enter("acme"), try await quota.enter("globex")]
@@ -35,7 +35,7 @@ struct CallQuotaTests {
         #expect(fault.status == .serviceUnavailable)
         #expect(fault.code == "busy")
         #expect(fault.fields[.retryAfter] == "2")
-        // Whose own calls are in the way is told so.
+        // A company blocked by its own calls is told so.
         let own = try #require(await self.fault { try await quota.enter("acme").leave() })
         #expect(own.code == "too_many_calls")
         for place in places { place.leave() }
@@ -46,7 +46,7 @@ struct CallQuotaTests {
         let companies = Mutex<[String]>([])
     }
 
-    @Test("attack: a company queues many heavy calls; another one that comes later is next but one")
+    @Test("Attack: a company queues many heavy calls; another that comes later is next but one")
     func rotation() async throws {
         let quota = CallQuota(perCompany: 2, total: 1, waiting: 16, patience: .seconds(3600))
         let order = Order()
@@ -69,12 +69,12 @@ struct CallQuotaTests {
     }
 
     @Test(
-        "attack: answers that nobody reads fill the memory; past the bound a company's calls are 429, others' are not"
+        "Attack: unread answers fill the memory; past the bound a company's calls get 429, others' do not"
     )
     func unreadAnswers() async throws {
         let quota = CallQuota(perCompany: 8, waiting: 8, maxBytes: 100)
         let alone = try await quota.enter("acme")
-        // Larger than the bound, but alone.
+        // Larger than the bound, but the only one.
         try alone.hold(150, isDone: false)
         let refused = try #require(await fault { try await quota.enter("acme").leave() })
         #expect(refused.code == "too_many_answers")
@@ -87,7 +87,7 @@ struct CallQuotaTests {
         try places[0].hold(60, isDone: false)
         let second = try #require(await fault { try places[1].hold(60, isDone: false) })
         #expect(second.code == "too_many_answers")
-        // What has changed something is answered all the same.
+        // A call that has changed something is answered anyway.
         try places[2].hold(60, isDone: true)
         for place in places { place.leave() }
         let last = try await quota.enter("acme")
@@ -111,7 +111,7 @@ struct CallQuotaTests {
         let all = Mutex((running: 0, most: 0, done: 0))
     }
 
-    @Test("Never more at once than the quota says, all have their turn, and what fails gives its turn back")
+    @Test("The quota is never exceeded, all calls get their turn, and a failing call gives its turn back")
     func all() async throws {
         let quota = CallQuota(perCompany: 2, total: 3, waiting: 1000, patience: .seconds(3600))
         let counts = Counts()
@@ -128,7 +128,7 @@ struct CallQuotaTests {
                         counts.running -= 1
                         counts.done += 1
                     }
-                    // Some only let go of it.
+                    // Some only release it.
                     if number % 3 == 0 { place.leave() }
                 }
             }

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
 import JOSE
@@ -7,9 +8,9 @@ import Testing
 @testable import ControlPlane
 @testable import GatewayConfiguration
 
-@Suite("Every call does what it says")
+@Suite("Every call does what it promises")
 struct CallTests {
-    @Test("An event is made, read, changed, listed and deleted", arguments: ["event", "networking"])
+    @Test("An event is created, read, changed, listed and deleted", arguments: ["event", "networking"])
     func life(kind: String) async throws {
         let service = try Service()
         let hub = try await service.makeEvent(hub: true)
@@ -59,7 +60,7 @@ struct CallTests {
         #expect(try await service.call(.delete, "/\(kind)/\(uid)").status == 404)
     }
 
-    @Test("The company says who it is")
+    @Test("The company call returns the company")
     func company() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
@@ -73,7 +74,7 @@ struct CallTests {
         )
     }
 
-    @Test("An event and a networking hub are not each other")
+    @Test("An event and a networking hub are not interchangeable")
     func kinds() async throws {
         let service = try Service()
         let (event, hub) = (try await service.makeEvent(), try await service.makeEvent(hub: true))
@@ -105,7 +106,7 @@ struct CallTests {
     }
 
     @Test(
-        "Organizers and presenters come and go, and to do it again changes nothing",
+        "Organizers and presenters are added and removed, and repeating a call changes nothing",
         arguments: ["organizer", "presenter"]
     )
     func roster(list: String) async throws {
@@ -133,7 +134,7 @@ struct CallTests {
         #expect(try await service.call(.delete, "\(path)/u%2F2%20%3f").json == [])
     }
 
-    @Test("attack: another company's hub, or what is no hub, becomes an event's; one that was deleted meanwhile stays")
+    @Test("Attack: another company's hub, or a non-hub, becomes an event's hub; one deleted meanwhile stays")
     func hubs() async throws {
         let service = try Service()
         let hub = try await service.makeEvent(hub: true)
@@ -159,7 +160,7 @@ struct CallTests {
         #expect(try await service.call(.post, "/event/\(event)", again).status == 400)
     }
 
-    @Test("The webhooks of an event go with it")
+    @Test("Deleting an event deletes its webhooks")
     func webhooksOfRemovedEvents() async throws {
         let service = try Service()
         let event = try await service.makeEvent()
@@ -171,7 +172,7 @@ struct CallTests {
         #expect(try await service.call(.get, "/webhooks").json.list.count == 3)
         #expect(try await service.call(.delete, "/event/\(event)").status == 200)
         #expect(try await service.call(.get, "/webhooks").json.list.map { $0["eventId"] } == [.null])
-        // What waits still goes out, and then nothing is left of them.
+        // Pending messages are still sent, and then nothing is left of them.
         let retention = Retention(stays: 1 << 40, removed: 1 << 40, webhooks: 1 << 40)
         service.now += 3_600_001
         _ = try await service.directory.purge(retention)
@@ -185,7 +186,7 @@ struct CallTests {
         #expect(service.directory.allWebhooks.map(\.event) == [nil])
     }
 
-    @Test("attack: a user id that differs from a presenter's in case or blanks is nobody's but its own")
+    @Test("Attack: a user id that differs from a presenter's in case or white space is only itself")
     func userIDsAreExact() async throws {
         let service = try Service()
         let uid = try await service.makeEvent(["presenters": [" aB3xQ\t", "aB3xQ", "Kim@acme.example"]])
@@ -196,11 +197,11 @@ struct CallTests {
         ] as [(String, JSONValue)] {
             let reply = try await service.call(.post, "/event/\(uid)/embed", object(["userId": .string(user)]))
             #expect(reply["role"] == role, "\(user)")
-            // Blanks at the ends of what a call says are not part of it.
+            // White space at the ends of a call's values is not part of them.
             let viewer = try viewer(reply["token"]?.text ?? "")
             #expect(viewer.userID.hasSameBytes(as: user == " aB3xQ " ? "aB3xQ" : user))
         }
-        // Neither does it conflict with the presenter, nor is the presenter removed by it.
+        // It does not conflict with the presenter, and removing it does not remove the presenter.
         let organizer = try await service.call(.put, "/event/\(uid)/organizer", object(["organizer": "Ab3Xq"]))
         #expect(organizer.json == ["Ab3Xq"])
         #expect(try await service.call(.delete, "/event/\(uid)/presenter/AB3XQ").json == ["aB3xQ", "Kim@acme.example"])
@@ -209,7 +210,7 @@ struct CallTests {
         #expect(try await service.call(.delete, "/event/\(uid)/presenter/%20aB3xQ").json == ["Kim@acme.example"])
     }
 
-    @Test("An embed URL is a bare JSON string with a token of the user and nothing else in its query")
+    @Test("An embed URL is a bare JSON string with the user's token and nothing else in its query")
     func embedCode() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
@@ -232,7 +233,7 @@ struct CallTests {
         #expect(Gravatar.address(of: " ANN@example.com\t") == viewer.avatar)
     }
 
-    @Test("userName wins over userDisplayName; blank members are as good as none; eventSpecific can be false")
+    @Test("userName wins over userDisplayName; blank members count as absent; eventSpecific can be false")
     func embedMembers() async throws {
         let service = try Service()
         let uid = try await service.makeEvent(["organizers": ["ann@example.com"]])
@@ -258,7 +259,7 @@ struct CallTests {
         #expect(second.avatar == nil)
     }
 
-    @Test("Register answers once, then 409; with resend the same as the first")
+    @Test("Register answers once, then with 409; with resend it repeats the first answer")
     func register() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
@@ -320,7 +321,7 @@ struct CallTests {
         #expect(service.kicked == [name])
     }
 
-    @Test("Webhooks are made with a secret that is shown once, listed, deleted; a hundred at most")
+    @Test("Webhooks are created with a secret that is shown once, listed, deleted; at most a hundred")
     func webhooks() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
@@ -356,7 +357,7 @@ struct CallTests {
         #expect(try await service.call(.delete, "/webhooks/\(id)").status == 404)
     }
 
-    @Test("Other settings count from the next request on")
+    @Test("New settings take effect on the next request")
     func reload() async throws {
         let service = try Service()
         let token = try service.token()
@@ -367,7 +368,7 @@ struct CallTests {
         #expect(reply.status == 401)
     }
 
-    /// Whom a token speaks of, as the data plane would know.
+    /// The viewer of a token, as the data plane would read it.
     private func viewer(_ token: String) throws -> Viewer {
         let authority = TokenAuthority(try Service.settings(), generation: 1)
         let bytes = Array(token.utf8)

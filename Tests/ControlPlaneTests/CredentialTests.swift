@@ -1,5 +1,5 @@
 import Admission
-import DataPlane
+import Basics
 import Foundation
 import HTTPTypes
 import JOSE
@@ -47,7 +47,7 @@ struct CredentialTests {
     }
 
     @Test(
-        "What is wrong is said in the form of RFC 6749",
+        "Errors have the form of RFC 6749",
         arguments: [
             (
                 object(["client_id": "acme", "client_secret": "x", "grant_type": "password"]), 400,
@@ -80,7 +80,7 @@ struct CredentialTests {
         #expect(reply.fields[.contentType] == "application/json")
     }
 
-    @Test("A secret is not good for another company, and none opens a company without")
+    @Test("A secret is not valid for another company, and none opens a company without secrets")
     func otherSecrets() async throws {
         let service = try Service { settings in
             settings.companies[0].clientSecrets = [Secret(Array("another secret of acme".utf8))]
@@ -104,7 +104,7 @@ struct CredentialTests {
         #expect(await ask(service, body("acme", "guess"), from: "192.0.2.2").status == 401)
     }
 
-    @Test("attack: strangers who know a company's id lock it out by guesses from ever new addresses")
+    @Test("Attack: strangers who know a company's id try to lock it out by guesses from ever new addresses")
     func lockOut() async throws {
         let service = try Service { $0.limits.failuresPerMinute = 1 }
         for number in 1...200 {
@@ -115,7 +115,7 @@ struct CredentialTests {
         }
     }
 
-    @Test("attack: ever new addresses of one IPv6 network count as one")
+    @Test("Attack: ever new addresses of one IPv6 network count as one")
     func network() async throws {
         let service = try Service { $0.limits.failuresPerMinute = 3 }
         for number in 1...3 {
@@ -125,7 +125,7 @@ struct CredentialTests {
         #expect(await ask(service, body("acme", "guess"), from: "2001:db8:0:1::1").status == 401)
     }
 
-    @Test("attack: bodies that cost, before any limit is asked; they are small, and count as failures")
+    @Test("Attack: costly bodies before any limit applies; they are small, and count as failures")
     func costlyBodies() async throws {
         let service = try Service { $0.limits.failuresPerMinute = 3 }
         let fields: HTTPFields = [
@@ -138,7 +138,7 @@ struct CredentialTests {
         #expect(await ask(service, body(), from: "192.0.2.1").status == 200)
     }
 
-    @Test("attack: API tokens are guessed; wrong ones are counted, right ones pass")
+    @Test("Attack: API tokens are guessed; wrong ones are counted, right ones pass")
     func guessedTokens() async throws {
         let service = try Service { $0.limits.failuresPerMinute = 3 }
         func get(_ token: String?) async -> Reply {
@@ -156,7 +156,7 @@ struct CredentialTests {
     }
 
     @Test(
-        "attack: somebody whose token is over is kept out for guessing; it is 401 always, and nobody else pays for it"
+        "Attack: an expired token is counted as guessing; it always gets 401, and nobody else pays for it"
     )
     func overTokens() async throws {
         let service = try Service { $0.limits.failuresPerMinute = 3 }
@@ -179,7 +179,7 @@ struct CredentialTests {
         // None of them has counted.
         for _ in 0..<3 { #expect(await get("a.b.c") == 401) }
         #expect(await get("a.b.c") == 429)
-        // Nor does a token that another key has signed pass for one of them.
+        // A token signed with another key does not pass for one of them either.
         let foreign = try Token.sign(
             Token(parsing: Array(good.utf8).span, maxSize: 8192).claims.members,
             type: "api+jwt",
@@ -189,7 +189,7 @@ struct CredentialTests {
         #expect(await get(good) == 401)
     }
 
-    @Test("The client's address is the last that no trusted proxy has, whatever the client says")
+    @Test("The client's address is the last one that is not a trusted proxy, whatever the client claims")
     func addresses() throws {
         let trusted = [try AddressRange(parsing: "10.0.0.0/8")]
         func hash(_ list: String) -> UInt64 {
@@ -202,18 +202,18 @@ struct CredentialTests {
         #expect(hash("junk, 10.1.1.1") == hash("10.1.1.1"))
     }
 
-    @Test("An API token is good for its hour only")
+    @Test("An API token is valid for its hour only")
     func expiry() async throws {
         let service = try Service()
         let fields: HTTPFields = [.authorization: "Bearer \(try service.token())"]
         service.now += 3_590_000
         #expect(await service.send(.get, "/api/v1/company/acme", fields).status == 200)
-        // Past its end, and past what clocks may be off.
+        // Past its end, and past the clocks' leeway.
         service.now += 60_000
         #expect(await service.send(.get, "/api/v1/company/acme", fields).status == 401)
     }
 
-    @Test("Two secrets are good at once; a token ends with the secret that obtained it, and no other does")
+    @Test("Two secrets are valid at once; a token ends with the secret that obtained it, and no other does")
     func rotation() async throws {
         func settings(_ secrets: [String]) throws -> Settings {
             var settings = try Service.settings()
@@ -238,7 +238,7 @@ struct CredentialTests {
         #expect(await get(byNew) == 401)
     }
 
-    @Test("attack: a key that signs or verifies viewers' tokens makes an API token")
+    @Test("Attack: a key that signs or verifies viewers' tokens makes an API token")
     func companyKeys() async throws {
         let service = try Service()
         let tenant = try required(service.plane.snapshot.tenant("acme"))
@@ -251,14 +251,14 @@ struct CredentialTests {
         }
     }
 
-    @Test("What a token says of the secret that obtained it tells nobody the secret")
+    @Test("The secret's name in a token does not reveal the secret")
     func secretName() throws {
         let service = try Service()
         let token = Array(try service.token().utf8)
         let name = try required(Token(parsing: token.span, maxSize: 8192).claims.string("client_secret_name"))
         let plain = SHA256.hash(Array(Service.secret.utf8).span)
         #expect(name != String(decoding: Base64URL.encode(plain.span.extracting(0..<16)), as: UTF8.self))
-        // Under the company's id: the same secret at another company has another name.
+        // The name depends on the company's id: the same secret at another company has another name.
         #expect(service.plane.snapshot.tenant("globex")?.secrets.first?.name != name)
     }
 
@@ -306,7 +306,7 @@ struct CredentialTests {
         #expect(reply.fields[.wwwAuthenticate] == "Bearer error=\"invalid_token\"")
     }
 
-    @Test("A token that was made for viewing is refused, and an API token is none for viewing")
+    @Test("A viewing token is refused by the API, and an API token is refused for viewing")
     func viewing() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()

@@ -5,7 +5,7 @@ import Testing
 @testable import ControlPlane
 @testable import GatewayConfiguration
 
-@Suite("Pages read answers only where a company's embed_origins has them")
+@Suite("Pages can read answers only if the company's embed_origins list them")
 struct CrossOriginTests {
     private static let allowOrigin = HTTPField.Name("Access-Control-Allow-Origin")!
     private static let requestMethod = HTTPField.Name("Access-Control-Request-Method")!
@@ -17,7 +17,7 @@ struct CrossOriginTests {
     }
 
     @Test(
-        "Exact origins and those under a star are known, look-alikes are not",
+        "Exact origins and wildcard ones are recognized, look-alikes are not",
         arguments: [
             ("https://www.acme.example", true), ("https://shop.acme.example:8443", true),
             ("https://a.b.acme.example:8443", true), ("https://acme.example:8443", false),
@@ -68,7 +68,7 @@ struct CrossOriginTests {
         }
     }
 
-    @Test("A company with * has it for its answers")
+    @Test("A company with * allows it for its answers")
     func any() async throws {
         let service = try Service { $0.companies[0].embedOrigins = ["*"] }
         let reply = try await service.call(.get, "/company/acme", nil, [.origin: "https://x.example"])

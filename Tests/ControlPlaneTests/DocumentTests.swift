@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import HTTPTypes
 import JOSE
@@ -5,7 +6,7 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("The OpenAPI document says what is served, and nothing else")
+@Suite("The OpenAPI document describes what is served, and nothing else")
 struct DocumentTests {
     private func document() async throws -> JSONValue {
         let reply = await (try Service()).send(.get, "/api/openapi.json")
@@ -14,7 +15,7 @@ struct DocumentTests {
         return reply.json
     }
 
-    @Test("It has every call of the table, each with a name of its own, and no more")
+    @Test("It has every call of the table, each with its own name, and no more")
     func calls() async throws {
         let document = try await document()
         #expect(document["openapi"] == "3.1.0")
@@ -42,7 +43,7 @@ struct DocumentTests {
         }
     }
 
-    @Test("Every reference leads somewhere, and every operation that links lead to is there")
+    @Test("Every reference resolves, and every operation that links name exists")
     func references() async throws {
         let document = try await document()
         let names = Set((document["components"]?["schemas"]?.members ?? []).map { "#/components/schemas/\($0.name)" })
@@ -65,7 +66,7 @@ struct DocumentTests {
         #expect(!linked.isEmpty)
     }
 
-    @Test("What Register answers is described, member by member")
+    @Test("Register's answer is described, member by member")
     func registration() async throws {
         let registration = try await document()["components"]?["schemas"]?["Registration"]
         let names = [
@@ -75,7 +76,7 @@ struct DocumentTests {
         #expect(registration?["properties"]?.members.map(\.name) == names)
     }
 
-    @Test("What has a token has its 401, what has a body its 413 and 415")
+    @Test("Calls with a token document 401, calls with a body 413 and 415")
     func statuses() async throws {
         let document = try await document()
         for call in CallTable.calls(allowsPlainWebhooks: false) {
@@ -99,7 +100,7 @@ struct DocumentTests {
     }
 
     @Test(
-        "The pattern of e-mails takes what the API takes, and refuses what it refuses",
+        "The pattern for e-mails accepts what the API accepts, and refuses what it refuses",
         arguments: [
             "josé@acme.example", "i@bücher.example", "i@BÜCHER.example", "a@日本.example", "почта@пример.испытание",
             " a@b.c\u{A0}", "\u{FEFF}a@b.c", "a.b@c.d", "first+last@acme.example", "a@xn--bcher-kva.example", "a",
@@ -115,7 +116,7 @@ struct DocumentTests {
         #expect(try matches(text, pattern(person)) == (person.fault(in: text) == nil))
     }
 
-    @Test("Of each character, the pattern of what tokens have for an e-mail says the same as the API")
+    @Test("For each character, the pattern for tokens' e-mails agrees with the API")
     func claims() throws {
         let rule = Text(kind: .claim)
         let expression = try pattern(rule)
@@ -130,7 +131,7 @@ struct DocumentTests {
         #expect(different == [])
     }
 
-    @Test("Of each character, the pattern of e-mails says the same as the API; so are its letters of domains all taken")
+    @Test("For each character, the pattern for e-mails agrees with the API; all its letters in domains are accepted")
     func characters() throws {
         let rule = Text(kind: .email)
         let expression = try pattern(rule)
@@ -148,7 +149,7 @@ struct DocumentTests {
     }
 
     @Test(
-        "The pattern of endpoints says the same as the API",
+        "The pattern for endpoints agrees with the API",
         arguments: [
             "https://x.example", "HTTPS://x.example/", "https://x.example:65535/", "https://x.example:10000/a?b#c",
             "https://x.example:65536/", "https://x.example:0/", "https://x.example:00443/", "https://x.example:000443/",
@@ -169,7 +170,7 @@ struct DocumentTests {
         }
     }
 
-    @Test("What the API needs is marked so, and what has another form than JSON has its schema")
+    @Test("Required members are marked, and other formats than JSON have their schema")
     func members() async throws {
         let document = try await document()
         let paths = document["paths"]

@@ -1,3 +1,4 @@
+import Basics
 import Directory
 import HTTPTypes
 import JOSE
@@ -5,11 +6,11 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("Errors say what was wrong in one form, and are never more than the caller may know")
+@Suite("Errors have one form, and reveal no more than the caller may know")
 struct ErrorTests {
     private static let json: HTTPFields = [.contentType: "application/json"]
 
-    @Test("Paths and methods that there are not are 404 and 405 with Allow")
+    @Test("Unknown paths get 404, unknown methods 405 with Allow")
     func unknown() async throws {
         let service = try Service()
         for path in [
@@ -24,7 +25,7 @@ struct ErrorTests {
         #expect(Set(reply.fields[.allow]?.split(separator: ", ") ?? []) == ["GET", "HEAD", "POST", "PATCH", "DELETE"])
     }
 
-    @Test("The request's id is kept where it is one, and made where not")
+    @Test("A valid request id is kept, and a missing one is made")
     func requestIDs() async throws {
         let service = try Service()
         let name = HTTPField.Name("X-Request-Id")!
@@ -38,7 +39,7 @@ struct ErrorTests {
     }
 
     @Test(
-        "Bodies that cannot be read are refused",
+        "Unreadable bodies are refused",
         arguments: [
             ("", 400), ("{", 400), ("[]", 400), ("\"x\"", 400), ("null", 400), (#"{"name":"a","name":"b"}"#, 400),
             (#"{"name":"\ud800"}"#, 400), (#"{"name":1e999}"#, 400), ("{\"name\":\"\u{0}\"}", 400),
@@ -55,7 +56,7 @@ struct ErrorTests {
         #expect(reply["hasError"] == true)
     }
 
-    @Test("Octets that are not UTF-8 are refused")
+    @Test("Bytes that are not UTF-8 are refused")
     func encoding() async throws {
         let service = try Service()
         var fields = Self.json
@@ -65,7 +66,7 @@ struct ErrorTests {
     }
 
     @Test(
-        "Bodies of other types are 415; parameters of the right one are fine",
+        "Bodies of other types get 415; parameters of the right type are accepted",
         arguments: [
             ("application/json", 200), ("Application/JSON; charset=UTF-8", 200),
             ("application/json;charset=\"utf-8\"", 200), ("application/json; x=y", 200),
@@ -80,7 +81,7 @@ struct ErrorTests {
         #expect(reply.status == status, "\(reply.text)")
     }
 
-    @Test("A body on a GET is not looked at")
+    @Test("A body on a GET is ignored")
     func bodyOnGet() async throws {
         let service = try Service()
         var fields = Self.json
@@ -88,7 +89,7 @@ struct ErrorTests {
         #expect(await service.send(.get, "/api/v1/company/acme", fields, body: Array("{nonsense".utf8)).status == 200)
     }
 
-    @Test("A fault inside is 500 without detail")
+    @Test("An internal fault gets 500 without detail")
     func inner() async throws {
         let service = try Service()
         await service.directory.close()

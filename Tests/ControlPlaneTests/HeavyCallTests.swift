@@ -1,3 +1,4 @@
+import Basics
 import Directory
 import Foundation
 import HTTPTypes
@@ -10,9 +11,9 @@ import Testing
 
 @Suite("Calls that read much leave the database to others")
 struct HeavyCallTests {
-    /// Writes stays of as many users or registrations into an event, from outside the process.
+    /// Writes stays of many users or registrations into an event, from outside the process.
     ///
-    /// - Parameter metadata: how long what registrations were given is; nil: they are users.
+    /// - Parameter metadata: the length of the registrations' metadata; `nil` for users.
     private func stays(_ count: Int, in event: String, of company: String, metadata: Int? = nil, _ service: Service)
         throws
     {
@@ -47,7 +48,9 @@ struct HeavyCallTests {
         guard process.terminationStatus == 0 else { throw Unexpected(what: "python3") }
     }
 
-    @Test("attack: two companies' analytics of 20,000 stays; other calls are answered meanwhile, and so are they")
+    @Test(
+        "Attack: two companies request analytics of 20,000 stays; other calls are answered meanwhile, and so are these"
+    )
     func analytics() async throws {
         let service = try Service()
         let acme = try await service.makeEvent()
@@ -64,7 +67,7 @@ struct HeavyCallTests {
             for isFirst in [true, false, false] {
                 #expect(try await service.call(.get, "/event/\(acme)").status == 200)
                 #expect(try await service.call(.get, "/company/globex/events", as: "globex").status == 200)
-                // They were answered while the database was read for the others.
+                // They were answered while the database was being read for the others.
                 if isFirst { #expect(service.plane.heavyCalls.runningCount > 0) }
             }
             for try await size in group { #expect(size > 2_000_000) }
@@ -73,7 +76,7 @@ struct HeavyCallTests {
         #expect(service.plane.heavyCalls.runningCount == 0 && service.plane.calls.runningCount == 0)
     }
 
-    @Test("attack: much metadata of many participants; it is read piece by piece, and nothing is held between pieces")
+    @Test("Attack: much metadata of many participants; it is read piece by piece, and nothing is held between pieces")
     func pieces() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
@@ -90,7 +93,7 @@ struct HeavyCallTests {
         #expect(answer.body.count < 4096 && further.count == 5)
         var text = answer.body
         text += try await further.piece(0)
-        // An erasure empties the database's log, which it cannot while somebody reads.
+        // An erasure empties the database's log, which is impossible while somebody reads.
         _ = try await service.directory.erasePerson(email: "899@x.example", company: "acme")
         let log = service.folder.appending(path: "gateway.sqlite-wal").path
         #expect(try FileManager.default.attributesOfItem(atPath: log)[.size] as? Int == 0)
@@ -113,7 +116,7 @@ struct HeavyCallTests {
         #expect(table.text.split(separator: "\r\n").count == 901)
     }
 
-    @Test("What an answer is made of counts among what the company has not read yet")
+    @Test("The data behind an answer counts towards the company's unread bytes")
     func weight() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()

@@ -1,13 +1,14 @@
 import Admission
+import Basics
 import HTTPTypes
 import JOSE
 import Testing
 
 @testable import ControlPlane
 
-@Suite("What belongs to another company does not exist")
+@Suite("Data of another company does not exist")
 struct IsolationTests {
-    /// Bodies that would be right for the owner, by the end of operation ids.
+    /// Bodies that would be valid for the owner, by the suffix of operation ids.
     private static func body(of call: Call) -> JSONValue? {
         switch call.id {
         case "patchWebhook": object(["enabled": false])
@@ -25,7 +26,7 @@ struct IsolationTests {
         }
     }
 
-    /// What is there of acme.
+    /// What acme owns.
     private struct Possessions {
         let event: String
         let hub: String
@@ -63,7 +64,7 @@ struct IsolationTests {
         return Possessions(event: event, hub: hub, webhook: webhook, session: session, removal: removal)
     }
 
-    @Test("Every call with another company's token is the same 404 as for what there is not, and changes nothing")
+    @Test("Every call with another company's token gets the same 404 as for what does not exist, and changes nothing")
     func everyCall() async throws {
         let service = try Service()
         let own = try await fill(service)
@@ -99,7 +100,7 @@ struct IsolationTests {
         #expect(service.kicked.isEmpty && service.sentAway.count == 1)
     }
 
-    @Test("Nothing is made in another company's name, nor for its events")
+    @Test("Nothing can be created in another company's name, or for its events")
     func making() async throws {
         let service = try Service()
         let own = try await fill(service)
@@ -115,7 +116,7 @@ struct IsolationTests {
         #expect(list.json == [])
     }
 
-    @Test("Every call but those that are open needs a token")
+    @Test("Every call needs a token, except the open ones")
     func tokens() async throws {
         let service = try Service()
         let own = try await fill(service)

@@ -1,11 +1,12 @@
 import Admission
+import Basics
 import HTTPTypes
 import JOSE
 import Testing
 
 @testable import ControlPlane
 
-@Suite("Lists come in pages that Link leads through, each entry once")
+@Suite("Lists come in pages linked by Link, with each entry once")
 struct PageTests {
     private static let link = HTTPField.Name("Link")!
 
@@ -29,7 +30,7 @@ struct PageTests {
         return pages
     }
 
-    @Test("Events, soonest first; those that start together too")
+    @Test("Events come soonest first, including ones that start at the same time")
     func events() async throws {
         let service = try Service()
         var expected: [String] = []
@@ -51,7 +52,7 @@ struct PageTests {
         #expect(part.joined().compactMap { $0["name"]?.text } == ["2", "2", "2", "3", "4"])
     }
 
-    @Test("Registrations, in the order in which they came")
+    @Test("Registrations come in the order of their creation")
     func registrations() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
@@ -64,7 +65,7 @@ struct PageTests {
         #expect(pages.joined().compactMap { $0["email"]?.text } == (0..<7).map { "n\($0)@example.com" })
     }
 
-    @Test("A plus that was not encoded is read as one")
+    @Test("An unencoded plus is read as a plus")
     func plainPlus() async throws {
         let reply = try await (try Service()).call(.get, "/company/acme/events?from=2027-01-01T00:00:00+01:00")
         #expect(reply.status == 200)

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
 import JOSE
@@ -6,9 +7,11 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("A person's data is shown by one call, and erased by another")
+@Suite("One call shows a person's data, another erases it")
 struct PeopleTests {
-    @Test("GET shows registrations and stays; DELETE erases them and says how many; another company sees nothing")
+    @Test(
+        "GET shows registrations and stays; DELETE erases them and reports their number; another company sees nothing"
+    )
     func calls() async throws {
         let service = try Service()
         let uid = try await service.makeEvent(["presenters": ["kim+a@example.com"]])
@@ -40,7 +43,7 @@ struct PeopleTests {
         #expect(try await service.call(.get, "/event/\(uid)/registrants").json == [])
     }
 
-    @Test("The export has the lists that name a person, and what was deleted with its event says since when")
+    @Test("The export has the lists that name a person, and shows when a registration was deleted with its event")
     func exportIsWhole() async throws {
         let service = try Service()
         let kim: JSONValue = ["Kim@example.com", "other"]
@@ -65,7 +68,7 @@ struct PeopleTests {
         #expect(registrations.map { $0["removedAt"] } == [.null, now])
     }
 
-    /// What e-mail a query means; nil: 400; "": nobody's.
+    /// The e-mail that a query means; `nil` for 400, empty for nobody's.
     private static let queries: [(query: String, means: String?)] = [
         ("first%20last@acme.example", ""), ("first+last@acme.example", "first+last@acme.example"),
         ("first%2Blast@acme.example", "first+last@acme.example"), ("%20plain2@acme.example", "plain2@acme.example"),
@@ -75,7 +78,7 @@ struct PeopleTests {
         ("a%20@b.example", ""), ("a@%20b.example", ""), ("%20", nil), ("", nil),
     ]
 
-    @Test("attack: an e-mail with a blank erases nobody whose e-mail has a plus there", arguments: queries)
+    @Test("Attack: an e-mail with a space does not erase a person whose e-mail has a plus there", arguments: queries)
     func blankIsNoPlus(query: String, means: String?) async throws {
         let service = try Service()
         let uid = try await service.makeEvent()

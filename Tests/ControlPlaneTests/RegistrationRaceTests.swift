@@ -1,12 +1,13 @@
+import Basics
 import HTTPTypes
 import JOSE
 import Testing
 
 @testable import ControlPlane
 
-@Suite("Two that register with one e-mail at the same time are never both registered")
+@Suite("Of two concurrent registrations with one e-mail, never both succeed")
 struct RegistrationRaceTests {
-    @Test("In a thousand rounds there is one 200 and one 409 each")
+    @Test("In a thousand rounds, each has one 200 and one 409")
     func rounds() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()

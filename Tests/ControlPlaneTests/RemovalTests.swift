@@ -1,13 +1,14 @@
 import Admission
+import Basics
 import HTTPTypes
 import JOSE
 import Testing
 
 @testable import ControlPlane
 
-@Suite("Calls that send viewers away")
+@Suite("Calls that remove viewers")
 struct RemovalTests {
-    @Test("made, listed, made anew and lifted, of events and hubs alike", arguments: [false, true])
+    @Test("Removals are created, listed, replaced and lifted, for events and hubs alike", arguments: [false, true])
     func story(hub: Bool) async throws {
         let service = try Service()
         let path = "/\(hub ? "networking" : "event")/\(try await service.makeEvent(hub: hub))/removals"
@@ -39,7 +40,7 @@ struct RemovalTests {
     }
 
     @Test(
-        "what does not say one person, or a time to come, is refused, and says why",
+        "A call that does not name one person, or a future time, is refused with a reason",
         arguments: [
             (object([:]), "userId"), (object(["userId": "a", "email": "a@b.example"]), "registrationId"),
             (object(["email": "\u{2003} "]), "email"), (object(["userId": " "]), "userId"),
@@ -63,7 +64,7 @@ struct RemovalTests {
     private static func text(_ count: Int) -> JSONValue { .string(String(repeating: "a", count: count)) }
 
     @Test(
-        "whatever a token may have for an id or an e-mail can be named",
+        "Any id or e-mail that a token may contain can be named",
         arguments: [
             ("userId", text(1024)), ("userId", " ada "), ("userId", "a/b\\c;%2e"), ("registrationId", text(256)),
             ("registrationId", "R 1"), ("email", text(320)), ("email", "ada"), ("email", "ada@"),
@@ -79,7 +80,7 @@ struct RemovalTests {
         #expect(try await service.call(.get, path).json.list == [reply.json])
     }
 
-    @Test("who has an e-mail that is no address is shown and erased by it, and a user id in a list is no e-mail")
+    @Test("A person with an e-mail that is no address is shown and erased by it; a user id in a list is no e-mail")
     func noAddress() async throws {
         let service = try Service()
         let uid = try await service.makeEvent(["presenters": ["ada"]])
@@ -91,7 +92,7 @@ struct RemovalTests {
         #expect(try await service.call(.get, "/event/\(uid)")["presenters"] == ["ada"])
     }
 
-    @Test("a person's removals stand in what is shown of the person")
+    @Test("A person's removals are part of the person's data")
     func people() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()

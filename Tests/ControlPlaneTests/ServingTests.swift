@@ -4,9 +4,9 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("The API listens on a Unix socket that is its owner's alone")
+@Suite("The API listens on a Unix socket that only its owner can use")
 struct ServingTests {
-    /// Asks the socket for the document; the answer's first line.
+    /// Requests the document over the socket, and returns the first line of the answer.
     private func ask(_ path: String) throws -> String {
         let descriptor = try connection(path)
         defer { close(descriptor) }
@@ -54,7 +54,7 @@ struct ServingTests {
         return String(decoding: answer.prefix { $0 != 13 }, as: UTF8.self)
     }
 
-    @Test("It replaces what an earlier process left, has mode 0600, answers, and is gone when its task is cancelled")
+    @Test("It replaces an earlier process's socket, has mode 0600, answers, and is gone when its task is cancelled")
     func serving() async throws {
         let service = try Service()
         let path = service.folder.appending(path: "api.sock").path
@@ -66,7 +66,7 @@ struct ServingTests {
         #expect(mode == 0o600)
         #expect(try ask(path) == "HTTP/1.1 200 OK")
         #expect(!FileManager.default.fileExists(atPath: path + ".new"))
-        // A connection that waits for its next request keeps nothing back.
+        // A connection that waits for its next request does not delay the end.
         let idle = try connection(path)
         defer { close(idle) }
         task.cancel()
@@ -75,7 +75,7 @@ struct ServingTests {
         #expect(throws: Unexpected.self) { try ask(path) }
     }
 
-    @Test("A place that cannot be used is said at once")
+    @Test("An unusable path is reported at once")
     func unusable() async throws {
         let service = try Service()
         let path = service.folder.appending(path: "missing/api.sock").path

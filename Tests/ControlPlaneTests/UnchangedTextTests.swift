@@ -1,5 +1,5 @@
 import Admission
-import DataPlane
+import Basics
 import Foundation
 import HTTPTypes
 import JOSE
@@ -27,7 +27,7 @@ struct UnchangedTextTests {
         let uid = try required(try await service.call(.post, "/event/create", body)["uid"]?.text)
         let event = try await service.call(.get, "/event/\(uid)")
         #expect(event["name"]?.text?.utf8.elementsEqual(text.utf8) ?? false)
-        // Of an entry of a list, the blanks at its ends are no part.
+        // White space at the ends of a list's entry is not part of it.
         #expect(event["presenters"]?.texts.first?.utf8.elementsEqual(trimmed(text).utf8) ?? false)
         #expect(event["metadata"]?.members.first?.name.utf8.elementsEqual(text.utf8) ?? false)
         #expect(event["metadata"]?[text]?["list"] == [value])
@@ -50,7 +50,7 @@ struct UnchangedTextTests {
         #expect(try Token(parsing: token.span, maxSize: 8192).claims.string("name") == text)
     }
 
-    @Test("Texts are no part of header fields")
+    @Test("Texts never become part of header fields")
     func fields() async throws {
         let service = try Service()
         for text in Self.texts {
@@ -60,7 +60,7 @@ struct UnchangedTextTests {
         }
     }
 
-    @Test("Numbers, big lists and nesting in metadata come back")
+    @Test("Numbers, big lists and nesting in metadata come back unchanged")
     func metadata() async throws {
         let service = try Service()
         let metadata = object([

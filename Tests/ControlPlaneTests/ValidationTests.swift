@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Directory
 import Foundation
 import HTTPTypes
@@ -8,7 +9,7 @@ import Testing
 @testable import ControlPlane
 @testable import GatewayConfiguration
 
-@Suite("What a body says is checked, and the answer names the member and what was wrong with it")
+@Suite("Bodies are checked, and the answer names the member and what was wrong with it")
 struct ValidationTests {
     private static let date = "not a date and time of RFC 3339, such as 2026-11-22T17:00:00Z"
 
@@ -47,7 +48,7 @@ struct ValidationTests {
         #expect(reply.message == "\(name): \(fault)")
         #expect(reply.code == "invalid_request")
         guard value != .null, name != "companyId" else { return }
-        // The same holds for changes, and those that were refused change nothing.
+        // The same applies to changes, and refused ones change nothing.
         let uid = try await service.makeEvent()
         let before = try await service.call(.get, "/event/\(uid)")
         let change = try await service.call(.patch, "/event/\(uid)", .object([JSONMember(name, value)]))
@@ -55,7 +56,7 @@ struct ValidationTests {
         #expect(try await service.call(.get, "/event/\(uid)").text == before.text)
     }
 
-    @Test("Entries of lists are named by their place")
+    @Test("Entries of lists are named by their position")
     func entries() async throws {
         let body = newEvent(["presenters": ["ann", " "]])
         let reply = try await (try Service()).call(.post, "/event/create", body)
@@ -67,7 +68,7 @@ struct ValidationTests {
         }
     }
 
-    @Test("Nobody is host and presenter at the same time, whatever the spelling")
+    @Test("Nobody is both organizer and presenter, whatever the spelling")
     func bothLists() async throws {
         let service = try Service()
         let text = "Users cannot be hosts and presenters at the same time: Ann@Example.com"
@@ -83,7 +84,7 @@ struct ValidationTests {
         #expect(changed.message == text)
     }
 
-    @Test("A list that is full takes nobody more")
+    @Test("A full list accepts nobody else")
     func fullList() async throws {
         let service = try Service()
         let people = (0..<200).map { JSONValue.string("p\($0)") }
@@ -120,7 +121,7 @@ struct ValidationTests {
         }
     }
 
-    @Test("A token that would not fit into a cookie is refused, and the longest member is named")
+    @Test("A token too large for a cookie is refused, and the longest member is named")
     func tokenSize() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
@@ -177,7 +178,7 @@ struct ValidationTests {
     }
 
     @Test(
-        "attack: e-mails of before the stricter rule cannot be got rid of; they are removed, sent again, shown and erased",
+        "Attack: e-mails older than the stricter rule cannot be got rid of; they are removed, resent, shown and erased",
         arguments: ["a@b", "x@a..example", "Ünder.score_@host", String(repeating: "l", count: 65) + "@b.example"]
     )
     func oldEmails(email: String) async throws {
@@ -223,7 +224,7 @@ struct ValidationTests {
         #expect(reply.message == "\(name): \(fault)")
     }
 
-    @Test("Webhooks may be http where the operator lets them go to its own network")
+    @Test("Webhooks may use http to networks that the operator allows")
     func plainWebhooks() async throws {
         let service = try Service {
             $0.control.webhookPrivateAddresses = [try AddressRange(parsing: "10.0.0.0/8")]
@@ -247,7 +248,7 @@ struct ValidationTests {
         #expect(reply.message == message)
     }
 
-    @Test("Members that are not known mean nothing")
+    @Test("Unknown members are ignored")
     func unknownMembers() async throws {
         let service = try Service()
         let body = newEvent(["somethingElse": object(["a": [1]]), "uid": "x"])
@@ -258,7 +259,7 @@ struct ValidationTests {
 }
 
 extension JSONValue {
-    /// The object with one member replaced; null leaves it out.
+    /// The object with one member replaced; `null` removes it.
     func replacing(_ name: String, _ value: JSONValue) -> JSONValue {
         .object(members.filter { $0.name != name } + (value == .null ? [] : [JSONMember(name, value)]))
     }

@@ -5,7 +5,7 @@ import Testing
 @Suite("Request heads that are refused")
 struct BadRequestHeadTests {
     @Test(
-        "Request lines that are none",
+        "Invalid request lines",
         arguments: [
             "", " ", "GET", "GET ", "GET /", "GET / ", "GET /  HTTP/1.1", "GET  / HTTP/1.1", " GET / HTTP/1.1",
             "GET\t/ HTTP/1.1", "GET /\tHTTP/1.1", "GET / HTTP/1.1 ", "GET / x HTTP/1.1", "GET / HTTP/1.1\r",
@@ -20,7 +20,7 @@ struct BadRequestHeadTests {
     }
 
     @Test(
-        "Targets that are none",
+        "Invalid targets",
         arguments: [
             "*", "example.com", "a/b", "?x", "//\u{e9}", "/\u{e9}", "/a\0", "/a\u{1}", "/a\u{7f}", "/a\u{b}b", "/a\rb",
             "/a#b",
@@ -36,7 +36,7 @@ struct BadRequestHeadTests {
     }
 
     @Test(
-        "Versions that are HTTP and not ours",
+        "HTTP versions that are not supported",
         arguments: ["HTTP/0.9", "HTTP/1.2", "HTTP/1.9", "HTTP/2.0", "HTTP/3.0", "HTTP/9.9", "HTTP/0.0"]
     )
     func versions(_ version: String) {
@@ -44,7 +44,7 @@ struct BadRequestHeadTests {
     }
 
     @Test(
-        "Tunnels and mirrors are not served, in any case and with any target",
+        "CONNECT and TRACE are not served, in any case and with any target",
         arguments: [
             ("CONNECT gateway.example:443", .method), ("CONNECT /", .method), ("TRACE /", .mirror),
             ("trace /", .mirror), ("Connect a:1", .method), ("TRACE http://a/", .mirror), ("TRACE *", .mirror),
@@ -55,7 +55,7 @@ struct BadRequestHeadTests {
     }
 
     @Test(
-        "Smuggling: field lines that others might read otherwise",
+        "Smuggling: field lines that others might read differently",
         arguments: [
             "X : y\r\n", "X\t: y\r\n", " X: y\r\n", "X: y\r\n z\r\n", "X: y\r\n\tz\r\n", ": y\r\n", "X\r\n", "X y\r\n",
             "X;: y\r\n",
@@ -101,7 +101,7 @@ struct BadRequestHeadTests {
     }
 
     @Test(
-        "No Host, two, or one that is none",
+        "A missing, repeated or invalid Host",
         arguments: [
             "", "Host:\r\n", "Host: a\r\nHost: a\r\n", "Host: a\r\nhost: b\r\n", "Host: a b\r\n", "Host: a/b\r\n",
             "Host: a@b\r\n",
@@ -119,7 +119,7 @@ struct BadRequestHeadTests {
     }
 
     @Test(
-        "Expectations other than the one there is",
+        "Expectations other than 100-continue",
         arguments: ["200-ok", "100-continue, x", "", "100-continue;x", "100-continue\r\nExpect: 100-continue"]
     )
     func expectations(_ value: String) {
@@ -128,7 +128,7 @@ struct BadRequestHeadTests {
     }
 
     @Test(
-        "Handshakes that are not quite one",
+        "Almost valid handshakes",
         arguments: [
             ("POST", "Sec-WebSocket-Key: k\r\nSec-WebSocket-Version: 13\r\n"), ("GET", "Sec-WebSocket-Key: k\r\n"),
             ("GET", "Sec-WebSocket-Version: 13\r\n"),
@@ -149,27 +149,27 @@ struct BadRequestHeadTests {
         #expect(faults.map(\.status) == [400, 431, 414, 505, 501])
     }
 
-    @Test("Any octet put in any place of a head is refused or read: nothing traps, and no control gets through")
+    @Test("Any byte put in any place of a head is refused or read: nothing traps, and no control gets through")
     func everyMutation() {
-        let good = octets("POST /a?b HTTP/1.1\r\nHost: h:1\r\nConnection: x\r\nX: y\r\nContent-Length: 5\r\n\r\n")
+        let good = bytes("POST /a?b HTTP/1.1\r\nHost: h:1\r\nConnection: x\r\nX: y\r\nContent-Length: 5\r\n\r\n")
         var leaks: [String] = []
         for place in good.indices {
-            for octet in UInt8.min...UInt8.max {
+            for byte in UInt8.min...UInt8.max {
                 var head = good
-                head[place] = octet
+                head[place] = byte
                 guard case .success(let judged) = judge(head) else { continue }
                 let values = judged.head.block.fields.flatMap { Array(head[$0.value]) } + head[judged.head.target]
                 if values.contains(where: { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7f }) {
-                    leaks.append("\(octet) at \(place)")
+                    leaks.append("\(byte) at \(place)")
                 }
             }
         }
         #expect(leaks == [])
     }
 
-    @Test("A head cut short at any octet, with its length told wrongly, is refused and read no further")
+    @Test("A head cut short at any byte, with a wrong length, is refused and read no further")
     func cutShort() {
-        let good = octets(request("X: y\r\n"))
+        let good = bytes(request("X: y\r\n"))
         for count in 0..<good.count { #expect(judge(Array(good[..<count])).fault == .malformed, "\(count)") }
     }
 }

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import DataPlane
 
-/// What a chunked body comes to: its octets, its trailers, and what stands behind it.
+/// The result of a chunked body: its bytes, its trailers, and what follows it.
 private struct Outcome: Equatable {
     var data: [UInt8] = []
     var trailers: String?
@@ -12,7 +13,7 @@ private struct Outcome: Equatable {
 
 @Suite("Chunked bodies")
 struct ChunkedBodyTests {
-    /// Feeds pieces as a connection does: what was read is dropped from the front, the rest waits for more.
+    /// Feeds pieces like a connection: bytes that were read are dropped from the front, the rest waits for more.
     ///
     /// - Parameter dropsEachStep: whether the front is dropped after every step, or only when more is needed.
     private func read(_ pieces: [ArraySlice<UInt8>], dropsEachStep: Bool) -> Outcome {
@@ -47,7 +48,7 @@ struct ChunkedBodyTests {
         return outcome
     }
 
-    private func read(_ body: String) -> Outcome { read([octets(body)[...]], dropsEachStep: true) }
+    private func read(_ body: String) -> Outcome { read([bytes(body)[...]], dropsEachStep: true) }
 
     static let bodies: [(String, String, String, String)] = [
         ("0\r\n\r\n", "", "\r\n", ""),
@@ -62,32 +63,32 @@ struct ChunkedBodyTests {
         ("1\u{20}\t;\u{e9}\r\n.\r\n0\r\n\r\n", ".", "\r\n", ""),
     ]
 
-    @Test("A body gives its octets and its end, however it is cut in two", arguments: bodies)
+    @Test("A body gives its bytes and its end, however it is cut in two", arguments: bodies)
     func twoPieces(_ body: String, _ data: String, _ trailers: String, _ rest: String) {
-        let octets = octets(body)
-        let expected = Outcome(data: DataPlaneTests.octets(data), trailers: trailers, rest: DataPlaneTests.octets(rest))
+        let bytes = bytes(body)
+        let expected = Outcome(data: DataPlaneTests.bytes(data), trailers: trailers, rest: DataPlaneTests.bytes(rest))
         for dropsEachStep in [true, false] {
-            #expect(read([octets[...]], dropsEachStep: dropsEachStep) == expected)
-            for split in 1..<octets.count {
-                let outcome = read([octets[..<split], octets[split...]], dropsEachStep: dropsEachStep)
+            #expect(read([bytes[...]], dropsEachStep: dropsEachStep) == expected)
+            for split in 1..<bytes.count {
+                let outcome = read([bytes[..<split], bytes[split...]], dropsEachStep: dropsEachStep)
                 #expect(outcome == expected, "\(split)")
             }
         }
     }
 
-    @Test("A body gives its octets and its end, octet by octet and in any small pieces", arguments: bodies)
+    @Test("A body gives its bytes and its end, byte by byte and in any small pieces", arguments: bodies)
     func smallPieces(_ body: String, _ data: String, _ trailers: String, _ rest: String) {
-        let octets = octets(body)
-        let expected = Outcome(data: DataPlaneTests.octets(data), trailers: trailers, rest: DataPlaneTests.octets(rest))
+        let bytes = bytes(body)
+        let expected = Outcome(data: DataPlaneTests.bytes(data), trailers: trailers, rest: DataPlaneTests.bytes(rest))
         for size in 1...7 {
-            let pieces = stride(from: 0, to: octets.count, by: size).map { octets[$0..<min($0 + size, octets.count)] }
+            let pieces = stride(from: 0, to: bytes.count, by: size).map { bytes[$0..<min($0 + size, bytes.count)] }
             #expect(read(pieces, dropsEachStep: true) == expected, "\(size)")
             #expect(read(pieces, dropsEachStep: false) == expected, "\(size)")
         }
     }
 
     @Test(
-        "Smuggling: sizes, line ends and extensions that others might read otherwise, whole and in any pieces",
+        "Smuggling: sizes, line ends and extensions that others might read differently, whole and in any pieces",
         arguments: [
             "\r\n", "\n", " 5\r\nhello\r\n", "\t5\r\n", "5 \r\nhello\r\n", "5\t\r\nhello\r\n", "0x5\r\nhello\r\n",
             "-5\r\nhello\r\n",
@@ -104,14 +105,14 @@ struct ChunkedBodyTests {
         ]
     )
     func malformed(_ body: String) {
-        let octets = octets(body)
+        let bytes = bytes(body)
         for dropsEachStep in [true, false] {
-            #expect(read([octets[...]], dropsEachStep: dropsEachStep).fault == .malformed)
-            for split in 1..<max(octets.count, 1) {
-                let outcome = read([octets[..<split], octets[split...]], dropsEachStep: dropsEachStep)
+            #expect(read([bytes[...]], dropsEachStep: dropsEachStep).fault == .malformed)
+            for split in 1..<max(bytes.count, 1) {
+                let outcome = read([bytes[..<split], bytes[split...]], dropsEachStep: dropsEachStep)
                 #expect(outcome.fault == .malformed, "\(split)")
             }
-            let pieces = octets.indices.map { octets[$0...$0] }
+            let pieces = bytes.indices.map { bytes[$0...$0] }
             #expect(read(pieces, dropsEachStep: dropsEachStep).fault == .malformed)
         }
     }
@@ -126,55 +127,55 @@ struct ChunkedBodyTests {
     )
     func overflow(_ size: String) {
         #expect(read("\(size)\r\nhello\r\n0\r\n\r\n").fault == .malformed)
-        let octets = octets(size + "\r\n")
-        #expect(read(octets.indices.map { octets[$0...$0] }, dropsEachStep: true).fault == .malformed)
+        let bytes = bytes(size + "\r\n")
+        #expect(read(bytes.indices.map { bytes[$0...$0] }, dropsEachStep: true).fault == .malformed)
     }
 
-    @Test("The largest size that is read is fifteen digits of it")
+    @Test("The largest size that is read has fifteen digits")
     func largest() {
         let outcome = read("fffffffffffffff\r\nhello")
-        #expect(outcome == Outcome(data: octets("hello")))
+        #expect(outcome == Outcome(data: bytes("hello")))
     }
 
-    @Test("A size line may be 256 octets long and no longer, in one piece or octet by octet")
+    @Test("A size line may be up to 256 bytes long, in one piece or byte by byte")
     func longExtension() {
         for (length, fault) in [(255, nil), (256, nil), (257, HeadFault.malformed), (5000, .malformed)] {
             let line = "1;" + String(repeating: "x", count: length - 2)
-            let octets = octets("\(line)\r\n.\r\n0\r\n\r\n")
-            #expect(read([octets[...]], dropsEachStep: true).fault == fault, "\(length)")
-            #expect(read(octets.indices.map { octets[$0...$0] }, dropsEachStep: true).fault == fault, "\(length)")
+            let bytes = bytes("\(line)\r\n.\r\n0\r\n\r\n")
+            #expect(read([bytes[...]], dropsEachStep: true).fault == fault, "\(length)")
+            #expect(read(bytes.indices.map { bytes[$0...$0] }, dropsEachStep: true).fault == fault, "\(length)")
         }
         #expect(read("1;" + String(repeating: "x", count: 300)).fault == .malformed)
         #expect(read("1" + String(repeating: " ", count: 300)).fault == .malformed)
     }
 
-    @Test("Trailers may be 8 KiB long and no longer, in one piece or in pieces, ended or not")
+    @Test("Trailers may be up to 8 KiB long, in one piece or in pieces, ended or not")
     func longTrailers() {
         for (length, fault) in [(8192, nil), (8193, HeadFault.tooLarge), (20_000, .tooLarge)] {
             let trailers = "X: " + String(repeating: "y", count: length - 7) + "\r\n\r\n"
-            let octets = octets("0\r\n\(trailers)")
-            #expect(octets.count == length + 3)
-            #expect(read([octets[...]], dropsEachStep: true).fault == fault, "\(length)")
-            let pieces = stride(from: 0, to: octets.count, by: 97).map { octets[$0..<min($0 + 97, octets.count)] }
+            let bytes = bytes("0\r\n\(trailers)")
+            #expect(bytes.count == length + 3)
+            #expect(read([bytes[...]], dropsEachStep: true).fault == fault, "\(length)")
+            let pieces = stride(from: 0, to: bytes.count, by: 97).map { bytes[$0..<min($0 + 97, bytes.count)] }
             #expect(read(pieces, dropsEachStep: true).fault == fault, "\(length)")
         }
         #expect(read("0\r\nX: " + String(repeating: "y", count: 9000)).fault == .tooLarge)
     }
 
-    @Test("A body that is over takes nothing of what follows")
+    @Test("A body that has ended takes nothing of what follows")
     func done() throws {
-        let octets = octets("0\r\n\r\n5\r\nhello\r\n")
+        let bytes = bytes("0\r\n\r\n5\r\nhello\r\n")
         var body = ChunkedBody()
         var position = 0
-        let end = try body.step(octets.span, from: &position)
+        let end = try body.step(bytes.span, from: &position)
         #expect(end == .end(trailers: 3..<5))
         #expect(body.isDone)
-        let after = try body.step(octets.span, from: &position)
+        let after = try body.step(bytes.span, from: &position)
         #expect(after == .incomplete(consumed: 5))
         #expect(position == 5)
     }
 
-    @Test("Random bodies in random pieces come out as they went in")
+    @Test("Random bodies in random pieces come out unchanged")
     func random() {
         var random = SplitMix64(seed: 20)
         for _ in 0..<300 {
@@ -182,14 +183,14 @@ struct ChunkedBodyTests {
             var encoded: [UInt8] = []
             for _ in 0..<Int.random(in: 0...4, using: &random) {
                 let chunk = (0..<Int.random(in: 1...40, using: &random)).map { _ in
-                    octets("\r\n0;a").randomElement(using: &random)!
+                    bytes("\r\n0;a").randomElement(using: &random)!
                 }
                 data += chunk
                 let size = String(chunk.count, radix: 16, uppercase: Bool.random(using: &random))
-                encoded += octets((Bool.random(using: &random) ? "0" : "") + size)
-                encoded += octets(Bool.random(using: &random) ? ";e\r\n" : "\r\n") + chunk + octets("\r\n")
+                encoded += bytes((Bool.random(using: &random) ? "0" : "") + size)
+                encoded += bytes(Bool.random(using: &random) ? ";e\r\n" : "\r\n") + chunk + bytes("\r\n")
             }
-            encoded += octets("0\r\n\r\nnext")
+            encoded += bytes("0\r\n\r\nnext")
             var pieces: [ArraySlice<UInt8>] = []
             var start = 0
             while start < encoded.count {
@@ -198,7 +199,7 @@ struct ChunkedBodyTests {
                 start = end
             }
             let outcome = read(pieces, dropsEachStep: Bool.random(using: &random))
-            #expect(outcome == Outcome(data: data, trailers: "\r\n", rest: octets("next")))
+            #expect(outcome == Outcome(data: data, trailers: "\r\n", rest: bytes("next")))
         }
     }
 }

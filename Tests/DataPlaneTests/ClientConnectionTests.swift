@@ -4,7 +4,7 @@ import Transport
 
 @testable import DataPlane
 
-@Suite("A client's connection, over its own endpoints")
+@Suite("A client's connection, over the gateway's own endpoints")
 struct ClientConnectionTests {
     /// A connection and its client's end.
     private final class Wire {
@@ -13,16 +13,7 @@ struct ClientConnectionTests {
 
         init(isSecure: Bool = false) throws {
             fixture = try WorkerFixture()
-            let connection = ClientConnection(
-                worker: fixture.worker,
-                listener: .viewers,
-                address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
-                isSecure: isSecure
-            )
-            let (served, peer) = try Peer.pair()
-            self.peer = peer
-            try connection.open(served)
-            connection.begin()
+            peer = try fixture.connect(isSecure: isSecure)
         }
 
         /// Sends pieces one after the other.
@@ -35,10 +26,10 @@ struct ClientConnectionTests {
             }
         }
 
-        /// What has come back so far.
+        /// The text received so far.
         func received() throws -> String { text(peer.readAvailable()) }
 
-        /// Statuses of what has come back so far.
+        /// The statuses received so far.
         func statuses() throws -> [String] {
             try received().components(startingWith: "HTTP/1.1 ").map { String($0.dropFirst(9).prefix(3)) }
         }
@@ -47,80 +38,100 @@ struct ClientConnectionTests {
     private static let health = "GET /.gateway/healthz HTTP/1.1\r\nHost: h\r\n\r\n"
     private static let unknown = "GET /.gateway/nothing HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
-    @Test("A request is answered once its last octet is there, wherever it is cut")
+    @Test("A request is answered once its last byte has arrived, wherever it is cut")
     func everySplit() throws {
-        let octets = octets(Self.health)
-        for split in 0..<octets.count {
+        let bytes = bytes(Self.health)
+        for split in 0..<bytes.count {
             let wire = try Wire()
-            try wire.send(octets[..<split])
+            try wire.send(bytes[..<split])
             #expect(try wire.received() == "", "\(split)")
-            try wire.send(octets[split...])
+            try wire.send(bytes[split...])
             let answer = try wire.received()
             #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"), "\(split)")
             #expect(answer.hasSuffix("\r\n\r\nok\n"), "\(split)")
         }
     }
 
-    @Test("Requests sent ahead are answered in order, however they are cut")
+    @Test("Pipelined requests are answered in order, however they are cut")
     func pipelined() throws {
-        let octets = octets(Self.health + "\r\n" + Self.health + Self.unknown + Self.health)
-        for split in 0..<octets.count {
+        let bytes = bytes(Self.health + "\r\n" + Self.health + Self.unknown + Self.health)
+        for split in 0..<bytes.count {
             let wire = try Wire()
-            try wire.send(octets[..<split], octets[split...])
+            try wire.send(bytes[..<split], bytes[split...])
             #expect(try wire.statuses() == ["200", "200", "404"], "\(split)")
         }
         let wire = try Wire()
-        try wire.send(octets.indices.map { octets[$0...$0] })
+        try wire.send(bytes.indices.map { bytes[$0...$0] })
         #expect(try wire.statuses() == ["200", "200", "404"])
     }
 
     @Test(
-        "Smuggling: a refused head is answered once and nothing behind it is read",
+        "Smuggling: a refused head is answered once and nothing after it is read",
         arguments: [
             ("GET / HTTP/1.1\r\n\r\n", "400"), ("GET /../ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "400"),
             ("GET / HTTP/1.1\nHost: h\n\n", "400"), ("GET / HTTP/2.0\r\nHost: h\r\n\r\n", "505"),
             ("TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", "405"), ("\0\0\0\0", "400"), ("{\"json\": 1}\r\n", "400"),
             ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
             ("GET /\(String(repeating: "a", count: 33_000))", "431"), ("\r\n\r\n\r\n", "400"),
+            ("PROXY TCP4 192.0.2.1 198.51.100.1 1 2\r\n", "400"), ("PROXY UNKNOWN\r\n", "400"),
+            ("\r\n\r\n\0\r\nQUIT\n\u{20}\0\0\0", "400"),
         ]
     )
     func refused(_ head: String, _ status: String) throws {
-        let octets = octets(head + Self.health)
-        for split in [1, 2, 3, octets.count / 2, octets.count] {
+        let bytes = bytes(head + Self.health)
+        for split in [1, 2, 3, bytes.count / 2, bytes.count] {
             let wire = try Wire()
-            try wire.send(octets[..<split], octets[split...])
+            try wire.send(bytes[..<split], bytes[split...])
             #expect(try wire.statuses() == [status], "\(split)")
         }
     }
 
-    @Test("A connection that says close is closed after its answer, and HTTP/1.0's too")
+    @Test("A connection with \"close\" is closed after its answer, and so is an HTTP/1.0 one")
     func closes() throws {
         for head in [Self.unknown, "GET /.gateway/healthz HTTP/1.0\r\n\r\n"] {
             let wire = try Wire()
-            try wire.send(octets(head)[...])
+            try wire.send(bytes(head)[...])
             #expect(try wire.statuses().count == 1)
-            try wire.send(octets(Self.health)[...])
+            try wire.send(bytes(Self.health)[...])
             #expect(try wire.received() == "")
         }
     }
 
-    @Test("The preface of HTTP/2 is none where TLS has agreed on HTTP/1.1 or on nothing")
+    @Test("The preface of HTTP/2 is not accepted if TLS has agreed on HTTP/1.1 or on nothing")
     func prefaceInTLS() throws {
-        let octets = octets("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0")
-        for split in 1..<octets.count {
+        let bytes = bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0")
+        for split in 1..<bytes.count {
             let wire = try Wire(isSecure: true)
-            try wire.send(octets[..<split], octets[split...])
+            try wire.send(bytes[..<split], bytes[split...])
             #expect(try wire.statuses() == ["505"], "\(split)")
         }
         let wire = try Wire()
-        try wire.send(octets[...])
+        try wire.send(bytes[...])
         #expect(try wire.received().hasPrefix("HTTP/1.1") == false)
     }
 
-    @Test("HEAD is answered as GET is, without a body")
+    @Test("Drain: a request that has arrived is answered, and the connection closes after it")
+    func drain() throws {
+        let wire = try Wire()
+        try wire.send(bytes(Self.health)[...])
+        #expect(try wire.statuses() == ["200"])
+        wire.peer.send(Self.health)
+        wire.fixture.worker.drain()
+        wire.fixture.run()
+        let answer = try wire.received()
+        #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.contains("Connection: close\r\n"))
+        let idle = try Wire()
+        try idle.send(bytes(Self.health)[...])
+        #expect(try idle.statuses() == ["200"])
+        idle.fixture.worker.drain()
+        idle.fixture.run()
+        #expect(idle.peer.hasEnded)
+    }
+
+    @Test("HEAD is answered like GET, without a body")
     func headMethod() throws {
         let wire = try Wire()
-        try wire.send(octets(Self.health.replacing("GET", with: "HEAD") + Self.health)[...])
+        try wire.send(bytes(Self.health.replacing("GET", with: "HEAD") + Self.health)[...])
         let answer = try wire.received()
         #expect(answer.components(startingWith: "HTTP/1.1 200").map { $0.hasSuffix("ok\n") } == [false, true])
         #expect(answer.components(startingWith: "HTTP/1.1 200").allSatisfy { $0.contains("Content-Length: 3\r\n") })

@@ -14,7 +14,7 @@ struct ClosedStreamsTests {
         }
     }
 
-    @Test("A closed stream is closed; one that was reset from here stays reset, whatever is said after")
+    @Test("A closed stream is closed; one reset by the gateway stays reset, whatever follows")
     func closed() {
         var streams = ClosedStreams()
         for id: Int32 in [1, 3, 5] { _ = streams.judge(id) }
@@ -25,7 +25,7 @@ struct ClosedStreamsTests {
         #expect(judgements == [.closed, .reset, .skipped])
     }
 
-    @Test("Attack: any number of streams is remembered in bounded memory, the latest of them")
+    @Test("Attack: any number of streams takes bounded memory, which holds the latest")
     func bounded() {
         var streams = ClosedStreams()
         for id in stride(from: Int32(1), to: 100_001, by: 2) {

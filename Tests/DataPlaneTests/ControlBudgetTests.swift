@@ -4,7 +4,7 @@ import Testing
 
 @Suite("What a client may spend on control frames")
 struct ControlBudgetTests {
-    @Test("As much as the budget holds, and not more at once")
+    @Test("A client may spend as much as the budget contains, and not more at once")
     func burst() {
         var budget = ControlBudget(at: 0)
         for _ in 0..<ControlBudget.capacity / 10 {
@@ -15,7 +15,7 @@ struct ControlBudgetTests {
         #expect(!isPaid)
     }
 
-    @Test("It refills with time, up to what it holds")
+    @Test("It refills with time, up to its capacity")
     func refill() {
         var budget = ControlBudget(at: 0)
         _ = budget.spend(ControlBudget.capacity, at: 0)
@@ -29,7 +29,7 @@ struct ControlBudgetTests {
         #expect(!isPaid)
     }
 
-    @Test("Many spendings within a millisecond lose nothing of what time gives")
+    @Test("Many small costs within a millisecond do not lose the refill")
     func fractions() {
         var budget = ControlBudget(at: 0)
         _ = budget.spend(ControlBudget.capacity, at: 0)
@@ -38,7 +38,7 @@ struct ControlBudgetTests {
         #expect((ControlBudget.refill * 10 - ControlBudget.refill)...(ControlBudget.refill * 10) ~= paid)
     }
 
-    @Test("What octets that were sent earn pays for the windows that are opened for them")
+    @Test("Sent bytes earn enough for the window updates that they cause")
     func earn() {
         var budget = ControlBudget(at: 0)
         for _ in 0..<100_000 {
@@ -48,7 +48,7 @@ struct ControlBudgetTests {
         }
     }
 
-    @Test("What costs nothing is always paid")
+    @Test("Zero cost is always affordable")
     func free() {
         var budget = ControlBudget(at: 0)
         _ = budget.spend(ControlBudget.capacity * 2, at: 0)

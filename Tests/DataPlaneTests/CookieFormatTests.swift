@@ -2,38 +2,38 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Session cookies as they are written")
+@Suite("The format of session cookies")
 struct CookieFormatTests {
     @Test(
         "A cookie is named by the 32-bit FNV-1a hash of its event",
         arguments: [("", "811c9dc5"), ("a", "e40c292c"), ("b", "e70c2de5"), ("foobar", "bf9cf968")]
     )
     func suffix(_ event: String, _ expected: String) {
-        let event = octets(event)
+        let event = bytes(event)
         let suffix = CookieFormat.suffix(for: event.span)
         #expect(text(suffix.indices.map { suffix[$0] }) == expected)
     }
 
     @Test("Over TLS it is bound to the host, hidden from scripts and partitioned by the embedding site")
     func secure() {
-        let event = octets("foobar")
-        let line = CookieFormat(isSecure: true).setCookie(event: event.span, session: octets("ses"))
+        let event = bytes("foobar")
+        let line = CookieFormat(isSecure: true).setCookie(event: event.span, session: bytes("ses"))
         #expect(
             text(line)
                 == "Set-Cookie: __Host-gateway-session-bf9cf968=1ses; Path=/; Secure; HttpOnly; SameSite=None; Partitioned\r\n"
         )
     }
 
-    @Test("In clear text it has no prefix that a browser would refuse")
+    @Test("In plaintext it has no prefix that a browser would refuse")
     func clear() {
-        let event = octets("foobar")
-        let line = CookieFormat(isSecure: false).setCookie(event: event.span, session: octets("ses"))
+        let event = bytes("foobar")
+        let line = CookieFormat(isSecure: false).setCookie(event: event.span, session: bytes("ses"))
         #expect(text(line) == "Set-Cookie: gateway-session-bf9cf968=1ses; Path=/; HttpOnly; SameSite=Lax\r\n")
     }
 
     @Test("Removing it names the same cookie with the same attributes", arguments: [true, false])
     func clearing(_ isSecure: Bool) {
-        let event = octets("e1")
+        let event = bytes("e1")
         let format = CookieFormat(isSecure: isSecure)
         let set = text(format.setCookie(event: event.span, session: []))
         let suffix = CookieFormat.suffix(for: event.span)
@@ -42,7 +42,7 @@ struct CookieFormatTests {
 
     @Test("A long session is split into cookies that browsers keep", arguments: [1, 3799, 3800, 3801, 7600, 10_000])
     func size(_ length: Int) throws {
-        let event = octets("e1")
+        let event = bytes("e1")
         let session = (0..<length).map { UInt8(ascii: "a") + UInt8($0 % 26) }
         let lines = text(CookieFormat(isSecure: true).setCookie(event: event.span, session: session))
             .split(separator: "\r\n")
@@ -58,22 +58,22 @@ struct CookieFormatTests {
     }
 
     @Test(
-        "What is set comes back as the cookie of that event",
+        "A cookie that was set comes back as the cookie of that event",
         arguments: [true, false],
         ["e1", "", "caf\u{e9} /;=", "E1"]
     )
     func roundTrip(_ isSecure: Bool, _ event: String) throws {
-        let event = octets(event)
-        let line = CookieFormat(isSecure: isSecure).setCookie(event: event.span, session: octets("se-_s"))
-        let pair = text(line.dropFirst(octets("Set-Cookie: ").count).prefix { $0 != UInt8(ascii: ";") })
-        let (octets, block) = try fields("Cookie: theme=dark; \(pair)\r\n")
+        let event = bytes(event)
+        let line = CookieFormat(isSecure: isSecure).setCookie(event: event.span, session: bytes("se-_s"))
+        let pair = text(line.dropFirst(bytes("Set-Cookie: ").count).prefix { $0 != UInt8(ascii: ";") })
+        let (bytes, block) = try fields("Cookie: theme=dark; \(pair)\r\n")
         var cookies = SessionCookies()
-        cookies.scan(octets.span, block, secure: isSecure)
+        cookies.scan(bytes.span, block, secure: isSecure)
         let found = try #require(cookies.cookies.first)
         let suffix = CookieFormat.suffix(for: event.span)
-        let isThisEvent = octets.span.equals(suffix.span, in: found.event)
+        let isThisEvent = bytes.span.equals(suffix.span, in: found.event)
         #expect(isThisEvent)
-        #expect(text(octets[found.value]) == "1se-_s")
-        #expect(cookies.others.map { text(octets[$0]) } == ["theme=dark"])
+        #expect(text(bytes[found.value]) == "1se-_s")
+        #expect(cookies.others.map { text(bytes[$0]) } == ["theme=dark"])
     }
 }

@@ -1,10 +1,11 @@
 import Admission
+import Basics
 import JOSE
 import Testing
 
 @testable import DataPlane
 
-@Suite("What lets a request in")
+@Suite("Which credentials let a request in")
 struct CredentialsTests {
     private enum Outcome: Equatable {
         case missing
@@ -12,7 +13,7 @@ struct CredentialsTests {
         case found(Shown)
     }
 
-    /// What was found.
+    /// The result of the search.
     private struct Shown: Equatable {
         var source: Credentials.Source
         var user: String
@@ -20,7 +21,7 @@ struct CredentialsTests {
         var isInCookie = false
     }
 
-    /// What was found, and the query members that no upstream sees.
+    /// The result of the search, and the query members that are hidden from upstreams.
     private struct Found {
         var outcome: Outcome
         var removed: [String]
@@ -29,7 +30,7 @@ struct CredentialsTests {
 
     private static let key = Result { try Key.secret(WorkerFixture.secret, algorithm: .hs256, id: "one") }
 
-    /// A good token of a user.
+    /// A valid token of a user.
     private static func token(_ user: String, event: String = "e1", expires: Int = 4_000_000_000) throws -> String {
         let claims = [
             JSONMember("sub", .string(user)), JSONMember("eventId", .string(event)),
@@ -39,10 +40,10 @@ struct CredentialsTests {
     }
 
     private static func viewer(_ token: String, _ fixture: WorkerFixture) throws -> Viewer {
-        try fixture.worker.snapshot.authority.viewer(for: octets(token).span)
+        try fixture.worker.snapshot.authority.viewer(for: bytes(token).span)
     }
 
-    /// The session that a token was joined with, as it is sealed.
+    /// The sealed session that a token was joined with.
     private static func session(
         _ joinedAt: Int64,
         _ token: String,
@@ -56,9 +57,9 @@ struct CredentialsTests {
     }
 
     private static func cookies(_ event: String, _ session: String) -> String {
-        let octets = octets(event)
+        let bytes = bytes(event)
         let lines = text(
-            CookieFormat(isSecure: true).setCookie(event: octets.span, session: DataPlaneTests.octets(session))
+            CookieFormat(isSecure: true).setCookie(event: bytes.span, session: DataPlaneTests.bytes(session))
         )
         return lines.split(separator: "\r\n").map { line in
             String(line.dropFirst("Set-Cookie: ".count).prefix { $0 != ";" })
@@ -71,32 +72,33 @@ struct CredentialsTests {
         event: String? = "e1",
         _ fixture: WorkerFixture
     ) throws -> Found {
-        let octets = try fixture.read(request(lines, line: "GET /event/e1\(query) HTTP/1.1"))
-        let event = event.map { DataPlaneTests.octets($0) }
+        let event = event.map { bytes($0) }
         let exchange = Exchange(worker: fixture.worker)
-        let outcome: Outcome =
-            switch exchange.findCredentials(octets.span, event: event?.span) {
-            case .missing: .missing
-            case .refused: .refused(exchange.refusal)
-            case .found(let found):
-                .found(
-                    Shown(
-                        source: found.source,
-                        user: found.viewer.userID,
-                        session: found.session?.id,
-                        isInCookie: found.isInCookie
+        return try fixture.withRequest(request(lines, line: "GET /event/e1\(query) HTTP/1.1")) { request in
+            let outcome: Outcome =
+                switch exchange.findCredentials(request, event: event?.span) {
+                case .missing: .missing
+                case .refused: .refused(exchange.state.verdict.refusal)
+                case .found(let found):
+                    .found(
+                        Shown(
+                            source: found.source,
+                            user: found.viewer.userID,
+                            session: found.session?.id,
+                            isInCookie: found.isInCookie
+                        )
                     )
-                )
-            }
-        return Found(
-            outcome: outcome,
-            removed: fixture.worker.queryMembers.removed.map { text(octets[$0]) },
-            withholdsAuthorization: exchange.withholdsAuthorization
-        )
+                }
+            return Found(
+                outcome: outcome,
+                removed: request.removedMembers.map { text(request.bytes.extracting($0).copied()) },
+                withholdsAuthorization: exchange.state.verdict.withholdsAuthorization
+            )
+        }
     }
 
     @Test(
-        "Nothing that could be a token is nothing",
+        "Without any possible token there are no credentials",
         arguments: [
             ("", ""), ("?token=", ""), ("?a=b", "Authorization: Basic dG9rZW4=\r\n"), ("", "Authorization: Bearer\r\n"),
             ("", "Authorization: bearer \r\n"), ("", "Authorization: Bearertoken\r\n"), ("", "Authorization:\r\n"),
@@ -128,7 +130,7 @@ struct CredentialsTests {
         #expect(found.withholdsAuthorization)
     }
 
-    @Test("The same token in several places is one token, and leaves all of them")
+    @Test("The same token in several places is one token, and is removed from all of them")
     func same() throws {
         let fixture = try WorkerFixture()
         let token = try Self.token("ada")
@@ -141,7 +143,7 @@ struct CredentialsTests {
         }
     }
 
-    @Test("Two different good tokens are a conflict, wherever they are")
+    @Test("Two different valid tokens are a conflict, wherever they are")
     func conflict() throws {
         let fixture = try WorkerFixture()
         let (one, two) = (try Self.token("ada"), try Self.token("bob"))
@@ -153,13 +155,13 @@ struct CredentialsTests {
         }
     }
 
-    @Test("Attack: a request with many different tokens has none of them checked for long")
+    @Test("Attack: a request with many different tokens does not cause many checks")
     func many() throws {
         let query = "?" + (0..<200).map { "token=a.b.\($0)" }.joined(separator: "&")
         #expect(try find(query, "", WorkerFixture()).outcome == .refused(.tokenConflict))
     }
 
-    @Test("What is no token of ours is refused where nothing else speaks for the viewer")
+    @Test("A token that is not ours is refused if no other credential is present")
     func bad() throws {
         let fixture = try WorkerFixture()
         for (query, lines) in [
@@ -170,7 +172,7 @@ struct CredentialsTests {
         }
     }
 
-    @Test("Beside a good session, what is no token of ours is the application's own, and stays")
+    @Test("Beside a valid session, a token that is not ours belongs to the application, and stays")
     func foreignBesideSession() throws {
         let fixture = try WorkerFixture()
         let session = try Self.session(1000, Self.token("ada"), fixture)
@@ -189,7 +191,7 @@ struct CredentialsTests {
         }
     }
 
-    @Test("Beside a good session, what claims to be ours is never passed on")
+    @Test("Beside a valid session, a token that claims to be ours is never passed on")
     func forgedBesideSession() throws {
         let fixture = try WorkerFixture()
         let session = try Self.session(1000, Self.token("ada"), fixture)
@@ -201,12 +203,12 @@ struct CredentialsTests {
         )
         let found = try find("?token=\(forged)&token=reset", cookie + "Authorization: Bearer \(forged)\r\n", fixture)
         #expect(found.removed == ["token=\(forged)"] && found.withholdsAuthorization)
-        // Nor is a session that is shown where tokens are.
+        // A session in a token's place is not passed on either.
         let sealed = try find("?token=\(session.text)", cookie, fixture)
         #expect(sealed.removed == ["token=\(session.text)"])
     }
 
-    @Test("Beside a good token, the application's own stays too")
+    @Test("Beside a valid token, the application's own stays too")
     func foreignBesideToken() throws {
         let token = try Self.token("ada")
         let found = try find("?token=\(token)&jwt=abc", "Authorization: Bearer app\r\n", WorkerFixture())
@@ -215,7 +217,7 @@ struct CredentialsTests {
     }
 
     @Test(
-        "Two Authorization fields are refused, also when they agree",
+        "Two Authorization fields are refused, even if they agree",
         arguments: [
             "Authorization: Bearer a\r\nAuthorization: Bearer a\r\n",
             "Authorization: Basic x\r\nauthorization: Bearer a\r\n",
@@ -225,7 +227,7 @@ struct CredentialsTests {
         #expect(try find("", lines, WorkerFixture()).outcome == .refused(nil))
     }
 
-    @Test("Of several cookies the event's own counts; without one, and without an event, the one joined last")
+    @Test("Of several cookies the event's own counts; without one, or without an event, the one that joined last")
     func severalCookies() throws {
         let fixture = try WorkerFixture()
         let sessions = try [("e1", 1000), ("e2", 3000), ("e3", 2000)].map { event, joinedAt in
@@ -243,7 +245,7 @@ struct CredentialsTests {
         }
     }
 
-    @Test("A cookie that was split is put together again, and a part that is missing or another's makes it none")
+    @Test("A split cookie is put together again, and a missing or foreign part invalidates it")
     func split() throws {
         let fixture = try WorkerFixture()
         let claims = [
@@ -266,7 +268,7 @@ struct CredentialsTests {
         #expect(try find("", "Cookie: \(parts[0]); \(others[1])\r\n", fixture).outcome == .missing)
     }
 
-    @Test("The query's token wins over the cookie, whose session still says whose visit it is")
+    @Test("The query's token wins over the cookie, whose session still identifies the visit")
     func queryOverCookie() throws {
         let fixture = try WorkerFixture()
         let token = try Self.token("ada")
@@ -281,7 +283,7 @@ struct CredentialsTests {
         }
     }
 
-    @Test("A link whose time is over says no more than the session that was joined with it")
+    @Test("An expired link counts no more than the session that was joined with it")
     func expiredLink() throws {
         let fixture = try WorkerFixture()
         let session = try Self.session(1000, Self.token("ada"), fixture)
@@ -293,7 +295,7 @@ struct CredentialsTests {
         #expect(other.outcome == .found(Shown(source: .query, user: "bob", session: session.id)))
     }
 
-    @Test("An API client's Gateway-Session is enough, and two of them name none")
+    @Test("An API client's Gateway-Session is enough, and two of them count as none")
     func header() throws {
         let fixture = try WorkerFixture()
         let token = try Self.token("ada")
@@ -305,7 +307,7 @@ struct CredentialsTests {
         #expect(both.outcome == .found(Shown(source: .authorization, user: "ada", session: session.id)))
     }
 
-    @Test("A broken cookie of this event does not hide a good one of another")
+    @Test("A broken cookie of this event does not hide a valid one of another")
     func brokenBesideGood() throws {
         let fixture = try WorkerFixture()
         let good = try Self.session(2000, Self.token("ada", event: "e2"), fixture)

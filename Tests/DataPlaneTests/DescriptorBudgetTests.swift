@@ -1,3 +1,4 @@
+import Basics
 import GatewayConfiguration
 import Synchronization
 import Testing
@@ -8,7 +9,7 @@ import Transport
 @Suite("Shares of descriptors and connections")
 struct DescriptorBudgetTests {
     @Test(
-        "Clients get half of what the reserve leaves, and never more than the settings say",
+        "Clients get half of what the reserve leaves, and never more than the settings permit",
         arguments: [
             (0, 100_000, 100_000), (1_048_576, 100_000, 100_000), (600, 100_000, 228), (600, 100, 100),
             (64, 100_000, 16),
@@ -21,7 +22,7 @@ struct DescriptorBudgetTests {
         #expect(budget.capacity >= connections * 2 || descriptors < 4)
     }
 
-    @Test("It is short before it is used up, and neither once it is given back")
+    @Test("It is short before it is used up, and neither after release")
     func use() {
         let budget = DescriptorBudget(descriptors: 600, loops: 2, hasControl: true)
         for _ in 0..<(budget.capacity - 1) { budget.take() }
@@ -32,7 +33,7 @@ struct DescriptorBudgetTests {
         #expect(!budget.isShort && !budget.isExhausted)
     }
 
-    @Test("Public routes together get half of the upstreams' half; what viewers get is not less for it")
+    @Test("Public routes together get half of the upstreams' half, which leaves viewers theirs")
     func publicShare() {
         let budget = DescriptorBudget(descriptors: 600, loops: 2, hasControl: false)
         #expect(budget.share == budget.capacity / 4)
@@ -44,7 +45,7 @@ struct DescriptorBudgetTests {
         #expect(budget.begin(anybody) && !budget.begin(anybody))
     }
 
-    @Test("One client address gets as much, over all its connections, and others are not less for it")
+    @Test("One client address gets as much, over all its connections, and leaves others theirs")
     func addressShare() {
         let budget = DescriptorBudget(descriptors: 600, loops: 2, hasControl: false)
         let (one, other) = (AddressShare(), AddressShare())
@@ -57,14 +58,14 @@ struct DescriptorBudgetTests {
         #expect(budget.begin(use(isPublic: false, one)))
     }
 
-    @Test("Without a limit of the system there is no share to be used up")
+    @Test("Without a system limit there is no share to use up")
     func unlimited() {
         let budget = DescriptorBudget(descriptors: 0, loops: 2, hasControl: false)
         let address = AddressShare()
         for _ in 0..<10_000 { #expect(budget.begin(use(isPublic: true, address))) }
     }
 
-    @Test("A shortage is told at most once a minute, with what to raise, and none is not told")
+    @Test("A shortage is reported at most once a minute, with what to raise; without one there is no message")
     func notice() throws {
         let budget = DescriptorBudget(descriptors: 600, loops: 2, hasControl: false)
         #expect(budget.takeNotice(at: 0) == nil)
@@ -84,7 +85,7 @@ struct DescriptorBudgetTests {
         DescriptorBudget.Use(isPublic: isPublic, address: address)
     }
 
-    @Test("An address enters up to the limit, again after it has left, and others whenever they like")
+    @Test("An address enters up to the limit, again after it has left, and others at any time")
     func counts() {
         let counts = ConnectionCounts()
         let shares = (0..<3).map { _ in counts.enter(1, limit: 3) }
@@ -97,7 +98,7 @@ struct DescriptorBudgetTests {
         #expect(counts.enter(1, limit: 3) == nil)
     }
 
-    @Test("An IPv6 client is its /64; Unix sockets and trusted proxies are not counted")
+    @Test("An IPv6 client counts per /64; Unix sockets and trusted proxies are not counted")
     func addresses() throws {
         func address(_ text: String) throws -> ClientAddress {
             ClientAddress(try #require(NetworkAddress(ip: text, port: 1)))
@@ -112,18 +113,35 @@ struct DescriptorBudgetTests {
         let none = try WorkerFixture(limits: "connections_per_address = 0").worker.snapshot.settings.limits
         #expect(try !address("192.0.2.1").isCounted(none))
     }
+
+    @Test(
+        "PROXY headers are accepted from trusted proxies and over Unix sockets; from everyone if no proxies are listed"
+    )
+    func proxyHeaders() throws {
+        func address(_ text: String) throws -> ClientAddress {
+            ClientAddress(try #require(NetworkAddress(ip: text, port: 1)))
+        }
+        let limits = try WorkerFixture(limits: "trusted_proxies = [\"10.0.0.0/8\"]").worker.snapshot.settings.limits
+        #expect(try address("10.1.2.3").maySendProxyHeader(limits))
+        #expect(try address("::ffff:10.1.2.3").maySendProxyHeader(limits))
+        #expect(try !address("192.0.2.1").maySendProxyHeader(limits))
+        #expect(try !address("::1").maySendProxyHeader(limits))
+        #expect(ClientAddress(.unix(path: "")).maySendProxyHeader(limits))
+        let none = try WorkerFixture().worker.snapshot.settings.limits
+        #expect(try address("192.0.2.1").maySendProxyHeader(none))
+    }
 }
 
 @Suite("Which idle connection makes room")
 struct IdlenessTests {
-    @Test("One that was never used before one that was, then the one that has been idle longest")
+    @Test("One that was never used first, then the one that has been idle longest")
     func order() {
         let values: [(Bool, Int64)] = [(false, 5), (false, 9), (true, 1), (true, 8)]
         let ordered = values.map { Idleness(wasUsed: $0.0, since: $0.1) }
         #expect(ordered.reversed().sorted() == ordered)
     }
 
-    @Test("None that may just be about to be used", arguments: [(false, 1000), (true, 10_000)] as [(Bool, Int64)])
+    @Test("None that may be used at any moment", arguments: [(false, 1000), (true, 10_000)] as [(Bool, Int64)])
     func patience(wasUsed: Bool, time: Int64) {
         let idleness = Idleness(wasUsed: wasUsed, since: 7)
         #expect(!idleness.isOver(at: 7 + time - 1) && idleness.isOver(at: 7 + time))

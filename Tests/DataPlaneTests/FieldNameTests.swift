@@ -1,3 +1,5 @@
+import Basics
+import TestSupport
 import Testing
 
 @testable import DataPlane
@@ -11,6 +13,15 @@ struct FieldNameTests {
         let slots = Self.known.map(\.slot)
         #expect(Set(slots).count == slots.count)
         #expect(slots.allSatisfy { (0..<512).contains($0) })
+    }
+
+    @Test("A byte of a name counts in lower case, `_` and `.` as `-`, and what no name has counts as nothing")
+    func foldedTokens() {
+        for byte in UInt8.min...UInt8.max {
+            let isDash = byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
+            let folded = isDash ? UInt8(ascii: "-") : byte.lowercased
+            #expect(byte.foldedToken == (byte.isToken ? folded : 0), "\(byte)")
+        }
     }
 
     @Test("Every name has its bit in the set of names that occur")
@@ -28,15 +39,15 @@ struct FieldNameTests {
             lower.enumerated().map { $0.offset % 2 == 0 ? $0.element : Character($0.element.uppercased()) }
         )
         for spelling in [lower, lower.uppercased(), title, mixed] {
-            let (octets, block) = try fieldBlock("\(spelling): v\r\n\r\n")
+            let (bytes, block) = try fieldBlock("\(spelling): v\r\n\r\n")
             #expect(block.fields.map(\.name) == [name], "\(spelling)")
             #expect(block.contains(name))
             #expect(block.isSingle(name))
-            #expect(block.first(name).map { text(octets[$0]) } == "v")
+            #expect(block.first(name).map { text(bytes[$0]) } == "v")
         }
     }
 
-    @Test("A known name spelled with underscores is nobody's, and is not forwarded", arguments: known)
+    @Test("A known name spelled with underscores is unknown, and is not forwarded", arguments: known)
     func lookalikes(_ name: FieldName) throws {
         let lower = name.text.description
         let spellings = [
@@ -49,7 +60,7 @@ struct FieldNameTests {
         }
     }
 
-    @Test("One octet more, less or other makes another name", arguments: known)
+    @Test("One byte more, less or different makes another name", arguments: known)
     func neighbours(_ name: FieldName) throws {
         let lower = name.text.description
         var others = [lower + "x", "x" + lower, String(lower.dropLast()), lower.replacing("-", with: "_"), lower + "-"]
@@ -62,15 +73,15 @@ struct FieldNameTests {
         }
     }
 
-    @Test("A name that lands in a known name's slot without being it is not taken for it")
+    @Test("A name that hashes to a known name's slot is not taken for it")
     func collisions() throws {
         var random = SplitMix64(seed: 11)
-        let letters = octets("abcdefghijklmnopqrstuvwxyz-")
+        let letters = bytes("abcdefghijklmnopqrstuvwxyz-")
         var collisions = 0
         for _ in 0..<20_000 {
             let name = (0..<Int.random(in: 1...12, using: &random)).map { _ in letters.randomElement(using: &random)! }
             var hash = FieldName.Hash()
-            for octet in name { hash.add(octet) }
+            for byte in name { hash.add(byte) }
             guard FieldName.bySlot[hash.slot] != .other else { continue }
             guard !Self.known.contains(where: { $0.text.description == text(name) }) else { continue }
             collisions += 1
@@ -82,8 +93,8 @@ struct FieldNameTests {
 
     @Test("The first of several fields counts, and a name that occurs twice is not single")
     func repeated() throws {
-        let (octets, block) = try fieldBlock("Cookie: a\r\nHost: h\r\ncookie: b\r\nX: y\r\n\r\n")
-        #expect(block.first(.cookie).map { text(octets[$0]) } == "a")
+        let (bytes, block) = try fieldBlock("Cookie: a\r\nHost: h\r\ncookie: b\r\nX: y\r\n\r\n")
+        #expect(block.first(.cookie).map { text(bytes[$0]) } == "a")
         #expect(!block.isSingle(.cookie))
         #expect(block.isSingle(.host))
         #expect(!block.contains(.origin))
@@ -92,10 +103,10 @@ struct FieldNameTests {
     }
 
     private func fieldBlock(_ lines: String) throws(HeadFault) -> ([UInt8], FieldBlock) {
-        let octets = octets(lines)
+        let bytes = bytes(lines)
         let block = FieldBlock()
-        try FieldLines.read(octets.span, from: 0, to: octets.count, maxCount: 10, into: block)
-        return (octets, block)
+        try FieldLines.read(bytes.span, from: 0, to: bytes.count, maxCount: 10, into: block)
+        return (bytes, block)
     }
 }
 

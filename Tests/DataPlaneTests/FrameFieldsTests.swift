@@ -5,14 +5,14 @@ import Testing
 @Suite("Fields that would keep an event out of its frame")
 struct FrameFieldsTests {
     private func written(_ value: String, _ write: (Span<UInt8>, Range<Int>, inout HeadWriter) -> Void) -> String {
-        let octets = octets(value)
+        let bytes = bytes(value)
         var buffer = ByteBuffer(capacity: 64)
-        _ = buffer.writeHead(capacity: 1024) { head in write(octets.span, octets.indices, &head) }
-        return text(buffer.octets)
+        _ = buffer.writeHead(capacity: 1024) { head in write(bytes.span, bytes.indices, &head) }
+        return text(buffer.contents)
     }
 
     @Test(
-        "frame-ancestors goes, in any case and place, and the other directives stay as they are",
+        "frame-ancestors is removed, in any case and place, and the other directives stay",
         arguments: [
             ("frame-ancestors 'none'", ""), ("Frame-Ancestors 'self' https://a.example", ""),
             (
@@ -32,7 +32,7 @@ struct FrameFieldsTests {
     }
 
     @Test(
-        "A cookie lives in a foreign frame, and keeps its other attributes",
+        "A cookie works in a frame on another site, and keeps its other attributes",
         arguments: [
             ("sid=1", "sid=1"), ("sid=1; Path=/; HttpOnly", "sid=1; Path=/; HttpOnly"),
             ("sid=1; SameSite=Lax; Path=/", "sid=1; Path=/"), ("sid=a=b;samesite=strict;SECURE;partitioned", "sid=a=b"),
@@ -47,7 +47,7 @@ struct FrameFieldsTests {
     }
 
     @Test(
-        "What only trusted proxies may say, in every spelling",
+        "Fields that only trusted proxies may send, in every spelling",
         arguments: [
             ("X-Forwarded-Port", true), ("x_forwarded_user", true), ("X.Original.URL", true), ("X-Rewrite-Url", true),
             ("X-HTTP-Method-Override", true), ("True-Client-IP", true), ("CF-Client-IP", true), ("client-ip", true),
@@ -57,7 +57,7 @@ struct FrameFieldsTests {
         ]
     )
     func proxyFields(_ name: String, _ isOne: Bool) {
-        let octets = octets(name)
-        #expect(ProxyFields.contain(octets.span, octets.indices) == isOne)
+        let bytes = bytes(name)
+        #expect(ProxyFields.contain(bytes.span, bytes.indices) == isOne)
     }
 }

@@ -2,9 +2,9 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Frame headers in what an HTTP/2 client sends")
+@Suite("Frame headers in the bytes of an HTTP/2 client")
 struct FrameFollowerTests {
-    private static let preface = octets("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    private static let preface = bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
     private static func frame(_ header: FrameHeader) -> [UInt8] {
         let stream = UInt32(header.stream)
@@ -34,13 +34,13 @@ struct FrameFollowerTests {
         return found
     }
 
-    @Test("Every header is found behind the preface, in one piece")
+    @Test("Every header after the preface is found, in one piece")
     func whole() {
         let stream = Self.preface + Self.headers.flatMap(Self.frame)
         #expect(Self.read([stream[...]]) == Self.headers)
     }
 
-    @Test("Every split finds the same headers, also octet by octet")
+    @Test("Every split finds the same headers, also byte by byte")
     func split() {
         let headers = Self.headers.filter { $0.length < 100 }
         let stream = Self.preface + headers.flatMap(Self.frame)
@@ -48,7 +48,7 @@ struct FrameFollowerTests {
         #expect(Self.read(stream.indices.map { stream[$0...$0] }) == headers)
     }
 
-    @Test("The reserved bit is no part of the stream")
+    @Test("The reserved bit is not part of the stream id")
     func reserved() {
         var frame = Self.frame(FrameHeader(length: 0, type: 6, flags: 0, stream: 5))
         frame[5] |= 0x80

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("A request of HTTP/2 in the form of HTTP/1")
+@Suite("An HTTP/2 request in the form of HTTP/1")
 struct HTTP2RequestHeadTests {
     typealias Fields = [(String, String)]
 
@@ -12,44 +12,76 @@ struct HTTP2RequestHeadTests {
 
     private func written(_ fields: Fields, hasBody: Bool = false) -> Result<String, HeadFault> {
         var head = HTTP2RequestHead()
-        for (name, value) in fields { _ = head.add(octets(name).span, octets(value).span, limits: .init()) }
+        for (name, value) in fields { _ = head.add(bytes(name).span, bytes(value).span, limits: .init()) }
         var text: [UInt8] = []
         do throws(HeadFault) {
-            try head.write(to: &text, hasBody: hasBody, webSocketKey: octets("a2V5"))
+            try head.write(to: &text, hasBody: hasBody, webSocketKey: bytes("a2V5"))
             return .success(DataPlaneTests.text(text))
         } catch {
             return .failure(error)
         }
     }
 
-    @Test("Pseudo fields become the request line and Host, the others lines")
+    @Test("Pseudo-header fields become the request line and Host, the others field lines")
     func plain() throws {
         let head = try written(Self.get + [("accept", "*/*"), ("x-one", "1")]).get()
         #expect(head == "GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\naccept: */*\r\nx-one: 1\r\n\r\n")
     }
 
-    @Test("What is written is a head that HTTP/1's own rules take")
+    @Test("The written head is valid by HTTP/1's own rules")
     func judged() throws {
-        let head = try judge(octets(try written(Self.get + [("content-length", "3")], hasBody: true).get())).get()
+        let head = try judge(bytes(try written(Self.get + [("content-length", "3")], hasBody: true).get())).get()
         #expect(head.authority == "a.example")
         #expect(head.target == "/x?y=1")
         #expect(head.head.framing == .length(3))
     }
 
-    @Test("A body without a length is chunked towards the upstream; none is announced where none follows")
-    func framing() throws {
-        #expect(try judge(octets(try written(Self.get, hasBody: true).get())).get().head.framing == .chunked)
-        #expect(try judge(octets(try written(Self.get, hasBody: false).get())).get().head.framing == .none)
+    @Test(
+        "The fields that are written with a head are those that reading it would give",
+        arguments: [
+            get,
+            get + [("accept", "*/*"), ("cookie", "a=1"), ("x-one", ""), ("cookie", "b=2"), ("x-forwarded-for", "1")],
+            get + [("x_forwarded_for", "1"), ("x.real.ip", "2"), ("te", "trailers"), ("content-length", "3")],
+            get.filter { $0.0 != ":authority" } + [("host", "b.example"), ("user-agent", "a  b")],
+            [(":method", "CONNECT"), (":protocol", "websocket")] + get[1...]
+                + [("sec-websocket-version", "13"), ("origin", "https://a.example")],
+        ],
+        [false, true]
+    )
+    func sameFields(_ fields: Fields, hasBody: Bool) throws {
+        var gathered = HTTP2RequestHead()
+        for (name, value) in fields { _ = gathered.add(bytes(name).span, bytes(value).span, limits: .init()) }
+        var assembled: [UInt8] = []
+        var head = RequestHead()
+        do throws(HeadFault) {
+            try gathered.write(to: &assembled, head.block, hasBody: hasBody, webSocketKey: bytes("a2V5"))
+            try head.judge(assembled.span, limits: .init())
+        } catch {
+            Issue.record("\(error)")
+        }
+        let read = try judge(assembled).get().head
+        #expect("\(head.block.fields)" == "\(read.block.fields)")
+        #expect(FieldName.allCases.allSatisfy { head.block.first($0) == read.block.first($0) })
+        #expect(head.framing == read.framing)
+        #expect(head.isUpgrade == read.isUpgrade)
+        #expect(head.authority == read.authority)
+        #expect(head.length == assembled.count)
     }
 
-    @Test("RFC 9113 section 8.2.3: cookie crumbs are one field again")
+    @Test("A body without a length is chunked towards the upstream; without a body, none is announced")
+    func framing() throws {
+        #expect(try judge(bytes(try written(Self.get, hasBody: true).get())).get().head.framing == .chunked)
+        #expect(try judge(bytes(try written(Self.get, hasBody: false).get())).get().head.framing == .none)
+    }
+
+    @Test("RFC 9113 section 8.2.3: split cookies become one field again")
     func crumbs() throws {
         let head = try written(Self.get + [("cookie", "a=1"), ("accept", "*/*"), ("cookie", "b=2")]).get()
         #expect(head.contains("\r\ncookie: a=1; b=2\r\n"))
         #expect(head.components("cookie") == 1)
     }
 
-    @Test("RFC 9113 section 8.3.1: Host may repeat the authority, in any case, or stand for it, and not differ from it")
+    @Test("RFC 9113 section 8.3.1: Host may repeat the authority, in any case, or replace it, but not differ from it")
     func host() throws {
         #expect(try written(Self.get + [("host", "A.example")]).get().components("a.example") == 1)
         let without = Self.get.filter { $0.0 != ":authority" }
@@ -63,7 +95,7 @@ struct HTTP2RequestHeadTests {
         var fields = Self.get
         fields[0].1 = "CONNECT"
         fields += [(":protocol", "websocket"), ("sec-websocket-version", "13")]
-        let head = try judge(octets(try written(fields, hasBody: true).get())).get()
+        let head = try judge(bytes(try written(fields, hasBody: true).get())).get()
         #expect(head.head.isUpgrade)
         #expect(head.head.method == .get)
         #expect(head.value(.secWebSocketKey) == "a2V5")
@@ -80,7 +112,7 @@ struct HTTP2RequestHeadTests {
     }
 
     @Test(
-        "Attack: nothing in a pseudo field breaks out of its place",
+        "Attack: nothing in a pseudo-header field breaks out of its place",
         arguments: [
             (0, "GET / HTTP/1.1\r\nX:"), (0, "GET "), (0, "G\u{0}T"), (3, "/ HTTP/1.1\r\nEvil: 1\r\n\r\nGET /"),
             (3, "/a b"),
@@ -94,12 +126,12 @@ struct HTTP2RequestHeadTests {
         switch written(fields) {
         case .failure: break
         case .success(let head):
-            // What the gathering lets pass is for the judge of all heads.
-            if case .success = judge(octets(head)) { Issue.record("\(head.debugDescription)") }
+            // What gathering accepts is left to the judge of all heads.
+            if case .success = judge(bytes(head)) { Issue.record("\(head.debugDescription)") }
         }
     }
 
-    @Test("A pseudo field of another kind is malformed", arguments: [":status", ":x", ":", ":Method"])
+    @Test("An unknown pseudo-header field is malformed", arguments: [":status", ":x", ":", ":Method"])
     func unknownPseudo(_ name: String) { #expect(written(Self.get + [(name, "x")]).isMalformed) }
 
     @Test(
@@ -112,7 +144,7 @@ struct HTTP2RequestHeadTests {
     func framingFields() {
         for (name, value) in [("transfer-encoding", "chunked"), ("connection", "upgrade, content-length")] {
             let head = try? judge(
-                octets(written(Self.get + [(name, value), ("content-length", "1")], hasBody: true).get())
+                bytes(written(Self.get + [(name, value), ("content-length", "1")], hasBody: true).get())
             ).get()
             #expect(head == nil || name == "connection")
             if let head { #expect(!head.head.isUpgrade && head.head.framing == .length(1)) }
@@ -126,7 +158,7 @@ struct HTTP2RequestHeadTests {
         var isBearable = true
         var taken = 0
         while isBearable, taken < 10_000 {
-            isBearable = head.add(octets("x-name").span, octets("value").span, limits: limits)
+            isBearable = head.add(bytes("x-name").span, bytes("value").span, limits: limits)
             taken += 1
         }
         #expect((10...100).contains(taken))
@@ -134,15 +166,15 @@ struct HTTP2RequestHeadTests {
         #expect(throws: HeadFault.tooLarge) { try head.write(to: &text, hasBody: false, webSocketKey: []) }
     }
 
-    @Test("Nothing of one request is left in the next")
+    @Test("Nothing of one request remains in the next")
     func cleared() throws {
         var head = HTTP2RequestHead()
         for (name, value) in Self.get + [("host", "a.example"), ("cookie", "a=1"), ("content-length", "1"), ("x", " ")]
         {
-            _ = head.add(octets(name).span, octets(value).span, limits: .init())
+            _ = head.add(bytes(name).span, bytes(value).span, limits: .init())
         }
         head.clear()
-        for (name, value) in Self.get { _ = head.add(octets(name).span, octets(value).span, limits: .init()) }
+        for (name, value) in Self.get { _ = head.add(bytes(name).span, bytes(value).span, limits: .init()) }
         var text: [UInt8] = []
         try head.write(to: &text, hasBody: false, webSocketKey: [])
         #expect(DataPlaneTests.text(text) == "GET /x?y=1 HTTP/1.1\r\nHost: a.example\r\n\r\n")
@@ -158,4 +190,14 @@ extension Result<String, HeadFault> {
 extension String {
     /// How often `part` occurs.
     fileprivate func components(_ part: String) -> Int { ranges(of: part).count }
+}
+
+extension HTTP2RequestHead {
+    fileprivate func write(
+        to head: inout [UInt8],
+        hasBody: Bool,
+        webSocketKey: @autoclosure () -> [UInt8]
+    ) throws(HeadFault) {
+        try write(to: &head, FieldBlock(), hasBody: hasBody, webSocketKey: webSocketKey())
+    }
 }

@@ -20,54 +20,54 @@ struct HeadEndTests {
         "",
     ]
 
-    @Test("It is just past the first empty line, also where a bare line feed makes it", arguments: heads)
+    @Test("It is just after the first empty line, even if that is a bare line feed", arguments: heads)
     func atOnce(_ head: String) {
-        let octets = octets(head)
+        let bytes = bytes(head)
         var scanned = 0
-        let end = FieldLines.end(octets.span, from: 0, scanned: &scanned)
-        #expect(end == Self.expected(octets))
+        let end = FieldLines.end(bytes.span, from: 0, scanned: &scanned)
+        #expect(end == Self.expected(bytes))
     }
 
-    @Test("It is found where it is found at once, whatever two pieces the head comes in", arguments: heads)
+    @Test("The same end is found if the head arrives in any two pieces", arguments: heads)
     func twoPieces(_ head: String) {
-        let octets = octets(head)
-        let expected = Self.expected(octets)
-        for split in 0...octets.count {
+        let bytes = bytes(head)
+        let expected = Self.expected(bytes)
+        for split in 0...bytes.count {
             var scanned = 0
-            var end = FieldLines.end(octets.span.extracting(0..<split), from: 0, scanned: &scanned)
+            var end = FieldLines.end(bytes.span.extracting(0..<split), from: 0, scanned: &scanned)
             #expect(end == expected.flatMap { $0 <= split ? $0 : nil }, "\(split)")
-            if end == nil { end = FieldLines.end(octets.span, from: 0, scanned: &scanned) }
+            if end == nil { end = FieldLines.end(bytes.span, from: 0, scanned: &scanned) }
             #expect(end == expected, "\(split)")
         }
     }
 
-    @Test("It is found where it is found at once when the head comes octet by octet", arguments: heads)
-    func octetByOctet(_ head: String) {
-        let octets = octets(head)
-        let expected = Self.expected(octets)
+    @Test("The same end is found if the head arrives byte by byte", arguments: heads)
+    func byteByByte(_ head: String) {
+        let bytes = bytes(head)
+        let expected = Self.expected(bytes)
         var scanned = 0
-        for count in 0...octets.count {
-            let end = FieldLines.end(octets.span.extracting(0..<count), from: 0, scanned: &scanned)
+        for count in 0...bytes.count {
+            let end = FieldLines.end(bytes.span.extracting(0..<count), from: 0, scanned: &scanned)
             #expect(end == expected.flatMap { $0 == count ? $0 : nil }, "\(count)")
             if end != nil { break }
             #expect(scanned == count)
         }
     }
 
-    @Test("What stands before the head's start is not part of it")
+    @Test("Bytes before the head's start are not part of it")
     func laterStart() {
-        let octets = octets("xx\n\r\na: b\r\n\r\n")
+        let bytes = bytes("xx\n\r\na: b\r\n\r\n")
         for start in 3...5 {
             var scanned = start
-            let end = FieldLines.end(octets.span, from: start, scanned: &scanned)
-            #expect(end == octets.count, "\(start)")
+            let end = FieldLines.end(bytes.span, from: start, scanned: &scanned)
+            #expect(end == bytes.count, "\(start)")
         }
     }
 
-    /// The same by looking at every prefix.
-    private static func expected(_ octets: [UInt8]) -> Int? {
-        (0...octets.count).first { count in
-            let head = octets[..<count]
+    /// The same result, by testing every prefix.
+    private static func expected(_ bytes: [UInt8]) -> Int? {
+        (0...bytes.count).first { count in
+            let head = bytes[..<count]
             return head.suffix(2) == [0x0a, 0x0a] || head.suffix(3) == [0x0a, 0x0d, 0x0a]
         }
     }

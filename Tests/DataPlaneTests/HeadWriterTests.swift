@@ -1,16 +1,17 @@
+import TestSupport
 import Testing
 
 @testable import DataPlane
 
 @Suite("Writing a head")
 struct HeadWriterTests {
-    @Test("All that is written comes out in order")
+    @Test("Everything written comes out in order")
     func pieces() {
         var buffer = ByteBuffer(text: "before ")
         let isComplete = buffer.writeHead(capacity: 100) { head in
             head.write("literal ")
-            head.write(octets("array "))
-            head.write(octets("xspanx").span.extracting(1..<5))
+            head.write(bytes("array "))
+            head.write(bytes("xspanx").span.extracting(1..<5))
             head.write(UInt8.space)
             head.writeDecimal(0)
             head.writeDecimal(1_234_567_890)
@@ -19,19 +20,19 @@ struct HeadWriterTests {
             head.writeHexadecimal(0xdead_beef)
         }
         #expect(isComplete)
-        #expect(text(buffer.octets) == "before literal array span 0123456789000000000deadbeef")
+        #expect(text(buffer.contents) == "before literal array span 0123456789000000000deadbeef")
     }
 
-    @Test("What fits to the octet is written; one octet more, and nothing is appended", arguments: 0...5)
+    @Test("What fits exactly is written; with one byte more, nothing is appended", arguments: 0...5)
     func capacity(_ kind: Int) {
         let piece = Array("0123456789".utf8)
         func write(_ head: inout HeadWriter) {
             switch kind {
             case 0: head.write(piece)
             case 1: head.write("0123456789")
-            case 2: for octet in piece { head.write(octet) }
+            case 2: for byte in piece { head.write(byte) }
             case 3: head.write(piece.span)
-            case 4: for octet in piece { head.writeDecimal(Int(octet) - 0x30) }
+            case 4: for byte in piece { head.writeDecimal(Int(byte) - 0x30) }
             default: head.writeDecimal(1_234_567_890)
             }
         }
@@ -43,15 +44,15 @@ struct HeadWriterTests {
         }
     }
 
-    @Test("A buffer with more room than was asked for is filled no further than was asked for")
+    @Test("A buffer with more room than requested is filled no further than requested")
     func roomyBuffer() {
         var buffer = ByteBuffer(capacity: 4096)
-        let isComplete = buffer.writeHead(capacity: 10) { $0.write("eleven octets") }
+        let isComplete = buffer.writeHead(capacity: 10) { $0.write("eleven bytes") }
         #expect(!isComplete)
         #expect(buffer.count == 0)
     }
 
-    @Test("A head that overflowed once stays unsent, also when later pieces are small enough")
+    @Test("A head that overflowed once stays unsent, even if later pieces are small enough")
     func overfull() {
         var buffer = ByteBuffer()
         var count = 0
@@ -65,7 +66,7 @@ struct HeadWriterTests {
         #expect(buffer.count == 0)
     }
 
-    @Test("Memory beyond the buffer's own is never written, whatever sizes come")
+    @Test("Memory beyond the buffer's own is never written, whatever the sizes")
     func neverBeyond() {
         var random = SplitMix64(seed: 2)
         for _ in 0..<2000 {
@@ -85,17 +86,17 @@ struct HeadWriterTests {
     func decimals(_ number: Int) {
         var buffer = ByteBuffer()
         buffer.writeDecimal(number)
-        #expect(text(buffer.octets) == String(number))
+        #expect(text(buffer.contents) == String(number))
     }
 
     @Test(
-        "Hexadecimal numbers, as chunk sizes have them",
+        "Hexadecimal numbers, as in chunk sizes",
         arguments: [0, 1, 9, 10, 15, 16, 255, 4096, 65_535, Int.max]
     )
     func hexadecimals(_ number: Int) {
         var buffer = ByteBuffer()
         buffer.writeHexadecimal(number)
-        #expect(text(buffer.octets) == String(number, radix: 16))
+        #expect(text(buffer.contents) == String(number, radix: 16))
     }
 
     @Test("Words have sixteen digits", arguments: [0, 1, 0xabc, 0x0123_4567_89ab_cdef, UInt64.max])
@@ -103,6 +104,6 @@ struct HeadWriterTests {
         var buffer = ByteBuffer()
         _ = buffer.writeHead(capacity: 16) { $0.writeHexadecimal(word) }
         let digits = String(word, radix: 16)
-        #expect(text(buffer.octets) == String(repeating: "0", count: 16 - digits.count) + digits)
+        #expect(text(buffer.contents) == String(repeating: "0", count: 16 - digits.count) + digits)
     }
 }

@@ -5,13 +5,13 @@ import Transport
 
 @testable import DataPlane
 
-@Suite("What is said of a listener that cannot be opened")
+@Suite("The message for a listener that cannot be opened")
 struct ListenFaultTests {
     private func said(_ number: CInt, _ address: GatewayConfiguration.SocketAddress) -> String {
         ListenFault(place: "admin.address", address: address, SystemFault("bind", number)).description
     }
 
-    @Test("The key, the address as the configuration writes it, and why")
+    @Test("It has the key, the address as configured, and the reason")
     func words() {
         let (v4, v6) = (
             SocketAddress.tcp(host: "127.0.0.1", port: 9901), SocketAddress.tcp(host: "::1", port: 9901)
@@ -24,7 +24,7 @@ struct ListenFaultTests {
         #expect(said(EACCES, v4).hasSuffix(": permission denied"))
     }
 
-    @Test("Port 443 without the right: what gives it is named")
+    @Test("For port 443 without permission, it says how to get the permission")
     func privileged() {
         let said = said(EACCES, .tcp(host: "0.0.0.0", port: 443))
         #expect(said.contains("0.0.0.0:443: permission denied"))

@@ -23,7 +23,7 @@ struct LogOutputTests {
             }
         }
 
-        /// Everything until the writer is done.
+        /// Reads everything until the writer is done.
         func rest() -> [String] {
             output.stop()
             let writer = ends[1]
@@ -36,18 +36,18 @@ struct LogOutputTests {
         }
     }
 
-    @Test("Lines come in order, all of them")
+    @Test("Lines come out completely and in order")
     func order() throws {
         let reader = try Reader(capacity: 1 << 20)
         for number in 0..<1000 { reader.output.append(Array("line \(number)\n".utf8)) }
         #expect(reader.rest() == (0..<1000).map { "line \($0)" })
     }
 
-    @Test("Attack: a reader that has stalled makes nobody wait, costs bounded memory, and is told what it has missed")
+    @Test("Attack: a stalled reader blocks nobody, costs bounded memory, and is told what it missed")
     func stalled() throws {
         let reader = try Reader(capacity: 64 << 10)
         let line = String(repeating: "x", count: 1023)
-        // More than a pipe and the bound hold, while nobody reads: this returns.
+        // More than the pipe and the capacity take while nobody reads: this returns.
         for _ in 0..<2000 { reader.output.append(Array("\(line)\n".utf8)) }
         #expect(reader.output.unwrittenLines >= 2000 - 1024 - 130)
         let lines = reader.rest()
@@ -56,9 +56,10 @@ struct LogOutputTests {
         #expect(!told.isEmpty && lines.count < 1200)
         let notice = reader.output.takeNotice(at: 0)
         #expect(notice == "the access log is not read as fast as it is written: \(told.reduce(0, +)) lines lost")
+        #expect(reader.output.lostLines == told.reduce(0, +))
     }
 
-    @Test("Lines that cannot be written are counted and told with the reason, once a minute at most")
+    @Test("Lines that cannot be written are counted and reported with the reason, at most once a minute")
     func full() throws {
         // SAFETY: a literal.
         let descriptor = unsafe open("/dev/full", O_WRONLY)
@@ -84,9 +85,10 @@ struct LogOutputTests {
         #expect(output.takeNotice(at: 60_999) == nil)
         write(1)
         #expect(output.takeNotice(at: 61_000)?.hasSuffix(": 4 lines lost") == true)
+        #expect(output.lostLines == 10)
     }
 
-    @Test("A pipe that does not wait loses nothing")
+    @Test("A non-blocking pipe loses nothing")
     func nonBlocking() throws {
         var ends: [Int32] = [-1, -1]
         // SAFETY: pipe writes two descriptors to an array of two.

@@ -2,9 +2,9 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("When memory is given back to the system")
+@Suite("When memory is returned to the system")
 struct MemoryReturnTests {
-    /// Whether it is due after each of these counts of connections.
+    /// Whether it is due after each of these numbers of connections.
     private func due(_ counts: [Int]) -> [Bool] {
         var memory = MemoryReturn()
         return counts.map { memory.isDue(open: $0) }
@@ -17,7 +17,7 @@ struct MemoryReturnTests {
         #expect(due(round + round) == expected + expected)
     }
 
-    @Test("Not for the coming and going of a few, nor of a small part of many")
+    @Test("Not for the coming and going of a few, or of a small part of many")
     func fewEnded() {
         #expect(!due([0, 999, 0, 999, 0]).contains(true))
         #expect(!due([50_000, 40_000, 50_000, 30_000]).contains(true))

@@ -2,10 +2,10 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Who sent a head that is no good")
+@Suite("Who sent an invalid head")
 struct NavigationTests {
     @Test(
-        "A page is for who asks for one, as far as the head goes",
+        "A client that asks for a page gets one, as far as the head can be read",
         arguments: [
             ("GET / HTTP/1.1\r\nAccept: text/html\r\nX : y\r\n\r\n", true),
             ("GET / HTTP/1.1\r\naccept:text/html;q=0.9,*/*\r\nCookie: x", true),
@@ -21,6 +21,6 @@ struct NavigationTests {
         ]
     )
     func heads(_ head: String, _ isOne: Bool) {
-        #expect(Navigation.mayBeOne(octets(head).span) == isOne)
+        #expect(Navigation.mayBeOne(bytes(head).span) == isOne)
     }
 }

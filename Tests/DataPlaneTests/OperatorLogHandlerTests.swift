@@ -1,3 +1,4 @@
+import Basics
 import JOSE
 import Logging
 import Synchronization
@@ -11,7 +12,7 @@ struct OperatorLogHandlerTests {
         let all = Mutex<[String]>([])
     }
 
-    /// The line that `say` leads to.
+    /// The line that `say` produces.
     private func line(isJSON: Bool, _ say: (inout Logger) -> Void) throws -> String {
         let lines = Lines()
         let provider = Logger.MetadataProvider { ["provided": "1", "both": "provider"] }
@@ -29,7 +30,7 @@ struct OperatorLogHandlerTests {
     }
 
     private func members(_ line: String) throws -> [JSONMember] {
-        let text = octets(line)
+        let text = bytes(line)
         guard case .object(let members) = try JSONValue(parsing: text.span, limits: JSONLimits(size: 4096)) else {
             return []
         }
@@ -64,7 +65,7 @@ struct OperatorLogHandlerTests {
         #expect(value("level_") == .string("debug") && value("message_") == .string("forged"))
     }
 
-    @Test("attack: what stands in a value passes for no other member, in text")
+    @Test("Attack: in text, a value never passes for another member")
     func forgedMembers() throws {
         let line = try line(isJSON: false) {
             $0.info(
@@ -78,7 +79,7 @@ struct OperatorLogHandlerTests {
         #expect(line.contains(#" own="[\"a\", \"b\"]" "#))
     }
 
-    @Test("An event is one line, whatever is in it", arguments: [true, false])
+    @Test("An event is one line, whatever its content", arguments: [true, false])
     func oneLine(isJSON: Bool) throws {
         let line = try line(isJSON: isJSON) {
             $0.error("a\nb\u{1b}[2J", metadata: ["request_id": "r\r\n1\u{85}\u{2028}\u{202e}"])
@@ -86,7 +87,7 @@ struct OperatorLogHandlerTests {
         #expect(!line.unicodeScalars.contains { $0.value < 0x20 || $0 == "\u{7f}" })
         if !isJSON {
             #expect(
-                line.contains(#"a\u{a}b\u{1b}[2J"#) && line.contains(#"request_id=r\u{d}\u{a}1\u{85}\u{2028}\u{202e}"#)
+                line.contains(#"a\u000ab\u001b[2J"#) && line.contains(#"request_id=r\u000d\u000a1\u0085\u2028\u202e"#)
             )
             #expect(line.contains(" error: ") && line.contains(" both=handler "))
         }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("How many processors there are for the process")
+@Suite("How many processors are available to the process")
 struct ProcessorsTests {
     private func quota(_ groups: String, _ files: [String: String]) -> Int? {
         Processors.quota(groups: groups) { files[$0] }
@@ -21,7 +21,7 @@ struct ProcessorsTests {
         #expect(quota("0::/a/b\n", files) == count)
     }
 
-    @Test("cgroup v2: an ancestor's quota counts, and the root's, where a container has only that")
+    @Test("cgroup v2: an ancestor's quota counts, and the root's if a container has only that")
     func ancestors() {
         let files = ["/sys/fs/cgroup/a/b/cpu.max": "400000 100000\n", "/sys/fs/cgroup/a/cpu.max": "300000 100000\n"]
         #expect(quota("0::/a/b\n", files) == 3)
@@ -29,7 +29,7 @@ struct ProcessorsTests {
         #expect(quota("0::/\n", ["/sys/fs/cgroup/cpu.max": "100000 50000\n"]) == 2)
     }
 
-    @Test("cgroup v1: of the group of the controller cpu, under either name of its mount")
+    @Test("cgroup v1: the quota of the cpu controller's group, under either name of its mount")
     func version1() {
         let groups = "5:cpuset:/other\n4:cpu,cpuacct:/a\n1:name=systemd:/x\n0::/y\n"
         func files(_ mount: String, _ quota: String) -> [String: String] {
@@ -42,6 +42,6 @@ struct ProcessorsTests {
         #expect(quota("5:cpuset:/a\n", files("cpu", "250000\n")) == nil)
     }
 
-    @Test("There is always one")
+    @Test("There is always at least one")
     func available() { #expect(Processors.available >= 1) }
 }

@@ -1,18 +1,19 @@
+import TestSupport
 import Testing
 
 @testable import DataPlane
 
-@Suite("What a query holds for the gateway")
+@Suite("The gateway's members of a query")
 struct QueryMembersTests {
-    private static let names = ["token", "authKey", "jwt"].map(octets)
+    private static let names = ["token", "authKey", "jwt"].map(bytes)
 
-    private func scan(_ query: String) -> (members: QueryMembers, octets: [UInt8]) {
-        let octets = octets("/a?\(query)#&token=z")
+    private func scan(_ query: String) -> (members: QueryMembers, bytes: [UInt8]) {
+        let bytes = bytes("/a?\(query)#&token=z")
         var members = QueryMembers()
-        let earlier = DataPlaneTests.octets("token=a&token=b&gateway-ticket=1")
+        let earlier = DataPlaneTests.bytes("token=a&token=b&gateway-ticket=1")
         members.scan(earlier.span, in: 0..<earlier.count, tokenNames: Self.names)
-        members.scan(octets.span, in: 3..<3 + DataPlaneTests.octets(query).count, tokenNames: Self.names)
-        return (members, octets)
+        members.scan(bytes.span, in: 3..<3 + DataPlaneTests.bytes(query).count, tokenNames: Self.names)
+        return (members, bytes)
     }
 
     @Test(
@@ -27,43 +28,43 @@ struct QueryMembersTests {
         ]
     )
     func tokens(_ query: String, _ token: String, _ removed: [String]) {
-        let (members, octets) = scan(query)
-        #expect(members.tokens.first.map { text(octets[$0]) } == token)
-        #expect(members.removed.map { text(octets[$0]) } == removed)
+        let (members, bytes) = scan(query)
+        #expect(members.tokens.first.map { text(bytes[$0]) } == token)
+        #expect(members.removed.map { text(bytes[$0]) } == removed)
         #expect(members.ticket == nil)
     }
 
     @Test(
-        "An empty token is none, and is removed all the same",
+        "An empty token counts as none, and is removed anyway",
         arguments: [
             ("token", ["token"]), ("token=", ["token="]), ("a&jwt=&b", ["jwt="]),
             ("token&token=", ["token", "token="]),
         ]
     )
     func empty(_ query: String, _ removed: [String]) {
-        let (members, octets) = scan(query)
+        let (members, bytes) = scan(query)
         #expect(members.tokens.isEmpty)
-        #expect(members.removed.map { text(octets[$0]) } == removed)
+        #expect(members.removed.map { text(bytes[$0]) } == removed)
     }
 
     @Test(
-        "A join code is ours only where there are any; the first counts, and all are removed",
+        "A join code is ours only if there are any; the first counts, and all are removed",
         arguments: [
             ("joinCode=A&x=1&join%43ode=B", "A", ["joinCode=A", "join%43ode=B"]), ("joinCode", "", ["joinCode"]),
         ]
     )
     func joinCodes(_ query: String, _ code: String, _ removed: [String]) {
-        let octets = octets(query)
+        let bytes = bytes(query)
         var members = QueryMembers()
-        members.scan(octets.span, in: octets.indices, tokenNames: Self.names, takesJoinCodes: true)
-        #expect(members.joinCode.map { text(octets[$0]) } == code)
-        #expect(members.removed.map { text(octets[$0]) } == removed)
-        members.scan(octets.span, in: octets.indices, tokenNames: Self.names)
+        members.scan(bytes.span, in: bytes.indices, tokenNames: Self.names, takesJoinCodes: true)
+        #expect(members.joinCode.map { text(bytes[$0]) } == code)
+        #expect(members.removed.map { text(bytes[$0]) } == removed)
+        members.scan(bytes.span, in: bytes.indices, tokenNames: Self.names)
         #expect(members.joinCode == nil && members.removed.isEmpty)
     }
 
     @Test(
-        "What only looks like a token's name stays",
+        "A member that only resembles a token's name stays",
         arguments: [
             "", "a=b", "Token=x", "TOKEN=x", "tokens=x", "xtoken=x", "toke=x", "authkey=x", "token%=x", "token%20=x",
             "token+=x",
@@ -88,36 +89,36 @@ struct QueryMembersTests {
         ]
     )
     func several(_ query: String, _ tokens: [String]) {
-        let (members, octets) = scan(query)
-        #expect(members.tokens.map { text(octets[$0]) } == tokens)
+        let (members, bytes) = scan(query)
+        #expect(members.tokens.map { text(bytes[$0]) } == tokens)
     }
 
     @Test(
-        "The ticket of the hop before is seen and removed",
+        "The ticket of the hop before is found and removed",
         arguments: [
             "gateway-ticket=1", "gateway-ticket", "a=b&gateway-ticket=1&c", "gateway%2dticket=x",
             "token=x&gateway-ticket=1",
         ]
     )
     func ticket(_ query: String) {
-        let (members, octets) = scan(query)
+        let (members, bytes) = scan(query)
         #expect(members.ticket != nil)
-        #expect(members.removed.map { text(octets[$0]) }.contains { $0.hasSuffix("ticket") || $0.contains("ticket=") })
+        #expect(members.removed.map { text(bytes[$0]) }.contains { $0.hasSuffix("ticket") || $0.contains("ticket=") })
     }
 
-    @Test("Without a query nothing is found, and nothing is left of the query before")
+    @Test("Without a query nothing is found, and nothing remains of the query before")
     func noQuery() {
-        let octets = octets("token=a&token=b&gateway-ticket")
+        let bytes = bytes("token=a&token=b&gateway-ticket")
         var members = QueryMembers()
-        members.scan(octets.span, in: 0..<octets.count, tokenNames: Self.names)
-        members.scan(octets.span, in: nil, tokenNames: Self.names)
+        members.scan(bytes.span, in: 0..<bytes.count, tokenNames: Self.names)
+        members.scan(bytes.span, in: nil, tokenNames: Self.names)
         #expect(members.tokens.isEmpty)
         #expect(members.removed.isEmpty)
         #expect(members.ticket == nil)
     }
 
     @Test(
-        "What is left of the target is what was sent, octet for octet",
+        "The rest of the target is unchanged, byte for byte",
         arguments: [
             ("/a", "/a"), ("/a?b=c", "/a?b=c"), ("/a?token=x", "/a"), ("/a?token=x&b=c", "/a?b=c"),
             ("/a?b=c&token=x", "/a?b=c"), ("/a?b=c&token=x&d=e", "/a?b=c&d=e"), ("/a?token=x&jwt=x&b", "/a?b"),
@@ -131,15 +132,12 @@ struct QueryMembersTests {
     )
     func left(_ target: String, _ left: String) throws {
         let fixture = try WorkerFixture()
-        let octets = try fixture.read(request(line: "GET \(target) HTTP/1.1"))
-        let location = Exchange(worker: fixture.worker).location(octets.span)
-        #expect(location == left)
+        #expect(try fixture.withRequest(request(line: "GET \(target) HTTP/1.1")) { $0.location } == left)
     }
 
     @Test("Any query without its tokens is the members that were not tokens, in order")
     func property() throws {
         let fixture = try WorkerFixture()
-        let exchange = Exchange(worker: fixture.worker)
         let pieces = [
             "token=x", "jwt=x", "authKey", "gateway-ticket=1", "a", "b=c", "=", "%zz", "token%=1", "t%6Fken=y",
             "x=token=y",
@@ -148,9 +146,10 @@ struct QueryMembersTests {
         var random = SplitMix64(seed: 14)
         for _ in 0..<2000 {
             let members = (0..<Int.random(in: 1...7, using: &random)).map { _ in pieces.randomElement(using: &random)! }
-            let octets = try fixture.read(request(line: "GET /p?\(members.joined(separator: "&")) HTTP/1.1"))
+            let line = "GET /p?\(members.joined(separator: "&")) HTTP/1.1"
+            let location = try fixture.withRequest(request(line: line)) { $0.location }
             let left = members.filter { !gone.contains($0) }
-            #expect(exchange.location(octets.span) == (left.isEmpty ? "/p" : "/p?" + left.joined(separator: "&")))
+            #expect(location == (left.isEmpty ? "/p" : "/p?" + left.joined(separator: "&")))
         }
     }
 }

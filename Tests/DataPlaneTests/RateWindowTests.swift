@@ -26,7 +26,7 @@ struct RateWindowTests {
         #expect(rate.isTooSlow(500 + moved, minimum: 256, isWaiting: true, at: 1000 + window) == expected)
     }
 
-    @Test("A window that was looked at late asks for more, for its whole length")
+    @Test("A window that is checked late requires more, for its whole length")
     func late() {
         for (moved, expected) in [(256 * 60 - 1, true), (256 * 60, false)] {
             let rate = Watched()
@@ -35,7 +35,7 @@ struct RateWindowTests {
         }
     }
 
-    @Test("Each window is judged for itself: a fast start does not pay for a slow end")
+    @Test("Each window is judged separately: a fast start does not pay for a slow end")
     func nextWindow() {
         let rate = Watched()
         #expect(!rate.isTooSlow(0, minimum: 256, isWaiting: true, at: 0))
@@ -54,7 +54,7 @@ struct RateWindowTests {
         #expect(rate.isTooSlow(0, minimum: 256, isWaiting: true, at: 2 * window + 1))
     }
 
-    @Test("No minimum is no limit")
+    @Test("A minimum of zero is no limit")
     func noMinimum() {
         let rate = Watched()
         for time: Int64 in [0, window, 10 * window] {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("The page that a refused viewer sees")
+@Suite("The page for a refused viewer")
 struct RefusalPageTests {
     private static let hostile = "\"'><script>alert(1)</script>&amp;"
 
@@ -16,7 +16,7 @@ struct RefusalPageTests {
     }
 
     @Test(
-        "Text cannot leave its place in the page",
+        "Text cannot break out of its place in the page",
         arguments: [
             ("", ""), ("plain", "plain"), ("<", "&lt;"), (">", "&gt;"), ("&", "&amp;"), ("\"", "&quot;"),
             ("'", "&#39;"),
@@ -56,7 +56,7 @@ struct RefusalPageTests {
         #expect(!page.contains("<form"))
     }
 
-    @Test("Nothing on the page comes from elsewhere", arguments: Refusal.allCases)
+    @Test("The page loads nothing from elsewhere", arguments: Refusal.allCases)
     func selfContained(_ refusal: Refusal) {
         let page = html(refusal) { $0.action = "/a" }
         for outside in ["http:", "https:", "src=", "url(", "@import", "<link", "<script", "<img", "style=\""] {
@@ -64,7 +64,7 @@ struct RefusalPageTests {
         }
     }
 
-    @Test("The button posts where it is told to, and the link opens a tab of its own only where cookies are blocked")
+    @Test("The button posts to its target, and the link opens a new tab only if cookies are blocked")
     func actions() {
         let button = "<form method=\"post\" action=\"/t?a&amp;b\"><button type=\"submit\">"
         #expect(html(.sessionReplaced) { $0.action = "/t?a&b" }.contains(button))
@@ -78,7 +78,7 @@ struct RefusalPageTests {
         #expect(own.contains("href=\"/e?gateway-ticket=t\" data-keep=\"k\">Try again") && !own.contains("_blank"))
     }
 
-    @Test("What may pass later can be tried again, and how long a place is kept is said")
+    @Test("What may pass later can be retried, and the page says how long a place is kept")
     func retry() {
         #expect(
             html(.upstreamUnavailable) { $0.offersRetry = true }.contains("<a class=\"button\" href=\"\">Try again</a>")
@@ -88,7 +88,7 @@ struct RefusalPageTests {
     }
 
     @Test(
-        "How long the other session has been active is said in words",
+        "The page says how long the other session has been active",
         arguments: [
             (0, "less than a minute"), (59, "less than a minute"), (60, "a minute"), (119, "a minute"),
             (120, "2 minutes"),
@@ -99,7 +99,7 @@ struct RefusalPageTests {
         #expect(html(.alreadyActive) { $0.activeFor = seconds }.contains("Active there for \(words)."))
     }
 
-    @Test("Who is early sees how long it takes, and is let in by the Refresh field, not all at one moment")
+    @Test("An early viewer sees how long it takes, and is let in by the Refresh field, not all at one moment")
     func countdown() throws {
         let page = html(.notOpen) { $0.countdown = Countdown(left: 89_500) }
         #expect(page.contains("data-left=\"90\">a minute</span>"))
@@ -113,7 +113,7 @@ struct RefusalPageTests {
         }
     }
 
-    @Test("The style's hash is that of what stands between its tags")
+    @Test("The style's hash matches the text between its tags")
     func styleHash() throws {
         let page = html(.wrongEvent)
         let style = try #require(page.firstMatch(of: /<style>(.*?)<\/style>/.dotMatchesNewlines()))

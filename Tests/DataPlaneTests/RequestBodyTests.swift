@@ -11,7 +11,7 @@ struct RequestBodyTests {
         var fault: HeadFault?
     }
 
-    /// Feeds pieces as the client's connection does, and stops at the body's end.
+    /// Feeds pieces like the client's connection, and stops at the body's end.
     private func read(_ framing: BodyFraming, _ pieces: [ArraySlice<UInt8>]) -> Outcome {
         var body = RequestBody(framing)
         var outcome = Outcome()
@@ -39,7 +39,7 @@ struct RequestBodyTests {
     }
 
     @Test(
-        "A body ends where its framing says, however it is cut, and what follows is left for the next request",
+        "A body ends where its framing says, however it is cut, and the rest is left for the next request",
         arguments: [
             (BodyFraming.length(5), "helloGET /", "hello", "GET /"), (.length(1), "h", "h", ""),
             (.length(5), "\r\n\r\n\r\n", "\r\n\r\n\r", "\n"),
@@ -50,17 +50,17 @@ struct RequestBodyTests {
         ]
     )
     func complete(_ framing: BodyFraming, _ sent: String, _ data: String, _ rest: String) {
-        let octets = octets(sent)
-        let expected = Outcome(data: DataPlaneTests.octets(data), isComplete: true, rest: DataPlaneTests.octets(rest))
-        #expect(read(framing, [octets[...]]) == expected)
-        for split in 0..<octets.count {
-            #expect(read(framing, [octets[..<split], octets[split...]]) == expected, "\(split)")
+        let bytes = bytes(sent)
+        let expected = Outcome(data: DataPlaneTests.bytes(data), isComplete: true, rest: DataPlaneTests.bytes(rest))
+        #expect(read(framing, [bytes[...]]) == expected)
+        for split in 0..<bytes.count {
+            #expect(read(framing, [bytes[..<split], bytes[split...]]) == expected, "\(split)")
         }
-        #expect(read(framing, octets.indices.map { octets[$0...$0] }) == expected)
+        #expect(read(framing, bytes.indices.map { bytes[$0...$0] }) == expected)
     }
 
     @Test(
-        "A body that has not all come is not complete",
+        "A body that has not arrived completely is not complete",
         arguments: [
             (BodyFraming.length(6), "hello", "hello"), (.chunked, "5\r\nhel", "hel"),
             (.chunked, "5\r\nhello\r\n", "hello"),
@@ -68,8 +68,8 @@ struct RequestBodyTests {
         ]
     )
     func incomplete(_ framing: BodyFraming, _ sent: String, _ data: String) {
-        let octets = octets(sent)
-        for pieces in [[octets[...]], octets.indices.map { octets[$0...$0] }] {
+        let bytes = bytes(sent)
+        for pieces in [[bytes[...]], bytes.indices.map { bytes[$0...$0] }] {
             let outcome = read(framing, pieces)
             #expect(!outcome.isComplete)
             #expect(outcome.fault == nil)
@@ -78,7 +78,7 @@ struct RequestBodyTests {
     }
 
     @Test(
-        "Smuggling: trailers are judged as fields are",
+        "Smuggling: trailers are judged like fields",
         arguments: [
             "X : y\r\n\r\n", "X: y\r\n z\r\n\r\n", ": y\r\n\r\n", "X\r\n\r\n", "X: y\n\r\n", "X: y\r\n\n",
             "X: a\0b\r\n\r\n", "X: a\rb\r\n\r\n",
@@ -86,18 +86,18 @@ struct RequestBodyTests {
         ]
     )
     func badTrailers(_ trailers: String) {
-        let octets = octets("1\r\n.\r\n0\r\n" + trailers)
-        #expect(read(.chunked, [octets[...]]).fault == .malformed)
-        for split in 0..<octets.count {
-            #expect(read(.chunked, [octets[..<split], octets[split...]]).fault == .malformed, "\(split)")
+        let bytes = bytes("1\r\n.\r\n0\r\n" + trailers)
+        #expect(read(.chunked, [bytes[...]]).fault == .malformed)
+        for split in 0..<bytes.count {
+            #expect(read(.chunked, [bytes[..<split], bytes[split...]]).fault == .malformed, "\(split)")
         }
-        #expect(read(.chunked, octets.indices.map { octets[$0...$0] }).fault == .malformed)
+        #expect(read(.chunked, bytes.indices.map { bytes[$0...$0] }).fault == .malformed)
     }
 
-    @Test("Smuggling: an empty line of a bare line feed never ends a body")
+    @Test("Smuggling: an empty line made of a bare line feed never ends a body")
     func bareEnd() {
         for sent in ["0\r\n\n", "0\r\n\nGET / HTTP/1.1\r\n", "0\r\n\n\r\n", "0\r\n\n\n"] {
-            let outcome = read(.chunked, [octets(sent)[...]])
+            let outcome = read(.chunked, [bytes(sent)[...]])
             #expect(!outcome.isComplete, "\(sent)")
         }
     }
@@ -105,9 +105,9 @@ struct RequestBodyTests {
     @Test("64 trailer fields pass, more do not")
     func trailerCount() {
         let line = "A: b\r\n"
-        #expect(read(.chunked, [octets("0\r\n" + String(repeating: line, count: 64) + "\r\n")[...]]).isComplete)
+        #expect(read(.chunked, [bytes("0\r\n" + String(repeating: line, count: 64) + "\r\n")[...]]).isComplete)
         #expect(
-            read(.chunked, [octets("0\r\n" + String(repeating: line, count: 65) + "\r\n")[...]]).fault == .tooLarge
+            read(.chunked, [bytes("0\r\n" + String(repeating: line, count: 65) + "\r\n")[...]]).fault == .tooLarge
         )
     }
 }

@@ -2,9 +2,9 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Request heads that are good")
+@Suite("Valid request heads")
 struct RequestHeadTests {
-    @Test("Method, target, authority and fields are the octets that were sent")
+    @Test("Method, target, authority and fields are the bytes that were sent")
     func parts() throws {
         let text = "GET /event/e1?a=b HTTP/1.1\r\nHost: Gateway.Example:8443\r\nCookie:\t a=b \t\r\nX-Empty:\r\n\r\n"
         let judged = try judge(text).get()
@@ -16,7 +16,7 @@ struct RequestHeadTests {
         #expect(judged.head.block.fields.map { judged.text($0.nameRange) } == ["Host", "Cookie", "X-Empty"])
         #expect(judged.head.block.fields.map { judged.text($0.value) } == ["Gateway.Example:8443", "a=b", ""])
         #expect(judged.head.block.fields.map { judged.text($0.line) }.last == "X-Empty:\r\n")
-        #expect(judged.head.length == octets(text).count)
+        #expect(judged.head.length == bytes(text).count)
         #expect(judged.head.framing == .none)
         #expect(judged.head.keepsAlive)
         #expect(!judged.head.isHTTP10)
@@ -25,7 +25,7 @@ struct RequestHeadTests {
     }
 
     @Test(
-        "Methods are known by their exact spelling",
+        "Methods are recognized by their exact spelling",
         arguments: [
             ("GET", Method.get), ("HEAD", .head), ("POST", .post), ("PUT", .put), ("DELETE", .delete),
             ("OPTIONS", .options), ("PATCH", .other), ("get", .other), ("GETS", .other), ("M-SEARCH", .other),
@@ -37,7 +37,7 @@ struct RequestHeadTests {
     }
 
     @Test(
-        "Only what changes nothing may be repeated or needs no look at its origin",
+        "Only safe methods may be repeated, or need no check of their origin",
         arguments: [
             (Method.get, true, true), (.head, true, true), (.options, true, true), (.put, true, false),
             (.delete, true, false), (.post, false, false), (.other, false, false),
@@ -75,7 +75,7 @@ struct RequestHeadTests {
         #expect(judged.authority == host)
     }
 
-    @Test("HTTP/1.0 needs no Host and keeps its connection only when asked to")
+    @Test("HTTP/1.0 needs no Host and keeps its connection only if requested")
     func oldVersion() throws {
         let bare = try judge("GET / HTTP/1.0\r\n\r\n").get()
         #expect(bare.head.isHTTP10)
@@ -112,7 +112,7 @@ struct RequestHeadTests {
     }
 
     @Test(
-        "Fields that Connection lists are taken out, but none that the recipient needs",
+        "Fields listed in Connection are removed, except those that the recipient needs",
         arguments: [
             ("X-A: 1\r\nX-B: 2\r\nConnection: x-a\r\n", ["X-A"]),
             ("Connection: x-b ,\tX-A\r\nX-A: 1\r\nX-B: 2\r\nx-a: 3\r\n", ["X-A", "X-B", "x-a"]),
@@ -141,7 +141,7 @@ struct RequestHeadTests {
     }
 
     @Test(
-        "A client that waits for leave to send its body is told so only when it has one",
+        "100-continue is sent only to a client that has a body",
         arguments: [
             ("Content-Length: 1\r\n", true), ("Transfer-Encoding: chunked\r\n", true), ("Content-Length: 0\r\n", false),
             ("", false),
@@ -155,7 +155,7 @@ struct RequestHeadTests {
     static let handshake = "Upgrade: WebSocket\r\nSec-WebSocket-Key: k\r\nSec-WebSocket-Version: 13\r\n"
 
     @Test(
-        "A WebSocket handshake is an upgrade; any other wish to upgrade is not",
+        "A WebSocket handshake is an upgrade; any other upgrade request is not",
         arguments: [
             ("Connection: Upgrade\r\n" + handshake, true),
             ("Connection: keep-alive, upgrade\r\nContent-Length: 0\r\n" + handshake, true),
@@ -169,16 +169,16 @@ struct RequestHeadTests {
         #expect(try judge(request(lines)).get().head.isUpgrade == isUpgrade)
     }
 
-    @Test("A head of exactly the size and the count allowed passes; one more octet or field does not")
+    @Test("A head of exactly the permitted size and count passes; one more byte or field does not")
     func limits() {
         let text = request("X: y\r\n")
-        let size = octets(text).count
+        let size = bytes(text).count
         #expect(judge(text, limits: .init(size: size, count: 2)).fault == nil)
         #expect(judge(text, limits: .init(size: size - 1, count: 2)).fault == .tooLarge)
         #expect(judge(text, limits: .init(size: size, count: 1)).fault == .tooLarge)
     }
 
-    @Test("A name of 65,535 octets is read, a longer one is no name")
+    @Test("A name of 65,535 bytes is read, a longer one is invalid")
     func longestName() throws {
         let limits = RequestHead.Limits(size: 1 << 20, count: 10)
         let name = String(repeating: "n", count: 65_535)
@@ -187,7 +187,7 @@ struct RequestHeadTests {
         #expect(judge(request("\(name)n: v\r\n"), limits: limits).fault == .malformed)
     }
 
-    @Test("Octets above ASCII may stand in a value")
+    @Test("Bytes above ASCII are allowed in a value")
     func obsText() throws {
         #expect(try judge(request("Origin: h\u{e9}\u{2028}\r\n")).get().value(.origin) == "h\u{e9}\u{2028}")
     }

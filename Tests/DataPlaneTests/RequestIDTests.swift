@@ -2,25 +2,22 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("What a request is called")
+@Suite("The id of a request")
 struct RequestIDTests {
-    /// The id made of these fields, and the field lines that it adds.
+    /// The id made from these fields, and the field lines that it adds.
     private func read(_ lines: String) throws -> (id: RequestID, written: String) {
-        let (octets, block) = try fields(lines)
         var random = RandomSource()
         var id = RequestID()
-        let earlier = try fields(
+        let earlier =
             "X-Request-Id: earlier\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
-        )
-        id.read(earlier.octets.span, earlier.block, &random)
-        id.read(octets.span, block, &random)
+        for lines in [earlier, lines] { try withView(request(lines)) { id.read($0, &random) } }
         var buffer = ByteBuffer()
         _ = buffer.writeHead(capacity: 500) { head in id.writeFields(to: &head) }
-        return (id, text(buffer.octets))
+        return (id, text(buffer.contents))
     }
 
     @Test(
-        "A well-formed id of the client's goes on as it is",
+        "A client's well-formed id is kept",
         arguments: ["a", "0", "01HZX-5.b_c:d", "F7A1", String(repeating: "x", count: 128)]
     )
     func kept(_ id: String) throws {
@@ -45,7 +42,7 @@ struct RequestIDTests {
         #expect(written.hasPrefix("X-Request-Id: \(text(requestID.text))\r\ntraceparent: 00-\(text(requestID.text))-"))
     }
 
-    @Test("Made ids are well formed and never the same")
+    @Test("Generated ids are well formed and never repeat")
     func unique() throws {
         var seen: Set<String> = []
         for _ in 0..<200 {
@@ -62,7 +59,7 @@ struct RequestIDTests {
     }
 
     @Test(
-        "A well-formed trace goes on",
+        "A well-formed trace continues",
         arguments: [
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
             "00-00000000000000000000000000000001-0000000000000001-00",
@@ -76,7 +73,7 @@ struct RequestIDTests {
     }
 
     @Test(
-        "A trace that is not well formed is replaced",
+        "A malformed trace is replaced",
         arguments: [
             "", "x", "00-00000000000000000000000000000000-b7ad6b7169203331-01",
             "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
@@ -96,13 +93,13 @@ struct RequestIDTests {
         #expect(written.contains("\r\ntraceparent: 00-"))
     }
 
-    @Test("Any one octet of a trace changed to what may not stand there replaces it")
+    @Test("A trace with any one invalid byte is replaced")
     func everyPlace() throws {
-        let value = octets("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        let value = bytes("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
         for place in value.indices {
-            for octet in octets("g-A:") where octet != value[place] {
+            for byte in bytes("g-A:") where byte != value[place] {
                 var changed = value
-                changed[place] = octet
+                changed[place] = byte
                 #expect(try !read("traceparent: \(text(changed))\r\n").id.keepsTrace, "\(text(changed))")
             }
         }

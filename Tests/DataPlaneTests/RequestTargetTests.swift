@@ -1,20 +1,21 @@
+import TestSupport
 import Testing
 
 @testable import DataPlane
 
 @Suite("Judging a target's path")
 struct RequestTargetTests {
-    private func judge(_ octets: [UInt8]) throws(HeadFault) -> RequestTarget {
-        let octets = DataPlaneTests.octets("GET ") + octets + DataPlaneTests.octets(" /../")
+    private func judge(_ bytes: [UInt8]) throws(HeadFault) -> RequestTarget {
+        let bytes = DataPlaneTests.bytes("GET ") + bytes + DataPlaneTests.bytes(" /../")
         var target = RequestTarget()
-        let earlier = DataPlaneTests.octets("/Old;x/e?q")
+        let earlier = DataPlaneTests.bytes("/Old;x/e?q")
         try target.judge(earlier.span, in: 0..<earlier.count)
-        try target.judge(octets.span, in: 4..<octets.count - 5)
+        try target.judge(bytes.span, in: 4..<bytes.count - 5)
         return target
     }
 
     @Test(
-        "Good paths, their segments, and whether others may read them otherwise",
+        "Valid paths, their segments, and whether others may read them differently",
         arguments: [
             ("/", [], false), ("/event/e1", ["event", "e1"], false), ("/event/e1/", ["event", "e1"], false),
             ("/a/b/c/d", ["a", "b", "c", "d"], false), ("/...", ["..."], true),
@@ -31,10 +32,10 @@ struct RequestTargetTests {
         ]
     )
     func good(_ path: String, _ segments: [String], _ hasReadings: Bool) throws {
-        let target = try judge(octets(path))
-        let octets = octets("GET " + path)
-        #expect(target.segments.map { text(octets[$0]) } == segments)
-        #expect(text(octets[target.path]) == path)
+        let target = try judge(bytes(path))
+        let bytes = bytes("GET " + path)
+        #expect(target.segments.map { text(bytes[$0]) } == segments)
+        #expect(text(bytes[target.path]) == path)
         #expect(target.query == nil)
         #expect(target.hasReadings == hasReadings)
     }
@@ -50,7 +51,7 @@ struct RequestTargetTests {
         ]
     )
     func dotSegments(_ path: String) {
-        #expect(throws: HeadFault.malformed) { try judge(octets(path)) }
+        #expect(throws: HeadFault.malformed) { try judge(bytes(path)) }
     }
 
     @Test(
@@ -61,7 +62,7 @@ struct RequestTargetTests {
         ]
     )
     func slashes(_ path: String) {
-        #expect(throws: HeadFault.malformed) { try judge(octets(path)) }
+        #expect(throws: HeadFault.malformed) { try judge(bytes(path)) }
     }
 
     @Test(
@@ -72,10 +73,11 @@ struct RequestTargetTests {
         ]
     )
     func merged(_ path: String, _ left: String) throws {
-        let fixture = try WorkerFixture()
-        let octets = try fixture.read(request(line: "GET \(path)?q=// HTTP/1.1"))
-        #expect(fixture.worker.requestTarget.isMerged == (path != left))
-        #expect(Exchange(worker: fixture.worker).location(octets.span) == left + "?q=//")
+        try withView(request(line: "GET \(path)?q=// HTTP/1.1")) { request in
+            let (isMerged, location) = (request.isMerged, request.location)
+            #expect(isMerged == (path != left))
+            #expect(location == left + "?q=//")
+        }
     }
 
     @Test(
@@ -86,7 +88,7 @@ struct RequestTargetTests {
         ]
     )
     func doubleEncoding(_ path: String) {
-        #expect(throws: HeadFault.malformed) { try judge(octets(path)) }
+        #expect(throws: HeadFault.malformed) { try judge(bytes(path)) }
     }
 
     @Test(
@@ -98,11 +100,11 @@ struct RequestTargetTests {
         ]
     )
     func malformed(_ path: String) {
-        #expect(throws: HeadFault.malformed) { try judge(octets(path)) }
+        #expect(throws: HeadFault.malformed) { try judge(bytes(path)) }
     }
 
     @Test(
-        "Octets that no UTF-8 text has: overlong forms, surrogates, cut sequences, above U+10FFFF",
+        "Bytes that no UTF-8 text contains: overlong forms, surrogates, cut sequences, above U+10FFFF",
         arguments: [
             "/%80", "/%bf", "/%c0%af", "/%c0%ae%c0%ae", "/%c1%9c", "/%c2", "/%c2/", "/%c2a", "/%c3%28", "/%e0%80%af",
             "/%e0%80%ae",
@@ -112,18 +114,18 @@ struct RequestTargetTests {
         ]
     )
     func notText(_ path: String) {
-        #expect(throws: HeadFault.malformed) { try judge(octets(path)) }
+        #expect(throws: HeadFault.malformed) { try judge(bytes(path)) }
     }
 
-    @Test("Raw octets above ASCII are judged as encoded ones are")
+    @Test("Raw bytes above ASCII are judged like encoded ones")
     func raw() {
         #expect(throws: HeadFault.malformed) { try judge([0x2f, 0xc0, 0xaf]) }
         #expect(throws: HeadFault.malformed) { try judge([0x2f, 0xe9]) }
     }
 
-    @Test("A target that is no path is refused", arguments: ["", "?", "?a", "a", "a/b", "*", "%2fa"])
+    @Test("A target that is not a path is refused", arguments: ["", "?", "?a", "a", "a/b", "*", "%2fa"])
     func noPath(_ target: String) {
-        #expect(throws: HeadFault.malformed) { try judge(octets(target)) }
+        #expect(throws: HeadFault.malformed) { try judge(bytes(target)) }
     }
 
     @Test(
@@ -135,10 +137,10 @@ struct RequestTargetTests {
         ]
     )
     func query(_ sent: String, _ path: String, _ query: String) throws {
-        let target = try judge(octets(sent))
-        let octets = octets("GET " + sent)
-        #expect(text(octets[target.path]) == path)
-        #expect(target.query.map { text(octets[$0]) } == query)
+        let target = try judge(bytes(sent))
+        let bytes = bytes("GET " + sent)
+        #expect(text(bytes[target.path]) == path)
+        #expect(target.query.map { text(bytes[$0]) } == query)
     }
 
     @Test("However a path is encoded, what passes decodes to no dot segment, slash, backslash, control or bad UTF-8")
@@ -157,11 +159,11 @@ struct RequestTargetTests {
                 "/"
                 + (0..<Int.random(in: 0...8, using: &random)).map { _ in pieces.randomElement(using: &random)! }
                 .joined()
-            guard let target = try? judge(octets(path)) else { continue }
+            guard let target = try? judge(bytes(path)) else { continue }
             passed += 1
-            let octets = octets("GET " + path)
+            let bytes = bytes("GET " + path)
             for segment in target.segments {
-                let once = octets.span.percentDecoded(segment)
+                let once = bytes.span.percentDecoded(segment)
                 let twice = once.span.percentDecoded(0..<once.count)
                 for (name, decoded) in [("once", once), ("twice", twice)] {
                     let bare = decoded.prefix { $0 != UInt8(ascii: ";") }

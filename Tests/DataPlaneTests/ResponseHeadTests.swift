@@ -9,9 +9,9 @@ struct ResponseHeadTests {
         toHead: Bool = false,
         limits: RequestHead.Limits = .init()
     ) throws(HeadFault) -> ResponseHead {
-        let octets = octets(text)
+        let bytes = bytes(text)
         var head = ResponseHead()
-        try head.parse(octets.span, length: octets.count, toHead: toHead, limits: limits)
+        try head.parse(bytes.span, length: bytes.count, toHead: toHead, limits: limits)
         return head
     }
 
@@ -30,11 +30,11 @@ struct ResponseHeadTests {
     func statusLines(_ line: String, _ status: Int, _ reason: String) throws {
         let head = try parse(line + "\r\n\r\n")
         #expect(head.status == status)
-        #expect(text(octets(line + "\r\n\r\n")[head.reason]) == reason)
+        #expect(text(bytes(line + "\r\n\r\n")[head.reason]) == reason)
     }
 
     @Test(
-        "Status lines that are none",
+        "Invalid status lines",
         arguments: [
             "", "HTTP/1.1", "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 099 OK", "HTTP/1.1 000 OK",
             "HTTP/1.1 600 OK",
@@ -68,7 +68,7 @@ struct ResponseHeadTests {
     }
 
     @Test(
-        "Splitting: two lengths, or a coding that nobody can read, make a response unusable",
+        "Splitting: two lengths, or an unreadable coding, make a response unusable",
         arguments: [
             "Content-Length: 5\r\nContent-Length: 5\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n",
             "Content-Length: 5, 5\r\n", "Content-Length: -1\r\n", "Content-Length: +1\r\n", "Content-Length:\r\n",
@@ -86,7 +86,7 @@ struct ResponseHeadTests {
     }
 
     @Test(
-        "The upstream's connection serves again only when both ends know where the response ends",
+        "The upstream's connection is reused only if both ends know where the response ends",
         arguments: [
             ("Content-Length: 1\r\n", "1.1", true), ("Transfer-Encoding: chunked\r\n", "1.1", true), ("", "1.1", false),
             ("Content-Length: 1\r\nConnection: close\r\n", "1.1", false), ("Content-Length: 1\r\n", "1.0", false),
@@ -100,17 +100,17 @@ struct ResponseHeadTests {
         #expect(try parse(response(lines, version: version)).keepsAlive == keepsAlive)
     }
 
-    @Test("A chunked body from HTTP/1.0 has faulty framing: the connection serves nothing more")
+    @Test("A chunked body from HTTP/1.0 has faulty framing: the connection is not reused")
     func oldChunked() {
         // RFC 9112 section 6.1.
         let head = try? parse(response("Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n", version: "1.0"))
         #expect(head?.keepsAlive != true)
     }
 
-    @Test("A parser that read one response reads the next as if it were its first")
+    @Test("A parser that has read one response reads the next as if it were its first")
     func reused() throws {
         var head = ResponseHead()
-        let first = octets(
+        let first = bytes(
             response(
                 "Connection: close, upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n",
                 status: 101,
@@ -120,7 +120,7 @@ struct ResponseHeadTests {
         try head.parse(first.span, length: first.count, toHead: false, limits: .init())
         #expect(head.isUpgrade)
         #expect(!head.keepsAlive)
-        let second = octets("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n")
+        let second = bytes("HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n")
         try head.parse(second.span, length: second.count, toHead: false, limits: .init())
         #expect(!head.isUpgrade)
         #expect(head.keepsAlive)
@@ -129,7 +129,7 @@ struct ResponseHeadTests {
         #expect(head.block.fields.count == 1)
     }
 
-    @Test("What a response's Connection lists is taken out, its framing aside")
+    @Test("Fields listed in a response's Connection are removed, except its framing")
     func listed() throws {
         let text = response("X: 1\r\nContent-Length: 0\r\nConnection: x, content-length\r\n")
         let head = try parse(text)
@@ -139,26 +139,26 @@ struct ResponseHeadTests {
     @Test("The length that a HEAD or 304 announces is still known")
     func announced() throws {
         let text = response("Content-Length: 42\r\n", status: 304)
-        let octets = octets(text)
+        let bytes = bytes(text)
         let head = try parse(text)
-        let announced = head.announcedLength(octets.span)
+        let announced = head.announcedLength(bytes.span)
         #expect(announced == 42)
-        let none = try parse("HTTP/1.1 304 \r\n\r\n").announcedLength(octets.span)
+        let none = try parse("HTTP/1.1 304 \r\n\r\n").announcedLength(bytes.span)
         #expect(none == nil)
     }
 
-    @Test("Limits of size and count hold to the octet and the field")
+    @Test("Limits of size and count are exact to the byte and the field")
     func limits() throws {
         let text = response("A: 1\r\nB: 2\r\n")
-        let size = octets(text).count
+        let size = bytes(text).count
         _ = try parse(text, limits: .init(size: size, count: 2))
         #expect(throws: HeadFault.tooLarge) { try parse(text, limits: .init(size: size - 1, count: 2)) }
         #expect(throws: HeadFault.tooLarge) { try parse(text, limits: .init(size: size, count: 1)) }
     }
 
-    @Test("A head cut short at any octet is refused and read no further")
+    @Test("A head cut short at any byte is refused and read no further")
     func cutShort() {
-        let good = octets(response("Content-Length: 1\r\n"))
+        let good = bytes(response("Content-Length: 1\r\n"))
         for count in 0..<good.count {
             let cut = Array(good[..<count])
             #expect(throws: HeadFault.malformed, "\(count)") {

@@ -1,4 +1,5 @@
 import Admission
+import TestSupport
 import Testing
 
 @testable import DataPlane
@@ -6,7 +7,7 @@ import Testing
 
 @Suite("Which route a path takes")
 struct RouteTableTests {
-    /// Which pattern a path matched, and the event that it names.
+    /// The pattern that a path matched, and the event that it names.
     private struct Found: Equatable {
         var pattern: String?
         var event: String?
@@ -16,11 +17,11 @@ struct RouteTableTests {
         let table = RouteTable(
             try patterns.map { RouteSettings(path: try RoutePattern(parsing: $0), upstream: 0, access: .public) }
         )
-        let octets = octets(path)
+        let bytes = bytes(path)
         var target = RequestTarget()
-        try target.judge(octets.span, in: 0..<octets.count)
-        guard let match = try table.match(octets.span, target) else { return Found() }
-        return Found(pattern: patterns[match.route], event: match.event.map { text(octets[$0]) })
+        try target.judge(bytes.span, in: 0..<bytes.count)
+        guard let match = try table.match(bytes.span, target) else { return Found() }
+        return Found(pattern: patterns[match.route], event: match.event.map { text(bytes[$0]) })
     }
 
     static let patterns = [
@@ -53,7 +54,7 @@ struct RouteTableTests {
     }
 
     @Test(
-        "A path that no pattern takes has no route",
+        "A path that no pattern matches has no route",
         arguments: ["/", "/event", "/event/e1/x", "/events/e1", "/even/e1", "/event%20x/e1", "/x"]
     )
     func noRoute(_ path: String) throws {
@@ -61,14 +62,14 @@ struct RouteTableTests {
     }
 
     @Test(
-        "Encoded letters of a literal are the letters",
+        "Encoded letters equal a literal's letters",
         arguments: ["/%65vent/e1", "/e%76ent/e1", "/%65%76%65%6e%74/e1", "/%65%76%65%6E%74/e1/"]
     )
     func encoded(_ path: String) throws {
         #expect(try match(path, ["/event/{event}", "/**"]) == Found(pattern: "/event/{event}", event: "e1"))
     }
 
-    @Test("An event is named by its raw octets, whatever its case")
+    @Test("An event is named by its raw bytes, whatever its case")
     func rawEvent() throws {
         #expect(try match("/event/E%31", ["/event/{event}", "/**"]).event == "E%31")
     }
@@ -86,7 +87,7 @@ struct RouteTableTests {
     }
 
     @Test(
-        "Upper case and parameters pass where every reading takes the same route",
+        "Upper case and parameters pass if every reading takes the same route",
         arguments: [
             ("/Other", "/**", nil), ("/x;y=z", "/**", nil), ("/event/E1", "/event/{event}", "E1"),
             ("/event/e1/X;y", "/event/{event}/**", "e1"), ("/a/B/c;d", "/a/**", nil),
@@ -109,7 +110,7 @@ struct RouteTableTests {
     ]
 
     @Test(
-        "Look-alikes: what a lenient upstream reads as an event's path is not left to the rest",
+        "Look-alikes: a path that a lenient upstream reads as an event's is not left to the rest",
         arguments: lookAlikes
     )
     func lookAlike(_ path: String) {
@@ -118,7 +119,7 @@ struct RouteTableTests {
     }
 
     @Test(
-        "What looks like no route in any reading passes",
+        "A path that resembles no route in any reading passes",
         arguments: [
             "/caf%C3%A9/x", "/café/x", "/%C3%A9v%C3%A9nements/x", "/%E3%82%A4%E3%83%99%E3%83%B3%E3%83%88/X",
             "/%E6%97%A5%E6%9C%AC%E8%AA%9E%E8%AC%9B/X", "/%D0%B5vent/X", "/event%20s/X", "/my%20files/a%20b.pdf",
@@ -133,7 +134,7 @@ struct RouteTableTests {
     }
 
     @Test(
-        "In an event, what is odd but clear passes",
+        "In an event, odd but unambiguous paths pass",
         arguments: [
             "/event/e1/...", "/event/e1/a..", "/event/e1/caf%C3%A9", "/event/e1/a%20b", "/event/e1/%20",
             "/event/e1/a%3Fb",
@@ -143,7 +144,7 @@ struct RouteTableTests {
         #expect(try match(path, ["/**", "/event/{event}/**", "/event/{event}"]).pattern == "/event/{event}/**")
     }
 
-    @Test("Ids of events keep what is theirs: letters of any script, dots and blanks within")
+    @Test("Event ids keep their characters: letters of any script, dots and spaces within")
     func eventIDs() throws {
         for id in ["%C3%A9t%C3%A9", "caf%C3%A9-1", "a.b", ".a", "a%20b", "%E6%9D%B1", "A"] {
             let expected = Found(pattern: "/event/{event}", event: id)
@@ -158,17 +159,17 @@ struct RouteTableTests {
         #expect(throws: HeadFault.malformed) { try match("/live/e1", ["/Live/{event}", "/**"]) }
     }
 
-    @Test("The route of an index is the one at that place of the configuration")
+    @Test("The route with an index is the one at that place in the configuration")
     func index() throws {
         let table = RouteTable(
             try ["/**", "/x", "/event/{event}"].map {
                 RouteSettings(path: try RoutePattern(parsing: $0), upstream: 0, access: .token)
             }
         )
-        let octets = octets("/event/e1")
+        let bytes = bytes("/event/e1")
         var target = RequestTarget()
-        try target.judge(octets.span, in: 0..<octets.count)
-        let match = try table.match(octets.span, target)
+        try target.judge(bytes.span, in: 0..<bytes.count)
+        let match = try table.match(bytes.span, target)
         #expect(match == RouteTable.Match(route: 2, event: 7..<9))
     }
 }

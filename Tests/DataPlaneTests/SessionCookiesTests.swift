@@ -2,22 +2,22 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Session cookies among the others")
+@Suite("Session cookies among others")
 struct SessionCookiesTests {
     private func scan(_ lines: String, secure: Bool = true) throws -> (cookies: [[String]], others: [String]) {
-        let (octets, block) = try fields(lines)
+        let (bytes, block) = try fields(lines)
         var cookies = SessionCookies()
         let earlier = try fields("Cookie: __Host-gateway-session-old=1; x=y\r\n")
-        cookies.scan(earlier.octets.span, earlier.block, secure: true)
-        cookies.scan(octets.span, block, secure: secure)
+        cookies.scan(earlier.bytes.span, earlier.block, secure: true)
+        cookies.scan(bytes.span, block, secure: secure)
         return (
-            cookies.cookies.map { [text(octets[$0.event]), text(octets[$0.value])] },
-            cookies.others.map { text(octets[$0]) }
+            cookies.cookies.map { [text(bytes[$0.event]), text(bytes[$0.value])] },
+            cookies.others.map { text(bytes[$0]) }
         )
     }
 
     @Test(
-        "Ours are taken out, and the rest stays as it is, in order",
+        "Ours are removed, and the rest stays unchanged and in order",
         arguments: [
             ("", [], []), ("Cookie: a=b\r\n", [], ["a=b"]), ("Cookie: a=b; c=d\r\n", [], ["a=b", "c=d"]),
             ("Cookie: __Host-gateway-session-0a=s.t\r\n", [["0a", "s.t"]], []),
@@ -42,7 +42,7 @@ struct SessionCookiesTests {
         #expect(found.others == others)
     }
 
-    @Test("Only the spelling of this listener counts, and neither goes on to the upstream", arguments: [true, false])
+    @Test("Only this listener's spelling counts, and neither spelling goes to the upstream", arguments: [true, false])
     func spelling(_ secure: Bool) throws {
         let found = try scan("Cookie: gateway-session-1=p; x=y; __Host-gateway-session-1=h\r\n", secure: secure)
         #expect(found.cookies == [["1", secure ? "h" : "p"]])
@@ -55,25 +55,25 @@ struct SessionCookiesTests {
         #expect(found.others == ["a=b"])
     }
 
-    @Test("A name without a value is no session and is not forwarded")
+    @Test("A name without a value is not a session and is not forwarded")
     func noValue() throws {
         let found = try scan("Cookie: __Host-gateway-session-1; a\r\n")
         #expect(found.cookies == [])
         #expect(found.others == ["a"])
     }
 
-    @Test("Attack: a thousand session cookies are not all looked at, and none is forwarded")
+    @Test("Attack: of a thousand session cookies, not all are examined, and none is forwarded")
     func many() throws {
         let pairs = (0..<1000).map { "__Host-gateway-session-\($0)=x" }.joined(separator: "; ")
-        let (octets, block) = try fieldsOfAnySize("Cookie: \(pairs); a=b\r\n")
+        let (bytes, block) = try fieldsOfAnySize("Cookie: \(pairs); a=b\r\n")
         var cookies = SessionCookies()
-        cookies.scan(octets.span, block, secure: true)
+        cookies.scan(bytes.span, block, secure: true)
         #expect(cookies.cookies.count == SessionCookies.maxCount)
-        #expect(cookies.others.map { text(octets[$0]) } == ["a=b"])
+        #expect(cookies.others.map { text(bytes[$0]) } == ["a=b"])
     }
 
     private func fieldsOfAnySize(_ lines: String) throws -> ([UInt8], FieldBlock) {
         let judged = try judge(request(lines), limits: .init(size: 1 << 20, count: 100)).get()
-        return (judged.octets, judged.head.block)
+        return (judged.bytes, judged.head.block)
     }
 }

@@ -1,92 +1,97 @@
+import Basics
+import TestSupport
 import Testing
 
 @testable import DataPlane
 
-@Suite("Looking through octets")
+@Suite("Searching bytes")
 struct SpanSearchTests {
-    private static func isControl(_ octet: UInt8) -> Bool { (octet < 0x20 && octet != 0x09) || octet == 0x7f }
+    private static func isControl(_ byte: UInt8) -> Bool { (byte < 0x20 && byte != 0x09) || byte == 0x7f }
 
-    @Test("Every octet that no field value may hold is found, at every place of every length up to 40")
+    @Test("Every byte forbidden in field values is found, at every place of every length up to 40")
     func everyControl() {
         var wrong: [String] = []
         for filler: UInt8 in [0x20, 0x61, 0x7e, 0x80, 0xff, 0x09, 0x21, 0xa0] {
             for length in 1...40 {
-                var octets = [UInt8](repeating: filler, count: length)
+                var bytes = [UInt8](repeating: filler, count: length)
                 for place in 0..<length {
-                    for octet: UInt8 in [0x00, 0x08, 0x09, 0x0a, 0x0b, 0x0d, 0x1f, 0x20, 0x7e, 0x7f, 0x80, 0x9f, 0xff] {
-                        octets[place] = octet
-                        if octets.span.hasControl(in: 0..<length) != Self.isControl(octet) {
-                            wrong.append("\(octet) at \(place) of \(length) in \(filler)")
+                    for byte: UInt8 in [0x00, 0x08, 0x09, 0x0a, 0x0b, 0x0d, 0x1f, 0x20, 0x7e, 0x7f, 0x80, 0x9f, 0xff] {
+                        bytes[place] = byte
+                        if bytes.span.hasControl(in: 0..<length) != Self.isControl(byte) {
+                            wrong.append("\(byte) at \(place) of \(length) in \(filler)")
                         }
                     }
-                    octets[place] = filler
+                    bytes[place] = filler
                 }
             }
         }
         #expect(wrong == [])
     }
 
-    @Test("Each of the 256 octets is judged alike wherever it stands in a word")
-    func everyOctet() {
+    @Test("Each of the 256 bytes is judged alike wherever it is in a word")
+    func everyByte() {
         var wrong: [String] = []
-        for octet in UInt8.min...UInt8.max {
+        for byte in UInt8.min...UInt8.max {
             for place in 0..<17 {
-                var octets = [UInt8](repeating: 0x61, count: 17)
-                octets[place] = octet
-                if octets.span.hasControl(in: 0..<17) != Self.isControl(octet) { wrong.append("\(octet) at \(place)") }
+                var bytes = [UInt8](repeating: 0x61, count: 17)
+                bytes[place] = byte
+                if bytes.span.hasControl(in: 0..<17) != Self.isControl(byte) { wrong.append("\(byte) at \(place)") }
             }
         }
         #expect(wrong == [])
     }
 
-    @Test("Only the range asked for is looked at, whatever stands around it")
+    @Test("The first of several controls is found, wherever it stands and whatever stands behind it")
+    func firstControl() {
+        var random = SplitMix64(seed: 17)
+        let choice: [UInt8] =
+            [0x09, 0x0a, 0x0d, 0x1f, 0x20, 0x7e, 0x7f, 0x80, 0xff] + Array(repeating: 0x61, count: 30)
+        var wrong: [String] = []
+        for _ in 0..<20_000 {
+            let bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in choice.randomElement(using: &random)! }
+            let lower = Int.random(in: 0...bytes.count, using: &random)
+            let expected = bytes[lower...].firstIndex(where: Self.isControl)
+            if bytes.span.firstControl(in: lower..<bytes.count) != expected { wrong.append("\(bytes) \(lower)") }
+        }
+        #expect(wrong == [])
+    }
+
+    @Test("Only the requested range is examined, whatever surrounds it")
     func onlyTheRange() {
         var random = SplitMix64(seed: 3)
         var wrong: [String] = []
         for _ in 0..<20_000 {
-            let octets = (0..<Int.random(in: 0...40, using: &random)).map { _ in
+            let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 Bool.random(using: &random) ? UInt8.random(in: 0...255, using: &random) : 0x61
             }
-            let lower = Int.random(in: 0...octets.count, using: &random)
-            let upper = Int.random(in: lower...octets.count, using: &random)
-            let expected = octets[lower..<upper].contains(where: Self.isControl)
-            if octets.span.hasControl(in: lower..<upper) != expected { wrong.append("\(octets) \(lower)..<\(upper)") }
+            let lower = Int.random(in: 0...bytes.count, using: &random)
+            let upper = Int.random(in: lower...bytes.count, using: &random)
+            let expected = bytes[lower..<upper].contains(where: Self.isControl)
+            if bytes.span.hasControl(in: lower..<upper) != expected { wrong.append("\(bytes) \(lower)..<\(upper)") }
         }
         #expect(wrong == [])
     }
 
-    @Test("An octet is found at its first place within the bounds, and nowhere outside them")
+    @Test("A byte is found at its first place within the bounds, and nowhere outside them")
     func firstIndex() {
-        let octets = octets("a,b,,c")
-        let span = octets.span
+        let bytes = bytes("a,b,,c")
+        let span = bytes.span
         for start in -1...7 {
             for end in -1...7 {
-                let isInside = start >= 0 && start < end && end <= octets.count
-                let expected = isInside ? octets[start..<end].firstIndex(of: UInt8(ascii: ",")) : nil
+                let isInside = start >= 0 && start < end && end <= bytes.count
+                let expected = isInside ? bytes[start..<end].firstIndex(of: UInt8(ascii: ",")) : nil
                 let found = span.firstIndex(of: UInt8(ascii: ","), from: start, to: end)
                 #expect(found == expected, "\(start)..<\(end)")
             }
         }
     }
 
-    @Test("What may stand in a name or a method is exactly RFC 9110's tchar")
+    @Test("The characters of names and methods are exactly RFC 9110's tchar")
     func tokens() {
         let allowed = Set(
-            octets("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+            bytes("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
         )
         #expect((UInt8.min...UInt8.max).filter(\.isToken) == allowed.sorted())
-    }
-
-    @Test("Digits, hexadecimal digits and letters' lower case are those of ASCII")
-    func classes() {
-        let digits = octets("0123456789")
-        #expect((UInt8.min...UInt8.max).filter(\.isDigit) == digits)
-        for octet in UInt8.min...UInt8.max {
-            let character = Character(UnicodeScalar(octet))
-            #expect(octet.hexValue.map(Int.init) == (octet < 0x80 ? character.hexDigitValue : nil), "\(octet)")
-            let isUpper = octets("ABCDEFGHIJKLMNOPQRSTUVWXYZ").contains(octet)
-            #expect(octet.lowercased == (isUpper ? octet + 32 : octet), "\(octet)")
-        }
     }
 
     @Test(
@@ -97,9 +102,9 @@ struct SpanSearchTests {
         ]
     )
     func trimming(_ padded: String, _ trimmed: String) {
-        let octets = octets(padded)
-        let range = octets.span.trimming(0..<octets.count)
-        #expect(text(octets[range]) == trimmed)
+        let bytes = bytes(padded)
+        let range = bytes.span.trimming(0..<bytes.count)
+        #expect(text(bytes[range]) == trimmed)
     }
 
     @Test(
@@ -111,8 +116,37 @@ struct SpanSearchTests {
         ]
     )
     func folding(_ word: String, _ isSame: Bool) {
-        let octets = octets("(" + word + ")")
-        let result = octets.span.equals("close", ignoringCaseIn: 1..<octets.count - 1)
+        let bytes = bytes("(" + word + ")")
+        let result = bytes.span.equals("close", ignoringCaseIn: 1..<bytes.count - 1)
         #expect(result == isSame)
     }
+
+    @Test("Only a letter's other case may stand for a byte of a literal, at every place of every length up to 20")
+    func foldingEveryByte() {
+        let literals: [StaticString] = [
+            "", "a", "te", "x-y", "host", "http:", "x-real", "-1[`{@z", "keep-al9", "x-real-ip", "user-agent",
+            "gateway-session", "content-length-0", "accept-control-req-x", "if-modified-since-00",
+        ]
+        var wrong: [String] = []
+        for literal in literals {
+            let text = bytes(literal.description)
+            for place in text.indices {
+                for byte in UInt8.min...UInt8.max {
+                    var changed = text
+                    changed[place] = byte
+                    let padded = bytes("(") + changed + bytes(")")
+                    let result = padded.span.equals(literal, ignoringCaseIn: 1..<padded.count - 1)
+                    if result != (byte.lowercased == text[place]) { wrong.append("\(byte) at \(place) of \(literal)") }
+                }
+            }
+            for whole in [text, text.map { $0.isLetter ? $0 - 0x20 : $0 }] {
+                if !whole.span.equals(literal, ignoringCaseIn: 0..<whole.count) { wrong.append("\(literal)") }
+            }
+        }
+        #expect(wrong == [])
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLetter: Bool { (0x61...0x7a).contains(self) }
 }

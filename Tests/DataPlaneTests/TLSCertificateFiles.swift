@@ -1,8 +1,8 @@
 import Foundation
 
-/// Certificates for tests, made anew by the `openssl` command: two authorities, servers and clients.
+/// Certificates for tests, made by the `openssl` command: two authorities, servers and clients.
 struct TLSCertificateFiles {
-    /// Once for the test process; the folder goes with it.
+    /// Made once for the test process, and deleted with it.
     static let shared = Result { try TLSCertificateFiles() }
 
     let directory: String
@@ -61,7 +61,7 @@ struct TLSCertificateFiles {
         var description: String { text }
     }
 
-    /// What a file holds, such as `standard.pem`.
+    /// The content of a file such as `standard.pem`.
     func bytes(_ name: String) throws -> [UInt8] {
         Array(try Data(contentsOf: URL(fileURLWithPath: "\(directory)/\(name)")))
     }

@@ -12,7 +12,7 @@ struct TLSCertificateTests {
 
     init() throws { fixture = try TLSFixture() }
 
-    /// What a client of that name sees.
+    /// The connection as seen by a client that asks for this name.
     private func shown(_ client: TLSClient, _ context: TLSContext) throws -> TLSStream {
         let wire = try TLSWire(server: context, client: client)
         try wire.run()
@@ -35,15 +35,15 @@ struct TLSCertificateTests {
         #expect(try shown(TLSClient(name), context).peerCovers(covered))
     }
 
-    @Test("An exact name goes before a wildcard")
+    @Test("An exact name takes precedence over a wildcard")
     func exactFirst() throws {
         let context = try fixture.context(sni: [(["*.wild.example"], "wild"), (["a.wild.example"], "exact")])
         #expect(try shown(TLSClient("a.wild.example"), context).peerCovers("exact.example"))
     }
 
-    @Test("RSA and ECDSA of one name: the client's abilities choose", arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    @Test("RSA and ECDSA for one name: the client's abilities choose", arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
     func bothKinds(_ version: CInt) throws {
-        // The RSA one is the listener's own, which is for that name too.
+        // The RSA certificate is the listener's own, which also covers that name.
         let context = try fixture.context(sni: [(["both.example"], "both")])
         for isRSA in [true, false] {
             let algorithms = isRSA ? "RSA-PSS+SHA256:RSA+SHA256" : "ECDSA+SHA256"
@@ -54,7 +54,7 @@ struct TLSCertificateTests {
         }
     }
 
-    @Test("Two entries of one name, one of each kind")
+    @Test("Two entries for one name, one of each kind")
     func twoEntries() throws {
         let context = try fixture.context("exact", sni: [(["both.example"], "both"), (["both.example"], "standard")])
         for isRSA in [true, false] {
@@ -67,7 +67,7 @@ struct TLSCertificateTests {
 
     // MARK: Client certificates
 
-    @Test("A client with a certificate of the authority is let in")
+    @Test("A client with a certificate from the authority is let in")
     func goodClient() throws {
         let wire = try TLSWire(server: fixture.context(clientCA: "ca"), client: fixture.client(showing: "client"))
         try wire.run()
@@ -75,7 +75,7 @@ struct TLSCertificateTests {
         #expect(wire.server.stream.peerCovers("client.example"))
     }
 
-    @Test("A client without a certificate is not")
+    @Test("A client without a certificate is refused")
     func noCertificate() throws {
         let wire = try TLSWire(server: fixture.context(clientCA: "ca"), client: TLSClient())
         try wire.run()
@@ -85,7 +85,7 @@ struct TLSCertificateTests {
     }
 
     @Test(
-        "A client with another authority's certificate is not, nor with an expired one, nor with its own",
+        "A client with another authority's, an expired or a self-signed certificate is refused",
         arguments: ["other", "old-client", "self"]
     )
     func badClient(_ name: String) throws {
@@ -130,7 +130,7 @@ struct TLSCertificateTests {
     }
 
     @Test(
-        "A server with a wrong certificate is not, and the fault says why",
+        "A server with a wrong certificate is refused, and the fault says why",
         arguments: [
             (TLSPeer.Identity.name("other.example"), "standard", "ca", "hostname mismatch"),
             (.name("client"), "client", "ca", "hostname mismatch"),
@@ -148,7 +148,7 @@ struct TLSCertificateTests {
         let wire = try connect(identity, to: certificate, trusting: authority)
         #expect(wire.client.chosen == nil)
         #expect(wire.client.fault?.description.contains(reason) == true, "\(String(describing: wire.client.fault))")
-        #expect(wire.server.octets.isEmpty)
+        #expect(wire.server.input.isEmpty)
     }
 
     @Test("The next connection to a server resumes the session")
@@ -158,14 +158,14 @@ struct TLSCertificateTests {
         let server = try fixture.context()
         for round in 0..<3 {
             let wire = try connect(peer, client, to: server)
-            wire.server.write(octets("x"))
+            wire.server.write(bytes("x"))
             try wire.run()
             #expect(wire.client.stream.isResumed == (round > 0))
-            #expect(text(wire.client.octets) == "x")
+            #expect(text(wire.client.input) == "x")
         }
     }
 
-    @Test("A server whose certificate has expired since is not resumed")
+    @Test("A session whose server certificate has expired since is not resumed")
     func expiredServer() throws {
         let client = TLSClientContext(authorities: try fixture.authorities("ca"))
         let peer = TLSPeer(.name("standard.example"))
@@ -175,9 +175,9 @@ struct TLSCertificateTests {
             stream.ignoreTime()
             let wire = try TLSWire(server: server, client: stream)
             try wire.run()
-            wire.server.write(octets("x"))
+            wire.server.write(bytes("x"))
             try wire.run()
-            #expect(text(wire.client.octets) == "x")
+            #expect(text(wire.client.input) == "x")
             #expect(!stream.isResumed)
         }
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import GatewayConfiguration
 @testable import Transport
 
-/// What most TLS tests need: the made certificates, and a context over them.
+/// What most TLS tests need: the test certificates, and a context with them.
 struct TLSFixture {
     let files: TLSCertificateFiles
 
@@ -51,7 +51,7 @@ struct TLSFixture {
         )
     }
 
-    /// A client that shows a certificate.
+    /// A client that presents a certificate.
     func client(showing name: String, version: CInt? = nil) throws -> TLSClient {
         try TLSClient(version: version, key: key(name))
     }
@@ -62,12 +62,12 @@ extension TLSStream {
     var version: CInt { unsafe SSL_version(ssl.pointer) }
     var isResumed: Bool { unsafe SSL_session_reused(ssl.pointer) == 1 }
 
-    /// Takes certificates for good that have expired.
+    /// Accepts expired certificates.
     func ignoreTime() {
         unsafe _ = X509_VERIFY_PARAM_set_flags(SSL_get0_param(ssl.pointer), CUnsignedLong(X509_V_FLAG_NO_CHECK_TIME))
     }
 
-    /// Names of the certificate that the peer has shown.
+    /// Whether the peer's certificate covers a name.
     func peerCovers(_ name: String) -> Bool {
         guard let peer = unsafe SSL_get0_peer_certificate(ssl.pointer) else { return false }
         return unsafe X509_check_host(peer, name, 0, 0, nil) == 1

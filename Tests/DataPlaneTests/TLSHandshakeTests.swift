@@ -1,3 +1,4 @@
+import Basics
 import COpenSSL
 import JOSE
 import TestSupport
@@ -17,23 +18,23 @@ struct TLSHandshakeTests {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient(version: version))
         try wire.run()
         #expect(wire.client.stream.version == version)
-        wire.client.write(octets("ping"))
+        wire.client.write(bytes("ping"))
         try wire.run()
-        wire.server.write(octets("pong"))
+        wire.server.write(bytes("pong"))
         try wire.run()
-        #expect(text(wire.server.octets) == "ping")
-        #expect(text(wire.client.octets) == "pong")
+        #expect(text(wire.server.input) == "ping")
+        #expect(text(wire.client.input) == "pong")
     }
 
-    @Test("However the octets are cut, the handshake is done", arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+    @Test("The handshake completes, however the bytes are cut", arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
     func everyPiece(_ version: CInt) throws {
         let context = try fixture.context()
         for piece in [1, 2, 3, 4, 5, 6, 7, 13, 100, 1000] {
             let wire = try TLSWire(server: context, client: TLSClient(version: version))
             try wire.run(piece: piece)
-            wire.client.write(octets("ping"))
+            wire.client.write(bytes("ping"))
             try wire.run(piece: piece)
-            #expect(text(wire.server.octets) == "ping", "\(piece)")
+            #expect(text(wire.server.input) == "ping", "\(piece)")
         }
     }
 
@@ -60,7 +61,7 @@ struct TLSHandshakeTests {
     }
 
     @Test(
-        "ALPN chooses what we like best, and HTTP/1.1 without ALPN",
+        "ALPN chooses the gateway's first preference, and HTTP/1.1 without ALPN",
         arguments: [
             (["h2", "http/1.1"], TLSProtocol.http2), (["http/1.1", "h2"], .http2), (["http/1.1"], .http1),
             (["spdy/3", "http/1.1"], .http1), ([], .http1),
@@ -73,7 +74,7 @@ struct TLSHandshakeTests {
         #expect(wire.client.chosen == chosen)
     }
 
-    @Test("No common protocol is no connection: the client gets the alert no_application_protocol")
+    @Test("Without a common protocol, the client gets the alert no_application_protocol")
     func alpnMismatch() throws {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient(protocols: ["spdy/3", "h3"]))
         try wire.run()
@@ -106,17 +107,17 @@ struct TLSHandshakeTests {
     }
 
     @Test(
-        "What is no TLS at all is refused",
+        "Bytes that are not TLS at all are refused",
         arguments: ["GET / HTTP/1.1\r\nHost: h\r\n\r\n", "\u{16}\u{3}\u{1}\0\u{5}hello"]
     )
     func clearText(_ hello: String) throws {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient())
         try wire.server.open()
-        try wire.server.receive(octets(hello))
+        try wire.server.receive(bytes(hello))
         #expect(wire.server.fault != nil)
     }
 
-    @Test("Random octets never get past the handshake")
+    @Test("Random bytes never get past the handshake")
     func noise() throws {
         let context = try fixture.context()
         var random = SplitMix64(seed: 7)
@@ -133,7 +134,7 @@ struct TLSHandshakeTests {
         }
     }
 
-    @Test("Slow handshake: what has no deadline of its own ends with the one that its listener sets")
+    @Test("Slow handshake: it ends with the deadline that its listener sets")
     func timeout() throws {
         let fixture = try WorkerFixture()
         let start = fixture.loop.now
@@ -145,7 +146,7 @@ struct TLSHandshakeTests {
             listener: .viewers,
             address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
             share: nil,
-            place: ConnectionPlace(fixture.site, .viewers, countedAddress: nil)
+            place: ConnectionPlace(role: .viewers, isCounted: false)
         ) { faults.append($0) }
         let (served, peer) = try Peer.pair()
         try handshake.open(served, tls: self.fixture.context().stream())
@@ -159,17 +160,17 @@ struct TLSHandshakeTests {
         #expect(faults == [.timeout] && !handshake.isOpen)
     }
 
-    @Test("Renegotiation is refused, and the connection goes on")
+    @Test("Renegotiation is refused, and the connection continues")
     func renegotiation() throws {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient(version: TLS1_2_VERSION))
         try wire.run()
         try wire.server.receive(try renegotiation(wire.client))
         #expect(!wire.server.sent().isEmpty)
         #expect(wire.server.isOpen)
-        #expect(wire.server.octets.isEmpty)
+        #expect(wire.server.input.isEmpty)
     }
 
-    @Test("Renegotiation is refused in the middle of a download too; a flood of answers ends as with key updates")
+    @Test("Renegotiation is refused during a download too; a flood of answers ends as with key updates")
     func renegotiationInDownload() throws {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient(version: TLS1_2_VERSION))
         try wire.run()
@@ -192,15 +193,15 @@ struct TLSHandshakeTests {
         return client.sent()
     }
 
-    @Test("Plaintext that comes with the end of the handshake is delivered")
+    @Test("Plaintext that arrives with the end of the handshake is delivered")
     func earlyPlaintext() throws {
         let wire = try TLSWire(server: fixture.context(), client: TLSClient())
         try wire.client.open()
         try wire.server.open()
         try wire.server.receive(wire.client.sent())
         try wire.client.receive(wire.server.sent())
-        wire.client.write(octets("with Finished"))
+        wire.client.write(bytes("with Finished"))
         try wire.server.receive(wire.client.sent())
-        #expect(text(wire.server.octets) == "with Finished")
+        #expect(text(wire.server.input) == "with Finished")
     }
 }

@@ -12,15 +12,15 @@ struct TLSResumptionTests {
 
     init() throws { fixture = try TLSFixture() }
 
-    /// A connection after which the client has the server's session.
+    /// A connection that gives the client the server's session.
     @discardableResult
     private func connect(_ client: TLSClient, _ server: TLSContext, ignoringTime: Bool = false) throws -> Bool {
         let wire = try TLSWire(server: server, client: client)
         if ignoringTime { wire.server.stream.ignoreTime() }
         try wire.run()
-        wire.server.write(octets("x"))
+        wire.server.write(bytes("x"))
         try wire.run()
-        #expect(text(wire.client.octets) == "x")
+        #expect(text(wire.client.input) == "x")
         client.keepSession(of: wire.client.stream)
         return wire.server.stream.isResumed
     }
@@ -42,7 +42,7 @@ struct TLSResumptionTests {
         #expect(try connect(client, fixture.context("both", ticketKeys: keys)))
     }
 
-    @Test("A ticket is good for one more period after its key was replaced, and no longer", arguments: versions)
+    @Test("A ticket is valid for one more period after its key was replaced, and no longer", arguments: versions)
     func rotation(_ version: CInt) throws {
         let clock = TestClock()
         let context = try fixture.context(ticketKeys: TicketKeys { clock.now })
@@ -51,13 +51,13 @@ struct TLSResumptionTests {
         let first = client.sessionCount
         clock.advance(TicketKeys.period)
         #expect(try connect(client, context))
-        // The one of the first key, which is too old two periods after it was made.
+        // The ticket of the first key, which expires two periods after the key was made.
         client.forget(downTo: first)
         clock.advance(TicketKeys.period)
         #expect(try !connect(client, context))
     }
 
-    @Test("After a long rest no old key is left", arguments: versions)
+    @Test("After a long pause no old key is left", arguments: versions)
     func longRest(_ version: CInt) throws {
         let clock = TestClock()
         let context = try fixture.context(ticketKeys: TicketKeys { clock.now })
@@ -67,14 +67,14 @@ struct TLSResumptionTests {
         #expect(try !connect(client, context))
     }
 
-    @Test("A ticket of other keys is not taken", arguments: versions)
+    @Test("A ticket of other keys is refused", arguments: versions)
     func otherKeys(_ version: CInt) throws {
         let client = try TLSClient(version: version)
         try connect(client, fixture.context())
         #expect(try !connect(client, fixture.context()))
     }
 
-    @Test("A session does not cross to another server name", arguments: versions)
+    @Test("A session is not resumed under another server name", arguments: versions)
     func otherName(_ version: CInt) throws {
         let context = try fixture.context(sni: [(["exact.example"], "exact"), (["*.wild.example"], "wild")])
         let client = try TLSClient("exact.example", version: version)
@@ -85,7 +85,7 @@ struct TLSResumptionTests {
         #expect(try !connect(client, context))
     }
 
-    @Test("A session of a listener without client certificates is none of one with them", arguments: versions)
+    @Test("A session of a listener without client certificates is not valid at one with them", arguments: versions)
     func otherAuthorities(_ version: CInt) throws {
         let keys = TicketKeys()
         let client = try TLSClient(version: version)
@@ -95,7 +95,7 @@ struct TLSResumptionTests {
         #expect(wire.server.chosen == nil)
     }
 
-    @Test("A client's session is resumed while its certificate is good", arguments: versions)
+    @Test("A client's session is resumed while its certificate is valid", arguments: versions)
     func client(_ version: CInt) throws {
         let context = try fixture.context(clientCA: "ca")
         let client = try fixture.client(showing: "client", version: version)
@@ -116,7 +116,7 @@ struct TLSResumptionTests {
         #expect(told.contains("alert certificate expired"), "\(told)")
     }
 
-    @Test("A client that has a new certificate by then is let in by it", arguments: versions)
+    @Test("A client with a new certificate by then is let in with it", arguments: versions)
     func renewedClient(_ version: CInt) throws {
         let context = try fixture.context(clientCA: "ca")
         let client = try fixture.client(showing: "old-client", version: version)
@@ -127,7 +127,7 @@ struct TLSResumptionTests {
     }
 }
 
-/// A clock that a test moves.
+/// A clock that a test sets.
 final class TestClock: Sendable {
     private let time = Mutex<Int64>(0)
     var now: Int64 { time.withLock { $0 } }

@@ -18,14 +18,14 @@ struct TLSTransferTests {
 
     private func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) } }
 
-    @Test("A megabyte arrives octet for octet, however it is cut", arguments: [1000, 16_384, 65_536, Int.max])
+    @Test("A megabyte arrives byte for byte, however it is cut", arguments: [1000, 16_384, 65_536, Int.max])
     func megabyte(_ piece: Int) throws {
         let sent = pattern(1 << 20)
         wire.server.write(sent)
         wire.client.write(sent)
         try wire.run(piece: piece)
-        #expect(wire.client.octets == sent)
-        #expect(wire.server.octets == sent)
+        #expect(wire.client.input == sent)
+        #expect(wire.server.input == sent)
     }
 
     @Test("Writes of every size arrive in order")
@@ -42,12 +42,12 @@ struct TLSTransferTests {
             }
             try wire.run()
         }
-        #expect(wire.client.octets == expected)
+        #expect(wire.client.input == expected)
     }
 
-    @Test("Two pieces that are sent together become one record where they fit, and one write of the socket")
+    @Test("Two pieces sent together become one record if they fit, and one write to the socket")
     func coalesced() throws {
-        let (head, body) = (octets("HTTP/1.1 200 OK\r\n\r\n"), octets("body"))
+        let (head, body) = (bytes("HTTP/1.1 200 OK\r\n\r\n"), bytes("body"))
         wire.server.send(head.span, body.span)
         #expect(wire.server.sent().count == 23 + 22)
         wire.server.send(head.span, body.span)
@@ -59,12 +59,12 @@ struct TLSTransferTests {
     func headAndBody() throws {
         let (head, body) = (pattern(300), pattern(40_000))
         wire.server.send(head.span, body.span)
-        // Three records: 16384, 16384 and what is left, each 22 bytes longer than what it holds.
+        // Three records: 16384, 16384 and the rest, each 22 bytes longer than its content.
         let expected: Int = 40_300 + 3 * 22
         #expect(wire.server.sent().count == expected)
     }
 
-    @Test("Several records that come at once are delivered as one piece")
+    @Test("Several records that arrive at once are delivered as one piece")
     func oneDelivery() throws {
         wire.client.write(pattern(20_000))
         try wire.server.receive(wire.client.sent())
@@ -73,11 +73,11 @@ struct TLSTransferTests {
 
     @Test("Forged records end the connection with an alert, and nothing of them is delivered")
     func forged() throws {
-        wire.client.write(octets("secret"))
+        wire.client.write(bytes("secret"))
         var record = wire.client.sent()
         record[record.count - 1] ^= 1
         try wire.server.receive(record)
-        #expect(wire.server.octets.isEmpty)
+        #expect(wire.server.input.isEmpty)
         #expect(wire.server.events == ["failed: TLS: decryption failed or bad record mac"])
         try wire.client.receive(wire.server.sent())
         #expect(wire.client.events.first?.contains("bad record mac") == true)
@@ -87,18 +87,18 @@ struct TLSTransferTests {
     func keyUpdate() throws {
         for _ in 0..<10 {
             try wire.server.receive(try keyUpdate(wire.client))
-            wire.server.write(octets("y"))
+            wire.server.write(bytes("y"))
             try wire.run()
         }
-        #expect(text(wire.server.octets) == "xxxxxxxxxx")
-        #expect(text(wire.client.octets) == "yyyyyyyyyy")
+        #expect(text(wire.server.input) == "xxxxxxxxxx")
+        #expect(text(wire.client.input) == "yyyyyyyyyy")
     }
 
-    @Test("Key update flood: whoever asks for new keys and does not read is cut off")
+    @Test("Key update flood: a peer that requests new keys and does not read is cut off")
     func keyUpdateFlood() throws {
         // The server's answers wait from now on.
         wire.kernel.sends = [.fails(EAGAIN)]
-        wire.server.write(octets("waits"))
+        wire.server.write(bytes("waits"))
         wire.kernel.sends = Array(repeating: .fails(EAGAIN), count: 1000)
         // OpenSSL answers with the next message that it reads.
         for _ in 0..<10 { try wire.server.receive(try keyUpdate(wire.client, wire.kernel)) }
@@ -113,7 +113,7 @@ struct TLSTransferTests {
         defer { kernel?.sends = held }
         // SAFETY: the connection is alive.
         unsafe _ = SSL_key_update(client.stream.ssl.pointer, CInt(SSL_KEY_UPDATE_REQUESTED))
-        client.write(octets("x"))
+        client.write(bytes("x"))
         return client.sent()
     }
 

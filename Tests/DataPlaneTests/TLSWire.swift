@@ -7,7 +7,7 @@ import Testing
 @testable import DataPlane
 @testable import Transport
 
-/// Both ends of a TLS connection, with the wire between them in the test's hands.
+/// Both ends of a TLS connection, with the wire between them controlled by the test.
 final class TLSWire {
     let kernel = TestKernel()
     let loop: EventLoop
@@ -27,7 +27,7 @@ final class TLSWire {
 
     deinit { loop.end() }
 
-    /// Moves bytes until neither side has any more, in pieces of at most `piece`.
+    /// Moves bytes until neither side has any left, in pieces of at most `piece`.
     func run(piece: Int = .max) throws {
         for end in [client, server] { try end.open() }
         var moved = true
@@ -48,23 +48,23 @@ final class TLSWire {
         return hasMoved
     }
 
-    /// Has time pass.
+    /// Lets time pass.
     func advance(_ milliseconds: Int64) {
         kernel.clock! += milliseconds
         for _ in 0..<3 { loop.turn(waitingAtMost: 0) }
     }
 }
 
-/// One end: a connection that notes what it is told, and the other end of its socket.
+/// One end: a connection that records its callbacks, and the other end of its socket.
 final class TLSEnd: Connection {
     let stream: TLSStream
     private var socket: Peer?
     private var isSecured = false
     private(set) var fault: TLSFault?
-    private(set) var octets: [UInt8] = []
+    private(set) var input: [UInt8] = []
     private(set) var reads: [Int] = []
     private(set) var events: [String] = []
-    /// What this end has sent, each read of the wire for itself.
+    /// The sizes of what this end has sent, one for each read from the wire.
     private(set) var sizes: [Int] = []
     var closesOnFailure = false
 
@@ -73,7 +73,7 @@ final class TLSEnd: Connection {
         super.init(loop: loop)
     }
 
-    /// Opens the connection; once.
+    /// Opens the connection. Call once.
     func open() throws {
         guard socket == nil else { return }
         let (served, peer) = try Peer.pair()
@@ -83,12 +83,12 @@ final class TLSEnd: Connection {
 
     var chosen: TLSProtocol? {
         guard isSecured else { return nil }
-        return stream.applicationProtocol == DataPlaneTests.octets("h2") ? .http2 : .http1
+        return stream.applicationProtocol == DataPlaneTests.bytes("h2") ? .http2 : .http1
     }
 
     // MARK: The wire
 
-    /// What this end has sent since it was asked last.
+    /// The bytes sent by this end since the last call.
     func sent() -> [UInt8] {
         guard let bytes = socket?.readAvailable(), !bytes.isEmpty else { return [] }
         sizes.append(bytes.count)
@@ -98,7 +98,7 @@ final class TLSEnd: Connection {
     /// Whether this end has ended its side of the socket.
     var hasEnded: Bool { socket?.hasEnded ?? false }
 
-    /// Has bytes come, whole.
+    /// Delivers bytes in one piece.
     func receive(_ bytes: [UInt8]) throws {
         guard isOpen else { return }
         var rest = bytes[...]
@@ -109,7 +109,7 @@ final class TLSEnd: Connection {
         }
     }
 
-    /// TCP's end of what the peer sends.
+    /// Delivers the end of TCP from the peer.
     func receiveEnd() {
         socket?.finishSending()
         loop.turn(waitingAtMost: 0)
@@ -120,13 +120,13 @@ final class TLSEnd: Connection {
         for piece in pieces { send(piece.span) }
     }
 
-    // MARK: What is told
+    // MARK: Callbacks
 
     override func secured(_ tls: TLSStream) { isSecured = true }
 
     override func received(_ bytes: Span<UInt8>) {
         reads.append(bytes.count)
-        octets += bytes.copied()
+        input += bytes.copied()
     }
 
     override func inputEnded() { events.append("inputEnded") }
@@ -140,7 +140,7 @@ final class TLSEnd: Connection {
     override func closed() { events.append("closed") }
 }
 
-/// A client that can be made to do more than ours does.
+/// A client that can do more than the gateway's own.
 final class TLSClient {
     let handle: Handle
     var name: String?
@@ -154,10 +154,10 @@ final class TLSClient {
     }
 
     /// - Parameters:
-    ///   - version: the only one that it speaks.
-    ///   - suites: of TLS 1.2.
-    ///   - algorithms: of signatures.
-    ///   - key: what it shows when asked for a certificate.
+    ///   - version: the only version that it speaks.
+    ///   - suites: for TLS 1.2.
+    ///   - algorithms: for signatures.
+    ///   - key: its certificate, if asked for one.
     init(
         _ name: String? = "standard.example",
         protocols: [String] = [],
@@ -189,7 +189,7 @@ final class TLSClient {
         if let key { show(key) }
     }
 
-    /// Shows another certificate from now on.
+    /// Presents another certificate from now on.
     func show(_ key: CertifiedKey) {
         unsafe _ = SSL_CTX_use_certificate(handle.pointer, key.leaf.handle.pointer)
         unsafe _ = SSL_CTX_use_PrivateKey(handle.pointer, key.key.pointer)
@@ -205,7 +205,7 @@ final class TLSClient {
         return TLSStream(ssl, context: self, server: self)
     }
 
-    /// Remembers the session of a connection for the next ones.
+    /// Remembers the session of a connection for later ones.
     func keepSession(of stream: TLSStream) {
         guard let session = unsafe Handle(SSL_get1_session(stream.ssl.pointer), freedBy: SSL_SESSION_free) else {
             return
@@ -215,6 +215,6 @@ final class TLSClient {
 
     var sessionCount: Int { sessions.count }
 
-    /// Forgets all but the first so many sessions.
+    /// Forgets all but the first `count` sessions.
     func forget(downTo count: Int) { sessions.removeLast(max(0, sessions.count - count)) }
 }

@@ -1,16 +1,17 @@
+import Basics
 import CLinux
 import Testing
 import Transport
 
 @testable import DataPlane
 
-@Suite("What is said of connections that did not become one")
+@Suite("Messages about connections that were turned away")
 struct TurnedAwayTests {
     private let counted = TurnedAway()
 
     private func notices(at now: Int64) -> [String] { counted.takeNotices(at: now, limits: (100, 5)) }
 
-    @Test("Nothing is said of nothing, and not more than once a minute")
+    @Test("There is no message without news, and at most one a minute")
     func interval() {
         #expect(notices(at: 0) == [])
         counted.pastTotal()
@@ -34,7 +35,7 @@ struct TurnedAwayTests {
         #expect(notices(at: 0) == [line])
     }
 
-    @Test("Of handshakes the number and the most frequent reason are said, however many reasons there are")
+    @Test("For handshakes, the number and the most frequent reason are reported, however many reasons there are")
     func handshakes() {
         for number in 0..<100 { counted.failedHandshake(.failed("reason \(number)")) }
         counted.failedHandshake(.timeout)
@@ -43,7 +44,30 @@ struct TurnedAwayTests {
         #expect(notices(at: 100_000) == [])
     }
 
-    @Test("Ends of answers that nobody took are told by their number")
+    @Test("For PROXY headers, the number of each fault and the last address are reported")
+    func proxyHeaders() {
+        let proxies = (1...3).map { ClientAddress(bytes: [192, 0, 2, $0], text: "192.0.2.\($0)") }
+        counted.badProxyHeader(.absent, from: proxies[0])
+        counted.badProxyHeader(.absent, from: proxies[0])
+        counted.badProxyHeader(.late, from: proxies[0])
+        counted.badProxyHeader(.malformed, from: proxies[1])
+        counted.unlistedProxy(proxies[0])
+        counted.unlistedProxy(proxies[2])
+        let lines = [
+            """
+            connections to a listener with proxy_protocol were closed: 2 started with something else than a PROXY header, \
+            1 had a malformed one, 1 did not send it within limits.header_timeout, last of 192.0.2.2
+            """,
+            """
+            connections to a listener with proxy_protocol were closed because limits.trusted_proxies does not list their \
+            address: 2, last of 192.0.2.3
+            """,
+        ]
+        #expect(notices(at: 0) == lines)
+        #expect(notices(at: 100_000) == [])
+    }
+
+    @Test("The number of answers whose end was not taken is reported")
     func untakenEnds() {
         counted.untakenEnd()
         counted.untakenEnd()
@@ -51,7 +75,7 @@ struct TurnedAwayTests {
         #expect(notices(at: 0) == [line])
     }
 
-    @Test("A failed connection is told by its cause")
+    @Test("A failed connection is reported with its cause")
     func connectFaults() {
         func fault(_ number: CInt) -> ConnectFault { ConnectFault(SystemFault("connect", number)) }
         #expect(fault(ECONNREFUSED) == .refused)

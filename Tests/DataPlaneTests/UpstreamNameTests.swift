@@ -1,3 +1,4 @@
+import Basics
 import Dispatch
 import TestSupport
 import Testing
@@ -5,32 +6,27 @@ import Transport
 
 @testable import DataPlane
 
-@Suite("Servers of upstreams that are named")
+@Suite("Upstream servers given by name")
 struct UpstreamNameTests {
-    /// A client that has asked for something of an upstream whose server has a name.
+    /// A client that has sent a request to an upstream whose server has a name.
     private final class Asked {
         let fixture: WorkerFixture
         let peer: Peer
         let start: Int64
 
-        init(_ lookUp: @escaping @Sendable (String, UInt16) -> Resolver.Outcome) throws {
-            fixture = try WorkerFixture(server: "host.example:3000", resolver: Resolver(lookUp: lookUp))
+        init(
+            server: String = "host.example:3000",
+            _ lookUp: @escaping @Sendable (String, UInt16) -> Resolver.Outcome
+        ) throws {
+            fixture = try WorkerFixture(server: server, resolver: Resolver(lookUp: lookUp))
             start = fixture.loop.now
             fixture.kernel.clock = start
-            let connection = ClientConnection(
-                worker: fixture.worker,
-                listener: .viewers,
-                address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1")
-            )
-            let (served, peer) = try Peer.pair()
-            self.peer = peer
-            try connection.open(served)
-            connection.begin()
+            peer = try fixture.connect()
             peer.send("GET /public/x HTTP/1.1\r\nHost: h\r\n\r\n")
             fixture.run()
         }
 
-        /// What the client has got once this much time has passed.
+        /// What the client has received after this much time.
         func answer(after milliseconds: Int64) -> String {
             fixture.kernel.clock = start + milliseconds
             fixture.run()
@@ -38,7 +34,7 @@ struct UpstreamNameTests {
         }
     }
 
-    @Test("A name server that stays silent has connect_timeout, and its answer after that is dropped")
+    @Test("A silent name server has connect_timeout, and a later answer is dropped")
     func silent() throws {
         let silence = DispatchSemaphore(value: 0)
         let asked = try Asked { _, port in
@@ -55,10 +51,36 @@ struct UpstreamNameTests {
         #expect(handlers == 1)
     }
 
-    @Test("A name without an address is 502 at once")
+    @Test("A name without an address gives 502 at once")
     func unknown() throws {
         let asked = try Asked { _, _ in .failed("no such name") }
         asked.fixture.loop.turn(waitingAtMost: 5_000)
         #expect(asked.answer(after: 0).hasPrefix("HTTP/1.1 502 "))
+    }
+
+    @Test("Attack: a client that goes while a server that never speaks TLS is dialled holds no descriptor")
+    func goneBeforeHandshake() throws {
+        let listener = Peer(try Listener.open(.v4([127, 0, 0, 1], port: 0)).take())
+        let address = try #require(NetworkAddress.local(of: listener.descriptor))
+        let hold = DispatchSemaphore(value: 0)
+        let asked = try Asked(server: "https://host.example:3000") { _, _ in
+            hold.wait()
+            return .found([address])
+        }
+        asked.peer.close()
+        asked.fixture.run()
+        hold.signal()
+        asked.fixture.loop.turn(waitingAtMost: 5_000)
+        asked.fixture.run()
+        func handlers() -> Int {
+            var count = 0
+            asked.fixture.loop.forEachHandler { _ in count += 1 }
+            return count
+        }
+        // The attempt goes on, since its end says something of the server.
+        #expect(handlers() == 1)
+        _ = asked.answer(after: 10_000)
+        #expect(handlers() == 0)
+        listener.close()
     }
 }

@@ -1,18 +1,19 @@
 import Admission
+import TestSupport
 import Testing
 
 @testable import DataPlane
 
-@Suite("The life of a WebSocket that passes through")
+@Suite("The life of a WebSocket through the gateway")
 struct WebSocketTunnelTests {
-    private static let text = Frame(opcode: 1, payload: octets("hello")).written(by: .server)
-    private static let clientText = Frame(opcode: 1, payload: octets("hello")).written(by: .client)
+    private static let text = Frame(opcode: 1, payload: bytes("hello")).written(by: .server)
+    private static let clientText = Frame(opcode: 1, payload: bytes("hello")).written(by: .client)
     private static let close = Frame(opcode: 8, payload: [3, 0xe8]).written(by: .server)
     private static let clientClose = Frame(opcode: 8, payload: [3, 0xe8]).written(by: .client)
     private static let replaced = CloseFrame(code: 4409, reason: "session_replaced")
     private static let gone = CloseFrame(code: 1014, reason: "upstream_unavailable")
 
-    /// How a replaced session's tunnel ends at once, and once a frame is complete.
+    /// How a replaced session's tunnel ends, at once or once a frame is complete.
     private static let ended = Tunnel.Ending(toClient: replaced, toUpstream: .goingAway, time: Tunnel.endTime)
     private static let late = Tunnel.endTime - Tunnel.frameTime
     private static let finished = Tunnel.Ending(toClient: replaced, toUpstream: .goingAway, time: late)
@@ -35,7 +36,7 @@ struct WebSocketTunnelTests {
         #expect(tunnel.end(reason, at: 0) == .end(.init(toClient: close, toUpstream: .goingAway, time: Tunnel.endTime)))
     }
 
-    @Test("A frame that is half sent to the client is completed at every split, and nothing behind it passes")
+    @Test("A frame that is half sent to the client is completed at every split, and nothing after it passes")
     func completed() {
         let rest = Self.text + Self.text
         for split in 1..<Self.text.count {
@@ -55,7 +56,7 @@ struct WebSocketTunnelTests {
         }
     }
 
-    @Test("A message in fragments is ended between two of them")
+    @Test("A fragmented message is ended between two fragments")
     func fragments() {
         let tunnel = TestTunnel()
         let fragment = Frame(opcode: 1, isFinal: false, payload: [1]).written(by: .server)
@@ -64,7 +65,7 @@ struct WebSocketTunnelTests {
         #expect(tunnel.end(.sessionReplaced, at: 0) == .end(ending))
     }
 
-    @Test("A frame that does not come to its end is cut when its time is over, and not before")
+    @Test("A frame that does not complete is cut when its time is over, and not before")
     func frameTime() {
         let tunnel = TestTunnel()
         _ = tunnel.fromUpstream([0x81], at: 0)
@@ -85,7 +86,7 @@ struct WebSocketTunnelTests {
         )
     }
 
-    @Test("Where no close frame may stand towards the upstream, it only gets the end")
+    @Test("If no close frame may be inserted towards the upstream, it gets only the end")
     func upstreamFrame() {
         let tunnel = TestTunnel()
         #expect(tunnel.fromClient(Array(Self.clientText[..<4]), at: 0))
@@ -95,12 +96,12 @@ struct WebSocketTunnelTests {
         #expect(closed.end(.sessionReplaced, at: 0) == .end(.init(toClient: Self.replaced, time: Tunnel.endTime)))
     }
 
-    @Test("What is no WebSocket passes, and is ended without close frames")
+    @Test("Bytes that are not WebSocket frames pass, and are ended without close frames")
     func noWebSocket() {
         let tunnel = TestTunnel()
-        #expect(tunnel.fromUpstream(octets("SSH-2.0-OpenSSH_9.2\r\n"), at: 0) == .pass)
-        #expect(tunnel.fromClient(octets("SSH-2.0-client\r\n"), at: 0))
-        #expect(tunnel.fromUpstream(octets("more of it\r\n"), at: 0) == .pass)
+        #expect(tunnel.fromUpstream(bytes("SSH-2.0-OpenSSH_9.2\r\n"), at: 0) == .pass)
+        #expect(tunnel.fromClient(bytes("SSH-2.0-client\r\n"), at: 0))
+        #expect(tunnel.fromUpstream(bytes("more of it\r\n"), at: 0) == .pass)
         #expect(tunnel.end(.sessionReplaced, at: 0) == .end(.init(time: Tunnel.endTime)))
         let late = TestTunnel()
         _ = late.fromUpstream(Array(Self.text[..<1]), at: 0)
@@ -108,7 +109,7 @@ struct WebSocketTunnelTests {
         #expect(late.fromUpstream([0xff, 1, 2, 3], at: 0) == .last(4, .init(toUpstream: .goingAway, time: Self.late)))
     }
 
-    @Test("Ended once is ended: a second reason changes nothing")
+    @Test("Once ended, a second reason changes nothing")
     func twice() {
         let tunnel = TestTunnel()
         _ = tunnel.fromUpstream([0x81], at: 0)
@@ -137,7 +138,7 @@ struct WebSocketTunnelTests {
         }
     }
 
-    @Test("An upstream that goes without a close frame: 1014 at a frame boundary, a cut within a frame")
+    @Test("An upstream that disconnects without a close frame: 1014 at a frame boundary, a cut within a frame")
     func upstreamGone() {
         for hasEnded in [true, false] {
             let tunnel = TestTunnel()
@@ -152,7 +153,7 @@ struct WebSocketTunnelTests {
         }
     }
 
-    @Test("An upstream that goes without an answer to the client's close frame: nothing is added")
+    @Test("An upstream that disconnects without answering the client's close frame: nothing is added")
     func upstreamGoneAfterClose() {
         for hasEnded in [true, false] {
             let tunnel = TestTunnel()
@@ -166,12 +167,12 @@ struct WebSocketTunnelTests {
     }
 
     @Test(
-        "The same after a close frame that is none: of 126 octets, in fragments, not masked",
+        "The same after an invalid close frame: of 126 bytes, fragmented, not masked",
         arguments: [[0x88, 0xfe, 0, 126], [0x08, 0x82], [0x88, 0x02, 3, 0xe8]] as [[UInt8]]
     )
-    func upstreamGoneAfterBadClose(_ octets: [UInt8]) {
+    func upstreamGoneAfterBadClose(_ bytes: [UInt8]) {
         let tunnel = TestTunnel()
-        #expect(tunnel.fromClient(Self.clientText + octets, at: 0))
+        #expect(tunnel.fromClient(Self.clientText + bytes, at: 0))
         #expect(tunnel.upstreamGone() == Tunnel.Ending())
     }
 
@@ -185,7 +186,7 @@ struct WebSocketTunnelTests {
         #expect(tunnel.timePassed(at: 1000 + Tunnel.halfOpenTime) == .init(time: Self.late))
     }
 
-    @Test("A client that closes and ends at once: the upstream's last octets still reach it")
+    @Test("A client that closes and ends at once: the upstream's last bytes still reach it")
     func clientEndsFirst() {
         let tunnel = TestTunnel()
         #expect(tunnel.fromClient(Self.clientClose, at: 0))
@@ -196,7 +197,7 @@ struct WebSocketTunnelTests {
         #expect(tunnel.upstreamEnded(at: 3000) == .end(.init()))
     }
 
-    @Test("A client that goes without a close frame: 1001 for the upstream at a frame boundary")
+    @Test("A client that disconnects without a close frame: 1001 for the upstream at a frame boundary")
     func clientGone() {
         let ended = TestTunnel()
         #expect(ended.fromClient(Self.clientText, at: 0))
@@ -232,7 +233,7 @@ struct WebSocketTunnelTests {
     // MARK: Any order
 
     @Test(
-        "Whatever the order of events: frames stay whole, at most one close frame, nothing behind ours",
+        "Whatever the order of events: frames stay whole, at most one close frame, nothing after ours",
         arguments: 0..<400
     )
     func orders(_ seed: Int) {
@@ -242,25 +243,25 @@ struct WebSocketTunnelTests {
             peers.next(at: Int64(step * 100), &random)
         }
         if !peers.isOver { peers.perform(.end(peers.tunnel.upstreamGone())) }
-        for (octets, sender, added) in [
+        for (bytes, sender, added) in [
             (peers.atClient, WebSocketFrames.Sender.server, peers.closedClient),
             (peers.atUpstream, .client, peers.closedUpstream),
         ] {
             var frames = WebSocketFrames(from: sender)
-            frames.read(octets.span)
+            frames.read(bytes.span)
             #expect(frames.isFollowing)
             if added {
                 #expect(frames.isAtBoundary && frames.hasClosed)
-                // Without ours, which stands at the end, it was not closed.
+                // Without our close frame at the end, it was not closed.
                 let ours = sender == .client ? 8 : 4 + peers.reasonLength
                 var before = WebSocketFrames(from: sender)
-                before.read(Array(octets.dropLast(ours)).span)
+                before.read(Array(bytes.dropLast(ours)).span)
                 #expect(before.mayClose)
             }
         }
     }
 
-    /// Both ends of a tunnel, and everything they got.
+    /// Both ends of a tunnel, and everything that they received.
     private struct Peers {
         let tunnel = TestTunnel()
         var fromUpstream: [UInt8] = []
@@ -311,9 +312,9 @@ struct WebSocketTunnelTests {
             }
         }
 
-        private static func piece(_ octets: inout [UInt8], _ random: inout SplitMix64) -> [UInt8] {
-            let piece = Array(octets.prefix(Int.random(in: 1...60, using: &random)))
-            octets.removeFirst(piece.count)
+        private static func piece(_ bytes: inout [UInt8], _ random: inout SplitMix64) -> [UInt8] {
+            let piece = Array(bytes.prefix(Int.random(in: 1...60, using: &random)))
+            bytes.removeFirst(piece.count)
             return piece
         }
 
@@ -329,7 +330,7 @@ struct WebSocketTunnelTests {
                 closedClient = true
                 reasonLength = close.reason.utf8.count
                 close.write(to: &frame)
-                atClient += frame.octets
+                atClient += frame.contents
             }
         }
 
@@ -338,18 +339,18 @@ struct WebSocketTunnelTests {
             closedUpstream = true
             var frame = ByteBuffer()
             close.write(to: &frame, mask: 0x0102_0304)
-            atUpstream += frame.octets
+            atUpstream += frame.contents
         }
     }
 }
 
-/// A tunnel that takes arrays, and whose calls may stand in an expectation.
+/// A tunnel that takes arrays, and whose calls can be used in an expectation.
 private final class TestTunnel {
     private var tunnel = Tunnel()
 
     var deadline: Int64? { tunnel.deadline }
-    func fromUpstream(_ octets: [UInt8], at now: Int64) -> Tunnel.Passage { tunnel.fromUpstream(octets.span, at: now) }
-    func fromClient(_ octets: [UInt8], at now: Int64) -> Bool { tunnel.fromClient(octets.span, at: now) }
+    func fromUpstream(_ bytes: [UInt8], at now: Int64) -> Tunnel.Passage { tunnel.fromUpstream(bytes.span, at: now) }
+    func fromClient(_ bytes: [UInt8], at now: Int64) -> Bool { tunnel.fromClient(bytes.span, at: now) }
     func end(_ reason: Refusal, at now: Int64) -> Tunnel.Step { tunnel.end(reason, at: now) }
     func clientEnded(at now: Int64) -> Tunnel.Step { tunnel.clientEnded(at: now) }
     func upstreamEnded(at now: Int64) -> Tunnel.Step { tunnel.upstreamEnded(at: now) }
@@ -358,13 +359,13 @@ private final class TestTunnel {
     func timePassed(at now: Int64) -> Tunnel.Ending? { tunnel.timePassed(at: now) }
 }
 
-@Suite("Close frames of our own (RFC 6455 section 5.5.1)")
+@Suite("The gateway's own close frames (RFC 6455 section 5.5.1)")
 struct CloseFrameTests {
     @Test("To the client: not masked, with the code and the reason")
     func toClient() {
         var buffer = ByteBuffer()
         CloseFrame(code: 4409, reason: "session_replaced").write(to: &buffer)
-        #expect(buffer.octets == [0x88, 18, 0x11, 0x39] + octets("session_replaced"))
+        #expect(buffer.contents == [0x88, 18, 0x11, 0x39] + bytes("session_replaced"))
     }
 
     @Test("To the upstream: masked, and the same without its mask")
@@ -372,16 +373,16 @@ struct CloseFrameTests {
         for mask in [0, 1, 0x1234_5678, 0xffff_ffff] as [UInt32] {
             var buffer = ByteBuffer()
             CloseFrame(code: 1001, reason: "going").write(to: &buffer, mask: mask)
-            let octets = buffer.octets
-            #expect(octets[..<2] == [0x88, 0x87])
-            let key = Array(octets[2..<6])
+            let bytes = buffer.contents
+            #expect(bytes[..<2] == [0x88, 0x87])
+            let key = Array(bytes[2..<6])
             #expect(key == (0..<4).map { UInt8(truncatingIfNeeded: mask >> (24 - 8 * $0)) })
-            let payload = octets[6...].enumerated().map { $0.element ^ key[$0.offset % 4] }
+            let payload = bytes[6...].enumerated().map { $0.element ^ key[$0.offset % 4] }
             #expect(payload == [3, 0xe9] + Array("going".utf8))
         }
     }
 
-    @Test("A reason that is too long is shortened to what a control frame holds, and stays text")
+    @Test("A reason that is too long is shortened to fit a control frame, and stays text")
     func longReason() {
         for reason in [
             String(repeating: "x", count: 123), .init(repeating: "x", count: 500), .init(repeating: "é", count: 99),
@@ -392,7 +393,7 @@ struct CloseFrameTests {
             frames.read(buffer.span)
             #expect(frames.hasClosed && frames.isAtBoundary && buffer.count <= 127)
             #expect(
-                String(validating: buffer.octets.dropFirst(4), as: UTF8.self).map(reason.hasPrefix) == true
+                String(validating: buffer.contents.dropFirst(4), as: UTF8.self).map(reason.hasPrefix) == true
             )
         }
     }
@@ -400,14 +401,14 @@ struct CloseFrameTests {
 
 @Suite("The opening handshake of a WebSocket (RFC 6455 section 4)")
 struct HandshakeTests {
-    @Test("The key's answer is that of the RFC's example")
+    @Test("The answer to the key is that of the RFC's example")
     func accept() {
-        let accept = Handshake.accept(octets("dGhlIHNhbXBsZSBub25jZQ==").span)
+        let accept = Handshake.accept(bytes("dGhlIHNhbXBsZSBub25jZQ==").span)
         #expect(text(accept) == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
     }
 
     @Test(
-        "A key is 16 octets in Base64",
+        "A key is 16 bytes in Base64",
         arguments: [
             ("dGhlIHNhbXBsZSBub25jZQ==", true), ("//////////////////////==", true), ("++++++++++++++++++++++==", true),
             ("", false), ("dGhlIHNhbXBsZSBub25jZQ", false), ("dGhlIHNhbXBsZSBub25jZ===", false),
@@ -416,14 +417,14 @@ struct HandshakeTests {
         ]
     )
     func key(_ key: String, _ isKey: Bool) {
-        let judged = Handshake.isKey(octets(key).span)
+        let judged = Handshake.isKey(bytes(key).span)
         #expect(judged == isKey)
     }
 
     @Test("Base64 is that of RFC 4648")
     func base64() {
         for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
-            let written = Handshake.base64(octets(plain).span)
+            let written = Handshake.base64(bytes(plain).span)
             #expect(text(written) == coded)
         }
         let written = Handshake.base64([0xfb, 0xff, 0xfe].span)

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import JOSE
 import Logging
@@ -7,7 +8,7 @@ import Transport
 
 @testable import DataPlane
 
-/// A worker on a loop that only runs when told to, with a small configuration.
+/// A worker on a loop that runs only when told to, with a small configuration.
 final class WorkerFixture {
     let kernel = TestKernel()
     let loop: EventLoop
@@ -55,7 +56,7 @@ final class WorkerFixture {
             )
         )
         site = Site(
-            snapshot: Snapshot(settings: settings, generation: 1, previous: nil),
+            snapshot: Snapshot(settings: settings, previous: nil),
             directory: DirectoryView(),
             cookieKey: Self.secret,
             assertionKey: try Key.generate(.es256, id: "assertion"),
@@ -68,22 +69,34 @@ final class WorkerFixture {
         worker = Worker(loop: loop, site: site)
     }
 
-    deinit { loop.end() }
+    deinit {
+        worker.closeAll()
+        loop.end()
+    }
 
-    /// Has the loop do what there is to be done.
+    /// The far end of a client's HTTP/1.1 connection.
+    func connect(isSecure: Bool = false) throws -> Peer {
+        let connection = ClientConnection(
+            worker: worker,
+            listener: .viewers,
+            address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
+            isSecure: isSecure
+        )
+        let (served, peer) = try Peer.pair()
+        try connection.open(served)
+        connection.begin()
+        return peer
+    }
+
+    /// Lets the loop do everything that is ready.
     func run() { for _ in 0..<4 { loop.turn(waitingAtMost: 0) } }
 
-    /// Reads a head into the worker's scratch space, as an exchange does before it looks for credentials.
-    func read(_ head: String) throws -> [UInt8] {
-        let octets = octets(head)
-        try worker.requestHead.parse(octets.span, length: octets.count, limits: .init())
-        try worker.requestTarget.judge(octets.span, in: worker.requestHead.target)
-        worker.queryMembers.scan(
-            octets.span,
-            in: worker.requestTarget.query,
-            tokenNames: worker.snapshot.tokenNames
-        )
-        worker.sessionCookies.scan(octets.span, worker.requestHead.block, secure: worker.snapshot.cookie.isSecure)
-        return octets
+    /// Reads a head as an exchange does before it looks for credentials.
+    func withRequest<Result>(_ head: String, _ body: (RequestView) throws -> Result) throws -> Result {
+        try withView(head, worker.requestParts) { request in
+            request.scanQuery(tokenNames: worker.snapshot.tokenNames)
+            request.scanCookies(isSecure: worker.snapshot.cookie.isSecure)
+            return try body(request)
+        }
     }
 }

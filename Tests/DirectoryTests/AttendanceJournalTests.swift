@@ -3,7 +3,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("What cannot be written is kept to a bound, and what is dropped is told")
+@Suite("Unwritten changes are kept up to a limit, and dropped ones are reported")
 struct AttendanceJournalTests {
     private static let event = Event(
         uid: "0b7ef9a5-3c0f-4b1e-9a55-2d5f0a5f6a01",
@@ -27,7 +27,7 @@ struct AttendanceJournalTests {
         }
     }
 
-    @Test("attack: a journal that is full drops short stays whole, never the arrival of a long one, and counts them")
+    @Test("Attack: a full journal drops whole short stays, never the arrival of a long one, and counts them")
     func full() {
         var journal = AttendanceJournal(limit: 8)
         journal.add([
@@ -49,7 +49,7 @@ struct AttendanceJournalTests {
         #expect(names(journal) == ["+u4", "+u6", "+u7", "-u1"])
     }
 
-    @Test("Where there are no stays that are over, the oldest goes")
+    @Test("Without finished stays, the oldest entry is dropped")
     func oldest() {
         var journal = AttendanceJournal(limit: 16)
         journal.add((0..<17).map { .arrived(stay($0)) })

@@ -1,10 +1,11 @@
 import Admission
+import Basics
 import JOSE
 import Testing
 
 @testable import Directory
 
-@Suite("Attendance: who was there, how long and how many at a time")
+@Suite("Attendance: who was there, for how long, and how many at a time")
 struct AttendanceTests {
     let database: TestDatabase
 
@@ -29,7 +30,7 @@ struct AttendanceTests {
         )
     }
 
-    /// A person's stay in minutes; nil: still there.
+    /// A person's stay in minutes; `nil` if still there.
     struct Visit: Sendable {
         let user: String
         let from: Double
@@ -63,7 +64,7 @@ struct AttendanceTests {
         /// By user.
         let minutes: [String: Double]
         let peak: Int
-        /// Minutes from the origin, and how many.
+        /// Minutes from the origin, and the number of viewers.
         let concurrency: [[Int]]
     }
 
@@ -141,7 +142,7 @@ struct AttendanceTests {
         ),
     ]
 
-    @Test("minutes, peak and minutes of presence", arguments: presences)
+    @Test("Minutes, peak and minutes of presence", arguments: presences)
     func presence(presence: Presence) async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -161,7 +162,7 @@ struct AttendanceTests {
         }
     }
 
-    @Test("random stays: the sweep agrees with counting every second")
+    @Test("Random stays: the sweep agrees with counting every second")
     func againstCounting() async throws {
         var state: UInt64 = 7
         func random(_ bound: UInt64) -> Int64 {
@@ -222,7 +223,7 @@ struct AttendanceTests {
         }
     }
 
-    @Test("joins, replaced sessions, first and last moment, role and metadata of each person")
+    @Test("Joins, replaced sessions, first and last moment, role and metadata of each person")
     func participants() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -248,7 +249,7 @@ struct AttendanceTests {
             #expect(there.role == "attendee" && there.email == kim.email)
             #expect(try await directory.metadata(of: 0..<2, in: found) == ["{\"seat\":4}", nil])
             #expect(there.firstJoin == Self.at(0))
-            // Made a host meanwhile; gone; and back with the same session, which is no other join.
+            // Made a host meanwhile; then gone; and back with the same session, which is not another join.
             try await directory.record([.departed(raised, .lapsed, at: Self.at(4))])
             try await directory.record([.arrived(raised), .departed(raised, .left, at: Self.at(5))])
             let before = found
@@ -270,7 +271,7 @@ struct AttendanceTests {
         }
     }
 
-    @Test("a user's id is its octets: two that only look the same are two people; a registration is no user")
+    @Test("A user's id is its bytes: two that only look the same are two people; a registration is not a user")
     func people() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -285,7 +286,7 @@ struct AttendanceTests {
         }
     }
 
-    @Test("a session that ends twice, or was never there, changes nothing")
+    @Test("A session that ends twice, or was never there, changes nothing")
     func oddEnds() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -300,7 +301,7 @@ struct AttendanceTests {
         }
     }
 
-    @Test("after a crash open stays end at the last pulse; a stay that came after it has no length")
+    @Test("After a crash, open stays end at the last pulse; a stay that began after it has no length")
     func crash() async throws {
         let copy = try TestDatabase()
         let event = try await database.withDirectory { directory in
@@ -322,7 +323,7 @@ struct AttendanceTests {
         }
     }
 
-    @Test("a gateway that stops in order ends open stays at that moment")
+    @Test("A gateway that stops regularly ends open stays at that moment")
     func stop() async throws {
         let event = try await database.withDirectory { directory in
             let event = try await directory.makeEvent()

@@ -4,13 +4,13 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("However much there is, the next piece of it costs the same")
+@Suite("However much there is, the next piece costs the same")
 struct BacklogTests {
     private let database: TestDatabase
 
     init() throws { database = try TestDatabase() }
 
-    @Test("attack: half a million messages wait for a dead endpoint; each that goes out costs no more for them")
+    @Test("Attack: half a million messages wait for a dead endpoint; sending others costs no more because of them")
     func messages() async throws {
         try await database.withDirectory { directory in
             let webhook = try await directory.createWebhook(
@@ -49,13 +49,13 @@ struct BacklogTests {
                 default: running = [delivery.id]
                 }
             }
-            // A look at all that wait takes most of a second, each time.
+            // Scanning all that wait takes most of a second, each time.
             #expect(ContinuousClock.now - began < .seconds(60))
         }
     }
 
     @Test(
-        "attack: a hundred thousand stays of one person, and of as many; attendance takes seconds and no memory of them"
+        "Attack: a hundred thousand stays of one person, and of as many; attendance takes seconds and little memory"
     )
     func stays() {
         let event = Event(

@@ -11,7 +11,7 @@ struct ClockTests {
 
     init() throws { database = try TestDatabase() }
 
-    /// Somebody who was there and left.
+    /// Records somebody who was there and left.
     private func fill(_ directory: Directory) async throws {
         let event = try await directory.makeEvent()
         let stay = session(1, event: event, since: start)
@@ -23,7 +23,7 @@ struct ClockTests {
         #expect(purge == expected)
     }
 
-    @Test("attack: the clock is once ten years ahead, while it runs; nothing is deleted, and it is told")
+    @Test("Attack: the clock jumps ten years ahead while it runs; nothing is deleted, and it is reported")
     func jump() async throws {
         try await database.withDirectory { directory in
             try await fill(directory)
@@ -34,7 +34,7 @@ struct ClockTests {
             database.clock.advance(3_600_000)
             try await purge(directory, gives: nil)
             #expect(directory.takeClockNews() == nil)
-            // It is put right, and a day later what is over for long is deleted again: nothing yet.
+            // It is set right; only a day later may expired data be deleted again.
             database.clock.jump(-3650 * Self.day)
             try await purge(directory, gives: nil)
             #expect(directory.takeClockNews() == .jumped(by: -3650 * Self.day))
@@ -50,7 +50,7 @@ struct ClockTests {
         }
     }
 
-    @Test("attack: it starts with a clock ten years ahead, and again; it is not believed for that")
+    @Test("Attack: it starts twice with a clock ten years ahead; it is not trusted because of that")
     func restarts() async throws {
         try await database.withDirectory { try await fill($0) }
         database.clock.jump(3650 * Self.day)
@@ -66,7 +66,7 @@ struct ClockTests {
         try await database.withDirectory { try await purge($0, gives: nil) }
     }
 
-    @Test("A machine that was off for two years deletes what is over when it has run for a day, in one go or several")
+    @Test("A machine that was off for two years deletes expired data once it has run for a day, in one go or several")
     func longRest() async throws {
         try await database.withDirectory { try await fill($0) }
         for _ in 0..<4 {
@@ -83,7 +83,7 @@ struct ClockTests {
         }
     }
 
-    @Test("A machine that runs once a week deletes what is over at once")
+    @Test("A machine that runs once a week deletes expired data at once")
     func weekly() async throws {
         try await database.withDirectory { try await fill($0) }
         for week in 1...58 {

@@ -1,10 +1,11 @@
+import Basics
 import JOSE
 import Testing
 
 @testable import Admission
 @testable import Directory
 
-@Suite("Content: what comes in comes back unchanged")
+@Suite("Content comes back unchanged")
 struct ContentTests {
     static let hostile = [
         "'); DROP TABLE event; --", "\" OR \"\"=\"", "%_\\'\"`;", "?1 :name @x $y", "\u{1}\u{1F}\u{7F}\u{85}\t\r\n",
@@ -12,7 +13,7 @@ struct ContentTests {
         "12", "0x1F", "𝕊𝕢𝕝", String(repeating: "ß", count: 500),
     ]
 
-    @Test("texts that mean something to SQL, JSON or terminals, in every field", arguments: hostile)
+    @Test("Texts that mean something to SQL, JSON or terminals, in every field", arguments: hostile)
     func texts(text: String) async throws {
         let database = try TestDatabase()
         func same(_ a: String?, _ b: String) -> Bool { a?.hasSameBytes(as: b) ?? false }
@@ -58,7 +59,7 @@ struct ContentTests {
         }
     }
 
-    @Test("ids and e-mails that mean something to SQL find nothing")
+    @Test("Ids and e-mails that mean something to SQL find nothing")
     func injection() async throws {
         let database = try TestDatabase()
         try await database.withDirectory { directory in
@@ -80,7 +81,7 @@ struct ContentTests {
         }
     }
 
-    @Test("metadata of 16 KiB comes back as it was: one long text, many members, deep nesting, every number")
+    @Test("Metadata of 16 KiB comes back unchanged: one long text, many members, deep nesting, every number")
     func metadata() async throws {
         let long = [JSONMember("text", .string(String(repeating: "\u{1F600}", count: 4000)))]
         let many = (0..<256).map { JSONMember("member \($0)", .number(Double($0) * 1e17)) }

@@ -4,7 +4,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("The database file: made private, used by one process, and left alone where it is not ours")
+@Suite("The database file is private, used by one process, and left alone if it is not ours")
 struct DatabaseFileTests {
     let database: TestDatabase
 
@@ -14,7 +14,7 @@ struct DatabaseFileTests {
         try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
     }
 
-    @Test("the file and what SQLite keeps beside it can be read by their owner only, whatever the umask")
+    @Test("Only the owner can read the file and SQLite's files beside it, whatever the umask")
     func fileMode() async throws {
         try await database.withDirectory { directory in
             _ = try await directory.makeEvent()
@@ -22,7 +22,7 @@ struct DatabaseFileTests {
         }
     }
 
-    @Test("a file that is no database, is damaged or is another program's is refused, and stays as it is")
+    @Test("A file that is not a database, is damaged or is another program's is refused, and stays unchanged")
     func notOurs() async throws {
         func expectRefusal(_ words: String) throws {
             let before = try database.bytes
@@ -45,13 +45,13 @@ struct DatabaseFileTests {
             _ = try database.query(script)
             try expectRefusal("not a database of the gateway")
         }
-        // Another program that keeps its migrations in the same way.
+        // Another program that stores its migrations in the same way.
         _ = try database.query("CREATE TABLE grdb_migrations (identifier TEXT NOT NULL PRIMARY KEY)")
         _ = try database.query("INSERT INTO grdb_migrations VALUES ('v1')")
         try expectRefusal("not a database of the gateway")
     }
 
-    @Test("a damaged database is refused with the advice to restore it, and stays as it is")
+    @Test("A damaged database is refused with the advice to restore it, and stays unchanged")
     func damaged() async throws {
         try await database.withDirectory { directory in
             for index in 0..<300 {
@@ -77,7 +77,7 @@ struct DatabaseFileTests {
         }
     }
 
-    @Test("a database of a later version is refused, and stays as it is")
+    @Test("A database of a later version is refused, and stays unchanged")
     func laterVersion() async throws {
         try await database.withDirectory { _ = try await $0.makeEvent() }
         _ = try database.query("INSERT INTO grdb_migrations VALUES ('99 of tomorrow')")
@@ -87,7 +87,7 @@ struct DatabaseFileTests {
         #expect(Directory.problems(in: database.path) == ["\(database.path): made by a later version of the gateway"])
     }
 
-    @Test("an empty file becomes a database, and one whose making was interrupted is finished")
+    @Test("An empty file becomes a database, and one whose creation was interrupted is completed")
     func interrupted() async throws {
         _ = FileManager.default.createFile(atPath: database.path, contents: nil)
         try await database.withDirectory { _ = try await $0.makeEvent() }
@@ -100,12 +100,12 @@ struct DatabaseFileTests {
         }
     }
 
-    @Test("nobody else opens the database while it is in use, and anybody may once it is closed")
+    @Test("Nobody else can open the database while it is in use, and anybody can once it is closed")
     func lock() async throws {
         let directory = try database.open()
         _ = try await directory.makeEvent()
         #expect(database.fault() == "\(database.path): in use by another process")
-        // By the lock of another process's eyes.
+        // Seen from another process.
         #expect(throws: ProgramFailure.self) { try run("flock", "-n", "\(database.path).lock", "true") }
         #expect(try await directory.eventIDs(of: "acme").count == 1)
         await directory.close()
@@ -115,7 +115,7 @@ struct DatabaseFileTests {
         await again.close()
     }
 
-    @Test("the lock of a process that was killed is gone")
+    @Test("The lock of a process that was killed is gone")
     func lockOfTheDead() async throws {
         let holder = Process()
         let output = Pipe()
@@ -131,7 +131,7 @@ struct DatabaseFileTests {
         await directory.close()
     }
 
-    @Test("a closed directory fails what is asked of it, and does not hang")
+    @Test("A closed directory fails calls, and does not hang")
     func closed() async throws {
         let directory = try database.open()
         await directory.close()
@@ -139,7 +139,7 @@ struct DatabaseFileTests {
         await #expect(throws: (any Error).self) { try await directory.eventIDs(of: "acme") }
     }
 
-    @Test("a folder that is not there, or cannot be written to, is a clear error")
+    @Test("A missing or read-only folder gives a clear error")
     func noFolder() {
         let path = "\(database.folder)/none/gateway.sqlite"
         let fault = #expect(throws: DirectoryFault.self) { _ = try Directory(path: path) { start } }

@@ -3,13 +3,13 @@ import Testing
 
 @testable import Directory
 
-@Suite("Files of an open database that were removed or replaced are noticed")
+@Suite("Removed or replaced files of an open database are detected")
 struct DatabasePresenceTests {
     private let database: TestDatabase
 
     init() throws { database = try TestDatabase() }
 
-    @Test("each of them", arguments: ["", "-wal", ".lock"])
+    @Test("Each of them", arguments: ["", "-wal", ".lock"])
     func removed(suffix: String) async throws {
         try await database.withDirectory { directory in
             _ = try await directory.makeEvent()
@@ -25,7 +25,7 @@ struct DatabasePresenceTests {
         }
     }
 
-    @Test("checkpoints and a backup by others change none of them")
+    @Test("Checkpoints and backups by others are not mistaken for it")
     func used() async throws {
         try await database.withDirectory { directory in
             for _ in 0..<20 { _ = try await directory.makeEvent() }

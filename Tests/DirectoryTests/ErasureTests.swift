@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
@@ -5,7 +6,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Who is erased is in no table and in no file")
+@Suite("An erased person is in no table and in no file")
 struct ErasureTests {
     private let database: TestDatabase
 
@@ -16,7 +17,7 @@ struct ErasureTests {
             .participants
     }
 
-    @Test("attack: a user id that is the e-mail, in another case; it is shown and erased")
+    @Test("Attack: a user id that is the e-mail, in another case; it is shown and erased")
     func userID() async throws {
         try await database.withDirectory { directory in
             try await directory.makeWebhook(.sessionJoined)
@@ -29,7 +30,7 @@ struct ErasureTests {
             let erasure = try await directory.erasePerson(email: "kim@x.example", company: "acme")
             #expect(erasure == Erasure(stays: 1, messages: 1))
             #expect(try await directory.person(email: "kim@x.example", company: "acme").stays.isEmpty)
-            // Its end is written, and tells nobody.
+            // Its end is recorded, and announced to nobody.
             try await directory.record([.departed(stay, .removed, at: start + 60_000)])
             let found = try await stays(event, directory)
             #expect(found.count == 2 && found.allSatisfy { $0.userID != "Kim@X.example" })
@@ -43,7 +44,7 @@ struct ErasureTests {
     }
 
     @Test(
-        "attack: an arrival that is written after the erasure is without the person; one that comes later is with them"
+        "Attack: an arrival written after the erasure is without the person; a later one is with them"
     )
     func lateArrival() async throws {
         try await database.withDirectory { directory in
@@ -62,14 +63,14 @@ struct ErasureTests {
             #expect(found.count == 2 && found.allSatisfy { $0.email == nil && $0.name == nil })
             #expect(found.contains { $0.registrationID != nil && $0.registrationID != kim.uid && $0.minutes == 1 })
             #expect(try await directory.takeDeliveries(at: start + 60_000).isEmpty)
-            // A token that is good still brings the person back.
+            // A valid token brings the person back.
             let later = session(3, event: event, userID: "kim@x.example", since: database.clock.now + 1)
             try await directory.record([.arrived(later)])
             #expect(try await directory.person(email: "kim@x.example", company: "acme").stays.count == 1)
         }
     }
 
-    @Test("attack: what was deleted, overwritten or delivered is read from the file and its log")
+    @Test("Attack: deleted, overwritten or delivered data is read from the file and its log")
     func files() async throws {
         let directory = try database.open()
         let words = ["Kimberly", "kim@x.example", "Kim@X.example", "a seat by the window"]
@@ -78,7 +79,7 @@ struct ErasureTests {
         let kim = try await directory.makeRegistration(
             "Kim@X.example",
             name: "Kimberly",
-            // Long enough for pages of its own.
+            // Long enough for its own pages.
             metadata: [.init("seat", .string(String(repeating: "a seat by the window ", count: 700)))],
             for: event
         )

@@ -1,10 +1,11 @@
+import Basics
 import JOSE
 import Testing
 
 @testable import Admission
 @testable import Directory
 
-@Suite("Events: as they were entered, listed by when they start")
+@Suite("Events: stored as entered, listed by their start")
 struct EventTests {
     let database: TestDatabase
 
@@ -33,7 +34,7 @@ struct EventTests {
         }
     }
 
-    @Test("events come soonest first, and those that start together in one order")
+    @Test("Events come soonest first, and simultaneous ones in a fixed order")
     func order() async throws {
         try await database.withDirectory { directory in
             for index in [3, 1, 4, 1, 5, 9, 2, 6, 5, 3] {
@@ -54,13 +55,13 @@ struct EventTests {
         }
     }
 
-    @Test("pages keep their place while events are added and deleted")
+    @Test("Pages keep their place while events are added and deleted")
     func pages() async throws {
         try await database.withDirectory { directory in
             for index in 10..<20 { _ = try await directory.makeEvent("\(index)", startsAt: start + Int64(index)) }
             let names = try await all(directory) { round in
                 guard round == 1 else { return }
-                // One before the place, one after it, and the one at it goes.
+                // Add one before the place and one after it, and delete the one at it.
                 _ = try await directory.makeEvent("before", startsAt: start)
                 _ = try await directory.makeEvent("after", startsAt: start + 15)
                 let uid = try await directory.eventIDs(of: "acme")[3]
@@ -71,7 +72,7 @@ struct EventTests {
         }
     }
 
-    @Test("a span of time takes what is under way in it, ends included")
+    @Test("A span of time includes everything under way in it, ends included")
     func span() async throws {
         try await database.withDirectory { directory in
             _ = try await directory.makeEvent("an hour")
@@ -88,7 +89,7 @@ struct EventTests {
         }
     }
 
-    @Test("the two kinds are two lists, and an id of one is none of the other")
+    @Test("The two kinds have separate lists, and an id of one is unknown in the other")
     func kinds() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent("webinar")
@@ -109,7 +110,7 @@ struct EventTests {
         }
     }
 
-    @Test("every field comes back as it was, now and after a restart")
+    @Test("Every field comes back unchanged, now and after a restart")
     func fields() async throws {
         var all = DirectoryTests.fields("Launch")
         all.picture = "https://x.example/p.png"
@@ -139,7 +140,7 @@ struct EventTests {
         }
     }
 
-    @Test("a clone is a new event with the fields of the old one and what was changed; the old one stays")
+    @Test("A clone is a new event with the old one's fields and the changes; the old one stays")
     func clone() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()

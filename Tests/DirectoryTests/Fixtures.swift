@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import GRDB
 import JOSE
@@ -10,15 +11,15 @@ import Testing
 /// The start of every test's clock.
 let start: Milliseconds = 1_700_000_000_000
 
-/// A clock that stands until it is moved.
+/// A clock that stands still until it is moved.
 final class TestClock: Sendable {
     private let moment = Mutex((now: start, uptime: Milliseconds(0)))
 
     var now: Milliseconds { moment.withLock { $0.now } }
-    /// How long it was moved by the time that passes.
+    /// The total time that passed, without jumps.
     var uptime: Milliseconds { moment.withLock { $0.uptime } }
 
-    /// Time passes.
+    /// Lets time pass.
     func advance(_ time: Milliseconds) {
         moment.withLock { moment in
             moment.now += time
@@ -26,11 +27,11 @@ final class TestClock: Sendable {
         }
     }
 
-    /// Somebody sets it.
+    /// Sets the clock, as an administrator might.
     func jump(_ time: Milliseconds) { moment.withLock { $0.now += time } }
 }
 
-/// A database in a folder of its own, which goes with it.
+/// A database in its own folder, which is deleted with it.
 final class TestDatabase: Sendable {
     let folder: String
     let path: String
@@ -76,7 +77,7 @@ final class TestDatabase: Sendable {
 
     var bytes: Data { get throws { try Data(contentsOf: URL(fileURLWithPath: path)) } }
 
-    /// Those of the texts that are anywhere in the database's files.
+    /// The texts that occur anywhere in the database's files.
     func stored(_ texts: [String]) throws -> [String] {
         var files: [Data] = []
         for path in [path, path + "-wal"] where FileManager.default.fileExists(atPath: path) {
@@ -85,7 +86,7 @@ final class TestDatabase: Sendable {
         return texts.filter { text in files.contains { $0.range(of: Data(text.utf8)) != nil } }
     }
 
-    /// What the `sqlite3` of Python answers, in a process of its own.
+    /// The answer of Python's `sqlite3`, in a separate process.
     func query(_ sql: String) throws -> String {
         try run(
             "python3",
@@ -98,7 +99,7 @@ final class TestDatabase: Sendable {
     }
 }
 
-/// Runs a program; returns what it says.
+/// Runs a program and returns its output.
 @discardableResult
 func run(_ arguments: String...) throws -> String {
     let process = Process()
@@ -131,7 +132,7 @@ extension Directory {
         try await create(kind, fields: fields(name, startsAt: startsAt), company: company, creator: company)
     }
 
-    /// Registers somebody who is not registered yet.
+    /// Registers a person who is not registered yet.
     func makeRegistration(
         _ email: String,
         name: String = "Kim",
@@ -154,12 +155,12 @@ extension Directory {
         )
     }
 
-    /// Has acme told of everything of a type.
+    /// Makes a webhook for everything of a type at acme.
     func makeWebhook(_ type: WebhookType) async throws {
         _ = try await createWebhook(type, endpoint: "https://x.example", event: nil, company: "acme")
     }
 
-    /// The first message of each row, where it is due.
+    /// The first message of each queue, if it is due.
     func dueDeliveries(at now: Milliseconds) async throws -> [Delivery] {
         var all: [Delivery] = []
         for webhook in allWebhooks {
@@ -172,7 +173,7 @@ extension Directory {
         return all.sorted { $0.id < $1.id }
     }
 
-    /// When the next message of a row is due; nil: none is.
+    /// When the next message of a queue is due; `nil` if there is none.
     func nextDelivery(after moment: Milliseconds = .min) async throws -> Milliseconds? {
         var next: Milliseconds?
         for webhook in allWebhooks {
@@ -188,7 +189,7 @@ extension Directory {
         return next
     }
 
-    /// Everything that waits to be delivered, due or not, of which only heads of rows are told at a time.
+    /// All messages that wait, due or not, although only heads of queues are listed at a time.
     func takeDeliveries(at now: Milliseconds) async throws -> [Delivery] {
         var all: [Delivery] = []
         while true {
@@ -204,7 +205,7 @@ struct NotRegistered: Error {}
 
 extension DirectoryView {
     func isRemoved(_ event: Event) -> Bool {
-        if case .removed(let company) = standing(ofEvent: EventID(Array(event.uid.utf8))) {
+        if case .removed(let company) = entry(ofEvent: EventID(Array(event.uid.utf8))).standing {
             return company == event.company
         }
         return false
@@ -215,7 +216,7 @@ extension DirectoryView {
     }
 }
 
-/// A session as the live sessions tell of it.
+/// A session as the live sessions report it.
 func session(
     _ number: UInt64,
     event: Event,

@@ -6,13 +6,13 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Group commit: many writes in one transaction, each with a fate of its own")
+@Suite("Group commit: many writes in one transaction, each with its own fate")
 struct GroupCommitTests {
     let database: TestDatabase
 
     init() throws { database = try TestDatabase() }
 
-    /// Runs writes as one group: they gather in their order behind a write that waits for the last of them.
+    /// Runs writes as one group: they gather in order behind a write that waits for the last of them.
     static func asOneGroup(
         _ directory: Directory,
         _ writes: [@Sendable () async throws -> String]
@@ -46,7 +46,7 @@ struct GroupCommitTests {
         let description = "refused"
     }
 
-    @Test("a write that fails, by its own choice or the database's, takes nothing back of the others in its group")
+    @Test("A write that fails, by itself or in the database, does not undo the others in its group")
     func savepoints() async throws {
         let database = database
         try await database.withDirectory { directory in
@@ -81,7 +81,7 @@ struct GroupCommitTests {
         }
     }
 
-    @Test("where the database takes a whole transaction back, every write of it fails, and the view has none of them")
+    @Test("If the database rolls back a whole transaction, all its writes fail, and the view has none of them")
     func abortedTransaction() async throws {
         let database = database
         try await database.withDirectory { directory in
@@ -104,13 +104,13 @@ struct GroupCommitTests {
             for outcome in outcomes { #expect(outcome.hasPrefix("failed: ")) }
             #expect(try database.query("SELECT count(*) FROM registration") == "0")
             #expect(try database.query("SELECT count(*) FROM event") == "1")
-            // And the next one goes well.
+            // The next one succeeds.
             let registration = try await directory.makeRegistration("a@x.example", for: event)
             #expect(directory.view.person(for: registration.joinCode) != nil)
         }
     }
 
-    @Test("a full disk fails the write with an error, and later ones go well when there is room")
+    @Test("A full disk fails the write with an error, and later ones succeed when there is room")
     func fullDisk() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -145,7 +145,7 @@ struct GroupCommitTests {
         }
     }
 
-    @Test("a webhook that is deleted in the group of what it would be told of fails nothing")
+    @Test("Deleting a webhook in the same group as a change that it announces does not fail")
     func webhookDeletedInGroup() async throws {
         try await database.withDirectory { directory in
             let webhook = try await directory.createWebhook(
@@ -166,7 +166,7 @@ struct GroupCommitTests {
         }
     }
 
-    @Test("an answered write is on disk: another process reads it at once")
+    @Test("An answered write is on disk: another process reads it at once")
     func onDisk() async throws {
         let database = database
         try await database.withDirectory { directory in
@@ -181,7 +181,7 @@ struct GroupCommitTests {
         }
     }
 
-    @Test("the disk is synchronised for every commit")
+    @Test("The disk is synchronised for every commit")
     func synchronous() async throws {
         try await database.withDirectory { directory in
             let found = try await directory.pool.writeWithoutTransaction { database in
@@ -196,7 +196,7 @@ struct GroupCommitTests {
         }
     }
 
-    @Test("what was answered is there after a crash: the files as they are at that moment make a good database")
+    @Test("Answered writes survive a crash: the files as they are at that moment form a valid database")
     func crash() async throws {
         let database = database
         let copy = try TestDatabase()
@@ -211,7 +211,7 @@ struct GroupCommitTests {
         }
     }
 
-    @Test("many writes at once all come through, in view and database alike")
+    @Test("Many concurrent writes all succeed, in view and database alike")
     func manyAtOnce() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()

@@ -3,13 +3,13 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Companies: what belongs to another company does not exist")
+@Suite("Companies: data of another company does not exist")
 struct IsolationTests {
     let database: TestDatabase
 
     init() throws { database = try TestDatabase() }
 
-    @Test("every call with another company's name finds nothing, and changes nothing", arguments: EventKind.allCases)
+    @Test("Every call with another company's name finds nothing, and changes nothing", arguments: EventKind.allCases)
     func everyCall(kind: EventKind) async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent("Launch", kind)
@@ -61,7 +61,7 @@ struct IsolationTests {
         }
     }
 
-    @Test("a webhook hears of its own company's events only")
+    @Test("A webhook is told about its own company's events only")
     func webhooks() async throws {
         try await database.withDirectory { directory in
             for type in WebhookType.allCases {

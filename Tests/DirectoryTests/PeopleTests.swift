@@ -1,3 +1,4 @@
+import Basics
 import GRDB
 import JOSE
 import Synchronization
@@ -6,13 +7,13 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("People: shown, erased and, when they are over for long, deleted")
+@Suite("People: shown, erased, and deleted after their retention")
 struct PeopleTests {
     let database: TestDatabase
 
     init() throws { database = try TestDatabase() }
 
-    /// All text that the database holds, of all tables.
+    /// All text in the database, in all tables.
     private func text(_ directory: Directory) async throws -> String {
         try await directory.pool.read { database in
             try ["event", "registration", "stay", "delivery"].flatMap { table in
@@ -22,7 +23,7 @@ struct PeopleTests {
     }
 
     @Test(
-        "a person is erased everywhere but for another company; counts stay, and the links are refused after a restart"
+        "A person is erased everywhere except at another company; counts stay, and links are refused after a restart"
     )
     func erased() async throws {
         let removals = Mutex(0)
@@ -62,7 +63,7 @@ struct PeopleTests {
             let all = try await text(directory)
             for word in ["Kimberly", "Kim@x.example", "KIM@x.example"] { #expect(!all.contains(word)) }
             #expect(try await directory.person(email: "kim@x.example", company: "globex").registrations.count == 1)
-            // Who was erased may register again.
+            // A person who was erased may register again.
             _ = try await directory.makeRegistration("kim@x.example", for: event)
             return (event, kim)
         }
@@ -72,7 +73,7 @@ struct PeopleTests {
         await directory.close()
     }
 
-    @Test("what was removed, left or not delivered for longer than it is kept is deleted, and its tokens stay refused")
+    @Test("Removed, ended or undelivered data is deleted after its retention, and its tokens stay refused")
     func purged() async throws {
         let day: Milliseconds = 86_400_000
         let retention = Retention(stays: 400 * day, removed: 30 * day, webhooks: 7 * day)

@@ -1,10 +1,11 @@
+import Basics
 import JOSE
 import Testing
 
 @testable import Admission
 @testable import Directory
 
-@Suite("Registrations: one for each e-mail")
+@Suite("Registrations: one per e-mail")
 struct RegistrationTests {
     let database: TestDatabase
 
@@ -20,7 +21,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("the same e-mail in any case from two tasks at once, 1,000 rounds: one is registered, the other finds it")
+    @Test("The same e-mail in any case from two tasks at once, 1,000 rounds: one registers, the other finds it")
     func race() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -43,7 +44,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("who is known gets the first registration back, unchanged, also after a restart")
+    @Test("A known e-mail gets the first registration back, unchanged, also after a restart")
     func known() async throws {
         let (event, first) = try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -59,7 +60,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("the Kelvin sign is not a k, and the same e-mail is another registration in another event")
+    @Test("The Kelvin sign is not a k, and the same e-mail is another registration in another event")
     func lookAlikes() async throws {
         try await database.withDirectory { directory in
             let (event, other) = (try await directory.makeEvent(), try await directory.makeEvent("other"))
@@ -70,7 +71,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("attack: another spelling of a registered e-mail is no second registration")
+    @Test("Attack: another spelling of a registered e-mail is not a second registration")
     func spellings() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -84,7 +85,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("a database of before gets the canonical form; those who were two people by it stay both")
+    @Test("An older database gets the canonical form; two people who become equal are both kept")
     func migration() async throws {
         let (event, composed, other) = try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -108,7 +109,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("who was deleted may register again, as somebody new: the old tokens stay refused")
+    @Test("A deleted person may register again, as somebody new: the old tokens stay refused")
     func again() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -130,7 +131,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("nobody registers for an event that is not there, of another kind, or deleted")
+    @Test("Nobody can register for an event that does not exist, is of another kind, or was deleted")
     func noEvent() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -145,14 +146,14 @@ struct RegistrationTests {
         }
     }
 
-    @Test("pages follow one another without a gap or a repetition while people register and are deleted")
+    @Test("Pages have no gap or repetition while people register and are deleted")
     func pages() async throws {
         try await database.withDirectory { directory in
             let (event, other) = (try await directory.makeEvent(), try await directory.makeEvent("other"))
             var expected: [String] = []
             for index in 0..<25 {
                 expected.append(try await directory.makeRegistration("p\(index)@x.example", for: event).uid)
-                // Others' registrations lie between.
+                // Registrations of other events lie in between.
                 _ = try await directory.makeRegistration("p\(index)@x.example", for: other)
             }
             var seen: [String] = []
@@ -169,7 +170,7 @@ struct RegistrationTests {
                     expected.append(added.uid)
                 }
                 if round == 1 {
-                    // The last one of the page that was read: what the next page starts after is not there any more.
+                    // Delete the last one of the page that was read, after which the next page starts.
                     _ = try await directory.removeRegistration(
                         email: page.registrations[6].email,
                         of: event.uid,
@@ -183,7 +184,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("a page that is exactly full is the last one", arguments: [0, 1, 5])
+    @Test("A page that is exactly full is the last one", arguments: [0, 1, 5])
     func lastPage(count: Int) async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()

@@ -1,3 +1,4 @@
+import Basics
 import GRDB
 import JOSE
 import Testing
@@ -24,10 +25,10 @@ struct RemovalTests {
     }
 
     private func isRemoved(_ viewer: Viewer, _ directory: Directory) -> Bool {
-        directory.view.entry(ofEvent: viewer.eventID).hasRemoved(viewer, at: database.clock.now)
+        directory.view.standing(of: viewer)?.barrier(at: database.clock.now)?.refusal == .viewerRemoved
     }
 
-    @Test("a removal outlives a restart, also from an event that the directory does not know, until it is lifted")
+    @Test("A removal survives a restart, even for an event that the directory does not know, until it is lifted")
     func restart() async throws {
         let kim = RemovedPerson(.email, "Kim@x.example")
         let (event, removal) = try await database.withDirectory { directory in
@@ -64,7 +65,7 @@ struct RemovalTests {
         }
     }
 
-    @Test("a session that was ended is known after a restart, until it would not be good any more anyway")
+    @Test("A session that was ended is known after a restart, until it would have expired anyway")
     func endedSessions() async throws {
         var policy = SessionPolicy()
         policy.maxLifetime = 1000
@@ -85,7 +86,7 @@ struct RemovalTests {
         }
     }
 
-    @Test("who is removed again is removed once, until the later time, and webhooks are told")
+    @Test("A person removed twice has one removal, until the later time, and webhooks are told")
     func again() async throws {
         try await database.withDirectory { directory in
             _ = try await directory.createWebhook(
@@ -117,7 +118,7 @@ struct RemovalTests {
         }
     }
 
-    @Test("what is over is not listed, counts for nothing, and is deleted; a deleted event takes its removals along")
+    @Test("Ended removals are not listed, do not count, and are deleted; a deleted event deletes its removals")
     func purged() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -139,7 +140,7 @@ struct RemovalTests {
         }
     }
 
-    @Test("attack: more removals than an event may have are refused, and change nothing; what is over makes room")
+    @Test("Attack: more removals than an event may have are refused, and change nothing; ended ones make room")
     func limit() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -168,7 +169,7 @@ struct RemovalTests {
         }
     }
 
-    @Test("a person's removals are shown and erased with the person, by e-mail, registration and user id")
+    @Test("A person's removals are shown and erased with the person, by e-mail, registration and user id")
     func erased() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()

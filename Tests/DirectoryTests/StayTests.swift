@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import GRDB
 import Testing
@@ -5,7 +6,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Stays: what a viewer or a clock does costs a bounded part of the book")
+@Suite("Stays: a viewer or a clock can cost only a bounded part of attendance")
 struct StayTests {
     let database: TestDatabase
     private static let minute: Milliseconds = 60_000
@@ -20,7 +21,7 @@ struct StayTests {
         try await directory.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM stay") ?? 0 }
     }
 
-    @Test("attack: thousands of joins with one token are one row, which counts them, and no minute too many")
+    @Test("Attack: thousands of joins with one token are one row, which counts them, and add no minutes")
     func manyJoins() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -47,7 +48,7 @@ struct StayTests {
         }
     }
 
-    @Test("stays a minute apart are one and the time between does not count; later ones, and other viewers', are not")
+    @Test("Stays less than a minute apart are one, without the time between; later ones, and other viewers', are not")
     func gaps() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -82,7 +83,7 @@ struct StayTests {
         }
     }
 
-    @Test("tabs that overlap are one stay when they are closed, as long as somebody was there")
+    @Test("Tabs that overlap are one stay once they are closed, for as long as somebody was there")
     func tabs() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -97,7 +98,7 @@ struct StayTests {
         }
     }
 
-    @Test("attack: stays from 1970, and ones that never end, count from a day before the event to a day after it")
+    @Test("Attack: stays from 1970, and endless ones, count from a day before the event to a day after it")
     func oddClocks() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
@@ -112,7 +113,7 @@ struct StayTests {
         }
     }
 
-    @Test("an event of a hundred years has no more moments than one of two weeks")
+    @Test("An event of a hundred years has no more moments than one of two weeks")
     func longEvent() async throws {
         try await database.withDirectory { directory in
             var fields = fields()
@@ -125,7 +126,7 @@ struct StayTests {
         }
     }
 
-    @Test("a database of the first version keeps its messages' order and its stays")
+    @Test("A database of the first version keeps its messages' order and its stays")
     func firstVersion() async throws {
         let pool = try DatabasePool(path: database.path)
         try Migrations.migrator.migrate(pool, upTo: "1 directory")

@@ -1,3 +1,4 @@
+import Basics
 import JOSE
 import Synchronization
 import Testing
@@ -11,7 +12,7 @@ struct ViewTests {
 
     init() throws { database = try TestDatabase() }
 
-    @Test("an event is in the view when it is made, changed and deleted")
+    @Test("An event is in the view when it is created, changed and deleted")
     func events() async throws {
         try await database.withDirectory { directory in
             let view = directory.view
@@ -38,7 +39,7 @@ struct ViewTests {
         }
     }
 
-    @Test("a registration's join code is in the view when it is made, and gone when it or its event is deleted")
+    @Test("A registration's join code is in the view when it is made, and gone when it or its event is deleted")
     func registrations() async throws {
         try await database.withDirectory { directory in
             let view = directory.view
@@ -62,7 +63,7 @@ struct ViewTests {
         }
     }
 
-    @Test("a change that is thrown away changes neither the database nor the view")
+    @Test("A change that is rolled back changes neither the database nor the view")
     func thrownChange() async throws {
         struct Refused: Error {}
         try await database.withDirectory { directory in
@@ -78,13 +79,13 @@ struct ViewTests {
         }
     }
 
-    @Test("a change touches what it changes in the view and nothing else")
+    @Test("A change affects only its own entry in the view")
     func onlyWhatChanged() async throws {
         try await database.withDirectory { directory in
             let view = directory.view
             let (kept, changed) = (try await directory.makeEvent("kept"), try await directory.makeEvent("changed"))
             let registration = try await directory.makeRegistration("a@x.example", for: changed)
-            // Told to the view behind the directory's back: a write that rebuilt the view would take it back.
+            // Set in the view behind the directory's back: a write that rebuilt the view would undo it.
             view.set(EventRecord(company: "marked"), for: kept.uid)
             let code = JoinCode(bits: 77)
             let marked = RegisteredPerson(
@@ -105,7 +106,7 @@ struct ViewTests {
         }
     }
 
-    @Test("a restart gives the same view: events, deleted ones, join codes, deleted registrations, second join")
+    @Test("A restart gives the same view: events, deleted ones, join codes, deleted registrations, second join")
     func restart() async throws {
         struct Before: Sendable {
             var kept: Event
@@ -171,7 +172,7 @@ struct ViewTests {
         }
     }
 
-    @Test("who hears of a deletion finds it in the view already, and hears before the caller has its answer")
+    @Test("A deletion's handler finds it in the view already, and runs before the caller has its answer")
     func removalHandler() async throws {
         let heard = Mutex<[String]>([])
         try await database.withDirectory { directory in

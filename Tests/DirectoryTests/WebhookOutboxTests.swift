@@ -1,3 +1,4 @@
+import Basics
 import GRDB
 import JOSE
 import Synchronization
@@ -6,7 +7,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("The outbox of webhooks: written with what it tells of, in order, and kept until it is delivered")
+@Suite("The outbox of webhooks: written with the change that it announces, in order, and kept until delivered")
 struct WebhookOutboxTests {
     let database: TestDatabase
 
@@ -25,7 +26,7 @@ struct WebhookOutboxTests {
         try JSONText.members(delivery.message)
     }
 
-    @Test("everything that happens is told to the webhooks of its type, and when it happened")
+    @Test("Everything that happens is announced to the webhooks of its type, with its time")
     func types() async throws {
         try await database.withDirectory { directory in
             for type in WebhookType.allCases { _ = try await webhook(type, directory) }
@@ -51,7 +52,7 @@ struct WebhookOutboxTests {
                 .sessionLeft, .eventDeleted,
             ]
             #expect(deliveries.map(\.webhook.type) == expected)
-            // When it happened, and in which order, although each type goes to an endpoint of its own.
+            // The time and order of the events, although each type goes to its own endpoint.
             let moments: [Milliseconds] = [0, 0, 0, 0, 1, 1, 2, 0]
             for (index, delivery) in deliveries.enumerated() {
                 let message = try members(delivery)
@@ -71,7 +72,7 @@ struct WebhookOutboxTests {
     }
 
     @Test(
-        "stays that a stop or a crash closes are told of as the others, once, and when they ended",
+        "Stays closed by a stop or a crash are announced like others, once, with the time of their end",
         arguments: [false, true]
     )
     func stopped(isCrash: Bool) async throws {
@@ -116,7 +117,7 @@ struct WebhookOutboxTests {
         #expect(event.company == "acme")
     }
 
-    @Test("a webhook of one event hears of that one only")
+    @Test("A webhook for one event is told about that one only")
     func oneEvent() async throws {
         try await database.withDirectory { directory in
             let (event, other) = (try await directory.makeEvent(), try await directory.makeEvent("other"))
@@ -129,7 +130,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("what a write that failed would have told is not told")
+    @Test("A failed write announces nothing")
     func failedWrite() async throws {
         struct Refused: Error {}
         try await database.withDirectory { directory in
@@ -145,7 +146,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("who listens for deliveries is rung when there is one, and not otherwise")
+    @Test("The delivery handler is called when there is a message, and not otherwise")
     func bell() async throws {
         let rings = Mutex(0)
         try await database.withDirectory { directory in
@@ -158,7 +159,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("a webhook's messages of one event go one after the other; other rows do not wait for them")
+    @Test("A webhook's messages of one event go one after the other; other queues do not wait for them")
     func order() async throws {
         try await database.withDirectory { directory in
             _ = try await webhook(.eventUpdated, directory)
@@ -169,7 +170,7 @@ struct WebhookOutboxTests {
                     _ = try await directory.update(event.uid, .event, company: "acme") { $0.name = name }
                 }
             }
-            // Two webhooks and two events: four rows of three.
+            // Two webhooks and two events: four queues of three.
             var rows: [String: [String]] = [:]
             for round in 0..<3 {
                 let due = try await directory.dueDeliveries(at: start)
@@ -188,7 +189,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("a message that is tried again later keeps those after it in its row waiting, and says when it is due")
+    @Test("A message that is retried later keeps those behind it waiting, and reports when it is due")
     func retry() async throws {
         try await database.withDirectory { directory in
             _ = try await webhook(.eventUpdated, directory)
@@ -200,7 +201,7 @@ struct WebhookOutboxTests {
             let head = try #require(try await directory.dueDeliveries(at: start).first)
             try await directory.retry(head, at: start + 5000, reason: "answered 500")
             #expect(try await directory.dueDeliveries(at: start + 4999).isEmpty)
-            // Not when the second one would have been due, or whoever waits for it would not sleep.
+            // Not when the second one would have been due, or its waiter would not sleep.
             #expect(try await directory.nextDelivery() == start + 5000)
             #expect(try await directory.nextDelivery(after: start + 5000) == nil)
             let again = try #require(try await directory.dueDeliveries(at: start + 5000).first)
@@ -212,7 +213,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("a retry further away than any can be, of a time when the clock was wrong, is due now")
+    @Test("A retry further away than possible, from a time when the clock was wrong, is due now")
     func wrongClock() async throws {
         try await database.withDirectory { directory in
             _ = try await webhook(.eventCreated, directory)
@@ -225,7 +226,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("a backlog costs the same for each message, however long it is")
+    @Test("A backlog costs the same for each message, however long it is")
     func backlog() async throws {
         let counts = try await [500, 5_000].times { count in
             let database = try TestDatabase()
@@ -267,7 +268,7 @@ struct WebhookOutboxTests {
         #expect(counts[1] < counts[0] * 8)
     }
 
-    @Test("a webhook that is switched off is told of nothing; what waited goes out when it is switched on again")
+    @Test("A webhook that is off gets no new messages; waiting ones are sent when it is switched on again")
     func switchedOff() async throws {
         try await database.withDirectory { directory in
             let webhook = try await self.webhook(.eventCreated, directory)
@@ -291,7 +292,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("to switch a webhook on has what waits go out at once, and hides nothing of how its endpoint does")
+    @Test("Switching a webhook on sends waiting messages at once, and hides nothing about its endpoint's health")
     func switchedOn() async throws {
         try await database.withDirectory { directory in
             let webhook = try await self.webhook(.eventCreated, directory)
@@ -325,7 +326,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("happenings are numbered by company, also over a restart; the webhooks that are told of one see one number")
+    @Test("Changes are numbered by company, also over a restart; all webhooks told about one see the same number")
     func numbers() async throws {
         var numbers: [[JSONValue?]] = []
         for _ in 0..<2 {
@@ -341,7 +342,7 @@ struct WebhookOutboxTests {
         #expect(numbers == [[.number(1), .number(1)], [.number(2), .number(2), .number(2), .number(2)]])
     }
 
-    @Test("since when an endpoint fails is known over restarts, until a message arrives")
+    @Test("The start of an endpoint's failures is known over restarts, until a message arrives")
     func failingSince() async throws {
         try await database.withDirectory { directory in
             _ = try await self.webhook(.eventCreated, directory)
@@ -364,7 +365,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("webhooks, their secrets and their messages are there after a restart")
+    @Test("Webhooks, their secrets and their messages survive a restart")
     func restart() async throws {
         let (webhook, before) = try await database.withDirectory { directory in
             let webhook = try await self.webhook(.eventCreated, directory)
@@ -382,13 +383,13 @@ struct WebhookOutboxTests {
                 after.webhook.id == webhook.id && after.webhook.secret == webhook.secret
                     && after.createdAt == before.createdAt
             )
-            // The webhook that was loaded is told of what comes.
+            // The loaded webhook gets new messages.
             _ = try await directory.makeEvent("second")
             #expect(try await directory.takeDeliveries(at: start + 5000).count == 2)
         }
     }
 
-    @Test("a webhook's messages go with it, and it hears nothing more")
+    @Test("A webhook's messages are deleted with it, and it gets no new ones")
     func removal() async throws {
         try await database.withDirectory { directory in
             let (gone, kept) = (

@@ -12,7 +12,7 @@ enum AmbiguousPaths {
         "%2e%2e;", ".;", "%2e;x", "%252e%252e", "%252E.", "..%00", "..%2f", "%2f..", "..%3b", "..%3B/",
     ]
 
-    /// What some upstream folds, trims or decodes once more into an event's path.
+    /// Segments that some upstream folds, trims or decodes once more into an event's path.
     private static let lookAlikes = [
         "/event%20/e2", "/event./e2", "/%C3%A9vent/e2", "/%EF%BD%85vent/e2", "/ev%E2%80%8Bent/e2", "/event%3Fx/e2",
         "/%20/event/e2", "/EVENT/e2", "/event/e2.", "/event/e1%20", "/event/e1%3Fx",
@@ -26,7 +26,7 @@ enum AmbiguousPaths {
 
     private static let broken = ["%", "%2", "%zz", "%u002f", "%c0%ae%c0%ae", "%c0%af", "%e0%80%af"]
 
-    /// Odd but clear.
+    /// Odd but unambiguous.
     static let harmless = [
         "/event/e1/...", "/event/e1/..a", "/event/e1/a..", "/event/e1/.hidden", "/event/e1/a.b", "/event/e1/%7Euser",
         "/event/e1/%C3%A4", "/event/e1/%E6%9D%B1", "/event/e1/a%20b", "/event/e1/a+b", "/event/e1/a;v=1",

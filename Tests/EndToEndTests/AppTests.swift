@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
@@ -31,7 +32,7 @@ extension EndToEnd {
             #expect(answer["X-Frame-Options"] == nil)
         }
 
-        @Test("Doubled slashes are merged, judged merged, and forwarded merged")
+        @Test("Doubled slashes are merged, and the merged path is judged and forwarded")
         func doubledSlashes() throws {
             let site = try Site()
             let browser = Browser(site)
@@ -48,7 +49,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A preflight goes to the upstream without identity and credentials, or is refused where the route says so"
+            "A preflight goes to the upstream without identity and credentials, or is refused if the route says so"
         )
         func preflight() throws {
             let site = try Site()
@@ -73,7 +74,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A link with what a mail program took along behind the token works",
+            "A link works with characters that a mail program appended to the token",
             arguments: [".", "%3E", ">", "%20", ".%20", ")"]
         )
         func mailed(tail: String) throws {
@@ -83,7 +84,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.last?.target == "/event/e1")
         }
 
-        @Test("Attack: what is sent in the name of a preflight: no body, no cookie, no credentials reach the upstream")
+        @Test("Attack: requests disguised as preflights: no body, no cookie, no credentials reach the upstream")
         func preflightAttack() throws {
             let site = try Site()
             let fields = ["Origin: https://evil.example", "Cookie: app=1", "Authorization: Bearer app"]
@@ -107,7 +108,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.isEmpty)
         }
 
-        @Test("Fields that only proxies may send are believed of nobody else")
+        @Test("Fields that only proxies may send are not trusted from anybody else")
         func proxyFields() throws {
             let site = try Site()
             let fields = [
@@ -127,7 +128,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Origin: null from our own page is our own, and from elsewhere it is not")
+        @Test("Origin: null from our own page counts as our own, and from elsewhere it does not")
         func nullOrigin() throws {
             let site = try Site()
             let browser = Browser(site)
@@ -141,7 +142,7 @@ extension EndToEnd {
             for from in ["cross-site", "same-site", "none"] { #expect(try post(from) == 403) }
         }
 
-        @Test("Ids may be integers, null is absent, and when a token was issued is not judged")
+        @Test("Ids may be integers, null counts as absent, and iat is not judged")
         func lenientClaims() throws {
             let site = try Site()
             let claims: [JSONMember] = [
@@ -158,7 +159,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A socket's token may come as a subprotocol, which goes no further, and the client gets one that it offered"
+            "A socket's token may come as a subprotocol, which is not forwarded, and the client gets one that it offered"
         )
         func subprotocol() throws {
             let site = try Site()
@@ -187,7 +188,7 @@ extension EndToEnd {
             #expect(bad.status == 401)
         }
 
-        @Test("authorization = false leaves the field to the application, and a viewer's token in it is no way in")
+        @Test("authorization = false leaves the field to the application, and a viewer's token in it does not let in")
         func authorizationOff() throws {
             let site = try Site { $0.tokens = "authorization = false" }
             let token = Minter.acme.registration("auth")

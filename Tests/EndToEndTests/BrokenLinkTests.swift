@@ -33,15 +33,19 @@ extension EndToEnd {
             Breakage(query: "a=1&amp;amp;t%6Fken=[T]", left: "?a=1"),
             Breakage(query: "token=[T]&amp;x=1", left: "?amp;x=1"), Breakage(query: "token=[F]%0D%0A[L]"),
             Breakage(query: "token=[F]%0A[L]"), Breakage(query: "token=[F]=%0D%0A[L]"),
-            Breakage(query: "token=[F]%3D%0A[L]"),
+            Breakage(query: "token=[F]%3D%0A[L]"), Breakage(query: "token=[F]=%20%09+%0D%0A[L]"),
             Breakage(query: "token=[F]%20[L]"), Breakage(query: "token=[F]+[L]"),
             Breakage(query: "token=[F]%09%0d%0a%20[L]"),
             Breakage(query: "token=%20[F]=%0D%0A[L]%20%0D%0A"), Breakage(query: "token=[F]%20[L]?utm_source=mail"),
+            Breakage(query: "token=[T]%26utm_source=mail"), Breakage(query: "token=[T]%23x"),
+            Breakage(query: "token=3D[T]"),
+            Breakage(query: "token=[F]%C2%AD[L]"), Breakage(query: "token=[F]%E2%80%8B[L]%C2%A0"),
+            Breakage(query: "token=%3C[T]%3E"), Breakage(query: "token=%22[T]%22"), Breakage(query: "token=([T])"),
             Breakage(query: "token=[T]+"), Breakage(query: "token=[T])%20?"),
         ]
 
         @Test(
-            "It leads in, and what carried the token is gone from the address and for the upstream",
+            "It leads in, and whatever carried the token is hidden from the address and the upstream",
             arguments: breakages
         )
         func leadsIn(_ breakage: Breakage) throws {
@@ -53,7 +57,7 @@ extension EndToEnd {
             #expect(location.hasPrefix("/event/e1\(breakage.left.isEmpty ? "?" : breakage.left + "&")gateway-ticket="))
             #expect(try browser.open(location).status == 200)
             #expect(site.upstream.requests.last?.target == "/event/e1" + breakage.left)
-            // Beside the session it has brought, for a script, and over HTTP/2.
+            // Beside the session that it opened, for a script, and over HTTP/2.
             #expect(try browser.fetch("/event/e1/asset?" + breakage.query(token)).status == 200)
             #expect(site.upstream.requests.last?.target == "/event/e1/asset" + breakage.left)
             let client = try HTTP2Client.connected(port: site.port)
@@ -62,7 +66,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.last?["X-Gateway-Registration"] == "broken")
         }
 
-        @Test("On a public route what carries the token is not forwarded", arguments: breakages)
+        @Test("On a public route the members that carried the token are not forwarded", arguments: breakages)
         func publicRoute(_ breakage: Breakage) throws {
             for token in [Minter.acme.registration("public"), Minter.globex.token()] {
                 #expect(try fetch(site.port, "/public/a?" + breakage.query(token)).status == 200)
@@ -73,7 +77,10 @@ extension EndToEnd {
             #expect(site.upstream.requests.last?["Referer"] == "http://localhost:\(site.port)/public/a")
         }
 
-        @Test("attack: a forged token is refused as any, however it is broken, and is counted", arguments: breakages)
+        @Test(
+            "Attack: a forged token is refused like any other, however it is broken, and is counted",
+            arguments: breakages
+        )
         func forged(_ breakage: Breakage) throws {
             let forged = Minter(company: "acme", keyID: "acme-2026", secret: String(repeating: "f", count: 40))
             let query = breakage.query(forged.registration("forged"))
@@ -83,7 +90,7 @@ extension EndToEnd {
             try expectProblem(try fetch(site.port, "/event/e1?" + two), 400, "token_conflict")
         }
 
-        @Test("attack: what is no token stays none: two in one, one in pieces, padding, and 8 KiB of blanks")
+        @Test("Attack: texts that are no token stay so: two in one, one in pieces, padding, and 8 KiB of spaces")
         func none() throws {
             let token = Minter.acme.registration("none")
             let parts = token.split(separator: ".")
@@ -98,7 +105,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e1?token=\(long)\(token)\(long)").status == 200)
         }
 
-        @Test("attack: parts of a broken token are in the log as little as those of others")
+        @Test("Attack: parts of a broken token are in the log no more than other tokens")
         func log() throws {
             let site = try Site()
             let token = Minter.acme.registration("secret")
@@ -112,7 +119,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "The application's own values pass untouched beside a session",
+            "The application's own values pass unchanged beside a session",
             arguments: ["a%20b?c=1", "a=%0D%0Ab", "?", "+"]
         )
         func own(value: String) throws {

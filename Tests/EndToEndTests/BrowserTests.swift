@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The browser of Debian's package.
+/// The browser from Debian's package.
 private enum Chromium {
     static let program = "/usr/bin/chromium"
 }
@@ -9,7 +9,7 @@ private enum Chromium {
 extension EndToEnd {
     @Suite("A real browser", .enabled(if: FileManager.default.isExecutableFile(atPath: Chromium.program)))
     struct BrowserTests {
-        /// Opens a WebSocket, and tells the upstream with its last request what it has found.
+        /// Opens a WebSocket, and reports its findings to the upstream in its last request.
         private static let page = """
             <!doctype html><title>event</title><script type="module">
             const tell = (text) => fetch("/public/report?" + encodeURIComponent(text));

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("gateway check tells what is wrong before it matters")
+    @Suite("gateway check reports problems before they matter")
     struct CheckTests {
         let directory: TemporaryDirectory
 
@@ -22,12 +22,12 @@ extension EndToEnd {
             GatewayConfiguration(upstream: 3000).text(port: 8080, adminPort: 9901, directory: directory.path)
         }
 
-        @Test("A good file is good")
+        @Test("A valid file is accepted")
         func goodFile() throws {
             #expect(try check(good).status == 0)
         }
 
-        @Test("Secrets, keys and databases that everybody can read are remarked, and the rest is not")
+        @Test("Secrets, keys and databases that everybody can read are remarked on, and others are not")
         func openSecrets() throws {
             let files = FileManager.default
             func permit(_ name: String, _ mode: Int) throws {
@@ -57,7 +57,7 @@ extension EndToEnd {
             return configuration.text(port: 8080, adminPort: 9901, directory: directory.path)
         }
 
-        /// That neither `check` nor `run` takes a configuration, and both say why.
+        /// Expects that both `check` and `run` refuse a configuration with a reason.
         private func expectRefused(
             _ text: String,
             _ words: [String],
@@ -77,7 +77,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("attack: one file for two things, by whatever path; whoever knows the one has the other")
+        @Test("Attack: one file for two purposes, by whatever path; access to one is access to the other")
         func oneFileTwice() throws {
             try directory.write("cookie.key", String(repeating: "k", count: 32))
             try FileManager.default.createSymbolicLink(
@@ -108,7 +108,7 @@ extension EndToEnd {
             #expect(try check(try withControl { $0.control = "token_key_file = \"\(folder)/token.key\"" }).status == 0)
         }
 
-        @Test("attack: what check takes and run does not: keys and databases that cannot be used or made")
+        @Test("Attack: problems that check misses and run does not: keys and databases that cannot be used or created")
         func unusable() throws {
             let folder = directory.path
             try directory.write("short.key", String(repeating: "k", count: 31))
@@ -123,7 +123,7 @@ extension EndToEnd {
             try expectRefused(try database("\(folder)/none/gateway.sqlite"), ["none/gateway.sqlite"])
             try expectRefused(
                 try database("\(folder)/no.sqlite"),
-                ["gateway.conf: control.database: \(folder)/no.sqlite: not a database of the gateway"]
+                ["gateway.conf: line ", ": control.database: \(folder)/no.sqlite: not a database of the gateway"]
             )
             let noSocket = "unix:\(folder)/no.sqlite"
             try expectRefused(
@@ -138,14 +138,14 @@ extension EndToEnd {
                 good.replacing("\(folder)/assertion.key", with: "\(folder)/acme.pem"),
                 ["identity.assertion_key_file"]
             )
-            // check has made nothing.
+            // check has created nothing.
             let fresh = try TemporaryDirectory()
             let quiet = try check(try withControl { $0.control = "database = \"\(fresh.path)/gateway.sqlite\"" })
             #expect(quiet.status == 0, "\(quiet.errors)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: fresh.path) == [])
         }
 
-        @Test("Everything that is wrong is said at once, and the exit status is 1")
+        @Test("All problems are reported at once, and the exit status is 1")
         func allErrors() throws {
             var text = good.replacingOccurrences(of: "access = \"public\"", with: "access = \"everyone\"")
             text = text.replacingOccurrences(of: "joins_per_minute = 0", with: "joins_per_minit = 0")
@@ -160,7 +160,7 @@ extension EndToEnd {
             #expect(said.split(separator: "\n").count { $0.contains("gateway.conf:") } >= 4)
         }
 
-        @Test("A syntax error is said with its line")
+        @Test("A syntax error is reported with its line")
         func syntax() throws {
             let finished = try check(good + "\n[log\n")
             #expect(finished.status == 1)
@@ -176,7 +176,7 @@ extension EndToEnd {
             #expect(!(finished.output + finished.errors).contains("too short\""))
         }
 
-        @Test("--print shows what is in effect, and no secret")
+        @Test("--print shows the settings in effect, and no secret")
         func printed() throws {
             let finished = try check(good, ["--print"])
             #expect(finished.status == 0)
@@ -188,14 +188,14 @@ extension EndToEnd {
             }
         }
 
-        @Test("A missing file is said in words")
+        @Test("A missing file is reported in words")
         func missing() throws {
             let finished = try run(Gateway.program, ["check", directory["none.conf"]])
             #expect(finished.status == 1)
             #expect((finished.output + finished.errors).contains("none.conf"))
         }
 
-        @Test("gateway run with a bad file does not start")
+        @Test("gateway run with an invalid file does not start")
         func runBad() throws {
             let file = try directory.write("gateway.conf", good + "\nunknown = 1\n")
             let finished = try run(Gateway.program, ["run", file])

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("Descriptors are shared out, so that who is let in is served")
+    @Suite("Descriptors are shared so that every admitted client is served")
     struct DescriptorTests {
         private static func connect(_ site: Site, _ count: Int) throws -> [Client] {
             try (0..<count).map { _ in try Client(port: site.port) }
@@ -16,7 +16,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("600 descriptors and 700 idle clients: who is let in gets its answers, and health does too")
+        @Test("600 descriptors and 700 idle clients: admitted clients get their answers, and health does too")
         func idleClients() throws {
             let site = try Site {
                 $0.descriptors = 600
@@ -43,7 +43,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "300 descriptors, four upstreams and 200 idle clients: who is let in is answered by each of them, never 502"
+            "300 descriptors, four upstreams and 200 idle clients: admitted clients are answered by each, never with 502"
         )
         func severalUpstreams() throws {
             let others = try (0..<3).map { _ in try RecordingUpstream() }
@@ -79,7 +79,7 @@ extension EndToEnd {
             for client in idle { client.socket.close() }
         }
 
-        @Test("Attack: idle connections hold every place; a newcomer gets one of theirs, and not one that is in use")
+        @Test("Attack: idle connections hold every place; a new client gets one of theirs, and not one in use")
         func idlePlaces() throws {
             let site = try Site {
                 $0.descriptors = 400
@@ -94,7 +94,7 @@ extension EndToEnd {
             #expect(eventually { !site.upstream.requests(for: "/public/slow").isEmpty })
             let idle = try Self.connect(site, 200)
             #expect(eventually { Self.open(idle) < 128 })
-            // They have places until they have been idle for a while.
+            // They keep their places until they have been idle for a while.
             for _ in 0..<5 { #expect(eventually { (try? fetch(site.port, "/public/x").status) == 200 }) }
             #expect(try kept.exchange("/public/x").status == 200, "those that were never used go first")
             go.set()
@@ -102,7 +102,7 @@ extension EndToEnd {
             for client in idle { client.socket.close() }
         }
 
-        @Test("The admin listener's clients have a share of their own, and take none of the viewers'")
+        @Test("The admin listener's clients have their own share, and take none of the viewers'")
         func adminClients() throws {
             let site = try Site { $0.descriptors = 600 }
             let idle = try (0..<700).map { _ in try Client(port: site.gateway.adminPort) }
@@ -114,7 +114,7 @@ extension EndToEnd {
 
         #if os(Linux)
             @Test(
-                "No descriptor left at all: listeners rest, upstreams are not blamed, and all goes on when there are some"
+                "Without any descriptor, listeners pause, upstreams are not blamed, and everything resumes when there are some"
             )
             func noDescriptors() throws {
                 let site = try Site()
@@ -144,7 +144,7 @@ extension EndToEnd {
             return client
         }
 
-        /// Has slow requests of a path wait for the flag.
+        /// Makes requests for a path wait for the flag.
         private static func slow(_ site: Site, _ path: String, until go: Flag) {
             site.upstream.on(path) { exchange in
                 _ = eventually(within: 60) { go.isSet }
@@ -152,7 +152,8 @@ extension EndToEnd {
             }
         }
 
-        /// Waits until the gateway has refused every stream that the upstream does not have; says how many that has.
+        /// Waits until the gateway has refused every stream that the upstream does not have, and returns how many it
+        /// has.
         private static func expectRefused(_ site: Site, _ clients: [HTTP2Client], _ path: String) throws -> Int {
             var (held, refused) = (0, 0)
             let isSettled = eventually(within: 10) {
@@ -195,7 +196,7 @@ extension EndToEnd {
             #expect(eventually { (try? fetch(site.port, "/public/other").status) == 200 })
         }
 
-        @Test("180 slow HTTP/2 streams of one address with a good token: others are served")
+        @Test("180 slow HTTP/2 streams of one address with a valid token: others are served")
         func streamsOfOneAddress() throws {
             let site = try Site { $0.descriptors = 400 }
             let go = Flag()
@@ -206,7 +207,7 @@ extension EndToEnd {
             #expect((32...64).contains(held), "\(held)")
             try Self.expectServed(site, host: 8, 60)
             #expect(eventually { site.gateway.log.contains("because one client address uses") })
-            // Streams that the client gives up are no longer counted.
+            // Streams that the client gives up no longer count.
             for client in clients {
                 (client.transport as? Socket)?.resetOnClose()
                 client.transport.close()
@@ -232,7 +233,7 @@ extension EndToEnd {
             for client in clients { client.socket.close() }
         }
 
-        @Test("A trusted proxy's address is that of many, and has no limit")
+        @Test("A trusted proxy's address stands for many clients, and has no limit")
         func trustedProxy() throws {
             let site = try Site {
                 $0.limits += "\nconnections_per_address = 5\ntrusted_proxies = [\"127.0.0.7/32\"]"

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("A navigation that no event is reached by gets a page, everything else a problem document")
+    @Suite("A navigation that reaches no event gets a page, everything else a problem document")
     struct FaultPageTests {
         private static let navigations = [
             Browser.navigation, ["Accept: text/html"], ["Accept: */*", "Sec-Fetch-Mode: navigate"],
@@ -30,7 +30,7 @@ extension EndToEnd {
 
         init() throws { site = try Self.site.get() }
 
-        /// Targets and further fields that are wrong, with the status and code of the answer.
+        /// Invalid targets and fields, with the status and code of the answer.
         private static let faults: [(target: String, fields: [String], status: Int, code: String)] = [
             ("/event/../x", [], 400, "bad_request"), ("/event/%2e%2e/x", [], 400, "bad_request"),
             ("/public/x", ["X : y"], 400, "bad_request"), ("/public/x", ["Host: two"], 400, "bad_request"),
@@ -53,7 +53,7 @@ extension EndToEnd {
         @Test("HTTP/2", arguments: faults.indices)
         func http2(index: Int) throws {
             let (target, lines, status, code) = Self.faults[index]
-            // A blank in a name and a second host end the stream itself there.
+            // A space in a name or a second host ends the stream itself there.
             guard !lines.contains("X : y"), !lines.contains("Host: two") else { return }
             func fields(_ lines: [String]) throws -> [Field] {
                 try lines.map {

@@ -2,9 +2,9 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("README's first steps work when they are typed one after the other")
+    @Suite("README's first steps work when typed one after the other")
     struct FirstStepsTests {
-        /// What stands in README between fences, in order.
+        /// The fenced blocks of README, in order.
         private static func blocks() throws -> [String] {
             let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
                 .deletingLastPathComponent()
@@ -23,7 +23,7 @@ extension EndToEnd {
             let ports = try Listener.freePorts(2)
             let directory = try TemporaryDirectory()
             let trial = directory["trial"]
-            /// Types lines in a shell that stands in the folder of the steps.
+            /// Types lines in a shell in the folder of the steps.
             func type(_ lines: String, in folder: String) throws -> Finished {
                 let setting = [
                     "set -e", "cd '\(folder)'", "gateway='\(Gateway.program)'", "PATH=\(directory.path):$PATH",
@@ -39,7 +39,7 @@ extension EndToEnd {
                 let present = (try? String(contentsOfFile: "\(trial)/gateway.conf", encoding: .utf8)) ?? ""
                 try directory.write("trial/gateway.conf", present + text)
             }
-            // Where jq is not installed, for what the steps ask of it.
+            // A substitute for jq, for what the steps use of it.
             let jq = try directory.write(
                 "jq",
                 "#!/usr/bin/env python3\nimport json, sys\nprint(json.load(sys.stdin)[sys.argv[2][1:]])\n"
@@ -57,7 +57,7 @@ extension EndToEnd {
             #expect(!first.errors.contains("warning"), "\(first.errors)")
 
             #expect(try type(try block("> acme.client"), in: trial).status == 0)
-            // The worst that base64 can come to.
+            // The worst case of base64.
             try directory.write("trial/acme.client", "+/+/a secret+with/what+forms/read+otherwise==\n")
             try append(ported(try block("upstream = \"control\"")))
             let checked = try type("$gateway check gateway.conf", in: trial)

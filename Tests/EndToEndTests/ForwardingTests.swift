@@ -1,9 +1,10 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("The upstream sees what it should, and nothing that is not its business")
+    @Suite("The upstream sees what it should, and nothing else")
     struct ForwardingTests {
         static let shared = Result { try Site() }
         let site: Site
@@ -13,14 +14,14 @@ extension EndToEnd {
             site.upstream.forget()
         }
 
-        /// What the upstream saw of the only request that came since.
+        /// The only request that the upstream got since the last call.
         private func seen() throws -> RecordedRequest {
             #expect(site.upstream.requests.count == 1)
             return try #require(site.upstream.requests.last)
         }
 
         @Test(
-            "The token's member leaves the query, and the rest stays byte for byte",
+            "The token's member is removed from the query, and the rest stays byte for byte",
             arguments: [
                 ("", "?token=T"), ("?a=1&a=2", "?a=1&token=T&a=2"), ("?a=%20+%2B&b", "?a=%20+%2B&b&token=T"),
                 ("?=&&x==", "?=&token=T&&x=="), ("?tokens=1&atoken=2", "?tokens=1&token=T&atoken=2"),
@@ -35,7 +36,7 @@ extension EndToEnd {
             #expect(try seen().target == "/event/e1" + left)
         }
 
-        @Test("Our cookie goes, the others stay; a foreign Authorization stays")
+        @Test("Our cookie is removed, the others stay; a foreign Authorization stays")
         func cookies() throws {
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("c1"))").status == 200)
@@ -51,7 +52,7 @@ extension EndToEnd {
             #expect(try seen()["Authorization"] == "Basic YTpi")
         }
 
-        @Test("The identity fields say who the viewer is")
+        @Test("The identity fields describe the viewer")
         func identity() throws {
             let name = "Zoë Ødegård, 東京 %41"
             let viewer = Minter.Viewer(
@@ -118,7 +119,7 @@ extension EndToEnd {
             for value in ["user-as1", "as1", "e1", "acme", "attendee"] { #expect(json.contains("\"\(value)\"")) }
         }
 
-        @Test("An assertion is for one upstream: each is told its own name, and none another's, in one session")
+        @Test("An assertion is for one upstream: each gets its own name, and none another's, in one session")
         func audience() throws {
             let other = try RecordingUpstream()
             let more = """
@@ -142,8 +143,8 @@ extension EndToEnd {
             func audiences(_ requests: [RecordedRequest]) -> [String?] {
                 requests.map { request in
                     let parts = (request["X-Gateway-Assertion"] ?? "").split(separator: ".")
-                    guard parts.count == 3, let octets = Base64URL.decode(Array(parts[1].utf8).span) else { return nil }
-                    return (try? JSONValue(parsing: octets.span, limits: JSONLimits(size: 4096)))?["aud"]?.text
+                    guard parts.count == 3, let bytes = Base64URL.decode(Array(parts[1].utf8).span) else { return nil }
+                    return (try? JSONValue(parsing: bytes.span, limits: JSONLimits(size: 4096)))?["aud"]?.text
                 }
             }
             #expect(audiences(site.upstream.requests) == ["embed-host", "embed-host"])
@@ -154,7 +155,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Nobody outside forges the identity",
+            "Nobody outside can forge the identity",
             arguments: [
                 ["X-Gateway-Role: host"], ["x-gateway-role: host"], ["X_Gateway_Role: host"], ["X-GATEWAY_ROLE: host"],
                 ["x_gateway-role: host"], ["X-Gateway-Role: host", "X-Gateway-Role: host"],
@@ -182,7 +183,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Not on public routes either, where nobody is known")
+        @Test("Nor on public routes, where viewers are unknown")
         func forgedInPublic() throws {
             let response = try fetch(
                 site.port,
@@ -195,7 +196,7 @@ extension EndToEnd {
             #expect(try seen()["X-Other"] == "kept")
         }
 
-        @Test("X-Forwarded fields tell of this client, not of what it claims")
+        @Test("X-Forwarded fields describe this client, not what it claims")
         func forwarded() throws {
             let forged = [
                 "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example",
@@ -217,7 +218,7 @@ extension EndToEnd {
             #expect(value.hasPrefix("203.0.113.7"))
         }
 
-        @Test("X-Request-Id and traceparent are kept when they are good")
+        @Test("Valid X-Request-Id and traceparent are kept")
         func kept() throws {
             let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
             let response = try fetch(site.port, "/public/x", ["X-Request-Id: abc-123", "traceparent: \(trace)"])
@@ -227,7 +228,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "X-Request-Id and traceparent are made when they are missing or bad",
+            "Missing or invalid X-Request-Id and traceparent are made",
             arguments: [
                 [], ["traceparent: 00-xyz"], ["traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01"],
                 ["X-Request-Id: "],
@@ -271,7 +272,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Connection cannot list away what the upstream needs",
+            "Connection cannot remove what the upstream needs",
             arguments: [
                 "Host", "Content-Length", "Transfer-Encoding", "X-Forwarded-For", "Cookie", "X-Request-Id",
             ]
@@ -312,7 +313,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/public/x")["Cache-Control"] == nil)
         }
 
-        @Test("An answer that hands out a session is for no cache, whatever the upstream says")
+        @Test("An answer that hands out a session is not cached, whatever the upstream says")
         func joinIsNeverCached() throws {
             site.upstream.on("/event/e1/logo") { exchange in
                 let fields = ["Cache-Control: public, max-age=60", "Expires: Thu, 01 Jan 2099 00:00:00 GMT"]
@@ -332,7 +333,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.isEmpty)
         }
 
-        @Test("A path that can be read in one way only passes as it was judged", arguments: AmbiguousPaths.harmless)
+        @Test("An unambiguous path passes exactly as it was judged", arguments: AmbiguousPaths.harmless)
         func harmless(path: String) throws {
             let bearer = "Authorization: Bearer \(Minter.acme.token())"
             #expect(try fetch(site.port, path, [bearer]).status == 200)

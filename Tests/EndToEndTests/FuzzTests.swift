@@ -1,15 +1,16 @@
+import Basics
 import Foundation
 import JOSE
 import Synchronization
 import Testing
 
 extension EndToEnd {
-    @Suite("Bad input never ends the process")
+    @Suite("Invalid input never crashes the process")
     struct FuzzTests {
         static let requests = 100_000
         static let threads = 4
 
-        @Test("After 100,000 mutated requests and tokens a good request passes in the same process")
+        @Test("After 100,000 mutated requests and tokens a valid request passes in the same process")
         func mutated() throws {
             let site = try Site { $0.log = "access = false" }
             site.upstream.keepRequests(false)
@@ -29,7 +30,7 @@ extension EndToEnd {
     }
 }
 
-/// Sends bad requests, many on a connection as long as it stays open.
+/// Sends invalid requests, many on one connection while it stays open.
 private struct Fuzzer {
     let port: UInt16
     private var mutation: Mutation
@@ -54,7 +55,7 @@ private struct Fuzzer {
         ].map { Array($0.utf8) }
     }
 
-    /// How many requests it has sent.
+    /// Returns how many requests it has sent.
     func run(_ count: Int) -> Int {
         var fuzzer = self
         var client: Client?
@@ -66,13 +67,13 @@ private struct Fuzzer {
         return count
     }
 
-    /// Whether the connection can go on.
+    /// Returns whether the connection can continue.
     private mutating func exchange(on client: Client) -> Bool {
         let isToken = mutation.number(below: 3) == 0
         let bytes = isToken ? withMutatedToken() : mutation.mutate(mutation.pick(good))
         guard client.send(bytes) else { return false }
         if !isToken {
-            // What follows ends whatever the bad request has left open.
+            // Ends whatever the invalid request has left open.
             client.socket.finishSending()
         }
         do {
@@ -83,7 +84,7 @@ private struct Fuzzer {
         }
     }
 
-    /// A request that is good but for its token.
+    /// A request that is valid except for its token.
     private mutating func withMutatedToken() -> [UInt8] {
         let token = mutation.number(below: 2) == 0 ? mutation.mutate(mutation.pick(tokens)) : mutatedClaims()
         let text = token.map { byte in
@@ -92,7 +93,7 @@ private struct Fuzzer {
         return Array("GET /event/e1/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(text)\r\n\r\n".utf8)
     }
 
-    /// A token with odd claims and a good signature.
+    /// A token with odd claims and a valid signature.
     private mutating func mutatedClaims() -> [UInt8] {
         let claims = Array(
             #"{"sub":"u","companyId":"acme","eventId":"e1","eventSpecific":true,"exp":4102444800,"name":"n","jti":"j"}"#

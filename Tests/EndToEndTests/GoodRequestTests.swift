@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("Good requests get their own answers")
+    @Suite("Valid requests get their own answers")
     struct GoodRequestTests {
         static let shared = Result { try Site() }
         let site: Site
@@ -20,7 +20,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Twenty requests at once are answered in order, each with its own")
+        @Test("Twenty requests at once are answered in order, each with its own answer")
         func pipelining() throws {
             let client = try Client(port: site.port)
             let requests = (0..<20).map { number in
@@ -51,7 +51,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A chunked request arrives whole, wherever it is split")
+        @Test("A chunked request arrives complete, wherever it is split")
         func chunkedRequest() throws {
             let text = Array(
                 ("POST /public/c HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -66,7 +66,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.allSatisfy { $0.body == Array("hello world".utf8) })
         }
 
-        @Test("A chunked response arrives whole, wherever it is split")
+        @Test("A chunked response arrives complete, wherever it is split")
         func chunkedResponse() throws {
             let text = Array(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n6\r\n world\r\n0\r\n\r\n".utf8
@@ -107,7 +107,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("HTTP/1.0 gets one answer and the end, unless it asks to be kept alive")
+        @Test("HTTP/1.0 gets one answer and the end, unless it asks for keep-alive")
         func http10() throws {
             let client = try Client(port: site.port)
             client.send("GET /public/old HTTP/1.0\r\n\r\n")
@@ -139,7 +139,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Connection: close is the end after the answer")
+        @Test("Connection: close ends the connection after the answer")
         func close() throws {
             let client = try Client(port: site.port)
             let response = try client.exchange("/public/x", ["Connection: close"])
@@ -148,7 +148,7 @@ extension EndToEnd {
             #expect(client.isClosed())
         }
 
-        @Test("Expect: 100-continue is answered before the body comes")
+        @Test("Expect: 100-continue is answered before the body arrives")
         func expectContinue() throws {
             let client = try Client(port: site.port)
             client.send(
@@ -171,7 +171,7 @@ extension EndToEnd {
             #expect(response.status == 401 && response.interim.isEmpty)
         }
 
-        @Test("Trailers pass in both directions, or are left out; the body stays whole")
+        @Test("Trailers pass in both directions, or are left out; the body stays complete")
         func trailers() throws {
             site.upstream.on("/public/trailers") { exchange in
                 try exchange.readBody()
@@ -194,7 +194,7 @@ extension EndToEnd {
             #expect(try client.exchange("/public/x").text == "GET /public/x 0")
         }
 
-        @Test("An answer that comes before the body is passed on, and nothing is mixed up after it")
+        @Test("An answer that arrives before the body is passed on, and nothing is mixed up afterwards")
         func earlyResponse() throws {
             site.upstream.on("/public/early") { exchange in
                 exchange.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
@@ -209,7 +209,7 @@ extension EndToEnd {
             do {
                 #expect(try client.response().text == "GET /public/x 0")
             } catch MessageFault.closed {
-                // The end of the connection is right too.
+                // The end of the connection is acceptable too.
             }
             #expect(try fetch(site.port, "/public/y").text == "GET /public/y 0")
         }
@@ -230,7 +230,7 @@ extension EndToEnd {
             #expect(try client.exchange("/public/x").text == "GET /public/x 0")
         }
 
-        @Test("Server-sent events come one by one, as they are sent")
+        @Test("Server-sent events arrive one by one, as they are sent")
         func serverSentEvents() throws {
             let hasFirst = Flag()
             site.upstream.on("/public/events") { exchange in
@@ -265,7 +265,7 @@ extension EndToEnd {
             #expect(seen.target == "/event/e1/ws" && seen["X-Gateway-Registration"] == "ws")
         }
 
-        @Test("Frames that a client sends right behind its handshake are not lost")
+        @Test("Frames that a client sends right after its handshake are not lost")
         func eagerWebSocket() throws {
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
             let eager = try Client(port: site.port)
@@ -276,7 +276,10 @@ extension EndToEnd {
             #expect(try eager.reader.take(7) == [0x81, 5] + Array("early".utf8))
         }
 
-        @Test("An upgrade that the upstream refuses is no tunnel", arguments: ["426 Upgrade Required", "200 OK"])
+        @Test(
+            "An upgrade that the upstream refuses does not become a tunnel",
+            arguments: ["426 Upgrade Required", "200 OK"]
+        )
         func refusedUpgrade(status: String) throws {
             site.upstream.on("/public/ws") { try $0.reply(status, [], "no") }
             let client = try Client(port: site.port)
@@ -286,7 +289,7 @@ extension EndToEnd {
             #expect(site.upstream.requests(for: "/event/e1").isEmpty)
         }
 
-        @Test("No other protocol is switched to", arguments: ["h2c", "TLS/1.0", "websocket, h2c", "foo"])
+        @Test("Upgrades to other protocols are refused", arguments: ["h2c", "TLS/1.0", "websocket, h2c", "foo"])
         func otherUpgrades(name: String) throws {
             let client = try Client(port: site.port)
             let response = try client.exchange(
@@ -299,7 +302,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A client that only says that it sends no more still gets its answer")
+        @Test("A client that ends only its sending side still gets its answer")
         func halfClosed() throws {
             let client = try Client(port: site.port)
             client.send("POST /public/half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc")
@@ -307,7 +310,7 @@ extension EndToEnd {
             #expect(try client.response().text == "POST /public/half 3")
         }
 
-        @Test("Upstream connections are used again")
+        @Test("Upstream connections are reused")
         func reuse() throws {
             let before = site.upstream.connections
             let client = try Client(port: site.port)
@@ -316,7 +319,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A connection that the upstream closed meanwhile is not the client's trouble",
+            "A connection that the upstream closed meanwhile does not affect the client",
             arguments: ["GET", "HEAD"]
         )
         func staleConnection(method: String) throws {

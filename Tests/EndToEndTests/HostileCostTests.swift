@@ -1,15 +1,16 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    /// What a stranger's bytes may cost. The bounds are those of a release build; a debug build is far slower, and then only
-    /// what costs the square of its length is found.
-    @Suite("attack: bytes that cost much more than others of their number", .serialized)
+    /// The cost of a stranger's bytes. The limits are for a release build; a debug build is far slower, and then finds
+    /// only quadratic costs.
+    @Suite("Attack: bytes that cost much more than others of the same number", .serialized)
     struct HostileCostTests {
         struct Attack: Sendable, CustomTestStringConvertible {
             let testDescription: String
-            /// A JSON object of about so many bytes.
+            /// A JSON object of about this many bytes.
             let body: @Sendable (Int) -> [UInt8]
         }
 
@@ -20,7 +21,7 @@ extension EndToEnd {
             }
         }
 
-        /// 500 names, each a letter under many marks in an order of its own.
+        /// 500 names, each a letter under many marks in a different order.
         private static func stackedMarks(_ size: Int) -> [UInt8] {
             let marks = size / 500 / 2 - 4
             let names = (0..<500).map { number in
@@ -52,7 +53,7 @@ extension EndToEnd {
 
         init() throws { site = try Self.site.get() }
 
-        /// Seconds of the gateway's CPU time, of all its threads.
+        /// The gateway's CPU time in seconds, in all threads.
         private func cpuTime() throws -> Double {
             let text = try String(contentsOfFile: "/proc/\(site.gateway.pid)/stat", encoding: .utf8)
             let fields = text[text.index(after: try #require(text.lastIndex(of: ")")))...].split(separator: " ")
@@ -60,7 +61,7 @@ extension EndToEnd {
                 / Double(sysconf(Int32(_SC_CLK_TCK)))
         }
 
-        /// What a call costs, in seconds: the least of some rounds, since a machine that is busy adds to it.
+        /// The cost of a call in seconds: the least of some rounds, since a busy machine adds to it.
         private func cost(_ count: Int, _ call: () throws -> Void) throws -> Double {
             var least = Double.infinity
             for _ in 0..<3 {
@@ -106,9 +107,9 @@ extension EndToEnd {
             #expect(cost < (Self.isRelease ? 0.002 : 0.05), "with the exchange itself")
         }
 
-        /// The time is that of the whole call on a machine that does other things too: it is for seconds, not for a few
-        /// milliseconds more.
-        @Test("Four such clients leave an honest token call its time")
+        /// This is the time of the whole call on a machine that also does other things: it detects seconds, not a few
+        /// additional milliseconds.
+        @Test("Four such clients do not delay an honest token call")
         func honest() async throws {
             let body = Self.stackedMarks(255 << 10)
             let port = site.port

@@ -1,31 +1,31 @@
-/// A response that lies, or that is none.
+/// A response that lies, or that is not one.
 struct HostileResponse: Sendable, CustomStringConvertible {
     /// What the client may get.
     enum Outcome: Sendable {
         /// Exactly this.
         case answer(Int, String)
-        /// 502, or a response that visibly does not come to its end, or the end of the connection.
+        /// 502, a response that is visibly incomplete, or the end of the connection.
         case broken
         /// Either that, or exactly this.
         case either(Int, String)
     }
 
     let name: String
-    let octets: [UInt8]
+    let bytes: [UInt8]
     let outcome: Outcome
-    /// Whether the upstream keeps its connection open behind it.
+    /// Whether the upstream keeps its connection open afterwards.
     var staysOpen = true
 
     var description: String { name }
 
     init(_ name: String, _ text: String, _ outcome: Outcome = .broken, staysOpen: Bool = true) {
         self.name = name
-        octets = Array(text.utf8)
+        bytes = Array(text.utf8)
         self.outcome = outcome
         self.staysOpen = staysOpen
     }
 
-    /// A 200 with these fields and this text behind the head.
+    /// A 200 with these fields and this text after the head.
     private static func fields(
         _ name: String,
         _ fields: String,
@@ -36,7 +36,7 @@ struct HostileResponse: Sendable, CustomStringConvertible {
         HostileResponse(name, "HTTP/1.1 200 OK\r\n\(fields)\r\n\r\n\(body)", outcome, staysOpen: staysOpen)
     }
 
-    /// A status line before a good response.
+    /// A status line before a valid response.
     private static func start(_ name: String, _ line: String, _ outcome: Outcome = .broken) -> HostileResponse {
         HostileResponse(name, "\(line)\r\nContent-Length: 5\r\n\r\nhello", outcome)
     }

@@ -2,29 +2,29 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("A lying upstream is never mixed up with another")
+    @Suite("A lying upstream never affects another exchange")
     struct HostileUpstreamTests {
         static let shared = Result { try Site { $0.upstream = "response_timeout = \"1s\"" } }
         let site: Site
 
         init() throws { site = try Self.shared.get() }
 
-        @Test("There are at least 60 of its answers")
+        @Test("There are at least 60 such answers")
         func count() {
             #expect(HostileResponse.all.count >= 60)
             #expect(Set(HostileResponse.all.map(\.name)).count == HostileResponse.all.count)
         }
 
         @Test(
-            "The client gets the right answer, 502 or the end, and the next request its own",
+            "The client gets the right answer, 502 or the end, and the next request its own answer",
             arguments: HostileResponse.all
         )
         func lie(response: HostileResponse) throws {
-            let octets = response.octets
+            let bytes = response.bytes
             let staysOpen = response.staysOpen
             site.upstream.on("/public/lie") { exchange in
                 try exchange.readBody()
-                exchange.socket.send(octets, within: 2)
+                exchange.socket.send(bytes, within: 2)
                 return staysOpen
             }
             let client = try Client(port: site.port)
@@ -41,7 +41,7 @@ extension EndToEnd {
             for _ in 0..<3 { #expect(try fetch(site.port, target).text == "GET \(target) 0") }
         }
 
-        /// Judges what came; true: the connection can go on.
+        /// Checks what arrived. Returns whether the connection can continue.
         private func expect(_ response: HostileResponse, on client: Client) -> Bool {
             do {
                 let came = try client.response()
@@ -68,7 +68,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A HEAD that is answered with a body, and a GET behind it")
+        @Test("A HEAD that is answered with a body, followed by a GET")
         func bodyForHead() throws {
             site.upstream.on("/public/head") { exchange in
                 exchange.send(
@@ -82,7 +82,7 @@ extension EndToEnd {
             for number in 0..<3 { #expect(try client.exchange("/public/\(number)").text == "GET /public/\(number) 0") }
         }
 
-        @Test("An answer that comes before its request is for nobody")
+        @Test("An answer that arrives before its request goes to nobody")
         func answerInAdvance() throws {
             site.upstream.on("/public/late") { exchange in
                 _ = try exchange.reply("200 OK", [], "first")
@@ -97,7 +97,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A silent upstream is 504 in time")
+        @Test("A silent upstream gives 504 in time")
         func silent() throws {
             site.upstream.on("/public/silent") { exchange in
                 _ = exchange.socket.receive(within: 20)
@@ -109,7 +109,7 @@ extension EndToEnd {
             try expectProblem(response, 504, "upstream_timeout")
         }
 
-        @Test("An upstream that is not there is 502")
+        @Test("A missing upstream gives 502")
         func absent() throws {
             let port = try Listener.freePorts(1)[0]
             let gateway = try Gateway(GatewayConfiguration(upstream: port))
@@ -118,7 +118,7 @@ extension EndToEnd {
             #expect(page.status == 502 && page["Content-Type"]?.hasPrefix("text/html") == true)
         }
 
-        @Test("An upstream that resets at any octet of a good answer ends that answer, and no other")
+        @Test("An upstream that resets at any byte of a valid answer ends that answer, and no other")
         func resets() throws {
             let text = Array("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: 1\r\n\r\nhello".utf8)
             site.upstream.on("/public/reset") { exchange in
@@ -132,7 +132,7 @@ extension EndToEnd {
                     let came = try fetch(site.port, "/public/reset", ["X-Cut: \(cut)"])
                     #expect(came.status == 502, "\(cut)")
                 } catch MessageFault.closed, MessageFault.truncated {
-                    // The end of the connection is right too.
+                    // The end of the connection is acceptable too.
                 }
             }
             #expect(try fetch(site.port, "/public/x").text == "GET /public/x 0")

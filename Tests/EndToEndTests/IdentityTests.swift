@@ -1,9 +1,10 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("The upstream is told who the viewer is, in one encoding")
+    @Suite("The upstream learns who the viewer is, in one encoding")
     struct IdentityTests {
         static let shared = Result {
             try Site { $0.more = "[identity.claims]\nTier = \"https://acme.example/tier\"\nSeats = \"seats\"" }
@@ -13,7 +14,7 @@ extension EndToEnd {
         init() throws { site = try Self.shared.get() }
 
         @Test(
-            "Blanks, percent signs and what is beyond ASCII are percent-encoded in every field",
+            "Spaces, percent signs and everything beyond ASCII are percent-encoded in every field",
             arguments: [" ada ", "ada b", "100%", "a%20b", "Zoë", "名前", "a\u{a0}b", "plain-1@x"]
         )
         func encoded(id: String) throws {

@@ -1,13 +1,15 @@
 import Testing
 
 extension EndToEnd {
-    @Suite("A viewer with a good token passes")
+    @Suite("A viewer with a valid token passes")
     struct JoinTests {
         let site: Site
 
         init() throws { site = try Site() }
 
-        @Test("A navigation with a token is sent on to the same address without it, with a cookie, and gets the page")
+        @Test(
+            "A navigation with a token is redirected to the same address without it, with a cookie, and gets the page"
+        )
         func navigation() throws {
             let token = Minter.acme.registration("r1")
             let browser = Browser(site)
@@ -22,7 +24,7 @@ extension EndToEnd {
             #expect(cookie.contains("; HttpOnly") && cookie.contains("; Path=/") && !cookie.contains("Secure"))
             #expect(site.upstream.requests(for: "/event/e1").isEmpty)
 
-            // The ticket has done its work when the cookie is back.
+            // The ticket is no longer needed once the cookie is back.
             let clean = try browser.navigate(Browser.path(location))
             #expect(clean.status == 303)
             #expect(clean["Location"] == "/event/e1?a=1&b=%41+x")
@@ -43,7 +45,7 @@ extension EndToEnd {
             #expect(try Browser(site).fetch("/assets/style.css").status == 401)
         }
 
-        @Test("A reload of the link is the same session", arguments: ["refuse", "ask", "take_over"])
+        @Test("A reload of the link keeps the session", arguments: ["refuse", "ask", "take_over"])
         func reload(policy: String) throws {
             let site = try Site { $0.sessions = "second_join = \"\(policy)\"" }
             let browser = Browser(site)
@@ -61,7 +63,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.last?.target == "/event/e1?x=y")
         }
 
-        @Test("An API client is served directly, and its session goes on with Gateway-Session")
+        @Test("An API client is served directly, and its session continues with Gateway-Session")
         func apiClient() throws {
             let bearer = "Authorization: Bearer \(Minter.acme.registration("r1"))"
             let first = try fetch(site.port, "/event/e1", [bearer])
@@ -74,7 +76,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.allSatisfy { $0["Authorization"] == nil && $0["Gateway-Session"] == nil })
         }
 
-        @Test("A company-wide token is refused for an event that nobody knows, a specific one for every other event")
+        @Test("A company-wide token is refused for an unknown event, a specific one for every other event")
         func scope() throws {
             let wide = Minter.acme.token(Minter.Viewer(event: "e1", eventSpecific: false))
             #expect(try fetch(site.port, "/event/e1?token=\(wide)").status == 200)
@@ -84,7 +86,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e2?token=\(unsaid)").status == 403)
         }
 
-        @Test("An event's name counts in every spelling of the same characters")
+        @Test("An event's name counts in every encoding of the same characters")
         func spelledEvent() throws {
             let one = Minter.acme.token()
             let two = Minter.acme.token(Minter.Viewer(event: "e2"))
@@ -94,7 +96,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/%65vent/e1?token=\(two)").status == 403)
         }
 
-        @Test("The caller's own session is told to it, and to nobody else")
+        @Test("Only the caller can read its own session")
         func ownSession() throws {
             let browser = Browser(site)
             _ = try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))")
@@ -105,7 +107,7 @@ extension EndToEnd {
             #expect(try Browser(site).fetch("/.gateway/session").status == 401)
         }
 
-        @Test("Two events in one browser keep a session each")
+        @Test("Two events in one browser have a session each")
         func twoEvents() throws {
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)

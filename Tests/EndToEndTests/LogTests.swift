@@ -2,9 +2,9 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("The log says why")
+    @Suite("The log gives reasons")
     struct LogTests {
-        /// The access log's line for a path, once it is there.
+        /// The access log's line for a path, once it exists.
         private func line(_ gateway: Gateway, _ path: String) throws -> [String: Any] {
             var found: [String: Any]?
             _ = eventually {
@@ -20,7 +20,7 @@ extension EndToEnd {
             eventually(within: seconds) { gateway.log.contains(text) }
         }
 
-        /// What an upstream answers, the status that a client gets for it, and the fault that the log names.
+        /// An upstream's answer, and the fault that the log names for it.
         private static let answers: [(path: String, answer: String, fault: String)] = [
             ("/public/nothing", "", "closed_early"),
             ("/public/half", "HTTP/1.1 200 OK\r\nContent-Le", "closed_early"),
@@ -63,7 +63,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A 502 or 504 without an answer names the server and why there was none")
+        @Test("A 502 or 504 without an answer names the server and the reason")
         func noAnswer() throws {
             let closed = try #require(try Listener.freePorts(1).first)
             let silent = try RecordingUpstream { exchange in
@@ -100,7 +100,7 @@ extension EndToEnd {
             #expect(said(site.gateway, "upstream refused: 127.0.0.1:\(closed) is down: refused"))
         }
 
-        @Test("A server that goes down and comes back has a line each, and so has readiness")
+        @Test("A server that goes down and comes back has a line for each, and so has readiness")
         func downAndBack() throws {
             let site = try Site()
             #expect(try fetch(site.port, "/public/x").status == 200)
@@ -120,7 +120,7 @@ extension EndToEnd {
             again.stop()
         }
 
-        @Test("A body that was cut says by whom", arguments: ["json", "text"])
+        @Test("A body that was cut has the side that cut it", arguments: ["json", "text"])
         func cutBodies(format: String) throws {
             let site = try Site {
                 $0.log = "format = \"\(format)\""
@@ -150,7 +150,7 @@ extension EndToEnd {
             let short = try begin("/public/upstream")
             _ = short.remainder()
             let drained = try begin("/public/drain")
-            // Who has closed its sending side may still wait for an answer, for a while.
+            // A client that has closed its sending side may still wait for an answer, for a while.
             #expect(
                 eventually(within: 20) {
                     ["client", "upstream"].allSatisfy { site.gateway.log.contains("/public/\($0)") }
@@ -169,7 +169,26 @@ extension EndToEnd {
             #expect(!whole.contains("cut") && !whole.contains("fault"), "\(whole)")
         }
 
-        @Test("A socket that ends without a goodbye says who left; one that ends well does not")
+        @Test("Forged columns: an event's name is one word of a text line, which is ASCII")
+        func forgedColumns() throws {
+            let site = try Site { $0.log = "format = \"text\"" }
+            let event = "e 200 1ms 0 0 forged.example Löwe"
+            let path = try #require(event.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+            let token = Minter.acme.token(Minter.Viewer(event: event))
+            #expect(try fetch(site.port, "/event/\(path)?token=\(token)").status == 200)
+            var line: Substring?
+            let isWritten = eventually {
+                line = site.gateway.log.split(separator: "\n").first { $0.contains("/event/e%20200") }
+                return line != nil
+            }
+            #expect(isWritten)
+            let words = line?.split(separator: " ") ?? []
+            // Time, client, method, path, status, duration, bytes up and down, server, company, event, session, refusal, id.
+            #expect(words.count == 14 && words[10].hasPrefix("e%20200%201ms"), "\(words)")
+            #expect(line?.utf8.allSatisfy { $0 < 0x7f } == true)
+        }
+
+        @Test("A socket that ends without a goodbye has the side that left; one that ends properly does not")
         func cutSockets() throws {
             let site = try Site()
             for path in ["/event/e1/left", "/event/e1/closed"] {
@@ -199,7 +218,7 @@ extension EndToEnd {
             #expect(try line(site.gateway, "/event/e1/closed")["cut"] == nil)
         }
 
-        @Test("Refused heads are logged with what there is of them, and no token")
+        @Test("Refused heads are logged with what can be read of them, and no token")
         func refusedHeads() throws {
             let site = try Site { $0.limits += "\nheader_timeout = \"1s\"" }
             let secret = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0.c2ln"
@@ -268,7 +287,7 @@ extension EndToEnd {
             #expect(log.utf8.allSatisfy { $0 < 0x7f })
         }
 
-        @Test("HTTP/2: refused heads are logged with what there is of them")
+        @Test("HTTP/2: refused heads are logged with what can be read of them")
         func refusedStreams() throws {
             let site = try Site {
                 $0.limits += "\nheader_size = \"2KiB\""
@@ -281,7 +300,7 @@ extension EndToEnd {
             #expect(line["method"] as? String == "GET" && line["fault"] as? String == "too_large")
         }
 
-        @Test("attack: an HTTP/2 head that is reset or ends its connection leaves a line that says why")
+        @Test("Attack: an HTTP/2 head that is reset or ends its connection leaves a line with the reason")
         func brokenStreams() throws {
             let site = try Site {
                 $0.limits += "\nheader_size = \"2KiB\"\nheader_timeout = \"1s\""
@@ -306,9 +325,9 @@ extension EndToEnd {
                 for (number, piece) in pieces.enumerated() {
                     let isLast = number == pieces.count - 1
                     if number == 0 {
-                        client.send(HTTP2Frame.headers(1, piece, end: true, endHeaders: isLast).octets)
+                        client.send(HTTP2Frame.headers(1, piece, end: true, endHeaders: isLast).bytes)
                     } else {
-                        client.send(HTTP2Frame.continuation(1, piece, endHeaders: isLast).octets)
+                        client.send(HTTP2Frame.continuation(1, piece, endHeaders: isLast).bytes)
                     }
                 }
                 let outcome = client.outcome(of: 1)
@@ -317,7 +336,7 @@ extension EndToEnd {
                 #expect(line["method"] as? String == "GET" && line["client"] as? String == "127.0.0.1")
             }
             let slow = try HTTP2Client.connected(port: site.port)
-            slow.send(HTTP2Frame.headers(1, HPACK.request("/b/slow"), endHeaders: false).octets)
+            slow.send(HTTP2Frame.headers(1, HPACK.request("/b/slow"), endHeaders: false).bytes)
             #expect(slow.isClosed(within: 10))
             let line = try line(site.gateway, "/b/slow")
             #expect(line["status"] as? Int == 408 && line["fault"] as? String == "header_timeout")
@@ -325,7 +344,7 @@ extension EndToEnd {
             #expect(site.gateway.log.components(separatedBy: "\"path\":\"/b/").count - 1 == cases.count + 1)
         }
 
-        @Test("Connections that limits refuse are told in one line, with the limit and an address")
+        @Test("Connections refused by limits are reported in one line, with the limit and an address")
         func refusedConnections() throws {
             let site = try Site { $0.limits += "\nconnections_per_address = 5" }
             let clients = try (0..<12).map { _ in try Client(port: site.port, host: 77) }
@@ -337,7 +356,7 @@ extension EndToEnd {
             #expect(clients.count == 12)
         }
 
-        @Test("TLS handshakes that fail are told in one line, with the most frequent reason")
+        @Test("Failed TLS handshakes are reported in one line, with the most frequent reason")
         func failedHandshakes() throws {
             let site = try TLSSite()
             for _ in 0..<3 {

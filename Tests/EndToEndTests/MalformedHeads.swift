@@ -34,7 +34,7 @@ extension MalformedRequest {
         MalformedRequest("head that ends in LF LF", "GET /public/m HTTP/1.1\r\nHost: localhost\r\n\n"),
         MalformedRequest("request line that ends in LF", "GET /public/m HTTP/1.1\nHost: localhost\r\n\r\n"),
         MalformedRequest(
-            "field value with octets that are no UTF-8",
+            "field value with bytes that are no UTF-8",
             Array("GET /public/m HTTP/1.1\r\nHost: localhost\r\nX: ".utf8) + [0xff, 0xfe] + Array("\r\n\r\n".utf8),
             .either(body: 0)
         ),
@@ -86,7 +86,7 @@ extension MalformedRequest {
             "a TLS hello",
             [0x16, 3, 1, 0, 0x80, 1, 0, 0, 0x7c, 3, 3] + [UInt8](repeating: 7, count: 120)
         ),
-        MalformedRequest("an octet that is no text", [0xff, 0xfe, 0xfd, 13, 10, 13, 10]),
+        MalformedRequest("a byte that is no text", [0xff, 0xfe, 0xfd, 13, 10, 13, 10]),
         MalformedRequest(
             "an empty line that is LF",
             "\nGET /public/m HTTP/1.1\r\nHost: localhost\r\n\r\n",

@@ -8,46 +8,46 @@ extension EndToEnd {
 
         init() throws { site = try Self.shared.get() }
 
-        @Test("There are at least 120 of them")
+        @Test("There are at least 120 such requests")
         func count() {
             #expect(MalformedRequest.all.count >= 120)
             #expect(Set(MalformedRequest.all.map(\.name)).count == MalformedRequest.all.count)
         }
 
-        @Test("Whole", arguments: MalformedRequest.all)
+        @Test("Complete", arguments: MalformedRequest.all)
         func whole(request: MalformedRequest) throws {
-            try expect(request, runs: 1) { clients in clients[0].send(request.octets) }
+            try expect(request, runs: 1) { clients in clients[0].send(request.bytes) }
         }
 
-        @Test("With a request right behind", arguments: MalformedRequest.all)
+        @Test("With another request right after it", arguments: MalformedRequest.all)
         func pipelined(request: MalformedRequest) throws {
             let next = "GET /public/smuggled HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             try expect(request, runs: 1, isFollowed: true) { clients in
-                clients[0].send(request.octets + Array(next.utf8))
+                clients[0].send(request.bytes + Array(next.utf8))
             }
         }
 
-        @Test("Octet by octet", arguments: MalformedRequest.all)
+        @Test("Byte by byte", arguments: MalformedRequest.all)
         func slowly(request: MalformedRequest) throws {
-            guard request.octets.count < 1000 else { return }
-            try expect(request, runs: 1) { clients in clients[0].sendSlowly(request.octets) }
+            guard request.bytes.count < 1000 else { return }
+            try expect(request, runs: 1) { clients in clients[0].sendSlowly(request.bytes) }
         }
 
-        @Test("In two pieces, at every octet", arguments: MalformedRequest.all)
+        @Test("In two pieces, split at every byte", arguments: MalformedRequest.all)
         func split(request: MalformedRequest) throws {
-            let octets = request.octets
-            let step = octets.count < 1000 ? 1 : octets.count / 24
-            let cuts = Array(stride(from: 1, to: octets.count, by: step))
+            let bytes = request.bytes
+            let step = bytes.count < 1000 ? 1 : bytes.count / 24
+            let cuts = Array(stride(from: 1, to: bytes.count, by: step))
             try expect(request, runs: cuts.count) { clients in
-                for (client, cut) in zip(clients, cuts) { client.send(Array(octets[..<cut])) }
-                // A good exchange gives the gateway the time to read the first pieces on their own.
+                for (client, cut) in zip(clients, cuts) { client.send(Array(bytes[..<cut])) }
+                // A valid exchange gives the gateway time to read the first pieces separately.
                 let status = try fetch(site.port, "/.gateway/healthz").status
                 #expect(status == 200)
-                for (client, cut) in zip(clients, cuts) { client.send(Array(octets[cut...])) }
+                for (client, cut) in zip(clients, cuts) { client.send(Array(bytes[cut...])) }
             }
         }
 
-        /// Sends on fresh connections and judges what came back on each, and what the upstream saw.
+        /// Sends on new connections, and checks the answers on each and what the upstream saw.
         private func expect(
             _ request: MalformedRequest,
             runs: Int,
@@ -56,7 +56,7 @@ extension EndToEnd {
         ) throws {
             if case .unfinished = request.outcome, !isFollowed { return }
             site.upstream.forget()
-            let octets = site.upstream.octets
+            let bytes = site.upstream.byteCount
             let clients = try (0..<runs).map { _ in try Client(port: site.port) }
             try send(clients)
             let answers = clients.map { Answer($0, request, isFollowed: isFollowed) }
@@ -64,14 +64,14 @@ extension EndToEnd {
                 Issue.record("\(request.name): \(answer.text)")
                 break
             }
-            // What is still under way comes before this.
+            // Everything in progress arrives before this.
             let barrier = try fetch(site.port, "/public/barrier")
             #expect(barrier.text == "GET /public/barrier 0")
             let served = answers.count { $0.isServed }
-            expectUpstream(request, served: served, followed: answers.count { $0.isNextServed }, octetsBefore: octets)
+            expectUpstream(request, served: served, followed: answers.count { $0.isNextServed }, bytesBefore: bytes)
         }
 
-        private func expectUpstream(_ request: MalformedRequest, served: Int, followed: Int, octetsBefore: Int) {
+        private func expectUpstream(_ request: MalformedRequest, served: Int, followed: Int, bytesBefore: Int) {
             let seen = site.upstream.requests.filter { $0.target != "/public/barrier" }
             let barrier = site.upstream.requests(for: "/public/barrier").reduce(0) { $0 + $1.head.count + 4 }
             let whole = seen.filter(\.isComplete)
@@ -79,8 +79,8 @@ extension EndToEnd {
             #expect(whole.count == served + followed, "\(request.name): a second request: \(whole.map(\.target))")
             switch request.outcome {
             case .refused:
-                let count = site.upstream.octets - octetsBefore - barrier
-                #expect(count == 0, "\(request.name): the upstream got \(count) octets: \(seen.map(\.target))")
+                let count = site.upstream.byteCount - bytesBefore - barrier
+                #expect(count == 0, "\(request.name): the upstream got \(count) bytes: \(seen.map(\.target))")
             case .refusedInBody, .unfinished:
                 #expect(seen.allSatisfy { $0.target == "/public/m" && !$0.isComplete }, "\(request.name)")
             case .served(let body), .either(let body):
@@ -90,18 +90,18 @@ extension EndToEnd {
     }
 }
 
-/// What one connection brought back.
+/// The answers on one connection.
 private struct Answer {
     var isRight = false
     var isServed = false
-    /// Whether the request behind was served too.
+    /// Whether the request after it was served too.
     var isNextServed = false
     var text = ""
 
     init(_ client: Client, _ request: MalformedRequest, isFollowed: Bool) {
         defer { client.socket.close() }
         do {
-            let response = try client.response(within: 3)
+            let response = try client.response(within: 8)
             text = "\(response.status) \(response.text.prefix(200))"
             isServed = response.status == 200
             switch request.outcome {
@@ -114,17 +114,17 @@ private struct Answer {
                     : (400..<600).contains(response.status) && isEnd(client)
             }
         } catch MessageFault.closed {
-            // What is not HTTP at all needs no answer.
+            // Input that is not HTTP at all needs no answer.
             text = "closed without an answer"
             isRight =
-                !request.octets.starts(with: Array("GET".utf8)) && !request.octets.starts(with: Array("POST".utf8))
+                !request.bytes.starts(with: Array("GET".utf8)) && !request.bytes.starts(with: Array("POST".utf8))
         } catch {
             text = "\(error), \(String(decoding: client.reader.buffer.prefix(200), as: UTF8.self))"
         }
     }
 
     private mutating func isEnd(_ client: Client) -> Bool {
-        if client.isClosed(within: 3) { return true }
+        if client.isClosed(within: 8) { return true }
         text += "; then not the end, but \(String(decoding: client.reader.buffer.prefix(100), as: UTF8.self))"
         return false
     }
@@ -133,11 +133,11 @@ private struct Answer {
         response.status == 200 && response.text.hasSuffix("/public/m \(body)")
     }
 
-    /// The request behind gets its own answer, or the connection ends.
+    /// The request after it gets its own answer, or the connection ends.
     private mutating func isNextRight(_ client: Client, _ isFollowed: Bool) -> Bool {
         guard isFollowed else { return true }
         do {
-            let next = try client.response(within: 3)
+            let next = try client.response(within: 8)
             isNextServed = next.status == 200
             if next.text != "GET /public/smuggled 0" { text += "; next: \(next)" }
             return next.text == "GET /public/smuggled 0"

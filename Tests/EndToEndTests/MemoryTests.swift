@@ -8,7 +8,7 @@ extension EndToEnd {
         func idleClients() throws {
             raiseDescriptorLimit()
             let site = try Site { $0.limits += "\nidle_timeout = \"300s\"\nconnections_per_address = 0" }
-            // What is made once is not the clients'.
+            // Exclude memory that is allocated only once.
             for _ in 0..<100 { #expect(try fetch(site.port, "/public/x").status == 200) }
             let token = Minter.acme.token()
             let before = try residentKilobytes(site.gateway.pid)
@@ -29,7 +29,7 @@ extension EndToEnd {
         }
 
         #if os(Linux)
-            @Test("attack: analytics of 100,000 registrations with 1.5 KB of metadata each; 160 MB cost at most 160 MB")
+            @Test("Attack: analytics of 100,000 registrations with 1.5 KB of metadata each; 160 MB cost at most 160 MB")
             func analytics() throws {
                 let site = try Site { $0.control = "" }
                 let backend = try Backend.signedIn(site)
@@ -56,7 +56,7 @@ extension EndToEnd {
 
 #if os(Linux)
     extension Gateway {
-        /// The most memory that it has ever had.
+        /// The process's peak memory.
         fileprivate func peakKilobytes() throws -> Int {
             let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
             let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
@@ -65,7 +65,7 @@ extension EndToEnd {
     }
 #endif
 
-/// As many descriptors as the system allows.
+/// Raises the limit on descriptors as far as the system allows.
 private func raiseDescriptorLimit() {
     var limit = rlimit()
     let resource = RLIMIT_NOFILE.rawValue

@@ -1,10 +1,10 @@
-/// Changes good input into bad, always in the same way for the same seed.
+/// Changes valid input into invalid, always in the same way for the same seed.
 struct Mutation {
     private var random: SplitMix64
 
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-    /// What parsers stumble over.
+    /// Pieces that parsers stumble over.
     private static let pieces: [[UInt8]] = [
         [0], [10], [13], [13, 10], [13, 10, 13, 10], [9], [32], [0x7f], [0x80], [0xff], [0xc0, 0xaf],
         Array(":".utf8), Array(";".utf8), Array(",".utf8), Array("..".utf8), Array("%2e%2e/".utf8), Array("%00".utf8),
@@ -22,7 +22,7 @@ struct Mutation {
 
     mutating func number(below limit: Int) -> Int { Int.random(in: 0..<limit, using: &random) }
 
-    /// One to four changes: octets flipped, replaced, left out, doubled, or pieces put in.
+    /// One to four changes: bytes flipped, replaced, removed, doubled, or pieces inserted.
     mutating func mutate(_ good: [UInt8]) -> [UInt8] {
         var bytes = good
         for _ in 0...number(below: 4) {

@@ -21,7 +21,7 @@ extension EndToEnd {
             #expect(try curl(["-o", "/dev/null", "-w", "%{http_code}", "\(site.url)/assets/app.js"]).output == "401")
         }
 
-        @Test("A download of 100 MB arrives octet for octet")
+        @Test("A download of 100 MB arrives byte for byte")
         func download() throws {
             let file = site.directory["large"]
             #expect(try curl(["-o", file, "\(site.url)/public/large"]).status == 0)
@@ -42,7 +42,7 @@ extension EndToEnd {
             #expect(data == whole[3_333_333...3_333_340])
         }
 
-        @Test("An upload of 100 MB arrives octet for octet", arguments: ["Content-Length", "chunked"])
+        @Test("An upload of 100 MB arrives byte for byte", arguments: ["Content-Length", "chunked"])
         func upload(framing: String) throws {
             let file = site.nginx.directory["html/public/large"]
             let more = framing == "chunked" ? ["-H", "Transfer-Encoding: chunked"] : []
@@ -54,7 +54,7 @@ extension EndToEnd {
             #expect(try sum(site.nginx.directory["html/uploads/\(name)"]) == sum(file))
         }
 
-        @Test("The gateway's memory does not grow with what passes")
+        @Test("The gateway's memory does not grow with the data that passes")
         func memory() throws {
             let before = try residentKilobytes(site.gateway.pid)
             let port = site.gateway.port
@@ -91,7 +91,7 @@ final class NginxSite: Sendable {
     }
 }
 
-/// What a process keeps in memory right now.
+/// The resident memory of a process.
 func residentKilobytes(_ pid: pid_t) throws -> Int {
     let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""

@@ -14,7 +14,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.isEmpty)
         }
 
-        @Test("SIGHUP with a good file takes effect, and connections, sessions and streams stay")
+        @Test("SIGHUP with a valid file takes effect, and connections, sessions and streams stay")
         func reload() throws {
             let site = try Site()
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
@@ -41,7 +41,7 @@ extension EndToEnd {
             #expect(site.gateway.isRunning && site.gateway.pid == pid)
         }
 
-        @Test("A second start does not take the Unix socket of a gateway that runs")
+        @Test("A second start does not take over a running gateway's Unix socket")
         func secondStart() throws {
             let directory = try TemporaryDirectory()
             let path = directory["s"]
@@ -52,7 +52,7 @@ extension EndToEnd {
             #expect(try Client(path: path).exchange("/public/x").status == 200)
         }
 
-        @Test("SIGHUP with a bad file changes nothing, and says why")
+        @Test("SIGHUP with an invalid file changes nothing, and says why")
         func badReload() throws {
             let site = try Site()
             let client = try Client(port: site.port)
@@ -65,7 +65,9 @@ extension EndToEnd {
             #expect(site.gateway.isRunning)
         }
 
-        @Test("SIGHUP with another key set: the old key's tokens are refused, also cached ones, the new one's pass")
+        @Test(
+            "SIGHUP with another key set: the old key's tokens are refused, including cached ones, the new one's pass"
+        )
         func rotation() throws {
             let site = try Site()
             let old = Minter.acme.token()
@@ -80,7 +82,7 @@ extension EndToEnd {
             try expectProblem(refused, 401, "token_invalid")
         }
 
-        @Test("SIGTERM lets the exchange under way finish, serves nobody new, and ends with status 0")
+        @Test("SIGTERM lets the exchange in progress finish, serves nobody new, and ends with status 0")
         func drain() throws {
             let site = try Site()
             let isUnderWay = Flag()
@@ -101,7 +103,7 @@ extension EndToEnd {
             #expect(eventually { isUnready(site) })
             #expect(site.gateway.isRunning)
             #expect(idle.isClosed())
-            // Load balancers and the operator learn of it, on connections of before and on new ones.
+            // Load balancers and the operator learn of it, on old connections and on new ones.
             let readiness = try prober.exchange("/readyz")
             #expect(readiness.status == 503 && readiness.text == "draining\n")
             for _ in 0..<2 {
@@ -116,16 +118,57 @@ extension EndToEnd {
             #expect(site.gateway.wait() == 0)
         }
 
-        @Test("SIGTERM without anything under way ends at once")
+        @Test("During drain_delay the gateway is not ready, but still serves everybody")
+        func drainDelay() throws {
+            let site = try Site { $0.top = "drain_delay = \"5m\"" }
+            let idle = try Client(port: site.port)
+            #expect(try idle.exchange("/public/x").status == 200)
+            site.gateway.send(SIGTERM)
+            #expect(try eventually { try fetch(site.port, "/.gateway/readyz").status == 503 })
+            #expect(try fetch(site.gateway.adminPort, "/readyz").status == 503)
+            #expect(try fetch(site.port, "/public/x").status == 200)
+            #expect(try idle.exchange("/public/x").status == 200)
+            #expect(eventually { site.gateway.log.contains("draining: ") })
+            site.gateway.send(SIGTERM)
+            #expect(site.gateway.wait() == 0)
+        }
+
+        @Test("SIGTERM with nothing in progress ends at once")
         func stop() throws {
             let site = try Site()
-            // Whoever asks the admin listener again and again is nothing to wait for.
+            // A client that polls the admin listener does not delay the end.
             let prober = try Client(port: site.gateway.adminPort)
             #expect(try prober.exchange("/readyz").status == 200)
             let start = monotonic()
             site.gateway.send(SIGTERM)
             #expect(site.gateway.wait() == 0)
             #expect(monotonic() - start < 2)
+        }
+
+        @Test(
+            "A second SIGTERM or SIGINT ends a drain at once, and the log says what was cut",
+            arguments: [SIGTERM, SIGINT]
+        )
+        func impatience(signal: Int32) throws {
+            let site = try Site { $0.top = "drain_timeout = \"10m\"" }
+            let isUnderWay = Flag()
+            site.upstream.on("/public/never") { exchange in
+                isUnderWay.set()
+                _ = exchange.socket.receive(within: 30)
+                return false
+            }
+            let client = try Client(port: site.port)
+            client.send("GET /public/never HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(eventually { isUnderWay.isSet })
+            site.gateway.send(SIGTERM)
+            #expect(eventually { site.gateway.log.contains("draining: 1 connections, at most 600 s") })
+            #expect(eventually { isUnready(site) })
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.contains("reload: not while draining") })
+            #expect(site.gateway.isRunning)
+            site.gateway.send(signal)
+            #expect(site.gateway.wait() == 0)
+            #expect(site.gateway.log.contains("connections cut at the end of the drain: 1"))
         }
 
         @Test("SIGTERM waits no longer than drain_timeout, and ends WebSockets")
@@ -147,7 +190,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A reader of the log that has stalled holds up neither viewers nor the end",
+            "A stalled reader of the log delays neither viewers nor the end",
             arguments: [["output.log"], ["output.log", "errors.log"]]
         )
         func stalledReader(files: [String]) throws {
@@ -168,7 +211,7 @@ extension EndToEnd {
             for pipe in pipes { pipe.close() }
         }
 
-        @Test("Attack: a log that cannot be written ends nothing; the loss is told on standard error")
+        @Test("Attack: a log that cannot be written ends nothing; the loss is reported on standard error")
         func fullDisk() throws {
             let directory = try TemporaryDirectory()
             try Gateway.writeSecrets(to: directory)
@@ -194,7 +237,7 @@ extension EndToEnd {
             }
         }
 
-        /// Whether no load balancer would send anybody here: not ready, or not there.
+        /// Whether no load balancer would send anybody here: not ready, or not reachable.
         private func isUnready(_ site: Site) -> Bool {
             do {
                 return try fetch(site.port, "/.gateway/readyz").status == 503
@@ -203,7 +246,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A killed upstream is 502 and not ready; both pass by themselves when it is back")
+        @Test("A killed upstream gives 502 and not ready; both end by themselves when it is back")
         func killedUpstream() throws {
             let site = try Site()
             #expect(try fetch(site.port, "/public/x").status == 200)
@@ -225,7 +268,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Not ready is a gateway whose viewers' upstreams are all down; one that only a public route uses never counts"
+            "A gateway is not ready when all its viewers' upstreams are down; one used only by a public route never counts"
         )
         func readiness() throws {
             let (second, shown) = (try RecordingUpstream(), try RecordingUpstream())
@@ -242,7 +285,7 @@ extension EndToEnd {
             }
             let site = try Site { $0.more = more.joined(separator: "\n") }
             let bearer = "Authorization: Bearer \(Minter.acme.token())"
-            /// What readiness is right after a request that found the upstreams of these paths dead.
+            /// The readiness right after a request that found the upstreams of these paths dead.
             func readiness(_ paths: String...) throws -> Set<Int> {
                 let statuses = try [site.port, site.gateway.adminPort].map { port in
                     for path in paths { #expect(try fetch(site.port, path, [bearer]).status == 502) }
@@ -263,7 +306,7 @@ extension EndToEnd {
             again.stop()
         }
 
-        @Test("Of two servers the one that is left serves everybody")
+        @Test("If one of two servers is left, it serves everybody")
         func twoServers() throws {
             let second = try RecordingUpstream()
             let port = second.port
@@ -297,7 +340,7 @@ extension EndToEnd {
             _ = try fetch(site.port, "/event/e1", ["Authorization: Bearer \(token)", "Gateway-Session: sessionword"])
             #expect(try fetch(site.port, "/public/marker?x#y").status == 400)
             #expect(try fetch(site.port, "/public/last").status == 200)
-            // Each event loop writes its lines when it comes to it.
+            // Each event loop writes its lines in its own time.
             let isWritten = eventually {
                 let log = site.gateway.log
                 return ["/public/last", "/event/e1/a", "token_invalid"].allSatisfy { log.contains($0) }
@@ -319,7 +362,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("The log cannot be forged through what is logged")
+        @Test("The log cannot be forged through logged values")
         func forgedLog() throws {
             let site = try Site()
             _ = try fetch(site.port, "/public/%0a%7b%22path%22:1", ["X-Request-Id: a\"b", "User-Agent: \"}"])

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("Preflights give nothing away")
+    @Suite("Preflights reveal nothing")
     struct PreflightTests {
         static let shared = Result { try Site() }
         let site: Site
@@ -13,7 +13,7 @@ extension EndToEnd {
         private static let secret = "the page of the event"
         private static let allow = "Access-Control-Allow-Origin: https://evil.example"
 
-        /// The head and the body that an application answers every method with.
+        /// The answer of an application that treats every method alike.
         private static func page(_ status: String, _ body: String) -> String {
             let fields = [
                 allow, "Set-Cookie: sid=1", "Content-Type: text/html", "Content-Encoding: identity",
@@ -37,7 +37,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "attack: a stranger reads by OPTIONS what an application answers every method with",
+            "Attack: a stranger reads by OPTIONS what an application answers to every method",
             arguments: ["/event/e1/page", "/app/page"],
             [
                 ("200 OK", "Content-Length: \(secret.utf8.count)\r\n\r\n\(secret)"),
@@ -55,7 +55,7 @@ extension EndToEnd {
             }
             let status = try #require(Int(answer.status.prefix(3)))
             let client = try Client(port: site.port)
-            // The connection goes on.
+            // The connection continues.
             for _ in 0..<2 { check(try client.exchange(path, method: "OPTIONS", Self.fields), status) }
             let second = try HTTP2Client.connected(port: site.port)
             let fields = try Self.fields.map { try Field(line: $0) }.map { Field($0.name.lowercased(), $0.value) }
@@ -67,7 +67,7 @@ extension EndToEnd {
             #expect(second.faults.isEmpty && second.isAlive(), "\(second.faults)")
         }
 
-        @Test("A redirect passes as it is, and a preflight of a public route is its upstream's own")
+        @Test("A redirect passes unchanged, and a preflight of a public route belongs to its upstream")
         func passed() throws {
             site.upstream.on("/event/e1/moved") { exchange in
                 try exchange.reply("307 Temporary Redirect", ["Location: /event/e1/there"], "there")
@@ -82,7 +82,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "attack: a body that is huge, never ends, or never begins: the preflight is answered, and its upstream let go of",
+            "Attack: a body that is huge, endless, or never begins: the preflight is answered, and its upstream released",
             arguments: [
                 "Content-Length: 1000000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n", "\r\n",
                 "Content-Length: 5\r\n\r\n",
@@ -111,7 +111,7 @@ extension EndToEnd {
             check(try second.exchange("/event/e1/endless", method: "OPTIONS", fields), 200)
         }
 
-        @Test("A body that comes along with its head costs no connection")
+        @Test("A body that arrives with its head costs no connection")
         func reuse() throws {
             let site = try Site()
             site.upstream.on("/event/e1/small") { exchange in

@@ -3,7 +3,7 @@ import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("What a viewer brings along to a public route is not for its upstream")
+    @Suite("A viewer's credentials on a public route are not for its upstream")
     struct PublicRouteTests {
         static let shared = Result { try Site { $0.control = "" } }
         let site: Site
@@ -15,12 +15,12 @@ extension EndToEnd {
             return try #require(site.upstream.requests.last)
         }
 
-        @Test("Tokens in the query, the session's cookie and header, and a viewer's Bearer are taken out")
+        @Test("Tokens in the query, the session's cookie and header, and a viewer's Bearer are removed")
         func taken() throws {
             let tokens = [
                 Minter.acme.token(), Minter.acme.registration("r1"), Minter.globex.token(),
                 Minter.acme.token(.init(expires: Minter.now - 3600)), Minter.acme.token(.init(type: "api+jwt")),
-                // Ours by its type, by a key that is gone.
+                // Ours by its type, signed with a removed key.
                 Minter(company: "acme", keyID: "old", secret: String(repeating: "x", count: 40))
                     .token(.init(type: "embed+jwt")),
             ]
@@ -52,7 +52,7 @@ extension EndToEnd {
             #expect(request["Gateway-Session"] == nil)
         }
 
-        @Test("attack: a viewer's token in a form that only an upstream might read is taken out")
+        @Test("Attack: a viewer's token in a form that only an upstream might read is removed")
         func unusual() throws {
             let token = Minter.acme.token()
             let values = [
@@ -66,7 +66,7 @@ extension EndToEnd {
                     for fields in [
                         ["Authorization: \(value)"], ["Authorization: Basic eDp5", "Authorization: \(value)"],
                     ] {
-                        // Where viewers come with tokens, some of it is no request at all.
+                        // On viewers' routes, some of it is not a valid request at all.
                         let response = try fetch(site.port, path, fields)
                         guard path == "/public/a" || response.status == 200 else { continue }
                         let request = try #require(site.upstream.requests.last)
@@ -79,7 +79,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("What is an application's own passes as it is")
+        @Test("The application's own credentials pass unchanged")
         func own() throws {
             let foreign = Minter(company: "nobody", keyID: "k", secret: String(repeating: "y", count: 40)).token()
             for own in ["abc", "a.b.c", foreign] {

@@ -1,6 +1,7 @@
+import Basics
 import JOSE
 
-/// One reason for which a request does not pass.
+/// A reason for which a request does not pass.
 struct RefusalCase: Sendable, CustomStringConvertible {
     let name: String
     let target: String
@@ -18,7 +19,7 @@ struct RefusalCase: Sendable, CustomStringConvertible {
         return Minter.acme.token(viewer)
     }
 
-    /// A good token with one octet of a part changed.
+    /// A valid token with one byte of a part changed.
     private static func damaged(part: Int) -> String {
         var parts = Minter.acme.token().split(separator: ".").map(String.init)
         let first = parts[part].removeFirst()

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("Everyone else does not pass")
+    @Suite("Nobody else passes")
     struct RefusalTests {
         static let site = Result { try Site() }
         let site: Site
@@ -37,15 +37,15 @@ extension EndToEnd {
 
         @Test("None of them reaches the upstream")
         func nothingForwarded() throws {
-            let before = site.upstream.octets
+            let before = site.upstream.byteCount
             for refusal in RefusalCase.all {
                 _ = try fetch(site.port, refusal.target, refusal.fields)
                 _ = try fetch(site.port, refusal.target, method: "POST", refusal.fields, body: [1, 2, 3])
             }
-            #expect(site.upstream.octets == before)
+            #expect(site.upstream.byteCount == before)
         }
 
-        @Test("The cookie does not serve another site's pages")
+        @Test("The cookie does not work for another site's pages")
         func originDenied() throws {
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("origin"))").status == 200)
@@ -108,7 +108,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Bad tokens by cross-site images lock nobody out: a good token passes, and still only a good one")
+        @Test("Bad tokens by cross-site images lock nobody out: a valid token passes, and still only a valid one")
         func goodTokenPasses() throws {
             let site = try Site { $0.limits = "failures_per_minute = 5\njoins_per_minute = 0" }
             func status(_ token: String) throws -> Int {
@@ -124,13 +124,13 @@ extension EndToEnd {
             for token in bad { #expect(try status(token) == 429) }
             for number in 0..<3 { #expect(try status(Minter.acme.registration("good-\(number)")) == 200) }
             #expect(try status(bad[1]) == 429)
-            // One that was good is not guessed.
+            // A formerly valid token does not count as a guess.
             #expect(try status(Minter.acme.token(Minter.Viewer(expires: Minter.now - 3600))) == 401)
         }
     }
 }
 
-/// Expects a refusal as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has it.
+/// Expects a refusal in the form of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
 func expectProblem(
     _ response: Response,
     _ status: Int,

@@ -16,7 +16,7 @@ extension EndToEnd {
             }
         }
 
-        /// Another holder joins; how long it took until the client's connection ended.
+        /// Lets another holder join. Returns how long it took until the client's connection ended.
         private func replace(_ token: String, _ client: Client) throws -> Double {
             let start = monotonic()
             #expect(try fetch(site.port, "/event/e1?token=\(token)").status == 200)
@@ -50,7 +50,7 @@ extension EndToEnd {
             #expect(try replace(token, client) < 1)
         }
 
-        @Test("The new holder's streams and those of others go on")
+        @Test("The new holder's streams and those of others stay")
         func others() throws {
             let token = Minter.acme.registration("r3")
             let other = try Client(port: site.port)
@@ -64,7 +64,7 @@ extension EndToEnd {
             #expect(try other.echo("me too") == "me too")
         }
 
-        @Test("An open stream keeps the lease, with nothing sent on it")
+        @Test("An open stream keeps the lease, even if nothing is sent on it")
         func lease() throws {
             let site = try Site { $0.sessions = "second_join = \"refuse\"\nidle_timeout = \"1s\"" }
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }

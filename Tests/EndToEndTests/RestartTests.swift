@@ -17,7 +17,7 @@ extension EndToEnd {
             try fetch(site.port, "/event/e1", [bearer, "Gateway-Session: \(session)"]).status
         }
 
-        @Test("The cookie is good after it, and the key is not made anew")
+        @Test("The cookie stays valid, and the key is not replaced")
         func cookie() throws {
             let site = try Site()
             let browser = Browser(site)
@@ -28,7 +28,7 @@ extension EndToEnd {
             #expect(sessions.count == 1)
         }
 
-        @Test("take_over: of two sessions the later joined wins, whoever comes first", arguments: [false, true])
+        @Test("take_over: of two sessions the later joined wins, whichever comes first", arguments: [false, true])
         func takeOver(laterComesFirst: Bool) throws {
             let site = try Site()
             let (bearer, first, second) = try pair(site)
@@ -44,7 +44,7 @@ extension EndToEnd {
             #expect(try status(site, bearer, second) == 200)
         }
 
-        @Test("refuse: of two sessions the earlier joined wins, whoever comes first", arguments: [false, true])
+        @Test("refuse: of two sessions the earlier joined wins, whichever comes first", arguments: [false, true])
         func refuse(laterComesFirst: Bool) throws {
             let site = try Site()
             let (bearer, first, second) = try pair(site)

@@ -8,7 +8,7 @@ extension EndToEnd {
             try Site { $0.sessions = "second_join = \"\(policy)\"\n\(more)" }
         }
 
-        /// Where the button of a refusal page posts to.
+        /// The target of a refusal page's button.
         private func button(_ page: Response) -> String? {
             guard let start = page.text.range(of: "action=\"") else { return nil }
             return page.text[start.upperBound...].firstIndex(of: "\"").map {
@@ -56,7 +56,7 @@ extension EndToEnd {
             #expect(try second.fetch("/event/e1/poll").status == 200)
         }
 
-        @Test("take_over: an API client asks for it back with a POST")
+        @Test("take_over: an API client takes it back with a POST")
         func apiTakeOver() throws {
             let site = try site("take_over")
             let bearer = "Authorization: Bearer \(Minter.acme.registration("r1"))"
@@ -73,7 +73,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e1", [bearer, "Gateway-Session: \(second)"]).status == 409)
         }
 
-        @Test("refuse: the second is told since when, and how long to wait, until the first leaves")
+        @Test("refuse: the second is told the first one's join time and how long to wait, until the first leaves")
         func refuse() throws {
             let site = try site("refuse")
             let link = "/event/e1?token=\(Minter.acme.registration("r1"))"
@@ -100,7 +100,7 @@ extension EndToEnd {
             #expect(asked.status == 409)
         }
 
-        @Test("refuse: the lease ends a while after the last exchange")
+        @Test("refuse: the lease ends some time after the last exchange")
         func idle() throws {
             let site = try site("refuse", "idle_timeout = \"1s\"")
             let link = "/event/e1?token=\(Minter.acme.registration("r1"))"
@@ -125,7 +125,7 @@ extension EndToEnd {
             #expect(try first.fetch("/event/e1/poll").status == 409)
         }
 
-        @Test("Joins past the limit are refused, and the newest holder keeps it; the holder's own address is free")
+        @Test("Joins past the limit are refused, and the newest holder stays; the holder's own address does not count")
         func takeOverLimit() throws {
             let site = try site("take_over", "take_over_limit = 3")
             let token = Minter.acme.registration("r1")
@@ -156,7 +156,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e1?token=\(token)").status == (all ? 409 : 200))
         }
 
-        @Test("A made-up or foreign session is no session")
+        @Test("A made-up or foreign session is refused")
         func forgedSessions() throws {
             let site = try site("refuse")
             let bearer = "Authorization: Bearer \(Minter.acme.registration("r1"))"

@@ -22,7 +22,7 @@ extension EndToEnd {
             try expectProblem(try browser.fetch("/event/e1/poll"), 401, "token_expired")
         }
 
-        @Test("A session that has expired says so after a reload as well, until another takes its place")
+        @Test("An expired session is reported after a reload as well, until another takes its place")
         func expiredReload() throws {
             let site = try Site { $0.tokens = "leeway = \"0s\"" }
             let browser = Browser(site)
@@ -33,7 +33,7 @@ extension EndToEnd {
                 #expect(try browser.navigate(path).text.contains("token_expired"), "\(path)")
             }
             #expect(browser.cookies.count == 1)
-            // Elsewhere it is in nobody's way.
+            // It is in nobody's way elsewhere.
             #expect(try browser.open("/event/e2?token=\(Minter.acme.registration("r2", event: "e2"))").status == 200)
             #expect(browser.cookies.count == 1)
             try expectProblem(try browser.fetch("/event/e1"), 403, "wrong_event")
@@ -41,7 +41,7 @@ extension EndToEnd {
             #expect(browser.cookies.count == 2)
         }
 
-        @Test("Who shows a session of another event is told so, and who shows a link for another event, that")
+        @Test("A session for another event gets that message, and a link for another event gets its own")
         func wrongEventText() throws {
             let site = try Site()
             let browser = Browser(site)
@@ -63,7 +63,7 @@ extension EndToEnd {
             #expect(try client.exchange("/event/e2", cookies).text.contains(session))
         }
 
-        @Test("With outlives_token a session that joined in time goes on, and nobody joins late")
+        @Test("With outlives_token a session that joined in time continues, and nobody joins late")
         func outlives() throws {
             let site = try Site {
                 $0.tokens = "leeway = \"0s\""
@@ -78,7 +78,7 @@ extension EndToEnd {
             try expectProblem(try fetch(site.port, "/event/e1?token=\(token)"), 401, "token_expired")
         }
 
-        @Test("A session's last day comes, whatever its token says")
+        @Test("A session ends with max_lifetime, whatever its token says")
         func maxLifetime() throws {
             let site = try Site { $0.sessions = "max_lifetime = \"2s\"\nidle_timeout = \"2s\"\noutlives_token = true" }
             let bearer = "Authorization: Bearer \(expiring(in: 3600))"
@@ -93,7 +93,7 @@ extension EndToEnd {
             #expect(hasEnded)
         }
 
-        @Test("Where a route names no event, the page that asks decides, else the session joined last")
+        @Test("If a route names no event, the requesting page decides, or else the session that joined last")
         func referer() throws {
             let site = try Site()
             let browser = Browser(site)
@@ -112,7 +112,7 @@ extension EndToEnd {
             #expect(try event("https://evil.example/event/e1") == "e2")
         }
 
-        @Test("Another site's page neither leaves nor takes over for the viewer")
+        @Test("Another site's page can neither leave nor take over for the viewer")
         func foreignPages() throws {
             let site = try Site { $0.sessions = "second_join = \"refuse\"" }
             let browser = Browser(site)
@@ -126,7 +126,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.registration("r1"))").status == 409)
         }
 
-        @Test("A beacon's goodbye does not end the page that a reload has asked for, nor what another tab has open")
+        @Test("A beacon's goodbye ends neither the page that a reload requested nor what another tab has open")
         func beacon() throws {
             let site = try Site { $0.sessions = "second_join = \"refuse\"" }
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
@@ -157,7 +157,7 @@ extension EndToEnd {
             #expect(try eventually { try fetch(site.port, link).status == 200 })
         }
 
-        @Test("Attack: leaving and returning in a loop is 429 past joins_per_minute; an honest return is served")
+        @Test("Attack: leaving and returning in a loop gets 429 past joins_per_minute; an honest return is served")
         func leaveAndReturn() throws {
             let site = try Site { $0.limits = "joins_per_minute = 5\nfailures_per_minute = 0" }
             let browser = Browser(site)
@@ -188,7 +188,7 @@ extension EndToEnd {
             }
             for _ in 0..<3 { #expect(try join(Client(path: path), "r1").status == 200) }
             for _ in 0..<3 { try expectProblem(try join(Client(path: path), "r1"), 429, "too_many_joins") }
-            // Who has an address may move about behind it.
+            // A client with an address may move behind it.
             for _ in 0..<6 { #expect(try join(Client(port: site.port), "r2").status == 200) }
             try expectProblem(try join(Client(path: path), "r1"), 429, "too_many_joins")
         }
@@ -206,7 +206,7 @@ extension EndToEnd {
             #expect(try vote("http://localhost:\(site.port)") == 200)
         }
 
-        @Test("The sessions of a hundred registrations do not touch one another")
+        @Test("The sessions of a hundred registrations do not affect each other")
         func many() throws {
             let site = try Site()
             let browsers = try (0..<100).map { number in
@@ -222,7 +222,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Two browsers that join at the same moment: one holds the lease at every moment after")
+        @Test("Two browsers that join at the same moment: at every moment after that, one holds the lease")
         func race() throws {
             let site = try Site { $0.sessions = "second_join = \"refuse\"" }
             let port = site.port

@@ -1,11 +1,12 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("What bad signatures may cost, and whom that hinders")
+    @Suite("What bad signatures may cost, and whom that affects")
     struct SignatureCostTests {
-        /// Three keys, none of which tokens need to name.
+        /// Three keys, none of which a token must name.
         private let keys: [Key]
         private let directory: TemporaryDirectory
         private let site: Site
@@ -27,7 +28,7 @@ extension EndToEnd {
             return ["Authorization: Bearer \(try Token.sign(claims, type: nil, with: key))"]
         }
 
-        @Test("attack: bad ES384 signatures, each tried with three keys, cost 25 ms a second; good tokens still pass")
+        @Test("Attack: bad ES384 signatures, each tried with three keys, cost 25 ms a second; valid tokens still pass")
         func flood() throws {
             let bad = try bearer(Key.generate(.es384, id: nil))
             let (known, new) = (try bearer(keys[0]), try bearer(keys[1]))
@@ -44,7 +45,7 @@ extension EndToEnd {
                     #expect(response["Retry-After"] == "1")
                 }
                 guard number % 50 == 49 else { continue }
-                // Of this connection's loop, and so known there; and one whose check costs nothing.
+                // A token of this connection's loop, and so known there; and one whose check costs nothing.
                 #expect(try client.exchange("/event/e1", known).status == 200)
                 #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
             }
@@ -52,7 +53,7 @@ extension EndToEnd {
             #expect(try eventually { try fetch(site.port, "/event/e1", new).status == 200 })
         }
 
-        @Test("attack: the same on a public route, in the query and in many Authorization fields of one request")
+        @Test("Attack: the same on a public route, in the query and in many Authorization fields of one request")
         func publicRoute() throws {
             let bad = try bearer(Key.generate(.es384, id: nil))
             let client = try Client(port: site.port)
@@ -63,7 +64,7 @@ extension EndToEnd {
                 let request = try #require(site.upstream.requests.last)
                 forwarded += request.fields.count { $0.name.lowercased() == "authorization" }
             }
-            // What was checked is nobody's; what was not is kept back.
+            // Checked tokens belong to nobody; unchecked ones are withheld.
             #expect(Double(forwarded) <= 6 * (monotonic() - start + 2))
         }
     }

@@ -5,14 +5,14 @@ import Testing
 extension EndToEnd {
     @Suite("Slow clients are cut, and do not slow down others")
     struct SlowClientTests {
-        /// How one slow client fared: what it waited for, and seconds until the gateway ended its connection.
+        /// The outcome for one slow client: what it waited for, and the seconds until the gateway ended its connection.
         fileprivate struct Fate {
             var name: String
             var seconds: Double?
             var allowed: ClosedRange<Double>
         }
 
-        @Test("A head, a body and a reader that dribble are each cut by their limit, while others are served")
+        @Test("Dribbling heads, bodies and readers are each cut by their limit, while others are served")
         func dribbling() throws {
             let site = try Site { $0.limits += "\nheader_timeout = \"2s\"\nidle_timeout = \"2s\"" }
             let isFloodOver = Flag()
@@ -30,12 +30,12 @@ extension EndToEnd {
             let failures = Mutex(0)
             inParallel(6) { index in
                 switch index {
-                case 0: fates.add("one octet of a head every 3 s", Self.dribbleHead(port, every: 3), 1.5...7)
-                case 1: fates.add("one octet of a head every 100 ms", Self.dribbleHead(port, every: 0.1), 1.5...4)
+                case 0: fates.add("one byte of a head every 3 s", Self.dribbleHead(port, every: 3), 1.5...7)
+                case 1: fates.add("one byte of a head every 100 ms", Self.dribbleHead(port, every: 0.1), 1.5...4)
                 case 2: fates.add("a connection without a request", Self.wait(port), 1.5...4)
-                case 3: fates.add("one octet of a body every 3 s", Self.dribbleBody(port), 25...50)
+                case 3: fates.add("one byte of a body every 3 s", Self.dribbleBody(port), 25...50)
                 case 4:
-                    fates.add("a reader of an octet a second", Self.dribbleReader(port) { isFloodOver.isSet }, 25...50)
+                    fates.add("a reader of a byte a second", Self.dribbleReader(port) { isFloodOver.isSet }, 25...50)
                 default:
                     let (seconds, failed) = Self.serveGoodClient(port, for: 10)
                     times.withLock { $0 = seconds }
@@ -50,7 +50,7 @@ extension EndToEnd {
             expectQuick(times.withLock { $0 })
         }
 
-        @Test("Beside 500 slow ones a good client is answered in less than 100 ms")
+        @Test("Beside 500 slow ones, a well-behaved client is answered in less than 100 ms")
         func many() throws {
             let site = try Site { $0.limits += "\nheader_timeout = \"20s\"" }
             let slow = try (0..<500).map { number in
@@ -74,11 +74,11 @@ extension EndToEnd {
 
         private static func dribbleHead(_ port: UInt16, every seconds: Double) -> Double? {
             guard let client = try? Client(port: port) else { return nil }
-            let octets = Array(
+            let bytes = Array(
                 "GET /public/x HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 1000))".utf8
             )
             return untilCut(client, within: 20) {
-                client.send([octets[$0]])
+                client.send([bytes[$0]])
             } pause: {
                 seconds
             }
@@ -102,9 +102,9 @@ extension EndToEnd {
             }
         }
 
-        /// Reads an octet a second; the kernel holds little for it.
+        /// Reads a byte a second; the kernel buffers little for it.
         ///
-        /// What the kernels hold hides the end from the reader, but the upstream is let go of when it comes.
+        /// The kernels' buffers hide the end from the reader, but the upstream is released when it comes.
         private static func dribbleReader(_ port: UInt16, isOver: () -> Bool) -> Double? {
             guard let client = try? Client(port: port, receiveBuffer: 2048) else { return nil }
             client.send("GET /public/flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -117,7 +117,7 @@ extension EndToEnd {
             return nil
         }
 
-        /// Sends until the gateway has ended the connection; answers that come are left unread until then.
+        /// Sends until the gateway has ended the connection, and leaves answers unread until then.
         private static func untilCut(
             _ client: Client,
             within limit: Double,
@@ -153,8 +153,8 @@ extension EndToEnd {
             return (times, failed)
         }
 
-        /// Nearly all within 100 ms, and none after a second: where the machine is busy with something else, now and then
-        /// one waits for a processor.
+        /// Nearly all within 100 ms, and none after a second: on a busy machine, a request occasionally waits for a
+        /// processor.
         private func expectQuick(_ times: [Double], sourceLocation: SourceLocation = #_sourceLocation) {
             let sorted = times.sorted()
             #expect(

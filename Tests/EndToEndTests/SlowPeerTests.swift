@@ -4,12 +4,12 @@
     import Testing
 
     extension EndToEnd {
-        @Suite("Slow peers are really gone")
+        @Suite("Slow peers leave nothing behind")
         struct SlowPeerTests {
-            /// How many sockets with that port there are on the gateway's side, but for those that listen, or of which only
-            /// the memory of their end is left.
+            /// The number of sockets with that port on the gateway's side, except listening ones and those of which
+            /// only TIME_WAIT is left.
             private static func sockets(of port: UInt16) throws -> Int {
-                // Foundation reads no more than the first page of such a file.
+                // Foundation reads only the first page of such a file.
                 let table = try run("/bin/cat", ["/proc/net/tcp"]).output
                 let suffix = ":" + String(port, radix: 16, uppercase: true).leftPadded(to: 4)
                 let (timeWait, listen) = ("06", "0A")
@@ -20,7 +20,7 @@
             }
 
             @Test(
-                "Attack: 400 readers of a few octets a second of 50 MB leave no socket behind",
+                "Attack: 400 readers of a few bytes a second of 50 MB leave no socket behind",
                 arguments: [false, true]
             )
             func readers(halfClosed: Bool) throws {
@@ -31,7 +31,7 @@
                     for _ in 0..<763 { guard exchange.socket.send(piece, within: 90) else { return false } }
                     return false
                 }
-                // What is small enough is written whole, and its end waits for the reader.
+                // A small answer is written completely, and its end waits for the reader.
                 site.upstream.on("/public/short") { exchange in
                     try exchange.reply("200 OK", [], String(repeating: "x", count: 150_000))
                 }

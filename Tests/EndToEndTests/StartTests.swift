@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("A start does what the configuration says, or says why not; check refuses what a start would")
+    @Suite("A start does what the configuration says, or says why not; check refuses whatever a start would")
     struct StartTests {
         let directory: TemporaryDirectory
 
@@ -22,7 +22,7 @@ extension EndToEnd {
             try EndToEndTests.run(Gateway.program, [command, try directory.write("gateway.conf", text)], within: 20)
         }
 
-        @Test("What a start would end at is refused by check, with its key")
+        @Test("Problems that would stop a start are reported by check, with their key")
         func refused() throws {
             try directory.write("short.key", "short")
             let cases: [(find: String, replace: String, said: String)] = [
@@ -68,7 +68,7 @@ extension EndToEnd {
             return configuration.text(port: port, adminPort: admin, directory: directory.path)
         }
 
-        @Test("Addresses that cannot both be listened at are refused by check and run, with both keys and what to do")
+        @Test("Addresses that cannot be used together are refused by check and run, with both keys and what to do")
         func overlaps() throws {
             try FileManager.default.createSymbolicLink(atPath: directory["link"], withDestinationPath: directory.path)
             let port = try Listener.freePorts(1)[0]
@@ -127,7 +127,7 @@ extension EndToEnd {
                 $0.more = "[[listener]]\naddress = \"unix:\(directory["a.sock"])\"\ngroup = \"0\""
             }
             let file = try directory.write("gateway.conf", text)
-            // As root, without root's rights over files, but for reading them.
+            // As root, but without root's permissions on files, except for reading.
             for command in ["check", "run"] {
                 let finished = try EndToEndTests.run(
                     "/usr/bin/setpriv",
@@ -141,7 +141,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A socket beside the database whose path is too long is told with the limit, by check and run alike")
+        @Test("A socket beside the database with too long a path is reported with the limit, by check and run alike")
         func longPath() throws {
             let long = directory[String(repeating: "d", count: 110 - directory.path.utf8.count) + ".sqlite"]
             let text = try configuration { $0.control = "database = \"\(long)\"" }
@@ -153,7 +153,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A port in use names the key and the address as it is written, the admin's too")
+        @Test("A port in use is reported with the key and the address as written, including the admin's")
         func portInUse() throws {
             let site = try Site()
             let (port, admin) = (site.port, site.gateway.adminPort)
@@ -166,13 +166,13 @@ extension EndToEnd {
             let text = configuration.text(port: free, adminPort: admin, directory: directory.path)
             let other = try run("run", text)
             #expect(other.errors.contains("admin.address: cannot listen on 127.0.0.1:\(admin): another program"))
-            // What it listens on itself is nothing wrong with its configuration.
+            // Its own listening does not make its configuration invalid.
             #expect(try EndToEndTests.run(Gateway.program, ["check", file]).status == 0)
             #expect(site.gateway.log.contains("listening on 127.0.0.1:\(port)"))
             #expect(site.gateway.log.contains("admin listens on 127.0.0.1:\(admin)"))
         }
 
-        @Test("A socket's file has the mode that the listener says, also after a reload", arguments: [nil, "0640"])
+        @Test("A socket's file has the configured mode, also after a reload", arguments: [nil, "0640"])
         func mode(_ mode: String?) throws {
             let socket = directory["viewers.sock"]
             func listener(_ mode: String?) -> String {
@@ -190,7 +190,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "attack: the operator's socket is its owner's alone, whatever the umask; mode and group change that",
+            "Attack: only the owner can use the operator's socket, whatever the umask; mode and group change that",
             arguments: [nil, "0660"]
         )
         func adminMode(_ mode: String?) throws {
@@ -223,7 +223,7 @@ extension EndToEnd {
             #expect(try eventually { try permissions() == (mode == nil ? 0o640 : 0o600) })
         }
 
-        @Test("SIGUSR1 and SIGUSR2 end nothing")
+        @Test("SIGUSR1 and SIGUSR2 do not end the process")
         func userSignals() throws {
             let site = try Site()
             for signal in [SIGUSR1, SIGUSR2] {
@@ -236,7 +236,7 @@ extension EndToEnd {
         }
 
         #if os(Linux)
-            /// How many of the gateway's threads are event loops.
+            /// The number of the gateway's threads that are event loops.
             private func loops(_ pid: pid_t) throws -> Int {
                 try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").count { task in
                     let name = try? String(contentsOfFile: "/proc/\(pid)/task/\(task)/comm", encoding: .utf8)
@@ -244,7 +244,7 @@ extension EndToEnd {
                 }
             }
 
-            @Test("Event loops: as many as threads says, else as the processors that the process may run on")
+            @Test("Event loops: as many as threads says, or else as the processors that the process may run on")
             func threads() throws {
                 let three = try Site { $0.top = "threads = 3" }
                 #expect(try loops(three.gateway.pid) == 3)
@@ -261,7 +261,7 @@ extension EndToEnd {
             }
         #endif
 
-        @Test("An expired certificate is told as an error and served, at the start and after a reload")
+        @Test("An expired certificate is reported as an error and served, at the start and after a reload")
         func expired() throws {
             let site = try TLSSite()
             try site.install("expired")

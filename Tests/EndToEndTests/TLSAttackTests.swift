@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("TLS against clients that mean no good")
+    @Suite("TLS against hostile clients")
     struct TLSAttackTests {
         static let shared = Result { try TLSSite() }
         let site: TLSSite
@@ -18,7 +18,7 @@ extension EndToEnd {
             #expect((0.9...4).contains(monotonic() - start))
         }
 
-        @Test("Half-open handshakes: 8,000 of them are cut, their memory comes back, and a good client notices little")
+        @Test("Half-open handshakes: 8,000 are cut, their memory is returned, and a well-behaved client notices little")
         func halfOpen() throws {
             let site = try TLSSite()
             let quiet = HTTP2Witness(port: site.gateway.port)
@@ -47,24 +47,24 @@ extension EndToEnd {
             #expect(isBack, "\(before) KiB before, \(after) KiB after")
         }
 
-        @Test("A ClientHello of the largest size is answered, one octet more is refused with an alert")
+        @Test("A ClientHello of the largest size is answered, one byte more is refused with an alert")
         func largestHello() throws {
             var hello = ClientHello()
             hello.suites += .init(repeating: 0xfafa, count: 32_766)
             hello.padding = 65_535 - hello.extensions.count - 4
             #expect(hello.message.count == 4 + 131_142)
             let client = try Client(port: site.tlsPort)
-            client.send(hello.octets)
+            client.send(hello.bytes)
             let first = try client.reader.take(6)
             #expect(first[0] == 0x16 && first[5] == 2, "a ServerHello: \(first)")
-            // OpenSSL's bound: what would be the largest if TLS 1.3 allowed 255 methods of compression.
+            // OpenSSL's limit: the largest possible size if TLS 1.3 permitted 255 compression methods.
             let other = try Client(port: site.tlsPort)
             other.send([0x16, 3, 1, 0, 4, 1, 2, 1, 0x45])
             #expect(try other.reader.take(1) == [0x15])
             #expect(other.remainder(within: 5) != nil)
         }
 
-        @Test("Clear text to a TLS port is not answered")
+        @Test("Plaintext to a TLS port is not answered")
         func clearText() throws {
             let client = try Client(port: site.tlsPort)
             client.send("GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -73,36 +73,39 @@ extension EndToEnd {
             #expect(rest.map { String(decoding: $0, as: UTF8.self).contains("HTTP") } == false)
         }
 
-        @Test("An alert is not lost to what the client sends behind its mistake", arguments: [0, 100_000, 900_000])
+        @Test(
+            "An alert is not lost because of what the client sends after its mistake",
+            arguments: [0, 100_000, 900_000]
+        )
         func alertBehindData(_ count: Int) throws {
             let client = try Client(port: site.tlsPort)
-            client.send(ClientHello().octets)
+            client.send(ClientHello().bytes)
             let first = try client.reader.take(6)
             #expect(first[0] == 0x16 && first[5] == 2)
-            // A record that nothing of ours can have encrypted.
+            // A record that the gateway cannot have encrypted.
             client.send([0x17, 3, 3, 0, 20] + .init(repeating: 7, count: 20 + count))
-            var octets: [UInt8] = []
+            var received: [UInt8] = []
             var end: Received?
             while end == nil {
                 switch client.socket.receive(within: 5) {
-                case .bytes(let bytes): octets += bytes
+                case .bytes(let bytes): received += bytes
                 case let other: end = other
                 }
             }
             #expect(end == .end)
-            // Encrypted or not, an alert is the last record: 2 octets, or 19 under a cipher of TLS 1.3.
-            let last = [7, 24].map { Array(octets.suffix($0).prefix(5)) }
+            // Encrypted or not, an alert is the last record: 2 bytes, or 19 under a TLS 1.3 cipher.
+            let last = [7, 24].map { Array(received.suffix($0).prefix(5)) }
             #expect(last[0] == [0x15, 3, 3, 0, 2] || last[1] == [0x17, 3, 3, 0, 19], "\(last)")
         }
     }
 }
 
-/// The first message of TLS 1.3 ([RFC 8446, section 4.1.2](https://www.rfc-editor.org/rfc/rfc8446#section-4.1.2)), as
-/// large as a test wants it.
+/// The first message of TLS 1.3 ([RFC 8446, section 4.1.2](https://www.rfc-editor.org/rfc/rfc8446#section-4.1.2)), in
+/// any size that a test needs.
 struct ClientHello {
     /// TLS_AES_128_GCM_SHA256 first.
     var suites: [UInt16] = [0x1301]
-    /// Octets of the extension that pads.
+    /// The size of the padding extension in bytes.
     var padding: Int?
 
     private static func length(_ count: Int, _ width: Int) -> [UInt8] {
@@ -130,7 +133,7 @@ struct ClientHello {
     }
 
     /// The message in records.
-    var octets: [UInt8] {
+    var bytes: [UInt8] {
         let message = message
         return stride(from: 0, to: message.count, by: 16_384).flatMap { start -> [UInt8] in
             let piece = message[start..<min(start + 16_384, message.count)]

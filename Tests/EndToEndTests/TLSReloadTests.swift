@@ -8,7 +8,7 @@ extension EndToEnd {
 
         init() throws { site = try TLSSite() }
 
-        @Test("SIGHUP takes a new certificate, and a connection that is open stays")
+        @Test("SIGHUP loads a new certificate, and an open connection stays")
         func reload() throws {
             let client = try TLSTalk(site)
             #expect(client.get().contains("subject=CN = standard"))
@@ -18,7 +18,7 @@ extension EndToEnd {
             #expect(client.get().components(separatedBy: "HTTP/1.1 200").count == 3)
         }
 
-        @Test("A bad certificate at a reload changes nothing, and the log says why")
+        @Test("An invalid certificate at a reload changes nothing, and the log says why")
         func badReload() throws {
             try site.install("both", key: "exact")
             site.gateway.send(SIGHUP)
@@ -27,7 +27,7 @@ extension EndToEnd {
             #expect(try site.openssl([]).output.contains("subject=CN = standard"))
         }
 
-        @Test("gateway check says what is wrong with certificates")
+        @Test("gateway check reports what is wrong with certificates")
         func check() throws {
             let file = site.gateway.directory["gateway.conf"]
             func check() throws -> Finished { try run(Gateway.program, ["check", file]) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A gateway with a clear listener, one with TLS and one that asks for client certificates.
+/// A gateway with a plaintext listener, one with TLS and one that requires client certificates.
 final class TLSSite: Sendable {
     let certificates: TestCertificates
     let upstream: RecordingUpstream
@@ -49,7 +49,7 @@ final class TLSSite: Sendable {
         gateway = try Gateway(configuration)
     }
 
-    /// Puts another certificate where the first listener has its own.
+    /// Replaces the first listener's certificate.
     func install(_ certificate: String, key: String? = nil) throws {
         try Self.install(certificates, certificate, key: key ?? certificate, in: directory)
     }
@@ -109,7 +109,7 @@ final class TLSTalk {
 
     private var answers = 0
 
-    /// Asks once more, and says everything that has come so far.
+    /// Sends another request, and returns everything that has arrived so far.
     func get() -> String {
         answers += 1
         input.write(Data("GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))

@@ -23,12 +23,12 @@ extension EndToEnd {
             #expect(page.output.contains("/event/e1"))
         }
 
-        @Test("20 MB pass in both directions octet for octet")
+        @Test("20 MB pass in both directions byte for byte")
         func large() throws {
             let file = site.directory["large"]
             var random = SplitMix64(seed: 20)
             let block = (0..<1 << 16).map { _ in UInt8.random(in: 0...255, using: &random) }
-            // The blocks differ, so that one that is lost or twice there would be noticed.
+            // The blocks differ, so that a lost or repeated one would be noticed.
             let data = Data((0..<320).flatMap { number in [UInt8(number & 0xff), UInt8(number >> 8)] + block })
             try data.write(to: URL(fileURLWithPath: file))
             let answer = site.directory["answer"]
@@ -47,7 +47,7 @@ extension EndToEnd {
             #expect(second.output.contains("HTTP/1.1 200"))
         }
 
-        @Test("ALPN agrees on HTTP/2 or HTTP/1.1, and refuses when nothing is common")
+        @Test("ALPN agrees on HTTP/2 or HTTP/1.1, and refuses if nothing is common")
         func alpn() throws {
             #expect(try site.openssl(["-alpn", "http/1.1"]).output.contains("ALPN protocol: http/1.1"))
             for (option, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
@@ -59,7 +59,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "The preface of HTTP/2 is refused where ALPN has agreed on HTTP/1.1, or nothing",
+            "The preface of HTTP/2 is refused if ALPN has agreed on HTTP/1.1, or on nothing",
             arguments: [true, false]
         )
         func preface(_ hasALPN: Bool) throws {
@@ -79,7 +79,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "RSA and ECDSA of one name: the client's suites choose",
+            "RSA and ECDSA for one name: the client's suites choose",
             arguments: [("aRSA", "standard"), ("aECDSA", "both")]
         )
         func bothKinds(_ suites: String, _ subject: String) throws {

@@ -15,7 +15,7 @@ extension EndToEnd {
             return try Gateway(configuration)
         }
 
-        @Test("A server with a good certificate is asked over TLS, by name and by address")
+        @Test("A server with a valid certificate is used over TLS, by name and by address")
         func good() throws {
             let nginx = try SecureNginx("standard")
             for host in ["localhost", "127.0.0.1"] {
@@ -29,7 +29,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A server with a wrong certificate is 502, and the log says why",
+            "A server with a wrong certificate gives 502, and the log says why",
             arguments: [
                 ("exact", "ca", "hostname mismatch"), ("expired", "ca", "certificate has expired"),
                 ("other", "ca", "unable to get local issuer certificate"), ("self", "ca", "self-signed certificate"),
@@ -46,7 +46,7 @@ extension EndToEnd {
     }
 }
 
-/// A server that speaks TLS only, and answers with what it knows of the connection.
+/// A server that speaks only TLS, and answers with what it knows about the connection.
 final class SecureNginx: Sendable {
     let port: UInt16
     private let directory: TemporaryDirectory

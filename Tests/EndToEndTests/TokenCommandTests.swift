@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
@@ -24,7 +25,7 @@ extension EndToEnd {
             try run(Gateway.program, ["token", "inspect", token, "--config", config] + options)
         }
 
-        @Test("A minted token opens its event, and inspect shows what is in it")
+        @Test("A minted token opens its event, and inspect shows its content")
         func mintAndInspect() throws {
             let token = try mint([
                 "--event", "e1", "--registration", "r1", "--name", "Zoë", "--email", "zoe@example.com",
@@ -36,7 +37,7 @@ extension EndToEnd {
             for word in ["zoe@example.com", "r1", "acme", "accept"] { #expect(shown.output.contains(word), "\(word)") }
         }
 
-        @Test("attack: a token that drives the terminal of whoever inspects it")
+        @Test("Attack: a token controls the terminal of an operator who inspects it")
         func terminal() throws {
             let hostile = "\u{1b}]0;owned\u{7}\u{9b}2J\u{7f}\u{202e}evil\u{2028}\r\n"
             let token = Minter.acme.token(Minter.Viewer(name: hostile))
@@ -50,7 +51,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A minted address can be opened as it is")
+        @Test("A minted address can be opened unchanged")
         func address() throws {
             let address = try mint(["--event", "e1", "--url"])
             #expect(address.hasPrefix("http://localhost:\(site.port)/event/e1?"))
@@ -70,7 +71,7 @@ extension EndToEnd {
             #expect(try inspect("hello").status == 1)
         }
 
-        @Test("mint and inspect know whose an event is: by event_ids, and by the directory where it knows the event")
+        @Test("mint and inspect know who owns an event: by event_ids, and by the directory if it knows the event")
         func owners() throws {
             let site = try Site {
                 $0.control = ""
@@ -103,21 +104,21 @@ extension EndToEnd {
                         Gateway.program,
                         ["token", "inspect", token, "--config", config, "--event", event]
                     )
-                    // A company-wide token opens other events only where the directory knows them.
+                    // A company-wide token opens other events only if the directory knows them.
                     let code = isOwn || code != nil || event == known ? code : "wrong_event"
                     #expect(shown.status == (code == nil ? 0 : 1), "\(event): \(shown.output)")
                     #expect(
                         shown.output.contains(code.map { "refused \($0)" } ?? "accept"),
                         "\(event): \(shown.output)"
                     )
-                    // What it says is what the gateway does.
+                    // The command agrees with the gateway.
                     let status = try fetch(site.port, "/event/\(event)?token=\(token)").status
                     #expect(status == (code == nil ? 200 : 403), "\(event)")
                 }
             }
         }
 
-        @Test("verify answers a line for each line of standard input")
+        @Test("verify answers with a line for each line of standard input")
         func verifyLines() throws {
             let key = try Key.generate(.es256, id: "k1")
             let other = try Key.generate(.es256, id: "k1")

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("What an upstream's answer does to a viewer's browser")
+    @Suite("How an upstream's answer affects a viewer's browser")
     struct UpstreamAnswerTests {
         static let shared = Result { try Site() }
         let site: Site
@@ -15,7 +15,7 @@ extension EndToEnd {
             #expect(try browser.open("/event/e1?token=" + token).status == 200)
         }
 
-        /// The answer by HTTP/1.1, and by HTTP/2.
+        /// The answers over HTTP/1.1 and over HTTP/2.
         private func answers(_ target: String, _ fields: [String] = []) throws -> [Response] {
             let lines = fields + browser.cookieField
             let first = try fetch(site.port, target, lines)
@@ -46,7 +46,7 @@ extension EndToEnd {
                 ([], "strict-origin-when-cross-origin"), (["no-referrer"], "same-origin"),
                 (["strict-origin"], "strict-origin-when-cross-origin"), (["origin"], "origin-when-cross-origin"),
                 (["No-Referrer"], "same-origin"), (["\tORIGIN  "], "origin-when-cross-origin"),
-                // The last that browsers know counts, over all fields.
+                // The last one that browsers know counts, over all fields.
                 (["unsafe-url, no-referrer"], "same-origin"), (["unsafe-url", "no-referrer"], "same-origin"),
                 (["no-referrer,,"], "same-origin"), (["no-referrer, never"], "same-origin"),
                 (["no-referrer", ""], "same-origin"), (["origin,no-referrer", "bogus"], "same-origin"),
@@ -61,7 +61,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A policy that lets our own origin see the full address passes as the upstream wrote it",
+            "A policy that shows the full address to our own origin passes unchanged",
             arguments: [
                 ["unsafe-url"], ["no-referrer-when-downgrade"], ["same-origin"], ["Strict-Origin-When-Cross-Origin"],
                 ["origin-when-cross-origin"], ["no-referrer, strict-origin-when-cross-origin"],
@@ -75,7 +75,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Early hints have the policy of the page, where the address holds a token as well, and public routes any")
+        @Test("Early hints have the policy of the page if the address contains a token, and on public routes any")
         func policyPlaces() throws {
             let sent = ["Referrer-Policy: no-referrer"]
             serve("/event/e1/policy", sent, hints: sent)
@@ -95,7 +95,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "attack: with two events in one browser, a page with helmet's policy makes its requests as the other's viewer"
+            "Attack: with two events in one browser, a page with helmet's policy sends its requests as the other's viewer"
         )
         func twoEvents() throws {
             let two = Browser(site)
@@ -105,7 +105,7 @@ extension EndToEnd {
                     try two.open("/event/\(event)?token=\(Minter.acme.registration(event, event: event))").status == 200
                 )
             }
-            // As a browser goes by the policy of the page.
+            // As a browser that follows the page's policy.
             let policy = try two.fetch("/event/e1")["Referrer-Policy"]
             let referer = policy == "same-origin" ? ["Referer: http://localhost:\(site.port)/event/e1"] : []
             #expect(try two.fetch("/app/whoami", "GET", referer).status == 200)
@@ -126,7 +126,7 @@ extension EndToEnd {
             "__Host-sid=1", "gateway_session-1=1", "gateway-sessions=1", "a=b, gateway-session-1=1",
         ]
 
-        @Test("attack: an upstream hands out, replaces or deletes a session, on any route and in early hints")
+        @Test("Attack: an upstream sets, replaces or deletes a session, on any route and in early hints")
         func sessionCookies() throws {
             let fields = Self.ours.map { "Set-Cookie: \($0)" } + ["Gateway-Session: forged", "gateway-session: forged"]
             let kept = Self.others.map { "set-cookie: \($0)" }
@@ -144,7 +144,7 @@ extension EndToEnd {
             #expect(try browser.fetch("/event/e1/still").status == 200)
         }
 
-        @Test("attack: an upstream hands out a session on a route that leaves cookies as they are, and in trailers")
+        @Test("Attack: an upstream sets a session on a route that keeps cookies unchanged, and in trailers")
         func keptCookies() throws {
             let site = try Site {
                 $0.more = """

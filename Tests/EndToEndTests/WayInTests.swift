@@ -13,7 +13,7 @@ extension EndToEnd {
             "Sec-Fetch-Site: cross-site",
         ]
 
-        /// What a page links to.
+        /// The link on a page.
         private func link(_ page: Response) -> String? {
             guard let start = page.text.range(of: "id=\"tab\" href=\"") else { return nil }
             return page.text[start.upperBound...].firstIndex(of: "\"").map {
@@ -26,7 +26,7 @@ extension EndToEnd {
             return try #require(parts.count == 2 ? parts[1] : nil)
         }
 
-        // MARK: What is no join
+        // MARK: Requests that do not join
 
         @Test(
             "A scanner, a preview, a preflight or a prefetch takes nobody's lease, before the viewer and after",
@@ -78,7 +78,7 @@ extension EndToEnd {
             #expect(try viewer.fetch("/event/e1/poll").status == 200)
         }
 
-        @Test("curl -I of a join link says that it is good, and of a bad one that it is not")
+        @Test("curl -I on a join link reports whether it is valid")
         func head() throws {
             let good = try Client(port: site.port).exchange(
                 "/event/e1?token=\(Minter.acme.registration("h"))",
@@ -101,7 +101,7 @@ extension EndToEnd {
             }
             let viewer = Browser(site)
             #expect(try viewer.open(link).status == 200)
-            // With its session an inner frame may come back from elsewhere.
+            // With its session an inner frame may return from elsewhere.
             let back = Self.frame + ["Referer: https://login.example/"]
             #expect(try fetch(site.port, "/event/e1", back + viewer.cookieField).status == 200)
         }
@@ -131,7 +131,7 @@ extension EndToEnd {
             #expect(other.status == 401 && other.text.contains("token_missing"))
         }
 
-        @Test("Where cookies are switched off altogether, the page says so and keeps its link")
+        @Test("If cookies are switched off altogether, the page says so and keeps its link")
         func switchedOff() throws {
             let browser = Browser(site)
             browser.keepsCookies = false
@@ -145,7 +145,7 @@ extension EndToEnd {
                 )
                 #expect(link(page) != nil && !page.text.contains("_blank"), "another tab would show the same")
             }
-            // In a frame they may be blocked there alone.
+            // They may be blocked only in a frame.
             func frame(_ target: String) throws -> Response {
                 let fields = ["Accept: text/html", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe"]
                 let answer = try fetch(site.port, target, fields)
@@ -159,7 +159,9 @@ extension EndToEnd {
             #expect(again.text.contains("id=\"hint\" role=\"status\">"), "that did not help either")
         }
 
-        @Test("A ticket that is used, foreign, cut or another event's is token_missing, and never about cookies")
+        @Test(
+            "A used, foreign, truncated or other event's ticket gives token_missing, and never a message about cookies"
+        )
         func badTickets() throws {
             let stranger = Browser(site)
             stranger.keepsCookies = false
@@ -194,7 +196,7 @@ extension EndToEnd {
             #expect(try Browser(site).open("/event/e1?gateway-ticket=\(fresh[0])").status == 200)
         }
 
-        @Test("attack: tickets that breed tickets are counted as joins are")
+        @Test("Attack: tickets that create tickets are counted like joins")
         func breeding() throws {
             let site = try Site { $0.limits = "joins_per_minute = 8" }
             let browser = Browser(site)
@@ -212,7 +214,7 @@ extension EndToEnd {
             #expect(statuses.filter { $0 == 200 }.count < 8 && statuses.contains(429))
         }
 
-        @Test("attack: cookies of the request before are not looked for in this one")
+        @Test("Attack: cookies of the previous request are not used in this one")
         func earlierCookies() throws {
             let long =
                 "Cookie: "
@@ -272,7 +274,7 @@ extension EndToEnd {
             #expect(browser.cookies.count == (avatar > 0 ? 2 : 1))
         }
 
-        @Test("Cookies that are good for nothing any more are deleted by name, at a join and at a refusal")
+        @Test("Cookies that are no longer valid are deleted by name, at a join and at a refusal")
         func staleCookies() throws {
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("stale"))").status == 200)
@@ -288,7 +290,7 @@ extension EndToEnd {
             #expect(refused.fields.values("set-cookie").count == 2, "the good one stays")
         }
 
-        @Test("Nobody reads the person in the cookie, and it serves on another listener's spelling no one")
+        @Test("Nobody can read the person in the cookie, and another listener's spelling of it does not work")
         func sealed() throws {
             let browser = Browser(site)
             _ = try browser.open("/event/e1?token=\(Minter.acme.registration("reader"))")
@@ -308,7 +310,7 @@ extension EndToEnd {
 
         // MARK: The application's own credentials
 
-        @Test("The application's own tokens pass beside a session, in every place, and count as nothing")
+        @Test("The application's own tokens pass beside a session, in every place, and do not count")
         func appTokens() throws {
             let site = try Site { $0.limits = "failures_per_minute = 5" }
             let browser = Browser(site)
@@ -321,7 +323,7 @@ extension EndToEnd {
                 #expect(seen.target == target && seen["Authorization"] == "Bearer app-session-\(number)")
                 #expect(seen["X-Gateway-Registration"] == "app" && seen["Cookie"] == nil)
             }
-            // A stranger at the same address still finds the limit untouched.
+            // A stranger at the same address still has the full allowance.
             #expect(try fetch(site.port, "/event/e1?token=a.b.c").status == 401)
         }
     }

@@ -42,11 +42,11 @@ extension EndToEnd {
         }
 
         @Test(
-            "Who leaves is told 1000 on the other connections, at which scripts stop",
+            "A viewer who leaves gets 1000 on the other connections, at which scripts stop",
             arguments: ["HTTP/1.1", "HTTP/2"]
         )
         func left(way: String) throws {
-            // Open sockets are looked after every third of it.
+            // Open sockets are checked every third of it.
             let site = try Site { $0.sessions = "idle_timeout = \"9s\"" }
             let seen = Mutex<[WebSocketFrame]?>(nil)
             site.upstream.on("/event/e1/ws") { exchange in
@@ -88,7 +88,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/event/e1/back", fields).status == 200)
         }
 
-        @Test("Replaced in the middle of a message: the frame is completed, then 4409, and nothing that follows")
+        @Test("Replaced during a message: the frame is completed, then 4409, and nothing that follows")
         func replacedWithinFrame() throws {
             let isReplaced = Flag()
             let isFinishing = Flag()
@@ -96,18 +96,18 @@ extension EndToEnd {
             let message = WebSocketFrame(opcode: 2, payload: .init(repeating: 0xa5, count: 8 << 20))
             site.upstream.on("/event/e1/ws") { exchange in
                 guard let socket = try WebSocket.accept(exchange) else { return false }
-                let octets = message.octets(masked: false)
+                let bytes = message.bytes(masked: false)
                 Thread.detachNewThread { [socket = exchange.socket] in
-                    let start = octets.count - 100_000
-                    socket.send(Array(octets[..<start]))
+                    let start = bytes.count - 100_000
+                    socket.send(Array(bytes[..<start]))
                     _ = eventually { isReplaced.isSet }
                     // So slowly that the session has ended before the frame has.
-                    for index in stride(from: start, to: octets.count, by: 1000) {
-                        socket.send(Array(octets[index..<min(index + 1000, octets.count)]))
+                    for index in stride(from: start, to: bytes.count, by: 1000) {
+                        socket.send(Array(bytes[index..<min(index + 1000, bytes.count)]))
                         usleep(2000)
                         if index - start >= 50_000 { isFinishing.set() }
                     }
-                    for _ in 0..<100 { socket.send(WebSocketFrame.text("too late").octets(masked: false)) }
+                    for _ in 0..<100 { socket.send(WebSocketFrame.text("too late").bytes(masked: false)) }
                 }
                 let frames = try socket.remainder()
                 seen.withLock { $0 = frames }
@@ -120,7 +120,7 @@ extension EndToEnd {
             isReplaced.set()
             Thread.detachNewThread { [socket = socket.socket] in
                 _ = eventually { isFinishing.isSet }
-                socket.send(WebSocketFrame.text("from a session that is over").octets(masked: true))
+                socket.send(WebSocketFrame.text("from a session that is over").bytes(masked: true))
             }
             let frames = try socket.remainder()
             let isWhole = frames.first == message
@@ -129,7 +129,7 @@ extension EndToEnd {
             #expect(eventually { seen.withLock { $0 } == [.close(1001)] })
         }
 
-        @Test("Replaced in the middle of a frame that does not come to its end: cut within two seconds")
+        @Test("Replaced during a frame that does not complete: cut within two seconds")
         func replacedWithinStalledFrame() throws {
             let isGone = Flag()
             site.upstream.on("/event/e1/ws") { exchange in
@@ -149,7 +149,7 @@ extension EndToEnd {
             #expect(monotonic() - start < 2)
         }
 
-        @Test("Replaced within a frame that the client is sending: the upstream gets no part of another, and the end")
+        @Test("Replaced during a frame that the client is sending: the upstream gets no part of another, and the end")
         func replacedWithinClientFrame() throws {
             let seen = Mutex<[UInt8]?>(nil)
             let isReading = Flag()
@@ -157,13 +157,13 @@ extension EndToEnd {
                 guard let socket = try WebSocket.accept(exchange) else { return false }
                 while socket.reader.buffer.count < 8 { guard try socket.reader.fill() else { return false } }
                 isReading.set()
-                let octets = try socket.reader.rest()
-                seen.withLock { $0 = octets }
+                let bytes = try socket.reader.rest()
+                seen.withLock { $0 = bytes }
                 return false
             }
             let token = Minter.acme.registration("r4")
             let socket = try open(token)
-            let half = Array(WebSocketFrame.text("never whole").octets(masked: true)[..<8])
+            let half = Array(WebSocketFrame.text("never whole").bytes(masked: true)[..<8])
             socket.socket.send(half)
             #expect(eventually { isReading.isSet })
             try join(token)
@@ -177,7 +177,7 @@ extension EndToEnd {
             let endedAt = Mutex<Double?>(nil)
             site.upstream.on("/event/e1/ws") { exchange in
                 guard let socket = try WebSocket.accept(exchange) else { return false }
-                let frame = WebSocketFrame(opcode: 2, payload: .init(repeating: 1, count: 60_000)).octets(masked: false)
+                let frame = WebSocketFrame(opcode: 2, payload: .init(repeating: 1, count: 60_000)).bytes(masked: false)
                 Thread.detachNewThread { [socket = exchange.socket] in
                     while socket.send(frame, within: 0.3) {}
                     isStuck.set()
@@ -193,7 +193,7 @@ extension EndToEnd {
             try join(token)
             #expect(eventually { endedAt.withLock { $0 } != nil })
             #expect((endedAt.withLock { $0 } ?? .infinity) - start < 2)
-            // Nobody accepts what the client sends any more.
+            // Nobody accepts the client's bytes any more.
             #expect(eventually(within: 2.2 - (monotonic() - start)) { !socket.send(.text("anybody?")) })
         }
 
@@ -263,7 +263,7 @@ extension EndToEnd {
             let sorted = times.withLock { $0.sorted() }
             try #require(sorted.count == 100)
             #expect(sorted[50] < 0.05 && sorted[99] < 1, "median \(sorted[50]), worst \(sorted[99])")
-            // The others do not notice.
+            // The others are not affected.
             let other = WebSocketEnd(MessageReader(sockets[1]), isClient: true)
             other.send(.text("still here"))
             #expect(try other.receive() == .text("still here"))

@@ -3,25 +3,25 @@ import Synchronization
 import Testing
 
 extension EndToEnd {
-    @Suite("WebSockets over HTTP/2 end as those over HTTP/1 do")
+    @Suite("WebSockets over HTTP/2 end like those over HTTP/1")
     struct WebSocketHTTP2Tests {
         let site: Site
 
         init() throws { site = try Site { $0.top = "drain_timeout = \"3s\"" } }
 
-        /// One stream that is a WebSocket.
+        /// A stream that is a WebSocket.
         private struct Tunnel {
             let client: HTTP2Client
             let stream: UInt32
 
-            var octets: [UInt8] { client.streams[stream]?.response.body ?? [] }
+            var bytes: [UInt8] { client.streams[stream]?.response.body ?? [] }
             var isOver: Bool { client.streams[stream]?.isOver ?? true }
             var reset: HTTP2ErrorCode? { client.streams[stream]?.reset }
 
-            /// Whole frames that have come, and how many octets of another.
+            /// The complete frames that have arrived, and how many bytes of another.
             var frames: ([WebSocketFrame], Int) {
                 var frames: [WebSocketFrame] = []
-                var rest = octets[...]
+                var rest = bytes[...]
                 while rest.count >= 2 {
                     let short = Int(rest[rest.startIndex + 1])
                     let width = short < 126 ? 0 : short == 126 ? 2 : 8
@@ -53,19 +53,19 @@ extension EndToEnd {
             return try open(try HTTP2Client.connected(port: site.port), path, fields)
         }
 
-        @Test("Replaced in the middle of a frame: it is completed, then 4409 and the stream's end")
+        @Test("Replaced during a frame: it is completed, then 4409 and the stream's end")
         func replacedWithinFrame() throws {
             let mayFinish = Flag()
             let seen = Mutex<[WebSocketFrame]?>(nil)
             let message = WebSocketFrame(opcode: 2, payload: .init(repeating: 0xa5, count: 300_000))
             site.upstream.on("/event/e1/ws") { exchange in
                 guard let socket = try WebSocket.accept(exchange) else { return false }
-                let octets = message.octets(masked: false)
-                socket.socket.send(Array(octets[..<200_000]))
+                let bytes = message.bytes(masked: false)
+                socket.socket.send(Array(bytes[..<200_000]))
                 _ = eventually { mayFinish.isSet }
                 // So slowly that the session has ended before the frame has.
-                for index in stride(from: 200_000, to: octets.count, by: 2000) {
-                    socket.socket.send(Array(octets[index..<min(index + 2000, octets.count)]))
+                for index in stride(from: 200_000, to: bytes.count, by: 2000) {
+                    socket.socket.send(Array(bytes[index..<min(index + 2000, bytes.count)]))
                     usleep(2000)
                 }
                 socket.send(.text("too late"))
@@ -75,7 +75,7 @@ extension EndToEnd {
             }
             let token = Minter.acme.registration("h2-frame")
             let socket = try open("/event/e1/ws", token: token)
-            #expect(socket.client.wait { socket.octets.count == 200_000 })
+            #expect(socket.client.wait { socket.bytes.count == 200_000 })
             #expect(try fetch(site.port, "/event/e1?token=\(token)").status == 200)
             mayFinish.set()
             #expect(socket.client.wait { socket.isOver })
@@ -87,12 +87,12 @@ extension EndToEnd {
             #expect(try socket.client.exchange("/public/x").status == 200)
         }
 
-        @Test("Replaced while the client opens no window: the stream is reset within two seconds, others go on")
+        @Test("Replaced while the client opens no window: the stream is reset within two seconds, others stay")
         func replacedWithoutWindow() throws {
             let isOver = Flag()
             site.upstream.on("/event/e1/ws") { exchange in
                 guard let socket = try WebSocket.accept(exchange) else { return false }
-                let frame = WebSocketFrame(opcode: 2, payload: .init(repeating: 1, count: 60_000)).octets(masked: false)
+                let frame = WebSocketFrame(opcode: 2, payload: .init(repeating: 1, count: 60_000)).bytes(masked: false)
                 Thread.detachNewThread { [socket = exchange.socket] in while socket.send(frame, within: 5) {} }
                 _ = try? socket.remainder()
                 isOver.set()
@@ -103,18 +103,18 @@ extension EndToEnd {
             client.send(.windowUpdate(0, 1 << 20))
             let token = Minter.acme.registration("h2-window")
             let socket = try open(client, "/event/e1/ws", [Field("authorization", "Bearer \(token)")])
-            #expect(client.wait { socket.octets.count == 65_535 })
+            #expect(client.wait { socket.bytes.count == 65_535 })
             let start = monotonic()
             #expect(try fetch(site.port, "/event/e1?token=\(token)").status == 200)
             #expect(client.wait { socket.isOver })
             #expect(eventually { isOver.isSet })
-            // The gateway waits 1.8 s for the window; the rest is for a machine that does other things too.
+            // The gateway waits 1.8 s for the window; the rest is for a busy machine.
             #expect(monotonic() - start < 4)
             #expect(socket.reset != nil)
             #expect(try client.exchange("/public/x").status == 200)
         }
 
-        @Test("An upstream that goes without a close frame: 1014 and the stream's end")
+        @Test("An upstream that disconnects without a close frame: 1014 and the stream's end")
         func upstreamGone() throws {
             site.upstream.on("/public/ws") { exchange in
                 try WebSocket.accept(exchange)?.send(.text("last words"))

@@ -5,7 +5,7 @@ extension EndToEnd {
     @Suite("WebSockets between other implementations")
     struct WebSocketInteroperationTests {
         /// Server and client in one: [websockets](https://websockets.readthedocs.io), the Debian package
-        /// python3-websockets. What it says last is what it found.
+        /// python3-websockets. Its last output is its result.
         private static let script = """
             import asyncio, sys, websockets
             from websockets.exceptions import ConnectionClosed

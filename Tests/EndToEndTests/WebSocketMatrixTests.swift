@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 extension EndToEnd {
-    @Suite("WebSockets over HTTP/1.1 and HTTP/2, clear and over TLS")
+    @Suite("WebSockets over HTTP/1.1 and HTTP/2, in plaintext and over TLS")
     struct WebSocketMatrixTests {
         static let shared = Result { try WebSocketSite() }
         let site: WebSocketSite
@@ -17,16 +17,16 @@ extension EndToEnd {
 
         private static func payload(_ count: Int) -> [UInt8] {
             var random = SplitMix64(seed: UInt64(count))
-            var octets: [UInt8] = []
-            octets.reserveCapacity(count + 8)
-            while octets.count < count {
-                unsafe withUnsafeBytes(of: random.next()) { unsafe octets.append(contentsOf: $0) }
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(count + 8)
+            while bytes.count < count {
+                unsafe withUnsafeBytes(of: random.next()) { unsafe bytes.append(contentsOf: $0) }
             }
-            return Array(octets[..<count])
+            return Array(bytes[..<count])
         }
 
         @Test(
-            "Texts and binary messages of every size come back as they were sent",
+            "Texts and binary messages of every size come back unchanged",
             arguments: WebSocketWay.allCases,
             [0, 1, 125, 126, 65_535, 65_536, 1 << 20, 64 << 20]
         )
@@ -34,7 +34,7 @@ extension EndToEnd {
             let socket = try open(way)
             for opcode: UInt8 in [1, 2] {
                 let frame = WebSocketFrame(opcode: opcode, payload: Self.payload(count))
-                // Comparing is quick, printing 64 MiB of difference is not.
+                // Comparing is fast, printing 64 MiB of difference is not.
                 let isSame = try socket.exchange(frame) == frame
                 #expect(isSame)
             }
@@ -84,7 +84,7 @@ extension EndToEnd {
             func set(_ frames: [WebSocketFrame]) { value.withLock { $0 = (frames, monotonic()) } }
         }
 
-        /// Serves WebSockets and keeps what is left to read after `script`.
+        /// Serves WebSockets and records what is left to read after `script`.
         private func serve(_ script: @escaping @Sendable (WebSocketEnd) throws -> Bool) -> Seen {
             let seen = Seen()
             site.upstream.on("/public/ws") { exchange in
@@ -96,7 +96,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A client that closes and ends its side: the upstream's last octets still reach it",
+            "A client that closes and ends its side: the upstream's last bytes still reach it",
             arguments: WebSocketWay.allCases
         )
         func clientHalfCloses(_ way: WebSocketWay) throws {
@@ -118,7 +118,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A client that only ends its side: the upstream is told 1001, and its answer reaches the client",
+            "A client that only ends its side: the upstream gets 1001, and its answer reaches the client",
             arguments: WebSocketWay.allCases
         )
         func clientEnds(_ way: WebSocketWay) throws {
@@ -152,7 +152,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Half-open: an upstream that does not end after the client has, is not waited for",
+            "Half-open: an upstream that does not end after the client is not waited for",
             arguments: WebSocketWay.allCases
         )
         func halfOpenUpstream(_ way: WebSocketWay) throws {
@@ -173,7 +173,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Half-open: a client that does not end after the upstream has, is not waited for",
+            "Half-open: a client that does not end after the upstream is not waited for",
             arguments: WebSocketWay.allCases
         )
         func halfOpenClient(_ way: WebSocketWay) throws {

@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 extension EndToEnd {
-    @Suite("WebSockets whose peers go, each in its own way")
+    @Suite("WebSockets whose peers leave, each in its own way")
     struct WebSocketPeerTests {
         let site: Site
 
@@ -22,7 +22,7 @@ extension EndToEnd {
             func set(_ frames: [WebSocketFrame]) { value.withLock { $0 = frames } }
         }
 
-        /// Serves a WebSocket and keeps what is left to read after `script`.
+        /// Serves a WebSocket and records what is left to read after `script`.
         private func serve(_ script: @escaping @Sendable (WebSocketEnd) throws -> Bool) -> Seen {
             let seen = Seen()
             site.upstream.on("/public/ws") { exchange in
@@ -33,7 +33,7 @@ extension EndToEnd {
             return seen
         }
 
-        // MARK: The upstream goes
+        // MARK: The upstream leaves
 
         @Test("Without a close frame: the client gets what was sent, and 1014")
         func upstreamGone() throws {
@@ -69,7 +69,7 @@ extension EndToEnd {
             #expect(try open().reader.rest() == [0x81, 5, 0x68])
         }
 
-        @Test("With a close frame and megabytes before it: the client gets all of it and nothing more")
+        @Test("With a close frame after megabytes: the client gets all of it and nothing more")
         func upstreamCloses() throws {
             let message = WebSocketFrame(opcode: 2, payload: .init(repeating: 7, count: 4 << 20))
             _ = serve { socket in
@@ -83,7 +83,7 @@ extension EndToEnd {
             #expect(frames.dropFirst().map(\.close) == ["1000 done"])
         }
 
-        // MARK: The client goes
+        // MARK: The client leaves
 
         @Test("With a reset: the upstream is told 1001")
         func clientResets() throws {
@@ -97,18 +97,18 @@ extension EndToEnd {
 
         @Test("Within a frame: the upstream gets no close frame, only the end")
         func clientGoneWithinFrame() throws {
-            let octets = Mutex<[UInt8]?>(nil)
+            let seen = Mutex<[UInt8]?>(nil)
             site.upstream.on("/public/ws") { exchange in
                 guard let socket = try WebSocket.accept(exchange) else { return false }
                 let rest = try socket.reader.rest()
-                octets.withLock { $0 = rest }
+                seen.withLock { $0 = rest }
                 return false
             }
             let socket = try open()
-            let half = Array(WebSocketFrame.text("never whole").octets(masked: true)[..<8])
+            let half = Array(WebSocketFrame.text("never whole").bytes(masked: true)[..<8])
             socket.socket.send(half)
             socket.socket.finishSending()
-            #expect(eventually { octets.withLock { $0 } == half })
+            #expect(eventually { seen.withLock { $0 } == half })
         }
     }
 }

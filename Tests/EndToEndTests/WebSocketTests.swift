@@ -19,23 +19,23 @@ extension EndToEnd {
 
         private static func payload(_ count: Int) -> [UInt8] {
             var random = SplitMix64(seed: UInt64(count))
-            var octets: [UInt8] = []
-            octets.reserveCapacity(count + 8)
-            while octets.count < count {
-                unsafe withUnsafeBytes(of: random.next()) { unsafe octets.append(contentsOf: $0) }
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(count + 8)
+            while bytes.count < count {
+                unsafe withUnsafeBytes(of: random.next()) { unsafe bytes.append(contentsOf: $0) }
             }
-            return Array(octets[..<count])
+            return Array(bytes[..<count])
         }
 
-        @Test("Frames that come octet by octet pass as well")
+        @Test("Frames that arrive byte by byte pass as well")
         func slowly() throws {
             let socket = try open()
             let frame = WebSocketFrame(opcode: 2, payload: Self.payload(300))
-            for octet in frame.octets(masked: true) { socket.socket.send([octet]) }
+            for byte in frame.bytes(masked: true) { socket.socket.send([byte]) }
             #expect(try socket.receive() == frame)
         }
 
-        @Test("What is no WebSocket after all passes too, until one side ends")
+        @Test("Bytes that are not WebSocket frames pass too, until one side ends")
         func otherProtocol() throws {
             site.upstream.on("/public/other") { exchange in
                 guard let socket = try WebSocket.accept(exchange) else { return false }
@@ -52,7 +52,7 @@ extension EndToEnd {
         // MARK: The handshake
 
         @Test(
-            "A handshake with a bad key is 400, and does not reach the upstream",
+            "A handshake with an invalid key gets 400, and does not reach the upstream",
             arguments: ["", "short", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZSE=", "dGhlIHNhbXBs*SBub25jZQ=="]
         )
         func badKey(key: String) throws {
@@ -63,7 +63,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Another version than 13 is 426, and says which one there is",
+            "Another version than 13 gets 426 with the supported one",
             arguments: ["8", "7", "014", "13, 8", "x"]
         )
         func badVersion(version: String) throws {
@@ -109,12 +109,12 @@ extension EndToEnd {
             let socket = try open("/public/slow")
             socket.reader.patience = 20
             let frame = WebSocketFrame(opcode: 2, payload: Self.payload(32 << 20))
-            let octets = frame.octets(masked: true)
-            let sent = Self.sendUntilStuck(socket.socket, octets)
+            let bytes = frame.bytes(masked: true)
+            let sent = Self.sendUntilStuck(socket.socket, bytes)
             #expect(sent < 20 << 20)
             mayRead.set()
             Thread.detachNewThread { [descriptor = socket.socket] in
-                descriptor.send(Array(octets[sent...]), within: 20)
+                descriptor.send(Array(bytes[sent...]), within: 20)
             }
             let isSame = try socket.receive() == frame
             #expect(isSame)
@@ -127,11 +127,11 @@ extension EndToEnd {
             let frame = WebSocketFrame(opcode: 2, payload: Self.payload(32 << 20))
             site.upstream.on("/public/flood") { exchange in
                 guard let socket = try WebSocket.accept(exchange) else { return false }
-                let octets = frame.octets(masked: false)
-                let count = Self.sendUntilStuck(socket.socket, octets)
+                let bytes = frame.bytes(masked: false)
+                let count = Self.sendUntilStuck(socket.socket, bytes)
                 for _ in 0..<(count >> 20) { sent.add() }
                 isStuck.set()
-                socket.socket.send(Array(octets[count...]), within: 20)
+                socket.socket.send(Array(bytes[count...]), within: 20)
                 socket.send(.close(1000))
                 return false
             }
@@ -144,12 +144,12 @@ extension EndToEnd {
             #expect(try socket.remainder().map(\.close) == ["1000 "])
         }
 
-        /// How many octets go until no more are taken for half a second.
-        private static func sendUntilStuck(_ socket: Socket, _ octets: [UInt8]) -> Int {
+        /// The number of bytes that are accepted before no more are taken for half a second.
+        private static func sendUntilStuck(_ socket: Socket, _ bytes: [UInt8]) -> Int {
             var sent = 0
             var since = monotonic()
-            while sent < octets.count, monotonic() - since < 0.5 {
-                let count = socket.sendSome(octets, from: sent)
+            while sent < bytes.count, monotonic() - since < 0.5 {
+                let count = socket.sendSome(bytes, from: sent)
                 if count > 0 {
                     sent += count
                     since = monotonic()

@@ -1,9 +1,10 @@
+import Basics
 import Foundation
 import Testing
 
 @testable import JOSE
 
-/// Another implementation signs and we verify, and the other way: [JWCrypto](https://jwcrypto.readthedocs.io), the Debian
+/// Another implementation signs and we verify, and the reverse: [JWCrypto](https://jwcrypto.readthedocs.io), the Debian
 /// package python3-jwcrypto, in one Python process for all cases.
 struct InteroperationTests {
     struct Question: Encodable {
@@ -14,9 +15,9 @@ struct InteroperationTests {
     struct Case: Codable {
         let algorithm: String
         let token: String
-        /// A JWK or PEM, to verify with.
+        /// The JWK or PEM to verify with.
         let key: String
-        /// Keys that sign, in PEM and as a JWK; only from there to here.
+        /// The signing keys, in PEM and as a JWK; only in their answer.
         var privateKeys: [String]?
     }
 
@@ -25,7 +26,7 @@ struct InteroperationTests {
         let theirs: [Case]
     }
 
-    @Test("Tokens and keys of ours are good there, and those from there are good here, for every algorithm")
+    @Test("Our tokens and keys are accepted there, and theirs here, for every algorithm")
     func bothWays() throws {
         var question = Question()
         for algorithm in Algorithm.allCases {

@@ -1,4 +1,4 @@
-/// Key files made with `openssl`, of forms that ``Key`` cannot make itself. All are for these tests only.
+/// Key files made with `openssl`, in forms that ``Key`` cannot produce itself. For these tests only.
 enum KeyFixtures {
     static let rsa1024 = """
         -----BEGIN PUBLIC KEY-----

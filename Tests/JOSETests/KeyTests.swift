@@ -1,3 +1,4 @@
+import Basics
 import Testing
 
 @testable import JOSE
@@ -15,7 +16,7 @@ struct KeyTests {
     // MARK: Secrets
 
     @Test(
-        "A secret that is shorter than its hash is refused, one as long is not",
+        "A secret shorter than its hash is refused, one equally long is accepted",
         arguments: [(Algorithm.hs256, 32), (.hs384, 48), (.hs512, 64)]
     )
     func secretLength(_ algorithm: Algorithm, _ least: Int) throws {
@@ -36,7 +37,7 @@ struct KeyTests {
         #expect(throws: KeyError.self) { try Key.secret(Keys.secret, algorithm: algorithm, id: nil) }
     }
 
-    @Test("A key file in the place of a secret is a mistake that would let everybody sign")
+    @Test("A key file in place of a secret is a mistake that would let everybody sign")
     func keyFileAsSecret() throws {
         for key in [Keys.rs256, Keys.es256, Keys.eddsa] {
             let jwk = try #require(key.publicJWK?.serialized())
@@ -55,7 +56,7 @@ struct KeyTests {
     // MARK: PEM
 
     @Test(
-        "A private key goes to PEM and back, for every pair",
+        "A private key converts to PEM and back, for every kind of pair",
         arguments: Algorithm.allCases.filter { !$0.isSymmetric }
     )
     func pemRoundTrip(_ algorithm: Algorithm) throws {
@@ -73,7 +74,7 @@ struct KeyTests {
     }
 
     @Test(
-        "Forms of PEM that are read",
+        "PEM forms that are accepted",
         arguments: [
             (KeyFixtures.p256, Algorithm.es256, false), (KeyFixtures.p256Compressed, .es256, false),
             (KeyFixtures.p256Parameters, .es256, true), (KeyFixtures.rsa, .rs256, false),
@@ -94,7 +95,7 @@ struct KeyTests {
     }
 
     @Test(
-        "Keys of the wrong type, curve or size are refused, with a sentence",
+        "Keys of the wrong type, curve or size are refused, with an explanation",
         arguments: [
             (KeyFixtures.rsa1024, Algorithm.rs256, "1024 bits"), (KeyFixtures.rsa1024, .ps256, "1024 bits"),
             (KeyFixtures.rsa, .es256, "elliptic curve"), (KeyFixtures.rsa, .eddsa, "Ed25519"),
@@ -123,7 +124,7 @@ struct KeyTests {
     // MARK: JWK
 
     @Test(
-        "JWKs that are wrong or weak are refused",
+        "Wrong or weak JWKs are refused",
         arguments: [
             "", "[]", "{}", #"{"keys":{}}"#, #"{"keys":[]}"#, #"{"keys":[1]}"#, #"{"keys":[{}]}"#, #"{"kty":1}"#,
             #"{"kty":"oct","k":"c2hvcnQ"}"#, #"{"kty":"oct"}"#, #"{"kty":"oct","k":""}"#, #"{"kty":"oct","k":7}"#,
@@ -139,7 +140,7 @@ struct KeyTests {
             #"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"AQsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}"#,
             #"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}"#,
             #"{"kty":"OKP","crv":"Ed25519","x":"AAAA"}"#, #"{"kty":"OKP","crv":"Ed25519"}"#,
-            // Nothing that is for signatures.
+            // Not for signatures.
             #"{"kty":"OKP","crv":"X25519","x":"AAAA"}"#, #"{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}"#,
             #"{"kty":"RSA","use":"enc","n":"AQAB","e":"AQAB"}"#,
             #"{"kty":"RSA","alg":"RSA-OAEP","n":"AQAB","e":"AQAB"}"#,
@@ -158,7 +159,7 @@ struct KeyTests {
         #expect(try Key.jwks(bytes(#"{"kty":"RSA","alg":"RS256","n":"\#(n)","e":"Aw"}"#)).count == 1)
     }
 
-    @Test("A set keeps what is for signatures, and pins each key to what it can be")
+    @Test("A set keeps the keys for signatures, and pins each to its possible algorithms")
     func set() throws {
         let members = Keys.all.compactMap { $0.publicJWK.map { String(decoding: $0.serialized(), as: UTF8.self) } }
         let others = [
@@ -173,7 +174,7 @@ struct KeyTests {
         #expect(keys.allSatisfy { !$0.canSign })
     }
 
-    @Test("A key that names no algorithm becomes one key for each that its type allows, and never a secret")
+    @Test("A key without an algorithm becomes one key for each that its type allows, and never a secret")
     func unpinned() throws {
         let pair = try Key.jwks(bytes(members(of: Keys.rs256, without: "alg")))
         #expect(pair.map(\.algorithm) == [.rs256, .rs384, .rs512, .ps256, .ps384, .ps512])
@@ -190,7 +191,7 @@ struct KeyTests {
         #expect(fault(of: token, with: pair) == nil)
     }
 
-    @Test("A key that stands in a set twice is one key, whatever the order of its members")
+    @Test("A key that occurs twice in a set is one key, whatever the order of its members")
     func duplicates() throws {
         guard case .object(let members)? = Keys.es256.publicJWK else { return }
         let again = [members, members.reversed()].map {
@@ -202,7 +203,7 @@ struct KeyTests {
     }
 
     @Test(
-        "A key whose key_ops do not let it verify is not used",
+        "A key whose key_ops do not permit verifying is not used",
         arguments: [(#"["verify"]"#, true), (#"["encrypt"]"#, false), ("[]", false), (#"["sign"]"#, false)]
     )
     func operations(_ operations: String, isUsed: Bool) throws {
@@ -213,7 +214,7 @@ struct KeyTests {
     }
 
     @Test(
-        "attack: an Ed25519 key of small order, for which signatures fit many messages",
+        "Attack: an Ed25519 key of small order, for which signatures fit many messages",
         arguments: [
             String(repeating: "00", count: 32), "01" + String(repeating: "00", count: 31),
             "01" + String(repeating: "00", count: 30) + "80", "ec" + String(repeating: "ff", count: 30) + "7f",
@@ -226,12 +227,12 @@ struct KeyTests {
         ]
     )
     func smallOrder(_ hex: String) throws {
-        let octets = stride(from: 0, to: 64, by: 2).map { start in
+        let point = stride(from: 0, to: 64, by: 2).map { start in
             let from = hex.index(hex.startIndex, offsetBy: start)
             return UInt8(hex[from..<hex.index(from, offsetBy: 2)], radix: 16) ?? 0
         }
         let fault = Self.description { () throws(KeyError) in
-            try Key.jwks(bytes(#"{"kty":"OKP","crv":"Ed25519","x":"\#(encoded(octets))"}"#))[0]
+            try Key.jwks(bytes(#"{"kty":"OKP","crv":"Ed25519","x":"\#(encoded(point))"}"#))[0]
         }
         #expect(fault != nil)
     }
@@ -243,7 +244,7 @@ struct KeyTests {
 
     // MARK: Words
 
-    @Test("Neither a key nor a token nor an error tells its bytes")
+    @Test("Neither a key nor a token nor an error reveals its bytes")
     func descriptions() throws {
         var dumped = ""
         for key in Keys.all {

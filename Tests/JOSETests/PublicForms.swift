@@ -1,17 +1,19 @@
+import Basics
+
 @testable import JOSE
 
-/// The public half of a key as an attacker has it.
+/// The public half of a key in the forms that an attacker has.
 enum PublicForms {
     /// SubjectPublicKeyInfo, made from the JWK.
     static func der(of key: Key) -> [UInt8] {
         guard case .object(let jwk)? = key.publicJWK else { fatalError("the key has no public half") }
-        func octets(_ name: String) -> [UInt8] {
-            guard case .string(let text)? = jwk[name], let octets = decoded(text) else { fatalError("no \(name)") }
-            return octets
+        func member(_ name: String) -> [UInt8] {
+            guard case .string(let text)? = jwk[name], let value = decoded(text) else { fatalError("no \(name)") }
+            return value
         }
-        if let curve = key.algorithm.curve { return DER.publicKey(DER.ec(curve), [4] + octets("x") + octets("y")) }
-        if key.algorithm == .eddsa { return DER.publicKey(DER.ed25519, octets("x")) }
-        return DER.publicKey(DER.rsa, DER.sequence(DER.integer(octets("n")), DER.integer(octets("e"))))
+        if let curve = key.algorithm.curve { return DER.publicKey(DER.ec(curve), [4] + member("x") + member("y")) }
+        if key.algorithm == .eddsa { return DER.publicKey(DER.ed25519, member("x")) }
+        return DER.publicKey(DER.rsa, DER.sequence(DER.integer(member("n")), DER.integer(member("e"))))
     }
 
     static func pem(of key: Key) -> [UInt8] {

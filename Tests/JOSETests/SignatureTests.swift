@@ -1,9 +1,10 @@
+import Basics
 import Testing
 
 @testable import JOSE
 
 struct SignatureTests {
-    @Test("What a key signs, it verifies, and another key of its kind does not", arguments: Algorithm.allCases)
+    @Test("A key verifies its own signatures, and another key of its kind does not", arguments: Algorithm.allCases)
     func roundTrip(_ algorithm: Algorithm) throws {
         let key = try Key.generate(algorithm, id: "k")
         let other = try Key.generate(algorithm, id: "k")
@@ -86,7 +87,7 @@ struct SignatureTests {
         #expect(results.count == 8 && results.allSatisfy { $0 })
     }
 
-    @Test("Codes and hashes are those of RFC 4231 and FIPS 180-4")
+    @Test("MACs and hashes match RFC 4231 and FIPS 180-4")
     func digests() {
         let data = bytes("what do ya want for nothing?")
         let code = MACKey(bytes("Jefe")).code(for: data.span)
@@ -155,13 +156,13 @@ struct SignatureTests {
         ),
     ]
 
-    @Test("RSASSA-PSS takes a salt as long as the digest, and the digest in the mask, and nothing else", arguments: pss)
+    @Test("RSASSA-PSS accepts only a salt as long as the digest, and the same digest in the mask", arguments: pss)
     func salt(_ form: String, _ isGood: Bool, _ signature: String) throws {
         let key = try Key.pem(bytes(KeyFixtures.rsa), algorithm: .ps256, id: nil)
         #expect(key.verifies(try #require(decoded(signature)), of: bytes("message")) == isGood)
     }
 
-    @Test("Zero halves and other lengths do not even get to OpenSSL")
+    @Test("Zero halves and other lengths do not reach OpenSSL")
     func halves() {
         let zero = [UInt8](repeating: 0, count: 32)
         let one: [UInt8] = zero.dropLast() + [1]
@@ -171,14 +172,6 @@ struct SignatureTests {
         for signature in refused {
             #expect(der(signature) == nil)
         }
-    }
-
-    @Test("Randomness does not repeat")
-    func random() {
-        #expect(Set((0..<100).map { _ in SystemRandom.word() }).count == 100)
-        #expect(SystemRandom.bytes(0) == [])
-        #expect(SystemRandom.bytes(33).count == 33)
-        #expect(SystemRandom.bytes(32) != SystemRandom.bytes(32))
     }
 }
 
@@ -198,7 +191,7 @@ struct MutationTests {
     @Test("Twenty thousand mutated tokens end in a refusal", arguments: [1, 2, 3, 4])
     func tokens(_ seed: Int) throws {
         var random = Generator(state: UInt64(seed))
-        // The quick ones: the others differ in the last step only.
+        // Only the fast algorithms: the others differ in the last step only.
         let honest = try [Keys.hs256, Keys.rs256, Keys.eddsa].map { key in
             bytes(try Token.sign([JSONMember("exp", .number(1_800_000_000))], type: "JWT", with: key))
         }
@@ -211,7 +204,7 @@ struct MutationTests {
     }
 
     /// Here the signature is made after the mutation, so the parsers see every one.
-    @Test("Mutated headers and claims, well signed, never end the process", arguments: [5, 6])
+    @Test("Mutated headers and claims with valid signatures never crash the process", arguments: [5, 6])
     func texts(_ seed: Int) {
         var random = Generator(state: UInt64(seed))
         var accepted = 0
@@ -224,19 +217,19 @@ struct MutationTests {
         #expect(accepted > 0 && accepted < 5000)
     }
 
-    private func mutate(_ octets: inout [UInt8], _ random: inout Generator) {
-        guard !octets.isEmpty else { return }
-        let at = random.next(octets.count)
+    private func mutate(_ text: inout [UInt8], _ random: inout Generator) {
+        guard !text.isEmpty else { return }
+        let at = random.next(text.count)
         switch random.next(6) {
-        case 0: octets[at] ^= 1 << UInt8(random.next(8))
-        case 1: octets[at] = UInt8(random.next(256))
-        case 2: octets.remove(at: at)
-        case 3: octets.insert(UInt8(random.next(256)), at: at)
-        case 4: octets.removeSubrange(at..<min(octets.count, at + random.next(16)))
+        case 0: text[at] ^= 1 << UInt8(random.next(8))
+        case 1: text[at] = UInt8(random.next(256))
+        case 2: text.remove(at: at)
+        case 3: text.insert(UInt8(random.next(256)), at: at)
+        case 4: text.removeSubrange(at..<min(text.count, at + random.next(16)))
         default:
-            octets.insert(
-                contentsOf: octets[at..<min(octets.count, at + random.next(16))],
-                at: random.next(octets.count)
+            text.insert(
+                contentsOf: text[at..<min(text.count, at + random.next(16))],
+                at: random.next(text.count)
             )
         }
     }

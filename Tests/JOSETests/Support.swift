@@ -1,9 +1,11 @@
+import Basics
+
 @testable import JOSE
 
 /// The time at which tokens are judged in these tests.
 let now: Int64 = 1_750_000_000
 
-/// Claims of a token that is good at ``now``.
+/// Claims of a token that is valid at ``now``.
 let goodClaims = #"{"exp":1800000000,"iat":1740000000,"sub":"user-1","eventId":"evt_1"}"#
 
 func bytes(_ text: some StringProtocol) -> [UInt8] { Array(text.utf8) }
@@ -15,7 +17,7 @@ func decoded(_ text: some StringProtocol) -> [UInt8]? {
     return Base64URL.decode(text.span)
 }
 
-/// What the gateway makes of a token: parse, verify, time. `nil` when it accepts.
+/// The gateway's judgement of a token: parse, verify, time. Returns `nil` if it accepts.
 func fault(of token: [UInt8], with keys: [Key], maxSize: Int = 8192) -> TokenFault? {
     do throws(TokenFault) {
         let token = try Token(parsing: token.span, maxSize: maxSize)
@@ -56,7 +58,7 @@ enum Keys {
     }
 }
 
-// `#expect` takes no spans, so the tests speak arrays.
+// `#expect` accepts no spans, so the tests use arrays.
 
 extension Key {
     func verifies(_ signature: [UInt8], of message: [UInt8]) -> Bool {

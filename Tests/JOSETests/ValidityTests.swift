@@ -1,3 +1,4 @@
+import Basics
 import Testing
 
 @testable import JOSE
@@ -21,7 +22,7 @@ struct ValidityTests {
     }
 
     @Test(
-        "A time that is no number, or out of range, is refused",
+        "A time that is not a number, or is out of range, is refused",
         arguments: ["exp", "nbf", "iat"],
         [
             "-1", "-0.5", "1e400", "9007199254740994", "1e300", "\"10\"", "\"\"", "null", "true", "[10]", "{}",
@@ -35,7 +36,7 @@ struct ValidityTests {
     static let window = Validity(expires: 100, notBefore: 50, issuedAt: 40)
 
     @Test(
-        "The bounds are to the second, and leeway moves both outwards",
+        "The bounds are exact to the second, and leeway moves both outwards",
         arguments: [
             (49, 0, .notYetValid), (50, 0, nil), (99, 0, nil), (100, 0, .expired), (45, 5, nil), (44, 5, .notYetValid),
             (104, 5, nil), (105, 5, .expired), (100, -5, .expired), (49, -5, .notYetValid),
@@ -54,7 +55,7 @@ struct ValidityTests {
     }
 
     @Test(
-        "When a token was issued is not judged: backends' clocks are ahead; one without an end is refused where it must have one"
+        "iat is not judged, since backends' clocks may be ahead; a missing exp is refused if required"
     )
     func others() throws {
         try Validity(expires: 100, notBefore: nil, issuedAt: 60).check(now: 54, leeway: 0, requireExpiry: true)
@@ -70,7 +71,7 @@ struct ClaimsTests {
         JSONMember("z", .null), JSONMember("aud", .array([.string("a"), .string("b")])),
     ])
 
-    @Test("A claim is there with its type, or not there; another type is a fault, null included")
+    @Test("A claim is absent or has its type; another type is a fault, null included")
     func types() throws {
         #expect(try Self.claims.string("s") == "text")
         #expect(try Self.claims.bool("b") == false)
@@ -85,7 +86,7 @@ struct ClaimsTests {
         for name in ["s", "b", "z"] { #expect(throws: TokenFault.claim(name)) { try Self.claims.number(name) } }
     }
 
-    @Test("An audience is one string or an array of strings, compared whole")
+    @Test("An audience is one string or an array of strings, compared completely")
     func audience() throws {
         #expect(try Self.claims.hasAudience("a"))
         #expect(try Self.claims.hasAudience("b"))

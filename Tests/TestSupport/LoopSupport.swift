@@ -1,28 +1,29 @@
+package import Basics
 package import CLinux
 import Glibc
 import Testing
 package import Transport
 
-/// A kernel that fails, is slow, or has a clock of its own, as the test says.
+/// A kernel that fails, is slow, or has its own clock, as the test demands.
 package final class TestKernel: Kernel {
     package override init() { super.init() }
 
-    /// What the next calls return instead of being made, in this order.
+    /// The results that the next calls return instead of being made, in this order.
     package var sends: [Result] = []
     package var receives: [Result] = []
     package var accepts: [Result] = []
     package var connects: [Result] = []
     package var sockets: [Result] = []
-    /// Monotonic milliseconds; the system's clock where it is nil.
+    /// Monotonic milliseconds; `nil` for the system's clock.
     package var clock: Int64?
     package private(set) var sendCount = 0
-    /// Events that were reported so far.
+    /// The number of events reported so far.
     package private(set) var eventCount = 0
-    /// How long the loop was willing to wait last. Milliseconds.
+    /// The last time that the loop was willing to wait, in milliseconds.
     package private(set) var lastWait: Int32 = 0
 
     package enum Result {
-        /// The call is made with this many bytes at most.
+        /// The call is made with at most this many bytes.
         case atMost(Int)
         case fails(Int32)
     }
@@ -100,7 +101,7 @@ package final class Peer {
 
     package init(_ descriptor: Int32) { self.descriptor = descriptor }
 
-    /// A connected pair: what the loop serves, and its far end.
+    /// A connected pair: the descriptor for the loop, and its far end.
     package static func pair() throws -> (served: Int32, peer: Peer) {
         var ends: [Int32] = [-1, -1]
         try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
@@ -132,13 +133,13 @@ package final class Peer {
 
     package func send(_ text: String) { send(Array(text.utf8)) }
 
-    /// Sends what the kernel takes without waiting; how many bytes.
+    /// Sends what the kernel takes without waiting. Returns the number of bytes.
     @discardableResult
     package func send(_ bytes: [UInt8]) -> Int {
         unsafe max(bytes.withUnsafeBytes { unsafe gateway_send(descriptor, $0.baseAddress, $0.count, 0) }, 0)
     }
 
-    /// Reads once; nil at the end.
+    /// Reads once. Returns `nil` at the end.
     package func read(atMost count: Int = 1 << 16) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: count)
         let result = unsafe bytes.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress, count, 0) }
@@ -153,7 +154,7 @@ package final class Peer {
         return all
     }
 
-    /// What can be read without waiting.
+    /// Everything that can be read without waiting.
     package func readAvailable(atMost limit: Int = .max) -> [UInt8] {
         var all: [UInt8] = []
         var bytes = [UInt8](repeating: 0, count: min(limit, 1 << 16))
@@ -167,13 +168,13 @@ package final class Peer {
         }
     }
 
-    /// Whether the other side has ended, as seen by a read that does not wait.
+    /// Whether the other side has ended, according to a read that does not wait.
     package var hasEnded: Bool {
         var byte: UInt8 = 0
         return unsafe gateway_receive(descriptor, &byte, 1) == 0
     }
 
-    /// Whether the other side has ended or reset the connection; what it sent before that is read and dropped.
+    /// Whether the other side has ended or reset the connection. Reads and drops what it sent before.
     package var isOver: Bool {
         _ = readAvailable()
         var byte: UInt8 = 0

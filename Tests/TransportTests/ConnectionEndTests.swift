@@ -6,7 +6,7 @@ import Testing
 
 @Suite("How a connection ends")
 struct ConnectionEndTests {
-    /// A fixture over TCP, whose two sides end one after the other.
+    /// A fixture over TCP, whose two sides can end one after the other.
     private static func overTCP() throws -> (TestKernel, EventLoop, RecordedConnection, Peer) {
         let kernel = TestKernel()
         let loop = try EventLoop(kernel: kernel)
@@ -16,7 +16,7 @@ struct ConnectionEndTests {
         return (kernel, loop, connection, peer)
     }
 
-    /// Takes turns until nothing is reported any more.
+    /// Runs turns until nothing is reported any more.
     ///
     /// - Returns: false if something is reported again and again.
     private static func settles(_ loop: EventLoop, _ kernel: TestKernel) -> Bool {
@@ -28,7 +28,7 @@ struct ConnectionEndTests {
         return false
     }
 
-    @Test("What a peer sent before it closed is told after a pause, and the pause is no busy loop")
+    @Test("Bytes sent before a peer closed are delivered after a pause, and the pause is not a busy loop")
     func closedWhilePaused() throws {
         let fixture = try Fixture()
         fixture.connection.pauseReading()
@@ -42,7 +42,7 @@ struct ConnectionEndTests {
         #expect(fixture.connection.told.last == .closed)
     }
 
-    @Test("… also where this side had ended before the pause")
+    @Test("… also if this side had ended before the pause")
     func endedWhilePaused() throws {
         let (kernel, loop, connection, peer) = try Self.overTCP()
         defer { loop.end() }
@@ -58,7 +58,7 @@ struct ConnectionEndTests {
         #expect(connection.told == [.received("all of it"), .inputEnded])
     }
 
-    @Test("That both sides have ended is no failure and no busy loop; whoever serves the connection closes it")
+    @Test("The end of both sides is neither a failure nor a busy loop; the connection's owner closes it")
     func bothEnded() throws {
         let (kernel, loop, connection, peer) = try Self.overTCP()
         defer { loop.end() }
@@ -74,7 +74,7 @@ struct ConnectionEndTests {
         #expect(connection.told == [.inputEnded, .closed])
     }
 
-    @Test("A reset is told while reading is paused")
+    @Test("A reset is reported while reading is paused")
     func resetWhilePaused() throws {
         let (_, loop, connection, peer) = try Self.overTCP()
         defer { loop.end() }
@@ -84,7 +84,10 @@ struct ConnectionEndTests {
         #expect(connection.told == [.failed(ECONNRESET), .closed])
     }
 
-    @Test("An answer that came before a send failed is told before the failure", arguments: [EPIPE, ECONNRESET])
+    @Test(
+        "An answer that arrived before a send failed is delivered before the failure",
+        arguments: [EPIPE, ECONNRESET]
+    )
     func answerBeforeFailure(number: Int32) throws {
         let fixture = try Fixture()
         fixture.kernel.receives = [.atMost(3)]
@@ -101,7 +104,7 @@ struct ConnectionEndTests {
     }
 
     @Test(
-        "What came before a peer reset is kept while reading is paused, where it is worth waiting for",
+        "Bytes that arrived before a reset are kept while reading is paused, if they are worth waiting for",
         arguments: [true, false]
     )
     func resetWhilePaused(keeps: Bool) throws {
@@ -130,7 +133,7 @@ struct ConnectionEndTests {
         }
     }
 
-    @Test("A deadline that another handler moved or closed in the same turn is not told", arguments: [true, false])
+    @Test("A deadline that another handler moved or closed in the same turn is not reported", arguments: [true, false])
     func deadlineOfAnother(closes: Bool) throws {
         let kernel = TestKernel()
         kernel.clock = 1_000
@@ -152,7 +155,7 @@ struct ConnectionEndTests {
                     return
                 }
                 other.close()
-                // The lowest free number is given out again, which is the other's unless another test was faster.
+                // The lowest free number is assigned again; it is the other's unless another test was faster.
                 guard let (served, peer) = try? Peer.pair() else { return }
                 try? newcomer.open(served)
                 newcomer.setDeadline(in: 5_000)
@@ -167,14 +170,14 @@ struct ConnectionEndTests {
         withExtendedLifetime(peers) {}
     }
 
-    @Test("A timer that makes another for at once does not keep events waiting")
+    @Test("A timer that immediately makes another does not delay events")
     func endlessTimer() throws {
         let fixture = try Fixture()
         fixture.kernel.clock = fixture.loop.now
         var rounds = 0
         func again() {
             rounds += 1
-            // The bound ends the test where the promise is broken.
+            // The bound ends the test if the promise is broken.
             if rounds < 1_000 { fixture.loop.schedule(in: 0) { again() } }
         }
         fixture.loop.schedule(in: 0) { again() }
@@ -186,7 +189,7 @@ struct ConnectionEndTests {
         fixture.turn()
     }
 
-    @Test("Times that are too far away to be counted never come")
+    @Test("Times too far away to be counted never come")
     func farTimes() throws {
         let fixture = try Fixture()
         fixture.connection.setDeadline(in: .max)
@@ -195,7 +198,7 @@ struct ConnectionEndTests {
         #expect(fixture.connection.told.isEmpty)
     }
 
-    @Test("An end that was told before a connection was handed over is not told to the next")
+    @Test("An end that was reported before a hand-over is not reported again")
     func endBeforeHandOver() throws {
         let fixture = try TLSFixture()
         fixture.peer.end()

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Connections against a model")
 struct ConnectionModelTests {
-    @Test("Any order of sends, ends, pauses, hand-overs and faults keeps what a connection promises", arguments: 0..<30)
+    @Test("Any order of sends, ends, pauses, hand-overs and faults keeps a connection's promises", arguments: 0..<30)
     func inTheClear(seed: UInt64) throws {
         try ConnectionModel(seed, contexts: nil).run(steps: 300)
     }
@@ -17,21 +17,21 @@ struct ConnectionModelTests {
     }
 }
 
-/// Several connections of one loop, their peers, and what has to come of it:
+/// Several connections of one loop, their peers, and the promises to check:
 ///
 /// - Bytes arrive in order; all of them, unless the connection broke or was closed.
-/// - An end is told once, behind the last byte; a failure is told once; `closed` is told once, and nothing afterwards.
-/// - Nothing is told from within a call, nor while reading is paused, nor to whoever has handed its connection over.
-/// - A loop that has nothing to do reports nothing.
+/// - An end is reported once, after the last byte; a failure once; `closed` once, and nothing afterwards.
+/// - Nothing is reported during a call, while reading is paused, or to an object that has handed its connection over.
+/// - An idle loop reports nothing.
 private final class ConnectionModel {
     let kernel = TestKernel()
     let loop: EventLoop
     var random: SplitMix64
     private let contexts: TestContexts?
     private var lanes: [Lane] = []
-    /// A call of a connection is under way.
+    /// Whether a call to a connection is in progress.
     private var isActing = false
-    /// What is told causes nothing more.
+    /// Whether callbacks cause nothing more.
     private var isQuiet = false
     private let seed: UInt64
     /// Whether connections break and are closed early.
@@ -41,7 +41,7 @@ private final class ConnectionModel {
     init(_ seed: UInt64, contexts: TestContexts?) throws {
         self.seed = seed
         isRough = seed % 3 == 0
-        random = SplitMix64(seed)
+        random = SplitMix64(seed: seed)
         self.contexts = contexts
         kernel.clock = 1_000
         loop = try EventLoop(kernel: kernel)
@@ -89,7 +89,7 @@ private final class ConnectionModel {
         }
     }
 
-    /// Takes turns until nothing is reported any more.
+    /// Runs turns until nothing is reported any more.
     private func settle() {
         (kernel.sends, kernel.receives) = ([], [])
         isQuiet = true
@@ -154,7 +154,7 @@ private final class ConnectionModel {
         lanes.append(lane)
     }
 
-    // MARK: What peers do
+    // MARK: Actions of peers
 
     private func bytes() -> [UInt8] {
         let count = chance(12) ? random.next() % 120_000 : random.next() % 3_000
@@ -177,7 +177,7 @@ private final class ConnectionModel {
         }
     }
 
-    // MARK: What connections do
+    // MARK: Actions of connections
 
     private func actOfConnection() {
         let lane = lanes[Int(random.next() % UInt64(lanes.count))]
@@ -212,7 +212,7 @@ private final class ConnectionModel {
         }
     }
 
-    /// A connection is told something, and may do anything.
+    /// Handles a callback of a connection, which may do anything.
     func told(_ connection: ModelledConnection) {
         expect(!isActing, "nothing is told from within a call")
         expect(!connection.isGone, "nothing is told to whoever has handed over")
@@ -225,7 +225,7 @@ private final class ConnectionModel {
 private final class Lane {
     let socket: Peer
     let isTCP: Bool
-    let tls: TLSPeer?
+    let tls: TLSFarEnd?
     private(set) var owner: ModelledConnection
     /// What the connection was given to send, and what it has received.
     var sent: [UInt8] = []
@@ -245,7 +245,7 @@ private final class Lane {
         let (served, socket) = isTCP ? try Peer.connectedPair() : try Peer.pair()
         (self.socket, self.isTCP) = (socket, isTCP)
         owner = ModelledConnection(loop: model.loop)
-        tls = try contexts.map { TLSPeer(socket, try $0.clientStream()) }
+        tls = try contexts.map { TLSFarEnd(socket, try $0.clientStream()) }
         isSecured = contexts == nil
         (owner.lane, owner.model) = (self, model)
         try owner.open(served, tls: contexts?.serverStream())
@@ -264,7 +264,7 @@ private final class Lane {
         model.expect(!former.isOpen && owner.isOpen, "a connection that is handed over is open on the other side")
     }
 
-    /// Whether the peer has done what breaks a connection.
+    /// Whether the peer has done something that breaks a connection.
     var mayFail: Bool { isPeerGone || isGarbled || isTruncated }
 
     // MARK: The peer
@@ -356,7 +356,7 @@ private final class ModelledConnection: Connection {
     override func received(_ bytes: Span<UInt8>) {
         // SAFETY: the span is alive during the call.
         unsafe bytes.withUnsafeBufferPointer { unsafe lane?.received += $0 }
-        // Over TLS, what was read in one go is told in several pieces.
+        // Over TLS, what was read at once is delivered in several pieces.
         let isPaused = isReadPaused && lane?.tls == nil
         note(
             !bytes.isEmpty && !hasEnded && !isPaused && isOpen,

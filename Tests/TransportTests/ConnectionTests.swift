@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A connection on an event loop")
 struct ConnectionTests {
-    @Test("Bytes are told as they come, in order, and nothing is told without them")
+    @Test("Bytes are delivered in order as they arrive, and there is no callback without them")
     func receives() throws {
         let fixture = try Fixture()
         fixture.turn()
@@ -18,7 +18,7 @@ struct ConnectionTests {
         #expect(fixture.connection.told == [.received("one"), .received("two")])
     }
 
-    @Test("What does not fit into one read is told in the next turn")
+    @Test("Bytes that do not fit into one read are delivered in the next turn")
     func readsOncePerTurn() throws {
         let fixture = try Fixture()
         fixture.kernel.receives = [.atMost(3)]
@@ -29,7 +29,7 @@ struct ConnectionTests {
         #expect(fixture.connection.bytes == Array("abcdef".utf8))
     }
 
-    @Test("A read that finds nothing, or was interrupted, tells nothing and is made again", arguments: [EAGAIN, EINTR])
+    @Test("A read that finds nothing, or is interrupted, reports nothing and is repeated", arguments: [EAGAIN, EINTR])
     func spuriousReadiness(number: Int32) throws {
         let fixture = try Fixture()
         fixture.kernel.receives = [.fails(number)]
@@ -40,7 +40,7 @@ struct ConnectionTests {
         #expect(fixture.connection.told == [.received("x")])
     }
 
-    @Test("The end of the input is told once, behind all bytes, and the connection still sends")
+    @Test("The end of the input is reported once, after all bytes, and the connection can still send")
     func halfClose() throws {
         let fixture = try Fixture()
         fixture.peer.send("last")
@@ -55,7 +55,7 @@ struct ConnectionTests {
         #expect(fixture.peer.hasEnded)
     }
 
-    @Test("The end of the output goes out behind everything that waits")
+    @Test("The end of the output is sent after everything that waits")
     func finishesSendingBehindTheRest() throws {
         let fixture = try Fixture()
         fixture.kernel.sends = [.atMost(2), .fails(EAGAIN)]
@@ -67,10 +67,10 @@ struct ConnectionTests {
         #expect(fixture.peer.hasEnded)
     }
 
-    @Test("Short writes, full buffers and interruptions lose, double and reorder nothing", arguments: 0..<40)
+    @Test("Short writes, full buffers and interruptions lose, repeat and reorder nothing", arguments: 0..<40)
     func shortWrites(seed: UInt64) throws {
         let fixture = try Fixture()
-        var random = SplitMix64(seed)
+        var random = SplitMix64(seed: seed)
         var sent: [UInt8] = []
         var read: [UInt8] = []
         for round in 0..<60 {
@@ -101,7 +101,7 @@ struct ConnectionTests {
         #expect(read == sent)
     }
 
-    @Test("Past the high-water mark a connection is not writable, and says so when little waits")
+    @Test("Past the high-water mark a connection is not writable, and reports when little waits")
     func waterMarks() throws {
         let fixture = try Fixture()
         let block = [UInt8](repeating: 7, count: 16 << 10)
@@ -118,7 +118,7 @@ struct ConnectionTests {
         #expect(fixture.connection.isWritable && fixture.connection.told == [.becameWritable])
     }
 
-    @Test("While reading is paused nothing is told; what came waits")
+    @Test("While reading is paused nothing is delivered, and arriving bytes wait")
     func pausing() throws {
         let fixture = try Fixture()
         fixture.connection.pauseReading()
@@ -130,7 +130,7 @@ struct ConnectionTests {
         #expect(fixture.connection.told == [.received("wait")])
     }
 
-    @Test("A failing send tells of it at the end of the turn and not from within", arguments: [EPIPE, ECONNRESET])
+    @Test("A failing send is reported at the end of the turn and not during the call", arguments: [EPIPE, ECONNRESET])
     func sendFails(number: Int32) throws {
         let fixture = try Fixture()
         fixture.kernel.sends = [.fails(number)]
@@ -142,7 +142,7 @@ struct ConnectionTests {
         #expect(fixture.connection.told == [.failed(number), .closed])
     }
 
-    @Test("What waited fails too when the kernel takes no more of it")
+    @Test("Waiting bytes also fail when the kernel takes no more of them")
     func drainFails() throws {
         let fixture = try Fixture()
         fixture.kernel.sends = [.fails(EAGAIN), .fails(ECONNRESET)]
@@ -152,7 +152,7 @@ struct ConnectionTests {
         #expect(fixture.connection.unsentBytes == 0)
     }
 
-    @Test("A reset of the peer is a failure, and not an end")
+    @Test("A reset by the peer is a failure, and not an end")
     func peerResets() throws {
         let fixture = try Fixture()
         fixture.kernel.receives = [.fails(ECONNRESET)]
@@ -161,7 +161,7 @@ struct ConnectionTests {
         #expect(fixture.connection.told == [.failed(ECONNRESET), .closed])
     }
 
-    @Test("A connection may be closed from within everything that it is told; nothing but `closed` follows")
+    @Test("A connection may be closed from every callback; only `closed` follows")
     func closesInsideEveryCallback() throws {
         let causes: [(String, (Fixture) -> Void, RecordedConnection.Told)] = [
             ("received", { $0.peer.send("x") }, .received("x")),
@@ -201,7 +201,7 @@ struct ConnectionTests {
         }
     }
 
-    @Test("Who takes a connection over is told what comes, and sends what waits; the former is told nothing more")
+    @Test("After a hand-over, the new owner gets callbacks and sends what waits; the former gets none")
     func handsOver() throws {
         let fixture = try Fixture()
         fixture.kernel.sends = [.fails(EAGAIN)]
@@ -218,7 +218,7 @@ struct ConnectionTests {
         #expect(other.told.last == .closed && fixture.connection.told.isEmpty)
     }
 
-    @Test("A handler that nobody else holds lives until the end of the turn in which it was closed")
+    @Test("A handler without other references lives until the end of the turn in which it was closed")
     func livesUntilTheEndOfTheTurn() throws {
         let kernel = TestKernel()
         let loop = try EventLoop(kernel: kernel)
@@ -237,18 +237,5 @@ struct ConnectionTests {
         loop.turn(waitingAtMost: 1000)
         #expect(wasAlive)
         #expect(connection == nil)
-    }
-}
-
-/// Random numbers that a test can repeat.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ (word >> 27)) &* 0x94d0_49bb_1331_11eb
-        return word ^ (word >> 31)
     }
 }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("An event loop")
 struct EventLoopTests {
-    /// Notes what it is told, and closes others when the test says so.
+    /// Records its callbacks, and closes others when the test demands.
     private final class Noting: EventHandler {
         var told = 0
         var onReady: () -> Void = {}
@@ -17,7 +17,7 @@ struct EventLoopTests {
         }
     }
 
-    @Test("An event that was fetched before its descriptor was closed goes nowhere")
+    @Test("An event that was fetched before its descriptor was closed is dropped")
     func closedInTheSameTurn() throws {
         let loop = try EventLoop()
         defer { loop.end() }
@@ -25,7 +25,7 @@ struct EventLoopTests {
         let handlers = [Noting(), Noting()]
         for (index, end) in ends.enumerated() {
             try loop.register(end.served, handlers[index], for: .readable)
-            // Whoever comes first closes the other.
+            // The first one called closes the other.
             handlers[index].onReady = { [unowned loop] in loop.close(ends[1 - index].served) }
             end.peer.send("x")
         }
@@ -35,7 +35,7 @@ struct EventLoopTests {
         #expect(handlers[0].told + handlers[1].told == 2)
     }
 
-    @Test("… nor to the next user of the same number")
+    @Test("… and not delivered to the next user of the same number")
     func reusedInTheSameTurn() throws {
         let loop = try EventLoop()
         defer { loop.end() }
@@ -49,7 +49,8 @@ struct EventLoopTests {
                 guard fresh == nil else { return }
                 let number = ends[1 - index].served
                 loop.deregister(number)
-                // Puts another socket in its place, which closes the first, without a moment in which others get the number.
+                // Puts another socket in its place, which closes the first, so that nobody else can get the number in
+                // between.
                 let pair = try! Peer.pair()
                 #expect(dup2(pair.served, number) == number)
                 CLinux.close(pair.served)
@@ -65,7 +66,27 @@ struct EventLoopTests {
         #expect(newcomer.told == 1)
     }
 
-    @Test("A handler that wants nothing is told nothing; what came meanwhile is told once it does")
+    @Test("A handler that is told first hears of its event before those that came earlier")
+    func toldFirst() throws {
+        let loop = try EventLoop()
+        defer { loop.end() }
+        let ends = try (0..<3).map { _ in try Peer.pair() }
+        var order: [Int] = []
+        for (index, end) in ends.enumerated() {
+            let handler = Noting()
+            handler.isToldFirst = index == 2
+            handler.onReady = { [unowned loop] in
+                order.append(index)
+                loop.close(end.served)
+            }
+            try loop.register(end.served, handler, for: .readable)
+        }
+        for end in ends { end.peer.send("x") }
+        loop.turn(waitingAtMost: 1000)
+        #expect(order.count == 3 && order.first == 2)
+    }
+
+    @Test("A handler that wants nothing is told nothing; events of that time are reported once it does")
     func wants() throws {
         let loop = try EventLoop()
         defer { loop.end() }
@@ -81,7 +102,7 @@ struct EventLoopTests {
         loop.close(served)
     }
 
-    @Test("A descriptor that is given up without closing may be registered again")
+    @Test("A descriptor given up without closing may be registered again")
     func registersAgain() throws {
         let loop = try EventLoop()
         defer { loop.end() }
@@ -96,7 +117,7 @@ struct EventLoopTests {
         loop.close(served)
     }
 
-    @Test("Deadlines are told when they have passed, later ones replace earlier ones, and closing takes them away")
+    @Test("Deadlines are reported once passed, later ones replace earlier ones, and closing removes them")
     func deadlines() throws {
         let kernel = TestKernel()
         kernel.clock = 1_000
@@ -124,7 +145,7 @@ struct EventLoopTests {
         #expect(connections.map(\.told) == [[.deadlinePassed], [.deadlinePassed], [.closed]])
     }
 
-    @Test("Timers run in the order of their times, those of one time in the order in which they were made")
+    @Test("Timers run in the order of their times, and simultaneous ones in the order of creation")
     func timers() throws {
         let kernel = TestKernel()
         kernel.clock = 0
@@ -160,7 +181,7 @@ struct EventLoopTests {
         while connection.told.isEmpty { loop.turn() }
     }
 
-    @Test("Work that puts itself off again and again does not keep events waiting")
+    @Test("Work that defers itself again and again does not delay events")
     func endlessWork() throws {
         final class Endless: EventHandler {
             unowned let loop: EventLoop
@@ -176,7 +197,7 @@ struct EventLoopTests {
         #expect(fixture.connection.told == [.received("x")])
     }
 
-    @Test("Messages of other threads run on the loop, each thread's in its order", .timeLimit(.minutes(1)))
+    @Test("Messages from other threads run on the loop, each thread's in order", .timeLimit(.minutes(1)))
     func messages() throws {
         let got = Mutex<[[Int]]>([[], [], [], []])
         let thread = try EventLoopThread(name: "test loop") { _ in }
@@ -197,6 +218,18 @@ struct EventLoopTests {
         thread.join()
         #expect(got.withLock { $0 } == Array(repeating: Array(0..<1000), count: 4))
         #expect(!mailbox.post { _ in })
+    }
+
+    @Test(
+        "A caller that waits for a message gets its result, or `nil` from a loop that has ended",
+        .timeLimit(.minutes(1))
+    )
+    func waitsForMessages() async throws {
+        let thread = try EventLoopThread(name: "waited for") { _ in }
+        #expect(await thread.mailbox.run { $0.mailbox.isOnLoop } == true)
+        thread.stop()
+        thread.join()
+        #expect(await thread.mailbox.run { _ in true } == nil)
     }
 
     @Test("A loop that ends closes what it still serves", .timeLimit(.minutes(1)))

@@ -1,12 +1,13 @@
+import Basics
 import Dispatch
 import Synchronization
 import Testing
 
 @testable import Transport
 
-@Suite("Names")
+@Suite("Host names")
 struct ResolverTests {
-    /// Asks and takes turns until the answers have come.
+    /// Resolves names and runs turns until the answers have arrived.
     private func ask(_ resolver: Resolver, _ hosts: [String], port: UInt16 = 80) throws -> [Resolver.Outcome] {
         let loop = try EventLoop()
         defer { loop.end() }
@@ -32,7 +33,7 @@ struct ResolverTests {
         #expect(answers[1] == .found([.v6([UInt8](repeating: 0, count: 15) + [1], port: 443, scope: 0)]))
     }
 
-    @Test("The system is asked for names; its words tell why there is no answer", .timeLimit(.minutes(1)))
+    @Test("The system resolves names; its error text says why there is no answer", .timeLimit(.minutes(1)))
     func system() throws {
         let answers = try ask(Resolver(), ["localhost", "no-such-name.invalid"])
         guard case .found(let addresses) = answers[0], case .failed(let reason) = answers[1] else {
@@ -43,7 +44,7 @@ struct ResolverTests {
         #expect(!reason.isEmpty)
     }
 
-    @Test("The same question is asked once, and a silent name keeps no other waiting", .timeLimit(.minutes(1)))
+    @Test("The same question is asked once, and a silent name does not block others", .timeLimit(.minutes(1)))
     func sharesQuestions() throws {
         let asked = Mutex<[String]>([])
         let silence = DispatchSemaphore(value: 0)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transport
 
-/// A connection that notes what it is told, and does what the test says when it is told something.
+/// A connection that records its callbacks, and does what the test demands in them.
 final class RecordedConnection: Connection {
     enum Told: Equatable {
         case secured
@@ -73,7 +73,7 @@ final class Fixture {
         try connection.open(served)
     }
 
-    /// One turn that does not wait.
+    /// Runs one turn that does not wait.
     func turn() { loop.turn(waitingAtMost: 0) }
 
     deinit { loop.end() }

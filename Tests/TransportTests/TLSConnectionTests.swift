@@ -8,7 +8,7 @@ import Testing
 
 @Suite("A connection over TLS")
 struct TLSConnectionTests {
-    @Test("Bytes go both ways, whatever the size", arguments: [1, 16 << 10, (16 << 10) + 1, 200_000])
+    @Test("Bytes go both ways, whatever their number", arguments: [1, 16 << 10, (16 << 10) + 1, 200_000])
     func bothWays(count: Int) throws {
         let fixture = try TLSFixture()
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
@@ -20,7 +20,37 @@ struct TLSConnectionTests {
         #expect(fixture.peer.bytes == bytes + bytes)
     }
 
-    @Test("close_notify ends the input, and the other side goes on")
+    @Test("TLS begins on a connection in plaintext, with what has already arrived", arguments: [0, 1, 100, 10_000])
+    func startsLater(count: Int) throws {
+        let fixture = try TLSFixture()
+        let (served, socket) = try Peer.pair()
+        let connection = RecordedConnection(loop: fixture.loop)
+        let stream = try fixture.contexts.serverStream()
+        try connection.open(served)
+        connection.onTold = { connection, told in
+            guard case .received(let bytes) = told, connection.tls == nil else { return }
+            connection.startTLS(stream, with: bytes.span.extracting(2...))
+        }
+        // In one piece with the start of the handshake, or before it.
+        socket.send("go")
+        if count == 0 { fixture.loop.turn(waitingAtMost: 0) }
+        let peer = TLSFarEnd(socket, try fixture.contexts.clientStream())
+        for _ in 0..<4 {
+            fixture.loop.turn(waitingAtMost: 0)
+            peer.run()
+        }
+        #expect(peer.isOpen && connection.told.dropFirst() == [.secured])
+        peer.send([UInt8](repeating: 7, count: max(count, 1)))
+        connection.send("answer")
+        for _ in 0..<4 {
+            fixture.loop.turn(waitingAtMost: 0)
+            peer.run()
+        }
+        #expect(connection.told.last == .received([UInt8](repeating: 7, count: max(count, 1))))
+        #expect(peer.bytes == Array("answer".utf8))
+    }
+
+    @Test("close_notify ends the input, and the other side continues")
     func halfClose() throws {
         let fixture = try TLSFixture()
         fixture.peer.send("last")
@@ -42,7 +72,7 @@ struct TLSConnectionTests {
         #expect(fixture.connection.told == [.secured, .received("half"), .failedTLS(.truncated), .closed])
     }
 
-    @Test("A close says close_notify, an abrupt one does not", arguments: [true, false])
+    @Test("A close sends close_notify, an abrupt one does not", arguments: [true, false])
     func closes(abruptly: Bool) throws {
         let fixture = try TLSFixture()
         fixture.connection.send("all")
@@ -52,7 +82,7 @@ struct TLSConnectionTests {
         #expect(fixture.connection.told == [.secured, .closed])
     }
 
-    @Test("A client whose handshake is wrong gets an alert, even if the failure closes the connection")
+    @Test("A client with a wrong handshake gets an alert, even if the failure closes the connection")
     func alertIsNotLost() throws {
         let fixture = try TLSFixture()
         let connection = RecordedConnection(loop: fixture.loop)
@@ -71,11 +101,11 @@ struct TLSConnectionTests {
             return
         }
         #expect(connection.told.dropFirst() == [.closed])
-        // The type of a record that holds an alert.
+        // The type of a record with an alert.
         #expect(peer.readAvailable().first == 21)
     }
 
-    @Test("Once a connection has failed it is told nothing but its end, while its alert is on its way")
+    @Test("A failed connection is told only about its end, while its alert is on its way")
     func failsOnce() throws {
         let fixture = try TLSFixture()
         let block = [UInt8](repeating: 7, count: 16 << 10)
@@ -97,7 +127,7 @@ struct TLSConnectionTests {
         #expect(fixture.connection.told.count == 3 && fixture.connection.told.last == .closed)
     }
 
-    @Test("A connection that is handed over while its alert is on its way is closed in time")
+    @Test("A connection handed over while its alert is on its way is closed in time")
     func handsOverAfterFailure() throws {
         let fixture = try TLSFixture()
         fixture.peer.put([23, 3, 3, 0, 20] + [UInt8](repeating: 0, count: 20))
@@ -110,7 +140,7 @@ struct TLSConnectionTests {
         #expect(other.told == [.closed])
     }
 
-    @Test("What a failed encryption leaves behind goes to no other connection")
+    @Test("The remains of a failed encryption go to no other connection")
     func leavesNoRecords() throws {
         let fixture = try TLSFixture()
         let broken = RecordedConnection(loop: fixture.loop)
@@ -118,7 +148,7 @@ struct TLSConnectionTests {
         let stream = try fixture.contexts.clientStream()
         try broken.open(served, tls: stream)
         _ = peer.readAvailable()
-        // As if the handshake were over: OpenSSL writes a handshake's message, and does not take what is sent.
+        // As if the handshake were over: OpenSSL writes a handshake message, and refuses the bytes to send.
         unsafe _ = SSL_clear(stream.ssl.pointer)
         unsafe SSL_set_connect_state(stream.ssl.pointer)
         stream.phase = .open
@@ -130,11 +160,11 @@ struct TLSConnectionTests {
         #expect(broken.told.last == .closed)
     }
 
-    @Test("A connection that was closed takes nothing more")
+    @Test("A closed connection accepts nothing more")
     func sendsAfterReset() throws {
         let fixture = try TLSFixture()
         fixture.connection.reset()
-        // OpenSSL takes nothing either.
+        // OpenSSL accepts nothing either.
         unsafe SSL_set_shutdown(try #require(fixture.connection.tls).ssl.pointer, SSL_SENT_SHUTDOWN)
         fixture.connection.send("x")
         fixture.connection.finishSending()
@@ -142,7 +172,7 @@ struct TLSConnectionTests {
         #expect(fixture.connection.told == [.secured, .closed])
     }
 
-    @Test("Bytes that came together with the end of the handshake go to whoever took the connection over")
+    @Test("Bytes that arrive with the end of the handshake go to the connection that took over")
     func handsOverInTheHandshake() throws {
         let fixture = try TLSFixture(isOpen: false)
         let other = RecordedConnection(loop: fixture.loop)
@@ -166,7 +196,7 @@ struct TLSConnectionTests {
         #expect(fixture.peer.isEnded && fixture.connection.told == [.secured])
     }
 
-    @Test("… and in the middle of what comes, with what waits to be sent")
+    @Test("… and in the middle of arriving bytes, with what waits to be sent")
     func handsOverInTheMiddle() throws {
         let fixture = try TLSFixture()
         let other = RecordedConnection(loop: fixture.loop)
@@ -185,7 +215,7 @@ struct TLSConnectionTests {
         #expect(!fixture.connection.isOpen && other.isOpen)
     }
 
-    @Test("A connection that closes when the handshake is over is told nothing of what came with it")
+    @Test("A connection that closes when the handshake is over is told nothing about what came with it")
     func closesWhenSecured() throws {
         let fixture = try TLSFixture(isOpen: false)
         fixture.connection.onTold = { connection, _ in connection.close() }
@@ -197,7 +227,7 @@ struct TLSConnectionTests {
         #expect(fixture.peer.isEnded)
     }
 
-    @Test("Two connections of one loop do not mix, whichever sends from within the other")
+    @Test("Two connections of one loop do not mix, even if one sends from within the other")
     func sharesScratch() throws {
         let fixture = try TLSFixture()
         let second = RecordedConnection(loop: fixture.loop)

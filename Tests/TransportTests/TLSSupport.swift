@@ -5,8 +5,8 @@ import Testing
 
 @testable import Transport
 
-/// What a server and its client need for TLS 1.3: a certificate that the server has signed itself, and that the client
-/// takes without a question.
+/// What a server and its client need for TLS 1.3: a self-signed certificate of the server, which the client accepts
+/// unconditionally.
 final class TestContexts {
     private let server: Handle
     private let client: Handle
@@ -61,15 +61,15 @@ final class TestContexts {
     }
 }
 
-/// The far end of a connection that speaks TLS: a client, over a socket of the test's.
-final class TLSPeer {
+/// The far end of a TLS connection: a client over a socket of the test.
+final class TLSFarEnd {
     let socket: Peer
     let stream: TLSStream
     private let pipe: TLSPipe
     private(set) var bytes: [UInt8] = []
-    /// The handshake is over.
+    /// Whether the handshake is over.
     private(set) var isOpen = false
-    /// The other side has said close_notify.
+    /// Whether the other side has sent close_notify.
     private(set) var isEnded = false
     private(set) var fault: TLSFault?
     /// Records that the socket has not taken yet.
@@ -89,7 +89,7 @@ final class TLSPeer {
         put(result.records)
     }
 
-    /// Reads what has come, and sends what waits.
+    /// Reads what has arrived, and sends what waits.
     func run(atMost limit: Int = .max) {
         let records = socket.readAvailable(atMost: limit)
         movedBytes += records.count
@@ -103,10 +103,10 @@ final class TLSPeer {
         if let records = pipe.send(plaintext.span) { put(records) }
     }
 
-    /// Says close_notify.
+    /// Sends close_notify.
     func end() { put(pipe.end()) }
 
-    /// Sends as it is.
+    /// Sends records unchanged.
     func put(_ records: [UInt8]) {
         unsent += records
         let sent = socket.send(unsent)
@@ -121,23 +121,23 @@ final class TLSPeer {
 }
 
 extension RecordedConnection {
-    /// Opens a connection that speaks TLS on the side of the server; its peer is in the middle of nothing yet.
-    func openTLS(_ contexts: TestContexts) throws -> TLSPeer {
+    /// Opens a TLS connection on the server's side; its peer has not started the handshake.
+    func openTLS(_ contexts: TestContexts) throws -> TLSFarEnd {
         let (served, socket) = try Peer.pair()
         try open(served, tls: contexts.serverStream())
-        return TLSPeer(socket, try contexts.clientStream())
+        return TLSFarEnd(socket, try contexts.clientStream())
     }
 }
 
-/// A server's connection that speaks TLS, with its client.
+/// A server's TLS connection with its client.
 final class TLSFixture {
     let kernel = TestKernel()
     let contexts: TestContexts
     let loop: EventLoop
     let connection: RecordedConnection
-    let peer: TLSPeer
+    let peer: TLSFarEnd
 
-    /// - Parameter isOpen: whether the handshake is made.
+    /// - Parameter isOpen: whether to complete the handshake.
     init(isOpen: Bool = true) throws {
         kernel.clock = 1_000
         contexts = try TestContexts()

@@ -1,12 +1,13 @@
+import TestSupport
 import Testing
 
 @testable import Transport
 
 @Suite("Timers and deadlines")
 struct TimerTests {
-    @Test("A heap gives its actions in order, whatever was added and cancelled in between", arguments: 0..<50)
+    @Test("A heap returns its actions in order, whatever was added and cancelled in between", arguments: 0..<50)
     func heapAgainstModel(seed: UInt64) {
-        var random = SplitMix64(seed)
+        var random = SplitMix64(seed: seed)
         var heap = TimerHeap()
         var model: [(time: Int64, number: Int, id: TimerHeap.ID)] = []
         var ran: [Int] = []
@@ -34,7 +35,7 @@ struct TimerTests {
         }
     }
 
-    @Test("Timers that are made and cancelled all the time take no memory that grows")
+    @Test("Timers that are constantly made and cancelled take bounded memory")
     func cancelledTimersGo() {
         var heap = TimerHeap()
         for _ in 0..<10_000 { heap.cancel(heap.add(at: 1_000_000) {}) }
@@ -42,11 +43,11 @@ struct TimerTests {
     }
 
     @Test(
-        "A table gives each deadline once, no earlier than it was set for and no more than a tick later",
+        "A table reports each deadline once, not early and no more than a tick late",
         arguments: 0..<20
     )
     func tableAgainstModel(seed: UInt64) {
-        var random = SplitMix64(seed)
+        var random = SplitMix64(seed: seed)
         var table = DeadlineTable(origin: 10_000)
         var model: [Int: Int64] = [:]
         var now: Int64 = 10_000
@@ -63,7 +64,7 @@ struct TimerTests {
             default:
                 now += Int64(random.next() % 300)
                 if let earliest = table.earliest {
-                    // Nothing is late where the row is not looked through.
+                    // Nothing is late if the array is not scanned.
                     #expect(earliest - DeadlineTable.tick <= model.values.min() ?? .max)
                 }
                 var due: ContiguousArray<Int> = []
@@ -78,7 +79,7 @@ struct TimerTests {
         }
     }
 
-    @Test("A deadline beyond what the table can count is far away, and not never or at once")
+    @Test("A deadline beyond the table's range is far away, and not never or at once")
     func farDeadline() {
         var table = DeadlineTable(origin: 0)
         table.set(3, at: .max / 2)

@@ -1,5 +1,5 @@
--- Calls of the control API, each of another person. Arguments: call, API token, prefix of e-mails, file with events' ids,
--- and how long each connection waits between its requests, in milliseconds: 0 is as fast as it goes.
+-- Calls the control API, each time for another person. Arguments: call, API token, prefix of e-mails, file with event ids,
+-- and how long each connection waits between its requests, in milliseconds; 0 for no wait.
 local call, token, prefix, pause
 local events = {}
 local number = 0
@@ -18,9 +18,9 @@ function init(arguments)
     wrk.method = "POST"
     wrk.headers["Authorization"] = "Bearer " .. token
     wrk.headers["Content-Type"] = "application/json"
-    -- Only a script that waits may have this function.
+    -- Define this function only for runs that wait.
     if pause > 0 then
-        -- Random, or the connections would march in step.
+        -- Random, so that the connections do not synchronize.
         delay = function() return math.random(math.floor(pause / 2), math.floor(pause * 3 / 2)) end
     end
 end

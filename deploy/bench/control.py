@@ -14,13 +14,12 @@ import time
 import urllib.request
 import uuid
 
-from servers import cpu_time, free_ports, resident, running
-from speed import milliseconds, requests_a_second
+from processes import cpu_time, free_ports, resident, running
 
 CONNECTIONS = 64
-# Milliseconds that each connection waits, which offers 2,000 requests a second.
+# The wait of each connection in milliseconds, which amounts to 2,000 requests per second.
 PAUSE = CONNECTIONS / 2000 * 1000
-# Events that calls are made for.
+# The number of events used by the calls.
 BUSY_EVENTS = 1000
 START_LIMIT, MEMORY_LIMIT, RATE_LIMIT, LATENCY_LIMIT = 5, 500e6, 2000, 20
 
@@ -65,7 +64,7 @@ access = false
 
 
 class Gateway:
-    """The gateway with a database in a folder of its own."""
+    """The gateway with a database in its own folder."""
 
     def __init__(self, folder, programs):
         self.folder, self.program = folder, programs / "gateway"
@@ -77,7 +76,7 @@ class Gateway:
 
     @contextlib.contextmanager
     def started(self):
-        """Runs it; gives the process and how many seconds it took until it was ready."""
+        """Starts it. Returns the process and the seconds until it was ready."""
         with open(self.folder / "gateway.log", "ab") as log:
             start = time.monotonic()
             with running([self.program, "run", self.folder / "gateway.conf"], log) as process:
@@ -131,7 +130,7 @@ def main():
 
 
 def seed(folder, events, registrations):
-    """Fills the database that the gateway has made, in one transaction."""
+    """Fills the database created by the gateway, in one transaction."""
     chance = random.Random(1)
     now = int(time.time() * 1000)
 
@@ -163,7 +162,7 @@ def seed(folder, events, registrations):
 
 
 def load(gateway, process, call, seconds):
-    """Requests as fast as they go, and then the latency of 2,000 of them a second."""
+    """Measures requests at full speed, then the latency at 2,000 per second."""
     def wrk(pause):
         command = [
             "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "--timeout", "10s",
@@ -184,8 +183,14 @@ def load(gateway, process, call, seconds):
     report(f"{call}, p99 at {requests_a_second(paced):,.0f} requests/s", percentile(paced), "ms", LATENCY_LIMIT)
 
 
+def requests_a_second(report):
+    return float(re.search(r"Requests/sec:\s+(\S+)", report)[1])
+
+
 def percentile(report):
-    return milliseconds(re.search(r"(?m)^\s+99%\s+(\S+)", report)[1])
+    """p99 of wrk's report, in milliseconds."""
+    number, unit = re.search(r"(?m)^\s+99%\s+([\d.]+)(us|ms|s)$", report).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
 def report(what, value, unit, limit, at_least=False):

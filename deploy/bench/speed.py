@@ -1,127 +1,100 @@
-"""CPU time per request and latency, over HTTP/1.1 in clear text and over HTTP/2 and TLS 1.3."""
+"""CPU time a request: by connections, transport, size of the body and algorithm; and latency at a constant rate."""
 
-import os
-import pathlib
-import re
-import statistics
-import subprocess
-import sys
+import itertools
 
-from servers import PATH, compare, cpu_time, haproxy_version
+import load
+from bench import PATH
+from subjects import ALL, CHECKING, GATEWAY, HAPROXY_JWT
 
-CONNECTIONS = 64
-STREAMS = 100
-HTTP2_CONNECTIONS = 4
-HTTP2_REQUESTS = 100_000
-
-median = statistics.median
+COST = "µs of CPU a request"
+TRANSPORTS = {"http1": "HTTP/1.1", "tls": "HTTP/1.1 over TLS 1.3", "h2c": "HTTP/2", "h2": "HTTP/2 over TLS 1.3"}
+SCHEMES = {"http1": "http", "tls": "https", "h2c": "h2c", "h2": "h2"}
+NAMES = {"page": "100 B", "6k": "6 KB", "48k": "48 KB"}
+COLD_TOKENS = 4_000
+LATENCY_CONNECTIONS = (64, 1_000)
 
 
-class Subject:
-    """A proxy under load."""
+class Speed:
+    """Measures the subjects' work for viewers who have joined with a token of an algorithm."""
 
-    def __init__(self, name, pid, port, header, scheme="http"):
-        self.name, self.pid, self.header = name, pid, header
-        self.url = f"{scheme}://127.0.0.1:{port}{PATH}"
-        self.cpu, self.rate, self.p50, self.p99, self.paced_rate = [], [], [], [], []
+    def __init__(self, field, options, results):
+        self.field, self.options, self.results = field, options, results
+        self.bench = field.bench
+        self.paced = load.Paced(field.bench)
+        self.tokens = {}
+        self.cookies = {}
 
-    def load(self, seconds, *options):
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-H", self.header, *options, self.url]
-        report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        if fault := re.search(r"Non-2xx.*|Socket errors.*", report):
-            sys.exit(f"{self.name}: {fault[0]}")
-        return report
+    def header(self, subject, algorithm):
+        """The session cookie for the gateway; the token for the others, which have no sessions."""
+        if algorithm not in self.tokens:
+            self.tokens[algorithm] = self.bench.keys.token(f"viewer-{algorithm}", algorithm)
+        if subject is not GATEWAY:
+            return f"Authorization: Bearer {self.tokens[algorithm]}"
+        if algorithm not in self.cookies:
+            self.cookies[algorithm] = self.bench.join(self.tokens[algorithm])
+        return f"Cookie: {self.cookies[algorithm]}"
 
-    def measure_speed(self, seconds):
-        before = cpu_time(self.pid)
-        report = self.load(seconds)
-        used = cpu_time(self.pid) - before
-        self.cpu.append(used / int(re.search(r"(\d+) requests in", report)[1]) * 1e6)
-        self.rate.append(requests_a_second(report))
+    def cost(self, processes, subject, transport, connections, file="page", algorithm="HS256"):
+        port = subject.port(self.bench, transport, algorithm)
+        return load.cost_under_load(
+            self.bench, processes[subject.name], f"{SCHEMES[transport]}://127.0.0.1:{port}/event/e1/{file}", connections,
+            self.header(subject, algorithm), self.options.seconds)
 
-    def measure_latency(self, seconds):
-        report = self.load(seconds, "-s", str(pathlib.Path(__file__).with_name("paced.lua")))
-        self.p50.append(milliseconds(re.search(r"(?m)^\s+50%\s+(\S+)", report)[1]))
-        self.p99.append(milliseconds(re.search(r"(?m)^\s+99%\s+(\S+)", report)[1]))
-        self.paced_rate.append(requests_a_second(report))
+    def measure(self, part, case, subjects, *arguments):
+        """Measures one row with fresh processes."""
+        self.cookies.clear()
+        with self.field.running(subjects) as processes:
+            self.results.measure(
+                part, [case], COST, self.field.among(subjects), self.options.rounds,
+                lambda subject: [self.cost(processes, subject, *arguments)])
 
-    def measure_http2(self):
-        command = ["h2load", "-t1", f"-c{HTTP2_CONNECTIONS}", f"-m{STREAMS}", f"-n{HTTP2_REQUESTS}",
-                   "-H", self.header, self.url]
-        before = cpu_time(self.pid)
-        report = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        used = cpu_time(self.pid) - before
-        if f"status codes: {HTTP2_REQUESTS} 2xx" not in report or "Application protocol: h2" not in report:
-            sys.exit(f"{self.name}:\n{report}")
-        self.cpu.append(used / HTTP2_REQUESTS * 1e6)
-        self.rate.append(float(re.search(r"finished in \S+, (\S+) req/s", report)[1]))
+    def connections(self, transport):
+        """Measures one transport by the number of connections."""
+        counts = self.options.connections
+        if transport in ("h2", "h2c"):
+            counts = [4, *counts[1:]] if self.options.quick else sorted({*counts, 4})
+        for count in counts:
+            case = f"{count:,} connection" + "s" * (count > 1)
+            if transport in ("h2", "h2c"):
+                case += f", {load.streams(count)} stream" + "s" * (load.streams(count) > 1)
+            self.measure(TRANSPORTS[transport], case, ALL, transport, count)
 
-    def print_cpu(self):
-        print(f"  {self.name:<34} {median(self.cpu):6.1f} ({min(self.cpu):.1f} to {max(self.cpu):.1f}) "
-              f"{median(self.rate):10,.0f}")
+    def sizes(self):
+        transports, files = (("http1", "h2"), ("48k",)) if self.options.quick else (TRANSPORTS, ("6k", "48k"))
+        for transport, file in itertools.product(transports, files):
+            self.measure("bodies", f"{NAMES[file]}, {TRANSPORTS[transport]}", ALL, transport, 64, file)
 
+    def algorithms(self):
+        """Measures viewers who have joined before, and requests that each bring a new viewer's token."""
+        for algorithm in ("HS256", "RS256", "ES256"):
+            self.measure("algorithms", f"{algorithm}, known viewer", CHECKING, "http1", 64, "page", algorithm)
+        for algorithm in ("HS256", "RS256", "ES256"):
+            self.cold(algorithm)
 
-def in_turns(subjects, rounds, measure):
-    """Each subject begins a round in turn."""
-    for number in range(rounds):
-        for place in range(len(subjects)):
-            measure(subjects[(place + number) % len(subjects)])
+    def cold(self, algorithm):
+        batches = itertools.count()
+        with self.field.running(CHECKING) as processes:
+            def cost(subject):
+                tokens = self.bench.keys.tokens(f"cold-{next(batches)}", COLD_TOKENS, algorithm)
+                port = subject.port(self.bench, "http1", algorithm)
+                return [self.paced.cost_of_tokens(processes[subject.name], port, PATH, tokens, 64)]
+            self.results.measure(
+                "algorithms", [f"{algorithm}, new viewer each"], COST, self.field.among(CHECKING),
+                self.options.rounds, cost)
 
+    def latency(self):
+        """Measures latency at one rate for all: half of what HAProxy reaches when it checks tokens."""
+        for count in LATENCY_CONNECTIONS:
+            self.cookies.clear()
+            with self.field.running(ALL) as processes:
+                reference = HAPROXY_JWT if HAPROXY_JWT in self.field else GATEWAY
+                rate = int(self.cost(processes, reference, "http1", count)[1] / 2)
 
-def http1(servers, options):
-    with servers.proxies() as (haproxy, gateway):
-        token = servers.token("r1")
-        bearer = f"Authorization: Bearer {token}"
-        plain, hs256, own = subjects = [
-            Subject(f"HAProxy {haproxy_version()}, plain", haproxy.pid, servers.ports["plain"], bearer),
-            Subject(f"HAProxy {haproxy_version()}, HS256 checked", haproxy.pid, servers.ports["hs256"], bearer),
-            Subject("gateway, HS256 session and lease", gateway.pid, servers.ports["gateway"],
-                    "Cookie: " + servers.join(token)),
-        ]
-        print(f"{options.rounds} rounds of {options.seconds} s each, {CONNECTIONS} keep-alive connections, "
-              f"{os.cpu_count()} processors, load before the run {os.getloadavg()[0]:.1f}\n", flush=True)
-        for subject in subjects:
-            subject.load(1)
-
-        def measure(subject):
-            subject.measure_speed(options.seconds)
-            subject.measure_latency(options.seconds)
-        in_turns(subjects, options.rounds, measure)
-    print("CPU time per request, user + system, µs: median (lowest to highest); requests a second as fast as they go")
-    for subject in subjects:
-        subject.print_cpu()
-    compare("CPU", median(own.cpu), median(hs256.cpu), "HS256", 0.70)
-    compare("CPU", median(own.cpu), median(plain.cpu), "plain", 1.00)
-    print("\nLatency at the same offered load, ms: median of the rounds' p50 and p99; requests a second")
-    for subject in subjects:
-        print(f"  {subject.name:<34} {median(subject.p50):6.3f} {median(subject.p99):6.3f} "
-              f"{median(subject.paced_rate):18,.0f}")
-    for percentile in ("p50", "p99"):
-        for peer, name, target in ((hs256, "HS256", 0.70), (plain, "plain", 1.00)):
-            compare(percentile, median(getattr(own, percentile)), median(getattr(peer, percentile)), name, target)
-
-
-def http2(servers, options):
-    with servers.proxies() as (haproxy, gateway):
-        token = servers.token("r1")
-        bearer = f"Authorization: Bearer {token}"
-        hs256, own = subjects = [
-            Subject("HAProxy, HS256 checked", haproxy.pid, servers.ports["hs256_tls"], bearer, "https"),
-            Subject("gateway, HS256 session and lease", gateway.pid, servers.ports["gateway_tls"],
-                    "Cookie: " + servers.join(token), "https"),
-        ]
-        in_turns(subjects, options.rounds, Subject.measure_http2)
-    print(f"\nHTTP/2 over TLS 1.3, {HTTP2_CONNECTIONS} connections with {STREAMS} streams each: CPU time per request, µs; "
-          "requests a second")
-    for subject in subjects:
-        subject.print_cpu()
-    compare("CPU", median(own.cpu), median(hs256.cpu), "HS256", 0.80)
-
-
-def requests_a_second(report):
-    return float(re.search(r"Requests/sec:\s+(\S+)", report)[1])
-
-
-def milliseconds(text):
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
-    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+                def times(subject):
+                    made = self.paced.percentiles(
+                        subject.port(self.bench, "http1"), count, rate, self.options.seconds + 2, PATH,
+                        self.header(subject, "HS256"))
+                    return [(time, rate) for time in made]
+                cases = [f"{name}, {count:,} connections" for name in ("p50", "p99", "p99.9")]
+                self.results.measure(
+                    "latency", cases, "ms", self.field.among(ALL), self.options.rounds, times)

@@ -1,4 +1,4 @@
-"""Embed hosts that nginx is none: one that holds WebSockets open, one that swallows uploads.
+"""Embed hosts that nginx cannot stand in for: one holds WebSockets open, one reads uploads.
 
     upstreams.py sockets|sink PORT
 """
@@ -16,7 +16,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def hold_sockets(listener):
-    """Accepts WebSocket handshakes and holds the connections until they end."""
+    """Accepts WebSocket handshakes and keeps the connections open until they end."""
     selector = selectors.DefaultSelector()
     selector.register(listener, selectors.EVENT_READ)
     heads = {}
@@ -46,7 +46,7 @@ def hold_sockets(listener):
 
 
 def swallow(client):
-    """Reads uploads to their end and answers each."""
+    """Reads uploads completely and answers each."""
     buffer = bytearray(1 << 20)
     with client:
         head = b""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets an API token, makes an event, registers a person, and prints the join URL and an embed URL.
+# Gets an API token, creates an event, registers a person, and prints the join URL and an embed URL.
 #
 #   export CLIENT_SECRET; register.sh PUBLIC_URL CLIENT_ID EMAIL NAME
 #
@@ -8,13 +8,13 @@ set -euo pipefail
 
 api=$1/api client=$2 email=$3 name=$4
 
-# json NAME VALUE…: an object of strings.
+# json NAME VALUE…: prints an object of strings.
 json() { python3 -c 'import json, sys; a = sys.argv[1:]; print(json.dumps(dict(zip(a[::2], a[1::2]))))' "$@"; }
 
-# member NAME: that member of the object on standard input.
+# member NAME: prints that member of the object on standard input.
 member() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 
-# post PATH BODY: the answer; an error's message goes to standard error.
+# post PATH BODY: prints the answer, or an error's message on standard error.
 post() {
     curl --silent --show-error --fail-with-body "$api/$1" -H 'Content-Type: application/json' \
         -H "Authorization: Bearer ${token:-}" --data-binary "$2" || {
@@ -23,7 +23,7 @@ post() {
     }
 }
 
-# The secret is in no command line: others on this machine could read those.
+# Keep the secret off the command line, which others on this machine could read.
 token=$(
     CLIENT_ID=$client python3 -c 'import json, os; print(json.dumps({"grant_type": "client_credentials",
         "client_id": os.environ["CLIENT_ID"], "client_secret": os.environ["CLIENT_SECRET"]}))' |

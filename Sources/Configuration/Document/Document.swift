@@ -1,19 +1,19 @@
 import TOMLKit
 
-/// The TOML library behind one function; nothing else of the package knows which one it is.
+/// Wraps the TOML library in one function. Nothing else in the package knows which library it is.
 enum Document {
-    /// Why a text is no TOML document.
+    /// Why a text is not a TOML document.
     struct Fault: Error {
         let line: Int
         let column: Int
         let reason: String
     }
 
-    /// Deeper values are cut off: nothing in the schema is that deep, so they are unknown keys anyway.
+    /// Deeper values are cut off. The schema has nothing that deep, so they are unknown keys anyway.
     private static let depthLimit = 16
 
     static func parse(_ text: String) throws(Fault) -> DocumentValue {
-        // The library takes C strings and recurses: what those cannot bear is refused before it sees the text.
+        // The library takes C strings and recurses. Refuse what it cannot handle before it sees the text.
         try DocumentScan.check(text)
         let root: TOMLTable
         do {
@@ -23,6 +23,9 @@ enum Document {
         } catch {
             throw Fault(line: 1, column: 1, reason: "\(error)")
         }
+        // The library never frees a tree, and a gateway may be reloaded thousands of times. What stays are copies that
+        // it makes of keys and values, together about as long as the text.
+        defer { root.clear() }
         return value(of: root, depth: 0)
     }
 

@@ -1,11 +1,13 @@
-/// A look over a TOML text for what the parser would take in a wrong or dangerous way.
+import Basics
+
+/// Scans a TOML text for input that the parser would read wrongly or dangerously.
 ///
-/// The parser works on C strings, so a NUL would end the text or a string early without a word. It recurses once for
-/// every level of nesting, so a key of 100,000 parts would end the process. And it asserts, where it should report,
-/// that a table's name follows its bracket, that brackets are closed by their own kind, that Unicode has no more line
-/// ends than TOML, and that a time follows a date and a space.
+/// The parser works on C strings, so a NUL would silently end the text or a string early. It recurses for every level
+/// of nesting, so a key of 100,000 parts would crash the process. And it asserts, where it should report an error, that
+/// a table's name follows its bracket, that brackets are closed by their own kind, that Unicode has no other line ends
+/// than TOML, and that a time follows a date and a space.
 ///
-/// Up to its first error the scan sees a text as the parser does; what comes after, the parser never gets to see.
+/// Up to its first error, the scan sees a text as the parser does. The parser never sees what comes after.
 struct DocumentScan {
     /// The deepest nesting of brackets, and the most parts of one dotted key.
     static let depthLimit = 32
@@ -14,10 +16,10 @@ struct DocumentScan {
 
     private let bytes: [UInt8]
     private var position = 0
-    /// What closes the open brackets, the innermost last.
+    /// The closing bracket for each open one, the innermost last.
     private var closers: [UInt8] = []
     private var parts = 0
-    /// Whether an equals sign came since the last line end outside of brackets.
+    /// Whether an equals sign has occurred since the last line end outside brackets.
     private var isValue = false
 
     static func check(_ text: String) throws(Document.Fault) {
@@ -57,7 +59,8 @@ struct DocumentScan {
         }
     }
 
-    /// No key takes a date and time, the only value that may hold a space without quotes.
+    /// Whether a space stands between digits. Only a date with a time may contain one without quotes, and no key takes
+    /// that.
     private var isBetweenDigits: Bool {
         position > 0 && position + 1 < bytes.count && bytes[position + 1].isDigit
             && (bytes[position - 1].isDigit || bytes[position - 1] == UInt8(ascii: "_"))
@@ -71,7 +74,7 @@ struct DocumentScan {
         try checkDepth(closers.count)
     }
 
-    /// A bracket that closes none is the parser's to report.
+    /// Handles a closing bracket. Leaves an unmatched one to the parser to report.
     private mutating func close() throws(Document.Fault) {
         parts = 0
         guard let expected = closers.popLast(), expected != bytes[position] else { return }
@@ -83,7 +86,7 @@ struct DocumentScan {
         if depth > Self.depthLimit { throw fault(at: position, "nested too deeply") }
     }
 
-    /// What the brackets of a header enclose must begin as a key does; a missing key is the parser's to report.
+    /// Checks that the content of a header's brackets begins like a key. Leaves a missing key to the parser to report.
     private func checkHeader() throws(Document.Fault) {
         let name = indexAfterBlanks(from: position + 1)
         let index = name < bytes.count && bytes[name] == UInt8(ascii: "[") ? indexAfterBlanks(from: name + 1) : name
@@ -97,12 +100,13 @@ struct DocumentScan {
         bytes[start...].firstIndex { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") } ?? bytes.count
     }
 
-    /// Leaves `position` at the last byte of the line.
+    /// Moves `position` to the last byte of the line.
     private mutating func skipLine() {
         while position + 1 < bytes.count, bytes[position + 1] != UInt8(ascii: "\n") { position += 1 }
     }
 
-    /// Leaves `position` at the last byte of the string that begins there; one without end is the parser's to report.
+    /// Moves `position` to the last byte of the string that begins there. Leaves an unterminated one to the parser to
+    /// report.
     private mutating func skipString() throws(Document.Fault) {
         let quote = bytes[position]
         let isMultiline = bytes[position...].starts(with: [quote, quote, quote])
@@ -112,7 +116,7 @@ struct DocumentScan {
             if byte == quote, !isMultiline || bytes[position...].starts(with: [quote, quote, quote]) {
                 guard isMultiline else { return }
                 position += 2
-                // One or two quotes may stand directly before the closing three.
+                // One or two quotes may directly precede the closing three.
                 for _ in 0..<2 where position + 1 < bytes.count && bytes[position + 1] == quote { position += 1 }
                 return
             }

@@ -1,4 +1,4 @@
-/// A value of a TOML document, free of the library that read it.
+/// A value of a TOML document, independent of the parser library.
 indirect enum DocumentValue {
     case string(String)
     case integer(Int)
@@ -7,10 +7,10 @@ indirect enum DocumentValue {
     case dateTime
     case array([DocumentValue])
     case table([String: DocumentValue])
-    /// Already reported: whoever reads it says nothing more.
+    /// Already reported, so its reader reports nothing more.
     case faulty
 
-    /// What a message says was found.
+    /// The description of the value in "found …" messages.
     var found: String {
         switch self {
         case .string(let text): "the string \(quoted(text))"

@@ -1,4 +1,6 @@
-/// The replacement of `${NAME}` in the strings of a document by environment variables; `$$` is a dollar sign.
+import Basics
+
+/// Replaces `${NAME}` in the strings of a document by environment variables; `$$` is a dollar sign.
 struct Expansion {
     let environment: (String) -> String?
     let problems: ProblemList

@@ -1,4 +1,6 @@
-/// Where in a document a value stands, such as `listener[0].certificate`.
+import Basics
+
+/// The position of a value in a document, such as `listener[0].certificate`.
 struct Place: CustomStringConvertible {
     enum Step {
         case key(String)
@@ -37,21 +39,14 @@ struct Place: CustomStringConvertible {
 }
 
 extension String {
-    /// Whether TOML lets the key stand without quotes, and it is short enough to read.
+    /// Whether TOML allows the key without quotes, and it is short enough to read.
     fileprivate var isBareKey: Bool {
         !isEmpty && utf8.count <= 64
             && utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-") }
     }
 }
 
-extension UInt8 {
-    var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
-
-    /// An ASCII letter or digit.
-    var isLetterOrDigit: Bool { isDigit || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20) }
-}
-
-/// The text in quotes for a message: control characters escaped, cut after 80 characters.
+/// Quotes a text for a message: escapes control characters and cuts it after 80 characters.
 func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars.prefix(80) {
@@ -59,11 +54,8 @@ func quoted(_ text: String) -> String {
         case "\"", "\\":
             result.unicodeScalars.append("\\")
             result.unicodeScalars.append(scalar)
-        case _
-        where scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
-            || scalar.properties.generalCategory == .lineSeparator
-            || scalar.properties.generalCategory == .paragraphSeparator:
-            result += "\\u{" + String(scalar.value, radix: 16) + "}"
+        case _ where TerminalText.isActive(scalar):
+            result += TerminalText.escape(scalar)
         default:
             result.unicodeScalars.append(scalar)
         }

@@ -1,4 +1,4 @@
-/// What was found wrong so far; shared by everything that reads one document.
+/// The problems found so far, shared by everything that reads one document.
 final class ProblemList {
     private var problems: [(place: Place, order: [Int], text: String)] = []
 
@@ -8,7 +8,7 @@ final class ProblemList {
         problems.append((place, Schema.order(of: place), text))
     }
 
-    /// The problems as lines, in the order of the schema and, within one place, in the order they were found.
+    /// The problems as lines, in the order of the schema and, within one place, in the order of discovery.
     func lines(name: String) -> [String] {
         problems.enumerated()
             .sorted { first, second in

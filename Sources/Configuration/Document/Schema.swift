@@ -1,4 +1,4 @@
-/// Every table and key of `gateway.conf`, in the order in which they are documented, reported and printed.
+/// All tables and keys of `gateway.conf`, in the order in which they are documented, reported and printed.
 struct Schema: Sendable {
     enum Shape: Sendable {
         case value
@@ -28,7 +28,7 @@ struct Schema: Sendable {
     }
 
     static let root = Schema(
-        "public_url allowed_origins drain_timeout threads",
+        "public_url allowed_origins drain_delay drain_timeout threads",
         tables("listener", listener),
         table("admin", Schema("address mode group token_file")),
         tables("upstream", upstream),
@@ -55,7 +55,10 @@ struct Schema: Sendable {
     )
 
     private static let upstream = Schema(
-        "name servers ca_file health_path connect_timeout response_timeout max_idle_per_server"
+        """
+        name servers ca_file health_path health_interval health_timeout health_rise health_fall health_status connect_timeout
+        response_timeout max_idle_per_server
+        """
     )
 
     private static let tokens = Schema(
@@ -88,7 +91,7 @@ struct Schema: Sendable {
         entries.firstIndex { $0.name == name }
     }
 
-    /// The schema of the table or tables of that name, nil for a value or an unknown key.
+    /// The schema of the table or tables with that name; `nil` for a value or an unknown key.
     func inner(_ name: String) -> Schema? {
         guard let position = position(of: name) else { return nil }
         switch entries[position].shape {
@@ -97,7 +100,7 @@ struct Schema: Sendable {
         }
     }
 
-    /// A sort key that puts places in the order of the schema; unknown keys come after the known ones of their table.
+    /// A sort key that puts places in the order of the schema. Unknown keys come after the known ones of their table.
     static func order(of place: Place) -> [Int] {
         var schema: Schema? = root
         return place.steps.map { step in
@@ -111,7 +114,7 @@ struct Schema: Sendable {
         }
     }
 
-    /// Every key as it is written in full, such as `listener.sni.names`.
+    /// Every key in full, such as `listener.sni.names`.
     var paths: [String] {
         entries.flatMap { entry in
             switch entry.shape {

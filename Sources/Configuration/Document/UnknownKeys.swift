@@ -1,10 +1,10 @@
-/// The search for keys that the schema does not have.
+/// Finds keys that are not in the schema.
 struct UnknownKeys {
     let problems: ProblemList
 
     func check(_ value: DocumentValue, against schema: Schema, at place: Place = .root) {
         guard case .table(let members) = value else { return }
-        // Dictionaries have no order; names have one.
+        // Sort by name, since dictionaries have no order.
         for (name, member) in members.sorted(by: { $0.key < $1.key }) {
             let place = place.key(name)
             guard let position = schema.position(of: name) else {
@@ -30,7 +30,7 @@ struct UnknownKeys {
         return elsewhere.isEmpty ? "" : "; it belongs in \(elsewhere.joined(separator: " or "))"
     }
 
-    /// The tables that have a key of exactly that name, as their headers are written.
+    /// The headers of the tables that have a key with exactly that name.
     private static func tables(with name: String, in schema: Schema, path: String = "") -> [String] {
         schema.entries.flatMap { entry -> [String] in
             let inner = path.isEmpty ? entry.name : "\(path).\(entry.name)"
@@ -46,7 +46,8 @@ struct UnknownKeys {
         }
     }
 
-    /// The candidate that a typing error could have turned into `name`: at most two edits, and at most a third of it.
+    /// The candidate that `name` is probably a misspelling of: at most two edits away, and at most a third of its
+    /// length.
     static func nearest(to name: String, among candidates: [String]) -> String? {
         guard name.utf8.count <= 64 else { return nil }
         return
@@ -57,7 +58,7 @@ struct UnknownKeys {
             .candidate
     }
 
-    /// Insertions, removals, replacements and swaps of neighbours that lead from one to the other.
+    /// The number of insertions, removals, replacements and swaps of neighbours that turn one into the other.
     static func editDistance(_ first: [UInt8], _ second: [UInt8]) -> Int {
         var beforeLast: [Int] = []
         var last = Array(0...second.count)

@@ -1,10 +1,10 @@
 import JOSE
 
-/// The reader of `certificate` and `key`, which go together.
+/// Reads `certificate` and `key`, which belong together.
 struct CertificateReader {
     private(set) var certificatePath: String?
     private(set) var keyPath: String?
-    /// Nil when one of them is missing or faulty.
+    /// `nil` if one of them is missing or faulty.
     private(set) var certifiedKey: CertifiedKey?
 
     init(_ table: TableReader) {
@@ -27,7 +27,7 @@ struct CertificateReader {
 }
 
 extension TableReader {
-    /// The certificates of authorities that a file holds; nil when it was reported.
+    /// The authorities' certificates in a file; `nil` if a problem was reported.
     func authorities(_ file: NamedFile, at name: String) -> TrustedAuthorities? {
         do throws(KeyError) {
             return try TrustedAuthorities(pem: file.bytes.span)

@@ -1,7 +1,7 @@
 import JOSE
 
 extension Form where Value == [ClaimField] {
-    /// The most of them: they stand in each session's cookie.
+    /// The most fields, since each session's cookie contains them.
     private static var maxCount: Int { 16 }
 
     /// A table of fields and the claims that they carry.
@@ -15,7 +15,7 @@ extension Form where Value == [ClaimField] {
                 context.problems.report("has \(members.count) claims; \(maxCount) is the most", at: place)
             }
             var names = Set(FieldNames.identity)
-            // Dictionaries have no order; names have one.
+            // Sort by name, since dictionaries have no order.
             return members.sorted { $0.key < $1.key }.compactMap { name, value in
                 let place = place.key(name)
                 do throws(ValueFault) {

@@ -1,11 +1,11 @@
-import JOSE
+import Basics
 
-/// The reader of `[[company]]`.
+/// Reads `[[company]]`.
 final class CompanyReader {
     private let root: TableReader
     private let publicURL: PublicURL?
     private let areNeeded: Bool
-    /// What no two companies may share, with the company that has it.
+    /// The values that must be unique among companies, with the company that has each.
     private var ids: [String: Place] = [:]
     private var issuers: [String: Place] = [:]
     private var eventIDs = EventIDReader()
@@ -48,12 +48,13 @@ final class CompanyReader {
         return company
     }
 
-    /// Several, so that a new secret can be handed out before the old one is taken away.
+    /// Reads the client secrets. There may be several, so that a new secret can be handed out before the old one is
+    /// withdrawn.
     private func readClientSecrets(of table: TableReader, into company: inout CompanySettings) {
         var files: [(file: NamedFile, place: Place)] = []
         let list = table.place.key("client_secret_files")
         if let listed = table.value("client_secret_files", .set(of: .secretFile)) {
-            // With one that cannot be read their indexes are others, and the configuration is refused anyway.
+            // If one cannot be read, these indices are wrong, but the configuration is refused anyway.
             files += listed.enumerated().map { ($1, list.index($0)) }
             if listed.isEmpty, table.isEmpty("client_secret_files") {
                 table.report("is empty; without a secret, leave it out", at: "client_secret_files")
@@ -85,7 +86,7 @@ final class CompanyReader {
         }
     }
 
-    /// Tokens are assigned to companies by their `iss`, so that it must tell them apart.
+    /// Checks that the issuer is unique: tokens are assigned to companies by their `iss`.
     private func check(issuer: String, in table: TableReader) {
         if let other = issuers[issuer] { table.report("\(other) has the same issuer", at: "issuer") }
         issuers[issuer] = table.place
@@ -94,7 +95,7 @@ final class CompanyReader {
         }
     }
 
-    /// An id goes into tokens, logs, header fields and, as user name, into Basic authentication.
+    /// Reads an id, which appears in tokens, logs, header fields and, as the user name, in Basic authentication.
     private static func readID(_ text: String) throws(ValueFault) -> String {
         guard (1...64).contains(text.utf8.count),
             text.utf8.allSatisfy({ $0.isLetterOrDigit || "-._".utf8.contains($0) })

@@ -1,6 +1,6 @@
 import Admission
 
-/// The reader of `event_ids`, which no two companies may share.
+/// Reads `event_ids`, which must not overlap between companies.
 struct EventIDReader {
     private var taken: [(pattern: EventOwners.Pattern, text: String, place: Place)] = []
 

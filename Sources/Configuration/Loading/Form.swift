@@ -1,8 +1,8 @@
 import JOSE
 
-/// How a value of the document becomes a value of the settings: what is expected, and how it is read.
+/// How a value of the document becomes a value of the settings: the expected type, and how to read it.
 struct Form<Value> {
-    /// Nil when it was reported as a problem.
+    /// Returns `nil` if it reported a problem.
     let read: (DocumentValue, Place, LoadingContext) -> Value?
 }
 
@@ -13,7 +13,7 @@ struct LoadingContext {
 }
 
 extension LoadingContext {
-    /// The standing complaint about a value of the wrong type.
+    /// Reports a value of the wrong type.
     func report(expected: String, found value: DocumentValue, at place: Place) {
         if case .faulty = value { return }
         problems.report("expected \(expected), found \(value.found)", at: place)
@@ -21,7 +21,7 @@ extension LoadingContext {
 }
 
 extension Form {
-    /// A string of the given kind, such as `a duration such as "90s"`.
+    /// A string of a kind such as `a duration such as "90s"`.
     static func text(_ kind: String = "a string", _ parse: @escaping (String) throws(ValueFault) -> Value) -> Form {
         Form { value, place, context in
             guard case .string(let text) = value else {
@@ -39,7 +39,7 @@ extension Form {
 }
 
 extension Form where Value == String {
-    /// A string of visible characters and spaces, not empty.
+    /// A non-empty string of visible characters and spaces.
     static var name: Form {
         .text { text throws(ValueFault) in
             guard !text.isEmpty else { throw ValueFault("must not be empty") }
@@ -51,7 +51,7 @@ extension Form where Value == String {
         }
     }
 
-    /// A path of a file that is not read now.
+    /// The path of a file that is not read now.
     static var path: Form {
         .text("a path") { text throws(ValueFault) in
             guard !text.isEmpty else { throw ValueFault("must not be empty") }
@@ -114,7 +114,7 @@ extension Form where Value == Duration {
 }
 
 extension Form where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
-    /// One of the cases by its raw value.
+    /// One of the cases, by its raw value.
     static var choice: Form {
         let names = Value.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
         return .text("one of \(names)") { text throws(ValueFault) in
@@ -124,7 +124,7 @@ extension Form where Value: RawRepresentable & CaseIterable, Value.RawValue == S
     }
 }
 
-/// A file that the configuration names, and what it holds.
+/// A file that the configuration names, and its content.
 struct NamedFile {
     let path: String
     fileprivate(set) var bytes: [UInt8]
@@ -132,7 +132,7 @@ struct NamedFile {
     /// Overwrites a secret that is no longer needed.
     mutating func wipe() { JOSE.wipe(&bytes) }
 
-    /// The bytes without one line end at the end, which editors put there and nobody means.
+    /// The bytes without one line end at the end, which editors add unasked.
     var trimmed: [UInt8] {
         guard bytes.last == UInt8(ascii: "\n") else { return bytes }
         let line = bytes.dropLast()
@@ -141,7 +141,7 @@ struct NamedFile {
 }
 
 extension NamedFile: Equatable {
-    /// Whether both are the same file, as far as their paths say.
+    /// Whether both paths are the same. Does not resolve them.
     static func == (a: NamedFile, b: NamedFile) -> Bool { a.path.utf8.elementsEqual(b.path.utf8) }
 }
 
@@ -151,8 +151,8 @@ extension Form where Value == NamedFile {
         reading { path, fault, _ in "\(fault.reason): \(path.utf8.allSatisfy { $0 > 0x1f } ? path : quoted(path))" }
     }
 
-    /// The path of a file with a secret, read at once. Where the operator has written the secret itself in its place, it is
-    /// not repeated.
+    /// The path of a file with a secret, read at once. If the operator has put the secret itself there, messages do not
+    /// repeat it.
     static var secretFile: Form {
         reading { path, fault, context in
             let isShown =
@@ -186,8 +186,8 @@ extension Form where Value == NamedFile {
 }
 
 extension LoadingContext {
-    /// Whether a text is hardly a secret: it is shorter than any may be, a path from the root to a file with an extension,
-    /// or one below a folder that there is.
+    /// Whether a text is probably a path, not a secret: shorter than any valid secret, an absolute path to a file with
+    /// an extension, or a path in an existing folder.
     fileprivate func readsAsPath(_ text: String) -> Bool {
         if text.utf8.count < 16 { return true }
         guard let slash = text.lastIndex(of: "/"), slash != text.startIndex else { return false }
@@ -198,7 +198,7 @@ extension LoadingContext {
 }
 
 extension Form {
-    /// A list; faulty elements are reported and left out.
+    /// A list. Faulty elements are reported and left out.
     static func list<Element>(of form: Form<Element>) -> Form where Value == [Element] {
         Form { value, place, context in
             guard case .array(let elements) = value else {
@@ -209,7 +209,7 @@ extension Form {
         }
     }
 
-    /// The list, which must not be empty; an element that was reported does not make it so.
+    /// A list that must not be empty. Elements that were reported still count.
     static func filled<Element>(_ list: Form<[Element]>) -> Form where Value == [Element] {
         Form { value, place, context in
             if case .array(let elements) = value, elements.isEmpty {
@@ -220,7 +220,7 @@ extension Form {
         }
     }
 
-    /// A value, or a list of such values, in which nothing stands twice.
+    /// A value, or a list of values without duplicates.
     static func oneOrSeveral<Element: Equatable>(_ form: Form<Element>) -> Form where Value == [Element] {
         Form { value, place, context in
             if case .array = value { return filled(.set(of: form)).read(value, place, context) }
@@ -228,7 +228,7 @@ extension Form {
         }
     }
 
-    /// A list in which nothing stands twice.
+    /// A list without duplicates.
     static func set<Element: Equatable>(of form: Form<Element>) -> Form where Value == [Element] {
         Form { value, place, context in
             guard case .array(let elements) = value else {

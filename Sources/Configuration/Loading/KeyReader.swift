@@ -1,11 +1,11 @@
 import JOSE
 
-/// The reader of `[[company.key]]`; one reads those of all companies, to see what they must not share.
+/// Reads `[[company.key]]`. One reader reads the keys of all companies, so that it can detect what they must not share.
 final class KeyReader {
-    /// The key sources, of which a key has one.
+    /// The sources of a key; each key has exactly one.
     private static let sources = ["secret_file", "private_key_file", "public_key_file", "jwks_file", "jwks_url"]
 
-    /// The secrets of all companies, with the key that has it.
+    /// The secrets of all companies, each with its key.
     private var secrets: [[UInt8]: Place] = [:]
 
     func read(_ tables: [TableReader], into company: inout CompanySettings) {
@@ -18,7 +18,7 @@ final class KeyReader {
                 check(signedBefore: origin, isFirst: index == 0, in: table)
                 company.earlierKeys += keys
             }
-            // A key of a set that names no algorithm is there once for each that it is good for, under one id.
+            // A key in a set without `alg` becomes one key for each algorithm that it suits, all with the same id.
             for id in Self.ids(of: keys) {
                 if let other = taken[id] {
                     table.report("\(other) has the same id \(quoted(id))", at: origin.id == nil ? "jwks_file" : "id")
@@ -30,7 +30,7 @@ final class KeyReader {
         }
     }
 
-    /// Only a key that the company had to itself can have signed the gateway's own tokens.
+    /// Checks `signed_before`: only a key that nobody else had can have signed the gateway's own tokens.
     private func check(signedBefore origin: KeyOrigin, isFirst: Bool, in table: TableReader) {
         if isFirst {
             table.report("the first key signs now; write it at the keys that did so before", at: "signed_before")
@@ -42,7 +42,7 @@ final class KeyReader {
         }
     }
 
-    /// Each id once.
+    /// The ids without duplicates.
     private static func ids(of keys: [Key]) -> [String] {
         Set(keys.compactMap(\.id)).sorted()
     }
@@ -109,7 +109,7 @@ final class KeyReader {
 
     private func keySet(_ table: TableReader, source: String) -> (KeyOrigin, [Key])? {
         if source == "jwks_url" {
-            let url = table.value(source, .text("a URL", Self.readKeySetURL))
+            let url = table.value(source, .text("a URL", KeySetURL.init(parsing:)))
             return url.map { (KeyOrigin(source: .jwksURL($0)), []) }
         }
         guard let file = table.value(source, .file) else { return nil }
@@ -128,16 +128,9 @@ final class KeyReader {
         }
     }
 
-    /// Whoever knows a secret signs for every company that has it.
+    /// Reports a secret that two keys share: its holder can sign for each company that has it.
     private func reportReuse(of secret: [UInt8], in table: TableReader) {
         if let other = secrets[secret] { table.report("\(other) has the same secret", at: "secret_file") }
         secrets[secret] = table.place
-    }
-
-    private static func readKeySetURL(_ text: String) throws(ValueFault) -> String {
-        guard try WebAddress(parsing: text).isSecure else {
-            throw ValueFault("\(quoted(text)) must be https: whoever can change the answer can sign tokens")
-        }
-        return text
     }
 }

@@ -1,6 +1,6 @@
 import JOSE
 
-/// The reader of `[[listener]]`.
+/// Reads `[[listener]]`.
 struct ListenerReader {
     private let root: TableReader
 
@@ -56,7 +56,7 @@ struct ListenerReader {
         return listener
     }
 
-    /// A server name that has a certificate for one kind of key.
+    /// A server name that already has a certificate for one kind of key.
     private struct TakenName {
         var name: String
         var kind: CertifiedKey.Kind?
@@ -88,7 +88,7 @@ struct ListenerReader {
         if table.has("key"), !table.has("certificate") { table.report("needs certificate beside it", at: "key") }
     }
 
-    /// A host name, perhaps with `*.` for one label.
+    /// A host name, optionally with `*.` for one label.
     private static func readServerName(_ text: String) throws(ValueFault) -> String {
         let name = text.hasPrefix("*.") ? text.dropFirst(2) : text[...]
         guard HostName.isName(name) else { throw ValueFault("\(quoted(text)) is not a server name") }
@@ -97,9 +97,9 @@ struct ListenerReader {
 }
 
 extension TableReader {
-    /// Reads who may connect to a socket of the system: its file's mode, and the group that the file is given to.
+    /// Reads who may connect to a Unix socket: the mode and the group of its file.
     ///
-    /// - Parameter standard: the mode where none is said.
+    /// - Parameter standard: the default mode.
     func readOwner(of address: SocketAddress, standard: UInt32, mode: inout UInt32?, group: inout String?) {
         guard case .unix(let path) = address else {
             for name in ["mode", "group"] where has(name) {
@@ -107,7 +107,7 @@ extension TableReader {
             }
             return
         }
-        // An address that was reported has no path.
+        // A faulty address was reported and has no path.
         if !path.isEmpty { mode = standard }
         read("mode", into: &mode, .text("a mode such as \"0660\"", Self.readMode))
         read("group", into: &group, Form<String>.name)

@@ -1,13 +1,12 @@
 import Admission
 
-/// Ways to what belongs to an event that no route judges by the event: who may view any event could take them.
+/// Finds paths below an event that no route with per-event access covers: a viewer of any event could read them.
 struct RouteGaps {
     let routes: [RouteSettings]
 
-    /// What is open at the addresses that the control API gives out, `/event/{event}` and `/networking/{event}`, and below
-    /// them.
+    /// The gaps at and below the paths that the control API hands out, `/event/{event}` and `/networking/{event}`.
     ///
-    /// A route with a literal below an event, such as `/event/{event}/poster.png`, is what an operator meant, and no gap.
+    /// A route with a literal below an event, such as `/event/{event}/poster.png`, is deliberate and not a gap.
     var atControlledEvents: [String] {
         EventKind.allCases.flatMap { kind -> [String] in
             let path: [RoutePattern.Segment] = [.literal(kind.rawValue), .event]
@@ -25,7 +24,7 @@ struct RouteGaps {
         }
     }
 
-    /// Of `token` routes that end in the event: what is below it goes through another one.
+    /// The gaps below `token` routes that end in the event, where another route takes the paths below it.
     var belowEvents: [String] {
         routes.compactMap { route in
             let path = route.path
@@ -45,7 +44,7 @@ struct RouteGaps {
         routes.first { $0.path.segments == path && $0.path.takesRest == takesRest }
     }
 
-    /// The longest other route that takes what is below the path.
+    /// The longest other route that covers the paths below this one.
     private func broader(than path: [RoutePattern.Segment]) -> RouteSettings? {
         routes.filter { route in
             route.path.takesRest && route.path.segments.count <= path.count && route.path.segments != path
@@ -55,7 +54,7 @@ struct RouteGaps {
 }
 
 extension Access {
-    /// Whom a route lets in, in words.
+    /// The viewers that a route lets in, in words.
     fileprivate var audience: String {
         switch self {
         case .token: "viewers of the event that it names"

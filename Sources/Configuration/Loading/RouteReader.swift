@@ -1,6 +1,6 @@
 import Admission
 
-/// The reader of `[[route]]`.
+/// Reads `[[route]]`.
 struct RouteReader {
     private let root: TableReader
     private let upstreamNames: [String?]

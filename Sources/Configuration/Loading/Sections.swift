@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import JOSE
 
 extension AdminSettings {
@@ -51,7 +52,8 @@ extension ClaimNames {
         reportClashes(in: table)
     }
 
-    /// Claims about the viewer may share a member (an e-mail address as user id); those that decide access may not.
+    /// Reports claims that share a member. Claims about the viewer may, such as an e-mail as user id; those that decide
+    /// access may not.
     private func reportClashes(in table: TableReader) {
         let viewer = [("user_id", userID), ("name", name), ("email", email), ("avatar", avatar)]
         let deciding = [
@@ -69,7 +71,7 @@ extension ClaimNames {
 }
 
 extension Form where Value == String {
-    /// The name of a member of tokens.
+    /// The name of a claim in tokens.
     fileprivate static var claimName: Form {
         .text { text throws(ValueFault) in
             guard !text.isEmpty else { throw ValueFault("must not be empty") }
@@ -184,7 +186,8 @@ extension ControlSettings {
             table.report("no route leads to it: add one with path \"/api/**\" and upstream \"control\"", at: "enabled")
         }
         for gap in RouteGaps(routes: settings.routes).atControlledEvents { table.report(gap, at: "enabled") }
-        for company in settings.companies where company.keys.first?.canSign == false {
+        for company in settings.companies
+        where company.keys.first?.canSign == false || company.keys.isEmpty && !company.keySetURLs.isEmpty {
             table.report("the first key of company \(quoted(company.id)) cannot sign embed tokens", at: "enabled")
         }
     }

@@ -3,7 +3,7 @@ import Admission
 extension Settings {
     /// Reads and checks a whole configuration.
     ///
-    /// - Throws: every problem at once; a TOML syntax error, after which nothing else can be said, alone.
+    /// - Throws: all problems at once, or a TOML syntax error alone, since nothing can be checked after it.
     package init(loading source: ConfigurationSource) throws(ConfigurationError) {
         let written: DocumentValue
         do {
@@ -15,7 +15,6 @@ extension Settings {
         let problems = ProblemList()
         let document = Expansion(environment: source.environment, problems: problems).expanded(written)
         UnknownKeys(problems: problems).check(document, against: .root)
-        NotBuilt.check(document, problems: problems)
         let context = LoadingContext(readFile: source.readFile, problems: problems)
         let settings = Settings(reading: TableReader(document, context: context))
         guard problems.isEmpty, let settings else {
@@ -24,7 +23,7 @@ extension Settings {
         self = settings
     }
 
-    /// Nil only when what has no default is missing or faulty, which is reported.
+    /// Returns `nil` only if a value without a default is missing or faulty, which was reported.
     private init?(reading root: TableReader) {
         let publicURL = root.required("public_url", .text("a URL", PublicURL.init(parsing:)))
         let listeners = ListenerReader(root).listeners()
@@ -40,6 +39,7 @@ extension Settings {
             companies: companies
         )
         root.read("allowed_origins", into: &loaded.allowedOrigins, .set(of: .text("an origin", WebOrigin.read)))
+        root.read("drain_delay", into: &loaded.drainDelay, .duration(.zero ... .seconds(600)))
         root.read("drain_timeout", into: &loaded.drainTimeout, .duration(.zero ... .seconds(3600)))
         root.read("threads", into: &loaded.threads, .integer(0...1024))
         loaded.admin.read(from: root.table("admin"), listeners: listeners)

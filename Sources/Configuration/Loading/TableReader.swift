@@ -16,31 +16,31 @@ struct TableReader {
         self.context = context
     }
 
-    /// Whether the key stands there, faulty or not.
+    /// Whether the key is present, faulty or not.
     func has(_ name: String) -> Bool {
         precondition(schema.position(of: name) != nil, "the schema does not know \(place).\(name)")
         return members[name] != nil
     }
 
-    /// Whether an empty list stands there.
+    /// Whether the value is an empty list.
     func isEmpty(_ name: String) -> Bool {
         guard has(name), case .array(let elements)? = members[name] else { return false }
         return elements.isEmpty
     }
 
-    /// The value, nil when the key is absent or its value was reported.
+    /// The value; `nil` if the key is absent or its value was reported.
     func value<Value>(_ name: String, _ form: Form<Value>) -> Value? {
         guard has(name), let value = members[name] else { return nil }
         return form.read(value, place.key(name), context)
     }
 
-    /// The same, absence being a problem.
+    /// The value. Reports a problem if the key is absent.
     func required<Value>(_ name: String, _ form: Form<Value>) -> Value? {
         if !has(name) { report("is missing", at: name) }
         return value(name, form)
     }
 
-    /// Leaves the default in place when the key is absent or faulty.
+    /// Reads the value, or keeps the default if the key is absent or faulty.
     func read<Value>(_ name: String, into target: inout Value, _ form: Form<Value>) {
         if let value = value(name, form) { target = value }
     }
@@ -49,7 +49,7 @@ struct TableReader {
         if let value = value(name, form) { target = value }
     }
 
-    /// The table of that name; an empty one when it is absent.
+    /// The table with that name, or an empty one if it is absent.
     func table(_ name: String) -> TableReader {
         let inner = inner(name)
         let value = members[name] ?? .table([:])
@@ -79,7 +79,7 @@ struct TableReader {
         }
     }
 
-    /// Says that not one table of an array of tables is there; when something else stands there, that was said.
+    /// Reports that an array of tables has no table. Does nothing if the key has another value, which was reported.
     func reportMissing(_ name: String, reason: String? = nil) {
         switch members[name] {
         case nil, .array: report("at least one [[\(name)]] is needed" + (reason.map { ": \($0)" } ?? ""), at: name)

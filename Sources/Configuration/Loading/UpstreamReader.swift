@@ -1,7 +1,7 @@
-/// The reader of `[[upstream]]`.
+/// Reads `[[upstream]]`.
 struct UpstreamReader {
     let upstreams: [UpstreamSettings]
-    /// The name of each `[[upstream]]` in order, nil where it is faulty.
+    /// The name of each `[[upstream]]` in order; `nil` for a faulty one.
     let names: [String?]
 
     init(_ root: TableReader) {
@@ -35,11 +35,30 @@ struct UpstreamReader {
                 table.report("has no effect: none of the servers begins with https://", at: "ca_file")
             }
         }
-        table.read("health_path", into: &upstream.healthPath, .text("a path", readHealthPath))
+        upstream.health = health(table)
         table.read("connect_timeout", into: &upstream.connectTimeout, .duration(.milliseconds(1) ... .seconds(300)))
         table.read("response_timeout", into: &upstream.responseTimeout, .duration(.milliseconds(1) ... .seconds(86400)))
         table.read("max_idle_per_server", into: &upstream.maxIdlePerServer, .integer(0...100_000))
         return upstream
+    }
+
+    private static func health(_ table: TableReader) -> HealthSettings? {
+        var health = HealthSettings(path: "")
+        table.read("health_path", into: &health.path, .text("a path", readHealthPath))
+        table.read("health_interval", into: &health.interval, .duration(.milliseconds(100) ... .seconds(3600)))
+        table.read("health_timeout", into: &health.timeout, .duration(.milliseconds(10) ... .seconds(60)))
+        table.read("health_rise", into: &health.rise, .integer(1...100))
+        table.read("health_fall", into: &health.fall, .integer(1...100))
+        table.read(
+            "health_status",
+            into: &health.status,
+            .text("statuses such as \"200-399\"", ClosedRange.init(parsing:))
+        )
+        guard !table.has("health_path") else { return health }
+        for key in ["interval", "timeout", "rise", "fall", "status"] where table.has("health_\(key)") {
+            table.report("has no effect without health_path", at: "health_\(key)")
+        }
+        return nil
     }
 
     private static func readHealthPath(_ text: String) throws(ValueFault) -> String {

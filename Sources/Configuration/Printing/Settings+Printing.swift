@@ -1,15 +1,17 @@
 import Admission
+import Basics
 import JOSE
 
 extension Settings {
     /// The effective settings as a configuration file that loads to the same settings.
     ///
-    /// Secrets are what files hold, and files stand there as their paths, so that none can appear. Environment
-    /// variables are replaced by their values.
+    /// Files appear as their paths. Secrets are in files, so none can appear. Environment variables are replaced by
+    /// their values.
     package func printed() -> String {
         var writer = TOMLWriter()
         writer.entry("public_url", publicURL.text)
         writer.entry("allowed_origins", allowedOrigins)
+        writer.entry("drain_delay", drainDelay)
         writer.entry("drain_timeout", drainTimeout)
         writer.entry("threads", threads)
         for listener in listeners { listener.write(to: &writer) }
@@ -88,10 +90,21 @@ extension UpstreamSettings {
         writer.entry("name", name)
         writer.entry("servers", servers.map(\.text))
         writer.entry("ca_file", caFile)
-        writer.entry("health_path", healthPath)
+        health?.write(to: &writer)
         writer.entry("connect_timeout", connectTimeout)
         writer.entry("response_timeout", responseTimeout)
         writer.entry("max_idle_per_server", maxIdlePerServer)
+    }
+}
+
+extension HealthSettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.entry("health_path", path)
+        writer.entry("health_interval", interval)
+        writer.entry("health_timeout", timeout)
+        writer.entry("health_rise", rise)
+        writer.entry("health_fall", fall)
+        writer.entry("health_status", status.configurationText)
     }
 }
 
@@ -138,7 +151,7 @@ extension CompanySettings {
             case .privateKeyFile(let path): writer.entry("private_key_file", path)
             case .publicKeyFile(let path): writer.entry("public_key_file", path)
             case .jwksFile(let path): writer.entry("jwks_file", path)
-            case .jwksURL(let url): writer.entry("jwks_url", url)
+            case .jwksURL(let url): writer.entry("jwks_url", url.text)
             }
         }
     }

@@ -1,8 +1,8 @@
-/// A TOML text in the making.
+/// Builds a TOML text.
 struct TOMLWriter {
     private(set) var text = ""
 
-    /// Begins a table, with its brackets.
+    /// Begins a table. The header includes its brackets.
     mutating func header(_ header: String) {
         text += "\n\(header)\n"
     }
@@ -15,7 +15,7 @@ struct TOMLWriter {
         text += "\(key) = [\(value.map(Self.literal).joined(separator: ", "))]\n"
     }
 
-    /// Nothing for none, and no list for one.
+    /// Writes nothing for no value, and a single value without a list.
     mutating func entry(_ key: String, oneOrSeveral values: [String]) {
         switch values.count {
         case 0: break
@@ -32,7 +32,7 @@ struct TOMLWriter {
 
     mutating func entry(_ key: String, size: Int) { entry(key, Size.text(of: size)) }
 
-    /// A basic string, in which a dollar sign does not begin an environment variable.
+    /// A basic string in which a dollar sign does not begin an environment variable.
     static func literal(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

@@ -1,5 +1,7 @@
+package import Basics
+
 extension AddressRange {
-    /// Reads `10.0.0.0/8`, `2001:db8::/32`, or an address alone, which is a range of one.
+    /// Reads `10.0.0.0/8`, `2001:db8::/32`, or a single address, which is a range of one.
     package init(parsing text: String) throws(ValueFault) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let address = IPAddress(first) else {
@@ -14,7 +16,7 @@ extension AddressRange {
             else { throw ValueFault("\(quoted(text)): the prefix length must be 0 to \(bits)") }
             length = written
         }
-        // What operators mean by 10.1.2.3/8 is not what it says.
+        // Refuse 10.1.2.3/8: what the operator means differs from what it says.
         for bit in length..<bits where address.bytes[bit / 8] & (0x80 >> UInt8(bit % 8)) != 0 {
             throw ValueFault("\(quoted(text)) has bits set after the first \(length)")
         }

@@ -1,6 +1,8 @@
-/// Names that go into requests.
+import Basics
+
+/// Names that are used in requests.
 enum FieldNames {
-    /// Fields that requests carry for others than the identity: a prefix of one of these would remove it.
+    /// Fields of requests that do not carry the identity. A prefix that matched one of these would remove it.
     private static let taken = [
         "accept-encoding", "access-control-request-method", "authorization", "cache-control", "content-length",
         "content-security-policy", "cookie", "forwarded", "gateway-session", "if-none-match", "last-event-id",
@@ -29,7 +31,7 @@ enum FieldNames {
         "session", "assertion",
     ]
 
-    /// Reads what follows the prefix in an identity field's name.
+    /// Reads the part after the prefix in an identity field's name.
     static func readSuffix(_ text: String) throws(ValueFault) -> String {
         guard (1...64).contains(text.utf8.count), text.utf8.first?.isLetterOrDigit == true,
             text.utf8.allSatisfy({ $0.isLetterOrDigit || $0 == UInt8(ascii: "-") })

@@ -1,5 +1,7 @@
+import Basics
+
 extension RoutePattern {
-    /// Reads a pattern such as `/event/{event}/**`; matching is for whoever serves the route.
+    /// Reads a pattern such as `/event/{event}/**`. Does not match paths.
     package init(parsing text: String) throws(ValueFault) {
         guard text.hasPrefix("/") else { throw ValueFault("\(quoted(text)) must begin with /") }
         var words = text.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
@@ -51,6 +53,6 @@ extension RoutePattern {
 }
 
 extension UInt8 {
-    /// pchar of RFC 3986 section 3.3 (https://www.rfc-editor.org/rfc/rfc3986#section-3.3), encoded ones aside.
+    /// pchar of RFC 3986 section 3.3 (https://www.rfc-editor.org/rfc/rfc3986#section-3.3), without percent-encoding.
     fileprivate var isPathCharacter: Bool { isLetterOrDigit || "-._~!$&'()+,;=:@".utf8.contains(self) }
 }

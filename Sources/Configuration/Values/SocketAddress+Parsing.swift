@@ -1,3 +1,5 @@
+import Basics
+
 extension SocketAddress {
     /// The longest path that fits `sockaddr_un` on Linux with its closing NUL.
     package static let maxPath = 107
@@ -22,7 +24,7 @@ extension SocketAddress {
         self = .tcp(host: host, port: try HostName.readPort(text[text.index(after: colon)...], in: 0...65535))
     }
 
-    /// Whether only this machine can reach it.
+    /// Whether it can be reached only from this machine.
     package var isLoopback: Bool {
         switch self {
         case .tcp(let host, _): HostName.isLoopback(host)
@@ -30,7 +32,7 @@ extension SocketAddress {
         }
     }
 
-    /// The address as it is written in the configuration.
+    /// The address in the form of the configuration.
     package var text: String {
         switch self {
         case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -38,7 +40,7 @@ extension SocketAddress {
         }
     }
 
-    /// Whether both are the same place, however their hosts are spelt. Port 0 is a new port each time.
+    /// Whether both are the same address, however their hosts are spelt. Port 0 is a new port each time.
     func isSame(as other: SocketAddress) -> Bool {
         guard case .tcp(let host, let port) = self, case .tcp(let otherHost, let otherPort) = other else {
             return self == other
@@ -49,7 +51,7 @@ extension SocketAddress {
     }
 }
 
-/// Names and addresses of hosts, as they stand before a port.
+/// Host names and addresses in the form that precedes a port.
 enum HostName {
     /// The host in lower case, without the brackets of an IPv6 address.
     static func read(_ text: some StringProtocol) throws(ValueFault) -> String {
@@ -84,8 +86,8 @@ enum HostName {
         IPAddress(host)?.isLoopback ?? (host == "localhost" || host.hasSuffix(".localhost"))
     }
 
-    /// Labels of letters, digits, `-` and `_` (which names of containers have), the last not all digits: that would be
-    /// a misspelt address.
+    /// Whether this is a sequence of labels of letters, digits, `-` and `_`, which names of containers contain. The
+    /// last label must not be all digits: that would be a misspelt address.
     static func isName(_ text: some StringProtocol) -> Bool {
         guard (1...253).contains(text.utf8.count) else { return false }
         let labels = Array(text.utf8).split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

@@ -1,9 +1,11 @@
+import Basics
+
 /// A number with a unit, such as `90s` or `64KiB`.
 private struct Quantity {
     let number: Int64
     let unit: String
 
-    /// Nil when the text is not digits followed by letters, or the number does not fit.
+    /// Returns `nil` if the text is not digits followed by letters, or if the number does not fit.
     init?(_ text: String) {
         let digits = text.utf8.prefix { $0.isDigit }
         let letters = text.utf8.dropFirst(digits.count)
@@ -12,7 +14,7 @@ private struct Quantity {
         self.unit = String(Substring(letters))
     }
 
-    /// Digits alone, however many, make a quantity too large rather than misspelt.
+    /// Whether the text is misspelt. A quantity with too many digits is too large, not misspelt.
     static func isMisspelt(_ text: String, units: [(name: String, factor: Int64)]) -> Bool {
         let digits = text.utf8.prefix { $0.isDigit }
         let letters = String(Substring(text.utf8.dropFirst(digits.count)))
@@ -28,7 +30,7 @@ private struct Quantity {
     }
 
     static func text(of value: Int64, units: [(name: String, factor: Int64)]) -> String {
-        // Largest first; the last is 1, so that there is always one.
+        // The units are sorted, largest first. The last is 1, so there is always a match.
         let unit = units.first { value % $0.factor == 0 && value >= $0.factor } ?? units[units.count - 1]
         return "\(value / unit.factor)\(unit.name)"
     }
@@ -48,7 +50,7 @@ extension Duration {
         self = .milliseconds(milliseconds)
     }
 
-    /// The duration as it is written in the configuration: whole milliseconds at the finest.
+    /// The duration in the form of the configuration, no finer than whole milliseconds.
     package var configurationText: String { Quantity.text(of: wholeMilliseconds, units: Self.units) }
 
     package var wholeMilliseconds: Int64 {
@@ -56,7 +58,7 @@ extension Duration {
     }
 }
 
-/// Sizes in bytes as they are written in the configuration.
+/// Sizes in bytes in the form of the configuration.
 package enum Size {
     private static let units: [(name: String, factor: Int64)] = [
         ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1),

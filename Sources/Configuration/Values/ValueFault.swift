@@ -1,4 +1,4 @@
-/// Why a text is no value of its kind: a sentence for the operator, without the place.
+/// Why a text is not a valid value: a sentence for the operator, without the place.
 package struct ValueFault: Error, Equatable, CustomStringConvertible {
     package let reason: String
 

@@ -1,11 +1,11 @@
-/// The part of an http or https URL that names a server, and what follows it.
+/// The part of an http or https URL that names a server, and the rest of it.
 struct WebAddress {
     let isSecure: Bool
-    /// In lower case, without the brackets of an IPv6 address; may begin with `*.` where wildcards are allowed.
+    /// In lower case, without the brackets of an IPv6 address. May begin with `*.` if wildcards are allowed.
     let host: String
-    /// As written, nil when it was left out.
+    /// As written; `nil` if absent.
     let writtenPort: Int?
-    /// Path, query and fragment as written, empty when there is none.
+    /// Path, query and fragment as written; empty if absent.
     let rest: String
 
     init(parsing text: String, allowsWildcard: Bool = false) throws(ValueFault) {
@@ -27,7 +27,7 @@ struct WebAddress {
         guard !authority.utf8.contains(UInt8(ascii: "@")) else {
             throw ValueFault("a user name or password does not belong here")
         }
-        // The port's colon stands after the bracket of an IPv6 address.
+        // The port's colon comes after the bracket of an IPv6 address.
         let bracket = authority.utf8.lastIndex(of: UInt8(ascii: "]")) ?? authority.startIndex
         let colon = authority.utf8[bracket...].lastIndex(of: UInt8(ascii: ":"))
         let hostText = authority[..<(colon ?? authority.endIndex)]
@@ -47,7 +47,7 @@ struct WebAddress {
 
     var port: Int { writtenPort ?? (isSecure ? 443 : 80) }
 
-    /// `scheme://host[:port]`, in the form that browsers send as `Origin`: no default port.
+    /// `scheme://host[:port]`, as browsers send it in `Origin`: without a default port.
     var origin: String {
         let name = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
         let scheme = isSecure ? "https" : "http"
@@ -56,7 +56,7 @@ struct WebAddress {
 }
 
 extension PublicURL {
-    /// Reads `https://host[:port]`; http only where nobody else can listen.
+    /// Reads `https://host[:port]`. Accepts http only for hosts where nobody else can listen.
     package init(parsing text: String) throws(ValueFault) {
         let address = try WebAddress(parsing: text)
         guard address.rest.isEmpty || address.rest == "/" else {
@@ -76,14 +76,14 @@ extension PublicURL {
     }
 }
 
-/// Origins of web pages, as lists of the configuration hold them.
+/// Origins of web pages in lists of the configuration.
 enum WebOrigin {
-    /// Reads `https://host[:port]` into the form that browsers send.
+    /// Reads `https://host[:port]` and returns the form that browsers send.
     static func read(_ text: String) throws(ValueFault) -> String {
         try read(text, allowsWildcard: false)
     }
 
-    /// Reads an origin that `frame-ancestors` understands too: `https://*.example.com`, or `*` for any.
+    /// Reads an origin that `frame-ancestors` also accepts: `https://*.example.com`, or `*` for any.
     static func readPattern(_ text: String) throws(ValueFault) -> String {
         text == "*" ? text : try read(text, allowsWildcard: true)
     }
@@ -98,7 +98,7 @@ enum WebOrigin {
 }
 
 extension UpstreamServerSettings {
-    /// Reads `host:port`, `unix:/path`, or `http://` or `https://` with a host and perhaps a port.
+    /// Reads `host:port`, `unix:/path`, or `http://` or `https://` with a host and an optional port.
     package init(parsing text: String) throws(ValueFault) {
         guard text.contains("://") else {
             let address = try SocketAddress(parsing: text)
@@ -113,6 +113,6 @@ extension UpstreamServerSettings {
         self.init(isSecure: address.isSecure, address: .tcp(host: address.host, port: address.port))
     }
 
-    /// The server as it is written in the configuration.
+    /// The server in the form of the configuration.
     package var text: String { (isSecure ? "https://" : "") + address.text }
 }

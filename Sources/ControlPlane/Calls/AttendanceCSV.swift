@@ -1,6 +1,6 @@
 import Admission
+import Basics
 import Directory
-import JOSE
 
 /// Participants as a table ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)).
 enum AttendanceCSV: AttendanceForm {

@@ -1,9 +1,9 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
-/// Who was at an event, and who is there now.
+/// The calls about who was at an event, and who is there now.
 struct AttendanceCalls {
     let kind: EventKind
 
@@ -40,12 +40,13 @@ struct AttendanceCalls {
         )
     }
 
-    /// How many participants an answer goes on with at a time.
+    /// How many participants are written at a time.
     private static let part = 200
-    /// About what a participant takes in memory.
+    /// The approximate memory of a participant, in bytes.
     private static let weight = 512
 
-    /// What participants' registrations were given is read as the answer is written; with few of them, at once.
+    /// Answers with the attendance. Registrations' metadata is read while the answer is written, or at once if there
+    /// are few.
     private static func answer(
         _ attendance: EventAttendance,
         _ form: any AttendanceForm.Type,
@@ -67,7 +68,7 @@ struct AttendanceCalls {
         return answer
     }
 
-    /// Whether a table is asked for, and JSON is not.
+    /// Whether the client prefers CSV over JSON.
     private static func wantsCSV(_ head: HTTPRequest) -> Bool {
         let types = ListText.parts(head.headerFields[.accept] ?? "", separator: ",")
             .map { $0.prefix { $0 != UInt8(ascii: ";") } }
@@ -80,7 +81,7 @@ struct AttendanceCalls {
             method: .get,
             path: "\(kind.path)/{id}/sessions",
             id: "list\(kind.operationNoun)Sessions",
-            summary: "Who is there now, in the order in which they came",
+            summary: "Who is there now, in the order of arrival",
             tag: kind.tag,
             success: Call.Success(schema: .list(SessionJSON.schema), description: "The live sessions"),
             faults: [404],
@@ -122,12 +123,12 @@ struct AttendanceCalls {
     }
 }
 
-/// How attendance is written, in parts: a beginning, then the participants, then an ending.
+/// A format of attendance, written in parts: a beginning, the participants, an ending.
 protocol AttendanceForm: SendableMetatype {
     static var mediaType: String { get }
-    /// All but the participants.
+    /// Everything before the participants.
     static func beginning(_ attendance: EventAttendance) -> [UInt8]
-    /// - Parameter metadata: what the registration was given, as the JSON text of an object.
+    /// - Parameter metadata: the registration's metadata, as the JSON text of an object.
     static func append(
         _ participant: EventAttendance.Participant,
         _ metadata: String?,
@@ -137,7 +138,7 @@ protocol AttendanceForm: SendableMetatype {
     static var ending: String { get }
 }
 
-/// Live sessions as answers show them.
+/// Live sessions in answers.
 enum SessionJSON {
     static let schema = Schema.named(
         "Session",
@@ -153,7 +154,7 @@ enum SessionJSON {
                 name: "leased",
                 schema: .boolean,
                 isRequired: true,
-                description: "Whether its viewer may have no other session."
+                description: "Whether its viewer may have only one session."
             ),
         ])
     )

@@ -1,8 +1,8 @@
 import Admission
+import Basics
 import Directory
-import JOSE
 
-/// Attendance as answers show it.
+/// Attendance in answers.
 enum AttendanceJSON: AttendanceForm {
     static let schema = Schema.named(
         "Analytics",
@@ -25,7 +25,7 @@ enum AttendanceJSON: AttendanceForm {
                 name: "concurrencyStep",
                 schema: count,
                 isRequired: true,
-                description: "How many minutes an entry of `concurrency` stands for; more than 1 for long events."
+                description: "How many minutes an entry of `concurrency` covers; more than 1 for long events."
             ),
             Schema.Member(
                 name: "concurrency",
@@ -45,8 +45,8 @@ enum AttendanceJSON: AttendanceForm {
     private static let participant = Schema.named(
         "Participant",
         .object([
-            Schema.Member(name: "userId", schema: .anyText, description: "Of who came with an embed token."),
-            Schema.Member(name: "registrationId", schema: .anyText, description: "Of who came with a registration."),
+            Schema.Member(name: "userId", schema: .anyText, description: "Set for a viewer with an embed token."),
+            Schema.Member(name: "registrationId", schema: .anyText, description: "Set for a registered viewer."),
             Schema.Member(name: "name", schema: .nullable(.anyText), isRequired: true),
             Schema.Member(name: "email", schema: .nullable(.anyText), isRequired: true),
             Schema.Member(name: "role", schema: .anyText, isRequired: true),
@@ -119,7 +119,7 @@ enum AttendanceJSON: AttendanceForm {
         ]
         text += JSONValue.object(members).serialized()
         text.removeLast()
-        // It is JSON as the gateway wrote it when somebody registered.
+        // This is JSON that the gateway wrote when the person registered.
         text += ",\"metadata\":".utf8
         text += (metadata ?? "{}").utf8
         text.append(UInt8(ascii: "}"))
@@ -127,6 +127,6 @@ enum AttendanceJSON: AttendanceForm {
 
     private static func text(_ text: String?) -> JSONValue { text.map(JSONValue.string) ?? .null }
 
-    /// To two decimals.
+    /// Rounds to two decimals.
     static func rounded(_ minutes: Double) -> Double { (minutes * 100).rounded() / 100 }
 }

@@ -1,16 +1,16 @@
+import Basics
 import HTTPTypes
-import JOSE
 
-/// One call of the API: what serves it, and what the OpenAPI document says of it.
+/// One call of the API: its handler, and what the OpenAPI document says about it.
 struct Call: Sendable {
     enum Handler: Sendable {
-        /// Of anybody.
+        /// Open to anybody.
         case open(@Sendable (Incoming) async throws -> Answer)
-        /// Of whoever has an API token: the company that it opens.
+        /// Open to clients with an API token, for the company that it belongs to.
         case company(@Sendable (Incoming, Tenant) async throws -> Answer)
     }
 
-    /// A part of the query.
+    /// A query parameter.
     struct Parameter: Sendable {
         let name: String
         let schema: Schema
@@ -18,36 +18,36 @@ struct Call: Sendable {
         var isRequired = false
     }
 
-    /// What a call answers when all went well.
+    /// The answer of a call that succeeded.
     struct Success: Sendable {
         var status = 200
-        /// Nil: no body.
+        /// `nil` if there is no body.
         var schema: Schema?
         let description: String
-        /// Besides `application/json`.
+        /// A media type offered besides `application/json`.
         var otherMediaType: String?
-        /// Whether it is a part of a list, that `Link` leads on from.
+        /// Whether it is a page of a list, with a `Link` to the next.
         var isPage = false
     }
 
-    /// Where a value of an answer is a parameter of another call.
+    /// Names a value of the answer that is a parameter of another call.
     struct Link: Sendable {
         let operation: String
         let parameter: String
         let member: String
     }
 
-    /// What a call may take of the database and of memory, so that few of its kind are served at once.
+    /// How much database and memory a call may use. Few calls of the expensive kinds are served at once.
     enum Cost: Sendable {
         case little
-        /// A part of a list, or a list that is seldom long.
+        /// A page of a list, or a list that is seldom long.
         case list
-        /// All that there is, however much.
+        /// A complete result of any size.
         case much
     }
 
     let method: HTTPRequest.Method
-    /// With `{name}` for what varies.
+    /// With `{name}` for the variable parts.
     let path: String
     /// `operationId`.
     let id: String
@@ -55,16 +55,17 @@ struct Call: Sendable {
     let tag: String
     var query: [Parameter] = []
     var body: Schema?
-    /// Bytes of the longest body.
+    /// The largest body, in bytes.
     var maxBody = 256 << 10
     /// Whether the body may be a form.
     var takesForms = false
-    /// Looks at a body before its schema does, where a fault has a name of its own.
+    /// Inspects a body before its schema is checked, for faults that have a name of their own.
     var inspect: (@Sendable ([JSONMember]) throws(Fault) -> Void)?
-    /// Whether errors have the form of [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) too.
+    /// Whether errors also have the form of
+    /// [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
     var hasOAuthFaults = false
     let success: Success
-    /// The statuses of errors that only this call has.
+    /// The error statuses that are specific to this call.
     var faults: [Int] = []
     var links: [Link] = []
     var cost = Cost.little

@@ -1,17 +1,17 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
-/// Every call that is served, found by its path and method.
+/// All calls that are served, looked up by path and method.
 struct CallTable: Sendable {
-    /// What a path leads to.
+    /// The result of looking up a path.
     struct Match: Sendable {
         let calls: [Call]
-        /// What the path's `{…}` stand for, decoded.
+        /// The decoded values of the path's `{…}`.
         let parameters: [String]
 
-        /// A HEAD is a GET whose answer is not sent.
+        /// Finds the call for a method. HEAD uses the GET call; its body is not sent.
         func call(_ method: HTTPRequest.Method) -> Call? {
             calls.first { $0.method == method } ?? (method == .head ? calls.first { $0.method == .get } : nil)
         }
@@ -21,7 +21,7 @@ struct CallTable: Sendable {
         }
     }
 
-    /// A segment of paths, with what may follow it.
+    /// A segment of the paths, with the segments that may follow it.
     private struct Node {
         var literals: [ExactText: Node] = [:]
         var parameter: [Node] = []
@@ -50,7 +50,7 @@ struct CallTable: Sendable {
         for (call, path) in zip(calls, paths) { root.add(call, path[...]) }
     }
 
-    /// - Parameter path: as it came, without the query.
+    /// - Parameter path: as received, without the query.
     func match(_ path: Substring) -> Match? {
         guard path.utf8.first == UInt8(ascii: "/") else { return nil }
         var node = root
@@ -72,7 +72,7 @@ struct CallTable: Sendable {
         return node.calls.isEmpty ? nil : Match(calls: node.calls, parameters: parameters)
     }
 
-    /// - Parameter allowsPlainWebhooks: whether webhooks may be http.
+    /// - Parameter allowsPlainWebhooks: whether webhook endpoints may be plain http.
     static func calls(allowsPlainWebhooks: Bool) -> [Call] {
         TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls + EventKind.allCases.flatMap(calls)
             + WebhookCalls(allowsPlain: allowsPlainWebhooks).calls + DocumentCalls.calls

@@ -1,7 +1,7 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
 /// A company and the list of its events.
 enum CompanyCalls {
@@ -38,7 +38,7 @@ enum CompanyCalls {
                 Call.Parameter(name: "to", schema: .moment, description: "Leaves out events that start after."),
                 PageRequest.limitParameter, EventPosition.parameter,
             ],
-            success: Call.Success(schema: .list(EventJSON.schema), description: "A part of the list", isPage: true),
+            success: Call.Success(schema: .list(EventJSON.schema), description: "A page of the list", isPage: true),
             faults: [404],
             cost: .list,
             handler: .company { incoming, tenant in
@@ -81,17 +81,17 @@ enum CompanyCalls {
     }
 }
 
-/// Where the list of events goes on, as the cursor has it.
+/// Where the list of events continues, as encoded in the cursor.
 enum EventPosition {
     static let parameter = Call.Parameter(
         name: "cursor",
         schema: .text(Text(kind: .cursor(digits: 48))),
-        description: "Where the list goes on; from the `Link` of the page before."
+        description: "Where the list continues; from the `Link` of the previous page."
     )
 
     static func text(_ event: Event) -> String {
         let start = UInt64(bitPattern: event.fields.startsAt)
-        return hex(start) + event.uid.filter { $0 != "-" }
+        return Hexadecimal.text(start) + event.uid.filter { $0 != "-" }
     }
 
     static func read(_ text: String) -> EventCursor? {
@@ -101,10 +101,5 @@ enum EventPosition {
             startsAt: Milliseconds(bitPattern: words[0]),
             uid: UUIDText.format(high: words[1], low: words[2])
         )
-    }
-
-    static func hex(_ word: UInt64) -> String {
-        let digits = String(word, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 }

@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// What the API says of itself.
+/// The calls that describe the API itself.
 enum DocumentCalls {
     static let calls = [
         Call(

@@ -1,9 +1,10 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
 import JOSE
 
-/// Get Embed: tokens of users that the company's own site knows.
+/// Get Embed: makes tokens for users whom the company's own site knows.
 struct EmbedCalls {
     let kind: EventKind
 
@@ -23,12 +24,12 @@ struct EmbedCalls {
             Schema.Member(
                 name: "userAvatar",
                 schema: CommonSchemas.optional(.url, 1024),
-                description: "Left out: the Gravatar of the e-mail."
+                description: "If absent, the Gravatar of the e-mail."
             ),
             Schema.Member(
                 name: "eventSpecific",
                 schema: .nullable(.boolean),
-                description: "true, the default: for this event only; false: for every event of the company."
+                description: "true (the default) for this event only, false for every event of the company."
             ),
         ])
     )
@@ -54,7 +55,7 @@ struct EmbedCalls {
             method: .post,
             path: "\(kind.path)/{id}/embed",
             id: "create\(kind.operationNoun)Embed",
-            summary: "The same address with the token and what it is good for",
+            summary: "The same address with the token and its validity",
             tag: kind.tag,
             body: Self.request,
             success: Call.Success(
@@ -67,7 +68,7 @@ struct EmbedCalls {
                         Schema.Member(name: "role", schema: .choice(Role.allCases.map(\.name)), isRequired: true),
                     ])
                 ),
-                description: "The address, its token and the role that the user has now"
+                description: "The address, its token and the user's present role"
             ),
             faults: [404],
             handler: .company { [kind] incoming, tenant in
@@ -92,7 +93,7 @@ private struct Embed {
 
     init(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) throws {
         let uid = try incoming.eventID()
-        // The view has every commit that was answered, and no database need be asked.
+        // The view has every answered commit, so the database need not be queried.
         guard let event = incoming.directory.view.event(uid), event.kind == kind,
             event.company.hasSameBytes(as: tenant.id)
         else { throw Fault.notFound }
@@ -116,25 +117,25 @@ private struct Embed {
             [("userId", user.id), ("userName", user.name), ("userEmail", email), ("userAvatar", user.avatar)]
         )
         url = ViewerAddress.text(kind, uid, made, incoming.snapshot)
-        // As admission will compare them.
+        // In the form in which admission compares them.
         let canonical = email.flatMap(EmailAddress.canonical).map { ExactText($0) }
         let identities = [listedIdentity(user.id)] + (canonical.map { [$0] } ?? [])
         role = event.listing(of: identities) == nil ? .attendee : .host
     }
 }
 
-/// Addresses that viewers come with.
+/// The URLs that viewers open.
 enum ViewerAddress {
     static func text(_ kind: EventKind, _ uid: String, _ made: ViewerTokens.Made, _ snapshot: Snapshot) -> String {
         "\(EventJSON.url(kind, uid, snapshot))?\(snapshot.tokenMember)=\(made.token)"
     }
 }
 
-/// How long tokens may be: browsers keep cookies of four kilobytes, and the session is in it too.
+/// Limits the size of tokens: browsers keep cookies of four kilobytes, and the session holds the token's data too.
 enum TokenSize {
     private static let limit = 3700
 
-    /// - Parameter fields: what went into the token, by the names that the caller knows.
+    /// - Parameter fields: the texts in the token, by the caller's names for them.
     static func check(_ token: String, _ fields: [(name: String, value: String?)]) throws(Fault) {
         guard token.utf8.count > limit else { return }
         let longest = fields.max { ($0.value?.utf8.count ?? 0) < ($1.value?.utf8.count ?? 0) }
@@ -142,12 +143,10 @@ enum TokenSize {
     }
 }
 
-/// The pictures that people have given to their e-mail address.
+/// The pictures that people have published for their e-mail address.
 enum Gravatar {
     static func address(of email: String) -> String {
         let hash = SHA256.hash(trimmed(email).lowercased().utf8Span.span)
-        let digits = Array("0123456789abcdef".utf8)
-        let text = hash.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        return "https://www.gravatar.com/avatar/\(String(decoding: text, as: UTF8.self))"
+        return "https://www.gravatar.com/avatar/\(Hexadecimal.text(hash))"
     }
 }

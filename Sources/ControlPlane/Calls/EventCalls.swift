@@ -1,9 +1,9 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
-/// Events and networking hubs: made, read, changed, cloned, deleted.
+/// Creates, reads, changes, clones and deletes events and networking hubs.
 struct EventCalls {
     let kind: EventKind
 
@@ -27,7 +27,7 @@ struct EventCalls {
                             name: "companyId",
                             schema: .text(Text(kind: .plain, maxLength: 64)),
                             isRequired: true,
-                            description: "Of the company that the token is for."
+                            description: "The company of the token."
                         )
                     ] + EventInput.dates + EventInput.options
                 )
@@ -52,7 +52,7 @@ struct EventCalls {
         )
     }
 
-    /// What can be done with a new event.
+    /// The calls that can follow with a new event.
     private var links: [Call.Link] {
         ["get", "update", "clone", "delete"].map {
             Call.Link(operation: $0 + kind.operationNoun, parameter: "id", member: "uid")
@@ -83,7 +83,7 @@ struct EventCalls {
             method: method,
             path: path,
             id: verb + kind.operationNoun,
-            summary: "Changes what the body names of the \(kind.noun)",
+            summary: "Changes the members of the \(kind.noun) that the body names",
             tag: kind.tag,
             body: .named(
                 "EventChanges",
@@ -114,7 +114,7 @@ struct EventCalls {
             method: .delete,
             path: path,
             id: "delete\(kind.operationNoun)",
-            summary: "Deletes the \(kind.noun); who is there is sent away",
+            summary: "Deletes the \(kind.noun); ends the sessions in it",
             tag: kind.tag,
             success: Call.Success(
                 schema: .named(
@@ -140,7 +140,7 @@ struct EventCalls {
             method: .post,
             path: "\(path)/clone",
             id: "clone\(kind.operationNoun)",
-            summary: "Makes another one like the \(kind.noun), without its registrations",
+            summary: "Creates a copy of the \(kind.noun), without its registrations",
             tag: kind.tag,
             body: .named("CloneRequest", .object(EventInput.dates)),
             success: shown,
@@ -154,7 +154,7 @@ struct EventCalls {
                     company: tenant.id,
                     creator: tenant.id
                 ) { fields in
-                    // Only these: what else the body has is not for a clone.
+                    // Take only these: other members of the body do not apply to a clone.
                     let dates = try EventInput.fields(body)
                     fields.name = dates.name
                     (fields.startsAt, fields.endsAt, fields.timezone) = (dates.startsAt, dates.endsAt, dates.timezone)

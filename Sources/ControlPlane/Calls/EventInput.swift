@@ -1,11 +1,11 @@
 import Admission
+import Basics
 import Directory
-import JOSE
 
-/// What calls say of an event.
+/// The members of an event in request bodies.
 enum EventInput {
     static let maxPeople = 200
-    /// Minutes: to a week before the start, and to a day after the end, when registrations end.
+    /// In minutes: up to a week before the start, and up to a day after the end, when registrations expire.
     static let doorsOpen = Schema.integer(0...10_080)
     static let doorsClose = Schema.integer(0...1440)
 
@@ -23,7 +23,7 @@ enum EventInput {
         Schema.Member(
             name: "presenters",
             schema: .nullable(.list(CommonSchemas.person, upTo: maxPeople)),
-            description: "User ids or e-mails; nobody may be an organizer too."
+            description: "User ids or e-mails; nobody may also be an organizer."
         ),
         Schema.Member(
             name: "organizers",
@@ -35,29 +35,29 @@ enum EventInput {
         Schema.Member(
             name: "secondJoin",
             schema: .nullable(CommonSchemas.secondJoin),
-            description: "What happens to a second join of a registration; null: what the gateway is configured for."
+            description: "What happens to a second join of a registration; null for the gateway's configured rule."
         ),
         Schema.Member(
             name: "doorsOpen",
             schema: .nullable(doorsOpen),
-            description: "How many minutes before the start attendees are let in; null: at any time. Hosts always are."
+            description: "How many minutes before the start attendees are let in; null for any time. Hosts always are."
         ),
         Schema.Member(
             name: "doorsClose",
             schema: .nullable(doorsClose),
-            description: "How many minutes after the end attendees are let in, and stay; null: at any time."
+            description: "How many minutes after the end attendees are let in, and may stay; null for any time."
         ),
     ]
 
-    /// A new event.
+    /// The fields of a new event.
     static func fields(_ body: Members) throws(Fault) -> EventFields {
-        // The schema has made sure of them.
+        // The schema guarantees that these are present.
         var fields = EventFields(name: "", startsAt: 0, endsAt: 0, timezone: "")
         try apply(body, to: &fields)
         return fields
     }
 
-    /// Changes what the body names; null takes an option back.
+    /// Changes what the body names. `null` resets an optional field.
     static func apply(_ body: Members, to fields: inout EventFields) throws(Fault) {
         if let name = body.text("name") { fields.name = name }
         if let start = body.text("startDate").flatMap(RFC3339.parse) { fields.startsAt = start }
@@ -79,9 +79,9 @@ enum EventInput {
         try checkApart(fields)
     }
 
-    /// A webinar's networking hub is one of its company.
+    /// Checks that a webinar's networking hub belongs to its company.
     ///
-    /// - Parameter since: the one that it has had, which may have been deleted.
+    /// - Parameter since: the webinar's previous hub, which may have been deleted.
     static func checkHub(
         _ fields: EventFields,
         since: String? = nil,
@@ -95,7 +95,7 @@ enum EventInput {
         }
     }
 
-    /// Nobody is in both lists.
+    /// Checks that nobody is in both lists.
     static func checkApart(_ fields: EventFields) throws(Fault) {
         guard !fields.presenters.isEmpty, !fields.organizers.isEmpty else { return }
         let organizers = Set(fields.organizers.map(identity))
@@ -103,17 +103,17 @@ enum EventInput {
         throw .malformed("Users cannot be hosts and presenters at the same time: \(person)")
     }
 
-    /// Each person as they came first, without blanks at the ends.
+    /// Removes duplicates and surrounding white space. Keeps the order of first appearance.
     private static func once(_ people: [String]) -> [String] {
         var seen: Set<ExactText> = []
         return people.map(entered).filter { seen.insert(listedIdentity($0)).inserted }
     }
 
-    /// A user id or an e-mail without what is no part of it.
+    /// A user id or e-mail without the characters at its ends that are not part of it.
     static func entered(_ person: String) -> String {
         person.utf8.contains(UInt8(ascii: "@")) ? EmailAddress.entered(person) : trimmed(person)
     }
 
-    /// Whom an entry of a list means. Earlier versions have kept blanks at its ends.
+    /// The person that an entry of a list means. Earlier versions stored entries with surrounding white space.
     static func identity(_ person: String) -> ExactText { listedIdentity(trimmed(person)) }
 }

@@ -1,8 +1,8 @@
 import Admission
+import Basics
 import Directory
-import JOSE
 
-/// Events as answers show them.
+/// Events in answers.
 enum EventJSON {
     static let schema = Schema.named(
         "Event",
@@ -49,7 +49,7 @@ enum EventJSON {
         ])
     }
 
-    /// Where viewers of an event go.
+    /// The URL at which viewers open an event.
     static func url(_ kind: EventKind, _ uid: String, _ snapshot: Snapshot) -> String {
         "\(snapshot.publicURL)/\(kind.rawValue)/\(uid)"
     }
@@ -58,7 +58,7 @@ enum EventJSON {
 }
 
 extension EventKind {
-    /// How operation ids of its calls end.
+    /// The suffix of operation ids.
     var operationNoun: String {
         switch self {
         case .event: "Event"
@@ -66,7 +66,7 @@ extension EventKind {
         }
     }
 
-    /// For people.
+    /// The name for human readers.
     var noun: String {
         switch self {
         case .event: "event"
@@ -81,6 +81,6 @@ extension EventKind {
         }
     }
 
-    /// How the paths of its calls begin.
+    /// The common prefix of the paths of its calls.
     var path: String { "/api/v1/\(rawValue)" }
 }

@@ -1,16 +1,16 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
-/// What a company has of a person, by e-mail: shown and erased.
+/// Shows and erases what a company has about a person, by e-mail.
 enum PeopleCalls {
     private static let path = "/api/v1/company/{companyId}/people"
 
     private static let email = Call.Parameter(
         name: "email",
         schema: CommonSchemas.claimedEmail,
-        description: "Whose: an address, or whatever else a token had for an e-mail.",
+        description: "The person's e-mail: an address, or any other text that a token had as e-mail.",
         isRequired: true
     )
 
@@ -19,10 +19,10 @@ enum PeopleCalls {
             method: .get,
             path: path,
             id: "getPerson",
-            summary: "All registrations, stays and removals of a person, and the events whose lists have them",
+            summary: "All registrations, stays and removals of a person, and the events whose lists contain them",
             tag: "Company",
             query: [email],
-            success: Call.Success(schema: schema, description: "What there is of the person; empty lists: nothing"),
+            success: Call.Success(schema: schema, description: "The person's data; empty lists if there is none"),
             faults: [404],
             cost: .much,
             handler: .company { incoming, tenant in
@@ -35,7 +35,7 @@ enum PeopleCalls {
             path: path,
             id: "erasePerson",
             summary:
-                "Erases a person: registrations end, removals are lifted, and attendance is kept of somebody without a name",
+                "Erases a person: ends registrations, lifts removals, and keeps attendance without a name",
             tag: "Company",
             query: [email],
             success: Call.Success(schema: erasureSchema, description: "How much was erased"),
@@ -74,13 +74,13 @@ enum PeopleCalls {
                 name: "messages",
                 schema: count,
                 isRequired: true,
-                description: "To webhooks, that waited."
+                description: "Waiting webhook messages."
             ),
             Schema.Member(
                 name: "events",
                 schema: count,
                 isRequired: true,
-                description: "Whose presenters or organizers had the e-mail."
+                description: "Events whose presenters or organizers included the e-mail."
             ),
             Schema.Member(name: "removals", schema: count, isRequired: true),
         ])
@@ -104,7 +104,7 @@ enum PeopleCalls {
                     ])
                 ),
                 isRequired: true,
-                description: "Whose presenters or organizers have the e-mail."
+                description: "Events whose presenters or organizers include the e-mail."
             ),
             Schema.Member(
                 name: "registrations",
@@ -144,7 +144,7 @@ enum PeopleCalls {
                     .object([Schema.Member(name: "eventId", schema: .anyText, isRequired: true)] + RemovalJSON.members)
                 ),
                 isRequired: true,
-                description: "Also of registrations and user ids that the person is known by."
+                description: "Includes removals of the person's registrations and user ids."
             ),
         ])
     )

@@ -1,9 +1,9 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
-/// Register: people who come with a link of their own, one for each e-mail.
+/// Register: gives people a personal link, one for each e-mail.
 struct RegistrationCalls {
     let kind: EventKind
 
@@ -33,7 +33,7 @@ struct RegistrationCalls {
             method: .post,
             path: "\(kind.path)/{id}/registrant",
             id: "register\(kind.operationNoun)",
-            summary: "Registers a person, once for each e-mail",
+            summary: "Registers a person, once per e-mail",
             tag: kind.tag,
             body: .named(
                 "NewRegistration",
@@ -48,7 +48,7 @@ struct RegistrationCalls {
                     Schema.Member(
                         name: "resend",
                         schema: .nullable(.boolean),
-                        description: "true: the answer of the first time, also where the e-mail is registered."
+                        description: "If true, repeats the first answer if the e-mail is registered already."
                     ),
                 ])
             ),
@@ -80,17 +80,17 @@ struct RegistrationCalls {
             method: .get,
             path: "\(kind.path)/{id}/registrants",
             id: "list\(kind.operationNoun)Registrants",
-            summary: "Who is registered, in the order in which they came",
+            summary: "The registrations, in the order of their creation",
             tag: kind.tag,
             query: [
                 PageRequest.limitParameter,
                 Call.Parameter(
                     name: "cursor",
                     schema: .text(Text(kind: .cursor(digits: 15))),
-                    description: "Where the list goes on; from the `Link` of the page before."
+                    description: "Where the list continues; from the `Link` of the previous page."
                 ),
             ],
-            success: Call.Success(schema: .list(Self.schema), description: "A part of the list", isPage: true),
+            success: Call.Success(schema: .list(Self.schema), description: "A page of the list", isPage: true),
             faults: [404],
             cost: .list,
             handler: .company { [kind] incoming, tenant in
@@ -107,7 +107,7 @@ struct RegistrationCalls {
                 let values = try page.registrations.map { try Self.json($0, page.event, incoming, tenant) }
                 return request.answer(
                     values,
-                    next: page.next.map { String(EventPosition.hex(UInt64(bitPattern: $0)).dropFirst()) }
+                    next: page.next.map { String(Hexadecimal.text(UInt64(bitPattern: $0)).dropFirst()) }
                 )
             }
         )
@@ -118,7 +118,7 @@ struct RegistrationCalls {
             method: .delete,
             path: "\(kind.path)/{id}/registrant",
             id: "remove\(kind.operationNoun)Registrant",
-            summary: "Deletes a registration; who is there with it is sent away",
+            summary: "Deletes a registration; ends its session",
             tag: kind.tag,
             body: .named(
                 "RegistrantEmail",
@@ -139,8 +139,8 @@ struct RegistrationCalls {
         )
     }
 
-    /// The answer of the first time to somebody whose e-mail would not be taken any more; nil where there was none, or it
-    /// is not asked for.
+    /// The original answer for somebody whose e-mail would no longer be accepted. Returns `nil` if there is none, or if
+    /// the call did not ask for it.
     private static func known(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) async throws -> Answer? {
         guard incoming.body.bool("resend") ?? false else { return nil }
         let known = try await incoming.directory.registration(
@@ -154,7 +154,7 @@ struct RegistrationCalls {
 
     private static func person(_ incoming: Incoming, _ uid: String, _ tenant: Tenant) throws -> NewRegistration {
         let (name, email) = (incoming.body.text("name") ?? "", EmailAddress.entered(incoming.body.text("email") ?? ""))
-        // Its size is known before the registration is: ids are all of one length.
+        // The token's size is known before the registration exists, since all ids have the same length.
         let trial = RegisteredPerson(
             event: uid,
             registration: uid,

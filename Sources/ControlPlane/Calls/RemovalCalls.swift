@@ -1,9 +1,9 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
-/// Who was sent away from an event, until a time or for good.
+/// The calls about viewers removed from an event, until a time or for good.
 struct RemovalCalls {
     let kind: EventKind
 
@@ -17,7 +17,7 @@ struct RemovalCalls {
             path: path,
             id: "remove\(kind.operationNoun)Viewer",
             summary:
-                "Sends a viewer away, until a time or for good, also one who has not come yet; again: changes that",
+                "Removes a viewer, who need not have come yet, until a time or for good; repeating it changes the removal",
             tag: kind.tag,
             body: .named(
                 "NewRemoval",
@@ -39,12 +39,12 @@ struct RemovalCalls {
                     Schema.Member(
                         name: "until",
                         schema: .nullable(.moment),
-                        description: "When it is over by itself, in the future; null: it is for good."
+                        description: "When it ends by itself, in the future; null for never."
                     ),
                     Schema.Member(
                         name: "reason",
                         schema: CommonSchemas.optional(.words, 500),
-                        description: "For the company; viewers are not told."
+                        description: "For the company only; viewers do not see it."
                     ),
                 ])
             ),
@@ -78,9 +78,9 @@ struct RemovalCalls {
             method: .get,
             path: path,
             id: "list\(kind.operationNoun)Removals",
-            summary: "Who is kept out, in the order in which they were sent away",
+            summary: "Who is kept out, in the order of their removal",
             tag: kind.tag,
-            success: Call.Success(schema: .list(RemovalJSON.schema), description: "The removals that are not over"),
+            success: Call.Success(schema: .list(RemovalJSON.schema), description: "The removals that have not ended"),
             faults: [404],
             cost: .list,
             handler: .company { [kind] incoming, tenant in
@@ -112,7 +112,7 @@ struct RemovalCalls {
         )
     }
 
-    /// The event's uid, if the company has such an event.
+    /// The event's uid, if the company has that event.
     private static func event(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) async throws -> String {
         let uid = try incoming.eventID()
         guard try await incoming.directory.event(uid, kind, company: tenant.id) != nil else { throw Fault.notFound }
@@ -129,7 +129,7 @@ struct RemovalCalls {
     }
 }
 
-/// Removals as answers show them.
+/// Removals in answers.
 enum RemovalJSON {
     static let members = [
         Schema.Member(name: "id", schema: .uuid, isRequired: true),

@@ -1,19 +1,19 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
-/// An event's organizers and presenters, one at a time. To do again what is done changes nothing.
+/// Adds and removes an event's organizers and presenters, one at a time. Repeating a call changes nothing.
 struct RosterCalls {
     let kind: EventKind
 
     var calls: [Call] { Listing.allCases.flatMap { [add($0), remove($0), removeNamed($0)] } }
 
     private var success: Call.Success {
-        Call.Success(schema: .list(.anyText), description: "The whole list after it")
+        Call.Success(schema: .list(.anyText), description: "The whole list after the change")
     }
 
-    /// Whom a call is about.
+    /// The body that names the person.
     private func body(_ listing: Listing, _ name: String, _ schema: Schema) -> Schema {
         .named(
             "\(name)\(listing.noun)",
@@ -67,13 +67,13 @@ struct RosterCalls {
         )
     }
 
-    /// The same for ids that no path can hold, such as those with a slash.
+    /// Removes a person whose id no path can contain, such as one with a slash.
     private func removeNamed(_ listing: Listing) -> Call {
         Call(
             method: .delete,
             path: "\(kind.path)/{id}/\(listing.name)",
             id: "removeNamed\(kind.operationNoun)\(listing.noun)",
-            summary: "Removes \(listing.phrase), also one whose id has a slash or a backslash, which no path may hold",
+            summary: "Removes \(listing.phrase), even if the id has a slash or backslash, which no path may contain",
             tag: kind.tag,
             body: body(listing, "Listed", CommonSchemas.listedPerson),
             success: success,
@@ -115,7 +115,7 @@ struct RosterCalls {
 }
 
 extension Listing {
-    /// How operation ids end.
+    /// The suffix of operation ids.
     fileprivate var noun: String {
         switch self {
         case .presenter: "Presenter"

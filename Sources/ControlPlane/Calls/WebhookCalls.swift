@@ -1,11 +1,11 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
-import JOSE
 
-/// Where a company is told of what happens.
+/// The calls about webhooks, the endpoints at which a company is notified.
 struct WebhookCalls {
-    /// Whether endpoints may be http.
+    /// Whether endpoints may be plain http.
     let allowsPlain: Bool
 
     private static let maxCount = 100
@@ -19,7 +19,7 @@ struct WebhookCalls {
             method: .post,
             path: Self.path,
             id: "createWebhook",
-            summary: "Has the company told of one kind of happening",
+            summary: "Notifies the company about one type of event",
             tag: "Webhooks",
             body: .named(
                 "NewWebhook",
@@ -29,12 +29,12 @@ struct WebhookCalls {
                         name: "endpoint",
                         schema: .text(Text(kind: .endpoint(isSecure: !allowsPlain), maxLength: 2048)),
                         isRequired: true,
-                        description: "Where messages are posted to."
+                        description: "The URL that messages are posted to."
                     ),
                     Schema.Member(
                         name: "eventId",
                         schema: .nullable(.uuid),
-                        description: "Of this event only; left out: of all of them."
+                        description: "For this event only; if absent, for all of them."
                     ),
                 ])
             ),
@@ -48,7 +48,7 @@ struct WebhookCalls {
                             name: "secret",
                             schema: .anyText,
                             isRequired: true,
-                            description: "Signs what is delivered; shown this once."
+                            description: "Signs the deliveries; shown only once."
                         ),
                     ])
                 ),
@@ -122,20 +122,20 @@ struct WebhookCalls {
                 name: "failingSince",
                 schema: .nullable(.moment),
                 isRequired: true,
-                description: "Since when no message has arrived, while some were tried; until one arrives."
+                description: "Since when deliveries have failed; reset when one arrives."
             ),
             Schema.Member(
                 name: "lastError",
                 schema: .nullable(.anyText),
                 isRequired: true,
-                description: "Why the last message did not arrive; null: the last one did."
+                description: "Why the last message did not arrive; null if it did."
             ),
             Schema.Member(name: "disabledAt", schema: .nullable(.moment), isRequired: true),
             Schema.Member(
                 name: "disabledBy",
                 schema: .nullable(.choice(Webhook.Switcher.allCases.map(\.rawValue))),
                 isRequired: true,
-                description: "`failures`: its endpoint has failed for a day."
+                description: "`failures` if its endpoint has failed for a day."
             ),
         ])
     )
@@ -161,13 +161,13 @@ struct WebhookCalls {
             method: .patch,
             path: "\(Self.path)/{id}",
             id: "patchWebhook",
-            summary: "Switches a webhook on, which sends all that waits at once, or off",
+            summary: "Switches a webhook on, which sends all waiting messages at once, or off",
             tag: "Webhooks",
             body: .named(
                 "WebhookChange",
                 .object([Schema.Member(name: "enabled", schema: .boolean, isRequired: true)])
             ),
-            success: Call.Success(schema: Self.schema, description: "The webhook after it"),
+            success: Call.Success(schema: Self.schema, description: "The webhook after the change"),
             faults: [404],
             handler: .company { incoming, tenant in
                 let webhook = try await incoming.directory.switchWebhook(
@@ -186,7 +186,7 @@ struct WebhookCalls {
             method: .delete,
             path: "\(Self.path)/{id}",
             id: "deleteWebhook",
-            summary: "Deletes a webhook with what waits to be delivered to it",
+            summary: "Deletes a webhook and its waiting messages",
             tag: "Webhooks",
             success: Call.Success(status: 204, description: "It is deleted"),
             faults: [404],

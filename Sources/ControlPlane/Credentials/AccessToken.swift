@@ -1,14 +1,15 @@
 import Admission
+import Basics
 import HTTPTypes
 import JOSE
 
-/// The tokens that open the API for a company's backend. They are good for nothing else, and no other token is good here:
-/// [RFC 8725, section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11).
+/// The tokens that open the API for a company's backend. They are valid for nothing else, and no other token is valid
+/// here ([RFC 8725, section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
 ///
-/// The gateway signs them with a key that no company has, so that nobody can make one who can sign viewers' tokens. Each
-/// names the client secret that obtained it, and is no longer good than that secret.
+/// The gateway signs them with a key that no company has, so a key that signs viewers' tokens cannot make one. Each
+/// names the client secret that obtained it, and stops being valid with that secret.
 enum AccessToken {
-    /// Seconds.
+    /// In seconds.
     static let lifetime: Int64 = 3600
     private static let type = "api+jwt"
     private static let maxSize = 8 << 10
@@ -32,7 +33,7 @@ enum AccessToken {
         return try Token.sign(claims, type: type, with: snapshot.tokenKey)
     }
 
-    /// The company whose token a request shows.
+    /// The company whose token the request carries.
     static func tenant(of fields: HTTPFields, _ snapshot: Snapshot, now: Milliseconds) throws(Fault) -> Tenant {
         let values = fields[values: .authorization]
         guard let value = values.first, value.utf8.count > 7, ListText.begins(value, with: "bearer ") else {
@@ -49,12 +50,12 @@ enum AccessToken {
         do throws(TokenFault) {
             return try tenant(of: token, snapshot, now: now)
         } catch {
-            // It was good once: nobody guesses who shows it.
+            // It was valid once, so the client is not guessing.
             throw .unauthorized(isTokenWrong: true)
         }
     }
 
-    /// A token that the gateway has signed for the API.
+    /// Parses and verifies a token that the gateway signed for the API.
     private static func signed(_ bytes: Span<UInt8>, _ snapshot: Snapshot) throws(TokenFault) -> Token {
         let token = try Token(parsing: bytes, maxSize: maxSize)
         guard token.hasType(type) else { throw .type }

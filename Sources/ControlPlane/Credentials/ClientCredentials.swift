@@ -1,14 +1,16 @@
+import Basics
 import HTTPTypes
 import JOSE
 
-/// What a client shows to get an API token ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+/// A client's credentials for an API token
+/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 struct ClientCredentials {
     let id: String
-    /// The secret as it may be meant: as it came, and without the encoding that the RFC asks for in Basic.
+    /// The possible readings of the secret: as received, and without the encoding that the RFC requires in Basic.
     private let secrets: [String]
     let isBasic: Bool
 
-    /// - Returns: nil where there are none.
+    /// - Returns: `nil` if the request has no credentials.
     init?(_ fields: HTTPFields, _ body: Members) throws(Fault) {
         let inBody = (body.text("client_id"), body.text("client_secret"))
         if let value = fields[.authorization], ListText.begins(value, with: "basic ") {
@@ -29,8 +31,8 @@ struct ClientCredentials {
         }
     }
 
-    /// The secret of the company that they show; nil: none. Takes the same time for a company that there is not, or that
-    /// has one secret, and for any wrong secret.
+    /// The company's secret that the credentials match, or `nil`. Takes the same time for a company that does not
+    /// exist, for one with a single secret, and for any wrong secret.
     func secret(of tenant: Tenant?) -> ClientSecret? {
         var found: ClientSecret?
         for secret in secrets {
@@ -41,7 +43,7 @@ struct ClientCredentials {
         return found
     }
 
-    /// No secret's hash.
+    /// A hash that matches no secret.
     private static let nobodys = SystemRandom.bytes(32)
 
     private static func basic(_ text: Substring.UTF8View) -> (id: String, secrets: [String])? {

@@ -1,8 +1,9 @@
 import Admission
+import Basics
 import HTTPTypes
 import JOSE
 
-/// How a company's backend gets its API token
+/// The call with which a company's backend gets its API token
 /// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
 enum TokenCalls {
     static let calls = [
@@ -73,7 +74,7 @@ enum TokenCalls {
             throw invalidClient(isBasic: false)
         }
         let tenant = snapshot.tenant(credentials.id)
-        // Before it is known whether there is such a company, which the time must not tell.
+        // Compare before checking that the company exists, so that the time does not reveal it.
         let shown = credentials.secret(of: tenant)
         guard let tenant, let secret = shown else {
             throw invalidClient(isBasic: credentials.isBasic)

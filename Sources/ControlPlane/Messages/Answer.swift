@@ -1,14 +1,14 @@
+import Basics
 import HTTPTypes
-import JOSE
 
-/// What a call answers.
+/// The answer to a call.
 struct Answer: Sendable {
     var status: HTTPResponse.Status
     var fields = HTTPFields()
     var body: [UInt8] = []
-    /// What follows the body.
+    /// The part after `body`, if the answer is long.
     var further: Further?
-    /// Held until the body is written, or nobody is there to read it.
+    /// Held until the body is written or the client is gone.
     var place: CallQuota.Place?
 
     init(status: HTTPResponse.Status) { self.status = status }
@@ -23,19 +23,19 @@ struct Answer: Sendable {
         fields[.contentType] = type
     }
 
-    /// Bytes of memory that it takes until it is written.
+    /// The memory that the answer takes until it is written, in bytes.
     var weight: Int { body.count + (further?.weight ?? 0) }
 
     static let nothing = Answer(status: .noContent)
 }
 
-/// The rest of an answer that may be long: made piece by piece, each once the one before it was taken, so that no more than
-/// one of them is in memory however slowly a client reads.
+/// The rest of a long answer. Each piece is made once the previous one was taken, so that no more than one is in memory
+/// however slowly the client reads.
 struct Further: Sendable {
-    /// How many pieces there are.
+    /// The number of pieces.
     let count: Int
-    /// Bytes of what the pieces are made of, which is kept until the last is written.
+    /// The memory of the data that the pieces are made from, in bytes. It is kept until the last piece is written.
     let weight: Int
-    /// Makes the piece of a number. Where it fails, the answer ends before its end.
+    /// Makes the piece with this number. If it throws, the answer is cut short.
     let piece: @Sendable (Int) async throws -> [UInt8]
 }

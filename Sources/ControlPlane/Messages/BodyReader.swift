@@ -1,13 +1,13 @@
+import Basics
 import HTTPTypes
 import Hummingbird
-import JOSE
 import NIOCore
 
-/// Reads the bodies of requests.
+/// Reads request bodies.
 enum BodyReader {
     static let maxSize = 256 << 10
 
-    /// How JSON in bodies may be.
+    /// Limits for JSON in bodies.
     private static let limits: JSONLimits = {
         var limits = JSONLimits(size: maxSize)
         limits.depth = 32
@@ -16,11 +16,11 @@ enum BodyReader {
         return limits
     }()
 
-    /// The members of a JSON object, or of a form where the call takes one.
+    /// The members of a JSON object, or of a form if the call accepts one.
     ///
     /// - Parameters:
-    ///   - maxSize: bytes.
-    ///   - names: of the members that mean something.
+    ///   - maxSize: in bytes.
+    ///   - names: the names of the known members.
     static func members(
         of body: RequestBody,
         _ fields: HTTPFields,
@@ -44,7 +44,7 @@ enum BodyReader {
         case json
         case form
 
-        /// Reads a `Content-Type`; the only parameter that means something is the character set.
+        /// Reads a `Content-Type`. Only the character set matters among its parameters.
         init(_ text: String, takesForms: Bool) throws(Fault) {
             let parts = ListText.parts(text, separator: ";")
             let charsets = parts.dropFirst().filter { $0.starts(with: "charset=".utf8) }

@@ -1,18 +1,18 @@
 import Admission
+import Basics
 import HTTPTypes
-import JOSE
 
-/// Why a call is refused; the words are the caller's.
+/// Why a call is refused, worded for the caller.
 struct Fault: Error, Sendable {
     let status: HTTPResponse.Status
-    /// For programs.
+    /// A code for programs.
     let code: String
     let message: String
-    /// The error's name in [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2); at the token
-    /// endpoint only.
+    /// The error's name in [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2); set at the
+    /// token endpoint only.
     var oauthError: String?
     var fields = HTTPFields()
-    /// Whether it counts among the failed attempts of the client.
+    /// Whether it counts as a failed attempt of the client.
     var isGuess = false
 
     init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
@@ -21,7 +21,7 @@ struct Fault: Error, Sendable {
         self.message = message
     }
 
-    /// A member or parameter that is not what it must be.
+    /// A member or parameter with an invalid value.
     static func field(_ name: String, _ what: String) -> Fault {
         Fault(.badRequest, "invalid_request", "\(name): \(what)")
     }
@@ -30,7 +30,7 @@ struct Fault: Error, Sendable {
 
     static let notFound = Fault(.notFound, "not_found", "There is no such thing here")
 
-    /// - Parameter limit: bytes.
+    /// - Parameter limit: in bytes.
     static func tooLarge(_ limit: Int) -> Fault {
         Fault(.contentTooLarge, "too_large", "The body is larger than \(limit >> 10) KiB")
     }
@@ -80,8 +80,8 @@ struct Fault: Error, Sendable {
     )
 
     /// - Parameters:
-    ///   - isTokenWrong: an API token was shown that is not good.
-    ///   - isGuess: nor was it ever.
+    ///   - isTokenWrong: whether the request had an API token that is not valid.
+    ///   - isGuess: whether that token was never valid.
     static func unauthorized(isTokenWrong: Bool, isGuess: Bool = false) -> Fault {
         var fault = Fault(.unauthorized, "unauthorized", "Access token is missing or invalid")
         fault.isGuess = isGuess

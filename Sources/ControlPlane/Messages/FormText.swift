@@ -1,15 +1,15 @@
-import JOSE
+import Basics
 
-/// Texts in the encoding of forms, queries and paths.
+/// Percent-encoded texts in forms, queries and paths.
 enum FormText {
     private static let maxMembers = 64
 
-    /// The members of an `application/x-www-form-urlencoded` text or of a query, the first of each name.
+    /// The members of an `application/x-www-form-urlencoded` text or of a query. If a name repeats, the first counts.
     ///
     /// - Parameters:
-    ///   - unique: names that must not come twice, because they mean something
+    ///   - unique: known names, which must not repeat
     ///     ([RFC 6749, section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
-    ///   - plusIsSpace: as in forms; in a query a plus is a plus
+    ///   - plusIsSpace: true for forms; in a query a plus is a plus
     ///     ([RFC 3986, section 3.4](https://www.rfc-editor.org/rfc/rfc3986#section-3.4)).
     static func members(
         _ bytes: some Sequence<UInt8>,
@@ -35,14 +35,14 @@ enum FormText {
         return members
     }
 
-    /// A text without its percent-encoding; nil where that is broken, or what it stands for is not UTF-8.
+    /// Decodes percent-encoding. Returns `nil` if it is malformed or the result is not UTF-8.
     static func decode(_ text: some Sequence<UInt8>, plusIsSpace: Bool) -> String? {
         var bytes: [UInt8] = []
         var iterator = text.makeIterator()
         while let byte = iterator.next() {
             switch byte {
             case UInt8(ascii: "%"):
-                guard let high = iterator.next().flatMap(digit), let low = iterator.next().flatMap(digit) else {
+                guard let high = iterator.next()?.hexValue, let low = iterator.next()?.hexValue else {
                     return nil
                 }
                 bytes.append(high << 4 | low)
@@ -51,14 +51,5 @@ enum FormText {
             }
         }
         return String(validating: bytes, as: UTF8.self)
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 }

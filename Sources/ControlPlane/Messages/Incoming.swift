@@ -1,25 +1,26 @@
 import Admission
+import Basics
 import Directory
 import HTTPTypes
 import Hummingbird
 
-/// A request that has found its call.
+/// A request for which a call was found.
 struct Incoming: Sendable {
     let plane: ControlPlane
     let snapshot: Snapshot
     let head: HTTPRequest
-    /// What the path's `{…}` stand for, in order.
+    /// The values of the path's `{…}`, in order.
     let parameters: [String]
     let query: Members
-    /// The members of the body; none where the call has no body.
+    /// The members of the body; empty if the call has no body.
     var body = Members()
 
     var directory: Directory { plane.directory }
 
-    /// The event's uid that the path begins with.
+    /// The event's uid, the first parameter of the path.
     func eventID() throws(Fault) -> String { try uuid(at: 0) }
 
-    /// An id of ours in the path; what is no such id does not exist.
+    /// An id in the path. Throws "not found" if it is not a UUID.
     func uuid(at index: Int) throws(Fault) -> String {
         let id = parameters[index].lowercased()
         guard UUIDText.parse(id) != nil else { throw .notFound }

@@ -1,12 +1,12 @@
-import JOSE
+import Basics
 
-/// Named values that were checked against their ``Schema``. Null is as good as left out.
+/// Named values that were checked against their ``Schema``. `null` counts as absent.
 struct Members: Sendable {
     private let all: [JSONMember]
 
     init(_ all: [JSONMember] = []) { self.all = all }
 
-    /// Whether the member is there, null or not.
+    /// Whether the member is present, `null` or not.
     func has(_ name: String) -> Bool { all[name] != nil }
 
     func text(_ name: String) -> String? {
@@ -14,7 +14,7 @@ struct Members: Sendable {
         return text
     }
 
-    /// A text that says something.
+    /// The text of a member, unless it is blank.
     func words(_ name: String) -> String? { text(name).flatMap { Text.isBlank($0) ? nil : $0 } }
 
     func bool(_ name: String) -> Bool? {

@@ -1,8 +1,7 @@
-import DataPlane
+import Basics
 import HTTPTypes
-import JOSE
 
-/// Which part of a list is asked for, and how the answer leads on to the next
+/// Which part of a list to return, and how the answer links to the next
 /// ([RFC 8288](https://www.rfc-editor.org/rfc/rfc8288)).
 struct PageRequest {
     let limit: Int
@@ -13,7 +12,7 @@ struct PageRequest {
     static let limitParameter = Call.Parameter(
         name: "limit",
         schema: .integer(1...500),
-        description: "How many at most; 100 by default."
+        description: "The most entries to return; 100 by default."
     )
 
     init(_ incoming: Incoming) {
@@ -23,7 +22,7 @@ struct PageRequest {
         query = incoming.query
     }
 
-    /// - Parameter next: the cursor of what follows; nil: nothing does.
+    /// - Parameter next: the cursor of the next page; `nil` if this is the last.
     func answer(_ values: [JSONValue], next: String?) -> Answer {
         var answer = Answer(.array(values))
         guard let next else { return answer }

@@ -1,29 +1,29 @@
 import Admission
 import Directory
 
-/// The schemas that several calls share.
+/// Schemas that several calls share.
 enum CommonSchemas {
     static let name = Schema.words(256)
-    /// What goes into a token, and from there into a header field: whatever characters they are, they are no more bytes than
-    /// a token may carry.
+    /// A user id that goes into a token, and from there into a header field. Its length limit keeps it within the bytes
+    /// that a token may carry, whatever its characters are.
     static let newUserID = Schema.text(Text(kind: .line, maxLength: ClaimLimit.userID / 4))
-    /// A user id that a token may have.
+    /// A user id that a token may contain.
     static let userID = Schema.text(Text(kind: .line, maxLength: ClaimLimit.userID))
-    /// A registration that a token may have.
+    /// A registration id that a token may contain.
     static let registrationID = Schema.text(Text(kind: .line, maxLength: ClaimLimit.id))
-    /// A user id that a token may have, or an e-mail.
+    /// A user id that a token may contain, or an e-mail.
     static let person = Schema.text(Text(kind: .person, maxLength: ClaimLimit.userID))
-    /// The same as a list may have it: earlier versions took any text with an `@`.
+    /// The same as stored in a list: earlier versions accepted any text with an `@`.
     static let listedPerson = Schema.words(ClaimLimit.userID)
     static let email = Schema.text(Text(kind: .email, maxLength: 254))
-    /// What a token may have for an e-mail, which need not be an address.
+    /// An e-mail claim that a token may contain. It need not be an address.
     static let claimedEmail = Schema.text(Text(kind: .claim, maxLength: ClaimLimit.email))
     static let storedEmail = Schema.text(Text(kind: .storedEmail, maxLength: 254))
     static let timeZone = Schema.named("TimeZone", .choice(TimeZoneNames.all))
     static let secondJoin = Schema.choice(SecondJoin.allCases.map(\.rawValue))
     static let eventType = Schema.choice(EventType.allCases.map(\.rawValue))
 
-    /// A text that may be left out, or blank, which is the same.
+    /// A text that may be absent or blank, with the same meaning.
     static func optional(_ kind: Text.Kind, _ maxLength: Int) -> Schema {
         .nullable(.text(Text(kind: kind, maxLength: maxLength, mayBeBlank: true)))
     }
@@ -38,13 +38,13 @@ enum CommonSchemas {
                 name: "requestId",
                 schema: .anyText,
                 isRequired: true,
-                description: "What the operator's log calls the request."
+                description: "The request's id in the operator's log."
             ),
         ])
     )
 
-    /// What the gateway answers itself where a request does not get as far as the API: the members of other errors with
-    /// those of [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
+    /// The gateway's own answer if a request does not reach the API: the members of other errors and those of
+    /// [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
     static let problem = Schema.named(
         "Problem",
         .object([
@@ -64,7 +64,8 @@ enum CommonSchemas {
         ])
     )
 
-    /// [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), with the members of other errors.
+    /// An error of [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), with the members of
+    /// other errors.
     static let tokenFault = Schema.named(
         "TokenError",
         .object([

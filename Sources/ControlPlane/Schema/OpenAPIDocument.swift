@@ -1,9 +1,9 @@
 import Admission
+import Basics
 import HTTPTypes
-import JOSE
 
-/// The description of the API ([OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html)), made from the calls that are
-/// served.
+/// The description of the API ([OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.1.html)), generated from the calls that
+/// are served.
 struct OpenAPIDocument {
     let json: JSONValue
 
@@ -73,7 +73,7 @@ struct OpenAPIDocument {
 
     private static func security(_ call: Call) -> JSONValue {
         if call.needsToken { return .array([.object([JSONMember("token", .array([]))])]) }
-        // With the client's id and secret in the body there is nothing in the header.
+        // If the client's id and secret are in the body, the header has no credentials.
         if call.hasOAuthFaults { return .array([.object([]), .object([JSONMember("client", .array([]))])]) }
         return .array([])
     }
@@ -134,7 +134,7 @@ struct OpenAPIDocument {
             members.append(JSONMember("content", .object(content)))
         }
         if call.success.isPage {
-            members.append(JSONMember("headers", header("Link", "Where the list goes on, with rel=\"next\".")))
+            members.append(JSONMember("headers", header("Link", "Where the list continues, with rel=\"next\".")))
         }
         if !call.links.isEmpty { members.append(JSONMember("links", links(call.links))) }
         return .object(members)
@@ -167,7 +167,7 @@ struct OpenAPIDocument {
 
     private static func fault(_ status: Int, _ schema: JSONValue, _ problem: JSONValue) -> JSONValue {
         var content = [JSONMember("application/json", .object([JSONMember("schema", schema)]))]
-        // Of the data plane, which refuses paths that can be read in two ways before they get here.
+        // From the data plane, which refuses ambiguous paths before they get here.
         if status == 400 {
             content.append(JSONMember("application/problem+json", .object([JSONMember("schema", problem)])))
         }

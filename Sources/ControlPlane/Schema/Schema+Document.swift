@@ -1,8 +1,8 @@
-import JOSE
+import Basics
 
-/// Schemas as the OpenAPI document has them: JSON Schema 2020-12.
+/// Schemas in the form of the OpenAPI document: JSON Schema 2020-12.
 extension Schema {
-    /// The schema, with named ones by reference; they are added to `named`.
+    /// The schema in JSON. Named schemas become references and are added to `named`.
     func json(_ named: inout [ExactText: JSONValue]) -> JSONValue {
         switch self {
         case .text(let text): return .object(text.members)

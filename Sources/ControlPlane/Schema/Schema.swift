@@ -1,21 +1,22 @@
-import JOSE
+import Basics
 
-/// What a JSON value may be: it checks bodies and describes them in the OpenAPI document, so that both say the same.
+/// The permitted form of a JSON value. It both checks bodies and describes them in the OpenAPI document, so the two
+/// agree.
 indirect enum Schema: Sendable {
     case text(Text)
     case boolean
     case integer(ClosedRange<Int>)
-    /// Of answers.
+    /// In answers only.
     case number
     case list(Schema, upTo: Int? = nil)
-    /// Of answers: one value of each.
+    /// In answers only: one value of each schema.
     case tuple([Schema])
-    /// Members that are not named here may be there too; in requests they mean nothing.
+    /// May have other members too; in requests they are ignored.
     case object([Member])
-    /// Any object, to ``maxDocument`` octets.
+    /// Any object of up to ``maxDocument`` bytes.
     case document
     case nullable(Schema)
-    /// A schema that the document has once and refers to by its name.
+    /// A schema that the document defines once and refers to by name.
     case named(String, Schema)
 
     struct Member: Sendable {
@@ -25,7 +26,7 @@ indirect enum Schema: Sendable {
         var description: String?
     }
 
-    /// Octets of a company's own data, as the shortest JSON text.
+    /// The limit for a company's own data, in bytes of its shortest JSON text.
     static let maxDocument = 16 << 10
 
     static func words(_ maxLength: Int) -> Schema { .text(Text(kind: .words, maxLength: maxLength)) }
@@ -34,7 +35,7 @@ indirect enum Schema: Sendable {
     static let uuid = Schema.text(Text(kind: .uuid))
     static func choice(_ choices: [String]) -> Schema { .text(Text(kind: .choice(choices))) }
 
-    /// Of an object: the names that mean something.
+    /// For an object: the names of the known members.
     var memberNames: [String] {
         switch self {
         case .object(let members): members.map(\.name)
@@ -45,7 +46,7 @@ indirect enum Schema: Sendable {
 
     // MARK: Checking
 
-    /// - Parameter name: what the value is called, for the caller to find it.
+    /// - Parameter name: the value's name in error messages.
     func check(_ value: JSONValue, _ name: String) throws(Fault) {
         switch (self, value) {
         case (.named(_, let schema), _): try schema.check(value, name)
@@ -72,7 +73,7 @@ indirect enum Schema: Sendable {
         }
     }
 
-    /// Checks the members of an object; what is not known is not looked at.
+    /// Checks the known members of an object. Ignores the others.
     static func check(_ members: [JSONMember], _ known: [Member], within name: String = "") throws(Fault) {
         for member in known {
             let place = name.isEmpty ? member.name : "\(name).\(member.name)"

@@ -1,49 +1,50 @@
 import Admission
+import Basics
 import JOSE
 
-/// What a text may be: checked and described by the same few numbers and patterns.
+/// The permitted form of a text. The same numbers and patterns check and describe it.
 struct Text: Sendable {
     enum Kind: Sendable {
-        /// Anything; of answers.
+        /// Any text; in answers only.
         case any
-        /// Anything without NUL.
+        /// Any text without NUL.
         case plain
-        /// Not only white space.
+        /// A text that is not only white space.
         case words
-        /// The same without control characters: what a header field can carry.
+        /// The same without control characters, so that a header field can carry it.
         case line
-        /// What stands between two slashes of a path, where the gateway lets it pass: nothing that anybody could read as
-        /// another path.
+        /// A path segment that the gateway lets through, and that nobody could read as another path.
         case segment
-        /// The same with any white space at its ends, which is no part of it.
+        /// The same, with any white space at its ends, which is not part of it.
         case claim
         case email
-        /// An e-mail that may be stored: earlier versions took more.
+        /// An e-mail that may be stored: earlier versions accepted more.
         case storedEmail
-        /// The same, described as the e-mail that it must be unless it is stored.
+        /// The same, but described as an e-mail that would be accepted now, which it must be unless it is stored
+        /// already.
         case emailUnlessStored
-        /// A user id, or with an `@` an e-mail.
+        /// A user id, or an e-mail if it contains an `@`.
         case person
         /// An http or https URL.
         case url
-        /// Where a webhook's messages can be delivered to.
+        /// A webhook endpoint.
         case endpoint(isSecure: Bool)
-        /// A moment of RFC 3339.
+        /// An RFC 3339 timestamp.
         case moment
         case uuid
         /// One of these.
         case choice([String])
-        /// Where a list goes on: this many hex digits.
+        /// A list position, of this many hex digits.
         case cursor(digits: Int)
     }
 
     var kind: Kind
-    /// In characters: Unicode scalars.
+    /// In characters, that is, Unicode scalars.
     var maxLength: Int?
-    /// Whether nothing, or white space alone, will do too: it counts as left out.
+    /// Whether an empty or blank text is accepted. It counts as absent.
     var mayBeBlank = false
 
-    /// What is wrong with a text; nil: nothing.
+    /// What is wrong with a text. Returns `nil` if it is valid.
     func fault(in text: String) -> String? {
         if mayBeBlank, Self.isBlank(text) { return isTooLong(text) ? tooLong : nil }
         if isTooLong(text) { return tooLong }
@@ -97,17 +98,13 @@ struct Text: Sendable {
 
     private func isCursor(_ text: String) -> Bool {
         guard case .cursor(let digits) = kind, text.utf8.count == digits else { return false }
-        return text.utf8.allSatisfy(Self.isHexDigit)
-    }
-
-    private static func isHexDigit(_ byte: UInt8) -> Bool {
-        byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") || byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "f")
+        return text.utf8.allSatisfy { $0.hexValue != nil && $0 == $0.lowercased }
     }
 
     private static func isUUID(_ text: String) -> Bool {
         guard text.utf8.count == 36 else { return false }
         return text.utf8.enumerated().allSatisfy { index, byte in
-            [8, 13, 18, 23].contains(index) ? byte == UInt8(ascii: "-") : isHexDigit(byte | 0x20) && byte >= 0x30
+            [8, 13, 18, 23].contains(index) ? byte == UInt8(ascii: "-") : byte.hexValue != nil
         }
     }
 
@@ -118,12 +115,12 @@ struct Text: Sendable {
         }
     }
 
-    /// Blanks at the ends do not count.
+    /// Whether this is an e-mail. Ignores surrounding white space.
     private static func isEmail(_ text: String) -> Bool {
         trimmed(text).utf8.count <= 254 && EmailAddress.canonical(text) != nil
     }
 
-    /// What was an e-mail for the first version.
+    /// Whether the first version accepted this as an e-mail.
     private static func isStoredEmail(_ text: String) -> Bool {
         let text = trimmed(text)
         guard text.utf8.count <= 254 else { return false }
@@ -138,13 +135,13 @@ struct Text: Sendable {
         scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
     }
 
-    /// The same as the inside of a character class.
+    /// The same, as the inside of a character class.
     private static let controls = #"\u0000-\u001f\u007f-\u009f"#
 
     static func isBlank(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(isWhite) }
 
-    /// Unicode's White_Space, and the four separators that some regular expressions count to it too: named one by one,
-    /// because what `\s` means in a pattern depends on who reads it.
+    /// Unicode's White_Space and the four separators that some regular expressions also count as white space. They are
+    /// listed individually because the meaning of `\s` depends on the reader of the pattern.
     static func isWhite(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09...0x0d, 0x1c...0x20, 0x85, 0xa0, 0x1680, 0x2000...0x200a, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000: true
@@ -152,7 +149,7 @@ struct Text: Sendable {
         }
     }
 
-    /// The same as the inside of a character class.
+    /// The same, as the inside of a character class.
     private static let white =
         #"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"#
 
@@ -160,15 +157,15 @@ struct Text: Sendable {
     private static let blanks =
         #"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"#
 
-    /// What else ``EmailAddress/isVisible(_:)`` refuses of the first 65,536 characters.
+    /// The other characters below U+10000 that ``EmailAddress/isVisible(_:)`` refuses.
     private static let invisible =
         #"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"#
         + #"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"#
 
     // MARK: What the document says
 
-    /// A regular expression that says the same as ``fault(in:)``; for e-mails nearly: it has the letters of the scripts that
-    /// most domains outside ASCII are in, and leaves lengths in bytes to the code.
+    /// A regular expression equivalent to ``fault(in:)``. For e-mails it is an approximation: it has the letters of the
+    /// scripts that most non-ASCII domains use, and leaves lengths in bytes to the code.
     private var pattern: String? {
         let pattern: String? =
             switch kind {
@@ -199,14 +196,14 @@ struct Text: Sendable {
     private static let emailPattern: String = {
         let atom = #"[^\u0000-\u0020"(),.:;<>@\[\\\]\u007f-\u009f"# + "\(white)\(invisible)]"
         let any = "[A-Za-z0-9\(letters)]"
-        // With one letter outside ASCII at least.
+        // With at least one letter outside ASCII.
         let other = "(\(any)+-)*\(any)*[\(letters)]\(any)*(-\(any)+)*"
         let label = "([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|\(other))"
         let top = "([A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|\(other))"
         return "[\(blanks)]*\\ufeff?[\(blanks)]*\(atom)(\\.?\(atom)){0,63}@(\(label)\\.)+\(top)[\(blanks)]*"
     }()
 
-    /// Letters outside ASCII that domains may have in any order: Latin, Greek, Cyrillic, kana, Han, Hangul.
+    /// Letters outside ASCII that domains may contain in any order: Latin, Greek, Cyrillic, kana, Han, Hangul.
     static let letters =
         #"\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e\u0391-\u03a1\u03a3-\u03a9"#
         + #"\u03ac-\u03ce\u0410-\u045f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fa5\uac00-\ud7a3"#
@@ -216,7 +213,7 @@ struct Text: Sendable {
         "(0{0,4}[1-9]|0{0,3}[1-9][0-9]|0{0,2}[1-9][0-9]{2}|0?[1-9][0-9]{3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}"
         + "|655[0-2][0-9]|6553[0-5])"
 
-    /// The last label is not all digits.
+    /// A host name whose last label is not all digits.
     private static let hostName =
         "([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\\.)*([A-Za-z_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
         + "|[0-9]{1,30}([A-Za-z_]|-{1,9}[A-Za-z0-9_])([A-Za-z0-9_-]{0,20}[A-Za-z0-9_])?)"
@@ -226,7 +223,7 @@ struct Text: Sendable {
         return "(\(octet)\\.){3}\(octet)"
     }()
 
-    /// An IPv6 address in brackets: eight groups, or fewer and a gap; the last two may be an IPv4 address.
+    /// An IPv6 address in brackets: eight groups, or fewer and a gap. The last two may be an IPv4 address.
     private static let addressV6: String = {
         let group = "[0-9A-Fa-f]{1,4}"
         let whole = "(\(group):){6}(\(group):\(group)|\(address))"

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The first error of several that may come.
+/// Keeps the first of several possible errors.
 final class FirstError: Sendable {
     private let error = Mutex<(any Error)?>(nil)
 

@@ -1,11 +1,11 @@
+import Basics
 import Foundation
-import JOSE
 
 /// The names of the IANA time zone database that this machine knows.
 enum TimeZoneNames {
     private static let folder = "/usr/share/zoneinfo"
 
-    /// In alphabetical order: those of the system's files, which have the old names too, and Foundation's own.
+    /// In alphabetical order. Includes the system's files, which have the old names too, and Foundation's own names.
     static let all: [String] = {
         let files = (try? FileManager.default.subpathsOfDirectory(atPath: folder)) ?? []
         let folders = Set(files.compactMap { file in file.lastIndex(of: "/").map { ExactText(String(file[..<$0])) } })

@@ -1,27 +1,26 @@
-import DataPlane
+import Basics
 import GatewayConfiguration
 import NIOCore
-import Transport
 
-/// Which addresses webhooks may be delivered to.
+/// Decides which addresses webhooks may be delivered to.
 ///
-/// Companies choose where their webhooks go, so without this rule they could have the gateway talk to what only it can
+/// Companies choose where their webhooks go. Without this rule they could make the gateway talk to what only it can
 /// reach: itself, its network, and the metadata service of its cloud.
 struct DeliveryAddresses: Sendable {
     /// Addresses that the operator allows although they are not public.
     let allowedPrivate: [AddressRange]
 
-    /// Whether a message may go to the address.
+    /// Whether a message may be sent to the address.
     ///
-    /// - Parameter isSecure: over TLS. In clear text it goes only where the operator has said so.
+    /// - Parameter isSecure: whether over TLS. Plaintext is sent only to addresses that the operator allows.
     func allow(_ address: NIOCore.SocketAddress, isSecure: Bool) -> Bool {
         guard let address = address.ipAddress.flatMap({ NetworkAddress(ip: $0, port: 0) }) else { return false }
         let client = ClientAddress(address)
         return client.isIn(allowedPrivate) || isSecure && Self.isPublic(client)
     }
 
-    /// Whether the address is one of the Internet's, by the registries for special addresses
-    /// ([RFC 6890](https://www.rfc-editor.org/rfc/rfc6890) and what IANA has added).
+    /// Whether the address is public, according to the registries for special-purpose addresses
+    /// ([RFC 6890](https://www.rfc-editor.org/rfc/rfc6890) and IANA's additions).
     static func isPublic(_ address: ClientAddress) -> Bool {
         guard address.bytes.count == 16 else { return address.bytes.count == 4 && !address.isIn(special4) }
         if let embedded = embedded4(address) { return !embedded.isIn(special4) }
@@ -38,7 +37,7 @@ struct DeliveryAddresses: Sendable {
 
     private static let nat64 = ranges("64:ff9b::/96")
     private static let sixToFour = ranges("2002::/16")
-    /// Loopback, link-local, unique local, mapped and translated addresses all lie outside.
+    /// Loopback, link-local, unique local, mapped and translated addresses are all outside this range.
     private static let unicast6 = ranges("2000::/3")
 
     private static let special6 = ranges(

@@ -1,20 +1,19 @@
-import DataPlane
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Makes single requests to webhooks' endpoints: only to addresses that are allowed, without following redirects, and
-/// within a time limit.
+/// Makes single requests to webhooks' endpoints: to allowed addresses only, without following redirects, and within a
+/// time limit.
 struct DeliveryClient: Sendable {
     let tls: OutgoingTLS
     var resolve: @Sendable (_ host: String, _ port: Int) async throws -> [SocketAddress] = {
         try await AddressResolver.addresses(of: $0, port: $1)
     }
     var connectTime: TimeAmount = .seconds(5)
-    /// For all of it, from the look-up of the host to the last octet of the answer.
+    /// The limit for the whole request, from the host look-up to the last byte of the answer.
     var exchangeTime: TimeAmount = .seconds(10)
 
-    /// Sends a request; returns the status of the answer.
+    /// Sends a request and returns the status of the answer.
     func send(
         _ request: DeliveryRequest,
         to endpoint: WebhookEndpoint,
@@ -23,7 +22,7 @@ struct DeliveryClient: Sendable {
         let deadline = NIODeadline.now() + exchangeTime
         return try await within(exchangeTime) {
             let addresses = try await resolve(endpoint.host, endpoint.port)
-            // One address that is not allowed tells that the name is not to be trusted with the others either.
+            // If one address is not allowed, do not trust the name with the others either.
             for address in addresses where !allowed.allow(address, isSecure: endpoint.isSecure) {
                 throw DeliveryFault.address(address.ipAddress ?? "\(address)")
             }
@@ -31,11 +30,11 @@ struct DeliveryClient: Sendable {
         }
     }
 
-    /// Connects to the first of the addresses that answers. They are what was checked: the name is not looked up again.
+    /// Connects to the first address that answers. Uses the checked addresses and does not look up the name again.
     private func connect(to addresses: [SocketAddress], by deadline: NIODeadline) async throws -> any Channel {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(connectTime)
-            // Nothing is read before there is somebody to read it.
+            // Read nothing before there is a handler for it.
             .channelOption(.autoRead, value: false)
         var failure: any Error = DeliveryFault.noAddress
         for address in addresses {
@@ -77,8 +76,8 @@ struct DeliveryClient: Sendable {
         }.get()
     }
 
-    /// Waits for `body`, but no longer than `time`, nor after the caller was cancelled: some of what it waits for
-    /// cannot be.
+    /// Waits for `body`, at most for `time` and not after the caller was cancelled. Some of what it waits for cannot be
+    /// cancelled.
     private func within<Value: Sendable>(
         _ time: TimeAmount,
         _ body: @escaping @Sendable () async throws -> Value

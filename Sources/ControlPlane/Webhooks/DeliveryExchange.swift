@@ -1,12 +1,12 @@
 import NIOCore
 import NIOHTTP1
 
-/// Sends one request over its connection and reads the answer, of which only the status counts.
+/// Sends one request over its connection and reads the answer. Only the status matters.
 final class DeliveryExchange: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
-    /// What is read of an answer's body.
+    /// How much of an answer's body is read, in bytes.
     static let bodyLimit = 16 << 10
 
     private let request: DeliveryRequest
@@ -14,7 +14,7 @@ final class DeliveryExchange: ChannelInboundHandler {
     private var status: UInt?
     private var bodySize = 0
 
-    /// - Parameter answer: gets the status, or why there is none.
+    /// - Parameter answer: receives the status, or the reason why there is none.
     init(_ request: DeliveryRequest, answer: EventLoopPromise<UInt>) {
         self.request = request
         self.answer = answer
@@ -49,7 +49,7 @@ final class DeliveryExchange: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
-    /// Ends the exchange. Once the head is here nothing that goes wrong after it matters.
+    /// Ends the exchange. Once the head has arrived, later errors do not matter.
     private func settle(_ error: any Error, _ context: ChannelHandlerContext) {
         guard let answer else { return }
         self.answer = nil

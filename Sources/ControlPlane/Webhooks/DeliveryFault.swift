@@ -1,8 +1,8 @@
-/// Why there is no answer to a delivery; the words are the operator's.
+/// Why a delivery got no answer, worded for the operator.
 enum DeliveryFault: Error, Equatable, CustomStringConvertible {
     case endpoint
     case noAddress
-    /// Nothing may be delivered to this address.
+    /// The rules forbid delivery to this address.
     case address(String)
     case timeout
     case noAnswer
@@ -17,7 +17,7 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// The same in words for the company: they say nothing of what the gateway's own resolver knows.
+    /// The same worded for the company: it reveals nothing that only the gateway's own resolver knows.
     var wordsForCompany: String {
         switch self {
         case .address, .noAddress: "the host has no address that messages may be delivered to"

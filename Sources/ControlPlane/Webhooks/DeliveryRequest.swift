@@ -1,14 +1,14 @@
 import Admission
+import Basics
 import Directory
-import JOSE
 import NIOHTTP1
 
-/// One attempt to deliver a message, as it goes over the wire.
+/// One attempt to deliver a message, as sent over the wire.
 struct DeliveryRequest: Sendable {
     let head: HTTPRequestHead
     let body: String
 
-    /// - Parameter now: when the attempt is made, which its signature holds.
+    /// - Parameter now: the time of the attempt, which is part of the signature.
     init(_ delivery: Delivery, to endpoint: WebhookEndpoint, now: Milliseconds) {
         let timestamp = now / 1000
         let secret = delivery.webhook.secret
@@ -30,7 +30,7 @@ struct DeliveryRequest: Sendable {
         )
     }
 
-    /// The id that the message itself has, the same in every attempt.
+    /// The message's own id, which is the same in every attempt.
     private static func id(of delivery: Delivery) -> String {
         let message = Array(delivery.message.utf8)
         guard case .object(let members)? = try? JSONValue(parsing: message.span, limits: JSONLimits(size: 1 << 20)),

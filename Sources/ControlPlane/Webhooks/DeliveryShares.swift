@@ -1,33 +1,34 @@
 import Admission
+import Basics
 import Directory
-import JOSE
 
-/// Whose webhook is next: slots are shared by company and by host, and an endpoint that fails backs off as a whole.
+/// Decides which webhook is next. Slots are shared by company and by host, and a failing endpoint backs off as a whole.
 ///
-/// Pure: it is told the time, and knows of messages only by their ids. A company gets another slot while it has fewer
-/// than a third of what is free, so alone it has a quarter of all. A message that is under way for a second leaves its slot
-/// to others and counts among the slow ones, of which there may be more, a quarter of the slots of each company. Endpoints
-/// that have failed have a few slots among them. So however many companies' endpoints hang, the next one soon finds a slot.
+/// Pure: takes the time as an argument and knows messages only by their ids. A company gets another slot while it has
+/// fewer than a third of the free ones, so a single company gets a quarter of all. A message that takes longer than a
+/// second gives up its slot and counts as slow. There may be more slow messages than slots, and as many per company as
+/// a quarter of the slots. Endpoints that have failed share a few slots. So however many companies' endpoints hang, the
+/// next one soon finds a slot.
 struct DeliveryShares {
     /// A webhook that may start one message.
     struct Turn: Equatable {
         let webhook: ExactText
         let company: ExactText
-        /// Its messages that are under way.
+        /// The ids of its messages that are under way.
         let running: Set<Int64>
     }
 
-    /// How a webhook's endpoint does.
+    /// The health of a webhook's endpoint.
     private enum Health: Equatable {
         case well
-        /// Only this message has failed since the last success: it alone waits.
+        /// Only this message has failed since the last success, so only it waits.
         case suspect(Int64)
-        /// Different messages have failed: one at a time is tried, not before this moment.
+        /// Several messages have failed: one at a time is tried, not before this moment.
         case failing(until: Milliseconds)
     }
 
     private enum Phase: Equatable {
-        /// Nothing is known to wait for it.
+        /// No message is known to wait.
         case idle
         case ready
         case waiting(until: Milliseconds)
@@ -39,21 +40,21 @@ struct DeliveryShares {
         let company: ExactText
         let host: ExactText
         var running: Set<Int64> = []
-        /// Those of them that count among the ``probes``.
+        /// The messages that count among the ``probes``.
         var probing: Set<Int64> = []
         var health = Health.well
-        /// Since the last success.
+        /// Failures since the last success.
         var failures = 0
         var phase = Phase.idle
-        /// Whether a message came while it had the turn.
+        /// Whether a message arrived while it had the turn.
         var isRung = false
     }
 
     private struct Company {
         var ready: [ExactText] = []
-        /// Messages that have a slot.
+        /// Messages with a slot.
         var quick = 0
-        /// Messages that have left theirs.
+        /// Messages that have given up their slot.
         var slow = 0
         var hosts: [ExactText: Int] = [:]
 
@@ -61,44 +62,44 @@ struct DeliveryShares {
     }
 
     static let limit = 32
-    /// Of messages that have left their slots.
+    /// The limit for messages that have given up their slot.
     static let slowLimit = 96
-    /// Past these a company has another slow message only if it has one at most.
+    /// Beyond this many, a company may have another slow message only if it has at most one.
     private static let crowd = 64
-    /// Of messages to endpoints that have failed.
+    /// The limit for messages to endpoints that have failed.
     static let probeLimit = 6
     static let patience: Milliseconds = 1_000
-    /// Of one company's messages to one host.
+    /// The limit for one company's messages to one host.
     static let limitPerHost = 2
     private static let partOfFree = 3
 
     private var entries: [ExactText: Entry] = [:]
     private var companies: [ExactText: Company] = [:]
-    /// Companies with webhooks that are ready, the next one first.
+    /// Companies with ready webhooks, the next one first.
     private var rotation: [ExactText] = []
-    /// Who has a slot, the one that began first before the others.
+    /// The messages with a slot, the oldest first.
     private var quick: [(webhook: ExactText, delivery: Int64, since: Milliseconds)] = []
     private var slowCount = 0
     private var probes = 0
-    /// No `waiting` entry is due before.
+    /// No entry of `waiting` is due earlier.
     private var earliest = Milliseconds.max
 
     // MARK: Taking turns
 
-    /// A webhook has something to deliver.
+    /// Notes that a webhook has something to deliver.
     mutating func wake(_ id: ExactText, company: ExactText, host: @autoclosure () -> ExactText) {
         if entries[id] == nil { entries[id] = Entry(company: company, host: host()) }
         if entries[id]?.phase == .asked { entries[id]?.isRung = true } else { queue(id) }
     }
 
-    /// Its company says that a webhook's endpoint works again: what waits need not rest any longer.
+    /// Ends a webhook's rest, because its company says that the endpoint works again.
     mutating func hasten(_ id: ExactText) {
         guard let entry = entries[id], case .failing = entry.health else { return }
         entries[id]?.health = .failing(until: 0)
         if case .waiting = entry.phase { wait(id, until: 0) }
     }
 
-    /// The next webhook that may start a message; nil: none before ``nextMoment`` or the next end.
+    /// The next webhook that may start a message. Returns `nil` if there is none before ``nextMoment`` or the next end.
     mutating func take(at now: Milliseconds) -> Turn? {
         promote(at: now)
         slowDown(at: now)
@@ -124,22 +125,22 @@ struct DeliveryShares {
         return nil
     }
 
-    /// When a webhook that waits is ready, or a slot is free without the end of a message, at the earliest.
+    /// The earliest time when a waiting webhook is ready, or a slot becomes free without a message ending.
     var nextMoment: Milliseconds? {
         let left = rotation.isEmpty ? nil : quick.first.map { $0.since + Self.patience }
         let next = min(earliest, left ?? .max)
         return next == .max ? nil : next
     }
 
-    /// Whether there is room for messages of the company that take long.
+    /// Whether the company may have another slow message.
     private func mayBeSlow(_ company: Company) -> Bool {
         let count = company.quick + company.slow
         return slowCount < Self.slowLimit && count < (slowCount < Self.crowd ? Self.limit / 4 : 2)
     }
 
-    /// Takes the slots of messages that take long.
+    /// Takes slots away from messages that take long.
     private mutating func slowDown(at now: Milliseconds) {
-        // A clock that went back makes none of them quicker.
+        // If the clock went back, treat them as slow too.
         while let first = quick.first, (now - first.since).magnitude >= Self.patience.magnitude {
             guard slowCount < Self.slowLimit, let name = entries[first.webhook]?.company else { return }
             quick.removeFirst()
@@ -162,14 +163,14 @@ struct DeliveryShares {
         companies[entry.company]?.hosts[entry.host, default: 0] += 1
         entries[turn.webhook]?.running.insert(delivery)
         entries[turn.webhook]?.phase = .idle
-        // There may be more, but for an endpoint that fails one is enough.
+        // There may be more messages, but for a failing endpoint one is enough.
         if case .failing = entry.health { return }
         queue(turn.webhook)
     }
 
-    /// There was nothing to start.
+    /// Notes that there was nothing to start.
     ///
-    /// - Parameter until: when there will be; nil: when it is woken.
+    /// - Parameter until: when there will be something; `nil` to wait until it is woken.
     mutating func rested(_ turn: Turn, until: Milliseconds?) {
         guard let entry = entries[turn.webhook] else { return }
         entries[turn.webhook]?.phase = .idle
@@ -182,18 +183,18 @@ struct DeliveryShares {
         }
     }
 
-    /// The webhook is gone or switched off. What is under way ends first.
+    /// Forgets a webhook that is gone or switched off, once its messages under way have ended.
     mutating func forget(_ id: ExactText) {
         guard let entry = entries[id] else { return }
         unqueue(id)
         entries[id] = entry.running.isEmpty ? nil : entries[id]
     }
 
-    /// A message arrived, or did not.
+    /// Notes whether a message arrived.
     ///
     /// - Parameters:
-    ///   - hasArrived: nil: it was broken off, which says nothing of the endpoint.
-    ///   - wait: how long the endpoint rests, given how often it has failed.
+    ///   - hasArrived: `nil` if delivery was interrupted, which says nothing about the endpoint.
+    ///   - wait: how long the endpoint rests, given its number of failures.
     mutating func ended(
         _ id: ExactText,
         _ delivery: Int64,
@@ -222,7 +223,7 @@ struct DeliveryShares {
         queue(id)
     }
 
-    /// How often an endpoint has failed since its last success; nil: it does not fail as a whole.
+    /// How often an endpoint has failed since its last success. Returns `nil` if it does not fail as a whole.
     func failures(of id: ExactText) -> Int? {
         guard let entry = entries[id], case .failing = entry.health else { return nil }
         return entry.failures
@@ -230,7 +231,7 @@ struct DeliveryShares {
 
     // MARK: Queues
 
-    /// Takes the slot of a message that has ended; false: it has none any more.
+    /// Frees the slot of a message that has ended. Returns false if it has none any more.
     private mutating func takeSlot(of id: ExactText, _ delivery: Int64) -> Bool {
         guard let index = quick.firstIndex(where: { $0.delivery == delivery && $0.webhook == id }) else {
             slowCount -= 1
@@ -248,7 +249,7 @@ struct DeliveryShares {
         companies[name] = company.isIdle ? nil : company
     }
 
-    /// Makes a webhook ready, or has it wait where its endpoint fails.
+    /// Makes a webhook ready, or lets it wait if its endpoint fails.
     private mutating func queue(_ id: ExactText) {
         guard let entry = entries[id], entry.phase != .ready else { return }
         entries[id]?.isRung = false
@@ -275,7 +276,8 @@ struct DeliveryShares {
         earliest = min(earliest, until)
     }
 
-    /// Makes ready what has waited long enough; what would wait longer than anything does was told by a wrong clock.
+    /// Makes webhooks ready that have waited long enough. A wait longer than any that is possible came from a wrong
+    /// clock.
     private mutating func promote(at now: Milliseconds) {
         guard earliest <= now || earliest > now + Directory.farthestRetry else { return }
         earliest = .max

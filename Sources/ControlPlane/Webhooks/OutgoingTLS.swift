@@ -1,28 +1,26 @@
-import DataPlane
 import GatewayConfiguration
 import JOSE
 import NIOCore
 import Transport
 
-/// TLS for the requests to webhooks' endpoints: with the same profile and the same verification as towards upstreams, for
-/// HTTP/1.1.
+/// TLS for requests to webhooks' endpoints, over HTTP/1.1, with the same profile and verification as towards upstreams.
 struct OutgoingTLS: Sendable {
     private let context: TLSClientContext
 
-    /// - Parameter authorities: whom to trust; nil: whom the system trusts.
+    /// - Parameter authorities: the authorities to trust; `nil` for the system's.
     init(authorities: TrustedAuthorities? = nil) { context = TLSClientContext(authorities: authorities) }
 
-    /// Shakes hands over a connected channel. Handlers that are added once this has succeeded see plaintext.
+    /// Performs the handshake over a connected channel. Handlers added after it has succeeded see plaintext.
     ///
     /// Call it on the channel's event loop.
     ///
     /// - Parameters:
-    ///   - host: a name or an IP address, which the server's certificate must be for.
-    ///   - time: for the handshake.
+    ///   - host: the name or IP address that the server's certificate must be for.
+    ///   - time: the time limit for the handshake.
     func secure(_ channel: any Channel, host: String, within time: TimeAmount) -> EventLoopFuture<Void> {
         let promise = channel.eventLoop.makePromise(of: Void.self)
-        guard let stream = context.stream(to: TLSPeer(.tcp(host: host, port: 0))) else {
-            promise.fail(TLSFault.failed("OpenSSL does not take the name of the host"))
+        guard let stream = context.stream(to: TLSPeer(host: host)) else {
+            promise.fail(TLSFault.failed("OpenSSL does not accept the name of the host"))
             return promise.futureResult
         }
         do {
@@ -30,12 +28,13 @@ struct OutgoingTLS: Sendable {
         } catch {
             promise.fail(error)
         }
-        channel.eventLoop.scheduleTask(in: time) { promise.fail(TLSFault.timeout) }
+        let deadline = channel.eventLoop.scheduleTask(in: time) { promise.fail(TLSFault.timeout) }
+        promise.futureResult.whenComplete { _ in deadline.cancel() }
         return promise.futureResult
     }
 }
 
-/// TLS on a channel: to the handlers behind it the connection looks like one without.
+/// TLS on a channel. To the handlers behind it the connection looks like plaintext.
 final class OutgoingTLSHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -59,8 +58,7 @@ final class OutgoingTLSHandler: ChannelDuplexHandler {
     }
 
     private func take(_ result: TLSPipe.Result, _ context: ChannelHandlerContext) {
-        send(result.records, context, promise: nil)
-        context.flush()
+        flush(result.records, context)
         if result.isOpen { isOpen.succeed() }
         if !result.plaintext.isEmpty {
             context.fireChannelRead(wrapInboundOut(ByteBuffer(bytes: result.plaintext)))
@@ -83,16 +81,17 @@ final class OutgoingTLSHandler: ChannelDuplexHandler {
             promise?.fail(ChannelError.outputClosed)
             return
         }
-        send(records, context, promise: promise)
+        context.write(wrapOutboundOut(ByteBuffer(bytes: records)), promise: promise)
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        send(pipe.end(), context, promise: nil)
-        context.flush()
+        flush(pipe.end(), context)
         context.close(mode: mode, promise: promise)
     }
 
-    private func send(_ records: [UInt8], _ context: ChannelHandlerContext, promise: EventLoopPromise<Void>?) {
-        context.write(wrapOutboundOut(ByteBuffer(bytes: records)), promise: promise)
+    /// Sends the records that TLS itself produced.
+    private func flush(_ records: [UInt8], _ context: ChannelHandlerContext) {
+        guard !records.isEmpty else { return }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: records)), promise: nil)
     }
 }

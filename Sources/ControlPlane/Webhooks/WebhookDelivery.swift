@@ -1,17 +1,17 @@
-package import Admission
-import DataPlane
+import Admission
+package import Basics
 package import Directory
-package import GatewayConfiguration
+import GatewayConfiguration
 package import JOSE
 package import Logging
 import Synchronization
 
-/// Delivers the messages that wait in the directory to the webhooks that they are for.
+/// Delivers the messages waiting in the directory to their webhooks.
 ///
-/// A message is kept until its endpoint has answered with a 2xx status, over restarts too, and tried again until it is a
-/// day old: an endpoint may get it twice, with the same `Webhook-Id`. A webhook's messages of one event go out in order;
-/// those of different webhooks and events at the same time, as ``DeliveryShares`` lets them. An endpoint that fails for a
-/// day is switched off.
+/// A message is kept, also over restarts, until its endpoint has answered with a 2xx status, and is retried until it is
+/// a day old. So an endpoint may get it twice, with the same `Webhook-Id`. A webhook's messages about one event are
+/// sent in order; those of different webhooks and events in parallel, as ``DeliveryShares`` permits. An endpoint that
+/// fails for a day is switched off.
 package final class WebhookDelivery: Sendable {
     private typealias Bell = AsyncStream<Void>.Continuation
 
@@ -23,13 +23,13 @@ package final class WebhookDelivery: Sendable {
     private let allowedPrivate: Mutex<[AddressRange]>
     private let shares = Mutex(DeliveryShares())
 
-    /// The time of day may jump; waiting does not.
+    /// The time of day may jump, so never sleep for longer than this.
     private static let longestSleep: Milliseconds = 60_000
     private static let pauseAfterFault: Duration = .seconds(5)
 
     /// - Parameters:
-    ///   - allowedPrivate: addresses that are delivered to although they are not public.
-    ///   - authorities: who must have signed the certificates of endpoints; nil: whom the system trusts.
+    ///   - allowedPrivate: addresses that are allowed although they are not public.
+    ///   - authorities: the authorities to trust for endpoints' certificates; `nil` for the system's.
     ///   - clock: the time of day.
     package convenience init(
         directory: Directory,
@@ -47,7 +47,7 @@ package final class WebhookDelivery: Sendable {
         )
     }
 
-    /// - Parameter wait: how long after an attempt the next one is made, given how many there were before it.
+    /// - Parameter wait: the wait after an attempt, given the number of attempts before it.
     init(
         directory: Directory,
         client: DeliveryClient,
@@ -67,10 +67,10 @@ package final class WebhookDelivery: Sendable {
         self.wait = wait
     }
 
-    /// Replaces the addresses that are delivered to although they are not public.
+    /// Replaces the addresses that are allowed although they are not public.
     package func adopt(allowedPrivate: [AddressRange]) { self.allowedPrivate.withLock { $0 = allowedPrivate } }
 
-    /// Delivers until it is cancelled. What is under way then is delivered again at the next start.
+    /// Delivers until the task is cancelled. Messages under way at that time are delivered again after the next start.
     package func run() async {
         let (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         directory.onDelivery { [self] webhook in
@@ -94,7 +94,7 @@ package final class WebhookDelivery: Sendable {
         }
     }
 
-    // MARK: What is due
+    // MARK: Due messages
 
     private func wake(_ webhook: Webhook) {
         shares.withLock {
@@ -106,7 +106,7 @@ package final class WebhookDelivery: Sendable {
         }
     }
 
-    /// Starts what is due as far as there is room; the end of each makes room for the next.
+    /// Starts the messages that are due, as far as there is room. Each one that ends makes room for the next.
     ///
     /// - Returns: when to look again.
     private func startDue(in group: inout DiscardingTaskGroup, _ bell: Bell) async -> Duration {
@@ -151,7 +151,7 @@ package final class WebhookDelivery: Sendable {
 
     private func deliver(_ delivery: Delivery) async {
         let endpoint = WebhookEndpoint(delivery.webhook.endpoint)
-        /// For the operator, and for the company.
+        /// The reasons for the operator and for the company.
         var failure: (reason: String, told: String)?
         do {
             guard let endpoint else { throw DeliveryFault.endpoint }
@@ -175,7 +175,7 @@ package final class WebhookDelivery: Sendable {
             }
         } catch {
             logger.error("a webhook message's state cannot be written", metadata: ["reason": "\(error)"])
-            // Otherwise it would be sent again at once.
+            // Without this pause it would be sent again at once.
             try? await Task.sleep(for: Self.pauseAfterFault)
         }
         ended(delivery, hasArrived: failure == nil)
@@ -188,11 +188,11 @@ package final class WebhookDelivery: Sendable {
         }
     }
 
-    /// Switches a webhook off whose endpoint has failed for too long.
+    /// Switches off a webhook whose endpoint has failed for too long.
     private func switchOff(_ delivery: Delivery, host: String?) async {
         let id = delivery.webhook.id
         let company = delivery.webhook.company
-        // The directory's count, which goes on over restarts.
+        // The directory's count, which is kept over restarts.
         guard shares.withLock({ $0.failures(of: ExactText(id)) }) != nil,
             let webhook = directory.webhook(id, company: company), let failingSince = webhook.failingSince,
             DeliverySchedule.switchesOff(
@@ -221,7 +221,7 @@ package final class WebhookDelivery: Sendable {
         ]
     }
 
-    /// Has a message tried again later, or gives it up. Neither its body nor its whole endpoint is logged: both may hold
+    /// Schedules a retry of a message, or gives it up. Logs neither its body nor its whole endpoint: both may contain
     /// secrets.
     private func failed(
         _ delivery: Delivery,
@@ -235,7 +235,7 @@ package final class WebhookDelivery: Sendable {
             logger.warning("a webhook message was given up", metadata: metadata)
             try await directory.retry(delivery, at: nil, reason: failure.told)
         } else {
-            logger.info("a webhook message was not delivered, and is tried again", metadata: metadata)
+            logger.info("a webhook message was not delivered, and will be retried", metadata: metadata)
             try await directory.retry(delivery, at: now + wait(delivery.attempts), reason: failure.told)
         }
     }

@@ -1,15 +1,15 @@
 import GatewayConfiguration
 
-/// A webhook's http or https URL, taken apart.
+/// A webhook's http or https URL, parsed.
 struct WebhookEndpoint: Sendable, Equatable {
     let isSecure: Bool
     /// In lower case, without the brackets of an IPv6 address.
     let host: String
     let port: Int
-    /// Path and query as they are requested.
+    /// Path and query as sent.
     let target: String
 
-    /// Reads an absolute URL; nil unless it is one with nothing about it that two readers could take differently.
+    /// Parses an absolute URL. Returns `nil` if anything in it could be read in two ways.
     init?(_ text: String) {
         guard text.utf8.count <= 2048, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }),
             let scheme = text.firstRange(of: "://")
@@ -25,7 +25,7 @@ struct WebhookEndpoint: Sendable, Equatable {
         target = rest.utf8.first == UInt8(ascii: "/") ? String(rest) : "/" + rest
     }
 
-    /// The value of `Host`: the default port is left out.
+    /// The value of `Host`, without the default port.
     var authority: String {
         let name = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
         return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"

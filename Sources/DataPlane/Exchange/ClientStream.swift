@@ -1,43 +1,47 @@
 import Admission
+import Basics
 
 /// The client's side of an exchange: an HTTP/1 connection, or one stream of an HTTP/2 connection.
 protocol ClientStream: AnyObject {
     var worker: Worker { get }
     var listener: ListenerRole { get }
     var address: ClientAddress { get }
-    /// What counts against the client's address; nil where it has none, or stands for many clients.
+    /// Counts what the client's address uses. `nil` if the client has no address, or one that stands for many clients.
     var share: AddressShare? { get }
-    /// Whether the client has come over TLS.
+    /// Whether the client connected over TLS.
     var isSecure: Bool { get }
-    /// Whether the protocol itself tells where a body ends, so that the exchange adds no framing of its own.
+    /// Whether the protocol itself marks the end of a body, so that the exchange adds no framing.
     var framesBodies: Bool { get }
 
-    /// Whether the client takes what is written at once, or nearly.
+    /// When the first byte of the request arrived, in monotonic milliseconds.
+    var requestedAt: Int64 { get }
+
+    /// Whether the client keeps up with what is written.
     var isWritable: Bool { get }
 
-    /// Bytes that wait for the client to read them.
+    /// Bytes waiting for the client to read them.
     var unsentBytes: Int { get }
 
-    /// Bytes that do not wait any more, counted in the same way, since some moment.
+    /// Bytes that the client has taken since some fixed moment, counted like ``unsentBytes``.
     var takenBytes: Int { get }
 
     // MARK: The response
 
-    /// Sends an interim response, a whole head in the form of HTTP/1.
+    /// Sends an interim response: a whole head in HTTP/1 form.
     func interim(_ head: ByteBuffer)
 
-    /// Begins the final response with its head in the form of HTTP/1. What is returned is written before the body.
+    /// Starts the final response with its head in HTTP/1 form. Write the returned bytes before the body.
     func begin(_ head: ByteBuffer) -> ByteBuffer?
 
     func write(_ bytes: Span<UInt8>)
 
-    /// Writes `first`, and `second` behind it.
+    /// Writes `first`, then `second`.
     func write(_ first: Span<UInt8>, _ second: Span<UInt8>)
 
-    /// Has these field lines follow the body, where the protocol frames bodies.
+    /// Sends these field lines after the body, if the protocol frames bodies.
     func trailers(_ lines: ByteBuffer)
 
-    /// The response has been written. A connection goes on with the next request, or ends.
+    /// Ends the response. The connection continues with the next request or ends.
     func responseEnded(keepAlive: Bool)
 
     /// Whether an answer given now must be the connection's last.
@@ -50,21 +54,21 @@ protocol ClientStream: AnyObject {
 
     // MARK: Tunnels and ends
 
-    /// From now on bytes pass as they come; those that came behind the handshake first.
+    /// Passes bytes on as they arrive from now on, starting with those that followed the handshake.
     func becomeTunnel()
 
-    /// Sends the end of what a tunnel is sent; the client may still send.
+    /// Ends the sending side of a tunnel. The client may still send.
     func finishSending()
 
-    /// Ends a tunnel once what was written has gone out.
+    /// Ends a tunnel once everything written was sent.
     func closeAfterFlush()
 
-    /// Ends a tunnel once what was written has gone out, or this many milliseconds have passed.
+    /// Ends a tunnel once everything written was sent, or after this many milliseconds.
     func closeAfterFlush(within time: Int64)
 
-    /// Ends at once: the client must not take what it has for a whole response.
+    /// Ends at once, so that the client does not take a partial response for a whole one.
     func abort()
 
-    /// The same for a client that is too slow, or sends what nobody may: nothing is kept for it, not by the system either.
+    /// Ends at once for a client that is too slow or abusive. Discards everything that waits for it, in the kernel too.
     func sever()
 }

@@ -1,12 +1,13 @@
 import Admission
 import GatewayConfiguration
 
-/// Calls of the control API that the gateway answers itself: its callers read the members of the API's errors.
+/// Calls of the control API that the gateway answers itself. Callers expect the API's own error members.
 extension Exchange {
-    /// The control API comes after the upstreams of the settings.
+    /// The control API's index follows the upstreams of the settings.
     func isControl(_ upstream: Int) -> Bool { upstream == snapshot.settings.upstreams.count }
 
-    /// Refuses a call of a control API that a reload has added: it starts with the process. False: it runs.
+    /// Refuses a call if a reload added the control API, which starts only with the process. Returns false if it is
+    /// running.
     func refusesUnstartedControl() -> Bool {
         if snapshot.settings.control.enabled { return false }
         record.fault = "control_not_started"
@@ -16,7 +17,7 @@ extension Exchange {
             title: Refusal.tryAgain.title,
             detail: "The API has not started yet. Try again in a minute.",
             activeFor: nil,
-            requestID: String(decoding: requestID.text, as: UTF8.self)
+            requestID: state.request.id.string
         )
         problem.isForAPI = true
         let fields = "Retry-After: 60\r\n"
@@ -24,49 +25,49 @@ extension Exchange {
         return true
     }
 
-    /// Refuses a request whose target is not what targets may be.
-    func refuseTarget(_ fault: HeadFault, _ bytes: Span<UInt8>, _ target: Range<Int>) {
+    /// Refuses a request whose target is not acceptable.
+    func refuseTarget(_ fault: HeadFault, _ request: RequestView) {
+        let target = request.target
         record.fault = fault.code
-        isControlCall = snapshot.settings.routes.contains { route in
-            isControl(route.upstream) && Self.begins(bytes, target, with: route.path)
+        state.verdict.isControlCall = snapshot.settings.routes.contains { route in
+            isControl(route.upstream) && Self.begins(target, with: route.path)
         }
-        respond(status: fault.status, detail: isControlCall ? TargetFault.detail(bytes, target) : nil)
+        respond(status: fault.status, detail: state.verdict.isControlCall ? TargetFault.detail(target) : nil)
     }
 
-    /// Whether a target, as it stands, is below the literals that a route begins with.
-    private static func begins(_ bytes: Span<UInt8>, _ target: Range<Int>, with path: RoutePattern) -> Bool {
-        var position = target.lowerBound
+    /// Whether an undecoded target is below the literals that a route begins with.
+    private static func begins(_ target: Span<UInt8>, with path: RoutePattern) -> Bool {
+        var position = 0
         for segment in path.segments {
             guard case .literal(let text) = segment else { break }
             for byte in "/\(text)".utf8 {
-                guard position < target.upperBound, bytes[position] == byte else { return false }
+                guard position < target.count, target[position] == byte else { return false }
                 position += 1
             }
         }
-        return position < target.upperBound && bytes[position] == UInt8(ascii: "/")
+        return position < target.count && target[position] == UInt8(ascii: "/")
     }
 }
 
-/// What it is that makes ``RequestTarget`` refuse a path, for whoever can do something about it.
+/// What makes ``RequestTarget`` refuse a path, for someone who can fix it.
 enum TargetFault {
-    static func detail(_ bytes: Span<UInt8>, _ target: Range<Int>) -> String {
-        "The path holds \(what(bytes, target)), which no path may hold. Where a call takes a name in its body, put it there."
+    static func detail(_ target: Span<UInt8>) -> String {
+        "The path holds \(what(target)), which no path may hold. Where a call takes a name in its body, put it there."
     }
 
-    private static func what(_ bytes: Span<UInt8>, _ target: Range<Int>) -> String {
-        let end = bytes.firstIndex(of: UInt8(ascii: "?"), from: target.lowerBound, to: target.upperBound)
-        let path = target.lowerBound..<(end ?? target.upperBound)
+    private static func what(_ target: Span<UInt8>) -> String {
+        let end = target.firstIndex(of: UInt8(ascii: "?"), from: 0, to: target.count) ?? target.count
         var segment: [UInt8] = []
-        var position = path.lowerBound
-        while position < path.upperBound {
-            let raw = bytes[position]
+        var position = 0
+        while position < end {
+            let raw = target[position]
             if raw == UInt8(ascii: "/") {
                 if isDots(segment) { return dotSegment }
                 segment = []
                 position += 1
                 continue
             }
-            let (byte, count) = bytes.decoded(at: position, before: path.upperBound)
+            let (byte, count) = target.decoded(at: position, before: end)
             switch byte {
             case UInt8(ascii: "/"): return "an encoded slash"
             case UInt8(ascii: "\\"): return "a backslash"

@@ -1,14 +1,15 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import Transport
 
 extension Exchange {
-    /// Chunks up to this size are gathered, so that many small ones cost no memory of their own each.
+    /// Gather chunks up to this size, so that many small ones do not each need memory of their own.
     private static let copyLimit = 8 << 10
 
-    /// Writes the head that the upstream gets and asks for a connection.
-    func forward(_ bytes: Span<UInt8>, upstream index: Int) {
-        scanReferer(bytes)
+    /// Writes the head for the upstream and asks for a connection.
+    func forward(_ request: RequestView, upstream index: Int) {
+        request.scanReferer(tokenNames: snapshot.tokenNames, takesJoinCodes: snapshot.takesJoinCodes)
         var head = worker.takeBuffer()
         var identity: [UInt8] = []
         if let viewer, let admitted {
@@ -20,13 +21,16 @@ extension Exchange {
                 snapshot: snapshot
             )
             identity = entry.lines
-            framePolicy = entry.framePolicy
+            state.verdict.framePolicy = entry.framePolicy
         }
         // The request's own head, our lines, and an authority that may be written twice.
-        let capacity = bytes.count + identity.count + 2048
+        let capacity = request.bytes.count + identity.count + 2048
         let isWritten = head.writeHead(capacity: capacity) { head in
-            writeRequestLine(bytes, to: &head)
-            writeFields(bytes, upstream: index, to: &head)
+            head.write(request.methodName)
+            head.write(UInt8.space)
+            request.writeTarget(to: &head)
+            head.write(" HTTP/1.1\r\n")
+            writeFields(request, upstream: index, to: &head)
             head.write(identity)
             writeFraming(to: &head)
         }
@@ -37,59 +41,27 @@ extension Exchange {
             return
         }
         upstreamHead = head
-        if expectsContinue { sendContinue() }
-        // Writing may have found that the client is gone.
+        if state.request.expectsContinue { sendContinue() }
+        // Writing may have revealed that the client is gone.
         guard isActive else { return }
-        let pool = worker.pool(index)
+        let pool = worker.upstreams[index]
         self.pool = pool
-        pool.acquire(for: self, tried: 0, allowsReuse: true)
+        perform(state.on(.forwarded(servers: pool.serverCount)))
     }
 
-    private func writeRequestLine(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
-        head.write(bytes.extracting(worker.requestHead.methodRange))
-        head.write(UInt8.space)
-        let removed = worker.queryMembers.removed
-        if removed.isEmpty, !worker.requestTarget.isMerged {
-            head.write(bytes.extracting(worker.requestHead.target))
-        } else {
-            worker.requestTarget.write(bytes, to: &head)
-            writeQuery(bytes, to: &head)
-        }
-        head.write(" HTTP/1.1\r\n")
-    }
-
-    /// The query byte for byte, but for the members that are ours.
-    func writeQuery(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
-        guard let query = worker.requestTarget.query else { return }
-        var separator = UInt8(ascii: "?")
-        var start = query.lowerBound
-        func keep(_ range: Range<Int>) {
-            guard !range.isEmpty else { return }
-            head.write(separator)
-            head.write(bytes.extracting(range))
-            separator = UInt8(ascii: "&")
-        }
-        for member in worker.queryMembers.removed {
-            // Up to the `&` before the member; what follows begins after the one behind it.
-            if member.lowerBound > start { keep(start..<member.lowerBound - 1) }
-            start = min(member.upperBound + 1, query.upperBound)
-        }
-        keep(start..<query.upperBound)
-    }
-
-    private func writeFields(_ bytes: Span<UInt8>, upstream: Int, to head: inout HeadWriter) {
-        let block = worker.requestHead.block
+    private func writeFields(_ request: RequestView, upstream: Int, to head: inout HeadWriter) {
+        let bytes = request.bytes
         head.write("Host: ")
-        if let authority = worker.requestHead.authority { head.write(bytes.extracting(authority)) }
+        if let authority = request.authority { head.write(authority) }
         head.write("\r\n")
         let isTrusted = isFromTrustedProxy
-        // Neighbouring lines that stay are copied as one run.
+        // Copy adjacent lines that stay as one run.
         var runStart = 0
         var runEnd = 0
-        let fields = block.fields
+        let fields = request.fields
         for index in fields.indices {
             let field = fields[index]
-            guard isForwarded(bytes, field, upstream: upstream, isTrusted: isTrusted) else { continue }
+            guard isForwarded(field, of: request, upstream: upstream, isTrusted: isTrusted) else { continue }
             if Int(field.nameStart) != runEnd {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
                 runStart = Int(field.nameStart)
@@ -97,15 +69,15 @@ extension Exchange {
             runEnd = Int(field.lineEnd)
         }
         if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
-        writeReferer(bytes, to: &head)
-        writeSubprotocols(bytes, to: &head)
-        writeCookies(bytes, to: &head)
-        writeForwarded(bytes, isTrusted: isTrusted, to: &head)
-        requestID.writeFields(to: &head)
+        writeReferer(request, to: &head)
+        writeSubprotocols(request, to: &head)
+        writeCookies(request, to: &head)
+        writeForwarded(request, isTrusted: isTrusted, to: &head)
+        state.request.id.writeFields(to: &head)
     }
 
     private func writeFraming(to head: inout HeadWriter) {
-        switch requestFraming {
+        switch state.request.framing {
         case .length(let length):
             head.write("Content-Length: ")
             head.writeDecimal(length)
@@ -120,77 +92,64 @@ extension Exchange {
 
     @inline(__always)
     private func isForwarded(
-        _ bytes: Span<UInt8>,
         _ field: FieldBlock.Field,
+        of request: RequestView,
         upstream: Int,
         isTrusted: Bool
     ) -> Bool {
         if field.isRemoved { return false }
         switch field.name {
         case .other:
-            return !isForgedIdentity(bytes, field.nameRange)
-                && (isTrusted || !ProxyFields.contain(bytes, field.nameRange))
+            return !isForgedIdentity(request.bytes, field.nameRange)
+                && (isTrusted || !ProxyFields.contain(request.bytes, field.nameRange))
         case .host, .expect, .gatewaySession, .cookie: return false
         case .secWebSocketProtocol: return false
-        case .authorization: return !isViewersAuthorization(bytes, field.value, upstream: upstream)
-        case .referer: return worker.refererMembers.removed.isEmpty
+        case .authorization: return !isViewersAuthorization(request.bytes.extracting(field.value), upstream: upstream)
+        case .referer: return !request.hasSecretInReferer
         case .xForwardedFor, .xForwardedHost, .xForwardedProto: return false
         case .forwarded, .xRealIP: return isTrusted
-        case .xRequestID: return requestID.keepsID
-        case .traceparent: return requestID.keepsTrace
-        default: return !field.name.isHopByHop && !isForgedIdentity(bytes, field.nameRange)
+        case .xRequestID: return state.request.id.keepsID
+        case .traceparent: return state.request.id.keepsTrace
+        default: return !field.name.isHopByHop && !isForgedIdentity(request.bytes, field.nameRange)
         }
     }
 
-    /// Whether a field name starts with the identity prefix, when every octet but letters and digits is read as `-`:
-    /// CGI-like upstreams make them all the same.
+    /// Whether a field name starts with the identity prefix if every byte except letters and digits is read as `-`.
+    /// CGI-like upstreams do not distinguish these bytes.
     @inline(__always)
     private func isForgedIdentity(_ bytes: Span<UInt8>, _ name: Range<Int>) -> Bool {
         let prefix = snapshot.identityPrefix
         guard name.count >= prefix.count else { return false }
         for offset in prefix.indices {
             let byte = bytes[name.lowerBound + offset]
-            let isWordOctet = byte.isDigit || (byte.lowercased &- 0x61) < 26
-            guard (isWordOctet ? byte.lowercased : UInt8(ascii: "-")) == prefix[offset] else { return false }
+            let isWordByte = byte.isLetterOrDigit
+            guard (isWordByte ? byte.lowercased : UInt8(ascii: "-")) == prefix[offset] else { return false }
         }
         return true
     }
 
-    /// A page that was opened with a token in its address tells it in the `Referer` of what it loads: then only the part
-    /// before the query goes on.
-    private func writeReferer(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
-        guard !worker.refererMembers.removed.isEmpty, let referer = worker.requestHead.block.first(.referer),
-            let question = bytes.firstIndex(of: UInt8(ascii: "?"), from: referer.lowerBound, to: referer.upperBound)
+    /// Writes the `Referer` up to its query. A page opened with a token in its address would leak it to everything that
+    /// it loads.
+    private func writeReferer(_ request: RequestView, to head: inout HeadWriter) {
+        guard request.hasSecretInReferer, let referer = request.value(of: .referer),
+            let question = referer.firstIndex(of: UInt8(ascii: "?"), from: 0, to: referer.count)
         else { return }
         head.write("Referer: ")
-        head.write(bytes.extracting(referer.lowerBound..<question))
+        head.write(referer.extracting(0..<question))
         head.write("\r\n")
     }
 
-    /// Finds tokens in the `Referer`.
-    private func scanReferer(_ bytes: Span<UInt8>) {
-        var query: Range<Int>?
-        if let referer = worker.requestHead.block.first(.referer),
-            let question = bytes.firstIndex(of: UInt8(ascii: "?"), from: referer.lowerBound, to: referer.upperBound)
-        {
-            query = question + 1..<referer.upperBound
-        }
-        worker.refererMembers.scan(
-            bytes,
-            in: query,
-            tokenNames: snapshot.tokenNames,
-            takesJoinCodes: snapshot.takesJoinCodes
-        )
-    }
-
-    /// The subprotocols that the client offers, without those that carry tokens.
-    private func writeSubprotocols(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
-        guard worker.requestHead.block.contains(.secWebSocketProtocol) else { return }
+    /// Writes the subprotocols that the client offers, except those that carry tokens.
+    private func writeSubprotocols(_ request: RequestView, to head: inout HeadWriter) {
+        guard request.contains(.secWebSocketProtocol) else { return }
+        let bytes = request.bytes
         var isFirst = true
-        for field in worker.requestHead.block.fields where field.name == .secWebSocketProtocol {
+        for field in request.fields where field.name == .secWebSocketProtocol {
             Subprotocols.forEach(bytes, in: field.value) { name in
                 if Subprotocols.token(bytes, name) != nil {
-                    if offeredSubprotocol.isEmpty { offeredSubprotocol = bytes.extracting(name).copied() }
+                    if let upgrade, upgrade.offeredSubprotocol.isEmpty {
+                        upgrade.offeredSubprotocol = bytes.extracting(name).copied()
+                    }
                     return
                 }
                 head.write(isFirst ? "Sec-WebSocket-Protocol: " : ", ")
@@ -201,14 +160,15 @@ extension Exchange {
         if !isFirst { head.write("\r\n") }
     }
 
-    /// The client's cookies without session cookies, in one field.
-    private func writeCookies(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
-        guard !worker.sessionCookies.others.isEmpty else { return }
+    /// Writes the client's cookies as one field, except session cookies.
+    private func writeCookies(_ request: RequestView, to head: inout HeadWriter) {
+        let pairs = request.otherCookies
+        guard !pairs.isEmpty else { return }
         head.write("Cookie: ")
         var isFirst = true
-        for pair in worker.sessionCookies.others {
+        for pair in pairs {
             if !isFirst { head.write("; ") }
-            head.write(bytes.extracting(pair))
+            head.write(request.bytes.extracting(pair))
             isFirst = false
         }
         head.write("\r\n")
@@ -216,38 +176,38 @@ extension Exchange {
 
     private var isFromTrustedProxy: Bool {
         guard snapshot.hasTrustedProxies, let client else { return false }
-        return client.address.isIn(snapshot.settings.limits.trustedProxies)
+        return client.address.isTrustedProxy(in: snapshot.settings.limits.trustedProxies)
     }
 
-    /// `X-Forwarded-For`, `-Proto` and `-Host`. What a trusted proxy says of them is kept; of anybody else, nothing is.
-    private func writeForwarded(_ bytes: Span<UInt8>, isTrusted: Bool, to head: inout HeadWriter) {
-        let block = worker.requestHead.block
+    /// Writes `X-Forwarded-For`, `-Proto` and `-Host`. Keeps the values of trusted proxies and drops all others.
+    private func writeForwarded(_ request: RequestView, isTrusted: Bool, to head: inout HeadWriter) {
         head.write("X-Forwarded-For: ")
         if isTrusted {
-            for field in block.fields where field.name == .xForwardedFor && !field.value.isEmpty {
-                head.write(bytes.extracting(field.value))
+            for field in request.fields where field.name == .xForwardedFor && !field.value.isEmpty {
+                head.write(request.bytes.extracting(field.value))
                 head.write(", ")
             }
         }
         head.write(client?.address.text ?? [])
         head.write("\r\nX-Forwarded-Proto: ")
-        if isTrusted, let value = block.first(.xForwardedProto) {
-            head.write(bytes.extracting(value))
+        if isTrusted, let value = request.value(of: .xForwardedProto) {
+            head.write(value)
         } else {
-            // Something in front may have ended TLS.
+            // Something in front of the gateway may have ended TLS.
             let isSecure = client?.isSecure ?? false || snapshot.cookie.isSecure
             head.write(isSecure ? "https" : "http")
         }
         head.write("\r\nX-Forwarded-Host: ")
-        if isTrusted, let value = block.first(.xForwardedHost) {
-            head.write(bytes.extracting(value))
-        } else if let authority = worker.requestHead.authority {
-            head.write(bytes.extracting(authority))
+        if isTrusted, let value = request.value(of: .xForwardedHost) {
+            head.write(value)
+        } else if let authority = request.authority {
+            head.write(authority)
         }
         head.write("\r\n")
     }
 
-    /// Tells the client to go on with its body ([RFC 9110 section 10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)).
+    /// Tells the client to send its body
+    /// ([RFC 9110 section 10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)).
     private func sendContinue() {
         var buffer = worker.takeBuffer()
         buffer.write("HTTP/1.1 100 Continue\r\n\r\n")
@@ -257,92 +217,76 @@ extension Exchange {
 
     // MARK: The connection
 
-    /// Whom the upstream's descriptor is used for.
+    /// What the upstream connection's descriptor counts as.
     var descriptorUse: DescriptorBudget.Use {
-        DescriptorBudget.Use(isPublic: access == .public, address: client?.share)
+        DescriptorBudget.Use(isPublic: state.verdict.access == .public, address: client?.share)
     }
 
     func upstreamConnecting(_ connection: UpstreamConnection) {
         upstream = connection
-        servedBy = connection.server.name
-        // A body waits where it is until there is somebody to send it to.
-        if !isRequestComplete { client?.pauseReading() }
+        state.leg.server = connection.server.name
+        // Do not read a body before there is a connection to send it on.
+        if !state.request.isComplete { client?.pauseReading() }
     }
 
     func upstreamConnected(_ connection: UpstreamConnection) {
         upstream = connection
-        servedBy = connection.server.name
-        // Of a server that was tried before.
+        state.leg.server = connection.server.name
+        // From a server that was tried before.
         record.fault = nil
-        isUpstreamReady = true
-        guard isActive, let head = upstreamHead else {
-            releaseUpstream(reusable: false)
-            return
-        }
-        connection.write(head.span)
-        if let waiting = queued.take() { send(waiting.span, to: connection) }
-        if isRequestComplete { endRequest(connection) } else { writePieces(to: connection) }
-        requestSentAt = worker.clock.monotonic
-        if connection.isWritable { client?.resumeReading() }
+        perform(state.on(.connected(at: worker.clock.monotonic)))
     }
 
-    /// The upstream cannot be used for this request, or not any more.
+    /// Sends the head and the part of the body that has arrived.
+    func sendRequest() {
+        guard let upstream, let head = upstreamHead else { return }
+        upstream.write(head.span)
+        if let waiting = queued.take() { send(waiting.span, to: upstream) }
+        if state.request.isComplete { endRequest() } else { writePieces(to: upstream) }
+        if upstream.isWritable { client?.resumeReading() }
+    }
+
+    /// The upstream cannot be used for this request, or no longer can.
     func upstreamFailed(_ fault: UpstreamFault) {
-        guard isActive else {
-            releaseUpstream(reusable: false)
-            return
+        let attempt = upstream.map {
+            UpstreamAttempt(server: $0.serverBit, wasReused: $0.exchangesBefore > 0 && !$0.hasAnswered)
         }
-        let failed = upstream
-        let wasReused = failed.map { $0.exchangesBefore > 0 && !$0.hasAnswered } ?? false
-        if let failed { triedServers |= failed.serverBit }
         releaseUpstream(reusable: false)
+        guard isActive else { return }
         record.fault = fault.code
-        guard !isResponseStarted else {
-            // The client has part of an answer; only the end of its connection can tell it that there is no more.
-            cut(.upstream)
-            return
+        let action = state.on(.failed(fault, attempt))
+        if let slot = pool?.upstream.slot {
+            worker.counters.failed(slot, fault.kind)
+            if case .connect = action { worker.counters.retried(slot) }
         }
-        guard let pool else { return }
-        switch fault {
-        case .connect where failed != nil && attempts < pool.serverCount:
-            attempts += 1
-            pool.acquire(for: self, tried: triedServers, allowsReuse: true)
-        case .closed where wasReused && !isRetry && method.isIdempotent && requestBytes == 0:
-            // RFC 9112 section 9.3.1: the server closed an idle connection as the request was on its way.
-            isRetry = true
-            pool.acquire(for: self, tried: 0, allowsReuse: false)
-        case .shortage:
-            refuse(.tryAgain)
-        case .timeout:
-            refuse(.upstreamTimeout)
-        case .connect, .closed, .response:
-            refuse(.upstreamUnavailable)
-        }
+        perform(action)
     }
 
     // MARK: The body
 
     func requestBody(_ bytes: Span<UInt8>) {
-        requestBytes += bytes.count
-        guard isActive, !isResponseEnded else { return }
-        guard requestBytes <= snapshot.bodySize else {
-            requestTooLarge()
-            return
-        }
-        guard let upstream, isUpstreamReady else {
+        worker.counters.add(.bytesReceived, bytes.count)
+        switch state.on(.requestBytes(bytes.count)) {
+        case .pass:
+            guard let upstream else { return }
+            send(bytes, to: upstream)
+            if !upstream.isWritable { client?.pauseReading() }
+        case .keep:
             var waiting = queued.take() ?? ByteBuffer()
             waiting.write(bytes)
             queued = waiting
             client?.pauseReading()
-            return
+        case .ignore: break
+        case .unexpected: perform(.unexpected)
+        case let tooLarge:
+            record.fault = "body_too_large"
+            perform(tooLarge)
         }
-        send(bytes, to: upstream)
-        if !upstream.isWritable { client?.pauseReading() }
     }
 
-    /// Writes body bytes in the framing of the head.
+    /// Writes body bytes in the framing that the head announced.
     private func send(_ bytes: Span<UInt8>, to upstream: UpstreamConnection) {
-        guard requestFraming == .chunked else {
+        guard state.request.framing == .chunked else {
             upstream.write(bytes)
             return
         }
@@ -359,47 +303,36 @@ extension Exchange {
         pieces = out
     }
 
-    /// Writes the chunks that were gathered.
+    /// Writes the gathered chunks.
     private func writePieces(to upstream: UpstreamConnection) {
         guard let buffer = pieces.take() else { return }
         upstream.write(buffer.span)
         worker.recycle(buffer)
     }
 
-    /// The request has come to its end.
-    func requestEnded() {
-        guard isActive, !isRequestComplete else { return }
-        isRequestComplete = true
-        guard let upstream, isUpstreamReady else { return }
-        endRequest(upstream)
-    }
+    /// Handles the end of the request.
+    func requestEnded() { perform(state.on(.requestEnded(at: worker.clock.monotonic))) }
 
-    private func endRequest(_ upstream: UpstreamConnection) {
-        if requestFraming == .chunked {
+    /// Sends the end of the body.
+    func endRequest() {
+        guard let upstream else { return }
+        if state.request.framing == .chunked {
             var out = pieces.take() ?? worker.takeBuffer()
             out.write("0\r\n\r\n")
             pieces = out
         }
         writePieces(to: upstream)
-        requestSentAt = worker.clock.monotonic
     }
 
-    /// The body is not what its framing says.
+    /// Handles a body that violates its framing.
     func requestBroken(_ fault: HeadFault) {
         guard isActive else { return }
         record.fault = fault.code
-        releaseUpstream(reusable: false)
-        if isResponseStarted { cut(.client) } else { respond(status: 400) }
-    }
-
-    private func requestTooLarge() {
-        record.fault = "body_too_large"
-        releaseUpstream(reusable: false)
-        if isResponseStarted { cut(.client) } else { respond(status: 413) }
+        perform(state.on(.requestBroken))
     }
 
     func flushToUpstream() {
-        guard isActive, isUpstreamReady, let upstream else { return }
+        guard state.isConnected, let upstream else { return }
         writePieces(to: upstream)
         if !upstream.isWritable { client?.pauseReading() }
     }

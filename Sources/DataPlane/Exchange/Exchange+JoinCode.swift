@@ -1,33 +1,34 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import JOSE
 
 extension Exchange {
-    /// Leads on to the same place with the registration's token in place of its join code.
+    /// Redirects to the same place with the registration's token instead of its join code.
     ///
-    /// - Parameter event: the event that the path names.
-    func redeem(_ code: Range<Int>, _ bytes: Span<UInt8>, event: Span<UInt8>) {
+    /// - Parameter event: the event named by the path.
+    func redeem(_ code: Range<Int>, _ request: RequestView, event: Span<UInt8>) {
         let site = worker.site
-        let known = JoinCode(bytes.linkToken(code).span)
+        let known = JoinCode(request.bytes.linkToken(code).span)
         guard let known, let person = site.directory.person(for: known) else {
             if let known, site.directory.isRemoved(known) {
-                refuse(.registrationRemoved, bytes)
+                refuse(.registrationRemoved, request)
             } else {
-                // Guessing a code is guessing a token.
-                refuseGuess(.tokenInvalid, bytes)
+                // Guessing a code counts as guessing a token.
+                refuseGuess(.tokenInvalid, request)
             }
             return
         }
         guard event.equals(person.event), let record = site.directory.event(person.event),
             let company = snapshot.companies[ExactText(record.company)], let name = snapshot.settings.tokens.query.first
         else {
-            refuse(.wrongEvent, bytes)
+            refuse(.wrongEvent, request)
             return
         }
         do throws(KeyError) {
             let closesAt = record.closesAt ?? 0
             let made = try snapshot.viewerTokens.registration(person, closesAt: closesAt, company: company)
-            let place = location(bytes)
+            let place = request.location
             redirect(to: place + (place.contains("?") ? "&" : "?") + "\(name)=\(made.token)")
         } catch {
             respond(status: 500)
@@ -36,6 +37,6 @@ extension Exchange {
 }
 
 extension Span<UInt8> {
-    /// Whether these are the octets of a text.
+    /// Whether the bytes are the UTF-8 of `text`.
     fileprivate func equals(_ text: String) -> Bool { equals(text.utf8Span.span, in: indices) }
 }

@@ -1,29 +1,33 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import JOSE
 import Transport
 
-/// The operator API on the admin listener: who is there, and whom to send away.
+/// The operator API on the admin listener: lists sessions and ends them.
 ///
-/// - `GET /sessions`: `{"total": n, "sessions": […]}`, the first 1,000 by when they joined, or `limit=` more or fewer.
-/// - `DELETE /sessions`: ends them for good; at least one filter is needed. `kept` says where that is remembered: `database`,
-///   or `memory`, which a restart forgets.
+/// - `GET /sessions`: `{"total": n, "sessions": […]}`, ordered by join time. Returns the first 1,000, or as many as
+///   `limit=` says.
+/// - `DELETE /sessions`: ends them for good. Needs at least one filter. `kept` says where this is remembered:
+///   `database`, or `memory`, which a restart forgets.
 /// - `/removals`: see ``Exchange/serveRemovals(_:)``.
+/// - `GET /metrics`: what the event loops have counted, for Prometheus.
 ///
 /// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
 extension Exchange {
-    func serveOperator(_ bytes: Span<UInt8>, path: String) {
+    func serveOperator(_ request: RequestView, path: String) {
         switch ExactText(path) {
-        case "/sessions": serveSessions(bytes)
-        case "/removals": serveRemovals(bytes)
+        case "/sessions": serveSessions(request)
+        case "/removals": serveRemovals(request)
+        case "/metrics": serveMetrics(request)
         default: respond(status: 404)
         }
     }
 
-    private func serveSessions(_ bytes: Span<UInt8>) {
-        guard isOperator(bytes), allows(method == .get || method == .head || method == .delete, "GET, HEAD, DELETE")
+    private func serveSessions(_ request: RequestView) {
+        guard isOperator(request), allows(method == .get || method == .head || method == .delete, "GET, HEAD, DELETE")
         else { return }
-        guard let filter = SessionFilter(bytes, worker.requestTarget.query), method != .delete || !filter.isEmpty else {
+        guard let filter = SessionFilter(request.query), method != .delete || !filter.isEmpty else {
             respond(status: 400)
             return
         }
@@ -45,48 +49,61 @@ extension Exchange {
         }
     }
 
-    /// Why an operator's call is not done.
+    private func serveMetrics(_ request: RequestView) {
+        guard isOperator(request), allows(method == .get || method == .head, "GET, HEAD") else { return }
+        var accept: [UInt8] = []
+        for field in request.fields where field.name == .accept {
+            accept.append(request.bytes.extracting(field.value))
+            accept.append(UInt8(ascii: ","))
+        }
+        let (site, format) = (worker.site, MetricsFormat(accepting: accept.span))
+        answer(type: format.contentType) { .success(await site.scrapes.page(format, of: site)) }
+    }
+
+    /// Why an operator's call failed.
     struct OperatorFault: Error {
         let status: Int
-        /// What the operator can do; nil: what holds for the status.
+        /// What the operator can do. `nil` stands for the status's usual text.
         var detail: String?
     }
 
-    /// Answers with JSON that is made elsewhere than on the event loop, since it takes time.
+    /// Answers with JSON that takes time to make, so that it is made off the event loop.
     func answer(_ make: @escaping @Sendable () async -> Result<JSONValue, OperatorFault>) {
+        answer(type: "application/json") { await make().map { $0.serialized() } }
+    }
+
+    /// Answers with a body that takes time to make.
+    private func answer(type: String, _ make: @escaping @Sendable () async -> Result<[UInt8], OperatorFault>) {
         let mailbox = worker.loop.mailbox
         let (bound, serial) = (Confined(self, to: mailbox), serial)
         Task.detached {
-            let result = await make().map { $0.serialized() }
+            let result = await make()
             mailbox.post { _ in
-                // The client may be gone, and the next one there.
+                // By now the client may be gone, and another request may be in progress.
                 guard bound.value.isActive, bound.value.serial == serial else { return }
                 switch result {
                 case .success(let body):
-                    bound.value.respond(status: 200, fields: "", type: "application/json", body: body)
+                    bound.value.respond(status: 200, fields: "", type: type, body: body)
                 case .failure(let fault): bound.value.respond(status: fault.status, detail: fault.detail)
                 }
             }
         }
     }
 
-    /// Whether the operator's token came along. Without one configured only this machine's programs get here, and of
-    /// these no browser on behalf of a page: neither from another origin nor under a name that somebody else chose.
-    func isOperator(_ bytes: Span<UInt8>) -> Bool {
-        let block = worker.requestHead.block
+    /// Whether the request may use the operator API: it carries the operator's token. If none is configured, only
+    /// programs on this machine reach the listener; refuse browsers acting for a page, whether from another origin or
+    /// through a DNS name that someone else controls.
+    func isOperator(_ request: RequestView) -> Bool {
         guard let token = snapshot.settings.admin.token else {
-            let isBrowser = block.first(.origin) != nil || block.first(.secFetchSite) != nil
-            guard !isBrowser, worker.requestHead.authority.map({ isLocal(bytes.extracting($0)) }) ?? true else {
+            let isBrowser = request.contains(.origin) || request.contains(.secFetchSite)
+            guard !isBrowser, isLocal(request.authority) else {
                 respond(status: 403)
                 return false
             }
             return true
         }
-        if let value = block.first(.authorization), block.isSingle(.authorization), value.count > 7,
-            bytes.equals("bearer ", ignoringCaseIn: value.lowerBound..<value.lowerBound + 7)
-        {
-            let shown = bytes.trimming(value.lowerBound + 7..<value.upperBound)
-            let (a, b) = (SHA256.hash(bytes.extracting(shown)), SHA256.hash(token.bytes.span))
+        if let shown = request.bearerToken, request.isSingle(.authorization) {
+            let (a, b) = (SHA256.hash(request.bytes.extracting(shown)), SHA256.hash(token.bytes.span))
             if equalInConstantTime(a.span, b.span) { return true }
         }
         let problem = Problem(
@@ -95,15 +112,16 @@ extension Exchange {
             title: StatusText.of(401).title,
             detail: "Show the token of admin.token_file.",
             activeFor: nil,
-            requestID: String(decoding: requestID.text, as: UTF8.self)
+            requestID: state.request.id.string
         )
         let fields = "WWW-Authenticate: Bearer realm=\"admin\"\r\n"
         respond(status: 401, fields: fields, type: "application/problem+json", body: problem.json)
         return false
     }
 
-    /// `localhost`, or an address and no name.
-    private func isLocal(_ authority: Span<UInt8>) -> Bool {
+    /// Whether the authority is `localhost`, an IP address, or missing.
+    private func isLocal(_ authority: Span<UInt8>?) -> Bool {
+        guard let authority else { return true }
         var host = String(decoding: authority.copied(), as: UTF8.self)
         if host.utf8.first == UInt8(ascii: "[") { return true }
         if let colon = host.lastIndex(of: ":") { host = String(host[..<colon]) }
@@ -111,14 +129,10 @@ extension Exchange {
     }
 }
 
-/// The members of an operator's query, decoded; nil where one has another name, stands there twice, or is blank.
-func operatorMembers(
-    _ bytes: Span<UInt8>,
-    _ query: Range<Int>?,
-    named names: Set<ExactText>
-) -> [ExactText: String]? {
+/// The decoded members of an operator's query. Returns `nil` if one is unknown, repeated or blank.
+func operatorMembers(_ query: Span<UInt8>?, named names: Set<ExactText>) -> [ExactText: String]? {
     guard let query, !query.isEmpty else { return [:] }
-    let text = String(decoding: bytes.extracting(query).copied(), as: UTF8.self)
+    let text = String(decoding: query.copied(), as: UTF8.self)
     var members: [ExactText: String] = [:]
     for member in text.split(separator: "&") {
         let parts = member.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -132,19 +146,20 @@ func operatorMembers(
     return members
 }
 
-/// Which sessions an operator means.
+/// Selects the sessions that an operator means.
 struct SessionFilter: Sendable {
-    /// What sessions must have, but for an e-mail.
+    /// The values that sessions must have, apart from the e-mail address.
     private(set) var wanted: [ExactText: String] = [:]
     private var email: ExactText?
     var limit = 1000
 
     var isEmpty: Bool { wanted.isEmpty && email == nil }
 
-    /// Nil for a member that is not known, stands there twice, or selects nothing: who has no e-mail is nobody's choice.
-    init?(_ bytes: Span<UInt8>, _ query: Range<Int>?) {
+    /// Returns `nil` if a member is unknown, repeated or blank: a blank e-mail address must not select viewers without
+    /// one.
+    init?(_ query: Span<UInt8>?) {
         let names: Set<ExactText> = ["session", "company", "event", "user", "email", "registration", "limit"]
-        guard var members = operatorMembers(bytes, query, named: names) else { return nil }
+        guard var members = operatorMembers(query, named: names) else { return nil }
         if let text = members.removeValue(forKey: "limit") {
             guard let limit = Int(text), (1...100_000).contains(limit) else { return nil }
             self.limit = limit
@@ -172,7 +187,7 @@ struct SessionFilter: Sendable {
 }
 
 extension LiveSession {
-    /// What the operator is told of it.
+    /// The session as the operator sees it.
     fileprivate var members: [JSONMember] {
         var members = [
             JSONMember("session", .string(name)), JSONMember("company", .string(company)),

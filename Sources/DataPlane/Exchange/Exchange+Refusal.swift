@@ -1,25 +1,25 @@
 import Admission
+import Basics
 import GatewayConfiguration
-import JOSE
 
 extension Exchange {
-    /// Answers with a refusal: a page for a navigation, the plain status for an upgrade, a problem document otherwise.
+    /// Answers with a refusal: a page for a navigation, the bare status for an upgrade, otherwise a problem document.
     ///
     /// - Parameters:
-    ///   - bytes: the request's head while it is at hand; it tells where a take-over leads back to.
-    ///   - since: wall-clock milliseconds; when the session that is active joined.
-    ///   - retryAfter: milliseconds.
-    ///   - text: heading and advice in place of the refusal's own.
+    ///   - request: the request while its head is available. It tells where a take-over leads back to.
+    ///   - since: when the active session joined, in wall-clock milliseconds.
+    ///   - retryAfter: in milliseconds.
+    ///   - text: replaces the refusal's own heading and advice.
     ///   - wayIn: what the page offers to a viewer whose browser blocks the cookie.
     func refuse(
         _ refusal: Refusal,
-        _ bytes: Span<UInt8>? = nil,
+        _ request: RequestView? = nil,
         since: Int64? = nil,
         retryAfter: Int64? = nil,
         text: (title: String, detail: String)? = nil,
         wayIn: WayIn? = nil
     ) {
-        self.refusal = refusal
+        state.verdict.refusal = refusal
         var fields = ""
         if refusal.status == 401 {
             fields += "WWW-Authenticate: Bearer realm=\"gateway\""
@@ -34,16 +34,16 @@ extension Exchange {
             fields += "Retry-After: 5\r\n"
         }
         let seconds = since.map { max(0, (worker.clock.wall - $0) / 1000) }
-        if let bytes, client?.listener == .viewers { clearCookies(bytes) }
+        if let request, client?.listener == .viewers { clearCookies(request) }
         if isUpgrade {
             respond(status: refusal.status, fields: fields, type: nil, body: [])
-        } else if isNavigation, !isControlCall {
+        } else if isNavigation, !state.verdict.isControlCall {
             var page = RefusalPage(
                 refusal: refusal,
                 activeFor: seconds,
-                requestID: String(decoding: requestID.text, as: UTF8.self)
+                requestID: state.request.id.string
             )
-            if let bytes { page.action = takeOverAction(refusal, bytes) }
+            if let request { page.action = takeOverAction(refusal, request) }
             if let text { (page.title, page.detail) = text }
             page.wayIn = wayIn
             if let wayIn, wayIn.isTopLevel { page.detail = WayIn.switchedOff }
@@ -63,24 +63,24 @@ extension Exchange {
                 title: text?.title ?? refusal.title,
                 detail: text?.detail ?? refusal.detail,
                 activeFor: seconds,
-                requestID: String(decoding: requestID.text, as: UTF8.self)
+                requestID: state.request.id.string
             )
-            problem.isForAPI = isControlCall
+            problem.isForAPI = state.verdict.isControlCall
             respond(status: refusal.status, fields: fields, type: "application/problem+json", body: problem.json)
         }
     }
 
-    /// Answers with a status of HTTP's own that has no refusal code: a page for a navigation, the plain status for an
-    /// upgrade, a problem document otherwise.
+    /// Answers with a plain HTTP status that has no refusal code: a page for a navigation, the bare status for an
+    /// upgrade, otherwise a problem document.
     ///
-    /// - Parameter detail: what the client can do; nil: what holds for the status.
+    /// - Parameter detail: what the client can do. `nil` stands for the status's usual text.
     func respond(status: Int, detail: String? = nil) {
         if isUpgrade {
             respond(status: status, fields: "", type: nil, body: [])
             return
         }
-        if isNavigation, !isControlCall, client?.listener == .viewers {
-            let page = RefusalPage(status: status, requestID: String(decoding: requestID.text, as: UTF8.self))
+        if isNavigation, !state.verdict.isControlCall, client?.listener == .viewers {
+            let page = RefusalPage(status: status, requestID: state.request.id.string)
             let fields = allowField(status) + pagePolicy(page)
             respond(status: status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
             return
@@ -92,24 +92,22 @@ extension Exchange {
             title: text.title,
             detail: detail ?? text.detail,
             activeFor: nil,
-            requestID: String(decoding: requestID.text, as: UTF8.self)
+            requestID: state.request.id.string
         )
-        problem.isForAPI = isControlCall
+        problem.isForAPI = state.verdict.isControlCall
         respond(status: status, fields: allowField(status), type: "application/problem+json", body: problem.json)
     }
 
-    /// Which methods a resource takes, its upstream knows.
+    /// The `Allow` field. Only the upstream knows which methods a resource allows.
     private func allowField(_ status: Int) -> String {
         status == 405 ? "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : ""
     }
 
-    /// Writes a response of our own and ends the exchange.
+    /// Writes a response of the gateway's own and ends the exchange.
     func respond(status: Int, fields: String, type: String?, body: [UInt8]) {
-        guard isActive, !isResponseStarted, let client else { return }
-        self.status = status
-        isResponseStarted = true
-        isResponseEnded = true
-        if client.closesAfterAnswer(isRequestComplete: isRequestComplete) { keepsAlive = false }
+        guard let client, state.on(.answered(status: status)) == .pass else { return }
+        releaseUpstream(reusable: false)
+        if client.closesAfterAnswer(isRequestComplete: state.request.isComplete) { state.answer.keepsAlive = false }
         var head = worker.takeBuffer()
         head.write("HTTP/1.1 ")
         head.writeDecimal(status)
@@ -126,7 +124,7 @@ extension Exchange {
             head.write("\r\n")
         }
         head.write(fields)
-        if !extraFields.isEmpty { head.write(extraFields) }
+        if !state.verdict.extraFields.isEmpty { head.write(state.verdict.extraFields) }
         if status >= 200, status != 204 {
             head.write("Content-Length: ")
             head.writeDecimal(body.count)
@@ -138,80 +136,64 @@ extension Exchange {
         if method != .head, !body.isEmpty {
             var out = response.take() ?? worker.takeBuffer()
             out.write(body)
-            responseBytes = body.count
+            state.answer.bytes = body.count
+            worker.counters.add(.bytesSent, body.count)
             response = out
         }
         complete()
     }
 
-    /// What our pages may do: nothing but show themselves, post to us, and be framed where the event may be.
+    /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.
     private func pagePolicy(_ page: RefusalPage) -> String {
         var policy =
             "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
             + "form-action 'self'; base-uri 'none'"
         if page.countdown != nil { policy += "; script-src 'sha256-\(Countdown.scriptHash)'" }
         if page.wayIn != nil { policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'" }
-        // Without a viewer it is nobody's business which companies there are.
+        // Without a viewer, do not reveal which companies there are.
         let companies = snapshot.settings.companies
         if let viewer, let company = companies.first(where: { $0.id.hasSameBytes(as: viewer.company) }) {
             let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")
             policy += "; frame-ancestors \(sources)"
         }
-        // Only the origin: a refused link's address holds its token.
+        // Only the origin: the address of a refused link contains its token.
         return policy + "\r\nReferrer-Policy: strict-origin\r\n"
     }
 
-    /// Where the page's button posts to; nothing where a take-over is not on offer.
-    private func takeOverAction(_ refusal: Refusal, _ bytes: Span<UInt8>) -> String? {
+    /// Where the page's button posts to. Returns `nil` if no take-over is offered.
+    private func takeOverAction(_ refusal: Refusal, _ request: RequestView) -> String? {
         switch refusal {
         case .sessionReplaced: break
         case .alreadyActive where offersTakeOver: break
         default: return nil
         }
-        var action = "/.gateway/take-over?to=" + percentEncoded(returnPlace(bytes))
-        // A place that names no event is shown to every session of the browser; the button is for the refused one's.
-        if let event = refusedEvent { action += "&event=" + percentEncoded(event) }
+        var action = "/.gateway/take-over?to=" + percentEncoded(returnPlace(request))
+        // A path without an event is open to every session in the browser. The button acts for the one that was
+        // refused.
+        if let event = state.verdict.refusedEvent { action += "&event=" + percentEncoded(event) }
         return action
     }
 
-    /// Where a page leads back to: what was asked for, or the page that a form was sent from, which can be asked for again;
-    /// where that is not said, the event's.
-    private func returnPlace(_ bytes: Span<UInt8>) -> String {
-        guard !method.isSafe else { return location(bytes) }
-        guard let referer = worker.requestHead.block.first(.referer) else {
-            return eventPlace(bytes) ?? location(bytes)
-        }
-        let (own, start) = (snapshot.publicOrigin, referer.lowerBound + snapshot.publicOrigin.count)
-        guard start < referer.upperBound, bytes[start] == UInt8(ascii: "/"),
-            bytes.equals(own.span, in: referer.lowerBound..<start)
-        else { return location(bytes) }
-        let end = bytes.firstIndex(of: UInt8(ascii: "?"), from: start, to: referer.upperBound) ?? referer.upperBound
-        return String(decoding: bytes.extracting(start..<end).copied(), as: UTF8.self)
+    /// Where a page leads back to: the requested place; for a form, the page that it was sent from, which can be
+    /// requested again; if that is unknown, the event's place.
+    private func returnPlace(_ request: RequestView) -> String {
+        guard !method.isSafe else { return request.location }
+        guard request.contains(.referer) else { return eventPlace(request) ?? request.location }
+        guard let referer = request.refererTarget(on: snapshot.publicOrigin) else { return request.location }
+        let end = referer.firstIndex(of: UInt8(ascii: "?"), from: 0, to: referer.count) ?? referer.count
+        return String(decoding: referer.extracting(0..<end).copied(), as: UTF8.self)
     }
 
-    /// The path up to the event's name in it.
-    private func eventPlace(_ bytes: Span<UInt8>) -> String? {
-        guard let event = refusedEvent, !worker.requestTarget.isMerged else { return nil }
-        let segments = worker.requestTarget.segments
-        guard let segment = segments.first(where: { bytes.extracting($0).copied().elementsEqual(event.utf8) }) else {
-            return nil
+    /// The path up to and including the event's name.
+    private func eventPlace(_ request: RequestView) -> String? {
+        guard let event = state.verdict.refusedEvent, !request.isMerged else { return nil }
+        var place = ""
+        for segment in request.segments {
+            let name = request.bytes.extracting(segment).copied()
+            place += "/" + String(decoding: name, as: UTF8.self)
+            if name.elementsEqual(event.utf8) { return place }
         }
-        return String(
-            decoding: bytes.extracting(worker.requestTarget.path.lowerBound..<segment.upperBound).copied(),
-            as: UTF8.self
-        )
-    }
-
-    /// The request's path and query without what is ours.
-    func location(_ bytes: Span<UInt8>) -> String {
-        var buffer = worker.takeBuffer()
-        _ = buffer.writeHead(capacity: bytes.count) { text in
-            worker.requestTarget.write(bytes, to: &text)
-            writeQuery(bytes, to: &text)
-        }
-        let text = String(decoding: buffer.span.copied(), as: UTF8.self)
-        worker.recycle(buffer)
-        return text
+        return nil
     }
 
     func redirect(to location: [UInt8]) { redirect(to: String(decoding: location, as: UTF8.self)) }

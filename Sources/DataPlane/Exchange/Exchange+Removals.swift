@@ -1,17 +1,18 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import JOSE
 
-/// Removals in the operator API: who was sent away from which event.
+/// Removals in the operator API: who was removed from which event.
 extension Exchange {
-    /// - `GET /removals`: `{"total": n, "removals": […]}`, of a `company` or `event` or all.
-    /// - `POST /removals`: sends somebody away from `event`, by `user`, `email` or `registration`, for good or `until` a date
-    ///   and time, with a `reason`; the `company` may be left out where there is no doubt.
+    /// - `GET /removals`: `{"total": n, "removals": […]}`, of one `company` or `event`, or all.
+    /// - `POST /removals`: removes someone from `event` by `user`, `email` or `registration`, for good or `until` a
+    ///   date and time, with a `reason`. `company` may be left out if it is unambiguous.
     /// - `DELETE /removals?id=…`: lifts one.
     ///
-    /// All but the last answer with `kept`: `database`, or `memory`, which a restart forgets.
-    func serveRemovals(_ bytes: Span<UInt8>) {
-        guard isOperator(bytes),
+    /// All except the last answer with `kept`: `database`, or `memory`, which a restart forgets.
+    func serveRemovals(_ request: RequestView) {
+        guard isOperator(request),
             allows(method == .get || method == .head || method == .post || method == .delete, "GET, HEAD, POST, DELETE")
         else { return }
         let names: [ExactText] =
@@ -20,7 +21,7 @@ extension Exchange {
             case .delete: ["id"]
             default: ["company", "event"]
             }
-        guard let members = operatorMembers(bytes, worker.requestTarget.query, named: Set(names)) else {
+        guard let members = operatorMembers(request.query, named: Set(names)) else {
             let list = names.map(\.text).joined(separator: ", ")
             respond(status: 400, detail: "Use members of the query of these names, once each, and not blank: \(list).")
             return
@@ -77,7 +78,7 @@ extension Exchange {
             throw OperatorFault(status: 400, detail: "Use shorter texts, without control characters.")
         }
         let until = members["until"].flatMap(RFC3339.parse)
-        if members["until"] != nil, until ?? 0 <= Clock().wall {
+        if members["until"] != nil, until ?? 0 <= WallClock.now() {
             throw OperatorFault(status: 400, detail: "Use a date and time in the future, such as 2030-01-31T17:00:00Z.")
         }
         let place = try place(of: event, company: members["company"], site)
@@ -92,7 +93,7 @@ extension Exchange {
         return removal
     }
 
-    /// The event as the directory spells it, and whose it is.
+    /// The event as the directory spells it, and its company.
     private static func place(
         of event: String,
         company: String?,
@@ -117,12 +118,12 @@ extension Exchange {
 }
 
 extension RemovalPlace {
-    /// What the operator is told of it.
+    /// The member that tells the operator.
     var member: JSONMember { JSONMember("kept", .string(rawValue)) }
 }
 
 extension Removal {
-    /// What the operator is told of it.
+    /// The removal as the operator sees it.
     fileprivate var operatorMembers: [JSONMember] {
         [
             JSONMember("id", .string(id)), JSONMember("company", .string(company)), JSONMember("event", .string(event)),

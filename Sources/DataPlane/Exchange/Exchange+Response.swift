@@ -2,13 +2,13 @@ import Admission
 import Transport
 
 extension Exchange {
-    /// Body pieces up to this size are copied behind the head, so that one write carries both.
+    /// Copy body pieces up to this size behind the head, so that one write sends both.
     private static let copyLimit = 8 << 10
 
-    /// How much longer than they came fields may be written: a cookie by its three attributes, a policy by blanks.
+    /// How much fields may grow when they are rewritten: a cookie by its three attributes, a policy by blanks.
     private var growth: Int {
         guard viewer != nil else { return 0 }
-        return worker.responseHead.block.fields.reduce(0) { sum, field in
+        return worker.upstreams.responseHead.block.fields.reduce(0) { sum, field in
             switch field.name {
             case .setCookie: sum + 40
             case .contentSecurityPolicy: sum + field.value.count
@@ -17,22 +17,25 @@ extension Exchange {
         }
     }
 
-    /// Passes on the head that was just read into `worker.responseHead`.
+    /// Forwards the head that was just read into `worker.upstreams.responseHead`.
     func responseHead(_ bytes: Span<UInt8>) {
-        guard isActive, !isResponseStarted else { return }
-        // RFC 8441 section 5: there a success is an open socket, which only 101 is on this side.
-        if isUpgrade, client?.framesBodies ?? false, (200..<300).contains(worker.responseHead.status) {
+        let status = worker.upstreams.responseHead.status
+        // RFC 8441 section 5: in HTTP/2 a success opens the socket. In HTTP/1, on the upstream's side, only a 101 does.
+        if isUpgrade, client?.framesBodies ?? false, (200..<300).contains(status) {
             upstreamFailed(.response(.breaks(.handshake)))
             return
         }
-        isResponseStarted = true
-        status = worker.responseHead.status
+        let action = state.on(.head(status: status))
+        guard action == .pass else { return perform(action) }
+        if let server = upstream?.server, let pool {
+            let time = worker.clock.monotonic - state.leg.sentAt
+            worker.counters.answered(by: server.slot, of: pool.upstream.slot, status, after: time)
+        }
         if let head = upstreamHead.take() { worker.recycle(head) }
         var head = worker.takeBuffer()
-        let framePolicy = framePolicy
-        let capacity =
-            bytes.count + growth + framePolicy.count + extraFields.count + offeredSubprotocol.count + 512
-        let isWritten = head.writeHead(capacity: capacity) { head in
+        let framePolicy = state.verdict.framePolicy
+        let own = framePolicy.count + state.verdict.extraFields.count + (upgrade?.offeredSubprotocol.count ?? 0)
+        let isWritten = head.writeHead(capacity: bytes.count + growth + own + 512) { head in
             writeStatusLine(bytes, to: &head)
             writeFields(bytes, framePolicy: framePolicy, to: &head)
             writeFraming(bytes, to: &head)
@@ -47,38 +50,43 @@ extension Exchange {
         if status == 101 { beginTunnel() }
     }
 
-    /// Hands the client the head; what it gives back is written with the body's first octets.
+    /// Gives the client the head. Writes what it returns along with the first bytes of the body.
     func begin(_ head: ByteBuffer) {
         response = client?.begin(head)
     }
 
     private func writeStatusLine(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+        let status = worker.upstreams.responseHead.status
         head.write("HTTP/1.1 ")
         // RFC 8441 section 5: over HTTP/2 an open WebSocket is an ordinary success.
-        let isStreamTunnel = worker.responseHead.status == 101 && client?.framesBodies ?? false
-        head.writeDecimal(isStreamTunnel ? 200 : worker.responseHead.status)
+        let isStreamTunnel = status == 101 && client?.framesBodies ?? false
+        head.writeDecimal(isStreamTunnel ? 200 : status)
         head.write(UInt8.space)
-        head.write(bytes.extracting(worker.responseHead.reason))
+        head.write(bytes.extracting(worker.upstreams.responseHead.reason))
         head.write("\r\n")
     }
 
     private func writeFields(_ bytes: Span<UInt8>, framePolicy: [UInt8], to head: inout HeadWriter) {
+        let block = worker.upstreams.responseHead.block
         let isViewer = viewer != nil
         let referrerPolicy = referrerPolicy(bytes)
-        // A response that carries a session is for one browser, whatever the upstream thought of caching it.
-        let handsOutSession = !extraFields.isEmpty
+        // A response that carries a session is for one browser, even if the upstream allowed caching it.
+        let status = state.answer.status
+        let handsOutSession = !state.verdict.extraFields.isEmpty
         var runStart = 0
         var runEnd = 0
-        let fields = worker.responseHead.block.fields
+        let fields = block.fields
         for index in fields.indices {
             let field = fields[index]
             if field.isRemoved || field.name.isHopByHop { continue }
-            // The embedding page is the company's; what would block it there is replaced by its own policy.
+            // The embedding page is the company's. Replace what would block it there with the company's policy.
             if isViewer, field.name == .xFrameOptions { continue }
             if referrerPolicy != nil, field.name == .referrerPolicy { continue }
             if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
-            if isPreflight, field.name == .setCookie || field.describesBody(bytes) { continue }
-            if isViewer, field.name == .contentSecurityPolicy || (partitionsCookies && field.name == .setCookie) {
+            if state.verdict.isPreflight, field.name == .setCookie || field.describesBody(bytes) { continue }
+            if isViewer,
+                field.name == .contentSecurityPolicy || (state.verdict.partitionsCookies && field.name == .setCookie)
+            {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
                 (runStart, runEnd) = (0, 0)
                 if field.name == .setCookie {
@@ -88,7 +96,7 @@ extension Exchange {
                 }
                 continue
             }
-            // RFC 8441 section 5: the client has sent no key that this could answer.
+            // RFC 8441 section 5: the client sent no key that this could answer.
             if field.name == .secWebSocketAccept, client?.framesBodies ?? false { continue }
             if handsOutSession, field.name.isAboutCaching { continue }
             if Int(field.nameStart) != runEnd {
@@ -98,10 +106,12 @@ extension Exchange {
             runEnd = Int(field.lineEnd)
         }
         if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
-        if !worker.responseHead.block.contains(.date) { writeDate(to: &head) }
-        if status == 101, !offeredSubprotocol.isEmpty, !worker.responseHead.block.contains(.secWebSocketProtocol) {
+        if !block.contains(.date) { writeDate(to: &head) }
+        if status == 101, let offered = upgrade?.offeredSubprotocol, !offered.isEmpty,
+            !block.contains(.secWebSocketProtocol)
+        {
             head.write("Sec-WebSocket-Protocol: ")
-            head.write(offeredSubprotocol)
+            head.write(offered)
             head.write("\r\n")
         }
         guard isViewer else { return }
@@ -109,22 +119,23 @@ extension Exchange {
             head.write(framePolicy)
             if let referrerPolicy {
                 write(referrerPolicy, to: &head)
-            } else if !worker.responseHead.block.contains(.referrerPolicy) {
+            } else if !block.contains(.referrerPolicy) {
                 write(.strictOriginWhenCrossOrigin, to: &head)
             }
-            if !worker.responseHead.block.contains(.cacheControl) {
+            if !block.contains(.cacheControl) {
                 head.write("Cache-Control: private\r\n")
             } else if handsOutSession {
                 head.write("Cache-Control: no-store\r\n")
             }
         }
-        if !extraFields.isEmpty { head.write(extraFields) }
+        if !state.verdict.extraFields.isEmpty { head.write(state.verdict.extraFields) }
     }
 
-    /// The policy that is written in place of what the upstream says; nil where that stays.
+    /// The policy to write instead of the upstream's. Returns `nil` if the upstream's can stay.
     private func referrerPolicy(_ bytes: Span<UInt8>) -> ReferrerPolicy? {
         guard viewer != nil else { return nil }
-        return hidesAddress ? .sameOrigin : ReferrerPolicy(bytes, worker.responseHead.block)?.forEvents
+        return state.verdict.hidesAddress
+            ? .sameOrigin : ReferrerPolicy(bytes, worker.upstreams.responseHead.block)?.forEvents
     }
 
     private func write(_ policy: ReferrerPolicy, to head: inout HeadWriter) {
@@ -139,20 +150,20 @@ extension Exchange {
         head.write("\r\n")
     }
 
-    /// How the body ends, in this connection's own terms.
+    /// Writes how the body ends, in the terms of the client's connection.
     private func writeFraming(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
-        isChunkedToClient = false
+        let status = state.answer.status
         if status == 101 {
             if client?.framesBodies ?? false { return }
             head.write("Connection: Upgrade\r\nUpgrade: websocket\r\n")
             return
         }
-        switch worker.responseHead.framing {
-        case _ where isPreflight:
+        switch worker.upstreams.responseHead.framing {
+        case _ where state.verdict.isPreflight:
             if status != 204, status != 304 { writeLength(0, to: &head) }
         case .none:
-            // HEAD and 304 tell how long the body would be.
-            if method == .head || status == 304, let length = worker.responseHead.announcedLength(bytes) {
+            // HEAD and 304 announce how long the body would be.
+            if method == .head || status == 304, let length = worker.upstreams.responseHead.announcedLength(bytes) {
                 writeLength(length, to: &head)
             }
         case .length(let length):
@@ -160,10 +171,10 @@ extension Exchange {
         case .chunked, .untilClose:
             if client?.framesBodies ?? true {
                 break
-            } else if isHTTP10 {
-                keepsAlive = false
+            } else if state.request.isHTTP10 {
+                state.answer.keepsAlive = false
             } else {
-                isChunkedToClient = true
+                state.answer.isChunked = true
                 head.write("Transfer-Encoding: chunked\r\n")
             }
         }
@@ -176,23 +187,23 @@ extension Exchange {
         head.write("\r\n")
     }
 
-    /// What the client is told of its connection.
+    /// The `Connection` field for the client.
     func connectionField() -> StaticString {
         if client?.framesBodies ?? true { return "" }
-        if worker.isDraining { keepsAlive = false }
-        if !keepsAlive { return "Connection: close\r\n" }
-        return isHTTP10 ? "Connection: keep-alive\r\n" : ""
+        if worker.isDraining { state.answer.keepsAlive = false }
+        if !state.answer.keepsAlive { return "Connection: close\r\n" }
+        return state.request.isHTTP10 ? "Connection: keep-alive\r\n" : ""
     }
 
-    /// Passes on an interim response ([RFC 9110 section 15.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.2)).
+    /// Forwards an interim response ([RFC 9110 section 15.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.2)).
     func interimResponse(_ bytes: Span<UInt8>) {
-        // A 100 has been sent from here; a client of HTTP/1.0 knows of none.
-        guard isActive, !isResponseStarted, !isHTTP10, !isPreflight, worker.responseHead.status != 100 else { return }
+        let action = state.on(.interim(status: worker.upstreams.responseHead.status))
+        guard action == .pass else { return perform(action) }
         let referrerPolicy = referrerPolicy(bytes)
         var head = worker.takeBuffer()
         _ = head.writeHead(capacity: bytes.count + 64) { head in
             writeStatusLine(bytes, to: &head)
-            for field in worker.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
+            for field in worker.upstreams.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
                 if referrerPolicy != nil, field.name == .referrerPolicy { continue }
                 if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
                 head.write(bytes.extracting(field.line))
@@ -205,10 +216,11 @@ extension Exchange {
     }
 
     func responseBody(_ bytes: Span<UInt8>) {
-        guard isActive, !isPreflight, !bytes.isEmpty else { return }
-        responseBytes += bytes.count
+        let action = state.on(.responseBytes(bytes.count))
+        guard action == .pass else { return perform(action) }
+        worker.counters.add(.bytesSent, bytes.count)
         var out = response.take() ?? worker.takeBuffer()
-        if isChunkedToClient {
+        if state.answer.isChunked {
             out.writeHexadecimal(bytes.count)
             out.write("\r\n")
         }
@@ -218,16 +230,16 @@ extension Exchange {
             client?.write(out.span, bytes)
             out.removeAll()
         }
-        if isChunkedToClient { out.write("\r\n") }
+        if state.answer.isChunked { out.write("\r\n") }
         response = out
     }
 
-    /// Passes on trailer fields, but for those that only a head may have.
+    /// Forwards trailer fields, except those that are valid in a head only.
     func responseTrailers(_ bytes: Span<UInt8>) throws(HeadFault) {
-        guard isActive, !isPreflight else { return }
+        guard isActive, !state.verdict.isPreflight else { return }
         let block = FieldBlock()
         try FieldLines.read(bytes, from: 0, to: bytes.count, maxCount: 64, into: block)
-        guard let client, isChunkedToClient || client.framesBodies else { return }
+        guard let client, state.answer.isChunked || client.framesBodies else { return }
         var out = response.take() ?? worker.takeBuffer()
         if client.framesBodies {
             client.write(out.span)
@@ -242,29 +254,28 @@ extension Exchange {
         }
         out.write("\r\n")
         // The end of the body is written.
-        isChunkedToClient = false
+        state.answer.isChunked = false
         response = out
     }
 
-    /// The response has come to its end: the upstream's connection goes back, the client is told.
-    func responseEnded() {
-        guard isActive, !isResponseEnded else { return }
-        isResponseEnded = true
-        if isChunkedToClient {
+    /// Handles the end of the response: returns the upstream's connection and informs the client.
+    func responseEnded() { perform(state.on(.responseEnded(isReusable: upstream?.isReusable ?? false))) }
+
+    func completeResponse(keepsUpstream: Bool) {
+        if state.answer.isChunked {
             var out = response.take() ?? worker.takeBuffer()
             out.write("0\r\n\r\n")
             response = out
         }
-        // An upstream that was asked to upgrade may have stopped reading requests, whatever it answered.
-        releaseUpstream(reusable: isRequestComplete && !isUpgrade && (upstream?.isReusable ?? false))
+        releaseUpstream(reusable: keepsUpstream)
         complete()
     }
 
-    /// Everything that the client gets is written: sends it and ends the exchange.
+    /// Sends everything written for the client and ends the exchange.
     func complete() {
         guard let client else { return }
         writePending()
-        let keepsAlive = keepsAlive && isRequestComplete
+        let keepsAlive = state.answer.keepsAlive && state.request.isComplete
         finish()
         client.responseEnded(keepAlive: keepsAlive)
     }
@@ -275,11 +286,11 @@ extension Exchange {
         worker.recycle(buffer)
     }
 
-    /// Sends what one read of the upstream has brought. When the client does not take it, the upstream has to wait.
+    /// Sends what one read from the upstream brought. Pauses the upstream if the client does not keep up.
     func flushToClient() {
         guard isActive, let client else { return }
-        if isPreflight, isResponseStarted {
-            // The client has its answer: what of the body did not come along with the head is not waited for.
+        if state.verdict.isPreflight, state.isAnswered {
+            // The client has its answer. Do not wait for body bytes that did not come with the head.
             responseEnded()
             return
         }
@@ -292,15 +303,15 @@ extension Exchange {
         upstream?.resumeReading()
     }
 
-    /// Ends a response that cannot be completed, so that nobody takes it for whole.
-    func cut(_ cut: AccessRecord.Cut) {
+    /// Ends a response that cannot be completed, so that nobody takes it for a whole one.
+    func cut(_ cut: Cut) {
         guard isActive, let client else { return }
         record.cut = cut
         releaseUpstream(reusable: false)
         writePending()
         finish()
         switch cut {
-        // Whoever is too slow, or abuses what is sent, would keep what waits for it.
+        // A client that is too slow or abusive would keep what waits for it in memory.
         case .slow, .client: client.sever()
         case .upstream, .drain, .session: client.abort()
         }

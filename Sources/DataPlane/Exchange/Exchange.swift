@@ -1,196 +1,108 @@
 import Admission
+import Basics
 
-/// One request and its response: decides on the request, forwards it, and writes what the client gets.
+/// One request and its response: judges the request, forwards it, and writes the answer for the client.
 ///
-/// A connection reuses its exchange for one request after the other. The parts are in `Exchange+….swift`:
-/// admission, the way to the upstream, the way back, refusals, own endpoints, streams that stay open.
-final class Exchange {
+/// ``ExchangeState`` decides what to do; this class does it, with the memory and connections that this takes. The worker
+/// reuses exchanges for one request after another. The extensions in `Exchange+….swift` cover admission, forwarding, the
+/// response, refusals, own endpoints, and long-lived streams.
+final class Exchange: UpstreamUser {
+    // What each request uses comes first, so that it shares cache lines.
     let worker: Worker
     var client: (any ClientStream)?
-    /// The settings that the exchange began with.
+    /// The settings that the exchange started with.
     var snapshot: Snapshot
-
-    // The request.
-    var method: Method = .other
-    var isHTTP10 = false
-    var isUpgrade = false
-    var keepsAlive = false
-    var requestFraming: BodyFraming = .none
-    var expectsContinue = false
-    var isNavigation = false
-    var requestID = RequestID()
-    /// Set where the peer is a trusted proxy.
-    var forwardedAddress: ClientAddress?
-    var startedAt: Int64 = 0
-    var requestBytes = 0
-    var isRequestComplete = false
-    var record = AccessRecord()
-
-    // Admission.
-    var access: Access = .public
-    /// Whether it is for the control API, whose callers expect the members of its errors.
-    var isControlCall = false
-    var viewer: Viewer?
-    var admitted: Admission.Admitted?
-    /// Whether the `Authorization` field is a viewer's, which no upstream gets to see.
-    var withholdsAuthorization = false
-    var refusal: Refusal?
-    /// The event that the refusal is about.
-    var refusedEvent: String?
-    /// The field line that says who may frame the event.
-    var framePolicy: [UInt8] = []
-    /// The address that was asked for holds a viewer's token, and is nobody else's to know.
-    var hidesAddress = false
-    /// It is a preflight, which comes without credentials: of the answer only status and fields are passed on.
-    var isPreflight = false
-    /// The upstream's cookies are made to live in a frame on another site.
-    var partitionsCookies = false
-    /// Field lines for the response that the verdict asks for: a new session's cookie and header.
-    var extraFields: [UInt8] = []
-
-    // The way to the upstream.
     var pool: UpstreamPool?
     var upstream: UpstreamConnection?
-    var isUpstreamReady = false
-    /// The head as it is sent; kept until an answer begins, in case it must be sent again.
+    /// The head as sent. Kept until an answer begins, in case it must be sent again.
     var upstreamHead: ByteBuffer?
-    /// Body bytes that wait for the connection.
-    var queued: ByteBuffer?
-    /// Chunks that are written with the next flush.
-    var pieces: ByteBuffer?
-    var attempts = 1
-    /// For telling whether anything moves.
-    var movedBytes = 0
-    var movedAt: Int64 = 0
-    var triedServers: UInt64 = 0
-    var isRetry = false
-    var requestSentAt: Int64 = 0
-    /// The server that the request went to, for the log.
-    var servedBy: String?
-
-    // The way back.
+    /// Bytes to send to the client with the next flush.
     var response: ByteBuffer?
-    var status = 0
-    var isResponseStarted = false
-    var isResponseEnded = false
-    var isChunkedToClient = false
-    var responseBytes = 0
-    /// A WebSocket, once its handshake is over.
-    var tunnel: Tunnel?
-    /// The subprotocol that carried the viewer's token, as it was offered.
-    var offeredSubprotocol: [UInt8] = []
-    /// What the upstream has to answer to the handshake's key.
-    var handshakeAnswer: [UInt8] = []
-
-    // Streams that stay open.
-    /// When a tunnel has its turn in a drain; monotonic milliseconds.
-    var drainsAt = Int64.max
-    /// When the tunnel is looked at next; monotonic milliseconds.
-    var looksAt = Int64.max
-    var renewedAt: Int64 = 0
-    var judgement = Judgement()
-    /// When the doors of the event close, as it was judged last.
-    var doorsCloseAt = Int64.max
-    var requestRate = RateWindow()
-    var responseRate = RateWindow()
-
-    /// Sentinel for an exchange that is over or has not begun.
-    var isActive = false
-    /// Tells the requests of one exchange apart, for what comes back to it from elsewhere.
+    /// Identifies the current request, for work that finishes elsewhere and comes back.
     private(set) var serial: UInt64 = 0
+    var state = ExchangeState()
+    var record = AccessRecord()
+    /// Body bytes waiting for the upstream's connection.
+    var queued: ByteBuffer?
+    /// Chunks of the request's body to write with the next flush.
+    var pieces: ByteBuffer?
+    /// `nil` unless the request asks for a WebSocket.
+    var upgrade: Upgrade?
 
     init(worker: Worker) {
         self.worker = worker
         snapshot = worker.snapshot
     }
 
-    var session: SessionID? { isActive ? admitted?.session : nil }
+    var isActive: Bool { state.isActive }
+    var isTunnel: Bool { state.phase == .tunnel }
+    var isUpgrade: Bool { state.request.isUpgrade }
+    var isNavigation: Bool { state.request.isNavigation }
+    var isForHead: Bool { method == .head }
+    var method: Method { state.request.method }
+    var viewer: Viewer? { state.verdict.viewer }
+    var admitted: Admission.Admitted? { state.verdict.admitted }
+    var session: SessionID? { admitted?.session }
 
-    /// Begins the exchange of the request whose head was just read into `worker.requestHead`.
-    func start(_ bytes: Span<UInt8>, client: any ClientStream) {
+    /// Starts the exchange for a request whose head was just read.
+    func start(_ request: RequestView, client: any ClientStream) {
         begin(client: client)
-        method = worker.requestHead.method
-        isHTTP10 = worker.requestHead.isHTTP10
-        isUpgrade = worker.requestHead.isUpgrade
-        keepsAlive = worker.requestHead.keepsAlive
-        requestFraming = worker.requestHead.framing
-        forwardedAddress = readForwardedAddress(bytes)
-        expectsContinue = worker.requestHead.expectsContinue
-        isRequestComplete = requestFraming == .none || requestFraming == .length(0)
-        requestID.read(bytes, worker.requestHead.block, &worker.random)
-        isNavigation = Navigation.isOne(bytes, worker.requestHead.block, method: method)
-        let target = worker.requestHead.target
-        if snapshot.logsAccess { record.read(bytes, method: worker.requestHead.methodRange, target: target) }
+        note(request)
+        if snapshot.logsAccess { record.read(method: request.methodName, target: request.target) }
         do throws(HeadFault) {
-            try worker.requestTarget.judge(bytes, in: target)
+            try request.judgeTarget()
         } catch {
-            refuseTarget(error, bytes, target)
+            refuseTarget(error, request)
             return
         }
-        if isUpgrade, !judgeHandshake(bytes) { return }
-        if client.listener == .admin || isOwnEndpoint(bytes) {
-            serveOwnEndpoint(bytes)
+        if isUpgrade, !judgeHandshake(request) { return }
+        if client.listener == .admin || request.isForOwnEndpoint {
+            state.request.slot = client.listener == .admin ? CounterLabels.admin : CounterLabels.ownEndpoint
+            serveOwnEndpoint(request)
         } else {
-            route(bytes)
+            route(request)
         }
     }
 
     private func begin(client: any ClientStream) {
         self.client = client
         snapshot = worker.snapshot
-        isActive = true
         serial &+= 1
-        startedAt = worker.clock.monotonic
-        isUpgrade = false
-        expectsContinue = false
-        requestFraming = .none
-        requestBytes = 0
-        responseBytes = 0
-        status = 0
-        access = .public
-        isControlCall = false
-        forwardedAddress = nil
-        viewer = nil
-        admitted = nil
-        withholdsAuthorization = false
-        refusal = nil
-        refusedEvent = nil
-        hidesAddress = false
-        if !offeredSubprotocol.isEmpty { offeredSubprotocol = [] }
-        isPreflight = false
-        partitionsCookies = false
-        if !extraFields.isEmpty { extraFields = [] }
-        servedBy = nil
-        isUpstreamReady = false
-        triedServers = 0
-        attempts = 1
-        movedBytes = 0
-        movedAt = startedAt
-        isRetry = false
-        isResponseStarted = false
-        isResponseEnded = false
-        isChunkedToClient = false
-        tunnel = nil
-        drainsAt = .max
-        renewedAt = worker.clock.monotonic
-        judgement = Judgement()
-        doorsCloseAt = .max
-        requestRate = RateWindow()
-        responseRate = RateWindow()
+        worker.counters.add(.requests)
+        state.begin(at: client.requestedAt, maxBytes: snapshot.bodySize)
+        state.request.addressHash = client.address.hash
         record.clear()
     }
 
-    /// Begins an exchange whose head could not be read, and refuses it.
+    /// Notes what must be known of the request once its head is gone.
+    private func note(_ request: RequestView) {
+        let framing = request.framing
+        state.request.method = request.method
+        state.request.framing = framing
+        state.request.isComplete = framing == .none || framing == .length(0)
+        state.request.isHTTP10 = request.isHTTP10
+        state.request.isUpgrade = request.isUpgrade
+        state.request.expectsContinue = request.expectsContinue
+        if let address = forwardedAddress(request) {
+            state.request.addressHash = address.hash
+            state.request.forwardedAddress = address
+        }
+        state.request.isNavigation = request.isNavigation
+        state.request.id.read(request, &worker.random)
+        state.answer.keepsAlive = request.keepsAlive
+    }
+
+    /// Starts an exchange for an unreadable head and refuses it.
     ///
-    /// - Parameter bytes: what there is of the head.
+    /// - Parameter bytes: as much of the head as there is.
     func refuseHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = fault.code
-        isNavigation = Navigation.mayBeOne(bytes)
+        state.request.isNavigation = Navigation.mayBeOne(bytes)
         respond(status: fault.status)
     }
 
-    /// Begins an exchange whose head did not come in time, and refuses it.
+    /// Starts an exchange for a head that did not arrive in time and refuses it.
     func refuseHeadTimeout(_ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = "header_timeout"
@@ -198,40 +110,35 @@ final class Exchange {
         respond(status: 408)
     }
 
-    /// Logs a request whose head could not be read and whose client cannot be answered any more.
+    /// Logs a request whose head was unreadable and whose client can no longer be answered.
     func noteHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = fault.code
         record.cut = .client
-        status = fault.status
+        state.answer.status = fault.status
         finish()
     }
 
-    /// The same for one whose head did not come in time.
+    /// Logs a request whose head did not arrive in time and whose client can no longer be answered.
     func noteHeadTimeout(_ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = "header_timeout"
         record.cut = .slow
-        status = 408
+        state.answer.status = 408
         finish()
     }
 
     private func beginFailed(_ bytes: Span<UInt8>, client: any ClientStream) {
         begin(client: client)
-        isRequestComplete = false
-        keepsAlive = false
-        isHTTP10 = false
-        isNavigation = false
-        method = .other
-        requestID.make(&worker.random)
+        state.request.id.make(&worker.random)
         if snapshot.logsAccess { record.readStart(of: bytes) }
     }
 
-    /// Finds the route and goes on with what it asks for.
-    private func route(_ bytes: Span<UInt8>) {
+    /// Finds the route and continues as the route requires.
+    private func route(_ request: RequestView) {
         let match: RouteTable.Match?
         do throws(HeadFault) {
-            match = try snapshot.routes.match(bytes, worker.requestTarget)
+            match = try request.route(in: snapshot.routes)
         } catch {
             record.fault = error.code
             respond(status: error.status)
@@ -242,77 +149,85 @@ final class Exchange {
             respond(status: 404)
             return
         }
-        access = snapshot.routeAccess[match.route]
-        let secure = snapshot.cookie.isSecure
-        worker.sessionCookies.scan(bytes, worker.requestHead.block, secure: secure)
-        if access != .public, asksForPermission(bytes) {
+        state.request.slot = snapshot.routeSlots[match.route]
+        let access = snapshot.routeAccess[match.route]
+        state.verdict.access = access
+        request.scanCookies(isSecure: snapshot.cookie.isSecure)
+        if access != .public, request.isPreflight {
             guard snapshot.routeForwardsPreflights[match.route] else {
-                refuse(.originDenied, bytes)
+                refuse(.originDenied, request)
                 return
             }
-            // It carries no credentials; what somebody else sends in its name is not for the upstream.
-            access = .public
-            isPreflight = true
-            withholdsAuthorization = true
-            worker.sessionCookies.forgetOthers()
+            // A preflight has no credentials. Any that someone added must not reach the upstream.
+            state.verdict.access = .public
+            state.verdict.isPreflight = true
+            state.verdict.withholdsAuthorization = true
+            request.forgetOtherCookies()
         }
-        if access != .public, !admit(bytes, match) { return }
-        partitionsCookies = snapshot.routePartitionsCookies[match.route]
+        if state.verdict.access != .public, !admit(request, match) { return }
+        state.verdict.partitionsCookies = snapshot.routePartitionsCookies[match.route]
         let upstream = snapshot.routeUpstream[match.route]
-        isControlCall = isControl(upstream)
-        if isControlCall, refusesUnstartedControl() { return }
-        if access == .public { scanPublicQuery(bytes, upstream: upstream) }
-        if case .length(let length) = requestFraming, length > snapshot.bodySize {
+        state.verdict.isControlCall = isControl(upstream)
+        if state.verdict.isControlCall, refusesUnstartedControl() { return }
+        if state.verdict.access == .public { scanPublicQuery(request, upstream: upstream) }
+        if case .length(let length) = state.request.framing, length > snapshot.bodySize {
             respond(status: 413)
             return
         }
-        forward(bytes, upstream: upstream)
-    }
-
-    /// Whether a browser asks on behalf of another site what it may send
-    /// ([Fetch standard](https://fetch.spec.whatwg.org/#cors-preflight-request)).
-    private func asksForPermission(_ bytes: Span<UInt8>) -> Bool {
-        guard method == .options, requestFraming == .none || requestFraming == .length(0),
-            worker.requestHead.block.contains(.origin),
-            let asked = worker.requestHead.block.first(.accessControlRequestMethod)
-        else { return false }
-        return !asked.isEmpty && asked.allSatisfy { bytes[$0].isToken }
+        forward(request, upstream: upstream)
     }
 
     // MARK: The end
 
-    /// The client has gone, at whatever point, or is sent away.
-    func clientGone(_ cut: AccessRecord.Cut = .client) {
+    /// Performs an action of the state that does not need the bytes that just arrived.
+    func perform(_ action: ExchangeState.Action) {
+        switch action {
+        case .ignore, .pass, .keep, .judge: break
+        case .unexpected:
+            assertionFailure("an event that cannot come in phase \(state.phase)")
+            // Fail closed: release the upstream and end the exchange.
+            cut(.upstream)
+        case .connect(let tried, let allowsReuse): pool?.acquire(for: self, tried: tried, allowsReuse: allowsReuse)
+        case .send: sendRequest()
+        case .endRequest: endRequest()
+        case .refuse(let refusal): refuse(refusal)
+        case .respond(let status): respond(status: status)
+        case .cut(.slow) where isTunnel: cutTunnel()
+        case .cut(let cut): self.cut(cut)
+        case .complete(let keepsUpstream): completeResponse(keepsUpstream: keepsUpstream)
+        case .release: releaseUpstream(reusable: false)
+        case .endTunnel: endUpstream(upgrade?.tunnel?.clientGone())
+        case .timeOut: upstreamFailed(.timeout)
+        }
+    }
+
+    /// Handles the loss of the client at any point, or cuts it off.
+    func clientGone(_ cut: Cut = .client) {
         guard isActive else { return }
-        if status == 0 { status = 499 }
-        if record.cut == nil, !(tunnel?.isOver ?? false) { record.cut = cut }
-        if isTunnel { endUpstream(tunnel?.clientGone()) } else { releaseUpstream(reusable: false) }
+        if record.cut == nil, !(upgrade?.tunnel?.isOver ?? false) { record.cut = cut }
+        perform(state.on(.clientGone))
         finish()
     }
 
-    /// Lets go of the upstream's connection.
+    /// Releases the upstream's connection.
     func releaseUpstream(reusable: Bool) {
         guard let connection = upstream else { return }
         upstream = nil
-        isUpstreamReady = false
         connection.release(reusable: reusable)
     }
 
-    /// Writes the log line and forgets the request.
+    /// Counts the request, writes its log line and forgets it.
     func finish() {
         guard isActive else { return }
-        isActive = false
+        countEnd()
         if snapshot.logsAccess { log() }
         if let head = upstreamHead.take() { worker.recycle(head) }
-        tunnel = nil
-        if !handshakeAnswer.isEmpty { handshakeAnswer = [] }
+        if let response = response.take() { worker.recycle(response) }
         queued = nil
         pieces = nil
-        if let response = response.take() { worker.recycle(response) }
+        upgrade = nil
         pool = nil
-        viewer = nil
-        admitted = nil
-        framePolicy = []
         client = nil
+        state.end()
     }
 }

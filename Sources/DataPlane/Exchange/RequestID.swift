@@ -1,5 +1,7 @@
-/// What a request is called in logs and problem documents, and the trace that it belongs to: the client's own
-/// `X-Request-Id` and `traceparent` where they are well formed, else made here.
+import Basics
+
+/// Identifies a request in logs and problem documents, and the trace that it belongs to. Uses the client's
+/// `X-Request-Id` and `traceparent` if they are well formed, and otherwise generates them.
 struct RequestID {
     private var high: UInt64 = 0
     private var low: UInt64 = 0
@@ -17,27 +19,34 @@ struct RequestID {
         keepsTrace = false
     }
 
-    mutating func read(_ bytes: Span<UInt8>, _ block: FieldBlock, _ random: inout RandomSource) {
+    mutating func read(_ request: RequestView, _ random: inout RandomSource) {
         make(&random)
-        if let value = block.first(.xRequestID), block.isSingle(.xRequestID), Self.isID(bytes, value) {
-            kept.reserveCapacity(value.count)
-            for index in value { kept.append(bytes[index]) }
+        if let value = request.value(of: .xRequestID), request.isSingle(.xRequestID), Self.isID(value) {
+            kept = value.copied()
         }
-        if let value = block.first(.traceparent), block.isSingle(.traceparent) {
-            keepsTrace = Self.isTraceparent(bytes, value)
+        if let value = request.value(of: .traceparent), request.isSingle(.traceparent) {
+            keepsTrace = Self.isTraceparent(value)
         }
     }
 
-    /// Whether the client's id goes on.
+    /// Whether the client's id is forwarded.
     var keepsID: Bool { !kept.isEmpty }
 
-    /// The id as text.
     var text: [UInt8] {
-        if keepsID { return kept }
         var text: [UInt8] = []
-        text.reserveCapacity(32)
-        for word in [high, low] { for shift in 0..<16 { text.append(Self.digit(word >> UInt64(60 - 4 * shift))) } }
+        write(to: &text)
         return text
+    }
+
+    var string: String { String(decoding: text, as: UTF8.self) }
+
+    func write(to line: inout [UInt8]) {
+        if keepsID {
+            line.append(contentsOf: kept)
+        } else {
+            line.append(hexadecimal: high)
+            line.append(hexadecimal: low)
+        }
     }
 
     /// Writes the field lines that the request does not have yet.
@@ -58,19 +67,13 @@ struct RequestID {
         }
     }
 
-    @inline(__always)
-    private static func digit(_ nibble: UInt64) -> UInt8 {
-        let value = UInt8(truncatingIfNeeded: nibble & 15)
-        return value < 10 ? value &+ 0x30 : value &+ 0x57
-    }
-
-    /// Letters, digits and what ids are commonly joined with: nothing that means something to a log or a shell.
-    private static func isID(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard !range.isEmpty, range.count <= maxLength else { return false }
-        for index in range {
-            let byte = bytes[index]
+    /// Letters, digits and common separators of ids: nothing special to a log or a shell.
+    private static func isID(_ value: Span<UInt8>) -> Bool {
+        guard !value.isEmpty, value.count <= maxLength else { return false }
+        for index in value.indices {
+            let byte = value[index]
             let isAllowed =
-                byte.isDigit || (byte.lowercased &- 0x61) < 26 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+                byte.isLetterOrDigit || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
                 || byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":")
             if !isAllowed { return false }
         }
@@ -78,20 +81,20 @@ struct RequestID {
     }
 
     /// `00-` trace id `-` parent id `-` flags ([Trace Context section 3.2](https://www.w3.org/TR/trace-context/#traceparent-header)).
-    private static func isTraceparent(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard range.count == 55 else { return false }
+    private static func isTraceparent(_ value: Span<UInt8>) -> Bool {
+        guard value.count == 55 else { return false }
         var traceBits: UInt8 = 0
         var spanBits: UInt8 = 0
         for offset in 0..<55 {
-            let byte = bytes[range.lowerBound + offset]
+            let byte = value[offset]
             if offset == 2 || offset == 35 || offset == 52 {
                 guard byte == UInt8(ascii: "-") else { return false }
                 continue
             }
-            guard let value = byte.hexValue, byte.lowercased == byte else { return false }
-            if offset < 2, value != 0 { return false }
-            if (3..<35).contains(offset) { traceBits |= value }
-            if (36..<52).contains(offset) { spanBits |= value }
+            guard let digit = byte.hexValue, byte.lowercased == byte else { return false }
+            if offset < 2, digit != 0 { return false }
+            if (3..<35).contains(offset) { traceBits |= digit }
+            if (36..<52).contains(offset) { spanBits |= digit }
         }
         return traceBits != 0 && spanBits != 0
     }

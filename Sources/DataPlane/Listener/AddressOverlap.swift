@@ -1,15 +1,15 @@
+import Basics
 import GatewayConfiguration
 import Glibc
-import JOSE
 
-/// Finds addresses of one configuration that the system does not let one process listen at together.
+/// Finds addresses in a configuration that one process cannot listen at together.
 enum AddressOverlap {
     private struct Place {
         let key: String
         let address: GatewayConfiguration.SocketAddress
     }
 
-    /// Each a line that begins with a key.
+    /// The problems as lines that begin with a key.
     static func problems(in settings: Settings) -> [String] {
         var places = settings.sockets.map { Place(key: "\($0.place).address", address: $0.address) }
         if settings.control.enabled {
@@ -35,7 +35,7 @@ enum AddressOverlap {
     ) -> String? {
         switch (address, other) {
         case (.unix(let path), .unix(let otherPath)):
-            SocketFile.identity(of: path).hasSameBytes(as: SocketFile.identity(of: otherPath))
+            FilePath.identity(of: path).hasSameBytes(as: FilePath.identity(of: otherPath))
                 ? "is the same socket as \(other.text)" : nil
         // Port 0 is a new port each time.
         case (.tcp(let host, let port), .tcp(let otherHost, let otherPort)) where port == otherPort && port != 0:
@@ -44,15 +44,15 @@ enum AddressOverlap {
         }
     }
 
-    /// How many ports are tried: any of them may be another program's.
+    /// How many ports are tried, since any of them may be in use by another program.
     private static let attempts = 3
 
-    /// Whether the system refuses a port at one host while it is taken at another: it is asked with ports of its own choice,
-    /// since that of the configuration may be in use, or not for everybody.
+    /// Whether the system refuses a port at one host while it is taken at another. Uses ports chosen by the system: the
+    /// configured one may be in use, or privileged.
     private static func collide(_ host: String, _ other: String) -> Bool {
         for _ in 0..<attempts {
             guard let first = try? BoundSocket(host, port: 0), let port = first.port else { return false }
-            // Until the other one has been tried.
+            // Keep the first bound while the other is tried.
             guard withExtendedLifetime(first, { isTaken(other, port) }) else { return false }
         }
         return true

@@ -2,9 +2,9 @@ import CLinux
 import GatewayConfiguration
 import Transport
 
-/// A listener could not be opened, or its socket not be given to whom the configuration says.
+/// A listener could not be opened, or its socket not be given the configured owner.
 package struct ListenFault: Error, CustomStringConvertible {
-    /// Where the address stands in the configuration.
+    /// The place of the address in the configuration.
     let place: String
     let address: GatewayConfiguration.SocketAddress
     let reason: String
@@ -19,11 +19,11 @@ package struct ListenFault: Error, CustomStringConvertible {
 
     package var description: String { "\(place): cannot listen on \(address.text): \(reason)" }
 
-    /// What the system's number says of an address, and what the operator can do about it.
+    /// What an `errno` means for an address, and what the operator can do about it.
     static func words(_ number: CInt, _ address: GatewayConfiguration.SocketAddress) -> String {
         switch number {
         case EADDRINUSE: return "another program listens there"
-        case EADDRNOTAVAIL: return "it is no address of this machine"
+        case EADDRNOTAVAIL: return "it is not an address of this machine"
         case ENOENT, ENOTDIR: return "no such folder"
         case EACCES, EPERM:
             guard case .tcp(_, let port) = address, port < 1024 else { return "permission denied" }

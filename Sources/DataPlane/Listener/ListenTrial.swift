@@ -1,10 +1,10 @@
 package import GatewayConfiguration
 import Glibc
 
-/// Tells without listening what a start would find wrong with the addresses of a configuration. Ports that others listen
-/// on are not looked for: the one who does may be this gateway.
+/// Finds problems with a configuration's addresses without listening. Ignores ports in use: the process using one may
+/// be this gateway.
 package enum ListenTrial {
-    /// What is wrong, each a line that begins with a key.
+    /// The problems as lines that begin with a key.
     package static func problems(in settings: Settings) -> [String] {
         var problems: [String] = []
         for socket in settings.sockets {
@@ -14,18 +14,18 @@ package enum ListenTrial {
             problems += problem("\(socket.place).address", socket.address)
         }
         if settings.control.enabled, let fault = SocketFile.fault(at: settings.control.socket) {
-            problems.append("control.database: no socket can be made beside it: \(fault): \(settings.control.socket)")
+            problems.append("control.database: cannot create a socket beside it: \(fault): \(settings.control.socket)")
         }
         return problems + AddressOverlap.problems(in: settings)
     }
 
     private static func fault(ofGroup group: String) -> String? {
         guard let id = SocketFile.groupID(group) else {
-            return "no such group: \(group); make it with groupadd, or name another"
+            return "no such group: \(group); create it with groupadd, or name another"
         }
         guard SocketFile.mayGive(to: id) else {
             return "the user that the gateway runs as is not in \(group), and may not give it a file: "
-                + "add the user to the group (usermod -aG), or name a group that it is in"
+                + "add the user to the group (usermod -aG), or name one of its groups"
         }
         return nil
     }
@@ -42,7 +42,7 @@ package enum ListenTrial {
         }
     }
 
-    /// Binds a socket for a moment.
+    /// Binds a socket briefly.
     private static func fault(_ address: GatewayConfiguration.SocketAddress, host: String, port: Int) -> String? {
         do throws(BoundSocket.Fault) {
             _ = try BoundSocket(host, port: UInt16(clamping: port), reusesAddress: true)

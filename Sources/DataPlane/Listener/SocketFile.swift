@@ -1,10 +1,11 @@
+import Basics
 import GatewayConfiguration
 import Glibc
 import Transport
 
-/// The file of a socket of the system: who may connect is who may write to it.
+/// The file of a Unix socket. Write permission on it is permission to connect.
 enum SocketFile {
-    /// Removes a socket's file that nobody listens at any more, so that another may be made there.
+    /// Removes the file of a socket without a listener, to make room for another.
     static func makeRoom(at path: String) throws(SystemFault) {
         var status = stat()
         // SAFETY: here and below, the path is passed as a C string for the call, which fills a local.
@@ -15,7 +16,7 @@ enum SocketFile {
         guard unsafe unlink(path) == 0 else { throw SystemFault("unlink", errno) }
     }
 
-    /// Gives the file to whom the configuration says.
+    /// Gives the file the configured mode and group.
     static func permit(_ socket: ListeningSocket) throws(ListenFault) {
         let (place, address) = (socket.place, socket.address)
         guard case .unix(let path) = address else { return }
@@ -35,7 +36,7 @@ enum SocketFile {
         }
     }
 
-    /// The number of a group by its name or number.
+    /// The id of a group, from its name or number.
     static func groupID(_ name: String) -> gid_t? {
         if let number = gid_t(name) { return number }
         var group = unsafe group()
@@ -51,7 +52,7 @@ enum SocketFile {
         }
     }
 
-    /// Whether this process may give its files to a group: root may, and anybody to groups that they are in.
+    /// Whether this process may give its files to a group: root may, and others may for groups that they belong to.
     static func mayGive(to group: gid_t) -> Bool {
         if geteuid() == 0 || getegid() == group { return true }
         let count = getgroups(0, nil)
@@ -62,22 +63,9 @@ enum SocketFile {
         return groups.prefix(max(Int(found), 0)).contains(group)
     }
 
-    /// What tells a socket's path from every other, however it is spelt: its folder and its name there.
-    static func identity(of path: String) -> String {
-        let (folder, name) = parts(of: path)
-        var status = stat()
-        // SAFETY: the path is passed as a C string for the call, which fills a local.
-        return unsafe stat(folder, &status) == 0 ? "\(status.st_dev) \(status.st_ino) \(name)" : path
-    }
-
-    private static func parts(of path: String) -> (folder: String, name: Substring) {
-        guard let slash = path.lastIndex(of: "/") else { return (".", path[...]) }
-        return (slash == path.startIndex ? "/" : String(path[..<slash]), path[path.index(after: slash)...])
-    }
-
-    /// Why no socket can be made at a path; nil where nothing speaks against it.
+    /// Why no socket can be created at a path. Returns `nil` if nothing prevents it.
     static func fault(at path: String) -> String? {
-        let folder = parts(of: path).folder
+        let folder = FilePath.parts(of: path).folder
         var status = stat()
         // SAFETY: here and below, the path is passed as a C string for the call, which fills a local.
         guard unsafe stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return "no such folder" }

@@ -1,21 +1,21 @@
 import CLinux
 
-/// What the gateway asks of TCP.
+/// The socket options that the gateway sets.
 struct SocketOptions {
-    /// Each with its level.
+    /// Each option with its level.
     private let values: [(level: Int32, option: Int32, value: Int32)]
 
-    /// Bytes that the system may hold and not have sent: enough for it to go on while a loop is busy, and little for a
-    /// peer that reads slowly.
+    /// The most unsent bytes in the kernel: enough to continue while a loop is busy, but little for a peer that reads
+    /// slowly.
     private static let maxUnsent: Int32 = 128 << 10
     private static let tcp = Int32(IPPROTO_TCP)
 
-    /// Of listeners, whose connections inherit them. The system finds out that a peer has vanished without a word: otherwise
-    /// a viewer whose network went away would hold its lease until its token expires.
+    /// For listeners; their connections inherit them. Keep-alive detects peers that have disappeared silently:
+    /// otherwise a viewer whose network failed would hold its lease until its token expires.
     private static let listener = SocketOptions(values: [
         (tcp, TCP_NODELAY, 1),
         (tcp, TCP_NOTSENT_LOWAT, maxUnsent),
-        // Probes after 30 s of silence, every 10 s, three times; unacknowledged data is waited for a minute.
+        // Probe after 30 s of silence, then every 10 s, three times. Wait a minute for unacknowledged data.
         (SOL_SOCKET, SO_KEEPALIVE, 1),
         (tcp, TCP_KEEPIDLE, 30),
         (tcp, TCP_KEEPINTVL, 10),
@@ -23,14 +23,14 @@ struct SocketOptions {
         (tcp, TCP_USER_TIMEOUT, 60_000),
     ])
 
-    /// Of connections to upstreams.
+    /// For connections to upstreams.
     static let upstream = SocketOptions(values: [
         (tcp, TCP_NODELAY, 1),
         (tcp, TCP_NOTSENT_LOWAT, maxUnsent),
         (SOL_SOCKET, SO_KEEPALIVE, 1),
     ])
 
-    /// Of listeners of a family: those of IPv6 take IPv4 too.
+    /// The options for listeners of a family. IPv6 sockets also accept IPv4.
     static func listener(of family: Int32) -> [(level: Int32, option: Int32, value: Int32)] {
         var options = listener.values
         if family == AF_INET6 { options.append((Int32(IPPROTO_IPV6), IPV6_V6ONLY, 0)) }

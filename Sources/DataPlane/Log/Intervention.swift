@@ -1,29 +1,29 @@
 import Admission
-import JOSE
+import Basics
 import Logging
 
-/// By which way somebody sends viewers away, and lets them in again.
+/// The interface through which viewers are removed and let in again.
 package enum InterventionWay: String, Sendable {
-    /// The admin listener, which commands use too.
+    /// The admin listener, which the commands use too.
     case admin
     /// The control API.
     case api
 }
 
-/// What operators and companies do to viewers: a line of the log each, which says what, to whom, by which way, and how many
+/// Logs what operators and companies do to viewers, one line each: the action, its target, the interface, and how many
 /// sessions it ended.
 ///
-/// It has ids, and neither names nor reasons, nor e-mails that somebody was named by: the log outlasts a person's erasure.
+/// Lines contain ids, but no names, reasons or e-mails: the log outlasts a person's erasure.
 struct Intervention {
     let way: InterventionWay
     let logger: Logger
 
-    /// Of more sessions than this, which one line is about, the rest is not named.
+    /// A line names at most this many sessions.
     private static let maxNames = 20
 
-    /// Sessions were ended for good.
+    /// Logs that sessions were ended for good.
     ///
-    /// - Parameter filter: what they were chosen by.
+    /// - Parameter filter: how they were selected.
     func ended(_ sessions: [LiveSession], chosenBy filter: [ExactText: String] = [:]) {
         var data = Dictionary(uniqueKeysWithValues: filter.map { ($0.key.text, $0.value) })
         if let first = sessions.first {
@@ -45,14 +45,14 @@ struct Intervention {
         say("sessions ended for good", data, sessions: sessions.count)
     }
 
-    /// A viewer was sent away.
+    /// Logs that a viewer was removed.
     ///
-    /// - Parameter sessions: how many that ended.
+    /// - Parameter sessions: how many sessions that ended.
     func removed(_ removal: Removal, sessions: Int) {
         say("viewer removed", data(of: removal), sessions: sessions)
     }
 
-    /// A removal was lifted.
+    /// Logs that a removal was lifted.
     func lifted(_ removal: Removal) { say("removal lifted", data(of: removal), sessions: 0) }
 
     private func data(of removal: Removal) -> [String: String] {

@@ -1,17 +1,22 @@
+import Basics
 import Glibc
 import Synchronization
 
-/// Writes lines of a log to a file descriptor from a thread of its own, so that a reader who is slow holds up no event
-/// loop. What the reader leaves waiting beyond a bound is dropped and counted.
+/// Writes log lines to a file descriptor from its own thread, so that a slow reader does not block an event loop. Lines
+/// beyond the capacity are dropped and counted.
 package final class LogOutput: Sendable {
     private struct State {
         var waiting: [[UInt8]] = []
         var waitingBytes = 0
-        /// What `run` has taken and not yet written.
+        /// Lines that `run` has taken and not written yet.
         var writing: ArraySlice<[UInt8]> = []
         var dropped = 0
-        /// Lines that were lost since that was said last: dropped, or not written for a fault of the system.
+        /// Dropped lines that `run` is about to report.
+        var reporting = 0
+        /// Lines lost since the last notice: dropped, or not written because of a system error.
         var lost = 0
+        /// All that were ever lost.
+        var everLost = 0
         var fault: CInt?
         var saidAt: Int64?
         var isRunning = true
@@ -23,7 +28,7 @@ package final class LogOutput: Sendable {
     package let isJSON: Bool
     private let capacity: Int
 
-    /// - Parameter capacity: octets that may wait.
+    /// - Parameter capacity: the most bytes that may wait.
     package init(descriptor: Int32, isJSON: Bool, capacity: Int = 8 << 20) {
         self.capacity = capacity
         self.descriptor = descriptor
@@ -31,13 +36,14 @@ package final class LogOutput: Sendable {
         wakeUp = Signal()
     }
 
-    /// Takes whole lines.
+    /// Takes complete lines.
     package func append(_ lines: [UInt8]) {
         let isAccepted = state.withLock { state in
             guard state.waitingBytes + lines.count <= capacity else {
                 let count = lines.count { $0 == .lineFeed }
                 state.dropped += count
                 state.lost += count
+                state.everLost += count
                 return false
             }
             state.waiting.append(lines)
@@ -47,7 +53,7 @@ package final class LogOutput: Sendable {
         if isAccepted { wakeUp.raise() }
     }
 
-    /// Writes until `stop`; to be called on a thread that has nothing else to do.
+    /// Writes until `stop`. Call on a dedicated thread.
     package func run() {
         while true {
             let (chunks, dropped, isRunning) = state.withLock { state in
@@ -57,13 +63,17 @@ package final class LogOutput: Sendable {
                     state.dropped = 0
                 }
                 state.writing = state.waiting[...]
+                state.reporting = state.dropped
                 return (state.waiting, state.dropped, state.isRunning)
             }
             for chunk in chunks {
                 write(chunk)
                 state.withLock { $0.writing = $0.writing.dropFirst() }
             }
-            if dropped > 0 { write(droppedLine(dropped)) }
+            if dropped > 0 {
+                write(droppedLine(dropped))
+                state.withLock { $0.reporting = 0 }
+            }
             if chunks.isEmpty {
                 guard isRunning else { return }
                 wakeUp.wait()
@@ -71,23 +81,27 @@ package final class LogOutput: Sendable {
         }
     }
 
-    /// Has `run` return once everything is written.
+    /// Makes `run` return once everything is written.
     package func stop() {
         state.withLock { $0.isRunning = false }
         wakeUp.raise()
     }
 
-    /// How many lines have not been written, or not as a whole.
+    /// The number of lines that were not written completely.
     package var unwrittenLines: Int {
         state.withLock { state in
-            state.dropped + (state.writing + state.waiting).reduce(0) { $0 + $1.count { $0 == .lineFeed } }
+            state.dropped + state.reporting
+                + (state.writing + state.waiting).reduce(0) { $0 + $1.count { $0 == .lineFeed } }
         }
     }
 
-    /// A loss is told at most this often. Milliseconds.
+    /// How many lines were dropped or could not be written since the process started.
+    package var lostLines: Int { state.withLock { $0.everLost } }
+
+    /// The least time between two notices, in milliseconds.
     private static let noticeInterval: Int64 = 60_000
 
-    /// What the operator should know of lines that were lost: once, then once a minute at most.
+    /// A message for the operator about lost lines, at most once a minute.
     ///
     /// - Parameter now: monotonic milliseconds.
     package func takeNotice(at now: Int64) -> String? {
@@ -121,7 +135,7 @@ package final class LogOutput: Sendable {
             switch fault {
             case EINTR: continue
             case EAGAIN:
-                // Whoever has started us shares the pipe, and has made it one that does not wait.
+                // The pipe is shared with our parent, which may have made it non-blocking.
                 var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 // SAFETY: reads and writes this one element.
                 _ = unsafe poll(&ready, 1, -1)
@@ -129,6 +143,7 @@ package final class LogOutput: Sendable {
                 let lost = bytes[start...].count { $0 == .lineFeed }
                 state.withLock { state in
                     state.lost += lost
+                    state.everLost += lost
                     state.fault = fault
                 }
                 return
@@ -137,7 +152,7 @@ package final class LogOutput: Sendable {
     }
 }
 
-/// `write(2)` by a name that `LogOutput.write` does not hide.
+/// `write(2)` under a name that `LogOutput.write` does not hide.
 @unsafe
 private func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
     unsafe write(descriptor, bytes, count)

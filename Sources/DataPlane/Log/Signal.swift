@@ -1,6 +1,6 @@
 import Glibc
 
-/// Wakes one waiting thread: a semaphore by way of a pipe, whose two ends need no memory of ours.
+/// Wakes one waiting thread: a semaphore made of a pipe, whose ends need no memory of ours.
 final class Signal: Sendable {
     private let reader: Int32
     private let writer: Int32
@@ -19,10 +19,10 @@ final class Signal: Sendable {
         close(writer)
     }
 
-    /// Lets `wait` return once; raising it again before that changes nothing for long.
+    /// Makes `wait` return once. Raising it again before that has hardly any effect.
     func raise() {
         var byte: UInt8 = 1
-        // SAFETY: writes one octet of a local; a full pipe wakes the reader anyway.
+        // SAFETY: writes one byte of a local; a full pipe wakes the reader anyway.
         _ = unsafe write(writer, &byte, 1)
     }
 

@@ -2,7 +2,7 @@
 struct FrameOrigins: Sendable {
     private let allowsAny: Bool
     private let exact: [[UInt8]]
-    /// Of `https://*.host`: what stands before and what stands behind the star.
+    /// For `https://*.host`: the texts before and after the star.
     private let patterns: [(head: [UInt8], tail: [UInt8])]
 
     init(_ origins: [String]) {
@@ -16,7 +16,7 @@ struct FrameOrigins: Sendable {
         }
     }
 
-    /// Whether the range is one of them. Browsers send it in lower case and without a default port.
+    /// Whether the range is one of the origins. Browsers send it in lower case and without a default port.
     func contain(_ bytes: Span<UInt8>, _ origin: Range<Int>) -> Bool {
         if allowsAny { return true }
         for one in exact where bytes.equals(one.span, in: origin) { return true }

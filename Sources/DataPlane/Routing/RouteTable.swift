@@ -2,14 +2,14 @@ package import GatewayConfiguration
 
 /// The routes of a configuration, most specific first.
 package struct RouteTable: Sendable {
-    /// The route that a path takes and the segment that names its event.
+    /// The route of a path, and the segment that names its event.
     package struct Match: Sendable, Equatable {
         package var route: Int
         package var event: Range<Int>?
     }
 
-    /// How a path is read: as it stands, or as an upstream might that ignores case, marks and widths, cuts `;` parameters,
-    /// and trims.
+    /// How to read a path: literally, or like an upstream that ignores case, marks and widths, cuts `;` parameters, and
+    /// trims.
     private enum Reading {
         case exact, lenient
     }
@@ -25,7 +25,7 @@ package struct RouteTable: Sendable {
     }
 
     private let entries: [Entry]
-    /// Whether a literal of some route has upper-case letters, so that case alone can tell readings apart.
+    /// Whether some route's literal has upper-case letters, so that case alone can distinguish readings.
     private let hasUpperCase: Bool
 
     package init(_ routes: [RouteSettings]) {
@@ -44,7 +44,7 @@ package struct RouteTable: Sendable {
         hasUpperCase = routes.contains { route in route.path.text.utf8.contains { ($0 &- 0x41) < 26 } }
     }
 
-    /// A literal is more specific than `{event}`, that more than the rest; of two alike the longer one is.
+    /// Orders by specificity: a literal, then `{event}`, then the rest; of two equal ones, the longer first.
     private static func isMoreSpecific(_ left: Entry, _ right: Entry) -> Bool {
         for (a, b) in zip(left.parts, right.parts) {
             switch (a, b) {
@@ -57,9 +57,9 @@ package struct RouteTable: Sendable {
         return !left.takesRest && right.takesRest
     }
 
-    /// The route of a judged target, or nothing when no route takes it.
+    /// The route of a judged target; `nil` if no route takes it.
     ///
-    /// A path that another upstream could read as one of another route, or of another event, is refused.
+    /// Throws for a path that an upstream could read as one of another route or event.
     package func match(_ bytes: Span<UInt8>, _ target: borrowing RequestTarget) throws(HeadFault) -> Match? {
         let exact = match(bytes, target, .exact)
         if target.hasReadings || hasUpperCase {
@@ -80,7 +80,7 @@ package struct RouteTable: Sendable {
                 case .literal(let literal):
                     let isSame =
                         reading == .exact
-                        ? Self.equals(bytes, segments[index], literal)
+                        ? bytes.decodes(segments[index], to: literal)
                         : LenientText.reads(bytes, segments[index], as: literal)
                     guard isSame else { continue entry }
                 case .event:
@@ -90,18 +90,5 @@ package struct RouteTable: Sendable {
             return Match(route: entry.index, event: event)
         }
         return nil
-    }
-
-    private static func equals(_ bytes: Span<UInt8>, _ segment: Range<Int>, _ literal: [UInt8]) -> Bool {
-        var position = segment.lowerBound
-        var index = 0
-        while position < segment.upperBound {
-            guard index < literal.count else { return false }
-            let (byte, count) = bytes.decoded(at: position, before: segment.upperBound)
-            guard byte == literal[index] else { return false }
-            position += count
-            index += 1
-        }
-        return index == literal.count
     }
 }

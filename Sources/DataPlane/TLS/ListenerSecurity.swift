@@ -1,7 +1,7 @@
 import GatewayConfiguration
 import Synchronization
 
-/// TLS of all listeners, as the configuration in effect has it.
+/// The TLS contexts of all listeners, according to the configuration in effect.
 final class ListenerSecurity: Sendable {
     private let contexts: Mutex<[TLSContext?]>
     private let ticketKeys: TicketKeys
@@ -11,10 +11,10 @@ final class ListenerSecurity: Sendable {
         contexts = Mutex(try Self.contexts(listeners, ticketKeys))
     }
 
-    /// What new connections of a listener begin with; nil: clear text.
+    /// The context for new connections of a listener; `nil` for plaintext.
     func context(_ index: Int) -> TLSContext? { contexts.withLock { $0[index] } }
 
-    /// Takes the certificates of the same listeners anew. Whether they speak TLS stays.
+    /// Replaces the certificates of the same listeners. Whether they speak TLS stays.
     func adopt(_ listeners: [ListenerSettings]) throws(ConfigurationError) {
         let new = try Self.contexts(listeners, ticketKeys)
         contexts.withLock { $0 = new }

@@ -3,17 +3,17 @@ import GatewayConfiguration
 import JOSE
 import Transport
 
-/// The certificates that some server names share, at most one of each kind of key, as OpenSSL wants them: one
+/// The certificates shared by some server names, at most one for each kind of key, in the form that OpenSSL needs: one
 /// `SSL_CTX`.
 //
-// SAFETY: `handle` is written in `init` only. OpenSSL allows an `SSL_CTX` that nobody changes to be used by several
+// SAFETY: `handle` is written in `init` only. OpenSSL allows an unmodified `SSL_CTX` to be used by several
 // threads at once.
 final class TLSCertificates: @unchecked Sendable {
     let handle: Handle
 
-    /// Longer chains of a client are refused.
+    /// Longer certificate chains of clients are refused.
     private static let maxClientChain = 32 << 10
-    /// Seconds that a session can be resumed.
+    /// How long a session can be resumed, in seconds.
     private static let sessionLifetime = CLong(TicketKeys.period / 1000)
 
     init(_ keys: [TLSContext.NamedKey], names: [String], _ listener: ListenerSettings) throws(TLSContext.Fault) {
@@ -48,11 +48,11 @@ final class TLSCertificates: @unchecked Sendable {
             }
             return nil
         }
-        if let fault { throw TLSContext.Fault(key: named.place, reason: "OpenSSL does not take it: \(fault)") }
+        if let fault { throw TLSContext.Fault(key: named.place, reason: "OpenSSL does not accept it: \(fault)") }
     }
 
-    /// A session is resumed only where it began: at the same address and names, for the same client authorities. A
-    /// client that one of them has let in must not pass for one that another would
+    /// Restricts resumption to where a session began: the same address and names, and the same client authorities. A
+    /// client let in by one of them must not pass for one let in by another
     /// ([RFC 8446 appendix C.4](https://www.rfc-editor.org/rfc/rfc8446#appendix-C.4)).
     private func setSessionContext(names: [String], _ listener: ListenerSettings) {
         var bytes = Array("\(listener.address)\n\(names.joined(separator: ","))\n".utf8)
@@ -75,8 +75,8 @@ final class TLSCertificates: @unchecked Sendable {
 
 // MARK: Callbacks
 
-/// Chooses the certificates by server name. Done here and not in the server name callback because this one comes before
-/// a session is looked at, which must be one of the same names.
+/// Chooses the certificates by server name. Done here instead of in the server name callback, because this one runs
+/// before a session is resumed, and the session must belong to the same names.
 private func chooseCertificates(
     _ ssl: OpaquePointer?,
     _ alert: UnsafeMutablePointer<CInt>?,
@@ -93,8 +93,8 @@ private func chooseCertificates(
     return SSL_CLIENT_HELLO_SUCCESS
 }
 
-/// The host name of a server name extension ([RFC 6066 section 3](https://www.rfc-editor.org/rfc/rfc6066#section-3));
-/// what is wrong with others OpenSSL says later.
+/// The host name in a server name extension ([RFC 6066 section 3](https://www.rfc-editor.org/rfc/rfc6066#section-3)).
+/// OpenSSL itself reports malformed ones later.
 @unsafe
 private func serverName(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
     // SAFETY: every index is below the count.
@@ -104,7 +104,7 @@ private func serverName(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
     return unsafe String(decoding: bytes[5...], as: UTF8.self)
 }
 
-/// Tells the client that its server name counted, where it did.
+/// Acknowledges the server name to the client, if it was used.
 private func acknowledgeName(
     _ ssl: OpaquePointer?,
     _ alert: UnsafeMutablePointer<CInt>?,
@@ -143,12 +143,11 @@ private func prepareTicket(
         let cipher = unsafe cipher, let mac = unsafe mac
     else { return -1 }
     let result = unsafe context.ticketKeys.prepare(name, iv, cipher, mac, seals: seals == 1)
-    // A client of TLS 1.3 uses a ticket once, and needs a new one for each that it has used
-    // (RFC 8446 appendix C.4).
+    // A TLS 1.3 client uses a ticket once and needs a new one for each that it has used (RFC 8446 appendix C.4).
     return unsafe seals == 0 && result == 1 && SSL_version(ssl) == TLS1_3_VERSION ? 2 : result
 }
 
-/// Takes no session whose client would not be let in any more: a new handshake asks for its certificate again.
+/// Refuses a session whose client would no longer be let in. The new handshake asks for its certificate again.
 private func judgeTicket(
     _ ssl: OpaquePointer?,
     _ session: OpaquePointer?,

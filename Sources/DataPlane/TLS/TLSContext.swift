@@ -1,25 +1,26 @@
+import Basics
 import COpenSSL
 package import GatewayConfiguration
 import JOSE
 import Transport
 
-/// What is spoken inside TLS ([RFC 7301](https://www.rfc-editor.org/rfc/rfc7301)).
+/// The protocol inside TLS ([RFC 7301](https://www.rfc-editor.org/rfc/rfc7301)).
 package enum TLSProtocol: String, Sendable {
     case http2 = "h2"
     case http1 = "http/1.1"
 }
 
-/// What a listener needs for TLS: its certificates by server name, and whom it asks for one.
+/// A listener's TLS settings: its certificates by server name, and the client authorities.
 ///
-/// A reload makes a new one; connections keep the one that they began with.
+/// A reload makes a new one. Connections keep the one that they began with.
 //
-// SAFETY: everything is written in `init` only. OpenSSL allows an `SSL_CTX` that nobody changes to be used by several
+// SAFETY: everything is written in `init` only. OpenSSL allows an unmodified `SSL_CTX` to be used by several
 // threads at once.
 package final class TLSContext: @unchecked Sendable {
-    /// What listeners offer by ALPN, in the order in which it is chosen.
+    /// The protocols offered by ALPN, in order of preference.
     static let protocols: [TLSProtocol] = [.http2, .http1]
 
-    /// A certificate that OpenSSL does not take.
+    /// A certificate that OpenSSL does not accept.
     package struct Fault: Error, CustomStringConvertible {
         /// The key in the listener's table, such as `sni[0].certificate`.
         package let key: String
@@ -29,16 +30,17 @@ package final class TLSContext: @unchecked Sendable {
 
     let ticketKeys: TicketKeys
     let protocols: [TLSProtocol]
-    /// For names that no other is for, and for clients that send none.
+    /// For names that match no other certificate, and for clients that send no name.
     private let standard: TLSCertificates
-    /// By whole name, in lower case.
+    /// By complete name, in lower case.
     private let exact: [ExactText: TLSCertificates]
-    /// By what follows the `*.`.
+    /// By the part after `*.`.
     private let wildcard: [ExactText: TLSCertificates]
 
     /// - Parameters:
     ///   - listener: one with a certificate and its key.
-    ///   - ticketKeys: shared by all; a ticket is good for the same address, name and client authorities alone.
+    ///   - ticketKeys: shared by all listeners; a ticket is valid only for the same address, name and client
+    ///     authorities.
     package convenience init(_ listener: ListenerSettings, ticketKeys: TicketKeys) throws(Fault) {
         try self.init(listener, ticketKeys: ticketKeys, protocols: Self.protocols)
     }
@@ -55,11 +57,11 @@ package final class TLSContext: @unchecked Sendable {
             let named = NamedKey(place: "sni[\(index)].certificate", key: key)
             for name in entry.names { byName[ExactText(name), default: []].append(named) }
         }
-        // Names with the same certificates share what OpenSSL keeps of them.
+        // Names with the same certificates share an OpenSSL context.
         var groups: [[String]: (names: [String], keys: [NamedKey])] = [:]
         for (name, keys) in byName.sorted(by: { $0.key.text < $1.key.text }) {
             let name = name.text
-            // The listener's own certificate is one more choice where it is for that name too.
+            // Offer the listener's own certificate too if it covers that name.
             let isOwn = !keys.contains { $0.key.kind == certifiedKey.kind } && certifiedKey.leaf.covers(name)
             let all = isOwn ? keys + [first] : keys
             groups[all.map(\.place), default: ([], all)].names.append(name)
@@ -80,13 +82,13 @@ package final class TLSContext: @unchecked Sendable {
         self.wildcard = wildcard
     }
 
-    /// A key, and where the configuration has its certificate.
+    /// A key, and the place of its certificate in the configuration.
     struct NamedKey {
         let place: String
         let key: CertifiedKey
     }
 
-    /// A new connection of a client.
+    /// Makes a connection for a client.
     func stream() -> TLSStream? {
         // SAFETY: the handle owns the connection, which counts a reference to the context.
         guard let ssl = unsafe Handle(SSL_new(standard.handle.pointer), freedBy: SSL_free) else { return nil }
@@ -94,7 +96,7 @@ package final class TLSContext: @unchecked Sendable {
         return TLSStream(ssl, context: self)
     }
 
-    /// The certificates for a server name as the client wrote it.
+    /// The certificates for a server name as written by the client.
     func certificates(for name: String) -> TLSCertificates {
         let name = name.lowercased()
         if let found = exact[ExactText(name)] { return found }
@@ -102,7 +104,7 @@ package final class TLSContext: @unchecked Sendable {
         return wildcard[ExactText(String(name[name.index(after: dot)...]))] ?? standard
     }
 
-    /// Our first protocol that the client knows too; nil when there is none.
+    /// The gateway's first protocol that the client also supports; `nil` if there is none.
     func choose(from offered: Span<UInt8>) -> Range<Int>? {
         for ours in protocols {
             let name = ours.rawValue.utf8

@@ -1,11 +1,12 @@
+import Basics
 import COpenSSL
 import Synchronization
 
-/// The keys that session tickets are sealed with ([RFC 5077](https://www.rfc-editor.org/rfc/rfc5077),
+/// The keys that seal session tickets ([RFC 5077](https://www.rfc-editor.org/rfc/rfc5077),
 /// [RFC 8446 section 4.6.1](https://www.rfc-editor.org/rfc/rfc8446#section-4.6.1)), shared by all event loops.
 ///
-/// A key seals for one period and opens for one more, so that whoever steals it later opens no older sessions. No
-/// session is kept here: what a client needs for a resumption is all in its ticket.
+/// A key seals for one period and opens for one more, so that stealing it later opens no older sessions. No session is
+/// stored here: the ticket contains everything that a resumption needs.
 package final class TicketKeys: Sendable {
     /// AES-256 and HMAC-SHA-256 under a public name.
     //
@@ -28,7 +29,7 @@ package final class TicketKeys: Sendable {
         }
 
         deinit {
-            // SAFETY: nobody else has the bytes.
+            // SAFETY: this key alone has the bytes.
             unsafe OPENSSL_cleanse(bytes, Self.size)
             unsafe bytes.deallocate()
         }
@@ -51,19 +52,19 @@ package final class TicketKeys: Sendable {
         return unsafe cipher
     }()
 
-    /// Milliseconds that a key seals.
+    /// How long a key seals, in milliseconds.
     package static let period: Int64 = 12 * 3600 * 1000
 
     private let state: Mutex<State>
     private let now: @Sendable () -> Int64
 
     /// - Parameter now: milliseconds of a clock that never goes back.
-    package init(now: @escaping @Sendable () -> Int64 = { Clock().monotonic }) {
+    package init(now: @escaping @Sendable () -> Int64 = { MonotonicClock.now() }) {
         self.now = now
         state = Mutex(State(current: Key(madeAt: now())))
     }
 
-    /// The keys of this moment; an older one only as long as it opens.
+    /// The keys in effect. Includes an older one only for as long as it opens.
     private var keys: State {
         let now = now()
         return state.withLock { state in
@@ -76,9 +77,10 @@ package final class TicketKeys: Sendable {
         }
     }
 
-    /// Sets up the sealing of a new ticket, or the opening of one.
+    /// Prepares to seal a new ticket, or to open one.
     ///
-    /// - Returns: what OpenSSL wants to hear: 1 go on, 2 go on and replace the ticket, 0 unknown key, -1 failed.
+    /// - Returns: OpenSSL's code: 1 to continue, 2 to continue and replace the ticket, 0 for an unknown key, -1 for a
+    ///   failure.
     @unsafe
     func prepare(
         _ name: UnsafeMutablePointer<UInt8>,

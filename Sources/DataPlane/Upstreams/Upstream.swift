@@ -1,20 +1,28 @@
+import Basics
 import GatewayConfiguration
 import Synchronization
 import Transport
 
-/// A group of servers that serve the same.
+/// A group of interchangeable servers.
 final class Upstream: Sendable {
     let settings: UpstreamSettings
     let servers: [UpstreamServer]
     let responseTimeout: Int64
-    /// How https servers are verified; nil where there are none.
+    /// How to verify https servers. `nil` if there are none.
     let security: TLSClientContext?
+    /// The place of its counters.
+    let slot: Int
 
-    init(_ settings: UpstreamSettings) {
+    /// - Parameter labels: include its name and those of its servers.
+    init(_ settings: UpstreamSettings, _ labels: CounterLabels) {
         self.settings = settings
+        slot = labels.upstreams[ExactText(settings.name)]
         security =
             settings.servers.contains { $0.isSecure } ? TLSClientContext(authorities: settings.authorities) : nil
-        servers = settings.servers.map { UpstreamServer($0, connectTimeout: settings.connectTimeout) }
+        servers = settings.servers.map { server in
+            let label = CounterLabels.Server(upstream: ExactText(settings.name), name: ExactText(server.address.text))
+            return UpstreamServer(server, connectTimeout: settings.connectTimeout, slot: labels.servers[label])
+        }
         responseTimeout = settings.responseTimeout.milliseconds
     }
 
@@ -22,7 +30,7 @@ final class Upstream: Sendable {
     func hasHealthyServer(at now: Int64) -> Bool { servers.contains { $0.isHealthy(at: now) } }
 }
 
-/// One server of an upstream, with what all event loops know of its health.
+/// One server of an upstream, with its health as known to all event loops.
 final class UpstreamServer: Sendable {
     enum Target: Sendable {
         case address(NetworkAddress)
@@ -30,22 +38,28 @@ final class UpstreamServer: Sendable {
     }
 
     let target: Target
-    /// Whom TLS is spoken with; nil: clear text.
+    /// The TLS peer. `nil` for plaintext.
     let peer: TLSPeer?
-    /// Milliseconds.
+    /// In milliseconds.
     let connectTimeout: Int64
     /// The server's name in the log.
     let name: String
-    /// Monotonic milliseconds until which the server is passed over; it doubles with each failure in a row.
+    /// The place of its counters. 0 if it serves no requests.
+    let slot: Int
+    /// Skip the server until this time, in monotonic milliseconds. The pause doubles with each failure in a row.
     private let failedUntil = Atomic<Int64>(0)
     private let failures = Atomic<Int>(0)
     private let lastFault = Mutex<ConnectFault>(.failed)
+    private let passesChecks = Atomic<Bool>(true)
+    /// Why the server does not pass its checks. `nil` if it does, or if there are none.
+    private let checkFault = Mutex<HealthFault?>(nil)
     private let wasSaidDown = Atomic<Bool>(false)
-    /// Why TLS with the server failed last, until it has been said.
+    /// Why TLS with the server last failed, until that is reported.
     private let unsaidFault = Mutex<TLSFault?>(nil)
     private let saidFault = Mutex<TLSFault?>(nil)
 
-    init(_ server: UpstreamServerSettings, connectTimeout: Duration) {
+    init(_ server: UpstreamServerSettings, connectTimeout: Duration, slot: Int = 0) {
+        self.slot = slot
         self.connectTimeout = connectTimeout.milliseconds
         peer = server.isSecure ? TLSPeer(server.address) : nil
         name = server.address.text
@@ -57,7 +71,21 @@ final class UpstreamServer: Sendable {
             }
     }
 
-    func isHealthy(at now: Int64) -> Bool { failedUntil.load(ordering: .relaxed) <= now }
+    func isHealthy(at now: Int64) -> Bool {
+        passesChecks.load(ordering: .relaxed) && failedUntil.load(ordering: .relaxed) <= now
+    }
+
+    /// Records the result of the server's checks.
+    ///
+    /// - Parameter fault: `nil` if the server is well.
+    func checked(_ fault: HealthFault?) {
+        checkFault.withLock { $0 = fault }
+        passesChecks.store(fault == nil, ordering: .relaxed)
+        if fault == nil { succeeded() }
+    }
+
+    /// Whether the last attempt to connect or the last checks have failed.
+    var isDown: Bool { !passesChecks.load(ordering: .relaxed) || failures.load(ordering: .relaxed) != 0 }
 
     func succeeded() {
         if failures.load(ordering: .relaxed) != 0 {
@@ -67,10 +95,10 @@ final class UpstreamServer: Sendable {
         }
     }
 
-    /// Remembers why TLS with the server failed.
+    /// Records why TLS with the server failed.
     func distrusts(_ fault: TLSFault) { unsaidFault.withLock { $0 = fault } }
 
-    /// Why TLS with the server has begun to fail; nothing when that was said before.
+    /// Why TLS with the server has begun to fail. Returns `nil` if that was reported before.
     func takeFault() -> TLSFault? {
         let fault = unsaidFault.withLock { fault in
             defer { fault = nil }
@@ -83,17 +111,20 @@ final class UpstreamServer: Sendable {
         }
     }
 
-    /// Whether the server has gone down or come back, where that has not been said.
+    /// Unreported news of the server: it went down or came back.
     enum News: Equatable {
-        case down(ConnectFault)
+        /// Why, for the log.
+        case down(String)
         case up
     }
 
-    /// What is to be said of the server; nil: it is as it was.
+    /// The news to report. Returns `nil` if nothing has changed.
     func takeNews() -> News? {
-        let isDown = failures.load(ordering: .relaxed) != 0
+        let checkFault = checkFault.withLock { $0 }
+        let isDown = isDown
         guard wasSaidDown.exchange(isDown, ordering: .relaxed) != isDown else { return nil }
-        return isDown ? .down(lastFault.withLock { $0 }) : .up
+        guard isDown else { return .up }
+        return .down(checkFault.map { "health check: \($0)" } ?? lastFault.withLock { $0.rawValue })
     }
 
     func failed(_ fault: ConnectFault, at now: Int64) {
@@ -101,5 +132,15 @@ final class UpstreamServer: Sendable {
         let count = failures.wrappingAdd(1, ordering: .relaxed).newValue
         let pause = min(Int64(250) << Int64(min(count, 6)), 10_000)
         failedUntil.store(now + pause, ordering: .relaxed)
+    }
+}
+
+extension TLSPeer {
+    fileprivate convenience init(_ address: GatewayConfiguration.SocketAddress) {
+        switch address {
+        case .tcp(let host, _): self.init(host: host)
+        // The configuration does not allow https over a Unix socket.
+        case .unix(let path): self.init(.name(path))
+        }
     }
 }

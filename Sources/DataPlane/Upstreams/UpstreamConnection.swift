@@ -2,8 +2,8 @@ import Transport
 
 /// One connection to a server of an upstream.
 ///
-/// It reads responses and hands them to the exchange that leases it; whatever comes while nobody leases it, or after a
-/// response has ended, closes it, so that no answer ever reaches the wrong request.
+/// Reads responses and hands them to the exchange that leases it. Closes on any bytes that arrive while nobody leases
+/// it, or after a response has ended, so that no answer ever reaches the wrong request.
 final class UpstreamConnection: Connection {
     private enum State {
         case connecting
@@ -11,17 +11,17 @@ final class UpstreamConnection: Connection {
         case head
         case body
         case tunnel
-        /// A tunnel that is over: what still comes is dropped, so that what was written last is not lost to a reset.
+        /// A tunnel that is over. Further input is dropped, so that the last output is not lost to a reset.
         case ending
         case closed
     }
 
-    private let worker: Worker
+    private let pools: UpstreamPools
     private let pool: UpstreamPool
     private let serverIndex: Int
     let server: UpstreamServer
-    private var exchange: Exchange?
-    /// What its descriptor counts as, from the lease until it is kept for others or closed.
+    private var exchange: (any UpstreamUser)?
+    /// What the descriptor counts as, from the lease until the connection is kept for others or closed.
     private var use: DescriptorBudget.Use?
     private var state: State = .connecting
     private var framing: BodyFraming = .none
@@ -32,39 +32,41 @@ final class UpstreamConnection: Connection {
     private var keepsAlive = false
     private var interimCount = 0
     private var isInputClosed = false
-    /// The socket failed, so that its end is no proper end of a body.
+    /// Whether the socket failed, so that its end is not a valid end of a body.
     private var isBroken = false
-    /// Exchanges that it has carried before the present one.
+    /// When the attempt to connect began, in monotonic milliseconds.
+    private let startedAt: Int64
+    /// The number of exchanges before the current one.
     private(set) var exchangesBefore = 0
     private(set) var idleSince: Int64 = 0
-    /// Whether any octet of the present response has come.
+    /// Whether any byte of the current response has arrived.
     private(set) var hasAnswered = false
 
-    /// Interim responses to one request; more are an attack or a defect.
+    /// The most interim responses to one request. More are an attack or a defect.
     private static let maxInterim = 16
     private static let headLimits = RequestHead.Limits(size: 64 << 10, count: 256)
 
-    init(worker: Worker, pool: UpstreamPool, serverIndex: Int, server: UpstreamServer) {
-        self.worker = worker
+    init(pools: UpstreamPools, pool: UpstreamPool, serverIndex: Int, server: UpstreamServer) {
+        self.pools = pools
         self.pool = pool
         self.serverIndex = serverIndex
         self.server = server
-        super.init(loop: worker.loop)
+        startedAt = pools.loop.now
+        super.init(loop: pools.loop)
     }
 
-    /// The server among those that an exchange has tried.
+    /// The server's bit in the set that an exchange has tried.
     var serverBit: UInt64 { serverIndex < 64 ? 1 << UInt64(serverIndex) : 0 }
     var isUsable: Bool { state == .idle }
-    /// Ends the wait for the server's addresses; nil where nobody waits for them.
-    var resolving: TimerHeap.ID?
-    /// Opens the connection; what is under way, until it is open.
-    var opening: Connector?
+    /// The attempt to connect. `nil` once it has succeeded or failed.
+    var opening: ServerDial?
 
     // MARK: Use by an exchange
 
-    func lease(to exchange: Exchange, _ use: DescriptorBudget.Use) {
+    func lease(to exchange: any UpstreamUser, _ use: DescriptorBudget.Use) {
         self.exchange = exchange
         self.use = use
+        isToldFirst = false
         if state == .idle { state = .head }
         hasAnswered = false
         interimCount = 0
@@ -73,48 +75,45 @@ final class UpstreamConnection: Connection {
 
     func write(_ bytes: Span<UInt8>) { send(bytes) }
 
-    /// Writes `first`, and `second` behind it.
+    /// Writes `first`, then `second`.
     func write(_ first: Span<UInt8>, _ second: Span<UInt8>) { send(first, second) }
 
-    /// Ends the lease; the connection is kept when `reusable`.
+    /// Ends the lease. Keeps the connection if `reusable`.
     func release(reusable: Bool) {
         guard exchange != nil else { return }
         exchange = nil
         let isReusable = reusable && state == .idle && pending == nil
         if isReusable {
             exchangesBefore += 1
-            idleSince = worker.clock.monotonic
+            idleSince = loop.now
+            isToldFirst = true
             resumeReading()
             endUse()
         }
         pool.release(self, serverIndex: serverIndex, reusable: isReusable)
     }
 
-    /// The descriptor is closed, or kept for others.
+    /// Stops counting the descriptor: it is closed, or kept for others.
     func endUse() {
         guard let use else { return }
         self.use = nil
-        worker.site.descriptors.end(use)
+        pools.descriptors.end(use)
     }
 
-    /// Whether the response has been read to its end and the connection may serve on.
+    /// Whether the response was read to its end and the connection can continue.
     var isReusable: Bool { state == .idle && keepsAlive }
 
-    /// Closes, unless it ends already.
+    /// Closes the connection unless it is already ending.
     func stop() {
         guard state != .closed, state != .ending else { return }
-        let wasConnecting = state == .connecting
         state = .closed
-        guard wasConnecting, opening != nil || resolving != nil else {
-            close()
-            return
-        }
-        // Whoever wanted it has gone. The attempt goes on: how it ends says something of the server.
+        // Let an attempt to connect finish even if nobody waits: its outcome shows the server's health.
+        if opening == nil { close() }
     }
 
     // MARK: Use by a tunnel
 
-    /// Ends the lease and, once what is written has gone out, the connection.
+    /// Ends the lease, and the connection once everything written was sent.
     func end() {
         guard state == .tunnel, isOpen else {
             release(reusable: false)
@@ -139,21 +138,21 @@ final class UpstreamConnection: Connection {
 
     // MARK: Opening
 
-    /// The server has answered; over TLS, and has proved who it is.
+    /// The server has answered and, over TLS, proved its identity.
     private func activate() {
         server.succeeded()
+        pools.counters.connected(to: pool.upstream.slot, in: loop.now - startedAt)
         guard state == .connecting, let exchange else {
-            // Whoever wanted it has gone.
+            // The exchange that wanted it is gone.
             state = .closed
             close()
             return
         }
         state = .head
-        worker.clock.refresh()
         exchange.upstreamConnected(self)
     }
 
-    /// Serves an open socket.
+    /// Takes over an open socket.
     func opened(_ descriptor: Descriptor, tls: TLSStream?) {
         opening = nil
         do throws(SystemFault) {
@@ -169,8 +168,8 @@ final class UpstreamConnection: Connection {
     override func secured(_ tls: TLSStream) { activate() }
 
     override func deadlinePassed() {
-        // Only a handshake has a deadline; it is over once the connection is active.
-        if state == .connecting { handshakeFailed(.timeout) }
+        // Only a handshake has a deadline. One that nobody waits for any more ends as well.
+        if state == .connecting || state == .closed { handshakeFailed(.timeout) }
     }
 
     private func handshakeFailed(_ fault: TLSFault) {
@@ -180,12 +179,12 @@ final class UpstreamConnection: Connection {
         reset()
     }
 
-    /// There will be no connection.
+    /// Reports that there will be no connection.
     ///
-    /// - Parameter fault: nil where it was for want of a descriptor, which says nothing of the server.
+    /// - Parameter fault: `nil` if no descriptor was left, which says nothing about the server.
     func connectFailed(_ fault: ConnectFault?) {
         opening = nil
-        if let fault { server.failed(fault, at: worker.clock.monotonic) } else { worker.site.descriptors.ranOut() }
+        if let fault { server.failed(fault, at: loop.now) } else { pools.descriptors.ranOut() }
         guard state == .connecting else { return }
         state = .closed
         fail(fault.map { .connect($0) } ?? .shortage)
@@ -193,13 +192,12 @@ final class UpstreamConnection: Connection {
 
     // MARK: Events
 
-    /// A server may answer and close without reading the whole request, and the client take its time for the answer; the
-    /// client's rate is watched.
+    /// Whether to keep input that was not read before the end. A server may answer and close without reading the whole
+    /// request, and the client may take its time for the answer. The client's rate is checked elsewhere.
     override var keepsUnreadBytes: Bool { exchange != nil }
 
     override func received(_ bytes: Span<UInt8>) {
         guard state != .ending else { return }
-        worker.clock.refresh()
         guard exchange != nil else {
             // Nobody asked for this.
             stop()
@@ -215,7 +213,7 @@ final class UpstreamConnection: Connection {
         exchange?.flushToClient()
     }
 
-    /// Reads what has come of a response.
+    /// Processes bytes of a response.
     private func take(_ bytes: Span<UInt8>) {
         var position = 0
         do throws(HeadFault) {
@@ -227,7 +225,7 @@ final class UpstreamConnection: Connection {
             return
         }
         guard position < bytes.count else { return }
-        // What is left is the start of something incomplete, or what a response must not be followed by.
+        // The rest is an incomplete piece, or bytes that must not follow a response.
         if state == .idle || state == .closed { stop() } else { pending = ByteBuffer(bytes.extracting(position...)) }
     }
 
@@ -237,9 +235,8 @@ final class UpstreamConnection: Connection {
         isInputClosed = true
         switch state {
         case .tunnel:
-            worker.clock.refresh()
             exchange?.upstreamEndedTunnel()
-        // What is still to be written has the rest of the time that the end may take.
+        // The remaining output may take the rest of the time that an end is given.
         case .ending: if unsentBytes == 0 { closeEnded() }
         default: close()
         }
@@ -258,7 +255,6 @@ final class UpstreamConnection: Connection {
             pool.remove(self, serverIndex: serverIndex)
             return
         }
-        worker.clock.refresh()
         switch last {
         case .body where framing == .untilClose && !isBroken:
             exchange.responseEnded()
@@ -266,20 +262,20 @@ final class UpstreamConnection: Connection {
         case .tunnel:
             exchange.tunnelEnded()
         case .connecting:
-            server.failed(.failed, at: worker.clock.monotonic)
+            server.failed(.failed, at: loop.now)
             fail(.connect(.failed))
         default:
             fail(.closed)
         }
     }
 
-    /// The descriptor is closed, or there was none in the end.
+    /// Stops counting the descriptor: it was closed, or never opened.
     func endDescriptor() {
-        worker.site.descriptors.giveBack()
+        pools.descriptors.giveBack()
         endUse()
     }
 
-    /// Tells the exchange, which lets go of the connection.
+    /// Tells the exchange, which then releases the connection.
     private func fail(_ fault: UpstreamFault) { exchange?.upstreamFailed(fault) }
 
     // MARK: Reading responses
@@ -300,34 +296,30 @@ final class UpstreamConnection: Connection {
         }
     }
 
-    /// Reads a response head; false while it is incomplete.
+    /// Reads a response head. Returns false if it is incomplete.
     private func head(
         _ received: Span<UInt8>,
         from position: inout Int,
-        _ exchange: Exchange
+        _ exchange: any UpstreamUser
     ) throws(HeadFault) -> Bool {
         let bytes = received.extracting(position...)
-        guard let end = FieldLines.end(bytes, from: 0, scanned: &scanned) else {
-            guard bytes.count < Self.headLimits.size else { throw .tooLarge }
-            try Self.judgeBeginning(bytes)
+        let (isToHead, limits) = (exchange.isForHead, Self.headLimits)
+        guard try pools.responseHead.read(bytes, scanned: &scanned, toHead: isToHead, limits: limits) else {
+            guard bytes.count < limits.size else { throw .tooLarge }
+            try ResponseHead.judgeBeginning(bytes)
             return false
         }
         scanned = 0
-        try worker.responseHead.parse(
-            bytes,
-            length: end,
-            toHead: exchange.method == .head,
-            limits: Self.headLimits
-        )
-        let status = worker.responseHead.status
+        let end = pools.responseHead.length
+        let status = pools.responseHead.status
         if status < 200, status != 101 {
             interimCount += 1
             guard interimCount <= Self.maxInterim else { throw .breaks(.interim) }
             exchange.interimResponse(bytes)
         } else {
             guard status != 101 || exchange.isHandshakeAnswer(bytes) else { throw .breaks(.handshake) }
-            keepsAlive = worker.responseHead.keepsAlive
-            begin(worker.responseHead.framing)
+            keepsAlive = pools.responseHead.keepsAlive
+            begin(pools.responseHead.framing)
             if status == 101 { state = .tunnel }
             exchange.responseHead(bytes)
         }
@@ -338,9 +330,9 @@ final class UpstreamConnection: Connection {
 
     /// Ends the response.
     ///
-    /// - Parameter isFollowed: more bytes than it has would be an answer to a request that nobody has sent: the connection
-    ///   must be out of use before the exchange may lease one for the next request.
-    private func end(_ exchange: Exchange, isFollowed: Bool) {
+    /// - Parameter isFollowed: whether more bytes follow. They would answer a request that nobody sent, so take the
+    ///   connection out of use before the exchange can lease one for its next request.
+    private func end(_ exchange: any UpstreamUser, isFollowed: Bool) {
         state = .idle
         if isFollowed { keepsAlive = false }
         exchange.responseEnded()
@@ -359,17 +351,11 @@ final class UpstreamConnection: Connection {
         }
     }
 
-    /// An early look at an incomplete head, so that what is no HTTP is refused without waiting for more.
-    private static func judgeBeginning(_ bytes: Span<UInt8>) throws(HeadFault) {
-        let start: InlineArray<5, UInt8> = [0x48, 0x54, 0x54, 0x50, 0x2f]
-        for index in 0..<min(5, bytes.count) where bytes[index] != start[index] { throw .breaks(.statusLine) }
-    }
-
-    /// Reads body bytes; false while more are needed.
+    /// Reads body bytes. Returns false if more are needed.
     private func body(
         _ bytes: Span<UInt8>,
         from position: inout Int,
-        _ exchange: Exchange
+        _ exchange: any UpstreamUser
     ) throws(HeadFault) -> Bool {
         switch framing {
         case .none:

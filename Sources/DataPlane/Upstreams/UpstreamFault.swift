@@ -3,18 +3,18 @@ import Transport
 
 /// What went wrong on the upstream's side.
 enum UpstreamFault: Error, Equatable {
-    /// There was no descriptor for it, which says nothing of the server.
+    /// No descriptor was left, which says nothing about the server.
     case shortage
-    /// There is no connection.
+    /// No connection could be made.
     case connect(ConnectFault)
-    /// The connection ended before its time.
+    /// The connection ended too early.
     case closed
-    /// What came is not a response that can be passed on.
+    /// The upstream sent something that is not a response to forward.
     case response(HeadFault)
-    /// No response head within `response_timeout`.
+    /// No response head arrived within `response_timeout`.
     case timeout
 
-    /// A stable name, for the log.
+    /// A stable name for the log.
     var code: String {
         switch self {
         case .shortage: "descriptors"
@@ -24,17 +24,33 @@ enum UpstreamFault: Error, Equatable {
         case .timeout: "timeout"
         }
     }
+
+    /// What it counts as.
+    var kind: UpstreamFaultKind {
+        switch self {
+        case .shortage: .descriptors
+        case .connect(.refused): .refused
+        case .connect(.timeout): .connectTimeout
+        case .connect(.dns): .dns
+        case .connect(.tls): .tls
+        case .connect(.unreachable): .unreachable
+        case .connect(.failed): .connectFailed
+        case .closed: .closedEarly
+        case .response: .badResponse
+        case .timeout: .timeout
+        }
+    }
 }
 
-/// Why a server of an upstream cannot be connected to, by its name in the log.
+/// Why connecting to a server failed, by its name in the log.
 enum ConnectFault: String {
     case refused
-    /// Not within `connect_timeout`.
+    /// No connection within `connect_timeout`.
     case timeout = "connect_timeout"
-    /// Its name has no address.
+    /// The name has no address.
     case dns
     case tls
-    /// There is no way to its network or host, or no such socket.
+    /// No route to the network or host, or no such socket.
     case unreachable
     case failed = "connect_failed"
 

@@ -1,12 +1,13 @@
+import Basics
 import GatewayConfiguration
 import Transport
 
 /// One event loop's connections to the servers of one upstream.
 final class UpstreamPool {
     let upstream: Upstream
-    private unowned let worker: Worker
+    private unowned let all: UpstreamPools
     private var servers: [ServerPool]
-    /// A reload has replaced the upstream: nothing is kept idle any more.
+    /// Whether a reload has replaced the upstream. Then no connection is kept idle.
     private var isRetired = false
 
     private struct ServerPool {
@@ -16,22 +17,22 @@ final class UpstreamPool {
         var openExchanges = 0
     }
 
-    /// An idle connection is closed after this long, sooner than common servers do, so that few requests meet a
-    /// connection that is just being closed. Milliseconds.
+    /// How long to keep an idle connection, in milliseconds. Shorter than common servers do, so that few requests meet
+    /// a connection that is just being closed.
     static let idleLifetime: Int64 = 30_000
 
-    init(_ upstream: Upstream, worker: Worker) {
+    init(_ upstream: Upstream, among all: UpstreamPools) {
         self.upstream = upstream
-        self.worker = worker
+        self.all = all
         servers = upstream.servers.map { ServerPool(server: $0) }
     }
 
-    /// Gives `exchange` a connection: an idle one at once, or a new one later. The exchange is told by
+    /// Gives `exchange` a connection: an idle one at once, or a new one later. Reports to the exchange through
     /// `upstreamConnected` or `upstreamFailed`.
     ///
-    /// - Parameter tried: servers that have failed this exchange, as bits.
-    func acquire(for exchange: Exchange, tried: UInt64, allowsReuse: Bool) {
-        let (descriptors, use) = (worker.site.descriptors, exchange.descriptorUse)
+    /// - Parameter tried: the servers that have failed this exchange, as a bit set.
+    func acquire(for exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
+        let (descriptors, use) = (all.descriptors, exchange.descriptorUse)
         guard descriptors.begin(use) else {
             exchange.upstreamFailed(.shortage)
             return
@@ -50,8 +51,8 @@ final class UpstreamPool {
                 return
             }
         }
-        // Others' idle connections go first when descriptors are short.
-        guard !descriptors.isExhausted || worker.closeOldestIdle() else {
+        // If descriptors are short, first close an idle connection of any pool.
+        guard !descriptors.isExhausted || all.closeOldestIdle() else {
             servers[index].openExchanges -= 1
             descriptors.end(use)
             descriptors.ranOut()
@@ -61,13 +62,13 @@ final class UpstreamPool {
         connect(to: index, for: exchange, use)
     }
 
-    /// The server with the fewest open exchanges on this loop; one that fails counts only when no other is left.
+    /// The server with the fewest open exchanges on this loop. Chooses a failing server only if no other is left.
     private func leastBusy(tried: UInt64) -> Int? {
-        let now = worker.clock.monotonic
+        let now = all.loop.now
         var best: Int?
         var bestKey = (1, Int.max)
-        // Starting after a moving offset spreads equal choices.
-        let offset = servers.count > 1 ? Int(worker.random.next() % UInt64(servers.count)) : 0
+        // Start at a random offset to spread equal choices.
+        let offset = servers.count > 1 ? Int(all.random.next() % UInt64(servers.count)) : 0
         for step in servers.indices {
             let index = (step + offset) % servers.count
             guard index >= 64 || tried >> UInt64(index) & 1 == 0 else { continue }
@@ -80,71 +81,43 @@ final class UpstreamPool {
         return best
     }
 
-    private func connect(to index: Int, for exchange: Exchange, _ use: DescriptorBudget.Use) {
+    private func connect(to index: Int, for exchange: any UpstreamUser, _ use: DescriptorBudget.Use) {
         let server = servers[index].server
-        let connection = UpstreamConnection(worker: worker, pool: self, serverIndex: index, server: server)
-        worker.site.descriptors.take()
+        let connection = UpstreamConnection(pools: all, pool: self, serverIndex: index, server: server)
+        all.descriptors.take()
         exchange.upstreamConnecting(connection)
         connection.lease(to: exchange, use)
-        switch server.target {
-        case .address(let address):
-            open(connection, to: [address], within: server.connectTimeout)
-        case .name(let host, let port):
-            // A name server that stays silent has no more time than a server that does.
-            connection.resolving = worker.loop.schedule(in: server.connectTimeout) {
-                connection.resolving = nil
-                connection.connectFailed(.dns)
+        let dial = ServerDial(to: server, on: all.loop, resolver: all.resolver) { [self] outcome in
+            switch outcome {
+            case .connected(let descriptor): connected(connection, descriptor)
+            case .failed(let fault):
+                connection.connectFailed(fault)
                 connection.endDescriptor()
             }
-            let bound = Confined((self, connection, worker.loop.now), to: worker.loop.mailbox)
-            worker.site.resolver.resolve(host, port: port, for: worker.loop.mailbox) { outcome, loop in
-                let (pool, connection, startedAt) = bound.value
-                guard let timer = connection.resolving.take() else { return }
-                loop.cancel(timer)
-                switch outcome {
-                case .found(let addresses):
-                    let left = connection.server.connectTimeout - (loop.now - startedAt)
-                    pool.open(connection, to: addresses, within: left)
-                case .failed:
-                    connection.connectFailed(.dns)
-                    connection.endDescriptor()
-                }
-            }
         }
+        connection.opening = dial
+        dial.start()
     }
 
-    private func open(_ connection: UpstreamConnection, to addresses: [NetworkAddress], within time: Int64) {
-        let connector = Connector(to: addresses, within: time, on: worker.loop) { descriptor, address in
-            if address.isIP { SocketOptions.upstream.set(on: descriptor) }
-        } completion: { [self] outcome in
-            switch outcome {
-            case .connected(let descriptor, _):
-                guard let peer = connection.server.peer else {
-                    connection.opened(descriptor, tls: nil)
-                    return
-                }
-                guard let stream = upstream.security?.stream(to: peer) else {
-                    connection.connectFailed(.tls)
-                    connection.endDescriptor()
-                    return
-                }
-                connection.opened(descriptor, tls: stream)
-            case .failed(let fault):
-                // That we have no descriptor left says nothing of the server.
-                connection.connectFailed(fault.isShortage ? nil : ConnectFault(fault))
-                connection.endDescriptor()
-            }
+    private func connected(_ connection: UpstreamConnection, _ descriptor: Descriptor) {
+        guard let peer = connection.server.peer else {
+            connection.opened(descriptor, tls: nil)
+            return
         }
-        connection.opening = connector
-        connector.start()
+        guard let stream = upstream.security?.stream(to: peer) else {
+            connection.connectFailed(.tls)
+            connection.endDescriptor()
+            return
+        }
+        connection.opened(descriptor, tls: stream)
     }
 
     var serverCount: Int { servers.count }
 
-    /// Takes back a connection whose exchange is over; it is kept when it may serve another.
+    /// Takes back a connection after its exchange. Keeps it if it is reusable.
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
         servers[serverIndex].openExchanges -= 1
-        guard reusable, !isRetired, !worker.site.descriptors.isShort,
+        guard reusable, !isRetired, !all.descriptors.isShort,
             servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer
         else {
             connection.stop()
@@ -160,7 +133,7 @@ final class UpstreamPool {
         }
     }
 
-    /// Closes connections that nobody has used for a while.
+    /// Closes connections that have been idle for too long.
     func closeStale(at now: Int64) {
         for index in servers.indices {
             var count = 0
@@ -175,7 +148,7 @@ final class UpstreamPool {
         }
     }
 
-    /// Since when the connection that has been idle longest is; nothing when none is.
+    /// When the connection that has been idle longest became idle. `nil` if none is idle.
     var idleSince: Int64? { servers.compactMap { $0.idle.first?.idleSince }.min() }
 
     /// Closes the connection that has been idle longest.
@@ -185,12 +158,21 @@ final class UpstreamPool {
         if let oldest { servers[oldest].idle.removeFirst().stop() }
     }
 
-    /// Closes every connection that nobody uses.
+    /// Closes all idle connections.
     func closeIdle() {
         for index in servers.indices {
             let idle = servers[index].idle
             servers[index].idle = []
             for connection in idle { connection.stop() }
+        }
+    }
+
+    /// Adds the present connections to `counts`.
+    func count(into counts: inout LoopCounts) {
+        for pool in servers {
+            let row = pool.server.slot * ServerRow.size
+            counts.servers[row + ServerRow.activeConnections] += pool.openExchanges
+            counts.servers[row + ServerRow.idleConnections] += pool.idle.count
         }
     }
 

@@ -1,13 +1,13 @@
-/// A close frame of our own ([RFC 6455 section 5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
+/// A close frame made by the gateway ([RFC 6455 section 5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
 struct CloseFrame: Equatable {
-    /// Status code 1001: an endpoint goes away. It is what the upstream is told, whatever became of the client.
+    /// Status code 1001, "going away". Sent to the upstream, whatever happened to the client.
     static let goingAway = CloseFrame(code: 1001)
 
     let code: UInt16
-    /// For whoever debugs the other end.
+    /// Helps to debug the other end.
     let reason: String
 
-    /// A control frame's payload has 125 octets at most, and two are the code.
+    /// A control frame's payload has at most 125 bytes, two of which are the code.
     private static let maxReason = 123
     private static let start: UInt8 = 0x88
     private static let maskBit: UInt8 = 0x80
@@ -19,15 +19,15 @@ struct CloseFrame: Equatable {
         self.reason = reason
     }
 
-    /// Writes it as a server sends it.
+    /// Writes it in the form of a server.
     func write(to buffer: inout ByteBuffer) {
         buffer.write([Self.start, UInt8(2 + reason.utf8.count), UInt8(code >> 8), UInt8(truncatingIfNeeded: code)])
         buffer.write(reason)
     }
 
-    /// Writes it as a client sends it.
+    /// Writes it in the form of a client.
     ///
-    /// - Parameter mask: a number that nobody can foretell.
+    /// - Parameter mask: an unpredictable number.
     func write(to buffer: inout ByteBuffer, mask: UInt32) {
         let key: InlineArray<4, UInt8> = [
             UInt8(truncatingIfNeeded: mask >> 24), UInt8(truncatingIfNeeded: mask >> 16),
@@ -38,8 +38,8 @@ struct CloseFrame: Equatable {
         buffer.write(UInt8(code >> 8) ^ key[0])
         buffer.write(UInt8(truncatingIfNeeded: code) ^ key[1])
         var index = 2
-        for octet in reason.utf8 {
-            buffer.write(octet ^ key[index & 3])
+        for byte in reason.utf8 {
+            buffer.write(byte ^ key[index & 3])
             index += 1
         }
     }

@@ -1,32 +1,32 @@
+import Basics
 import JOSE
 
-/// The opening handshake's key and what is answered to it
+/// The key of an opening handshake, and the answer to it
 /// ([RFC 6455 section 4](https://www.rfc-editor.org/rfc/rfc6455#section-4)).
 enum Handshake {
-    /// 16 octets in Base64.
+    /// 16 bytes in Base64.
     private static let keyLength = 24
-    /// What is hashed behind the key (section 1.3).
+    /// Appended to the key before hashing (section 1.3).
     private static let accepted: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-    /// A key for a handshake of our own.
+    /// Makes a key for the gateway's own handshake.
     static func makeKey() -> [UInt8] { base64(SystemRandom.bytes(16).span) }
 
-    /// Whether this is 16 octets in Base64.
+    /// Whether this is the Base64 form of 16 bytes.
     static func isKey(_ bytes: Span<UInt8>) -> Bool {
         guard bytes.count == keyLength, bytes[22] == UInt8(ascii: "="), bytes[23] == UInt8(ascii: "=") else {
             return false
         }
         for index in 0..<22 {
-            let octet = bytes[index]
-            let isLetter = (octet.lowercased &- 0x61) < 26
-            guard isLetter || octet.isDigit || octet == UInt8(ascii: "+") || octet == UInt8(ascii: "/") else {
+            let byte = bytes[index]
+            guard byte.isLetterOrDigit || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/") else {
                 return false
             }
         }
         return true
     }
 
-    /// The `Sec-WebSocket-Accept` that proves that a server has read this key.
+    /// The `Sec-WebSocket-Accept` that proves that the server has read this key.
     static func accept(_ key: Span<UInt8>) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(key.count + accepted.utf8CodeUnitCount)
@@ -35,7 +35,7 @@ enum Handshake {
         return base64(SHA1.hash(text.span).span)
     }
 
-    /// Base64, which differs from base64url in two digits and in its padding
+    /// Base64, which differs from base64url in two digits and the padding
     /// ([RFC 4648 section 4](https://www.rfc-editor.org/rfc/rfc4648#section-4)).
     static func base64(_ bytes: Span<UInt8>) -> [UInt8] {
         var text = Base64URL.encode(bytes).map { digit in

@@ -1,35 +1,34 @@
 import Admission
 
-/// The life of one WebSocket that passes through the gateway, as a state machine: it is told what happens and says what
-/// to do about it.
+/// The life of a WebSocket through the gateway, as a state machine: takes events, and returns what to do about them.
 ///
-/// Octets pass unchanged in both directions. When the gateway ends the socket, a frame that is half sent to the client
-/// is completed, a close frame follows, and nothing after it; the upstream gets a close frame where one may stand. When
-/// one peer goes without a close frame, the other one gets it from here. Where the peers have said goodbye to each other
-/// nothing is added.
+/// Bytes pass unchanged in both directions. When the gateway ends the socket, it completes a frame that is half sent to
+/// the client, then sends a close frame and nothing after it. The upstream gets a close frame if one may be inserted.
+/// If one peer disconnects without a close frame, the gateway sends one to the other. If the peers have said goodbye to
+/// each other, nothing is added.
 struct Tunnel {
-    /// What becomes of octets from the upstream.
+    /// What to do with bytes from the upstream.
     enum Passage: Equatable {
         case pass
-        /// As many of them go to the client as there are left of the present frame, then both sides end.
+        /// Send this many bytes to the client, the rest of the present frame. Then end both sides.
         case last(Int, Ending)
     }
 
-    /// The end of both sides: what each is sent before it.
+    /// The end of both sides, and what each is sent first.
     struct Ending: Equatable {
         var toClient: CloseFrame?
         var toUpstream: CloseFrame?
-        /// How long the client may take for what is written to it; nil: as long as it goes on reading.
+        /// How long the client may take to read its output; `nil` for as long as it keeps reading.
         var time: Int64?
     }
 
-    /// What follows from an event.
+    /// What to do after an event.
     enum Step: Equatable {
-        /// Nothing now. If a ``deadline`` stands, ``timePassed(at:)`` has to be called by then.
+        /// Nothing now. If there is a ``deadline``, call ``timePassed(at:)`` by then.
         case wait
-        /// The upstream is sent this and the end; it may still send.
+        /// Send this and the end to the upstream. It may still send.
         case endToUpstream(CloseFrame?)
-        /// The client is sent the end; it may still send.
+        /// Send the end to the client. It may still send.
         case endToClient
         case end(Ending)
     }
@@ -38,26 +37,26 @@ struct Tunnel {
     private var toUpstream = WebSocketFrames(from: .client)
     private var hasClientEnded = false
     private var hasUpstreamEnded = false
-    /// What the client gets when the frame that it is being sent is complete.
+    /// The close frame for the client, to be sent once its present frame is complete.
     private var pendingClose: CloseFrame?
     /// Monotonic milliseconds.
     private(set) var deadline: Int64?
 
-    /// Both ends of a socket that the gateway ends are closed within two seconds, which clocks measure in tenths.
+    /// When the gateway ends a socket, both ends close within two seconds, measured in tenths.
     static let endTime: Int64 = 1800
-    /// The part of it that the rest of a frame may take.
+    /// The part of that time for the rest of a frame.
     static let frameTime: Int64 = 900
-    /// How long one peer may send nothing after the other one has ended its side.
+    /// How long a peer may stay silent after the other has ended its side.
     static let halfOpenTime: Int64 = 2000
-    /// [RFC 6455 section 7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1): for reasons without a code.
+    /// [RFC 6455 section 7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1): used for reasons without a code.
     private static let policyViolation = 1008
 
     init() {}
 
-    /// Octets have come from the upstream.
+    /// Handles bytes from the upstream.
     mutating func fromUpstream(_ bytes: Span<UInt8>, at now: Int64) -> Passage {
         guard let pendingClose else {
-            // Whoever has said that it closes gets no more time by going on.
+            // An upstream that announced its close gets no more time by continuing to send.
             let mayGoOn = !toClient.hasClosed
             toClient.read(bytes)
             if deadline != nil, mayGoOn { deadline = now + Self.halfOpenTime }
@@ -68,7 +67,7 @@ struct Tunnel {
         return .last(count, ending(toClient: pendingClose, time: Self.endTime - Self.frameTime))
     }
 
-    /// Octets have come from the client; false: they are not for the upstream any more.
+    /// Handles bytes from the client. Returns false if they no longer go to the upstream.
     mutating func fromClient(_ bytes: Span<UInt8>, at now: Int64) -> Bool {
         guard pendingClose == nil else { return false }
         let mayGoOn = !toUpstream.hasClosed
@@ -77,18 +76,18 @@ struct Tunnel {
         return true
     }
 
-    /// The gateway ends the socket.
+    /// Ends the socket from the gateway.
     mutating func end(_ reason: Refusal, at now: Int64) -> Step {
         guard pendingClose == nil else { return .wait }
         let close = CloseFrame(code: UInt16(reason.closeCode ?? Self.policyViolation), reason: reason.code)
         guard isWithinFrame, !hasUpstreamEnded else { return .end(ending(toClient: close, time: Self.endTime)) }
-        // The upstream is told when the frame is complete: it might not send the rest if it knew.
+        // Tell the upstream only once the frame is complete: otherwise it might not send the rest.
         pendingClose = close
         deadline = now + Self.frameTime
         return .wait
     }
 
-    /// The client sends no more, but may read.
+    /// Handles the end of the client's sending side. It may still read.
     mutating func clientEnded(at now: Int64) -> Step {
         guard !hasClientEnded else { return .wait }
         guard !hasUpstreamEnded else { return .end(Ending()) }
@@ -99,7 +98,7 @@ struct Tunnel {
         return .endToUpstream(close)
     }
 
-    /// The upstream sends no more, but may read.
+    /// Handles the end of the upstream's sending side. It may still read.
     mutating func upstreamEnded(at now: Int64) -> Step {
         guard !hasUpstreamEnded else { return .wait }
         hasUpstreamEnded = true
@@ -108,38 +107,39 @@ struct Tunnel {
         return .endToClient
     }
 
-    /// The upstream's connection is gone.
+    /// Handles the loss of the upstream's connection.
     mutating func upstreamGone() -> Ending {
         hasUpstreamEnded = true
         return endingWithoutUpstream()
     }
 
-    /// The client's connection is gone: what the upstream is sent.
+    /// Handles the loss of the client's connection. Returns what to send to the upstream.
     mutating func clientGone() -> CloseFrame? { toUpstreamClose }
 
-    /// Time has passed; nil before the deadline.
+    /// Handles the deadline. Returns `nil` before it.
     mutating func timePassed(at now: Int64) -> Ending? {
         guard let deadline, now >= deadline else { return nil }
         return endingWithoutUpstream(time: Self.endTime - Self.frameTime)
     }
 
-    /// Whether somebody has said goodbye, so that the end is none before its time.
+    /// Whether a peer or the gateway has said goodbye, so that the end is not premature.
     var isOver: Bool { toClient.hasClosed || toUpstream.hasClosed || pendingClose != nil }
 
-    /// What a client is told whose upstream has gone without a word.
+    /// The close frame for a client whose upstream has disappeared.
     private static let gone = CloseFrame(
         code: UInt16(Refusal.upstreamUnavailable.closeCode ?? policyViolation),
         reason: Refusal.upstreamUnavailable.code
     )
 
-    /// Whether the client has got a part of a frame.
+    /// Whether the client has received part of a frame.
     private var isWithinFrame: Bool { toClient.isFollowing && !toClient.isAtBoundary }
 
     private var toUpstreamClose: CloseFrame? {
         toUpstream.mayClose && !hasClientEnded && !hasUpstreamEnded ? .goingAway : nil
     }
 
-    /// A client that has said goodbye itself sees what it would see without the gateway: that nobody answers.
+    /// The ending when the upstream is gone. A client that has said goodbye gets no answer, as it would without the
+    /// gateway.
     private func endingWithoutUpstream(time: Int64? = nil) -> Ending {
         var ending = ending(toClient: Self.gone, time: time)
         if toUpstream.hasClosed { ending.toClient = nil }

@@ -1,16 +1,16 @@
 import CMalloc
 
-/// Decides when memory is given back to the system: after many connections have ended.
+/// Decides when to return memory to the system: after many connections have ended.
 ///
-/// The allocator keeps what was freed below the last piece in use, and long-lived pieces lie everywhere: after 8,000
-/// handshakes that nobody finished, 400 MB stayed.
+/// The allocator keeps freed memory below the last block in use, and long-lived blocks are everywhere. After 8,000
+/// unfinished handshakes, 400 MB stayed allocated.
 struct MemoryReturn {
-    /// Fewer connections than this do not matter.
+    /// Smaller drops do not matter.
     static let leastDrop = 1000
 
     private var peak = 0
 
-    /// Looks at how many connections are open; true once so many and half of all have ended.
+    /// Takes the number of open connections. Returns true once at least ``leastDrop`` and half of the peak have ended.
     mutating func isDue(open: Int) -> Bool {
         peak = max(peak, open)
         guard peak - open >= Self.leastDrop, open <= peak / 2 else { return false }
@@ -18,6 +18,6 @@ struct MemoryReturn {
         return true
     }
 
-    /// Takes tens of milliseconds for hundreds of megabytes, so it is nothing for an event loop.
+    /// Returns memory. Takes tens of milliseconds for hundreds of megabytes, so do not call it on an event loop.
     static func giveBack() { gateway_malloc_trim() }
 }

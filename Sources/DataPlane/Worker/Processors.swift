@@ -1,8 +1,8 @@
 import CMalloc
 import Glibc
 
-/// How many processors there are for this process: those that it may run on, and no more than the quotas of its control
-/// groups grant ([cgroup v2](https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files),
+/// The number of processors available to this process: those that it may run on, limited by the quotas of its control
+/// groups ([cgroup v2](https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files),
 /// [v1](https://docs.kernel.org/scheduler/sched-bwc.html)).
 package enum Processors {
     package static var available: Int {
@@ -10,17 +10,17 @@ package enum Processors {
         return max(1, min(affinity, quota(groups: groups) { text(of: $0) } ?? .max))
     }
 
-    /// Those that the process may run on.
+    /// The processors that the process may run on.
     private static var affinity: Int {
         let count = Int(gateway_affinity())
         return count > 0 ? count : sysconf(Int32(_SC_NPROCESSORS_ONLN))
     }
 
-    /// The smallest quota of a process's groups and their ancestors, in whole processors; nil: there is none.
+    /// The smallest quota of a process's groups and their ancestors, in whole processors; `nil` if there is none.
     ///
     /// - Parameters:
-    ///   - groups: what `/proc/self/cgroup` says.
-    ///   - read: the text of a file. In a container, paths may lead to files that only the machine has.
+    ///   - groups: the content of `/proc/self/cgroup`.
+    ///   - read: returns the text of a file. In a container, a path may name a file that exists only on the host.
     static func quota(groups: String, read: (String) -> String?) -> Int? {
         var quotas: [Int] = []
         for line in groups.split(separator: "\n") {
@@ -50,7 +50,7 @@ package enum Processors {
         return quotas.min()
     }
 
-    /// `/a/b`, `/a`, and the root, which is empty.
+    /// For example `/a/b`, `/a`, and the root, which is empty.
     private static func ancestors(of path: String) -> [String] {
         var folders: [String] = []
         var rest = path[...]
@@ -61,15 +61,15 @@ package enum Processors {
         return folders + [""]
     }
 
-    /// Microseconds of every period, rounded up to whole processors; nil where it is no limit.
+    /// The quota per period, rounded up to whole processors; `nil` if it is not a limit.
     private static func processors(_ quota: Substring, of period: Substring) -> Int? {
         func number(_ text: Substring) -> Int? { Int(String(text.filter { !$0.isWhitespace })) }
         guard let quota = number(quota), let period = number(period), quota > 0, period > 0 else { return nil }
         return max(1, (quota - 1) / period + 1)
     }
 
-    /// The start of a small file.
-    private static func text(of path: String) -> String? {
+    /// The beginning of a small file.
+    static func text(of path: String) -> String? {
         // SAFETY: the path is passed as a C string for the call.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }

@@ -1,11 +1,12 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import JOSE
 import Logging
 import Synchronization
 import Transport
 
-/// What all event loops share: the current snapshot, admission with its leases, limits and the log.
+/// The state shared by all event loops: the current snapshot, admission with its leases, limits and the log.
 final class Site: Sendable {
     let admission: Admission
     let leases: LeaseTable
@@ -21,13 +22,21 @@ final class Site: Sendable {
     let joins = AttemptLimiter()
     let failures = AttemptLimiter()
     let badSignatures = SignatureAllowance.makeLimiter()
-    /// Clients that are connected, those of the admin listener too.
+    /// Connected clients, including those of the admin listener.
     let connections = Atomic<Int>(0)
     let adminConnections = Atomic<Int>(0)
     let connectionCounts = ConnectionCounts()
     let descriptors: DescriptorBudget
     let turnedAway = TurnedAway()
+    let scrapes = Scrapes()
+    let reloads: Mutex<ReloadTally>
+    /// When the process began, in milliseconds since 1970.
+    let startedAt = WallClock.now()
+    /// The version of the program.
+    let version: String
     private let current: Mutex<Snapshot>
+    /// The keys of each `jwks_url` that was fetched. The lock is held while a snapshot is made.
+    private let fetchedKeys = Mutex<[KeySetURL: [Key]]>([:])
     private let draining = Atomic<Bool>(false)
     let resolver: Resolver
     private let everyWorker = Mutex<[Confined<Worker>]>([])
@@ -40,22 +49,25 @@ final class Site: Sendable {
         accessLog: LogOutput,
         logger: Logger,
         descriptors: DescriptorBudget,
-        resolver: Resolver = Resolver()
+        resolver: Resolver = Resolver(),
+        version: String = ""
     ) {
         self.resolver = resolver
+        self.version = version
+        reloads = Mutex(ReloadTally(startedAt: startedAt))
         self.descriptors = descriptors
         current = Mutex(snapshot)
         self.directory = directory
-        removalKeeper = Mutex(RemovalMemory(view: directory) { Clock().wall })
+        removalKeeper = Mutex(RemovalMemory(view: directory) { WallClock.now() })
         self.assertionKey = assertionKey
         self.accessLog = accessLog
         self.logger = logger
         seal = SessionSeal(secret: cookieKey)
-        leases = LeaseTable(startedAt: Clock().wall, seed: SystemRandom.word())
+        leases = LeaseTable(startedAt: WallClock.now(), seed: SystemRandom.word())
         admission = Admission(leases: leases, directory: directory)
     }
 
-    /// Keeps removals: the directory, or the memory of the process where there is none.
+    /// Stores removals: the directory, or the memory of the process if there is none.
     var removals: any RemovalKeeper {
         get { removalKeeper.withLock { $0 } }
         set { removalKeeper.withLock { $0 = newValue } }
@@ -63,8 +75,8 @@ final class Site: Sendable {
 
     /// Ends sessions for good.
     ///
-    /// - Parameter filter: what they were chosen by, for the log.
-    /// - Throws: they are over, and it could not be kept.
+    /// - Parameter filter: how they were selected, for the log.
+    /// - Throws: an error if the ended sessions could not be stored. They have ended anyway.
     func kick(
         _ sessions: [LiveSession],
         by way: InterventionWay,
@@ -76,7 +88,7 @@ final class Site: Sendable {
         try await removals.keep(sessions.map { EndedSession($0.id, policy) })
     }
 
-    /// Ends the sessions that a removal is about. When it is lifted, they may come back.
+    /// Ends the sessions that a removal covers. Once it is lifted, they may come back.
     func sendAway(_ removal: Removal, by way: InterventionWay) {
         let sessions = admission.sessions.all(where: removal.applies)
         end(sessions, .ended, mayReturn: true, reason: .viewerRemoved)
@@ -86,10 +98,10 @@ final class Site: Sendable {
     var snapshot: Snapshot { current.withLock { $0 } }
     var isDraining: Bool { draining.load(ordering: .relaxed) }
 
-    /// Whether load balancers should send viewers here: not while draining, nor when every upstream that viewers need is
-    /// down.
+    /// Whether load balancers should send viewers here. False while draining, and while every upstream that viewers
+    /// need is down.
     var isReady: Bool {
-        let (now, needed) = (Clock().monotonic, snapshot.viewerUpstreams)
+        let (now, needed) = (MonotonicClock.now(), snapshot.viewerUpstreams)
         return !isDraining && (needed.isEmpty || needed.contains { $0.hasHealthyServer(at: now) })
     }
 
@@ -97,10 +109,10 @@ final class Site: Sendable {
         connections.load(ordering: .relaxed) - adminConnections.load(ordering: .relaxed)
     }
 
-    /// Counts a client, unless as many as may be are connected. The admin listener has a share of its own, so that it
-    /// answers when the others are full.
+    /// Counts a client unless the limit is reached. The admin listener has its own share, so that it answers when the
+    /// others are full.
     ///
-    /// - Parameter makesRoom: closes another viewer's connection, if it can.
+    /// - Parameter makesRoom: closes another viewer's connection, if possible.
     func enter(_ role: ListenerRole, limit: Int, makesRoom: () -> Bool = { false }) -> Bool {
         let all = connections.wrappingAdd(1, ordering: .relaxed).newValue
         let isWithin: Bool
@@ -117,7 +129,7 @@ final class Site: Sendable {
         return isWithin
     }
 
-    /// Takes back what `enter` has counted.
+    /// Undoes `enter`.
     func leave(_ role: ListenerRole) {
         connections.wrappingSubtract(1, ordering: .relaxed)
         switch role {
@@ -135,6 +147,24 @@ final class Site: Sendable {
         for bound in everyWorker.withLock({ $0 }) { bound.mailbox.post { _ in body(bound.value) } }
     }
 
+    /// Runs `body` on the loop that does what one loop does for all.
+    ///
+    /// - Returns: false if the loop has ended; then `body` never runs.
+    @discardableResult
+    func runOnFirstWorker(_ body: @escaping @Sendable (Worker) -> Void) -> Bool {
+        guard let first = everyWorker.withLock({ $0.first }) else { return false }
+        return first.mailbox.post { _ in body(first.value) }
+    }
+
+    /// What each event loop has counted. Leaves out loops that have ended.
+    func loopCounts() async -> [LoopCounts] {
+        let all = everyWorker.withLock { $0 }
+        return await withTaskGroup(of: LoopCounts?.self) { group in
+            for bound in all { group.addTask { await bound.mailbox.run { _ in bound.value.counts } } }
+            return await group.reduce(into: []) { counts, more in if let more { counts.append(more) } }
+        }
+    }
+
     /// Ends a session's exchanges on all loops.
     func end(_ session: SessionID, reason: Refusal) {
         forEachWorker { $0.end(Worker.EndedSession(session: session, reason: reason)) }
@@ -142,34 +172,55 @@ final class Site: Sendable {
 
     /// Ends sessions, and their exchanges on all loops.
     ///
-    /// - Parameter mayReturn: whether they may come back by themselves, once nothing else keeps them out; otherwise they
-    ///   are over for good.
+    /// - Parameter mayReturn: whether they may come back by themselves once nothing else keeps them out. Otherwise they
+    ///   have ended for good.
     func end(_ sessions: [LiveSession], _ ending: SessionEnding, mayReturn: Bool = false, reason: Refusal) {
         guard !sessions.isEmpty else { return }
-        let now = Clock().wall
+        let now = WallClock.now()
         for session in sessions { admission.end(session, ending, mayReturn: mayReturn, now: now) }
         forEachWorker { worker in
             for session in sessions { worker.end(Worker.EndedSession(session: session.id, reason: reason)) }
         }
     }
 
-    /// Returns when every event loop goes by the snapshot.
-    func adopt(_ snapshot: Snapshot) async {
-        current.withLock { $0 = snapshot }
+    /// Replaces the settings. Returns once every event loop uses them.
+    func adopt(_ settings: Settings) async {
+        fetchedKeys.withLock { keys in
+            // What was fetched from a URL that goes must not come back with it.
+            let urls = Set(settings.companies.flatMap(\.keySetURLs))
+            keys = keys.filter { urls.contains($0.key) }
+            let next = Snapshot(settings: settings, fetchedKeys: keys, previous: snapshot)
+            current.withLock { $0 = next }
+        }
         for bound in everyWorker.withLock({ $0 }) {
-            await withCheckedContinuation { continuation in
-                let isPosted = bound.mailbox.post { _ in
-                    bound.value.adopt(snapshot)
-                    continuation.resume()
-                }
-                // A loop that takes no more work goes by nothing at all.
-                if !isPosted { continuation.resume() }
-            }
+            // A loop that accepts no more messages uses no snapshot at all.
+            _ = await bound.mailbox.run { [self] _ in bound.value.adopt(snapshot) }
         }
     }
 
-    func drain() {
-        draining.store(true, ordering: .relaxed)
-        forEachWorker { $0.drain() }
+    /// Replaces the keys that were fetched.
+    ///
+    /// - Parameter fetched: the keys of each `jwks_url`.
+    func adopt(_ fetched: [KeySetURL: [Key]]) {
+        fetchedKeys.withLock { keys in
+            keys = fetched
+            let next = Snapshot(settings: snapshot.settings, fetchedKeys: fetched, previous: snapshot)
+            current.withLock { $0 = next }
+        }
+        forEachWorker { [self] in $0.adopt(snapshot) }
     }
+
+    /// The keys of each `jwks_url`.
+    var fetchedKeySets: [KeySetURL: [Key]] { fetchedKeys.withLock { $0 } }
+
+    /// A token names a key that its company does not have: the company's key sets may have to be fetched again.
+    func missedKey(of company: String) {
+        let urls = snapshot.settings.companies.first { $0.id.hasSameBytes(as: company) }?.keySetURLs ?? []
+        if !urls.isEmpty { runOnFirstWorker { $0.keySets?.fetchAfterMiss(urls) } }
+    }
+
+    /// Makes readiness fail.
+    func announceDrain() { draining.store(true, ordering: .relaxed) }
+
+    func drain() { forEachWorker { $0.drain() } }
 }

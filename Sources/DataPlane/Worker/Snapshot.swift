@@ -1,59 +1,77 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import JOSE
 
-/// Settings compiled for the request path. A reload makes a new one and swaps it whole; an exchange keeps the one that
-/// it began with.
+/// Settings compiled for the request path. A reload replaces it as a whole; an exchange keeps the one that it began
+/// with.
 final class Snapshot: Sendable {
     let settings: Settings
     let routes: RouteTable
     let authority: TokenAuthority
+    let keySetURLs: [KeySetURL]
     let companies: [ExactText: Company]
-    /// Makes the tokens that join codes stand for.
+    /// Makes the tokens for join codes.
     let viewerTokens: ViewerTokens
     let rules: Admission.Rules
     let tokenNames: [[UInt8]]
     let takesJoinCodes: Bool
-    /// The identity prefix in lower case, with `-` at its end.
+    /// The identity prefix in lower case, including the `-` at its end.
     let identityPrefix: [UInt8]
     let cookie: CookieFormat
     let headLimits: RequestHead.Limits
     let publicOrigin: [UInt8]
-    /// Origins besides ours that may send unsafe requests and upgrades with a cookie.
+    /// The host and port of `public_url`, as `Host` of health checks.
+    let publicHost: String
+    /// Origins other than the gateway's that may send unsafe requests and upgrades with a cookie.
     let allowedOrigins: [[UInt8]]
     /// `frame-ancestors` by company.
     let framePolicies: [ExactText: [UInt8]]
-    /// The same, for telling who asks.
+    /// The same origins, for checking a request's origin.
     let frameOrigins: [ExactText: FrameOrigins]
-    /// Those of the settings, and the control API.
+    /// The upstreams of the settings, and the control API.
     let upstreams: [Upstream]
-    /// Those that viewers need: the upstreams of the `token` and `session` routes.
+    /// The upstreams of the `token` and `session` routes, which viewers need.
     let viewerUpstreams: [Upstream]
+    /// What requests are counted by.
+    let labels: CounterLabels
+    /// Whether connections start with a PROXY header, for each listener.
+    let needsProxyHeader: [Bool]
 
-    // What every request asks for, next to one another.
+    // Data for every request, adjacent in memory.
     let routeAccess: [Access]
     let routeUpstream: [Int]
+    /// The places of the routes' counters.
+    let routeSlots: [Int]
     let routePartitionsCookies: [Bool]
     let routeForwardsPreflights: [Bool]
     let hasTrustedProxies: Bool
     let logsAccess: Bool
     let bodySize: Int
-    /// Bytes a second.
+    /// Bytes per second.
     let minRate: Int
     let headerTimeout: Int64
-    /// How often an open exchange is looked at, in milliseconds.
+    /// How often an open exchange is checked, in milliseconds.
     let heartbeat: Int64
     /// How often an open stream renews its lease, in milliseconds.
     let renewalInterval: Int64
     let idleTimeout: Int64
 
-    init(settings: Settings, generation: UInt64, previous: Snapshot?) {
+    /// - Parameters:
+    ///   - fetchedKeys: the keys of each `jwks_url`.
+    ///   - previous: what this one replaces. What has not changed is taken from it.
+    init(settings: Settings, fetchedKeys: [KeySetURL: [Key]] = [:], previous: Snapshot?) {
         self.settings = settings
+        keySetURLs = settings.companies.flatMap(\.keySetURLs)
         routes = RouteTable(settings.routes)
         rules = Admission.Rules(settings)
-        authority = TokenAuthority(settings, generation: generation)
+        authority = TokenAuthority(
+            settings,
+            fetched: fetchedKeys,
+            generation: (previous?.authority.generation ?? 0) + 1
+        )
         companies = Dictionary(
-            settings.companies.map { (ExactText($0.id), Company($0)) },
+            settings.companies.map { (ExactText($0.id), Company($0, fetched: fetchedKeys)) },
             uniquingKeysWith: { first, _ in first }
         )
         viewerTokens = ViewerTokens(settings)
@@ -65,6 +83,7 @@ final class Snapshot: Sendable {
         cookie = CookieFormat(isSecure: settings.publicURL.isSecure)
         headLimits = RequestHead.Limits(size: settings.limits.headerSize, count: settings.limits.headerCount)
         publicOrigin = Array(settings.publicURL.origin.utf8)
+        publicHost = settings.publicURL.authority
         allowedOrigins = settings.allowedOrigins.map { Array($0.utf8) }
         framePolicies = Dictionary(
             settings.companies.map { (ExactText($0.id), Self.framePolicy($0.embedOrigins)) },
@@ -74,19 +93,28 @@ final class Snapshot: Sendable {
             settings.companies.map { (ExactText($0.id), FrameOrigins($0.embedOrigins)) },
             uniquingKeysWith: { first, _ in first }
         )
-        let upstreams = (settings.upstreams + [settings.control.upstream]).map { upstream in
-            previous?.upstreams.first { $0.settings == upstream } ?? Upstream(upstream)
+        let all = settings.upstreams + [settings.control.upstream]
+        let labels = CounterLabels(
+            routes: settings.routes.map(\.path.text),
+            upstreams: all.map { ($0.name, $0.servers.map(\.address.text)) },
+            previous: previous?.labels
+        )
+        self.labels = labels
+        let upstreams = all.map { upstream in
+            previous?.upstreams.first { $0.settings == upstream } ?? Upstream(upstream, labels)
         }
         self.upstreams = upstreams
         viewerUpstreams = Set(settings.routes.filter { $0.access != .public }.map(\.upstream)).sorted()
             .map { upstreams[$0] }
         routeAccess = settings.routes.map(\.access)
         routeUpstream = settings.routes.map(\.upstream)
+        routeSlots = settings.routes.map { labels.routes[ExactText($0.path.text)] }
         routeForwardsPreflights = settings.routes.map { $0.preflight == .forward }
-        // In clear text, on loopback, browsers would refuse them.
+        // Browsers would refuse partitioned cookies over plaintext on loopback.
         let isSecure = settings.publicURL.isSecure
         routePartitionsCookies = settings.routes.map { isSecure && $0.access != .public && $0.cookies == .partition }
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
+        needsProxyHeader = settings.listeners.map(\.proxyProtocol)
         logsAccess = settings.log.access
         bodySize = settings.limits.bodySize
         minRate = settings.limits.minRate
@@ -100,8 +128,4 @@ final class Snapshot: Sendable {
         let sources = origins.isEmpty ? "'none'" : origins.joined(separator: " ")
         return Array("Content-Security-Policy: frame-ancestors \(sources)\r\n".utf8)
     }
-}
-
-extension Duration {
-    var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

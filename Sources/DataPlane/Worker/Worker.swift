@@ -1,79 +1,108 @@
 import Admission
-import JOSE
+import Basics
 import Transport
 
-/// Everything that one event loop has to itself: its connections, pools, caches and buffers. No lock is needed for any
-/// of it; what loops share is in ``Site``.
+/// The state that belongs to one event loop: its connections, pools, caches and buffers. None of it needs a lock. State
+/// shared between loops is in ``Site``.
 final class Worker {
     let loop: EventLoop
     let site: Site
     private(set) var snapshot: Snapshot
-    var clock = Clock()
+    let clock: Clock
     var random = RandomSource()
     var tokens: TokenCache
     var identities = IdentityCache()
     let accessLog: AccessLogBuffer
+    let upstreams: UpstreamPools
+    let counters: LoopCounters
+    // One loop does these for all; they are `nil` on the others.
+    private let healthChecks: HealthChecks?
+    let keySets: KeySets?
 
-    // Scratch space of the request that is being started; reused so that reading one allocates nothing.
-    var requestHead = RequestHead()
-    var requestTarget = RequestTarget()
-    var queryMembers = QueryMembers()
-    var refererMembers = QueryMembers()
-    var sessionCookies = SessionCookies()
-    var responseHead = ResponseHead()
+    /// What was read from the head of the request being started.
+    let requestParts = RequestParts()
     private var buffers: ContiguousArray<ByteBuffer> = []
+    /// Exchanges that wait for a request. Their type stands above this one.
+    var spares: ContiguousArray<AnyObject> = []
 
-    private var pools: [UpstreamPool]
     private var connections: ContiguousArray<(any ServedConnection)?> = []
     private var freeSlots: ContiguousArray<Int> = []
     private var ended: [EndedSession] = []
     private var isSweepScheduled = false
     private var goodbyes = 0
-    /// The connection that was looked at last for being idle.
+    /// The connection that was last checked for being idle.
     private var hand = 0
     private(set) var isDraining = false
     private var ticks = 0
+    /// When the next tick should come, in monotonic milliseconds.
+    private var tickDueAt: Int64 = 0
 
-    /// A session that ends now, and why.
+    /// A session that is ending, and why.
     struct EndedSession: Sendable {
         var session: SessionID
         var reason: Refusal
     }
 
-    /// How many connections are looked at for one that is idle, so that whoever makes others close pays little for it.
+    /// How many connections are checked for an idle one, so that making room stays cheap.
     private static let idleSample = 256
     private static let tickLength: Int64 = 100
     private static let maxBuffers = 64
     private static let bufferSize = 4 << 10
     private static let maxBufferSize = 64 << 10
     private static let tokenCacheCapacity = 8192
-    /// Sessions that end within this time are swept together, so that a storm of take-overs costs a bounded share.
+    /// Sessions that end within this time are swept together, so that a storm of take-overs has bounded cost.
     /// Milliseconds.
     private static let sweepDelay: Int64 = 10
-    /// How long a beacon's goodbye waits at least for the page that comes after. Milliseconds.
+    /// The least time that a beacon's goodbye waits for the page that follows. Milliseconds.
     private static let goodbyeDelay: Int64 = 3000
-    /// Goodbyes that wait; those beyond count at once.
+    /// How much longer it waits than open streams take to be noticed. Milliseconds.
+    private static let goodbyeSlack: Int64 = 500
+    /// The most waiting goodbyes; further ones take effect at once.
     private static let maxGoodbyes = 10_000
 
-    init(loop: EventLoop, site: Site) {
+    /// - Parameter isFirst: whether this loop checks servers and fetches key sets for all loops.
+    init(loop: EventLoop, site: Site, isFirst: Bool = false) {
         self.loop = loop
         self.site = site
+        clock = Clock(of: loop)
         snapshot = site.snapshot
         tokens = TokenCache(capacity: Self.tokenCacheCapacity, seed: SystemRandom.word())
         accessLog = AccessLogBuffer(log: site.accessLog)
-        pools = []
-        pools = snapshot.upstreams.map { UpstreamPool($0, worker: self) }
+        counters = LoopCounters(snapshot.labels)
+        upstreams = UpstreamPools(
+            loop: loop,
+            descriptors: site.descriptors,
+            resolver: site.resolver,
+            counters: counters
+        )
+        healthChecks =
+            isFirst ? HealthChecks(loop: loop, resolver: site.resolver, descriptors: site.descriptors) : nil
+        keySets =
+            isFirst
+            ? KeySets(loop: loop, resolver: site.resolver, descriptors: site.descriptors, logger: site.logger) { keys in
+                site.adopt(keys)
+            } : nil
+        upstreams.adopt(snapshot.upstreams)
     }
 
-    /// Starts the tick that looks after pools and hands over the log.
-    func start() { loop.schedule(in: Self.tickLength) { [self] in tick() } }
+    /// Starts the tick that maintains the pools and caches and passes on the log.
+    func start() {
+        tickDueAt = loop.now + Self.tickLength
+        loop.schedule(in: Self.tickLength) { [self] in tick() }
+    }
+
+    /// Starts or changes what one loop does for all. The other loops must be registered, so that they get the results.
+    func adoptChores() {
+        healthChecks?.adopt(snapshot.upstreams, host: snapshot.publicHost)
+        keySets?.adopt(snapshot.keySetURLs)
+    }
 
     // MARK: Goodbyes
 
-    /// Has a session say goodbye.
+    /// Says goodbye for a session.
     ///
-    /// A page that goes away also does so for a reload, whose first request may be here before the goodbye, and others of
-    /// the session may stay. So a beacon's goodbye waits, and counts unless the session was there meanwhile.
+    /// A page also disappears during a reload, whose first request may arrive before the goodbye, and other pages of
+    /// the session may stay. So a beacon's goodbye waits, and counts only if the session was not seen meanwhile.
     func leave(_ session: PresentedSession, subject: SubjectKey, isLeased: Bool, isBeacon: Bool) {
         let now = clock.wall
         func say(unlessUsedAfter lastSeen: Milliseconds? = nil, at now: Milliseconds) {
@@ -92,22 +121,21 @@ final class Worker {
             return
         }
         goodbyes += 1
-        // Streams that stay open have shown themselves by then.
-        let renewal = snapshot.renewalInterval + snapshot.heartbeat + Self.goodbyeDelay / 6
-        loop.schedule(in: max(Self.goodbyeDelay, renewal)) { [self] in
+        let showing = snapshot.renewalInterval + snapshot.heartbeat
+        loop.schedule(in: max(Self.goodbyeDelay, showing + Self.goodbyeSlack)) { [self] in
             goodbyes -= 1
-            say(unlessUsedAfter: now, at: Clock().wall)
+            say(unlessUsedAfter: now, at: WallClock.now())
         }
     }
 
     // MARK: Buffers
 
-    /// An empty buffer that is given back with `recycle`.
+    /// An empty buffer; return it with `recycle`.
     func takeBuffer() -> ByteBuffer {
         buffers.popLast() ?? ByteBuffer(capacity: Self.bufferSize)
     }
 
-    /// Keeps a buffer for another use.
+    /// Keeps a buffer for reuse.
     func recycle(_ buffer: consuming ByteBuffer) {
         guard buffers.count < Self.maxBuffers, buffer.capacity <= Self.maxBufferSize else { return }
         buffer.removeAll()
@@ -116,7 +144,7 @@ final class Worker {
 
     // MARK: Connections
 
-    /// Enters a connection in the list of those that are served, and returns its place there.
+    /// Adds a connection to the list of served ones, and returns its index.
     func add(_ connection: any ServedConnection) -> Int {
         guard let slot = freeSlots.popLast() else {
             connections.append(connection)
@@ -131,30 +159,21 @@ final class Worker {
         freeSlots.append(slot)
     }
 
-    func pool(_ index: Int) -> UpstreamPool { pools[index] }
-
-    /// Closes the connection to an upstream that has been idle longest; false when none is.
-    func closeOldestIdle() -> Bool {
-        let oldest = pools.filter { $0.idleSince != nil }.min { $0.idleSince ?? 0 < $1.idleSince ?? 0 }
-        oldest?.closeOldestIdle()
-        return oldest != nil
-    }
-
     private func tick() {
+        counters.timerRan(late: loop.now - tickDueAt)
         start()
-        clock.refresh()
         ticks += 1
-        if site.descriptors.isShort { for pool in pools { pool.closeIdle() } }
+        if site.descriptors.isShort { upstreams.closeIdle() }
         if ticks % 10 == 0 {
-            for pool in pools { pool.closeStale(at: clock.monotonic) }
+            upstreams.closeStale()
+            identities.dropStale(at: clock.monotonic)
         }
         accessLog.handOver()
     }
 
-    /// Closes a client's connection that is missed least: of some that have nothing to do, one that was never used, or else
-    /// that has been idle longest. False when none is.
+    /// Closes the client connection that will be missed least: among some idle ones, one that was never used, or else
+    /// the one idle longest. Returns false if none is idle.
     func closeIdleClient() -> Bool {
-        clock.refresh()
         var (least, idlest): (Idleness?, (any ServedConnection)?) = (nil, nil)
         for _ in 0..<min(connections.count, Self.idleSample) {
             hand = hand + 1 < connections.count ? hand + 1 : 0
@@ -167,9 +186,9 @@ final class Worker {
         return idlest != nil
     }
 
-    // MARK: Sessions that end
+    // MARK: Ending sessions
 
-    /// Ends the exchanges of a session on this loop soon.
+    /// Ends the exchanges of a session on this loop, after a short delay.
     func end(_ session: EndedSession) {
         ended.append(session)
         guard !isSweepScheduled else { return }
@@ -179,7 +198,6 @@ final class Worker {
 
     private func sweepEnded() {
         isSweepScheduled = false
-        clock.refresh()
         let reasons = Dictionary(ended.map { ($0.session, $0.reason) }, uniquingKeysWith: { $1 })
         ended.removeAll(keepingCapacity: true)
         for connection in connections { connection?.end(reasons) }
@@ -188,25 +206,33 @@ final class Worker {
     // MARK: Reload and drain
 
     func adopt(_ snapshot: Snapshot) {
-        let previous = pools
         self.snapshot = snapshot
-        pools = snapshot.upstreams.map { upstream in
-            previous.first { $0.upstream === upstream } ?? UpstreamPool(upstream, worker: self)
-        }
-        for pool in previous where !pools.contains(where: { $0 === pool }) { pool.retire() }
+        spares = []
+        counters.adopt(snapshot.labels)
+        upstreams.adopt(snapshot.upstreams)
     }
 
-    /// Closes what is idle and every tunnel; the other exchanges finish and close their connections.
+    /// What the loop has counted, and what it has open.
+    var counts: LoopCounts {
+        var counts = counters.values
+        counts.totals[Counter.cacheEntries.rawValue] = tokens.count
+        upstreams.count(into: &counts)
+        return counts
+    }
+
+    /// Closes idle connections and every tunnel. The other exchanges finish and close their connections.
     func drain() {
         isDraining = true
-        clock.refresh()
         for connection in connections { connection?.drain() }
     }
 
-    /// Cuts what a drain has left over.
+    /// Cuts the connections left over after a drain.
     func closeAll() {
         for connection in connections { connection?.endDrain() }
-        for pool in pools { pool.retire() }
+        spares = []
+        healthChecks?.stop()
+        keySets?.stop()
+        upstreams.retire()
         accessLog.handOver()
     }
 }

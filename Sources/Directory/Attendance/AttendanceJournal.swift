@@ -1,31 +1,31 @@
 package import Admission
-import JOSE
+import Basics
 
-/// What has happened to sessions and was not written yet, in order.
+/// Arrivals and departures that were not written yet, in order.
 ///
-/// While nothing can be written it grows, to a bound. Then what tells least goes first: stays that were over soon, whole,
-/// the shortest before the others; then what is oldest.
+/// While nothing can be written, the journal grows up to a limit. Then the least informative entries are dropped first:
+/// whole stays that ended soon, the shortest first; then the oldest entries.
 package struct AttendanceJournal: Sendable {
-    /// How much of it is written at once.
+    /// How many entries are written at once.
     package static let part = 1000
 
     private let limit: Int
     package private(set) var changes: [SessionChange] = []
-    /// What was dropped and not told of yet.
+    /// Entries dropped since ``takeDropped()`` was last called.
     private var dropped = 0
 
     package init(limit: Int) { self.limit = limit }
 
     package mutating func add(_ more: [SessionChange]) {
         changes += more
-        // An eighth more than is needed, so that it is not done again at once.
+        // Drop an eighth more than needed, so that it does not happen again at once.
         if changes.count > limit { drop(changes.count - limit + limit / 8) }
     }
 
-    /// The first part was written.
+    /// Removes the first `count` entries, which were written.
     package mutating func wrote(_ count: Int) { changes.removeFirst(count) }
 
-    /// How much was dropped since this was asked last.
+    /// How many entries were dropped since the last call.
     package mutating func takeDropped() -> Int {
         defer { dropped = 0 }
         return dropped
@@ -41,7 +41,7 @@ package struct AttendanceJournal: Sendable {
         changes = changes.indices.filter { !goes.contains($0) }.map { changes[$0] }
     }
 
-    /// Where stays are that began and ended meanwhile, the shortest first.
+    /// The stays that began and ended within the journal, the shortest first.
     private func shortStays() -> [(arrival: Int, departure: Int)] {
         var arrivals: [ExactText: (index: Int, since: Milliseconds)] = [:]
         var stays: [(arrival: Int, departure: Int, length: Milliseconds)] = []

@@ -1,14 +1,14 @@
 import Admission
-import JOSE
+import Basics
 
-/// Adds up an event's stays, one after the other by when they began.
+/// Adds up an event's stays, one after the other, in order of their beginning.
 ///
-/// Its memory grows with the people, not with their stays, and not with the time: a clock that was wrong is worth no
-/// minutes outside the event.
+/// Its memory grows with the number of people, not with their stays or with time: a wrong clock does not add minutes
+/// outside the event.
 struct AttendanceSweep {
     private struct PersonID: Hashable {
         let isRegistered: Bool
-        /// Bytes, as leases compare ids: two texts that look the same may be two users.
+        /// Bytes, since leases compare ids as bytes: two texts that look the same may be two users.
         let id: [UInt8]
 
         init(_ stay: Stay) {
@@ -23,22 +23,22 @@ struct AttendanceSweep {
     }
 
     private struct Person {
-        /// What was told last, with the first join, the latest end, and all joins.
+        /// The latest data about the person, with the first join, the latest end, and all joins.
         var last: Stay
         var presence: Presence?
-        /// The registration's, where it is there still.
+        /// The registration's row, if it still exists.
         var row: Int64?
-        /// When they go, as far as is known; nil: they are not there as the sweep is.
+        /// When the person leaves, as far as known; `nil` if not present at this point of the sweep.
         var goesAt: Milliseconds?
-        /// The sessions of their latest stays, where there are several.
+        /// The sessions of the person's latest stays, if there are several.
         var sessions: [String] = []
     }
 
-    /// How many sessions of a person are under way at a time, as far as is counted.
+    /// The most sessions per person that are counted at one time.
     private static let maxSessions = 16
     private static let day: Milliseconds = 86_400_000
     private static let minute: Milliseconds = 60_000
-    /// How many moments ``EventAttendance/concurrency`` has at most.
+    /// The most moments that ``EventAttendance/concurrency`` has.
     private static let maxMoments: Milliseconds = 20_160
 
     private let event: Event
@@ -48,7 +48,7 @@ struct AttendanceSweep {
 
     private var people: [Person] = []
     private var places: [PersonID: Int] = [:]
-    /// When people go who are there.
+    /// When those present leave.
     private var ends = MomentHeap()
     private var present = 0
     private var registered = 0
@@ -64,14 +64,14 @@ struct AttendanceSweep {
         step = Self.minute * max((minutes + Self.maxMoments - 1) / Self.maxMoments, 1)
     }
 
-    /// Adds a registration that there is now, once all stays were added.
+    /// Adds a registration that exists now. Call after all stays were added.
     mutating func add(registration uid: String, row: Int64) {
         registered += 1
         if let place = places[PersonID(registration: uid)] { people[place].row = row }
     }
 
     mutating func add(_ stay: Stay) {
-        // Of every stay the same.
+        // The same for every stay.
         var stay = stay
         (stay.company, stay.event) = ("", "")
         let place = note(stay)
@@ -123,7 +123,7 @@ struct AttendanceSweep {
         )
     }
 
-    /// Adds a stay to what is known of its person; returns their place.
+    /// Adds a stay to its person's data, and returns the person's index.
     private mutating func note(_ stay: Stay) -> Int {
         let id = PersonID(stay)
         guard let place = places[id] else {
@@ -137,7 +137,7 @@ struct AttendanceSweep {
         last.joinedAt = before.joinedAt
         last.leftAt = before.leftAt.flatMap { earlier in stay.leftAt.map { max(earlier, $0) } }
         last.joins += before.joins
-        // One that came back after a restart of the gateway.
+        // It came back after a restart of the gateway.
         if people[place].sessions.contains(where: { $0.hasSameBytes(as: stay.session) }) {
             last.joins -= 1
         } else {
@@ -149,7 +149,8 @@ struct AttendanceSweep {
         return place
     }
 
-    /// Lets go whoever goes until a moment. Who goes as another one comes was not there together with them.
+    /// Removes everyone who leaves until a moment. A person who leaves as another arrives was not there together with
+    /// them.
     private mutating func advance(to moment: Milliseconds) {
         while let end = ends.first, end.moment <= moment {
             ends.removeFirst()
@@ -164,7 +165,7 @@ struct AttendanceSweep {
         if moment < .max { fill(to: moment) }
     }
 
-    /// Writes down the minutes before a moment in which nobody came or went.
+    /// Records the minutes before a moment in which nobody came or went.
     private mutating func fill(to moment: Milliseconds) {
         guard present > 0, let last = moments.last else { return }
         for next in stride(from: last.minute + step, to: moment, by: Int64.Stride(step)) {
@@ -183,7 +184,7 @@ struct AttendanceSweep {
     }
 }
 
-/// Moments with the places that they are for, earliest first.
+/// A heap of moments with the indices of their people, earliest first.
 private struct MomentHeap {
     private var items: [(moment: Milliseconds, place: Int)] = []
 

@@ -1,10 +1,11 @@
 package import Admission
+package import Basics
 import GRDB
 
 extension Directory {
-    /// Who was at an event; nil where the company has no such event.
+    /// The people who were at an event. Returns `nil` if the company has no such event.
     ///
-    /// What registrations were given may be much, and is asked for in parts with ``metadata(of:in:)``.
+    /// Registrations' metadata may be large; ask for it in parts with ``metadata(of:in:)``.
     package func attendance(
         of uid: String,
         _ kind: EventKind,
@@ -18,7 +19,7 @@ extension Directory {
                 sql: "SELECT * FROM stay WHERE company = ? AND event = ? ORDER BY joined_at, id",
                 arguments: [company, uid]
             )
-            // One at a time, so that only people take memory.
+            // Read one at a time, so that only people take memory.
             var sweep = AttendanceSweep(of: stored.event, now: now)
             while let row = try rows.next() { sweep.add(Stay(row)) }
             let registrations = try Row.fetchCursor(
@@ -31,11 +32,11 @@ extension Directory {
         }
     }
 
-    /// What the registrations of some participants were given, as the JSON text of an object, one for each of them; nil
-    /// where there is none, or not any more.
+    /// The metadata of some participants' registrations: the JSON text of an object for each, or `nil` if there is none
+    /// or it no longer exists.
     ///
-    /// It is read as it is now, a part at a time, so that nothing is held while an answer is written to a slow client. Who
-    /// was removed or erased since the attendance was read has none.
+    /// It is read as it is now and in parts, so that nothing is held while an answer is written to a slow client. A
+    /// person who was removed or erased since the attendance was read has none.
     package func metadata(of part: Range<Int>, in attendance: EventAttendance) async throws -> [String?] {
         try await pool.read { database in
             let statement = try database.cachedStatement(

@@ -1,10 +1,10 @@
 package import Admission
+import Basics
 import GRDB
-import JOSE
 
 /// Stays: when which session was under way.
 extension Directory {
-    /// Writes down what has happened to sessions.
+    /// Records arrivals and departures.
     package func record(_ changes: [SessionChange]) async throws {
         guard !changes.isEmpty else { return }
         try await writer.write { [self] database, effects in
@@ -64,17 +64,17 @@ extension Directory {
         let end = [
             JSONMember("leftAt", .string(Timestamp.text(moment))), JSONMember("reason", .string(ending.rawValue)),
         ]
-        // Of somebody who was erased meanwhile nothing is told.
+        // Announce nothing about a person who was erased meanwhile.
         if let open, !session.viewer.userID.hasSameBytes(as: open["user"]) { return }
         let type = ending == .replaced ? WebhookType.sessionReplaced : .sessionLeft
         try announce(type, session, at: moment, end, database, &effects)
     }
 
-    /// Stays of a viewer with no more than this between them are one.
+    /// A viewer's stays with no longer gap than this count as one.
     static let longestGap: Milliseconds = 60_000
 
-    /// Writes down the end of a stay: in its own row, or in that of the stay of the same viewer that it follows, so that
-    /// who joins again and again leaves one row.
+    /// Records the end of a stay, either in its own row or in that of the same viewer's preceding stay. A viewer who
+    /// joins again and again leaves one row.
     private func close(_ stay: Stay, row: Int64, _ database: Database) throws {
         let end = stay.leftAt ?? stay.joinedAt
         let before = try Row.fetchOne(
@@ -128,14 +128,14 @@ extension Directory {
         try announce(type, company: viewer.company, event: session.event, at: moment, data + end, database, &effects)
     }
 
-    /// Ends what is open as the gateway stops.
+    /// Ends all open stays when the gateway stops.
     func endOpenStays() async throws {
         let moment = now
         try await writer.write { [self] database, _ in try endOpenStays(at: moment, database) }
     }
 
-    /// Ends every open stay, none of them before it began, and tells the webhooks, one row at a time. Nothing is delivered
-    /// before the next start.
+    /// Ends every open stay, none before it began, and announces it to webhooks, one row at a time. Nothing is
+    /// delivered before the next start.
     func endOpenStays(at moment: Milliseconds, _ database: Database) throws {
         let ending = SessionEnding.stopped.rawValue
         let open = try Row.fetchCursor(

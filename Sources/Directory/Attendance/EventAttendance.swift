@@ -1,21 +1,22 @@
-package import Admission
+import Admission
+package import Basics
 
-/// Who was at an event, and for how long.
+/// The people who were at an event, and for how long.
 ///
 /// Minutes and concurrency count from a day before the event's start to a day after its end.
 package struct EventAttendance: Sendable {
     package let event: Event
-    /// The event's row, which no other ever gets.
+    /// The event's row id, which is never reused.
     let row: Int64
-    /// Registrations that there are now.
+    /// The number of registrations that exist now.
     package let registered: Int
-    /// Those who were there, in the order in which they came first.
+    /// The people who were there, in the order of their first arrival.
     package let participants: [Participant]
-    /// The most who were there at one time.
+    /// The most people who were there at one time.
     package let peakConcurrent: Int
-    /// How many minutes each entry of ``concurrency`` stands for: one, but for events of more than two weeks.
+    /// How many minutes each entry of ``concurrency`` covers: one, except for events of more than two weeks.
     package let concurrencyStep: Int
-    /// How many were there in each minute, at most at a time; minutes without anybody are left out.
+    /// The most people present at one time in each minute. Minutes without anybody are left out.
     package let concurrency: [(minute: Milliseconds, viewers: Int)]
 
     package var attended: Int { participants.count }
@@ -24,20 +25,20 @@ package struct EventAttendance: Sendable {
 
     /// One person at the event, over all their stays.
     package struct Participant: Sendable {
-        /// Of who came with an embed token.
+        /// Set for a person with an embed token.
         package let userID: String?
-        /// Of who came with a registration.
+        /// Set for a person with a registration.
         package let registrationID: String?
         package let name: String?
         package let email: String?
-        /// The last one.
+        /// The latest role.
         package let role: String
-        /// The registration's row; nil where there is none, or not any more.
+        /// The registration's row; `nil` if there is none or it no longer exists.
         let row: Int64?
         package let firstJoin: Milliseconds
-        /// Nil: still there.
+        /// `nil` if still there.
         package let lastLeave: Milliseconds?
-        /// Time in which at least one session was under way.
+        /// The time during which at least one session was under way.
         package let minutes: Double
         package let joins: Int
         /// How often another join took the lease.

@@ -1,10 +1,10 @@
 import Admission
+import Basics
 import GRDB
-import JOSE
 
-/// A stay as the database has it: one session, or several of one viewer that follow closely.
+/// A stay as stored in the database: one session, or several of one viewer in close succession.
 struct Stay {
-    /// The last one's name.
+    /// The name of the last session.
     var session: String
     var company = ""
     var event = ""
@@ -14,23 +14,23 @@ struct Stay {
     var email: String?
     var role: String
     var joinedAt: Milliseconds
-    /// Nil: still under way.
+    /// `nil` if still under way.
     var leftAt: Milliseconds?
     var ending: String?
     var joins = 1
     /// How many of the sessions ended because another join took the lease.
     var replaced = 0
-    /// The time between its sessions.
+    /// The total time between its sessions.
     var away: Milliseconds = 0
 
-    /// The stay and an earlier one of the same viewer as one; both have ended.
+    /// Joins the stay with an earlier one of the same viewer. Both have ended.
     func following(_ earlier: Stay) -> Stay {
         guard let end = leftAt, let earlierEnd = earlier.leftAt else { return self }
         var whole = end >= earlierEnd ? self : earlier
         whole.joinedAt = min(joinedAt, earlier.joinedAt)
         whole.leftAt = max(end, earlierEnd)
         whole.joins = joins + earlier.joins
-        // A session that came back after a restart of the gateway.
+        // The session came back after a restart of the gateway.
         if session.hasSameBytes(as: earlier.session) { whole.joins -= 1 }
         whole.replaced = replaced + earlier.replaced
         var presence = Presence(earlier.joinedAt..<earlierEnd, away: earlier.away)
@@ -39,14 +39,14 @@ struct Stay {
         return whole
     }
 
-    /// Writes down the user ids that are e-mails of stays that an earlier version left as they are compared.
+    /// Fills in the folded user ids that are e-mails, for stays written by an earlier version.
     static func fillFoldedUsers(_ database: Database) throws {
         let update = try database.makeStatement(sql: "UPDATE stay SET folded_user = ? WHERE id = ?")
         let rows = try Row.fetchCursor(database, sql: "SELECT id, user FROM stay WHERE user LIKE '%@%'")
         while let row = try rows.next() { try update.execute(arguments: [foldedIdentity(row[1]), row[0] as Int64]) }
     }
 
-    /// Writes down the e-mails of stays that an earlier version left as they are compared.
+    /// Fills in the folded e-mails, for stays written by an earlier version.
     static func fillFoldedEmails(_ database: Database) throws {
         let update = try database.makeStatement(sql: "UPDATE stay SET folded_email = ? WHERE id = ?")
         let rows = try Row.fetchCursor(database, sql: "SELECT id, email FROM stay WHERE email IS NOT NULL")
@@ -72,7 +72,7 @@ extension Stay {
         away = row["away"]
     }
 
-    /// An open stay as it ends.
+    /// An open stay at the time when it ends.
     init(_ row: Row, leftAt moment: Milliseconds, _ ending: SessionEnding, role: Role) {
         self.init(row)
         leftAt = max(joinedAt, moment)
@@ -82,9 +82,9 @@ extension Stay {
     }
 }
 
-/// How long somebody was there, over stays in the order in which they began.
+/// How long a person was there, from stays in order of their beginning.
 struct Presence {
-    /// Of the stays that touch or overlap.
+    /// The range of the stays that touch or overlap.
     private var span: Range<Milliseconds>
     private var present: Milliseconds
     private var before: Milliseconds = 0
@@ -94,7 +94,7 @@ struct Presence {
         present = max(span.upperBound - span.lowerBound - away, 0)
     }
 
-    /// Time in which at least one stay was under way; where stays with pauses overlap, at least so long.
+    /// The time during which at least one stay was under way; a lower bound if stays with gaps overlap.
     var length: Milliseconds { before + present }
 
     var end: Milliseconds { span.upperBound }

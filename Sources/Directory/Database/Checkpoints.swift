@@ -2,37 +2,37 @@ import Dispatch
 import GRDB
 import Synchronization
 
-/// Moves what was written from the write-ahead log into the database file, beside the writes and on a connection of its
-/// own.
+/// Moves written pages from the write-ahead log into the database file, in parallel to the writes and on its own
+/// connection.
 ///
-/// SQLite would do it within a write, about every thousand pages, and that write and all that wait for it would take some
+/// SQLite would do this within a write, about every thousand pages. That write, and all that wait for it, would take
 /// tens of milliseconds.
 final class Checkpoints: Sendable {
     private let connection: DatabaseQueue
     private let queue = DispatchQueue(label: "directory-checkpoints")
     private let isDue = Atomic<Bool>(false)
-    /// Written and read on the queue.
+    /// Accessed on the queue only.
     private let isClosed = Atomic<Bool>(false)
 
-    /// Between two, so that a page that is written again and again is moved once.
+    /// The pause between two checkpoints, so that a page that is written repeatedly is moved once.
     private static let pause = DispatchTimeInterval.milliseconds(100)
 
     init(_ connection: DatabaseQueue) { self.connection = connection }
 
-    /// Something was written.
+    /// Schedules a checkpoint after a write.
     func wrote() {
         guard !isDue.exchange(true, ordering: .acquiringAndReleasing) else { return }
         queue.asyncAfter(deadline: .now() + Self.pause) { [self] in
             isDue.store(false, ordering: .releasing)
             // GRDB hands a closed connection to SQLite as a null pointer.
             guard !isClosed.load(ordering: .relaxed) else { return }
-            // One that fails is made up for by the next, or by a write when the log is long.
+            // If it fails, the next one makes up for it, or a write does once the log is long.
             _ = try? connection.writeWithoutTransaction { try $0.checkpoint(.passive) }
         }
     }
 
-    /// Moves everything and empties the log, so that it holds nothing of what was overwritten. While somebody reads what
-    /// was before it cannot be done, and is tried again.
+    /// Moves everything and empties the log, so that it contains no overwritten data. This is impossible while somebody
+    /// reads an older state, and is then retried.
     func truncate() async {
         await withCheckedContinuation { continuation in
             queue.async {

@@ -1,18 +1,19 @@
-package import Admission
+import Admission
+package import Basics
 
-/// Whether what is over may be deleted by the time of day, which may be wrong.
+/// Decides whether expired data may be deleted by the time of day, which may be wrong.
 ///
-/// Pure: it is told both the time of day and how much time has really passed. A time of day that jumps is not believed
-/// before the gateway has run on for a day without another jump. After the gateway did not run, nobody knows how much time
-/// has passed; for that it is believed up to a week.
+/// Pure: takes both the time of day and the time that has really passed as arguments. After a jump, the time of day is
+/// trusted again only once the gateway has run for a day without another jump. For the time when the gateway did not
+/// run, which nobody measured, it is trusted up to a week.
 struct ClockTrust: Equatable {
-    /// The time of day as it was last.
+    /// The last time of day that was reported.
     private(set) var at: Milliseconds
-    /// How much longer the gateway has to run until the time of day is believed; nil: it is.
+    /// How much longer the gateway has to run until the time of day is trusted; `nil` if it is.
     private(set) var doubt: Milliseconds?
 
     static let day: Milliseconds = 86_400_000
-    /// How far ahead the time of day may be of what it was when the gateway last ran: a week, and a day.
+    /// How far the time of day may be ahead of the last one before a stop: a week and a day.
     static let longestRest = 8 * day
 
     init(at: Milliseconds, doubt: Milliseconds?) {
@@ -20,15 +21,15 @@ struct ClockTrust: Equatable {
         self.doubt = doubt
     }
 
-    /// Tells the time of day anew.
+    /// Reports the present time of day.
     ///
-    /// - Parameter passed: since the last time in this process; nil: this is the first time.
+    /// - Parameter passed: the time since the last report in this process; `nil` for the first.
     mutating func look(_ now: Milliseconds, passed: Milliseconds?) -> ClockNews? {
         let jump = now - at - (passed ?? 0)
         at = now
         guard let passed else {
             guard jump > Self.longestRest || jump < -Self.day else { return nil }
-            // Time that it ran before counts: who starts it for an hour a month is believed in the end.
+            // Time that it ran before counts, so a gateway that is started for an hour a month is trusted in the end.
             doubt = doubt ?? Self.day
             return .jumped(by: jump)
         }
@@ -42,10 +43,10 @@ struct ClockTrust: Equatable {
     }
 }
 
-/// What became of the trust in the time of day.
+/// A change in the trust in the time of day.
 package enum ClockNews: Sendable, Equatable {
     /// Nothing is deleted by it until the gateway has run for a day.
     case jumped(by: Milliseconds)
-    /// It is believed again.
+    /// It is trusted again.
     case trusted
 }

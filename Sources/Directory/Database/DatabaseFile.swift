@@ -1,22 +1,23 @@
 import Admission
+import Basics
 import GRDB
 import Glibc
-import JOSE
 import Synchronization
 
-/// The database file: opened by one process at a time, brought up to date, checked.
+/// The database file: opened by one process at a time, migrated, checked.
 enum DatabaseFile {
-    /// Opens the file, or makes it, readable by its owner only.
+    /// Opens or creates the file, readable by its owner only.
     static func open(_ path: String) throws(DirectoryFault) -> DatabasePool {
         do {
             try secure(path)
-            // Before the pool, which writes to whatever database it opens.
+            // Check before the pool opens it: the pool writes to any database.
             if let reason = try foreignness(path) { throw DirectoryFault(description: "\(path): \(reason)") }
             let pool = try DatabasePool(path: path, configuration: configuration)
-            // An answer of success means that it is on disk. The pool, as it turns the write-ahead log on, asks for less.
+            // A successful answer means that the data is on disk. The pool weakens this when it enables the write-ahead
+            // log.
             try pool.writeWithoutTransaction { database in
                 try database.execute(sql: "PRAGMA synchronous = FULL")
-                // In pages of the log: only where ``Checkpoints`` does not keep up.
+                // In pages of the log. Reached only if ``Checkpoints`` cannot keep up.
                 try database.execute(sql: "PRAGMA wal_autocheckpoint = 16384")
             }
             try Migrations.migrator.migrate(pool)
@@ -28,11 +29,11 @@ enum DatabaseFile {
         }
     }
 
-    /// A connection of their own for checkpoints of a database that is open.
+    /// Opens a separate connection for checkpoints of an open database.
     static func checkpoints(_ path: String) throws(DirectoryFault) -> Checkpoints {
         do {
             var configuration = configuration
-            // Writes wait for a checkpoint that waits for readers.
+            // Writes wait while a checkpoint waits for readers.
             configuration.busyMode = .timeout(0.05)
             return Checkpoints(try DatabaseQueue(path: path, configuration: configuration))
         } catch {
@@ -40,8 +41,8 @@ enum DatabaseFile {
         }
     }
 
-    /// What is wrong with an existing file, and if that is wanted inside of it; nothing where all is well or there is no file
-    /// yet.
+    /// What is wrong with an existing file and, if `isThorough`, with its content. Returns an empty list if all is well
+    /// or the file does not exist yet.
     static func problems(_ path: String, isThorough: Bool) -> [String] {
         // SAFETY: the path is passed as a C string for the call.
         guard unsafe access(path, F_OK) == 0 else { return [] }
@@ -55,7 +56,8 @@ enum DatabaseFile {
         }
     }
 
-    /// Puts into a view what a database, which another process may use, has of an event and of a registration for it.
+    /// Loads one event and a registration for it from a database into a view. Another process may be using the
+    /// database.
     static func load(event uid: String, registration: String?, from path: String, into view: DirectoryView)
         throws(DirectoryFault)
     {
@@ -87,7 +89,7 @@ enum DatabaseFile {
         }
     }
 
-    /// Why an existing file is not a database that this version may write to; nil where it is one, or is empty.
+    /// Why this version must not write to an existing file. Returns `nil` if it may, or if the file is empty.
     private static func foreignness(_ path: String) throws -> String? {
         try reader(path).read { database in
             let applied = try Migrations.migrator.appliedIdentifiers(database)
@@ -116,15 +118,15 @@ enum DatabaseFile {
         configuration.maximumReaderCount = Directory.readerCount
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { database in
-            // Kibibytes, of each connection.
+            // In kibibytes, for each connection.
             try database.execute(sql: "PRAGMA cache_size = -8192")
-            // What is deleted is overwritten: it may be a person's.
+            // Overwrite deleted data, which may be personal.
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
         return configuration
     }
 
-    /// Makes the file before SQLite does, which would let others read it.
+    /// Creates the file before SQLite does, which would let others read it.
     private static func secure(_ path: String) throws(DirectoryFault) {
         // SAFETY: the path is passed as a C string for the call.
         let descriptor = unsafe Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -145,7 +147,7 @@ enum DatabaseFile {
     }
 }
 
-/// Keeps a second process from using the same database: each would know only its own leases and sessions.
+/// Keeps a second process from using the same database, since each process knows only its own leases and sessions.
 final class DatabaseLock: Sendable {
     private let descriptor: Mutex<Int32>
 
@@ -162,11 +164,11 @@ final class DatabaseLock: Sendable {
 
     deinit { release() }
 
-    /// Lets another process have the database.
+    /// Lets another process lock the database.
     func release() {
         descriptor.withLock { descriptor in
             guard descriptor >= 0 else { return }
-            // Said, since a process that was just started may still hold a copy of the descriptor.
+            // Unlock explicitly: a process that was just spawned may still hold a copy of the descriptor.
             _ = flock(descriptor, LOCK_UN)
             close(descriptor)
             descriptor = -1

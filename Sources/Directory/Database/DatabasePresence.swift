@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Whether the files of an open database are still where the next start will look for them. A process writes on into files
-/// that were removed or replaced, and what it writes is gone with it.
+/// Whether the files of an open database are still where the next start will look for them. If they were removed or
+/// replaced, the process keeps writing to the old files, and those writes are lost with them.
 struct DatabasePresence: Sendable {
     private struct Mark: Sendable {
         let path: String
@@ -22,9 +22,9 @@ struct DatabasePresence: Sendable {
 
     private let marks: [Mark]
 
-    /// - Parameter path: of a database that is open.
+    /// - Parameter path: of an open database.
     init(_ path: String) { marks = [path, path + "-wal", path + ".lock"].compactMap(Mark.init) }
 
-    /// The files that are not there any more, or are others.
+    /// The files that no longer exist or were replaced.
     var missing: [String] { marks.filter { !$0.isThere }.map(\.path) }
 }

@@ -1,8 +1,8 @@
-import JOSE
+import Basics
 
-/// Lists and metadata as the database holds them.
+/// The stored form of lists and metadata.
 enum JSONText {
-    /// What was written was bounded by who wrote it.
+    /// Generous limits: the writer has already bounded what was stored.
     private static let limits: JSONLimits = {
         var limits = JSONLimits(size: 1 << 20)
         limits.depth = 64
@@ -35,7 +35,7 @@ enum JSONText {
         return list
     }
 
-    private static let damaged = DirectoryFault(description: "a value in the database is not what the gateway wrote")
+    private static let damaged = DirectoryFault(description: "a value in the database was not written by the gateway")
 
     private static func parse(_ text: String) -> JSONValue? {
         let bytes = Array(text.utf8)

@@ -1,8 +1,8 @@
 import Admission
+import Basics
 import GRDB
-import JOSE
 
-/// How the database came to be what it is: migrations in order, each run once.
+/// The database migrations in order. Each runs once.
 enum Migrations {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -43,10 +43,10 @@ enum Migrations {
         return migrator
     }
 
-    /// Texts outside ASCII were compared in another form before.
+    /// Folds e-mails anew, since an earlier version compared texts outside ASCII in another form.
     ///
-    /// Registrations that turn out to be of one person stay all: their links are good. The first has the e-mail; the others
-    /// are known by it and their uid, with a blank between, which no e-mail has.
+    /// If several registrations turn out to be of one person, all are kept: their links are valid. The first keeps the
+    /// e-mail. The others are stored under the e-mail, a space and their uid; no e-mail contains a space.
     private static func foldEmails(_ database: Database) throws {
         let rows = try Row.fetchAll(
             database,
@@ -157,8 +157,8 @@ enum Migrations {
         CREATE INDEX delivery_in_order ON delivery (webhook, event, id);
         """
 
-    /// The first message of each row, a webhook's messages of one event, is marked, so that it is found without a look at
-    /// those behind it. Whatever deletes it marks the next.
+    /// Marks the first message of each queue, that is, of a webhook's messages about one event. It is then found
+    /// without scanning those behind it. Whatever deletes it marks the next.
     private static let deliveryHeads = """
         ALTER TABLE delivery ADD COLUMN is_head INTEGER NOT NULL DEFAULT 0;
         -- Whom it tells of, as e-mails are compared.
@@ -176,7 +176,7 @@ enum Migrations {
         ALTER TABLE webhook ADD COLUMN disabled_at INTEGER;
         """
 
-    /// Stays of a viewer that follow closely are one row, found by the viewer.
+    /// Merges a viewer's stays in close succession into one row, found by the viewer.
     private static let viewersStays = """
         ALTER TABLE stay ADD COLUMN joins INTEGER NOT NULL DEFAULT 1;
         ALTER TABLE stay ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;
@@ -190,7 +190,7 @@ enum Migrations {
         CREATE INDEX registration_by_person ON registration (folded_email);
         """
 
-    /// What is needed to delete neither too much nor too little.
+    /// Adds what is needed to delete neither too much nor too little.
     private static let doubts = """
         -- How much longer the gateway has to run until what is over is deleted by its clock; null: it is.
         ALTER TABLE pulse ADD COLUMN doubt INTEGER;
@@ -201,7 +201,7 @@ enum Migrations {
         CREATE INDEX delivery_by_user ON delivery (folded_user) WHERE folded_user IS NOT NULL;
         """
 
-    /// What a company is told of its webhooks, and in which order things happened.
+    /// Adds what a company is told about its webhooks, and the order in which things happened.
     private static let happenings = """
         -- Attempts that failed since the last success, or since it was switched on, and why the last of them did.
         ALTER TABLE webhook ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
@@ -213,7 +213,7 @@ enum Migrations {
         CREATE TABLE happening (company TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
         """
 
-    /// Viewers who were sent away from events, also from ones that the directory does not know.
+    /// Adds viewers who were removed from events, including events that the directory does not know.
     private static let removals = """
         CREATE TABLE removal (
             id TEXT NOT NULL UNIQUE,
@@ -235,19 +235,19 @@ enum Migrations {
         CREATE INDEX removal_by_end ON removal (until) WHERE until IS NOT NULL;
         """
 
-    /// When events let attendees in: minutes before the start and after the end.
+    /// Adds when events let attendees in: minutes before the start and after the end.
     private static let doors = """
         ALTER TABLE event ADD COLUMN doors_open INTEGER;
         ALTER TABLE event ADD COLUMN doors_close INTEGER;
         """
 
-    /// Sessions that were ended for good, by the bits that name them, until they would not be good any more anyway.
+    /// Adds sessions that were ended for good, by the bits that name them, until they would have expired anyway.
     private static let endedSessions = """
         CREATE TABLE ended_session (bits INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT;
         CREATE INDEX ended_session_by_end ON ended_session (until);
         """
 
-    /// What is deleted when it was over for long.
+    /// Adds indexes for deleting what ended long ago.
     private static let purged = """
         CREATE INDEX stay_by_end ON stay (left_at) WHERE left_at IS NOT NULL;
         CREATE INDEX registration_to_purge ON registration (removed_at) WHERE removed_at IS NOT NULL AND name <> '';

@@ -1,12 +1,13 @@
 import Admission
+import Basics
 import GRDB
 import Synchronization
 
-/// When the gateway was last known to run, and what that says of the time of day.
+/// When the gateway was last known to run, and what that says about the time of day.
 final class Pulse: Sendable {
     private struct State {
         var trust: ClockTrust
-        /// Of ``uptime``.
+        /// In terms of ``uptime``.
         var lookedAt: Milliseconds
         var news: ClockNews?
     }
@@ -20,14 +21,14 @@ final class Pulse: Sendable {
         state = Mutex(State(trust: ClockTrust(at: 0, doubt: nil), lookedAt: uptime()))
     }
 
-    /// Reads when the gateway ran last; nil: never.
+    /// Reads when the gateway last ran. Returns `nil` if never.
     static func last(_ database: Database) throws -> ClockTrust? {
         try Row.fetchOne(database, sql: "SELECT at, doubt FROM pulse").map { ClockTrust(at: $0[0], doubt: $0[1]) }
     }
 
-    /// The gateway runs from now on.
+    /// Records that the gateway starts to run.
     ///
-    /// - Parameter last: when it ran last; nil: that is not known.
+    /// - Parameter last: when it last ran; `nil` if unknown.
     func begin(_ last: ClockTrust, at now: Milliseconds, _ database: Database) throws {
         let trust = state.withLock { state in
             state.trust = last
@@ -38,7 +39,7 @@ final class Pulse: Sendable {
         try Self.write(trust, database)
     }
 
-    /// It runs still.
+    /// Records that the gateway is still running.
     func look(at now: Milliseconds) -> ClockTrust {
         state.withLock { state in
             let moment = uptime()
@@ -48,10 +49,10 @@ final class Pulse: Sendable {
         }
     }
 
-    /// Whether the time of day is believed, as of the last look.
+    /// Whether the time of day was trusted at the last look.
     var isTrusted: Bool { state.withLock { $0.trust.doubt == nil } }
 
-    /// What the operator was not told yet.
+    /// Takes the news that the operator was not told yet.
     func takeNews() -> ClockNews? {
         state.withLock { state in
             defer { state.news = nil }
@@ -70,16 +71,16 @@ final class Pulse: Sendable {
 }
 
 extension Directory {
-    /// Writes down that the gateway runs, so that after a crash open stays end when it was last known to.
+    /// Records that the gateway is running, so that after a crash open stays end at the last recorded time.
     package func beat() async throws {
         let trust = pulse.look(at: now)
         try await writer.write { database, _ in try Pulse.write(trust, database) }
     }
 
-    /// What became of the trust in the time of day since this was asked last.
+    /// The change in the trust in the time of day since the last call.
     package func takeClockNews() -> ClockNews? { pulse.takeNews() }
 
-    /// Ends what was open when the gateway stopped without a word, as of when it was last known to run; and begins anew.
+    /// Ends what was left open by a crash, at the time when the gateway was last known to run; then begins anew.
     func begin() throws {
         let moment = now
         try pool.write { database in

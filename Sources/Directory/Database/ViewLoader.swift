@@ -1,15 +1,14 @@
 import Admission
 import Dispatch
 import GRDB
-import JOSE
 import Synchronization
 
-/// Fills the data plane's view from the database: at a start, before anybody is served.
+/// Fills the data plane's view from the database at start, before any request is served.
 struct ViewLoader {
     let pool: DatabasePool
     let view: DirectoryView
 
-    /// Registrations are read by several threads: there may be a million.
+    /// Registrations are read by several threads, since there may be a million.
     private static let threads = 2
 
     func load() throws {
@@ -105,7 +104,7 @@ struct ViewLoader {
             )
             while let row = try rows.next() {
                 view.remove(JoinCode(column: row[3]))
-                // An event that was deleted refuses its tokens itself.
+                // The deleted event already refuses its tokens.
                 if (row[4] as Int64?) == nil { continue }
                 view.removeRegistration(SubjectKey(registration: row[2], event: row[1], company: row[0]))
             }
@@ -125,7 +124,7 @@ extension ViewLoader {
 }
 
 extension SubjectKey {
-    /// Of a registration token.
+    /// The subject of a registration token.
     init(registration: String, event: String, company: String) {
         self.init(kind: .registration, company: company, event: event.utf8Span.span, id: registration)
     }

@@ -2,13 +2,13 @@ import Dispatch
 import GRDB
 import Synchronization
 
-/// Writes to the database in groups: whatever has come while one transaction went to disk goes with the next, so that
-/// many small writes cost one synchronisation with the disk and not one each.
+/// Writes to the database in groups: all writes that arrive while one transaction goes to disk share the next one. Many
+/// small writes then cost one disk sync instead of one each.
 ///
-/// Each write has a savepoint of its own: one that fails takes nothing back of the others. An answer is given when the
-/// transaction is on disk, after the in-memory view has the change.
+/// Each write has its own savepoint, so one that fails does not undo the others. A write returns when the transaction
+/// is on disk, after the in-memory view has the change.
 final class Writer: Sendable {
-    /// What follows from a write once it is on disk, in order.
+    /// What to do in order once a write is on disk.
     struct Effects {
         private(set) var all: [@Sendable () -> Void] = []
 
@@ -17,9 +17,9 @@ final class Writer: Sendable {
 
     /// One write of a group.
     private struct Part: Sendable {
-        /// Does its part of a transaction, and returns what is to happen when that is on disk, or has failed.
+        /// Does its part of a transaction, and returns what to do when that is on disk or has failed.
         let run: @Sendable (Database) -> (_ failure: (any Error)?) -> Void
-        /// There was no transaction.
+        /// Called if there was no transaction.
         let fail: @Sendable (any Error) -> Void
     }
 
@@ -31,7 +31,7 @@ final class Writer: Sendable {
     private let pool: DatabasePool
     private let queue = DispatchQueue(label: "directory-writer")
     private let state = Mutex(State())
-    /// Bounds how long the first of a group waits for the last.
+    /// The most writes in one group. Bounds how long the first waits for the last.
     private static let groupSize = 256
 
     private let wrote: @Sendable () -> Void
@@ -42,12 +42,12 @@ final class Writer: Sendable {
         self.wrote = wrote
     }
 
-    /// Writes that wait for the group before them.
+    /// The number of writes that wait for the group before them.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
 
-    /// Runs `body` in a transaction; returns when its changes are on disk.
+    /// Runs `body` in a transaction, and returns when its changes are on disk.
     ///
-    /// - Throws: what `body` throws, which then has changed nothing; or the database's error.
+    /// - Throws: what `body` throws, in which case it has changed nothing; or the database's error.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database, inout Effects) throws -> Value
     ) async throws -> Value {
@@ -97,7 +97,7 @@ final class Writer: Sendable {
         if starts { queue.async { self.run() } }
     }
 
-    /// Takes one group after the other until nothing waits.
+    /// Runs one group after the other until nothing waits.
     private func run() {
         while true {
             let group = state.withLock { state in

@@ -1,7 +1,8 @@
 package import Admission
+package import Basics
 import GRDB
 
-/// Where a list of events goes on: after this one.
+/// The position after which a list of events continues.
 package struct EventCursor: Sendable, Equatable {
     package var startsAt: Milliseconds
     package var uid: String
@@ -13,7 +14,7 @@ package struct EventCursor: Sendable, Equatable {
 }
 
 extension Directory {
-    /// Makes an event.
+    /// Creates an event.
     package func create(
         _ kind: EventKind,
         fields: EventFields,
@@ -34,7 +35,7 @@ extension Directory {
         }
     }
 
-    /// An event of the company; nil where it has none of that kind and uid.
+    /// Returns an event of the company, or `nil` if it has none of that kind and uid.
     package func event(_ uid: String, _ kind: EventKind, company: String) async throws -> Event? {
         try await pool.read { try Stored.event(uid, kind, company: company, $0)?.event }
     }
@@ -42,8 +43,8 @@ extension Directory {
     /// The company's events, soonest first.
     ///
     /// - Parameters:
-    ///   - from: events that end before are left out.
-    ///   - to: events that start after are left out.
+    ///   - from: leaves out events that end before.
+    ///   - to: leaves out events that start after.
     package func events(
         of company: String,
         _ kind: EventKind,
@@ -83,9 +84,9 @@ extension Directory {
         }
     }
 
-    /// Changes an event; nil where the company has no such event.
+    /// Changes an event. Returns `nil` if the company has no such event.
     ///
-    /// - Parameter change: what it throws is thrown, and nothing changes.
+    /// - Parameter change: if it throws, nothing changes and the error is passed on.
     package func update(
         _ uid: String,
         _ kind: EventKind,
@@ -106,9 +107,9 @@ extension Directory {
         }
     }
 
-    /// Makes an event like another one; nil where the company has no such event.
+    /// Creates an event like another one. Returns `nil` if the company has no such event.
     ///
-    /// - Parameter change: what is different.
+    /// - Parameter change: applies the differences.
     package func clone(
         _ uid: String,
         _ kind: EventKind,
@@ -133,7 +134,7 @@ extension Directory {
         }
     }
 
-    /// Deletes an event: nobody gets in any more. False where the company has no such event.
+    /// Deletes an event, so that nobody is let in any more. Returns false if the company has no such event.
     package func remove(_ uid: String, _ kind: EventKind, company: String) async throws -> Bool {
         let removedAt = now
         return try await writer.write { [self] database, effects in

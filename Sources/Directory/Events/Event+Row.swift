@@ -1,12 +1,13 @@
-package import Admission
+import Admission
+package import Basics
 import GRDB
 
-/// A row of a table with what it stands for.
+/// An event with its row id.
 struct Stored {
     let id: Int64
     var event: Event
 
-    /// The event that a company calls by its uid.
+    /// The company's event with this uid.
     static func event(_ uid: String, _ kind: EventKind, company: String, _ database: Database) throws -> Stored? {
         let statement = try database.cachedStatement(
             sql: "SELECT * FROM event WHERE uid = ? AND kind = ? AND company = ? AND removed_at IS NULL"
@@ -42,7 +43,7 @@ extension Event {
         fields.metadata = try JSONText.members(row["metadata"])
     }
 
-    /// The values of the columns that `fields` has, in the order of `Directory.columns`.
+    /// The values of the columns for `fields`, in the order of `Directory.columns`.
     var columns: [(any DatabaseValueConvertible)?] {
         [
             fields.name, fields.picture, fields.startsAt, fields.endsAt, fields.timezone, fields.type.rawValue,
@@ -52,7 +53,7 @@ extension Event {
         ]
     }
 
-    /// A day after the event has ended: from then on its registrations are no good.
+    /// A day after the event's end. From then on its registrations are invalid.
     package var closesAt: Milliseconds { Self.closesAt(endsAt: fields.endsAt) }
 
     static func closesAt(endsAt: Milliseconds) -> Milliseconds { endsAt + 86_400_000 }

@@ -1,48 +1,48 @@
 package import Admission
-package import JOSE
+package import Basics
 
-/// A webinar or a networking hub as its company made it.
+/// A webinar or a networking hub as its company created it.
 package struct Event: Sendable, Equatable {
-    /// A UUID in lower case: what paths and tokens call the event.
+    /// A UUID in lower case, used in paths and tokens.
     package let uid: String
     package let kind: EventKind
-    /// The company whose event it is.
+    /// The company that owns the event.
     package let company: String
-    /// Who made it: the API client's id.
+    /// The id of the API client that created it.
     package let creator: String
     package let createdAt: Milliseconds
     package var fields: EventFields
 }
 
-/// Where the people of an event are.
+/// Where an event's people are.
 package enum EventType: String, Sendable, CaseIterable {
     case virtual = "Virtual"
     case liveStreamInPerson = "LiveStreamInPerson"
 }
 
-/// What a company may say of an event, and change later.
+/// What a company may say about an event, and change later.
 package struct EventFields: Sendable, Equatable {
     package var name: String
-    /// The address of a picture.
+    /// The URL of a picture.
     package var picture: String?
     package var startsAt: Milliseconds
     package var endsAt: Milliseconds
-    /// A name of the IANA time zone database: where people read the dates.
+    /// A name from the IANA time zone database: the zone in which people read the dates.
     package var timezone: String
     package var type: EventType = .virtual
-    /// The networking hub that belongs to a webinar, by its uid.
+    /// The uid of the networking hub that belongs to a webinar.
     package var networkingHub: String?
-    /// User ids and e-mails as they were entered, each person once.
+    /// User ids and e-mails as entered, each person once.
     package var presenters: [String] = []
     package var organizers: [String] = []
     package var isRegistrationModeEnabled = false
-    /// The event's own rule for a second join; nil: the configured one.
+    /// The event's own rule for a second join; `nil` for the configured one.
     package var secondJoin: SecondJoin?
-    /// How many minutes before the start attendees are let in; nil: at any time before it.
+    /// How many minutes before the start attendees are let in; `nil` for no limit.
     package var doorsOpen: Int?
-    /// How many minutes after the end attendees are let in and stay; nil: at any time after it.
+    /// How many minutes after the end attendees are let in and may stay; `nil` for no limit.
     package var doorsClose: Int?
-    /// The company's own data, returned as it came.
+    /// The company's own data, returned unchanged.
     package var metadata: [JSONMember] = []
 
     package init(name: String, startsAt: Milliseconds, endsAt: Milliseconds, timezone: String) {

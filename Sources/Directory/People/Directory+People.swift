@@ -1,13 +1,13 @@
 package import Admission
+package import Basics
 import GRDB
-import JOSE
 
-/// What a company's part of the directory holds of a person.
+/// What a company's part of the directory stores about a person.
 package struct PersonRecord: Sendable {
     package struct Registered: Sendable {
         package let event: String
         package let registration: Registration
-        /// When it was removed, or its event.
+        /// When the registration or its event was removed.
         package let removedAt: Milliseconds?
     }
 
@@ -23,7 +23,7 @@ package struct PersonRecord: Sendable {
         package let joins: Int
     }
 
-    /// An event whose lists have the person.
+    /// An event whose lists contain the person.
     package struct Listed: Sendable {
         package let event: String
         package let name: String
@@ -37,7 +37,7 @@ package struct PersonRecord: Sendable {
     package let removals: [Removal]
 }
 
-/// What was erased of a person.
+/// What was erased about a person.
 package struct Erasure: Sendable, Equatable {
     package var registrations = 0
     package var stays = 0
@@ -47,7 +47,7 @@ package struct Erasure: Sendable, Equatable {
 }
 
 extension Directory {
-    /// Everything of a person that a company has.
+    /// Everything that a company has about a person.
     ///
     /// - Parameter email: compared by ``foldedIdentity(_:)``.
     package func person(email: String, company: String) async throws -> PersonRecord {
@@ -122,20 +122,20 @@ extension Directory {
             }
     }
 
-    /// Erases a person from what a company has. Attendance stays, of somebody without a name; whoever is there is sent
-    /// away. Neither the database nor its log holds what was erased.
+    /// Erases a person from a company's data. Attendance stays without the name, and the person's sessions are ended.
+    /// Neither the database nor its log contains what was erased.
     ///
     /// - Parameter email: compared by ``foldedIdentity(_:)``.
     package func erasePerson(email: String, company: String) async throws -> Erasure {
         let folded = foldedIdentity(email)
-        // Found beside the writes: a company may have many events.
+        // Search outside the write: a company may have many events.
         let listing = try await events(listing: folded, company: company)
         let erasure = try await writer.write { [self] database, effects in
             let removedAt = now
-            // What has happened until now, and is written after this.
+            // Covers what has happened until now but is written later.
             erasures.note(folded, company, at: removedAt)
             var erasure = Erasure()
-            // Found by the registrations and stays that are erased next.
+            // Delete these first: they are found through the registrations and stays that are erased next.
             let arguments = Self.removalArguments(folded, company)
             erasure.removals = try delete(Self.isPersonsRemoval, arguments, database, &effects).count
             erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
@@ -161,16 +161,16 @@ extension Directory {
         return erasure
     }
 
-    /// A stay with the e-mail, or with a user id that is it. Two terms, for each of which there is an index.
+    /// A stay with this e-mail, or with a user id that is this e-mail. Two terms, each with its own index.
     private static let isPersonsStay = "(company = ? AND folded_email = ? OR company = ? AND folded_user = ?)"
 
-    /// A registration of an e-mail; those of one that was found to be another's have more after a blank. Of those that are
-    /// erased there is no e-mail left.
+    /// A registration with this e-mail. One that was found to duplicate another has more text after a space. Erased
+    /// ones have no e-mail.
     private static let isPerson = """
         registration.folded_email >= ? AND registration.folded_email < ? || '!' AND registration.email <> ''
         """
 
-    /// A removal of the e-mail, or of a registration or user id that the person is known by in the event.
+    /// A removal of the e-mail, or of a registration or user id that the person has in the event.
     private static let isPersonsRemoval = """
         company = ? AND (
             folded_email = ?
@@ -208,7 +208,7 @@ extension Directory {
             arguments: [folded, folded, company]
         )
         for row in rows {
-            // What is left refuses its tokens.
+            // What remains refuses the registration's tokens.
             try database.execute(
                 sql: """
                     UPDATE registration SET name = '', email = '', folded_email = uid, metadata = '{}',
@@ -227,7 +227,7 @@ extension Directory {
         return rows.count
     }
 
-    /// Has somebody without a name stand for the person, the same in all stays that were of one registration or user.
+    /// Replaces the person by a nameless stand-in, the same one in all stays of one registration or user.
     private static func eraseStays(_ folded: String, _ company: String, _ database: Database) throws -> Int {
         var standIns: [[UInt8]: String] = [:]
         let rows = try Row.fetchAll(
@@ -238,7 +238,7 @@ extension Directory {
         for row in rows {
             let registration: String? = row["registration"]
             let (event, user): (String, String) = (row["event"], row["user"])
-            // No id begins with a line break.
+            // A line break separates the parts: no id begins with one.
             let person = Array("\(event)\n\(registration ?? "\n" + user)".utf8)
             let standIn = standIns[person] ?? UUIDText.random()
             standIns[person] = standIn
@@ -253,7 +253,7 @@ extension Directory {
         return rows.count
     }
 
-    /// The rows of events whose lists have the person.
+    /// The rows of the events whose lists contain the person.
     private func events(listing folded: String, company: String) async throws -> [Int64] {
         try await pool.read { database in
             let rows = try Row.fetchCursor(
@@ -273,7 +273,8 @@ extension Directory {
         }
     }
 
-    /// Whether an entry of an event's lists is an e-mail, as ``foldedIdentity(_:)`` has it; without an `@` it is a user id.
+    /// Whether an entry of an event's lists is this e-mail, in the form of ``foldedIdentity(_:)``. Without an `@` it is
+    /// a user id.
     private static func isEmail(_ entry: String, _ folded: String) -> Bool {
         entry.utf8.contains(UInt8(ascii: "@")) && foldedIdentity(entry).hasSameBytes(as: folded)
     }

@@ -1,12 +1,13 @@
-package import Admission
+import Admission
+package import Basics
 import GRDB
 
-/// How long what is over is kept.
+/// How long ended and removed data is kept.
 package struct Retention: Sendable {
     package var stays: Milliseconds
-    /// Registrations and events after they were removed.
+    /// For registrations and events, counted from their removal.
     package var removed: Milliseconds
-    /// Messages that did not arrive.
+    /// For messages that did not arrive.
     package var webhooks: Milliseconds
 
     package init(stays: Milliseconds, removed: Milliseconds, webhooks: Milliseconds) {
@@ -16,24 +17,25 @@ package struct Retention: Sendable {
     }
 }
 
-/// What a purge deleted.
+/// How much a purge deleted.
 package struct Purge: Sendable, Equatable {
     package var stays = 0
     package var registrations = 0
     package var events = 0
     package var messages = 0
-    /// Removals that are over.
+    /// Removals that have ended.
     package var removals = 0
 
     package var isEmpty: Bool { self == Purge() }
 }
 
 extension Directory {
-    /// Deletes what is older than it is to be kept, a part at a time, so that no write waits for all of it.
+    /// Deletes what was kept for long enough, in parts, so that no write waits for all of it.
     ///
-    /// Of a removed event its uid and company are kept, of a removed registration its uid: their tokens stay refused.
+    /// Keeps the uid and company of a removed event, and the uid of a removed registration, so that their tokens stay
+    /// refused.
     ///
-    /// - Returns: nil while the time of day is not believed, and nothing is deleted by it; see ``ClockNews``.
+    /// - Returns: `nil` while the time of day is not trusted; then nothing is deleted. See ``ClockNews``.
     package func purge(_ retention: Retention) async throws -> Purge? {
         try await beat()
         guard pulse.isTrusted else { return nil }
@@ -46,7 +48,7 @@ extension Directory {
             """,
             [now - retention.stays]
         )
-        // Ids grow with the time, so that the oldest are seen first.
+        // Ids grow with time, so the oldest come first.
         purge.messages = try await inParts(
             """
             DELETE FROM delivery WHERE created_at < ? AND id IN (SELECT id FROM delivery ORDER BY id LIMIT \(Self.part))
@@ -89,7 +91,7 @@ extension Directory {
         return purge
     }
 
-    /// How long after an event was deleted something may still happen that its webhooks are told of: sessions end.
+    /// How long after an event's deletion its webhooks may still be told about it, for example because sessions end.
     private static let lastWord: Milliseconds = 3_600_000
 
     private func removeWebhooksOfRemovedEvents(before moment: Milliseconds) async throws {
@@ -106,7 +108,7 @@ extension Directory {
         for webhook in over { _ = try await removeWebhook(webhook.id, company: webhook.company) }
     }
 
-    /// How much one write deletes at most.
+    /// The most rows that one write deletes.
     private static let part = 500
 
     private func removedEvent(before moment: Milliseconds) async throws -> (Int64, String, String)? {
@@ -121,7 +123,7 @@ extension Directory {
         }
     }
 
-    /// Runs a statement until it finds less than a part; returns how many rows it has changed.
+    /// Runs a statement until it changes less than a part. Returns the total number of changed rows.
     private func inParts(_ sql: String, _ arguments: [any DatabaseValueConvertible & Sendable]) async throws -> Int {
         var count = 0
         while true {

@@ -1,20 +1,21 @@
 import Admission
-import JOSE
+import Basics
 import Synchronization
 
-/// Who was erased lately: what has happened before is written without them, also where it is written after.
+/// The people who were erased lately. Anything that happened before the erasure is written without them, even if it is
+/// written afterwards.
 final class Erasures: Sendable {
     private struct Person: Hashable {
         let company: ExactText
         let identity: ExactText
     }
 
-    /// How long what has happened may wait until it is written.
+    /// The longest time between an event and its write.
     private static let memory: Milliseconds = 3_600_000
 
     private let erased = Mutex<[Person: Milliseconds]>([:])
 
-    /// - Parameter folded: the e-mail, as e-mails are compared.
+    /// - Parameter folded: the e-mail in the form in which e-mails are compared.
     func note(_ folded: String, _ company: String, at moment: Milliseconds) {
         erased.withLock { erased in
             erased = erased.filter { $0.value > moment - Self.memory }

@@ -1,12 +1,12 @@
 package import Admission
+package import Basics
 import GRDB
-package import JOSE
 
-/// Who is to be registered.
+/// A person to register.
 package struct NewRegistration: Sendable {
     package var name: String
     package var email: String
-    /// The company's own data, returned as it came.
+    /// The company's own data, returned unchanged.
     package var metadata: [JSONMember]
 
     package init(name: String, email: String, metadata: [JSONMember] = []) {
@@ -16,16 +16,16 @@ package struct NewRegistration: Sendable {
     }
 }
 
-/// A part of the list of an event's registrations.
+/// A page of an event's registrations.
 package struct RegistrationPage: Sendable {
     package let event: Event
     package let registrations: [Registration]
-    /// Where the list goes on; nil: it does not.
+    /// Where the list continues; `nil` at its end.
     package let next: Int64?
 }
 
 extension Directory {
-    /// Registers a person, once for each e-mail: of several that come at the same time, one is registered.
+    /// Registers a person, once per e-mail: of several concurrent calls, one registers.
     package func register(
         _ person: NewRegistration,
         for uid: String,
@@ -66,9 +66,9 @@ extension Directory {
         }
     }
 
-    /// The registrations of an event in the order in which they came; nil where the company has no such event.
+    /// The registrations of an event in the order of their creation. Returns `nil` if the company has no such event.
     ///
-    /// - Parameter after: what the page before gave as `next`.
+    /// - Parameter after: the `next` of the previous page.
     package func registrations(
         of uid: String,
         _ kind: EventKind,
@@ -93,7 +93,7 @@ extension Directory {
         }
     }
 
-    /// The registration of an e-mail, with its event; nil where nobody is registered so.
+    /// The registration with this e-mail, and its event. Returns `nil` if there is none.
     package func registration(
         email: String,
         of uid: String,
@@ -108,9 +108,9 @@ extension Directory {
         }
     }
 
-    /// Deletes a registration: its tokens are refused from now on.
+    /// Deletes a registration, so that its tokens are refused from now on.
     ///
-    /// - Returns: false where nobody is registered so; nil where the company has no such event.
+    /// - Returns: false if there is no such registration; `nil` if the company has no such event.
     package func removeRegistration(
         email: String,
         of uid: String,
@@ -162,7 +162,7 @@ extension Registration {
 }
 
 extension JoinCode {
-    /// As the database holds it.
+    /// The stored form.
     var column: Int64 { Int64(bitPattern: bits) }
 
     init(column: Int64) { self.init(bits: UInt64(bitPattern: column)) }

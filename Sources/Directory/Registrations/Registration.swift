@@ -1,24 +1,24 @@
 package import Admission
-package import JOSE
+package import Basics
 
 /// A person who registered for an event.
 package struct Registration: Sendable, Equatable {
-    /// A UUID in lower case: what tokens call it.
+    /// A UUID in lower case, used in tokens.
     package let uid: String
-    /// As it was entered.
+    /// As entered.
     package let name: String
-    /// As it was entered; compared by ``foldedIdentity(_:)``.
+    /// As entered; compared by ``foldedIdentity(_:)``.
     package let email: String
-    /// The company's own data, returned as it came.
+    /// The company's own data, returned unchanged.
     package let metadata: [JSONMember]
     package let joinCode: JoinCode
     package let registeredAt: Milliseconds
 }
 
-/// What became of a call of Register.
+/// The result of a Register call.
 package enum RegistrationOutcome: Sendable {
     case registered(Registration, Event)
-    /// The e-mail was registered before; this is that registration.
+    /// The e-mail was already registered, with this registration.
     case known(Registration, Event)
     case noEvent
 }

@@ -1,4 +1,5 @@
 package import Admission
+package import Basics
 import GRDB
 import JOSE
 
@@ -81,7 +82,7 @@ extension Directory: RemovalKeeper {
         }
     }
 
-    /// Refuses one more than there may be; those that are over make room first.
+    /// Enforces the limits on removals. Deletes ended ones first.
     private func makeRoom(
         in event: String,
         _ company: String,
@@ -101,7 +102,7 @@ extension Directory: RemovalKeeper {
         if let fault = try fault() { throw fault }
     }
 
-    /// Deletes removals, also from the view; returns them.
+    /// Deletes removals, also from the view, and returns them.
     func delete(
         _ condition: String,
         _ arguments: StatementArguments,
@@ -114,12 +115,12 @@ extension Directory: RemovalKeeper {
         return deleted
     }
 
-    /// Deletes the removals of an event that is deleted: it lets nobody in any more, and the view has forgotten them.
+    /// Deletes the removals of a deleted event. It lets nobody in any more, and the view has already forgotten them.
     static func deleteRemovals(ofEvent uid: String, _ company: String, _ database: Database) throws {
         try database.execute(sql: "DELETE FROM removal WHERE company = ? AND event = ?", arguments: [company, uid])
     }
 
-    /// Deletes what is over; returns how much that was.
+    /// Deletes ended removals, and returns their number.
     func purgeRemovals(at now: Milliseconds) async throws -> Int {
         try await writer.write { [self] database, effects in
             let ended = try Row.fetchAll(
@@ -155,7 +156,7 @@ extension Directory: RemovalKeeper {
 }
 
 extension RemovedPerson {
-    /// The e-mail that it is, as e-mails are compared; nil where it is none.
+    /// The e-mail in the form in which e-mails are compared; `nil` if it is not one.
     fileprivate var foldedEmail: String? {
         switch kind {
         case .email: foldedIdentity(text)
@@ -172,7 +173,7 @@ extension EndedSession {
 }
 
 extension Removal {
-    /// Nil for a kind that this version does not know.
+    /// Returns `nil` for a kind that this version does not know.
     init?(_ row: Row) {
         guard let kind = RemovedPerson.Kind(rawValue: row["kind"]) else { return nil }
         self.init(

@@ -1,27 +1,27 @@
 import Admission
+import Basics
 import GRDB
-import JOSE
 
-/// Whom messages tell of.
+/// The people that messages are about.
 enum DeliveryPeople {
-    /// The e-mail among a message's data, as e-mails are compared.
+    /// The e-mail in a message's data, in the form in which e-mails are compared.
     static func foldedEmail(in data: [JSONMember]) -> String? {
         guard case .string(let email)? = data["email"] else { return nil }
         return foldedIdentity(email)
     }
 
-    /// The user id among a message's data as e-mails are compared, where it is one.
+    /// The user id in a message's data, in the form in which e-mails are compared, if it is an e-mail.
     static func foldedUser(in data: [JSONMember]) -> String? {
         guard case .string(let user)? = data["userId"] else { return nil }
         return foldedUser(user)
     }
 
-    /// A user id as e-mails are compared; nil where it is none.
+    /// A user id in the form in which e-mails are compared. Returns `nil` if it is not an e-mail.
     static func foldedUser(_ user: String) -> String? {
         user.utf8.contains(UInt8(ascii: "@")) ? foldedIdentity(user) : nil
     }
 
-    /// Writes down whose user ids messages have that an earlier version left.
+    /// Fills in the folded user ids of messages written by an earlier version.
     static func fillUsers(_ database: Database) throws {
         let update = try database.makeStatement(sql: "UPDATE delivery SET folded_user = ? WHERE id = ?")
         let rows = try Row.fetchCursor(database, sql: "SELECT id, message FROM delivery WHERE message LIKE '%@%'")
@@ -34,7 +34,7 @@ enum DeliveryPeople {
         }
     }
 
-    /// Writes down whom the messages tell of that an earlier version left.
+    /// Fills in the folded e-mails of messages written by an earlier version.
     static func fill(_ database: Database) throws {
         let update = try database.makeStatement(sql: "UPDATE delivery SET folded_email = ? WHERE id = ?")
         let rows = try Row.fetchCursor(database, sql: "SELECT id, message FROM delivery")

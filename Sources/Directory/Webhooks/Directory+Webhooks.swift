@@ -1,22 +1,22 @@
-package import Admission
+import Admission
+package import Basics
 import GRDB
-import JOSE
 
 /// A message on its way to a webhook.
 package struct Delivery: Sendable {
     package let id: Int64
     package let webhook: Webhook
-    /// The JSON text that is sent.
+    /// The JSON text to send.
     package let message: String
     package let createdAt: Milliseconds
-    /// How often it was tried.
+    /// How often delivery was tried.
     package let attempts: Int
 }
 
-/// What is to be delivered to a webhook.
+/// What to deliver to a webhook next.
 package enum NextMessage: Sendable {
     case message(Delivery)
-    /// Nothing now.
+    /// Nothing to deliver now.
     case none(until: Milliseconds?)
 }
 
@@ -31,9 +31,9 @@ extension Delivery {
 }
 
 extension Directory {
-    /// Makes a webhook, with a secret of its own.
+    /// Creates a webhook with its own secret.
     ///
-    /// - Parameter event: an event of the company; nil: all of them.
+    /// - Parameter event: an event of the company; `nil` for all of them.
     package func createWebhook(
         _ type: WebhookType,
         endpoint: String,
@@ -64,7 +64,7 @@ extension Directory {
         }
     }
 
-    /// A company's webhooks. One of an event that was deleted is none any more, though what it waits for still goes out.
+    /// A company's webhooks. Leaves out those of a deleted event, although their pending messages are still sent.
     package func webhooks(of company: String) -> [Webhook] {
         webhookIndex.webhooks(of: company).filter { $0.event.map { view.event($0) != nil } ?? true }
     }
@@ -76,9 +76,9 @@ extension Directory {
         webhookIndex.webhooks(of: company).first { $0.id.hasSameBytes(as: id) }
     }
 
-    /// Deletes a webhook and what was still to be delivered to it. False where the company has no such webhook.
+    /// Deletes a webhook and its pending messages. Returns false if the company has no such webhook.
     package func removeWebhook(_ id: String, company: String) async throws -> Bool {
-        // What waits goes first, a part at a time, so that no write waits for all of it.
+        // Delete pending messages first, in parts, so that no write waits for all of it.
         guard try await switchWebhook(id, company: company, isOn: false) != nil else { return false }
         while try await writer.write({ database, _ in try Self.deleteMessages(of: id, database) }) {}
         return try await writer.write { [self] database, effects in
@@ -89,10 +89,10 @@ extension Directory {
         }
     }
 
-    /// Deletes some of a webhook's messages. False: that were all.
+    /// Deletes some of a webhook's messages. Returns false once all are gone.
     private static func deleteMessages(of webhook: String, _ database: Database) throws -> Bool {
         let limit = 1000
-        // From the end of a row, so that no head is made that goes at once.
+        // Delete from the end of a queue, so that no message becomes its head just before it is deleted.
         try database.execute(
             sql: """
                 DELETE FROM delivery WHERE id IN (
@@ -104,9 +104,9 @@ extension Directory {
         return database.changesCount == limit
     }
 
-    /// Switches a webhook on or off. Nil where the company has no such webhook.
+    /// Switches a webhook on or off. Returns `nil` if the company has no such webhook.
     ///
-    /// To switch it on, also one that is on, has all that waits go out at once.
+    /// Switching it on sends all pending messages at once, even if it was on already.
     package func switchWebhook(
         _ id: String,
         company: String,
@@ -121,7 +121,7 @@ extension Directory {
             )
             guard database.changesCount > 0 else { return false }
             if isOn {
-                // What is behind in its row was never tried, and is due.
+                // Messages behind the head were never tried and are due.
                 try database.execute(
                     sql: "UPDATE delivery SET due_at = ? WHERE webhook = ? AND is_head = 1 AND due_at > ?",
                     arguments: [moment, id, moment]
@@ -155,15 +155,15 @@ extension Directory {
             disabled_at = ifnull(disabled_at, ?) WHERE id = ? AND company = ?
         """
 
-    // MARK: What is delivered
+    // MARK: Delivering
 
-    /// How far ahead a retry may be. What is due later than that was written while the clock was wrong, and is due now.
+    /// How far ahead a retry may be. A message due later than that was written with a wrong clock, and is due now.
     package static let farthestRetry: Milliseconds = 3_600_000
 
-    /// The next message for a webhook: the one that is due longest of those that are first in their rows, a webhook's
-    /// messages of one event. However many wait, a few are looked at.
+    /// The next message for a webhook. A webhook's messages about one event form a queue; of the messages at the head
+    /// of their queues, this is the one that has been due longest. Looks at only a few messages, however many wait.
     ///
-    /// - Parameter running: messages that are under way.
+    /// - Parameter running: the messages under way.
     package func nextMessage(
         for webhook: Webhook,
         except running: Set<Int64> = [],
@@ -196,7 +196,7 @@ extension Directory {
         }
     }
 
-    /// The message has arrived.
+    /// Records that the message has arrived.
     package func finish(_ delivery: Delivery) async throws {
         let webhook = delivery.webhook
         let isWell = self.webhook(webhook.id, company: webhook.company)?.failingSince != nil
@@ -215,11 +215,11 @@ extension Directory {
         }
     }
 
-    /// The message did not arrive, and is to be tried again.
+    /// Records that the message did not arrive, and when to try again.
     ///
     /// - Parameters:
-    ///   - dueAt: when; nil: it has been given up.
-    ///   - reason: why, in words for the company.
+    ///   - dueAt: when to try again; `nil` to give up.
+    ///   - reason: why it did not arrive, worded for the company.
     package func retry(_ delivery: Delivery, at dueAt: Milliseconds?, reason: String) async throws {
         let moment = now
         let webhook = delivery.webhook
@@ -251,7 +251,7 @@ extension Directory {
         try database.cachedStatement(sql: "DELETE FROM delivery WHERE id = ?").execute(arguments: [delivery.id])
     }
 
-    // MARK: What is told
+    // MARK: Announcing
 
     func announce(
         _ type: WebhookType,
@@ -289,8 +289,8 @@ extension Directory {
         )
     }
 
-    /// Writes what webhooks are to be told, in the transaction of what it tells of. All that are told of one thing are told
-    /// the same number, which grows with each thing that its company is told.
+    /// Queues messages for webhooks, in the same transaction as the change that they announce. All messages about one
+    /// change have the same number, which grows with each change announced to the company.
     ///
     /// - Parameter moment: when it happened.
     func announce(
@@ -322,7 +322,7 @@ extension Directory {
                 JSONMember("sequence", .number(Double(number ?? 0))), JSONMember("companyId", .string(company)),
                 JSONMember("eventId", .string(event)), JSONMember("data", .object(data)),
             ]
-            // A write of the same group may have deleted the webhook, which the index does not know yet.
+            // A write of the same group may have deleted the webhook, which the index does not reflect yet.
             try database.cachedStatement(
                 sql: """
                     INSERT INTO delivery (webhook, event, message, created_at, due_at, folded_email, folded_user, is_head)

@@ -1,9 +1,9 @@
-package import Admission
+import Admission
+package import Basics
 import GRDB
-import JOSE
 import Synchronization
 
-/// What webhooks tell of.
+/// What a webhook announces.
 package enum WebhookType: String, Sendable, CaseIterable {
     case registrationCreated = "registration.created"
     case sessionJoined = "session.joined"
@@ -15,41 +15,42 @@ package enum WebhookType: String, Sendable, CaseIterable {
     case eventDeleted = "event.deleted"
 }
 
-/// Where a company wants to be told of something.
+/// An endpoint that a company wants to be notified at.
 package struct Webhook: Sendable, Equatable {
     package let id: String
     package let company: String
     package let type: WebhookType
     package let endpoint: String
-    /// Of this event only; nil: of every event of the company.
+    /// Announces this event only; `nil` for every event of the company.
     package let event: String?
-    /// Signs what is delivered.
+    /// Signs the deliveries.
     package let secret: String
     package let createdAt: Milliseconds
-    /// Since when its endpoint has failed without a success; nil: it has not.
+    /// When its endpoint began to fail without a success since; `nil` if it works.
     package var failingSince: Milliseconds?
-    /// How often it has failed without a success, since it was last switched on.
+    /// Failures without a success since it was last switched on.
     package var failures = 0
-    /// Why the last attempt failed, in words for the company; nil: since the last success none has.
+    /// Why the last attempt failed, worded for the company; `nil` if none has failed since the last success.
     package var lastError: String?
-    /// When it was last switched on by a call; nil: it never was.
+    /// When it was last switched on by a call; `nil` if never.
     package var enabledAt: Milliseconds?
-    /// When it was switched off: it is told of nothing, and what waited for it goes on waiting; nil: it is on.
+    /// When it was switched off; `nil` if it is on. While off, it gets no new messages and its pending ones keep
+    /// waiting.
     package var disabledAt: Milliseconds?
-    /// Nil where it is on, or an earlier version has switched it off.
+    /// `nil` if it is on, or if an earlier version switched it off.
     package var disabledBy: Switcher?
 
-    /// What has switched a webhook off.
+    /// What switched a webhook off.
     package enum Switcher: String, Sendable, CaseIterable {
         case api
-        /// Its endpoint has failed for too long.
+        /// Its endpoint failed for too long.
         case failures
     }
 
     package var isEnabled: Bool { disabledAt == nil }
 }
 
-/// All webhooks by company, so that a write for a company that has none asks the database for nothing.
+/// All webhooks by company, so that a write for a company without webhooks need not query the database.
 final class WebhookIndex: Sendable {
     private let webhooks = Mutex<[ExactText: [Webhook]]>([:])
 
@@ -81,7 +82,7 @@ final class WebhookIndex: Sendable {
 
     var all: [Webhook] { webhooks.withLock { $0.values.flatMap { $0 } } }
 
-    /// Those that are to be told of something that happened in an event.
+    /// The enabled webhooks of this type that cover the event.
     func webhooks(of company: String, type: WebhookType, event: String) -> [Webhook] {
         webhooks(of: company).filter { $0.isEnabled && $0.type == type && ($0.event?.hasSameBytes(as: event) ?? true) }
     }
@@ -90,7 +91,7 @@ final class WebhookIndex: Sendable {
 }
 
 extension Webhook {
-    /// Nil for a type that this version does not know.
+    /// Returns `nil` for a type that this version does not know.
     init?(_ row: Row) {
         guard let type = WebhookType(rawValue: row["type"]) else { return nil }
         id = row["id"]

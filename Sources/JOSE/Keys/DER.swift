@@ -1,18 +1,18 @@
-/// Writes the few ASN.1 structures that a JWK has to become for OpenSSL to read it, in the distinguished encoding
+/// Writes the few ASN.1 structures that OpenSSL needs to read a JWK, in the distinguished encoding
 /// ([X.690](https://www.itu.int/rec/T-REC-X.690)).
 enum DER {
     static func sequence(_ elements: [UInt8]...) -> [UInt8] { tagged(0x30, elements.flatMap { $0 }) }
 
-    /// An INTEGER that is not negative, from its big-endian octets.
-    static func integer(_ octets: [UInt8]) -> [UInt8] {
-        let digits = octets.drop { $0 == 0 }
+    /// A non-negative INTEGER, from big-endian bytes.
+    static func integer(_ bytes: [UInt8]) -> [UInt8] {
+        let digits = bytes.drop { $0 == 0 }
         let isPadded = digits.first.map { $0 >= 0x80 } ?? true
         return tagged(0x02, (isPadded ? [0] : []) + digits)
     }
 
-    static func octetString(_ octets: [UInt8]) -> [UInt8] { tagged(0x04, octets) }
+    static func octetString(_ bytes: [UInt8]) -> [UInt8] { tagged(0x04, bytes) }
 
-    static func bitString(_ octets: [UInt8]) -> [UInt8] { tagged(0x03, [0] + octets) }
+    static func bitString(_ bytes: [UInt8]) -> [UInt8] { tagged(0x03, [0] + bytes) }
 
     /// An element under the explicit tag `[number]`.
     static func explicit(_ number: UInt8, _ element: [UInt8]) -> [UInt8] { tagged(0xA0 | number, element) }

@@ -1,3 +1,5 @@
+import Basics
+
 /// The members of one JWK ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)), read strictly.
 struct JWK {
     private let members: [JSONMember]
@@ -7,7 +9,7 @@ struct JWK {
         self.members = members
     }
 
-    /// The text of a member; `nil` if there is none.
+    /// A text member; `nil` if absent.
     func text(_ name: String) throws(KeyError) -> String? {
         switch members[name] {
         case nil: nil
@@ -16,7 +18,7 @@ struct JWK {
         }
     }
 
-    /// The texts of a member that is an array; `nil` if there is none.
+    /// A member that is an array of texts; `nil` if absent.
     func texts(_ name: String) throws(KeyError) -> [String]? {
         guard let value = members[name] else { return nil }
         guard case .array(let values) = value else {
@@ -34,14 +36,14 @@ struct JWK {
 
     func has(_ name: String) -> Bool { members[name] != nil }
 
-    /// The octets of a member that must be there, in base64url.
-    func octets(_ name: String, count: Int? = nil) throws(KeyError) -> [UInt8] {
-        guard let text = try text(name), let octets = Base64URL.decode(Array(text.utf8).span), !octets.isEmpty else {
+    /// The bytes of a required base64url member.
+    func bytes(_ name: String, count: Int? = nil) throws(KeyError) -> [UInt8] {
+        guard let text = try text(name), let bytes = Base64URL.decode(Array(text.utf8).span), !bytes.isEmpty else {
             throw KeyError("the member \"\(name)\" of the JWK is missing or not base64url without padding")
         }
-        if let count, octets.count != count {
-            throw KeyError("the member \"\(name)\" of the JWK has \(octets.count) octets instead of \(count)")
+        if let count, bytes.count != count {
+            throw KeyError("the member \"\(name)\" of the JWK has \(bytes.count) bytes instead of \(count)")
         }
-        return octets
+        return bytes
     }
 }

@@ -1,5 +1,7 @@
+import Basics
+
 extension Key {
-    /// Octets of the shortest secret: as many as the digest has
+    /// The length of the shortest secret, in bytes: that of the digest
     /// ([RFC 7518, section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
     static func minSecret(_ algorithm: Algorithm) -> Int {
         switch algorithm {
@@ -9,9 +11,9 @@ extension Key {
         }
     }
 
-    /// A secret for HMAC, shared with whoever makes the tokens.
+    /// Makes an HMAC key from a secret shared with the issuer of the tokens.
     ///
-    /// A public key in a place where a secret belongs is refused: everybody knows it, so everybody could sign.
+    /// Refuses a public key in place of the secret: everybody knows it, so everybody could sign.
     package static func secret(_ bytes: [UInt8], algorithm: Algorithm, id: String?) throws(KeyError) -> Key {
         guard algorithm.family == .hmac, let digest = algorithm.digest else {
             throw KeyError("\(algorithm.rawValue) needs a key pair, not a secret")
@@ -35,7 +37,7 @@ extension Key {
     }
 }
 
-/// The forms in which the halves of key pairs are kept in files.
+/// The file formats of public and private keys.
 private enum KeyFile {
     /// Whether `bytes` are PEM, DER, a JWK or JWK set, or an SSH public key.
     static func isOne(_ bytes: [UInt8]) -> Bool {
@@ -46,5 +48,13 @@ private enum KeyFile {
             return members["kty"] != nil || members["keys"] != nil
         }
         return KeyPair.isPublicDER(bytes.span)
+    }
+}
+
+extension [UInt8] {
+    fileprivate func contains(sequence: StaticString) -> Bool {
+        let wanted = Array(sequence.description.utf8)
+        guard count >= wanted.count else { return false }
+        return (0...(count - wanted.count)).contains { self[$0..<($0 + wanted.count)].elementsEqual(wanted) }
     }
 }

@@ -1,11 +1,13 @@
-/// One key, pinned to one algorithm: the token never chooses how it is checked.
+package import Basics
+
+/// One key, pinned to one algorithm: a token never chooses how it is checked.
 ///
-/// Immutable, so that threads may share it. Its description and reflection hold no byte of the key.
+/// Immutable, so threads may share it. Its description and reflection contain no byte of the key.
 package final class Key: Sendable {
-    /// The `kid` that tokens name it by.
+    /// The `kid` in tokens.
     package let id: String?
     package let algorithm: Algorithm
-    /// What the same key has after it was read again, and no other one.
+    /// Equal whenever the same key is read again, and different for every other key.
     package let thumbprint: KeyThumbprint
     private let material: Material
 
@@ -21,7 +23,7 @@ package final class Key: Sendable {
         thumbprint = KeyThumbprint(algorithm, material)
     }
 
-    /// Whether it holds the private half, or is a secret.
+    /// Whether it has the private half or is a secret.
     package var canSign: Bool {
         switch material {
         case .secret: true
@@ -29,7 +31,7 @@ package final class Key: Sendable {
         }
     }
 
-    /// The signature over `input` in the form that JWS has it: for ECDSA the two numbers R and S, not DER.
+    /// Signs `input`. Returns the form that JWS uses: for ECDSA the numbers R and S, not DER.
     package func sign(_ input: Span<UInt8>) throws(KeyError) -> [UInt8] {
         switch material {
         case .secret(let mac): mac.code(for: input)
@@ -37,7 +39,7 @@ package final class Key: Sendable {
         }
     }
 
-    /// Whether `signature` is this key's over `input`. Any bytes may be asked about.
+    /// Whether `signature` is this key's signature of `input`. Accepts any bytes.
     package func verifies(_ signature: Span<UInt8>, of input: Span<UInt8>) -> Bool {
         switch material {
         case .secret(let mac): mac.verifies(signature, of: input)
@@ -45,8 +47,8 @@ package final class Key: Sendable {
         }
     }
 
-    /// What it takes to find that a signature is bad, in microseconds of CPU time, roughly. 0 for a secret: a MAC takes less
-    /// than reading the token does.
+    /// The approximate CPU time to detect a bad signature, in microseconds. 0 for a secret: a MAC takes less than
+    /// reading the token does.
     package var checkCost: Int {
         switch material {
         case .secret: 0
@@ -54,7 +56,7 @@ package final class Key: Sendable {
         }
     }
 
-    /// The private half in PKCS #8 PEM, to be kept in a file that only its owner reads.
+    /// The private half in PKCS #8 PEM. Store it in a file that only its owner can read.
     package func privatePEM() throws(KeyError) -> [UInt8] {
         guard case .pair(let pair) = material else { throw KeyError("an HMAC secret has no PEM form") }
         return try pair.privatePEM()
@@ -75,22 +77,23 @@ extension Key: CustomStringConvertible {
     package var description: String { "Key(\(algorithm.rawValue), \(id ?? "no id"))" }
 }
 
-/// What tells keys apart by what they are made of, whatever they are called: the first 128 bits of a hash, from which nothing
-/// of the key can be found.
+/// Distinguishes keys by their content, whatever their names: the first 128 bits of a hash, which reveal nothing about
+/// the key.
 package struct KeyThumbprint: Hashable, Sendable {
-    /// Sixteen of them.
-    package let octets: [UInt8]
+    /// Sixteen bytes.
+    package let bytes: [UInt8]
 
-    /// A thumbprint that was written down.
-    package init(octets: [UInt8]) { self.octets = octets }
+    /// Restores a thumbprint that was stored.
+    package init(bytes: [UInt8]) { self.bytes = bytes }
 
-    /// For a secret it is over a MAC, and not over the secret, so that it is no easier to try secrets on it than on a token.
+    /// For a secret, hashes a MAC instead of the secret, so that guesses are no easier to test against it than against
+    /// a token.
     fileprivate init(_ algorithm: Algorithm, _ material: Key.Material) {
         var text = Array(algorithm.rawValue.utf8)
         switch material {
         case .secret(let mac): text += mac.code(for: Array("thumbprint".utf8).span)
         case .pair(let pair): text += JSONValue.object(pair.publicMembers()).serialized()
         }
-        octets = Array(SHA256.hash(text.span).prefix(16))
+        bytes = Array(SHA256.hash(text.span).prefix(16))
     }
 }

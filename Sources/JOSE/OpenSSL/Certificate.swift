@@ -3,10 +3,10 @@ internal import COpenSSL
 /// An X.509 certificate ([RFC 5280](https://www.rfc-editor.org/rfc/rfc5280)).
 //
 // SAFETY: `handle` is written in `init` only. OpenSSL locks what it caches inside a certificate and counts references
-// to it with atomics, so several threads may use one that nobody changes.
+// to it with atomics, so several threads may use an unmodified one.
 package final class Certificate: @unchecked Sendable, Equatable {
     package let handle: Handle
-    /// The whole of it, in DER.
+    /// The whole certificate in DER.
     package let bytes: [UInt8]
     /// Seconds since 1970.
     package let notBefore: Int64
@@ -31,7 +31,7 @@ package final class Certificate: @unchecked Sendable, Equatable {
 
     package static func == (a: Certificate, b: Certificate) -> Bool { a.bytes == b.bytes }
 
-    /// Reads every certificate of a PEM text; blocks of other kinds are passed over.
+    /// Reads all certificates of a PEM text. Skips blocks of other kinds.
     package static func readAll(pem: Span<UInt8>) throws(KeyError) -> [Certificate] {
         let found: [Certificate]? = withCleanErrorQueue {
             // SAFETY: the memory stream reads the span's memory, which outlives it.
@@ -56,11 +56,11 @@ package final class Certificate: @unchecked Sendable, Equatable {
             guard let certificate = Certificate(handle) else { return nil }
             found.append(certificate)
         }
-        // The end of the text is the one error that is none.
+        // The end of the text is the only expected error.
         return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? found : nil
     }
 
-    /// Whether the certificate is for a host of this name, `*` standing for one whole label.
+    /// Whether the certificate is for a host with this name; `*` stands for one whole label.
     package func covers(_ name: String) -> Bool {
         // SAFETY: the name is read during the call only.
         withCleanErrorQueue {
@@ -68,7 +68,7 @@ package final class Certificate: @unchecked Sendable, Equatable {
         } == 1
     }
 
-    /// What is wrong with it at a moment, in seconds since 1970.
+    /// What is wrong with it at a moment in seconds since 1970.
     package func fault(at now: Int64) -> String? {
         if now > notAfter { return "expired on \(Self.day(notAfter))" }
         if now < notBefore { return "is not valid before \(Self.day(notBefore))" }

@@ -1,11 +1,11 @@
 internal import COpenSSL
 
-/// A private key with the certificates that speak for it: what a TLS server shows.
+/// A private key with its certificate chain, as a TLS server presents it.
 //
-// SAFETY: `key` is written in `init` only. OpenSSL allows an `EVP_PKEY` that nobody changes to be used by several
+// SAFETY: `key` is written in `init` only. OpenSSL allows an unmodified `EVP_PKEY` to be used by several
 // threads at once (openssl-threads(7)), and counts references to it with atomics.
 package final class CertifiedKey: @unchecked Sendable {
-    /// What servers of TLS have one certificate each of, from which the client's abilities choose.
+    /// The kinds of key. A TLS server may have one certificate of each, and selects by what the client supports.
     package enum Kind: String, Sendable {
         case rsa = "RSA"
         case ecdsa = "ECDSA"
@@ -16,12 +16,12 @@ package final class CertifiedKey: @unchecked Sendable {
     package enum Fault: Error, Equatable {
         case certificate(String)
         case key(String)
-        /// The key is none of the certificates'.
+        /// The key does not belong to the certificate.
         case mismatch
     }
 
     package let kind: Kind
-    /// The server's own certificate, then those of who signed it.
+    /// The server's own certificate, then those of its issuers.
     package let chain: [Certificate]
     package let key: Handle
 
@@ -53,7 +53,7 @@ package final class CertifiedKey: @unchecked Sendable {
     /// The server's own certificate.
     package var leaf: Certificate { chain[0] }
 
-    /// What is wrong with the chain at a moment, in seconds since 1970.
+    /// What is wrong with the chain at a moment in seconds since 1970.
     package func fault(at now: Int64) -> String? {
         for (index, certificate) in chain.enumerated() {
             guard let fault = certificate.fault(at: now) else { continue }
@@ -81,25 +81,25 @@ package final class CertifiedKey: @unchecked Sendable {
         let bits = Int(unsafe EVP_PKEY_get_bits(key.pointer))
         if key.isA("RSA") {
             guard bits >= KeyPair.minRSABits else {
-                throw .key("the RSA key has \(bits) bits; \(KeyPair.minRSABits) is the least")
+                throw .key("the RSA key has \(bits) bits; the minimum is \(KeyPair.minRSABits)")
             }
             guard bits <= KeyPair.maxRSABits else {
-                throw .key("the RSA key has \(bits) bits; \(KeyPair.maxRSABits) is the most")
+                throw .key("the RSA key has \(bits) bits; the maximum is \(KeyPair.maxRSABits)")
             }
             return .rsa
         }
         if key.isA("EC") {
             guard ["prime256v1", "secp384r1", "secp521r1"].contains(key.text(OSSL_PKEY_PARAM_GROUP_NAME)) else {
-                throw .key("an elliptic curve key of TLS is on P-256, P-384 or P-521")
+                throw .key("an elliptic curve key for TLS must be on P-256, P-384 or P-521")
             }
             return .ecdsa
         }
         if key.isA("ED25519") { return .ed25519 }
-        throw .key("is of a type that TLS is not used with here: RSA, ECDSA and Ed25519 are")
+        throw .key("is of a type that is not supported for TLS: use RSA, ECDSA or Ed25519")
     }
 }
 
-/// Certificates of authorities that are trusted.
+/// Certificates of trusted authorities.
 package struct TrustedAuthorities: Sendable, Equatable {
     package let certificates: [Certificate]
 

@@ -8,14 +8,14 @@ final class Digest: Sendable {
     static let sha512 = Digest("SHA2-512")
     static let sha1 = Digest("SHA1")
 
-    /// OpenSSL's name of it.
+    /// OpenSSL's name for it.
     let name: String
-    /// Octets of a hash.
-    let octets: Int
+    /// The length of a hash in bytes.
+    let byteCount: Int
     // SAFETY: an `EVP_MD` is immutable once fetched, and this one is never freed: any thread may use it.
     private nonisolated(unsafe) let method: OpaquePointer
 
-    /// A process whose OpenSSL lacks one cannot do anything of use, so it ends here, at its first use.
+    /// Ends the process if OpenSSL lacks the digest, since nothing useful works without it.
     private init(_ name: String) {
         // SAFETY: the name is copied by the call; the method fetched is kept for ever.
         guard let method = unsafe EVP_MD_fetch(nil, name, nil) else {
@@ -23,19 +23,19 @@ final class Digest: Sendable {
         }
         self.name = name
         unsafe self.method = method
-        octets = Int(unsafe EVP_MD_get_size(method))
+        byteCount = Int(unsafe EVP_MD_get_size(method))
     }
 
     func hash(_ bytes: Span<UInt8>) -> [UInt8] {
         withCleanErrorQueue {
-            unsafe [UInt8](unsafeUninitializedCapacity: octets) { hash, count in
-                // SAFETY: the span keeps its memory alive during the closure; `hash` has room for `octets` bytes,
+            unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { hash, count in
+                // SAFETY: the span keeps its memory alive during the closure; `hash` has room for `byteCount` bytes,
                 // which is what this digest writes.
                 let done = unsafe bytes.withUnsafeBytes { bytes in
                     unsafe EVP_Digest(bytes.baseAddress, bytes.count, hash.baseAddress, nil, method, nil)
                 }
                 precondition(done == 1, "OpenSSL could not hash: out of memory")
-                count = octets
+                count = byteCount
             }
         }
     }
@@ -46,9 +46,9 @@ package enum SHA256 {
     package static func hash(_ bytes: Span<UInt8>) -> [UInt8] { Digest.sha256.hash(bytes) }
 }
 
-/// SHA-1, for nothing but the opening handshake of a WebSocket
-/// ([RFC 6455 section 4.2.2](https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2)): there it shows that a server has
-/// read a key, and protects nothing.
+/// SHA-1, only for the opening handshake of a WebSocket
+/// ([RFC 6455 section 4.2.2](https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2)). It shows that the server has read
+/// a key, and protects nothing.
 package enum SHA1 {
     package static func hash(_ bytes: Span<UInt8>) -> [UInt8] { Digest.sha1.hash(bytes) }
 }

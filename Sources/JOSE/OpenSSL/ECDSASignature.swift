@@ -1,12 +1,12 @@
 internal import COpenSSL
 
-/// The two forms of an ECDSA signature: JWS writes R and S one after the other, each as long as a coordinate
+/// The two forms of an ECDSA signature. JWS concatenates R and S, each as long as a coordinate
 /// ([RFC 7518, section 3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)); OpenSSL reads and writes DER.
 enum ECDSASignature {
-    /// `nil` unless there are exactly two halves and neither is zero.
+    /// Converts to DER. Returns `nil` unless there are exactly two halves and neither is zero.
     ///
-    /// A zero would make the check succeed for any message where a library forgets to look ("psychic signatures",
-    /// CVE-2022-21449). OpenSSL looks too, and refuses numbers from the curve's order up.
+    /// With a zero, the check would succeed for any message in a library that does not test for it ("psychic
+    /// signatures", CVE-2022-21449). OpenSSL tests for it too, and refuses numbers not smaller than the curve's order.
     static func der(fromJWS signature: Span<UInt8>, half: Int) -> [UInt8]? {
         guard signature.count == 2 * half, !isZero(signature.extracting(..<half)),
             !isZero(signature.extracting(half...))
@@ -39,7 +39,8 @@ enum ECDSASignature {
         }
     }
 
-    /// `nil` if `der` is no signature, or has numbers longer than half of the JWS form.
+    /// Converts from DER. Returns `nil` if `der` is not a signature, or if its numbers are longer than half of the JWS
+    /// form.
     static func jws(fromDER der: Span<UInt8>, half: Int) -> [UInt8]? {
         withCleanErrorQueue {
             unsafe der.withUnsafeBufferPointer { der in

@@ -1,8 +1,8 @@
 internal import COpenSSL
 
-/// One object of OpenSSL's, freed when the handle goes.
+/// Owns one OpenSSL object and frees it.
 ///
-/// Every `…_new` of the library returns a pointer that its own `…_free` takes back; this type ties the two together.
+/// Every `…_new` of the library returns a pointer that must go to its own `…_free`. This type ties the two together.
 @safe
 package struct Handle: ~Copyable {
     package typealias Free = @convention(c) (OpaquePointer?) -> Void
@@ -10,7 +10,7 @@ package struct Handle: ~Copyable {
     package let pointer: OpaquePointer
     private let free: Free
 
-    /// `nil` when there is no object: the library is out of memory or refused its input.
+    /// Returns `nil` if there is no object: the library is out of memory or refused its input.
     package init?(_ pointer: OpaquePointer?, freedBy free: Free) {
         // SAFETY: kept, not read: what it points to belongs to the handle from here on.
         guard let pointer = unsafe pointer else { return nil }
@@ -24,10 +24,10 @@ package struct Handle: ~Copyable {
     }
 }
 
-/// Runs `body` with an empty error queue, and leaves an empty one behind.
+/// Runs `body` with an empty error queue, and leaves it empty.
 ///
-/// The queue belongs to the thread. An error that one call leaves there would be taken by the next reader, a TLS
-/// connection for instance, for its own.
+/// The queue belongs to the thread. If a call left an error there, the next reader, such as a TLS connection, would
+/// take it for its own.
 package func withCleanErrorQueue<Result: ~Copyable, Failure: Error>(
     _ body: () throws(Failure) -> Result
 ) throws(Failure) -> Result {

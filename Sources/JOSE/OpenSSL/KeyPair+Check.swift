@@ -1,20 +1,21 @@
+import Basics
 internal import COpenSSL
 
 extension KeyPair {
     /// The shortest RSA modulus ([RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
     static let minRSABits = 2048
-    /// The longest, past which OpenSSL does not verify.
+    /// The longest RSA modulus that OpenSSL verifies with.
     static let maxRSABits = 16384
 
-    /// Takes a key that somebody else made: a private half must go with its public one.
+    /// Takes a key made by somebody else. Checks that a private half matches its public half.
     convenience init(checking key: consuming Handle, algorithm: Algorithm, isPrivate: Bool) throws(KeyError) {
         try self.init(key, algorithm: algorithm, isPrivate: isPrivate)
         // SAFETY: the function is a check that `isSound` is written for.
         let isSound = withCleanErrorQueue { unsafe !isPrivate || self.key.isSound(EVP_PKEY_pairwise_check) }
-        guard isSound else { throw KeyError("the private half of the key does not go with the public one") }
+        guard isSound else { throw KeyError("the private half of the key does not match the public one") }
     }
 
-    /// Throws unless the key is of the type, curve and size that `algorithm` needs, and a sound one.
+    /// Throws unless the key is sound and has the type, curve and size that `algorithm` needs.
     static func check(_ key: borrowing Handle, for algorithm: Algorithm) throws(KeyError) {
         try withCleanErrorQueue { () throws(KeyError) in
             switch algorithm.family {
@@ -34,7 +35,7 @@ extension KeyPair {
             case .eddsa:
                 guard key.isA("ED25519") else { throw wrongType(of: key, algorithm, "an Ed25519 key") }
                 guard let half = key.ed25519PublicHalf(), !SmallOrder.contains(half) else {
-                    throw KeyError("the Ed25519 key is a point of small order, with which anybody can sign")
+                    throw KeyError("the Ed25519 key is a point of small order, for which anybody can sign")
                 }
             }
         }
@@ -50,16 +51,16 @@ extension KeyPair {
         // SAFETY: the handle keeps the key alive.
         let bits = Int(unsafe EVP_PKEY_get_bits(key.pointer))
         guard bits >= minRSABits else {
-            throw KeyError("the RSA key has \(bits) bits; \(minRSABits) is the least")
+            throw KeyError("the RSA key has \(bits) bits; the minimum is \(minRSABits)")
         }
         guard bits <= maxRSABits else {
-            throw KeyError("the RSA key has \(bits) bits; \(maxRSABits) is the most")
+            throw KeyError("the RSA key has \(bits) bits; the maximum is \(maxRSABits)")
         }
-        // With the exponent 1 every message is its own signature. An even one has no inverse, and a long one makes each
-        // check slow.
+        // With exponent 1 every message is its own signature. An even exponent has no inverse, and a long one makes
+        // each check slow.
         guard let exponent = key.number(OSSL_PKEY_PARAM_RSA_E), exponent.count <= 8, exponent.last.map({ $0 & 1 }) == 1,
             exponent != [1]
-        else { throw KeyError("the public exponent of the RSA key is not one that is used") }
+        else { throw KeyError("the public exponent of the RSA key is not supported") }
     }
 
     private static func checkCurve(
@@ -70,22 +71,22 @@ extension KeyPair {
         guard key.text(OSSL_PKEY_PARAM_GROUP_NAME).hasSameBytes(as: curve.groupName) else {
             throw KeyError("\(algorithm.rawValue) needs a key on the curve \(curve.rawValue)")
         }
-        // Parameters written out in the key could name a generator for which anybody can make the private half
+        // Explicit curve parameters could name a generator for which anybody can compute the private half
         // (CVE-2020-0601).
         guard key.text(OSSL_PKEY_PARAM_EC_ENCODING).hasSameBytes(as: OSSL_PKEY_EC_ENCODING_GROUP) else {
-            throw KeyError("the key writes its curve out instead of naming it")
+            throw KeyError("the key has explicit curve parameters instead of naming its curve")
         }
         // SAFETY: the function is a check that `isSound` is written for.
         guard unsafe key.isSound(EVP_PKEY_public_check) else {
-            throw KeyError("the public key is no point of the curve \(curve.rawValue)")
+            throw KeyError("the public key is not a point of the curve \(curve.rawValue)")
         }
     }
 }
 
-/// The points of Ed25519 whose order divides 8: with one of them as key there are signatures that fit many messages.
+/// The points of Ed25519 whose order divides 8. With one of them as key, there are signatures that fit many messages.
 enum SmallOrder {
-    /// Their y in little-endian octets without the bit for the sign of x, also where it is written p too large. Those of
-    /// order 4, 1, 2, and 8 twice.
+    /// The y coordinates in little-endian bytes without the sign bit of x, including encodings that are p too large.
+    /// The orders are 4, 1, 2, and 8 twice.
     private static let points: [[UInt8]] = [
         [0] + tail(0, last: 0),
         [1] + tail(0, last: 0),
@@ -102,7 +103,7 @@ enum SmallOrder {
         [0xee] + tail(0xff, last: 0x7f),
     ]
 
-    private static func tail(_ octet: UInt8, last: UInt8) -> [UInt8] { Array(repeating: octet, count: 30) + [last] }
+    private static func tail(_ byte: UInt8, last: UInt8) -> [UInt8] { Array(repeating: byte, count: 30) + [last] }
 
     static func contains(_ point: [UInt8]) -> Bool {
         guard let last = point.last else { return false }
@@ -122,7 +123,7 @@ extension Handle {
         return done == 1 && size == half.count ? half : nil
     }
 
-    /// Whether this `EVP_PKEY` is of a type, by OpenSSL's name.
+    /// Whether this `EVP_PKEY` has a type, by OpenSSL's name.
     borrowing func isA(_ type: String) -> Bool {
         // SAFETY: the name is read during the call only.
         unsafe EVP_PKEY_is_a(pointer, type) == 1
@@ -136,7 +137,7 @@ extension Handle {
         return unsafe check(context.pointer) == 1
     }
 
-    /// A parameter of this `EVP_PKEY` that is text.
+    /// A text parameter of this `EVP_PKEY`.
     borrowing func text(_ name: String) -> String? {
         var size = 0
         var text = [CChar](repeating: 0, count: 80)
@@ -149,14 +150,14 @@ extension Handle {
         return String(decoding: text[..<size].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// A parameter of this `EVP_PKEY` that is a number, big-endian, without leading zeros or padded to `octets`.
-    borrowing func number(_ name: String, octets: Int? = nil) -> [UInt8]? {
+    /// A number parameter of this `EVP_PKEY`, big-endian, without leading zeros or padded to `byteCount` bytes.
+    borrowing func number(_ name: String, byteCount: Int? = nil) -> [UInt8]? {
         // SAFETY: the call makes the number, and its handle frees it, wiped.
         var made: OpaquePointer?
         guard unsafe EVP_PKEY_get_bn_param(pointer, name, &made) == 1,
             let number = unsafe Handle(made, freedBy: BN_clear_free)
         else { return nil }
-        let length = octets ?? (Int(unsafe BN_num_bits(number.pointer)) + 7) / 8
+        let length = byteCount ?? (Int(unsafe BN_num_bits(number.pointer)) + 7) / 8
         var bytes = [UInt8](repeating: 0, count: length)
         // SAFETY: the call writes exactly `length` bytes, or none if the number is longer.
         let written = unsafe bytes.withUnsafeMutableBufferPointer { bytes in

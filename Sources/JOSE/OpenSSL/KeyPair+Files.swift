@@ -17,7 +17,7 @@ extension KeyPair {
             return unsafe Handle(key, freedBy: EVP_PKEY_free)
         }
         guard let key else {
-            throw KeyError("the PEM block holds no key that OpenSSL can read, or one that is encrypted")
+            throw KeyError("the PEM block contains no key that OpenSSL can read, or an encrypted one")
         }
         return try KeyPair(checking: key, algorithm: algorithm, isPrivate: isPrivate)
     }
@@ -34,7 +34,7 @@ extension KeyPair {
             }
             return unsafe Handle(key, freedBy: EVP_PKEY_free)
         }
-        guard let key else { throw KeyError("its numbers make no key") }
+        guard let key else { throw KeyError("its numbers do not form a valid key") }
         return try KeyPair(checking: key, algorithm: algorithm, isPrivate: isPrivate)
     }
 
@@ -54,7 +54,7 @@ extension KeyPair {
         }
     }
 
-    /// Whether `bytes`, from end to end, are a public key or a certificate in DER.
+    /// Whether `bytes` are exactly one public key or certificate in DER.
     static func isPublicDER(_ bytes: Span<UInt8>) -> Bool {
         withCleanErrorQueue {
             unsafe bytes.withUnsafeBufferPointer { bytes in
@@ -79,7 +79,7 @@ extension KeyPair {
     }
 }
 
-/// `BIO_free` without its result, which says nothing for a memory stream.
+/// `BIO_free` without its result, which is meaningless for a memory stream.
 func freeStream(_ stream: OpaquePointer?) {
     // SAFETY: called by the handle that owns the stream.
     unsafe _ = BIO_free(stream)

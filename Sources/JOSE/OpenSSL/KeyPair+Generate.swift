@@ -1,7 +1,8 @@
+import Basics
 internal import COpenSSL
 
 extension KeyPair {
-    /// A new pair; RSA with 2048 bits.
+    /// Makes a new key pair; RSA with 2048 bits.
     static func generate(_ algorithm: Algorithm) throws(KeyError) -> KeyPair {
         let type =
             switch algorithm.family {

@@ -1,7 +1,8 @@
+import Basics
 internal import COpenSSL
 
 extension KeyPair {
-    /// The members of a JWK that tell the public half.
+    /// The JWK members of the public half.
     func publicMembers() -> [JSONMember] {
         withCleanErrorQueue {
             func member(_ name: String, _ bytes: [UInt8]?) -> JSONMember {
@@ -11,8 +12,8 @@ extension KeyPair {
             if let curve = algorithm.curve {
                 return [
                     JSONMember("kty", .string("EC")), JSONMember("crv", .string(curve.rawValue)),
-                    member("x", key.number(OSSL_PKEY_PARAM_EC_PUB_X, octets: curve.octets)),
-                    member("y", key.number(OSSL_PKEY_PARAM_EC_PUB_Y, octets: curve.octets)),
+                    member("x", key.number(OSSL_PKEY_PARAM_EC_PUB_X, byteCount: curve.byteCount)),
+                    member("y", key.number(OSSL_PKEY_PARAM_EC_PUB_Y, byteCount: curve.byteCount)),
                 ]
             }
             if algorithm == .eddsa {

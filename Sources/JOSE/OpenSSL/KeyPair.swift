@@ -1,20 +1,21 @@
 internal import COpenSSL
 
-/// A key of OpenSSL's for one algorithm: a public half, perhaps with its private one.
+/// An OpenSSL key for one algorithm: a public half, optionally with its private half.
 //
-// SAFETY: `key` and `verifier` are written in `init` only. OpenSSL allows an `EVP_PKEY` that nobody changes to be used
+// SAFETY: `key` and `verifier` are written in `init` only. OpenSSL allows an unmodified `EVP_PKEY` to be used
 // by several threads at once (openssl-threads(7)), and counts references to it with atomics. `verifier` is the source
 // of `EVP_MD_CTX_copy_ex`, which takes a pointer to const and reads it.
 final class KeyPair: @unchecked Sendable {
     let key: Handle
     let algorithm: Algorithm
     let isPrivate: Bool
-    /// In microseconds of CPU time, roughly: as OpenSSL 3.0 takes them on a processor of no great speed.
+    /// The approximate CPU time of a check in microseconds, as measured with OpenSSL 3.0 on a slow processor.
     let checkCost: Int
-    /// Set up to verify, and never used itself: to copy it is cheaper than to have OpenSSL look everything up again.
+    /// A context set up to verify, which is only copied: copying is cheaper than letting OpenSSL look everything up
+    /// again.
     private let verifier: Handle
 
-    /// - Parameter key: an `EVP_PKEY` of the type, curve and size that `algorithm` needs; anything else is refused.
+    /// - Parameter key: an `EVP_PKEY`. It is refused unless it has the type, curve and size that `algorithm` needs.
     init(_ key: consuming Handle, algorithm: Algorithm, isPrivate: Bool) throws(KeyError) {
         try KeyPair.check(key, for: algorithm)
         verifier = try withCleanErrorQueue { () throws(KeyError) in
@@ -32,7 +33,7 @@ final class KeyPair: @unchecked Sendable {
 
     func verifies(_ signature: Span<UInt8>, of message: Span<UInt8>) -> Bool {
         guard algorithm.curve != nil else { return verifies(native: signature, of: message) }
-        guard let der = ECDSASignature.der(fromJWS: signature, half: halfOctets) else { return false }
+        guard let der = ECDSASignature.der(fromJWS: signature, half: halfSize) else { return false }
         return verifies(native: der.span, of: message)
     }
 
@@ -82,8 +83,8 @@ final class KeyPair: @unchecked Sendable {
             return signature
         }
         guard algorithm.curve != nil else { return native }
-        guard let signature = ECDSASignature.jws(fromDER: native.span, half: halfOctets) else {
-            throw KeyError("OpenSSL made a signature that is none")
+        guard let signature = ECDSASignature.jws(fromDER: native.span, half: halfSize) else {
+            throw KeyError("OpenSSL made an invalid signature")
         }
         return signature
     }
@@ -96,8 +97,8 @@ final class KeyPair: @unchecked Sendable {
         }
     }
 
-    /// Octets of R, and of S.
-    private var halfOctets: Int { algorithm.curve?.octets ?? 0 }
+    /// The length of R, and of S, in bytes.
+    private var halfSize: Int { algorithm.curve?.byteCount ?? 0 }
 
     // MARK: Set-up
 
@@ -106,8 +107,8 @@ final class KeyPair: @unchecked Sendable {
         UnsafePointer<CChar>?, OpaquePointer?, UnsafePointer<OSSL_PARAM>?
     ) -> CInt
 
-    /// A context set up to sign or to verify. For RSASSA-PSS the salt is as long as the digest, and the mask is made
-    /// with the same digest ([RFC 7518, section 3.5](https://www.rfc-editor.org/rfc/rfc7518#section-3.5)).
+    /// Sets up a context to sign or verify. For RSASSA-PSS the salt is as long as the digest, and the mask uses the
+    /// same digest ([RFC 7518, section 3.5](https://www.rfc-editor.org/rfc/rfc7518#section-3.5)).
     private static func context(
         for key: borrowing Handle,
         _ algorithm: Algorithm,

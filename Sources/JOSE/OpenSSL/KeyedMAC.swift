@@ -1,14 +1,14 @@
 internal import COpenSSL
 
-/// An HMAC key, set up once ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)).
+/// An HMAC key that is set up once ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)).
 ///
-/// The context holds the two padded key blocks already hashed; each code is made with a copy of it. OpenSSL keeps the
-/// secret inside, and wipes it with the context.
+/// The context contains the two padded key blocks already hashed; each MAC uses a copy of it. OpenSSL keeps the secret
+/// inside, and wipes it with the context.
 //
 // SAFETY: `keyed` is written in `init` only. Afterwards it is the source of `EVP_MAC_CTX_dup`, which takes a pointer to
 // const and reads it, so threads may do so at the same time.
 final class KeyedMAC: @unchecked Sendable {
-    /// Fetched once: a fetch for each code would cost as much as the code.
+    /// Fetched once: fetching it for each MAC would double the cost.
     // SAFETY: an `EVP_MAC` is immutable once fetched, and this one is never freed.
     private nonisolated(unsafe) static let method: OpaquePointer = {
         guard let method = unsafe EVP_MAC_fetch(nil, "HMAC", nil) else {
@@ -18,12 +18,12 @@ final class KeyedMAC: @unchecked Sendable {
     }()
 
     private let keyed: Handle
-    private let octets: Int
+    private let byteCount: Int
 
     /// - Parameter secret: at least one byte.
     init(secret: Span<UInt8>, digest: Digest) {
         precondition(secret.count > 0, "an HMAC key has at least one byte")
-        octets = digest.octets
+        byteCount = digest.byteCount
         keyed = withCleanErrorQueue {
             // SAFETY: `method` lives for ever; the handle owns the context. The span keeps the secret alive during the
             // call, which copies what it needs.
@@ -41,25 +41,25 @@ final class KeyedMAC: @unchecked Sendable {
         }
     }
 
-    /// The code for a message, as long as the digest.
+    /// The MAC of a message, as long as the digest.
     func code(for message: Span<UInt8>) -> [UInt8] {
         withCleanErrorQueue {
-            unsafe [UInt8](unsafeUninitializedCapacity: octets) { code, count in
+            unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { code, count in
                 // SAFETY: the copy is ours alone and freed by its handle; the span keeps the message alive during the
-                // closure; `code` has room for `octets` bytes, and its size is given to the call that fills it.
+                // closure; `code` has room for `byteCount` bytes, and its size is given to the call that fills it.
                 guard let context = unsafe Handle(EVP_MAC_CTX_dup(keyed.pointer), freedBy: EVP_MAC_CTX_free),
                     unsafe message.withUnsafeBufferPointer({ message in
                         unsafe EVP_MAC_update(context.pointer, message.baseAddress, message.count)
                     }) == 1,
-                    unsafe EVP_MAC_final(context.pointer, code.baseAddress, &count, octets) == 1,
-                    count == octets
+                    unsafe EVP_MAC_final(context.pointer, code.baseAddress, &count, byteCount) == 1,
+                    count == byteCount
                 else { fatalError("OpenSSL could not compute an HMAC: out of memory") }
             }
         }
     }
 
     func verifies(_ code: Span<UInt8>, of message: Span<UInt8>) -> Bool {
-        guard code.count == octets else { return false }
+        guard code.count == byteCount else { return false }
         let expected = self.code(for: message)
         return equalInConstantTime(expected.span, code)
     }
@@ -69,14 +69,14 @@ final class KeyedMAC: @unchecked Sendable {
 package final class MACKey: Sendable {
     private let mac: KeyedMAC
 
-    /// - Parameter secret: at least one byte; 32 random ones are right.
+    /// - Parameter secret: at least one byte; use 32 random ones.
     package init(_ secret: [UInt8]) {
         mac = KeyedMAC(secret: secret.span, digest: .sha256)
     }
 
-    /// The code for `bytes`: 32 bytes.
+    /// The MAC of `bytes`: 32 bytes.
     package func code(for bytes: Span<UInt8>) -> [UInt8] { mac.code(for: bytes) }
 
-    /// Whether `code` is the whole code for `bytes`, compared in constant time.
+    /// Whether `code` is the complete MAC of `bytes`. Compares in constant time.
     package func verifies(_ code: Span<UInt8>, of bytes: Span<UInt8>) -> Bool { mac.verifies(code, of: bytes) }
 }

@@ -1,10 +1,11 @@
+import Basics
 internal import COpenSSL
 
-/// Seals what only this program reads back: nobody else can read it, nor change an octet of it unseen.
+/// Seals data that only this program reads back. Nobody else can read it, or change a byte of it unnoticed.
 ///
-/// AES-256-GCM ([NIST SP 800-38D](https://doi.org/10.6028/NIST.SP.800-38D)) under a key of the day, which is derived from one
-/// secret and a purpose. What was sealed for one purpose cannot be opened for another. Nonces are random: a day's key may
-/// seal 2^32 times before two of them meet with a chance that counts, 50,000 a second.
+/// Uses AES-256-GCM ([NIST SP 800-38D](https://doi.org/10.6028/NIST.SP.800-38D)) with one key per day, derived from a
+/// secret and a purpose. What was sealed for one purpose cannot be opened for another. Nonces are random: a key may
+/// seal 2^32 times, or 50,000 times a second for a day, before the chance of a repeated nonce matters.
 package final class SealingKey: Sendable {
     // SAFETY: an `EVP_CIPHER` is immutable once fetched, and this one is never freed.
     private nonisolated(unsafe) static let cipher: OpaquePointer = {
@@ -14,19 +15,19 @@ package final class SealingKey: Sendable {
         return unsafe cipher
     }()
 
-    private static let dayOctets = 2
-    private static let nonceOctets = 12
-    private static let tagOctets = 16
+    private static let dayBytes = 2
+    private static let nonceBytes = 12
+    private static let tagBytes = 16
 
-    /// Octets that a seal is longer than what is in it.
-    package static let overhead = dayOctets + nonceOctets + tagOctets
+    /// How much longer a seal is than its content, in bytes.
+    package static let overhead = dayBytes + nonceBytes + tagBytes
 
     private let secret: MACKey
     private let purpose: [UInt8]
 
     /// - Parameters:
     ///   - secret: 32 random bytes.
-    ///   - purpose: what is sealed.
+    ///   - purpose: the kind of content.
     package init(secret: [UInt8], purpose: StaticString) {
         self.secret = MACKey(secret)
         self.purpose = Array("gateway seal: \(purpose)\0".utf8)
@@ -34,20 +35,20 @@ package final class SealingKey: Sendable {
 
     /// Seals `content`.
     ///
-    /// - Parameter day: of the key, counted from 1970.
-    /// - Returns: the day in two octets, the nonce, the ciphertext and the tag.
+    /// - Parameter day: the day of the key, counted from 1970.
+    /// - Returns: the day in two bytes, the nonce, the ciphertext and the tag.
     package func seal(_ content: Span<UInt8>, day: Int) -> [UInt8] {
         let day = UInt16(truncatingIfNeeded: day)
         let key = key(of: day)
-        let nonce = SystemRandom.bytes(Self.nonceOctets)
-        let start = Self.dayOctets + Self.nonceOctets
+        let nonce = SystemRandom.bytes(Self.nonceBytes)
+        let start = Self.dayBytes + Self.nonceBytes
         return withCleanErrorQueue {
             unsafe [UInt8](unsafeUninitializedCapacity: content.count + Self.overhead) { sealed, count in
                 unsafe sealed[0] = UInt8(day >> 8)
                 unsafe sealed[1] = UInt8(truncatingIfNeeded: day)
-                for index in nonce.indices { unsafe sealed[Self.dayOctets + index] = nonce[index] }
+                for index in nonce.indices { unsafe sealed[Self.dayBytes + index] = nonce[index] }
                 var length: CInt = 0
-                // SAFETY: the handle owns the context. GCM writes as many octets as it reads, for which `sealed` has room
+                // SAFETY: the handle owns the context. GCM writes as many bytes as it reads, for which `sealed` has room
                 // between nonce and tag, and the tag's sixteen after them; the spans and arrays live during the calls.
                 guard let context = unsafe Handle(EVP_CIPHER_CTX_new(), freedBy: EVP_CIPHER_CTX_free),
                     unsafe EVP_EncryptInit_ex2(context.pointer, Self.cipher, key, nonce, nil) == 1,
@@ -65,7 +66,7 @@ package final class SealingKey: Sendable {
                     unsafe EVP_CIPHER_CTX_ctrl(
                         context.pointer,
                         EVP_CTRL_AEAD_GET_TAG,
-                        CInt(Self.tagOctets),
+                        CInt(Self.tagBytes),
                         sealed.baseAddress! + start + content.count
                     ) == 1
                 else { fatalError("OpenSSL could not seal: out of memory") }
@@ -74,13 +75,13 @@ package final class SealingKey: Sendable {
         }
     }
 
-    /// What is in a seal of ours; nil where it is none, or of a day out of `days`. Any octets may be asked about.
+    /// Opens a seal. Returns `nil` unless this program made it on one of `days`. Accepts any bytes.
     package func open(_ sealed: Span<UInt8>, days: ClosedRange<Int>) -> [UInt8]? {
         guard sealed.count > Self.overhead, sealed.count <= 1 << 16 else { return nil }
         let day = UInt16(sealed[0]) << 8 | UInt16(sealed[1])
         guard days.contains(Int(day)) else { return nil }
         let key = key(of: day)
-        let (start, end) = (Self.dayOctets + Self.nonceOctets, sealed.count - Self.tagOctets)
+        let (start, end) = (Self.dayBytes + Self.nonceBytes, sealed.count - Self.tagBytes)
         var isWhole = false
         let content = withCleanErrorQueue {
             unsafe [UInt8](unsafeUninitializedCapacity: end - start) { content, count in
@@ -88,23 +89,23 @@ package final class SealingKey: Sendable {
                     var length: CInt = 0
                     var rest: CInt = 0
                     // SAFETY: the handle owns the context. Nonce, ciphertext and tag lie in `sealed`, whose length was
-                    // checked; as many octets are written as are read, for which `content` has room. The tag is only read.
-                    guard let octets = sealed.baseAddress,
+                    // checked; as many bytes are written as are read, for which `content` has room. The tag is only read.
+                    guard let base = sealed.baseAddress,
                         let context = unsafe Handle(EVP_CIPHER_CTX_new(), freedBy: EVP_CIPHER_CTX_free),
-                        unsafe EVP_DecryptInit_ex2(context.pointer, Self.cipher, key, octets + Self.dayOctets, nil)
+                        unsafe EVP_DecryptInit_ex2(context.pointer, Self.cipher, key, base + Self.dayBytes, nil)
                             == 1,
                         unsafe EVP_DecryptUpdate(
                             context.pointer,
                             content.baseAddress,
                             &length,
-                            octets + start,
+                            base + start,
                             CInt(end - start)
                         ) == 1,
                         unsafe EVP_CIPHER_CTX_ctrl(
                             context.pointer,
                             EVP_CTRL_AEAD_SET_TAG,
-                            CInt(Self.tagOctets),
-                            UnsafeMutableRawPointer(mutating: octets + end)
+                            CInt(Self.tagBytes),
+                            UnsafeMutableRawPointer(mutating: base + end)
                         ) == 1,
                         unsafe EVP_DecryptFinal_ex(context.pointer, content.baseAddress! + Int(length), &rest) == 1
                     else { return }

@@ -1,4 +1,6 @@
-/// What a token says, by name. Names are compared byte by byte.
+package import Basics
+
+/// The claims of a token, by name. Names are compared byte by byte.
 package struct Claims: Sendable {
     package let members: [JSONMember]
 
@@ -8,7 +10,7 @@ package struct Claims: Sendable {
 
     package subscript(name: String) -> JSONValue? { members[name] }
 
-    /// A claim that is a string; `nil` when there is none.
+    /// A string claim; `nil` if absent.
     package func string(_ name: String) throws(TokenFault) -> String? {
         switch members[name] {
         case nil: nil
@@ -17,8 +19,7 @@ package struct Claims: Sendable {
         }
     }
 
-    /// A claim that is an id: a string, or an integer, which counts as its decimal digits; `nil` when there is none, or
-    /// `null`.
+    /// An id: a string, or an integer, which counts as its decimal digits; `nil` if absent or `null`.
     package func id(_ name: String) throws(TokenFault) -> String? {
         switch members[name] {
         case nil, .null: nil
@@ -30,7 +31,7 @@ package struct Claims: Sendable {
         }
     }
 
-    /// A claim that is `true` or `false`; `nil` when there is none.
+    /// A boolean claim; `nil` if absent.
     package func bool(_ name: String) throws(TokenFault) -> Bool? {
         switch members[name] {
         case nil: nil
@@ -39,15 +40,15 @@ package struct Claims: Sendable {
         }
     }
 
-    /// A claim that is a number; `nil` when there is none.
+    /// A number claim; `nil` if absent.
     package func number(_ name: String) throws(TokenFault) -> Double? {
         guard let value = members[name] else { return nil }
         guard let number = value.number else { throw .claim(name) }
         return number
     }
 
-    /// Whether `aud`, a string or an array of strings, names `audience`
-    /// ([RFC 7519, section 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)). `false` when there is none.
+    /// Whether `aud`, a string or an array of strings, contains `audience`
+    /// ([RFC 7519, section 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)). Returns `false` if absent.
     package func hasAudience(_ audience: String) throws(TokenFault) -> Bool {
         switch members["aud"] {
         case nil: return false

@@ -1,8 +1,10 @@
-/// A JSON Web Token in the compact form, taken apart but *not yet verified*.
+package import Basics
+
+/// A JSON Web Token in compact form, parsed but *not yet verified*.
 ///
-/// Nothing in it is to be believed before ``verify(with:)`` returns; the claims can be read before, because they say
-/// whose keys to try. [RFC 7515](https://www.rfc-editor.org/rfc/rfc7515), [RFC 7519](https://www.rfc-editor.org/rfc/rfc7519),
-/// and the advice of [RFC 8725](https://www.rfc-editor.org/rfc/rfc8725).
+/// Trust nothing in it before ``verify(with:)`` returns. The claims can be read earlier, because they say whose keys to
+/// try. See [RFC 7515](https://www.rfc-editor.org/rfc/rfc7515), [RFC 7519](https://www.rfc-editor.org/rfc/rfc7519) and
+/// the advice of [RFC 8725](https://www.rfc-editor.org/rfc/rfc8725).
 package struct Token: Sendable {
     package let algorithm: Algorithm
     package let keyID: String?
@@ -10,13 +12,13 @@ package struct Token: Sendable {
     package let claims: Claims
     package let validity: Validity
 
-    /// Header, dot and claims as they came: what is signed.
+    /// The signed bytes: header, dot and claims as received.
     private let signed: [UInt8]
     private let signature: [UInt8]
 
-    /// Takes a token apart.
+    /// Parses a token.
     ///
-    /// - Parameter maxSize: the longest token that is read, in octets.
+    /// - Parameter maxSize: the longest token that is accepted, in bytes.
     package init(parsing bytes: Span<UInt8>, maxSize: Int) throws(TokenFault) {
         guard bytes.count <= maxSize else { throw .tooLarge }
         guard let dots = Token.dots(in: bytes) else { throw .malformed }
@@ -37,7 +39,7 @@ package struct Token: Sendable {
         signed = [UInt8](copying: bytes.extracting(0..<dots.second))
     }
 
-    /// Whether `typ` is this one, which is in lower case: media types are compared without case.
+    /// Whether `typ` is this type, which must be in lower case. Media types are compared without case.
     package func hasType(_ name: String) -> Bool {
         guard let type else { return false }
         return type.utf8.elementsEqual(name.utf8) { given, wanted in
@@ -45,10 +47,11 @@ package struct Token: Sendable {
         }
     }
 
-    /// Those of `keys` that may have made the signature; never none.
+    /// The keys among `keys` that may have made the signature; never empty.
     ///
-    /// A `kid` chooses the keys that have this id, or else those that have none. Without a `kid` it is the keys of the
-    /// token's algorithm, three at most: each costs a signature check, and whoever sends tokens chooses how many.
+    /// A `kid` selects the keys with that id, or if there are none, those without an id. Without a `kid`, selects at
+    /// most three keys of the token's algorithm: each costs a signature check, and the sender of tokens decides how
+    /// many there are.
     package func candidates(among keys: [Key]) throws(TokenFault) -> [Key] {
         let named = keyID.map { id in keys.filter { $0.id.hasSameBytes(as: id) } } ?? keys
         let candidates = named.isEmpty ? keys.filter { $0.id == nil } : named
@@ -68,7 +71,7 @@ package struct Token: Sendable {
         return key
     }
 
-    /// Makes a token.
+    /// Makes and signs a token.
     ///
     /// - Parameter type: the `typ` of its header; `nil` for none.
     package static func sign(_ claims: [JSONMember], type: String?, with key: Key) throws(KeyError) -> String {
@@ -84,7 +87,7 @@ package struct Token: Sendable {
         return String(decoding: token, as: UTF8.self)
     }
 
-    /// Where the dots are, if there are two.
+    /// The positions of the dots, if there are exactly two.
     private static func dots(in bytes: Span<UInt8>) -> (first: Int, second: Int)? {
         var first: Int?
         var second: Int?
@@ -108,6 +111,6 @@ package struct Token: Sendable {
 }
 
 extension Token: CustomStringConvertible {
-    /// Only the algorithm: a token in a log is a token stolen.
+    /// Shows only the algorithm: a token in a log is a stolen token.
     package var description: String { "Token(\(algorithm.rawValue))" }
 }

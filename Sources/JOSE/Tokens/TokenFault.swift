@@ -1,24 +1,24 @@
-/// Why a token is not accepted: a closed list, which says nothing of what the token or the keys hold.
+/// Why a token is not accepted: a closed list that reveals nothing about the token's or the keys' content.
 package enum TokenFault: Error, Sendable, Hashable {
     /// Longer than the limit.
     case tooLarge
-    /// Not three parts with a dot between them.
+    /// Not three parts separated by dots.
     case malformed
     /// A part is not canonical base64url.
     case encoding
-    /// The header is not a strict JSON object, or one of its members is not what it must be.
+    /// The header is not a strict JSON object, or one of its members is invalid.
     case header
-    /// `alg` names no algorithm that we know, or not that of the key.
+    /// `alg` is unknown, or differs from the key's algorithm.
     case algorithm
-    /// The header asks for what we do not do: `crit`, `b64`, `zip`.
+    /// The header requires an unsupported extension: `crit`, `b64`, `zip`.
     case critical
-    /// No key goes with it.
+    /// No key matches the token.
     case unknownKey
-    /// The signature is not that of the key over these bytes.
+    /// The signature does not match.
     case signature
     /// The claims are not a strict JSON object.
     case claims
-    /// A claim that is read is not what it must be, or is missing; by the name that it is read under.
+    /// A claim is invalid or missing. Contains the claim's configured name.
     case claim(String)
     /// Past `exp`.
     case expired
@@ -26,18 +26,18 @@ package enum TokenFault: Error, Sendable, Hashable {
     case notYetValid
     /// There is no `exp`.
     case expiryMissing
-    /// `iss` is not who it must be.
+    /// `iss` is not an accepted issuer.
     case issuer
-    /// `aud` does not name us.
+    /// `aud` does not contain an accepted audience.
     case audience
-    /// It is no company's that we know.
+    /// The token belongs to no known company.
     case company
-    /// `typ` is that of another use.
+    /// `typ` belongs to another use.
     case type
-    /// Ours by `typ` and `iss`, but signed with a key of the company that only verifies. If it was the first key once,
-    /// `signed_before` is forgotten there.
+    /// Ours by `typ` and `iss`, but signed with a key of the company that only verifies. If that key used to be the
+    /// first, `signed_before` is missing there.
     case keyNotSignedBefore
-    /// Its signature was not checked, because too many from there were bad.
+    /// The signature was not checked, because too many bad ones came from the same address.
     case unchecked
 
     /// A stable name, for logs and the command line.

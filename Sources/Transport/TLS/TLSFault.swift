@@ -2,16 +2,16 @@ import COpenSSL
 
 /// Why a TLS connection failed.
 public enum TLSFault: Error, Equatable, CustomStringConvertible {
-    /// OpenSSL failed; its own words.
+    /// OpenSSL failed; contains its error text.
     case failed(String)
-    /// The peer's certificate is not trusted; OpenSSL's words.
+    /// The peer's certificate is not trusted; contains OpenSSL's text.
     case certificate(String)
-    /// The connection ended without close_notify, so what came may be incomplete
+    /// The connection ended without close_notify, so the data may be incomplete
     /// ([RFC 8446 section 6.1](https://www.rfc-editor.org/rfc/rfc8446#section-6.1)).
     case truncated
     /// The handshake took too long.
     case timeout
-    /// The peer asks for answers and does not read them.
+    /// The peer requests answers and does not read them.
     case flood
 
     public var description: String {

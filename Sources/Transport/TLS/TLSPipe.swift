@@ -1,14 +1,13 @@
-/// TLS to a server over another library's connection: bytes of one side go in, and what is meant for either side comes
-/// out.
+/// TLS to a server over another library's connection. Takes bytes from one side, and returns the bytes for either side.
 public final class TLSPipe {
-    /// What the server's bytes have led to.
+    /// The outcome of the server's bytes.
     public struct Result {
         public var plaintext: [UInt8] = []
-        /// To be sent to the server.
+        /// To send to the server.
         public var records: [UInt8] = []
-        /// The handshake is over.
+        /// Whether the handshake is complete.
         public var isOpen = false
-        /// The server sends no more.
+        /// Whether the server has ended its sending side.
         public var isEnded = false
         public var fault: TLSFault?
     }
@@ -21,7 +20,7 @@ public final class TLSPipe {
         stream.use(scratch)
     }
 
-    /// Takes bytes from the server; an empty span begins the handshake.
+    /// Takes bytes from the server. An empty span starts the handshake.
     public func receive(_ bytes: Span<UInt8>) -> Result {
         var result = Result()
         stream.lend(bytes, scratch) {
@@ -57,7 +56,7 @@ public final class TLSPipe {
         return nil
     }
 
-    /// The records that tell the server that nothing more comes.
+    /// The records that tell the server that nothing more follows.
     public func end() -> [UInt8] {
         if stream.phase == .open { stream.endOutput() }
         return takeRecords()

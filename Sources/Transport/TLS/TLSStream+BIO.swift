@@ -1,8 +1,8 @@
 import COpenSSL
 import JOSE
 
-/// How OpenSSL reads and writes the bytes of a ``TLSStream``: a BIO of our own, which takes them from what the stream was
-/// lent and adds them to its loop's records, so that none is copied an extra time.
+/// The BIO through which OpenSSL reads and writes the bytes of a ``TLSStream``. It takes them from the memory lent to
+/// the stream and adds them to its loop's records, so that nothing is copied an extra time.
 extension TLSStream {
     // SAFETY: a BIO_METHOD is immutable once it is set up, and this one is never freed.
     private nonisolated(unsafe) static let method: OpaquePointer = {
@@ -61,6 +61,6 @@ private func controlBytes(
     _ number: CLong,
     _ pointer: UnsafeMutableRawPointer?
 ) -> CLong {
-    // Nothing is held back here; everything else that may be asked for does not apply.
+    // Nothing is held back here, and no other command applies.
     command == BIO_CTRL_FLUSH ? 1 : 0
 }

@@ -1,15 +1,15 @@
 import COpenSSL
 package import JOSE
 
-/// One TLS connection without a socket: the peer's bytes go in, plaintext comes out, and the other way round.
+/// One TLS connection without a socket: takes the peer's bytes and returns plaintext, and the reverse.
 ///
-/// When a call returns, what it has to send is in its loop's ``TLSScratch`` and must be taken from there at once.
+/// When a call returns, the bytes to send are in its loop's ``TLSScratch``. Take them from there at once.
 @safe
 public final class TLSStream {
     /// The result of a call.
     enum Outcome {
         case done
-        /// Nothing more can be done before more bytes have come.
+        /// More bytes are needed to continue.
         case needsInput
         /// The peer has sent close_notify.
         case ended
@@ -19,24 +19,24 @@ public final class TLSStream {
     enum Phase: UInt8 {
         case handshake
         case open
-        /// An alert is on its way; what still comes is dropped, so that the alert is not lost to a reset.
+        /// An alert is on its way. Bytes that still arrive are dropped, so that the alert is not lost to a reset.
         case failing
     }
 
-    /// What OpenSSL's callbacks use; it outlives a reload.
+    /// Used by OpenSSL's callbacks; survives a reload.
     public let context: AnyObject
-    /// The server that a client's connection goes to; nil on the server's side.
+    /// The server that a client connection goes to; `nil` on the server's side.
     public let server: AnyObject?
     /// The `SSL`.
     let ssl: Handle
     private unowned(unsafe) var holder: Connection?
     var phase: Phase = .handshake
     var isOutputEnded = false
-    /// Answers that TLS itself has written while earlier bytes waited for the socket.
+    /// Answers written by TLS itself while earlier bytes waited for the socket.
     var unreadAnswers = 0
-    /// Bytes that came after the connection had failed.
+    /// Bytes that arrived after the connection had failed.
     var droppedBytes = 0
-    /// A failure that a send has found; the next event reports it.
+    /// A failure discovered by a send; the next event reports it.
     var fault: TLSFault?
     var lingering: TimerHeap.ID?
     /// The peer's bytes, lent during a call.
@@ -71,7 +71,7 @@ public final class TLSStream {
 
     /// The connection that it is part of.
     var connection: Connection? {
-        // SAFETY: a connection is not released within a turn, and outside of one nobody but it has the stream.
+        // SAFETY: a connection is not released within a turn, and outside of one only the connection has the stream.
         get { unsafe holder }
         set { unsafe holder = newValue }
     }

@@ -1,16 +1,17 @@
 import ArgumentParser
+import Basics
 import GatewayConfiguration
 
 /// `gateway check gateway.conf`
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say everything that is wrong with a configuration; exit status 1 if anything is."
+        abstract: "Report all problems of a configuration; exit status 1 if there are any."
     )
 
     @Argument(help: "The configuration file.")
     var config: String
 
-    @Flag(help: "Print the settings in effect, defaults included. Secrets show as the files that they are read from.")
+    @Flag(help: "Print the settings in effect, including defaults. Secrets appear as the paths of their files.")
     var print = false
 
     func run() throws {

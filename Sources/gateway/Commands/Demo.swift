@@ -1,5 +1,6 @@
 import Admission
 import ArgumentParser
+import Basics
 import DataPlane
 import Glibc
 import JOSE
@@ -7,7 +8,7 @@ import JOSE
 /// `gateway demo`
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show it all on this machine: a small embed host behind the gateway, and links to try.",
+        abstract: "Try it on this machine: a small embed host behind the gateway, and links to open.",
         discussion: "Needs no configuration, writes no files, and forgets its keys when it ends."
     )
 
@@ -30,7 +31,7 @@ struct Demo: AsyncParsableCommand {
             keys: DataPlane.Keys(cookie: SystemRandom.bytes(32), assertion: try Key.generate(.es256, id: "demo")),
             whenListening: {
                 print(DemoLink.text(links, index: company.publicURL))
-                // Before the access log's lines, which go past the buffer of `print`.
+                // Flush before the access log's lines, which bypass the buffer of `print`.
                 fflush(nil)
             }
         )

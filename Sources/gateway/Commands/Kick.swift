@@ -1,19 +1,19 @@
 import ArgumentParser
+import Basics
 import GatewayConfiguration
-import JOSE
 import NIOHTTP1
 
 /// `gateway kick gateway.conf SESSION…`
 struct Kick: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "End sessions for good. Their viewers may join anew with their links; `gateway removals add` keeps them out."
+            "End sessions for good. Their viewers may join again with their links; `gateway removals add` keeps them out."
     )
 
     @Argument(help: "The configuration file.")
     var config: String
 
-    @Argument(help: "Sessions, as `gateway sessions` and the log name them.")
+    @Argument(help: "Sessions, by their names in `gateway sessions` and the log.")
     var sessions: [String] = []
 
     @OptionGroup var filter: SessionOptions
@@ -23,7 +23,7 @@ struct Kick: AsyncParsableCommand {
         if let empty { throw ValidationError("--\(empty.name) is empty, and selects nothing") }
         guard !sessions.contains("") else { throw ValidationError("a session is empty, and selects nothing") }
         guard !sessions.isEmpty || !filter.members.isEmpty else {
-            throw ValidationError("say which: sessions, or one of --company, --event, --user, --email, --registration")
+            throw ValidationError("name sessions, or use one of --company, --event, --user, --email, --registration")
         }
     }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
+import Basics
 import GatewayConfiguration
-import JOSE
 import NIOHTTP1
 
 /// `gateway removals …`
@@ -15,7 +15,7 @@ struct RemovalsCommand: AsyncParsableCommand {
         subcommands: [RemovalsList.self, RemovalsAdd.self, RemovalsLift.self]
     )
 
-    /// Says on standard error that what was done is forgotten at a restart, where that is so.
+    /// Warns on standard error if the change will be forgotten at a restart.
     static func tellOfMemory(_ answer: JSONValue) {
         guard case .object(let members) = answer, case .string(let place)? = members["kept"], place == "memory" else {
             return
@@ -23,7 +23,7 @@ struct RemovalsCommand: AsyncParsableCommand {
         StandardError.line("gateway: there is no [control] database: this is forgotten when the gateway restarts")
     }
 
-    /// Asks the gateway, or says why it did not do it.
+    /// Sends a request to the gateway. Reports the reason if it fails.
     static func ask(
         _ config: String,
         _ method: HTTPMethod,
@@ -53,7 +53,7 @@ struct RemovalsList: AsyncParsableCommand {
     @Option(help: "Of this event only.")
     var event: String?
 
-    @Flag(help: "Print what the admin listener answers.")
+    @Flag(help: "Print the admin listener's answer.")
     var json = false
 
     func run() async throws {
@@ -78,36 +78,36 @@ struct RemovalsList: AsyncParsableCommand {
 struct RemovalsAdd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "add",
-        abstract: "Send a viewer away from an event, until a time or for good; prints the removal's id."
+        abstract: "Remove a viewer from an event, until a time or for good; prints the removal's id."
     )
 
     @Argument(help: "The configuration file.")
     var config: String
 
-    @Option(help: "Whose event it is; not needed where there is one company, or the directory knows the event.")
+    @Option(help: "The company that owns the event; not needed with one company, or if the directory knows the event.")
     var company: String?
 
     @Option(help: "From which event.")
     var event: String
 
-    @Option(help: "Who has this user id.")
+    @Option(help: "The viewer with this user id.")
     var user: String?
 
-    @Option(help: "Who has this e-mail.")
+    @Option(help: "The viewer with this e-mail.")
     var email: String?
 
-    @Option(help: "Who has this registration.")
+    @Option(help: "The viewer with this registration.")
     var registration: String?
 
-    @Option(help: "Until when, as in 2030-01-31T17:00:00Z; for good if it is left out.")
+    @Option(help: "The end, such as 2030-01-31T17:00:00Z; by default for good.")
     var until: String?
 
-    @Option(help: "Why; viewers are not told.")
+    @Option(help: "The reason; viewers do not see it.")
     var reason: String?
 
     func validate() throws {
         guard [user, email, registration].compactMap({ $0 }).count == 1 else {
-            throw ValidationError("say whom: one of --user, --email and --registration")
+            throw ValidationError("name one viewer, with --user, --email or --registration")
         }
     }
 
@@ -118,7 +118,7 @@ struct RemovalsAdd: AsyncParsableCommand {
         ]
         let answer = try await RemovalsCommand.ask(config, .POST, members)
         guard case .object(let removal) = answer, case .string(let id)? = removal["id"] else {
-            StandardError.line("gateway: not an answer of a gateway")
+            StandardError.line("gateway: not a gateway's answer")
             throw ExitCode(1)
         }
         print(id)
@@ -133,7 +133,7 @@ struct RemovalsLift: AsyncParsableCommand {
     @Argument(help: "The configuration file.")
     var config: String
 
-    @Argument(help: "Removals, as `gateway removals list` names them.")
+    @Argument(help: "Removals, by their ids in `gateway removals list`.")
     var removals: [String]
 
     func run() async throws {

@@ -4,7 +4,7 @@ import GatewayConfiguration
 /// `gateway run gateway.conf`
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Serve until SIGTERM. SIGHUP loads the configuration anew."
+        abstract: "Serve until SIGTERM. SIGHUP reloads the configuration."
     )
 
     @Argument(help: "The configuration file.")

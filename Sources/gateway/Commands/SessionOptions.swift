@@ -1,8 +1,8 @@
 import ArgumentParser
+import Basics
 import DataPlane
-import JOSE
 
-/// Which sessions a command means.
+/// The options that select sessions for a command.
 struct SessionOptions: ParsableArguments {
     @Option(help: "Of this company only.")
     var company: String?
@@ -19,25 +19,25 @@ struct SessionOptions: ParsableArguments {
     @Option(help: "Of this registration only.")
     var registration: String?
 
-    /// The members of the admin listener's query.
+    /// The query members for the admin listener.
     var members: [(name: String, value: String)] {
         [("company", company), ("event", event), ("user", user), ("email", email), ("registration", registration)]
             .compactMap { name, value in value.map { (name, $0) } }
     }
 
-    /// `/sessions`, or another path, with a query.
+    /// `/sessions` or another path, with a query.
     static func target(_ members: [(name: String, value: String)], path: String = "/sessions") -> String {
         guard !members.isEmpty else { return path }
         return path + "?" + members.map { "\($0.name)=\(percentEncoded($0.value))" }.joined(separator: "&")
     }
 }
 
-/// What a gateway says of its sessions.
+/// A gateway's answer about its sessions.
 struct SessionList {
     let total: Int
     let sessions: [[String: String]]
 
-    /// Nil unless it is one.
+    /// Returns `nil` if the value has another form.
     init?(_ value: JSONValue) {
         guard case .object(let members) = value, case .number(let total)? = members["total"],
             case .array(let values)? = members["sessions"]
@@ -53,7 +53,7 @@ struct SessionList {
         }
     }
 
-    /// A table for people: a line for each session, control characters left out.
+    /// A table for people, with one line per session and without control characters.
     var table: String {
         let columns = ["session", "joinedAt", "event", "role", "userId", "name", "email"]
         let rest = total > sessions.count ? "\n… of \(total) sessions in all; --limit shows more" : ""

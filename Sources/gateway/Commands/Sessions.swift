@@ -1,12 +1,12 @@
 import ArgumentParser
+import Basics
 import GatewayConfiguration
-import JOSE
 import NIOHTTP1
 
 /// `gateway sessions gateway.conf`
 struct Sessions: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Show who is there: the sessions of the gateway that runs with a configuration."
+        abstract: "Show who is there: the sessions of the gateway that runs with this configuration."
     )
 
     @Argument(help: "The configuration file.")
@@ -14,13 +14,13 @@ struct Sessions: AsyncParsableCommand {
 
     @OptionGroup var filter: SessionOptions
 
-    @Option(help: "Show so many at most, those that joined first.")
+    @Option(help: "Show at most this many, those that joined first.")
     var limit = 1000
 
-    @Flag(help: "Show them anew every two seconds, until interrupted.")
+    @Flag(help: "Refresh every two seconds, until interrupted.")
     var watch = false
 
-    @Flag(help: "Print what the admin listener answers.")
+    @Flag(help: "Print the admin listener's answer.")
     var json = false
 
     func validate() throws {
@@ -38,7 +38,7 @@ struct Sessions: AsyncParsableCommand {
                 StandardError.line("gateway: \(error)")
                 throw ExitCode(1)
             }
-            // The terminal is cleared first.
+            // Clear the terminal first.
             print(watch ? "\u{1b}[H\u{1b}[2J" + text : text)
             if watch { try await Task.sleep(for: .seconds(2)) }
         } while watch
@@ -46,7 +46,7 @@ struct Sessions: AsyncParsableCommand {
 
     private func text(of answer: JSONValue) throws -> String {
         if json { return String(decoding: answer.serialized(), as: UTF8.self) }
-        guard let list = SessionList(answer) else { throw AdminClient.Fault(description: "not an answer of a gateway") }
+        guard let list = SessionList(answer) else { throw AdminClient.Fault(description: "not a gateway's answer") }
         return list.table
     }
 }

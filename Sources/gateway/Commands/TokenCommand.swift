@@ -4,7 +4,7 @@ import ArgumentParser
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
-        abstract: "Make, look into and check tokens.",
+        abstract: "Make, inspect and verify tokens.",
         subcommands: [TokenMint.self, TokenInspect.self, TokenVerify.self]
     )
 }

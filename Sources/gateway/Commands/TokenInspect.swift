@@ -1,5 +1,6 @@
 import Admission
 import ArgumentParser
+import Basics
 import DataPlane
 import GatewayConfiguration
 import JOSE
@@ -8,16 +9,16 @@ import JOSE
 struct TokenInspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Show what is in a token and, with a configuration, whether and why it would be refused."
+        abstract: "Show a token's content and, with a configuration, whether and why it would be refused."
     )
 
-    @Argument(help: "The token; without one, a line from standard input.")
+    @Argument(help: "The token; by default a line from standard input.")
     var token: String?
 
-    @Option(help: "The configuration file whose companies, keys and rules count.")
+    @Option(help: "The configuration file with the companies, keys and rules.")
     var config: String?
 
-    @Option(help: "The event that it is to be used for.")
+    @Option(help: "The event to use it for.")
     var event: String?
 
     private static let maxSize = 64 << 10
@@ -66,6 +67,9 @@ struct TokenInspect: ParsableCommand {
             try viewer.validity.check(now: now, leeway: rules.leeway, requireExpiry: rules.requireExpiry)
         } catch {
             print("refused \(Refusal(error).code): \(error.code)")
+            if error == .unknownKey, settings.companies.contains(where: { !$0.keySetURLs.isEmpty }) {
+                print("        the keys of jwks_url are not fetched here: save the set, and name it as jwks_file")
+            }
             throw ExitCode(1)
         }
         print("viewer  \(viewer.kind) of company \(viewer.company), token \(viewer.fingerprint)")

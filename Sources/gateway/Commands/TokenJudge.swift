@@ -1,19 +1,20 @@
 import Admission
+import Basics
 import Directory
 import GatewayConfiguration
 
-/// What a gateway with some settings would say of a viewer at an event, by the same rules.
+/// Judges a viewer at an event by the same rules as a gateway with these settings.
 struct TokenJudge {
     enum Verdict {
         case accept
-        /// The directory cannot be asked.
+        /// Depends on the directory, which cannot be queried here.
         case acceptIf(String)
         case refuse(Refusal, String)
     }
 
     let settings: Settings
 
-    /// - Parameter event: where the viewer wants to go; nil: to the token's own event.
+    /// - Parameter event: the event that the viewer wants to open; `nil` for the token's own.
     func verdict(on viewer: Viewer, event: String?) -> Verdict {
         guard let event = event ?? viewer.event else { return .accept }
         let view = DirectoryView()
@@ -31,7 +32,7 @@ struct TokenJudge {
             }
         }
         let admission = Admission(leases: LeaseTable(startedAt: 0, seed: 1, shards: 1), directory: view)
-        let now = WallClock.milliseconds()
+        let now = WallClock.now()
         guard let refusal = admission.refusal(of: viewer, at: event, now: now, Admission.Rules(settings)) else {
             return .accept
         }
@@ -47,7 +48,7 @@ struct TokenJudge {
         switch refusal {
         case .wrongEvent where isElsewhere: "it is for \(TerminalText.escaped(viewer.event ?? "no event"))"
         case .wrongEvent where viewer.eventIsRespelled && settings.control.enabled:
-            "\(event) reads as a UUID, but not as the directory writes it: in lower case, with hyphens alone"
+            "\(event) reads as a UUID, but not in the directory's spelling: in lower case, with only hyphens"
         case .wrongEvent:
             (settings.control.enabled ? "the directory has no event \(event) of \(viewer.company), and " : "")
                 + "no event_ids of \(viewer.company) match \(event)"

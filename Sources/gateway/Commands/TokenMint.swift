@@ -1,5 +1,6 @@
 import Admission
 import ArgumentParser
+import Basics
 import GatewayConfiguration
 import JOSE
 
@@ -17,7 +18,7 @@ struct TokenMint: ParsableCommand {
     @Argument(help: "The configuration file.")
     var config: String
 
-    @Option(help: "The company that signs; may be left out where there is only one.")
+    @Option(help: "The company that signs; not needed if there is only one.")
     var company: String?
 
     @Option(help: "The key's id; the company's first key by default.")
@@ -26,7 +27,7 @@ struct TokenMint: ParsableCommand {
     @Option(help: "The event.")
     var event: String?
 
-    @Flag(help: "Good for every event of the company (eventSpecific false).")
+    @Flag(help: "Make it valid for every event of the company (eventSpecific false).")
     var companyWide = false
 
     @Option(help: "The viewer's user id. With --registration it defaults to the registration.")
@@ -46,17 +47,17 @@ struct TokenMint: ParsableCommand {
 
     @Option(
         help:
-            "How long it is good, such as 90s or 4h; a negative one, such as -10m, has expired. By default what the configuration says."
+            "Its lifetime, such as 90s or 4h; with a negative one, such as -10m, it has expired. By default the configured one."
     )
     var lifetime: String?
 
-    @Option(help: "Good from this long from now on.")
+    @Option(help: "How long from now it becomes valid.")
     var notBefore: String?
 
     @Option(help: "The audience; the company's by default.")
     var audience: String?
 
-    @Flag(help: "Print the whole address of the event, with the token in it.")
+    @Flag(help: "Print the complete address of the event, with the token.")
     var url = false
 
     func run() throws {
@@ -72,7 +73,7 @@ struct TokenMint: ParsableCommand {
         let standard = isRegistration ? settings.tokens.registrationLifetime : settings.tokens.embedLifetime
         let expires = now + (try lifetime.map(Self.seconds) ?? standard.components.seconds)
 
-        // What the gateway makes is accepted from signing keys only.
+        // Tokens in the gateway's own form are accepted from signing keys only.
         let isOurs = Company(company).ownKeys.contains { $0 === key }
         let names = isOurs ? ClaimNames() : settings.tokens.claims
         var claims = [
@@ -104,7 +105,7 @@ struct TokenMint: ParsableCommand {
         )
     }
 
-    /// Says so where the token would be refused at its own event.
+    /// Warns if the token would be refused at its own event.
     private func warn(of token: String, _ settings: Settings) {
         let bytes = Array(token.utf8)
         guard let viewer = try? TokenAuthority(settings, generation: 1).viewer(for: bytes.span),
@@ -127,7 +128,7 @@ struct TokenMint: ParsableCommand {
     private func chosenKey(_ company: CompanySettings) throws -> Key {
         let found = keyID == nil ? company.keys.first(where: \.canSign) : company.keys.first { $0.id == keyID }
         guard let found, found.canSign else {
-            throw ValidationError("company \(company.id) has no such key that can sign")
+            throw ValidationError("company \(company.id) has no such key, or it cannot sign")
         }
         return found
     }
@@ -136,14 +137,14 @@ struct TokenMint: ParsableCommand {
         String(decoding: Base64URL.encode(SystemRandom.bytes(12).span), as: UTF8.self)
     }
 
-    /// Seconds of a duration that may be negative.
+    /// The seconds of a duration that may be negative.
     private static func seconds(_ text: String) throws -> Int64 {
         let isNegative = text.hasPrefix("-")
         do {
             let duration = try Duration(parsing: isNegative ? String(text.dropFirst()) : text)
             return isNegative ? -duration.components.seconds : duration.components.seconds
         } catch {
-            throw ValidationError("\(text) is no duration; write it like 90s, 15m or 4h")
+            throw ValidationError("\(text) is not a duration; write it like 90s, 15m or 4h")
         }
     }
 }

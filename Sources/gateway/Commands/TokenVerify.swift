@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 import GatewayConfiguration
 import JOSE
 
@@ -16,28 +17,28 @@ struct TokenVerify: ParsableCommand {
     @Option(help: "Accept these algorithms only, separated by commas.")
     var algorithms: String?
 
-    @Flag(help: "Check the form and the signature, but neither times nor issuer nor audience.")
+    @Flag(help: "Check only the form and the signature, not times, issuer and audience.")
     var signatureOnly = false
 
-    @Option(help: "What iss must be.")
+    @Option(help: "The required iss.")
     var issuer: String?
 
-    @Option(help: "What aud must name.")
+    @Option(help: "The required aud.")
     var audience: String?
 
-    @Option(help: "How far clocks may be apart.")
+    @Option(help: "How far apart clocks may be.")
     var leeway = "60s"
 
     @Option(help: ArgumentHelp("Longest token in bytes.", visibility: .hidden))
     var maxSize = 64 << 10
 
-    @Argument(help: "The token; without one, one a line from standard input.")
+    @Argument(help: "The token; by default one per line from standard input.")
     var token: String?
 
     func run() throws {
         let keys = try chosenKeys()
         guard let leeway = try? Duration(parsing: leeway).components.seconds else {
-            throw ValidationError("--leeway \(leeway) is no duration; write it like 60s")
+            throw ValidationError("--leeway \(leeway) is not a duration; write it like 60s")
         }
         var isAnyRejected = false
         func verify(_ line: String) {

@@ -1,6 +1,6 @@
-/// What the pages of the demo's embed host load, each as a resource of its own, as real pages do.
+/// The assets of the demo's pages, each a resource of its own, as on real pages.
 enum DemoAssets {
-    /// Shows the clock and whether it is live; asks the gateway what happened when it stops.
+    /// Shows the clock and whether it is live. When it stops, asks the gateway what happened.
     static let script = """
         const state = document.getElementById("state");
         const clock = document.getElementById("clock");

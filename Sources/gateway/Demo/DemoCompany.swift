@@ -1,8 +1,9 @@
 import Admission
+import Basics
 import GatewayConfiguration
 import JOSE
 
-/// The company of the demo, with a key of its own for each run: its configuration, its events and its viewers' links.
+/// The company of the demo, with its configuration, its events and its viewers' links. Its key is new for each run.
 struct DemoCompany {
     let publicURL: String
     private let secret: [UInt8]
@@ -20,7 +21,8 @@ struct DemoCompany {
         key = try Key.secret(secret, algorithm: .hs256, id: Self.keyID)
     }
 
-    /// What an operator would write, but for the free ports and the secret that is in no file.
+    /// The configuration that an operator would write, except for the free ports and the secret, which is not in a
+    /// file.
     func settings(port: Int, upstreamPort: Int) throws(ConfigurationError) -> Settings {
         let text = """
             public_url = "\(publicURL)"
@@ -130,8 +132,8 @@ struct DemoCompany {
     }
 
     /// - Parameters:
-    ///   - tokenEvent: the event that the token is for, if not the one that the link opens.
-    ///   - lifetime: seconds from now on.
+    ///   - tokenEvent: the event that the token is for, if it differs from the one that the link opens.
+    ///   - lifetime: in seconds from now.
     private func link(
         _ title: String,
         _ person: Person,

@@ -1,6 +1,6 @@
 /// The pages of the demo's embed host.
 enum DemoPage {
-    /// An event as a viewer sees it.
+    /// An event's page for a viewer.
     ///
     /// - Parameter told: the identity headers that came with the request.
     static func event(_ event: String, told: [(name: String, value: String)]) -> String {
@@ -42,7 +42,7 @@ enum DemoPage {
         )
     }
 
-    /// The links to try.
+    /// The page with the links to try.
     static func index(_ links: [DemoLink]) -> String {
         let items = links.map { link in
             """
@@ -83,7 +83,7 @@ enum DemoPage {
         """
     }
 
-    /// What `%41` and its like stand for; nil where it is not UTF-8.
+    /// Decodes percent-encoding. Returns `nil` if the result is not UTF-8.
     private static func percentDecoded(_ text: String) -> String? {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]

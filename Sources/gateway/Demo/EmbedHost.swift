@@ -3,9 +3,10 @@ import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
 
-/// A small embed host, such as live events run on: a page for each event, its assets, and a clock over a WebSocket.
+/// A small embed host like those that live events run on: a page for each event, its assets, and a clock over a
+/// WebSocket.
 ///
-/// It knows nothing of tokens. Who is watching it reads from the headers that the gateway adds.
+/// It knows nothing about tokens. It learns who is watching from the headers that the gateway adds.
 final class EmbedHost: Sendable {
     /// Chosen by the system.
     let port: Int
@@ -13,7 +14,7 @@ final class EmbedHost: Sendable {
 
     /// Starts it on 127.0.0.1.
     ///
-    /// - Parameter links: what its front page offers.
+    /// - Parameter links: the links on its front page.
     init(links: [DemoLink]) async throws {
         let frontPage = DemoPage.index(links)
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -105,7 +106,7 @@ private final class EmbedHostHandler: ChannelInboundHandler, RemovableChannelHan
 
     private func write(_ answer: Answer, to request: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let body = context.channel.allocator.buffer(string: answer.body)
-        // The upgrade handler looks at the first request of a connection only, so each has one request.
+        // The upgrade handler inspects only the first request of a connection, so each connection gets one request.
         let fields: HTTPHeaders = [
             "Content-Type": answer.type, "Content-Length": "\(body.readableBytes)", "Connection": "close",
         ]
@@ -118,7 +119,7 @@ private final class EmbedHostHandler: ChannelInboundHandler, RemovableChannelHan
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
     }
 
-    /// The event that `/event/{event}` and its ending name; nil for every other path.
+    /// The event that a path of the form `/event/{event}` plus `ending` names; `nil` for every other path.
     static func event(ofPath uri: String, ending: String) -> String? {
         let path = uri.prefix { $0 != "?" }
         guard path.hasPrefix("/event/"), path.hasSuffix(ending) else { return nil }

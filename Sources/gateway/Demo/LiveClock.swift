@@ -1,8 +1,8 @@
-import DataPlane
+import Basics
 import NIOCore
 import NIOWebSocket
 
-/// The live part of an event's page: tells the time every second for as long as the WebSocket is open.
+/// The live part of an event's page: sends the time every second while the WebSocket is open.
 final class LiveClock: ChannelInboundHandler {
     typealias InboundIn = WebSocketFrame
     typealias OutboundOut = WebSocketFrame
@@ -19,7 +19,7 @@ final class LiveClock: ChannelInboundHandler {
         switch frame.opcode {
         case .ping: send(.pong, frame.unmaskedData, context)
         case .connectionClose:
-            // The other side's code is sent back, as RFC 6455 section 5.5.1 asks.
+            // Return the peer's close code, as RFC 6455 section 5.5.1 requires.
             send(.connectionClose, frame.unmaskedData, context)
             isClosing = true
             context.close(promise: nil)
@@ -29,9 +29,9 @@ final class LiveClock: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
-    /// Tells the time, and again in a second.
+    /// Sends the time, and schedules the next one in a second.
     private func tell(_ context: ChannelHandlerContext) {
-        send(.text, context.channel.allocator.buffer(string: DataPlane.timestamp()), context)
+        send(.text, context.channel.allocator.buffer(string: Timestamp.text(WallClock.now())), context)
         tick = context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { self.tell(context) }
     }
 

@@ -1,15 +1,15 @@
+import Basics
 import GatewayConfiguration
-import JOSE
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// Asks a running gateway through its admin listener.
+/// Sends requests to a running gateway through its admin listener.
 struct AdminClient {
     private let address: GatewayConfiguration.SocketAddress
     private let token: Secret?
 
-    /// What went wrong, in the operator's words.
+    /// What went wrong, worded for the operator.
     struct Fault: Error, CustomStringConvertible {
         let description: String
     }
@@ -19,7 +19,7 @@ struct AdminClient {
         token = settings.token
     }
 
-    /// The JSON that a call answers with.
+    /// Sends a request and returns the JSON answer.
     func send(_ method: HTTPMethod, _ target: String) async throws -> JSONValue {
         let answer: NIOHTTPClientResponseFull
         do {

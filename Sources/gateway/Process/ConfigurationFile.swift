@@ -2,14 +2,38 @@ import ArgumentParser
 import DataPlane
 import GatewayConfiguration
 
-/// A configuration file on disk. Relative paths in it count from the folder that it lies in.
+/// A configuration file on disk. Relative paths in it are resolved from its folder.
 struct ConfigurationFile {
     let path: String
 
-    /// Files larger than this are nobody's configuration, key or secret.
+    /// Larger files cannot be a configuration, a key or a secret.
     private static let maxSize = 1 << 20
 
     func load() throws(ConfigurationError) -> Settings {
+        let text = try text()
+        do throws(ConfigurationError) {
+            return try settings(text)
+        } catch {
+            throw ConfigurationError(problems: located(error.problems, in: text))
+        }
+    }
+
+    /// Adds to problems on which line of the file they are.
+    ///
+    /// - Parameter problems: lines that begin with a key, or with the path of the file and a key.
+    func located(_ problems: [String]) -> [String] { located(problems, in: (try? text()) ?? "") }
+
+    private func located(_ problems: [String], in text: String) -> [String] {
+        let lines = SourceLines(text)
+        let prefix = "\(path): "
+        return problems.map { problem in
+            let words = problem.hasPrefix(prefix) ? problem.dropFirst(prefix.count) : problem[...]
+            let place = words.prefix { $0 != ":" }
+            return prefix + (lines.line(of: place).map { "line \($0): " } ?? "") + words
+        }
+    }
+
+    private func text() throws(ConfigurationError) -> String {
         let bytes: [UInt8]
         switch SystemFile.read(path, maxSize: Self.maxSize) {
         case .success(let read): bytes = read
@@ -18,6 +42,10 @@ struct ConfigurationFile {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw ConfigurationError(problems: ["\(path): not UTF-8 text"])
         }
+        return text
+    }
+
+    private func settings(_ text: String) throws(ConfigurationError) -> Settings {
         let folder = folder
         var settings = try Settings(
             loading: ConfigurationSource(
@@ -45,13 +73,13 @@ struct ConfigurationFile {
         return settings
     }
 
-    /// Files that the settings name for two things: whoever knows one of them would have the other. Each is a line that
-    /// begins with a key.
+    /// Problems with files that the settings name for two purposes: access to one would give access to the other. Lines
+    /// that begin with a key.
     private func sharedFiles(_ settings: Settings) -> [String] {
         var uses = settings.files.map { use in
             (use: use, words: use.role.words, file: SystemFile.identity(Self.resolve(use.path, in: folder)))
         }
-        // What SQLite and the gateway keep beside the database.
+        // Include the files that SQLite and the gateway keep beside the database.
         for use in settings.files where use.role == .database {
             for suffix in ["-wal", "-shm", ".lock", ".sock"] {
                 let file = SystemFile.identity(Self.resolve(use.path + suffix, in: folder))
@@ -81,13 +109,13 @@ struct ConfigurationFile {
         return problems
     }
 
-    /// What others on this machine can read and should not: each a line that begins with a key.
+    /// Secret files that others on this machine can read or change: lines that begin with a key.
     func openSecrets(_ settings: Settings) -> [String] {
         settings.files.filter { $0.isSecret && SystemFile.isOpenToOthers(Self.resolve($0.path, in: folder)) }
             .map { "\($0.key): \($0.path): everybody on this machine can read or change it; chmod o-rwx it" }
     }
 
-    /// Loads, or says every problem and ends the process with status 1.
+    /// Loads the settings, or prints all problems and ends the process with status 1.
     func loadOrExit() throws -> Settings {
         do throws(ConfigurationError) {
             return try load()

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import ControlPlane
 import DataPlane
 import Directory
@@ -7,7 +8,7 @@ import JOSE
 import Logging
 import Synchronization
 
-/// The control plane of a running gateway: the directory, the API on it, webhooks, and the book of attendance.
+/// The control plane of a running gateway: the directory, its API, webhooks, and attendance.
 final class Control: Sendable {
     private let directory: Directory
     private let tokenKey: Key
@@ -22,12 +23,12 @@ final class Control: Sendable {
         var tasks: [Task<Void, Never>]
     }
 
-    /// How often what happened to sessions is written down: what a crash may lose.
+    /// How often arrivals and departures are written. A crash may lose this much.
     private static let interval = Duration.milliseconds(500)
-    /// Between two notes that the gateway runs while nobody is there, and between two that attendance is lost.
+    /// The time between two notes that an idle gateway is running, and between two warnings that attendance is lost.
     private static let longestPause = Duration.seconds(60)
     private static let purgeInterval = Duration.seconds(3600)
-    /// What waits to be written while the disk is full or gone; of more, what tells least is lost.
+    /// The most unwritten entries while the disk is full or gone. Beyond that, the least informative ones are lost.
     private static let maxUnwritten = 1 << 20
 
     /// Opens the database and fills `view` from it.
@@ -35,11 +36,11 @@ final class Control: Sendable {
         self.settings = settings
         self.logger = logger
         retention = Mutex(Retention(settings.control.retention))
-        directory = try Directory(path: settings.control.database, view: view, clock: WallClock.milliseconds)
+        directory = try Directory(path: settings.control.database, view: view, clock: WallClock.now)
         tokenKey = try StateFiles.tokenKey(for: settings)
     }
 
-    /// Serves the API for `dataPlane`; returns once it can be asked.
+    /// Starts the API for `dataPlane`. Returns once it accepts requests.
     func start(for dataPlane: DataPlane) async throws {
         directory.onDeletion { deletion in
             switch deletion {
@@ -64,7 +65,7 @@ final class Control: Sendable {
             directory: directory,
             allowedPrivate: settings.control.webhookPrivateAddresses,
             logger: logger,
-            clock: WallClock.milliseconds
+            clock: WallClock.now
         )
         let serving = try await serve(api)
         let tasks = [
@@ -79,13 +80,13 @@ final class Control: Sendable {
         do {
             try running.api.adopt(settings)
         } catch {
-            logger.error("the control API stays as it is: \(error)")
+            logger.error("the control API keeps its settings: \(error)")
         }
         retention.withLock { $0 = Retention(settings.control.retention) }
         running.webhooks.adopt(allowedPrivate: settings.control.webhookPrivateAddresses)
     }
 
-    /// Writes down what is left, and closes the database.
+    /// Writes what is left, and closes the database.
     func stop() async {
         let tasks = running.withLock { running in
             defer { running = nil }
@@ -113,7 +114,7 @@ final class Control: Sendable {
         return serving
     }
 
-    /// Deletes what is older than it is to be kept, each hour.
+    /// Deletes data past its retention time, every hour.
     private func purge() async {
         while !Task.isCancelled {
             do {
@@ -121,7 +122,7 @@ final class Control: Sendable {
                 tellOfClock()
                 if let purged, !purged.isEmpty {
                     logger.info(
-                        "what was over for long was deleted",
+                        "expired data was deleted",
                         metadata: [
                             "stays": "\(purged.stays)", "registrations": "\(purged.registrations)",
                             "events": "\(purged.events)", "messages": "\(purged.messages)",
@@ -130,13 +131,13 @@ final class Control: Sendable {
                     )
                 }
             } catch {
-                if !Task.isCancelled { logger.error("what is over for long cannot be deleted: \(error)") }
+                if !Task.isCancelled { logger.error("expired data cannot be deleted: \(error)") }
             }
             try? await Task.sleep(for: Self.purgeInterval)
         }
     }
 
-    /// Says each minute that files of the database are gone, for as long as they are.
+    /// Warns every minute while files of the database are missing.
     private func watchFiles() async {
         while !Task.isCancelled {
             let missing = directory.missingFiles
@@ -157,15 +158,15 @@ final class Control: Sendable {
         switch directory.takeClockNews() {
         case .jumped(let milliseconds):
             logger.warning(
-                "the clock has jumped: nothing is deleted by [control.retention] before the gateway has run for a day",
+                "the clock has jumped: [control.retention] deletes nothing until the gateway has run for a day",
                 metadata: ["seconds": "\(milliseconds / 1000)"]
             )
-        case .trusted: logger.info("the clock has not jumped for a day: what is over for long is deleted again")
+        case .trusted: logger.info("the clock has not jumped for a day: [control.retention] deletes expired data again")
         case nil: break
         }
     }
 
-    /// Writes down who comes and goes, in batches, and that the gateway lives.
+    /// Writes arrivals and departures in batches, and notes that the gateway is running.
     private func keepAttendance(of sessions: LiveSessions) async {
         var journal = AttendanceJournal(limit: Self.maxUnwritten)
         var toldAt: ContinuousClock.Instant?

@@ -14,9 +14,9 @@ struct LogThread {
         }
     }
 
-    /// Has it write what waits. Whoever reads the log may be stalled: what has not been taken by `deadline` is lost.
+    /// Writes the lines that wait. The log's reader may be stalled: lines not taken by `deadline` are lost.
     ///
-    /// - Returns: how many lines are.
+    /// - Returns: the number of lost lines.
     @discardableResult
     func finish(by deadline: DispatchTime) -> Int {
         output.stop()

@@ -1,11 +1,11 @@
 import Glibc
 
-/// What the process asks of the system before it serves.
+/// Limits and signal settings that the process sets before it serves.
 enum ProcessLimits {
     private static let descriptorLimit = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     private static let coreLimit = __rlimit_resource_t(RLIMIT_CORE.rawValue)
 
-    /// Lets the process open as many descriptors as the system allows it; returns how many.
+    /// Raises the limit on open descriptors as far as the system allows, and returns it.
     static func raiseDescriptors() -> Int {
         var limit = rlimit()
         // SAFETY: both calls read or write a local.
@@ -18,12 +18,13 @@ enum ProcessLimits {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// Has the signals that other servers log or rotate by end nothing, nor a reader of the log that has gone.
+    /// Ignores signals that must not end the process: those that make other servers log or rotate, and SIGPIPE from a
+    /// log reader that has gone.
     static func ignoreSignals() {
         for number in [SIGUSR1, SIGUSR2, SIGPIPE] { _ = signal(number, SIG_IGN) }
     }
 
-    /// Ends the process without another word.
+    /// Ends the process at once, without cleanup.
     static func endNow() -> Never { _exit(0) }
 
     /// Keeps keys and tokens out of core files.

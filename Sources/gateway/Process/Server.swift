@@ -1,5 +1,6 @@
 import Admission
 import ArgumentParser
+import Basics
 import DataPlane
 import Directory
 import Dispatch
@@ -7,12 +8,12 @@ import GatewayConfiguration
 import Logging
 import UnixSignals
 
-/// A gateway as one process: sets it up, serves, and minds signals.
+/// A gateway process: sets it up, serves, and handles signals.
 struct Server {
     let settings: Settings
-    /// Loads the configuration anew; nothing: there is no file to load.
+    /// Loads the configuration again; `nil` if there is no file to load.
     let reload: (() throws(ConfigurationError) -> Settings)?
-    /// What the operator should know of the files that the settings name.
+    /// Remarks for the operator about the files that the settings name.
     var remarks: [String] = []
     var directory = DirectoryView()
     var keys: DataPlane.Keys?
@@ -29,7 +30,7 @@ struct Server {
         ProcessLimits.ignoreSignals()
         let accessLog = LogOutput(descriptor: 1, isJSON: isJSON)
         let accessThread = LogThread(accessLog, label: "access-log")
-        /// When the logs must be written, once everything else is over; nil: in a second.
+        /// The deadline for writing the logs, after everything else has ended; `nil` for one second from then.
         var deadline: DispatchTime?
         defer {
             let deadline = deadline ?? .now() + .seconds(1)
@@ -38,10 +39,10 @@ struct Server {
             if lost > 0 {
                 StandardError.line("gateway: standard output is not read: \(lost) lines of the access log lost")
             }
-            // Of the last minute.
+            // Covers the last minute.
             if let notice = accessLog.takeNotice(at: .max) { StandardError.line("gateway: \(notice)") }
         }
-        // Before anybody can know that we serve.
+        // Trap signals before anyone can know that the gateway serves.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
         let dataPlane: DataPlane
         let control: Control?
@@ -53,7 +54,8 @@ struct Server {
                 directory: directory,
                 accessLog: accessLog,
                 logger: logger,
-                descriptors: descriptors
+                descriptors: descriptors,
+                version: ProductVersion.text
             )
             try await control?.start(for: dataPlane)
             for line in try await dataPlane.listen() { logger.info("\(line)") }
@@ -78,9 +80,18 @@ struct Server {
         }
         let limit = DispatchTimeInterval.milliseconds(Int(dataPlane.drainTime))
         deadline = .now() + limit + .milliseconds(200)
-        // Whatever else holds up the end, such as a disk that hangs, does so no longer than this.
+        // Bound the wait for anything else that delays the end, such as a disk that hangs.
         DispatchQueue.global().asyncAfter(deadline: .now() + limit + .seconds(1)) { ProcessLimits.endNow() }
-        logger.info("draining")
+        logger.info(
+            "draining: \(dataPlane.viewerConnections) connections, at most \(dataPlane.drainTime / 1000) s; another signal ends it at once"
+        )
+        let later = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
+        let impatience = Task {
+            for await signal in later {
+                if signal == .sighup { logger.notice("reload: not while draining") } else { dataPlane.cutDrain() }
+            }
+        }
+        defer { impatience.cancel() }
         await dataPlane.drain()
         await control?.stop()
         logger.info("stopped")
@@ -105,6 +116,7 @@ struct Server {
                 "configuration reloaded\(waiting.isEmpty ? "" : ", but for what takes effect at the next start: \(waiting)")"
             )
         } catch {
+            dataPlane.countFailedReload()
             for problem in error.problems { logger.error("reload: \(problem)") }
             logger.error("reload: the running configuration stays as it is")
         }

@@ -1,11 +1,11 @@
 import Glibc
 import Synchronization
 
-/// Lines for the operator of a command, and of a server that does not run yet or not any more. While it runs, its lines
-/// go through a ``LogOutput``: no event loop may come here.
+/// Lines for the operator of a command, or of a server that is not running yet or any more. A running server writes
+/// through a ``LogOutput`` instead: event loops must not call this.
 ///
-/// Nobody waits for a reader that has stalled: lines that it does not take are dropped and counted, and it is told how
-/// many once it reads again.
+/// Never waits for a stalled reader. Lines that it does not take are dropped and counted; once it reads again, it is
+/// told how many.
 enum StandardError {
     private struct State {
         var lost = 0
@@ -13,15 +13,15 @@ enum StandardError {
 
     private static let state = Mutex(State())
     private static let descriptor: Int32 = 2
-    /// How long a reader may take until it counts as stalled, in milliseconds.
+    /// How long a reader may take before it counts as stalled, in milliseconds.
     private static let patience: Int32 = 100
-    /// What a pipe that is ready for writing takes at once: PIPE_BUF.
+    /// How much a pipe that is ready for writing takes at once: PIPE_BUF.
     private static let piece = 4096
 
     static func line(_ text: String) {
         state.withLock { state in
             if state.lost > 0 {
-                guard write("gateway: \(state.lost) lines lost, nobody read them\n", within: 0) else {
+                guard write("gateway: \(state.lost) lines lost because they were not read\n", within: 0) else {
                     state.lost += 1
                     return
                 }
@@ -31,7 +31,7 @@ enum StandardError {
         }
     }
 
-    /// Whether all of it was written.
+    /// Returns whether the whole text was written.
     private static func write(_ text: String, within time: Int32) -> Bool {
         let bytes = Array(text.utf8)
         var start = 0
@@ -55,7 +55,7 @@ enum StandardError {
     }
 }
 
-/// `write(2)` by a name that `StandardError.write` does not hide.
+/// `write(2)` under a name that `StandardError.write` does not hide.
 @unsafe
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
     unsafe write(descriptor, bytes, count)

@@ -3,13 +3,13 @@ import DataPlane
 import Directory
 import GatewayConfiguration
 
-/// What a start with a configuration would end at, found without starting: `check` and `run` say the same.
+/// Finds, without starting, the problems that would stop a start with a configuration. `check` and `run` both use it.
 enum StartTrial {
-    /// Says what is wrong and ends the process with status 1, if anything is.
+    /// Prints the problems and ends the process with status 1, if there are any.
     ///
     /// - Parameters:
     ///   - config: the configuration's file.
-    ///   - isThorough: whether the whole database is looked through, which takes time.
+    ///   - isThorough: whether to check the whole database, which takes time.
     static func passOrExit(_ settings: Settings, from config: String, isThorough: Bool) throws {
         var problems = ListenTrial.problems(in: settings) + StateFiles.problems(for: settings)
         let database = settings.control.database
@@ -17,7 +17,7 @@ enum StartTrial {
             problems += Directory.problems(in: database, isThorough: isThorough).map { "control.database: \($0)" }
         }
         guard !problems.isEmpty else { return }
-        for problem in problems { StandardError.line("\(config): \(problem)") }
+        for problem in ConfigurationFile(path: config).located(problems) { StandardError.line(problem) }
         throw ExitCode(1)
     }
 }

@@ -1,10 +1,11 @@
+import Basics
 import DataPlane
 import GatewayConfiguration
 import JOSE
 
-/// Keys that the process makes on its first start and keeps.
+/// Keys that the process creates at its first start and keeps.
 enum StateFiles {
-    /// A key could not be read or made.
+    /// A key could not be read or created.
     struct Fault: Error, CustomStringConvertible {
         let description: String
     }
@@ -16,13 +17,13 @@ enum StateFiles {
         )
     }
 
-    /// The key of API tokens.
+    /// The key that signs API tokens.
     static func tokenKey(for settings: Settings) throws(Fault) -> Key {
         let path = settings.control.tokenKeyPath
         return try tokenKey(path, contents("control.token_key_file", path) { SystemRandom.bytes(32) })
     }
 
-    /// Why a start would fail with these files, each a line that begins with a key; none is made.
+    /// Why a start would fail with these files: lines that begin with a key. Creates none of them.
     static func problems(for settings: Settings) -> [String] {
         var problems: [String] = []
         func check(_ key: String, _ path: String, _ isKey: ([UInt8]) throws(Fault) -> Void) {
@@ -54,7 +55,7 @@ enum StateFiles {
         return problems
     }
 
-    /// What the files hold that the process goes by until it ends.
+    /// Records the content of files that the process uses until it ends.
     struct Marks {
         fileprivate struct Mark {
             let key: String
@@ -65,7 +66,7 @@ enum StateFiles {
 
         fileprivate var marks: [Mark] = []
 
-        /// Files that hold something else by now, which counts from the next start on: a line each, with what that ends.
+        /// Files whose content has changed, which takes effect at the next start: a line each, with what that ends.
         var replaced: [String] {
             marks.compactMap { mark in
                 switch SystemFile.read(mark.path, maxSize: maxSize) {
@@ -81,7 +82,7 @@ enum StateFiles {
         }
     }
 
-    /// To be asked for once the keys are there.
+    /// Records the files. Call once the keys exist.
     static func marks(for settings: Settings) -> Marks {
         var marks = Marks()
         func add(_ key: String, _ path: String, _ loss: String) {
@@ -103,7 +104,7 @@ enum StateFiles {
         return try secret(key, path, contents(key, path) { SystemRandom.bytes(32) })
     }
 
-    /// 32 random bytes, or as many more as the operator likes.
+    /// Accepts 32 random bytes or more.
     private static func secret(_ key: String, _ path: String, _ secret: [UInt8]) throws(Fault) -> [UInt8] {
         guard secret.count >= 32 else {
             throw Fault(description: "\(key): \(path): shorter than 32 bytes; remove it to have one made")
@@ -129,7 +130,7 @@ enum StateFiles {
 
     private static func assertionKey(_ path: String, _ pem: [UInt8]) throws(Fault) -> Key {
         do throws(KeyError) {
-            // The id tells verifiers which key to fetch after a change.
+            // Derive the id from the key, so that verifiers know which key to fetch after a change.
             let id = String(decoding: Base64URL.encode(SHA256.hash(pem.span).span).prefix(16), as: UTF8.self)
             let key = try Key.pem(pem, algorithm: .es256, id: id)
             if key.canSign { return key }
@@ -154,7 +155,7 @@ enum StateFiles {
         } catch {
             throw Fault(description: "\(key): cannot make \(path): \(error)")
         }
-        // What is there now, which another process may have been quicker to make.
+        // Read the file again: another process may have created it first.
         switch SystemFile.read(path, maxSize: maxSize) {
         case .success(let bytes): return bytes
         case .failure(let fault): throw Fault(description: "\(key): \(fault.words): \(path)")

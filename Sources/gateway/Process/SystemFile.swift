@@ -1,7 +1,8 @@
+import Basics
 import GatewayConfiguration
 import Glibc
 
-/// The file calls that the process needs, with errors in words.
+/// The file operations that the process needs, with errors in words.
 enum SystemFile {
     /// A call that failed, and why.
     struct Fault: Error {
@@ -49,7 +50,7 @@ enum SystemFile {
         }
     }
 
-    /// Makes a file that only the owner can read, complete or not at all; an existing one is left alone.
+    /// Creates a file that only the owner can read, completely or not at all. Leaves an existing file alone.
     static func create(_ path: String, contents: [UInt8]) -> Result<Void, Fault> {
         let draft = path + ".new"
         // SAFETY: here and below, paths are passed as C strings for the call.
@@ -63,12 +64,12 @@ enum SystemFile {
         close(descriptor)
         defer { _ = unsafe unlink(draft) }
         guard isWritten else { return .failure(Fault(code: code)) }
-        // A second process that starts at the same moment must not replace the first one's key.
+        // If two processes start at the same moment, the second must not replace the first one's key.
         guard unsafe link(draft, path) == 0 || errno == EEXIST else { return .failure(Fault(code: errno)) }
         return .success(())
     }
 
-    /// Whether everybody on this machine may read or change a file; false where there is none.
+    /// Whether anybody on this machine may read or change a file. Returns false if it does not exist.
     static func isOpenToOthers(_ path: String) -> Bool {
         var status = stat()
         // SAFETY: the path is passed as a C string for the call, which fills a local.
@@ -76,34 +77,26 @@ enum SystemFile {
         return status.st_mode & 0o006 != 0
     }
 
-    /// What tells a file from every other, by whatever path: where there is one, its device and number, else the path
-    /// with its folder's.
+    /// Identifies a file whatever path leads to it: by device and inode if it exists, otherwise by its name and
+    /// its folder's identity.
     static func identity(_ path: String) -> String {
         var status = stat()
-        // SAFETY: here and below, the path is passed as a C string for the call, which fills a local.
-        if unsafe stat(path, &status) == 0 { return "\(status.st_dev) \(status.st_ino)" }
-        let (folder, name) = parts(of: path)
-        guard unsafe stat(folder, &status) == 0 else { return path }
-        return "\(status.st_dev) \(status.st_ino) \(name)"
+        // SAFETY: the path is passed as a C string for the call, which fills a local.
+        let isThere = unsafe stat(path, &status) == 0
+        return isThere ? "\(status.st_dev) \(status.st_ino)" : FilePath.identity(of: path)
     }
 
-    /// Why a file cannot be made at a path, or written beside it; nil: it can.
+    /// Why no file can be created at a path or beside it. Returns `nil` if one can.
     static func faultOfFolder(of path: String) -> Fault? {
         // SAFETY: the path is passed as a C string for the call.
-        unsafe access(parts(of: path).folder, W_OK | X_OK) == 0 ? nil : Fault(code: errno)
+        unsafe access(FilePath.parts(of: path).folder, W_OK | X_OK) == 0 ? nil : Fault(code: errno)
     }
 
-    /// Whether an existing file can be read and written; nil: it can, or there is none.
+    /// Why an existing file cannot be read and written. Returns `nil` if it can, or if it does not exist.
     static func faultOfUse(of path: String) -> Fault? {
         // SAFETY: the path is passed as a C string for the call.
         guard unsafe access(path, R_OK | W_OK) != 0, errno != ENOENT else { return nil }
         return Fault(code: errno)
-    }
-
-    private static func parts(of path: String) -> (folder: String, name: Substring) {
-        guard let slash = path.lastIndex(of: "/") else { return (".", Substring(path)) }
-        let folder = slash == path.startIndex ? "/" : String(path[..<slash])
-        return (folder, path[path.index(after: slash)...])
     }
 
     static func environment(_ name: String) -> String? {
@@ -113,7 +106,7 @@ enum SystemFile {
     }
 }
 
-/// `read(2)` by a name that `SystemFile.read` does not hide.
+/// `read(2)` under a name that `SystemFile.read` does not hide.
 @unsafe
 private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {
     unsafe read(descriptor, bytes, count)

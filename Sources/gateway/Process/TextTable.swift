@@ -1,4 +1,4 @@
-/// Rows of text in columns, for people: a line for each row, control characters left out.
+/// Formats rows of text in columns for people: one line per row, without control characters.
 enum TextTable {
     static func text(_ columns: [String], _ rows: [[String]]) -> String {
         let rows = [columns] + rows.map { $0.map(printable) }
@@ -9,7 +9,7 @@ enum TextTable {
         }.joined(separator: "\n")
     }
 
-    /// A name may hold what a terminal would obey.
+    /// Removes what a terminal would interpret, since a name may contain it.
     private static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(

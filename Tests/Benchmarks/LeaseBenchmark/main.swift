@@ -1,11 +1,12 @@
 import Admission
+import Basics
 import Foundation
 
-// A million leases: how much memory they take, and how long an operation on one of them.
+// A million leases: their memory, and the time of an operation on one.
 //
 //     swift run -c release lease-benchmark [LEASES]
 
-/// Resident bytes of this process; 0 where the system does not say it this way.
+/// The resident bytes of this process; 0 if the system does not report them this way.
 func residentBytes() -> Int {
     guard let status = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
     let pages = status.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
@@ -24,7 +25,7 @@ struct Numbers {
     }
 }
 
-/// Runs `body` for each lease and prints the time of one.
+/// Runs `body` for each lease and prints the time per call.
 func measure(_ what: String, _ count: Int, _ body: (Int) -> Void) {
     let clock = ContinuousClock()
     let time = clock.measure { for number in 0..<count { body(number) } }
@@ -52,7 +53,7 @@ let after = residentBytes()
 print("resident: \(after - before) bytes for \(table.count) leases, \((after - before) / max(count, 1)) each")
 
 let later = start + 60_000
-// In another order than they joined in, as requests come.
+// In another order than that of the joins, like requests.
 let stride = 7_919
 measure("resume, first time", count) { number in
     let place = number * stride % count

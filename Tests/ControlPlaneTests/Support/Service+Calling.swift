@@ -1,12 +1,12 @@
+package import Basics
 import HTTPTypes
 import Hummingbird
-package import JOSE
 import NIOCore
 import Testing
 
 @testable import ControlPlane
 
-/// What a call has answered.
+/// The answer of a call.
 struct Reply: Sendable {
     let status: Int
     let fields: HTTPFields
@@ -23,7 +23,7 @@ struct Reply: Sendable {
 
     subscript(name: String) -> JSONValue? { json[name] }
 
-    /// `code` of an error.
+    /// The `code` of an error.
     var code: String? { json["code"]?.text }
     var message: String? { json["errorMessage"]?.text }
 }
@@ -57,7 +57,7 @@ extension JSONValue {
     }
 }
 
-/// JSON as tests write it.
+/// JSON in the notation of tests.
 func object(_ members: KeyValuePairs<String, JSONValue>) -> JSONValue {
     .object(members.map { JSONMember($0.key, $0.value) })
 }
@@ -72,7 +72,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, Expr
 }
 
 extension Service {
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     func send(
         _ method: HTTPRequest.Method,
         _ path: String,
@@ -90,9 +90,9 @@ extension Service {
         return Reply(status: answer.status.code, fields: answer.fields, bytes: bytes)
     }
 
-    /// Makes a call of the API for a company.
+    /// Calls the API for a company.
     ///
-    /// - Parameter path: what follows `/api/v1`.
+    /// - Parameter path: the part after `/api/v1`.
     @discardableResult
     func call(
         _ method: HTTPRequest.Method,
@@ -107,14 +107,14 @@ extension Service {
         return await send(method, "/api/v1\(path)", fields, body: body?.serialized() ?? [])
     }
 
-    /// Makes an event; its uid.
+    /// Creates an event and returns its uid.
     func makeEvent(_ more: KeyValuePairs<String, JSONValue> = [:], hub: Bool = false) async throws -> String {
         let reply = try await call(.post, hub ? "/networking/create" : "/event/create", newEvent(more))
         return try required(reply["uid"]?.text, reply.text)
     }
 }
 
-/// The body of a call that makes an event, with some members replaced; null leaves one out.
+/// The body of a call that creates an event, with some members replaced; `null` removes one.
 func newEvent(_ more: KeyValuePairs<String, JSONValue> = [:]) -> JSONValue {
     var members: [JSONMember] = [
         JSONMember("companyId", "acme"), JSONMember("name", "Launch"), JSONMember("startDate", "2027-01-15T09:00:00Z"),

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Directory
 import Foundation
 import HTTPTypes
@@ -9,7 +10,7 @@ import Synchronization
 @testable import ControlPlane
 @testable import GatewayConfiguration
 
-/// A control plane with two companies, `acme` and `globex`, and a database that goes with it.
+/// A control plane with two companies, `acme` and `globex`, and its own database.
 final class Service: Sendable {
     static let publicURL = "https://embed.example.com"
     /// The client secret of both companies.
@@ -23,7 +24,7 @@ final class Service: Sendable {
     let folder: URL
     private let state: State
 
-    /// What closures that are made before the service share with it.
+    /// State shared with closures that are made before the service.
     private final class State: Sendable {
         let now = Mutex(Service.start)
         let kicked = Mutex<[String]>([])
@@ -38,7 +39,7 @@ final class Service: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         directory = try Directory(
             path: folder.appending(path: "gateway.sqlite").path,
-            // Time passes, and the clock does not jump.
+            // Time passes without the clock jumping.
             uptime: { state.now.withLock { $0 } },
             clock: { state.now.withLock { $0 } }
         )
@@ -108,7 +109,7 @@ final class Service: Sendable {
         return rules
     }()
 
-    /// Has a viewer join an event; the session's public name.
+    /// Lets a viewer join an event, and returns the session's public name.
     func join(_ viewer: Viewer, event: String) throws -> String {
         let request = Admission.Request(access: .token, presented: nil, address: 1, now: now)
         let bytes = Array(event.utf8)
@@ -120,7 +121,7 @@ final class Service: Sendable {
     }
 }
 
-/// What a test cannot go on with.
+/// An unexpected state with which a test cannot continue.
 struct Unexpected: Error {
     let what: String
 }

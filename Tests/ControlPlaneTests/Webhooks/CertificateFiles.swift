@@ -1,9 +1,9 @@
 import Foundation
 import JOSE
 
-/// An authority, a server's certificate by it, and another authority, made anew by the `openssl` command.
+/// An authority, a server's certificate signed by it, and another authority, made by the `openssl` command.
 struct CertificateFiles {
-    /// Once for the test process; the folder goes with it.
+    /// Made once for the test process, and deleted with it.
     static let shared = Result { try CertificateFiles() }
 
     let authority: TrustedAuthorities

@@ -1,5 +1,5 @@
 import Admission
-import DataPlane
+import Basics
 import Directory
 import Foundation
 import GatewayConfiguration
@@ -11,7 +11,7 @@ import Testing
 
 @testable import ControlPlane
 
-/// A directory in a folder of its own, and the delivery of its messages.
+/// A directory in its own folder, and the delivery of its messages.
 final class DeliveryFixture: Sendable {
     let folder: String
     let log = RecordedLog()
@@ -27,15 +27,15 @@ final class DeliveryFixture: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    /// The time of day, as far as it was not moved.
+    /// The time of day, plus the offset set by the test.
     var now: Int64 { Int64(Date().timeIntervalSince1970 * 1000) + offset.withLock { $0 } }
 
     func advance(_ time: Int64) { offset.withLock { $0 += time } }
 
-    /// Names that were looked up, in order.
+    /// The names that were looked up, in order.
     var lookedUp: [String] { lookUps.withLock { $0 } }
 
-    /// Has a name stand for addresses; all others for 127.0.0.1.
+    /// Makes a name resolve to addresses; all others resolve to 127.0.0.1.
     func resolve(_ host: String, as texts: [String]) { addresses.withLock { $0[host] = texts } }
 
     func openDirectory() throws -> Directory {
@@ -73,7 +73,7 @@ final class DeliveryFixture: Sendable {
         )
     }
 
-    /// Has `delivery` run while `body` does.
+    /// Runs `delivery` while `body` runs.
     func running<Value: Sendable>(
         _ delivery: WebhookDelivery,
         _ body: () async throws -> Value
@@ -86,7 +86,7 @@ final class DeliveryFixture: Sendable {
         return value
     }
 
-    /// The message that is to go out next.
+    /// The message to be sent next.
     func next(_ webhook: Webhook, _ directory: Directory) async throws -> Delivery? {
         guard case .message(let delivery) = try await directory.nextMessage(for: webhook, at: now) else { return nil }
         return delivery
@@ -126,7 +126,7 @@ extension Receiver.Request {
 
     struct NotAnObject: Error {}
 
-    /// The name of the event that the message tells of.
+    /// The name of the event that the message is about.
     var eventName: String? {
         guard case .object(let data)? = try? members()["data"], case .string(let name)? = data["name"] else {
             return nil
@@ -136,7 +136,7 @@ extension Receiver.Request {
 }
 
 extension AsyncStream where Element: Sendable {
-    /// The next elements; fewer when they do not come within a minute.
+    /// The next elements; fewer if they do not arrive within a minute.
     func next(_ count: Int) async -> [Element] {
         await withTaskGroup(of: [Element]?.self) { group in
             group.addTask {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Retries: soon at first, then hourly, for a day")
 struct DeliveryScheduleTests {
-    @Test("the longest wait doubles from five seconds to an hour, whatever the number of attempts")
+    @Test("The longest wait doubles from five seconds to an hour, whatever the number of attempts")
     func longestWait() {
         let waits = (0..<12).map { DeliverySchedule.longestWait(after: $0) / 1000 }
         #expect(waits == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600])
@@ -15,7 +15,7 @@ struct DeliveryScheduleTests {
         #expect(DeliverySchedule.longestWait(after: .max) == Directory.farthestRetry)
     }
 
-    @Test("a wait is anything up to the longest, evenly")
+    @Test("A wait is evenly distributed up to the longest")
     func jitter() {
         var random = Numbers(seed: 1)
         for attempts in [0, 3, 20] {
@@ -32,7 +32,7 @@ struct DeliveryScheduleTests {
     static let hour: Int64 = 3_600_000
 
     @Test(
-        "a message is given up a day after it was made, if it was tried often enough by then",
+        "A message is given up a day after it was made, if it was tried often enough by then",
         arguments: [
             (0, 0, false), (30, 23 * hour, false), (30, 24 * hour - 1, false), (30, 24 * hour, true),
             (1000, hour, false),
@@ -47,7 +47,7 @@ struct DeliveryScheduleTests {
         #expect(DeliverySchedule.givesUp(after: attempts, createdAt: now - age, now: now) == expected)
     }
 
-    @Test("within a day there are always more attempts than it takes to give up")
+    @Test("Within a day there are always more attempts than giving up requires")
     func attempts() {
         var time: Int64 = 0
         var attempts = 0
@@ -77,7 +77,7 @@ struct Numbers: RandomNumberGenerator {
 @Suite("Signatures of deliveries")
 struct DeliverySignatureTests {
     @Test(
-        "vectors that Python's hmac made",
+        "Vectors made by Python's hmac",
         arguments: [
             (
                 "whsec_secret", 1_700_000_000, #"{"id":"1"}"#,

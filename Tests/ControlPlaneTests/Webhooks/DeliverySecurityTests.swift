@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("Webhooks go only where they may, and over TLS only to whom they are for")
+@Suite("Webhooks go only to permitted addresses, and over TLS only to the right server")
 struct DeliverySecurityTests {
     let fixture: DeliveryFixture
     let certificates: CertificateFiles
@@ -35,7 +35,7 @@ struct DeliverySecurityTests {
         return line
     }
 
-    @Test("https is delivered to a server that proves its name by the authority that is trusted")
+    @Test("https is delivered to a server that proves its name through a trusted authority")
     func https() async throws {
         let receiver = try await Receiver(key: certificates.server)
         let directory = try fixture.openDirectory()
@@ -52,7 +52,7 @@ struct DeliverySecurityTests {
         await directory.close()
     }
 
-    @Test("attack: a certificate of an authority that is not trusted")
+    @Test("Attack: a certificate of an untrusted authority")
     func otherAuthority() async throws {
         let receiver = try await Receiver(key: certificates.server)
         let line = try await firstLine("https://hook.example:\(receiver.port)/") { directory in
@@ -62,7 +62,7 @@ struct DeliverySecurityTests {
         #expect(receiver.received.isEmpty)
     }
 
-    @Test("attack: a certificate for another name", arguments: ["other.example", "127.0.0.2"])
+    @Test("Attack: a certificate for another name", arguments: ["other.example", "127.0.0.2"])
     func otherName(host: String) async throws {
         let receiver = try await Receiver(key: certificates.server)
         let line = try await firstLine("https://\(host):\(receiver.port)/") { directory in
@@ -72,7 +72,7 @@ struct DeliverySecurityTests {
         #expect(receiver.received.isEmpty)
     }
 
-    @Test("attack: https to a server that speaks no TLS")
+    @Test("Attack: https to a server that does not speak TLS")
     func noTLS() async throws {
         let receiver = try await Receiver()
         let line = try await firstLine("https://hook.example:\(receiver.port)/") { directory in
@@ -83,7 +83,7 @@ struct DeliverySecurityTests {
     }
 
     @Test(
-        "attack: a name or an address that stands for this machine, where nobody has allowed it",
+        "Attack: a name or an address for this machine, which nobody has allowed",
         arguments: ["http", "https"]
     )
     func loopback(scheme: String) async throws {
@@ -98,7 +98,7 @@ struct DeliverySecurityTests {
         #expect(receiver.connectionCount == 0)
     }
 
-    @Test("attack: a name with one good address and one of this machine")
+    @Test("Attack: a name with one good address and one of this machine")
     func mixed() async throws {
         let receiver = try await Receiver()
         fixture.resolve("mixed.example", as: ["127.0.0.1", "10.0.0.1"])
@@ -107,11 +107,11 @@ struct DeliverySecurityTests {
         #expect(receiver.connectionCount == 0)
     }
 
-    @Test("attack: DNS rebinding; a name is looked up once for each attempt, and what was checked is connected to")
+    @Test("Attack: DNS rebinding; a name is looked up once per attempt, and the checked address is connected to")
     func rebinding() async throws {
         let receiver = try await Receiver { _, before in before == 0 ? .status(500) : .status(200) }
         let directory = try fixture.openDirectory()
-        // The system knows no such name: if it were looked up again, nothing would come.
+        // The system does not know this name: a second look-up would fail.
         _ = try await fixture.webhook(.eventCreated, "http://rebinding.invalid:\(receiver.port)/", directory)
         try await fixture.running(try fixture.delivery(directory)) {
             _ = try await fixture.makeEvent(directory)
@@ -121,10 +121,10 @@ struct DeliverySecurityTests {
         await directory.close()
     }
 
-    @Test("the next address is tried where nobody answers at the first")
+    @Test("The next address is tried if nobody answers at the first")
     func nextAddress() async throws {
         let receiver = try await Receiver()
-        // Nobody listens on the second one: the receiver is bound to 127.0.0.1 alone.
+        // Nobody listens on the second address: the receiver is bound to 127.0.0.1 only.
         fixture.resolve("two.example", as: ["127.0.0.2", "127.0.0.1"])
         let directory = try fixture.openDirectory()
         _ = try await fixture.webhook(.eventCreated, "http://two.example:\(receiver.port)/", directory)
@@ -136,7 +136,7 @@ struct DeliverySecurityTests {
         await directory.close()
     }
 
-    @Test("what a reload allows is delivered then, and what it takes back is not any more")
+    @Test("An address that a reload allows is delivered to, and one that it revokes is not any more")
     func adopt() async throws {
         let receiver = try await Receiver()
         let directory = try fixture.openDirectory()
@@ -156,7 +156,7 @@ struct DeliverySecurityTests {
         await directory.close()
     }
 
-    @Test("an endpoint that is no URL is a failure like others, and a host without addresses")
+    @Test("An endpoint that is not a URL is an ordinary failure, and so is a host without addresses")
     func nowhere() async throws {
         for endpoint in ["ftp://x.example/", "https://x.example:0/"] {
             let fixture = try DeliveryFixture()
@@ -168,7 +168,7 @@ struct DeliverySecurityTests {
         #expect(line.contains("the host has no address"))
     }
 
-    @Test("the system's look-up finds addresses, and says where it finds none")
+    @Test("The system's look-up finds addresses, and reports if there are none")
     func lookUp() async throws {
         let addresses = try await AddressResolver.addresses(of: "127.0.0.1", port: 80)
         #expect(addresses.map(\.ipAddress) == ["127.0.0.1"] && addresses.map(\.port) == [80])

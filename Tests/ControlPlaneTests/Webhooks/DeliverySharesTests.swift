@@ -1,11 +1,12 @@
+import Basics
 import JOSE
 import Testing
 
 @testable import ControlPlane
 
-@Suite("Shares: no company's endpoints, however dead, keep another's messages waiting")
+@Suite("Shares: no company's endpoints, however dead, delay another's messages")
 struct DeliverySharesTests {
-    @Test("a company takes a quarter of all slots; with ever more that hang, the next one still finds one")
+    @Test("A company takes a quarter of all slots; however many companies hang, the next one still finds one")
     func quarter() {
         var shares = DeliveryShares()
         var counts: [Int] = []
@@ -22,7 +23,7 @@ struct DeliverySharesTests {
     }
 
     @Test(
-        "attack: ever more companies whose endpoints all hang; another one's message goes out within two seconds",
+        "Attack: ever more companies whose endpoints all hang; another one's message is sent within two seconds",
         arguments: [1, 10, 11, 16, 24]
     )
     func hangingCompanies(count: Int) {
@@ -34,7 +35,7 @@ struct DeliverySharesTests {
         for company in 0..<count {
             for hook in 0..<20 { shares.wake("\(company)-\(hook)", company: "\(company)", host: "\(company)-\(hook)") }
         }
-        // Two minutes, looked at ten times a second; each message hangs for ten seconds.
+        // Two minutes, checked ten times a second; each message hangs for ten seconds.
         for moment in stride(from: Int64(0), to: 120_000, by: 100) {
             for ended in running where ended.end <= moment {
                 let isWell = ended.webhook == "well"
@@ -64,7 +65,7 @@ struct DeliverySharesTests {
         #expect(running.count <= DeliveryShares.limit + DeliveryShares.slowLimit)
     }
 
-    @Test("companies take turns, and two of a company's messages at a time go to a host")
+    @Test("Companies take turns, and at most two of a company's messages at a time go to a host")
     func turns() {
         var shares = DeliveryShares()
         for hook in 0..<3 { shares.wake("a\(hook)", company: "a", host: "same") }
@@ -77,7 +78,7 @@ struct DeliverySharesTests {
         #expect(order.count == 4 && order.map { $0.prefix(1) } == ["a", "b", "a", "b"])
     }
 
-    @Test("a message that fails alone lets the others pass; an endpoint that fails is tried with one at a time")
+    @Test("A message that fails alone lets the others pass; a failing endpoint is tried with one at a time")
     func probing() {
         var shares = DeliveryShares()
         func take(_ delivery: Int64, at now: Int64) -> Bool {
@@ -93,7 +94,7 @@ struct DeliverySharesTests {
         #expect(shares.failures(of: "w") == 2)
         #expect(shares.take(at: 2) == nil)
         shares.ended("w", 3, hasArrived: false, at: 2) { _ in 5000 }
-        // Messages that come change nothing.
+        // Further messages change nothing.
         shares.wake("w", company: "a", host: "h")
         #expect(shares.take(at: 5001) == nil && shares.nextMoment == 5002)
         #expect(take(1, at: 5002))
@@ -103,7 +104,7 @@ struct DeliverySharesTests {
         #expect(take(2, at: 6000) && take(3, at: 6000))
     }
 
-    @Test("a message that comes while its webhook is looked at is not forgotten; nor is a wait by a wrong clock")
+    @Test("A message that arrives while its webhook is looked at is not forgotten; neither is a wait by a wrong clock")
     func wakings() throws {
         var shares = DeliveryShares()
         shares.wake("w", company: "a", host: "h")
@@ -127,13 +128,13 @@ struct DeliverySharesTests {
         let isDead: Bool
         var isOn = true
         var failingSince: Int64?
-        /// When each message was made, oldest first, by row.
+        /// When each message was made, oldest first, by queue.
         var rows: [[Int64]]
         var dueAt: [Int64]
         var attempts: [Int]
     }
 
-    @Test("a day with a dead tenant of a hundred endpoints: the others' messages go out within two seconds at p99")
+    @Test("A day with a dead tenant of a hundred endpoints: the others' messages are sent within two seconds at p99")
     func deadTenant() async {
         let day: Int64 = 24 * 3_600_000
         var random = Numbers(seed: 11)
@@ -159,7 +160,7 @@ struct DeliverySharesTests {
             // Other tests need the thread too.
             await Task.yield()
             if moment >= nextDead {
-                // Each of its endpoints is told of something.
+                // Each of its endpoints gets a message.
                 for index in 0..<100 where hooks[index].isOn {
                     hooks[index].rows[Int.random(in: 0..<20, using: &random)].append(moment)
                     shares.wake("\(index)", company: "dead", host: "dead\(index)")
@@ -204,7 +205,7 @@ struct DeliverySharesTests {
                 if let row, hook.isOn {
                     attempts += hook.isDead ? 1 : 0
                     shares.began(turn, Int64(row), at: moment)
-                    // The dead one's connections hang until they are cut.
+                    // The dead company's connections hang until they are cut.
                     arrivals.append(
                         (moment + (hook.isDead ? 10_000 : .random(in: 20...300, using: &random)), index, row)
                     )
@@ -218,7 +219,7 @@ struct DeliverySharesTests {
         latencies.sort()
         #expect(latencies.count > 15_000)
         #expect(latencies[latencies.count * 99 / 100] < 2_000 && latencies[latencies.count - 1] < 20_000)
-        // A hundred endpoints with twenty rows each, of which each would be tried by itself.
+        // A hundred endpoints with twenty queues each, which would each be tried separately.
         #expect(attempts < 100 * 500)
         #expect(switchedOff == 100)
     }

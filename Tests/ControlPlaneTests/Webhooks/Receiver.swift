@@ -9,7 +9,7 @@ import Transport
 @testable import DataPlane
 @testable import GatewayConfiguration
 
-/// A server on loopback that webhooks are delivered to: it answers as it is told, and keeps what it got.
+/// A webhook server on loopback. It answers as it is told, and records what it got.
 final class Receiver: Sendable {
     struct Request: Sendable {
         let head: HTTPRequestHead
@@ -20,16 +20,16 @@ final class Receiver: Sendable {
 
     enum Answer: Sendable {
         case status(Int, headers: HTTPHeaders = [:])
-        /// No answer, and the connection stays.
+        /// No answer; the connection stays open.
         case silence
-        /// A head, and a body that does not end.
+        /// A head, and a body without end.
         case endless(Int)
         case close
-        /// When the latch is opened, 204.
+        /// 204 once the latch is opened.
         case held(Latch)
     }
 
-    /// What came, shared with the connections.
+    /// The received requests, shared with the connections.
     private final class Record: Sendable {
         let requests = Mutex<[Request]>([])
         let connections = Mutex(0)
@@ -55,13 +55,13 @@ final class Receiver: Sendable {
 
     var received: [Request] { record.requests.withLock { $0 } }
     var connectionCount: Int { record.connections.withLock { $0 } }
-    /// What came, as it came; for one reader.
+    /// The requests in order of arrival, for one reader.
     var arrivals: AsyncStream<Request> { record.arrivals.stream }
-    /// Once for each connection that ended; for one reader.
+    /// One element for each connection that ended, for one reader.
     var endings: AsyncStream<Void> { record.endings.stream }
 
     /// - Parameters:
-    ///   - key: speaks TLS with it; nil: clear text.
+    ///   - key: for TLS; `nil` for plaintext.
     ///   - answer: for a request and the number of those before it.
     init(
         key: CertifiedKey? = nil,
@@ -155,7 +155,7 @@ final class Receiver: Sendable {
     }
 }
 
-/// Lets those who wait go when it is opened.
+/// Releases its waiters when it is opened.
 final class Latch: Sendable {
     private struct State {
         var isOpen = false

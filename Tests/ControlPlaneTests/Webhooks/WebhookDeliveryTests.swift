@@ -1,3 +1,4 @@
+import Basics
 import Directory
 import GatewayConfiguration
 import JOSE
@@ -7,13 +8,13 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("Webhooks: each message arrives, signed, in order, and however often it takes")
+@Suite("Webhooks: each message arrives, signed, in order, however often it takes")
 struct WebhookDeliveryTests {
     let fixture: DeliveryFixture
 
     init() throws { fixture = try DeliveryFixture() }
 
-    @Test("a message is one signed POST of JSON, and is not sent again")
+    @Test("A message is one signed POST of JSON, and is not sent again")
     func delivered() async throws {
         let receiver = try await Receiver()
         let directory = try fixture.openDirectory()
@@ -35,7 +36,7 @@ struct WebhookDeliveryTests {
             #expect(abs(timestamp * 1000 - fixture.now) < 10_000)
             let expected = DeliverySignature.field(secret: webhook.secret, timestamp: timestamp, body: request.body)
             #expect(request["Webhook-Signature"] == expected)
-            // The next one comes after it, so that there was no second of the first between.
+            // The next one follows it, so the first was not sent twice in between.
             _ = try await fixture.makeEvent(directory, "second")
             #expect(await receiver.arrivals.next(1).first?.eventName == "second")
         }
@@ -45,7 +46,9 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("what waits at the start is delivered, and what did not arrive before a restart with the same id after it")
+    @Test(
+        "Messages waiting at start are delivered; one that did not arrive before a restart has the same id afterwards"
+    )
     func restart() async throws {
         let receiver = try await Receiver { _, before in before == 0 ? .status(503) : .status(200) }
         var directory = try fixture.openDirectory()
@@ -70,7 +73,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("a message is tried until it arrives; those after it wait, and other events' do not")
+    @Test("A message is retried until it arrives; those after it wait, and other events' do not")
     func order() async throws {
         let receiver = try await Receiver { request, before in
             request.eventName?.hasPrefix("slow") == true && before < 6 ? .status(500) : .status(200)
@@ -102,7 +105,7 @@ struct WebhookDeliveryTests {
     }
 
     @Test(
-        "everything but 2xx is a failure, redirects too, which are not followed",
+        "Every answer but 2xx is a failure, including redirects, which are not followed",
         arguments: [301, 302, 307, 308, 304, 400, 401, 404, 410, 429, 500, 503]
     )
     func failures(status: Int) async throws {
@@ -122,7 +125,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("a server that hangs, before or in its answer, is cut by the time limit, and tried again")
+    @Test("A server that hangs, before or within its answer, is cut by the time limit, and tried again")
     func hanging() async throws {
         let receiver = try await Receiver { _, before in before == 0 ? .silence : .status(200) }
         let directory = try fixture.openDirectory()
@@ -137,7 +140,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("a connection that is closed without an answer is a failure")
+    @Test("A connection closed without an answer is a failure")
     func closed() async throws {
         let receiver = try await Receiver { _, before in before == 0 ? .close : .status(200) }
         let directory = try fixture.openDirectory()
@@ -149,7 +152,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("an answer without an end is read to its limit, and its status counts")
+    @Test("An endless answer is read to its limit, and its status counts")
     func endless() async throws {
         let receiver = try await Receiver { _, _ in .endless(200) }
         let directory = try fixture.openDirectory()
@@ -164,13 +167,13 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("at most two at a time go to one host, and others do not wait for it")
+    @Test("At most two at a time go to one host, and others do not wait for it")
     func perHost() async throws {
         let latch = Latch()
         let busy = try await Receiver { _, _ in .held(latch) }
         let free = try await Receiver()
         let directory = try fixture.openDirectory()
-        // More rows of the busy host than are looked at together.
+        // More queues of the busy host than are looked at together.
         _ = try await fixture.webhook(.eventCreated, "http://busy.example:\(busy.port)/", directory)
         for index in 0..<80 { _ = try await fixture.makeEvent(directory, "\(index)") }
         _ = try await fixture.webhook(.eventCreated, "http://free.example:\(free.port)/", directory)
@@ -189,7 +192,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("a company has at most a quarter of what may be under way; another one finds room at once")
+    @Test("A company has at most a quarter of the slots; another one finds room at once")
     func perCompany() async throws {
         let latch = Latch()
         let receiver = try await Receiver { request, _ in request.eventName == "free" ? .status(200) : .held(latch) }
@@ -202,7 +205,7 @@ struct WebhookDeliveryTests {
         try await fixture.running(try fixture.delivery(directory)) {
             _ = try await fixture.makeEvent(directory)
             #expect(await receiver.arrivals.next(8).count == 8)
-            // What could start a ninth has run when another company's message was heard and nothing else came of it.
+            // Anything that could start a ninth message has run once another company's message arrives.
             _ = try await fixture.makeEvent(directory, "free", company: "globex")
             #expect(await receiver.arrivals.next(1).first?.eventName == "free")
             #expect(receiver.received.count == 9)
@@ -212,7 +215,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("an endpoint that has failed for a day is switched off with a warning, and on again by its company")
+    @Test("An endpoint that has failed for a day is switched off with a warning, and on again by its company")
     func switchedOff() async throws {
         let receiver = try await Receiver { _, before in .status(before < 12 ? 500 : 200) }
         let directory = try fixture.openDirectory()
@@ -228,12 +231,12 @@ struct WebhookDeliveryTests {
         try await fixture.running(try fixture.delivery(directory, wait: 1)) {
             for await line in fixture.log.lines.stream where line.contains("switched off") { break }
             #expect(directory.webhook(webhook.id, company: "acme")?.isEnabled == false)
-            // The one of the day before counts.
+            // The failures of the day before count.
             #expect(receiver.received.count >= 11)
             let off = try #require(directory.webhook(webhook.id, company: "acme"))
             #expect(off.disabledBy == .failures && off.lastError == "answered 500" && off.failingSince != nil)
             #expect(!fixture.log.text.contains("/secret"))
-            // Nothing that comes in order says that nothing comes; what goes out next shows what did not.
+            // Silence proves nothing; the next message that arrives shows which ones were not sent.
             _ = try await fixture.makeEvent(directory, "meanwhile")
             _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: true)
             _ = try await fixture.makeEvent(directory, "after")
@@ -243,7 +246,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("a webhook that its company switches on is delivered to at once, however long its endpoint was to rest")
+    @Test("A webhook that its company switches on is delivered to at once, however long its endpoint was to rest")
     func hastened() async throws {
         let receiver = try await Receiver { _, before in .status(before < 2 ? 500 : 200) }
         let directory = try fixture.openDirectory()
@@ -251,7 +254,7 @@ struct WebhookDeliveryTests {
         for name in ["one", "two"] { _ = try await fixture.makeEvent(directory, name) }
         try await fixture.running(try fixture.delivery(directory, wait: 3_600_000)) {
             #expect(await receiver.arrivals.next(2).count == 2)
-            // Again where it came before the failures were written down.
+            // It may arrive again if it came before the failures were recorded.
             while receiver.received.count < 3 {
                 _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: true)
             }
@@ -261,7 +264,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("a message is given up a day after it was made, with a warning that holds neither body, secret nor path")
+    @Test("A message is given up a day after it was made, with a warning that contains neither body, secret nor path")
     func givenUp() async throws {
         let receiver = try await Receiver { _, _ in .status(500) }
         let directory = try fixture.openDirectory()
@@ -282,7 +285,7 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
-    @Test("who stops it does not wait for what hangs, and that is delivered at the next start")
+    @Test("Stopping does not wait for hanging messages, which are delivered after the next start")
     func cancelled() async throws {
         let receiver = try await Receiver { _, before in before == 0 ? .silence : .status(200) }
         let directory = try fixture.openDirectory()

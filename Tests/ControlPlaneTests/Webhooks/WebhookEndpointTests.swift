@@ -2,10 +2,10 @@ import Testing
 
 @testable import ControlPlane
 
-@Suite("Endpoints: http and https URLs that all read alike")
+@Suite("Endpoints: http and https URLs that everybody reads the same way")
 struct WebhookEndpointTests {
     @Test(
-        "a URL is taken apart into host, port, target and the Host field",
+        "A URL is parsed into host, port, target and the Host field",
         arguments: [
             ("https://x.example", "x.example", 443, "/", "x.example"),
             ("https://X.Example/Hook?a=b&c#part", "x.example", 443, "/Hook?a=b&c", "x.example"),
@@ -28,7 +28,7 @@ struct WebhookEndpointTests {
     }
 
     @Test(
-        "what is no such URL, or one that two readers could take differently",
+        "Texts that are no such URL, or that two readers could read differently",
         arguments: [
             "", "x.example", "/hook", "//x.example/", "ftp://x.example/", "unix:/run/x.sock", "file:///etc/passwd",
             "https:/x.example/", "https://", "https:///x", "https://:443/", "https://u@x.example/",

@@ -1,9 +1,10 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("The control API's edges")
+    @Suite("The control API's limits")
     struct APILimitTests {
         private static let site = Result { try Site { $0.control = "" } }
         private let site: Site
@@ -14,7 +15,7 @@ extension EndToEnd {
             backend = try Backend.signedIn(site)
         }
 
-        @Test("A body over 256 KiB is 413, whether its length is told or not; one of just 256 KiB is read")
+        @Test("A body over 256 KiB gets 413, whether its length is announced or not; exactly 256 KiB is read")
         func tooLarge() throws {
             let event = try backend.createEvent()
             let size = 256 << 10
@@ -23,7 +24,7 @@ extension EndToEnd {
                 return start + [UInt8](repeating: 97, count: count - start.count - 2) + Array("\"}".utf8)
             }
             let json = ["Content-Type: application/json"]
-            // On a connection of its own: who is answered before all is read may find it closed.
+            // On a separate connection: a client answered before its body was read may find it closed.
             let hasty = Backend(port: site.port)
             hasty.token = backend.token
             try expectFault(try hasty.send("POST", "/event/\(event)", body(size + 1), json), 413, "too_large")
@@ -35,12 +36,12 @@ extension EndToEnd {
                     + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
             )
             for piece in 0..<17 {
-                let octets = [UInt8](repeating: piece == 0 ? 123 : 32, count: 16 << 10)
-                client.send(Array("4000\r\n".utf8) + octets + Array("\r\n".utf8))
+                let bytes = [UInt8](repeating: piece == 0 ? 123 : 32, count: 16 << 10)
+                client.send(Array("4000\r\n".utf8) + bytes + Array("\r\n".utf8))
             }
             client.send("0\r\n\r\n")
             try expectFault(try client.response(to: "POST"), 413, "too_large")
-            // A hundred megabytes are not read to say so.
+            // A hundred megabytes are not read before the refusal.
             let large = try Client(port: site.port)
             large.send(
                 "POST /api/v1/event/\(event) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(backend.token ?? "")\r\n"
@@ -51,7 +52,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A body that is not JSON is 415, by what it says of itself",
+            "A body that is not JSON gets 415, according to its Content-Type",
             arguments: [
                 "text/plain", "application/xml", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded",
                 "application/json; charset=utf-16", "application/jsonp", "",
@@ -64,7 +65,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "JSON in all its spellings of the media type is taken",
+            "JSON is accepted in all spellings of the media type",
             arguments: [
                 "application/json", "Application/JSON", "application/json; charset=utf-8",
                 "application/json;charset=\"UTF-8\"",
@@ -76,7 +77,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "What is no JSON object is 400",
+            "Anything but a JSON object gets 400",
             arguments: [
                 "", "{", "[]", "null", "\"text\"", "1", "{\"name\":\"a\",\"name\":\"b\"}", "{\"name\":\"\u{1}\"}",
                 "{'name':'a'}",
@@ -96,7 +97,7 @@ extension EndToEnd {
             try expectFault(response, 400, "invalid_request")
         }
 
-        @Test("Bytes that are no UTF-8 are 400")
+        @Test("Bytes that are not UTF-8 get 400")
         func notUTF8() throws {
             let body = Array("{\"name\":\"".utf8) + [0xff, 0xfe, 0xc0, 0x80] + Array("\"}".utf8)
             let event = try backend.createEvent()
@@ -105,7 +106,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A method that is not served is 405, and Allow names those that are",
+            "A method that is not served gets 405, and Allow lists those that are",
             arguments: [
                 ("PUT", "/api/oauth/token", "POST"), ("GET", "/api/oauth/token", "POST"),
                 ("DELETE", "/api/v1/company/acme", "GET, HEAD"), ("GET", "/api/v1/event/EVENT/embedCode", "POST"),
@@ -135,7 +136,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A path that there is not is 404 in the API's form, with the request's id",
+            "An unknown path gets 404 in the API's form, with the request's id",
             arguments: [
                 "/api", "/api/", "/api/v1", "/api/v2/company/acme", "/api/v1/company/acme/", "/api/v1/event/x/y/z",
                 "/api/V1/company/acme", "/api/v1/health", "/api/oauth", "/api/v1/event/create/x",
@@ -146,7 +147,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Nothing of the API is reachable but through /api",
+            "The API can be reached only through /api",
             arguments: [
                 "/v1/company/acme", "/oauth/token", "/openapi.json", "/API/v1/company/acme",
                 "/.gateway/api/v1/company/acme",
@@ -165,7 +166,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Its socket is for this user only, and so are its files")
+        @Test("Only this user can use its socket and its files")
         func files() throws {
             let folder = site.gateway.directory
             for name in ["gateway.sqlite", "gateway.sqlite-wal", "gateway.sqlite.sock"] {
@@ -231,7 +232,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("An API token opens no event, and a viewer's token not the API")
+        @Test("An API token opens no event, and a viewer's token does not open the API")
         func kinds() throws {
             let event = try backend.createEvent()
             let token = try #require(backend.token)
@@ -254,11 +255,11 @@ extension EndToEnd {
                 try expectFault(response, 401, "unauthorized")
                 #expect(response["WWW-Authenticate"]?.hasPrefix("Bearer") == true)
             }
-            // Nor in the query.
+            // It does not count in the query either.
             try expectFault(try fetch(site.port, "/api/v1/company/acme?token=\(token)"), 401, "unauthorized")
         }
 
-        @Test("Lists come in parts that follow one another, each event once")
+        @Test("Lists come in consecutive pages, with each event once")
         func pages() throws {
             let globex = try Backend.signedIn(site, company: "globex")
             let made = try (0..<7).map { try globex.createEvent("Event \($0)") }
@@ -274,7 +275,7 @@ extension EndToEnd {
             #expect(parts == 3 && Set(seen) == Set(made) && seen.count == made.count)
         }
 
-        @Test("The same person in both lists is refused in the platform's words")
+        @Test("The same person in both lists is refused with the platform's message")
         func bothLists() throws {
             var body = backend.newEvent()
             body["presenters"] = ["ada@example.com"]

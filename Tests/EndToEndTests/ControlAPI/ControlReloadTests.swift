@@ -3,9 +3,9 @@ import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("The control API goes by a reloaded configuration")
+    @Suite("The control API uses a reloaded configuration")
     struct ControlReloadTests {
-        @Test("A reload that adds the control API says that a restart is due; until then calls are 503")
+        @Test("A reload that adds the control API announces that a restart is needed; until then calls get 503")
         func added() throws {
             let site = try Site()
             let backend = Backend(port: site.port)
@@ -25,7 +25,7 @@ extension EndToEnd {
             }
             #expect(eventually { site.gateway.log.contains("control_not_started") })
             #expect(try Browser(site).open("/event/e1?token=\(Minter.acme.token())").status == 200)
-            // It is said again as long as it is due.
+            // It is announced again for as long as it is needed.
             site.gateway.reload()
             #expect(site.gateway.log.components(separatedBy: "control.enabled: takes effect").count == 3)
             try site.gateway.restart()
@@ -33,7 +33,7 @@ extension EndToEnd {
             #expect(!event.isEmpty)
         }
 
-        @Test("A new company signs in, and works; an old one that is gone does not")
+        @Test("A new company can sign in and work; a removed one cannot")
         func companies() throws {
             let site = try Site { $0.control = "" }
             let globex = try Backend.signedIn(site, company: "globex")
@@ -93,7 +93,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Two client secrets at once: backends change over one by one, and the old one's tokens last until it goes"
+            "Two client secrets at once: backends change over one by one, and the old one's tokens last until it is removed"
         )
         func rotation() throws {
             let site = try Site { $0.control = "" }
@@ -114,7 +114,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A new application secret: embed URLs of the old one are refused, unless it signed before; API tokens go on"
+            "A new application secret: embed URLs of the old one are refused, unless it signed before; API tokens stay valid"
         )
         func key() throws {
             let site = try Site { $0.control = "" }
@@ -125,7 +125,7 @@ extension EndToEnd {
             try site.reloadWithControl()
             #expect(try fetch(site.port, Browser.path(embed)).status == 401)
             #expect(try backend.ask("GET", "/event/\(event)")["uid"]?.text == event)
-            // The old secret under its id, the fresh one under another.
+            // The old secret under its id, the new one under another.
             try site.gateway.directory.write("acme.old", Minter.acme.secret)
             func keys(_ signedBefore: Bool) -> String {
                 """
@@ -148,7 +148,7 @@ extension EndToEnd {
             #expect(try fetch(site.port, Browser.path(embed)).status == 200)
         }
 
-        @Test("New embed_origins: their pages may call, the others may not any more")
+        @Test("New embed_origins: their pages may call, the others no longer")
         func origins() throws {
             let site = try Site { $0.control = "" }
             let old = CrossOriginPage(origin: "https://www.acme.example", port: site.port)
@@ -161,7 +161,9 @@ extension EndToEnd {
             #expect(throws: CrossOriginPage.Blocked.self) { try old.fetch("POST", "/api/oauth/token", body: body) }
         }
 
-        @Test("Another control.database is for the next start: the reload says so, and all stays where it is")
+        @Test(
+            "Another control.database takes effect at the next start: the reload says so, and nothing changes until then"
+        )
         func database() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
@@ -172,7 +174,7 @@ extension EndToEnd {
             #expect(!FileManager.default.fileExists(atPath: site.gateway.directory["other.sqlite"]))
             try site.gateway.restart()
             let after = Backend(port: site.port)
-            // The key of API tokens lies beside the database.
+            // The key of API tokens is beside the database.
             after.token = backend.token
             try expectFault(try after.call("GET", "/event/\(event)"), 401, "unauthorized")
             after.token = nil
@@ -180,7 +182,7 @@ extension EndToEnd {
             try expectFault(try after.call("GET", "/event/\(event)"), 404, "not_found")
         }
 
-        @Test("Keys that are replaced in place wait for the next start; the reload says what ends then, each time")
+        @Test("Keys replaced in place wait for the next start; each reload says what ends then")
         func replacedKeys() throws {
             let site = try Site { $0.control = "" }
             func warnings(_ word: String) throws -> Int {
@@ -195,7 +197,7 @@ extension EndToEnd {
             #expect(try warnings("another key than the one in use: at the next start all sessions end") == 3)
         }
 
-        @Test("Another token_key_file is for the next start, and each reload says so until it is what runs")
+        @Test("Another token_key_file takes effect at the next start, and each reload says so until it is in use")
         func tokenKeyFile() throws {
             let site = try Site { $0.control = "" }
             func notes(_ control: String) throws -> Int {
@@ -209,7 +211,7 @@ extension EndToEnd {
             #expect(try notes("") == 0)
         }
 
-        @Test("A second gateway on the same database does not start, and says why; the first goes on")
+        @Test("A second gateway on the same database does not start, and says why; the first continues")
         func second() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)

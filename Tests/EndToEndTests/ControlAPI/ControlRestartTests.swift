@@ -1,11 +1,12 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("A restart loses nothing that the API has made")
+    @Suite("A restart loses nothing that the API has created")
     struct ControlRestartTests {
-        @Test("Events, lists, registrations, join codes, deletions and webhooks are there after a SIGKILL")
+        @Test("Events, lists, registrations, join codes, deletions and webhooks survive a SIGKILL")
         func kept() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
@@ -38,7 +39,7 @@ extension EndToEnd {
             let before = try paths.map { try backend.ask("GET", $0) }
 
             try site.gateway.restart()
-            // The same token is good: it is signed, and not kept.
+            // The same token is valid: it is signed, and not stored.
             let after = Backend(port: site.port)
             after.token = backend.token
             #expect(try paths.map { try after.ask("GET", $0) } == before)
@@ -59,7 +60,9 @@ extension EndToEnd {
             #expect(site.upstream.requests.last?["X-Gateway-Listed-As"] == "presenter")
         }
 
-        @Test("Who was there when the gateway was killed, left when it was last known to live: within its last second")
+        @Test(
+            "A viewer there when the gateway was killed has left when it was last known to run: within its last second"
+        )
         func stays() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
@@ -77,7 +80,7 @@ extension EndToEnd {
             #expect(try eventually { try participant(backend) != nil })
             #expect(try participant(backend)?["lastLeave"] == .null)
             let joinedAt = try #require(moment(try participant(backend)?["firstJoin"]))
-            // Long enough for several beats.
+            // Long enough for several notes that the gateway is running.
             #expect(eventually { Date().timeIntervalSince(joinedAt) > 2 })
             let killedAt = Date()
             site.gateway.end()
@@ -88,18 +91,18 @@ extension EndToEnd {
             let after = Backend(port: site.port)
             after.token = backend.token
             let left = try #require(moment(try participant(after)?["lastLeave"]))
-            // The stay ends with its last beat, of which there is one a second.
+            // The stay ends with the last note, of which there is one a second.
             #expect(left.timeIntervalSince(killedAt) > -2.5 && left < goneAt + 0.1, "\(left), killed at \(killedAt)")
             let minutes = try #require(try participant(after)?["minutes"]?.number)
             #expect(abs(minutes * 60 - left.timeIntervalSince(joinedAt)) < 0.5)
-            // The session goes on with its cookie, as another stay of the same person.
+            // The session continues with its cookie, as another stay of the same person.
             #expect(try browser.fetch("/event/\(event)/poll").status == 200)
             #expect(try eventually { try participant(after)?["lastLeave"] == .null })
             #expect(try after.ask("GET", path)["attended"] == 1)
             #expect(try participant(after)?["joins"] == 1)
         }
 
-        @Test("SIGTERM ends open stays at the moment that it comes")
+        @Test("SIGTERM ends open stays at the moment when it arrives")
         func stopped() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)

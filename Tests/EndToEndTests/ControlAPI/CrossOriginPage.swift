@@ -1,13 +1,15 @@
+import Basics
 import Foundation
 import JOSE
 
-/// A page in a browser that calls the API of another origin, as [Fetch](https://fetch.spec.whatwg.org/#http-cors-protocol)
-/// lets it: what a browser would not send, or not let the page read, is an error here.
+/// A page in a browser that calls the API of another origin under the rules of
+/// [Fetch](https://fetch.spec.whatwg.org/#http-cors-protocol). Whatever a browser would not send, or not let the page
+/// read, is an error here.
 struct CrossOriginPage {
     let origin: String
     let port: UInt16
 
-    /// What a browser tells the page, which is nothing but that it did not work.
+    /// What a browser tells the page, which is only that it failed.
     struct Blocked: Error, CustomStringConvertible {
         let description: String
     }
@@ -39,7 +41,7 @@ struct CrossOriginPage {
             throw Blocked(description: "the preflight's status is \(response.status)")
         }
         try checkOrigin(response)
-        // A method or field that any page may send needs no permission; a star does not stand for Authorization.
+        // A method or field that any page may send needs no permission; a star does not cover Authorization.
         let methods = names(response, "Access-Control-Allow-Methods")
         guard ["GET", "HEAD", "POST"].contains(method) || methods.contains(method) || methods.contains("*") else {
             throw Blocked(description: "\(method) is not in \(methods)")

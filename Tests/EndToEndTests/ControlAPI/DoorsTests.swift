@@ -1,11 +1,12 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("Doors: an event lets attendees in from a time to a time")
+    @Suite("Doors: an event lets attendees in within a period")
     struct DoorsTests {
-        /// More than the second that it takes, for a machine that is busy.
+        /// More than the second that it takes, in case the machine is busy.
         private static let soon = 5.0
 
         private func site(_ secondJoin: String = "take_over") throws -> (Site, Backend) {
@@ -30,7 +31,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "before they open: a page that counts down and lets in by itself; hosts come in",
+            "Before they open, a page counts down and lets in by itself; hosts come in",
             arguments: ["take_over", "refuse"]
         )
         func early(secondJoin: String) throws {
@@ -59,13 +60,13 @@ extension EndToEnd {
 
             let host = ["userId": "h", "userName": "Host", "userEmail": "Host@acme.example"] as JSONValue
             #expect(try Browser(site, host: 2).open(Browser.path(try backend.embed(host, in: event))).status == 200)
-            // What the browser does by itself: the same address again.
+            // What the browser does by itself: open the same address again.
             #expect(eventually(within: 30) { (try? browser.open(target).status) == 200 })
             #expect(try fetch(site.port, "/.gateway/session", browser.cookieField).json()["role"] == "attendee")
         }
 
         @Test(
-            "after they close: 4413 for the open sockets of attendees, on both protocols; hosts stay",
+            "After they close, open sockets of attendees get 4413, on both protocols; hosts stay",
             arguments: ["take_over", "refuse"]
         )
         func late(secondJoin: String) throws {
@@ -95,12 +96,12 @@ extension EndToEnd {
             try expectProblem(try fetch(site.port, registered.target), 403, "event_over")
             hostSocket.send(.text("still here"))
             #expect(try hostSocket.receive() == .text("still here"))
-            // The organizer lets it go on.
+            // The organizer extends it.
             _ = try backend.ask("PATCH", "/event/\(event)", ["doorsClose": .null])
             #expect(try browser.navigate("/event/\(event)").status == 200)
         }
 
-        @Test("doors that are moved while people are there: who is outside them goes within a second")
+        @Test("When doors are moved while people are there, those outside have to go within a second")
         func moved() throws {
             let (site, backend) = try site()
             let event = try event(site, backend, ["doorsOpen": 30, "doorsClose": 30])

@@ -1,15 +1,16 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("Whom the company or the operator sends away, goes within a second")
+    @Suite("A viewer whom the company or the operator removes is gone within a second")
     struct EndingTests {
         /// A viewer with an open socket.
         private struct Guest {
             let browser: Browser
             let socket: WebSocketEnd
-            /// What the last close frame said, once the socket has ended.
+            /// The content of the last close frame, once the socket has ended.
             func ending() throws -> String? { try socket.remainder().last?.close }
         }
 
@@ -61,7 +62,7 @@ extension EndToEnd {
             #expect(try spared.socket.receive() == .text("still here"))
         }
 
-        @Test("A person who is erased gets 4410 at the company's events; nothing is shown of them, and others stay")
+        @Test("An erased person gets 4410 at the company's events; nothing about them is shown, and others stay")
         func erasedPerson() throws {
             let (site, backend, event) = try site()
             let registered = try backend.register("ada@example.com", for: event)
@@ -116,7 +117,7 @@ extension EndToEnd {
             try site.gateway.restart()
             try expectProblem(try kicked.browser.fetch("/event/\(event)/poll"), 403, "viewer_removed")
             #expect(try other.browser.fetch("/event/\(event)/poll").status == 200)
-            // With the link they join anew, in another browser and in this one.
+            // With the link they join again, in another browser and in this one.
             #expect(try Browser(site).open(registered.target).status == 200)
             #expect(try kicked.browser.open(registered.target).status == 200)
             #expect(try kicked.browser.fetch("/event/\(event)/poll").status == 200)
@@ -152,12 +153,12 @@ extension EndToEnd {
             #expect(again.status == 1 && again.output == "0 sessions ended\n")
             guests[2].socket.send(.text("still here"))
             #expect(try guests[2].socket.receive() == .text("still here"))
-            // Nothing said is not everybody.
+            // An empty selection does not mean everybody.
             #expect(try run(Gateway.program, ["kick", file]).status != 0)
             #expect(try backend.ask("GET", "/event/\(event)/sessions").list?.count == 1)
         }
 
-        @Test("attack: an empty selector ends everybody who has none of it")
+        @Test("Attack: an empty selector ends every session without that property")
         func emptySelector() throws {
             let (site, _, event) = try site()
             let token = Minter.acme.token(Minter.Viewer(event: event, email: nil))
@@ -181,7 +182,7 @@ extension EndToEnd {
             #expect(try stays.socket.receive() == .text("still here"))
         }
 
-        @Test("admin.token_file: nobody asks without the token, on TCP")
+        @Test("admin.token_file: no request succeeds without the token, on TCP")
         func adminToken() throws {
             let directory = try TemporaryDirectory()
             let file = try directory.write("admin.token", "a token that only the operator knows\n")
@@ -205,7 +206,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Without a token no browser gets at the operator API, whatever page is open in it",
+            "Without a token no browser can use the operator API, whatever page is open in it",
             arguments: [
                 ["Origin: https://evil.example"], ["Origin: null"], ["Sec-Fetch-Site: cross-site"],
                 ["Host: rebound.evil.example"],

@@ -1,11 +1,12 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("Who was erased is in no answer and in no file")
+    @Suite("An erased person is in no answer and in no file")
     struct ErasureTests {
-        /// Those of the texts that are anywhere in the database's files.
+        /// The texts that occur anywhere in the database's files.
         private func stored(_ site: Site, _ texts: [String]) throws -> [String] {
             var files: [Data] = []
             for name in ["gateway.sqlite", "gateway.sqlite-wal"] {
@@ -17,7 +18,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "attack: somebody who registered, came and was erased is looked for in the API and in the database's bytes"
+            "Attack: a person who registered, came and was erased is searched in the API and in the database's bytes"
         )
         func erased() throws {
             let site = try Site { $0.control = "" }
@@ -41,7 +42,7 @@ extension EndToEnd {
             #expect(try stored(site, personal) == personal, "the test sees what is there")
             let erased = try backend.ask("DELETE", person)
             #expect(erased["registrations"] == 1 && erased["stays"] == 2 && erased["events"] == 1)
-            // Their ends are written after it.
+            // Their ends are written afterwards.
             #expect(
                 try eventually {
                     let people = try backend.ask("GET", "/event/\(event)/analytics")["participants"]?.list ?? []
@@ -61,7 +62,7 @@ extension EndToEnd {
             for list in ["registrations", "stays", "events"] { #expect(shown[list]?.list?.isEmpty == true, "\(list)") }
             try expectProblem(try fetch(site.port, registered.target), 403, "registration_removed")
             #expect(try stored(site, personal) == [])
-            // Nor after a kill, a start, and an end in good order.
+            // Nor after a kill, a start, and a regular end.
             try site.gateway.restart()
             #expect(try stored(site, personal) == [])
             site.gateway.send(SIGTERM)

@@ -1,8 +1,9 @@
+import Basics
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("A token that the API made is good where it says, and nowhere else")
+    @Suite("A token made by the API is valid where it says, and nowhere else")
     struct EventScopeTests {
         @Test("eventSpecific: this event only; company-wide: the company's events, never another company's")
         func scope() throws {
@@ -40,7 +41,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "What a page of another event asks for besides belongs to the session that its company-wide token has there"
+            "Further requests of another event's page belong to the session that its company-wide token has there"
         )
         func assets() throws {
             let site = try Site { $0.control = "" }
@@ -60,7 +61,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A networking hub has its own address, and is no event")
+        @Test("A networking hub has its own path, and is not an event")
         func networking() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
@@ -80,7 +81,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "The role that embed tells is the one that the upstream is told",
+            "The role in embed's answer is the one that the upstream gets",
             arguments: [
                 ("presenters", "u-1"), ("organizers", "Grace@Example.com"),
             ]

@@ -3,7 +3,7 @@ import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("An event has one name: no other spelling of it opens another company's or a deleted one")
+    @Suite("An event has one name: no other spelling opens another company's event or a deleted one")
     struct EventSpellingTests {
         /// Ways to write a UUID that some upstream reads as the same.
         static let spellings: [(name: String, of: @Sendable (String) -> String)] = [
@@ -22,7 +22,7 @@ extension EndToEnd {
             ("other hyphens", { bare($0).prefix(4) + "-" + bare($0).dropFirst(4) }),
             ("a leading zero", { "0\($0)" }),
             ("quotes", { "\"\($0)\"" }),
-            ("any octet on either side", { "x\($0)x" }),
+            ("any byte on either side", { "x\($0)x" }),
             ("something behind", { "\($0).json" }),
             ("hexadecimal numbers", { "{" + $0.split(separator: "-").map { "0x\($0)" }.joined(separator: ",") + "}" }),
             ("full-width digits", { "\u{ff10}" + $0 }),
@@ -31,7 +31,7 @@ extension EndToEnd {
 
         private static let bare: @Sendable (String) -> String = { $0.split(separator: "-").joined() }
 
-        /// An event of another company, and one of acme's own that was deleted.
+        /// An event of another company, and a deleted one of acme.
         private struct World: Sendable {
             let site: Site
             let foreign: String
@@ -48,7 +48,7 @@ extension EndToEnd {
             return World(site: site, foreign: foreign, own: own, deleted: deleted)
         }
 
-        /// As it stands in a path.
+        /// The text in the form of a path.
         private func encoded(_ text: String) -> String {
             text.utf8.map { byte in
                 let isPlain = byte.isPlain
@@ -56,7 +56,7 @@ extension EndToEnd {
             }.joined()
         }
 
-        @Test("Every way of a viewer, with every spelling", arguments: spellings.indices)
+        @Test("Every way in, with every spelling", arguments: spellings.indices)
         func spelling(index: Int) throws {
             let world = try Self.world.get()
             let (name, spell) = Self.spellings[index]
@@ -109,7 +109,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("An event that the directory does not know is the company's whose event_ids have it, and no other's")
+        @Test("An event that the directory does not know belongs to the company whose event_ids match, and to no other")
         func owners() throws {
             let site = try Site {
                 $0.control = ""
@@ -141,7 +141,7 @@ extension EndToEnd {
             try expect(.globex, event, isOpen: false)
         }
 
-        @Test("A reload that gives an event to somebody else ends the session with its next request")
+        @Test("A reload that assigns an event to another company ends the session with its next request")
         func reload() throws {
             let site = try Site()
             let browser = Browser(site)

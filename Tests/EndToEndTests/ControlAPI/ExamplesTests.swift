@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("deploy/examples work as they stand")
+    @Suite("deploy/examples work unchanged")
     struct ExamplesTests {
         private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
@@ -42,21 +42,21 @@ extension EndToEnd {
             }
         }
 
-        /// `/event/…` of an address.
+        /// The `/event/…` of an address.
         private static func target(_ address: String) throws -> String {
             let start = try #require(address.range(of: "/event/")?.lowerBound)
             return String(address[start...])
         }
 
         @Test(
-            "A token that each language's example signs opens its event, and says who its viewer is",
+            "A token signed by each language's example opens its event, and names its viewer",
             arguments: [
                 ["/usr/bin/env", "python3", "sign_token.py"], ["/usr/bin/env", "node", "sign-token.mjs"],
                 ["/usr/bin/env", "java", "SignToken.java"],
             ]
         )
         func signed(_ command: [String]) throws {
-            // Python is what the other tests need too; the others are tried where they are installed.
+            // The other tests need Python too; the other languages are tested if they are installed.
             let isInstalled = try run("/usr/bin/env", ["sh", "-c", "command -v \(command[1])"]).status == 0
             guard isInstalled || command[1] == "python3" else { return }
             let site = try ExampleSite()
@@ -78,7 +78,7 @@ extension EndToEnd {
             #expect(request["X-Gateway-User-Email"] == "ada@acme.example")
         }
 
-        @Test("register.sh makes an event and a registration; its join URL and its embed URL open the event")
+        @Test("register.sh creates an event and a registration; its join URL and its embed URL open the event")
         func register() throws {
             let site = try ExampleSite()
             let made = try run(

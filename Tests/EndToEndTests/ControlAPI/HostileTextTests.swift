@@ -1,10 +1,11 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
     @Suite(
-        "Text that would do harm elsewhere comes back as it went in, or is refused by the field's name, and does nothing"
+        "Text that is harmful elsewhere comes back unchanged, or is refused by the field's name, and does nothing"
     )
     struct HostileTextTests {
         struct Text: Sendable, CustomTestStringConvertible {
@@ -55,7 +56,7 @@ extension EndToEnd {
 
         /// Makes a call with `text` in one field.
         ///
-        /// - Returns: the answer, or nil where it was refused as it should be.
+        /// - Returns: the answer, or `nil` if it was refused as it should be.
         private func accepted(_ method: String, _ path: String, _ body: JSONValue, _ field: String) throws -> JSONValue?
         {
             let response = try backend.call(method, path, body)
@@ -79,7 +80,7 @@ extension EndToEnd {
                 "startDate": value, "endDate": value, "secondJoin": value,
                 "presenters": .array([value]), "organizers": .array(["fine@example.com", value]),
             ]
-            // White space at the ends is no part of a list's entries.
+            // White space at the ends of a list's entries is not part of them.
             let listed = JSONValue.string(text.text.trimmingCharacters(in: .whitespacesAndNewlines))
             let lists: [String: JSONValue] = [
                 "presenters": .array([listed]), "organizers": .array(["fine@example.com", listed]),
@@ -150,7 +151,7 @@ extension EndToEnd {
             #expect(!table.text.contains("\n=") && !table.text.contains(",="), "no cell is a formula")
         }
 
-        @Test("In an embed request's fields, and what the upstream is told", arguments: texts)
+        @Test("In an embed request's fields, and in what the upstream gets", arguments: texts)
         func embed(text: Text) throws {
             let event = try backend.createEvent()
             let value = JSONValue.string(text.text)
@@ -174,7 +175,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "The longest that is taken of each is taken by the viewer's side too",
+            "The longest accepted value of each is accepted by the viewer's side too",
             arguments: ["a", "ü", "愛", "\u{1F680}"]
         )
         func longest(character: String) throws {
@@ -189,7 +190,7 @@ extension EndToEnd {
             for (field, value) in bodies {
                 let plain: JSONValue = ["userId": "u-1", "userName": "Ada"]
                 let embed = try accepted("POST", "/event/\(event)/embedCode", body(plain, field, .string(value)), field)
-                // Nothing that the cookie has no room for.
+                // Nothing too large for the cookie.
                 guard let embed else { continue }
                 #expect(try Browser(site).open(Browser.path(embed.text ?? "")).status == 200, "\(field)")
             }
@@ -227,7 +228,7 @@ extension EndToEnd {
         func credentials(text: Text) throws {
             let value = JSONValue.string(text.text)
             for field in ["client_id", "client_secret", "grant_type"] {
-                // A body that is refused before it is read ends its connection.
+                // Refusing a body before it was read ends the connection.
                 let stranger = Backend(port: site.port)
                 let response = try stranger.call("POST", "/api/oauth/token", body(backend.credentials(), field, value))
                 #expect([400, 401, 413].contains(response.status), "\(field): \(response)")
@@ -251,7 +252,7 @@ extension EndToEnd {
             #expect(try backend.ask("GET", "/webhooks") == [])
         }
 
-        @Test("After all of it the database is whole, and the gateway the same")
+        @Test("After all that the database is intact, and the gateway has not restarted")
         func whole() throws {
             #expect(site.gateway.isRunning)
             let check = try run(Gateway.program, ["check", site.gateway.directory["gateway.conf"]])

@@ -1,9 +1,10 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("What belongs to another company does not exist")
+    @Suite("Data of another company does not exist")
     struct IsolationTests {
         /// A call with the ids that it names.
         struct ForeignCall: Sendable, CustomTestStringConvertible {
@@ -131,7 +132,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Every call with another company's token: 404, and the same 404 as for what there is not",
+            "Every call with another company's token gets 404, the same as for what does not exist",
             arguments: calls
         )
         func foreign(call: ForeignCall) throws {
@@ -165,7 +166,7 @@ extension EndToEnd {
             #expect(try globex.ask("GET", "/webhooks") == [])
         }
 
-        @Test("Nothing is made for another company: 400 that names the member, and the same for one that there is not")
+        @Test("Nothing can be created for another company: 400 that names the member, the same as for an unknown one")
         func making() throws {
             let world = try Self.world.get()
             let globex = Backend(port: world.site.port, company: "globex")
@@ -182,7 +183,7 @@ extension EndToEnd {
             #expect(try globex.ask("GET", "/company/globex")["eventIds"] == [])
         }
 
-        @Test("Another company's session is not reached through an event of one's own")
+        @Test("Another company's session cannot be reached through one's own event")
         func foreignSession() throws {
             let world = try Self.world.get()
             let (acme, globex) = (Backend(port: world.site.port), Backend(port: world.site.port, company: "globex"))
@@ -196,7 +197,7 @@ extension EndToEnd {
             #expect(sessions?.compactMap { $0["session"]?.text } == [session])
         }
 
-        @Test("The table has every call of the API's own description that names something of a company")
+        @Test("The table has every call of the API's description that names something of a company")
         func complete() throws {
             let world = try Self.world.get()
             let document = try fetch(world.site.port, "/api/openapi.json").json()

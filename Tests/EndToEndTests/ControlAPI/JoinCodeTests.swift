@@ -10,7 +10,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("It leads on to the registration's token, and then in; however it is written")
+        @Test("It leads to the registration's token, and then in, however it is written")
         func redeemed() throws {
             let site = try Self.site()
             let backend = try Backend.signedIn(site)
@@ -34,7 +34,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A link with what mail programs and trackers leave of it or add works",
+            "A link works with what mail programs and trackers cut off or add",
             arguments: [
                 "joinCode=#?utm_source=mail", "a=1&amp;joinCode=#", "joinCode=#.", "joinCode=#%0D%0A", "joinCode=#%3E",
             ]
@@ -76,7 +76,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.isEmpty)
         }
 
-        @Test("The code of a registration that was deleted, or whose event was, says so, over a restart too")
+        @Test("The code of a deleted registration or event says so, over a restart too")
         func removed() throws {
             let site = try Self.site("failures_per_minute = 1")
             let backend = try Backend.signedIn(site)
@@ -90,7 +90,7 @@ extension EndToEnd {
             )
             #expect(try backend.call("DELETE", "/event/\(gone)").status == 200)
             func check() throws {
-                // Nobody guesses who has it: it does not count.
+                // A holder of the code is not guessing: it does not count.
                 for (event, code) in codes + codes {
                     let response = try fetch(site.port, "/event/\(event)?joinCode=\(code)")
                     try expectProblem(response, 403, "registration_removed")
@@ -101,7 +101,7 @@ extension EndToEnd {
             try check()
         }
 
-        @Test("Guesses are limited by address, and the right code passes all the same")
+        @Test("Guesses are limited by address, and the right code still passes")
         func guesses() throws {
             let site = try Self.site("failures_per_minute = 5")
             let backend = try Backend.signedIn(site)
@@ -120,7 +120,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "What is no code is refused: too short, too long, empty, with letters that there are not",
+            "Invalid codes are refused: too short, too long, empty, with letters that do not exist",
             arguments: [
                 "", "0", "00000000000", "0000000000000", "UUUUUUUUUUUU", "%00%00%00%00%00%00%00%00%00%00%00%00",
                 "a'%20OR%201=1",

@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
@@ -5,7 +6,7 @@ import Testing
 extension EndToEnd {
     @Suite("Each key has its purpose: viewers' own tokens, the gateway's tokens, the API's")
     struct KeyPurposeTests {
-        /// A key of acme that only verifies, as an outside issuer's would.
+        /// A key of acme that only verifies, like an outside issuer's.
         private static let outside = Minter(
             company: "acme",
             keyID: "issuer-1",
@@ -36,7 +37,7 @@ extension EndToEnd {
             return site
         }
 
-        @Test("attack: a company's key, whichever, makes an API token, good for an hour or for ten years")
+        @Test("Attack: a company's key, whichever, makes an API token, valid for an hour or for ten years")
         func companyKeyAtTheAPI() throws {
             let site = try makeSite()
             for minter in [Minter.acme, Self.outside] {
@@ -59,7 +60,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("attack: an outside issuer's key makes embed and registration tokens that claim to be the gateway's")
+        @Test("Attack: an outside issuer's key makes embed and registration tokens that claim to be the gateway's")
         func outsideKeyAsOurs() throws {
             let site = try makeSite()
             let backend = try Backend.signedIn(site)
@@ -77,12 +78,12 @@ extension EndToEnd {
                 #expect(try status(Self.outside, type) == 401)
                 #expect(try status(Minter.acme, type) == 200)
             }
-            // What the issuer is for.
+            // The issuer's legitimate use.
             #expect(try status(Self.outside, "JWT") == 200)
             #expect(try status(Self.outside, nil) == 200)
         }
 
-        @Test("The key of API tokens is made at the first start, for its owner alone, and outlives a restart")
+        @Test("The key of API tokens is made at the first start, for its owner only, and survives a restart")
         func tokenKey() throws {
             let site = try Site { $0.control = "" }
             let path = site.gateway.directory["gateway.sqlite.key"]
@@ -96,7 +97,7 @@ extension EndToEnd {
             #expect(try after.ask("GET", "/company/acme")["uid"] == "acme")
         }
 
-        @Test("A join link goes with its event: put off it stays good, moved into the past it ends, and comes back")
+        @Test("A join link follows its event: postponed it stays valid, moved into the past it ends, and comes back")
         func movedEvent() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
@@ -122,7 +123,7 @@ extension EndToEnd {
             #expect(late.status == 401)
             try move(0)
             #expect(try status() == 200)
-            // What the token says of itself is an outer bound: a year after the event.
+            // The token's own exp is an outer bound: a year after the event.
             let token = Array(link.components(separatedBy: "token=")[1].utf8)
             let expires = try #require(try Token(parsing: token.span, maxSize: 8192).validity.expires)
             #expect(expires > Int64(Minter.now) + 365 * 86_400)

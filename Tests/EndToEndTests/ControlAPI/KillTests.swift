@@ -1,18 +1,19 @@
+import Basics
 import Foundation
 import JOSE
 import Synchronization
 import Testing
 
 extension EndToEnd {
-    /// `GATEWAY_KILLS` and `GATEWAY_WRITES` make it longer: 50 and 10,000 are the full measure.
-    @Suite("An answer of success means that it is on disk")
+    /// `GATEWAY_KILLS` and `GATEWAY_WRITES` make it longer: 50 and 10,000 for the full measure.
+    @Suite("A successful answer means that the change is on disk")
     struct KillTests {
         private static func number(_ name: String, _ standard: Int) -> Int {
             ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? standard
         }
 
         @Test(
-            "SIGKILL at random moments while backends write: what was answered is there afterwards, and the file is whole",
+            "SIGKILL at random moments while backends write: answered changes are there afterwards, and the file is intact",
             .timeLimit(.minutes(30))
         )
         func kills() throws {
@@ -28,7 +29,7 @@ extension EndToEnd {
             for writer in writers { try writer.begin() }
             for round in 1...kills {
                 let answered = Counter()
-                // On average, so many as are due by then.
+                // On average, as many as are due by then.
                 let due = writes * round / kills - writers.reduce(0) { $0 + $1.answered }
                 let limit = Int.random(in: 0...max(2 * due, 1), using: &random)
                 let delay = UInt32.random(in: 0..<5000, using: &random)
@@ -56,14 +57,14 @@ extension EndToEnd {
     }
 }
 
-/// A backend that writes, and knows what must be there: all that it was answered. What it was not answered may be there.
+/// A backend that writes, and knows what must be there: everything that was answered. Unanswered changes may be there.
 private final class KillWriter: Sendable {
     private struct State {
         var random: SplitMix64
-        /// The names that each event may have now.
+        /// The possible names of each event.
         var events: [String: Set<String>] = [:]
         var ownEvents: [String] = []
-        /// By e-mail, what Register has answered.
+        /// Register's answers, by e-mail.
         var registered: [String: JSONValue] = [:]
         var removed: Set<String> = []
         var unsure: Set<String> = []
@@ -91,7 +92,7 @@ private final class KillWriter: Sendable {
         return backend
     }
 
-    /// Makes the first event.
+    /// Creates the first event.
     func begin() throws {
         let name = "first of \(number)"
         let event = try backend.createEvent(name)
@@ -113,7 +114,7 @@ private final class KillWriter: Sendable {
         }
     }
 
-    /// One write of a random kind; false: there was nothing to do.
+    /// Makes one write of a random kind. Returns false if there was nothing to do.
     private func write(_ backend: Backend, _ state: inout State) throws -> Bool {
         state.serial += 1
         let home = state.ownEvents[0]
@@ -157,7 +158,7 @@ private final class KillWriter: Sendable {
         return true
     }
 
-    /// What was answered and is not so.
+    /// The answered changes that are missing.
     func lost() throws -> [String] {
         let backend = backend
         return try state.withLock { state in
@@ -180,7 +181,7 @@ private final class KillWriter: Sendable {
             for email in state.removed where found[email] != nil { lost.append("\(email) is back") }
             let strangers = Set(found.keys).subtracting(state.registered.keys).subtracting(state.unsure)
             lost += strangers.map { "\($0) was never registered" }
-            // The view that admits has them too.
+            // The view that admission uses has them too.
             if let answer = state.registered.values.max(by: {
                 $0["registeredAt"]?.text ?? "" < $1["registeredAt"]?.text ?? ""
             }) {

@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import JOSE
 import Synchronization
@@ -6,7 +7,7 @@ import Testing
 extension EndToEnd {
     @Suite("Two backends register the same e-mail at the same instant")
     struct OneRegistrationTests {
-        @Test("A thousand times: exactly one of them gets 200, the other 409", .timeLimit(.minutes(2)))
+        @Test("In a thousand rounds, exactly one of them gets 200, the other 409", .timeLimit(.minutes(2)))
         func race() throws {
             let rounds = 1000
             let site = try Site { $0.control = "" }
@@ -32,7 +33,7 @@ extension EndToEnd {
             #expect(pairs.count == rounds)
             let wrong = pairs.filter { Set([$0.0, $0.1]) != [200, 409] }
             #expect(wrong.isEmpty, "\(wrong.prefix(5))")
-            // Otherwise they did not come at the same instant.
+            // Otherwise they did not arrive at the same instant.
             let won = pairs.count { $0.0 == 200 }
             #expect((1..<rounds).contains(won), "the first backend won \(won) times")
             var names: Set<String> = []
@@ -47,7 +48,7 @@ extension EndToEnd {
     }
 }
 
-/// Lets threads go on together.
+/// Lets threads continue together.
 final class Rendezvous: Sendable {
     private let count: Int
     private let arrived = Atomic<Int>(0)
@@ -62,7 +63,7 @@ final class Rendezvous: Sendable {
 }
 
 extension Response {
-    /// Path and query of the next part of a list.
+    /// Path and query of the next page of a list.
     var nextPage: String? {
         guard let link = self["Link"], link.hasSuffix(">; rel=\"next\""), link.hasPrefix("<") else { return nil }
         return String(link.dropFirst().prefix { $0 != ">" })

@@ -2,7 +2,7 @@ import Testing
 
 extension EndToEnd {
     @Suite(
-        "A call whose path the gateway refuses is answered as the API answers, and what is wrong with the path is said"
+        "A call whose path the gateway refuses gets the API's form of answer, which says what is wrong with the path"
     )
     struct RefusedPathTests {
         static let segments = [
@@ -14,7 +14,7 @@ extension EndToEnd {
 
         private static let site = Result { try Site { $0.control = "" } }
 
-        @Test("What a path cannot hold is named, and that names go into the body", arguments: segments)
+        @Test("The answer names what a path cannot contain, and that such names go into the body", arguments: segments)
         func named(segment: String, what: String) throws {
             let site = try Self.site.get()
             let target = "/api/v1/event/6f1f9d3e-0000-4000-8000-000000000000/presenter/\(segment)?a=%2F"
@@ -30,7 +30,7 @@ extension EndToEnd {
             #expect(fault["requestId"]?.text == response["X-Request-Id"] || response["X-Request-Id"] == nil)
         }
 
-        @Test("Outside the API nothing of it is said")
+        @Test("Outside the API nothing of this is said")
         func elsewhere() throws {
             let site = try Self.site.get()
             for target in ["/event/e1/a%2Fb", "/apix/a%2Fb", "/api%2Fb"] {
@@ -39,7 +39,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("A body that is longer than the gateway takes is refused with the API's members too")
+        @Test("A body larger than the gateway accepts is refused with the API's members too")
         func tooLarge() throws {
             let site = try Site {
                 $0.control = ""

@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
@@ -28,7 +29,7 @@ extension EndToEnd {
             return try browser.fetch("/.gateway/session", "GET", [referer]).json()
         }
 
-        @Test("An e-mail is registered once, however it is written; resend gives the same answer again")
+        @Test("An e-mail is registered once, however it is written; resend repeats the answer")
         func once() throws {
             let body: JSONValue = ["name": "Ada", "email": "Ada@Example.com", "metadata": ["seat": 7, "vip": true]]
             let first = try backend.ask("POST", "/event/\(event)/registrant", body)
@@ -54,7 +55,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Joining elsewhere ends the first stay with 4409; a presenter is one with the next request; removal ends all"
+            "Joining elsewhere ends the first stay with 4409; a presenter is host at the next request; removal ends all"
         )
         func story() throws {
             let registered = try backend.register("ada@example.com", for: event)
@@ -83,7 +84,7 @@ extension EndToEnd {
             #expect(try second.fetch("/event/\(event)/poll").status == 200)
             #expect(site.upstream.requests.last?["X-Gateway-Role"] == "attendee")
             #expect(site.upstream.requests.last?["X-Gateway-Listed-As"] == nil)
-            // All the while, nobody was sent away.
+            // Nobody was disconnected meanwhile.
             socket.send(.text("still here"))
             #expect(try socket.receive() == .text("still here"))
 
@@ -104,7 +105,7 @@ extension EndToEnd {
             try expectFault(again, 404, "not_found")
         }
 
-        @Test("Who was removed may be registered anew, with another URL and code; the old ones stay dead")
+        @Test("A removed registration may be made anew, with another URL and code; the old ones stay invalid")
         func registeredAnew() throws {
             let old = try backend.register("ada@example.com", for: event)
             _ = try backend.call("DELETE", "/event/\(event)/registrant", ["email": "ada@example.com"])
@@ -116,7 +117,7 @@ extension EndToEnd {
             #expect([401, 403].contains(guess.status))
         }
 
-        @Test("Analytics count a person once, for the time that they were there, with what the company said of them")
+        @Test("Analytics count a person once, for the time that they were there, with the company's metadata")
         func analytics() throws {
             let body: JSONValue = ["name": "Ada", "email": "ada@example.com", "metadata": ["crm": "a-1"]]
             let registered = try Registered(try backend.ask("POST", "/event/\(event)/registrant", body))
@@ -134,7 +135,7 @@ extension EndToEnd {
                     && analytics["participants"]?.list?.first?["replaced"]?.number == 1
             }
             #expect(isThere)
-            // Long enough for minutes that can be told from none.
+            // Long enough for measurable minutes.
             while monotonic() - start < 1.3 {
                 for browser in [browsers[1], guest] { #expect(try browser.fetch("/event/\(event)/poll").status == 200) }
                 usleep(50_000)

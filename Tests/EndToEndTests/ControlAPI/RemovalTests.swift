@@ -1,9 +1,10 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("Sent away means away: a removed viewer goes within a second, and stays out")
+    @Suite("A removed viewer is gone within a second, and stays out")
     struct RemovalTests {
         private static let soon = 5.0
 
@@ -48,7 +49,7 @@ extension EndToEnd {
             try expectProblem(try browser.fetch("/event/\(event)/poll"), 403, "viewer_removed")
             let button = "/.gateway/take-over?to=/event/\(event)"
             try expectProblem(try browser.fetch(button, "POST"), 403, "viewer_removed")
-            // The link, with the session and without, also for what only asks.
+            // The link, with and without the session, and requests that only ask.
             try expectProblem(try browser.fetch(target), 403, "viewer_removed")
             try expectProblem(try fetch(browser.port, target), 403, "viewer_removed")
             #expect(try fetch(browser.port, target, method: "HEAD").status == 403)
@@ -58,7 +59,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "by user id, e-mail or registration, by the API: 4411, and no link or button lets them in until it is lifted",
+            "By user id, e-mail or registration, through the API: 4411, and no link or button lets them in until it is lifted",
             arguments: ["userId", "email", "registrationId"],
             ["take_over", "ask", "refuse"]
         )
@@ -84,7 +85,7 @@ extension EndToEnd {
             #expect(monotonic() - start < Self.soon)
             try expectAway(away.browser, event, target)
             if member == "userId" {
-                // A new token for the same user is no way around it.
+                // A new token for the same user does not help.
                 let fresh = try backend.embed(
                     ["userId": "u-1", "userName": "Eve", "userEmail": "e@x.example"],
                     in: event
@@ -101,7 +102,7 @@ extension EndToEnd {
             #expect(try other.browser.fetch("/event/\(event)/poll").status == 200)
         }
 
-        @Test("On HTTP/2: the socket's stream and the response's stream end, and the connection goes on")
+        @Test("On HTTP/2: the socket's stream and the response's stream end, and the connection stays")
         func http2() throws {
             let (site, backend, event) = try site("take_over")
             site.upstream.on("/event/\(event)/stream") { exchange in
@@ -130,7 +131,7 @@ extension EndToEnd {
             #expect(try isOpen(other))
         }
 
-        @Test("until a time: it is over by itself")
+        @Test("Until a time: it ends by itself")
         func until() throws {
             let (site, backend, event) = try site("take_over")
             let target = try backend.register("ada@example.com", for: event).target
@@ -143,7 +144,7 @@ extension EndToEnd {
             #expect(eventually(within: 30) { (try? away.browser.navigate("/event/\(event)").status) == 200 })
         }
 
-        @Test("without a directory the operator removes and lifts, by the admin API and by the command; kept in memory")
+        @Test("Without a directory the operator removes and lifts, by the admin API and the command; kept in memory")
         func commands() throws {
             let site = try Site()
             serve(site, "e1")
@@ -175,7 +176,7 @@ extension EndToEnd {
             #expect(try isOpen(other))
             let listed = try removals("list")
             let id = added.output.trimmingCharacters(in: .newlines)
-            // Whoever reads the id from a script has it alone.
+            // A script that reads the id gets only the id.
             for errors in [added.errors, listed.errors] {
                 #expect(errors.contains("no [control] database: this is forgotten when the gateway restarts"))
             }
@@ -202,7 +203,7 @@ extension EndToEnd {
             }
         }
 
-        /// The lines of the log that say this, each as its members.
+        /// The log lines with this message, each as its members.
         private func lines(_ site: Site, _ message: String, _ count: Int) throws -> [[String: String]] {
             func found() -> [[String: String]] {
                 site.gateway.log.split(separator: "\n").compactMap {
@@ -213,7 +214,9 @@ extension EndToEnd {
             return found()
         }
 
-        @Test("each kick, removal and lift has a line: whose, from where, until when, by which way, how many sessions")
+        @Test(
+            "Each kick, removal and lift has a line: whose, from where, until when, by which interface, how many sessions"
+        )
         func logged() throws {
             let (site, backend, event) = try site("take_over")
             let port = site.gateway.adminPort
@@ -240,7 +243,7 @@ extension EndToEnd {
             let lifted = try lines(site, "removal lifted", 1)[0]
             #expect(lifted["removal"] == id && lifted["way"] == "api" && lifted["named_by"] == "email")
 
-            // By the operator, of somebody who has not come.
+            // By the operator, for somebody who has not come.
             let user = "eve\r\nERROR: all is lost\u{2028}way=api".addingPercentEncoding(
                 withAllowedCharacters: .alphanumerics
             )
@@ -271,7 +274,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "attack: an id as long as tokens may have them, or an e-mail that is none, escapes no removal",
+            "Attack: an id of the maximum length, or an e-mail that is no address, does not escape a removal",
             arguments: [
                 ("user", String(repeating: "u", count: 1024)), ("user", " ada"),
                 ("email", String(repeating: "e", count: 320)), ("email", "Ada <ada@acme.example>"),
@@ -305,7 +308,7 @@ extension EndToEnd {
             try expectAway(away.browser, "e1", target)
         }
 
-        @Test("with a directory the operator's removals are the company's too, and survive a restart")
+        @Test("With a directory the operator's removals are visible to the company, and survive a restart")
         func operatorAndCompany() throws {
             let (site, backend, event) = try site("take_over")
             let target = try backend.register("ada@example.com", for: event).target

@@ -1,11 +1,12 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("What is open ends when what it stands on is taken away")
+    @Suite("Open connections end when their basis is revoked")
     struct RevocationTests {
-        /// Each company has an event of its own.
+        /// Each company has its own event.
         private static let apart = (acme: "event_ids = [\"e1\"]", globex: "event_ids = [\"e2\"]")
 
         /// A viewer with an open socket and an open response.
@@ -13,7 +14,7 @@ extension EndToEnd {
             let socket: WebSocketEnd
             let stream: Client
 
-            /// What the close frame said, once the socket has ended.
+            /// The content of the close frame, once the socket has ended.
             func ending() throws -> String? { try socket.remainder().last?.close }
 
             func isOpen() throws -> Bool {
@@ -48,7 +49,7 @@ extension EndToEnd {
             return Guest(socket: WebSocketEnd(client.reader, isClient: true), stream: stream)
         }
 
-        /// Expects that both ends come soon.
+        /// Expects that both end soon.
         private func expectEnd(_ guest: Guest, _ close: String, since start: Double) throws {
             #expect(try guest.ending() == close)
             // Cut before its end.
@@ -56,7 +57,7 @@ extension EndToEnd {
             #expect(monotonic() - start < OpenStreams.soon)
         }
 
-        @Test("A key that is replaced by SIGHUP ends what came by it, and nothing of another company")
+        @Test("Replacing a key by SIGHUP ends what it opened, and nothing of another company")
         func key() throws {
             let site = try makeSite { $0.eventIDs = Self.apart }
             let acme = try open(site, "e1", Minter.acme.registration("r1"))
@@ -66,12 +67,12 @@ extension EndToEnd {
             try site.reloadWithControl { $0.eventIDs = Self.apart }
             try expectEnd(acme, "4401 token_invalid", since: start)
             #expect(try globex.isOpen())
-            // A reload that changes no key ends nobody.
+            // A reload that changes no key ends nothing.
             try site.reloadWithControl { $0.eventIDs = Self.apart }
             #expect(try globex.isOpen())
         }
 
-        @Test("A company that is removed by SIGHUP takes its viewers with it")
+        @Test("Removing a company by SIGHUP ends its viewers' sessions")
         func company() throws {
             let site = try makeSite { $0.eventIDs = Self.apart }
             let acme = try open(site, "e1", Minter.acme.registration("r1"))
@@ -90,7 +91,7 @@ extension EndToEnd {
             #expect(try acme.isOpen())
         }
 
-        @Test("What a company says of its tokens' issuer and audience ends what was judged by something else")
+        @Test("Changing a company's issuer or audience ends what was judged by the old one")
         func terms() throws {
             let site = try makeSite { $0.eventIDs = Self.apart }
             for terms in ["issuer = \"https://login.acme.example\"", "audience = \"embed\""] {
@@ -111,7 +112,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Other claim names end what customers' tokens have opened, another public_url what ours have; not the other"
+            "Other claim names end customers' tokens, another public_url ends ours; not the reverse"
         )
         func namesAndURL() throws {
             let site = try makeSite()
@@ -137,7 +138,7 @@ extension EndToEnd {
             #expect(try ours.isOpen())
         }
 
-        @Test("max_lifetime ends what is open, whatever the token says")
+        @Test("max_lifetime ends open connections, whatever the token says")
         func lifetime() throws {
             let site = try makeSite { $0.sessions = "max_lifetime = \"3s\"\nidle_timeout = \"3s\"" }
             let start = monotonic()
@@ -147,7 +148,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "A role that is given or taken closes sockets with 4412 where the configuration says so; the session stays"
+            "A role given or taken closes sockets with 4412 if configured; the session stays"
         )
         func roleReconnect() throws {
             let site = try makeSite { $0.sessions = "on_role_change = \"reconnect\"" }
@@ -169,7 +170,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("By default a change of roles leaves sockets open, and the session's present role is told")
+        @Test("By default a change of roles leaves sockets open, and the session's present role is reported")
         func roleKept() throws {
             let site = try makeSite()
             let backend = try Backend.signedIn(site)
@@ -183,7 +184,7 @@ extension EndToEnd {
             #expect(try browser.fetch("/.gateway/session").json()["role"] == "attendee")
             _ = try backend.ask("PUT", "/event/\(event)/presenter", ["presenter": "ada@acme.example"])
             #expect(try browser.fetch("/.gateway/session").json()["role"] == "host")
-            // Longer than a change takes to be seen.
+            // Longer than a change takes to be noticed.
             let end = monotonic() + 2.5
             while monotonic() < end {
                 socket.send(.text("still here"))
@@ -192,7 +193,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("An id with a slash or a backslash is removed from an event's lists by the body")
+        @Test("An id with a slash or a backslash is removed from an event's lists through the body")
         func idsThatNoPathHolds() throws {
             let site = try makeSite()
             let backend = try Backend.signedIn(site)

@@ -6,7 +6,7 @@ private let chromium = "/usr/bin/chromium"
 extension EndToEnd {
     @Suite("The sample client in a real browser", .enabled(if: FileManager.default.isExecutableFile(atPath: chromium)))
     struct SampleClientBrowserTests {
-        /// The sample client on the company's own site; it says in its title what did not work.
+        /// The sample client on the company's own site. Its title says what failed.
         private static func page(api: String, secret: String, event: String) -> String {
             """
             <!doctype html><title>our site</title><script type="module">
@@ -40,7 +40,7 @@ extension EndToEnd {
             """
         }
 
-        /// The event in the frame: it asks who it is for, and tells the upstream.
+        /// The event in the frame: it asks for its session, and reports it to the upstream.
         private static let event = """
             <!doctype html><title>event</title><script type="module">
             const session = await (await fetch("/.gateway/session")).json();

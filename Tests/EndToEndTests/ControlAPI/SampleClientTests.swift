@@ -1,9 +1,10 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("The sample client of the platform works unchanged, on a page of another origin")
+    @Suite("The platform's sample client works unchanged, on a page of another origin")
     struct SampleClientTests {
         let site: Site
         let page: CrossOriginPage
@@ -26,7 +27,7 @@ extension EndToEnd {
             return try #require(answer["access_token"]?.text)
         }
 
-        @Test("Its calls in their order: token, company, events, event, embedCode; and the URL opens the event")
+        @Test("Its calls in order: token, company, events, event, embedCode; and the URL opens the event")
         func calls() throws {
             let token = try signIn()
             let company = try page.fetch("GET", "/api/v1/company/acme", token: token)
@@ -67,7 +68,7 @@ extension EndToEnd {
             #expect(!seen.target.contains("token"))
         }
 
-        @Test("An avatar left blank is the picture that the e-mail has at Gravatar")
+        @Test("A blank avatar becomes the e-mail's picture at Gravatar")
         func gravatar() throws {
             let token = try signIn()
             let user: JSONValue = [
@@ -77,14 +78,14 @@ extension EndToEnd {
             let code = try page.fetch("POST", "/api/v1/event/\(event)/embedCode", token: token, body: user)
             let url = try #require(try code.json().text)
             #expect(try Browser(site).open(Browser.path(url)).status == 200)
-            // The example of Gravatar's own documentation.
+            // The example from Gravatar's own documentation.
             #expect(
                 site.upstream.requests.last?["X-Gateway-User-Avatar"]
                     == "https://www.gravatar.com/avatar/84059b07d4be67b806386c0aad8070a23f18836bbaae342275dc0a83414c32ee"
             )
         }
 
-        @Test("Errors can be read by the page too: their status and JSON, not a failed fetch")
+        @Test("The page can read errors too: their status and JSON, not a failed fetch")
         func errors() throws {
             let missing = try page.fetch("GET", "/api/v1/event/\(event)")
             try expectFault(missing, 401, "unauthorized")
@@ -97,7 +98,7 @@ extension EndToEnd {
             try expectFault(try page.fetch("DELETE", "/api/v1/nothing", token: token), 404, "not_found")
         }
 
-        @Test("A page of any other origin is told nothing", arguments: ["https://evil.example", "null"])
+        @Test("A page of any other origin cannot read answers", arguments: ["https://evil.example", "null"])
         func foreignOrigins(origin: String) throws {
             let foreign = CrossOriginPage(origin: origin, port: site.port)
             let token = try signIn()
@@ -117,7 +118,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("Without an Origin nothing is said of any")
+        @Test("Without an Origin there are no CORS fields")
         func noOrigin() throws {
             let response = try fetch(site.port, "/api/v1/company/acme", ["Authorization: Bearer \(try signIn())"])
             #expect(response.status == 200)

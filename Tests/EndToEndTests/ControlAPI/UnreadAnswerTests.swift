@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
@@ -5,7 +6,7 @@ import Testing
 extension EndToEnd {
     @Suite("Answers of the control API that nobody reads")
     struct UnreadAnswerTests {
-        @Test("attack: clients ask for lists of 8 MB and do not read them; past 32 MiB they are told to wait")
+        @Test("Attack: clients request lists of 8 MB and do not read them; past 32 MiB they are told to wait")
         func slowReaders() throws {
             let site = try Site {
                 $0.control = ""
@@ -26,8 +27,8 @@ extension EndToEnd {
             let whole = try backend.call("GET", path)
             #expect(whole.status == 200 && whole.body.count > 8_000_000)
             let before = try residentKilobytes(site.gateway.pid)
-            // Each begins to be answered, and reads no further; the system keeps up to 4 MB for it, so that less than half of
-            // an answer may be ours to keep.
+            // Each answer begins and is not read further. The kernel keeps up to 4 MB of it, so that less than half of
+            // an answer may be in the gateway.
             var readers: [Client] = []
             var isRefused = false
             while readers.count < 30, !isRefused {
@@ -44,7 +45,7 @@ extension EndToEnd {
             try expectFault(refused, 429, "too_many_answers")
             #expect(refused["Retry-After"] == "1")
             let held = try residentKilobytes(site.gateway.pid) - before
-            // 32 MiB of answers, and what making the last ones has taken from the allocator.
+            // 32 MiB of answers, and the memory that making the last ones took from the allocator.
             #expect(held < 200 << 10, "\(held) KB")
             // Another company's are answered.
             let other = try Backend.signedIn(site, company: "globex")
@@ -54,12 +55,12 @@ extension EndToEnd {
             #expect(again.body == whole.body)
         }
 
-        @Test("An answer that cannot be written to its end breaks off, so that nobody takes it for the whole")
+        @Test("An answer that cannot be completed is cut off, so that nobody takes it for complete")
         func brokenOff() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
-            // More than the system keeps for a client that does not read.
+            // More than the kernel keeps for a client that does not read.
             try site.fill(event, registrations: 20_000, metadata: 1500)
             let client = try Client(port: site.port, receiveBuffer: 4096)
             backend.ask("/event/\(event)/analytics", on: client)
@@ -67,7 +68,7 @@ extension EndToEnd {
                 throw GatewayFailure(text: "no answer")
             }
             #expect(String(decoding: start, as: UTF8.self) == "HTTP/1.1 200")
-            // A reader that is slow holds no snapshot of the database: writes go on, and what comes next fails.
+            // A slow reader holds no snapshot of the database: writes continue, and reading the rest fails.
             try site.edit("database.execute('ALTER TABLE registration RENAME TO elsewhere')")
             var (count, end) = (0, [UInt8]())
             while case .bytes(let bytes) = client.socket.receive(within: 60) {
@@ -85,7 +86,7 @@ extension EndToEnd {
 }
 
 extension Backend {
-    /// Makes a call again until its answer is the one that is waited for; the last answer.
+    /// Repeats a call until the expected answer comes, and returns the last answer.
     fileprivate func call(
         _ method: String,
         _ path: String,

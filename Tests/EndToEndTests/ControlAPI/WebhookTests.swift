@@ -1,15 +1,16 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
 extension EndToEnd {
-    @Suite("Webhooks tell a company's backend what happens, signed, in order, and nothing is lost")
+    @Suite("Webhooks notify a company's backend, signed, in order, and nothing is lost")
     struct WebhookTests {
         private static func site() throws -> Site {
             try Site { $0.control = "webhook_private_addresses = [\"127.0.0.0/8\"]" }
         }
 
-        /// A company's backend that is told.
+        /// A company's backend that gets the messages.
         private struct Receiver {
             let server: RecordingUpstream
             private(set) var secrets: [String: String] = [:]
@@ -18,7 +19,7 @@ extension EndToEnd {
                 server = try RecordingUpstream(port: port) { try $0.reply("204 No Content") }
             }
 
-            /// Asks to be told of something, at a path of its own.
+            /// Creates a webhook with its own path.
             mutating func subscribe(_ backend: Backend, _ type: String, event: String? = nil) throws {
                 var body: JSONValue = [
                     "eventType": .string(type), "endpoint": .string("http://127.0.0.1:\(server.port)/\(type)"),
@@ -29,7 +30,7 @@ extension EndToEnd {
                 secrets["/\(type)"] = try response.json()["secret"]?.text
             }
 
-            /// The messages of one type, once there are so many.
+            /// The messages of one type, once there are this many.
             func messages(_ type: String, _ count: Int, within seconds: Double = 15) throws -> [JSONValue] {
                 let path = "/\(type)"
                 let hasCome = eventually(within: seconds) {
@@ -39,7 +40,7 @@ extension EndToEnd {
                 return try server.requests(for: path).map { try Self.verified($0, secrets[path] ?? "") }
             }
 
-            /// The body, once its signature is what the secret makes of it.
+            /// Checks the signature with the secret, and returns the body.
             static func verified(_ request: RecordedRequest, _ secret: String) throws -> JSONValue {
                 #expect(request.method == "POST" && request["Content-Type"] == "application/json")
                 let time = try #require(request["Webhook-Timestamp"].flatMap { Double($0) })
@@ -56,7 +57,7 @@ extension EndToEnd {
             }
         }
 
-        @Test("registration.created, session.joined, session.replaced and session.left, with what they are about")
+        @Test("registration.created, session.joined, session.replaced and session.left, with their data")
         func story() throws {
             let site = try Self.site()
             let backend = try Backend.signedIn(site)
@@ -93,7 +94,7 @@ extension EndToEnd {
             #expect(leaving["data"]?["reason"] == "left")
             #expect(try receiver.messages("event.updated", 0).isEmpty)
 
-            // Of another event, and of another company, nothing is told.
+            // Nothing is told about another event or another company.
             let other = try backend.createEvent("Another one")
             _ = try backend.register("eve@example.com", for: other)
             let globex = try Backend.signedIn(site, company: "globex")
@@ -103,7 +104,7 @@ extension EndToEnd {
             #expect(mails == ["ada@example.com", "eve@example.com"])
         }
 
-        @Test("A message that was refused is sent again, unchanged and under the same id, before those that follow it")
+        @Test("A refused message is sent again, unchanged and under the same id, before those that follow it")
         func order() throws {
             let site = try Self.site()
             let backend = try Backend.signedIn(site)
@@ -125,7 +126,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "What could not be delivered is kept over a SIGKILL, and comes when the receiver is back",
+            "An undelivered message survives a SIGKILL, and arrives when the receiver is back",
             .timeLimit(.minutes(2))
         )
         func kept() throws {
@@ -150,7 +151,7 @@ extension EndToEnd {
             #expect(messages.compactMap { $0["data"]?["email"]?.text } == emails)
         }
 
-        @Test("A deleted webhook is told nothing more, not even what waits")
+        @Test("A deleted webhook gets nothing more, not even waiting messages")
         func deleted() throws {
             let site = try Self.site()
             let backend = try Backend.signedIn(site)
@@ -178,7 +179,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Without webhook_private_addresses nothing of this machine can be reached",
+            "Without webhook_private_addresses nothing on this machine can be reached",
             arguments: [
                 "http://127.0.0.1:PORT/", "https://127.0.0.1:PORT/", "https://localhost:PORT/", "https://[::1]:PORT/",
                 "https://2130706433:PORT/", "https://[::ffff:127.0.0.1]:PORT/", "https://0.0.0.0:PORT/",
@@ -205,7 +206,7 @@ extension EndToEnd {
     }
 }
 
-/// HMAC with SHA-256 ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), as somebody else would write it.
+/// HMAC with SHA-256 ([RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)), in an independent implementation.
 func hmacSHA256(key: [UInt8], _ text: [UInt8]) -> [UInt8] {
     var block = key.count > 64 ? SHA256.hash(key.span) : key
     block += [UInt8](repeating: 0, count: 64 - block.count)

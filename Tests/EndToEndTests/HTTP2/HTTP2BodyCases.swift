@@ -22,7 +22,7 @@ extension HTTP2Case {
             .data(1, Array("hello".utf8), end: true, padding: 200)
         ),
         upload(
-            "padding of no octets is padding",
+            "padding of no bytes is padding",
             .served(body: 5),
             .data(1, Array("hello".utf8), end: true, padding: 0)
         ),
@@ -53,7 +53,7 @@ extension HTTP2Case {
         ),
         upload("an empty last frame ends the body", .served(body: 1), .data(1, "x"), .data(1, "", end: true)),
         upload(
-            "a body in frames of an octet stays whole",
+            "a body in frames of a byte stays whole",
             .served(body: 5),
             .data(1, "h"),
             .data(1, "e"),
@@ -117,13 +117,13 @@ extension HTTP2Case {
         frames(priority, "PRIORITY on stream 0 is an error", .connectionError([.protocolError]), .priority(0)),
         frames(
             priority,
-            "PRIORITY of 4 octets is an error",
+            "PRIORITY of 4 bytes is an error",
             .streamError([.frameSizeError]),
             HTTP2Frame(kind: 2, stream: 1, payload: [0, 0, 0, 0])
         ),
         frames(
             priority,
-            "PRIORITY of 6 octets is an error",
+            "PRIORITY of 6 bytes is an error",
             .streamError([.frameSizeError]),
             HTTP2Frame(kind: 2, stream: 1, payload: [0, 0, 0, 0, 0, 0])
         ),
@@ -141,14 +141,14 @@ extension HTTP2Case {
         frames(reset, "RST_STREAM on stream 0 is an error", .connectionError([.protocolError]), .reset(0)),
         frames(
             reset,
-            "RST_STREAM of 3 octets is an error",
+            "RST_STREAM of 3 bytes is an error",
             .connectionError([.frameSizeError]),
             .headers(1, HPACK.request(method: "POST"), end: false),
             HTTP2Frame(kind: 3, stream: 1, payload: [0, 0, 0])
         ),
         frames(
             reset,
-            "RST_STREAM of 5 octets is an error",
+            "RST_STREAM of 5 bytes is an error",
             .connectionError([.frameSizeError]),
             .headers(1, HPACK.request(method: "POST"), end: false),
             HTTP2Frame(kind: 3, stream: 1, payload: [0, 0, 0, 0, 8])
@@ -168,7 +168,7 @@ extension HTTP2Case {
             .headers(1, Array(HPACK.request().prefix(20)), endHeaders: false),
             .continuation(1, Array(HPACK.request().dropFirst(20)))
         ),
-        HTTP2Case(continuation, "a header block in frames of two octets is one, or too many frames", .either(body: 0)) {
+        HTTP2Case(continuation, "a header block in frames of two bytes is one, or too many frames", .either(body: 0)) {
             client in
             let block = HPACK.request()
             client.send(.headers(1, Array(block.prefix(2)), endHeaders: false))

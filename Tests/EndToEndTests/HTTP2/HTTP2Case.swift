@@ -1,25 +1,25 @@
-/// Something that a client does on an HTTP/2 connection, and what must become of it.
+/// An action of a client on an HTTP/2 connection, and the required outcome.
 struct HTTP2Case: Sendable, CustomStringConvertible {
     enum Outcome: Sendable {
         /// GOAWAY with one of these errors, and the end of the connection; nothing is answered.
         case connectionError(Set<HTTP2ErrorCode>)
-        /// One of these errors for the stream, or for the connection; the stream is not answered.
+        /// One of these errors for the stream or the connection; the stream is not answered.
         case streamError(Set<HTTP2ErrorCode>)
-        /// A stream error or a 4xx answer, as for every malformed request; the upstream gets not one octet.
+        /// A stream error or a 4xx answer, as for every malformed request; the upstream gets not a single byte.
         case refused
-        /// The same; the upstream may get the beginning, but never a whole request.
+        /// The same; the upstream may get the beginning, but never a complete request.
         case refusedInBody
-        /// The same; the upstream may get a request that ends after this many octets, as its length says.
+        /// The same; the upstream may get a request that ends after this many bytes, according to its length.
         case refusedBehind(body: Int)
-        /// An answer from the upstream, which got a body of this size; the connection goes on.
+        /// An answer from the upstream, which got a body of this size; the connection continues.
         case served(body: Int)
         /// Either refused or served, with a body of this size.
         case either(body: Int)
-        /// Nothing; the connection goes on.
+        /// Nothing; the connection continues.
         case ignored
         /// A stream or connection error with one of these codes, or nothing; never a second answer.
         case ignoredOrError(Set<HTTP2ErrorCode>)
-        /// The end of the connection, with or without a word that is no answer.
+        /// The end of the connection, with or without a GOAWAY, and without an answer.
         case closed
     }
 
@@ -29,7 +29,7 @@ struct HTTP2Case: Sendable, CustomStringConvertible {
     let section: String
     let name: String
     let outcome: Outcome
-    /// SETTINGS to start with; nil leaves preface and SETTINGS to the case.
+    /// SETTINGS to start with; `nil` leaves preface and SETTINGS to the case.
     var settings: [(HTTP2Setting, UInt32)]? = []
     /// The stream that is judged.
     var stream: UInt32 = 1
@@ -53,7 +53,7 @@ struct HTTP2Case: Sendable, CustomStringConvertible {
         self.act = act
     }
 
-    /// Frames behind the SETTINGS exchange.
+    /// Frames after the SETTINGS exchange.
     static func frames(
         _ section: String,
         _ name: String,
@@ -94,7 +94,7 @@ struct HTTP2Case: Sendable, CustomStringConvertible {
         }
     }
 
-    /// A GET with these octets in place of a block that is right.
+    /// A GET with these bytes in place of a valid block.
     static func block(
         _ section: String,
         _ name: String,
@@ -122,7 +122,7 @@ struct HTTP2Case: Sendable, CustomStringConvertible {
         fields(section, name, outcome, HPACK.pseudo() + [Field(field, value)])
     }
 
-    /// A GET with one more field, which is refused for it.
+    /// A GET with one more field, because of which it is refused.
     static func field(_ section: String, _ name: String, _ refused: String, _ value: String) -> HTTP2Case {
         field(section, name, .refused, refused, value)
     }

@@ -8,7 +8,7 @@ extension EndToEnd {
 
         init() throws { site = try Self.shared.get() }
 
-        @Test("There are at least 110 cases, each with a name of its own")
+        @Test("There are at least 110 cases, each with its own name")
         func count() {
             #expect(HTTP2Case.all.count >= 110)
             #expect(Set(HTTP2Case.all.map(\.description)).count == HTTP2Case.all.count)
@@ -29,7 +29,7 @@ extension EndToEnd {
         @Test("Bodies, lengths and fields of requests", arguments: HTTP2Case.messages)
         func messages(promise: HTTP2Case) throws { try expect(promise) }
 
-        @Test("Pseudo fields", arguments: HTTP2Case.pseudoFields)
+        @Test("Pseudo-header fields", arguments: HTTP2Case.pseudoFields)
         func pseudoFields(promise: HTTP2Case) throws { try expect(promise) }
 
         @Test("Nothing is smuggled on the way from HTTP/2 to HTTP/1.1", arguments: HTTP2Case.injections)

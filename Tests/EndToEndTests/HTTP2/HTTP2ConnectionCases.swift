@@ -10,7 +10,7 @@ extension HTTP2Case {
 
     static let connections: [HTTP2Case] = [
         HTTP2Case(preface, "a preface that ends otherwise closes the connection", .closed, settings: nil) { client in
-            client.send(Array("PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n".utf8) + HTTP2Frame.settings().octets)
+            client.send(Array("PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n".utf8) + HTTP2Frame.settings().bytes)
         },
         HTTP2Case(preface, "a preface that breaks off closes the connection", .closed, settings: nil) { client in
             client.send(Array("PRI * HTTP/2.0\r\n\r\n".utf8))
@@ -22,11 +22,11 @@ extension HTTP2Case {
             .connectionError([.protocolError]),
             settings: nil
         ) { client in
-            client.send(HTTP2Client.preface + HTTP2Frame.headers(1, HPACK.request()).octets)
+            client.send(HTTP2Client.preface + HTTP2Frame.headers(1, HPACK.request()).bytes)
         },
         HTTP2Case(preface, "PING in place of SETTINGS is an error", .connectionError([.protocolError]), settings: nil) {
             client in
-            client.send(HTTP2Client.preface + HTTP2Frame.ping().octets)
+            client.send(HTTP2Client.preface + HTTP2Frame.ping().bytes)
         },
         HTTP2Case(
             preface,
@@ -34,21 +34,21 @@ extension HTTP2Case {
             .connectionError([.protocolError]),
             settings: nil
         ) { client in
-            client.send(HTTP2Client.preface + HTTP2Frame.settingsAck.octets)
+            client.send(HTTP2Client.preface + HTTP2Frame.settingsAck.bytes)
         },
         HTTP2Case(preface, "preface, SETTINGS and request in one piece are served", .served(body: 0), settings: nil) {
             client in
             client.open(1)
             client.send(
-                HTTP2Client.preface + HTTP2Frame.settings().octets + HTTP2Frame.headers(1, HPACK.request()).octets
+                HTTP2Client.preface + HTTP2Frame.settings().bytes + HTTP2Frame.headers(1, HPACK.request()).bytes
             )
         },
-        HTTP2Case(preface, "preface, SETTINGS and request octet by octet are served", .served(body: 0), settings: nil) {
+        HTTP2Case(preface, "preface, SETTINGS and request byte by byte are served", .served(body: 0), settings: nil) {
             client in
             client.open(1)
-            let octets =
-                HTTP2Client.preface + HTTP2Frame.settings().octets + HTTP2Frame.headers(1, HPACK.request()).octets
-            for octet in octets { client.send([octet]) }
+            let bytes =
+                HTTP2Client.preface + HTTP2Frame.settings().bytes + HTTP2Frame.headers(1, HPACK.request()).bytes
+            for byte in bytes { client.send([byte]) }
         },
         frames(format, "a frame of an unknown type is ignored", .ignored, unknown),
         frames(
@@ -73,13 +73,13 @@ extension HTTP2Case {
                 payload: HPACK.request()
             )
         ),
-        HTTP2Case(size, "a frame of 16,384 octets is taken", .served(body: 16_384)) { client in
+        HTTP2Case(size, "a frame of 16,384 bytes is taken", .served(body: 16_384)) { client in
             client.send(
                 .headers(1, HPACK.request(method: "POST"), end: false),
                 .data(1, [UInt8](repeating: 120, count: 16_384), end: true)
             )
         },
-        HTTP2Case(size, "DATA of 16,385 octets are an error", .streamError([.frameSizeError])) { client in
+        HTTP2Case(size, "DATA of 16,385 bytes are an error", .streamError([.frameSizeError])) { client in
             client.send(
                 .headers(1, HPACK.request(method: "POST"), end: false),
                 .data(1, [UInt8](repeating: 120, count: 16_385), end: true)
@@ -87,19 +87,19 @@ extension HTTP2Case {
         },
         frames(
             size,
-            "HEADERS of more than 16,384 octets are an error",
+            "HEADERS of more than 16,384 bytes are an error",
             .connectionError([.frameSizeError]),
             .headers(1, HPACK.request() + HPACK.literal("x", String(repeating: "x", count: 16_384)))
         ),
         frames(
             size,
-            "a frame of an unknown type with 16,385 octets is an error",
+            "a frame of an unknown type with 16,385 bytes is an error",
             .connectionError([.frameSizeError]),
             HTTP2Frame(kind: 0xfb, stream: 0, payload: [UInt8](repeating: 0, count: 16_385))
         ),
         HTTP2Case(
             size,
-            "a frame that says 2^24-1 octets is an error before they come",
+            "a frame that says 2^24-1 bytes is an error before they come",
             .connectionError([.frameSizeError])
         ) {
             client in

@@ -31,13 +31,13 @@ extension HTTP2Case {
         ),
         frames(
             settings,
-            "SETTINGS of 5 octets are an error",
+            "SETTINGS of 5 bytes are an error",
             .connectionError([.frameSizeError]),
             HTTP2Frame(kind: 4, stream: 0, payload: [0, 3, 0, 0, 0])
         ),
         frames(
             settings,
-            "SETTINGS of 7 octets are an error",
+            "SETTINGS of 7 bytes are an error",
             .connectionError([.frameSizeError]),
             HTTP2Frame(kind: 4, stream: 0, payload: [0, 3, 0, 0, 0, 100, 0])
         ),
@@ -113,17 +113,17 @@ extension HTTP2Case {
             .connectionError([.protocolError]),
             HTTP2Frame(kind: 6, stream: 1, payload: Array("01234567".utf8))
         ),
-        frames(ping, "PING of 6 octets is an error", .connectionError([.frameSizeError]), .ping(Array("012345".utf8))),
+        frames(ping, "PING of 6 bytes is an error", .connectionError([.frameSizeError]), .ping(Array("012345".utf8))),
         frames(
             ping,
-            "PING of 9 octets is an error",
+            "PING of 9 bytes is an error",
             .connectionError([.frameSizeError]),
             .ping(Array("012345678".utf8))
         ),
         frames(ping, "PING of nothing is an error", .connectionError([.frameSizeError]), .ping([])),
         frames(
             ping,
-            "a PING answer of 7 octets is an error",
+            "a PING answer of 7 bytes is an error",
             .connectionError([.frameSizeError]),
             .ping(Array("0123456".utf8), ack: true)
         ),
@@ -136,7 +136,7 @@ extension HTTP2Case {
         ),
         frames(
             goAway,
-            "GOAWAY of 7 octets is an error",
+            "GOAWAY of 7 bytes is an error",
             .connectionError([.frameSizeError]),
             HTTP2Frame(kind: 7, stream: 0, payload: [0, 0, 0, 0, 0, 0, 0])
         ),
@@ -159,13 +159,13 @@ extension HTTP2Case {
         ),
         frames(
             window,
-            "WINDOW_UPDATE of 3 octets is an error",
+            "WINDOW_UPDATE of 3 bytes is an error",
             .connectionError([.frameSizeError]),
             HTTP2Frame(kind: 8, stream: 0, payload: [0, 0, 1])
         ),
         frames(
             window,
-            "WINDOW_UPDATE of 5 octets is an error",
+            "WINDOW_UPDATE of 5 bytes is an error",
             .connectionError([.frameSizeError]),
             HTTP2Frame(kind: 8, stream: 0, payload: [0, 0, 0, 1, 0])
         ),
@@ -204,7 +204,7 @@ extension HTTP2Case {
             .windowUpdate(1, 0x7fff_ffff - 65_535),
             .data(1, "", end: true)
         ),
-        // nghttp2 gives up the stream alone, which nothing can come of.
+        // nghttp2 gives up only the stream, which can have no further effect.
         frames(
             change,
             "SETTINGS that push a window past 2^31-1 are an error",

@@ -9,7 +9,7 @@ extension EndToEnd {
 
         init() throws { site = try Self.shared.get() }
 
-        /// What is served at `/public/large`.
+        /// The content of `/public/large`.
         private static let large = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
 
         private func serveLarge() {
@@ -22,7 +22,7 @@ extension EndToEnd {
 
         private func isClean(_ client: HTTP2Client) -> Bool { client.faults.isEmpty && client.isAlive() }
 
-        @Test("RFC 9113, 6.9.1: a response stops where the window of its stream ends, and goes on with it")
+        @Test("RFC 9113, 6.9.1: a response stops where the window of its stream ends, and continues with it")
         func streamWindow() throws {
             serveLarge()
             let client = try HTTP2Client.connected(port: site.port, [(.initialWindowSize, 1000)])
@@ -38,8 +38,8 @@ extension EndToEnd {
             #expect(isClean(client), "\(client.faults)")
         }
 
-        @Test("RFC 9113, 6.9.1: a window of one octet lets one octet through")
-        func oneOctet() throws {
+        @Test("RFC 9113, 6.9.1: a window of one byte lets one byte through")
+        func oneByte() throws {
             let client = try HTTP2Client.connected(port: site.port, [(.initialWindowSize, 1)])
             let response = try client.exchange("/public/one")
             #expect(response.text == "GET /public/one 0")
@@ -47,7 +47,7 @@ extension EndToEnd {
             #expect(isClean(client), "\(client.faults)")
         }
 
-        @Test("RFC 9113, 6.9: a response stops where the window of the connection ends, and goes on with it")
+        @Test("RFC 9113, 6.9: a response stops where the window of the connection ends, and continues with it")
         func connectionWindow() throws {
             serveLarge()
             let client = try HTTP2Client.connected(port: site.port, [(.initialWindowSize, 1 << 20)])
@@ -61,7 +61,7 @@ extension EndToEnd {
             #expect(isClean(client), "\(client.faults)")
         }
 
-        @Test("RFC 9113, 6.9.2: SETTINGS change the windows of streams under way")
+        @Test("RFC 9113, 6.9.2: SETTINGS change the windows of streams in progress")
         func settingsChange() throws {
             serveLarge()
             let client = try HTTP2Client.connected(port: site.port, [(.initialWindowSize, 0)])
@@ -115,7 +115,7 @@ extension EndToEnd {
             #expect(isClean(client), "\(client.faults)")
         }
 
-        @Test("RFC 9113, 4.2: SETTINGS_MAX_FRAME_SIZE bounds what is sent, and larger ones do not have to be used")
+        @Test("RFC 9113, 4.2: SETTINGS_MAX_FRAME_SIZE bounds what is sent, and larger ones need not be used")
         func frameSize() throws {
             serveLarge()
             let client = try HTTP2Client.connected(
@@ -129,7 +129,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "RFC 9113, 6.9: an upload larger than every window arrives whole",
+            "RFC 9113, 6.9: an upload larger than every window arrives complete",
             arguments: [1, 65_535, 300_000, 3_000_000]
         )
         func upload(size: Int) throws {
@@ -141,7 +141,7 @@ extension EndToEnd {
             #expect(isClean(client), "\(client.faults)")
         }
 
-        @Test("RFC 9113, 6.9.1: DATA past the window of the stream are an error")
+        @Test("RFC 9113, 6.9.1: DATA past the window of the stream is an error")
         func pastTheWindow() throws {
             let isOver = Flag()
             defer { isOver.set() }
@@ -180,18 +180,18 @@ extension EndToEnd {
             #expect(isClean(client), "\(client.faults)")
         }
 
-        @Test("RFC 9113, 5.1: an upload that is refused in its middle leaves the connection and its windows whole")
+        @Test("RFC 9113, 5.1: refusing an upload in its middle leaves the connection and its windows intact")
         func refusedUpload() throws {
             let client = try HTTP2Client.connected(port: site.port)
             for _ in 0..<20 {
                 let stream = client.request("/event/e1", method: "POST", end: false)
-                // All that the windows let through is on its way before the refusal is read.
+                // Everything that the windows permit is on its way before the refusal is read.
                 let size = min(client.window, client.streams[stream]!.window)
-                var octets: [UInt8] = []
+                var bytes: [UInt8] = []
                 for start in stride(from: 0, to: size, by: 16_384) {
-                    octets += HTTP2Frame.data(stream, [UInt8](repeating: 120, count: min(16_384, size - start))).octets
+                    bytes += HTTP2Frame.data(stream, [UInt8](repeating: 120, count: min(16_384, size - start))).bytes
                 }
-                client.send(octets)
+                client.send(bytes)
                 client.window -= size
                 #expect(try client.response(stream).status == 401)
                 #expect(client.wait { client.window >= 65_535 })
@@ -200,7 +200,7 @@ extension EndToEnd {
             #expect(isClean(client), "\(client.faults)")
         }
 
-        @Test("DATA of streams that were given up are given back to the window of the connection")
+        @Test("DATA of streams that were given up is returned to the window of the connection")
         func abandoned() throws {
             let client = try HTTP2Client.connected(port: site.port)
             let piece = [UInt8](repeating: 120, count: 16_000)

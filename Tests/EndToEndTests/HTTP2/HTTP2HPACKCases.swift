@@ -125,14 +125,14 @@ extension HTTP2Case {
         ),
         block(
             strings,
-            "a string of 2^31 octets is an error",
+            "a string of 2^31 bytes is an error",
             wrong,
             HPACK.request() + [0, 0x7f, 0x81, 0xff, 0xff, 0xff, 0x07, 97]
         ),
         block(strings, "Huffman strings are taken", .served(body: 0), HPACK.request(huffman: true)),
         block(
             strings,
-            "every octet in Huffman's code is taken or an error of the request",
+            "every byte in Huffman's code is taken or an error of the request",
             .either(body: 0),
             HPACK.request() + HPACK.literal(Array("x".utf8), Array(33...126) + Array(128...255), huffman: true)
         ),
@@ -157,7 +157,7 @@ extension HTTP2Case {
         block(strings, "a Huffman string of nothing but EOS is an error", wrong, huffman([0xff, 0xff, 0xff, 0xff])),
         block(strings, "an empty Huffman string is an empty one", .served(body: 0), huffman([])),
         block(sizes, "a table larger than SETTINGS allow is an error", wrong, HPACK.sizeUpdate(4097) + HPACK.request()),
-        block(sizes, "a table of 2^30 octets is an error", wrong, HPACK.sizeUpdate(1 << 30) + HPACK.request()),
+        block(sizes, "a table of 2^30 bytes is an error", wrong, HPACK.sizeUpdate(1 << 30) + HPACK.request()),
         block(
             sizes,
             "a table as large as SETTINGS allow is taken",

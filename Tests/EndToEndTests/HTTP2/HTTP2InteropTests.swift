@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("HTTP/2 with other people's clients, over clear text")
+    @Suite("HTTP/2 with other clients, over plaintext")
     struct HTTP2InteropTests {
         static let shared = Result { try NginxSite() }
         let site: NginxSite
@@ -20,7 +20,7 @@ extension EndToEnd {
 
         @Test("curl: a join link opens the page and its assets")
         func curlPage() throws {
-            // One request a run: this curl cannot go on with a connection of prior knowledge.
+            // One request per run: this curl cannot reuse a prior-knowledge connection.
             let jar = site.directory["jar-h2"]
             let link = "\(site.url)/event/e1?token=\(Minter.acme.registration("h2-curl"))"
             let cookies = ["-c", jar, "-b", jar, "-H", "Accept: text/html"]
@@ -36,7 +36,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "curl: 100 MB arrive octet for octet, down and up, with a length and without",
+            "curl: 100 MB arrive byte for byte, down and up, with a length and without",
             arguments: ["length", "none"]
         )
         func curlLarge(framing: String) throws {
@@ -69,7 +69,7 @@ extension EndToEnd {
             let page = try run("/usr/bin/nghttp", ["-v", "\(site.url)/public/small"])
             #expect(page.status == 0)
             #expect(page.output.contains(":status: 200") && page.output.contains("small\n"))
-            // nginx takes no head as large as this.
+            // nginx does not accept a head as large as this.
             let plain = try Site()
             let padded = try run(
                 "/usr/bin/nghttp",
@@ -116,7 +116,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Python's h2: requests at once, a body under flow control, trailers and a reset",
+            "Python's h2: concurrent requests, a body under flow control, trailers and a reset",
             .enabled(if: pythonHasH2)
         )
         func python() throws {

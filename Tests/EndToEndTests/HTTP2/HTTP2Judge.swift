@@ -1,17 +1,17 @@
 import Foundation
 import Testing
 
-/// Holds what the gateway does in a case against what it must.
+/// Compares what the gateway does in a case with what it must do.
 struct HTTP2Judge {
     let upstream: RecordingUpstream
-    /// Where the case is played.
+    /// The port for the case.
     let port: UInt16
-    /// Where other requests go meanwhile, over HTTP/1.1.
+    /// The port for other requests meanwhile, over HTTP/1.1.
     let clearPort: UInt16
 
     func expect(_ promise: HTTP2Case) throws {
         settle()
-        let octets = upstream.octets
+        let bytes = upstream.byteCount
         let client = try HTTP2Client(port: port)
         defer { client.transport.close() }
         if let settings = promise.settings { try client.start(settings) }
@@ -19,24 +19,24 @@ struct HTTP2Judge {
         let verdict = HTTP2Verdict(client, promise)
         #expect(verdict.isRight, "\(promise): \(verdict.text); \(client.trace)")
         #expect(client.faults.isEmpty, "\(promise): \(client.faults)")
-        expectUpstream(promise, isServed: verdict.isServed, octetsBefore: octets)
+        expectUpstream(promise, isServed: verdict.isServed, bytesBefore: bytes)
     }
 
-    /// Waits until nothing of earlier cases comes to the upstream any more: a request that was given up is read late.
+    /// Waits until nothing from earlier cases reaches the upstream any more: a request that was given up is read late.
     private func settle() {
         _ = eventually(within: 2) {
             upstream.forget()
-            let octets = upstream.octets
+            let bytes = upstream.byteCount
             _ = try? fetch(clearPort, "/public/barrier")
             usleep(500)
             let barrier = upstream.requests(for: "/public/barrier").reduce(0) { $0 + $1.head.count + 4 }
-            return upstream.octets - octets == barrier
+            return upstream.byteCount - bytes == barrier
         }
         upstream.forget()
     }
 
-    private func expectUpstream(_ promise: HTTP2Case, isServed: Bool, octetsBefore: Int) {
-        // What is still under way comes before this.
+    private func expectUpstream(_ promise: HTTP2Case, isServed: Bool, bytesBefore: Int) {
+        // Everything in progress arrives before this.
         #expect((try? fetch(clearPort, "/public/barrier").text) == "GET /public/barrier 0")
         let barrier = upstream.requests(for: "/public/barrier").reduce(0) { $0 + $1.head.count + 4 }
         let seen = upstream.requests.filter { !["/public/barrier", "/public/first"].contains($0.target) }
@@ -44,8 +44,8 @@ struct HTTP2Judge {
         #expect(seen.allSatisfy { $0.target == "/public/m" }, "\(promise): \(seen.map(\.target))")
         switch promise.outcome {
         case .refused:
-            let count = upstream.octets - octetsBefore - barrier
-            #expect(count == 0, "\(promise): the upstream got \(count) octets: \(seen.map(\.target))")
+            let count = upstream.byteCount - bytesBefore - barrier
+            #expect(count == 0, "\(promise): the upstream got \(count) bytes: \(seen.map(\.target))")
         case .refusedInBody:
             #expect(whole.isEmpty, "\(promise): \(seen.map { String(decoding: $0.head, as: UTF8.self) })")
         case .refusedBehind(let body):
@@ -65,24 +65,24 @@ struct HTTP2Judge {
     }
 }
 
-/// What became of a case.
+/// The outcome of a case.
 private struct HTTP2Verdict {
     var isRight = false
-    /// Whether the upstream's answer came.
+    /// Whether the upstream's answer arrived.
     var isServed = false
     var text: String
 
     init(_ client: HTTP2Client, _ promise: HTTP2Case) {
         switch promise.outcome {
         case .connectionError(let codes):
-            client.wait(within: 3) { client.failure != nil }
+            client.wait(within: 8) { client.failure != nil }
             let outcome = client.outcome(of: promise.stream, within: 0)
             text = "\(outcome)"
             if case .goAway(let code) = outcome, codes.contains(code) { isRight = client.isClosed() }
             if !client.isEnded { text += ", the connection stays" }
             if client.goAways.count > 2 { isRight = false }
         case .streamError(let codes):
-            client.wait(within: 3) { client.failure != nil || client.streams[promise.stream]?.reset != nil }
+            client.wait(within: 8) { client.failure != nil || client.streams[promise.stream]?.reset != nil }
             let outcome = client.outcome(of: promise.stream, within: 0)
             text = "\(outcome)"
             if case .goAway(let code) = outcome, codes.contains(code) { isRight = client.isClosed() }
@@ -120,7 +120,7 @@ private struct HTTP2Verdict {
         }
     }
 
-    /// An error of the stream or of the connection, or an answer that says so.
+    /// An error of the stream or of the connection, or an answer that reports one.
     private static func isRefusal(_ outcome: HTTP2Outcome, _ client: HTTP2Client) -> Bool {
         switch outcome {
         case .goAway(let code): [.protocolError, .enhanceYourCalm].contains(code) && client.isClosed()

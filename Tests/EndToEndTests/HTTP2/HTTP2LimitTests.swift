@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     @Suite("HTTP/2: a connection's limits and its end")
     struct HTTP2LimitTests {
-        @Test("Heads past the limits are refused, and the connection goes on or ends with a reason")
+        @Test("Heads past the limits are refused, and the connection continues or ends with a reason")
         func limits() throws {
             let site = try Site {
                 $0.limits += "\nheader_size = \"2KiB\"\nheader_count = 10\nbody_size = \"1KiB\""
@@ -30,7 +30,7 @@ extension EndToEnd {
             #expect(site.upstream.requests.filter { $0.target != "/public/fits" }.allSatisfy { !$0.isComplete })
         }
 
-        @Test("RFC 9113, 6.8: SIGTERM says GOAWAY twice, and what is under way is served")
+        @Test("RFC 9113, 6.8: SIGTERM sends GOAWAY twice, and exchanges in progress are served")
         func drain() throws {
             let site = try Site()
             let go = Flag()

@@ -194,7 +194,7 @@ extension HTTP2Case {
         field(names, "a value with blanks within is taken", .served(body: 0), "x", "a b\tc"),
         block(
             names,
-            "a value with octets past ASCII is taken or an error",
+            "a value with bytes past ASCII is taken or an error",
             .either(body: 0),
             HPACK.request() + HPACK.literal(Array("x".utf8), [0xff, 0xfe])
         ),

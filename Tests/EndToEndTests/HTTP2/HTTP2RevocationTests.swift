@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    @Suite("HTTP/2: what is open ends when what it stands on is taken away, and the connection goes on")
+    @Suite("HTTP/2: streams end when their basis is revoked, and the connection stays")
     struct HTTP2RevocationTests {
         /// A viewer with an open socket and an open response, as streams of one connection.
         private struct Guest {
@@ -40,7 +40,7 @@ extension EndToEnd {
             #expect(client.goAways.isEmpty && client.faults.isEmpty, "\(client.faults)")
         }
 
-        @Test("A key that is replaced by SIGHUP: 4401 on the socket, the body reset, and nothing of another company")
+        @Test("A key replaced by SIGHUP: 4401 on the socket, the body reset, and nothing of another company")
         func key() throws {
             let site = try Site { $0.eventIDs = (acme: "event_ids = [\"e1\"]", globex: "event_ids = [\"e2\"]") }
             for event in ["e1", "e2"] { site.serveStreams(of: event) }
@@ -53,7 +53,7 @@ extension EndToEnd {
             #expect(try globex.isOpen())
         }
 
-        @Test("A role that is given: 4412 where the configuration says so")
+        @Test("A role given: 4412 if configured")
         func role() throws {
             let site = try Site {
                 $0.control = ""
@@ -70,7 +70,7 @@ extension EndToEnd {
             #expect(try other.isOpen())
         }
 
-        @Test("A registration that is removed: 4410")
+        @Test("A registration removed: 4410")
         func removed() throws {
             let site = try Site { $0.control = "" }
             let backend = try Backend.signedIn(site)
@@ -92,7 +92,7 @@ extension EndToEnd {
             try expectEnd(guest, "4401 token_expired", since: start + 4)
         }
 
-        @Test("A request whose body is under way is refused for what has happened meanwhile, and not passed on")
+        @Test("A request whose body is in progress is refused because of what happened meanwhile, and not passed on")
         func upload() throws {
             let site = try Site()
             site.serveStreams(of: "e1")

@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     @Suite("Slow HTTP/2 clients are cut, and do not slow down others")
     struct HTTP2SlowTests {
-        /// How one slow client fared: what it did, when and how that ended, and when it may.
+        /// The outcome for one slow client: what it did, when and how that ended, and when it may end.
         fileprivate struct Fate {
             var name: String
             var end: Result<End, any Error>
@@ -18,7 +18,7 @@ extension EndToEnd {
         }
 
         @Test(
-            "Prefaces, heads, bodies, windows and readers that dribble are each cut by their limit, while others are served"
+            "Dribbling prefaces, heads, bodies, windows and readers are each cut by their limit, while others are served"
         )
         func dribbling() throws {
             let site = try Site { $0.limits += "\nheader_timeout = \"2s\"\nidle_timeout = \"2s\"" }
@@ -52,12 +52,12 @@ extension EndToEnd {
 
         private static let clients: [(name: String, allowed: ClosedRange<Double>, attack: Attack)] = [
             (
-                "an octet of the preface every 200 ms", 1.5...4,
+                "a byte of the preface every 200 ms", 1.5...4,
                 { port in
                     let client = try HTTP2Client(port: port)
-                    let octets = HTTP2Client.preface + HTTP2Frame.settings().octets
+                    let bytes = HTTP2Client.preface + HTTP2Frame.settings().bytes
                     return try untilCut(client, every: 0.2) { index in
-                        if index < octets.count { client.send([octets[index]]) }
+                        if index < bytes.count { client.send([bytes[index]]) }
                     }
                 }
             ),
@@ -65,7 +65,7 @@ extension EndToEnd {
                 "a preface without SETTINGS", 1.5...5,
                 { port in
                     let client = try HTTP2Client(port: port)
-                    // An acknowledgement in their place would be an error.
+                    // An acknowledgement at this point would be an error.
                     client.acknowledges = false
                     client.send(HTTP2Client.preface)
                     return try untilCut(client)
@@ -92,7 +92,7 @@ extension EndToEnd {
                 }
             ),
             (
-                "an octet of a body every second", 25...50,
+                "a byte of a body every second", 25...50,
                 { port in
                     let client = try HTTP2Client.connected(port: port)
                     let stream = client.request("/public/x", method: "POST", end: false)
@@ -116,7 +116,7 @@ extension EndToEnd {
                 }
             ),
             (
-                "a window of one octet every 200 ms", 25...50,
+                "a window of one byte every 200 ms", 25...50,
                 { port in
                     let client = try HTTP2Client.connected(port: port, [(.initialWindowSize, 0)])
                     client.refillsWindows = false
@@ -138,15 +138,15 @@ extension EndToEnd {
                 { port in
                     let client = try HTTP2Client(port: port, receiveBuffer: 4096)
                     client.send(
-                        HTTP2Client.preface + HTTP2Frame.settings([(.initialWindowSize, 0x7fff_ffff)]).octets
-                            + HTTP2Frame.windowUpdate(0, 0x7fff_0000).octets
-                            + HTTP2Frame.headers(1, HPACK.request("/public/flood")).octets
+                        HTTP2Client.preface + HTTP2Frame.settings([(.initialWindowSize, 0x7fff_ffff)]).bytes
+                            + HTTP2Frame.windowUpdate(0, 0x7fff_0000).bytes
+                            + HTTP2Frame.headers(1, HPACK.request("/public/flood")).bytes
                     )
-                    // A write fails once the gateway has torn the connection down.
+                    // A write fails once the gateway has closed the connection.
                     let start = monotonic()
                     while monotonic() - start < 70 {
                         usleep(500_000)
-                        if !client.send(HTTP2Frame.ping().octets) {
+                        if !client.send(HTTP2Frame.ping().bytes) {
                             return End(seconds: monotonic() - start, outcome: .closed)
                         }
                     }
@@ -172,7 +172,7 @@ extension EndToEnd {
             throw GatewayFailure(text: "never cut")
         }
 
-        /// Seconds until the gateway gives up the stream, or the connection.
+        /// Seconds until the gateway gives up the stream or the connection.
         private static func untilOver(
             _ client: HTTP2Client,
             _ stream: UInt32,

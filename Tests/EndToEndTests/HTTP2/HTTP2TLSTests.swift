@@ -23,7 +23,7 @@ extension EndToEnd {
             #expect(site.upstream.requests(for: "/public/proto").last?["X-Forwarded-Proto"] == "https")
         }
 
-        @Test("A response that is not read waits, and comes whole later")
+        @Test("A response that is not read waits, and arrives complete later")
         func backPressure() throws {
             let large = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 13 &+ $0 >> 10) }
             site.upstream.on("/public/large") { exchange in
@@ -47,7 +47,7 @@ extension EndToEnd {
                 (0..<100).flatMap { number in
                     let stream = UInt32(batch * 200 + number * 2 + 1)
                     client.open(stream)
-                    return HTTP2Frame.headers(stream, block).octets + HTTP2Frame.reset(stream).octets
+                    return HTTP2Frame.headers(stream, block).bytes + HTTP2Frame.reset(stream).bytes
                 }
             }
             client.wait { client.failure != nil }
@@ -66,7 +66,7 @@ extension EndToEnd {
             #expect(both.output == "console.log('live')\nbody { color: teal }\n", "\(both)")
         }
 
-        @Test("curl: 100 MB arrive octet for octet, down and up")
+        @Test("curl: 100 MB arrive byte for byte, down and up")
         func curlLarge() throws {
             let file = site.directory["large"]
             #expect(try curl(["-o", file, "\(site.nginxURL)/public/large"]).status == 0)
@@ -124,7 +124,7 @@ extension EndToEnd {
     }
 }
 
-/// Gateways with TLS: one before an upstream that records, with a tunnel to it, and one before a real server.
+/// Gateways with TLS: one in front of an upstream that records, with a tunnel to it, and one in front of a real server.
 final class HTTP2TLSSite: Sendable {
     let certificates: TestCertificates
     let upstream: RecordingUpstream

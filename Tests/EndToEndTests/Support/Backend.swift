@@ -1,18 +1,19 @@
+import Basics
 import Foundation
 import JOSE
 import Testing
 
-/// A company's backend as it calls the control API, on a connection that it keeps.
+/// A company's backend that calls the control API on a persistent connection.
 final class Backend {
     let port: UInt16
     let company: String
-    /// The API token that its calls show.
+    /// The API token for its calls.
     var token: String?
     /// How long each answer may take.
     var patience: Double = 10
     private var client: Client?
 
-    /// The client secret that the gateway's configuration names too.
+    /// The client secret, as in the gateway's configuration.
     static func secret(of company: String) -> String { "the client secret of \(company)" }
 
     init(port: UInt16, company: String = "acme") {
@@ -20,14 +21,14 @@ final class Backend {
         self.company = company
     }
 
-    /// One that has got its token.
+    /// A backend that has its token.
     static func signedIn(_ site: Site, company: String = "acme") throws -> Backend {
         let backend = Backend(port: site.port, company: company)
         try backend.signIn()
         return backend
     }
 
-    /// Gets a token as the sample client does.
+    /// Gets a token like the sample client.
     func signIn(secret: String? = nil) throws {
         let response = try call("POST", "/api/oauth/token", credentials(secret: secret))
         token = try require(response, 200)["access_token"]?.text
@@ -40,12 +41,12 @@ final class Backend {
         ]
     }
 
-    /// Asks on a connection of the test's own, which reads the answer as it likes.
+    /// Sends a request on a connection of the test, which reads the answer itself.
     func ask(_ path: String, on client: Client) {
         client.send("GET /api/v1\(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token ?? "")\r\n\r\n")
     }
 
-    /// Makes a call and says what was answered. The connection is made anew after one that failed.
+    /// Makes a call and returns the answer. Reconnects after a failure.
     ///
     /// - Parameter path: below `/api/v1`, unless it begins with `/api`.
     func call(_ method: String, _ path: String, _ body: JSONValue? = nil, _ fields: [String] = []) throws -> Response {
@@ -69,7 +70,7 @@ final class Backend {
         return response
     }
 
-    /// Makes a call that succeeds, and reads what was answered.
+    /// Makes a call that must succeed, and returns the answer's body.
     func ask(
         _ method: String,
         _ path: String,
@@ -89,9 +90,9 @@ final class Backend {
         return try response.json()
     }
 
-    // MARK: What most tests begin with
+    // MARK: The beginning of most tests
 
-    /// A body that makes an event.
+    /// A body that creates an event.
     func newEvent(_ name: String = "Spring launch") -> JSONValue {
         let now = Date()
         return [
@@ -101,7 +102,7 @@ final class Backend {
         ]
     }
 
-    /// Makes an event; returns its uid.
+    /// Creates an event and returns its uid.
     func createEvent(_ name: String = "Spring launch", _ more: JSONValue = [:]) throws -> String {
         var body = newEvent(name)
         if case .object(let members) = more { for member in members { body[member.name] = member.value } }
@@ -120,13 +121,13 @@ final class Backend {
         return try Registered(try ask("POST", path, body, sourceLocation: sourceLocation))
     }
 
-    /// Makes the address that shows an event to a user.
+    /// Makes the URL that shows an event to a user.
     func embed(_ user: JSONValue, in event: String) throws -> String {
         try #require(try ask("POST", "/event/\(event)/embedCode", user).text)
     }
 }
 
-/// What the answer to Register gives to a viewer.
+/// The parts of Register's answer for a viewer.
 struct Registered: Equatable, Sendable {
     /// Path and query of the join URL.
     let target: String

@@ -1,4 +1,4 @@
-/// A browser as far as the gateway can tell: it keeps cookies and says what kind of request it makes.
+/// A browser from the gateway's point of view: it keeps cookies and declares the kind of its requests.
 final class Browser {
     let port: UInt16
     /// The last number of its loopback address.
@@ -26,7 +26,7 @@ final class Browser {
         try request(target, method, Self.navigation + fields)
     }
 
-    /// What a script on the page asks for.
+    /// A request by a script on the page.
     func fetch(_ target: String, _ method: String = "GET", _ fields: [String] = []) throws -> Response {
         try request(target, method, ["Accept: */*", "Sec-Fetch-Mode: cors", "Sec-Fetch-Site: same-origin"] + fields)
     }

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Ends what tests started, however the test process ends.
+/// Ends the processes that tests started, however the test process ends.
 ///
 /// A shell waits at the other end of a pipe. It knows each child by process id, and kills those that are left when the
 /// pipe closes: after the last test, or when the test process dies.

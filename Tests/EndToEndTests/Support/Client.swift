@@ -1,4 +1,4 @@
-/// A client's connection to the gateway, which sends exactly the octets it is told to.
+/// A client's connection to the gateway, which sends exactly the bytes it is told to.
 final class Client {
     let reader: MessageReader
     var socket: Socket { reader.socket }
@@ -18,7 +18,7 @@ final class Client {
     @discardableResult
     func send(_ bytes: [UInt8]) -> Bool { socket.send(bytes) }
 
-    /// Sends octet by octet.
+    /// Sends byte by byte.
     func sendSlowly(_ bytes: [UInt8]) {
         for byte in bytes { guard socket.send([byte]) else { return } }
     }
@@ -42,7 +42,7 @@ final class Client {
         return try response(to: method, within: seconds)
     }
 
-    /// Whether the gateway ends the connection in time without another octet.
+    /// Whether the gateway ends the connection in time without another byte.
     func isClosed(within seconds: Double = 5) -> Bool {
         guard reader.buffer.isEmpty else { return false }
         switch socket.receive(within: seconds) {
@@ -51,14 +51,14 @@ final class Client {
         }
     }
 
-    /// Everything that comes until the gateway ends the connection; nil when it does not.
+    /// Everything that arrives until the gateway ends the connection; `nil` if it does not.
     func remainder(within seconds: Double = 5) -> [UInt8]? {
         reader.patience = seconds
         return try? reader.rest()
     }
 }
 
-/// One exchange on a connection of its own.
+/// One exchange on its own connection.
 func fetch(
     _ port: UInt16,
     _ target: String,

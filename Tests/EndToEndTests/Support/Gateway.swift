@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 
-/// The built program, running with a configuration of its own.
+/// The built program, running with its own configuration.
 final class Gateway: Sendable {
     let port: UInt16
     let adminPort: UInt16
@@ -47,19 +47,19 @@ final class Gateway: Sendable {
 
     var pid: pid_t { child.withLock { $0.pid } }
     var isRunning: Bool { child.withLock { $0.exitStatus == nil } }
-    /// Everything that it has said, access log included.
+    /// All its output, including the access log.
     var log: String { Child.text(of: directory["output.log"]) + Child.text(of: directory["errors.log"]) }
 
     func send(_ signal: Int32) { child.withLock { $0.send(signal) } }
     func wait(within seconds: Double = 10) -> Int32? { child.withLock { $0.wait(within: seconds) } }
 
-    /// Ends it at once and starts it again, with the same files.
+    /// Kills it and starts it again, with the same files.
     func restart() throws {
         end()
         try startAgain()
     }
 
-    /// Ends it at once.
+    /// Kills it.
     func end() {
         send(SIGKILL)
         _ = wait()
@@ -71,14 +71,14 @@ final class Gateway: Sendable {
         try waitUntilServing()
     }
 
-    /// Changes how many descriptors the system allows it while it runs; what is open stays.
+    /// Changes its limit on descriptors while it runs. Open ones stay.
     func allowDescriptors(_ count: Int) throws {
         let finished = try run("/usr/bin/prlimit", ["--pid", "\(pid)", "--nofile=\(count):"])
         guard finished.status == 0 else { throw GatewayFailure(text: "prlimit: \(finished.errors)") }
     }
 
     #if os(Linux)
-        /// How much processor time it has used, in seconds.
+        /// The processor time that it has used, in seconds.
         func processorTime() throws -> Double {
             let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
             let words = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
@@ -106,7 +106,7 @@ final class Gateway: Sendable {
         }
     }
 
-    /// Has it read its file again, which must be good, and waits until every event loop goes by it.
+    /// Makes it read its file again, which must be valid, and waits until every event loop uses it.
     func reload() {
         func reloads() -> Int { log.components(separatedBy: "configuration reloaded").count }
         let before = reloads()
@@ -114,7 +114,7 @@ final class Gateway: Sendable {
         #expect(eventually { reloads() > before })
     }
 
-    /// Where the program is: `GATEWAY_BINARY`, or beside the tests.
+    /// The path of the program: `GATEWAY_BINARY`, or beside the tests.
     static let program: String = {
         if let path = ProcessInfo.processInfo.environment["GATEWAY_BINARY"] { return path }
         let files = FileManager.default
@@ -135,7 +135,7 @@ struct GatewayFailure: Error, CustomStringConvertible {
     var description: String { text }
 }
 
-/// A gateway and the upstream behind it.
+/// A gateway and its upstream.
 final class Site: Sendable {
     let upstream: RecordingUpstream
     let gateway: Gateway
@@ -157,7 +157,7 @@ final class Site: Sendable {
         return configuration
     }
 
-    /// Has the gateway load another configuration, with the control API, and waits until it has.
+    /// Makes the gateway load another configuration, with the control API, and waits until it has.
     func reloadWithControl(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws {
         try gateway.rewrite(
             configuration {

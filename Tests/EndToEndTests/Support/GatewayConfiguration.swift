@@ -1,6 +1,6 @@
-/// A gateway.conf in the making.
+/// Builds a gateway.conf.
 struct GatewayConfiguration: Sendable {
-    /// Left out, that of the clear listener.
+    /// By default, that of the plaintext listener.
     var publicURL: String?
     /// Keys before the first table.
     var top = ""
@@ -14,23 +14,23 @@ struct GatewayConfiguration: Sendable {
     var sessions = ""
     var limits = "joins_per_minute = 0\nfailures_per_minute = 0"
     var log = ""
-    /// Keys of `acme` and of `globex` that say whose the events are that the directory does not know.
+    /// The keys of `acme` and of `globex` that assign events that the directory does not know.
     var eventIDs = (acme: "event_ids = [\"*\"]", globex: "event_ids = []")
     /// More keys of the company `acme`.
     var company = ""
-    /// Files of its client secrets.
+    /// The files of its client secrets.
     var clientSecrets = ["acme.client"]
-    /// Its keys; left out, the one of ``Minter/acme``.
+    /// Its keys; by default the one of ``Minter/acme``.
     var companyKeys: String?
     /// Pages that may frame events of `acme`, and call the control API.
     var embedOrigins = ["https://www.acme.example"]
-    /// Left out, a TCP port on loopback.
+    /// By default, a TCP port on loopback.
     var adminAddress: String?
     /// More keys of `[admin]`.
     var admin = ""
-    /// How many descriptors the system allows it; left out, as many as the tests have.
+    /// Its limit on descriptors; by default that of the tests.
     var descriptors: Int?
-    /// More keys of `[control]`; left out, there is no control API.
+    /// More keys of `[control]`; without them, there is no control API.
     var control: String?
 
     init(upstream port: UInt16) {

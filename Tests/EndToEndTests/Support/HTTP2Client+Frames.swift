@@ -1,4 +1,4 @@
-/// What the gateway's frames mean, and which of them break the rules.
+/// Interprets the gateway's frames, and detects which of them break the rules.
 extension HTTP2Client {
     func take(_ frame: HTTP2Frame) {
         if !hasSettings, frame.kind != HTTP2Frame.Kind.settings { faults.append("SETTINGS is not first: \(frame)") }
@@ -25,7 +25,7 @@ extension HTTP2Client {
         let count = frame.payload.count
         credit -= count
         if credit < 0 { faults.append("past the window of the connection: \(frame)") }
-        // Taken out for as long as it changes: a body that somebody else holds would be copied for each frame.
+        // Remove it while it changes: a body with another reference would be copied for each frame.
         guard streams[frame.stream].map({ $0.hasHead && !$0.isEnded }) ?? false, let body = frame.unpadded,
             var stream = streams.removeValue(forKey: frame.stream)
         else { return faults.append("out of place: \(frame)") }
@@ -36,12 +36,12 @@ extension HTTP2Client {
         stream.isEnded = frame.has(HTTP2Frame.Flag.endStream)
         if refillsWindows, count > 0 {
             credit += count
-            var octets = HTTP2Frame.windowUpdate(0, UInt32(count)).octets
+            var bytes = HTTP2Frame.windowUpdate(0, UInt32(count)).bytes
             if !stream.isEnded {
                 stream.credit += count
-                octets += HTTP2Frame.windowUpdate(frame.stream, UInt32(count)).octets
+                bytes += HTTP2Frame.windowUpdate(frame.stream, UInt32(count)).bytes
             }
-            send(octets)
+            send(bytes)
         }
         streams[frame.stream] = stream
     }
@@ -55,16 +55,16 @@ extension HTTP2Client {
 
     private func takeContinuation(_ frame: HTTP2Frame) {
         guard openBlock != nil else { return faults.append("out of place: \(frame)") }
-        openBlock?.octets += frame.payload
+        openBlock?.bytes += frame.payload
         if frame.has(HTTP2Frame.Flag.endHeaders) { takeBlock() }
     }
 
     private func takeBlock() {
-        guard let (id, flags, octets) = openBlock else { return }
+        guard let (id, flags, bytes) = openBlock else { return }
         openBlock = nil
         let fields: [Field]
         do throws(HPACKFault) {
-            fields = try decoder.decode(octets)
+            fields = try decoder.decode(bytes)
         } catch {
             return faults.append("header block on stream \(id): \(error)")
         }
@@ -126,7 +126,7 @@ extension HTTP2Client {
             initialWindow = Int(value)
             for id in streams.keys { streams[id]?.window += change }
         }
-        if acknowledges { send(HTTP2Frame.settingsAck.octets) }
+        if acknowledges { send(HTTP2Frame.settingsAck.bytes) }
     }
 
     private func takePing(_ frame: HTTP2Frame) {
@@ -134,7 +134,7 @@ extension HTTP2Client {
         if frame.has(HTTP2Frame.Flag.ack) {
             pongs.append(frame.payload)
         } else if acknowledges {
-            send(HTTP2Frame.ping(frame.payload, ack: true).octets)
+            send(HTTP2Frame.ping(frame.payload, ack: true).bytes)
         }
     }
 
@@ -154,7 +154,7 @@ extension HTTP2Frame {
         return payload[index..<(index + 4)].reduce(0) { $0 << 8 | UInt32($1) }
     }
 
-    /// The payload of DATA or HEADERS without padding; nil when that is longer than the frame.
+    /// The payload of DATA or HEADERS without padding; `nil` if the padding is longer than the frame.
     var unpadded: [UInt8]? {
         guard has(Flag.padded) else { return payload }
         guard let first = payload.first, Int(first) < payload.count else { return nil }

@@ -2,21 +2,21 @@ import Foundation
 
 /// A client's HTTP/2 connection that sends exactly the frames it is told to, and reads strictly.
 ///
-/// It answers SETTINGS and PING and gives back window by itself, as far as a test lets it. What the gateway does against
-/// the rules ends up in ``faults``.
+/// It answers SETTINGS and PING and returns window by itself, as far as a test permits. Violations of the rules by the
+/// gateway are collected in ``faults``.
 final class HTTP2Client {
     static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
-    /// A stream as far as it has come.
+    /// The state of a stream.
     struct Stream {
         var response = Response()
         var hasHead = false
-        /// Whether the response is whole.
+        /// Whether the response is complete.
         var isEnded = false
         var reset: HTTP2ErrorCode?
-        /// Octets of DATA that the gateway may still send.
+        /// Bytes of DATA that the gateway may still send.
         var credit = 0
-        /// Octets of DATA that we may still send.
+        /// Bytes of DATA that we may still send.
         var window = 0
         /// Sizes of the DATA frames.
         var pieces: [Int] = []
@@ -28,30 +28,30 @@ final class HTTP2Client {
     var refillsWindows = true
     var acknowledges = true
     var streams: [UInt32: Stream] = [:]
-    /// What the gateway has announced.
+    /// The gateway's announced settings.
     var settings: [HTTP2Setting: UInt32] = [:]
     var hasSettings = false
     /// How many of our SETTINGS the gateway has acknowledged.
     var acknowledgements = 0
     /// Payloads of the PING answers.
     var pongs: [[UInt8]] = []
-    /// The error of every GOAWAY, and the last stream it names.
+    /// The error of every GOAWAY, and the last stream that it names.
     var goAways: [(code: HTTP2ErrorCode, last: UInt32)] = []
     var hasSentGoAway = false
-    /// The gateway sends no more.
+    /// Whether the gateway has ended its sending side.
     var isEnded = false
-    /// What the gateway did against the rules.
+    /// The gateway's violations of the rules.
     var faults: [String] = []
-    /// The last frames that came.
+    /// The latest frames received.
     var trace: [String] = []
-    /// Octets of DATA that the gateway may still send, and that we may.
+    /// Bytes of DATA that the gateway may still send, and that we may.
     var credit = 65_535
     var window = 65_535
-    /// Window of new streams: what we announced, and what the gateway did.
+    /// The window of new streams: the one that we announced, and the gateway's.
     var initialCredit = 65_535
     var initialWindow = 65_535
     var decoder = HPACKDecoder()
-    var openBlock: (stream: UInt32, flags: UInt8, octets: [UInt8])?
+    var openBlock: (stream: UInt32, flags: UInt8, bytes: [UInt8])?
     private var input: [UInt8] = []
     private var position = 0
     private var nextStream: UInt32 = 1
@@ -64,7 +64,7 @@ final class HTTP2Client {
         self.init(try Socket.connect(port: port, host: host, receiveBuffer: receiveBuffer))
     }
 
-    /// A connection on which both sides have their SETTINGS and know it.
+    /// A connection on which both sides have exchanged SETTINGS.
     static func connected(port: UInt16, _ settings: [(HTTP2Setting, UInt32)] = []) throws -> HTTP2Client {
         let client = try HTTP2Client(port: port)
         try client.start(settings)
@@ -74,13 +74,13 @@ final class HTTP2Client {
     /// Sends the preface and waits until both sides know each other's SETTINGS.
     func start(_ settings: [(HTTP2Setting, UInt32)] = []) throws {
         announce(settings)
-        send(Self.preface + HTTP2Frame.settings(settings).octets)
+        send(Self.preface + HTTP2Frame.settings(settings).bytes)
         guard wait(until: { self.hasSettings && self.acknowledgements > 0 }) else {
             throw GatewayFailure(text: "no SETTINGS exchange: \(trace)")
         }
     }
 
-    /// Remembers what SETTINGS of ours, sent or about to be, mean for what may come.
+    /// Records what our SETTINGS, sent or about to be sent, mean for incoming frames.
     func announce(_ settings: [(HTTP2Setting, UInt32)]) {
         for (setting, value) in settings {
             if setting == .initialWindowSize {
@@ -101,7 +101,7 @@ final class HTTP2Client {
     // MARK: Sending
 
     @discardableResult
-    func send(_ octets: [UInt8]) -> Bool { transport.send(octets, within: 10) }
+    func send(_ bytes: [UInt8]) -> Bool { transport.send(bytes, within: 10) }
 
     @discardableResult
     func send(_ frames: HTTP2Frame...) -> Bool {
@@ -114,7 +114,7 @@ final class HTTP2Client {
             if frame.stream == 0 { credit += increment } else { streams[frame.stream]?.credit += increment }
         }
         if frames.contains(where: { $0.kind == HTTP2Frame.Kind.goAway }) { hasSentGoAway = true }
-        return send(frames.flatMap(\.octets))
+        return send(frames.flatMap(\.bytes))
     }
 
     func open(_ stream: UInt32) {
@@ -123,7 +123,7 @@ final class HTTP2Client {
         streams[stream] = Stream(credit: initialCredit, window: initialWindow)
     }
 
-    /// Sends the head of a request, and says on which stream.
+    /// Sends the head of a request, and returns its stream.
     @discardableResult
     func request(_ path: String, method: String = "GET", _ fields: [Field] = [], end: Bool = true) -> UInt32 {
         let stream = newStream()
@@ -131,7 +131,7 @@ final class HTTP2Client {
         return stream
     }
 
-    /// Sends a body as the windows let it through; false when the stream or the time is over.
+    /// Sends a body as the windows permit. Returns false if the stream or the time is over.
     @discardableResult
     func sendBody(_ stream: UInt32, _ body: [UInt8], end: Bool = true, within seconds: Double = 10) -> Bool {
         var sent = 0
@@ -151,7 +151,7 @@ final class HTTP2Client {
         return true
     }
 
-    /// A whole exchange.
+    /// A complete exchange.
     func exchange(
         _ path: String,
         method: String = "GET",
@@ -166,7 +166,7 @@ final class HTTP2Client {
 
     // MARK: Waiting
 
-    /// Reads frames until something is so; false when the connection or the time is over before.
+    /// Reads frames until a condition holds. Returns false if the connection or the time is over before.
     @discardableResult
     func wait(within seconds: Double = 5, until isSo: () -> Bool) -> Bool {
         let end = monotonic() + seconds
@@ -177,7 +177,7 @@ final class HTTP2Client {
         return true
     }
 
-    /// The whole response on a stream.
+    /// The complete response on a stream.
     func response(_ stream: UInt32, within seconds: Double = 5) throws -> Response {
         wait(within: seconds) { self.streams[stream]?.isOver ?? false || self.failure != nil }
         guard let state = streams[stream], state.isEnded else {
@@ -186,10 +186,10 @@ final class HTTP2Client {
         return state.response
     }
 
-    /// The error that the gateway ended the connection with.
+    /// The error with which the gateway ended the connection.
     var failure: HTTP2ErrorCode? { goAways.first { $0.code != .noError }?.code }
 
-    /// What became of a stream, once it or the connection is over.
+    /// The outcome of a stream, once it or the connection is over.
     func outcome(of stream: UInt32, within seconds: Double = 3) -> HTTP2Outcome {
         wait(within: seconds) { self.failure != nil || self.streams[stream]?.isOver ?? false }
         if let failure { return .goAway(failure) }
@@ -201,7 +201,7 @@ final class HTTP2Client {
     }
 
     /// Whether the gateway ends the connection.
-    func isClosed(within seconds: Double = 3) -> Bool {
+    func isClosed(within seconds: Double = 8) -> Bool {
         wait(within: seconds) { false }
         return isEnded
     }
@@ -210,10 +210,10 @@ final class HTTP2Client {
     func isAlive() -> Bool {
         let mark = (0..<8).map { _ in UInt8.random(in: 0...255) }
         send(.ping(mark))
-        return wait(within: 3) { self.pongs.contains(mark) }
+        return wait(within: 20) { self.pongs.contains(mark) }
     }
 
-    /// Takes in what the next read brings; false when time is up.
+    /// Processes the next read. Returns false if the time is up.
     private func read(within seconds: Double) -> Bool {
         if takeFrame() { return true }
         switch transport.receive(upTo: 65_536, within: seconds) {
@@ -251,7 +251,7 @@ enum HTTP2Outcome: Equatable, CustomStringConvertible {
     case goAway(HTTP2ErrorCode)
     case reset(HTTP2ErrorCode)
     case answered(Int)
-    /// The connection ended without a word.
+    /// The connection ended without a GOAWAY.
     case closed
     case nothing
 

@@ -35,13 +35,13 @@ struct HTTP2Setting: RawRepresentable, Hashable, Sendable {
     static let initialWindowSize = HTTP2Setting(rawValue: 4)
     static let maxFrameSize = HTTP2Setting(rawValue: 5)
     static let maxHeaderListSize = HTTP2Setting(rawValue: 6)
-    /// Reserved, to see that it is ignored.
+    /// Reserved; it must be ignored.
     static let unknown = HTTP2Setting(rawValue: 0x0a0a)
     /// [RFC 8441, section 3](https://www.rfc-editor.org/rfc/rfc8441#section-3).
     static let enableConnectProtocol = HTTP2Setting(rawValue: 8)
 }
 
-/// One frame, right or wrong ([RFC 9113, section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1)).
+/// A frame, valid or not ([RFC 9113, section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1)).
 struct HTTP2Frame: Equatable, Sendable, CustomStringConvertible {
     enum Kind {
         static let data: UInt8 = 0
@@ -66,11 +66,11 @@ struct HTTP2Frame: Equatable, Sendable, CustomStringConvertible {
 
     var kind: UInt8
     var flags: UInt8 = 0
-    /// With the reserved bit, when a test sets it.
+    /// Includes the reserved bit, if a test sets it.
     var stream: UInt32
     var payload: [UInt8] = []
 
-    var octets: [UInt8] {
+    var bytes: [UInt8] {
         let count = payload.count
         return [UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255), kind, flags]
             + Self.word(stream) + payload
@@ -86,7 +86,7 @@ struct HTTP2Frame: Equatable, Sendable, CustomStringConvertible {
     var description: String {
         let name = kind < Self.names.count ? Self.names[Int(kind)] : "type \(kind)"
         let flag = String(flags, radix: 16)
-        return "\(name) stream \(stream) flags 0x\(flag) \(payload.count) octets \(payload.prefix(16))"
+        return "\(name) stream \(stream) flags 0x\(flag) \(payload.count) bytes \(payload.prefix(16))"
     }
 
     static func word(_ value: UInt32) -> [UInt8] {
@@ -95,7 +95,7 @@ struct HTTP2Frame: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension HTTP2Frame {
-    /// - Parameter padding: octets behind; nil leaves out the length of the padding, too.
+    /// - Parameter padding: bytes at the end; `nil` also omits the length of the padding.
     static func data(_ stream: UInt32, _ body: [UInt8] = [], end: Bool = false, padding: Int? = nil) -> HTTP2Frame {
         HTTP2Frame(
             kind: Kind.data,
@@ -109,7 +109,7 @@ extension HTTP2Frame {
         data(stream, Array(text.utf8), end: end)
     }
 
-    /// - Parameter priority: the five octets of dependency and weight.
+    /// - Parameter priority: the five bytes of dependency and weight.
     static func headers(
         _ stream: UInt32,
         _ block: [UInt8],
@@ -150,8 +150,8 @@ extension HTTP2Frame {
 
     static let settingsAck = HTTP2Frame(kind: Kind.settings, flags: Flag.ack, stream: 0)
 
-    static func ping(_ octets: [UInt8] = Array("opaque!!".utf8), ack: Bool = false) -> HTTP2Frame {
-        HTTP2Frame(kind: Kind.ping, flags: ack ? Flag.ack : 0, stream: 0, payload: octets)
+    static func ping(_ bytes: [UInt8] = Array("opaque!!".utf8), ack: Bool = false) -> HTTP2Frame {
+        HTTP2Frame(kind: Kind.ping, flags: ack ? Flag.ack : 0, stream: 0, payload: bytes)
     }
 
     static func goAway(last: UInt32 = 0, _ code: HTTP2ErrorCode = .noError) -> HTTP2Frame {

@@ -1,27 +1,28 @@
-/// Representations of header fields, right and wrong ([RFC 7541, section 6](https://www.rfc-editor.org/rfc/rfc7541#section-6)).
+/// Representations of header fields, valid or not
+/// ([RFC 7541, section 6](https://www.rfc-editor.org/rfc/rfc7541#section-6)).
 enum HPACK {
     /// What a literal does to the dynamic table.
     enum Indexing {
         case incremental, without, never
     }
 
-    /// An integer behind the bits of `pattern`
+    /// An integer after the bits of `pattern`
     /// ([RFC 7541, section 5.1](https://www.rfc-editor.org/rfc/rfc7541#section-5.1)).
     static func integer(_ value: Int, prefix: Int, pattern: UInt8 = 0) -> [UInt8] {
         let limit = 1 << prefix - 1
         guard value >= limit else { return [pattern | UInt8(value)] }
-        var octets = [pattern | UInt8(limit)]
+        var bytes = [pattern | UInt8(limit)]
         var rest = value - limit
         while rest >= 128 {
-            octets.append(UInt8(rest & 127 | 128))
+            bytes.append(UInt8(rest & 127 | 128))
             rest >>= 7
         }
-        return octets + [UInt8(rest)]
+        return bytes + [UInt8(rest)]
     }
 
-    static func string(_ octets: [UInt8], huffman: Bool = false) -> [UInt8] {
-        guard huffman else { return integer(octets.count, prefix: 7) + octets }
-        let coded = HTTP2Huffman.encode(octets)
+    static func string(_ bytes: [UInt8], huffman: Bool = false) -> [UInt8] {
+        guard huffman else { return integer(bytes.count, prefix: 7) + bytes }
+        let coded = HTTP2Huffman.encode(bytes)
         return integer(coded.count, prefix: 7, pattern: 0x80) + coded
     }
 
@@ -47,7 +48,7 @@ enum HPACK {
         literal(Array(name.utf8), Array(value.utf8), indexing, huffman: huffman)
     }
 
-    /// A literal whose name stands in a table.
+    /// A literal whose name is in a table.
     static func literal(name index: Int, _ value: String, _ indexing: Indexing = .without) -> [UInt8] {
         start(index, indexing) + string(Array(value.utf8))
     }
@@ -60,12 +61,12 @@ enum HPACK {
         }
     }
 
-    /// Fields as they stand, as literals.
+    /// Fields unchanged, as literals.
     static func block(_ fields: [Field], _ indexing: Indexing = .without, huffman: Bool = false) -> [UInt8] {
         fields.flatMap { literal($0.name, $0.value, indexing, huffman: huffman) }
     }
 
-    /// The head of a request: pseudo fields first, then `fields`.
+    /// The head of a request: pseudo-header fields first, then `fields`.
     static func request(
         _ path: String = "/public/m",
         method: String = "GET",
@@ -83,7 +84,7 @@ enum HPACK {
     }
 }
 
-/// Why octets are no header block.
+/// Why bytes are not a header block.
 enum HPACKFault: Error {
     case truncated, badIndex, badHuffman, badSize, overflow
 }
@@ -92,16 +93,16 @@ enum HPACKFault: Error {
 struct HPACKDecoder {
     private var table: [Field] = []
     private var size = 0
-    /// What SETTINGS allow the other side at most.
+    /// The most that SETTINGS permit the other side.
     var limit = 4096
     private var capacity = 4096
 
     private struct Input {
-        var octets: ArraySlice<UInt8>
+        var bytes: ArraySlice<UInt8>
 
         mutating func next() throws(HPACKFault) -> UInt8 {
-            guard let octet = octets.popFirst() else { throw .truncated }
-            return octet
+            guard let byte = bytes.popFirst() else { throw .truncated }
+            return byte
         }
 
         mutating func integer(_ first: UInt8, prefix: Int) throws(HPACKFault) -> Int {
@@ -110,20 +111,20 @@ struct HPACKDecoder {
             guard value == limit else { return value }
             var shift = 0
             while true {
-                let octet = try next()
+                let byte = try next()
                 guard shift <= 28 else { throw .overflow }
-                value += Int(octet & 127) << shift
+                value += Int(byte & 127) << shift
                 shift += 7
-                if octet & 128 == 0 { return value }
+                if byte & 128 == 0 { return value }
             }
         }
 
         mutating func string() throws(HPACKFault) -> String {
             let first = try next()
             let count = try integer(first, prefix: 7)
-            guard octets.count >= count else { throw .truncated }
-            let part = octets.prefix(count)
-            octets = octets.dropFirst(count)
+            guard bytes.count >= count else { throw .truncated }
+            let part = bytes.prefix(count)
+            bytes = bytes.dropFirst(count)
             guard first & 0x80 != 0 else { return String(decoding: part, as: UTF8.self) }
             guard let text = HTTP2Huffman.decode(part) else { throw .badHuffman }
             return String(decoding: text, as: UTF8.self)
@@ -131,9 +132,9 @@ struct HPACKDecoder {
     }
 
     mutating func decode(_ block: [UInt8]) throws(HPACKFault) -> [Field] {
-        var input = Input(octets: block[...])
+        var input = Input(bytes: block[...])
         var fields: [Field] = []
-        while !input.octets.isEmpty {
+        while !input.bytes.isEmpty {
             let first = try input.next()
             if first & 0x80 != 0 {
                 fields.append(try field(input.integer(first, prefix: 7)))

@@ -1,8 +1,8 @@
 /// The Huffman code of HPACK ([RFC 7541, appendix B](https://www.rfc-editor.org/rfc/rfc7541#appendix-B)).
 ///
-/// It is canonical: the lengths say everything, as codes grow with length and then with the octet.
+/// It is canonical: the lengths determine it, since codes grow with length and then with the byte.
 enum HTTP2Huffman {
-    /// Bits of each octet's code, and of EOS at last.
+    /// The number of bits in each byte's code, and in that of EOS at the end.
     private static let lengths: [Int] = [
         13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28,
         28, 28, 28, 28, 6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15,
@@ -37,12 +37,12 @@ enum HTTP2Huffman {
         uniqueKeysWithValues: codes.enumerated().map { ($0.element, $0.offset) }
     )
 
-    /// - Parameter padding: bits that fill the last octet; ones, when right.
-    static func encode(_ octets: [UInt8], padding: UInt32 = 0xff) -> [UInt8] {
-        encode(symbols: octets.map(Int.init), padding: padding)
+    /// - Parameter padding: bits that fill the last byte; ones, if valid.
+    static func encode(_ bytes: [UInt8], padding: UInt32 = 0xff) -> [UInt8] {
+        encode(symbols: bytes.map(Int.init), padding: padding)
     }
 
-    /// - Parameter symbols: octets, or 256 for EOS.
+    /// - Parameter symbols: bytes, or 256 for EOS.
     static func encode(symbols: [Int], padding: UInt32 = 0xff) -> [UInt8] {
         var output: [UInt8] = []
         var bits: UInt64 = 0
@@ -62,13 +62,13 @@ enum HTTP2Huffman {
         return output
     }
 
-    /// Nil when the octets are no right string of this code.
-    static func decode(_ octets: some Sequence<UInt8>) -> [UInt8]? {
+    /// Returns `nil` if the bytes are not a valid string of this code.
+    static func decode(_ bytes: some Sequence<UInt8>) -> [UInt8]? {
         var output: [UInt8] = []
         var code = Code(bits: 0, length: 0)
-        for octet in octets {
+        for byte in bytes {
             for shift in (0..<8).reversed() {
-                code = Code(bits: code.bits << 1 | UInt32(octet >> UInt8(shift) & 1), length: code.length + 1)
+                code = Code(bits: code.bits << 1 | UInt32(byte >> UInt8(shift) & 1), length: code.length + 1)
                 if let symbol = symbols[code] {
                     guard symbol < 256 else { return nil }
                     output.append(UInt8(symbol))

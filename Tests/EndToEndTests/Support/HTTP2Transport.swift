@@ -1,12 +1,12 @@
-/// What carries HTTP/2: a TCP connection, or TLS on top of one.
+/// Carries HTTP/2: a TCP connection, or TLS on top of one.
 protocol HTTP2Transport: AnyObject, Sendable {
-    /// Sends everything; false when the other end takes no more.
+    /// Sends everything. Returns false if the other end takes no more.
     func send(_ bytes: [UInt8], within seconds: Double) -> Bool
-    /// Sends what can be sent without waiting: how many octets, or -1 and `errno`.
+    /// Sends what can be sent without waiting. Returns the number of bytes, or -1 with `errno`.
     func sendSome(_ bytes: [UInt8], from start: Int) -> Int
-    /// What has come, as soon as something has.
+    /// Receives data as soon as some has arrived.
     func receive(upTo limit: Int, within seconds: Double) -> Received
-    /// The other end sees the end of what we send; we can still read.
+    /// Ends the sending side. We can still read.
     func finishSending()
     func close()
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// A well-behaved client that asks again and again on a connection of its own, and keeps how long each answer took.
+/// A well-behaved client that sends requests repeatedly on its own connection, and records how long each answer took.
 final class HTTP2Witness: Sendable {
     private struct Record {
         var seconds: [Double] = []
@@ -34,13 +34,13 @@ final class HTTP2Witness: Sendable {
         thread.start()
     }
 
-    /// Waits until it has had this many answers more.
+    /// Waits until it has had this many more answers.
     func wait(for count: Int) {
         let before = record.withLock { $0.seconds.count }
         _ = eventually(within: 10) { hasEnded.isSet || record.withLock { $0.seconds.count } >= before + count }
     }
 
-    /// What it has seen: the time that 99 of 100 answers took at most, and what went wrong.
+    /// Its results: the time within which 99 of 100 answers arrived, and what went wrong.
     func end() -> (seconds: Double, failures: [String]) {
         isOver.set()
         _ = eventually(within: 10) { hasEnded.isSet }
@@ -53,7 +53,7 @@ final class HTTP2Witness: Sendable {
 }
 
 extension HTTP2Client {
-    /// Sends batch after batch and reads what comes between them, until all are sent or the gateway has had enough.
+    /// Sends batch after batch and reads what arrives between them, until all are sent or the gateway has had enough.
     func flood(_ count: Int, _ batch: (Int) -> [UInt8]) {
         for index in 0..<count {
             guard !isEnded, failure == nil, transport.send(batch(index), within: 2) else { return }

@@ -1,4 +1,4 @@
-package import JOSE
+package import Basics
 
 // JSON as tests write and read it.
 
@@ -16,7 +16,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Ex
 }
 
 extension JSONValue {
-    /// A member of an object; setting it adds it, or takes the place of the one that there is.
+    /// A member of an object. Setting it adds or replaces it.
     subscript(name: String) -> JSONValue? {
         get {
             guard case .object(let members) = self else { return nil }

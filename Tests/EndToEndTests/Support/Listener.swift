@@ -6,7 +6,7 @@ final class Listener: Sendable {
     let port: UInt16
     private let socket: Socket
 
-    /// - Parameter port: 0 takes a free one.
+    /// - Parameter port: 0 for a free one.
     init(port: UInt16 = 0) throws {
         (socket, self.port) = try Self.bound(to: port)
         guard listen(socket.descriptor, 4096) == 0 else { throw SystemFailure("listen") }
@@ -16,10 +16,10 @@ final class Listener: Sendable {
         let descriptor = try Socket.newDescriptor()
         let socket = Socket(adopting: descriptor)
         var reuse: Int32 = 1
-        // SAFETY: the value outlives the call, which reads as many octets as its type has.
+        // SAFETY: the value outlives the call, which reads as many bytes as its type has.
         _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
         var address = Socket.loopback(port)
-        // SAFETY: the address outlives both calls, which touch as many octets as its type has.
+        // SAFETY: the address outlives both calls, which touch as many bytes as its type has.
         return try unsafe withUnsafeMutablePointer(to: &address) { pointer in
             try unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                 var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -30,7 +30,7 @@ final class Listener: Sendable {
         }
     }
 
-    /// The next connection; nil once the listener is closed.
+    /// The next connection; `nil` once the listener is closed.
     func accept() -> Socket? {
         while true {
             let descriptor = systemAccept(socket.descriptor)
@@ -50,10 +50,10 @@ final class Listener: Sendable {
         socket.close()
     }
 
-    /// Ports that nobody else gets while this process lives, for servers that allow the reuse of addresses.
+    /// Ports that nobody else gets while this process lives, for servers that permit the reuse of addresses.
     ///
     /// A socket stays bound to each of them without listening. The kernel then gives the port to nobody who asks for
-    /// any port, whether to listen or to connect, and lets a server with `SO_REUSEADDR` have it (socket(7)).
+    /// any port, whether to listen or to connect, but lets a server with `SO_REUSEADDR` have it (socket(7)).
     static func freePorts(_ count: Int) throws -> [UInt16] {
         let reservations = try (0..<count).map { _ in try bound(to: 0) }
         reserved.withLock { $0 += reservations.map(\.socket) }

@@ -16,7 +16,7 @@ extension [Field] {
     subscript(name: String) -> String? { values(name).first }
 }
 
-/// A response as a client read it.
+/// A response as read by a client.
 struct Response: Sendable, CustomStringConvertible {
     var version = ""
     var status = 0
@@ -24,7 +24,7 @@ struct Response: Sendable, CustomStringConvertible {
     var fields: [Field] = []
     var body: [UInt8] = []
     var trailers: [Field] = []
-    /// Statuses of the 1xx responses that came before it.
+    /// The statuses of the 1xx responses before it.
     var interim: [Int] = []
     /// Their fields.
     var interimFields: [Field] = []
@@ -38,30 +38,30 @@ struct Response: Sendable, CustomStringConvertible {
     }
 }
 
-/// Why octets are no response to a request.
+/// Why bytes are not a response to a request.
 enum MessageFault: Error, Equatable {
     case timeout
-    /// The connection ended before the first octet of a response.
+    /// The connection ended before the first byte of a response.
     case closed
     /// The connection ended within a response.
     case truncated
     case malformed(String)
 }
 
-/// Octets from a connection, read as HTTP/1.1 messages.
+/// Reads the bytes of a connection as HTTP/1.1 messages.
 final class MessageReader {
     let socket: Socket
     private(set) var buffer: [UInt8] = []
-    /// How long each wait for the next octets may last.
+    /// The limit for each wait for further bytes.
     var patience: Double = 5
-    /// Where octets go besides.
+    /// Also gets the bytes.
     var onBytes: ([UInt8]) -> Void = { _ in }
 
     init(_ socket: Socket) {
         self.socket = socket
     }
 
-    /// Waits for more; false at the end of the connection.
+    /// Waits for more. Returns false at the end of the connection.
     func fill() throws(MessageFault) -> Bool {
         switch socket.receive(within: patience) {
         case .bytes(let bytes):
@@ -73,7 +73,7 @@ final class MessageReader {
         }
     }
 
-    /// The octets of a head up to the empty line, which is taken too; nil when the connection ends before it begins.
+    /// The bytes of a head up to the empty line, which is consumed too; `nil` if the connection ends before it begins.
     func head() throws(MessageFault) -> [UInt8]? {
         var from = 0
         while true {
@@ -172,7 +172,7 @@ final class MessageReader {
 }
 
 extension Response {
-    /// Reads a head strictly: what a client might read in two ways is an error.
+    /// Parses a head strictly: anything that a client might read in two ways is an error.
     fileprivate init(head: [UInt8]) throws(MessageFault) {
         let text = String(decoding: head, as: UTF8.self)
         let lines = text.components(separatedByCRLF: ())
@@ -199,7 +199,7 @@ extension Field {
 }
 
 extension String {
-    /// Lines that end in CR LF; a bare CR or LF ends none.
+    /// Lines that end in CR LF. A bare CR or LF does not end a line.
     func components(separatedByCRLF: Void) -> [String] {
         var lines: [String] = []
         var line: [UInt8] = []
@@ -216,7 +216,7 @@ extension String {
 }
 
 extension [UInt8] {
-    /// Where the octets after the first empty line begin.
+    /// Where the bytes after the first empty line begin.
     func endOfHead(from start: Int) -> Int? {
         guard count >= 4 else { return nil }
         for index in start..<Swift.max(start, count - 3)

@@ -1,9 +1,10 @@
+import Basics
 import Foundation
 import JOSE
 
 /// Makes the tokens of a company.
 struct Minter: Sendable {
-    /// The secret that the gateway's configuration names too.
+    /// The secret, as in the gateway's configuration.
     static let secret = "an HMAC secret that acme shares with the gateway"
 
     static let acme = Minter(company: "acme", keyID: "acme-2026", secret: secret)
@@ -19,7 +20,7 @@ struct Minter: Sendable {
 
     static var now: Double { Date().timeIntervalSince1970.rounded(.down) }
 
-    /// The claims of a good token; members that are nil are left out.
+    /// The claims of a valid token; `nil` members are left out.
     struct Viewer {
         var event: String? = "e1"
         var registration: String?
@@ -31,7 +32,7 @@ struct Minter: Sendable {
         var expires: Double? = Minter.now + 3600
         var notBefore: Double?
         var type: String?
-        /// Octets of a claim that nobody reads.
+        /// The length of a claim that nobody reads, in bytes.
         var padding = 0
     }
 
@@ -55,7 +56,7 @@ struct Minter: Sendable {
         return signed(claims, type: viewer.type)
     }
 
-    /// A good token for one registration.
+    /// A valid token for one registration.
     func registration(_ id: String, event: String = "e1") -> String {
         token(Viewer(event: event, registration: id, user: "user-\(id)"))
     }

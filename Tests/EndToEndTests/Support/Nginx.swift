@@ -3,7 +3,7 @@ import Foundation
 /// A real embed host: a page, its assets, a large file and a place for uploads.
 final class Nginx: Sendable {
     static let program = "/usr/sbin/nginx"
-    /// Octets of `/public/large`.
+    /// The size of `/public/large` in bytes.
     static let largeSize = 100 << 20
 
     let port: UInt16
@@ -41,7 +41,7 @@ final class Nginx: Sendable {
         }
     }
 
-    /// Mostly holes, with marks that move when octets get lost.
+    /// Mostly holes, with marks that move if bytes get lost.
     private static func writeLarge(_ path: String) throws {
         guard FileManager.default.createFile(atPath: path, contents: nil) else { throw SystemFailure("create \(path)") }
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))

@@ -1,12 +1,12 @@
-/// What of an event stays open until the gateway ends it.
+/// The parts of an event that stay open until the gateway ends them.
 enum OpenStreams {
-    /// More than the second that an end takes, for a machine that is busy.
+    /// More than the second that an end takes, in case the machine is busy.
     static let soon = 5.0
 }
 
 extension Site {
-    /// Has the upstream serve an echoing socket, a response that does not end, and an upload that it does not answer, below
-    /// an event.
+    /// Makes the upstream serve an echoing socket, an endless response, and an upload that it does not answer, below an
+    /// event.
     func serveStreams(of event: String) {
         upstream.on("/event/\(event)/ws") { try WebSocket.serveEcho($0) }
         upstream.on("/event/\(event)/stream") { exchange in

@@ -1,17 +1,17 @@
 import Foundation
 import Synchronization
 
-/// A request as the upstream read it.
+/// A request as read by the upstream.
 struct RecordedRequest: Sendable {
     var method = ""
     var target = ""
     var version = ""
     var fields: [Field] = []
-    /// The octets of the head, without the empty line.
+    /// The bytes of the head, without the empty line.
     var head: [UInt8] = []
     var body: [UInt8] = []
     var trailers: [Field] = []
-    /// Whether the body came to its end.
+    /// Whether the body was complete.
     var isComplete = false
     /// The number of its connection.
     var connection = 0
@@ -19,9 +19,9 @@ struct RecordedRequest: Sendable {
     subscript(name: String) -> String? { fields[name] }
 }
 
-/// An embed host in the test process that keeps every octet it gets and answers what the test tells it to.
+/// An embed host in the test process. It records every byte that it gets, and answers as the test says.
 final class RecordingUpstream: Sendable {
-    /// Answers a request; false closes the connection.
+    /// Answers a request. Returns false to close the connection.
     typealias Script = @Sendable (UpstreamExchange) throws -> Bool
 
     let port: UInt16
@@ -31,14 +31,14 @@ final class RecordingUpstream: Sendable {
 
     private struct State {
         var requests: [RecordedRequest] = []
-        var octets = 0
+        var byteCount = 0
         var connections = 0
         var scripts: [String: Script] = [:]
         var open: [Int: Socket] = [:]
         var isKeeping = true
     }
 
-    /// - Parameter standard: how requests are answered whose path has no script of its own.
+    /// - Parameter standard: answers requests whose path has no script of its own.
     init(port: UInt16 = 0, standard: @escaping Script = { try $0.echo() }) throws {
         let listener = try Listener(port: port)
         self.port = listener.port
@@ -66,8 +66,8 @@ final class RecordingUpstream: Sendable {
     }
 
     var requests: [RecordedRequest] { state.withLock { $0.requests } }
-    /// Octets of all connections together.
-    var octets: Int { state.withLock { $0.octets } }
+    /// The number of bytes on all connections together.
+    var byteCount: Int { state.withLock { $0.byteCount } }
     var connections: Int { state.withLock { $0.connections } }
 
     /// Requests for this path, whatever their query.
@@ -77,10 +77,10 @@ final class RecordingUpstream: Sendable {
 
     func forget() { state.withLock { $0.requests = [] } }
 
-    /// With false, requests are answered but not kept.
+    /// If false, requests are answered but not recorded.
     func keepRequests(_ isKeeping: Bool) { state.withLock { $0.isKeeping = isKeeping } }
 
-    /// How requests for this path are answered from now on.
+    /// Sets how requests for this path are answered from now on.
     func on(_ path: String, _ script: @escaping Script) { state.withLock { $0.scripts[path] = script } }
 
     private func serve(_ socket: Socket) {
@@ -92,7 +92,7 @@ final class RecordingUpstream: Sendable {
         let thread = Thread { [weak self] in
             let reader = MessageReader(socket)
             reader.patience = 600
-            reader.onBytes = { bytes in self?.state.withLock { $0.octets += bytes.count } }
+            reader.onBytes = { bytes in self?.state.withLock { $0.byteCount += bytes.count } }
             while let upstream = self, (try? upstream.serveOne(reader, number)) ?? false {}
             socket.close()
             _ = self?.state.withLock { $0.open.removeValue(forKey: number) }
@@ -137,7 +137,7 @@ final class RecordingUpstream: Sendable {
     }
 }
 
-/// One request at the upstream, and the means to answer it.
+/// A request at the upstream, and the means to answer it.
 final class UpstreamExchange {
     private(set) var request: RecordedRequest
     let reader: MessageReader
@@ -152,7 +152,7 @@ final class UpstreamExchange {
         self.record = record
     }
 
-    /// Reads the request's body to its end.
+    /// Reads the request's body completely.
     @discardableResult
     func readBody() throws -> [UInt8] {
         guard !hasReadBody else { return request.body }
@@ -181,7 +181,7 @@ final class UpstreamExchange {
         return true
     }
 
-    /// Tells the client what came: method, target and how long the body was.
+    /// Tells the client what arrived: method, target and the length of the body.
     func echo() throws -> Bool {
         let count = try readBody().count
         return try reply("200 OK", ["Content-Type: text/plain"], "\(request.method) \(request.target) \(count)")

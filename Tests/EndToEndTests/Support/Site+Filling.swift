@@ -1,9 +1,10 @@
 import Testing
 
 extension Site {
-    /// Writes registrations of acme into an event's database, and a stay of ten minutes for each, from outside the process.
+    /// Writes registrations of acme into an event's database, and a stay of ten minutes for each, from outside the
+    /// process.
     ///
-    /// - Parameter metadata: about how many bytes each was given.
+    /// - Parameter metadata: the approximate number of metadata bytes for each.
     func fill(_ event: String, registrations count: Int, metadata: Int) throws {
         try edit(
             """
@@ -21,7 +22,7 @@ extension Site {
         )
     }
 
-    /// Changes the database from outside the process, in the words of Python with a `database`.
+    /// Changes the database from outside the process, with Python code that uses `database`.
     func edit(_ script: String) throws {
         let whole = """
             import sqlite3, sys, time

@@ -1,12 +1,12 @@
 import Foundation
 import Synchronization
 
-/// A call to the operating system failed.
+/// A failed call to the operating system.
 struct SystemFailure: Error, CustomStringConvertible {
     let call: String
     let number: Int32
 
-    /// The failure that `errno` tells of right now.
+    /// The failure in `errno`.
     init(_ call: String) {
         self.call = call
         number = errno
@@ -15,18 +15,18 @@ struct SystemFailure: Error, CustomStringConvertible {
     var description: String { "\(call): error \(number)" }
 }
 
-/// What came from the other end of a connection.
+/// What arrived from the other end of a connection.
 enum Received: Equatable {
     case bytes([UInt8])
-    /// The other end sends no more.
+    /// The other end has ended its sending side.
     case end
-    /// The other end tore the connection down.
+    /// The other end reset the connection.
     case reset
-    /// Nothing came in time.
+    /// Nothing arrived in time.
     case timeout
 }
 
-/// A blocking TCP connection on loopback on which every wait has an end.
+/// A blocking TCP connection on loopback on which every wait is limited.
 final class Socket: Sendable {
     let descriptor: Int32
     private let isOpen = Mutex(true)
@@ -41,12 +41,12 @@ final class Socket: Sendable {
     ///
     /// - Parameters:
     ///   - host: the last number of the loopback address that the connection comes from, 127.0.0.1 to 127.0.0.254.
-    ///   - receiveBuffer: octets that the kernel takes for a reader that does not read.
+    ///   - receiveBuffer: how many bytes the kernel takes for a reader that does not read.
     static func connect(port: UInt16, host: UInt8 = 1, receiveBuffer: Int32? = nil) throws -> Socket {
         let socket = Socket(adopting: try newDescriptor())
         if host != 1 {
             var source = loopback(0, host: host)
-            // SAFETY: the address outlives the call, which reads as many octets as its type has.
+            // SAFETY: the address outlives the call, which reads as many bytes as its type has.
             let result = unsafe withUnsafePointer(to: &source) { pointer in
                 unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                     unsafe systemBind(socket.descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -56,7 +56,7 @@ final class Socket: Sendable {
         }
         if let receiveBuffer { socket.set(SOL_SOCKET, SO_RCVBUF, receiveBuffer) }
         var address = loopback(port)
-        // SAFETY: the address outlives the call, which reads as many octets as its type has.
+        // SAFETY: the address outlives the call, which reads as many bytes as its type has.
         let result = unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                 unsafe systemConnect(socket.descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -77,7 +77,7 @@ final class Socket: Sendable {
             guard path.utf8.count < name.count else { throw GatewayFailure(text: "\(path) is too long for a socket") }
             unsafe name.copyBytes(from: path.utf8)
         }
-        // SAFETY: the address outlives the call, which reads as many octets as its type has.
+        // SAFETY: the address outlives the call, which reads as many bytes as its type has.
         let result = unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
                 unsafe systemConnect(socket.descriptor, pointer, socklen_t(MemoryLayout<sockaddr_un>.size))
@@ -103,25 +103,25 @@ final class Socket: Sendable {
         return address
     }
 
-    /// Small pieces leave at once, so that the other end sees them as they were sent.
+    /// Sends small pieces at once, so that the other end sees them as they were sent.
     func sendAtOnce() {
         set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
     }
 
-    /// Closing tears the connection down instead of ending it.
+    /// Makes closing reset the connection instead of ending it.
     func resetOnClose() {
         var value = linger(l_onoff: 1, l_linger: 0)
-        // SAFETY: the value outlives the call, which reads as many octets as its type has.
+        // SAFETY: the value outlives the call, which reads as many bytes as its type has.
         _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
     }
 
     private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
         var value = value
-        // SAFETY: the value outlives the call, which reads as many octets as its type has.
+        // SAFETY: the value outlives the call, which reads as many bytes as its type has.
         _ = unsafe setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// Sends everything; false when the other end takes no more.
+    /// Sends everything. Returns false if the other end takes no more.
     @discardableResult
     func send(_ bytes: [UInt8], within seconds: Double = 10) -> Bool {
         var sent = 0
@@ -138,7 +138,7 @@ final class Socket: Sendable {
         return true
     }
 
-    /// Sends what the kernel takes without waiting: how many octets, or -1 and `errno`.
+    /// Sends what the kernel takes without waiting. Returns the number of bytes, or -1 with `errno`.
     func sendSome(_ bytes: [UInt8], from start: Int) -> Int {
         // SAFETY: the array outlives the call, which reads no more than what remains of it.
         unsafe bytes.withUnsafeBytes { buffer in
@@ -152,11 +152,11 @@ final class Socket: Sendable {
         }
     }
 
-    /// What has come, as soon as something has.
+    /// Receives data as soon as some has arrived.
     func receive(upTo limit: Int = 65_536, within seconds: Double = 5) -> Received {
         guard wait(for: Int16(POLLIN), within: seconds) else { return .timeout }
         var failure: Int32 = 0
-        // SAFETY: what the call below did not write is not counted.
+        // SAFETY: bytes that the call below did not write are not counted.
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             // SAFETY: the call writes no more than the buffer holds, and says how much.
             let result = unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0)
@@ -178,7 +178,7 @@ final class Socket: Sendable {
         }
     }
 
-    /// The other end sees the end of what we send; we can still read.
+    /// Ends the sending side. We can still read.
     func finishSending() {
         _ = shutdown(descriptor, shutWrite)
     }

@@ -3,12 +3,12 @@ import Synchronization
 
 /// Starts programs.
 enum Spawn {
-    /// Starts a program; nothing but its standard descriptors goes along.
+    /// Starts a program, which inherits only its standard descriptors.
     ///
     /// - Parameters:
-    ///   - input: standard input; nothing to read when nil.
-    ///   - output: the file that standard output and standard error are appended to; nil throws them away.
-    ///   - errors: a file of its own for standard error.
+    ///   - input: standard input; `nil` for nothing to read.
+    ///   - output: the file to which standard output and standard error are appended; `nil` to discard them.
+    ///   - errors: a separate file for standard error.
     static func run(
         _ program: String,
         _ arguments: [String],
@@ -32,7 +32,7 @@ enum Spawn {
         } else {
             _ = unsafe posix_spawn_file_actions_adddup2(&actions, 1, 2)
         }
-        // SAFETY: strdup's copies live until they are freed below; the array ends with nil as the call wants it.
+        // SAFETY: strdup's copies live until they are freed below; the array ends with nil as the call requires.
         var vector: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
         unsafe vector.append(nil)
         defer { unsafe vector.forEach { unsafe free($0) } }
@@ -46,10 +46,10 @@ enum Spawn {
     }
 }
 
-/// A running program, which is killed when its owner lets go of it.
+/// A running program, which is killed when its owner releases it.
 final class Child: Sendable {
     let pid: pid_t
-    /// The file with what it has said.
+    /// The file with its output.
     let output: String
     private let status = Mutex<Int32?>(nil)
 
@@ -72,7 +72,7 @@ final class Child: Sendable {
         }
     }
 
-    /// How it ended: its exit code, 128 and the signal that ended it, or nil while it runs.
+    /// How it ended: its exit code, or 128 plus the signal that ended it; `nil` while it runs.
     var exitStatus: Int32? {
         status.withLock { status in
             if status != nil { return status }
@@ -97,7 +97,7 @@ final class Child: Sendable {
     }
 }
 
-/// How a program that ran to its end ended.
+/// How a program that has finished ended.
 struct Finished {
     var status: Int32
     var output: String

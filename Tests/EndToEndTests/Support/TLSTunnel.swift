@@ -1,9 +1,9 @@
 import Foundation
 
-/// A port of clear text whose connections go on to another port inside TLS.
+/// A plaintext port whose connections continue to another port inside TLS.
 ///
-/// With it the clients that write octets by hand reach a TLS listener. The end of what one side sends is passed on as
-/// such, and the other direction stays open: close_notify inside is the end of TCP outside. Python does the TLS.
+/// It lets clients that write bytes by hand reach a TLS listener. The end of one side's data is passed on as such, and
+/// the other direction stays open: close_notify inside is the end of TCP outside. Python does the TLS.
 final class TLSTunnel: Sendable {
     static let program = "/usr/bin/python3"
 
@@ -12,12 +12,14 @@ final class TLSTunnel: Sendable {
     private let directory: TemporaryDirectory
 
     /// - Parameters:
-    ///   - authority: a file with the certificate that the listener's must go back to.
-    ///   - name: what ALPN must agree on.
-    init(to listener: UInt16, authority: String, protocol name: String = "h2") throws {
+    ///   - authority: a file with the certificate of the listener's authority.
+    ///   - name: the protocol that ALPN must agree on.
+    ///   - header: what each connection sends before TLS, in one piece with its start.
+    init(to listener: UInt16, authority: String, protocol name: String = "h2", header: [UInt8] = []) throws {
         directory = try TemporaryDirectory()
         let script = try directory.write("tunnel.py", Self.script)
-        let child = try Child(Self.program, [script, "\(listener)", authority, name], output: directory["port"])
+        let hex = header.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let child = try Child(Self.program, [script, "\(listener)", authority, name, hex], output: directory["port"])
         self.child = child
         var number: UInt16?
         _ = eventually(within: 10) {
@@ -32,6 +34,7 @@ final class TLSTunnel: Sendable {
         import asyncio, ssl, sys
 
         listener, authority, protocol = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+        header = bytes.fromhex(sys.argv[4])
         context = ssl.create_default_context(cafile=authority)
         context.set_alpn_protocols([protocol])
 
@@ -39,11 +42,12 @@ final class TLSTunnel: Sendable {
             def __init__(self, outer, inner):
                 (self.outer_reader, self.outer_writer), (self.reader, self.writer) = outer, inner
                 self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+                self.outgoing.write(header)
                 self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
 
             async def flush(self):
-                if octets := self.outgoing.read():
-                    self.writer.write(octets)
+                if data := self.outgoing.read():
+                    self.writer.write(data)
                     await self.writer.drain()
 
             async def call(self, function, *arguments):
@@ -52,12 +56,12 @@ final class TLSTunnel: Sendable {
                         return function(*arguments)
                     except ssl.SSLWantReadError:
                         await self.flush()
-                        octets = await self.reader.read(1 << 18)
-                        self.incoming.write(octets) if octets else self.incoming.write_eof()
+                        data = await self.reader.read(1 << 18)
+                        self.incoming.write(data) if data else self.incoming.write_eof()
 
             async def up(self):
-                while octets := await self.outer_reader.read(1 << 16):
-                    self.tls.write(octets)
+                while data := await self.outer_reader.read(1 << 16):
+                    self.tls.write(data)
                     await self.flush()
                 try:
                     self.tls.unwrap()
@@ -67,8 +71,8 @@ final class TLSTunnel: Sendable {
 
             async def down(self):
                 try:
-                    while octets := await self.call(self.tls.read, 1 << 16):
-                        self.outer_writer.write(octets)
+                    while data := await self.call(self.tls.read, 1 << 16):
+                        self.outer_writer.write(data)
                         await self.outer_writer.drain()
                 except ssl.SSLZeroReturnError:
                     pass

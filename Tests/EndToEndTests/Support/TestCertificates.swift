@@ -1,6 +1,6 @@
-/// Certificates for tests, made anew by the `openssl` command: two authorities, servers and clients.
+/// Certificates for tests, made by the `openssl` command: two authorities, servers and clients.
 struct TestCertificates {
-    /// Once for the test process; the folder goes with it.
+    /// Made once for the test process, and deleted with it.
     static let shared = Result { try TestCertificates() }
 
     private static let script = """

@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// Seconds that only grow.
+/// Seconds that never go back.
 func monotonic() -> Double { ProcessInfo.processInfo.systemUptime }
 
-/// Asks again until the answer is yes; false when time is up, of which a busy machine gets plenty.
+/// Polls until the condition holds. Returns false if the time is up; the limit is generous for a busy machine.
 func eventually(within seconds: Double = 20, _ isSo: () throws -> Bool) rethrows -> Bool {
     let end = monotonic() + seconds
     while true {
@@ -14,7 +14,7 @@ func eventually(within seconds: Double = 20, _ isSo: () throws -> Bool) rethrows
     }
 }
 
-/// Runs `body` with 0, 1, … on as many threads and waits for all of them.
+/// Runs `body` with 0, 1, … on as many threads, and waits for all of them.
 func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let group = DispatchGroup()
     for index in 0..<count {
@@ -29,7 +29,7 @@ func inParallel(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     group.wait()
 }
 
-/// Something that has happened, or not yet.
+/// Whether something has happened yet.
 final class Flag: Sendable {
     private let value = Mutex(false)
 

@@ -9,13 +9,13 @@ enum WebSocket {
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     ]
 
-    /// What the upstream answers to that key ([RFC 6455, section 1.3](https://www.rfc-editor.org/rfc/rfc6455#section-1.3)).
+    /// The upstream's answer to that key ([RFC 6455, section 1.3](https://www.rfc-editor.org/rfc/rfc6455#section-1.3)).
     static let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-    /// A masked text frame with fewer than 126 octets.
-    static func frame(_ text: String) -> [UInt8] { WebSocketFrame.text(text).octets(masked: true) }
+    /// A masked text frame with fewer than 126 bytes.
+    static func frame(_ text: String) -> [UInt8] { WebSocketFrame.text(text).bytes(masked: true) }
 
-    /// Answers a handshake; nil: there was none.
+    /// Answers a handshake. Returns `nil` if there was none.
     static func accept(_ exchange: UpstreamExchange) throws -> WebSocketEnd? {
         guard exchange.request["Upgrade"]?.lowercased() == "websocket", let key = exchange.request["Sec-WebSocket-Key"]
         else {
@@ -30,7 +30,7 @@ enum WebSocket {
         return WebSocketEnd(exchange.reader, isClient: false)
     }
 
-    /// Answers a handshake and sends back every frame, until the client goes.
+    /// Answers a handshake and echoes every frame until the client leaves.
     static func serveEcho(_ exchange: UpstreamExchange) throws -> Bool {
         guard let socket = try accept(exchange) else { return true }
         while let frame = try socket.receive() {
@@ -53,23 +53,23 @@ struct WebSocketFrame: Equatable, Sendable {
         WebSocketFrame(opcode: 8, payload: [UInt8(code >> 8), UInt8(code & 255)] + Array(reason.utf8))
     }
 
-    /// Code and reason of a close frame.
+    /// The code and reason of a close frame.
     var close: String? {
         guard opcode == 8, payload.count >= 2 else { return nil }
         return "\(Int(payload[0]) << 8 | Int(payload[1])) " + String(decoding: payload.dropFirst(2), as: UTF8.self)
     }
 
-    func octets(masked: Bool) -> [UInt8] {
-        var octets = [(isFinal ? 0x80 : 0) | opcode]
+    func bytes(masked: Bool) -> [UInt8] {
+        var bytes = [(isFinal ? 0x80 : 0) | opcode]
         let mask: UInt8 = masked ? 0x80 : 0
         switch payload.count {
-        case ..<126: octets.append(mask | UInt8(payload.count))
-        case ..<65_536: octets += [mask | 126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
-        default: octets += [mask | 127] + (0..<8).map { UInt8(truncatingIfNeeded: payload.count >> (56 - 8 * $0)) }
+        case ..<126: bytes.append(mask | UInt8(payload.count))
+        case ..<65_536: bytes += [mask | 126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
+        default: bytes += [mask | 127] + (0..<8).map { UInt8(truncatingIfNeeded: payload.count >> (56 - 8 * $0)) }
         }
-        guard masked else { return octets + payload }
+        guard masked else { return bytes + payload }
         let key: [UInt8] = [1, 2, 3, 4]
-        return octets + key + WebSocketFrame.masked(payload, key)
+        return bytes + key + WebSocketFrame.masked(payload, key)
     }
 
     static func masked(_ payload: [UInt8], _ key: [UInt8]) -> [UInt8] {
@@ -91,10 +91,10 @@ final class WebSocketEnd {
     }
 
     @discardableResult
-    func send(_ frame: WebSocketFrame) -> Bool { socket.send(frame.octets(masked: isClient)) }
+    func send(_ frame: WebSocketFrame) -> Bool { socket.send(frame.bytes(masked: isClient)) }
 
-    /// The next frame; nil when the other end sends no more. One that is not whole, or masked in the wrong direction, is
-    /// an error.
+    /// The next frame; `nil` if the other end has ended its side. An incomplete frame, or one masked in the wrong
+    /// direction, is an error.
     func receive() throws(MessageFault) -> WebSocketFrame? {
         if reader.buffer.isEmpty, try !reader.fill() { return nil }
         let head = try reader.take(2)
@@ -112,7 +112,7 @@ final class WebSocketEnd {
         )
     }
 
-    /// The rest of what comes until the other end sends no more.
+    /// Everything that arrives until the other end ends its side.
     func remainder() throws(MessageFault) -> [WebSocketFrame] {
         var frames: [WebSocketFrame] = []
         while let frame = try receive() { frames.append(frame) }
@@ -121,7 +121,7 @@ final class WebSocketEnd {
 }
 
 extension Client {
-    /// Opens a WebSocket and says what the gateway answered.
+    /// Opens a WebSocket and returns the gateway's answer.
     func openWebSocket(_ target: String, _ fields: [String] = []) throws -> Response {
         try exchange(target, WebSocket.handshake + fields)
     }

@@ -17,7 +17,7 @@ protocol WebSocketPeer: AnyObject {
 }
 
 extension WebSocketPeer {
-    /// The rest of what comes until the gateway sends no more.
+    /// Everything that arrives until the gateway ends its side.
     func remainder() throws -> [WebSocketFrame] {
         var frames: [WebSocketFrame] = []
         while let frame = try receive() { frames.append(frame) }
@@ -25,7 +25,7 @@ extension WebSocketPeer {
     }
 }
 
-/// How a client comes to a gateway.
+/// The ways in which a client reaches a gateway.
 enum WebSocketWay: String, CaseIterable, CustomStringConvertible {
     case http1 = "HTTP/1.1"
     case http1TLS = "HTTP/1.1 over TLS"
@@ -80,8 +80,8 @@ extension WebSocketEnd: WebSocketPeer {
 
     func exchange(_ frame: WebSocketFrame) throws -> WebSocketFrame? {
         reader.patience = 30
-        // What comes back must be read before all of it has been sent.
-        Thread.detachNewThread { [socket] in socket.send(frame.octets(masked: true), within: 30) }
+        // The echo must be read before everything has been sent.
+        Thread.detachNewThread { [socket] in socket.send(frame.bytes(masked: true), within: 30) }
         return try receive()
     }
 }
@@ -106,10 +106,10 @@ final class HTTP2WebSocket: WebSocketPeer {
 
     @discardableResult
     func send(_ frame: WebSocketFrame) -> Bool {
-        let octets = frame.octets(masked: true)
-        // What the gateway has ended is its side only.
-        guard !client.streams[stream]!.isEnded else { return client.send(.data(stream, octets)) }
-        return client.sendBody(stream, octets, end: false, within: 30)
+        let bytes = frame.bytes(masked: true)
+        // The gateway has ended only its own side.
+        guard !client.streams[stream]!.isEnded else { return client.send(.data(stream, bytes)) }
+        return client.sendBody(stream, bytes, end: false, within: 30)
     }
 
     func exchange(_ frame: WebSocketFrame) throws -> WebSocketFrame? {
@@ -120,19 +120,19 @@ final class HTTP2WebSocket: WebSocketPeer {
     func finishSending() { client.send(.data(stream, [], end: true)) }
 
     func receive() throws -> WebSocketFrame? {
-        guard let head = try octets(2) else { return nil }
+        guard let head = try bytes(2) else { return nil }
         var length = Int(head[1])
         guard length < 128 else { throw MessageFault.malformed("mask") }
         if length > 125 {
-            guard let octets = try octets(length == 126 ? 2 : 8) else { throw MessageFault.truncated }
-            length = octets.reduce(0) { $0 << 8 | Int($1) }
+            guard let bytes = try bytes(length == 126 ? 2 : 8) else { throw MessageFault.truncated }
+            length = bytes.reduce(0) { $0 << 8 | Int($1) }
         }
-        guard let payload = try octets(length) else { throw MessageFault.truncated }
+        guard let payload = try bytes(length) else { throw MessageFault.truncated }
         return WebSocketFrame(opcode: head[0] & 15, isFinal: head[0] & 0x80 != 0, payload: payload)
     }
 
-    /// The next octets; nil when the stream has ended before the first of them.
-    private func octets(_ count: Int) throws -> [UInt8]? {
+    /// The next bytes; `nil` if the stream has ended before the first of them.
+    private func bytes(_ count: Int) throws -> [UInt8]? {
         let end = position + count
         client.wait(within: 30) { self.received >= end || client.streams[stream]!.isOver }
         guard received >= end else {

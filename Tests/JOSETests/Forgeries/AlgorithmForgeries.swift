@@ -1,10 +1,12 @@
+import Basics
+
 @testable import JOSE
 
 /// Tokens that try to choose how they are checked.
 enum AlgorithmForgeries {
     static let all: [Forgery] = [none, names, types, missing, confusion, crossed].flatMap { $0 }
 
-    /// `none` in every spelling, without a signature and with a good one.
+    /// `none` in every spelling, without a signature and with a valid one.
     private static let none: [Forgery] = [
         "none", "None", "NONE", "nOnE", "NoNe", "none ", " none", "", "null", "no\\u006ee", "n\u{43E}ne", "none\\u0000",
         "none,HS256", "\\u006eone", "nonE",
@@ -16,7 +18,7 @@ enum AlgorithmForgeries {
         ]
     }
 
-    /// Names that resemble one that we know, and names of other things than signatures.
+    /// Names that resemble a known one, and names of things other than signatures.
     private static let names: [Forgery] = [
         "hs256", "Hs256", "HS256 ", "\\tHS256", "HS256\\u0000", "HS-256", "HS2560", "HS1", "HS", "\u{FF28}\u{FF33}256",
         "HS256\u{200B}", "rs256", "es256", "eddsa", "EDDSA", "Ed25519", "Ed448", "ES256K", "RS1", "SHA256", "dir",
@@ -40,8 +42,8 @@ enum AlgorithmForgeries {
         Forgery("alg under a look-alike name", .algorithm, signed(#"{"ALG":"HS256"}"#, goodClaims, by: Keys.hs256)),
     ]
 
-    /// HS256 under a public key's bytes, the oldest of JWT attacks (CVE-2015-9235): the verifier's public key is taken
-    /// for an HMAC secret.
+    /// HS256 keyed with a public key's bytes, the oldest of JWT attacks (CVE-2015-9235): the verifier takes its public
+    /// key for an HMAC secret.
     private static let confusion: [Forgery] = [Keys.rs256, Keys.es256, Keys.eddsa].flatMap { (key: Key) -> [Forgery] in
         forms(of: key).flatMap { (form: String, secret: [UInt8]) -> [Forgery] in
             let named = "{\"alg\":\"HS256\",\"kid\":\"\(key.id ?? "")\"}"
@@ -63,7 +65,7 @@ enum AlgorithmForgeries {
         ]
     }
 
-    /// A good signature under another algorithm's name or key.
+    /// A valid signature under another algorithm's name or key.
     private static let crossed: [Forgery] = {
         func token(_ alg: String, _ kid: String?, by key: Key) -> String {
             let kid = kid.map { ",\"kid\":\"\($0)\"" } ?? ""

@@ -1,6 +1,6 @@
 @testable import JOSE
 
-/// Tokens with a good signature whose claims are not to be believed.
+/// Tokens with a valid signature whose claims must not be trusted.
 enum ClaimForgeries {
     static let all: [Forgery] = [texts, times, dates].flatMap { $0 }
 
@@ -42,14 +42,14 @@ enum ClaimForgeries {
         "{\"exp\":1800000000,\"x\":\(String(repeating: "[", count: depth))\(String(repeating: "]", count: depth))}"
     }
 
-    /// Of ``times``, what no JSON text has, or has as a number that no `Double` holds.
+    /// The entries of ``times`` that no JSON text contains, or that are numbers too large for a `Double`.
     private static let notJSON: Set = [
         "-1e400", "1e400", "NaN", "Infinity", "0x6b49d200", "01800000000", "+1800000000", ".5", "1.", "1e",
         "1_800_000_000",
         "1800000000n",
     ]
 
-    /// Times that are no times.
+    /// Invalid times.
     private static let times: [Forgery] = ["exp", "nbf", "iat"].flatMap { (name: String) -> [Forgery] in
         [
             "\"1800000000\"", "\"\"", "\"never\"", "-1", "-1800000000", "-1e400", "1e400", "1e308", "9007199254740994",
@@ -64,7 +64,7 @@ enum ClaimForgeries {
         }
     }
 
-    /// Good times at the wrong moment; the clock says ``now``, with five seconds of leeway.
+    /// Valid times at the wrong moment; the clock reads ``now``, with five seconds of leeway.
     private static let dates: [Forgery] =
         [
             Forgery("no exp", .expiryMissing, token(#"{"sub":"user-1"}"#)),

@@ -2,7 +2,7 @@ import Testing
 
 @testable import JOSE
 
-/// A token that must not be accepted, named for the attack, and what it is refused for.
+/// A token that must not be accepted, named for the attack, and the expected fault.
 struct Forgery: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let fault: TokenFault
@@ -30,7 +30,7 @@ struct ForgeryTests {
         #expect(fault(of: forgery.token, with: forgery.keys, maxSize: 8192) == forgery.fault)
     }
 
-    @Test("The table has its attacks, each under a name of its own")
+    @Test("The table has its attacks, each under its own name")
     func table() {
         #expect(Self.all.count >= 150)
         #expect(Set(Self.all.map(\.testDescription)).count == Self.all.count)
@@ -49,10 +49,10 @@ struct ForgeryTests {
 
 // MARK: How forgeries are made
 
-/// Rows of a table. Said with their type, so that the compiler does not search for one.
+/// Rows of a table, with an explicit type so that the compiler need not infer one.
 func rows(_ rows: [(String, String)]) -> [(String, String)] { rows }
 
-/// Header and claims as they are given, signed by a key whatever they say.
+/// The given header and claims, signed by a key whatever they say.
 func signed(_ header: some StringProtocol, _ claims: some StringProtocol, by key: Key) -> String {
     signed(bytes(header), bytes(claims), by: key)
 }
@@ -63,18 +63,18 @@ func signed(_ header: [UInt8], _ claims: [UInt8], by key: Key) -> String {
     return input + "." + encoded(signature)
 }
 
-/// Header and claims with a signature that is given.
+/// Header and claims with a given signature.
 func carrying(_ signature: [UInt8], _ header: String, _ claims: String = goodClaims) -> String {
     encoded(bytes(header)) + "." + encoded(bytes(claims)) + "." + encoded(signature)
 }
 
-/// Header and claims signed with HMAC-SHA-256 under any bytes, also those that ``Key`` refuses as a secret.
+/// Header and claims signed with HMAC-SHA-256 under any bytes, including those that ``Key`` refuses as a secret.
 func hmacSigned(_ secret: [UInt8], _ header: String, _ claims: String = goodClaims) -> String {
     let input = bytes(encoded(bytes(header)) + "." + encoded(bytes(claims)))
     return String(decoding: input, as: UTF8.self) + "." + encoded(MACKey(secret).code(for: input.span))
 }
 
-/// The three parts of an honest HS256 token.
+/// The three parts of a genuine HS256 token.
 let honest: (header: String, claims: String, signature: String) = {
     let parts = signed(#"{"alg":"HS256","kid":"hs"}"#, goodClaims, by: Keys.hs256).split(separator: ".")
     return (String(parts[0]), String(parts[1]), String(parts[2]))

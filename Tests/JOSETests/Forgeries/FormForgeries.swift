@@ -1,6 +1,6 @@
 @testable import JOSE
 
-/// Tokens that are not, to the byte, three parts of canonical base64url.
+/// Tokens that are not exactly three parts of canonical base64url.
 enum FormForgeries {
     static let all: [Forgery] = [parts, missing, sizes, inserted, spelling].flatMap { $0 }
 
@@ -56,36 +56,36 @@ enum FormForgeries {
         Forgery("exactly the limit, of nothing", .malformed, String(repeating: "A", count: 8192)),
     ]
 
-    /// One octet too many, at every place where a lenient reader drops it.
+    /// One extra byte, at every place where a lenient reader drops it.
     private static let inserted: [Forgery] = rows([
         (" ", "space"), ("\n", "newline"), ("\r\n", "CR LF"), ("\t", "tab"), ("=", "padding"), ("\0", "zero byte"),
         ("%3D", "percent code"),
         ("\u{A0}", "no-break space"), ("\u{200B}", "zero-width space"), ("\u{FEFF}", "BOM"), ("\"", "quotation mark"),
-    ]).flatMap { (octets: String, name: String) -> [Forgery] in
+    ]).flatMap { (extra: String, name: String) -> [Forgery] in
         let (start, end) = (header.prefix(9), header.dropFirst(9))
         let places = rows([
-            ("in front", "\(octets)\(honestToken)"),
-            ("at the end", "\(honestToken)\(octets)"),
-            ("in the header", "\(start)\(octets)\(end).\(claims).\(signature)"),
-            ("before the first dot", "\(header)\(octets).\(claims).\(signature)"),
-            ("after the first dot", "\(header).\(octets)\(claims).\(signature)"),
-            ("before the second dot", "\(header).\(claims)\(octets).\(signature)"),
-            ("after the second dot", "\(header).\(claims).\(octets)\(signature)"),
+            ("in front", "\(extra)\(honestToken)"),
+            ("at the end", "\(honestToken)\(extra)"),
+            ("in the header", "\(start)\(extra)\(end).\(claims).\(signature)"),
+            ("before the first dot", "\(header)\(extra).\(claims).\(signature)"),
+            ("after the first dot", "\(header).\(extra)\(claims).\(signature)"),
+            ("before the second dot", "\(header).\(claims)\(extra).\(signature)"),
+            ("after the second dot", "\(header).\(claims).\(extra)\(signature)"),
         ])
         return places.map { Forgery("\(name) \($0)", .encoding, $1) }
     }
 
-    /// Other spellings of the same octets.
+    /// Other spellings of the same bytes.
     private static let spelling: [Forgery] = {
         let text = #"{"alg":"HS256","kid":"hs"}"#
-        // Neither length is a multiple of three, so that the last digits have idle bits.
+        // Neither length is a multiple of three, so that the last digits have unused bits.
         let padded = signed(text, goodClaims + "  ", by: Keys.hs256).split(separator: ".").map(String.init)
         func idle(_ part: String) -> String {
             let digits = bytes("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-            var octets = bytes(part)
-            let last = digits.firstIndex(of: octets[octets.count - 1]) ?? 0
-            octets[octets.count - 1] = digits[last | 1]
-            return String(decoding: octets, as: UTF8.self)
+            var changed = bytes(part)
+            let last = digits.firstIndex(of: changed[changed.count - 1]) ?? 0
+            changed[changed.count - 1] = digits[last | 1]
+            return String(decoding: changed, as: UTF8.self)
         }
         return [
             Forgery("idle bits set in the signature", .encoding, "\(header).\(claims).\(idle(signature))"),

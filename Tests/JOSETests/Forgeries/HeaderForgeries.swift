@@ -1,9 +1,11 @@
+import Basics
+
 @testable import JOSE
 
-/// Tokens whose header asks for what it must not have, or is read two ways.
+/// Tokens whose header requests something forbidden, or can be read in two ways.
 enum HeaderForgeries {
     static let all: [Forgery] = [
-        extensions, keyChoice, ownSecret, kids, kidTypes, kidNames, typs, typNames, texts, octets, widths,
+        extensions, keyChoice, ownSecret, kids, kidTypes, kidNames, typs, typNames, texts, encodings, widths,
     ].flatMap { $0 }
 
     private static func hs(_ header: String) -> String { signed(header, goodClaims, by: Keys.hs256) }
@@ -17,7 +19,7 @@ enum HeaderForgeries {
         Forgery("header with \(member)", .critical, hs("{\"alg\":\"HS256\",\"kid\":\"hs\",\(member)}"))
     }
 
-    /// Headers that bring their own key (CVE-2018-0114): it is never looked at.
+    /// Headers that bring their own key (CVE-2018-0114), which is never read.
     private static let keyChoice: [Forgery] = {
         guard let own = try? Key.generate(.es256, id: nil), let jwk = own.publicJWK?.serialized() else {
             fatalError("no key for the attacker")
@@ -139,7 +141,7 @@ enum HeaderForgeries {
         ("header under a form feed", "\u{0C}{\"alg\":\"HS256\"}"),
     ]).map { Forgery($0, .header, hs($1)) }
 
-    /// Octets that are not UTF-8.
+    /// Bytes that are not UTF-8.
     private static let broken: [(String, [UInt8])] = [
         ("a lone continuation byte", [0x80]), ("an overlong letter", [0xC1, 0xA1]),
         ("an overlong slash", [0xC0, 0xAF]),
@@ -147,9 +149,9 @@ enum HeaderForgeries {
         ("five bytes", [0xF8, 0x88, 0x80, 0x80, 0x80]), ("past U+10FFFF", [0xF4, 0x90, 0x80, 0x80]), ("0xFF", [0xFF]),
     ]
 
-    private static let octets: [Forgery] = broken.flatMap { (name: String, octets: [UInt8]) -> [Forgery] in
-        let header: [UInt8] = bytes(#"{"alg":"HS256","x":""#) + octets + bytes("\"}")
-        let claims: [UInt8] = bytes(#"{"exp":1800000000,"sub":""#) + octets + bytes("\"}")
+    private static let encodings: [Forgery] = broken.flatMap { (name: String, text: [UInt8]) -> [Forgery] in
+        let header: [UInt8] = bytes(#"{"alg":"HS256","x":""#) + text + bytes("\"}")
+        let claims: [UInt8] = bytes(#"{"exp":1800000000,"sub":""#) + text + bytes("\"}")
         return [
             Forgery("UTF-8 error in the header: \(name)", .header, signed(header, bytes(goodClaims), by: Keys.hs256)),
             Forgery(

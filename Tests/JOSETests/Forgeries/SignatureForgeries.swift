@@ -1,6 +1,8 @@
+import Basics
+
 @testable import JOSE
 
-/// Tokens whose header and claims are in order, and whose signature is not.
+/// Tokens whose header and claims are valid, and whose signature is not.
 enum SignatureForgeries {
     static let all: [Forgery] = [psychic, ecdsa, others, codes, borrowed].flatMap { $0 }
 
@@ -18,10 +20,10 @@ enum SignatureForgeries {
         ),
     ]
 
-    /// CVE-2022-21449 and its relations: numbers for which a careless check holds whatever was signed.
+    /// CVE-2022-21449 and relatives: numbers for which a careless check accepts any message.
     private static let psychic: [Forgery] = orders.flatMap { (key: Key, hex: String) -> [Forgery] in
         let name = key.algorithm.rawValue
-        let order = octets(hex)
+        let order = unhex(hex)
         let zero = [UInt8](repeating: 0, count: order.count)
         let one: [UInt8] = zero.dropLast() + [1]
         let past: [UInt8] = order.dropLast() + [order[order.count - 1] + 1]
@@ -36,7 +38,7 @@ enum SignatureForgeries {
         return pairs.map { Forgery("psychic signature, \(name), \($0)", .signature, carrying($1, header)) }
     }
 
-    /// ECDSA signatures that are right but for their form.
+    /// ECDSA signatures that are correct except for their form.
     private static let ecdsa: [Forgery] = orders.flatMap { (key: Key, hex: String) -> [Forgery] in
         let name = key.algorithm.rawValue
         let header = "{\"alg\":\"\(name)\",\"kid\":\"\(key.id ?? "")\"}"
@@ -61,8 +63,8 @@ enum SignatureForgeries {
         let ed = #"{"alg":"EdDSA","kid":"ed"}"#
         let good = decoded(signed(rs, goodClaims, by: Keys.rs256).split(separator: ".")[2]) ?? []
         let edGood = decoded(signed(ed, goodClaims, by: Keys.eddsa).split(separator: ".")[2]) ?? []
-        // S plus the order of the group: the same signature to a library that does not look (RFC 8032, section 5.1.7).
-        let edOrder = octets("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010")
+        // S plus the order of the group: the same signature to a library that does not check (RFC 8032, section 5.1.7).
+        let edOrder = unhex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010")
         let malleable = Array(edGood.prefix(32)) + addLittleEndian(Array(edGood.suffix(32)), edOrder)
         var modulus = [UInt8]()
         if case .object(let jwk)? = Keys.rs256.publicJWK, case .string(let n)? = jwk["n"] { modulus = decoded(n) ?? [] }
@@ -131,7 +133,7 @@ enum SignatureForgeries {
         ]
     }()
 
-    /// Good signatures that belong to something else.
+    /// Valid signatures that belong to something else.
     private static let borrowed: [Forgery] = {
         let host = goodClaims.replacing("user-1", with: "user-2")
         let other = signed(#"{"alg":"HS256","kid":"hs"}"#, host, by: Keys.hs256).split(separator: ".")
@@ -175,17 +177,17 @@ enum SignatureForgeries {
 
     // MARK: Numbers
 
-    private static func octets(_ hex: String) -> [UInt8] {
+    private static func unhex(_ hex: String) -> [UInt8] {
         let digits = hex.compactMap(\.hexDigitValue)
         return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
     }
 
-    private static func hex(_ octets: [UInt8]) -> String {
-        octets.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    private static func hex(_ data: [UInt8]) -> String {
+        data.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
-    private static func pad(_ octets: [UInt8], to count: Int) -> [UInt8] {
-        Array((octets + [UInt8](repeating: 0, count: count)).prefix(count))
+    private static func pad(_ data: [UInt8], to count: Int) -> [UInt8] {
+        Array((data + [UInt8](repeating: 0, count: count)).prefix(count))
     }
 
     private static func addLittleEndian(_ number: [UInt8], _ other: [UInt8]) -> [UInt8] {

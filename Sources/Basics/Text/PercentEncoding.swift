@@ -1,0 +1,36 @@
+/// UTF-8 with everything except the unreserved characters percent-encoded
+/// ([RFC 3986 section 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)).
+package func percentEncoded(_ text: String) -> String {
+    percentEncoded(text) { byte in
+        byte.isLetterOrDigit || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
+            || byte == UInt8(ascii: "~")
+    }
+}
+
+/// UTF-8 in a form that a field value carries safely: spaces, controls, everything beyond ASCII and the percent sign
+/// are percent-encoded. Ids, addresses and e-mails keep their appearance.
+package func fieldEncoded(_ text: String) -> String {
+    percentEncoded(text) { (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "%") }
+}
+
+private func percentEncoded(_ text: String, isKept: (UInt8) -> Bool) -> String {
+    if text.utf8.allSatisfy(isKept) { return text }
+    var encoded: [UInt8] = []
+    for byte in text.utf8 {
+        if isKept(byte) { encoded.append(byte) } else { encoded.append(percentEncoded: byte) }
+    }
+    return String(decoding: encoded, as: UTF8.self)
+}
+
+extension [UInt8] {
+    /// Appends a byte as a percent sign and two upper-case digits.
+    package mutating func append(percentEncoded byte: UInt8) {
+        append(UInt8(ascii: "%"))
+        append(upperHexDigit(byte >> 4))
+        append(upperHexDigit(byte & 15))
+    }
+}
+
+private func upperHexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
+}

@@ -1,0 +1,48 @@
+/// What the page offers a viewer whose browser blocks the cookie: open the event in its own tab, or ask the browser for
+/// access.
+struct WayIn {
+    /// The event's address with a ticket.
+    var place: String
+    /// The ticket that the page's script exchanges for the next ones.
+    var keep: String
+    /// Whether the cookie did not come back from the own tab either.
+    var isSecondTry: Bool
+    /// Whether the page is in a tab and not in a frame, so that another tab would not help.
+    var isTopLevel: Bool
+
+    /// What a viewer reads in a tab of their own.
+    static let switchedOff = "Cookies are switched off for this site. Allow them in your browser, then try again."
+
+    var html: String {
+        let place = RefusalPage.escaped(place)
+        let hint = "Your browser did not allow it. Open the event in a new tab, or allow cookies for this site."
+        let (target, name) =
+            isTopLevel ? ("", "Try again") : (" target=\"_blank\" rel=\"noopener\"", "Open in a new tab")
+        return """
+            <p><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)">\(name)</a>
+            <button id="allow" type="button" hidden>Allow it here</button></p>
+            <p id="hint" role="status"\(isSecondTry && !isTopLevel ? "" : " hidden")>\(hint)</p>
+            <p id="late" role="status" hidden>This page has waited too long: reload the page that it is on, or open your \
+            link again.</p>
+            <script>\(Self.script)</script>
+            """
+    }
+
+    /// Keeps the link's ticket fresh, and asks for storage access when the viewer clicks: browsers grant it only in
+    /// response to a click.
+    private static let script = """
+        (()=>{const tab=document.getElementById("tab"),allow=document.getElementById("allow"),\
+        hint=document.getElementById("hint"),late=document.getElementById("late");\
+        const renew=async()=>{const answer=await fetch("/.gateway/ticket?\(QueryMembers.ticketName)="+tab.dataset.keep,\
+        {method:"POST"});if(!answer.ok){late.hidden=answer.status===429;return}const[next,keep]=(await answer.text()).split("\\n");\
+        tab.href=tab.href.replace(/\(QueryMembers.ticketName)=[^&]*/,"\(QueryMembers.ticketName)="+next);\
+        tab.dataset.keep=keep;late.hidden=true;history.replaceState(null,"",tab.href)};\
+        const soon=()=>renew().catch(()=>{});history.replaceState(null,"",tab.href);setInterval(soon,40000);\
+        document.addEventListener("visibilitychange",()=>{if(!document.hidden)soon()});tab.onclick=()=>setTimeout(soon,500);\
+        if(document.requestStorageAccess&&window!==top){allow.hidden=false;\
+        allow.onclick=()=>document.requestStorageAccess().then(()=>location.replace(tab.href),\
+        ()=>{hint.hidden=false})}})()
+        """
+
+    static let scriptHash = RefusalPage.hash(of: script)
+}

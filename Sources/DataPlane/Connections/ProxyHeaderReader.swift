@@ -1,0 +1,62 @@
+import Basics
+import Transport
+
+/// A proxy's connection until its PROXY header is complete. Afterwards it is handed over to the handler of what follows.
+final class ProxyHeaderReader: Connection {
+    /// Continues with a connection whose header is complete, and with the bytes behind the header.
+    typealias Continuation = (ProxyHeaderReader, ProxyHeader, _ rest: Span<UInt8>) -> Void
+
+    private let worker: Worker
+    private let peer: ClientAddress
+    /// `nil` once the connection has gone on.
+    private var place: ConnectionPlace?
+    /// The part of the header that has arrived.
+    private var pending: ByteBuffer?
+    private let proceed: Continuation
+
+    /// - Parameters:
+    ///   - place: the peer's, given up if the connection is closed before the header is complete.
+    ///   - proceed: hands the connection over, or closes it. Gives up the place.
+    init(worker: Worker, peer: ClientAddress, place: ConnectionPlace, proceed: @escaping Continuation) {
+        self.worker = worker
+        self.peer = peer
+        self.place = place
+        self.proceed = proceed
+        super.init(loop: worker.loop)
+    }
+
+    override func received(_ bytes: Span<UInt8>) {
+        guard var earlier = pending.take() else {
+            if !read(bytes) { pending = ByteBuffer(bytes) }
+            return
+        }
+        earlier.write(bytes)
+        if !read(earlier.span) { pending = earlier }
+    }
+
+    /// Reads the header. Returns false if it is incomplete.
+    private func read(_ bytes: Span<UInt8>) -> Bool {
+        do throws(ProxyHeaderFault) {
+            guard let header = try ProxyHeader.read(bytes) else { return false }
+            place = nil
+            proceed(self, header, bytes.extracting(droppingFirst: header.length))
+        } catch {
+            worker.site.turnedAway.badProxyHeader(error, from: peer)
+            close()
+        }
+        return true
+    }
+
+    override func inputEnded() {
+        // Whoever leaves without a byte only checks that the port is open.
+        if pending != nil { worker.site.turnedAway.badProxyHeader(.malformed, from: peer) }
+        close()
+    }
+
+    override func deadlinePassed() {
+        worker.site.turnedAway.badProxyHeader(.late, from: peer)
+        reset()
+    }
+
+    override func closed() { place?.leave(worker, peer) }
+}

@@ -1,0 +1,171 @@
+import Basics
+import GatewayConfiguration
+import Logging
+import Transport
+
+extension DataPlane {
+    /// Serves an accepted connection.
+    ///
+    /// - Parameter listener: its number among the viewers' listeners; `nil` for the admin listener.
+    func serve(
+        _ descriptor: Descriptor,
+        of peer: NetworkAddress,
+        on loop: EventLoop,
+        role: ListenerRole,
+        listener: Int?
+    ) {
+        guard let worker = workers[ObjectIdentifier(loop.mailbox)]?.value else { return }
+        let address = ClientAddress(peer)
+        let needsHeader = listener.map { worker.snapshot.needsProxyHeader[$0] } ?? false
+        if needsHeader, !address.maySendProxyHeader(worker.snapshot.settings.limits) {
+            site.turnedAway.unlistedProxy(address)
+            return
+        }
+        guard let (place, share) = count(role: role, address: address, worker) else { return }
+        if role == .viewers { worker.counters.add(.connectionsAccepted) }
+        let client = Client(worker: worker, role: role, address: address, share: share, place: place)
+        do throws(SystemFault) {
+            if needsHeader {
+                try readProxyHeader(descriptor, of: client, listener: listener)
+            } else if let context = listener.flatMap({ security.context($0) }) {
+                guard let stream = context.stream() else {
+                    place.leave(worker, address)
+                    return
+                }
+                let handshake = handshake(client)
+                try handshake.open(descriptor.take(), tls: stream)
+                handshake.setDeadline(in: worker.snapshot.headerTimeout)
+            } else {
+                let connection = connection(client)
+                try connection.open(descriptor.take())
+                connection.begin()
+            }
+        } catch {
+            place.leave(worker, address)
+        }
+    }
+
+    /// A client that has connected.
+    private struct Client {
+        let worker: Worker
+        let role: ListenerRole
+        var address: ClientAddress
+        var share: AddressShare?
+        var place: ConnectionPlace
+    }
+
+    /// The connection of a client in plaintext.
+    private func connection(_ client: Client) -> ClientConnection {
+        ClientConnection(
+            worker: client.worker,
+            listener: client.role,
+            address: client.address,
+            share: client.share,
+            place: client.place
+        )
+    }
+
+    /// The connection of a client that begins with a TLS handshake.
+    private func handshake(_ client: Client) -> ServerHandshake {
+        let (worker, address) = (client.worker, client.address)
+        return ServerHandshake(
+            worker: worker,
+            listener: client.role,
+            address: address,
+            share: client.share,
+            place: client.place
+        ) { [logger, site] fault in
+            site.turnedAway.failedHandshake(fault)
+            worker.counters.add(.handshakesFailed)
+            logger.debug("TLS handshake with \(String(decoding: address.text, as: UTF8.self)): \(fault)")
+        }
+    }
+
+    // MARK: The PROXY protocol
+
+    /// Serves a connection of a proxy: first reads its header, then goes on with the client that the header names.
+    private func readProxyHeader(_ descriptor: Descriptor, of peer: Client, listener: Int?) throws(SystemFault) {
+        let reader = ProxyHeaderReader(worker: peer.worker, peer: peer.address, place: peer.place) {
+            [self] reader, header, rest in
+            guard let client = client(header, of: peer) else {
+                reader.close()
+                return
+            }
+            guard let context = listener.flatMap({ security.context($0) }) else {
+                let connection = connection(client)
+                reader.handOver(to: connection)
+                connection.begin()
+                if !rest.isEmpty { connection.received(rest) }
+                return
+            }
+            guard let stream = context.stream() else {
+                client.place.leave(client.worker, client.address)
+                reader.close()
+                return
+            }
+            // The deadline stays: header and handshake share the time.
+            let handshake = handshake(client)
+            reader.handOver(to: handshake)
+            handshake.startTLS(stream, with: rest)
+        }
+        try reader.open(descriptor.take())
+        reader.setDeadline(in: peer.worker.snapshot.headerTimeout)
+    }
+
+    /// The client that a proxy has named. From now on its address counts instead of the peer's.
+    ///
+    /// - Returns: `nil` if the limit of its address is reached. Then the peer's place was given up.
+    private func client(_ header: ProxyHeader, of peer: Client) -> Client? {
+        var client = peer
+        client.address = header.client.map(ClientAddress.init) ?? peer.address.hidingClient
+        if peer.place.isCounted { site.connectionCounts.leave(peer.address.hash) }
+        guard let counted = countAddress(role: peer.role, client.address, peer.worker) else {
+            ConnectionPlace(role: peer.role, isCounted: false).leave(peer.worker, client.address)
+            return nil
+        }
+        client.share = counted.share
+        client.place = ConnectionPlace(role: peer.role, isCounted: counted.isCounted)
+        return client
+    }
+
+    // MARK: Limits
+
+    /// Counts a connection until it gives up its place.
+    ///
+    /// - Returns: its place and, if its address is counted, the share common to that address. `nil` if a limit is
+    ///   reached.
+    private func count(
+        role: ListenerRole,
+        address: ClientAddress,
+        _ worker: Worker
+    ) -> (ConnectionPlace, AddressShare?)? {
+        // Check this first, so that nobody beyond their own limit makes others close.
+        guard let (isCounted, share) = countAddress(role: role, address, worker) else { return nil }
+        let limit = worker.snapshot.settings.limits.connections
+        guard site.enter(role, limit: limit, makesRoom: worker.closeIdleClient) else {
+            if isCounted { site.connectionCounts.leave(address.hash) }
+            site.turnedAway.pastTotal()
+            if role == .viewers { worker.counters.add(.connectionsPastTotal) }
+            return nil
+        }
+        return (ConnectionPlace(role: role, isCounted: isCounted), share)
+    }
+
+    /// Counts a connection for its address, if the address is one of those that are counted.
+    ///
+    /// - Returns: `nil` if the limit of the address is reached.
+    private func countAddress(
+        role: ListenerRole,
+        _ address: ClientAddress,
+        _ worker: Worker
+    ) -> (isCounted: Bool, share: AddressShare?)? {
+        let limits = worker.snapshot.settings.limits
+        guard role == .viewers, address.isCounted(limits) else { return (false, nil) }
+        guard let share = site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress) else {
+            site.turnedAway.pastLimit(of: address)
+            worker.counters.add(.connectionsPastAddress)
+            return nil
+        }
+        return (true, share)
+    }
+}

@@ -1,0 +1,107 @@
+import Admission
+import Basics
+
+extension ExchangeState {
+    /// What remains known of the request once its head is gone.
+    struct Request {
+        var method: Method = .other
+        var framing: BodyFraming = .none
+        var isHTTP10 = false
+        var isUpgrade = false
+        var isComplete = false
+        var isNavigation = false
+        var expectsContinue = false
+        /// Body bytes that have arrived.
+        var bytes = 0
+        /// The most body bytes to accept.
+        var maxBytes = Int.max
+        /// In monotonic milliseconds.
+        var startedAt: Int64 = 0
+        /// The hash of the address that counts for limits.
+        var addressHash: UInt64 = 0
+        var id = RequestID()
+        /// The place of its route's counters.
+        var slot = CounterLabels.noRoute
+        var rate = RateWindow()
+        /// The client address that a trusted proxy reports. `nil` if the peer is not one.
+        var forwardedAddress: ClientAddress?
+    }
+
+    /// The decision on the request, and what follows from it for both heads.
+    struct Verdict {
+        var access: Access = .public
+        var viewer: Viewer?
+        var admitted: Admission.Admitted?
+        var refusal: Refusal?
+        /// The event that the refusal is about.
+        var refusedEvent: String?
+        /// Whether the request is for the control API, whose callers expect its error members.
+        var isControlCall = false
+        /// Whether the request is a preflight, which has no credentials. Only the status and fields of its answer are
+        /// forwarded.
+        var isPreflight = false
+        /// Whether the `Authorization` field is a viewer's, which no upstream may see.
+        var withholdsAuthorization = false
+        /// Whether the address contains a viewer's token and must stay private.
+        var hidesAddress = false
+        /// Whether to rewrite the upstream's cookies so that they work in a frame on another site.
+        var partitionsCookies = false
+        /// The field line that says who may frame the event.
+        var framePolicy: [UInt8] = []
+        /// Field lines to add to the response: a new session's cookie and header.
+        var extraFields: [UInt8] = []
+    }
+
+    /// How the request was sent to an upstream.
+    struct UpstreamLeg {
+        /// The number of the upstream's servers.
+        var servers = 1
+        /// How many servers were asked for a connection.
+        var attempts = 1
+        /// The servers that have failed this exchange, as a bit set.
+        var tried: UInt64 = 0
+        /// Whether the request is being sent a second time because the server closed the connection.
+        var isRetry = false
+        /// When the last byte of the request that has arrived was sent, in monotonic milliseconds.
+        var sentAt: Int64 = 0
+        /// The body's byte count when it last progressed, and the time of that.
+        var movedBytes = 0
+        var movedAt: Int64 = 0
+        /// The server that the request was sent to, for the log.
+        var server: String?
+    }
+
+    /// What the client has received of the response.
+    struct Answer {
+        /// 0 if there is none.
+        var status = 0
+        var bytes = 0
+        /// Whether the client gets the body in chunks.
+        var isChunked = false
+        /// Whether the client's connection may serve another request.
+        var keepsAlive = false
+        var rate = RateWindow()
+        /// How many bytes had been sent when they were last counted.
+        var movedBytes = 0
+
+        /// The status that the access log shows if the client left before it was answered.
+        static let clientGone = 499
+    }
+
+    /// How long an open exchange may continue.
+    struct Stay {
+        /// When the lease was last renewed, in monotonic milliseconds.
+        var renewedAt: Int64 = 0
+        var judgement = Judgement()
+        /// When the doors of the event close, as last checked, in wall-clock milliseconds.
+        var doorsCloseAt = Int64.max
+    }
+}
+
+/// What an open exchange was last judged by.
+struct Judgement: Equatable {
+    /// Of the keys. 0 before the first check.
+    var generation: UInt64 = 0
+    /// The directory's. 0 before the first check.
+    var version: UInt64 = 0
+}

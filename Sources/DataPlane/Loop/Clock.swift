@@ -1,0 +1,59 @@
+import Basics
+import Transport
+
+/// The time as one event loop sees it: that of its current turn.
+final class Clock {
+    private let loop: EventLoop
+    /// The loop's time when the wall clock was read last.
+    private var readAt: Int64 = 0
+    private var wallTime: Int64 = 0
+    private var second: Int64 = -1
+    private var dateText: [UInt8] = []
+    /// The wall time in whole seconds, as the part of a `Timestamp` up to and including the dot.
+    private var stamp: [UInt8] = []
+
+    init(of loop: EventLoop) {
+        self.loop = loop
+        read()
+    }
+
+    /// Milliseconds of a clock that never goes backwards.
+    var monotonic: Int64 { loop.now }
+
+    /// Milliseconds since 1970.
+    var wall: Int64 {
+        refresh()
+        return wallTime
+    }
+
+    /// The wall time in whole seconds, as `Date`
+    /// ([RFC 9110 section 5.6.7](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7)).
+    var date: [UInt8] {
+        refresh()
+        return dateText
+    }
+
+    /// Writes the wall time as a `Timestamp`.
+    func writeTimestamp(to line: inout [UInt8]) {
+        refresh()
+        line.append(contentsOf: stamp)
+        let rest = UInt16(wallTime - second * 1000)
+        for digit in [rest / 100, rest / 10 % 10, rest % 10] { line.append(UInt8(ascii: "0") + UInt8(digit)) }
+        line.append(UInt8(ascii: "Z"))
+    }
+
+    /// Reads the wall clock again if the loop's time has changed.
+    @inline(__always)
+    private func refresh() {
+        if loop.now != readAt { read() }
+    }
+
+    private func read() {
+        readAt = loop.now
+        wallTime = WallClock.now()
+        guard wallTime / 1000 != second else { return }
+        second = wallTime / 1000
+        dateText = HTTPDate.format(second)
+        stamp = Array(Timestamp.text(second * 1000).utf8.dropLast(4))
+    }
+}

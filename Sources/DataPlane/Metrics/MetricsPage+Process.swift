@@ -1,0 +1,87 @@
+extension MetricsPage {
+    mutating func writeState() {
+        exposition.family("gateway_build", .info, "The version of the program.")
+        exposition.sample([("version", reading.version)], 1)
+        write("gateway_ready", .gauge, "Whether load balancers should send viewers here.", reading.isReady ? 1 : 0)
+        write("gateway_draining", .gauge, "Whether the process is about to stop.", reading.isDraining ? 1 : 0)
+        exposition.family("gateway_config_reloads", .counter, "Reloads of the configuration, by result.")
+        exposition.sample([("result", "success")], reading.reloads.successes)
+        exposition.sample([("result", "failure")], reading.reloads.failures)
+        write(
+            "gateway_config_last_reload_successful",
+            .gauge,
+            "Whether the last reload put its configuration into effect.",
+            reading.reloads.hasSucceeded ? 1 : 0
+        )
+        write(
+            "gateway_config_last_reload_success_timestamp_seconds",
+            .gauge,
+            in: .seconds,
+            "When a configuration was last put into effect.",
+            Int(reading.reloads.succeededAt),
+            decimals: 3
+        )
+        exposition.family(
+            "gateway_certificate_expiry_timestamp_seconds",
+            .gauge,
+            in: .seconds,
+            "When a listener's certificate expires."
+        )
+        for certificate in reading.certificates {
+            exposition.sample([("certificate", certificate.place)], Int(certificate.expiresAt))
+        }
+        write(
+            "gateway_access_log_lines_dropped",
+            .counter,
+            "Lines of the access log that could not be written.",
+            reading.lostLogLines
+        )
+        exposition.family("gateway_database_size_bytes", .gauge, in: .bytes, "Size of the database's files, by kind.")
+        for file in reading.databaseFiles { exposition.sample([("file", file.kind)], file.size) }
+        write("gateway_loops", .gauge, "Event loops.", reading.loops)
+        exposition.family(
+            "gateway_loop_lag_seconds",
+            .histogram,
+            in: .seconds,
+            "How late timers of the event loops ran, ten times a second for each loop."
+        )
+        exposition.histogram([], counts.lag[...])
+    }
+
+    /// The names that Prometheus users expect of every process.
+    mutating func writeProcess() {
+        let process = reading.process
+        write(
+            "process_cpu_seconds",
+            .counter,
+            in: .seconds,
+            "Total user and system CPU time spent in seconds.",
+            process.processorTime,
+            decimals: 3
+        )
+        write(
+            "process_resident_memory_bytes",
+            .gauge,
+            in: .bytes,
+            "Resident memory size in bytes.",
+            process.residentMemory
+        )
+        write(
+            "process_virtual_memory_bytes",
+            .gauge,
+            in: .bytes,
+            "Virtual memory size in bytes.",
+            process.virtualMemory
+        )
+        write("process_open_fds", .gauge, "Number of open file descriptors.", process.openDescriptors)
+        write("process_max_fds", .gauge, "Maximum number of open file descriptors.", process.descriptorLimit)
+        write(
+            "process_start_time_seconds",
+            .gauge,
+            in: .seconds,
+            "Start time of the process since unix epoch in seconds.",
+            Int(process.startedAt),
+            decimals: 3
+        )
+    }
+}

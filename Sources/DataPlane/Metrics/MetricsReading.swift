@@ -1,0 +1,87 @@
+import Admission
+
+/// What a scrape shows, as it was at one moment.
+struct MetricsReading: Sendable {
+    /// The sums over all event loops.
+    var counts: LoopCounts
+    var loops = 0
+    /// The present upstreams with their servers.
+    var upstreams: [UpstreamEntry] = []
+    var sessions = SessionTally()
+    /// Sessions under way.
+    var liveSessions = 0
+    var leaseEntries = 0
+    /// How many viewers may be connected.
+    var connectionLimit = 0
+    var isReady = true
+    var isDraining = false
+    var reloads = ReloadTally()
+    var certificates: [CertificateEntry] = []
+    var lostLogLines = 0
+    /// The sizes of the database's files in bytes, by kind.
+    var databaseFiles: [DatabaseFile] = []
+    var process = ProcessUsage()
+    var version = ""
+
+    struct UpstreamEntry: Sendable {
+        var name: String
+        var slot: Int
+        var servers: [ServerEntry]
+    }
+
+    struct ServerEntry: Sendable {
+        var name: String
+        var slot: Int
+        /// Whether neither its last connection attempt nor its last checks failed.
+        var isUp: Bool
+    }
+
+    struct DatabaseFile: Sendable {
+        var kind: String
+        var size: Int
+    }
+
+    struct CertificateEntry: Sendable {
+        /// Its place in the configuration, such as `listener[0]`.
+        var place: String
+        /// Seconds since 1970.
+        var expiresAt: Int64
+    }
+}
+
+/// What the system knows about this process.
+struct ProcessUsage: Sendable, Equatable {
+    /// When it started, in milliseconds since 1970.
+    var startedAt: Int64 = 0
+    /// The processor time that it has used, in milliseconds.
+    var processorTime = 0
+    /// In bytes.
+    var residentMemory = 0
+    /// In bytes.
+    var virtualMemory = 0
+    var openDescriptors = 0
+    var descriptorLimit = 0
+}
+
+/// How reloads of the configuration went.
+struct ReloadTally: Sendable {
+    private(set) var successes = 0
+    private(set) var failures = 0
+    /// Whether the last one succeeded. The start counts as one.
+    private(set) var hasSucceeded = true
+    /// When a configuration was last put into effect, in milliseconds since 1970.
+    private(set) var succeededAt: Int64
+
+    init(startedAt: Int64 = 0) { succeededAt = startedAt }
+
+    mutating func succeeded(at now: Int64) {
+        successes += 1
+        hasSucceeded = true
+        succeededAt = now
+    }
+
+    mutating func failed() {
+        failures += 1
+        hasSucceeded = false
+    }
+}

@@ -1,0 +1,214 @@
+import Basics
+import Foundation
+import JOSE
+import Synchronization
+import Testing
+
+extension EndToEnd {
+    @Suite("Key sets that a company publishes (jwks_url)")
+    struct KeySetTests {
+        /// An identity provider and a gateway that trusts it for `acme`.
+        private struct Provider {
+            let server: RecordingUpstream
+            private let answer: Answer
+
+            /// What it says at present. Its server's threads may outlive the test.
+            private final class Answer: Sendable {
+                let script = Mutex<RecordingUpstream.Script>({ try $0.reply("404 Not Found") })
+            }
+
+            init() throws {
+                let answer = Answer()
+                server = try RecordingUpstream { try answer.script.withLock { $0 }($0) }
+                self.answer = answer
+            }
+
+            var url: String { "http://127.0.0.1:\(server.port)/keys?v=1" }
+            var fetches: Int { server.requests(for: "/keys").count }
+            var companyKey: String { "[[company.key]]\njwks_url = \"\(url)\"" }
+
+            func say(_ script: @escaping RecordingUpstream.Script) { answer.script.withLock { $0 = script } }
+
+            func publish(_ keys: [Key], _ fields: [String] = []) {
+                let set = JSONValue.object([JSONMember("keys", .array(keys.compactMap(\.publicJWK)))])
+                let text = String(decoding: set.serialized(), as: UTF8.self)
+                say { try $0.reply("200 OK", fields, text) }
+            }
+        }
+
+        private let provider: Provider
+
+        init() throws { provider = try Provider() }
+
+        private func site(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> Site {
+            let key = provider.companyKey
+            return try Site {
+                $0.company = key
+                adjust(&$0)
+            }
+        }
+
+        private func token(_ key: Key, company: String = "acme", type: String? = nil) throws -> String {
+            let claims = [
+                JSONMember("companyId", .string(company)), JSONMember("eventId", .string("e1")),
+                JSONMember("sub", .string("u1")), JSONMember("exp", .number(Minter.now + 3600)),
+            ]
+            return try Token.sign(claims, type: type, with: key)
+        }
+
+        private func status(_ site: Site, _ key: Key, company: String = "acme", type: String? = nil) throws -> Int {
+            let bearer = "Authorization: Bearer \(try token(key, company: company, type: type))"
+            return try fetch(site.port, "/event/e1", [bearer]).status
+        }
+
+        @Test("Its keys are known before the first viewer comes, and verify that company's tokens only")
+        func keys() throws {
+            let keys = try [Key.generate(.es256, id: "one"), Key.generate(.eddsa, id: "two")]
+            provider.publish(keys)
+            let site = try site()
+            for key in keys { #expect(try status(site, key) == 200) }
+            #expect(try status(site, Key.generate(.es256, id: "one")) == 401)
+            #expect(try status(site, keys[0], company: "globex") == 401)
+            // They sign none of the gateway's own tokens.
+            #expect(try status(site, keys[0], type: "embed+jwt") == 401)
+            #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
+            #expect(provider.fetches == 1)
+            let request = try #require(provider.server.requests(for: "/keys").first)
+            #expect(request.target == "/keys?v=1" && request["host"] == "127.0.0.1:\(provider.server.port)")
+            #expect(eventually { site.gateway.log.contains("\(provider.url): 2 keys") })
+        }
+
+        @Test("A source that is down, slow or wrong stops no start, and its keys come once it is well")
+        func down() throws {
+            let key = try Key.generate(.es256, id: "one")
+            let bad: [(RecordingUpstream.Script, String)] = [
+                ({ try $0.reply("503 Down") }, "status 503"), ({ try $0.reply("302 Found") }, "status 302"),
+                ({ try $0.reply("200 OK", [], "<html>") }, "it is not a JSON text"),
+                ({ try $0.reply("200 OK", [], "{\"key\":[]}") }, "it is not a JWK set"),
+                ({ try $0.reply("200 OK", [], String(repeating: "x", count: 300_000)) }, "the answer is too large"),
+                ({ _ in false }, "closed without an answer"),
+                (
+                    {
+                        _ = $0.socket.receive(within: 60)
+                        return false
+                    }, "no answer in time"
+                ),
+            ]
+            for (script, reason) in bad {
+                provider.say(script)
+                let site = try site()
+                #expect(eventually { site.gateway.log.contains("\(provider.url): \(reason)") }, "\(site.gateway.log)")
+                #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
+                #expect(try status(site, key) == 401)
+            }
+            provider.say { try $0.reply("503 Down") }
+            let site = try site()
+            #expect(try status(site, key) == 401)
+            provider.publish([key])
+            #expect(try eventually(within: 60) { try status(site, key) == 200 })
+            #expect(eventually { site.gateway.log.contains("\(provider.url): 1 keys") })
+        }
+
+        @Test("Attack: a set with a private key or a secret is refused as a whole")
+        func secrets() throws {
+            let secret = Array("an HMAC secret that is long enough".utf8)
+            let text = String(decoding: Base64URL.encode(secret.span), as: UTF8.self)
+            let good = try Key.generate(.es256, id: "good")
+            let goodText = String(decoding: try #require(good.publicJWK).serialized(), as: UTF8.self)
+            let set = #"{"keys":[{"kty":"oct","kid":"s","alg":"HS256","k":"\#(text)"},\#(goodText)]}"#
+            provider.say { try $0.reply("200 OK", [], set) }
+            let site = try site()
+            #expect(eventually { site.gateway.log.contains("it holds a private key or a secret") })
+            #expect(try status(site, Key.secret(secret, algorithm: .hs256, id: "s")) == 401)
+            #expect(try status(site, good) == 401)
+        }
+
+        @Test("An unknown key is fetched thirty seconds after the last fetch; a key that went ends what it opened")
+        func rotation() throws {
+            let (old, new) = (try Key.generate(.es256, id: "old"), try Key.generate(.es256, id: "new"))
+            provider.publish([old])
+            let site = try Site {
+                $0.company = provider.companyKey
+                $0.top = "threads = 2"
+            }
+            site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
+            let socket = try Client(port: site.port)
+            #expect(try socket.openWebSocket("/event/e1/ws?token=\(token(old))").status == 101)
+            for number in 0..<40 { #expect(try status(site, Key.generate(.es256, id: "k\(number)")) == 401) }
+            #expect(provider.fetches == 1)
+            provider.publish([new])
+            #expect(try eventually(within: 60) { try status(site, new) == 200 })
+            #expect(provider.fetches == 2)
+            #expect(try status(site, old) == 401)
+            #expect(socket.remainder(within: 20) != nil)
+        }
+
+        @Test("A reload has the keys before it takes effect, and forgets those of a URL that went")
+        func reload() throws {
+            let key = try Key.generate(.es256, id: "one")
+            provider.publish([key])
+            let site = try Site()
+            #expect(try status(site, key) == 401)
+            func reload(_ company: String) throws {
+                try site.gateway.rewrite(site.configuration { $0.company = company })
+                site.gateway.reload()
+            }
+            try reload(provider.companyKey)
+            #expect(try status(site, key) == 200)
+            try reload(provider.companyKey + "\nsigned_before = false")
+            #expect(try status(site, key) == 200)
+            // Each reload fetches again, for an operator who cannot wait.
+            #expect(provider.fetches == 2)
+            // The same keys at another URL: nobody is sent away meanwhile.
+            site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
+            let socket = try Client(port: site.port)
+            #expect(try socket.openWebSocket("/event/e1/ws?token=\(token(key))").status == 101)
+            try reload(provider.companyKey.replacingOccurrences(of: "v=1", with: "v=2"))
+            #expect(try status(site, key) == 200)
+            #expect(try socket.echo("still here") == "still here")
+            try reload("")
+            #expect(try status(site, key) == 401)
+            #expect(socket.remainder(within: 20) != nil)
+        }
+
+        @Test("A reload with a new URL that gives no keys changes nothing; what was forgotten does not come back")
+        func badReload() throws {
+            let key = try Key.generate(.es256, id: "one")
+            provider.publish([key])
+            let site = try site()
+            #expect(try status(site, key) == 200)
+            let other = try RecordingUpstream { try $0.reply("404 Not Found") }
+            try site.gateway.rewrite(
+                site.configuration { $0.company = "[[company.key]]\njwks_url = \"http://127.0.0.1:\(other.port)/k\"" }
+            )
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.contains("/k: no key could be fetched; see above") })
+            #expect(eventually { site.gateway.log.contains("the running configuration stays as it is") })
+            #expect(try status(site, key) == 200)
+            // What a failed reload has fetched does not serve a later one.
+            func reloadFails(_ times: Int) -> Bool {
+                site.gateway.send(SIGHUP)
+                return eventually { site.gateway.log.components(separatedBy: "stays as it is").count > times }
+            }
+            let third = try Provider()
+            third.publish([key])
+            try site.gateway.rewrite(
+                site.configuration {
+                    $0.company = third.companyKey + "\n[[company.key]]\njwks_url = \"http://127.0.0.1:\(other.port)/k\""
+                }
+            )
+            #expect(reloadFails(2))
+            third.say { try $0.reply("503 Down") }
+            try site.gateway.rewrite(site.configuration { $0.company = third.companyKey })
+            #expect(reloadFails(3))
+            try site.gateway.rewrite(site.configuration())
+            site.gateway.reload()
+            #expect(try status(site, key) == 401)
+            provider.say { try $0.reply("503 Down") }
+            try site.gateway.rewrite(site.configuration { $0.company = provider.companyKey })
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.contains("\(provider.url): no key could be fetched") })
+            #expect(try status(site, key) == 401)
+        }
+    }
+}

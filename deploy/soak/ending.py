@@ -1,0 +1,123 @@
+"""The end of a run: nothing is left, memory has not grown, and SIGTERM ends the gateway in time."""
+
+import asyncio
+import contextlib
+import signal
+import statistics
+import time
+
+import http1
+import sockets
+from gateway import BYSTANDER, DRAIN, LAST
+from network import Cut
+
+# Idle connections to the embed host end after 30 s.
+LEFTOVERS = 45
+# Memory levels off in runs at least this long: three minutes fill the caches.
+LEVEL_AFTER = 540
+# The leases of the last configuration take five, and the sweep one; those of the one before it take six.
+SESSIONS = 15
+
+
+class Ending:
+    def __init__(self, soak, descriptors):
+        self.soak, self.descriptors = soak, descriptors
+        self.ledger, self.gateway, self.host, self.network = soak.ledger, soak.gateway, soak.host, soak.network
+
+    async def eventually(self, seconds, condition):
+        """Whether the condition, which may be a coroutine's, holds within this time."""
+        deadline = time.monotonic() + seconds
+        while not (is_met := await condition()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.25)
+        return is_met
+
+    async def expect_nothing_left(self):
+        """Every client is gone; the embed host is there, so that it is the gateway that closes connections to it."""
+        ledger, gateway = self.ledger, self.gateway
+        if self.host.server is None:
+            await self.host.start()
+        gateway.configure(**LAST)
+        gateway.process.send_signal(signal.SIGHUP)
+        removals = await gateway.ask("GET", "/removals")
+        for removal in removals["removals"] if removals else []:
+            await gateway.ask("DELETE", f"/removals?id={removal['id']}")
+
+        async def no_sessions():
+            listed = await gateway.ask("GET", "/sessions")
+            return listed is not None and listed["total"] == 0
+
+        async def no_descriptors():
+            return gateway.descriptors().total() <= self.descriptors.total()
+        if not await self.eventually(SESSIONS, no_sessions):
+            listed = await gateway.ask("GET", "/sessions?limit=3")
+            started = time.monotonic()
+            word = "for" if await self.eventually(150, no_sessions) else "after"
+            ledger.fault("sessions are left", f"{word} {SESSIONS + time.monotonic() - started:.0f} s: {listed}")
+        if not await self.eventually(LEFTOVERS, no_descriptors):
+            ledger.fault("descriptors are left", f"{dict(gateway.descriptors())}, at first {dict(self.descriptors)}; "
+                         f"the embed host has {len(self.host.writers)} connections")
+        print(f"descriptors: {self.descriptors.total()} at first, {gateway.descriptors().total()} at the end")
+
+    def compare_memory(self):
+        """Under load, at the end against the end of the first minute, or of the first half of a short run."""
+        length = self.soak.memory[-1][0]
+        first = max(size for at, size in self.soak.memory if at <= max(min(60, length / 2), self.soak.memory[0][0]))
+        last = max(size for at, size in self.soak.memory if at >= length - 10)
+        print(f"resident memory: {first:.1f} MiB after {min(60, length / 2):.0f} s, {last:.1f} MiB at the end, "
+              f"{self.gateway.resident():.1f} MiB with nobody there")
+        if last - first > self.soak.options.growth:
+            self.ledger.fault("memory grows", f"from {first:.1f} to {last:.1f} MiB")
+        self.expect_level_memory()
+
+    def expect_level_memory(self):
+        """The median of the last third of a long run against that of the second third: caches are full by then."""
+        start, end = self.soak.memory[0][0], self.soak.memory[-1][0]
+        third = (end - start) / 3
+        if end - start < LEVEL_AFTER:
+            return
+        second, last = (statistics.median(size for at, size in self.soak.memory if since <= at <= since + third)
+                        for since in (start + third, start + 2 * third))
+        print(f"resident memory: {second:.1f} MiB in the second third, {last:.1f} MiB in the last")
+        if last - second > self.soak.options.growth / 3:
+            self.ledger.fault("memory does not level off", f"{second:.1f} MiB, then {last:.1f} MiB")
+
+    async def open_socket(self, reader, writer):
+        token = self.gateway.token(BYSTANDER, "acme-new")
+        fields = [("X-Nonce", f"{self.ledger.new_visit(BYSTANDER)}.1.0"), ("Authorization", f"Bearer {token}"),
+                  ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
+                  ("Sec-WebSocket-Key", sockets.key())]
+        writer.write(http1.Request("GET", f"/event/{BYSTANDER.event}/socket", fields).head("localhost"))
+        answer = await http1.read_answer(reader, "GET")
+        if answer.status != 101:
+            self.ledger.fault("no WebSocket at the end", str(answer))
+
+    async def terminate(self):
+        """SIGTERM ends it in time, with viewers there: sockets get 1001, and who reads slowly is cut."""
+        ledger, process = self.ledger, self.gateway.process
+        async with contextlib.AsyncExitStack() as exits:
+            opened = []
+            for _ in range(5):
+                opened.append(await exits.enter_async_context(self.network.connection("clear", "127.0.0.1")))
+                await self.open_socket(*opened[-1])
+                reader, writer = await exits.enter_async_context(self.network.connection("tls", "127.0.0.1", buffer=1024))
+                fields = [("X-Nonce", f"{ledger.new_visit(None)}.1")]
+                writer.write(http1.Request("GET", "/public/plain?size=20000000", fields).head("localhost"))
+                await reader.read(100)
+            started = time.monotonic()
+            process.terminate()
+            codes = []
+            for reader, _ in opened:
+                with contextlib.suppress(Cut, OSError, asyncio.IncompleteReadError, TimeoutError):
+                    async with asyncio.timeout(DRAIN + 5):
+                        opcode, payload = await sockets.read_frame(reader.readexactly)
+                        codes.append(int.from_bytes(payload[:2]) if opcode == sockets.CLOSE else opcode)
+
+            async def is_over():
+                return process.poll() is not None
+            if not await self.eventually(DRAIN + 2 - (time.monotonic() - started), is_over):
+                ledger.fault("SIGTERM did not end it", f"within {DRAIN} s")
+            elif process.returncode != 0:
+                ledger.fault("it did not end well", f"status {process.returncode}\n{self.gateway.tail()}")
+            print(f"SIGTERM: ended within {time.monotonic() - started:.1f} s, status {process.returncode}")
+            if codes != [1001] * 5:
+                ledger.fault("WebSockets were not told that it stops", str(codes))

@@ -1,0 +1,230 @@
+"""The gateway under test: its configuration, its process, its log, and calls to its admin listener."""
+
+import asyncio
+import collections
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import pathlib
+import re
+import secrets
+import signal
+import time
+
+import http1
+from bench import make_certificate
+from ledger import Identity
+from processes import resident
+from tokens import compact
+
+EVENTS = {"acme": ["a-1", "a-2", "a-3", "a-4"], "globex": ["g-1", "g-2"]}
+KEYS = {"acme": ["acme-new", "acme-old", "acme-side"], "globex": ["globex-new"]}
+# Where the viewer is who is always served: no key, event or removal of theirs ever changes.
+# With a registration, so that reloads of `applies_to` do not change the rule for it.
+WITNESS = Identity("acme", "a-witness", "witness", "R-witness", "The Witness", "witness@example.com")
+# Without one, so that it may have several sessions.
+BYSTANDER = Identity("acme", "a-witness", "bystander", None, "A Bystander", "bystander@example.com")
+DRAIN = 8
+# The last configuration of a run has short times, so that what is left over ends soon.
+LAST = {"idle_timeout": "3s", "lease": "5s", "max_lifetime": "1h", "side": True, "signed_before": True}
+
+
+class Gateway:
+    def __init__(self, folder, ports, ledger):
+        self.folder, self.ports, self.ledger = folder, ports, ledger
+        self.secrets = {}
+        self.process = None
+        self.log = folder / "gateway.log"
+        for names in KEYS.values():
+            for name in names:
+                self.secrets[name] = secrets.token_urlsafe(32)
+                (folder / f"{name}.secret").write_text(self.secrets[name] + "\n")
+        self.secrets["acme.client"] = secrets.token_urlsafe(32)
+        (folder / "acme.client").write_text(self.secrets["acme.client"] + "\n")
+        make_certificate(folder)
+        self.configure()
+
+    # Its configuration.
+
+    def configure(self, **choices):
+        (self.folder / "gateway.conf").write_text(self.text(**choices))
+
+    def text(self, *, idle_timeout="8s", header_timeout="3s", min_rate="256B", body_size="64MiB", per_address=1000,
+             joins=0, failures=60, lease="6s", second_join="take_over", take_over_limit=6, max_lifetime="10m",
+             applies_to="registrations", signed_before=True, side=True, extra=None, streams=100, spare=64):
+        def company(name, pattern, keys, more=""):
+            lines = [f'[[company]]\nid = "{name}"\nevent_ids = ["{pattern}"]{more}']
+            for key, more in keys:
+                lines.append(f'[[company.key]]\nid = "{key}"\nalgorithm = "HS256"\nsecret_file = "{key}.secret"{more}')
+            return "\n".join(lines)
+        routes = {"/event/{event}/**": "token", "/networking/{event}/**": "token", "/public/**": "public", "/**": "session"}
+        if extra:
+            routes["/event/{event}/extra/**"] = extra
+        tables = "\n".join(f'[[route]]\npath = "{path}"\nupstream = "embed-host"\naccess = "{access}"'
+                           for path, access in routes.items())
+        old = ("acme-old", "\nsigned_before = true" if signed_before else "")
+        keys = [("acme-new", ""), old] + ([("acme-side", "")] if side else [])
+        return f"""public_url = "http://localhost:{self.ports['clear']}"
+drain_timeout = "{DRAIN}s"
+threads = 2
+[[listener]]
+address = "127.0.0.1:{self.ports['clear']}"
+[[listener]]
+address = "127.0.0.1:{self.ports['tls']}"
+certificate = "certificate.pem"
+key = "key.pem"
+[admin]
+address = "127.0.0.1:{self.ports['admin']}"
+[[upstream]]
+name = "embed-host"
+servers = ["127.0.0.1:{self.ports['host']}"]
+response_timeout = "5s"
+max_idle_per_server = {spare}
+{tables}
+[[route]]
+path = "/api/**"
+upstream = "control"
+access = "public"
+[control]
+enabled = true
+database = "gateway.sqlite"
+{company("acme", "a-*", keys, chr(10) + 'client_secret_file = "acme.client"')}
+{company("globex", "g-*", [("globex-new", "")])}
+[tokens]
+leeway = "1s"
+[sessions]
+idle_timeout = "{lease}"
+second_join = "{second_join}"
+take_over_limit = {take_over_limit}
+max_lifetime = "{max_lifetime}"
+applies_to = "{applies_to}"
+cookie_key_file = "cookie.key"
+[identity]
+assertion_key_file = "assertion.key"
+[limits]
+idle_timeout = "{idle_timeout}"
+header_timeout = "{header_timeout}"
+min_rate = "{min_rate}"
+body_size = "{body_size}"
+connections_per_address = {per_address}
+joins_per_minute = {joins}
+failures_per_minute = {failures}
+[http2]
+concurrent_streams = {streams}
+"""
+
+    def random_choices(self, rng):
+        choices = {
+            "idle_timeout": ["2s", "8s"], "header_timeout": ["1s", "3s"], "min_rate": ["0B", "256B", "4KiB"],
+            "body_size": ["1MiB", "64MiB"], "per_address": [0, 12, 1000], "joins": [0, 0, 0, 30], "failures": [0, 60],
+            "lease": ["3s", "6s"], "second_join": ["take_over"] * 4 + ["ask", "refuse"], "take_over_limit": [6, 1000, 1000],
+            "max_lifetime": ["30s", "10m"], "applies_to": ["registrations", "registrations", "all"],
+            "signed_before": [True, True, False], "side": [True, True, False],
+            "extra": [None, "public", "token", "session"], "streams": [10, 100], "spare": [0, 4, 64]}
+        return {name: rng.choice(values) for name, values in choices.items()}
+
+    async def reload(self, rng):
+        """Changes the configuration; one in eight is one that the gateway must refuse."""
+        text = self.text(**self.random_choices(rng))
+        if rng.random() < 0.125:
+            text = rng.choice((text.replace("[limits]", "[limits]\nidle_timeuot = 1"), text[:rng.randint(1, 60)],
+                               text.replace("acme-new.secret", "missing.secret"), "= \0"))
+            self.ledger.count("reloads of a bad file")
+        else:
+            self.ledger.count("reloads")
+            if rng.random() < 0.2:
+                make_certificate(self.folder)
+        (self.folder / "gateway.conf").write_text(text)
+        self.process.send_signal(signal.SIGHUP)
+
+    # Tokens.
+
+    def token(self, identity, key, lifetime=7200, secret=None, own=False, event=None):
+        """A viewer's token. `own`: as the gateway itself makes them."""
+        now = int(time.time())
+        claims = {"iat": now, "exp": now + lifetime, "companyId": identity.company, "eventId": event or identity.event,
+                  "sub": identity.user, "name": identity.name, "email": identity.email, "eventSpecific": True,
+                  "jti": secrets.token_hex(8)}
+        if identity.registration:
+            claims["registrationId"] = identity.registration
+        header = {"alg": "HS256", "kid": key, "typ": "JWT"}
+        if own:
+            header["typ"] = "registration+jwt" if identity.registration else "embed+jwt"
+            claims["iss"] = f"http://localhost:{self.ports['clear']}"
+        secret = (secret or self.secrets[key]).encode()
+        return compact(header, claims, lambda data: hmac.new(secret, data, hashlib.sha256).digest())
+
+    # Its process.
+
+    def descriptors(self):
+        """What is open, by kind, but for the database, which opens files when several calls read at once."""
+        kinds = collections.Counter()
+        for entry in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if "gateway.sqlite" not in (name := os.readlink(entry)):
+                    kinds[re.sub(r"\d+", "N", name)] += 1
+        return kinds
+
+    def tail(self):
+        return self.log.read_text(errors="replace")[-3000:]
+
+    def resident(self):
+        return resident(self.process.pid) / (1 << 20)
+
+    async def call(self, method, path, port="admin", patience=5):
+        """A call on a connection of its own, to the admin listener by default; its status and its body."""
+        async with asyncio.timeout(patience):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.ports[port], local_addr=("127.0.0.1", 0))
+            try:
+                writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                body = bytearray()
+                answer = await http1.read_answer(reader, method, body.extend)
+            finally:
+                writer.transport.abort()
+        return answer.status, bytes(body)
+
+    async def ask(self, method, path):
+        """A call to the admin listener that must succeed, and its JSON. None for what is gone meanwhile."""
+        try:
+            status, body = await self.call(method, path, patience=20)
+        except (OSError, TimeoutError, http1.Late, asyncio.IncompleteReadError) as error:
+            if self.process.poll() is None and not self.ledger.is_late():
+                self.ledger.fault("the admin listener did not answer", f"{method} {path}: {error!r}")
+            return None
+        if status not in (200, 404):
+            self.ledger.fault("the admin listener refused", f"{method} {path}: {status} {body[:200]!r}")
+        return json.loads(body) if status == 200 else None
+
+    # Its log.
+
+    def read_log(self):
+        """Counts the log's lines; faults are errors that no bad file explains, and anything that is no JSON."""
+        errors = 0
+        with open(self.log, "rb") as lines:
+            for line in lines:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    self.ledger.fault("the log has a line that is not JSON", line[:2000])
+                    continue
+                if "status" in entry and "path" in entry:
+                    self.read_access(entry)
+                    continue
+                level, message = entry.get("level"), str(entry.get("message"))
+                self.ledger.notes[f"log: {level}: " + re.sub(r"\d+", "N", message)[:100]] += 1
+                if level in ("error", "critical"):
+                    errors += 1
+                    if not message.startswith("reload: "):
+                        self.ledger.fault("the log has an error", line[:2000])
+        if errors and not self.ledger.counts["reloads of a bad file"]:
+            self.ledger.fault("the log has errors of reloads", f"{errors}, and no file was bad")
+
+    def read_access(self, entry):
+        self.ledger.notes[f"answers: {entry['status']}"] += 1
+        for name in ("refusal", "fault", "cut"):
+            if name in entry:
+                self.ledger.notes[f"answers: {name} {entry[name]}"] += 1
+        if entry["status"] >= 500 and entry["status"] not in (501, 502, 503, 504, 505):
+            self.ledger.fault("an answer that nothing explains", json.dumps(entry))
