@@ -17,6 +17,13 @@ struct MemoryReturnTests {
         #expect(due(round + round) == expected + expected)
     }
 
+    @Test("The rest of a fall is returned too, once no more connections end")
+    func rest() {
+        #expect(due([8000, 1000, 600, 1, 1, 1, 0]) == [false, true, false, false, true, false, false])
+        #expect(due([8000, 1999, 1000, 1200, 1200]) == [false, true, false, true, false])
+        #expect(due([8000, 1999, 2100, 2100]) == [false, true, false, false])
+    }
+
     @Test("Not for the coming and going of a few, or of a small part of many")
     func fewEnded() {
         #expect(!due([0, 999, 0, 999, 0]).contains(true))

@@ -8,14 +8,27 @@ struct MemoryReturn {
     /// Smaller drops do not matter.
     static let leastDrop = 1000
 
+    /// The most connections since memory was last returned.
     private var peak = 0
+    /// The number of the call before.
+    private var previous = 0
+    /// Whether memory was returned while connections were still ending.
+    private var isFalling = false
 
-    /// Takes the number of open connections. Returns true once at least ``leastDrop`` and half of the peak have ended.
+    /// Takes the number of open connections. Returns true once at least ``leastDrop`` and half of the peak have ended, and
+    /// again when no more of them end, for the rest.
     mutating func isDue(open: Int) -> Bool {
+        defer { previous = open }
         peak = max(peak, open)
-        guard peak - open >= Self.leastDrop, open <= peak / 2 else { return false }
-        peak = open
-        return true
+        if peak - open >= Self.leastDrop, open <= peak / 2 {
+            peak = open
+            isFalling = true
+            return true
+        }
+        guard isFalling, open >= previous else { return false }
+        isFalling = false
+        defer { peak = open }
+        return open < peak
     }
 
     /// Returns memory. Takes tens of milliseconds for hundreds of megabytes, so do not call it on an event loop.
