@@ -1,5 +1,6 @@
 package import Admission
 import Basics
+import Synchronization
 
 /// Actions on sessions that do not come from their viewers.
 extension DataPlane {
@@ -11,6 +12,11 @@ extension DataPlane {
     /// - Throws: an error if that could not be stored. The session has ended anyway.
     package func kick(_ session: LiveSession, by way: InterventionWay) async throws {
         try await site.kick([session], by: way)
+    }
+
+    /// Shows what `reader` returns in metrics.
+    package func showMetrics(ofControl reader: @escaping @Sendable () async -> ControlReading) {
+        site.controlReader.withLock { $0 = reader }
     }
 
     /// Stores removals in the directory instead of in memory.

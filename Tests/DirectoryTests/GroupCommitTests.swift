@@ -46,6 +46,29 @@ struct GroupCommitTests {
         let description = "refused"
     }
 
+    @Test("Metrics count a group as one transaction, and messages until they are delivered")
+    func reading() async throws {
+        try await database.withDirectory { directory in
+            _ = try await directory.createWebhook(
+                .eventCreated,
+                endpoint: "https://x.example/",
+                event: nil,
+                company: "acme"
+            )
+            let before = await directory.read()
+            #expect(before.waitingMessages == 0 && before.oldestMessage == nil && before.waitingWrites == 0)
+            let make: @Sendable () async throws -> String = { try await directory.makeEvent().uid }
+            _ = try await Self.asOneGroup(directory, [make, make, make])
+            let after = await directory.read()
+            // The write that held the others back, and their group.
+            #expect(after.commits.successes == before.commits.successes + 2)
+            #expect(after.commits.failures == 0 && after.commits.microseconds > before.commits.microseconds)
+            #expect(after.waitingMessages == 3 && after.oldestMessage == start)
+            for delivery in try await directory.takeDeliveries(at: start) { try await directory.finish(delivery) }
+            #expect(await directory.read().waitingMessages < 3)
+        }
+    }
+
     @Test("A write that fails, by itself or in the database, does not undo the others in its group")
     func savepoints() async throws {
         let database = database

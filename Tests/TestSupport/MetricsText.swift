@@ -78,7 +78,7 @@ package struct MetricsText {
             families.contains { name, family in
                 switch family.type {
                 case "counter": sample.name == (format == .prometheus ? name : name + "_total")
-                case "histogram": sample.name.hasPrefix(name + "_")
+                case "histogram", "summary": sample.name.hasPrefix(name + "_")
                 default: false
                 }
             }
@@ -107,7 +107,7 @@ package struct MetricsText {
             }
             families[name]?.help = text
         case "TYPE":
-            let types = ["counter", "gauge", "histogram"] + (format == .openMetrics ? ["info"] : [])
+            let types = ["counter", "gauge", "histogram", "summary"] + (format == .openMetrics ? ["info"] : [])
             guard families[name]?.type.isEmpty == true, types.contains(text) else { throw Fault(description: "TYPE") }
             guard format == .openMetrics || name.hasSuffix("_total") == (text == "counter") else {
                 throw Fault(description: "only counters end in _total")
@@ -128,6 +128,7 @@ package struct MetricsText {
             switch families[family]?.type {
             case "counter": [format == .prometheus ? "" : "_total"]
             case "histogram": ["_bucket", "_sum", "_count"]
+            case "summary": ["_sum", "_count"]
             case "info": ["_info"]
             case "gauge": [""]
             default: [String]()

@@ -22,6 +22,7 @@ package final class WebhookDelivery: Sendable {
     private let wait: @Sendable (_ attempts: Int) -> Milliseconds
     private let allowedPrivate: Mutex<[AddressRange]>
     private let shares = Mutex(DeliveryShares())
+    private let attempts = Mutex(DeliveryTally())
 
     /// The time of day may jump, so never sleep for longer than this.
     private static let longestSleep: Milliseconds = 60_000
@@ -93,6 +94,9 @@ package final class WebhookDelivery: Sendable {
             timer?.cancel()
         }
     }
+
+    /// How deliveries went since the start.
+    package var tally: DeliveryTally { attempts.withLock { $0 } }
 
     // MARK: Due messages
 
@@ -171,6 +175,7 @@ package final class WebhookDelivery: Sendable {
             if let failure {
                 try await failed(delivery, host: endpoint?.host, failure)
             } else {
+                attempts.withLock { $0.arrived += 1 }
                 try await directory.finish(delivery)
             }
         } catch {
@@ -233,10 +238,20 @@ package final class WebhookDelivery: Sendable {
         metadata.updateValue("\(failure.reason)", forKey: "reason")
         if DeliverySchedule.givesUp(after: delivery.attempts, createdAt: delivery.createdAt, now: now) {
             logger.warning("a webhook message was given up", metadata: metadata)
+            attempts.withLock { $0.givenUp += 1 }
             try await directory.retry(delivery, at: nil, reason: failure.told)
         } else {
             logger.info("a webhook message was not delivered, and will be retried", metadata: metadata)
+            attempts.withLock { $0.retried += 1 }
             try await directory.retry(delivery, at: now + wait(delivery.attempts), reason: failure.told)
         }
     }
+}
+
+/// Attempts to deliver a message, by outcome.
+package struct DeliveryTally: Sendable, Equatable {
+    package var arrived = 0
+    package var retried = 0
+    /// Those that were the last one.
+    package var givenUp = 0
 }

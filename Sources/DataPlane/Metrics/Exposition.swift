@@ -10,6 +10,8 @@ struct Exposition {
     /// What a family measures.
     enum Kind: String {
         case counter, gauge, histogram
+        /// A count and a sum.
+        case summary
         /// A constant whose labels say something.
         case info
     }
@@ -39,7 +41,7 @@ struct Exposition {
             switch kind {
             case .counter: "_total"
             case .info: "_info"
-            case .gauge, .histogram: ""
+            case .gauge, .histogram, .summary: ""
             }
         // Prometheus names a family like its samples and knows no infos.
         let isPrometheus = format == .prometheus
@@ -86,8 +88,15 @@ struct Exposition {
             append(count, decimals: 0)
             bytes.append(.lineFeed)
         }
+        summary(labels, count: count, sum: row[row.startIndex + DurationHistogram.sum], decimals: 3)
+    }
+
+    /// Writes the samples of a summary without quantiles.
+    ///
+    /// - Parameter decimals: how many digits of the sum stand after the point.
+    mutating func summary(_ labels: [Label], count: Int, sum: Int, decimals: Int) {
         line("_sum", labels)
-        append(row[row.startIndex + DurationHistogram.sum], decimals: 3)
+        append(sum, decimals: decimals)
         bytes.append(.lineFeed)
         line("_count", labels)
         append(count, decimals: 0)

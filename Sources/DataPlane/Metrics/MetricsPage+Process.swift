@@ -36,8 +36,6 @@ extension MetricsPage {
             "Lines of the access log that could not be written.",
             reading.lostLogLines
         )
-        exposition.family("gateway_database_size_bytes", .gauge, in: .bytes, "Size of the database's files, by kind.")
-        for file in reading.databaseFiles { exposition.sample([("file", file.kind)], file.size) }
         write("gateway_loops", .gauge, "Event loops.", reading.loops)
         exposition.family(
             "gateway_loop_lag_seconds",

@@ -17,6 +17,7 @@ struct MetricsPage {
         page.writeTokens()
         page.writeUpstreams()
         page.writeState()
+        page.writeControl()
         page.writeProcess()
         return page.exposition.finish()
     }

@@ -20,6 +20,8 @@ struct MetricsReading: Sendable {
     var lostLogLines = 0
     /// The sizes of the database's files in bytes, by kind.
     var databaseFiles: [DatabaseFile] = []
+    /// `nil` without a control API.
+    var control: ControlReading?
     var process = ProcessUsage()
     var version = ""
 
@@ -47,6 +49,22 @@ struct MetricsReading: Sendable {
         /// Seconds since 1970.
         var expiresAt: Int64
     }
+}
+
+/// What the control API's database and webhooks tell of themselves.
+package struct ControlReading: Sendable {
+    /// Writes that wait for the transaction before them.
+    package var waitingWrites = 0
+    package var commits = 0
+    package var failedCommits = 0
+    /// The time of all commits, in microseconds.
+    package var commitMicroseconds = 0
+    package var waitingMessages = 0
+    /// The age of the oldest waiting message, in milliseconds.
+    package var oldestMessageAge = 0
+    /// Attempts to deliver a message, by outcome.
+    package var deliveries: [(outcome: String, count: Int)] = []
+    package init() {}
 }
 
 /// What the system knows about this process.

@@ -27,6 +27,7 @@ extension Site {
             MetricsReading.CertificateEntry(place: $0.place, expiresAt: $0.expiresAt)
         }
         reading.lostLogLines = accessLog.lostLines
+        reading.control = await controlReader.withLock { $0 }?()
         if snapshot.settings.control.enabled {
             let path = snapshot.settings.control.database
             for (kind, path) in [("database", path), ("wal", path + "-wal")] {

@@ -29,6 +29,8 @@ final class Site: Sendable {
     let descriptors: DescriptorBudget
     let turnedAway = TurnedAway()
     let scrapes = Scrapes()
+    /// Reads what metrics show of the control API; `nil` without one.
+    let controlReader = Mutex<(@Sendable () async -> ControlReading)?>(nil)
     let reloads: Mutex<ReloadTally>
     /// When the process began, in milliseconds since 1970.
     let startedAt = WallClock.now()

@@ -26,6 +26,7 @@ final class Writer: Sendable {
     private struct State {
         var waiting: [Part] = []
         var isRunning = false
+        var tally = CommitTally()
     }
 
     private let pool: DatabasePool
@@ -44,6 +45,9 @@ final class Writer: Sendable {
 
     /// The number of writes that wait for the group before them.
     var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    /// The transactions so far, with all writes of a group as one.
+    var tally: CommitTally { state.withLock { $0.tally } }
 
     /// Runs `body` in a transaction, and returns when its changes are on disk.
     ///
@@ -109,6 +113,7 @@ final class Writer: Sendable {
             guard !group.isEmpty else { return }
             var endings: [((any Error)?) -> Void] = []
             var failure: (any Error)?
+            let start = ContinuousClock.now
             do {
                 try pool.writeWithoutTransaction { database in
                     try database.inTransaction(.immediate) {
@@ -119,9 +124,18 @@ final class Writer: Sendable {
             } catch {
                 failure = error
             }
+            count(hasFailed: failure != nil, start.duration(to: .now))
             for ending in endings { ending(failure) }
             wrote()
             if let failure { for part in group.dropFirst(endings.count) { part.fail(failure) } }
+        }
+    }
+
+    private func count(hasFailed: Bool, _ duration: Duration) {
+        state.withLock { state in
+            state.tally.successes += hasFailed ? 0 : 1
+            state.tally.failures += hasFailed ? 1 : 0
+            state.tally.microseconds += Int(duration / .microseconds(1))
         }
     }
 }

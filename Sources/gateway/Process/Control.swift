@@ -68,6 +68,9 @@ final class Control: Sendable {
             clock: WallClock.now
         )
         let serving = try await serve(api)
+        dataPlane.showMetrics { [directory] in
+            ControlReading(await directory.read(), webhooks.tally, now: WallClock.now())
+        }
         let tasks = [
             serving, Task { await webhooks.run() }, Task { await self.keepAttendance(of: dataPlane.sessions) },
             Task { await self.purge() }, Task { await self.watchFiles() },
@@ -210,5 +213,20 @@ extension Retention {
             removed: Milliseconds(settings.removed.components.seconds * 1000),
             webhooks: Milliseconds(settings.webhooks.components.seconds * 1000)
         )
+    }
+}
+
+extension ControlReading {
+    fileprivate init(_ database: DatabaseReading, _ deliveries: DeliveryTally, now: Milliseconds) {
+        self.init()
+        waitingWrites = database.waitingWrites
+        commits = database.commits.successes
+        failedCommits = database.commits.failures
+        commitMicroseconds = database.commits.microseconds
+        waitingMessages = database.waitingMessages
+        oldestMessageAge = database.oldestMessage.map { Int(max(0, now - $0)) } ?? 0
+        self.deliveries = [
+            ("arrived", deliveries.arrived), ("retried", deliveries.retried), ("given_up", deliveries.givenUp),
+        ]
     }
 }

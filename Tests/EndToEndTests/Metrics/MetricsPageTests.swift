@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import Synchronization
 import TestSupport
@@ -125,6 +126,40 @@ extension EndToEnd {
             #expect(try site.gateway.metrics().value("gateway_config_reloads_total", ["result": "success"]) == 10)
         }
 
+        @Test("The database's commits and the messages to webhooks are counted, those that wait too")
+        func control() throws {
+            let site = try Site { $0.control = "webhook_private_addresses = [\"127.0.0.0/8\"]" }
+            let backend = try Backend.signedIn(site)
+            let before = try site.gateway.metrics()
+            let isWell = Flag()
+            let receiver = try RecordingUpstream {
+                try $0.reply(isWell.isSet ? "204 No Content" : "500 Internal Server Error")
+            }
+            let webhook: JSONValue = [
+                "eventType": "event.created", "endpoint": .string("http://127.0.0.1:\(receiver.port)/"),
+            ]
+            let made = try backend.call("POST", "/webhooks", webhook)
+            try #require(made.status == 201, "\(made)")
+            _ = try backend.createEvent()
+            let deliveries = "gateway_webhook_deliveries_total"
+            #expect(try eventually { try site.gateway.metrics().value(deliveries, ["outcome": "retried"]) > 0 })
+            let during = try site.gateway.metrics()
+            #expect(during.value("gateway_webhook_messages_waiting") == 1)
+            #expect(during.value(deliveries, ["outcome": "arrived"]) == 0)
+            let commits = "gateway_database_commit_duration_seconds"
+            #expect(during.value(commits + "_count") >= before.value(commits + "_count") + 2)
+            #expect(during.value(commits + "_sum") > before.value(commits + "_sum"))
+            #expect(during.value("gateway_database_commit_failures_total") == 0)
+            isWell.set()
+            let id = try #require(try made.json()["id"]?.text)
+            // Switching it on sends what waits at once.
+            #expect(try backend.call("PATCH", "/webhooks/\(id)", ["enabled": true]).status == 200)
+            #expect(try eventually { try site.gateway.metrics().value("gateway_webhook_messages_waiting") == 0 })
+            let after = try site.gateway.metrics()
+            #expect(after.value(deliveries, ["outcome": "arrived"]) == 1)
+            #expect(after.value("gateway_webhook_oldest_message_age_seconds") == 0)
+        }
+
         @Test("The page answers during a drain, and says that there is one")
         func drain() throws {
             let site = try Site { $0.top = "drain_timeout = \"10m\"" }
@@ -178,10 +213,12 @@ extension EndToEnd {
             }
             let words = text.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_")) }
             let used = Set(words.filter { $0.hasPrefix("gateway_") || $0.hasPrefix("process_") }.map(String.init))
-            let site = try TLSSite()
+            // One has a certificate, the other a control API.
+            let (site, controlled) = (try TLSSite(), try Site { $0.control = "" })
             #expect(try fetch(site.gateway.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
             let page = try site.gateway.metrics()
-            let names = page.names.union(page.families.keys)
+            let otherPage = try controlled.gateway.metrics()
+            let names = page.names.union(page.families.keys).union(otherPage.names).union(otherPage.families.keys)
             #expect(used.count > 10)
             for name in used.sorted() { #expect(names.contains(name), "\(name)") }
         }
