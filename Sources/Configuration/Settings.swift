@@ -113,6 +113,8 @@ extension Settings {
 package struct UpstreamSettings: Sendable, Equatable {
     package var name: String
     package var servers: [UpstreamServerSettings]
+    package var balance: Balance = .least
+    package var host: UpstreamHost = .preserve
     /// The file from which `authorities` were read.
     package var caFile: String?
     /// The authorities that must have signed the certificates of https servers; `nil` for those that the system trusts.
@@ -125,6 +127,26 @@ package struct UpstreamSettings: Sendable, Equatable {
     /// Per event loop. Idle connections are closed by time (``UpstreamPool.idleLifetime``). If a busy loop exceeded
     /// this number, it would close and reopen connections all the time.
     package var maxIdlePerServer = 4096
+}
+
+/// How an upstream's server is chosen for a request.
+package enum Balance: String, Sendable, CaseIterable {
+    /// The one with the fewest open exchanges for its weight.
+    case least
+    /// Each in turn, as often as its weight says.
+    case roundRobin = "round_robin"
+    /// The same one for a registration or user, or for a client address on public routes.
+    case hash
+}
+
+/// What an upstream sees in `Host`.
+package enum UpstreamHost: Sendable, Equatable {
+    /// What the client sent.
+    case preserve
+    /// The chosen server's own name.
+    case upstream
+    /// This name, with a port if one was given.
+    case name(String)
 }
 
 /// How the servers of an upstream are checked.
@@ -148,6 +170,10 @@ package struct HealthSettings: Sendable, Equatable {
 package struct UpstreamServerSettings: Sendable, Equatable {
     package var isSecure: Bool
     package var address: SocketAddress
+    /// The server's share of requests, compared with the others'.
+    package var weight = 1
+    /// Whether it serves only while no other server is up.
+    package var isBackup = false
 
     package init(isSecure: Bool, address: SocketAddress) { (self.isSecure, self.address) = (isSecure, address) }
 }

@@ -57,6 +57,50 @@ import Testing
         ),
         .init(
             .upstream,
+            "name = \"host\"\nservers = [{ address = \"a:1\", weight = 2 }, \"a:1\"]",
+            "upstream[0].servers[1]: stands there twice"
+        ),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = [\"a:1\", { weight = 0 }, { address = \"b:1\", weigth = 2 }, "
+                + "{ address = \"c:1\", weight = 257, backup = 1 }]",
+            "upstream[0].servers[1].address: is missing",
+            "upstream[0].servers[2].weigth: unknown key; did you mean \"weight\"?",
+            "upstream[0].servers[3].weight: 257 is out of range: 1 to 256",
+            "upstream[0].servers[3].backup: expected true or false, found the integer 1"
+        ),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = [{ address = \"a:1\", backup = true }]",
+            "upstream[0].servers: all of them are backups; at least one must serve without that"
+        ),
+        .init(
+            .upstream,
+            upstream + "balance = \"random\"",
+            "upstream[0].balance: \"random\" is not one of \"least\", \"round_robin\", \"hash\""
+        ),
+        .init(
+            .upstream,
+            upstream + "host = \"preserved\"",
+            "upstream[0].host: \"preserved\": did you mean \"preserve\"? If it is a host's name, add a port"
+        ),
+        .init(
+            .upstream,
+            upstream + "host = \"a b\"",
+            "upstream[0].host: \"a b\" is not a host name"
+        ),
+        .init(
+            .upstream,
+            upstream + "host = \"a.example:0\"",
+            "upstream[0].host: \"a.example:0\" is not \"preserve\", \"upstream\" or a host with an optional port"
+        ),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = [\"a:1\", \"unix:/run/x\"]\nhost = \"upstream\"",
+            "upstream[0].host: \"upstream\" needs servers with a host, and \"unix:/run/x\" has none"
+        ),
+        .init(
+            .upstream,
             upstream + "ca_file = \"/secret\"",
             "upstream[0].ca_file: holds no certificate in PEM",
             "upstream[0].ca_file: has no effect: none of the servers begins with https://"

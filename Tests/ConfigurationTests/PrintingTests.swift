@@ -23,7 +23,9 @@ import Testing
         group = "operators"
         [[upstream]]
         name = "two"
-        servers = ["http://a", "unix:/run/u"]
+        servers = ["http://a", "unix:/run/u", { address = "https://c", weight = 3 }, { address = "d:1", backup = true }]
+        balance = "round_robin"
+        host = "d.example:81"
         connect_timeout = "90s"
         max_idle_per_server = 0
         [[upstream]]
@@ -87,6 +89,10 @@ import Testing
         #expect(second.admin.mode == 0o600 && second.admin.group == "operators")
         #expect(second.listeners[1].address == .unix(path: "/run/a $ \"b\" \\ \u{7}.sock"))
         #expect(second.listeners.map(\.mode) == [nil, 0o640] && second.listeners[1].group == "www-data")
+        #expect(second.upstreams == first.upstreams)
+        #expect(second.upstreams[0].servers.map(\.weight) == [1, 1, 3, 1])
+        #expect(second.upstreams[0].servers.map(\.isBackup) == [false, false, false, true])
+        #expect(second.upstreams[0].host == .name("d.example:81") && second.upstreams[0].balance == .roundRobin)
         #expect(second.routes.map(\.upstream) == [1, 0])
         #expect(second.tokens.claims == first.tokens.claims)
         #expect(second.tokens.claims.userID == "https://claims.example/${user}")

@@ -110,6 +110,27 @@ import Testing
         for text in ["a:1", "https://a:443", "unix:/x", "[::1]:80", "https://[::1]:8443"] {
             #expect(try UpstreamServerSettings(parsing: text).text == text)
         }
+        for (text, authority) in [
+            ("a:1", "a:1"), ("a:80", "a"), ("https://a", "a"), ("https://a:80", "a:80"), ("http://[::1]", "[::1]"),
+            ("unix:/x", nil),
+        ] {
+            #expect(try UpstreamServerSettings(parsing: text).authority == authority)
+        }
+    }
+
+    @Test("What an upstream sees in Host")
+    func upstreamHosts() throws {
+        #expect(try UpstreamHost(parsing: "preserve") == .preserve)
+        #expect(try UpstreamHost(parsing: "upstream") == .upstream)
+        for (text, name) in [
+            ("App.example", "app.example"), ("app.example:8080", "app.example:8080"), ("preserve:80", "preserve:80"),
+            ("10.0.0.1", "10.0.0.1"), ("[::1]", "[::1]"), ("[::1]:81", "[::1]:81"),
+        ] {
+            #expect(try UpstreamHost(parsing: text) == .name(name))
+        }
+        for text in ["", ":80", "a:", "a/b", "https://a", "unix:/x", "::1", "[::1", "upstreams", "a\r\nX: y"] {
+            #expect(throws: ValueFault.self, "\(text)") { try UpstreamHost(parsing: text) }
+        }
     }
 
     @Test(

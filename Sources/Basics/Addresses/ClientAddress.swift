@@ -51,6 +51,14 @@ package struct ClientAddress: Sendable {
         return address
     }
 
+    /// A hash of what ``hash`` stands for that is the same in every process. `nil` if there is no address.
+    package var stableHash: UInt64? {
+        guard count > 0 else { return nil }
+        var hash = FNV1a.start
+        for index in 0..<(count == 16 ? 8 : Int(count)) { FNV1a.add(storage[index], to: &hash) }
+        return hash
+    }
+
     /// Whether this is a proxy of one of `ranges`, whose `X-Forwarded-*` fields count.
     package func isTrustedProxy(in ranges: [AddressRange]) -> Bool { !hidesClient && isIn(ranges) }
 

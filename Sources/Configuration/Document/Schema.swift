@@ -56,10 +56,13 @@ struct Schema: Sendable {
 
     private static let upstream = Schema(
         """
-        name servers ca_file health_path health_interval health_timeout health_rise health_fall health_status connect_timeout
-        response_timeout max_idle_per_server
+        name servers balance host ca_file health_path health_interval health_timeout health_rise health_fall health_status
+        connect_timeout response_timeout max_idle_per_server
         """
     )
+
+    /// Of one of an upstream's `servers`, if it is a table.
+    static let server = Schema("address weight backup")
 
     private static let tokens = Schema(
         "query authorization leeway require_expiry embed_lifetime registration_lifetime max_size",

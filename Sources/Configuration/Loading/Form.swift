@@ -230,6 +230,16 @@ extension Form {
 
     /// A list without duplicates.
     static func set<Element: Equatable>(of form: Form<Element>) -> Form where Value == [Element] {
+        set(of: form, by: ==)
+    }
+
+    /// A list without duplicates.
+    ///
+    /// - Parameter isSame: whether two elements are duplicates.
+    static func set<Element>(
+        of form: Form<Element>,
+        by isSame: @escaping (Element, Element) -> Bool
+    ) -> Form where Value == [Element] {
         Form { value, place, context in
             guard case .array(let elements) = value else {
                 context.report(expected: "a list", found: value, at: place)
@@ -238,7 +248,7 @@ extension Form {
             var result: [Element] = []
             for (index, element) in elements.enumerated() {
                 guard let value = form.read(element, place.index(index), context) else { continue }
-                if result.contains(value) {
+                if result.contains(where: { isSame($0, value) }) {
                     context.problems.report("stands there twice", at: place.index(index))
                 } else {
                     result.append(value)

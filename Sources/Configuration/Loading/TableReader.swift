@@ -9,7 +9,7 @@ struct TableReader {
         self.init(document, schema: .root, place: .root, context: context)
     }
 
-    private init(_ value: DocumentValue, schema: Schema, place: Place, context: LoadingContext) {
+    init(_ value: DocumentValue, schema: Schema, place: Place, context: LoadingContext) {
         if case .table(let members) = value { self.members = members } else { members = [:] }
         self.schema = schema
         self.place = place

@@ -25,9 +25,17 @@ struct UpstreamReader {
     private static func upstream(_ table: TableReader, name: String) -> UpstreamSettings {
         let servers = table.required(
             "servers",
-            .filled(.set(of: .text("a server", UpstreamServerSettings.init(parsing:))))
+            .filled(.set(of: .server) { $0.isSecure == $1.isSecure && $0.address == $1.address })
         )
+        if let servers, !servers.isEmpty, servers.allSatisfy(\.isBackup) {
+            table.report("all of them are backups; at least one must serve without that", at: "servers")
+        }
         var upstream = UpstreamSettings(name: name, servers: servers ?? [])
+        table.read("balance", into: &upstream.balance, .choice)
+        table.read("host", into: &upstream.host, .text("a host", UpstreamHost.init(parsing:)))
+        if upstream.host == .upstream, let server = servers?.first(where: { $0.authority == nil }) {
+            table.report("\"upstream\" needs servers with a host, and \(quoted(server.text)) has none", at: "host")
+        }
         if let file = table.value("ca_file", .file) {
             upstream.caFile = file.path
             upstream.authorities = table.authorities(file, at: "ca_file")
@@ -67,5 +75,21 @@ struct UpstreamReader {
             throw ValueFault("\(quoted(text)) is not a path that begins with /")
         }
         return text
+    }
+}
+
+extension Form where Value == UpstreamServerSettings {
+    /// An address, or a table that holds one beside the server's other keys.
+    fileprivate static var server: Form {
+        let address = Form.text("a server", UpstreamServerSettings.init(parsing:))
+        return Form { value, place, context in
+            guard case .table = value else { return address.read(value, place, context) }
+            UnknownKeys(problems: context.problems).check(value, against: .server, at: place)
+            let table = TableReader(value, schema: .server, place: place, context: context)
+            guard var server = table.required("address", address) else { return nil }
+            table.read("weight", into: &server.weight, .integer(1...256))
+            table.read("backup", into: &server.isBackup, .boolean)
+            return server
+        }
     }
 }

@@ -88,12 +88,23 @@ extension UpstreamSettings {
     fileprivate func write(to writer: inout TOMLWriter) {
         writer.header("[[upstream]]")
         writer.entry("name", name)
-        writer.entry("servers", servers.map(\.text))
+        writer.entry("servers", literals: servers.map(\.literal))
+        writer.entry("balance", balance.rawValue)
+        writer.entry("host", host.text)
         writer.entry("ca_file", caFile)
         health?.write(to: &writer)
         writer.entry("connect_timeout", connectTimeout)
         writer.entry("response_timeout", responseTimeout)
         writer.entry("max_idle_per_server", maxIdlePerServer)
+    }
+}
+
+extension UpstreamServerSettings {
+    /// The server in TOML: as a table only if it has more than an address.
+    fileprivate var literal: String {
+        let address = TOMLWriter.literal(text)
+        guard weight != 1 || isBackup else { return address }
+        return "{ address = \(address), weight = \(weight)\(isBackup ? ", backup = true" : "") }"
     }
 }
 

@@ -11,8 +11,11 @@ struct TOMLWriter {
         if let value { text += "\(key) = \(Self.literal(value))\n" }
     }
 
-    mutating func entry(_ key: String, _ value: [String]) {
-        text += "\(key) = [\(value.map(Self.literal).joined(separator: ", "))]\n"
+    mutating func entry(_ key: String, _ value: [String]) { entry(key, literals: value.map(Self.literal)) }
+
+    /// Writes a list of values that are in TOML already.
+    mutating func entry(_ key: String, literals: [String]) {
+        text += "\(key) = [\(literals.joined(separator: ", "))]\n"
     }
 
     /// Writes nothing for no value, and a single value without a list.

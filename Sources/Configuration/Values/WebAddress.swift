@@ -115,4 +115,48 @@ extension UpstreamServerSettings {
 
     /// The server in the form of the configuration.
     package var text: String { (isSecure ? "https://" : "") + address.text }
+
+    /// The server as a request's `Host` names it: without the scheme's own port. `nil` for a Unix socket.
+    package var authority: String? {
+        guard case .tcp(let host, let port) = address else { return nil }
+        guard port == (isSecure ? 443 : 80) else { return address.text }
+        return host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+    }
+}
+
+extension UpstreamHost {
+    /// Reads `preserve`, `upstream`, or a host with an optional port.
+    package init(parsing text: String) throws(ValueFault) {
+        switch text {
+        case "preserve": self = .preserve
+        case "upstream": self = .upstream
+        default:
+            // What was meant for one of the words must not become a name that the upstream does not know.
+            if let word = UnknownKeys.nearest(to: text, among: ["preserve", "upstream"]) {
+                throw ValueFault(
+                    "\(quoted(text)): did you mean \(quoted(word))? If it is a host's name, add a port"
+                )
+            }
+            let bracket = text.utf8.lastIndex(of: UInt8(ascii: "]")) ?? text.startIndex
+            guard let colon = text.utf8[bracket...].lastIndex(of: UInt8(ascii: ":")) else {
+                let host = try HostName.read(text)
+                self = .name(host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host)
+                return
+            }
+            let address = try SocketAddress(parsing: text)
+            guard case .tcp(_, 1...) = address, !text[..<colon].isEmpty else {
+                throw ValueFault("\(quoted(text)) is not \"preserve\", \"upstream\" or a host with an optional port")
+            }
+            self = .name(address.text)
+        }
+    }
+
+    /// In the form of the configuration.
+    package var text: String {
+        switch self {
+        case .preserve: "preserve"
+        case .upstream: "upstream"
+        case .name(let name): name
+        }
+    }
 }

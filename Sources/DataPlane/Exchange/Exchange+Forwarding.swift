@@ -10,6 +10,7 @@ extension Exchange {
     /// Writes the head for the upstream and asks for a connection.
     func forward(_ request: RequestView, upstream index: Int) {
         request.scanReferer(tokenNames: snapshot.tokenNames, takesJoinCodes: snapshot.takesJoinCodes)
+        let pool = worker.upstreams[index]
         var head = worker.takeBuffer()
         var identity: [UInt8] = []
         if let viewer, let admitted {
@@ -30,6 +31,7 @@ extension Exchange {
             head.write(UInt8.space)
             request.writeTarget(to: &head)
             head.write(" HTTP/1.1\r\n")
+            writeHost(request, pool.upstream.host, to: &head)
             writeFields(request, upstream: index, to: &head)
             head.write(identity)
             writeFraming(to: &head)
@@ -44,16 +46,24 @@ extension Exchange {
         if state.request.expectsContinue { sendContinue() }
         // Writing may have revealed that the client is gone.
         guard isActive else { return }
-        let pool = worker.upstreams[index]
         self.pool = pool
         perform(state.on(.forwarded(servers: pool.serverCount)))
     }
 
+    private func writeHost(_ request: RequestView, _ line: HostLine, to head: inout HeadWriter) {
+        switch line {
+        case .client:
+            head.write("Host: ")
+            if let authority = request.authority { head.write(authority) }
+            head.write("\r\n")
+        case .fixed(let bytes): head.write(bytes)
+        // Written by `write(_:host:to:)`.
+        case .server: break
+        }
+    }
+
     private func writeFields(_ request: RequestView, upstream: Int, to head: inout HeadWriter) {
         let bytes = request.bytes
-        head.write("Host: ")
-        if let authority = request.authority { head.write(authority) }
-        head.write("\r\n")
         let isTrusted = isFromTrustedProxy
         // Copy adjacent lines that stay as one run.
         var runStart = 0
@@ -222,6 +232,11 @@ extension Exchange {
         DescriptorBudget.Use(isPublic: state.verdict.access == .public, address: client?.share)
     }
 
+    /// The registration or user; on public routes, the client's address.
+    var balanceKey: UInt64? {
+        admitted?.subject.high ?? (state.request.forwardedAddress ?? client?.address)?.stableHash
+    }
+
     func upstreamConnecting(_ connection: UpstreamConnection) {
         upstream = connection
         state.leg.server = connection.server.name
@@ -240,10 +255,24 @@ extension Exchange {
     /// Sends the head and the part of the body that has arrived.
     func sendRequest() {
         guard let upstream, let head = upstreamHead else { return }
-        upstream.write(head.span)
+        write(head.span, host: upstream.server.hostLine, to: upstream)
         if let waiting = queued.take() { send(waiting.span, to: upstream) }
         if state.request.isComplete { endRequest() } else { writePieces(to: upstream) }
         if upstream.isWritable { client?.resumeReading() }
+    }
+
+    /// Sends the head, with the server's own `Host` line after the request line if it has one.
+    private func write(_ head: Span<UInt8>, host: [UInt8], to upstream: UpstreamConnection) {
+        guard !host.isEmpty, let lineEnd = head.firstIndex(of: .lineFeed, from: 0, to: head.count) else {
+            upstream.write(head)
+            return
+        }
+        var out = worker.takeBuffer()
+        out.write(head.extracting(...lineEnd))
+        out.write(host)
+        out.write(head.extracting((lineEnd + 1)...))
+        upstream.write(out.span)
+        worker.recycle(out)
     }
 
     /// The upstream cannot be used for this request, or no longer can.

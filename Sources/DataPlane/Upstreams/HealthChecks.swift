@@ -19,7 +19,7 @@ final class HealthChecks {
 
     /// Checks these upstreams and no others.
     ///
-    /// - Parameter host: for the `Host` of each check.
+    /// - Parameter host: for the `Host` of each check whose upstream sees the clients' own.
     func adopt(_ upstreams: [Upstream], host: String) {
         let previous = checks
         let kept = host.hasSameBytes(as: self.host) ? previous : []
@@ -27,7 +27,7 @@ final class HealthChecks {
         checks = upstreams.flatMap { upstream in
             guard let settings = upstream.settings.health else { return [HealthCheck]() }
             return upstream.servers.map { server in
-                kept.first { $0.server === server } ?? check(server, settings, upstream.security)
+                kept.first { $0.server === server } ?? check(server, settings, upstream)
             }
         }
         for check in previous where !checks.contains(where: { $0 === check }) { check.stop() }
@@ -37,9 +37,16 @@ final class HealthChecks {
     private func check(
         _ server: UpstreamServer,
         _ settings: HealthSettings,
-        _ security: TLSClientContext?
+        _ upstream: Upstream
     ) -> HealthCheck {
+        let host =
+            switch upstream.settings.host {
+            case .preserve: self.host
+            case .upstream: server.authority
+            case .name(let name): name
+            }
         let request = Inquiry.get(settings.path, host: host)
+        let security = upstream.security
         return HealthCheck(of: server, settings, on: loop) { [loop, resolver, descriptors] completion in
             Inquiry(
                 to: server,

@@ -8,6 +8,7 @@ final class Upstream: Sendable {
     let settings: UpstreamSettings
     let servers: [UpstreamServer]
     let responseTimeout: Int64
+    let host: HostLine
     /// How to verify https servers. `nil` if there are none.
     let security: TLSClientContext?
     /// The place of its counters.
@@ -21,13 +22,35 @@ final class Upstream: Sendable {
             settings.servers.contains { $0.isSecure } ? TLSClientContext(authorities: settings.authorities) : nil
         servers = settings.servers.map { server in
             let label = CounterLabels.Server(upstream: ExactText(settings.name), name: ExactText(server.address.text))
-            return UpstreamServer(server, connectTimeout: settings.connectTimeout, slot: labels.servers[label])
+            return UpstreamServer(
+                server,
+                connectTimeout: settings.connectTimeout,
+                hostLine: settings.host == .upstream ? HostLine.bytes(server.authority ?? "") : [],
+                slot: labels.servers[label]
+            )
         }
+        host =
+            switch settings.host {
+            case .preserve: .client
+            case .upstream: .server
+            case .name(let name): .fixed(HostLine.bytes(name))
+            }
         responseTimeout = settings.responseTimeout.milliseconds
     }
 
     /// Whether any server may be tried.
     func hasHealthyServer(at now: Int64) -> Bool { servers.contains { $0.isHealthy(at: now) } }
+}
+
+/// The `Host` line of requests to an upstream.
+enum HostLine: Sendable {
+    /// The client's own authority.
+    case client
+    /// The chosen server's ``UpstreamServer/hostLine``, added once the server is known.
+    case server
+    case fixed([UInt8])
+
+    static func bytes(_ authority: String) -> [UInt8] { Array("Host: \(authority)\r\n".utf8) }
 }
 
 /// One server of an upstream, with its health as known to all event loops.
@@ -44,6 +67,10 @@ final class UpstreamServer: Sendable {
     let connectTimeout: Int64
     /// The server's name in the log.
     let name: String
+    /// The server as `Host` names it. Empty for a Unix socket.
+    let authority: String
+    /// The `Host` line of requests to it. Empty if they have one already.
+    let hostLine: [UInt8]
     /// The place of its counters. 0 if it serves no requests.
     let slot: Int
     /// Skip the server until this time, in monotonic milliseconds. The pause doubles with each failure in a row.
@@ -58,8 +85,10 @@ final class UpstreamServer: Sendable {
     private let unsaidFault = Mutex<TLSFault?>(nil)
     private let saidFault = Mutex<TLSFault?>(nil)
 
-    init(_ server: UpstreamServerSettings, connectTimeout: Duration, slot: Int = 0) {
+    init(_ server: UpstreamServerSettings, connectTimeout: Duration, hostLine: [UInt8] = [], slot: Int = 0) {
         self.slot = slot
+        self.hostLine = hostLine
+        authority = server.authority ?? ""
         self.connectTimeout = connectTimeout.milliseconds
         peer = server.isSecure ? TLSPeer(server.address) : nil
         name = server.address.text

@@ -7,6 +7,7 @@ final class UpstreamPool {
     let upstream: Upstream
     private unowned let all: UpstreamPools
     private var servers: [ServerPool]
+    private var balancer: Balancer
     /// Whether a reload has replaced the upstream. Then no connection is kept idle.
     private var isRetired = false
 
@@ -14,7 +15,6 @@ final class UpstreamPool {
         let server: UpstreamServer
         /// Most recently used last.
         var idle: ContiguousArray<UpstreamConnection> = []
-        var openExchanges = 0
     }
 
     /// How long to keep an idle connection, in milliseconds. Shorter than common servers do, so that few requests meet
@@ -25,6 +25,11 @@ final class UpstreamPool {
         self.upstream = upstream
         self.all = all
         servers = upstream.servers.map { ServerPool(server: $0) }
+        let settings = upstream.settings
+        balancer = Balancer(
+            settings.balance,
+            settings.servers.map { .init(weight: $0.weight, isBackup: $0.isBackup, name: $0.address.text) }
+        )
     }
 
     /// Gives `exchange` a connection: an idle one at once, or a new one later. Reports to the exchange through
@@ -37,12 +42,18 @@ final class UpstreamPool {
             exchange.upstreamFailed(.shortage)
             return
         }
-        guard let index = leastBusy(tried: tried) else {
+        let now = all.loop.now
+        let index = balancer.choose(
+            tried: tried,
+            key: balancer.needsKey ? exchange.balanceKey : nil,
+            random: &all.random
+        ) { servers[$0].server.isHealthy(at: now) }
+        guard let index else {
             descriptors.end(use)
             exchange.upstreamFailed(.connect(.failed))
             return
         }
-        servers[index].openExchanges += 1
+        balancer.opened(index)
         if allowsReuse {
             while let connection = servers[index].idle.popLast() {
                 guard connection.isUsable else { continue }
@@ -53,32 +64,13 @@ final class UpstreamPool {
         }
         // If descriptors are short, first close an idle connection of any pool.
         guard !descriptors.isExhausted || all.closeOldestIdle() else {
-            servers[index].openExchanges -= 1
+            balancer.closed(index)
             descriptors.end(use)
             descriptors.ranOut()
             exchange.upstreamFailed(.shortage)
             return
         }
         connect(to: index, for: exchange, use)
-    }
-
-    /// The server with the fewest open exchanges on this loop. Chooses a failing server only if no other is left.
-    private func leastBusy(tried: UInt64) -> Int? {
-        let now = all.loop.now
-        var best: Int?
-        var bestKey = (1, Int.max)
-        // Start at a random offset to spread equal choices.
-        let offset = servers.count > 1 ? Int(all.random.next() % UInt64(servers.count)) : 0
-        for step in servers.indices {
-            let index = (step + offset) % servers.count
-            guard index >= 64 || tried >> UInt64(index) & 1 == 0 else { continue }
-            let key = (servers[index].server.isHealthy(at: now) ? 0 : 1, servers[index].openExchanges)
-            if key < bestKey {
-                bestKey = key
-                best = index
-            }
-        }
-        return best
     }
 
     private func connect(to index: Int, for exchange: any UpstreamUser, _ use: DescriptorBudget.Use) {
@@ -116,7 +108,7 @@ final class UpstreamPool {
 
     /// Takes back a connection after its exchange. Keeps it if it is reusable.
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
-        servers[serverIndex].openExchanges -= 1
+        balancer.closed(serverIndex)
         guard reusable, !isRetired, !all.descriptors.isShort,
             servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer
         else {
@@ -169,9 +161,9 @@ final class UpstreamPool {
 
     /// Adds the present connections to `counts`.
     func count(into counts: inout LoopCounts) {
-        for pool in servers {
+        for (pool, balanced) in zip(servers, balancer.servers) {
             let row = pool.server.slot * ServerRow.size
-            counts.servers[row + ServerRow.activeConnections] += pool.openExchanges
+            counts.servers[row + ServerRow.activeConnections] += balanced.open
             counts.servers[row + ServerRow.idleConnections] += pool.idle.count
         }
     }

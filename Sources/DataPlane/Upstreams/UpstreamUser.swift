@@ -6,6 +6,9 @@ protocol UpstreamUser: AnyObject {
     /// What the connection's descriptor counts as.
     var descriptorUse: DescriptorBudget.Use { get }
 
+    /// The same for requests that should get the same server. `nil` if there are no such.
+    var balanceKey: UInt64? { get }
+
     /// Whether the request is a HEAD, whose response has no body.
     var isForHead: Bool { get }
 

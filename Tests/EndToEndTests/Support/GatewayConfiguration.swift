@@ -4,7 +4,7 @@ struct GatewayConfiguration: Sendable {
     var publicURL: String?
     /// Keys before the first table.
     var top = ""
-    /// Servers of the upstream `embed-host`.
+    /// Servers of the upstream `embed-host`: addresses or tables.
     var servers: [String]
     /// More keys of `[[upstream]]`.
     var upstream = ""
@@ -38,7 +38,7 @@ struct GatewayConfiguration: Sendable {
     }
 
     func text(port: UInt16, adminPort: UInt16, directory: String) -> String {
-        let servers = servers.map { "\"\($0)\"" }.joined(separator: ", ")
+        let servers = servers.map { $0.hasPrefix("{") ? $0 : "\"\($0)\"" }.joined(separator: ", ")
         let origins = embedOrigins.map { "\"\($0)\"" }.joined(separator: ", ")
         func clientSecret(_ files: [String]) -> String {
             let files = files.map { "\"\(directory)/\($0)\"" }.joined(separator: ", ")
