@@ -121,6 +121,9 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var authorities: TrustedAuthorities?
     /// `nil` if the servers are not checked.
     package var health: HealthSettings?
+    package var ejection = EjectionSettings()
+    /// How long a server that comes back takes to get its whole share of requests again.
+    package var slowStart: Duration = .seconds(10)
     package var connectTimeout: Duration = .seconds(2)
     /// The time until the response head.
     package var responseTimeout: Duration = .seconds(60)
@@ -165,6 +168,20 @@ package struct HealthSettings: Sendable, Equatable {
     package var status: ClosedRange<Int> = 200...399
 
     package init(path: String) { self.path = path }
+}
+
+/// When a server is left out because of how it treats requests.
+package struct EjectionSettings: Sendable, Equatable {
+    /// Failures in a row; 0: never.
+    package var after = 5
+    /// How long the first time.
+    package var time: Duration = .seconds(30)
+    /// The longest time, to which it grows if the server fails again and again.
+    package var maxTime: Duration = .seconds(300)
+    /// How many of the servers at most, in percent. At least one may be, and one always stays.
+    package var maxPercent = 50
+    /// Whether a status of 500 or more is a failure.
+    package var countsErrors = false
 }
 
 package struct UpstreamServerSettings: Sendable, Equatable {

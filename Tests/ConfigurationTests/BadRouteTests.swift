@@ -141,6 +141,18 @@ import Testing
         ),
         .init(
             .upstream,
+            upstream + "eject_time = \"6m\"\nmax_eject_time = \"5m\"\nmax_eject_percent = 101",
+            "upstream[0].max_eject_time: must not be shorter than eject_time, which is 6m",
+            "upstream[0].max_eject_percent: 101 is out of range: 0 to 100"
+        ),
+        .init(
+            .upstream,
+            upstream + "eject_after = 0\neject_time = \"10s\"\neject_on_errors = true",
+            "upstream[0].eject_time: has no effect while eject_after is 0",
+            "upstream[0].eject_on_errors: has no effect while eject_after is 0"
+        ),
+        .init(
+            .upstream,
             upstream + "connect_timeout = \"0s\"",
             "upstream[0].connect_timeout: \"0s\" is out of range: 1ms to 5m"
         ),

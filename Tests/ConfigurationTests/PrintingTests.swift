@@ -26,6 +26,9 @@ import Testing
         servers = ["http://a", "unix:/run/u", { address = "https://c", weight = 3 }, { address = "d:1", backup = true }]
         balance = "round_robin"
         host = "d.example:81"
+        eject_after = 9
+        eject_time = "10m"
+        eject_on_errors = true
         connect_timeout = "90s"
         max_idle_per_server = 0
         [[upstream]]

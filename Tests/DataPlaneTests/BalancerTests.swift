@@ -13,6 +13,8 @@ struct BalancerTests {
         var balancer: Balancer
         var random = RandomSource()
         var down: Set<Int> = []
+        /// Of servers in their slow start.
+        var shares: [Int: Int] = [:]
 
         init(_ rule: Balance, weights: [Int], backups: Set<Int> = []) {
             balancer = Balancer(
@@ -22,8 +24,10 @@ struct BalancerTests {
         }
 
         mutating func choose(tried: UInt64 = 0, key: UInt64? = nil) -> Int? {
-            let down = down
-            return balancer.choose(tried: tried, key: key, random: &random) { !down.contains($0) }
+            let (down, shares) = (down, shares)
+            return balancer.choose(tried: tried, key: key, random: &random) { index in
+                down.contains(index) ? .down : .up(share: shares[index] ?? Balancer.fullShare)
+            }
         }
 
         /// How many of `count` requests each server gets, if each ends at once, or none does.
@@ -78,6 +82,14 @@ struct BalancerTests {
         for key in 0..<20 { #expect(site.choose(key: UInt64(key)) == 2) }
         site.down = [0, 1, 2]
         for key in 0..<20 { #expect(site.choose(key: UInt64(key)) != 2) }
+    }
+
+    @Test("A server in its slow start gets only its share", arguments: Balance.allCases)
+    func slowStart(rule: Balance) {
+        var site = Site(rule, weights: [1, 1])
+        site.shares = [1: Balancer.fullShare / 4]
+        let count = (0..<5000).count { site.choose(key: Self.keys[$0 % Self.keys.count]) == 1 }
+        #expect(abs(count - 1000) < 150)
     }
 
     // MARK: hash

@@ -148,6 +148,7 @@ struct ExchangeStateTests {
         arguments: [
             (UpstreamFault.shortage, Refusal.tryAgain), (.timeout, .upstreamTimeout), (.closed, .upstreamUnavailable),
             (.response(.tooLarge), .upstreamUnavailable), (.connect(.dns), .upstreamUnavailable),
+            (.unresponsive, .upstreamUnavailable),
         ]
     )
     func faults(fault: UpstreamFault, refusal: Refusal) {
@@ -208,6 +209,16 @@ struct ExchangeStateTests {
         #expect(state.on(.requestEnded(at: 500)) == .endRequest)
         #expect(state.on(.looked(.calm(at: 1499))) == .judge)
         #expect(state.on(.looked(.calm(at: 1500))) == .timeOut)
+    }
+
+    @Test("who waits for a server whose checks get no answer waits no longer, but an answer that has begun goes on")
+    func lost() {
+        var look = Look.calm(at: 1)
+        look.isServerLost = true
+        for phase in Phase.allCases where phase != .idle {
+            var state = Self.state(in: phase)
+            #expect(state.on(.looked(look)) == (phase == .requesting ? .giveUp : .judge))
+        }
     }
 
     @Test("an upstream that accepts none of a body for response_timeout is given up; any progress resets the time")
@@ -348,6 +359,7 @@ extension Look {
             responseTimeout: 1000,
             isReadingBody: false,
             isUpstreamWritable: true,
+            isServerLost: false,
             takenBytes: 0,
             isClientWaitedFor: false
         )

@@ -44,6 +44,8 @@ struct UpstreamReader {
             }
         }
         upstream.health = health(table)
+        readEjection(table, into: &upstream.ejection)
+        table.read("slow_start", into: &upstream.slowStart, .duration(.zero ... .seconds(3600)))
         table.read("connect_timeout", into: &upstream.connectTimeout, .duration(.milliseconds(1) ... .seconds(300)))
         table.read("response_timeout", into: &upstream.responseTimeout, .duration(.milliseconds(1) ... .seconds(86400)))
         table.read("max_idle_per_server", into: &upstream.maxIdlePerServer, .integer(0...100_000))
@@ -67,6 +69,26 @@ struct UpstreamReader {
             table.report("has no effect without health_path", at: "health_\(key)")
         }
         return nil
+    }
+
+    private static func readEjection(_ table: TableReader, into ejection: inout EjectionSettings) {
+        table.read("eject_after", into: &ejection.after, .integer(0...1000))
+        table.read("eject_time", into: &ejection.time, .duration(.seconds(1) ... .seconds(86400)))
+        table.read("max_eject_time", into: &ejection.maxTime, .duration(.seconds(1) ... .seconds(86400)))
+        table.read("max_eject_percent", into: &ejection.maxPercent, .integer(0...100))
+        table.read("eject_on_errors", into: &ejection.countsErrors, .boolean)
+        if ejection.maxTime < ejection.time {
+            let time = ejection.time.configurationText
+            if table.has("max_eject_time") {
+                table.report("must not be shorter than eject_time, which is \(time)", at: "max_eject_time")
+            } else {
+                ejection.maxTime = ejection.time
+            }
+        }
+        guard ejection.after == 0 else { return }
+        for key in ["eject_time", "max_eject_time", "max_eject_percent", "eject_on_errors"] where table.has(key) {
+            table.report("has no effect while eject_after is 0", at: key)
+        }
     }
 
     private static func readHealthPath(_ text: String) throws(ValueFault) -> String {

@@ -93,6 +93,8 @@ extension UpstreamSettings {
         writer.entry("host", host.text)
         writer.entry("ca_file", caFile)
         health?.write(to: &writer)
+        ejection.write(to: &writer)
+        writer.entry("slow_start", slowStart)
         writer.entry("connect_timeout", connectTimeout)
         writer.entry("response_timeout", responseTimeout)
         writer.entry("max_idle_per_server", maxIdlePerServer)
@@ -105,6 +107,17 @@ extension UpstreamServerSettings {
         let address = TOMLWriter.literal(text)
         guard weight != 1 || isBackup else { return address }
         return "{ address = \(address), weight = \(weight)\(isBackup ? ", backup = true" : "") }"
+    }
+}
+
+extension EjectionSettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.entry("eject_after", after)
+        guard after > 0 else { return }
+        writer.entry("eject_time", time)
+        writer.entry("max_eject_time", maxTime)
+        writer.entry("max_eject_percent", maxPercent)
+        writer.entry("eject_on_errors", countsErrors)
     }
 }
 

@@ -280,6 +280,11 @@ extension Exchange {
         let attempt = upstream.map {
             UpstreamAttempt(server: $0.serverBit, wasReused: $0.exchangesBefore > 0 && !$0.hasAnswered)
         }
+        if let upstream, let attempt, fault.isServers, !attempt.wasReused, state.phase == .requesting,
+            state.request.isComplete
+        {
+            pool?.failed(upstream.server, .answer(fault))
+        }
         releaseUpstream(reusable: false)
         guard isActive else { return }
         record.fault = fault.code

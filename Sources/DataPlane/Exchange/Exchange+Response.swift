@@ -27,9 +27,10 @@ extension Exchange {
         }
         let action = state.on(.head(status: status))
         guard action == .pass else { return perform(action) }
-        if let server = upstream?.server, let pool {
+        if let upstream, let pool {
             let time = worker.clock.monotonic - state.leg.sentAt
-            worker.counters.answered(by: server.slot, of: pool.upstream.slot, status, after: time)
+            worker.counters.answered(by: upstream.server.slot, of: pool.upstream.slot, status, after: time)
+            pool.answered(status, over: upstream)
         }
         if let head = upstreamHead.take() { worker.recycle(head) }
         var head = worker.takeBuffer()

@@ -17,6 +17,7 @@ extension Exchange {
             responseTimeout: pool?.upstream.responseTimeout ?? .max,
             isReadingBody: isReadingBody,
             isUpstreamWritable: upstream?.isWritable ?? true,
+            isServerLost: upstream?.server.isLost ?? false,
             takenBytes: client.takenBytes,
             isClientWaitedFor: client.unsentBytes > 0
         )

@@ -198,6 +198,7 @@ final class Exchange: UpstreamUser {
         case .release: releaseUpstream(reusable: false)
         case .endTunnel: endUpstream(upgrade?.tunnel?.clientGone())
         case .timeOut: upstreamFailed(.timeout)
+        case .giveUp: upstreamFailed(.unresponsive)
         }
     }
 

@@ -81,6 +81,8 @@ struct ExchangeState {
         case endTunnel
         /// The upstream took too long.
         case timeOut
+        /// The upstream's server is known not to answer.
+        case giveUp
         /// Nothing is too slow. Check the session again.
         case judge
     }
@@ -186,7 +188,7 @@ struct ExchangeState {
             return .connect(tried: 0, allowsReuse: false)
         case .shortage: return .refuse(.tryAgain)
         case .timeout: return .refuse(.upstreamTimeout)
-        case .connect, .closed, .response: return .refuse(.upstreamUnavailable)
+        case .connect, .closed, .response, .unresponsive: return .refuse(.upstreamUnavailable)
         }
     }
 
@@ -319,6 +321,7 @@ struct ExchangeState {
         case .idle: return .ignore
         case .judging, .connecting, .requesting, .answering:
             let isRequesting = phase == .requesting
+            if isRequesting, look.isServerLost { return .giveUp }
             if isRequesting, isUploadStalled(look) { return .timeOut }
             let isWaiting = look.isReadingBody
             if request.rate.isTooSlow(request.bytes, minimum: look.minRate, isWaiting: isWaiting, at: look.now) {
@@ -369,6 +372,8 @@ struct Look {
     var isReadingBody: Bool
     /// Whether the upstream accepts more bytes.
     var isUpstreamWritable: Bool
+    /// Whether the checks of the upstream's server get no answer.
+    var isServerLost: Bool
     /// How many bytes the client has taken since some fixed moment.
     var takenBytes: Int
     /// Whether bytes wait for the client to take them.

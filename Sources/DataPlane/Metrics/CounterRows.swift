@@ -26,9 +26,11 @@ enum UpstreamRow {
     static let size = retries + 1
 }
 
-/// The counters of a server: responses by class of status. The open connections after them are counted at a scrape.
+/// The counters of a server: responses by class of status, then ejections. The open connections after them are counted
+/// at a scrape.
 enum ServerRow {
-    static let activeConnections = RouteRow.statusClasses
+    static let ejections = RouteRow.statusClasses
+    static let activeConnections = ejections + 1
     static let idleConnections = activeConnections + 1
     static let size = idleConnections + 1
 }

@@ -9,6 +9,10 @@ extension MetricsPage {
                 page.exposition.sample(labels + [("status", status)], count)
             }
         }
+        exposition.family("gateway_upstream_ejections", .counter, "How often a server was left out for its failures.")
+        forEachServer { page, labels, server in
+            page.exposition.sample(labels, page.counts.servers[server.slot * ServerRow.size + ServerRow.ejections])
+        }
         exposition.family("gateway_upstream_connections", .gauge, "Connections to a server: active or idle.")
         forEachServer { page, labels, server in
             let row = server.slot * ServerRow.size

@@ -19,6 +19,7 @@ struct Balancer {
         fileprivate var credit = 0
         // Of the choice that is being made.
         fileprivate var rank = Rank.tried
+        /// The weight that counts, times ``fullShare``.
         fileprivate var present = 0
 
         init(weight: Int = 1, isBackup: Bool = false, name: String) {
@@ -28,10 +29,22 @@ struct Balancer {
         }
     }
 
+    /// How far a server may be used at the moment.
+    enum Standing: Equatable {
+        /// - Parameter share: how much of its weight counts, from 1 to ``fullShare``.
+        case up(share: Int)
+        case down
+        /// It keeps clients waiting in vain.
+        case unresponsive
+    }
+
+    static let fullShare = 1024
+
     /// Only servers of the first rank that any has are chosen from.
     fileprivate enum Rank: Int {
         case up, backup
         case down, downBackup
+        case unresponsive
         case tried
     }
 
@@ -65,15 +78,15 @@ struct Balancer {
     /// - Parameters:
     ///   - tried: servers that must not be chosen, as a bit set. Those after the 64th are never in it.
     ///   - key: in `hash`, the same for requests that belong together. Without one, the least busy server is chosen.
-    ///   - isUp: whether a server seems well. One that does not is chosen only if none does.
+    ///   - standing: of a server at the moment. One that is not up is chosen only if none is.
     mutating func choose(
         tried: UInt64,
         key: UInt64?,
         random: inout RandomSource,
-        isUp: (Int) -> Bool
+        standing: (Int) -> Standing
     ) -> Int? {
         guard servers.count > 1 else { return tried & 1 == 0 ? 0 : nil }
-        rank(tried, isUp)
+        rank(tried, standing)
         guard best != .tried else { return nil }
         return switch (rule, key) {
         case (.roundRobin, _): next()
@@ -83,19 +96,19 @@ struct Balancer {
     }
 
     /// Finds out which servers to choose from. Asks once about each: the answer may change at any time.
-    private mutating func rank(_ tried: UInt64, _ isUp: (Int) -> Bool) {
+    private mutating func rank(_ tried: UInt64, _ standing: (Int) -> Standing) {
         (best, weight, open) = (.tried, 0, 0)
         for index in servers.indices {
-            let rank: Rank
-            if index < 64, tried >> UInt64(index) & 1 != 0 {
-                rank = .tried
-            } else if isUp(index) {
-                rank = servers[index].isBackup ? .backup : .up
-            } else {
-                rank = servers[index].isBackup ? .downBackup : .down
+            var (rank, share) = (Rank.tried, Self.fullShare)
+            if index >= 64 || tried >> UInt64(index) & 1 == 0 {
+                switch standing(index) {
+                case .up(let present): (rank, share) = (servers[index].isBackup ? .backup : .up, present)
+                case .down: rank = servers[index].isBackup ? .downBackup : .down
+                case .unresponsive: rank = .unresponsive
+                }
             }
             servers[index].rank = rank
-            servers[index].present = servers[index].weight
+            servers[index].present = servers[index].weight * share
             if rank.rawValue < best.rawValue { (best, weight, open) = (rank, 0, 0) }
             guard rank == best else { continue }
             weight += servers[index].present

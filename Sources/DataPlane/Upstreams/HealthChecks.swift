@@ -114,7 +114,7 @@ private final class HealthCheck {
         case .success(let answer): fault = settings.status.contains(answer.status) ? nil : .status(answer.status)
         case .failure(let reason): fault = .inquiry(reason)
         }
-        if history.add(isGood: fault == nil) { server.checked(fault) }
+        if history.add(isGood: fault == nil) { server.checked(fault, at: loop.now) }
     }
 }
 

@@ -39,6 +39,8 @@ final class UpstreamConnection: Connection {
     /// The number of exchanges before the current one.
     private(set) var exchangesBefore = 0
     private(set) var idleSince: Int64 = 0
+    /// Whether the current request was sent although the server was left out.
+    private(set) var isTrial = false
     /// Whether any byte of the current response has arrived.
     private(set) var hasAnswered = false
 
@@ -56,15 +58,17 @@ final class UpstreamConnection: Connection {
     }
 
     /// The server's bit in the set that an exchange has tried.
-    var serverBit: UInt64 { serverIndex < 64 ? 1 << UInt64(serverIndex) : 0 }
+    var serverBit: UInt64 { Self.bit(of: serverIndex) }
+    static func bit(of index: Int) -> UInt64 { index < 64 ? 1 << UInt64(index) : 0 }
     var isUsable: Bool { state == .idle }
     /// The attempt to connect. `nil` once it has succeeded or failed.
     var opening: ServerDial?
 
     // MARK: Use by an exchange
 
-    func lease(to exchange: any UpstreamUser, _ use: DescriptorBudget.Use) {
+    func lease(to exchange: any UpstreamUser, _ use: DescriptorBudget.Use, isTrial: Bool) {
         self.exchange = exchange
+        self.isTrial = isTrial
         self.use = use
         isToldFirst = false
         if state == .idle { state = .head }
@@ -140,7 +144,7 @@ final class UpstreamConnection: Connection {
 
     /// The server has answered and, over TLS, proved its identity.
     private func activate() {
-        server.succeeded()
+        if server.peer != nil { server.trusts() }
         pools.counters.connected(to: pool.upstream.slot, in: loop.now - startedAt)
         guard state == .connecting, let exchange else {
             // The exchange that wanted it is gone.
@@ -184,7 +188,7 @@ final class UpstreamConnection: Connection {
     /// - Parameter fault: `nil` if no descriptor was left, which says nothing about the server.
     func connectFailed(_ fault: ConnectFault?) {
         opening = nil
-        if let fault { server.failed(fault, at: loop.now) } else { pools.descriptors.ranOut() }
+        if let fault { pool.failed(server, .connect(fault)) } else { pools.descriptors.ranOut() }
         guard state == .connecting else { return }
         state = .closed
         fail(fault.map { .connect($0) } ?? .shortage)
@@ -262,7 +266,7 @@ final class UpstreamConnection: Connection {
         case .tunnel:
             exchange.tunnelEnded()
         case .connecting:
-            server.failed(.failed, at: loop.now)
+            pool.failed(server, .connect(.failed))
             fail(.connect(.failed))
         default:
             fail(.closed)

@@ -13,6 +13,19 @@ enum UpstreamFault: Error, Equatable {
     case response(HeadFault)
     /// No response head arrived within `response_timeout`.
     case timeout
+    /// Every server that is left keeps clients waiting in vain.
+    case unresponsive
+
+    /// Whether a server that was sent a complete request is to blame, whatever the client does.
+    var isServers: Bool {
+        switch self {
+        // A client can ask for an upgrade where there is none.
+        case .response(.breaks(.handshake)): false
+        case .closed, .response, .timeout: true
+        // Failures to connect are recorded where they happen.
+        case .shortage, .connect, .unresponsive: false
+        }
+    }
 
     /// A stable name for the log.
     var code: String {
@@ -22,6 +35,7 @@ enum UpstreamFault: Error, Equatable {
         case .closed: "closed_early"
         case .response(let fault): "bad_response:\(fault.code)"
         case .timeout: "timeout"
+        case .unresponsive: "unresponsive"
         }
     }
 
@@ -38,6 +52,7 @@ enum UpstreamFault: Error, Equatable {
         case .closed: .closedEarly
         case .response: .badResponse
         case .timeout: .timeout
+        case .unresponsive: .unresponsive
         }
     }
 }

@@ -43,21 +43,18 @@ final class UpstreamPool {
             return
         }
         let now = all.loop.now
-        let index = balancer.choose(
-            tried: tried,
-            key: balancer.needsKey ? exchange.balanceKey : nil,
-            random: &all.random
-        ) { servers[$0].server.isHealthy(at: now) }
-        guard let index else {
+        guard let index = choose(tried, for: exchange, at: now) else {
             descriptors.end(use)
-            exchange.upstreamFailed(.connect(.failed))
+            let isUnresponsive = servers.contains { $0.server.standing(at: now) == .unresponsive }
+            exchange.upstreamFailed(isUnresponsive ? .unresponsive : .connect(.failed))
             return
         }
+        let isTrial = servers[index].server.isOut(at: now)
         balancer.opened(index)
         if allowsReuse {
             while let connection = servers[index].idle.popLast() {
                 guard connection.isUsable else { continue }
-                connection.lease(to: exchange, use)
+                connection.lease(to: exchange, use, isTrial: isTrial)
                 exchange.upstreamConnected(connection)
                 return
             }
@@ -70,15 +67,34 @@ final class UpstreamPool {
             exchange.upstreamFailed(.shortage)
             return
         }
-        connect(to: index, for: exchange, use)
+        connect(to: index, for: exchange, use, isTrial: isTrial)
     }
 
-    private func connect(to index: Int, for exchange: any UpstreamUser, _ use: DescriptorBudget.Use) {
+    /// The server for an exchange. Returns `nil` if all were tried or are unresponsive.
+    private func choose(_ tried: UInt64, for exchange: any UpstreamUser, at now: Int64) -> Int? {
+        let key = balancer.needsKey ? exchange.balanceKey : nil
+        var excluded = tried
+        for _ in servers.indices {
+            let index = balancer.choose(tried: excluded, key: key, random: &all.random) {
+                servers[$0].server.standing(at: now)
+            }
+            guard let index, !servers[index].server.admits(at: now) else { return index }
+            excluded |= UpstreamConnection.bit(of: index)
+        }
+        return nil
+    }
+
+    private func connect(
+        to index: Int,
+        for exchange: any UpstreamUser,
+        _ use: DescriptorBudget.Use,
+        isTrial: Bool
+    ) {
         let server = servers[index].server
         let connection = UpstreamConnection(pools: all, pool: self, serverIndex: index, server: server)
         all.descriptors.take()
         exchange.upstreamConnecting(connection)
-        connection.lease(to: exchange, use)
+        connection.lease(to: exchange, use, isTrial: isTrial)
         let dial = ServerDial(to: server, on: all.loop, resolver: all.resolver) { [self] outcome in
             switch outcome {
             case .connected(let descriptor): connected(connection, descriptor)
@@ -105,6 +121,20 @@ final class UpstreamPool {
     }
 
     var serverCount: Int { servers.count }
+
+    /// Records the head of an answer.
+    func answered(_ status: Int, over connection: UpstreamConnection) {
+        let server = connection.server
+        if status >= 500, upstream.settings.ejection.countsErrors {
+            failed(server, .status(status))
+        } else if server.hasFailed {
+            server.succeeded(at: all.loop.now, isTrial: connection.isTrial)
+        }
+    }
+
+    func failed(_ server: UpstreamServer, _ fault: ServerFault) {
+        if upstream.failed(server, fault, at: all.loop.now) { all.counters.ejected(server.slot) }
+    }
 
     /// Takes back a connection after its exchange. Keeps it if it is reusable.
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {

@@ -1,0 +1,205 @@
+import Basics
+import GatewayConfiguration
+import Synchronization
+import Transport
+
+/// One server of an upstream, with its health as known to all event loops.
+///
+/// Requests read that health without a lock. Only failures, the end of failures, and checks change it.
+final class UpstreamServer: Sendable {
+    enum Target: Sendable {
+        case address(NetworkAddress)
+        case name(String, UInt16)
+    }
+
+    let target: Target
+    /// The TLS peer. `nil` for plaintext.
+    let peer: TLSPeer?
+    /// In milliseconds.
+    let connectTimeout: Int64
+    /// The server's name in the log.
+    let name: String
+    /// The server as `Host` names it. Empty for a Unix socket.
+    let authority: String
+    /// The `Host` line of requests to it. Empty if they have one already.
+    let hostLine: [UInt8]
+    /// The place of its counters. 0 if it serves no requests.
+    let slot: Int
+    /// In milliseconds.
+    private let slowStart: Int64
+    private let record: Mutex<ServerRecord>
+
+    // What the record says, for requests. All times are in monotonic milliseconds.
+    /// `Int64.max` while the checks fail.
+    private let outUntil = Atomic<Int64>(0)
+    private let backAt = Atomic<Int64>(.min / 2)
+    private let failures = Atomic<Int>(0)
+    private let unresponsive = Atomic<Bool>(false)
+    private let down = Atomic<Bool>(false)
+    /// Whether the checks get no answer at all.
+    private let lost = Atomic<Bool>(false)
+    /// When an unresponsive server may be tried next.
+    private let trialAt = Atomic<Int64>(0)
+
+    private let wasSaidDown = Atomic<Bool>(false)
+    /// Why TLS with the server last failed, until that is reported.
+    private let unsaidFault = Mutex<TLSFault?>(nil)
+    private let saidFault = Mutex<TLSFault?>(nil)
+
+    /// How often a request may try an unresponsive server. Milliseconds.
+    private static let trialInterval: Int64 = 1000
+
+    init(
+        _ server: UpstreamServerSettings,
+        connectTimeout: Duration,
+        hostLine: [UInt8] = [],
+        slowStart: Duration = .zero,
+        rules: ServerRecord.Rules = ServerRecord.Rules(),
+        slot: Int = 0
+    ) {
+        self.slot = slot
+        self.hostLine = hostLine
+        self.slowStart = slowStart.milliseconds
+        record = Mutex(ServerRecord(rules))
+        authority = server.authority ?? ""
+        self.connectTimeout = connectTimeout.milliseconds
+        peer = server.isSecure ? TLSPeer(server.address) : nil
+        name = server.address.text
+        target =
+            switch server.address {
+            case .tcp(let host, let port):
+                NetworkAddress(ip: host, port: UInt16(port)).map { .address($0) } ?? .name(host, UInt16(port))
+            case .unix(let path): .address(.unix(path: path))
+            }
+    }
+
+    // MARK: What requests ask
+
+    /// Whether the server gets requests only for want of a better one.
+    func isOut(at now: Int64) -> Bool {
+        outUntil.load(ordering: .relaxed) > now || unresponsive.load(ordering: .relaxed)
+    }
+
+    /// Whether the gateway may say that it is ready for the sake of this server. An unresponsive one may get its next
+    /// trial only if it does.
+    func isPromising(at now: Int64) -> Bool { outUntil.load(ordering: .relaxed) <= now }
+
+    func standing(at now: Int64) -> Balancer.Standing {
+        let isUnresponsive = unresponsive.load(ordering: .relaxed)
+        guard outUntil.load(ordering: .relaxed) <= now else { return isUnresponsive ? .unresponsive : .down }
+        if isUnresponsive {
+            return trialAt.load(ordering: .relaxed) <= now ? .up(share: Balancer.fullShare) : .unresponsive
+        }
+        let time = now - backAt.load(ordering: .relaxed)
+        guard time < slowStart else { return .up(share: Balancer.fullShare) }
+        // A tenth at first, so that it gets any.
+        let share = Int64(Balancer.fullShare) * time / slowStart
+        return .up(share: max(Int(share), Balancer.fullShare / 10))
+    }
+
+    /// Whether a request may go to the server now. Lets one of them try an unresponsive server in a while, so that it can come
+    /// back, unless checks do that.
+    func admits(at now: Int64) -> Bool {
+        guard unresponsive.load(ordering: .relaxed) else { return true }
+        let dueAt = trialAt.load(ordering: .relaxed)
+        guard dueAt <= now, !lost.load(ordering: .relaxed) else { return false }
+        let next = now + Self.trialInterval
+        return trialAt.compareExchange(expected: dueAt, desired: next, ordering: .relaxed).exchanged
+    }
+
+    /// Whether requests have failed, so that an answer is news.
+    var hasFailed: Bool { failures.load(ordering: .relaxed) != 0 }
+
+    /// Whether the server's checks get no answer, so that requests need not wait for one either.
+    var isLost: Bool { lost.load(ordering: .relaxed) }
+
+    // MARK: What has happened
+
+    /// Records a failure. Returns whether it ejected the server. Call ``Upstream/failed(_:_:at:)``, which knows the other
+    /// servers.
+    func failed(_ fault: ServerFault, at now: Int64, mayEject: Bool) -> Bool {
+        record.withLock { record in
+            let isEjected = record.failed(fault, at: now, mayEject: mayEject)
+            show(record)
+            return isEjected
+        }
+    }
+
+    /// Records an answer.
+    ///
+    /// - Parameter isTrial: whether the request was sent although the server was left out.
+    func succeeded(at now: Int64, isTrial: Bool) {
+        record.withLock { record in
+            record.succeeded(at: now, isTrial: isTrial)
+            show(record)
+        }
+    }
+
+    /// Records what the checks have decided.
+    ///
+    /// - Parameter fault: `nil` if the server is well.
+    func checked(_ fault: HealthFault?, at now: Int64) {
+        record.withLock { record in
+            record.checked(fault, at: now)
+            show(record)
+        }
+    }
+
+    private func show(_ record: borrowing ServerRecord) {
+        let isLost = record.checkFault?.isSilence ?? false
+        lost.store(isLost, ordering: .relaxed)
+        unresponsive.store(isLost || record.isUnresponsive, ordering: .relaxed)
+        backAt.store(record.backAt, ordering: .relaxed)
+        failures.store(record.failures, ordering: .relaxed)
+        down.store(record.isDown, ordering: .relaxed)
+        outUntil.store(record.checkFault == nil ? record.outUntil : .max, ordering: .relaxed)
+    }
+
+    // MARK: What the operator learns
+
+    /// Whether the server was left out and has not answered since.
+    var isDown: Bool { down.load(ordering: .relaxed) }
+
+    /// Unreported news of the server: it went down or came back.
+    enum News: Equatable {
+        /// Why, for the log.
+        case down(String)
+        case up
+    }
+
+    /// The news to report. Returns `nil` if nothing has changed.
+    func takeNews() -> News? {
+        let isDown = isDown
+        guard wasSaidDown.exchange(isDown, ordering: .relaxed) != isDown else { return nil }
+        return isDown ? .down(record.withLock { $0.reason }) : .up
+    }
+
+    /// Records that TLS with the server works.
+    func trusts() { if hasFailed { saidFault.withLock { $0 = nil } } }
+
+    /// Records why TLS with the server failed.
+    func distrusts(_ fault: TLSFault) { unsaidFault.withLock { $0 = fault } }
+
+    /// Why TLS with the server has begun to fail. Returns `nil` if that was reported before.
+    func takeFault() -> TLSFault? {
+        let fault = unsaidFault.withLock { fault in
+            defer { fault = nil }
+            return fault
+        }
+        guard let fault else { return nil }
+        return saidFault.withLock { said in
+            defer { said = fault }
+            return said == fault ? nil : fault
+        }
+    }
+}
+
+extension TLSPeer {
+    fileprivate convenience init(_ address: GatewayConfiguration.SocketAddress) {
+        switch address {
+        case .tcp(let host, _): self.init(host: host)
+        // The configuration does not allow https over a Unix socket.
+        case .unix(let path): self.init(.name(path))
+        }
+    }
+}

@@ -1,0 +1,205 @@
+import GatewayConfiguration
+import Testing
+
+@testable import DataPlane
+
+@Suite("When a server is left out, and when it comes back")
+struct ServerRecordTests {
+    private static let refused = ServerFault.connect(.refused)
+    private static let closed = ServerFault.answer(.closed)
+    private static let timeout = ServerFault.answer(.timeout)
+
+    /// A server that is ejected for ten seconds after three failures in a row, and for a minute at most.
+    private static func record() -> ServerRecord {
+        ServerRecord(ServerRecord.Rules(ejectAfter: 3, ejectTime: 10_000, maxEjectTime: 60_000))
+    }
+
+    /// Adds failures until the server is ejected, and returns when that ends.
+    private static func eject(_ record: inout ServerRecord, by fault: ServerFault, at now: Int64) -> Int64 {
+        for _ in 0..<3 where record.failed(fault, at: now, mayEject: true) { break }
+        return record.outUntil
+    }
+
+    @Test("Only failures in a row eject", arguments: [closed, timeout, .status(500)])
+    func row(fault: ServerFault) {
+        var record = Self.record()
+        for _ in 0..<2 {
+            #expect(record.failed(fault, at: 100, mayEject: true) == false)
+            #expect(record.failed(fault, at: 100, mayEject: true) == false)
+            #expect(record.outUntil <= 100 && !record.isDown)
+            record.succeeded(at: 100, isTrial: false)
+        }
+        for _ in 0..<2 { #expect(record.failed(fault, at: 200, mayEject: true) == false) }
+        #expect(record.failed(fault, at: 200, mayEject: true) == true)
+        #expect(record.isEjected && record.isDown && record.outUntil == 10_200)
+    }
+
+    @Test("A server that cannot be connected to is left out at once, and longer each time")
+    func pauses() {
+        var record = ServerRecord(ServerRecord.Rules(ejectAfter: 0))
+        var now: Int64 = 0
+        for pause in [500, 1000, 2000, 4000, 8000, 10_000, 10_000] as [Int64] {
+            #expect(record.failed(Self.refused, at: now, mayEject: true) == false)
+            // The others that were on their way tell nothing new.
+            #expect(record.failed(Self.refused, at: now + 1, mayEject: true) == false)
+            #expect(record.outUntil == now + pause && record.isDown && !record.isEjected)
+            now = record.outUntil
+        }
+        record.succeeded(at: now, isTrial: false)
+        #expect(!record.isDown)
+        _ = record.failed(Self.refused, at: now, mayEject: true)
+        #expect(record.outUntil == now + 500)
+    }
+
+    @Test("Ejections that follow soon get longer, up to the longest; later ones begin anew")
+    func growth() {
+        var record = Self.record()
+        var now: Int64 = 0
+        for time in [10_000, 20_000, 40_000, 60_000, 60_000] as [Int64] {
+            #expect(Self.eject(&record, by: Self.closed, at: now) == now + time)
+            now = record.outUntil
+        }
+        record.succeeded(at: now, isTrial: false)
+        #expect(!record.isEjected && !record.isDown)
+        #expect(Self.eject(&record, by: Self.closed, at: now + 60_000) == now + 120_000)
+        now = record.outUntil
+        record.succeeded(at: now, isTrial: false)
+        #expect(Self.eject(&record, by: Self.closed, at: now + 60_001) == now + 70_001)
+    }
+
+    @Test("The first failure after an ejection ejects again")
+    func relapse() {
+        var record = Self.record()
+        let end = Self.eject(&record, by: Self.closed, at: 0)
+        #expect(record.failed(Self.closed, at: end, mayEject: true) == true)
+    }
+
+    @Test("If too few servers are left, only one with which nothing is lost is ejected")
+    func share() {
+        for (fault, isEjected) in [(Self.closed, false), (.status(500), false), (Self.timeout, true)] {
+            var record = Self.record()
+            for _ in 0..<2 { _ = record.failed(fault, at: 0, mayEject: false) }
+            #expect(record.failed(fault, at: 0, mayEject: false) == isEjected)
+            #expect(record.isEjected == isEjected)
+            #expect(record.outUntil == (isEjected ? 10_000 : 0))
+        }
+        var record = Self.record()
+        for _ in 0..<3 { _ = record.failed(Self.refused, at: record.outUntil, mayEject: false) }
+        #expect(record.isEjected)
+    }
+
+    @Test("The last server is never out for longer than ten seconds, so that a gateway becomes ready again")
+    func last() {
+        var record = Self.record()
+        for _ in 0..<2 { _ = record.failed(Self.timeout, at: 0, mayEject: false) }
+        for now in stride(from: 0, to: 100_000, by: 10_000) as StrideTo<Int64> {
+            #expect(record.failed(Self.timeout, at: now, mayEject: false) == true)
+            #expect(record.outUntil == now + 10_000)
+        }
+    }
+
+    @Test("Answers to earlier requests do not bring an ejected server back, but one to a trial does")
+    func trial() {
+        var record = Self.record()
+        let end = Self.eject(&record, by: Self.closed, at: 0)
+        record.succeeded(at: 100, isTrial: false)
+        #expect(record.isEjected && record.outUntil == end)
+        record.succeeded(at: 200, isTrial: true)
+        #expect(!record.isEjected && record.outUntil == 200 && record.backAt == 200 && record.failures == 0)
+    }
+
+    @Test("A slow start begins with the end of an ejection; without one there is none")
+    func slowStart() {
+        var record = Self.record()
+        record.checked(nil, at: 50)
+        #expect(record.backAt < 0)
+        let end = Self.eject(&record, by: Self.closed, at: 100)
+        #expect(record.backAt == end)
+        record.succeeded(at: end + 5, isTrial: false)
+        #expect(record.backAt == end)
+    }
+
+    @Test("A server that did not answer in time stays out until a trial succeeds")
+    func unresponsive() {
+        var record = Self.record()
+        let end = Self.eject(&record, by: Self.timeout, at: 0)
+        #expect(record.isUnresponsive)
+        record.succeeded(at: end + 1000, isTrial: false)
+        #expect(record.isUnresponsive)
+        record.succeeded(at: end + 2000, isTrial: true)
+        #expect(!record.isUnresponsive && !record.isDown && record.backAt == end + 2000)
+    }
+
+    @Test("Checks and requests are one: good checks bring an ejected server back, bad ones take out the best")
+    func checks() {
+        var record = Self.record()
+        _ = Self.eject(&record, by: Self.closed, at: 0)
+        record.checked(.status(503), at: 10)
+        #expect(record.isDown && record.reason == "health check: status 503")
+        record.succeeded(at: 20, isTrial: true)
+        #expect(record.isDown)
+        record.checked(nil, at: 30)
+        #expect(!record.isDown && !record.isEjected && record.failures == 0 && record.outUntil <= 30)
+        #expect(record.backAt == 30)
+    }
+
+    @Test("The log says why")
+    func reasons() {
+        var record = Self.record()
+        _ = record.failed(Self.refused, at: 0, mayEject: true)
+        #expect(record.reason == "refused")
+        record = Self.record()
+        _ = Self.eject(&record, by: .status(500), at: 0)
+        #expect(record.reason == "status 500, 3 failures in a row: ejected for 10 s")
+    }
+}
+
+@Suite("What requests see of a server's health")
+struct UpstreamServerTests {
+    private static func server(slowStart: Duration = .zero) throws -> UpstreamServer {
+        UpstreamServer(
+            try .init(parsing: "127.0.0.1:1"),
+            connectTimeout: .seconds(1),
+            slowStart: slowStart,
+            rules: .init(ejectAfter: 1, ejectTime: 10_000, maxEjectTime: 60_000)
+        )
+    }
+
+    @Test("Its share grows over slow_start, from a tenth")
+    func slowStart() throws {
+        let server = try Self.server(slowStart: .seconds(10))
+        #expect(server.standing(at: 0) == .up(share: 1024))
+        #expect(server.failed(.answer(.closed), at: 0, mayEject: true))
+        #expect(server.standing(at: 9_999) == .down)
+        #expect(server.standing(at: 10_000) == .up(share: 102))
+        #expect(server.standing(at: 15_000) == .up(share: 512))
+        #expect(server.standing(at: 20_000) == .up(share: 1024))
+    }
+
+    @Test("An unresponsive server is tried by one request in a second, until one is answered")
+    func trials() throws {
+        let server = try Self.server()
+        #expect(server.failed(.answer(.timeout), at: 0, mayEject: false))
+        #expect(server.standing(at: 5) == .unresponsive && server.isOut(at: 5))
+        // If there is no other, at once; if there are, once the ejection is over.
+        #expect(server.admits(at: 5) && !server.admits(at: 6) && !server.admits(at: 1004))
+        #expect(server.admits(at: 1005))
+        #expect(server.standing(at: 10_000) == .up(share: 1024))
+        #expect(server.admits(at: 10_000) && server.standing(at: 10_001) == .unresponsive)
+        server.succeeded(at: 10_020, isTrial: true)
+        #expect(
+            server.standing(at: 10_030) == .up(share: 1024) && server.admits(at: 10_030) && server.admits(at: 10_030)
+        )
+    }
+
+    @Test("A server whose checks get no answer is tried by none; one that answers them badly is a last resort")
+    func checks() throws {
+        let server = try Self.server()
+        server.checked(.inquiry(.timeout), at: 0)
+        #expect(server.standing(at: 5_000) == .unresponsive && !server.admits(at: 5_000) && server.isLost)
+        server.checked(.status(500), at: 0)
+        #expect(server.standing(at: 5_000) == .down && server.admits(at: 5_000) && !server.isLost)
+        server.checked(nil, at: 0)
+        #expect(server.standing(at: 5_000) == .up(share: 1024))
+    }
+}
