@@ -161,6 +161,7 @@ extension Refusal {
         case .expired: self = .tokenExpired
         case .notYetValid: self = .tokenNotYetValid
         case .unchecked: self = .tooManyJoins
+        case .keysAwaited: self = .tryAgain
         default: self = .tokenInvalid
         }
     }

@@ -15,17 +15,27 @@ package struct Company: Sendable {
     package let issuers: [String]
     /// Accepted values of `aud` in its tokens; empty if not checked.
     package let audiences: [String]
+    /// Whether the company publishes keys that could not be fetched so far, so that nobody knows whose a signature is.
+    package let awaitsKeys: Bool
 
     /// - Parameters:
     ///   - keys: the first signs, the others only verify.
     ///   - earlierKeys: those among them that used to be the first.
-    package init(id: String, keys: [Key], earlierKeys: [Key] = [], issuers: [String] = [], audiences: [String] = []) {
+    package init(
+        id: String,
+        keys: [Key],
+        earlierKeys: [Key] = [],
+        issuers: [String] = [],
+        audiences: [String] = [],
+        awaitsKeys: Bool = false
+    ) {
         self.id = id
         self.keys = keys
         signingKey = keys.first.flatMap { $0.canSign ? $0 : nil }
         ownKeys = (signingKey.map { [$0] } ?? []) + earlierKeys
         self.issuers = issuers
         self.audiences = audiences
+        self.awaitsKeys = awaitsKeys
     }
 }
 
@@ -92,7 +102,8 @@ package struct TokenAuthority: Sendable {
         do throws(TokenFault) {
             keys = try token.candidates(among: use == .own ? company.keys : company.ownKeys)
         } catch {
-            throw use == .own ? error : fault(of: token, by: company, else: error, allowance)
+            throw use == .own
+                ? unsettled(error, token, of: company) : fault(of: token, by: company, else: error, allowance)
         }
         let cost = keys.reduce(0) { $0 + $1.checkCost }
         guard cost == 0 || allowance?.isSpent != true else { throw .unchecked }
@@ -115,8 +126,16 @@ package struct TokenAuthority: Sendable {
             )
         } catch {
             if cost > 0 { allowance?.spend(cost) }
-            throw use == .own || error != .signature ? error : fault(of: token, by: company, else: error, allowance)
+            guard error == .signature else { throw error }
+            throw use == .own
+                ? unsettled(error, token, of: company) : fault(of: token, by: company, else: error, allowance)
         }
+    }
+
+    /// The fault of a customer's token that no key at hand has signed: its key may be one of those that are awaited.
+    /// Published sets hold no secrets.
+    private func unsettled(_ fault: TokenFault, _ token: Token, of company: Company) -> TokenFault {
+        company.awaitsKeys && !token.algorithm.isSymmetric ? .keysAwaited : fault
     }
 
     /// The fault of a token that claims to be ours but was not signed by one of our own keys. If a verify-only key
@@ -135,12 +154,21 @@ package struct TokenAuthority: Sendable {
         return (try? token.verify(with: keys)) == nil ? fault : .keyNotSignedBefore
     }
 
+    /// Opens a sealed session. Returns `nil` unless we made it and its voucher has not fallen. Does not check the time.
+    package func open(
+        _ text: Span<UInt8>,
+        _ seal: SessionSeal,
+        now: Milliseconds
+    ) -> (session: SealedSession, standing: Standing)? {
+        guard let sealed = seal.open(text, now: now, appliesTo: appliesTo) else { return nil }
+        let standing = standing(of: sealed.viewer)
+        return standing == .falls ? nil : (sealed, standing)
+    }
+
     /// Opens a sealed session. Returns `nil` unless we made it and its voucher still stands. Does not check the time.
     package func session(_ text: Span<UInt8>, _ seal: SessionSeal, now: Milliseconds) -> SealedSession? {
-        guard let sealed = seal.open(text, now: now, appliesTo: appliesTo), standsBehind(sealed.viewer) else {
-            return nil
-        }
-        return sealed
+        guard let (session, standing) = open(text, seal, now: now), standing == .stands else { return nil }
+        return session
     }
 
     /// Opens a ticket. Returns `nil` unless we made it, it has not expired and its voucher still stands.
@@ -152,7 +180,8 @@ package struct TokenAuthority: Sendable {
     }
 
     /// Whether to keep a token from the upstream: one that we made, valid or not, or a viewer's token that a company's
-    /// key has signed, or may have signed if the allowance is spent. Any other token belongs to the application.
+    /// key has signed, or may have signed if the allowance is spent or keys are awaited. Any other token belongs to the
+    /// application.
     package func withholds(_ bytes: Span<UInt8>, allowance: SignatureAllowance? = nil) -> Bool {
         do throws(TokenFault) {
             let token = try Token(parsing: bytes, maxSize: maxSize)
@@ -161,24 +190,37 @@ package struct TokenAuthority: Sendable {
             _ = try viewer(for: bytes, allowance: allowance)
             return true
         } catch {
-            return error == .unchecked
+            return error == .unchecked || error == .keysAwaited
         }
     }
 
     /// Whether the token that verified a viewer would still be accepted: the company exists and has that key, the key
     /// may sign such tokens, and they are read the same way. For what is open while the configuration changes, when the
     /// token is no longer at hand.
-    package func standsBehind(_ viewer: Viewer) -> Bool {
-        guard let voucher = viewer.voucher, let company = company(viewer.company),
-            (voucher.isOurs ? company.ownKeys : company.keys).contains(where: { $0.thumbprint == voucher.key })
-        else { return false }
+    package func standsBehind(_ viewer: Viewer) -> Bool { standing(of: viewer) == .stands }
+
+    /// Whether a viewer's token would still be accepted.
+    package enum Standing: Sendable {
+        case stands
+        /// That shows once the company's key set was fetched.
+        case awaitsKeys
+        case falls
+    }
+
+    /// The same as ``standsBehind(_:)``, and whether keys are missing to decide it.
+    package func standing(of viewer: Viewer) -> Standing {
+        guard let voucher = viewer.voucher, let company = company(viewer.company) else { return .falls }
+        let keys = voucher.isOurs ? company.ownKeys : company.keys
+        let isKnown = keys.contains { $0.thumbprint == voucher.key }
+        guard isKnown || company.awaitsKeys && !voucher.isOurs else { return .falls }
         var issuers: [String?] = voucher.isOurs ? [publicURL] : company.issuers
         if issuers.isEmpty { issuers = [nil] }
         var audiences: [String?] = company.audiences.isEmpty ? [] : self.audiences(of: company, isOurs: voucher.isOurs)
         if audiences.isEmpty { audiences = [nil] }
-        return issuers.contains { issuer in
+        let isReadTheSame = issuers.contains { issuer in
             audiences.contains { terms(issuer: issuer, audience: $0, isOurs: voucher.isOurs) == voucher.terms }
         }
+        return !isReadTheSame ? .falls : isKnown ? .stands : .awaitsKeys
     }
 
     /// - Parameters:

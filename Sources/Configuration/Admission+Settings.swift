@@ -2,14 +2,15 @@ package import Admission
 package import JOSE
 
 extension Company {
-    /// - Parameter fetched: the keys of each `jwks_url`. They only verify.
+    /// - Parameter fetched: the keys of each `jwks_url` that was fetched. They only verify.
     package init(_ settings: CompanySettings, fetched: [KeySetURL: [Key]] = [:]) {
         self.init(
             id: settings.id,
             keys: settings.keys + settings.keySetURLs.flatMap { fetched[$0] ?? [] },
             earlierKeys: settings.earlierKeys,
             issuers: settings.issuers,
-            audiences: settings.audiences
+            audiences: settings.audiences,
+            awaitsKeys: settings.keySetURLs.contains { fetched[$0] == nil }
         )
     }
 }
@@ -17,7 +18,7 @@ extension Company {
 extension TokenAuthority {
     /// The authority that a configuration describes.
     ///
-    /// - Parameter fetched: the keys of each `jwks_url`.
+    /// - Parameter fetched: the keys of each `jwks_url` that was fetched.
     package init(_ settings: Settings, fetched: [KeySetURL: [Key]] = [:], generation: UInt64) {
         self.init(
             companies: settings.companies.map { Company($0, fetched: fetched) },

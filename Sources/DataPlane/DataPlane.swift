@@ -41,6 +41,7 @@ package final class DataPlane: Sendable {
         logger: Logger,
         descriptors: Int,
         version: String,
+        keySetStore: KeySetStore? = nil,
         loopCount: Int? = nil
     ) throws {
         let loopCount = loopCount ?? (settings.threads > 0 ? settings.threads : Processors.available)
@@ -58,6 +59,7 @@ package final class DataPlane: Sendable {
                 loops: loopCount,
                 hasControl: settings.control.enabled
             ),
+            keySetStore: keySetStore,
             version: version
         )
         let made = Mutex<[Confined<Worker>]>([])

@@ -99,11 +99,17 @@ extension EndToEnd {
                 let site = try site()
                 #expect(eventually { site.gateway.log.contains("\(provider.url): \(reason)") }, "\(site.gateway.log)")
                 #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
-                #expect(try status(site, key) == 401)
+                let answer = try fetch(site.port, "/event/e1", ["Authorization: Bearer \(token(key))"])
+                #expect(answer.status == 503 && answer["Retry-After"] == "5")
+                #expect(answer.text.contains("try_again"))
+                // A published set has no secrets.
+                let forged = try Key.secret([UInt8](repeating: 7, count: 32), algorithm: .hs256, id: "x")
+                #expect(try status(site, forged) == 401)
+                #expect(try status(site, key, company: "globex") == 401)
             }
             provider.say { try $0.reply("503 Down") }
             let site = try site()
-            #expect(try status(site, key) == 401)
+            #expect(try status(site, key) == 503)
             provider.publish([key])
             #expect(try eventually(within: 60) { try status(site, key) == 200 })
             #expect(eventually { site.gateway.log.contains("\(provider.url): 1 keys") })
@@ -141,6 +147,130 @@ extension EndToEnd {
             #expect(provider.fetches == 2)
             #expect(try status(site, old) == 401)
             #expect(socket.remainder(within: 20) != nil)
+        }
+
+        @Test("A restart while the provider is down refuses nobody: the sets of the last day are kept")
+        func restart() throws {
+            let (key, stranger) = (try Key.generate(.es256, id: "one"), try Key.generate(.es256, id: "two"))
+            provider.publish([key])
+            let site = try site()
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(token(key))").status == 200)
+            let file = site.gateway.directory["cookie.key.jwks"]
+            #expect(eventually { FileManager.default.fileExists(atPath: file) })
+            #expect(try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int == 0o600)
+            provider.say { try $0.reply("503 Down") }
+            try site.gateway.restart()
+            #expect(try browser.fetch("/event/e1/poll").status == 200)
+            #expect(try status(site, key) == 200)
+            #expect(try status(site, stranger) == 401)
+            #expect(site.gateway.log.contains("1 keys from before the start"))
+        }
+
+        @Test(
+            "Where no set is kept, or one that others may change or that is old, a session waits with its cookie",
+            arguments: ["absent", "writable", "old", "future", "broken"]
+        )
+        func restartWithout(kept: String) throws {
+            let key = try Key.generate(.es256, id: "one")
+            provider.publish([key])
+            let site = try site()
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(token(key))").status == 200)
+            let session = try #require(
+                try fetch(site.port, "/event/e1", ["Authorization: Bearer \(token(key))"])["Gateway-Session"]
+            )
+            let file = site.gateway.directory["cookie.key.jwks"]
+            #expect(eventually { FileManager.default.fileExists(atPath: file) })
+            provider.say { try $0.reply("503 Down") }
+            site.gateway.end()
+            let files = FileManager.default
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            func write(moment: Int) throws {
+                let changed = text.replacing(/"fetchedAt":[0-9]+/, with: "\"fetchedAt\":\(moment)")
+                #expect(changed != text)
+                try changed.write(toFile: file, atomically: false, encoding: .utf8)
+            }
+            switch kept {
+            case "absent": try files.removeItem(atPath: file)
+            case "writable": try files.setAttributes([.posixPermissions: 0o620], ofItemAtPath: file)
+            case "old": try write(moment: Int(Minter.now) - 86_401)
+            case "future": try write(moment: Int(Minter.now) + 3600)
+            default:
+                try "{\"sets\":[{\"url\":\"\(provider.url)\"}".write(toFile: file, atomically: false, encoding: .utf8)
+            }
+            try site.gateway.startAgain()
+            #expect(try status(site, key) == 503)
+            for path in ["/event/e1/poll", "/assets/x.js", "/.gateway/session"] {
+                let answer = try browser.fetch(path)
+                #expect(answer.status == 503 && answer["Retry-After"] == "5", "\(path)")
+                #expect(answer["Set-Cookie"] == nil, "\(path)")
+            }
+            #expect(try fetch(site.port, "/event/e1", ["Gateway-Session: \(session)"]).status == 503)
+            // Those of our own links go on.
+            #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
+            provider.publish([key])
+            #expect(try eventually(within: 60) { try browser.fetch("/event/e1/poll").status == 200 })
+        }
+
+        /// A provider whose next answer waits until the test says so.
+        private func holdAnswer(_ keys: [Key]) -> (asked: DispatchSemaphore, goOn: DispatchSemaphore) {
+            let (asked, goOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+            let set = JSONValue.object([JSONMember("keys", .array(keys.compactMap(\.publicJWK)))])
+            let text = String(decoding: set.serialized(), as: UTF8.self)
+            provider.say {
+                asked.signal()
+                goOn.wait()
+                return try $0.reply("200 OK", [], text)
+            }
+            return (asked, goOn)
+        }
+
+        @Test("The first viewers after a change of keys wait for the fetch; a stranger's key is refused then")
+        func waiting() throws {
+            let (old, new) = (try Key.generate(.es256, id: "old"), try Key.generate(.es256, id: "new"))
+            provider.publish([old])
+            let site = try Site {
+                $0.company = provider.companyKey
+                $0.top = "threads = 1"
+            }
+            #expect(try status(site, new) == 401)
+            let (asked, goOn) = holdAnswer([new])
+            site.gateway.send(SIGHUP)
+            #expect(asked.wait(timeout: .now() + 20) == .success)
+            let heads = try [new, Key.generate(.es256, id: "none")].map { key in
+                "POST /event/e1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(try token(key))\r\nContent-Length: 5\r\n\r\n"
+            }
+            let clients = try heads.map { head in
+                let client = try Client(port: site.port)
+                client.send(head + "12")
+                return client
+            }
+            // By then, the one loop has read the heads.
+            #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
+            goOn.signal()
+            clients[0].send("345")
+            let answer = try clients[0].response()
+            #expect(answer.status == 200)
+            #expect(site.upstream.requests.last { $0.method == "POST" }?.body == Array("12345".utf8))
+            #expect(try clients[1].response().status == 401)
+            #expect(site.upstream.requests.filter { $0.method == "POST" }.count == 1)
+            #expect(provider.fetches == 2)
+            #expect(try status(site, Key.generate(.es256, id: "none")) == 401)
+            #expect(provider.fetches == 2)
+        }
+
+        @Test("Whoever has waited three seconds for a fetch is told to try again in one")
+        func waitingTooLong() throws {
+            let (old, new) = (try Key.generate(.es256, id: "old"), try Key.generate(.es256, id: "new"))
+            provider.publish([old])
+            let site = try site()
+            let (asked, goOn) = holdAnswer([new])
+            defer { goOn.signal() }
+            site.gateway.send(SIGHUP)
+            #expect(asked.wait(timeout: .now() + 20) == .success)
+            let answer = try fetch(site.port, "/event/e1", ["Authorization: Bearer \(token(new))"])
+            #expect(answer.status == 503 && answer["Retry-After"] == "1")
         }
 
         @Test("A reload has the keys before it takes effect, and forgets those of a URL that went")

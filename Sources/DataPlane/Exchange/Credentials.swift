@@ -42,7 +42,7 @@ struct Credentials {
 extension Exchange {
     enum Finding {
         case missing
-        /// The request was already answered.
+        /// The request was already answered, or waits for keys and will be judged once more.
         case refused
         case found(Credentials)
     }
@@ -90,7 +90,7 @@ extension Exchange {
         } else if let range = offered.first {
             first = Shown(source: .subprotocol, range: range)
         } else {
-            return held.map { .found($0) } ?? .missing
+            return held.map { .found($0) } ?? missing(request)
         }
         // There is almost always just one token.
         var others: [Shown] = []
@@ -107,9 +107,10 @@ extension Exchange {
         }
         var good: (shown: Shown, viewer: Viewer)?
         var fault: TokenFault?
+        var missed: [KeySetURL] = []
         for index in 0...others.count {
             let shown = index == 0 ? first : others[index - 1]
-            switch verify(shown, request, isHeld: held != nil) {
+            switch verify(shown, request, isHeld: held != nil, &missed) {
             case .success(let viewer):
                 guard good == nil else {
                     refuse(.tokenConflict, request)
@@ -124,11 +125,15 @@ extension Exchange {
             record.fault = fault?.code
             if fault == .unchecked {
                 refuse(.tooManyJoins, request, retryAfter: signatureAllowance.pause)
-            } else {
+            } else if fault == .keysAwaited || state.verdict.awaitsKeys {
+                record.fault = TokenFault.keysAwaited.code
+                refuse(.tryAgain, request)
+            } else if missed.isEmpty || !awaitKeys(missed, request) {
                 refuseGuess(fault.map { Refusal($0) } ?? .tokenInvalid, request)
             }
             return .refused
         }
+        if !missed.isEmpty { _ = worker.site.missKeys(missed, at: worker.clock.monotonic) }
         keepForeign(request, good?.shown, bearer: bearer)
         guard let good else { return held.map { .found($0) } ?? .missing }
         // An expired link says no more than the session that was joined with it.
@@ -152,6 +157,14 @@ extension Exchange {
         )
     }
 
+    /// What to make of a request without credentials that could be judged.
+    private func missing(_ request: RequestView) -> Finding {
+        guard state.verdict.awaitsKeys else { return .missing }
+        record.fault = TokenFault.keysAwaited.code
+        refuse(.tryAgain, request)
+        return .refused
+    }
+
     private func shown(_ request: RequestView, query range: Range<Int>) -> Shown {
         let bytes = request.bytes
         // The head almost always holds the token as it is.
@@ -163,8 +176,15 @@ extension Exchange {
 
     /// The viewer that a token identifies, from the cache or by verifying the signature.
     ///
-    /// - Parameter isHeld: whether the request also shows a session. If so, remembers that a value is not our token.
-    private func verify(_ shown: Shown, _ request: RequestView, isHeld: Bool) -> Result<Viewer, TokenFault> {
+    /// - Parameters:
+    ///   - isHeld: whether the request also shows a session. If so, remembers that a value is not our token.
+    ///   - missed: receives the key sets that may have an unknown key by now.
+    private func verify(
+        _ shown: Shown,
+        _ request: RequestView,
+        isHeld: Bool,
+        _ missed: inout [KeySetURL]
+    ) -> Result<Viewer, TokenFault> {
         let generation = snapshot.authority.generation
         return shown.withToken(request) { token in
             switch worker.tokens.finding(for: token, generation: generation) {
@@ -189,7 +209,7 @@ extension Exchange {
                 if error == .unknownKey, !snapshot.keySetURLs.isEmpty,
                     let company = snapshot.authority.ownCompany(of: token)
                 {
-                    worker.site.missedKey(of: company)
+                    missed += worker.site.keySetURLs(of: company)
                 }
                 if isHeld, error != .unchecked, !snapshot.authority.withholds(token, allowance: signatureAllowance) {
                     worker.tokens.insert(.foreign, for: token, generation: generation)
@@ -250,8 +270,13 @@ extension Exchange {
     /// The session that applies: from the header of an API client; else from the cookie of the event; else the one that
     /// joined last.
     private func heldSession(_ request: RequestView, event: Span<UInt8>?) -> Credentials? {
-        if let text = request.value(of: .gatewaySession), request.isSingle(.gatewaySession), let sealed = open(text) {
-            return Credentials(source: .header, viewer: sealed.viewer, sealed: sealed, isInCookie: false)
+        if let text = request.value(of: .gatewaySession), request.isSingle(.gatewaySession) {
+            switch open(text) {
+            case (let sealed, .stands)?:
+                return Credentials(source: .header, viewer: sealed.viewer, sealed: sealed, isInCookie: false)
+            case (_, .awaitsKeys)?: state.verdict.awaitsKeys = true
+            case (_, .falls)?, nil: break
+            }
         }
         let cookies = request.cookies
         guard !cookies.isEmpty else { return nil }
@@ -261,8 +286,15 @@ extension Exchange {
         var suffix: InlineArray<8, UInt8>?
         if let event { suffix = CookieFormat.suffix(for: event) }
         for cookie in cookies where cookie.isFirst {
-            guard let found = open(cookie, of: request) else { continue }
-            if let suffix, request.bytes.equals(suffix.span, in: cookie.event) { return fromCookie(found) }
+            guard let (found, standing) = open(cookie, of: request) else { continue }
+            let isOfEvent = suffix.map { request.bytes.equals($0.span, in: cookie.event) } ?? false
+            guard standing == .stands else {
+                state.verdict.awaitsKeys = true
+                // No other session takes the place of the one that is meant.
+                if isOfEvent { return nil }
+                continue
+            }
+            if isOfEvent { return fromCookie(found) }
             if let first = only {
                 if several.isEmpty { several.append(first) }
                 several.append(found)
@@ -281,8 +313,11 @@ extension Exchange {
         Credentials(source: .cookie, viewer: sealed.viewer, sealed: sealed, isInCookie: true)
     }
 
+    /// A session that was opened, and whether it stands or awaits keys.
+    typealias Opened = (session: SealedSession, standing: TokenAuthority.Standing)
+
     /// Opens the session whose first part is in `cookie`.
-    func open(_ cookie: SessionCookies.Cookie, of request: RequestView) -> SealedSession? {
+    func open(_ cookie: SessionCookies.Cookie, of request: RequestView) -> Opened? {
         let bytes = request.bytes
         guard cookie.value.count > 1 else { return nil }
         let digit = bytes[cookie.value.lowerBound]
@@ -300,17 +335,19 @@ extension Exchange {
         return open(text.span)
     }
 
-    private func open(_ text: Span<UInt8>) -> SealedSession? {
+    private func open(_ text: Span<UInt8>) -> Opened? {
         let generation = snapshot.authority.generation
         switch worker.tokens.finding(for: text, generation: generation) {
         case .session(let sealed):
             worker.counters.add(.cachedSessions)
-            return sealed
+            return (sealed, .stands)
         case .token, .foreign: return nil
         case nil: worker.counters.add(.uncachedSessions)
         }
-        guard let found = snapshot.authority.session(text, worker.site.seal, now: worker.clock.wall) else { return nil }
-        worker.tokens.insert(.session(found), for: text, generation: generation)
+        guard let found = snapshot.authority.open(text, worker.site.seal, now: worker.clock.wall) else { return nil }
+        if found.standing == .stands {
+            worker.tokens.insert(.session(found.session), for: text, generation: generation)
+        }
         return found
     }
 }

@@ -231,7 +231,7 @@ extension Exchange {
         var kept: [(event: Range<Int>, joinedAt: Milliseconds, size: Int)] = []
         for cookie in all where cookie.isFirst {
             if let own, bytes.equals(own.span, in: cookie.event) { continue }
-            guard let sealed = open(cookie, of: request) else { continue }
+            guard let (sealed, _) = open(cookie, of: request) else { continue }
             let isExpired = expired.map { bytes.equals($0.span, in: cookie.event) } ?? false
             guard isExpired || !snapshot.rules.isOver(sealed, at: worker.clock.wall) else { continue }
             var size = 0

@@ -45,8 +45,12 @@ extension Exchange {
             isPastExpiry || isPastLifetime || wall >= state.stay.doorsCloseAt || judgement != state.stay.judgement
                 || now - state.stay.renewedAt >= present.renewalInterval
         else { return nil }
-        if judgement.generation != state.stay.judgement.generation, !present.authority.standsBehind(viewer) {
-            return .tokenInvalid
+        if judgement.generation != state.stay.judgement.generation {
+            switch present.authority.standing(of: viewer) {
+            case .stands: break
+            case .awaitsKeys: return .tryAgain
+            case .falls: return .tokenInvalid
+            }
         }
         state.stay.judgement = judgement
         state.stay.renewedAt = now

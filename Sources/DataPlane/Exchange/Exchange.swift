@@ -28,6 +28,8 @@ final class Exchange: UpstreamUser {
     var pieces: ByteBuffer?
     /// `nil` unless the request asks for a WebSocket.
     var upgrade: Upgrade?
+    /// `nil` unless the request waits for a key set.
+    var parked: ParkedRequest?
 
     init(worker: Worker) {
         self.worker = worker
@@ -49,6 +51,11 @@ final class Exchange: UpstreamUser {
         begin(client: client)
         note(request)
         if snapshot.logsAccess { record.read(method: request.methodName, target: request.target) }
+        judge(request)
+    }
+
+    /// Judges the request and serves or forwards it. Begins anew if it was parked.
+    func judge(_ request: RequestView) {
         do throws(HeadFault) {
             try request.judgeTarget()
         } catch {
@@ -56,8 +63,9 @@ final class Exchange: UpstreamUser {
             return
         }
         if isUpgrade, !judgeHandshake(request) { return }
-        if client.listener == .admin || request.isForOwnEndpoint {
-            state.request.slot = client.listener == .admin ? CounterLabels.admin : CounterLabels.ownEndpoint
+        let isForAdmin = client?.listener == .admin
+        if isForAdmin || request.isForOwnEndpoint {
+            state.request.slot = isForAdmin ? CounterLabels.admin : CounterLabels.ownEndpoint
             serveOwnEndpoint(request)
         } else {
             route(request)
@@ -227,6 +235,7 @@ final class Exchange: UpstreamUser {
         queued = nil
         pieces = nil
         upgrade = nil
+        parked = nil
         pool = nil
         client = nil
         state.end()

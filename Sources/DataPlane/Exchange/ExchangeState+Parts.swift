@@ -17,6 +17,8 @@ extension ExchangeState {
         var maxBytes = Int.max
         /// In monotonic milliseconds.
         var startedAt: Int64 = 0
+        /// When it began to wait for keys. `nil` if it did not.
+        var waitsSince: Int64?
         /// The hash of the address that counts for limits.
         var addressHash: UInt64 = 0
         var id = RequestID()
@@ -40,6 +42,8 @@ extension ExchangeState {
         /// Whether the request is a preflight, which has no credentials. Only the status and fields of its answer are
         /// forwarded.
         var isPreflight = false
+        /// Whether the request shows a session that nobody can judge before its company's key set was fetched.
+        var awaitsKeys = false
         /// Whether the `Authorization` field is a viewer's, which no upstream may see.
         var withholdsAuthorization = false
         /// Whether the address contains a viewer's token and must stay private.

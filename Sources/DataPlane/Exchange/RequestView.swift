@@ -15,6 +15,9 @@ struct RequestView: ~Escapable {
         self.parts = parts
     }
 
+    /// What it refers to, for a request that is not served at once.
+    func copied() -> ([UInt8], RequestParts) { (bytes.copied(), RequestParts(headOf: parts)) }
+
     // MARK: The start line, and what follows from the fields
 
     var method: Method { parts.head.method }

@@ -39,6 +39,12 @@ package final class FieldBlock {
 
     package init() { fields.reserveCapacity(64) }
 
+    func copied() -> FieldBlock {
+        let copy = FieldBlock()
+        (copy.fields, copy.present, copy.repeated, copy.firsts) = (fields, present, repeated, firsts)
+        return copy
+    }
+
     package func removeAll() {
         fields.removeAll(keepingCapacity: true)
         present = 0

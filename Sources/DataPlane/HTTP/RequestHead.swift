@@ -46,12 +46,19 @@ package struct RequestHead {
     package private(set) var isUpgrade = false
     /// The size of the head in bytes, including its empty line.
     package private(set) var length = 0
-    package let block = FieldBlock()
+    package private(set) var block = FieldBlock()
 
     /// No real method has a longer name.
     private static let maxMethod = 32
 
     package init() {}
+
+    /// The same head with a block of its own.
+    func copied() -> RequestHead {
+        var head = self
+        head.block = block.copied()
+        return head
+    }
 
     /// Reads the head at the start of `bytes`. Returns false if its end has not arrived.
     ///

@@ -9,7 +9,10 @@ import Transport
 /// Obeys `Cache-Control: max-age` within limits. Once the source is down, its last keys stay in use for a day.
 final class KeySetSource {
     let url: KeySetURL
-    private(set) var keys: [Key] = []
+    /// The keys in use. `nil` if the set was never fetched, or not for too long.
+    private(set) var keys: [Key]?
+    /// What was fetched last, as long as its keys are in use.
+    private(set) var fetched: FetchedKeySet?
     /// Whether a fetch has ended, well or not.
     private(set) var hasEndedFirstFetch = false
 
@@ -18,6 +21,7 @@ final class KeySetSource {
     private let loop: EventLoop
     private let resolver: Resolver
     private let descriptors: DescriptorBudget
+    private let missed: MissedKeys
     private let logger: Logger
     private let completion: (_ hasChanged: Bool) -> Void
     private var random = RandomSource()
@@ -43,8 +47,6 @@ final class KeySetSource {
     private static let lastRetry: Int64 = 300_000
     /// How long keys stay in use once the source is down.
     private static let staleTime: Int64 = 86_400_000
-    /// The least time from one fetch to one for the sake of an unknown key, since strangers can name any.
-    private static let missInterval: Int64 = 30_000
 
     /// - Parameter completion: called after each fetch.
     init(
@@ -52,6 +54,7 @@ final class KeySetSource {
         on loop: EventLoop,
         resolver: Resolver,
         descriptors: DescriptorBudget,
+        missed: MissedKeys,
         logger: Logger,
         completion: @escaping (_ hasChanged: Bool) -> Void
     ) {
@@ -59,6 +62,7 @@ final class KeySetSource {
         self.loop = loop
         self.resolver = resolver
         self.descriptors = descriptors
+        self.missed = missed
         self.logger = logger
         self.completion = completion
         server = UpstreamServer(
@@ -75,13 +79,22 @@ final class KeySetSource {
 
     /// Fetches soon, since a token names a key that the set does not have.
     func fetchAfterMiss() {
-        let wanted = max(beganAt + Self.missInterval, loop.now)
+        let wanted = max(beganAt + MissedKeys.interval, loop.now)
         if inquiry == nil, wanted < dueAt { schedule(at: wanted) }
+    }
+
+    /// Takes up a set that was fetched before the start. Its day goes on.
+    func resume(_ set: FetchedKeySet) {
+        guard keys == nil, let read = try? Key.publishedSet(set.body) else { return }
+        (keys, fetched) = (read, set)
+        failingSince = loop.now - max(WallClock.now() - set.fetchedAt * 1000, 0)
+        logger.notice("\(url.text): \(read.count) keys from before the start, until it was fetched")
     }
 
     func fetch() {
         stop()
         beganAt = loop.now
+        missed.began(url, at: beganAt)
         let inquiry = Inquiry(
             to: server,
             security: security,
@@ -93,6 +106,7 @@ final class KeySetSource {
             descriptors: descriptors
         ) { [self] result in
             self.inquiry = nil
+            missed.ended(url)
             hasEndedFirstFetch = true
             let before = keys
             switch Self.read(result) {
@@ -112,6 +126,7 @@ final class KeySetSource {
 
     private struct KeySet {
         let keys: [Key]
+        let body: [UInt8]
         let maxAge: Int?
         /// What the operator should know.
         var problem: String?
@@ -133,17 +148,17 @@ final class KeySetSource {
         do throws(KeyError) {
             guard let keys = try Key.publishedSet(answer.body) else {
                 let problem = "it holds a private key or a secret, so anybody may sign: none of its keys is accepted"
-                return .success(KeySet(keys: [], maxAge: answer.maxAge, problem: problem))
+                return .success(KeySet(keys: [], body: answer.body, maxAge: answer.maxAge, problem: problem))
             }
-            return .success(KeySet(keys: keys, maxAge: answer.maxAge))
+            return .success(KeySet(keys: keys, body: answer.body, maxAge: answer.maxAge))
         } catch {
             return .failure(Fault(reason: "\(error)"))
         }
     }
 
     /// Whether two sets have the same keys, in any order.
-    private static func areSame(_ a: [Key], _ b: [Key]) -> Bool {
-        Set(a.map(Identity.init)) == Set(b.map(Identity.init))
+    private static func areSame(_ a: [Key]?, _ b: [Key]?) -> Bool {
+        a.map { Set($0.map(Identity.init)) } == b.map { Set($0.map(Identity.init)) }
     }
 
     private struct Identity: Hashable {
@@ -156,10 +171,11 @@ final class KeySetSource {
     private func adopt(_ set: KeySet) {
         let isNews = failingSince != nil || set.problem != lastFault || !Self.areSame(keys, set.keys)
         (keys, failingSince, failures, lastFault) = (set.keys, nil, 0, set.problem)
+        fetched = FetchedKeySet(url: url, fetchedAt: WallClock.now() / 1000, body: set.body)
         if let problem = set.problem {
             if isNews { logger.error("\(url.text): \(problem)") }
         } else if isNews {
-            logger.notice("\(url.text): \(keys.count) keys")
+            logger.notice("\(url.text): \(set.keys.count) keys")
         }
         let age = set.maxAge.map { Int64(min(max($0, 0), 86_400)) * 1000 } ?? Self.standardAge
         schedule(in: min(max(age, Self.ages.lowerBound), Self.ages.upperBound))
@@ -169,10 +185,13 @@ final class KeySetSource {
     private func keep(_ reason: String) {
         let since = failingSince ?? beganAt
         failingSince = since
-        let isStale = !keys.isEmpty && loop.now - since >= Self.staleTime
-        if isStale { keys = [] }
+        let isStale = keys != nil && loop.now - since >= Self.staleTime
+        if isStale { (keys, fetched) = (nil, nil) }
         if reason != lastFault || isStale {
-            let then = keys.isEmpty ? "tokens signed with its keys are refused" : "its last keys stay in use for a day"
+            let then =
+                keys == nil
+                ? "until it can be fetched, its company's viewers are answered 503 try_again"
+                : "its last keys stay in use for a day"
             logger.warning("\(url.text): \(reason); \(then)")
         }
         lastFault = reason

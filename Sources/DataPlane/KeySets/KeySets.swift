@@ -1,3 +1,4 @@
+import Basics
 import GatewayConfiguration
 import JOSE
 import Logging
@@ -8,24 +9,42 @@ final class KeySets {
     private let loop: EventLoop
     private let resolver: Resolver
     private let descriptors: DescriptorBudget
+    private let missed: MissedKeys
+    private let store: KeySetStore?
     private let logger: Logger
     private let publish: ([KeySetURL: [Key]]) -> Void
+    private let fetchEnded: (KeySetURL) -> Void
+    /// What was kept from before the start.
+    private lazy var kept = KeySetFile.read(store?.load(), at: WallClock.now() / 1000)
+    private var savedAt: Int64?
     private var sources: [KeySetSource] = []
     private var waiting: [() -> Void] = []
 
-    /// - Parameter publish: receives the keys of each URL whenever they have changed.
+    /// How often the sets are kept again if they do not change, in milliseconds: what is kept is good for a day.
+    private static let saveInterval: Int64 = 3_600_000
+
+    /// - Parameters:
+    ///   - store: keeps what was fetched over a restart.
+    ///   - publish: receives the keys of each URL that was fetched, whenever they have changed.
+    ///   - fetchEnded: called after each fetch, and after `publish`.
     init(
         loop: EventLoop,
         resolver: Resolver,
         descriptors: DescriptorBudget,
+        missed: MissedKeys = MissedKeys(),
+        store: KeySetStore? = nil,
         logger: Logger,
-        publish: @escaping ([KeySetURL: [Key]]) -> Void
+        publish: @escaping ([KeySetURL: [Key]]) -> Void,
+        fetchEnded: @escaping (KeySetURL) -> Void = { _ in }
     ) {
         self.loop = loop
         self.resolver = resolver
         self.descriptors = descriptors
+        self.missed = missed
+        self.store = store
         self.logger = logger
         self.publish = publish
+        self.fetchEnded = fetchEnded
     }
 
     /// Fetches these sets and no others.
@@ -33,11 +52,23 @@ final class KeySets {
         let previous = sources
         sources = Set(urls).map { url in previous.first { $0.url == url } ?? source(url) }
         let dropped = previous.filter { source in !sources.contains { $0 === source } }
-        for source in dropped { source.stop() }
+        let added = sources.filter { source in !previous.contains { $0 === source } }
+        for source in dropped {
+            source.stop()
+            end(source.url)
+        }
+        for source in added { if let set = kept.first(where: { $0.url == source.url }) { source.resume(set) } }
         // What was fetched from a URL that goes must not come back with it.
-        if dropped.contains(where: { !$0.keys.isEmpty }) { publishAll() }
-        for source in sources where !previous.contains(where: { $0 === source }) { source.fetch() }
+        if !dropped.isEmpty { kept = [] }
+        if (dropped + added).contains(where: { $0.keys != nil }) { publishAll() }
+        if dropped.contains(where: { $0.keys != nil }) { save() }
+        for source in added { source.fetch() }
         resumeWaiting()
+    }
+
+    private func end(_ url: KeySetURL) {
+        missed.forget(url)
+        fetchEnded(url)
     }
 
     /// Fetches all sets now, as if for the first time.
@@ -45,7 +76,9 @@ final class KeySets {
 
     /// Fetches these sets soon, since a token names a key that none of them has.
     func fetchAfterMiss(_ urls: [KeySetURL]) {
-        for source in sources where urls.contains(source.url) { source.fetchAfterMiss() }
+        for url in urls {
+            if let source = sources.first(where: { $0.url == url }) { source.fetchAfterMiss() } else { end(url) }
+        }
     }
 
     /// Calls `body` once each set was fetched or could not be.
@@ -66,15 +99,30 @@ final class KeySets {
             on: loop,
             resolver: resolver,
             descriptors: descriptors,
+            missed: missed,
             logger: logger
         ) { [unowned self] hasChanged in
             if hasChanged { publishAll() }
+            if hasChanged || savedAt.map({ loop.now - $0 >= Self.saveInterval }) ?? true { save() }
+            fetchEnded(url)
             resumeWaiting()
         }
     }
 
     private func publishAll() {
-        publish(Dictionary(sources.map { ($0.url, $0.keys) }, uniquingKeysWith: { first, _ in first }))
+        publish(
+            Dictionary(
+                sources.compactMap { source in source.keys.map { (source.url, $0) } },
+                uniquingKeysWith: { first, _ in first }
+            )
+        )
+    }
+
+    /// Keeps what was fetched.
+    private func save() {
+        guard let store else { return }
+        savedAt = loop.now
+        store.save(KeySetFile.bytes(of: sources.compactMap(\.fetched)))
     }
 
     private func resumeWaiting() {

@@ -54,6 +54,8 @@ enum TokenOutcome: String, CaseIterable {
     /// It wants an algorithm, an extension or a use that its key is not for.
     case algorithm
     case unknownKey = "unknown_key"
+    /// Its company's key set could not be fetched so far.
+    case keysAwaited = "keys_awaited"
     case signature
     /// A claim is missing, or names another issuer, audience or company.
     case claims
@@ -66,6 +68,7 @@ enum TokenOutcome: String, CaseIterable {
             case .tooLarge, .malformed, .encoding, .header: .malformed
             case .algorithm, .critical, .type: .algorithm
             case .unknownKey: .unknownKey
+            case .keysAwaited: .keysAwaited
             case .signature, .keyNotSignedBefore: .signature
             case .claims, .claim, .expired, .notYetValid, .expiryMissing, .issuer, .audience, .company: .claims
             case .unchecked: .unchecked

@@ -13,8 +13,12 @@ final class RequestParts {
     var referer = QueryMembers()
     var cookies = SessionCookies()
 
-    init() {
-        let head = RequestHead()
+    convenience init() { self.init(RequestHead()) }
+
+    /// A copy of the head. What was found in its target and fields must be found again.
+    convenience init(headOf other: RequestParts) { self.init(other.head.copied()) }
+
+    private init(_ head: RequestHead) {
         self.head = head
         block = head.block
     }

@@ -31,13 +31,16 @@ final class Site: Sendable {
     let scrapes = Scrapes()
     /// Reads what metrics show of the control API; `nil` without one.
     let controlReader = Mutex<(@Sendable () async -> ControlReading)?>(nil)
+    let missedKeys = MissedKeys()
+    /// Keeps the fetched key sets over a restart. `nil` if nothing does.
+    let keySetStore: KeySetStore?
     let reloads: Mutex<ReloadTally>
     /// When the process began, in milliseconds since 1970.
     let startedAt = WallClock.now()
     /// The version of the program.
     let version: String
     private let current: Mutex<Snapshot>
-    /// The keys of each `jwks_url` that was fetched. The lock is held while a snapshot is made.
+    /// The keys of each `jwks_url` that was fetched, without those that never were. The lock is held while a snapshot is made.
     private let fetchedKeys = Mutex<[KeySetURL: [Key]]>([:])
     private let draining = Atomic<Bool>(false)
     let resolver: Resolver
@@ -51,9 +54,11 @@ final class Site: Sendable {
         accessLog: LogOutput,
         logger: Logger,
         descriptors: DescriptorBudget,
+        keySetStore: KeySetStore? = nil,
         resolver: Resolver = Resolver(),
         version: String = ""
     ) {
+        self.keySetStore = keySetStore
         self.resolver = resolver
         self.version = version
         reloads = Mutex(ReloadTally(startedAt: startedAt))
@@ -215,11 +220,22 @@ final class Site: Sendable {
     /// The keys of each `jwks_url`.
     var fetchedKeySets: [KeySetURL: [Key]] { fetchedKeys.withLock { $0 } }
 
-    /// A token names a key that its company does not have: the company's key sets may have to be fetched again.
-    func missedKey(of company: String) {
-        let urls = snapshot.settings.companies.first { $0.id.hasSameBytes(as: company) }?.keySetURLs ?? []
-        if !urls.isEmpty { runOnFirstWorker { $0.keySets?.fetchAfterMiss(urls) } }
+    /// The key sets of a company.
+    func keySetURLs(of company: String) -> [KeySetURL] {
+        snapshot.settings.companies.first { $0.id.hasSameBytes(as: company) }?.keySetURLs ?? []
     }
+
+    /// A token names a key that none of these sets has: they may have to be fetched again.
+    ///
+    /// - Returns: whether that happens now, so that the request may wait for it.
+    func missKeys(_ urls: [KeySetURL], at now: Int64) -> Bool {
+        let outlook = missedKeys.miss(urls, at: now)
+        if !outlook.asksFor.isEmpty { runOnFirstWorker { $0.keySets?.fetchAfterMiss(outlook.asksFor) } }
+        return outlook.mayWait
+    }
+
+    /// A key set was fetched or could not be. Every loop has the keys.
+    func keyFetchEnded(_ url: KeySetURL) { forEachWorker { $0.keyWaits.fetchEnded(url) } }
 
     /// Makes readiness fail.
     func announceDrain() { draining.store(true, ordering: .relaxed) }

@@ -18,6 +18,8 @@ final class Worker {
     // One loop does these for all; they are `nil` on the others.
     private let healthChecks: HealthChecks?
     let keySets: KeySets?
+    /// Requests of this loop that wait for one.
+    let keyWaits: KeyWaits
 
     /// What was read from the head of the request being started.
     let requestParts = RequestParts()
@@ -77,11 +79,19 @@ final class Worker {
         )
         healthChecks =
             isFirst ? HealthChecks(loop: loop, resolver: site.resolver, descriptors: site.descriptors) : nil
+        keyWaits = KeyWaits(loop: loop)
         keySets =
             isFirst
-            ? KeySets(loop: loop, resolver: site.resolver, descriptors: site.descriptors, logger: site.logger) { keys in
-                site.adopt(keys)
-            } : nil
+            ? KeySets(
+                loop: loop,
+                resolver: site.resolver,
+                descriptors: site.descriptors,
+                missed: site.missedKeys,
+                store: site.keySetStore,
+                logger: site.logger,
+                publish: { site.adopt($0) },
+                fetchEnded: { site.keyFetchEnded($0) }
+            ) : nil
         upstreams.adopt(snapshot.upstreams)
     }
 

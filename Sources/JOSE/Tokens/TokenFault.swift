@@ -14,6 +14,8 @@ package enum TokenFault: Error, Sendable, Hashable {
     case critical
     /// No key matches the token.
     case unknownKey
+    /// No key that is at hand made the signature, but the company publishes a key set that could not be fetched so far.
+    case keysAwaited
     /// The signature does not match.
     case signature
     /// The claims are not a strict JSON object.
@@ -50,6 +52,7 @@ package enum TokenFault: Error, Sendable, Hashable {
         case .algorithm: "algorithm"
         case .critical: "critical"
         case .unknownKey: "unknown_key"
+        case .keysAwaited: "keys_awaited"
         case .signature: "signature"
         case .claims: "claims"
         case .claim(let name): "claim:" + name

@@ -55,7 +55,8 @@ struct Server {
                 accessLog: accessLog,
                 logger: logger,
                 descriptors: descriptors,
-                version: ProductVersion.text
+                version: ProductVersion.text,
+                keySetStore: keys == nil ? StateFiles.keySetStore(for: settings, logger) : nil
             )
             try await control?.start(for: dataPlane)
             for line in try await dataPlane.listen() { logger.info("\(line)") }

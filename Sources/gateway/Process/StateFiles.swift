@@ -1,7 +1,10 @@
 import Basics
 import DataPlane
+import Dispatch
 import GatewayConfiguration
 import JOSE
+import Logging
+import Synchronization
 
 /// Keys that the process creates at its first start and keeps.
 enum StateFiles {
@@ -95,6 +98,38 @@ enum StateFiles {
             add("control.token_key_file", settings.control.tokenKeyPath, "all API tokens end")
         }
         return marks
+    }
+
+    /// Keeps the key sets of identity providers beside the cookie key: whoever can write one can make sessions anyway.
+    static func keySetStore(for settings: Settings, _ logger: Logger) -> KeySetStore {
+        let path = settings.sessions.cookieKeyFile + ".jwks"
+        let queue = DispatchQueue(label: "key-sets")
+        let isFailing = Atomic(false)
+        return KeySetStore(
+            load: {
+                guard !SystemFile.isWritableByOthers(path) else {
+                    logger.warning("\(path): is not read, because others may change it: chmod 600 it, or remove it")
+                    return nil
+                }
+                switch SystemFile.read(path, maxSize: KeySetStore.maxSize) {
+                case .success(let bytes): return bytes
+                case .failure(let fault) where fault.fault == .notFound: return nil
+                case .failure(let fault):
+                    logger.warning("\(path): \(fault.words)")
+                    return nil
+                }
+            },
+            save: { bytes in
+                queue.async {
+                    switch SystemFile.replace(path, contents: bytes) {
+                    case .success: isFailing.store(false, ordering: .relaxed)
+                    case .failure(let fault):
+                        guard !isFailing.exchange(true, ordering: .relaxed) else { return }
+                        logger.warning("\(path): \(fault.words): the key sets are not kept for the next start")
+                    }
+                }
+            }
+        )
     }
 
     private static let maxSize = 64 << 10

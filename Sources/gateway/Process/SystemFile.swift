@@ -52,6 +52,25 @@ enum SystemFile {
 
     /// Creates a file that only the owner can read, completely or not at all. Leaves an existing file alone.
     static func create(_ path: String, contents: [UInt8]) -> Result<Void, Fault> {
+        publish(path, contents) { draft in
+            // If two processes start at the same moment, the second must not replace the first one's key.
+            // SAFETY: here and below, paths are passed as C strings for the call.
+            unsafe link(draft, path) == 0 || errno == EEXIST
+        }
+    }
+
+    /// Puts a file that only the owner can read in the place of an existing one, completely or not at all.
+    static func replace(_ path: String, contents: [UInt8]) -> Result<Void, Fault> {
+        // SAFETY: both paths are passed as C strings for the call.
+        publish(path, contents) { draft in unsafe rename(draft, path) == 0 }
+    }
+
+    /// Writes a draft, and lets `publish` give it its name.
+    private static func publish(
+        _ path: String,
+        _ contents: [UInt8],
+        _ publish: (_ draft: String) -> Bool
+    ) -> Result<Void, Fault> {
         let draft = path + ".new"
         // SAFETY: here and below, paths are passed as C strings for the call.
         _ = unsafe unlink(draft)
@@ -64,9 +83,7 @@ enum SystemFile {
         close(descriptor)
         defer { _ = unsafe unlink(draft) }
         guard isWritten else { return .failure(Fault(code: code)) }
-        // If two processes start at the same moment, the second must not replace the first one's key.
-        guard unsafe link(draft, path) == 0 || errno == EEXIST else { return .failure(Fault(code: errno)) }
-        return .success(())
+        return publish(draft) ? .success(()) : .failure(Fault(code: errno))
     }
 
     /// Whether anybody on this machine may read or change a file. Returns false if it does not exist.
@@ -75,6 +92,14 @@ enum SystemFile {
         // SAFETY: the path is passed as a C string for the call, which fills a local.
         guard unsafe stat(path, &status) == 0 else { return false }
         return status.st_mode & 0o006 != 0
+    }
+
+    /// Whether anybody but the owner may change a file. Returns false if it does not exist.
+    static func isWritableByOthers(_ path: String) -> Bool {
+        var status = stat()
+        // SAFETY: the path is passed as a C string for the call, which fills a local.
+        guard unsafe stat(path, &status) == 0 else { return false }
+        return status.st_mode & 0o022 != 0
     }
 
     /// Identifies a file whatever path leads to it: by device and inode if it exists, otherwise by its name and

@@ -1,0 +1,54 @@
+import Admission
+import GatewayConfiguration
+
+/// The head of a request that waits until a key set was fetched.
+final class ParkedRequest {
+    let bytes: [UInt8]
+    let parts: RequestParts
+    /// When the waiting began, in monotonic milliseconds.
+    let since: Int64
+
+    init(_ request: RequestView, since: Int64) {
+        (bytes, parts) = request.copied()
+        self.since = since
+    }
+}
+
+extension Exchange {
+    /// The longest time that a request waits for keys, in milliseconds.
+    private static let longestWait: Int64 = 3000
+
+    /// Lets a request wait whose token names an unknown key, if one of these sets may bring that key: it is being fetched,
+    /// or was not fetched lately. So the first viewer after a change of keys is not refused, and a stranger who makes up
+    /// keys causes no more fetches than ``MissedKeys`` allows.
+    ///
+    /// - Returns: false if the request is to be refused.
+    func awaitKeys(_ urls: [KeySetURL], _ request: RequestView) -> Bool {
+        let (site, now) = (worker.site, worker.clock.monotonic)
+        let limit = snapshot.settings.limits.failuresPerMinute
+        guard site.missKeys(urls, at: now), !site.failures.isExhausted(addressHash, limit: limit, now: now) else {
+            return false
+        }
+        let (since, serial) = (state.request.waitsSince ?? now, serial)
+        guard now - since < Self.longestWait,
+            worker.keyWaits.add(urls, until: since + Self.longestWait, { [self] in goOn(serial) })
+        else {
+            refuse(.tryAgain, request, retryAfter: 1000)
+            return true
+        }
+        parked = ParkedRequest(request, since: since)
+        return true
+    }
+
+    /// Judges the request that was parked, by the keys that there are now.
+    private func goOn(_ serial: UInt64) {
+        guard isActive, serial == self.serial, let parked = parked.take() else { return }
+        snapshot = worker.snapshot
+        state.verdict = ExchangeState.Verdict()
+        state.request.waitsSince = parked.since
+        record.fault = nil
+        let bytes = parked.bytes
+        judge(RequestView(bytes.span, of: parked.parts))
+        flushToUpstream()
+    }
+}
