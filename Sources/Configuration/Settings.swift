@@ -202,6 +202,8 @@ package struct RouteSettings: Sendable {
     package var access: Access
     package var preflight: Preflight = .forward
     package var cookies: UpstreamCookies = .partition
+    /// Whether its exchanges are in the access log. `nil`: as `log.access` says.
+    package var accessLog: Bool?
 }
 
 /// What happens to CORS preflights on a route that requires credentials, which preflights never carry.
@@ -394,6 +396,13 @@ package struct LogSettings: Sendable {
     package var level: LogLevel = .info
     package var format: LogFormat = .json
     package var access = true
+    /// `nil`: the same as `format`.
+    package var accessFormat: AccessFormat?
+    /// The share of exchanges without an error that have a line.
+    package var accessSample = 1.0
+
+    /// The format in effect.
+    package var lineFormat: AccessFormat { accessFormat ?? (format == .json ? .json : .text) }
 }
 
 /// Bytes that never appear in a description, log line or reflection.

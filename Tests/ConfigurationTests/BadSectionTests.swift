@@ -223,6 +223,44 @@ import Testing
         ),
         .init(.rest, "[log]\nformat = \"xml\"", "log.format: \"xml\" is not one of \"json\", \"text\""),
         .init(.rest, "[log]\naccess = \"off\"", "log.access: expected true or false, found the string \"off\""),
+        .init(
+            .rest,
+            "[log]\naccess_format = \"combine\"",
+            "log.access_format: \"combine\" is not one of \"json\", \"text\", \"combined\", nor fields such as "
+                + "\"{client} {path}\"; did you mean \"combined\"?"
+        ),
+        .init(
+            .rest,
+            "[log]\naccess_format = \"{client} {user_agnet}\"",
+            "log.access_format: no field is named {user_agnet}; did you mean {user_agent}?"
+        ),
+        .init(
+            .rest,
+            "[log]\naccess_format = \"{client} {cookie}\"",
+            "log.access_format: no field is named {cookie}; there are time, time_common, client, method, path, protocol, "
+                + "status, duration_ms, connect_ms, head_ms, request_bytes, response_bytes, tls, server_name, route, "
+                + "upstream, company, token, token_sha256, event, session, role, verdict, refusal, fault, cut, referer, "
+                + "user_agent, request_id, trace_id"
+        ),
+        .init(.rest, "[log]\naccess_format = \"{client\"", "log.access_format: holds a { without its }"),
+        .init(.rest, "[log]\naccess_format = \"client}\"", "log.access_format: holds a } that no { precedes"),
+        .init(
+            .rest,
+            "[log]\naccess_format = \"{client}\\u001b[2J\"",
+            "log.access_format: may hold only ASCII text between its fields, without line ends"
+        ),
+        .init(
+            .rest,
+            "[log]\naccess_format = \"{client}\\n{path}\"",
+            "log.access_format: may hold only ASCII text between its fields, without line ends"
+        ),
+        .init(.rest, "[log]\naccess_sample = 1.5", "log.access_sample: 1.5 is out of range: 0.0 to 1.0"),
+        .init(.rest, "[log]\naccess_sample = -1", "log.access_sample: -1.0 is out of range: 0.0 to 1.0"),
+        .init(
+            .rest,
+            "[log]\naccess_sample = \"all\"",
+            "log.access_sample: expected a number from 0.0 to 1.0, found the string \"all\""
+        ),
         .init(.rest, "[sesions]\nx = 1", "sesions: unknown key; did you mean \"sessions\"?"),
     ]
 }

@@ -71,6 +71,8 @@ import Testing
         trusted_proxies = ["::/0", "10.0.0.1"]
         [log]
         format = "text"
+        access_format = "{client} \\"{user_agent}\\" $${status}"
+        access_sample = 0.25
         """
 
     private let files: [String: [UInt8]]
@@ -102,6 +104,7 @@ import Testing
         #expect(second.companies.map { $0.keys.map(\.id) } == [[nil, "e"], ["k"]])
         #expect(second.companies.map(\.keyOrigins) == first.companies.map(\.keyOrigins))
         #expect(second.limits.trustedProxies == first.limits.trustedProxies)
+        #expect(second.log.lineFormat.text == "{client} \"{user_agent}\" ${status}" && second.log.accessSample == 0.25)
         #expect(second.sessions.policy == first.sessions.policy)
         #expect(second.drainTimeout == .milliseconds(1500))
         #expect(second.publicURL == first.publicURL)
@@ -125,6 +128,7 @@ import Testing
         settings.listeners[0].serverNames = [ServerNameSettings(names: ["n"], certificate: "c", key: "k")]
         settings.admin.tokenFile = "t"
         settings.upstreams[0].caFile = "a"
+        settings.routes[0].accessLog = true
         settings.upstreams[0].health = HealthSettings(path: "/h")
         settings.companies[0].clientSecretFiles = ["s"]
         settings.control.tokenKeyFile = "k"

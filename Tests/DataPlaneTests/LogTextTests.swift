@@ -25,7 +25,7 @@ struct LogTextTests {
         #expect(Hexadecimal.text(word) == expected)
     }
 
-    @Test("Attack: no byte ends the string or the line that it is written into, wherever it stands")
+    @Test("Attack: no byte ends the JSON string or the line that it is written into, or reaches a terminal")
     func everyByte() {
         for byte in UInt8.min...UInt8.max {
             for value in [[byte], [0x61, byte], [byte, 0x61], [0x61, byte, byte, 0x62]] {
@@ -38,11 +38,56 @@ struct LogTextTests {
                     case UInt8(ascii: "\\"): expected += bytes("\\\\")
                     case 0..<0x10: expected += bytes("\\u000" + String(byte, radix: 16))
                     case 0x10..<0x20, 0x7f: expected += bytes("\\u00" + String(byte, radix: 16))
+                    // Alone, none of them is UTF-8.
+                    case 0x80...: expected += bytes("\\ufffd")
                     default: expected.append(byte)
                     }
                 }
                 #expect(line == expected)
             }
         }
+    }
+
+    @Test(
+        "Text in JSON is ASCII, and is read as the same characters",
+        arguments: ["é", "aé", "€uro", "日本", "😀", "x😀y", "\u{9b}2J", "\u{202e}abc", "\u{10ffff}", "\u{d7ff}\u{e000}"]
+    )
+    func unicode(_ value: String) throws {
+        var line = bytes("\"")
+        line.append(json: Array(value.utf8).span)
+        line.append(UInt8(ascii: "\""))
+        #expect(line.allSatisfy { $0 < 0x7f })
+        guard case .string(let read) = try JSONValue(parsing: line.span, limits: JSONLimits(size: 4096)) else {
+            Issue.record("not a string: \(text(line))")
+            return
+        }
+        #expect(read.utf8.elementsEqual(value.utf8))
+    }
+
+    @Test(
+        "Attack: bytes that are not UTF-8 are replaced, also at the end",
+        arguments: [
+            [0xc0, 0xaf], [0xe0, 0x80, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82], [0xf0],
+            [0xc3, 0x28],
+        ] as [[UInt8]]
+    )
+    func notUnicode(_ value: [UInt8]) {
+        var line: [UInt8] = []
+        line.append(json: value.span)
+        #expect(text(line).hasPrefix("\\ufffd") && line.allSatisfy { $0 < 0x7f })
+    }
+
+    @Test("Attack: no byte makes a second word or ends a quotation, whatever the style")
+    func styles() {
+        for byte in UInt8.min...UInt8.max {
+            var (word, quoted): ([UInt8], [UInt8]) = ([], [])
+            word.append([0x61, byte, 0x62].span, .word)
+            quoted.append([0x61, byte, 0x62].span, .quoted)
+            #expect(word.allSatisfy { 0x21...0x7e ~= $0 }, "\(byte)")
+            #expect(quoted.allSatisfy { 0x20...0x7e ~= $0 && $0 != UInt8(ascii: "\"") }, "\(byte)")
+        }
+        var line: [UInt8] = []
+        line.append(bytes("a \"b\" \\\u{1b}").span, .quoted)
+        #expect(text(line) == #"a \x22b\x22 \x5c\x1b"#)
     }
 }

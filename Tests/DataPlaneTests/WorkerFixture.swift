@@ -21,7 +21,8 @@ final class WorkerFixture {
         publicURL: String = "https://embed.example.com",
         server: String = "127.0.0.1:3000",
         resolver: Resolver = Resolver(),
-        limits: String = ""
+        limits: String = "",
+        accessLog: LogOutput = LogOutput(descriptor: -1, isJSON: true)
     ) throws {
         let text = """
             public_url = "\(publicURL)"
@@ -60,7 +61,7 @@ final class WorkerFixture {
             directory: DirectoryView(),
             cookieKey: Self.secret,
             assertionKey: try Key.generate(.es256, id: "assertion"),
-            accessLog: LogOutput(descriptor: -1, isJSON: true),
+            accessLog: accessLog,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false),
             resolver: resolver

@@ -32,7 +32,7 @@ struct Schema: Sendable {
         tables("listener", listener),
         table("admin", Schema("address mode group token_file")),
         tables("upstream", upstream),
-        tables("route", Schema("path upstream access preflight cookies")),
+        tables("route", Schema("path upstream access preflight cookies access_log")),
         table("tokens", tokens),
         tables("company", company),
         table("sessions", sessions),
@@ -46,7 +46,7 @@ struct Schema: Sendable {
                 table("retention", Schema("stays removed webhooks"))
             )
         ),
-        table("log", Schema("level format access"))
+        table("log", Schema("level format access access_format access_sample"))
     )
 
     private static let listener = Schema(

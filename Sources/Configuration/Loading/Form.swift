@@ -100,6 +100,27 @@ extension Form where Value == Int {
     }
 }
 
+extension Form where Value == Double {
+    /// A part of a whole, from 0.0 to 1.0.
+    static var share: Form {
+        Form { value, place, context in
+            let number: Double
+            switch value {
+            case .number(let given): number = given
+            case .integer(let given): number = Double(given)
+            default:
+                context.report(expected: "a number from 0.0 to 1.0", found: value, at: place)
+                return nil
+            }
+            guard (0...1).contains(number) else {
+                context.problems.report("\(number) is out of range: 0.0 to 1.0", at: place)
+                return nil
+            }
+            return number
+        }
+    }
+}
+
 extension Form where Value == Duration {
     static func duration(_ range: ClosedRange<Duration>) -> Form {
         .text("a duration such as \"90s\"") { text throws(ValueFault) in

@@ -35,6 +35,7 @@ struct RouteReader {
         var route = RouteSettings(path: path, upstream: upstream ?? 0, access: access)
         table.read("preflight", into: &route.preflight, .choice)
         table.read("cookies", into: &route.cookies, .choice)
+        table.read("access_log", into: &route.accessLog, .boolean)
         return route
     }
 

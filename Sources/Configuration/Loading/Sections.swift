@@ -198,5 +198,7 @@ extension LogSettings {
         table.read("level", into: &level, Form<LogLevel>.choice)
         table.read("format", into: &format, Form<LogFormat>.choice)
         table.read("access", into: &access, .boolean)
+        table.read("access_format", into: &accessFormat, .text("a format of lines", AccessFormat.init(parsing:)))
+        table.read("access_sample", into: &accessSample, .share)
     }
 }

@@ -33,6 +33,7 @@ extension Settings {
                 writer.entry("preflight", route.preflight.rawValue)
                 writer.entry("cookies", route.cookies.rawValue)
             }
+            if let logs = route.accessLog { writer.entry("access_log", logs) }
         }
         tokens.write(to: &writer)
         for company in companies { company.write(eventIDs: eventIDs(of: company), to: &writer) }
@@ -61,6 +62,8 @@ extension Settings {
         writer.entry("level", log.level.rawValue)
         writer.entry("format", log.format.rawValue)
         writer.entry("access", log.access)
+        writer.entry("access_format", log.lineFormat.text)
+        writer.entry("access_sample", log.accessSample)
         return writer.text
     }
 }

@@ -29,6 +29,8 @@ struct TOMLWriter {
 
     mutating func entry(_ key: String, _ value: Int) { text += "\(key) = \(value)\n" }
 
+    mutating func entry(_ key: String, _ value: Double) { text += "\(key) = \(value)\n" }
+
     mutating func entry(_ key: String, _ value: Bool) { text += "\(key) = \(value)\n" }
 
     mutating func entry(_ key: String, _ value: Duration) { entry(key, value.configurationText) }

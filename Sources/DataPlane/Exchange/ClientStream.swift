@@ -1,5 +1,6 @@
 import Admission
 import Basics
+import Transport
 
 /// The client's side of an exchange: an HTTP/1 connection, or one stream of an HTTP/2 connection.
 protocol ClientStream: AnyObject {
@@ -10,6 +11,8 @@ protocol ClientStream: AnyObject {
     var share: AddressShare? { get }
     /// Whether the client connected over TLS.
     var isSecure: Bool { get }
+    /// The TLS of the client's connection. `nil` for plaintext.
+    var tls: TLSStream? { get }
     /// Whether the protocol itself marks the end of a body, so that the exchange adds no framing.
     var framesBodies: Bool { get }
 

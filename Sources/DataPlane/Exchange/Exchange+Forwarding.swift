@@ -47,6 +47,7 @@ extension Exchange {
         // Writing may have revealed that the client is gone.
         guard isActive else { return }
         self.pool = pool
+        record.forwardedAt = worker.clock.monotonic
         perform(state.on(.forwarded(servers: pool.serverCount)))
     }
 
@@ -249,7 +250,9 @@ extension Exchange {
         state.leg.server = connection.server.name
         // From a server that was tried before.
         record.fault = nil
-        perform(state.on(.connected(at: worker.clock.monotonic)))
+        let now = worker.clock.monotonic
+        record.connectTime = now - record.forwardedAt
+        perform(state.on(.connected(at: now)))
     }
 
     /// Sends the head and the part of the body that has arrived.

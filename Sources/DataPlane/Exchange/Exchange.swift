@@ -50,7 +50,7 @@ final class Exchange: UpstreamUser {
     func start(_ request: RequestView, client: any ClientStream) {
         begin(client: client)
         note(request)
-        if snapshot.logsAccess { record.read(method: request.methodName, target: request.target) }
+        if snapshot.logsAccess { record.read(request, for: snapshot.accessLine) }
         judge(request)
     }
 
@@ -157,6 +157,7 @@ final class Exchange: UpstreamUser {
             respond(status: 404)
             return
         }
+        state.request.route = match.route
         state.request.slot = snapshot.routeSlots[match.route]
         let access = snapshot.routeAccess[match.route]
         state.verdict.access = access
@@ -229,7 +230,7 @@ final class Exchange: UpstreamUser {
     func finish() {
         guard isActive else { return }
         countEnd()
-        if snapshot.logsAccess { log() }
+        if snapshot.logsAccess, isLogged { log() }
         if let head = upstreamHead.take() { worker.recycle(head) }
         if let response = response.take() { worker.recycle(response) }
         queued = nil

@@ -22,6 +22,8 @@ extension ExchangeState {
         /// The hash of the address that counts for limits.
         var addressHash: UInt64 = 0
         var id = RequestID()
+        /// Its index among the routes. `nil` if there is none, or the request was not routed.
+        var route: Int?
         /// The place of its route's counters.
         var slot = CounterLabels.noRoute
         var rate = RateWindow()
@@ -34,6 +36,8 @@ extension ExchangeState {
         var access: Access = .public
         var viewer: Viewer?
         var admitted: Admission.Admitted?
+        /// Whether the request joined the event.
+        var hasJoined = false
         var refusal: Refusal?
         /// The event that the refusal is about.
         var refusedEvent: String?
@@ -54,6 +58,12 @@ extension ExchangeState {
         var framePolicy: [UInt8] = []
         /// Field lines to add to the response: a new session's cookie and header.
         var extraFields: [UInt8] = []
+
+        /// What admission decided, for the log. `nil` if it was not asked. What happened later does not change it.
+        var decision: StaticString? {
+            if admitted != nil { return hasJoined ? "join" : "admit" }
+            return refusal == nil ? nil : "refuse"
+        }
     }
 
     /// How the request was sent to an upstream.

@@ -6,6 +6,8 @@ struct RequestID {
     private var high: UInt64 = 0
     private var low: UInt64 = 0
     private var span: UInt64 = 0
+    /// The trace that the client is part of; without one, a new trace has the same bits as the id.
+    private var trace: (high: UInt64, low: UInt64) = (0, 0)
     private var kept: [UInt8] = []
     private(set) var keepsTrace = false
 
@@ -15,6 +17,7 @@ struct RequestID {
         high = random.next()
         low = random.next()
         span = random.next() | 1
+        trace = (high, low)
         if !kept.isEmpty { kept = [] }
         keepsTrace = false
     }
@@ -25,7 +28,7 @@ struct RequestID {
             kept = value.copied()
         }
         if let value = request.value(of: .traceparent), request.isSingle(.traceparent) {
-            keepsTrace = Self.isTraceparent(value)
+            if let trace = Self.trace(of: value) { (self.trace, keepsTrace) = (trace, true) }
         }
     }
 
@@ -47,6 +50,12 @@ struct RequestID {
             line.append(hexadecimal: high)
             line.append(hexadecimal: low)
         }
+    }
+
+    /// Writes the trace's id: 32 hexadecimal digits.
+    func writeTrace(to line: inout [UInt8]) {
+        line.append(hexadecimal: trace.high)
+        line.append(hexadecimal: trace.low)
     }
 
     /// Writes the field lines that the request does not have yet.
@@ -80,22 +89,26 @@ struct RequestID {
         return true
     }
 
-    /// `00-` trace id `-` parent id `-` flags ([Trace Context section 3.2](https://www.w3.org/TR/trace-context/#traceparent-header)).
-    private static func isTraceparent(_ value: Span<UInt8>) -> Bool {
-        guard value.count == 55 else { return false }
-        var traceBits: UInt8 = 0
+    /// The trace id of `00-` trace id `-` parent id `-` flags
+    /// ([Trace Context section 3.2](https://www.w3.org/TR/trace-context/#traceparent-header)). Returns `nil` if it is
+    /// malformed.
+    private static func trace(of value: Span<UInt8>) -> (high: UInt64, low: UInt64)? {
+        guard value.count == 55 else { return nil }
+        var trace: (high: UInt64, low: UInt64) = (0, 0)
         var spanBits: UInt8 = 0
         for offset in 0..<55 {
             let byte = value[offset]
             if offset == 2 || offset == 35 || offset == 52 {
-                guard byte == UInt8(ascii: "-") else { return false }
+                guard byte == UInt8(ascii: "-") else { return nil }
                 continue
             }
-            guard let digit = byte.hexValue, byte.lowercased == byte else { return false }
-            if offset < 2, digit != 0 { return false }
-            if (3..<35).contains(offset) { traceBits |= digit }
+            guard let digit = byte.hexValue, byte.lowercased == byte else { return nil }
+            if offset < 2, digit != 0 { return nil }
+            if (3..<35).contains(offset) {
+                trace = (trace.high << 4 | trace.low >> 60, trace.low << 4 | UInt64(digit))
+            }
             if (36..<52).contains(offset) { spanBits |= digit }
         }
-        return traceBits != 0 && spanBits != 0
+        return (trace.high | trace.low) != 0 && spanBits != 0 ? trace : nil
     }
 }

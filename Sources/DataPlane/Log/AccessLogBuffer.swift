@@ -6,8 +6,6 @@ final class AccessLogBuffer {
 
     init(log: LogOutput) { self.log = log }
 
-    var isJSON: Bool { log.isJSON }
-
     /// Adds a line without its line feed.
     func append(_ write: (inout [UInt8]) -> Void) {
         write(&lines)

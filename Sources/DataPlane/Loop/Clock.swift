@@ -42,6 +42,20 @@ final class Clock {
         line.append(UInt8(ascii: "Z"))
     }
 
+    /// Writes the wall time in whole seconds in the form of the Common Log Format, as in `10/Oct/2000:13:55:36 +0000`.
+    func writeCommonTime(to line: inout [UInt8]) {
+        refresh()
+        // `Date` has the same parts, with English names of months: `Tue, 10 Oct 2000 13:55:36 GMT`.
+        for index in 5..<25 {
+            switch index {
+            case 7, 11: line.append(UInt8(ascii: "/"))
+            case 16: line.append(UInt8(ascii: ":"))
+            default: line.append(dateText[index])
+            }
+        }
+        line.append(contentsOf: " +0000".utf8)
+    }
+
     /// Reads the wall clock again if the loop's time has changed.
     @inline(__always)
     private func refresh() {

@@ -46,7 +46,13 @@ final class Snapshot: Sendable {
     let routePartitionsCookies: [Bool]
     let routeForwardsPreflights: [Bool]
     let hasTrustedProxies: Bool
+    /// Whether there are exchanges that are logged.
     let logsAccess: Bool
+    let logsUnrouted: Bool
+    let routeLogsAccess: [Bool]
+    let accessLine: AccessLine
+    /// Exchanges without an error are logged if a random number is less. `max` stands for all of them.
+    let accessShare: UInt64
     let bodySize: Int
     /// Bytes per second.
     let minRate: Int
@@ -115,7 +121,12 @@ final class Snapshot: Sendable {
         routePartitionsCookies = settings.routes.map { isSecure && $0.access != .public && $0.cookies == .partition }
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
         needsProxyHeader = settings.listeners.map(\.proxyProtocol)
-        logsAccess = settings.log.access
+        let log = settings.log
+        logsUnrouted = log.access
+        routeLogsAccess = settings.routes.map { $0.accessLog ?? log.access }
+        logsAccess = logsUnrouted || routeLogsAccess.contains(true)
+        accessLine = AccessLine(log.lineFormat)
+        accessShare = log.accessSample < 1 ? UInt64(log.accessSample * 0x1p64) : .max
         bodySize = settings.limits.bodySize
         minRate = settings.limits.minRate
         heartbeat = min(max(settings.sessions.policy.idleTimeout / 3, 100), 1000)

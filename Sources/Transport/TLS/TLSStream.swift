@@ -176,4 +176,18 @@ public final class TLSStream {
         unsafe SSL_get0_alpn_selected(ssl.pointer, &name, &count)
         return unsafe Array(UnsafeBufferPointer(start: name, count: Int(count)))
     }
+
+    /// The version in OpenSSL's words: `TLSv1.3` or `TLSv1.2`.
+    public var version: StaticString {
+        unsafe SSL_version(ssl.pointer) == TLS1_3_VERSION ? "TLSv1.3" : "TLSv1.2"
+    }
+
+    /// Passes on the server name that the client asked for ([RFC 6066 section 3](https://www.rfc-editor.org/rfc/rfc6066#section-3)),
+    /// which has at most 255 bytes. Does nothing if it asked for none.
+    public func withServerName(_ body: (Span<UInt8>) -> Void) {
+        guard let name = unsafe SSL_get_servername(ssl.pointer, TLSEXT_NAMETYPE_host_name) else { return }
+        // SAFETY: the name belongs to the connection and ends with a zero, which OpenSSL allows nowhere else in it.
+        let bytes = unsafe UnsafeRawBufferPointer(start: name, count: strlen(name))
+        unsafe body(Span(_unsafeBytes: bytes))
+    }
 }

@@ -1,5 +1,6 @@
 import Admission
 import Basics
+import Transport
 
 /// One stream of an HTTP/2 connection. Its exchange's output waits here until flow control permits sending it.
 final class HTTP2Stream: ClientStream {
@@ -61,6 +62,7 @@ final class HTTP2Stream: ClientStream {
     }
 
     var framesBodies: Bool { true }
+    var tls: TLSStream? { connection.tls }
 
     /// Starts serving another stream.
     func open(_ id: Int32, requestedAt: Int64) {

@@ -1,0 +1,132 @@
+import Basics
+import GatewayConfiguration
+
+/// The compiled format of access log lines: the fields in their order, and the bytes between them.
+struct AccessLine: Sendable {
+    /// A field with the literal bytes before it.
+    struct Piece: Sendable {
+        fileprivate(set) var start: UInt16
+        fileprivate(set) var end: UInt16
+        let field: AccessField
+        let style: LogStyle
+        /// Whether a quotation mark of its own follows the value.
+        let isClosed: Bool
+        /// Whether the field is left out, with the bytes before it, if it has no value. Otherwise `-` stands for it,
+        /// or nothing in JSON.
+        let isOptional: Bool
+    }
+
+    /// The literal bytes of all pieces, then those of the end of the line.
+    let bytes: [UInt8]
+    let pieces: ContiguousArray<Piece>
+    /// Whether these are part of a line, so that they must be copied from the request's head.
+    let hasUserAgent: Bool
+    let hasReferer: Bool
+
+    /// The bytes after the last field.
+    var end: Range<Int> { Int(pieces.last?.end ?? 0)..<bytes.count }
+
+    init(_ format: AccessFormat) {
+        switch format {
+        case .json: self = .json
+        case .text: self = .text
+        case .combined: self = .combined
+        case .template(let template): self = Self.compile(template.parts)
+        }
+    }
+
+    private init(bytes: [UInt8], pieces: ContiguousArray<Piece>) {
+        self.bytes = bytes
+        self.pieces = pieces
+        hasUserAgent = pieces.contains { $0.field == .userAgent }
+        hasReferer = pieces.contains { $0.field == .referer }
+    }
+
+    /// One JSON object. Fields without a value are left out, but for those of the request line, which are empty.
+    static let json: AccessLine = {
+        var maker = Maker()
+        for field in AccessField.allCases where field != .timeCommon && field != .referer {
+            let name = (field == .time ? "{" : ",") + "\"\(field.rawValue)\":"
+            maker.add(
+                name + (field.isNumber ? "" : "\""),
+                field,
+                .json,
+                isClosed: !field.isNumber,
+                isOptional: ![.client, .method, .path].contains(field)
+            )
+        }
+        return maker.line(end: "}")
+    }()
+
+    /// Words in a fixed order, then `name=value` for what is known besides.
+    static let text: AccessLine = {
+        var maker = Maker()
+        let words: [AccessField] = [
+            .time, .client, .method, .path, .status, .duration, .requestBytes, .responseBytes, .upstream, .company,
+            .event, .session, .refusal, .requestID,
+        ]
+        for (index, field) in words.enumerated() {
+            maker.add(index == 0 ? "" : field == .requestBytes ? "ms " : " ", field, .word)
+        }
+        let named: [AccessField] = [
+            .fault, .cut, .verdict, .role, .route, .version, .tls, .serverName, .connectTime, .headTime, .token,
+            .tokenHash, .traceID,
+        ]
+        for field in named { maker.add(" \(field.rawValue)=", field, .word, isOptional: true) }
+        maker.add(" \(AccessField.userAgent.rawValue)=\"", .userAgent, .quoted, isClosed: true, isOptional: true)
+        return maker.line(end: "")
+    }()
+
+    /// As nginx's `combined`, which is that of Apache's httpd. Nobody is named: the user is always `-`.
+    static let combined = compile([
+        .field(.client), .literal(" - - ["), .field(.timeCommon), .literal("] \""), .field(.method), .literal(" "),
+        .field(.path), .literal(" "), .field(.version), .literal("\" "), .field(.status), .literal(" "),
+        .field(.responseBytes), .literal(" \""), .field(.referer), .literal("\" \""), .field(.userAgent),
+        .literal("\""),
+    ])
+
+    /// Compiles a template. A field between quotation marks keeps its spaces; elsewhere it is one word.
+    private static func compile(_ parts: [AccessTemplate.Part]) -> AccessLine {
+        var maker = Maker()
+        var (literal, isQuoted) = ("", false)
+        for part in parts {
+            switch part {
+            case .literal(let text):
+                literal += text
+                for byte in text.utf8 where byte == UInt8(ascii: "\"") { isQuoted.toggle() }
+            case .field(let field):
+                maker.add(literal, field, isQuoted ? .quoted : .word)
+                literal = ""
+            }
+        }
+        return maker.line(end: literal)
+    }
+
+    private struct Maker {
+        private var bytes: [UInt8] = []
+        private var pieces: ContiguousArray<Piece> = []
+
+        mutating func add(
+            _ literal: String,
+            _ field: AccessField,
+            _ style: LogStyle,
+            isClosed: Bool = false,
+            isOptional: Bool = false
+        ) {
+            let start = UInt16(bytes.count)
+            bytes += literal.utf8
+            pieces.append(
+                Piece(
+                    start: start,
+                    end: UInt16(bytes.count),
+                    field: field,
+                    style: style,
+                    isClosed: isClosed,
+                    isOptional: isOptional
+                )
+            )
+        }
+
+        func line(end: String) -> AccessLine { AccessLine(bytes: bytes + end.utf8, pieces: pieces) }
+    }
+}
