@@ -124,6 +124,10 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var ejection = EjectionSettings()
     /// How long a server that comes back takes to get its whole share of requests again.
     package var slowStart: Duration = .seconds(10)
+    /// How often a request may be sent once more.
+    package var retries = 3
+    /// Retries for a hundred requests of an event loop in the last seconds.
+    package var maxRetryPercent = 20
     package var connectTimeout: Duration = .seconds(2)
     /// The time until the response head.
     package var responseTimeout: Duration = .seconds(60)

@@ -153,6 +153,16 @@ import Testing
         ),
         .init(
             .upstream,
+            upstream + "retries = 64",
+            "upstream[0].retries: 64 is out of range: 0 to 63"
+        ),
+        .init(
+            .upstream,
+            upstream + "retries = 0\nmax_retry_percent = 10",
+            "upstream[0].max_retry_percent: has no effect while retries is 0"
+        ),
+        .init(
+            .upstream,
             upstream + "connect_timeout = \"0s\"",
             "upstream[0].connect_timeout: \"0s\" is out of range: 1ms to 5m"
         ),

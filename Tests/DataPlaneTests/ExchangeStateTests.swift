@@ -12,7 +12,8 @@ struct ExchangeStateTests {
 
     /// One event of each kind.
     static let events: [(name: String, event: Event)] = [
-        ("forwarded", .forwarded(servers: 2)), ("connected", .connected(at: 1)), ("failed", .failed(.closed, nil)),
+        ("forwarded", .forwarded(servers: 2, retries: 3)), ("connected", .connected(at: 1)),
+        ("failed", .failed(.closed, nil)),
         ("requestBytes", .requestBytes(1)), ("requestEnded", .requestEnded(at: 1)), ("requestBroken", .requestBroken),
         ("interim", .interim(status: 103)), ("head", .head(status: 200)), ("upgraded", .upgraded),
         ("responseBytes", .responseBytes(1)), ("responseEnded", .responseEnded(isReusable: true)),
@@ -70,7 +71,8 @@ struct ExchangeStateTests {
         state.request.framing = .chunked
         change(&state.request)
         let way: [(Phase, Event)] = [
-            (.connecting, .forwarded(servers: 2)), (.requesting, .connected(at: 0)), (.answering, .head(status: 200)),
+            (.connecting, .forwarded(servers: 2, retries: 3)), (.requesting, .connected(at: 0)),
+            (.answering, .head(status: 200)),
             (.tunnel, .upgraded),
         ]
         for (reached, event) in way where state.phase != phase {
@@ -125,6 +127,28 @@ struct ExchangeStateTests {
         #expect(state.on(.failed(.closed, reused)) == .connect(tried: 0, allowsReuse: false))
         #expect(state.on(.connected(at: 1)) == .send)
         #expect(state.on(.failed(.closed, reused)) == .refuse(.upstreamUnavailable))
+    }
+
+    @Test("a request is sent once more no more often than allowed")
+    func retries() {
+        func connecting(retries: Int) -> ExchangeState {
+            var state = ExchangeState()
+            state.begin(at: 0)
+            state.request.method = .get
+            _ = state.on(.forwarded(servers: 9, retries: retries))
+            return state
+        }
+        let (fresh, reused) = (
+            UpstreamAttempt(server: 1, wasReused: false), UpstreamAttempt(server: 1, wasReused: true)
+        )
+        var state = connecting(retries: 2)
+        for _ in 0..<2 {
+            #expect(state.on(.failed(.connect(.refused), fresh)) == .connect(tried: 1, allowsReuse: true))
+        }
+        #expect(state.on(.failed(.connect(.refused), fresh)) == .refuse(.upstreamUnavailable))
+        var none = connecting(retries: 0)
+        _ = none.on(.connected(at: 0))
+        #expect(none.on(.failed(.closed, reused)) == .refuse(.upstreamUnavailable))
     }
 
     @Test("a request that may have been acted on is not sent twice")
@@ -326,7 +350,7 @@ struct ExchangeStateTests {
 
     private static func anyEvent(at now: Int64, _ random: inout SplitMix64) -> Event {
         switch Int.random(in: 0..<40, using: &random) {
-        case 0..<6: .forwarded(servers: Int.random(in: 1...3, using: &random))
+        case 0..<6: .forwarded(servers: Int.random(in: 1...3, using: &random), retries: 3)
         case 6..<12: .connected(at: now)
         case 12..<15:
             .failed(

@@ -104,7 +104,7 @@ extension EndToEnd {
             let count = site.upstream.requests(for: "/public/x").count
             for _ in 0..<5 { #expect(try fetch(site.port, "/public/x").status == 502) }
             #expect(site.upstream.requests(for: "/public/x").count == count)
-            #expect(site.gateway.log.contains("\"fault\":\"unresponsive\""))
+            #expect(eventually { site.gateway.log.contains("\"fault\":\"unresponsive\"") })
             for path in ["/public/x", "/health"] { site.upstream.on(path) { try $0.echo() } }
             #expect(try eventually { try fetch(site.port, "/public/x").status == 200 })
         }

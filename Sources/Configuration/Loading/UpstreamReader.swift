@@ -46,6 +46,11 @@ struct UpstreamReader {
         upstream.health = health(table)
         readEjection(table, into: &upstream.ejection)
         table.read("slow_start", into: &upstream.slowStart, .duration(.zero ... .seconds(3600)))
+        table.read("retries", into: &upstream.retries, .integer(0...63))
+        table.read("max_retry_percent", into: &upstream.maxRetryPercent, .integer(0...100))
+        if upstream.retries == 0, table.has("max_retry_percent") {
+            table.report("has no effect while retries is 0", at: "max_retry_percent")
+        }
         table.read("connect_timeout", into: &upstream.connectTimeout, .duration(.milliseconds(1) ... .seconds(300)))
         table.read("response_timeout", into: &upstream.responseTimeout, .duration(.milliseconds(1) ... .seconds(86400)))
         table.read("max_idle_per_server", into: &upstream.maxIdlePerServer, .integer(0...100_000))

@@ -98,6 +98,8 @@ extension UpstreamSettings {
         health?.write(to: &writer)
         ejection.write(to: &writer)
         writer.entry("slow_start", slowStart)
+        writer.entry("retries", retries)
+        if retries > 0 { writer.entry("max_retry_percent", maxRetryPercent) }
         writer.entry("connect_timeout", connectTimeout)
         writer.entry("response_timeout", responseTimeout)
         writer.entry("max_idle_per_server", maxIdlePerServer)

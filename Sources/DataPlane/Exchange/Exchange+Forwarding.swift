@@ -48,7 +48,8 @@ extension Exchange {
         guard isActive else { return }
         self.pool = pool
         record.forwardedAt = worker.clock.monotonic
-        perform(state.on(.forwarded(servers: pool.serverCount)))
+        pool.countRequest()
+        perform(state.on(.forwarded(servers: pool.serverCount, retries: pool.upstream.settings.retries)))
     }
 
     private func writeHost(_ request: RequestView, _ line: HostLine, to head: inout HeadWriter) {
@@ -292,11 +293,12 @@ extension Exchange {
         guard isActive else { return }
         record.fault = fault.code
         let action = state.on(.failed(fault, attempt))
-        if let slot = pool?.upstream.slot {
-            worker.counters.failed(slot, fault.kind)
-            if case .connect = action { worker.counters.retried(slot) }
+        if let slot = pool?.upstream.slot { worker.counters.failed(slot, fault.kind) }
+        if case .connect = action, let pool, !pool.takeRetry() {
+            refuse(.upstreamUnavailable)
+        } else {
+            perform(action)
         }
-        perform(action)
     }
 
     // MARK: The body

@@ -70,6 +70,8 @@ extension ExchangeState {
     struct UpstreamLeg {
         /// The number of the upstream's servers.
         var servers = 1
+        /// How often the request may still be sent once more.
+        var retries = 0
         /// How many servers were asked for a connection.
         var attempts = 1
         /// The servers that have failed this exchange, as a bit set.

@@ -24,8 +24,8 @@ struct ExchangeState {
 
     /// What can happen to an exchange. Times are in monotonic milliseconds.
     enum Event {
-        /// The request goes to an upstream with this many servers.
-        case forwarded(servers: Int)
+        /// The request goes to an upstream with this many servers, and may be sent once more this many times.
+        case forwarded(servers: Int, retries: Int)
         /// An upstream connection is ready for the request.
         case connected(at: Int64)
         /// The upstream cannot be used, or no longer can.
@@ -127,7 +127,7 @@ struct ExchangeState {
 
     mutating func on(_ event: Event) -> Action {
         switch event {
-        case .forwarded(let servers): forwarded(servers)
+        case .forwarded(let servers, let retries): forwarded(servers, retries)
         case .connected(let now): connected(now)
         case .failed(let fault, let attempt): failed(fault, attempt)
         case .requestBytes(let count): requestBytes(count)
@@ -147,11 +147,12 @@ struct ExchangeState {
 
     // MARK: The upstream's connection
 
-    private mutating func forwarded(_ servers: Int) -> Action {
+    private mutating func forwarded(_ servers: Int, _ retries: Int) -> Action {
         switch phase {
         case .judging:
             phase = .connecting
             leg.servers = servers
+            leg.retries = retries
             return .connect(tried: 0, allowsReuse: true)
         case .idle, .connecting, .requesting, .answering, .tunnel: return .unexpected
         }
@@ -177,13 +178,15 @@ struct ExchangeState {
         }
         if let attempt { leg.tried |= attempt.server }
         switch fault {
-        case .connect where attempt != nil && leg.attempts < leg.servers:
+        case .connect where attempt != nil && leg.attempts < leg.servers && leg.retries > 0:
             leg.attempts += 1
+            leg.retries -= 1
             phase = .connecting
             return .connect(tried: leg.tried, allowsReuse: true)
         case .closed where attempt?.wasReused ?? false && mayRepeat:
             // RFC 9112 section 9.3.1: the server closed an idle connection as the request was on its way.
             leg.isRetry = true
+            leg.retries -= 1
             phase = .connecting
             return .connect(tried: 0, allowsReuse: false)
         case .shortage: return .refuse(.tryAgain)
@@ -193,7 +196,9 @@ struct ExchangeState {
     }
 
     /// Whether the request may be sent a second time.
-    private var mayRepeat: Bool { !leg.isRetry && request.method.isIdempotent && request.bytes == 0 }
+    private var mayRepeat: Bool {
+        !leg.isRetry && leg.retries > 0 && request.method.isIdempotent && request.bytes == 0
+    }
 
     // MARK: The request
 

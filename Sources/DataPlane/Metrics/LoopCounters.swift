@@ -75,6 +75,10 @@ final class LoopCounters {
         counts.upstreams[upstream * UpstreamRow.size + UpstreamRow.faults + fault.position] &+= 1
     }
 
+    func withheldRetry(_ upstream: Int) {
+        counts.upstreams[upstream * UpstreamRow.size + UpstreamRow.withheldRetries] &+= 1
+    }
+
     func ejected(_ server: Int) { counts.servers[server * ServerRow.size + ServerRow.ejections] &+= 1 }
 
     func retried(_ upstream: Int) { counts.upstreams[upstream * UpstreamRow.size + UpstreamRow.retries] &+= 1 }

@@ -50,6 +50,15 @@ extension MetricsPage {
             let count = counts.upstreams[upstream.slot * UpstreamRow.size + UpstreamRow.retries]
             exposition.sample([("upstream", upstream.name)], count)
         }
+        exposition.family(
+            "gateway_upstream_retries_withheld",
+            .counter,
+            "Requests that were not sent once more because too many were."
+        )
+        for upstream in reading.upstreams {
+            let count = counts.upstreams[upstream.slot * UpstreamRow.size + UpstreamRow.withheldRetries]
+            exposition.sample([("upstream", upstream.name)], count)
+        }
     }
 
     private mutating func writeHistogram(at offset: Int) {

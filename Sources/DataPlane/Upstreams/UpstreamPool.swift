@@ -8,6 +8,7 @@ final class UpstreamPool {
     private unowned let all: UpstreamPools
     private var servers: [ServerPool]
     private var balancer: Balancer
+    private var retryBudget: RetryBudget
     /// Whether a reload has replaced the upstream. Then no connection is kept idle.
     private var isRetired = false
 
@@ -26,6 +27,7 @@ final class UpstreamPool {
         self.all = all
         servers = upstream.servers.map { ServerPool(server: $0) }
         let settings = upstream.settings
+        retryBudget = RetryBudget(percent: settings.maxRetryPercent)
         balancer = Balancer(
             settings.balance,
             settings.servers.map { .init(weight: $0.weight, isBackup: $0.isBackup, name: $0.address.text) }
@@ -121,6 +123,16 @@ final class UpstreamPool {
     }
 
     var serverCount: Int { servers.count }
+
+    /// Counts a request that is sent for the first time.
+    func countRequest() { retryBudget.countRequest(at: all.loop.now) }
+
+    /// Counts a request that is to be sent once more. Returns false if it must not be, for the sake of the servers.
+    func takeRetry() -> Bool {
+        let isAllowed = retryBudget.takeRetry(at: all.loop.now)
+        if isAllowed { all.counters.retried(upstream.slot) } else { all.counters.withheldRetry(upstream.slot) }
+        return isAllowed
+    }
 
     /// Records the head of an answer.
     func answered(_ status: Int, over connection: UpstreamConnection) {
