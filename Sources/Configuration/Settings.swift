@@ -128,6 +128,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var retries = 3
     /// Retries for a hundred requests of an event loop in the last seconds.
     package var maxRetryPercent = 20
+    /// How long the addresses of a server's name are used without resolving it again.
+    package var resolveInterval: Duration = .seconds(30)
     package var connectTimeout: Duration = .seconds(2)
     /// The time until the response head.
     package var responseTimeout: Duration = .seconds(60)

@@ -28,6 +28,17 @@ extension DataPlane {
                 if let fault = server.takeFault() {
                     logger.warning("upstream \(upstream.settings.name): TLS with \(server.name): \(fault)")
                 }
+                switch server.takeNameNews() {
+                case .unresolved(let fault):
+                    logger.warning(
+                        "upstream \(upstream.settings.name): the name of \(server.name) cannot be resolved: \(fault)"
+                    )
+                case .resolved:
+                    logger.notice(
+                        "upstream \(upstream.settings.name): the name of \(server.name) can be resolved again"
+                    )
+                case nil: break
+                }
                 switch server.takeNews() {
                 case .down(let fault):
                     logger.warning("upstream \(upstream.settings.name): \(server.name) is down: \(fault)")

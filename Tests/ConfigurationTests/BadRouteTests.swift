@@ -163,6 +163,11 @@ import Testing
         ),
         .init(
             .upstream,
+            upstream + "resolve_interval = \"10s\"",
+            "upstream[0].resolve_interval: has no effect: none of the servers is given by name"
+        ),
+        .init(
+            .upstream,
             upstream + "connect_timeout = \"0s\"",
             "upstream[0].connect_timeout: \"0s\" is out of range: 1ms to 5m"
         ),

@@ -1,5 +1,6 @@
 import Basics
 import Dispatch
+import Synchronization
 import TestSupport
 import Testing
 import Transport
@@ -58,6 +59,47 @@ struct UpstreamNameTests {
         #expect(asked.answer(after: 0).hasPrefix("HTTP/1.1 502 "))
     }
 
+    @Test("Connections use the addresses of the last answer, also while the name server fails")
+    func kept() throws {
+        let listener = Peer(try Listener.open(.v4([127, 0, 0, 1], port: 0)).take())
+        defer { listener.close() }
+        let address = try #require(NetworkAddress.local(of: listener.descriptor))
+        let lookUps = Mutex(0)
+        let asked = try Asked { _, _ in
+            let isFirst = lookUps.withLock { count in
+                count += 1
+                return count == 1
+            }
+            return isFirst ? .found([address]) : .failed("no name server")
+        }
+        let loop = asked.fixture.loop
+        /// Answers the next request on a connection of its own. Returns what the client gets.
+        func serve() -> String {
+            var server: Peer?
+            var (isAsked, answer) = (false, "")
+            for _ in 0..<20_000 where answer.isEmpty {
+                loop.turn(waitingAtMost: 1)
+                var from: NetworkAddress?
+                if server == nil { server = Peer(accepted: Kernel().accept(listener.descriptor, from: &from)) }
+                if !isAsked, server?.readAvailable().isEmpty == false {
+                    isAsked = true
+                    server?.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                }
+                answer = text(asked.peer.readAvailable())
+            }
+            server?.close()
+            return answer
+        }
+        #expect(serve().hasPrefix("HTTP/1.1 200 "))
+        for passed in [10_000, 40_000, 50_000, 80_000] as [Int64] {
+            asked.fixture.kernel.clock = asked.start + passed
+            asked.peer.send("GET /public/x HTTP/1.1\r\nHost: h\r\n\r\n")
+            #expect(serve().hasPrefix("HTTP/1.1 200 "))
+        }
+        // At the start, and once in each interval of 30 s. The last answers may still be on their way.
+        #expect((2...3).contains(lookUps.withLock { $0 }))
+    }
+
     @Test("Attack: a client that goes while a server that never speaks TLS is dialled holds no descriptor")
     func goneBeforeHandshake() throws {
         let listener = Peer(try Listener.open(.v4([127, 0, 0, 1], port: 0)).take())
@@ -82,5 +124,13 @@ struct UpstreamNameTests {
         _ = asked.answer(after: 10_000)
         #expect(handlers() == 0)
         listener.close()
+    }
+}
+
+extension Peer {
+    /// - Parameter result: of accept(2). Returns `nil` if there was no connection.
+    fileprivate convenience init?(accepted result: Int) {
+        guard result >= 0 else { return nil }
+        self.init(Int32(result))
     }
 }

@@ -51,6 +51,10 @@ struct UpstreamReader {
         if upstream.retries == 0, table.has("max_retry_percent") {
             table.report("has no effect while retries is 0", at: "max_retry_percent")
         }
+        table.read("resolve_interval", into: &upstream.resolveInterval, .duration(.zero ... .seconds(3600)))
+        if table.has("resolve_interval"), let servers, !servers.contains(where: \.isNamed) {
+            table.report("has no effect: none of the servers is given by name", at: "resolve_interval")
+        }
         table.read("connect_timeout", into: &upstream.connectTimeout, .duration(.milliseconds(1) ... .seconds(300)))
         table.read("response_timeout", into: &upstream.responseTimeout, .duration(.milliseconds(1) ... .seconds(86400)))
         table.read("max_idle_per_server", into: &upstream.maxIdlePerServer, .integer(0...100_000))

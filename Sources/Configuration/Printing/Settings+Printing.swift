@@ -100,6 +100,7 @@ extension UpstreamSettings {
         writer.entry("slow_start", slowStart)
         writer.entry("retries", retries)
         if retries > 0 { writer.entry("max_retry_percent", maxRetryPercent) }
+        if servers.contains(where: \.isNamed) { writer.entry("resolve_interval", resolveInterval) }
         writer.entry("connect_timeout", connectTimeout)
         writer.entry("response_timeout", responseTimeout)
         writer.entry("max_idle_per_server", maxIdlePerServer)

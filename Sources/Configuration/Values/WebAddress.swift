@@ -1,3 +1,5 @@
+import Basics
+
 /// The part of an http or https URL that names a server, and the rest of it.
 struct WebAddress {
     let isSecure: Bool
@@ -115,6 +117,12 @@ extension UpstreamServerSettings {
 
     /// The server in the form of the configuration.
     package var text: String { (isSecure ? "https://" : "") + address.text }
+
+    /// Whether its host is a name, which must be resolved.
+    package var isNamed: Bool {
+        guard case .tcp(let host, _) = address else { return false }
+        return IPAddress(host) == nil
+    }
 
     /// The server as a request's `Host` names it: without the scheme's own port. `nil` for a Unix socket.
     package var authority: String? {

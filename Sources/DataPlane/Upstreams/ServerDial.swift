@@ -32,6 +32,19 @@ final class ServerDial {
         case .address(let address):
             open([address], within: server.connectTimeout)
         case .name(let host, let port):
+            switch server.addressAdvice(at: loop.now) {
+            case .use(let addresses):
+                open(addresses, within: server.connectTimeout)
+                return
+            case .useAndResolve(let addresses):
+                // Whatever comes of it, later connections use it.
+                resolver.resolve(host, port: port, for: loop.mailbox) { [server] outcome, loop in
+                    _ = server.resolved(outcome, at: loop.now)
+                }
+                open(addresses, within: server.connectTimeout)
+                return
+            case .resolve: break
+            }
             // Give a silent name server no more time than a silent server.
             timer = loop.schedule(in: server.connectTimeout) { [self] in
                 timer = nil
@@ -50,13 +63,12 @@ final class ServerDial {
     }
 
     private func resolved(_ outcome: Resolver.Outcome) {
+        let addresses = server.resolved(outcome, at: loop.now)
         // The time may be up.
         guard let timer = timer.take() else { return }
         loop.cancel(timer)
-        switch outcome {
-        case .found(let addresses): open(addresses, within: server.connectTimeout - (loop.now - startedAt))
-        case .failed: finish(.failed(.dns))
-        }
+        guard !addresses.isEmpty else { return finish(.failed(.dns)) }
+        open(addresses, within: server.connectTimeout - (loop.now - startedAt))
     }
 
     private func open(_ addresses: [NetworkAddress], within time: Int64) {

@@ -38,6 +38,7 @@ final class Upstream: Sendable {
                 server,
                 connectTimeout: settings.connectTimeout,
                 hostLine: settings.host == .upstream ? HostLine.bytes(server.authority ?? "") : [],
+                resolveInterval: settings.resolveInterval,
                 slowStart: settings.slowStart,
                 rules: rules,
                 slot: labels.servers[label]

@@ -28,6 +28,7 @@ final class UpstreamServer: Sendable {
     /// In milliseconds.
     private let slowStart: Int64
     private let record: Mutex<ServerRecord>
+    private let known: Mutex<KnownAddresses>
 
     // What the record says, for requests. All times are in monotonic milliseconds.
     /// `Int64.max` while the checks fail.
@@ -42,6 +43,7 @@ final class UpstreamServer: Sendable {
     private let trialAt = Atomic<Int64>(0)
 
     private let wasSaidDown = Atomic<Bool>(false)
+    private let wasSaidUnresolved = Atomic<Bool>(false)
     /// Why TLS with the server last failed, until that is reported.
     private let unsaidFault = Mutex<TLSFault?>(nil)
     private let saidFault = Mutex<TLSFault?>(nil)
@@ -53,6 +55,7 @@ final class UpstreamServer: Sendable {
         _ server: UpstreamServerSettings,
         connectTimeout: Duration,
         hostLine: [UInt8] = [],
+        resolveInterval: Duration = .zero,
         slowStart: Duration = .zero,
         rules: ServerRecord.Rules = ServerRecord.Rules(),
         slot: Int = 0
@@ -61,6 +64,7 @@ final class UpstreamServer: Sendable {
         self.hostLine = hostLine
         self.slowStart = slowStart.milliseconds
         record = Mutex(ServerRecord(rules))
+        known = Mutex(KnownAddresses(interval: resolveInterval.milliseconds))
         authority = server.authority ?? ""
         self.connectTimeout = connectTimeout.milliseconds
         peer = server.isSecure ? TLSPeer(server.address) : nil
@@ -118,7 +122,8 @@ final class UpstreamServer: Sendable {
     /// Records a failure. Returns whether it ejected the server. Call ``Upstream/failed(_:_:at:)``, which knows the other
     /// servers.
     func failed(_ fault: ServerFault, at now: Int64, mayEject: Bool) -> Bool {
-        record.withLock { record in
+        if fault.isConnect { known.withLock { $0.doubt() } }
+        return record.withLock { record in
             let isEjected = record.failed(fault, at: now, mayEject: mayEject)
             show(record)
             return isEjected
@@ -153,6 +158,29 @@ final class UpstreamServer: Sendable {
         failures.store(record.failures, ordering: .relaxed)
         down.store(record.isDown, ordering: .relaxed)
         outUntil.store(record.checkFault == nil ? record.outUntil : .max, ordering: .relaxed)
+    }
+
+    // MARK: Its name
+
+    /// How to find the addresses for a connection.
+    func addressAdvice(at now: Int64) -> KnownAddresses.Advice { known.withLock { $0.advice(at: now) } }
+
+    /// Takes in what the resolver has found. Returns the addresses to use: if there are none, the last known ones.
+    func resolved(_ outcome: Resolver.Outcome, at now: Int64) -> [NetworkAddress] {
+        known.withLock { $0.learn(outcome, at: now) }
+    }
+
+    /// Whether the name has begun or ceased to be unresolvable. Returns `nil` if neither.
+    func takeNameNews() -> NameNews? {
+        let fault = known.withLock { $0.fault }
+        guard wasSaidUnresolved.exchange(fault != nil, ordering: .relaxed) != (fault != nil) else { return nil }
+        return fault.map { .unresolved($0) } ?? .resolved
+    }
+
+    enum NameNews: Equatable {
+        /// The system's reason.
+        case unresolved(String)
+        case resolved
     }
 
     // MARK: What the operator learns
