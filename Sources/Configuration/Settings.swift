@@ -130,6 +130,11 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var maxRetryPercent = 20
     /// How long the addresses of a server's name are used without resolving it again.
     package var resolveInterval: Duration = .seconds(30)
+    /// Requests and sockets in progress with each server, all event loops together; 0: any number.
+    package var maxConnections = 0
+    /// Requests that wait for one of those, all event loops together.
+    package var maxWaiting = 1000
+    package var waitTimeout: Duration = .seconds(5)
     package var connectTimeout: Duration = .seconds(2)
     /// The time until the response head.
     package var responseTimeout: Duration = .seconds(60)

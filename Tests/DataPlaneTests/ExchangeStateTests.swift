@@ -172,7 +172,7 @@ struct ExchangeStateTests {
         arguments: [
             (UpstreamFault.shortage, Refusal.tryAgain), (.timeout, .upstreamTimeout), (.closed, .upstreamUnavailable),
             (.response(.tooLarge), .upstreamUnavailable), (.connect(.dns), .upstreamUnavailable),
-            (.unresponsive, .upstreamUnavailable),
+            (.unresponsive, .upstreamUnavailable), (.busy, .tryAgain),
         ]
     )
     func faults(fault: UpstreamFault, refusal: Refusal) {

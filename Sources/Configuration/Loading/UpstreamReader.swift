@@ -55,6 +55,9 @@ struct UpstreamReader {
         if table.has("resolve_interval"), let servers, !servers.contains(where: \.isNamed) {
             table.report("has no effect: none of the servers is given by name", at: "resolve_interval")
         }
+        table.read("max_connections", into: &upstream.maxConnections, .integer(0...1_000_000))
+        table.read("max_waiting", into: &upstream.maxWaiting, .integer(0...100_000))
+        table.read("wait_timeout", into: &upstream.waitTimeout, .duration(.milliseconds(1) ... .seconds(300)))
         table.read("connect_timeout", into: &upstream.connectTimeout, .duration(.milliseconds(1) ... .seconds(300)))
         table.read("response_timeout", into: &upstream.responseTimeout, .duration(.milliseconds(1) ... .seconds(86400)))
         table.read("max_idle_per_server", into: &upstream.maxIdlePerServer, .integer(0...100_000))

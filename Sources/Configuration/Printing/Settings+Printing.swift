@@ -101,6 +101,9 @@ extension UpstreamSettings {
         writer.entry("retries", retries)
         if retries > 0 { writer.entry("max_retry_percent", maxRetryPercent) }
         if servers.contains(where: \.isNamed) { writer.entry("resolve_interval", resolveInterval) }
+        writer.entry("max_connections", maxConnections)
+        writer.entry("max_waiting", maxWaiting)
+        writer.entry("wait_timeout", waitTimeout)
         writer.entry("connect_timeout", connectTimeout)
         writer.entry("response_timeout", responseTimeout)
         writer.entry("max_idle_per_server", maxIdlePerServer)

@@ -239,6 +239,13 @@ extension Exchange {
         admitted?.subject.high ?? (state.request.forwardedAddress ?? client?.address)?.stableHash
     }
 
+    var hasSession: Bool { admitted.map { !$0.isNew } ?? false }
+
+    func upstreamAwaited() {
+        // Do not read a body before there is a connection to send it on.
+        if !state.request.isComplete { client?.pauseReading() }
+    }
+
     func upstreamConnecting(_ connection: UpstreamConnection) {
         upstream = connection
         state.leg.server = connection.server.name

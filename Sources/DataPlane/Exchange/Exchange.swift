@@ -221,7 +221,10 @@ final class Exchange: UpstreamUser {
 
     /// Releases the upstream's connection.
     func releaseUpstream(reusable: Bool) {
-        guard let connection = upstream else { return }
+        guard let connection = upstream else {
+            pool?.stopWaiting(self)
+            return
+        }
         upstream = nil
         connection.release(reusable: reusable)
     }

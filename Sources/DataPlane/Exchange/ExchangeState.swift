@@ -189,7 +189,7 @@ struct ExchangeState {
             leg.retries -= 1
             phase = .connecting
             return .connect(tried: 0, allowsReuse: false)
-        case .shortage: return .refuse(.tryAgain)
+        case .shortage, .busy: return .refuse(.tryAgain)
         case .timeout: return .refuse(.upstreamTimeout)
         case .connect, .closed, .response, .unresponsive: return .refuse(.upstreamUnavailable)
         }

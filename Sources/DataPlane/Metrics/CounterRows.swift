@@ -17,14 +17,16 @@ enum RouteRow {
 }
 
 /// The counters of an upstream: histograms of the time to a connection and of the time from the request to the head,
-/// then faults by kind, retries, and those that the budget did not allow.
+/// then faults by kind, retries, and those that the budget did not allow. Waiting requests after them are counted
+/// at a scrape.
 enum UpstreamRow {
     static let connecting = 0
     static let answering = connecting + DurationHistogram.size
     static let faults = answering + DurationHistogram.size
     static let retries = faults + UpstreamFaultKind.allCases.count
     static let withheldRetries = retries + 1
-    static let size = withheldRetries + 1
+    static let waiting = withheldRetries + 1
+    static let size = waiting + 1
 }
 
 /// The counters of a server: responses by class of status, then ejections. The open connections after them are counted

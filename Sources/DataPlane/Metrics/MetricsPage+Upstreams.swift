@@ -20,6 +20,11 @@ extension MetricsPage {
             page.exposition.sample(labels + [("state", "active")], page.counts.servers[active])
             page.exposition.sample(labels + [("state", "idle")], page.counts.servers[idle])
         }
+        exposition.family("gateway_upstream_requests_waiting", .gauge, "Requests that wait for a server with a place.")
+        for upstream in reading.upstreams {
+            let count = counts.upstreams[upstream.slot * UpstreamRow.size + UpstreamRow.waiting]
+            exposition.sample([("upstream", upstream.name)], count)
+        }
         exposition.family(
             "gateway_upstream_connect_duration_seconds",
             .histogram,

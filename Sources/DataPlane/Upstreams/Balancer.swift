@@ -33,6 +33,8 @@ struct Balancer {
     enum Standing: Equatable {
         /// - Parameter share: how much of its weight counts, from 1 to ``fullShare``.
         case up(share: Int)
+        /// It is up, but has as many connections as it may have. If all that are up have, none is chosen.
+        case full
         case down
         /// It keeps clients waiting in vain.
         case unresponsive
@@ -73,7 +75,7 @@ struct Balancer {
     /// Whether a choice depends on a key.
     var needsKey: Bool { rule == .hash && servers.count > 1 }
 
-    /// The server for a request. Returns `nil` if all were tried.
+    /// The server for a request. Returns `nil` if all were tried or are full.
     ///
     /// - Parameters:
     ///   - tried: servers that must not be chosen, as a bit set. Those after the 64th are never in it.
@@ -103,6 +105,10 @@ struct Balancer {
             if index >= 64 || tried >> UInt64(index) & 1 == 0 {
                 switch standing(index) {
                 case .up(let present): (rank, share) = (servers[index].isBackup ? .backup : .up, present)
+                case .full:
+                    // Nobody who could wait is sent to a worse server instead.
+                    let rank = servers[index].isBackup ? Rank.backup : .up
+                    if rank.rawValue < best.rawValue { (best, weight, open) = (rank, 0, 0) }
                 case .down: rank = servers[index].isBackup ? .downBackup : .down
                 case .unresponsive: rank = .unresponsive
                 }

@@ -15,6 +15,8 @@ final class Upstream: Sendable {
     let slot: Int
     /// How many servers may be ejected at a time because of their answers.
     private let maxEjected: Int
+    /// The exchanges of all event loops that wait for a server.
+    private let waiting = Atomic<Int>(0)
     /// Held while it is decided whether to eject a server.
     private let ejecting = Mutex<Void>(())
 
@@ -40,6 +42,7 @@ final class Upstream: Sendable {
                 hostLine: settings.host == .upstream ? HostLine.bytes(server.authority ?? "") : [],
                 resolveInterval: settings.resolveInterval,
                 slowStart: settings.slowStart,
+                maxConnections: settings.maxConnections,
                 rules: rules,
                 slot: labels.servers[label]
             )
@@ -55,6 +58,16 @@ final class Upstream: Sendable {
 
     /// Whether any server is up, or may be.
     func hasHealthyServer(at now: Int64) -> Bool { servers.contains { $0.isPromising(at: now) } }
+
+    /// Counts an exchange that waits. Returns false if enough of them do.
+    func beginWaiting() -> Bool {
+        if waiting.wrappingAdd(1, ordering: .relaxed).newValue <= settings.maxWaiting { return true }
+        waiting.wrappingSubtract(1, ordering: .relaxed)
+        return false
+    }
+
+    /// Undoes `beginWaiting`.
+    func endWaiting() { waiting.wrappingSubtract(1, ordering: .relaxed) }
 
     /// Records a failure of one of the servers. Returns whether that ejected it.
     func failed(_ server: UpstreamServer, _ fault: ServerFault, at now: Int64) -> Bool {

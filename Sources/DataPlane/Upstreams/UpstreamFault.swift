@@ -15,6 +15,8 @@ enum UpstreamFault: Error, Equatable {
     case timeout
     /// Every server that is left keeps clients waiting in vain.
     case unresponsive
+    /// Every server has `max_connections`, and too many requests wait already, or this one has waited for too long.
+    case busy
 
     /// Whether a server that was sent a complete request is to blame, whatever the client does.
     var isServers: Bool {
@@ -23,7 +25,7 @@ enum UpstreamFault: Error, Equatable {
         case .response(.breaks(.handshake)): false
         case .closed, .response, .timeout: true
         // Failures to connect are recorded where they happen.
-        case .shortage, .connect, .unresponsive: false
+        case .shortage, .connect, .unresponsive, .busy: false
         }
     }
 
@@ -36,6 +38,7 @@ enum UpstreamFault: Error, Equatable {
         case .response(let fault): "bad_response:\(fault.code)"
         case .timeout: "timeout"
         case .unresponsive: "unresponsive"
+        case .busy: "busy"
         }
     }
 
@@ -53,6 +56,7 @@ enum UpstreamFault: Error, Equatable {
         case .response: .badResponse
         case .timeout: .timeout
         case .unresponsive: .unresponsive
+        case .busy: .busy
         }
     }
 }

@@ -9,6 +9,10 @@ final class UpstreamPool {
     private var servers: [ServerPool]
     private var balancer: Balancer
     private var retryBudget: RetryBudget
+    private var waiting = WaitingLine()
+    /// Runs while exchanges wait.
+    private var timer: TimerHeap.ID?
+    private var isServing = false
     /// Whether a reload has replaced the upstream. Then no connection is kept idle.
     private var isRetired = false
 
@@ -21,6 +25,8 @@ final class UpstreamPool {
     /// How long to keep an idle connection, in milliseconds. Shorter than common servers do, so that few requests meet
     /// a connection that is just being closed.
     static let idleLifetime: Int64 = 30_000
+    /// How often to look whether other event loops have left a place to those who wait here. Milliseconds.
+    private static let waitInterval: Int64 = 5
 
     init(_ upstream: Upstream, among all: UpstreamPools) {
         self.upstream = upstream
@@ -39,17 +45,32 @@ final class UpstreamPool {
     ///
     /// - Parameter tried: the servers that have failed this exchange, as a bit set.
     func acquire(for exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
+        guard waiting.isEmpty, attempt(for: exchange, tried: tried, allowsReuse: allowsReuse) else {
+            wait(exchange, tried: tried, allowsReuse: allowsReuse)
+            return
+        }
+    }
+
+    /// Gives `exchange` a connection, or reports why there is none. Returns false if it has to wait.
+    private func attempt(for exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) -> Bool {
         let (descriptors, use) = (all.descriptors, exchange.descriptorUse)
         guard descriptors.begin(use) else {
             exchange.upstreamFailed(.shortage)
-            return
+            return true
         }
         let now = all.loop.now
         guard let index = choose(tried, for: exchange, at: now) else {
             descriptors.end(use)
-            let isUnresponsive = servers.contains { $0.server.standing(at: now) == .unresponsive }
+            var isUnresponsive = false
+            for index in servers.indices where UpstreamConnection.bit(of: index) & tried == 0 {
+                switch servers[index].server.standing(at: now) {
+                case .full: return false
+                case .unresponsive: isUnresponsive = true
+                case .up, .down: break
+                }
+            }
             exchange.upstreamFailed(isUnresponsive ? .unresponsive : .connect(.failed))
-            return
+            return true
         }
         let isTrial = servers[index].server.isOut(at: now)
         balancer.opened(index)
@@ -58,21 +79,23 @@ final class UpstreamPool {
                 guard connection.isUsable else { continue }
                 connection.lease(to: exchange, use, isTrial: isTrial)
                 exchange.upstreamConnected(connection)
-                return
+                return true
             }
         }
         // If descriptors are short, first close an idle connection of any pool.
         guard !descriptors.isExhausted || all.closeOldestIdle() else {
             balancer.closed(index)
+            servers[index].server.givePlaceBack()
             descriptors.end(use)
             descriptors.ranOut()
             exchange.upstreamFailed(.shortage)
-            return
+            return true
         }
         connect(to: index, for: exchange, use, isTrial: isTrial)
+        return true
     }
 
-    /// The server for an exchange. Returns `nil` if all were tried or are unresponsive.
+    /// The server for an exchange, where it has a place. Returns `nil` if all were tried, are full or unresponsive.
     private func choose(_ tried: UInt64, for exchange: any UpstreamUser, at now: Int64) -> Int? {
         let key = balancer.needsKey ? exchange.balanceKey : nil
         var excluded = tried
@@ -80,7 +103,9 @@ final class UpstreamPool {
             let index = balancer.choose(tried: excluded, key: key, random: &all.random) {
                 servers[$0].server.standing(at: now)
             }
-            guard let index, !servers[index].server.admits(at: now) else { return index }
+            guard let index else { return nil }
+            let server = servers[index].server
+            if server.admits(at: now), server.takePlace() { return index }
             excluded |= UpstreamConnection.bit(of: index)
         }
         return nil
@@ -151,6 +176,8 @@ final class UpstreamPool {
     /// Takes back a connection after its exchange. Keeps it if it is reusable.
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
         balancer.closed(serverIndex)
+        servers[serverIndex].server.givePlaceBack()
+        if !waiting.isEmpty { serveSoon() }
         guard reusable, !isRetired, !all.descriptors.isShort,
             servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer
         else {
@@ -201,12 +228,63 @@ final class UpstreamPool {
         }
     }
 
-    /// Adds the present connections to `counts`.
+    /// Adds the present connections and waiting exchanges to `counts`.
     func count(into counts: inout LoopCounts) {
+        counts.upstreams[upstream.slot * UpstreamRow.size + UpstreamRow.waiting] += waiting.count
         for (pool, balanced) in zip(servers, balancer.servers) {
             let row = pool.server.slot * ServerRow.size
             counts.servers[row + ServerRow.activeConnections] += balanced.open
             counts.servers[row + ServerRow.idleConnections] += pool.idle.count
+        }
+    }
+
+    // MARK: Waiting for a place
+
+    private func wait(_ exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
+        guard upstream.beginWaiting() else { return exchange.upstreamFailed(.busy) }
+        let until = all.loop.now + upstream.settings.waitTimeout.milliseconds
+        let comesFirst = exchange.hasSession
+        waiting.append(
+            .init(exchange: exchange, tried: tried, allowsReuse: allowsReuse, comesFirst: comesFirst, until: until)
+        )
+        exchange.upstreamAwaited()
+        if timer == nil { lookAgain() }
+    }
+
+    /// Forgets an exchange that waits no more, if it does.
+    func stopWaiting(_ exchange: any UpstreamUser) {
+        if !waiting.isEmpty, waiting.remove(exchange) { upstream.endWaiting() }
+    }
+
+    private func lookAgain() {
+        timer = all.loop.schedule(in: Self.waitInterval) { [self] in
+            timer = nil
+            serve()
+            if !waiting.isEmpty, timer == nil { lookAgain() }
+        }
+    }
+
+    /// Serves those who wait once the exchange that leaves a place has ended.
+    private func serveSoon() {
+        guard !isServing else { return }
+        isServing = true
+        all.loop.schedule(in: 0) { [self] in
+            isServing = false
+            serve()
+        }
+    }
+
+    private func serve() {
+        while let late = waiting.takeLate(at: all.loop.now) {
+            upstream.endWaiting()
+            late.exchange.upstreamFailed(.busy)
+        }
+        while let place = waiting.takeFirst() {
+            guard attempt(for: place.exchange, tried: place.tried, allowsReuse: place.allowsReuse) else {
+                waiting.putBack(place)
+                return
+            }
+            upstream.endWaiting()
         }
     }
 

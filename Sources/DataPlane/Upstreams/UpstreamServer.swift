@@ -27,6 +27,10 @@ final class UpstreamServer: Sendable {
     let slot: Int
     /// In milliseconds.
     private let slowStart: Int64
+    /// 0: any number.
+    private let maxConnections: Int
+    /// The exchanges of all event loops with the server. Not counted without a limit.
+    private let connections = Atomic<Int>(0)
     private let record: Mutex<ServerRecord>
     private let known: Mutex<KnownAddresses>
 
@@ -57,12 +61,14 @@ final class UpstreamServer: Sendable {
         hostLine: [UInt8] = [],
         resolveInterval: Duration = .zero,
         slowStart: Duration = .zero,
+        maxConnections: Int = 0,
         rules: ServerRecord.Rules = ServerRecord.Rules(),
         slot: Int = 0
     ) {
         self.slot = slot
         self.hostLine = hostLine
         self.slowStart = slowStart.milliseconds
+        self.maxConnections = maxConnections
         record = Mutex(ServerRecord(rules))
         known = Mutex(KnownAddresses(interval: resolveInterval.milliseconds))
         authority = server.authority ?? ""
@@ -94,6 +100,7 @@ final class UpstreamServer: Sendable {
         if isUnresponsive {
             return trialAt.load(ordering: .relaxed) <= now ? .up(share: Balancer.fullShare) : .unresponsive
         }
+        guard !isFull else { return .full }
         let time = now - backAt.load(ordering: .relaxed)
         guard time < slowStart else { return .up(share: Balancer.fullShare) }
         // A tenth at first, so that it gets any.
@@ -111,13 +118,28 @@ final class UpstreamServer: Sendable {
         return trialAt.compareExchange(expected: dueAt, desired: next, ordering: .relaxed).exchanged
     }
 
+    // MARK: The limit of connections
+
+    var isFull: Bool { maxConnections > 0 && connections.load(ordering: .relaxed) >= maxConnections }
+
+    /// Counts an exchange. Returns false if there are as many as may be.
+    func takePlace() -> Bool {
+        guard maxConnections > 0 else { return true }
+        if connections.wrappingAdd(1, ordering: .relaxed).newValue <= maxConnections { return true }
+        connections.wrappingSubtract(1, ordering: .relaxed)
+        return false
+    }
+
+    /// Undoes `takePlace`.
+    func givePlaceBack() { if maxConnections > 0 { connections.wrappingSubtract(1, ordering: .relaxed) } }
+
+    // MARK: What has happened
+
     /// Whether requests have failed, so that an answer is news.
     var hasFailed: Bool { failures.load(ordering: .relaxed) != 0 }
 
     /// Whether the server's checks get no answer, so that requests need not wait for one either.
     var isLost: Bool { lost.load(ordering: .relaxed) }
-
-    // MARK: What has happened
 
     /// Records a failure. Returns whether it ejected the server. Call ``Upstream/failed(_:_:at:)``, which knows the other
     /// servers.

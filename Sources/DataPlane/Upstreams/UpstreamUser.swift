@@ -9,10 +9,16 @@ protocol UpstreamUser: AnyObject {
     /// The same for requests that should get the same server. `nil` if there are no such.
     var balanceKey: UInt64? { get }
 
+    /// Whether it belongs to a session that exists already.
+    var hasSession: Bool { get }
+
     /// Whether the request is a HEAD, whose response has no body.
     var isForHead: Bool { get }
 
     // MARK: The connection
+
+    /// A connection has to be waited for.
+    func upstreamAwaited()
 
     /// A connection is being opened.
     func upstreamConnecting(_ connection: UpstreamConnection)
