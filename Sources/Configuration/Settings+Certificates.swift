@@ -1,7 +1,7 @@
 import JOSE
 
 extension Settings {
-    /// When each certificate that listeners present expires, in seconds since 1970, by its place such as `listener[0]`.
+    /// When each certificate that the gateway presents expires, in seconds since 1970, by its place such as `listener[0]`.
     package var certificateExpiries: [(place: String, expiresAt: Int64)] {
         var expiries: [(place: String, expiresAt: Int64)] = []
         for (index, listener) in listeners.enumerated() {
@@ -11,11 +11,14 @@ extension Settings {
                 expiries.append(("listener[\(index)].sni[\(number)]", key.leaf.notAfter))
             }
         }
+        for (index, upstream) in upstreams.enumerated() {
+            if let key = upstream.certifiedKey { expiries.append(("upstream[\(index)]", key.leaf.notAfter)) }
+        }
         return expiries
     }
 
     /// The certificates that are expired or not yet valid at a moment in seconds since 1970: lines that begin with a
-    /// key. They are served anyway: browsers say what is wrong with them, and the certificates of other names are still
+    /// key. They are presented anyway: browsers say what is wrong with them, and the certificates of other names are still
     /// valid.
     package func certificateFaults(at now: Int64) -> [String] {
         var faults: [String] = []
@@ -26,6 +29,11 @@ extension Settings {
             for (number, name) in listener.serverNames.enumerated() {
                 guard let fault = name.certifiedKey?.fault(at: now) else { continue }
                 faults.append("listener[\(index)].sni[\(number)].certificate: \(fault): \(name.certificate)")
+            }
+        }
+        for (index, upstream) in upstreams.enumerated() {
+            if let fault = upstream.certifiedKey?.fault(at: now) {
+                faults.append("upstream[\(index)].certificate: \(fault): \(upstream.certificate ?? "")")
             }
         }
         return faults

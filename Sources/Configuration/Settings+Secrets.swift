@@ -58,6 +58,8 @@ extension Settings {
         add("admin.token_file", admin.tokenFile, .adminToken)
         for (index, upstream) in upstreams.enumerated() {
             add("upstream[\(index)].ca_file", upstream.caFile, .tls, isSecret: false)
+            add("upstream[\(index)].certificate", upstream.certificate, .tls, isSecret: false)
+            add("upstream[\(index)].key", upstream.key, .tls)
         }
         for (index, company) in companies.enumerated() {
             for file in company.clientSecretFiles { add("company[\(index)].client_secret_files", file, .clientSecret) }

@@ -119,6 +119,12 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var caFile: String?
     /// The authorities that must have signed the certificates of https servers; `nil` for those that the system trusts.
     package var authorities: TrustedAuthorities?
+    package var certificate: String?
+    package var key: String?
+    /// The content of the two files, for https servers that ask who the gateway is.
+    package var certifiedKey: CertifiedKey?
+    /// The name that https servers must prove; `nil` for that in their address.
+    package var serverName: String?
     /// `nil` if the servers are not checked.
     package var health: HealthSettings?
     package var ejection = EjectionSettings()

@@ -29,7 +29,7 @@ extension DataPlane {
         defer { site.runOnFirstWorker { $0.adoptChores() } }
         let missing = missingKeySets(of: settings, since: previous)
         guard missing.isEmpty else { throw ConfigurationError(problems: missing) }
-        try security.adopt(settings.listeners)
+        try security.adopt(settings)
         for socket in settings.sockets {
             do throws(ListenFault) {
                 try SocketFile.permit(socket)

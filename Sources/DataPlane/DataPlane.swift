@@ -46,7 +46,7 @@ package final class DataPlane: Sendable {
     ) throws {
         let loopCount = loopCount ?? (settings.threads > 0 ? settings.threads : Processors.available)
         self.logger = logger
-        security = try ListenerSecurity(settings.listeners)
+        security = try ListenerSecurity(settings)
         site = Site(
             snapshot: Snapshot(settings: settings, previous: nil),
             directory: directory,
@@ -187,7 +187,7 @@ package final class DataPlane: Sendable {
     /// The certificates in a configuration that OpenSSL does not accept, as lines such as `listener[0].certificate: …`.
     package static func problems(in settings: Settings) -> [String] {
         do {
-            _ = try ListenerSecurity(settings.listeners)
+            _ = try ListenerSecurity(settings)
             return []
         } catch {
             return error.problems

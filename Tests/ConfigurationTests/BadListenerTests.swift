@@ -110,7 +110,7 @@ import Testing
         .init(
             .top,
             url + "certificate = \"/tls.crt\"",
-            "certificate: unknown key; it belongs in [[listener]] or [[listener.sni]]"
+            "certificate: unknown key; it belongs in [[listener]] or [[listener.sni]] or [[upstream]]"
         ),
         .init(.top, url + "entirely_else = 1", "entirely_else: unknown key"),
         .init(.top, url + "\"odd key\\n\" = 1", "\"odd key\\u000a\": unknown key"),

@@ -112,6 +112,19 @@ import Testing
         ),
         .init(
             .upstream,
+            upstream + "certificate = \"/secret\"\nserver_name = \"a b\"",
+            "upstream[0].certificate: has no effect: none of the servers begins with https://",
+            "upstream[0].key: is missing: certificate needs it",
+            "upstream[0].server_name: \"a b\" is not a host name",
+            "upstream[0].server_name: has no effect: none of the servers begins with https://"
+        ),
+        .init(
+            .upstream,
+            "name = \"host\"\nservers = [\"https://a\"]\ncertificate = \"/tls.crt\"\nkey = \"/tls.key\"",
+            "upstream[0].certificate: holds no certificate in PEM"
+        ),
+        .init(
+            .upstream,
             "name = \"control\"\nservers = [\"a:1\"]",
             "upstream[0].name: \"control\" is the name of the built-in control API",
             "route[0].upstream: no [[upstream]] is named \"host\""

@@ -129,6 +129,9 @@ import Testing
         settings.admin.tokenFile = "t"
         settings.upstreams[0].caFile = "a"
         settings.routes[0].accessLog = true
+        settings.upstreams[0].certificate = "c"
+        settings.upstreams[0].key = "k"
+        settings.upstreams[0].serverName = "n"
         settings.upstreams[0].health = HealthSettings(path: "/h")
         settings.companies[0].clientSecretFiles = ["s"]
         settings.control.tokenKeyFile = "k"

@@ -28,6 +28,45 @@ extension EndToEnd {
             }
         }
 
+        @Test("A server that asks for a certificate gets it, and another one after a reload")
+        func clientCertificate() throws {
+            let nginx = try SecureNginx("standard", clientAuthority: "ca")
+            var configuration = GatewayConfiguration(upstream: nginx.port)
+            configuration.servers = ["https://127.0.0.1:\(nginx.port)"]
+            configuration.upstream = "ca_file = \"\(certificates.path("ca.pem"))\""
+            let gateway = try Gateway(configuration)
+            #expect(try fetch(gateway.port, "/public/x").status == 400)
+            configuration.upstream += """
+
+                certificate = "\(gateway.directory["upstream.pem"])"
+                key = "\(gateway.directory["upstream.key"])"
+                """
+            for name in ["client", "both"] {
+                for ending in ["pem", "key"] {
+                    let text = try String(contentsOfFile: certificates.path("\(name).\(ending)"), encoding: .utf8)
+                    try gateway.directory.write("upstream.\(ending)", text)
+                }
+                try gateway.rewrite(configuration)
+                gateway.reload()
+                let answer = try fetch(gateway.port, "/public/x")
+                #expect(answer.status == 200 && answer.text.hasSuffix(" CN=\(name)\n"))
+            }
+        }
+
+        @Test("server_name is what the server must prove, and what it is asked for")
+        func serverName() throws {
+            let nginx = try SecureNginx("exact")
+            for (name, status) in [("exact.example", 200), ("other.example", 502)] {
+                var configuration = GatewayConfiguration(upstream: nginx.port)
+                configuration.servers = ["https://127.0.0.1:\(nginx.port)"]
+                configuration.upstream = "ca_file = \"\(certificates.path("ca.pem"))\"\nserver_name = \"\(name)\""
+                let gateway = try Gateway(configuration)
+                let answer = try fetch(gateway.port, "/public/x")
+                #expect(answer.status == status)
+                if status == 200 { #expect(answer.text.contains(" exact.example ")) }
+            }
+        }
+
         @Test(
             "A server with a wrong certificate gives 502, and the log says why",
             arguments: [
@@ -52,10 +91,14 @@ final class SecureNginx: Sendable {
     private let directory: TemporaryDirectory
     private let child: Child
 
-    init(_ certificate: String) throws {
+    /// - Parameter clientAuthority: must have signed the certificates of clients; `nil` if they need none.
+    init(_ certificate: String, clientAuthority: String? = nil) throws {
         let certificates = try TestCertificates.shared.get()
         port = try Listener.freePorts(1)[0]
         directory = try TemporaryDirectory()
+        let verification = clientAuthority.map {
+            "ssl_verify_client on; ssl_client_certificate \(certificates.path($0)).pem;"
+        }
         try directory.write(
             "nginx.conf",
             """
@@ -76,7 +119,8 @@ final class SecureNginx: Sendable {
                     ssl_certificate \(certificates.path(certificate)).pem;
                     ssl_certificate_key \(certificates.path(certificate)).key;
                     ssl_protocols TLSv1.2 TLSv1.3;
-                    location / { return 200 "$ssl_protocol $ssl_server_name\\n"; }
+                    \(verification ?? "")
+                    location / { return 200 "$ssl_protocol $ssl_server_name $ssl_client_s_dn\\n"; }
                 }
             }
 

@@ -56,8 +56,8 @@ struct Schema: Sendable {
 
     private static let upstream = Schema(
         """
-        name servers balance host ca_file health_path health_interval health_timeout health_rise health_fall health_status
-        eject_after eject_time max_eject_time max_eject_percent eject_on_errors slow_start retries max_retry_percent
+        name servers balance host ca_file certificate key server_name health_path health_interval health_timeout health_rise
+        health_fall health_status eject_after eject_time max_eject_time max_eject_percent eject_on_errors slow_start retries max_retry_percent
         resolve_interval max_connections max_waiting wait_timeout connect_timeout
         response_timeout max_idle_per_server
         """

@@ -39,9 +39,19 @@ struct UpstreamReader {
         if let file = table.value("ca_file", .file) {
             upstream.caFile = file.path
             upstream.authorities = table.authorities(file, at: "ca_file")
-            if let servers, !servers.contains(where: \.isSecure) {
-                table.report("has no effect: none of the servers begins with https://", at: "ca_file")
-            }
+        }
+        let presented = CertificateReader(table)
+        upstream.certificate = presented.certificatePath
+        upstream.key = presented.keyPath
+        upstream.certifiedKey = presented.certifiedKey
+        for (name, other) in [("certificate", "key"), ("key", "certificate")]
+        where table.has(name) && !table.has(other) {
+            table.report("is missing: \(name) needs it", at: other)
+        }
+        table.read("server_name", into: &upstream.serverName, .text("a host name", HostName.read))
+        for name in ["ca_file", "certificate", "key", "server_name"] where table.has(name) {
+            guard let servers, !servers.contains(where: \.isSecure) else { break }
+            table.report("has no effect: none of the servers begins with https://", at: name)
         }
         upstream.health = health(table)
         readEjection(table, into: &upstream.ejection)

@@ -36,18 +36,7 @@ final class TLSCertificates: @unchecked Sendable {
     }
 
     private func use(_ named: TLSContext.NamedKey) throws(TLSContext.Fault) {
-        let fault = withCleanErrorQueue { () -> String? in
-            // SAFETY: the context counts references to what it is given.
-            guard unsafe SSL_CTX_use_certificate(handle.pointer, named.key.leaf.handle.pointer) == 1,
-                unsafe SSL_CTX_use_PrivateKey(handle.pointer, named.key.key.pointer) == 1
-            else { return TLSFault.lastReason() }
-            for certificate in named.key.chain.dropFirst() {
-                guard unsafe gateway_SSL_CTX_add1_chain_cert(handle.pointer, certificate.handle.pointer) == 1 else {
-                    return TLSFault.lastReason()
-                }
-            }
-            return nil
-        }
+        let fault = withCleanErrorQueue { TLSSetup.present(named.key, in: handle) }
         if let fault { throw TLSContext.Fault(key: named.place, reason: "OpenSSL does not accept it: \(fault)") }
     }
 

@@ -25,7 +25,8 @@ final class Upstream: Sendable {
         self.settings = settings
         slot = labels.upstreams[ExactText(settings.name)]
         security =
-            settings.servers.contains { $0.isSecure } ? TLSClientContext(authorities: settings.authorities) : nil
+            settings.servers.contains { $0.isSecure }
+            ? TLSClientContext(authorities: settings.authorities, certifiedKey: settings.certifiedKey) : nil
         let ejection = settings.ejection
         let rules = ServerRecord.Rules(
             ejectAfter: ejection.after,
@@ -40,6 +41,7 @@ final class Upstream: Sendable {
                 server,
                 connectTimeout: settings.connectTimeout,
                 hostLine: settings.host == .upstream ? HostLine.bytes(server.authority ?? "") : [],
+                serverName: settings.serverName,
                 resolveInterval: settings.resolveInterval,
                 slowStart: settings.slowStart,
                 maxConnections: settings.maxConnections,

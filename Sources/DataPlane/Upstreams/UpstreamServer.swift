@@ -59,6 +59,7 @@ final class UpstreamServer: Sendable {
         _ server: UpstreamServerSettings,
         connectTimeout: Duration,
         hostLine: [UInt8] = [],
+        serverName: String? = nil,
         resolveInterval: Duration = .zero,
         slowStart: Duration = .zero,
         maxConnections: Int = 0,
@@ -73,7 +74,7 @@ final class UpstreamServer: Sendable {
         known = Mutex(KnownAddresses(interval: resolveInterval.milliseconds))
         authority = server.authority ?? ""
         self.connectTimeout = connectTimeout.milliseconds
-        peer = server.isSecure ? TLSPeer(server.address) : nil
+        peer = server.isSecure ? serverName.map { TLSPeer(host: $0) } ?? TLSPeer(server.address) : nil
         name = server.address.text
         target =
             switch server.address {

@@ -108,3 +108,8 @@ package struct TrustedAuthorities: Sendable, Equatable {
         certificates = try Certificate.readAll(pem: pem)
     }
 }
+
+extension CertifiedKey: Equatable {
+    /// Whether both have the same certificates, and therefore the same key.
+    package static func == (a: CertifiedKey, b: CertifiedKey) -> Bool { a.chain == b.chain }
+}

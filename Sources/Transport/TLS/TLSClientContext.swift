@@ -10,8 +10,10 @@ import Synchronization
 package final class TLSClientContext: @unchecked Sendable {
     private let handle: Handle
 
-    /// - Parameter authorities: the authorities to trust; `nil` for the system's.
-    package init(authorities: TrustedAuthorities?) {
+    /// - Parameters:
+    ///   - authorities: the authorities to trust; `nil` for the system's.
+    ///   - certifiedKey: for servers that ask for a certificate. One with a ``fault(of:)`` is not presented.
+    package init(authorities: TrustedAuthorities?, certifiedKey: CertifiedKey? = nil) {
         handle = withCleanErrorQueue {
             // SAFETY: the handle keeps the context alive; the list is read during the call.
             let context = unsafe TLSSetup.context(TLS_client_method())
@@ -22,6 +24,7 @@ package final class TLSClientContext: @unchecked Sendable {
                 // Without a store nothing is trusted, which the log shows at the first connection.
                 unsafe _ = SSL_CTX_set_default_verify_paths(context.pointer)
             }
+            if let certifiedKey { _ = TLSSetup.present(certifiedKey, in: context) }
             let http1 = [UInt8(8)] + Array("http/1.1".utf8)
             unsafe _ = SSL_CTX_set_alpn_protos(context.pointer, http1, CUnsignedInt(http1.count))
             unsafe gateway_SSL_CTX_set_session_cache_mode(
@@ -30,6 +33,14 @@ package final class TLSClientContext: @unchecked Sendable {
             )
             unsafe SSL_CTX_sess_set_new_cb(context.pointer, keepSession)
             return context
+        }
+    }
+
+    /// Why OpenSSL would not present a certificate. Returns `nil` if it would.
+    package static func fault(of certifiedKey: CertifiedKey) -> String? {
+        withCleanErrorQueue {
+            let context = unsafe TLSSetup.context(TLS_client_method())
+            return TLSSetup.present(certifiedKey, in: context)
         }
     }
 

@@ -32,6 +32,20 @@ package enum TLSSetup {
         return context
     }
 
+    /// Presents a certificate to the other side. Returns why OpenSSL does not accept it, or `nil` if it does.
+    package static func present(_ certified: CertifiedKey, in context: borrowing Handle) -> String? {
+        // SAFETY: the context counts references to what it is given.
+        guard unsafe SSL_CTX_use_certificate(context.pointer, certified.leaf.handle.pointer) == 1,
+            unsafe SSL_CTX_use_PrivateKey(context.pointer, certified.key.pointer) == 1
+        else { return TLSFault.lastReason() }
+        for certificate in certified.chain.dropFirst() {
+            guard unsafe gateway_SSL_CTX_add1_chain_cert(context.pointer, certificate.handle.pointer) == 1 else {
+                return TLSFault.lastReason()
+            }
+        }
+        return nil
+    }
+
     /// Trusts certificates signed by these authorities, even if an authority is not a root: the operator has named it.
     package static func trust(_ authorities: TrustedAuthorities, in context: borrowing Handle) {
         // SAFETY: the store belongs to the context, and counts a reference to each certificate.
