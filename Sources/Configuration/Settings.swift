@@ -61,9 +61,26 @@ package struct ListenerSettings: Sendable {
     package var clientAuthorities: TrustedAuthorities?
     package var proxyProtocol = false
     package var serverNames: [ServerNameSettings] = []
+    package var redirect: ListenerRedirect?
+    /// The folder that contains `.well-known/acme-challenge`, served by a listener that redirects.
+    package var acmeDirectory: String?
+    package var transportPolicy: TransportPolicy?
 
     /// As with a TCP port, everybody on this machine may connect.
     static let standardMode: UInt32 = 0o666
+}
+
+/// Where a plaintext listener sends its clients instead of serving them.
+package enum ListenerRedirect: String, Sendable, CaseIterable {
+    /// To the same path and query under `public_url`.
+    case https
+}
+
+/// What `Strict-Transport-Security` tells browsers: to use only https from now on.
+package struct TransportPolicy: Sendable, Equatable {
+    /// How long browsers remember it. Zero makes them forget it.
+    package var maxAge: Duration
+    package var includesSubdomains = false
 }
 
 package struct ServerNameSettings: Sendable {

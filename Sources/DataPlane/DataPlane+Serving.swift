@@ -5,29 +5,21 @@ import Transport
 
 extension DataPlane {
     /// Serves an accepted connection.
-    ///
-    /// - Parameter listener: its number among the viewers' listeners; `nil` for the admin listener.
-    func serve(
-        _ descriptor: Descriptor,
-        of peer: NetworkAddress,
-        on loop: EventLoop,
-        role: ListenerRole,
-        listener: Int?
-    ) {
+    func serve(_ descriptor: Descriptor, of peer: NetworkAddress, on loop: EventLoop, role: ListenerRole) {
         guard let worker = workers[ObjectIdentifier(loop.mailbox)]?.value else { return }
         let address = ClientAddress(peer)
-        let needsHeader = listener.map { worker.snapshot.needsProxyHeader[$0] } ?? false
+        let needsHeader = role.index.map { worker.snapshot.listeners[$0].needsProxyHeader } ?? false
         if needsHeader, !address.maySendProxyHeader(worker.snapshot.settings.limits) {
             site.turnedAway.unlistedProxy(address)
             return
         }
         guard let (place, share) = count(role: role, address: address, worker) else { return }
-        if role == .viewers { worker.counters.add(.connectionsAccepted) }
+        if role != .admin { worker.counters.add(.connectionsAccepted) }
         let client = Client(worker: worker, role: role, address: address, share: share, place: place)
         do throws(SystemFault) {
             if needsHeader {
-                try readProxyHeader(descriptor, of: client, listener: listener)
-            } else if let context = listener.flatMap({ security.context($0) }) {
+                try readProxyHeader(descriptor, of: client)
+            } else if let context = role.index.flatMap({ security.context($0) }) {
                 guard let stream = context.stream() else {
                     place.leave(worker, address)
                     return
@@ -84,14 +76,14 @@ extension DataPlane {
     // MARK: The PROXY protocol
 
     /// Serves a connection of a proxy: first reads its header, then goes on with the client that the header names.
-    private func readProxyHeader(_ descriptor: Descriptor, of peer: Client, listener: Int?) throws(SystemFault) {
+    private func readProxyHeader(_ descriptor: Descriptor, of peer: Client) throws(SystemFault) {
         let reader = ProxyHeaderReader(worker: peer.worker, peer: peer.address, place: peer.place) {
             [self] reader, header, rest in
             guard let client = client(header, of: peer) else {
                 reader.close()
                 return
             }
-            guard let context = listener.flatMap({ security.context($0) }) else {
+            guard let context = peer.role.index.flatMap({ security.context($0) }) else {
                 let connection = connection(client)
                 reader.handOver(to: connection)
                 connection.begin()
@@ -145,7 +137,7 @@ extension DataPlane {
         guard site.enter(role, limit: limit, makesRoom: worker.closeIdleClient) else {
             if isCounted { site.connectionCounts.leave(address.hash) }
             site.turnedAway.pastTotal()
-            if role == .viewers { worker.counters.add(.connectionsPastTotal) }
+            if role != .admin { worker.counters.add(.connectionsPastTotal) }
             return nil
         }
         return (ConnectionPlace(role: role, isCounted: isCounted), share)
@@ -160,7 +152,7 @@ extension DataPlane {
         _ worker: Worker
     ) -> (isCounted: Bool, share: AddressShare?)? {
         let limits = worker.snapshot.settings.limits
-        guard role == .viewers, address.isCounted(limits) else { return (false, nil) }
+        guard role != .admin, address.isCounted(limits) else { return (false, nil) }
         guard let share = site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress) else {
             site.turnedAway.pastLimit(of: address)
             worker.counters.add(.connectionsPastAddress)

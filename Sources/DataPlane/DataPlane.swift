@@ -96,10 +96,10 @@ package final class DataPlane: Sendable {
             let isAdmin = index == settings.listeners.count
             lines.append("\(isAdmin ? "admin listens" : "listening") on \(address.text)")
         }
-        if let admin = bound.popLast() { try await accept(admin, role: .admin, listener: nil) }
+        if let admin = bound.popLast() { try await accept(admin, role: .admin) }
         await fetchKeySets(settings.companies.flatMap(\.keySetURLs))
         for (index, descriptor) in bound.enumerated() {
-            try await accept(descriptor, role: .viewers, listener: index)
+            try await accept(descriptor, role: .viewers(UInt16(index)))
         }
         return lines
     }
@@ -168,13 +168,13 @@ package final class DataPlane: Sendable {
     }
 
     /// Starts accepting connections on a listening socket.
-    private func accept(_ descriptor: Descriptor, role: ListenerRole, listener: Int?) async throws {
+    private func accept(_ descriptor: Descriptor, role: ListenerRole) async throws {
         let mailboxes = threads.map(\.mailbox)
         let opened = await mailboxes[0].run { [self] loop in
             Result { () throws(SystemFault) in
                 let listener = try Listener(descriptor, on: loop, targets: mailboxes) {
                     [self] connection, peer, loop in
-                    serve(connection, of: peer, on: loop, role: role, listener: listener)
+                    serve(connection, of: peer, on: loop, role: role)
                 }
                 return Confined(listener, to: loop.mailbox)
             }
@@ -222,11 +222,11 @@ package final class DataPlane: Sendable {
         site.announceDrain()
         await wait(atMost: settings.drainDelay) { false }
         site.drain()
-        await closeListeners(of: .viewers)
+        await closeListeners { $0 != .admin }
         await wait(atMost: settings.drainTimeout) { site.viewerConnections == 0 }
         let left = site.viewerConnections
         if left > 0 { logger.notice("connections cut at the end of the drain: \(left)") }
-        await closeListeners(of: .admin)
+        await closeListeners { $0 == .admin }
         site.forEachWorker { $0.closeAll() }
         for thread in threads { thread.stop() }
         for thread in threads { thread.join() }
@@ -243,10 +243,10 @@ package final class DataPlane: Sendable {
     /// Ends a drain at once, for an operator who does not want to wait.
     package func cutDrain() { isDrainCut.store(true, ordering: .relaxed) }
 
-    private func closeListeners(of role: ListenerRole) async {
+    private func closeListeners(where isMeant: (ListenerRole) -> Bool) async {
         let open = listeners.withLock { listeners in
-            let open = listeners.filter { $0.role == role }
-            listeners.removeAll { $0.role == role }
+            let open = listeners.filter { isMeant($0.role) }
+            listeners.removeAll { isMeant($0.role) }
             return open
         }
         for (listener, _) in open { _ = await listener.mailbox.run { _ in listener.value.close() } }

@@ -10,6 +10,7 @@ import Testing
     static let duration = "is not a duration such as \"90s\" or \"4h\" (units: ms, s, m, h, d)"
     static let url = "public_url = \"https://embed.example.com\"\n"
     static let address = "address = \"127.0.0.1:8080\"\n"
+    static let serving = "[[listener]]\naddress = \"127.0.0.1:8081\"\n"
 
     static let cases: [BadConfiguration] = [
         // public_url
@@ -184,6 +185,41 @@ import Testing
             "listener[1].address: listener[0] has the same address"
         ),
         .init(.listener, address + "adress = \"x\"", "listener[0].adress: unknown key; did you mean \"address\"?"),
+        .init(
+            .listener,
+            address + "redirect = \"https\"",
+            "listener[0].redirect: every listener only redirects: one must serve https://embed.example.com"
+        ),
+        .init(
+            .listener,
+            address + serving + "redirect = \"tls\"",
+            "listener[1].redirect: \"tls\" is not one of \"https\""
+        ),
+        .init(
+            .listener,
+            address + "acme_directory = \"/etc\"",
+            "listener[0].acme_directory: has no effect without redirect"
+        ),
+        .init(
+            .listener,
+            address + serving + "redirect = \"https\"\nacme_directory = \"/none\"",
+            "listener[1].acme_directory: no such folder: \"/none\""
+        ),
+        .init(
+            .listener,
+            address + serving + "redirect = \"https\"\nacme_directory = \"/secret\"",
+            "listener[1].acme_directory: is a file, not a folder: \"/secret\""
+        ),
+        .init(
+            .listener,
+            address + "hsts = \"365d\"",
+            "listener[0].hsts: needs certificate and key beside it: browsers ignore it in plaintext"
+        ),
+        .init(
+            .listener,
+            address + "hsts_include_subdomains = true",
+            "listener[0].hsts_include_subdomains: has no effect without hsts"
+        ),
         .init(
             .listener,
             address + "proxy_protocol = \"yes\"",

@@ -14,6 +14,8 @@ import Testing
         [[listener]]
         address = "[::1]:0"
         proxy_protocol = true
+        redirect = "https"
+        acme_directory = "/etc"
         [[listener]]
         address = "unix:/run/a $$ \\"b\\" \\\\ \\u0007.sock"
         mode = "0640"
@@ -125,6 +127,7 @@ import Testing
         settings.listeners[0].certificate = "c"
         settings.listeners[0].key = "k"
         settings.listeners[0].clientCAFile = "a"
+        settings.listeners[0].transportPolicy = TransportPolicy(maxAge: .seconds(86400))
         settings.listeners[0].serverNames = [ServerNameSettings(names: ["n"], certificate: "c", key: "k")]
         settings.admin.tokenFile = "t"
         settings.upstreams[0].caFile = "a"

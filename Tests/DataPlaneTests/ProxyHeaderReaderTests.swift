@@ -23,10 +23,10 @@ struct ProxyHeaderReaderTests {
             fixture.run()
             let (worker, site, address) = (fixture.worker, fixture.site, self.address)
             try #require(site.connectionCounts.enter(address.hash, limit: 1) != nil)
-            try #require(site.enter(.viewers, limit: 1))
+            try #require(site.enter(.viewers(0), limit: 1))
             let (served, peer) = try Peer.pair()
             self.peer = peer
-            let place = ConnectionPlace(role: .viewers, isCounted: true)
+            let place = ConnectionPlace(role: .viewers(0), isCounted: true)
             let reader = ProxyHeaderReader(worker: worker, peer: address, place: place) {
                 [weak self] reader, header, rest in
                 self?.clients.append(header.client?.hostText ?? "nobody")
@@ -36,7 +36,7 @@ struct ProxyHeaderReaderTests {
                     reader.close()
                     return
                 }
-                let connection = ClientConnection(worker: worker, listener: .viewers, address: address, place: place)
+                let connection = ClientConnection(worker: worker, listener: .viewers(0), address: address, place: place)
                 reader.handOver(to: connection)
                 connection.begin()
                 if !rest.isEmpty { connection.received(rest) }

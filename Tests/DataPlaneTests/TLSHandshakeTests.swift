@@ -143,10 +143,10 @@ struct TLSHandshakeTests {
         var faults: [TLSFault] = []
         let handshake = ServerHandshake(
             worker: fixture.worker,
-            listener: .viewers,
+            listener: .viewers(0),
             address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
             share: nil,
-            place: ConnectionPlace(role: .viewers, isCounted: false)
+            place: ConnectionPlace(role: .viewers(0), isCounted: false)
         ) { faults.append($0) }
         let (served, peer) = try Peer.pair()
         try handshake.open(served, tls: self.fixture.context().stream())

@@ -79,7 +79,7 @@ final class WorkerFixture {
     func connect(isSecure: Bool = false) throws -> Peer {
         let connection = ClientConnection(
             worker: worker,
-            listener: .viewers,
+            listener: .viewers(0),
             address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
             isSecure: isSecure
         )

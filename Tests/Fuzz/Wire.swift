@@ -83,7 +83,7 @@ final class Wire {
     func serve(_ request: [UInt8], cutAt cut: Int? = nil, answer: [UInt8]) throws -> Outcome {
         let connection = ClientConnection(
             worker: worker,
-            listener: .viewers,
+            listener: .viewers(0),
             address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
             isSecure: false
         )

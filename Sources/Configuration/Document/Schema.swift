@@ -50,7 +50,9 @@ struct Schema: Sendable {
     )
 
     private static let listener = Schema(
-        "address mode group certificate key client_ca_file proxy_protocol",
+        """
+        address mode group certificate key client_ca_file hsts hsts_include_subdomains proxy_protocol redirect acme_directory
+        """,
         tables("sni", Schema("names certificate key"))
     )
 

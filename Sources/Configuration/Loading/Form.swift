@@ -51,6 +51,20 @@ extension Form where Value == String {
         }
     }
 
+    /// The path of a folder, which must exist.
+    static var folder: Form {
+        Form { value, place, context in
+            guard let path = path.read(value, place, context) else { return nil }
+            switch context.readFile(path) {
+            case .failure(.isDirectory): return path
+            case .failure(.permissionDenied): context.problems.report("permission denied: \(quoted(path))", at: place)
+            case .success: context.problems.report("is a file, not a folder: \(quoted(path))", at: place)
+            case .failure: context.problems.report("no such folder: \(quoted(path))", at: place)
+            }
+            return nil
+        }
+    }
+
     /// The path of a file that is not read now.
     static var path: Form {
         .text("a path") { text throws(ValueFault) in

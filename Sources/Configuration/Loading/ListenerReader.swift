@@ -3,9 +3,12 @@ import JOSE
 /// Reads `[[listener]]`.
 struct ListenerReader {
     private let root: TableReader
+    private let publicURL: PublicURL?
 
-    init(_ root: TableReader) {
+    /// - Parameter publicURL: `nil` if it was reported.
+    init(_ root: TableReader, publicURL: PublicURL?) {
         self.root = root
+        self.publicURL = publicURL
     }
 
     func listeners() -> [ListenerSettings] {
@@ -22,6 +25,12 @@ struct ListenerReader {
                 taken.append((address, table.place))
             }
             listeners.append(listener(table, address: address ?? .unix(path: "")))
+        }
+        if !listeners.isEmpty, listeners.allSatisfy({ $0.redirect != nil }) {
+            tables[0].report(
+                "every listener only redirects: one must serve \(publicURL?.text ?? "viewers")",
+                at: "redirect"
+            )
         }
         return listeners
     }
@@ -47,6 +56,7 @@ struct ListenerReader {
             table.report("needs certificate and key beside it", at: "client_ca_file")
         }
         table.read("proxy_protocol", into: &listener.proxyProtocol, .boolean)
+        readTransport(table, into: &listener)
         let more = table.tables("sni")
         if let first = more.first, !table.has("certificate") {
             table.context.problems.report("needs certificate and key in its listener too", at: first.place)
@@ -54,6 +64,32 @@ struct ListenerReader {
         var taken: [TakenName] = []
         listener.serverNames = more.map { serverName($0, taken: &taken) }
         return listener
+    }
+
+    /// Reads what moves clients from plaintext to TLS.
+    private func readTransport(_ table: TableReader, into listener: inout ListenerSettings) {
+        let isSecure = table.has("certificate")
+        listener.transportPolicy = table.value("hsts", .duration(.zero ... .seconds(3650 * 86400))).map {
+            TransportPolicy(maxAge: $0)
+        }
+        if let includes = table.value("hsts_include_subdomains", .boolean) {
+            listener.transportPolicy?.includesSubdomains = includes
+            if !table.has("hsts") { table.report("has no effect without hsts", at: "hsts_include_subdomains") }
+        }
+        if table.has("hsts"), !isSecure {
+            table.report("needs certificate and key beside it: browsers ignore it in plaintext", at: "hsts")
+        }
+        listener.redirect = table.value("redirect", .choice)
+        if table.has("redirect"), isSecure {
+            table.report("is for plaintext: this listener has a certificate", at: "redirect")
+        }
+        if listener.redirect == .https, let publicURL, !publicURL.isSecure {
+            table.report("needs a public_url that begins with https://", at: "redirect")
+        }
+        if let folder = table.value("acme_directory", .folder) {
+            listener.acmeDirectory = folder
+            if !table.has("redirect") { table.report("has no effect without redirect", at: "acme_directory") }
+        }
     }
 
     /// A server name that already has a certificate for one kind of key.

@@ -26,7 +26,7 @@ extension Settings {
     /// Returns `nil` only if a value without a default is missing or faulty, which was reported.
     private init?(reading root: TableReader) {
         let publicURL = root.required("public_url", .text("a URL", PublicURL.init(parsing:)))
-        let listeners = ListenerReader(root).listeners()
+        let listeners = ListenerReader(root, publicURL: publicURL).listeners()
         let upstreams = UpstreamReader(root)
         let routes = RouteReader(root, upstreamNames: upstreams.names).routes()
         let companies = CompanyReader(root, publicURL: publicURL, areNeeded: routes.contains { $0.access != .public })

@@ -77,7 +77,13 @@ extension ListenerSettings {
         writer.entry("certificate", certificate)
         writer.entry("key", key)
         writer.entry("client_ca_file", clientCAFile)
+        if let transportPolicy {
+            writer.entry("hsts", transportPolicy.maxAge)
+            writer.entry("hsts_include_subdomains", transportPolicy.includesSubdomains)
+        }
         writer.entry("proxy_protocol", proxyProtocol)
+        writer.entry("redirect", redirect?.rawValue)
+        writer.entry("acme_directory", acmeDirectory)
         for name in serverNames {
             writer.header("[[listener.sni]]")
             writer.entry("names", name.names)

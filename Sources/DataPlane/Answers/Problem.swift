@@ -31,7 +31,9 @@ enum StatusText {
         switch status {
         case 200: ("OK", "ok", "")
         case 204: ("No Content", "no_content", "")
+        case 301: ("Moved Permanently", "moved_permanently", "")
         case 303: ("See Other", "see_other", "")
+        case 308: ("Permanent Redirect", "permanent_redirect", "")
         case 400: ("Bad Request", "bad_request", "Send a request that follows RFC 9112, with an unambiguous path.")
         case 401: ("Unauthorized", "unauthorized", "")
         case 403: ("Forbidden", "forbidden", "")

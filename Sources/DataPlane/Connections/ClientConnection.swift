@@ -82,10 +82,10 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
     /// Starts the connection: requests may arrive.
     func begin() {
         slot = worker.add(self)
-        if listener == .viewers { worker.counters.add(.http1Connections) }
+        if listener != .admin { worker.counters.add(.http1Connections) }
         since = worker.clock.monotonic
         setDeadline(in: worker.snapshot.idleTimeout)
-        if worker.isDraining, listener == .viewers { end() }
+        if worker.isDraining, listener != .admin { end() }
     }
 
     // MARK: Events
@@ -105,7 +105,7 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
     private func leave() {
         guard let slot = slot.take() else { return }
         worker.remove(slot: slot)
-        if listener == .viewers { worker.counters.add(.http1Connections, -1) }
+        if listener != .admin { worker.counters.add(.http1Connections, -1) }
     }
 
     override func received(_ bytes: Span<UInt8>) {

@@ -73,7 +73,7 @@ extension Exchange {
     }
 
     /// Answers with a body that takes time to make.
-    private func answer(type: String, _ make: @escaping @Sendable () async -> Result<[UInt8], OperatorFault>) {
+    func answer(type: String, _ make: @escaping @Sendable () async -> Result<[UInt8], OperatorFault>) {
         let mailbox = worker.loop.mailbox
         let (bound, serial) = (Confined(self, to: mailbox), serial)
         Task.detached {

@@ -42,12 +42,12 @@ extension Exchange {
         return isAllowed
     }
 
-    private func serveHealth() {
+    func serveHealth() {
         guard allows(method == .get || method == .head, "GET, HEAD") else { return }
         respond(status: 200, fields: "", type: "text/plain; charset=utf-8", body: Array("ok\n".utf8))
     }
 
-    private func serveReadiness() {
+    func serveReadiness() {
         guard allows(method == .get || method == .head, "GET, HEAD") else { return }
         let isReady = worker.site.isReady
         let text = isReady ? "ready\n" : worker.site.isDraining ? "draining\n" : "no healthy upstream\n"

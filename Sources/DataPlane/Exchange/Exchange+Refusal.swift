@@ -34,7 +34,7 @@ extension Exchange {
             fields += "Retry-After: 5\r\n"
         }
         let seconds = since.map { max(0, (worker.clock.wall - $0) / 1000) }
-        if let request, client?.listener == .viewers { clearCookies(request) }
+        if let request, client?.listener != .admin { clearCookies(request) }
         if isUpgrade {
             respond(status: refusal.status, fields: fields, type: nil, body: [])
         } else if isNavigation, !state.verdict.isControlCall {
@@ -79,7 +79,7 @@ extension Exchange {
             respond(status: status, fields: "", type: nil, body: [])
             return
         }
-        if isNavigation, !state.verdict.isControlCall, client?.listener == .viewers {
+        if isNavigation, !state.verdict.isControlCall, client?.listener != .admin {
             let page = RefusalPage(status: status, requestID: state.request.id.string)
             let fields = allowField(status) + pagePolicy(page)
             respond(status: status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
@@ -124,6 +124,7 @@ extension Exchange {
             head.write("\r\n")
         }
         head.write(fields)
+        head.write(transportPolicy)
         if !state.verdict.extraFields.isEmpty { head.write(state.verdict.extraFields) }
         if status >= 200, status != 204 {
             head.write("Content-Length: ")

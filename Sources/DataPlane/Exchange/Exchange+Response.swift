@@ -36,10 +36,13 @@ extension Exchange {
         if let head = upstreamHead.take() { worker.recycle(head) }
         var head = worker.takeBuffer()
         let framePolicy = state.verdict.framePolicy
-        let own = framePolicy.count + state.verdict.extraFields.count + (upgrade?.offeredSubprotocol.count ?? 0)
+        let transportPolicy = transportPolicy
+        let own =
+            framePolicy.count + transportPolicy.count + state.verdict.extraFields.count
+            + (upgrade?.offeredSubprotocol.count ?? 0)
         let isWritten = head.writeHead(capacity: bytes.count + growth + own + 512) { head in
             writeStatusLine(bytes, to: &head)
-            writeFields(bytes, framePolicy: framePolicy, to: &head)
+            writeFields(bytes, framePolicy: framePolicy, transportPolicy: transportPolicy, to: &head)
             writeFraming(bytes, to: &head)
             head.write("\r\n")
         }
@@ -68,7 +71,20 @@ extension Exchange {
         head.write("\r\n")
     }
 
-    private func writeFields(_ bytes: Span<UInt8>, framePolicy: [UInt8], to head: inout HeadWriter) {
+    /// The `Strict-Transport-Security` line for the client; empty if the listener has none, or the client no TLS.
+    var transportPolicy: [UInt8] {
+        guard snapshot.hasTransportPolicies, let client, client.isSecure, let index = client.listener.index else {
+            return []
+        }
+        return snapshot.listeners[index].transportPolicy
+    }
+
+    private func writeFields(
+        _ bytes: Span<UInt8>,
+        framePolicy: [UInt8],
+        transportPolicy: [UInt8],
+        to head: inout HeadWriter
+    ) {
         let block = worker.upstreams.responseHead.block
         let isViewer = viewer != nil
         let referrerPolicy = referrerPolicy(bytes)
@@ -85,6 +101,7 @@ extension Exchange {
             if isViewer, field.name == .xFrameOptions { continue }
             if referrerPolicy != nil, field.name == .referrerPolicy { continue }
             if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
+            if !transportPolicy.isEmpty, field.name == .strictTransportSecurity { continue }
             if state.verdict.isPreflight, field.name == .setCookie || field.describesBody(bytes) { continue }
             if isViewer,
                 field.name == .contentSecurityPolicy || (state.verdict.partitionsCookies && field.name == .setCookie)
@@ -116,6 +133,7 @@ extension Exchange {
             head.write(offered)
             head.write("\r\n")
         }
+        head.write(transportPolicy)
         guard isViewer else { return }
         if status != 101 {
             head.write(framePolicy)

@@ -62,6 +62,10 @@ final class Exchange: UpstreamUser {
             refuseTarget(error, request)
             return
         }
+        if let index = client.listener.index, snapshot.hasRedirects, snapshot.listeners[index].redirects {
+            redirectToHTTPS(request, snapshot.listeners[index])
+            return
+        }
         if isUpgrade, !judgeHandshake(request) { return }
         let isForAdmin = client?.listener == .admin
         if isForAdmin || request.isForOwnEndpoint {

@@ -36,6 +36,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case secWebSocketProtocol
     case secWebSocketVersion
     case setCookie
+    case strictTransportSecurity
     case surrogateControl
     case te
     case traceparent
@@ -88,6 +89,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .secWebSocketProtocol: "sec-websocket-protocol"
         case .secWebSocketVersion: "sec-websocket-version"
         case .setCookie: "set-cookie"
+        case .strictTransportSecurity: "strict-transport-security"
         case .surrogateControl: "surrogate-control"
         case .te: "te"
         case .traceparent: "traceparent"

@@ -9,7 +9,7 @@ struct ConnectionPlace {
 
     func leave(_ worker: Worker, _ address: ClientAddress) {
         if isCounted { worker.site.connectionCounts.leave(address.hash) }
-        if role == .viewers { worker.counters.add(.connectionsClosed) }
+        if role != .admin { worker.counters.add(.connectionsClosed) }
         worker.site.leave(role)
     }
 }

@@ -35,8 +35,8 @@ final class Snapshot: Sendable {
     let viewerUpstreams: [Upstream]
     /// What requests are counted by.
     let labels: CounterLabels
-    /// Whether connections start with a PROXY header, for each listener.
-    let needsProxyHeader: [Bool]
+    /// The rules of each viewers' listener.
+    let listeners: [ListenerRules]
 
     // Data for every request, adjacent in memory.
     let routeAccess: [Access]
@@ -46,6 +46,10 @@ final class Snapshot: Sendable {
     let routePartitionsCookies: [Bool]
     let routeForwardsPreflights: [Bool]
     let hasTrustedProxies: Bool
+    /// Whether any listener redirects.
+    let hasRedirects: Bool
+    /// Whether any listener sends `Strict-Transport-Security`.
+    let hasTransportPolicies: Bool
     /// Whether there are exchanges that are logged.
     let logsAccess: Bool
     let logsUnrouted: Bool
@@ -120,7 +124,10 @@ final class Snapshot: Sendable {
         let isSecure = settings.publicURL.isSecure
         routePartitionsCookies = settings.routes.map { isSecure && $0.access != .public && $0.cookies == .partition }
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
-        needsProxyHeader = settings.listeners.map(\.proxyProtocol)
+        let listeners = settings.listeners.map(ListenerRules.init)
+        self.listeners = listeners
+        hasRedirects = listeners.contains(where: \.redirects)
+        hasTransportPolicies = listeners.contains { !$0.transportPolicy.isEmpty }
         let log = settings.log
         logsUnrouted = log.access
         routeLogsAccess = settings.routes.map { $0.accessLog ?? log.access }

@@ -57,6 +57,11 @@ struct ConfigurationFile {
         )
         let problems = DataPlane.problems(in: settings)
         guard problems.isEmpty else { throw ConfigurationError(problems: problems.map { "\(path): \($0)" }) }
+        for index in settings.listeners.indices {
+            settings.listeners[index].acmeDirectory = settings.listeners[index].acmeDirectory.map {
+                Self.resolve($0, in: folder)
+            }
+        }
         settings.sessions.cookieKeyFile = Self.resolve(settings.sessions.cookieKeyFile, in: folder)
         settings.identity.assertionKeyFile = Self.resolve(settings.identity.assertionKeyFile, in: folder)
         settings.control.database = Self.resolve(settings.control.database, in: folder)

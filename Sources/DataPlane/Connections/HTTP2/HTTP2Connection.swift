@@ -117,7 +117,7 @@ final class HTTP2Connection: Connection, ServedConnection {
     /// Starts the connection: frames may arrive.
     func begin() {
         slot = worker.add(self)
-        if listener == .viewers { worker.counters.add(.http2Connections) }
+        if listener != .admin { worker.counters.add(.http2Connections) }
         look(in: worker.snapshot.headerTimeout)
         schedule(nil)
         if worker.isDraining { drain() }
@@ -146,7 +146,7 @@ final class HTTP2Connection: Connection, ServedConnection {
         forgetStreams()
         if let slot = slot.take() {
             worker.remove(slot: slot)
-            if listener == .viewers { worker.counters.add(.http2Connections, -1) }
+            if listener != .admin { worker.counters.add(.http2Connections, -1) }
         }
         place?.leave(worker, address)
     }
