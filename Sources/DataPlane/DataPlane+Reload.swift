@@ -43,6 +43,19 @@ extension DataPlane {
         return reloaded
     }
 
+    /// The settings in effect.
+    package var settings: Settings { site.snapshot.settings }
+
+    /// Takes certificates that were read again. Open connections keep theirs.
+    ///
+    /// - Parameter settings: ``settings`` with other certificates.
+    /// - Throws: if OpenSSL does not accept one. Then nothing changes.
+    package func renewCertificates(_ settings: Settings) async throws(ConfigurationError) {
+        try security.adopt(settings.listeners)
+        await site.adopt(settings)
+        certificatesCheckedAt.store(0, ordering: .relaxed)
+    }
+
     /// New key sets without keys, as lines that begin with a key.
     private func missingKeySets(of settings: Settings, since previous: Snapshot) -> [String] {
         let fetched = site.fetchedKeySets

@@ -27,6 +27,63 @@ extension EndToEnd {
             #expect(try site.openssl([]).output.contains("subject=CN = standard"))
         }
 
+        /// What a new connection gets, until it is this certificate.
+        private func serves(_ name: String) throws -> Bool {
+            try eventually(within: 20) { try site.openssl([]).output.contains("subject=CN = \(name)") }
+        }
+
+        @Test("A new certificate is loaded without a signal, and an open connection stays")
+        func watched() throws {
+            let client = try TLSTalk(site)
+            #expect(client.get().contains("subject=CN = standard"))
+            try site.install("both")
+            #expect(try serves("both"))
+            #expect(eventually { site.gateway.log.contains("loaded again: listener[0].certificate: /CN=both, expires on 2") })
+            #expect(client.get().components(separatedBy: "HTTP/1.1 200").count == 3)
+            #expect(!site.gateway.log.contains("configuration reloaded"))
+        }
+
+        @Test("A key that does not match changes nothing and is told once; the matching one is then loaded")
+        func halfWritten() throws {
+            let complaint = "listener[0].key: does not match the certificate"
+            func complaints() -> Int { site.gateway.log.components(separatedBy: complaint).count - 1 }
+            try site.install("both", key: "exact")
+            #expect(eventually(within: 20) { complaints() == 1 })
+            #expect(try site.openssl([]).output.contains("subject=CN = standard"))
+            try site.install("both")
+            #expect(try serves("both"))
+            #expect(complaints() == 1)
+        }
+
+        @Test("A certificate behind a symbolic link is loaded when the link is exchanged")
+        func linked() throws {
+            let files = FileManager.default
+            // As Kubernetes does: files are links into a folder that is a link itself.
+            let directory = site.directory
+            for name in ["standard", "both"] {
+                try files.createDirectory(atPath: directory[name], withIntermediateDirectories: true)
+                for (kind, file) in [("pem", "server.pem"), ("key", "server.key")] {
+                    try files.copyItem(
+                        atPath: site.certificates.path("\(name).\(kind)"),
+                        toPath: "\(directory[name])/\(file)"
+                    )
+                }
+            }
+            func point(to name: String) throws {
+                try files.createSymbolicLink(atPath: directory["data.new"], withDestinationPath: name)
+                // SAFETY: the paths are C strings during the call.
+                #expect(unsafe rename(directory["data.new"], directory["data"]) == 0)
+            }
+            try point(to: "standard")
+            for file in ["server.pem", "server.key"] {
+                try files.removeItem(atPath: directory[file])
+                try files.createSymbolicLink(atPath: directory[file], withDestinationPath: "data/\(file)")
+            }
+            site.gateway.reload()
+            try point(to: "both")
+            #expect(try serves("both"))
+        }
+
         @Test("gateway check reports what is wrong with certificates")
         func check() throws {
             let file = site.gateway.directory["gateway.conf"]

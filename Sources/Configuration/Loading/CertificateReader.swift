@@ -17,11 +17,8 @@ struct CertificateReader {
         do throws(CertifiedKey.Fault) {
             certifiedKey = try CertifiedKey(chain: certificate.bytes.span, key: secret.span)
         } catch {
-            switch error {
-            case .certificate(let reason): table.report(reason, at: "certificate")
-            case .key(let reason): table.report(reason, at: "key")
-            case .mismatch: table.report("does not match the certificate in \(certificate.path)", at: "key")
-            }
+            let (key, text) = error.report(certificatePath: certificate.path)
+            table.report(text, at: key)
         }
     }
 }

@@ -68,6 +68,21 @@ package final class Certificate: @unchecked Sendable, Equatable {
         } == 1
     }
 
+    /// Its subject and the day on which it expires, for people.
+    package var summary: String {
+        // SAFETY: OpenSSL writes at most the array's count, with a NUL at the end.
+        let subject = withCleanErrorQueue {
+            unsafe [CChar](unsafeUninitializedCapacity: 256) { buffer, count in
+                let name = unsafe X509_get_subject_name(handle.pointer)
+                let text = unsafe X509_NAME_oneline(name, buffer.baseAddress, CInt(buffer.count))
+                count = 0
+                while unsafe text != nil, unsafe buffer[count] != 0 { count += 1 }
+            }
+        }
+        let text = String(decoding: subject.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return "\(text.isEmpty ? "no subject" : text), expires on \(Self.day(notAfter))"
+    }
+
     /// What is wrong with it at a moment in seconds since 1970.
     package func fault(at now: Int64) -> String? {
         if now > notAfter { return "expired on \(Self.day(notAfter))" }

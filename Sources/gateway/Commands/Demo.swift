@@ -26,7 +26,7 @@ struct Demo: AsyncParsableCommand {
         let settings = try company.settings(port: port, upstreamPort: host.port)
         let server = Server(
             settings: settings,
-            reload: nil,
+            file: nil,
             directory: company.directory(),
             keys: DataPlane.Keys(cookie: SystemRandom.bytes(32), assertion: try Key.generate(.es256, id: "demo")),
             whenListening: {

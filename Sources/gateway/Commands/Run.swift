@@ -14,6 +14,6 @@ struct Run: AsyncParsableCommand {
         let file = ConfigurationFile(path: config)
         let settings = try file.loadOrExit()
         try StartTrial.passOrExit(settings, from: config, isThorough: false)
-        try await Server(settings: settings, reload: file.load, remarks: file.openSecrets(settings)).run()
+        try await Server(settings: settings, file: file, remarks: file.openSecrets(settings)).run()
     }
 }

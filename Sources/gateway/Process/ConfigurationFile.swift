@@ -45,6 +45,16 @@ struct ConfigurationFile {
         return text
     }
 
+    /// Reads a file that the configuration names.
+    func read(_ name: String) -> Result<[UInt8], FileFault> {
+        SystemFile.read(Self.resolve(name, in: folder), maxSize: Self.maxSize).mapError(\.fault)
+    }
+
+    /// The paths of the files to read again when they change.
+    func watchedFiles(_ settings: Settings) -> [String] {
+        settings.certificateFiles.map { Self.resolve($0, in: folder) }
+    }
+
     private func settings(_ text: String) throws(ConfigurationError) -> Settings {
         let folder = folder
         var settings = try Settings(
@@ -52,7 +62,7 @@ struct ConfigurationFile {
                 name: path,
                 text: text,
                 environment: SystemFile.environment,
-                readFile: { SystemFile.read(Self.resolve($0, in: folder), maxSize: Self.maxSize).mapError(\.fault) }
+                readFile: read
             )
         )
         let problems = DataPlane.problems(in: settings)

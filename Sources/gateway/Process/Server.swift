@@ -11,8 +11,8 @@ import UnixSignals
 /// A gateway process: sets it up, serves, and handles signals.
 struct Server {
     let settings: Settings
-    /// Loads the configuration again; `nil` if there is no file to load.
-    let reload: (() throws(ConfigurationError) -> Settings)?
+    /// Where the settings come from; `nil` if they cannot be loaded again.
+    let file: ConfigurationFile?
     /// Remarks for the operator about the files that the settings name.
     var remarks: [String] = []
     var directory = DirectoryView()
@@ -75,10 +75,23 @@ struct Server {
         }
         defer { leases.cancel() }
         whenListening()
-        for await signal in signals {
-            guard signal == .sighup else { break }
-            await reload(dataPlane, control, marks, logger)
+        // One after the other, so that a reload and a renewal do not undo each other.
+        let (events, arrivals) = AsyncStream<Event>.makeStream()
+        let signalling = Task { for await signal in signals { arrivals.yield(.signal(signal)) } }
+        let watch = file.map { file in
+            FileWatch(file.watchedFiles(settings)) { arrivals.yield(.filesChanged) }
         }
+        serving: for await event in events {
+            switch (event, file) {
+            case (.signal(.sighup), let file?):
+                await reload(file, dataPlane, control, marks, logger)
+                watch?.watch(file.watchedFiles(dataPlane.settings))
+            case (.filesChanged, let file?): await renewCertificates(dataPlane, from: file, logger)
+            case (.signal(.sighup), nil), (.filesChanged, nil): break
+            case (.signal, _): break serving
+            }
+        }
+        signalling.cancel()
         let limit = DispatchTimeInterval.milliseconds(Int(dataPlane.drainTime))
         deadline = .now() + limit + .milliseconds(200)
         // Bound the wait for anything else that delays the end, such as a disk that hangs.
@@ -98,15 +111,21 @@ struct Server {
         logger.info("stopped")
     }
 
+    /// What a running process acts on.
+    private enum Event {
+        case signal(UnixSignal)
+        case filesChanged
+    }
+
     private func reload(
+        _ file: ConfigurationFile,
         _ dataPlane: DataPlane,
         _ control: Control?,
         _ marks: StateFiles.Marks,
         _ logger: Logger
     ) async {
-        guard let reload else { return }
         do throws(ConfigurationError) {
-            let settings = try reload()
+            let settings = try file.load()
             let reloaded = try await dataPlane.reload(settings)
             control?.adopt(settings)
             for remark in settings.remarks { logger.warning("reload: \(remark)") }
