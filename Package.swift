@@ -113,7 +113,8 @@ let package = Package(
         .executableTarget(
             name: "gateway",
             dependencies: [
-                "Basics", "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory", "ControlPlane",
+                "Basics", "JOSE", "Admission", "GatewayConfiguration", "Transport", "DataPlane", "Directory",
+                "ControlPlane",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

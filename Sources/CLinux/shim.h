@@ -102,6 +102,41 @@ static inline int gateway_take_error(int socket) {
     return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? errno : error;
 }
 
+// The address family of a listening stream socket that another process has opened, made non-blocking and closed by exec
+// like our own. -ENOTSOCK for anything but a socket, -EPROTOTYPE for one of another type, -EINVAL for one that does not
+// listen. In C because SO_TYPE's answer is compared with an enumeration case that has its own type in Swift.
+static inline long gateway_adopt_listener(int socket) {
+    int type = 0, listens = 0, family = 0;
+    socklen_t length = sizeof(int);
+    if (getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return -errno;
+    if (type != SOCK_STREAM) return -EPROTOTYPE;
+    if (getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0) return -errno;
+    if (!listens) return -EINVAL;
+    if (getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0) return -errno;
+    int flags = fcntl(socket, F_GETFL);
+    if (flags < 0 || fcntl(socket, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+    if (fcntl(socket, F_SETFD, FD_CLOEXEC) < 0) return -errno;
+    return family;
+}
+
+// Sends a message to a service manager's datagram socket. A name that begins with @ is abstract: its first byte is zero,
+// and its length is part of it.
+static inline long gateway_notify(const char *name, const char *text) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(name);
+    if (length == 0 || length >= sizeof address.sun_path) return -ENAMETOOLONG;
+    memcpy(address.sun_path, name, length);
+    if (name[0] == '@') address.sun_path[0] = 0;
+    int number = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (number < 0) return -errno;
+    // Never waits for a manager that does not read.
+    long sent = sendto(number, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address,
+                       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+    long result = sent < 0 ? -errno : sent;
+    close(number);
+    return result;
+}
+
 // Makes the next close reset the connection.
 static inline void gateway_reset_on_close(int socket) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};

@@ -47,7 +47,7 @@ package enum SocketAddress: Sendable, Equatable {
 }
 
 package struct ListenerSettings: Sendable {
-    package var address: SocketAddress
+    package var address: ListenAddress
     /// The mode and group of a Unix socket's file, which decide who may connect; `nil` for TCP.
     package var mode: UInt32?
     package var group: String?
@@ -108,7 +108,7 @@ package struct AdminSettings: Sendable {
 package struct ListeningSocket: Sendable {
     /// Its place in the configuration, such as `listener[0]`.
     package let place: String
-    package let address: SocketAddress
+    package let address: ListenAddress
     package let mode: UInt32?
     package let group: String?
 }
@@ -123,7 +123,9 @@ extension Settings {
                 mode: listener.mode,
                 group: listener.group
             )
-        } + [ListeningSocket(place: "admin", address: admin.address, mode: admin.mode, group: admin.group)]
+        } + [
+            ListeningSocket(place: "admin", address: ListenAddress(admin.address), mode: admin.mode, group: admin.group)
+        ]
     }
 }
 

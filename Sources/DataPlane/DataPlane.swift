@@ -1,5 +1,5 @@
 package import Admission
-import Basics
+package import Basics
 import Dispatch
 package import GatewayConfiguration
 import Glibc
@@ -84,24 +84,59 @@ package final class DataPlane: Sendable {
 
     /// Opens every listener; those of viewers accept nobody before key sets were fetched or could not be. Returns a
     /// line for each with its address, in the form of the configuration.
-    package func listen() async throws -> [String] {
+    ///
+    /// - Parameter given: descriptors of sockets that systemd has opened, by name.
+    package func listen(given: [ExactText: [Int32]] = [:]) async throws -> [String] {
         let settings = site.snapshot.settings
         var lines: [String] = []
         // Start accepting only once every listener is bound: a client that reaches one can reach all.
-        var bound: [Descriptor] = []
+        var bound: [(descriptor: Descriptor, role: ListenerRole)] = []
         for (index, socket) in settings.sockets.enumerated() {
+            let role = index == settings.listeners.count ? .admin : ListenerRole.viewers(UInt16(index))
+            if case .systemd(let name) = socket.address {
+                for descriptor in try Self.adopt(socket, given: given, name) {
+                    bound.append((descriptor, role))
+                    let place =
+                        descriptor.localAddress.map { " (\($0.hostText)\($0.port.map { ":\($0)" } ?? ""))" } ?? ""
+                    lines.append("listening on \(socket.address.text)\(place)")
+                }
+                continue
+            }
             let (descriptor, address) = try Self.bind(socket)
             try SocketFile.permit(socket)
-            bound.append(descriptor)
-            let isAdmin = index == settings.listeners.count
-            lines.append("\(isAdmin ? "admin listens" : "listening") on \(address.text)")
+            bound.append((descriptor, role))
+            lines.append("\(role == .admin ? "admin listens" : "listening") on \(address.text)")
         }
-        if let admin = bound.popLast() { try await accept(admin, role: .admin) }
+        for (descriptor, role) in bound where role == .admin { try await accept(descriptor, role: role) }
         await fetchKeySets(settings.companies.flatMap(\.keySetURLs))
-        for (index, descriptor) in bound.enumerated() {
-            try await accept(descriptor, role: .viewers(UInt16(index)))
-        }
+        for (descriptor, role) in bound where role != .admin { try await accept(descriptor, role: role) }
         return lines
+    }
+
+    /// Takes over the sockets with a name that systemd has opened.
+    private static func adopt(
+        _ socket: ListeningSocket,
+        given: [ExactText: [Int32]],
+        _ name: String
+    ) throws(ListenFault) -> [Descriptor] {
+        let place = "\(socket.place).address"
+        guard let numbers = given[ExactText(name)] else {
+            let names = given.keys.map(\.text).sorted().joined(separator: ", ")
+            let reason = """
+                systemd has passed no socket of this name (FileDescriptorName= of the .socket unit), but \
+                \(names.isEmpty ? "none at all" : names)
+                """
+            throw ListenFault(place: place, address: socket.address, reason: reason)
+        }
+        do throws(SystemFault) {
+            var descriptors: [Descriptor] = []
+            for number in numbers {
+                descriptors.append(try Listener.adopt(number, options: SocketOptions.listener(of:)))
+            }
+            return descriptors
+        } catch {
+            throw ListenFault(place: place, address: socket.address, error)
+        }
     }
 
     /// Returns once each of these sets was fetched or could not be, and every event loop has the keys.
@@ -120,7 +155,7 @@ package final class DataPlane: Sendable {
             if !isPosted { continuation.resume() }
         }
         // What the fetch has posted to the loops was posted before.
-        for thread in threads { _ = await thread.mailbox.run { _ in } }
+        await answer()
     }
 
     /// Opens a listening socket.
@@ -128,7 +163,7 @@ package final class DataPlane: Sendable {
     /// - Returns: the socket and its address, since port 0 has become another.
     private static func bind(
         _ socket: ListeningSocket
-    ) throws(ListenFault) -> (Descriptor, GatewayConfiguration.SocketAddress) {
+    ) throws(ListenFault) -> (Descriptor, ListenAddress) {
         let place = "\(socket.place).address"
         let wanted = try resolve(socket.address, place: place)
         do throws(SystemFault) {
@@ -152,7 +187,7 @@ package final class DataPlane: Sendable {
     }
 
     private static func resolve(
-        _ address: GatewayConfiguration.SocketAddress,
+        _ address: ListenAddress,
         place: String
     ) throws(ListenFault) -> NetworkAddress {
         switch address {
@@ -164,6 +199,8 @@ package final class DataPlane: Sendable {
                 throw ListenFault(place: place, address: address, reason: "no such host")
             }
             return addresses[0]
+        case .systemd:
+            preconditionFailure("systemd has opened it")
         }
     }
 
@@ -203,6 +240,11 @@ package final class DataPlane: Sendable {
             up to \(count) connections, not the \(limits.connections) of limits.connections: the system allows \
             \(budget.capacity + budget.reserve) descriptors, each connection may need two, and \(budget.reserve) are kept back
             """
+    }
+
+    /// Returns once every event loop has had a turn.
+    package func answer() async {
+        for thread in threads { _ = await thread.mailbox.run { _ in } }
     }
 
     /// How many connections viewers have.

@@ -1,4 +1,4 @@
-import Basics
+public import Basics
 import CLinux
 import Synchronization
 
@@ -14,6 +14,9 @@ public final class Descriptor: Sendable {
         precondition(taken >= 0, "the descriptor was taken already")
         return taken
     }
+
+    /// The address that a socket is bound to.
+    public var localAddress: NetworkAddress? { NetworkAddress.local(of: number.load(ordering: .relaxed)) }
 
     /// The port that an IP socket is bound to.
     public var localPort: UInt16? { NetworkAddress.local(of: number.load(ordering: .relaxed))?.port }

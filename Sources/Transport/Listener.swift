@@ -126,6 +126,20 @@ extension Listener {
         return descriptor
     }
 
+    /// Takes over a listening socket that another process has opened.
+    ///
+    /// - Parameter options: socket options for its family, as far as a socket that listens already takes them.
+    /// - Throws: ENOTSOCK, EPROTOTYPE or EINVAL if it is no listening stream socket.
+    public static func adopt(
+        _ number: Int32,
+        options: (_ family: Int32) -> [(level: Int32, option: Int32, value: Int32)] = { _ in [] }
+    ) throws(SystemFault) -> Descriptor {
+        let family = gateway_adopt_listener(number)
+        try check("getsockopt", family)
+        for (level, option, value) in options(Int32(family)) { _ = gateway_set_option(number, level, option, value) }
+        return Descriptor(number)
+    }
+
     /// Opens a socket that is bound to an address and does not listen.
     public static func bind(
         _ address: NetworkAddress,

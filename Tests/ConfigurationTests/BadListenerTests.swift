@@ -187,6 +187,21 @@ import Testing
         .init(.listener, address + "adress = \"x\"", "listener[0].adress: unknown key; did you mean \"address\"?"),
         .init(
             .listener,
+            "address = \"systemd:a:b\"",
+            "listener[0].address: \"systemd:a:b\": systemd: needs the FileDescriptorName of a .socket unit"
+        ),
+        .init(
+            .listener,
+            "address = \"systemd:a\"\n[[listener]]\naddress = \"systemd:a\"",
+            "listener[1].address: listener[0] has the same address"
+        ),
+        .init(
+            .listener,
+            "address = \"systemd:a\"\nmode = \"0600\"",
+            "listener[0].mode: has no effect: the address is no unix: socket"
+        ),
+        .init(
+            .listener,
             address + "redirect = \"https\"",
             "listener[0].redirect: every listener only redirects: one must serve https://embed.example.com"
         ),

@@ -29,7 +29,8 @@ import Testing
             Array(try Data(contentsOf: URL(fileURLWithPath: "\(from.directory)/\(name)")))
         }
         return [
-            "/a.pem": try bytes("\(first).pem"), "/a.key": try bytes("\(first).key"), "/b.pem": try bytes("\(second).pem"),
+            "/a.pem": try bytes("\(first).pem"), "/a.key": try bytes("\(first).key"),
+            "/b.pem": try bytes("\(second).pem"),
             "/b.key": try bytes("\(second).key"), "/ca.pem": try bytes("ca.pem"),
         ]
     }

@@ -7,14 +7,14 @@ import Transport
 
 @Suite("The message for a listener that cannot be opened")
 struct ListenFaultTests {
-    private func said(_ number: CInt, _ address: GatewayConfiguration.SocketAddress) -> String {
+    private func said(_ number: CInt, _ address: ListenAddress) -> String {
         ListenFault(place: "admin.address", address: address, SystemFault("bind", number)).description
     }
 
     @Test("It has the key, the address as configured, and the reason")
     func words() {
         let (v4, v6) = (
-            SocketAddress.tcp(host: "127.0.0.1", port: 9901), SocketAddress.tcp(host: "::1", port: 9901)
+            ListenAddress.tcp(host: "127.0.0.1", port: 9901), ListenAddress.tcp(host: "::1", port: 9901)
         )
         let used = "another program listens there"
         #expect(said(EADDRINUSE, v4) == "admin.address: cannot listen on 127.0.0.1:9901: \(used)")

@@ -38,7 +38,11 @@ extension EndToEnd {
             #expect(client.get().contains("subject=CN = standard"))
             try site.install("both")
             #expect(try serves("both"))
-            #expect(eventually { site.gateway.log.contains("loaded again: listener[0].certificate: /CN=both, expires on 2") })
+            #expect(
+                eventually {
+                    site.gateway.log.contains("loaded again: listener[0].certificate: /CN=both, expires on 2")
+                }
+            )
             #expect(client.get().components(separatedBy: "HTTP/1.1 200").count == 3)
             #expect(!site.gateway.log.contains("configuration reloaded"))
         }

@@ -14,10 +14,10 @@ struct ListenerReader {
     func listeners() -> [ListenerSettings] {
         let tables = root.tables("listener")
         if tables.isEmpty { root.reportMissing("listener") }
-        var taken: [(address: SocketAddress, place: Place)] = []
+        var taken: [(address: ListenAddress, place: Place)] = []
         var listeners: [ListenerSettings] = []
         for table in tables {
-            let address = table.required("address", .text("an address", SocketAddress.init(parsing:)))
+            let address = table.required("address", .text("an address", ListenAddress.init(parsing:)))
             if let address {
                 if let other = taken.first(where: { $0.address.isSame(as: address) }) {
                     table.report("\(other.place) has the same address", at: "address")
@@ -35,7 +35,7 @@ struct ListenerReader {
         return listeners
     }
 
-    private func listener(_ table: TableReader, address: SocketAddress) -> ListenerSettings {
+    private func listener(_ table: TableReader, address: ListenAddress) -> ListenerSettings {
         var listener = ListenerSettings(address: address)
         table.readOwner(
             of: address,
@@ -136,7 +136,7 @@ extension TableReader {
     /// Reads who may connect to a Unix socket: the mode and the group of its file.
     ///
     /// - Parameter standard: the default mode.
-    func readOwner(of address: SocketAddress, standard: UInt32, mode: inout UInt32?, group: inout String?) {
+    func readOwner(of address: ListenAddress, standard: UInt32, mode: inout UInt32?, group: inout String?) {
         guard case .unix(let path) = address else {
             for name in ["mode", "group"] where has(name) {
                 report("has no effect: the address is no unix: socket", at: name)

@@ -5,8 +5,8 @@ import JOSE
 extension AdminSettings {
     mutating func read(from table: TableReader, listeners: [ListenerSettings]) {
         table.read("address", into: &address, .text("an address", SocketAddress.init(parsing:)))
-        table.readOwner(of: address, standard: Self.standardMode, mode: &mode, group: &group)
-        if let index = listeners.firstIndex(where: { $0.address.isSame(as: address) }) {
+        table.readOwner(of: ListenAddress(address), standard: Self.standardMode, mode: &mode, group: &group)
+        if let index = listeners.firstIndex(where: { $0.address.isSame(as: ListenAddress(address)) }) {
             table.report("listener[\(index)] has the same address", at: "address")
         }
         if !address.isLoopback, !table.has("token_file") {

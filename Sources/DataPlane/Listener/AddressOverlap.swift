@@ -11,7 +11,9 @@ enum AddressOverlap {
 
     /// The problems as lines that begin with a key.
     static func problems(in settings: Settings) -> [String] {
-        var places = settings.sockets.map { Place(key: "\($0.place).address", address: $0.address) }
+        var places = settings.sockets.compactMap { socket in
+            socket.address.socket.map { Place(key: "\(socket.place).address", address: $0) }
+        }
         if settings.control.enabled {
             places.insert(Place(key: "control.database", address: .unix(path: settings.control.socket)), at: 0)
         }

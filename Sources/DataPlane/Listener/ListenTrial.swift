@@ -30,20 +30,22 @@ package enum ListenTrial {
         return nil
     }
 
-    private static func problem(_ place: String, _ address: GatewayConfiguration.SocketAddress) -> [String] {
+    private static func problem(_ place: String, _ address: ListenAddress) -> [String] {
         guard let reason = fault(address) else { return [] }
         return [ListenFault(place: place, address: address, reason: reason).description]
     }
 
-    private static func fault(_ address: GatewayConfiguration.SocketAddress) -> String? {
+    private static func fault(_ address: ListenAddress) -> String? {
         switch address {
         case .unix(let path): SocketFile.fault(at: path)
         case .tcp(let host, let port): fault(address, host: host, port: port)
+        // Only the start knows what systemd passes.
+        case .systemd: nil
         }
     }
 
     /// Binds a socket briefly.
-    private static func fault(_ address: GatewayConfiguration.SocketAddress, host: String, port: Int) -> String? {
+    private static func fault(_ address: ListenAddress, host: String, port: Int) -> String? {
         do throws(BoundSocket.Fault) {
             _ = try BoundSocket(host, port: UInt16(clamping: port), reusesAddress: true)
             return nil

@@ -19,6 +19,7 @@ struct Server {
     var keys: DataPlane.Keys?
     /// Called once every listener is open.
     var whenListening: @Sendable () -> Void = {}
+    private let manager = ServiceManager()
 
     func run() async throws {
         let isJSON = settings.log.format == .json
@@ -59,7 +60,7 @@ struct Server {
                 keySetStore: keys == nil ? StateFiles.keySetStore(for: settings, logger) : nil
             )
             try await control?.start(for: dataPlane)
-            for line in try await dataPlane.listen() { logger.info("\(line)") }
+            for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
         } catch {
             StandardError.line("gateway: \(error is DirectoryFault ? "control.database: " : "")\(error)")
             throw ExitCode(1)
@@ -75,6 +76,22 @@ struct Server {
         }
         defer { leases.cancel() }
         whenListening()
+        for name in unusedSockets {
+            logger.warning("systemd has passed a socket named \(name), which no listener's address names")
+        }
+        manager.tell(.ready)
+        let manager = manager
+        let watchdog = manager.watchdogInterval.map { interval in
+            Task {
+                while !Task.isCancelled {
+                    // Says nothing while an event loop is stuck.
+                    await dataPlane.answer()
+                    manager.tell(.watchdog)
+                    try await Task.sleep(for: interval)
+                }
+            }
+        }
+        defer { watchdog?.cancel() }
         // One after the other, so that a reload and a renewal do not undo each other.
         let (events, arrivals) = AsyncStream<Event>.makeStream()
         let signalling = Task { for await signal in signals { arrivals.yield(.signal(signal)) } }
@@ -84,7 +101,9 @@ struct Server {
         serving: for await event in events {
             switch (event, file) {
             case (.signal(.sighup), let file?):
+                manager.tell(.reloading)
                 await reload(file, dataPlane, control, marks, logger)
+                manager.tell(.ready)
                 watch?.watch(file.watchedFiles(dataPlane.settings))
             case (.filesChanged, let file?): await renewCertificates(dataPlane, from: file, logger)
             case (.signal(.sighup), nil), (.filesChanged, nil): break
@@ -96,6 +115,7 @@ struct Server {
         deadline = .now() + limit + .milliseconds(200)
         // Bound the wait for anything else that delays the end, such as a disk that hangs.
         DispatchQueue.global().asyncAfter(deadline: .now() + limit + .seconds(1)) { ProcessLimits.endNow() }
+        manager.tell(.stopping("draining"))
         logger.info(
             "draining: \(dataPlane.viewerConnections) connections, at most \(dataPlane.drainTime / 1000) s; another signal ends it at once"
         )
@@ -109,6 +129,13 @@ struct Server {
         await dataPlane.drain()
         await control?.stop()
         logger.info("stopped")
+    }
+
+    /// The names of sockets from systemd that no listener uses. Their connections wait forever.
+    private var unusedSockets: [String] {
+        manager.sockets.keys.map(\.text).sorted().filter { name in
+            !settings.listeners.contains { $0.address == .systemd(name: name) }
+        }
     }
 
     /// What a running process acts on.
