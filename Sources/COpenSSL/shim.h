@@ -11,6 +11,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/param_build.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
@@ -65,6 +66,17 @@ static inline void gateway_SSL_CTX_set_servername_callback(SSL_CTX *ctx, int (*c
 
 static inline int gateway_SSL_set_host_name(SSL *ssl, const char *name) {
     return (int)SSL_set_tlsext_host_name(ssl, name);
+}
+
+static inline void gateway_SSL_CTX_set_status_callback(SSL_CTX *ctx, int (*callback)(SSL *, void *)) {
+    SSL_CTX_set_tlsext_status_cb(ctx, callback);
+}
+
+// Sends a copy of an OCSP response with the certificate. In C because OpenSSL frees the copy, and its allocator's functions
+// are macros too.
+static inline int gateway_SSL_staple(SSL *ssl, const unsigned char *bytes, size_t count) {
+    void *copy = OPENSSL_memdup(bytes, count);
+    return copy != NULL && SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)count) == 1;
 }
 
 // The 64-bit options are macros that use a macro with an argument, none of which Swift imports.

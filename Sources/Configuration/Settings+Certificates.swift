@@ -26,7 +26,13 @@ extension Settings {
             if let fault = listener.certifiedKey?.fault(at: now) {
                 faults.append("listener[\(index)].certificate: \(fault): \(listener.certificate ?? "")")
             }
+            if let fault = listener.ocspResponse?.fault(at: now) {
+                faults.append("listener[\(index)].ocsp_file: \(fault): \(listener.ocspFile ?? "")")
+            }
             for (number, name) in listener.serverNames.enumerated() {
+                if let fault = name.ocspResponse?.fault(at: now) {
+                    faults.append("listener[\(index)].sni[\(number)].ocsp_file: \(fault): \(name.ocspFile ?? "")")
+                }
                 guard let fault = name.certifiedKey?.fault(at: now) else { continue }
                 faults.append("listener[\(index)].sni[\(number)].certificate: \(fault): \(name.certificate)")
             }

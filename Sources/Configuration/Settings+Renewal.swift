@@ -14,8 +14,9 @@ extension Settings {
     /// The files of listeners' certificates, keys and authorities, as the configuration writes their paths.
     package var certificateFiles: [String] {
         listeners.flatMap { listener in
-            [listener.certificate, listener.key, listener.clientCAFile].compactMap { $0 }
-                + listener.serverNames.flatMap { [$0.certificate, $0.key] }
+            [listener.certificate, listener.key, listener.ocspFile, listener.clientCAFile, listener.ticketKeyFile]
+                .compactMap { $0 }
+                + listener.serverNames.flatMap { [$0.certificate, $0.key] + [$0.ocspFile].compactMap { $0 } }
         }
     }
 
@@ -28,15 +29,24 @@ extension Settings {
         for (index, listener) in listeners.enumerated() {
             let place = "listener[\(index)]"
             if let path = listener.certificate, let keyPath = listener.key, let old = listener.certifiedKey {
-                renewal.settings.listeners[index].certifiedKey = renewal.renew(old, place, path, keyPath, readFile)
+                let key = renewal.renew(old, place, path, keyPath, readFile)
+                renewal.settings.listeners[index].certifiedKey = key
+                renewal.settings.listeners[index].ocspResponse =
+                    renewal.renew(listener.ocspResponse, of: key, wasOf: old, place, listener.ocspFile, readFile)
+            }
+            if let path = listener.ticketKeyFile, let old = listener.ticketKeys {
+                renewal.settings.listeners[index].ticketKeys = renewal.renew(old, place, path, readFile)
             }
             if let path = listener.clientCAFile, let old = listener.clientAuthorities {
                 renewal.settings.listeners[index].clientAuthorities = renewal.renew(old, place, path, readFile)
             }
             for (number, name) in listener.serverNames.enumerated() {
                 guard let old = name.certifiedKey else { continue }
-                renewal.settings.listeners[index].serverNames[number].certifiedKey =
-                    renewal.renew(old, "\(place).sni[\(number)]", name.certificate, name.key, readFile)
+                let place = "\(place).sni[\(number)]"
+                let key = renewal.renew(old, place, name.certificate, name.key, readFile)
+                renewal.settings.listeners[index].serverNames[number].certifiedKey = key
+                renewal.settings.listeners[index].serverNames[number].ocspResponse =
+                    renewal.renew(name.ocspResponse, of: key, wasOf: old, place, name.ocspFile, readFile)
             }
         }
         return renewal
@@ -67,6 +77,44 @@ extension CertificateRenewal {
             problems.append("\(place).\(name): \(text)")
             return old
         }
+    }
+
+    /// The statement to send from now on. One about a former certificate would be wrong with another.
+    fileprivate mutating func renew(
+        _ old: OCSPResponse?,
+        of key: CertifiedKey,
+        wasOf oldKey: CertifiedKey,
+        _ place: String,
+        _ path: String?,
+        _ readFile: (String) -> Result<[UInt8], FileFault>
+    ) -> OCSPResponse? {
+        guard let path else { return nil }
+        let kept = key === oldKey ? old : nil
+        guard let bytes = read("\(place).ocsp_file", path, readFile) else { return kept }
+        do throws(KeyError) {
+            let new = try OCSPResponse(der: bytes, for: key)
+            if new != old { changes.append("\(place).ocsp_file: \(path)") }
+            return new
+        } catch {
+            problems.append("\(place).ocsp_file: \(error)")
+            return kept
+        }
+    }
+
+    /// The keys of session tickets from now on.
+    fileprivate mutating func renew(
+        _ old: Secret,
+        _ place: String,
+        _ path: String,
+        _ readFile: (String) -> Result<[UInt8], FileFault>
+    ) -> Secret {
+        guard let bytes = read("\(place).ticket_key_file", path, readFile), bytes != old.bytes else { return old }
+        if let fault = ListenerSettings.fault(ofTicketKeys: bytes) {
+            problems.append("\(place).ticket_key_file: \(fault)")
+            return old
+        }
+        changes.append("\(place).ticket_key_file: \(path)")
+        return Secret(bytes)
     }
 
     /// The authorities to trust from now on.

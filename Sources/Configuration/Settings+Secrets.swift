@@ -9,6 +9,7 @@ package struct FileUse: Sendable {
         case signingKey
         /// A key that only verifies and is not secret.
         case publicKey
+        case ticketKey
         case cookieKey
         case assertionKey
         case tokenKey
@@ -22,6 +23,7 @@ package struct FileUse: Sendable {
             case .clientSecret: "a client secret"
             case .signingKey: "a company's key"
             case .publicKey: "a public key"
+            case .ticketKey: "the key of TLS sessions"
             case .cookieKey: "the key of sessions"
             case .assertionKey: "the key of assertions"
             case .tokenKey: "the key of API tokens"
@@ -49,10 +51,13 @@ extension Settings {
             let place = "listener[\(index)]"
             add("\(place).certificate", listener.certificate, .tls, isSecret: false)
             add("\(place).key", listener.key, .tls)
+            add("\(place).ocsp_file", listener.ocspFile, .tls, isSecret: false)
+            add("\(place).ticket_key_file", listener.ticketKeyFile, .ticketKey)
             add("\(place).client_ca_file", listener.clientCAFile, .tls, isSecret: false)
             for (number, name) in listener.serverNames.enumerated() {
                 add("\(place).sni[\(number)].certificate", name.certificate, .tls, isSecret: false)
                 add("\(place).sni[\(number)].key", name.key, .tls)
+                add("\(place).sni[\(number)].ocsp_file", name.ocspFile, .tls, isSecret: false)
             }
         }
         add("admin.token_file", admin.tokenFile, .adminToken)

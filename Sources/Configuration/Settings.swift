@@ -55,6 +55,12 @@ package struct ListenerSettings: Sendable {
     package var key: String?
     /// The content of the two files; `nil` for plaintext.
     package var certifiedKey: CertifiedKey?
+    package var ocspFile: String?
+    /// What the authority says about the certificate.
+    package var ocspResponse: OCSPResponse?
+    package var ticketKeyFile: String?
+    /// The keys of session tickets, the one that seals first; `nil` for keys of the process's own.
+    package var ticketKeys: Secret?
     /// The file from which `clientAuthorities` were read.
     package var clientCAFile: String?
     /// The authorities that must have signed a client's certificate; `nil` if clients need none.
@@ -65,6 +71,13 @@ package struct ListenerSettings: Sendable {
     /// The folder that contains `.well-known/acme-challenge`, served by a listener that redirects.
     package var acmeDirectory: String?
     package var transportPolicy: TransportPolicy?
+
+    /// Whether any certificate comes with a statement of its authority.
+    package var hasOCSPResponse: Bool { ocspResponse != nil || serverNames.contains { $0.ocspResponse != nil } }
+
+    /// The size of a key of session tickets: 16 bytes of name, 32 each for HMAC-SHA-256 and AES-256.
+    static let ticketKeySize = 80
+    static let maxTicketKeys = 16
 
     /// As with a TCP port, everybody on this machine may connect.
     static let standardMode: UInt32 = 0o666
@@ -89,6 +102,8 @@ package struct ServerNameSettings: Sendable {
     package var key: String
     /// The content of the two files; `nil` only while problems are collected.
     package var certifiedKey: CertifiedKey?
+    package var ocspFile: String?
+    package var ocspResponse: OCSPResponse?
 }
 
 package struct AdminSettings: Sendable {

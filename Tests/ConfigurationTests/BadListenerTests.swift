@@ -187,6 +187,18 @@ import Testing
         .init(.listener, address + "adress = \"x\"", "listener[0].adress: unknown key; did you mean \"address\"?"),
         .init(
             .listener,
+            address + "ticket_key_file = \"/short\"",
+            "listener[0].ticket_key_file: has 6 bytes: it needs 80 random ones for each of at most 16 keys, the key that "
+                + "seals first (openssl rand 80)",
+            "listener[0].ticket_key_file: needs certificate and key beside it"
+        ),
+        .init(
+            .listener,
+            address + "ocsp_file = \"/short\"",
+            "listener[0].ocsp_file: needs certificate and key beside it"
+        ),
+        .init(
+            .listener,
             "address = \"systemd:a:b\"",
             "listener[0].address: \"systemd:a:b\": systemd: needs the FileDescriptorName of a .socket unit"
         ),

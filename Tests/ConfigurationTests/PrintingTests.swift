@@ -127,8 +127,12 @@ import Testing
         settings.listeners[0].certificate = "c"
         settings.listeners[0].key = "k"
         settings.listeners[0].clientCAFile = "a"
+        settings.listeners[0].ocspFile = "o"
+        settings.listeners[0].ticketKeyFile = "t"
         settings.listeners[0].transportPolicy = TransportPolicy(maxAge: .seconds(86400))
-        settings.listeners[0].serverNames = [ServerNameSettings(names: ["n"], certificate: "c", key: "k")]
+        settings.listeners[0].serverNames = [
+            ServerNameSettings(names: ["n"], certificate: "c", key: "k", ocspFile: "o")
+        ]
         settings.admin.tokenFile = "t"
         settings.upstreams[0].caFile = "a"
         settings.routes[0].accessLog = true

@@ -67,6 +67,22 @@ struct TLSResumptionTests {
         #expect(try !connect(client, context))
     }
 
+    @Test(
+        "With one key file, a session of one gateway is resumed by another, also under its older keys",
+        arguments: versions
+    )
+    func sharedFile(_ version: CInt) throws {
+        let keys = (1...3).map { [UInt8](repeating: $0, count: 80) }
+        let client = try TLSClient(version: version)
+        #expect(try !connect(client, fixture.context(ticketKeys: TicketKeys(file: keys[1]))))
+        #expect(try connect(client, fixture.context(ticketKeys: TicketKeys(file: keys[1]))))
+        // Another key now seals; this one still opens.
+        #expect(try connect(client, fixture.context(ticketKeys: TicketKeys(file: keys[0] + keys[1]))))
+        // The ticket was renewed with the first key.
+        #expect(try connect(client, fixture.context(ticketKeys: TicketKeys(file: keys[2] + keys[0]))))
+        #expect(try !connect(client, fixture.context(ticketKeys: TicketKeys(file: keys[1]))))
+    }
+
     @Test("A ticket of other keys is refused", arguments: versions)
     func otherKeys(_ version: CInt) throws {
         let client = try TLSClient(version: version)

@@ -51,9 +51,10 @@ struct Schema: Sendable {
 
     private static let listener = Schema(
         """
-        address mode group certificate key client_ca_file hsts hsts_include_subdomains proxy_protocol redirect acme_directory
+        address mode group certificate key ocsp_file client_ca_file ticket_key_file hsts hsts_include_subdomains
+        proxy_protocol redirect acme_directory
         """,
-        tables("sni", Schema("names certificate key"))
+        tables("sni", Schema("names certificate key ocsp_file"))
     )
 
     private static let upstream = Schema(

@@ -1,11 +1,13 @@
 import JOSE
 
-/// Reads `certificate` and `key`, which belong together.
+/// Reads `certificate`, `key` and `ocsp_file`, which belong together.
 struct CertificateReader {
     private(set) var certificatePath: String?
     private(set) var keyPath: String?
     /// `nil` if one of them is missing or faulty.
     private(set) var certifiedKey: CertifiedKey?
+    private(set) var ocspPath: String?
+    private(set) var ocspResponse: OCSPResponse?
 
     init(_ table: TableReader) {
         let certificate = table.value("certificate", .file)
@@ -13,12 +15,24 @@ struct CertificateReader {
         defer { key?.wipe() }
         certificatePath = certificate?.path
         keyPath = key?.path
+        let ocsp = table.value("ocsp_file", .file)
+        ocspPath = ocsp?.path
+        if table.has("ocsp_file"), !table.has("certificate") {
+            table.report("needs certificate and key beside it", at: "ocsp_file")
+        }
         guard let certificate, let secret = key?.bytes else { return }
         do throws(CertifiedKey.Fault) {
             certifiedKey = try CertifiedKey(chain: certificate.bytes.span, key: secret.span)
         } catch {
             let (key, text) = error.report(certificatePath: certificate.path)
             table.report(text, at: key)
+            return
+        }
+        guard let ocsp, let certifiedKey else { return }
+        do throws(KeyError) {
+            ocspResponse = try OCSPResponse(der: ocsp.bytes, for: certifiedKey)
+        } catch {
+            table.report("\(error)", at: "ocsp_file")
         }
     }
 }

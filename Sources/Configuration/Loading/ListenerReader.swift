@@ -47,6 +47,16 @@ struct ListenerReader {
         listener.certificate = pair.certificatePath
         listener.key = pair.keyPath
         listener.certifiedKey = pair.certifiedKey
+        (listener.ocspFile, listener.ocspResponse) = (pair.ocspPath, pair.ocspResponse)
+        if let file = table.value("ticket_key_file", .secretFile) {
+            (listener.ticketKeyFile, listener.ticketKeys) = (file.path, Secret(file.bytes))
+            if let fault = ListenerSettings.fault(ofTicketKeys: file.bytes) {
+                table.report(fault, at: "ticket_key_file")
+            }
+        }
+        if table.has("ticket_key_file"), !table.has("certificate") {
+            table.report("needs certificate and key beside it", at: "ticket_key_file")
+        }
         reportHalfPair(table)
         if let file = table.value("client_ca_file", .file) {
             listener.clientCAFile = file.path
@@ -115,7 +125,9 @@ struct ListenerReader {
             names: names,
             certificate: pair.certificatePath ?? "",
             key: pair.keyPath ?? "",
-            certifiedKey: pair.certifiedKey
+            certifiedKey: pair.certifiedKey,
+            ocspFile: pair.ocspPath,
+            ocspResponse: pair.ocspResponse
         )
     }
 
@@ -129,6 +141,17 @@ struct ListenerReader {
         let name = text.hasPrefix("*.") ? text.dropFirst(2) : text[...]
         guard HostName.isName(name) else { throw ValueFault("\(quoted(text)) is not a server name") }
         return text.lowercased()
+    }
+}
+
+extension ListenerSettings {
+    /// What is wrong with the content of `ticket_key_file`.
+    static func fault(ofTicketKeys bytes: [UInt8]) -> String? {
+        let (count, rest) = bytes.count.quotientAndRemainder(dividingBy: ticketKeySize)
+        guard rest != 0 || !(1...maxTicketKeys).contains(count) else { return nil }
+        return
+            "has \(bytes.count) bytes: it needs \(ticketKeySize) random ones for each of at most \(maxTicketKeys) keys, "
+            + "the key that seals first (openssl rand \(ticketKeySize))"
     }
 }
 

@@ -76,7 +76,9 @@ extension ListenerSettings {
         writer.entry("group", group)
         writer.entry("certificate", certificate)
         writer.entry("key", key)
+        writer.entry("ocsp_file", ocspFile)
         writer.entry("client_ca_file", clientCAFile)
+        writer.entry("ticket_key_file", ticketKeyFile)
         if let transportPolicy {
             writer.entry("hsts", transportPolicy.maxAge)
             writer.entry("hsts_include_subdomains", transportPolicy.includesSubdomains)
@@ -89,6 +91,7 @@ extension ListenerSettings {
             writer.entry("names", name.names)
             writer.entry("certificate", name.certificate)
             writer.entry("key", name.key)
+            writer.entry("ocsp_file", name.ocspFile)
         }
     }
 }

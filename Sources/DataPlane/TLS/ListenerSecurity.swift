@@ -34,7 +34,8 @@ final class ListenerSecurity: Sendable {
                 continue
             }
             do throws(TLSContext.Fault) {
-                contexts.append(try TLSContext(listener, ticketKeys: ticketKeys))
+                let ownKeys = listener.ticketKeys.map { TicketKeys(file: $0.bytes) }
+                contexts.append(try TLSContext(listener, ticketKeys: ownKeys ?? ticketKeys))
             } catch {
                 problems.append("listener[\(index)].\(error)")
             }

@@ -1,3 +1,4 @@
+import Basics
 import COpenSSL
 import GatewayConfiguration
 import JOSE
@@ -30,6 +31,7 @@ final class TLSCertificates: @unchecked Sendable {
             unsafe SSL_CTX_set_alpn_select_cb(context, chooseProtocol, nil)
             unsafe _ = SSL_CTX_set_tlsext_ticket_key_evp_cb(context, prepareTicket)
             unsafe _ = SSL_CTX_set_session_ticket_cb(context, nil, judgeTicket, nil)
+            if listener.hasOCSPResponse { unsafe gateway_SSL_CTX_set_status_callback(context, staple) }
             setSessionContext(names: names, listener)
             if let authorities = listener.clientAuthorities { require(authorities) }
         }
@@ -117,6 +119,18 @@ private func chooseProtocol(
     unsafe chosen?.pointee = offered + range.lowerBound
     unsafe chosenCount?.pointee = UInt8(range.count)
     return SSL_TLSEXT_ERR_OK
+}
+
+/// Sends what the authority says about the certificate that was chosen.
+private func staple(_ ssl: OpaquePointer?, _ argument: UnsafeMutableRawPointer?) -> CInt {
+    // SAFETY: OpenSSL keeps the connection and its certificate during the callback, and the response is copied.
+    guard let context = unsafe TLSStream.of(ssl)?.context as? TLSContext, let chosen = unsafe SSL_get_certificate(ssl),
+        let statement = unsafe context.statement(about: chosen, at: WallClock.now() / 1000)
+    else { return SSL_TLSEXT_ERR_NOACK }
+    let isStapled = unsafe statement.bytes.withUnsafeBufferPointer {
+        unsafe gateway_SSL_staple(ssl, $0.baseAddress, $0.count)
+    }
+    return isStapled == 1 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK
 }
 
 private func prepareTicket(

@@ -30,6 +30,8 @@ package final class TLSContext: @unchecked Sendable {
 
     let ticketKeys: TicketKeys
     let protocols: [TLSProtocol]
+    /// What authorities say about certificates.
+    private let statements: [Statement]
     /// For names that match no other certificate, and for clients that send no name.
     private let standard: TLSCertificates
     /// By complete name, in lower case.
@@ -50,6 +52,13 @@ package final class TLSContext: @unchecked Sendable {
         self.protocols = protocols
         guard let certifiedKey = listener.certifiedKey else { throw Fault(key: "certificate", reason: "is missing") }
         let first = NamedKey(place: "certificate", key: certifiedKey)
+        let pairs =
+            [(listener.certifiedKey, listener.ocspResponse)]
+            + listener.serverNames.map { ($0.certifiedKey, $0.ocspResponse) }
+        statements = pairs.compactMap { key, statement in
+            guard let key, let statement else { return nil }
+            return Statement(certificate: key.leaf, response: statement)
+        }
         standard = try TLSCertificates([first], names: [], listener)
         var byName: [ExactText: [NamedKey]] = [:]
         for (index, entry) in listener.serverNames.enumerated() {
@@ -80,6 +89,18 @@ package final class TLSContext: @unchecked Sendable {
         }
         self.exact = exact
         self.wildcard = wildcard
+    }
+
+    private struct Statement {
+        let certificate: Certificate
+        let response: OCSPResponse
+    }
+
+    /// What its authority says about a certificate, unless that has expired at a moment in seconds since 1970.
+    func statement(about certificate: OpaquePointer, at now: Int64) -> OCSPResponse? {
+        // SAFETY: the addresses are only compared.
+        statements.first { unsafe $0.certificate.handle.pointer == certificate && $0.response.expiresAt >= now }?
+            .response
     }
 
     /// A key, and the place of its certificate in the configuration.

@@ -5,8 +5,8 @@ import Synchronization
 /// The keys that seal session tickets ([RFC 5077](https://www.rfc-editor.org/rfc/rfc5077),
 /// [RFC 8446 section 4.6.1](https://www.rfc-editor.org/rfc/rfc8446#section-4.6.1)), shared by all event loops.
 ///
-/// A key seals for one period and opens for one more, so that stealing it later opens no older sessions. No session is
-/// stored here: the ticket contains everything that a resumption needs.
+/// A key made here seals for one period and opens for one more, so that stealing it later opens no older sessions. Keys
+/// from a file, which several gateways share, are replaced by the operator. No session is stored here: the ticket contains everything that a resumption needs.
 package final class TicketKeys: Sendable {
     /// AES-256 and HMAC-SHA-256 under a public name.
     //
@@ -15,15 +15,21 @@ package final class TicketKeys: Sendable {
     private final class Key: @unchecked Sendable {
         static let nameSize = 16
         static let secretSize = 32
-        private static let size = nameSize + 2 * secretSize
+        static let size = nameSize + 2 * secretSize
         private let bytes: UnsafeMutablePointer<UInt8>
         let madeAt: Int64
 
-        init(madeAt: Int64) {
+        /// - Parameter secret: ``size`` bytes of a file; `nil` for random ones.
+        init(_ secret: ArraySlice<UInt8>? = nil, madeAt: Int64) {
             self.madeAt = madeAt
             unsafe bytes = .allocate(capacity: Self.size)
             // SAFETY: both calls write what was set aside.
             unsafe bytes.initialize(repeating: 0, count: Self.size)
+            if let secret {
+                precondition(secret.count == Self.size, "not the size of a key")
+                for (index, byte) in secret.enumerated() { unsafe bytes[index] = byte }
+                return
+            }
             let done = unsafe RAND_bytes(bytes, CInt(Self.size))
             precondition(done == 1, "OpenSSL has no randomness")
         }
@@ -35,13 +41,15 @@ package final class TicketKeys: Sendable {
         }
 
         @unsafe var name: UnsafeMutablePointer<UInt8> { unsafe bytes }
-        @unsafe var cipherKey: UnsafeMutablePointer<UInt8> { unsafe bytes + Self.nameSize }
-        @unsafe var macKey: UnsafeMutablePointer<UInt8> { unsafe bytes + Self.nameSize + Self.secretSize }
+        @unsafe var macKey: UnsafeMutablePointer<UInt8> { unsafe bytes + Self.nameSize }
+        @unsafe var cipherKey: UnsafeMutablePointer<UInt8> { unsafe bytes + Self.nameSize + Self.secretSize }
     }
 
     private struct State {
+        /// Seals.
         var current: Key
-        var previous: Key?
+        /// Only open.
+        var previous: [Key] = []
     }
 
     // SAFETY: an `EVP_CIPHER` is immutable once fetched, and this one is never freed.
@@ -56,7 +64,18 @@ package final class TicketKeys: Sendable {
     package static let period: Int64 = 12 * 3600 * 1000
 
     private let state: Mutex<State>
-    private let now: @Sendable () -> Int64
+    /// `nil` for keys from a file, which do not age here.
+    private let now: (@Sendable () -> Int64)?
+
+    /// Keys from a file: 80 bytes each, as nginx has them. The first seals and all open.
+    package init(file secret: [UInt8]) {
+        precondition(!secret.isEmpty && secret.count % Key.size == 0, "not a number of keys")
+        now = nil
+        let keys = stride(from: 0, to: secret.count, by: Key.size).map {
+            Key(secret[$0..<$0 + Key.size], madeAt: 0)
+        }
+        state = Mutex(State(current: keys[0], previous: Array(keys.dropFirst())))
+    }
 
     /// - Parameter now: milliseconds of a clock that never goes back.
     package init(now: @escaping @Sendable () -> Int64 = { MonotonicClock.now() }) {
@@ -66,11 +85,11 @@ package final class TicketKeys: Sendable {
 
     /// The keys in effect. Includes an older one only for as long as it opens.
     private var keys: State {
-        let now = now()
+        guard let now = now?() else { return state.withLock { $0 } }
         return state.withLock { state in
             let age = now - state.current.madeAt
             if age >= Self.period {
-                state.previous = age < 2 * Self.period ? state.current : nil
+                state.previous = age < 2 * Self.period ? [state.current] : []
                 state.current = Key(madeAt: now)
             }
             return state
@@ -102,7 +121,9 @@ package final class TicketKeys: Sendable {
             return 1
         }
         let isCurrent = unsafe Self.has(keys.current, name)
-        guard let key = isCurrent ? keys.current : keys.previous, unsafe Self.has(key, name) else { return 0 }
+        guard let key = isCurrent ? keys.current : keys.previous.first(where: { unsafe Self.has($0, name) }) else {
+            return 0
+        }
         guard unsafe EVP_DecryptInit_ex2(cipher, Self.cipher, key.cipherKey, iv, nil) == 1,
             unsafe Self.start(mac, key)
         else { return -1 }

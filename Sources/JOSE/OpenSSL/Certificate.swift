@@ -91,7 +91,7 @@ package final class Certificate: @unchecked Sendable, Equatable {
     }
 
     /// Seconds since 1970.
-    private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {
+    static func seconds(_ time: UnsafePointer<ASN1_TIME>?) -> Int64? {
         var days: CInt = 0
         var seconds: CInt = 0
         // SAFETY: the time belongs to a certificate that the caller keeps alive; the other one is freed here.
@@ -102,7 +102,7 @@ package final class Certificate: @unchecked Sendable, Equatable {
     }
 
     /// `2026-11-22`.
-    private static func day(_ seconds: Int64) -> String {
+    static func day(_ seconds: Int64) -> String {
         // SAFETY: both are freed here; the text of the second, `20261122…`, belongs to it and is copied.
         let time = unsafe ASN1_TIME_set(nil, time_t(seconds))
         let general = unsafe ASN1_TIME_to_generalizedtime(time, nil)

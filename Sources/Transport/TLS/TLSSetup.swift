@@ -10,6 +10,10 @@ package enum TLSSetup {
         + "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
     private static let suites13 = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
     private static let groups = "X25519:P-256:P-384"
+    /// Also resists attacks with quantum computers on what was recorded today
+    /// ([draft-ietf-tls-ecdhe-mlkem](https://datatracker.ietf.org/doc/draft-ietf-tls-ecdhe-mlkem/)). OpenSSL knows it from
+    /// 3.5 on.
+    private static let hybridGroup = "X25519MLKEM768"
 
     /// Makes an `SSL_CTX` for TLS 1.2 and 1.3.
     package static func context(_ method: OpaquePointer?) -> Handle {
@@ -18,7 +22,8 @@ package enum TLSSetup {
             unsafe gateway_SSL_CTX_set_min_proto_version(context.pointer, TLS1_2_VERSION) == 1,
             unsafe SSL_CTX_set_cipher_list(context.pointer, suites12) == 1,
             unsafe SSL_CTX_set_ciphersuites(context.pointer, suites13) == 1,
-            unsafe gateway_SSL_CTX_set1_groups_list(context.pointer, groups) == 1
+            unsafe gateway_SSL_CTX_set1_groups_list(context.pointer, "\(hybridGroup):\(groups)") == 1
+                || gateway_SSL_CTX_set1_groups_list(context.pointer, groups) == 1
         else {
             fatalError("OpenSSL cannot do TLS 1.2 and 1.3 with AES-GCM: its configuration (openssl.cnf) forbids it")
         }

@@ -8,13 +8,13 @@ extension Server {
     /// - Parameter file: the configuration, from whose folder paths count.
     func renewCertificates(_ dataPlane: DataPlane, from file: ConfigurationFile, _ logger: Logger) async {
         let renewal = dataPlane.settings.renewingCertificates(readFile: file.read)
-        for problem in renewal.problems { logger.error("\(problem); the certificate in use stays") }
+        for problem in renewal.problems { logger.error("\(problem); what is in use stays") }
         guard !renewal.changes.isEmpty else { return }
         do throws(ConfigurationError) {
             try await dataPlane.renewCertificates(renewal.settings)
             for change in renewal.changes { logger.notice("loaded again: \(change)") }
         } catch {
-            for problem in error.problems { logger.error("\(problem); the certificates in use stay") }
+            for problem in error.problems { logger.error("\(problem); what is in use stays") }
         }
     }
 }
