@@ -64,8 +64,13 @@ struct GroupCommitTests {
             #expect(after.commits.successes == before.commits.successes + 2)
             #expect(after.commits.failures == 0 && after.commits.microseconds > before.commits.microseconds)
             #expect(after.waitingMessages == 3 && after.oldestMessage == start)
-            for delivery in try await directory.takeDeliveries(at: start) { try await directory.finish(delivery) }
-            #expect(await directory.read().waitingMessages < 3)
+            let webhook = try #require(directory.allWebhooks.first)
+            _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: false)
+            let silent = await directory.read()
+            #expect(silent.waitingMessages == 3 && silent.oldestMessage == nil)
+            _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: true)
+            _ = try await directory.takeDeliveries(at: start)
+            #expect(await directory.read().waitingMessages == 0)
         }
     }
 

@@ -14,7 +14,7 @@ extension MetricsPage {
             "gateway_database_commit_duration_seconds",
             .summary,
             in: .seconds,
-            "Time from the begin of a transaction until it is on disk."
+            "Time from the begin of a transaction until it is on disk or has failed."
         )
         exposition.summary([], count: control.commits, sum: control.commitMicroseconds, decimals: 6)
         write(
@@ -25,17 +25,19 @@ extension MetricsPage {
         )
         exposition.family("gateway_webhook_deliveries", .counter, "Attempts to deliver a webhook message, by outcome.")
         for (outcome, count) in control.deliveries { exposition.sample([("outcome", outcome)], count) }
+        // Without a value, no alert about it ends.
+        guard let waitingMessages = control.waitingMessages else { return }
         write(
             "gateway_webhook_messages_waiting",
             .gauge,
             "Messages that no webhook has got yet, also those to webhooks that are switched off.",
-            control.waitingMessages
+            waitingMessages
         )
         write(
             "gateway_webhook_oldest_message_age_seconds",
             .gauge,
             in: .seconds,
-            "How long the oldest of them has waited; 0 without any.",
+            "How long the oldest one to a webhook that is switched on has waited; 0 without any.",
             control.oldestMessageAge,
             decimals: 3
         )

@@ -55,12 +55,14 @@ struct MetricsReading: Sendable {
 package struct ControlReading: Sendable {
     /// Writes that wait for the transaction before them.
     package var waitingWrites = 0
+    /// Transactions, also those that failed.
     package var commits = 0
     package var failedCommits = 0
-    /// The time of all commits, in microseconds.
+    /// The time of all transactions, in microseconds.
     package var commitMicroseconds = 0
-    package var waitingMessages = 0
-    /// The age of the oldest waiting message, in milliseconds.
+    /// `nil` if the database cannot be read.
+    package var waitingMessages: Int?
+    /// The age of the oldest message to a webhook that is switched on, in milliseconds.
     package var oldestMessageAge = 0
     /// Attempts to deliver a message, by outcome.
     package var deliveries: [(outcome: String, count: Int)] = []

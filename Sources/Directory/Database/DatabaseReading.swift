@@ -6,9 +6,9 @@ package struct DatabaseReading: Sendable, Equatable {
     /// Writes that wait for the transaction before them.
     package var waitingWrites = 0
     package var commits = CommitTally()
-    /// Messages that no webhook has got yet, also those to webhooks that are switched off.
-    package var waitingMessages = 0
-    /// When the oldest of them was written.
+    /// Messages that no webhook has got yet, also those to webhooks that are switched off. `nil` if they cannot be read.
+    package var waitingMessages: Int?
+    /// When the oldest one to a webhook that is switched on was written.
     package var oldestMessage: Milliseconds?
 }
 
@@ -29,7 +29,14 @@ extension Directory {
         let messages = try? await pool.read { database -> (count: Int, oldest: Milliseconds?) in
             (
                 try Int.fetchOne(database, sql: "SELECT count(*) FROM delivery") ?? 0,
-                try Int64.fetchOne(database, sql: "SELECT created_at FROM delivery ORDER BY id LIMIT 1")
+                // Only the first one of each queue can be the oldest.
+                try Int64.fetchOne(
+                    database,
+                    sql: """
+                        SELECT min(created_at) FROM delivery WHERE is_head = 1
+                            AND webhook IN (SELECT id FROM webhook WHERE disabled_at IS NULL)
+                        """
+                )
             )
         }
         guard let messages else { return reading }

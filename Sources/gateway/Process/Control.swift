@@ -220,7 +220,7 @@ extension ControlReading {
     fileprivate init(_ database: DatabaseReading, _ deliveries: DeliveryTally, now: Milliseconds) {
         self.init()
         waitingWrites = database.waitingWrites
-        commits = database.commits.successes
+        commits = database.commits.successes + database.commits.failures
         failedCommits = database.commits.failures
         commitMicroseconds = database.commits.microseconds
         waitingMessages = database.waitingMessages
