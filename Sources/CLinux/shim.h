@@ -76,6 +76,8 @@ static inline long gateway_socket(int family) {
     GATEWAY_RESULT(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
+static inline long gateway_datagram_socket(void) { GATEWAY_RESULT(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)); }
+
 static inline long gateway_connect(int socket, const struct sockaddr *address, socklen_t length) {
     GATEWAY_RESULT(connect(socket, address, length));
 }

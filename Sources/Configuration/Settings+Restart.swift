@@ -33,8 +33,6 @@ extension Settings {
         keep("control.database", \.control.database, isSame: ==)
         if control.tokenKeyPath != running.control.tokenKeyPath { waiting.append("control.token_key_file") }
         control.tokenKeyFile = running.control.tokenKeyFile
-        keep("log.level", \.log.level, isSame: ==)
-        keep("log.format", \.log.format, isSame: ==)
         return waiting
     }
 

@@ -451,6 +451,11 @@ package struct LogSettings: Sendable {
     package var accessFormat: AccessFormat?
     /// The share of exchanges without an error that have a line.
     package var accessSample = 1.0
+    /// Where the gateway's own messages go.
+    package var output = LogTarget.standardError
+    package var accessOutput = LogTarget.standardOutput
+    package var syslogFacility = SyslogFacility.local0
+    package var syslogTag = "gateway"
 
     /// The format in effect.
     package var lineFormat: AccessFormat { accessFormat ?? (format == .json ? .json : .text) }

@@ -16,8 +16,11 @@ public struct SystemFault: Error, Equatable, CustomStringConvertible {
         number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM
     }
 
-    public var description: String {
+    /// The `errno` in words.
+    public var reason: String {
         // SAFETY: strerror returns a static or thread-local text, which is copied before the next call.
-        unsafe "\(call): \(String(cString: strerror(number)))"
+        unsafe String(cString: strerror(number))
     }
+
+    public var description: String { "\(call): \(reason)" }
 }

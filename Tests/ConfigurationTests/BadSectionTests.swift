@@ -254,6 +254,27 @@ import Testing
             "[log]\naccess_format = \"{client}\\n{path}\"",
             "log.access_format: may hold only ASCII text between its fields, without line ends"
         ),
+        .init(
+            .rest,
+            "[log]\naccess_output = \"stdot\"",
+            "log.access_output: \"stdot\" is not \"stdout\", \"stderr\", the full path of a file, nor "
+                + "\"syslog:/dev/log\"; did you mean \"stdout\"?"
+        ),
+        .init(
+            .rest,
+            "[log]\noutput = \"logs/gateway.log\"",
+            "log.output: \"logs/gateway.log\" is not \"stdout\", \"stderr\", the full path of a file, nor \"syslog:/dev/log\""
+        ),
+        .init(
+            .rest,
+            "[log]\noutput = \"syslog:server=unix:/dev/log\"",
+            "log.output: \"syslog:server=unix:/dev/log\": the path after syslog: must begin with /, as in syslog:/dev/log"
+        ),
+        .init(
+            .rest,
+            "[log]\nsyslog_tag = \"a b\"",
+            "log.syslog_tag: \"a b\" is not 1 to 32 letters, digits, -, . and _"
+        ),
         .init(.rest, "[log]\naccess_sample = 1.5", "log.access_sample: 1.5 is out of range: 0.0 to 1.0"),
         .init(.rest, "[log]\naccess_sample = -1", "log.access_sample: -1.0 is out of range: 0.0 to 1.0"),
         .init(

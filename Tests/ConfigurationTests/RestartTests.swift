@@ -19,8 +19,7 @@ import Testing
             ("identity.assertion_key_file", { $0.identity.assertionKeyFile = "/k" }),
             ("control.enabled", { ($0.control.enabled, $0.control.database) = (true, "/d") }),
             ("control.database", { ($0.control.database, $0.control.tokenKeyFile) = ("/d", "/k") }),
-            ("control.token_key_file", { $0.control.tokenKeyFile = "/k" }), ("log.level", { $0.log.level = .debug }),
-            ("log.format", { $0.log.format = .text }),
+            ("control.token_key_file", { $0.control.tokenKeyFile = "/k" }),
             ("listener[1].address", { $0.listeners.append(ListenerSettings(address: .unix(path: "/l"))) }),
             ("listener[0].certificate", { $0.listeners[0].certificate = "/c" }),
         ]
@@ -57,6 +56,7 @@ import Testing
             )
             $0.drainTimeout = .seconds(1)
             $0.log.access.toggle()
+            ($0.log.level, $0.log.format, $0.log.accessOutput) = (.debug, .text, .file("/a"))
             $0.control.retention.stays = .seconds(5000)
         }
         #expect(changed.keep(from: running) == [])

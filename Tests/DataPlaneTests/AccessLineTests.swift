@@ -12,7 +12,7 @@ struct AccessLineTests {
         var ends: [Int32] = [-1, -1]
         // SAFETY: pipe writes two descriptors to an array of two.
         try #require(unsafe ends.withUnsafeMutableBufferPointer { unsafe pipe($0.baseAddress!) } == 0)
-        let output = LogOutput(descriptor: ends[1], isJSON: true)
+        let output = LogOutput(LogSink(descriptor: ends[1]), isJSON: true)
         let fixture = try WorkerFixture(limits: "[log]\n\(log)", accessLog: output)
         for request in requests {
             let peer = try fixture.connect()

@@ -16,7 +16,7 @@ struct LogOutputTests {
             // SAFETY: pipe writes two descriptors to an array of two.
             try #require(unsafe ends.withUnsafeMutableBufferPointer { unsafe pipe($0.baseAddress!) } == 0)
             self.ends = ends
-            output = LogOutput(descriptor: ends[1], isJSON: false, capacity: capacity)
+            output = LogOutput(LogSink(descriptor: ends[1]), isJSON: false, capacity: capacity)
             Thread.detachNewThread { [output, isOver] in
                 output.run()
                 isOver.signal()
@@ -65,7 +65,7 @@ struct LogOutputTests {
         let descriptor = unsafe open("/dev/full", O_WRONLY)
         try #require(descriptor >= 0)
         defer { close(descriptor) }
-        let output = LogOutput(descriptor: descriptor, isJSON: false)
+        let output = LogOutput(LogSink(descriptor: descriptor), isJSON: false)
         func write(_ lines: Int) {
             let isOver = DispatchSemaphore(value: 0)
             for _ in 0..<lines { output.append(Array("a line\nand one\n".utf8)) }
@@ -94,7 +94,7 @@ struct LogOutputTests {
         // SAFETY: pipe writes two descriptors to an array of two.
         try #require(unsafe ends.withUnsafeMutableBufferPointer { unsafe pipe($0.baseAddress!) } == 0)
         _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
-        let output = LogOutput(descriptor: ends[1], isJSON: false)
+        let output = LogOutput(LogSink(descriptor: ends[1]), isJSON: false)
         let line = String(repeating: "x", count: 1023)
         for _ in 0..<500 { output.append(Array("\(line)\n".utf8)) }
         output.stop()

@@ -17,7 +17,9 @@ struct OperatorLogHandlerTests {
         let lines = Lines()
         let provider = Logger.MetadataProvider { ["provided": "1", "both": "provider"] }
         var logger = Logger(label: "test") { _ in
-            var handler = OperatorLogHandler(isJSON: isJSON) { line in lines.all.withLock { $0.append(line) } }
+            var handler = OperatorLogHandler(OperatorLogMode(level: .info, isJSON: isJSON)) { line, _ in
+                lines.all.withLock { $0.append(line) }
+            }
             handler.metadataProvider = provider
             return handler
         }

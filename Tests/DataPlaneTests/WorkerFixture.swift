@@ -22,7 +22,7 @@ final class WorkerFixture {
         server: String = "127.0.0.1:3000",
         resolver: Resolver = Resolver(),
         limits: String = "",
-        accessLog: LogOutput = LogOutput(descriptor: -1, isJSON: true)
+        accessLog: LogOutput = LogOutput(LogSink(descriptor: -1), isJSON: true)
     ) throws {
         let text = """
             public_url = "\(publicURL)"

@@ -64,7 +64,7 @@ final class Wire {
             directory: DirectoryView(),
             cookieKey: secret,
             assertionKey: try Key.generate(.es256, id: "assertion"),
-            accessLog: LogOutput(descriptor: -1, isJSON: true),
+            accessLog: LogOutput(LogSink(descriptor: -1), isJSON: true),
             logger: Logger(label: "fuzz", factory: { _ in SwiftLogNoOpLogHandler() }),
             descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false),
             resolver: Resolver()

@@ -46,7 +46,10 @@ struct Schema: Sendable {
                 table("retention", Schema("stays removed webhooks"))
             )
         ),
-        table("log", Schema("level format access access_format access_sample"))
+        table(
+            "log",
+            Schema("level format output access access_format access_output access_sample syslog_facility syslog_tag")
+        )
     )
 
     private static let listener = Schema(

@@ -1,3 +1,4 @@
+import Basics
 import JOSE
 
 /// How a value of the document becomes a value of the settings: the expected type, and how to read it.
@@ -62,6 +63,18 @@ extension Form where Value == String {
             case .failure: context.problems.report("no such folder: \(quoted(path))", at: place)
             }
             return nil
+        }
+    }
+
+    /// The name of a program in syslog, which ends where anything else begins
+    /// ([RFC 3164 section 4.1.3](https://www.rfc-editor.org/rfc/rfc3164#section-4.1.3)).
+    static var syslogTag: Form {
+        .text { text throws(ValueFault) in
+            let isTag = text.utf8.allSatisfy { $0.isLetterOrDigit || "-._".utf8.contains($0) }
+            guard isTag, (1...32).contains(text.utf8.count) else {
+                throw ValueFault("\(quoted(text)) is not 1 to 32 letters, digits, -, . and _")
+            }
+            return text
         }
     }
 

@@ -61,9 +61,13 @@ extension Settings {
         writer.header("[log]")
         writer.entry("level", log.level.rawValue)
         writer.entry("format", log.format.rawValue)
+        writer.entry("output", log.output.text)
         writer.entry("access", log.access)
         writer.entry("access_format", log.lineFormat.text)
+        writer.entry("access_output", log.accessOutput.text)
         writer.entry("access_sample", log.accessSample)
+        writer.entry("syslog_facility", log.syslogFacility.rawValue)
+        writer.entry("syslog_tag", log.syslogTag)
         return writer.text
     }
 }

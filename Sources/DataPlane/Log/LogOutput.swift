@@ -2,14 +2,23 @@ import Basics
 import Glibc
 import Synchronization
 
-/// Writes log lines to a file descriptor from its own thread, so that a slow reader does not block an event loop. Lines
+/// Writes log lines to their target from its own thread, so that a slow reader does not block an event loop. Lines
 /// beyond the capacity are dropped and counted.
 package final class LogOutput: Sendable {
+    /// Lines of one severity.
+    private struct Chunk {
+        var lines: [UInt8]
+        var severity: LogSeverity
+    }
+
     private struct State {
-        var waiting: [[UInt8]] = []
+        var waiting: [Chunk] = []
         var waitingBytes = 0
         /// Lines that `run` has taken and not written yet.
-        var writing: ArraySlice<[UInt8]> = []
+        var writing: ArraySlice<Chunk> = []
+        /// Takes the place of the sink in use.
+        var next: LogSink?
+        var isJSON: Bool
         var dropped = 0
         /// Dropped lines that `run` is about to report.
         var reporting = 0
@@ -22,22 +31,24 @@ package final class LogOutput: Sendable {
         var isRunning = true
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let wakeUp: Signal
-    private let descriptor: Int32
-    package let isJSON: Bool
+    /// What the log is called in messages.
+    private let name: String
     private let capacity: Int
 
-    /// - Parameter capacity: the most bytes that may wait.
-    package init(descriptor: Int32, isJSON: Bool, capacity: Int = 8 << 20) {
+    /// - Parameters:
+    ///   - isJSON: whether the message about dropped lines is a JSON object.
+    ///   - capacity: the most bytes that may wait.
+    package init(_ sink: LogSink, isJSON: Bool, name: String = "access log", capacity: Int = 8 << 20) {
         self.capacity = capacity
-        self.descriptor = descriptor
-        self.isJSON = isJSON
+        self.name = name
+        state = Mutex(State(next: sink, isJSON: isJSON))
         wakeUp = Signal()
     }
 
     /// Takes complete lines.
-    package func append(_ lines: [UInt8]) {
+    package func append(_ lines: [UInt8], _ severity: LogSeverity = .info) {
         let isAccepted = state.withLock { state in
             guard state.waitingBytes + lines.count <= capacity else {
                 let count = lines.count { $0 == .lineFeed }
@@ -46,36 +57,56 @@ package final class LogOutput: Sendable {
                 state.everLost += count
                 return false
             }
-            state.waiting.append(lines)
+            state.waiting.append(Chunk(lines: lines, severity: severity))
             state.waitingBytes += lines.count
             return true
         }
         if isAccepted { wakeUp.raise() }
     }
 
+    /// Writes to another sink from now on, lines that wait too, and closes the one in use.
+    package func adopt(_ sink: LogSink, isJSON: Bool) {
+        let unused = state.withLock { state in
+            defer { (state.next, state.isJSON) = (sink, isJSON) }
+            return state.next
+        }
+        unused?.close()
+        wakeUp.raise()
+    }
+
     /// Writes until `stop`. Call on a dedicated thread.
     package func run() {
+        var sink = LogSink(descriptor: -1)
         while true {
-            let (chunks, dropped, isRunning) = state.withLock { state in
+            let (chunks, dropped, isJSON, next, isRunning) = state.withLock { state in
                 defer {
                     state.waiting = []
                     state.waitingBytes = 0
                     state.dropped = 0
+                    state.next = nil
                 }
                 state.writing = state.waiting[...]
                 state.reporting = state.dropped
-                return (state.waiting, state.dropped, state.isRunning)
+                return (state.waiting, state.dropped, state.isJSON, state.next, state.isRunning)
+            }
+            if let next {
+                sink.close()
+                sink = next
             }
             for chunk in chunks {
-                write(chunk)
+                write(chunk, to: &sink)
                 state.withLock { $0.writing = $0.writing.dropFirst() }
             }
             if dropped > 0 {
-                write(droppedLine(dropped))
+                write(Chunk(lines: Self.droppedLine(dropped, isJSON: isJSON), severity: .warning), to: &sink)
                 state.withLock { $0.reporting = 0 }
             }
             if chunks.isEmpty {
-                guard isRunning else { return }
+                guard isRunning else {
+                    // The process ends, which closes it.
+                    state.withLock { $0.next = sink }
+                    return
+                }
                 wakeUp.wait()
             }
         }
@@ -91,7 +122,7 @@ package final class LogOutput: Sendable {
     package var unwrittenLines: Int {
         state.withLock { state in
             state.dropped + state.reporting
-                + (state.writing + state.waiting).reduce(0) { $0 + $1.count { $0 == .lineFeed } }
+                + (state.writing + state.waiting).reduce(0) { $0 + $1.lines.count { $0 == .lineFeed } }
         }
     }
 
@@ -110,50 +141,24 @@ package final class LogOutput: Sendable {
             defer { (state.lost, state.fault, state.saidAt) = (0, nil, now) }
             // SAFETY: strerror returns a static or thread-local text, copied before the next call.
             let why = state.fault.map { unsafe "cannot be written: \(String(cString: strerror($0)))" }
-            return "the access log \(why ?? "is not read as fast as it is written"): \(state.lost) lines lost"
+            return "the \(name) \(why ?? "is not read as fast as it is written"): \(state.lost) lines lost"
         }
     }
 
-    private func droppedLine(_ count: Int) -> [UInt8] {
+    private static func droppedLine(_ count: Int, isJSON: Bool) -> [UInt8] {
         Array(
             (isJSON ? "{\"message\":\"log lines dropped\",\"count\":\(count)}\n" : "dropped \(count) lines\n")
                 .utf8
         )
     }
 
-    private func write(_ bytes: [UInt8]) {
-        var start = 0
-        while start < bytes.count {
-            let rest = bytes.span.extracting(start..<bytes.count)
-            // SAFETY: the span keeps the bytes alive for the call and its count bounds it.
-            let written = unsafe rest.withUnsafeBytes { unsafe posixWrite(descriptor, $0.baseAddress, $0.count) }
-            if written > 0 {
-                start += written
-                continue
-            }
-            let fault = errno
-            switch fault {
-            case EINTR: continue
-            case EAGAIN:
-                // The pipe is shared with our parent, which may have made it non-blocking.
-                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                // SAFETY: reads and writes this one element.
-                _ = unsafe poll(&ready, 1, -1)
-            default:
-                let lost = bytes[start...].count { $0 == .lineFeed }
-                state.withLock { state in
-                    state.lost += lost
-                    state.everLost += lost
-                    state.fault = fault
-                }
-                return
-            }
+    private func write(_ chunk: Chunk, to sink: inout LogSink) {
+        let outcome = sink.write(chunk.lines, chunk.severity)
+        guard outcome.lost > 0 else { return }
+        state.withLock { state in
+            state.lost += outcome.lost
+            state.everLost += outcome.lost
+            state.fault = outcome.fault
         }
     }
-}
-
-/// `write(2)` under a name that `LogOutput.write` does not hide.
-@unsafe
-private func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-    unsafe write(descriptor, bytes, count)
 }

@@ -8,13 +8,17 @@ package import Logging
 package struct OperatorLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
-    package var logLevel: Logger.Level = .info
-    private let isJSON: Bool
-    private let write: @Sendable (String) -> Void
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? mode.level }
+        set { ownLevel = newValue }
+    }
+    private var ownLevel: Logger.Level?
+    private let mode: OperatorLogMode
+    private let write: @Sendable (String, Logger.Level) -> Void
 
     /// - Parameter write: receives each line without its line feed.
-    package init(isJSON: Bool, write: @escaping @Sendable (String) -> Void) {
-        self.isJSON = isJSON
+    package init(_ mode: OperatorLogMode, write: @escaping @Sendable (String, Logger.Level) -> Void) {
+        self.mode = mode
         self.write = write
     }
 
@@ -28,9 +32,9 @@ package struct OperatorLogHandler: LogHandler {
     package func log(event: LogEvent) {
         let members = members(event)
         let (time, level, message) = (Timestamp.text(WallClock.now()), event.level.rawValue, event.message.description)
-        guard isJSON else {
+        guard mode.isJSON else {
             let text = (["\(time) \(level): \(message)"] + members.map { "\($0.name)=\(Self.word($0.value))" })
-            write(TerminalText.escaped(text.joined(separator: " ")))
+            write(TerminalText.escaped(text.joined(separator: " ")), event.level)
             return
         }
         let head = [("time", time), ("level", level), ("message", message)]
@@ -38,7 +42,7 @@ package struct OperatorLogHandler: LogHandler {
         // Rename a repeated member: different readers would choose different values.
         let rest = members.map { (own.contains(ExactText($0.name)) ? $0.name + "_" : $0.name, $0.value) }
         let object = JSONValue.object((head + rest).map { JSONMember($0.0, .string($0.1)) })
-        write(String(decoding: object.serialized(), as: UTF8.self))
+        write(String(decoding: object.serialized(), as: UTF8.self), event.level)
     }
 
     private func members(_ event: LogEvent) -> [(name: String, value: String)] {

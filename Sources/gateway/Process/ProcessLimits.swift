@@ -18,8 +18,8 @@ enum ProcessLimits {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// Ignores signals that must not end the process: those that make other servers log or rotate, and SIGPIPE from a
-    /// log reader that has gone.
+    /// Ignores signals that must not end the process: SIGUSR1 until it is handled, SIGUSR2, which other servers act on,
+    /// and SIGPIPE from a log reader that has gone.
     static func ignoreSignals() {
         for number in [SIGUSR1, SIGUSR2, SIGPIPE] { _ = signal(number, SIG_IGN) }
     }

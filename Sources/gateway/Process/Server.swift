@@ -22,29 +22,16 @@ struct Server {
     private let manager = ServiceManager()
 
     func run() async throws {
-        let isJSON = settings.log.format == .json
-        let operatorLog = LogOutput(descriptor: 2, isJSON: isJSON, capacity: OperatorLog.capacity)
-        let operatorThread = LogThread(operatorLog, label: "operator-log")
-        let logger = OperatorLog.logger(settings.log, operatorLog)
+        let logs = try openLogs()
+        let logger = logs.logger
         let descriptors = ProcessLimits.raiseDescriptors()
         ProcessLimits.forbidCoreDumps()
         ProcessLimits.ignoreSignals()
-        let accessLog = LogOutput(descriptor: 1, isJSON: isJSON)
-        let accessThread = LogThread(accessLog, label: "access-log")
         /// The deadline for writing the logs, after everything else has ended; `nil` for one second from then.
         var deadline: DispatchTime?
-        defer {
-            let deadline = deadline ?? .now() + .seconds(1)
-            let lost = accessThread.finish(by: deadline)
-            operatorThread.finish(by: deadline)
-            if lost > 0 {
-                StandardError.line("gateway: standard output is not read: \(lost) lines of the access log lost")
-            }
-            // Covers the last minute.
-            if let notice = accessLog.takeNotice(at: .max) { StandardError.line("gateway: \(notice)") }
-        }
+        defer { logs.finish(by: deadline ?? .now() + .seconds(1)) }
         // Trap signals before anyone can know that the gateway serves.
-        let signals = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
+        let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigterm, .sigint)
         let dataPlane: DataPlane
         let control: Control?
         do {
@@ -53,7 +40,7 @@ struct Server {
                 settings: settings,
                 keys: keys ?? StateFiles.keys(for: settings),
                 directory: directory,
-                accessLog: accessLog,
+                accessLog: logs.access,
                 logger: logger,
                 descriptors: descriptors,
                 version: ProductVersion.text,
@@ -72,6 +59,7 @@ struct Server {
             while !Task.isCancelled {
                 try await Task.sleep(for: .seconds(1))
                 dataPlane.expireLeases()
+                logs.tellLosses()
             }
         }
         defer { leases.cancel() }
@@ -102,10 +90,11 @@ struct Server {
             switch (event, file) {
             case (.signal(.sighup), let file?):
                 manager.tell(.reloading)
-                await reload(file, dataPlane, control, marks, logger)
+                await reload(file, dataPlane, control, marks, logs)
                 manager.tell(.ready)
                 watch?.watch(file.watchedFiles(dataPlane.settings))
             case (.filesChanged, let file?): await renewCertificates(dataPlane, from: file, logger)
+            case (.signal(.sigusr1), _): logs.reopen()
             case (.signal(.sighup), nil), (.filesChanged, nil): break
             case (.signal, _): break serving
             }
@@ -119,10 +108,14 @@ struct Server {
         logger.info(
             "draining: \(dataPlane.viewerConnections) connections, at most \(dataPlane.drainTime / 1000) s; another signal ends it at once"
         )
-        let later = await UnixSignalsSequence(trapping: .sighup, .sigterm, .sigint)
+        let later = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigterm, .sigint)
         let impatience = Task {
             for await signal in later {
-                if signal == .sighup { logger.notice("reload: not while draining") } else { dataPlane.cutDrain() }
+                switch signal {
+                case .sighup: logger.notice("reload: not while draining")
+                case .sigusr1: logs.reopen()
+                default: dataPlane.cutDrain()
+                }
             }
         }
         defer { impatience.cancel() }
@@ -144,16 +137,33 @@ struct Server {
         case filesChanged
     }
 
+    private func openLogs() throws -> Logs {
+        do throws(ConfigurationError) {
+            return try Logs(settings.log)
+        } catch {
+            for problem in error.problems { StandardError.line("\(problem)") }
+            throw ExitCode(1)
+        }
+    }
+
     private func reload(
         _ file: ConfigurationFile,
         _ dataPlane: DataPlane,
         _ control: Control?,
         _ marks: StateFiles.Marks,
-        _ logger: Logger
+        _ logs: Logs
     ) async {
         do throws(ConfigurationError) {
             let settings = try file.load()
-            let reloaded = try await dataPlane.reload(settings)
+            let targets = try Logs.Targets(settings.log)
+            let reloaded: DataPlane.Reloaded
+            do throws(ConfigurationError) {
+                reloaded = try await dataPlane.reload(settings)
+            } catch {
+                targets.close()
+                throw error
+            }
+            logs.adopt(targets)
             control?.adopt(settings)
             for remark in settings.remarks { logger.warning("reload: \(remark)") }
             for key in reloaded.waiting { logger.warning("reload: \(key): takes effect at the next start") }

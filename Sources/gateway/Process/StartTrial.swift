@@ -11,7 +11,8 @@ enum StartTrial {
     ///   - config: the configuration's file.
     ///   - isThorough: whether to check the whole database, which takes time.
     static func passOrExit(_ settings: Settings, from config: String, isThorough: Bool) throws {
-        var problems = ListenTrial.problems(in: settings) + StateFiles.problems(for: settings)
+        var problems = ListenTrial.problems(in: settings) + LogTrial.problems(in: settings.log)
+        problems += StateFiles.problems(for: settings)
         let database = settings.control.database
         if settings.control.enabled, problems.allSatisfy({ !$0.hasPrefix("control.database") }) {
             problems += Directory.problems(in: database, isThorough: isThorough).map { "control.database: \($0)" }
