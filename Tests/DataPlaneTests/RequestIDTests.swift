@@ -104,4 +104,48 @@ struct RequestIDTests {
             }
         }
     }
+
+    private static let parent = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+
+    @Test(
+        "The state of a trace that is kept is kept",
+        arguments: [
+            "a=b", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "a=b , c=d", "a=b,,c=d", "a=b=c", "t@v=x",
+            (1...32).map { "k\($0)=v" }.joined(separator: ","), "a=\(String(repeating: "x", count: 510))",
+            "a=b\r\ntracestate: c=d",
+        ]
+    )
+    func state(_ value: String) throws {
+        #expect(try read(Self.parent + "tracestate: \(value)\r\n").id.keepsTraceState)
+        // Without its trace, it means nothing.
+        #expect(try !read("tracestate: \(value)\r\n").id.keepsTraceState)
+        #expect(try !read("traceparent: x\r\ntracestate: \(value)\r\n").id.keepsTraceState)
+    }
+
+    @Test(
+        "A malformed or large state is dropped, and its trace is kept",
+        arguments: [
+            "a", "a,b=c", "=b", "a=b,=c", "a=\u{e9}", (1...33).map { "k\($0)=v" }.joined(separator: ","),
+            "a=\(String(repeating: "x", count: 511))", "a=b\r\ntracestate: c",
+            "a=\(String(repeating: "x", count: 300))\r\ntracestate: b=\(String(repeating: "x", count: 300))",
+        ]
+    )
+    func badState(_ value: String) throws {
+        let id = try read(Self.parent + "tracestate: \(value)\r\n").id
+        #expect(id.keepsTrace && !id.keepsTraceState)
+    }
+
+    @Test("The trace's id is the client's, or else that of the request")
+    func traceID() throws {
+        func trace(_ lines: String) throws -> String {
+            var line: [UInt8] = []
+            try read(lines).id.writeTrace(to: &line)
+            return text(line)
+        }
+        #expect(try trace(Self.parent) == "0af7651916cd43dd8448eb211c80319c")
+        let (id, written) = try read("X-Request-Id: mine\r\ntraceparent: bad\r\n")
+        var line: [UInt8] = []
+        id.writeTrace(to: &line)
+        #expect(written.contains("traceparent: 00-\(text(line))-"))
+    }
 }

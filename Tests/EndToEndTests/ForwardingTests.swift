@@ -227,6 +227,20 @@ extension EndToEnd {
             #expect(try seen()["traceparent"]?.dropFirst(3).prefix(32) == trace.dropFirst(3).prefix(32))
         }
 
+        @Test("The state of a trace stays with it, and goes without it")
+        func traceState() throws {
+            let trace = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            for (fields, kept) in [
+                ([trace, "tracestate: rojo=1", "tracestate: congo=2"], ["rojo=1", "congo=2"]),
+                ([trace, "tracestate: not a list"], []), (["tracestate: rojo=1"], []),
+                (["traceparent: 00-xyz", "tracestate: rojo=1"], []),
+            ] {
+                site.upstream.forget()
+                #expect(try fetch(site.port, "/public/x", fields).status == 200)
+                #expect(try seen().fields.values("tracestate") == kept, "\(fields)")
+            }
+        }
+
         @Test(
             "Missing or invalid X-Request-Id and traceparent are made",
             arguments: [

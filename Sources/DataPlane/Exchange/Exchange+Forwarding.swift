@@ -122,6 +122,7 @@ extension Exchange {
         case .forwarded, .xRealIP: return isTrusted
         case .xRequestID: return state.request.id.keepsID
         case .traceparent: return state.request.id.keepsTrace
+        case .tracestate: return state.request.id.keepsTraceState
         default: return !field.name.isHopByHop && !isForgedIdentity(request.bytes, field.nameRange)
         }
     }

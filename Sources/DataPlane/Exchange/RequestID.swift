@@ -10,8 +10,12 @@ struct RequestID {
     private var trace: (high: UInt64, low: UInt64) = (0, 0)
     private var kept: [UInt8] = []
     private(set) var keepsTrace = false
+    /// Whether the client's `tracestate` is forwarded: that of a trace which is kept.
+    private(set) var keepsTraceState = false
 
     private static let maxLength = 128
+    /// What a `tracestate` may have at most: members, and bytes of all its fields.
+    private static let maxState = (members: 32, length: 512)
 
     mutating func make(_ random: inout RandomSource) {
         high = random.next()
@@ -20,6 +24,7 @@ struct RequestID {
         trace = (high, low)
         if !kept.isEmpty { kept = [] }
         keepsTrace = false
+        keepsTraceState = false
     }
 
     mutating func read(_ request: RequestView, _ random: inout RandomSource) {
@@ -29,6 +34,7 @@ struct RequestID {
         }
         if let value = request.value(of: .traceparent), request.isSingle(.traceparent) {
             if let trace = Self.trace(of: value) { (self.trace, keepsTrace) = (trace, true) }
+            keepsTraceState = keepsTrace && request.contains(.tracestate) && Self.isTraceState(request)
         }
     }
 
@@ -110,5 +116,34 @@ struct RequestID {
             if (36..<52).contains(offset) { spanBits |= digit }
         }
         return (trace.high | trace.low) != 0 && spanBits != 0 ? trace : nil
+    }
+
+    /// Whether the request's `tracestate` fields are one list of `key=value` within the limits
+    /// ([Trace Context section 3.3](https://www.w3.org/TR/trace-context/#tracestate-header)). What keys and values may
+    /// contain is for those who act on them.
+    private static func isTraceState(_ request: RequestView) -> Bool {
+        var (members, length) = (0, 0)
+        for field in request.fields where field.name == .tracestate {
+            length += field.value.count
+            guard length <= maxState.length else { return false }
+            // Whether the member has a key, and a value.
+            var (hasText, hasValue) = (false, false)
+            for index in field.value {
+                switch request.bytes[index] {
+                case UInt8(ascii: ","):
+                    if hasText != hasValue { return false }
+                    (hasText, hasValue) = (false, false)
+                case UInt8(ascii: "="):
+                    guard hasText else { return false }
+                    if !hasValue { members += 1 }
+                    hasValue = true
+                case .space, .tab: break
+                case 0x21...0x7e: hasText = true
+                default: return false
+                }
+            }
+            if hasText != hasValue || members > maxState.members { return false }
+        }
+        return true
     }
 }

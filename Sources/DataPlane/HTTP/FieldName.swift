@@ -40,6 +40,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case surrogateControl
     case te
     case traceparent
+    case tracestate
     case trailer
     case transferEncoding
     case upgrade
@@ -93,6 +94,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .surrogateControl: "surrogate-control"
         case .te: "te"
         case .traceparent: "traceparent"
+        case .tracestate: "tracestate"
         case .trailer: "trailer"
         case .transferEncoding: "transfer-encoding"
         case .upgrade: "upgrade"
