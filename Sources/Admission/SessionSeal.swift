@@ -48,8 +48,8 @@ package final class SessionSeal: Sendable {
             let number = reader.readNumber(8), let expires = reader.readNumber(8).map({ Milliseconds(bitPattern: $0) }),
             let sealed = reader.readSession(appliesTo: appliesTo), reader.isAtEnd
         else { return nil }
-        // A clock that was set back does not extend a ticket.
-        guard now < expires, expires <= after(now, Ticket.lifetime) else { return nil }
+        // A clock that was set back does not extend a ticket by more than clocks may differ.
+        guard now < expires, expires <= after(now, Ticket.lifetime + Ticket.clockDifference) else { return nil }
         return Ticket(stage: stage, number: number, expires: expires, sealed: sealed)
     }
 

@@ -27,6 +27,9 @@ package struct Ticket: Sendable {
     package var viewer: Viewer { sealed.viewer }
 
     package static let lifetime: Milliseconds = 60_000
+    /// How far the clock of whoever opens a ticket may be behind the clock of whoever made it: event loops read theirs
+    /// once a turn, and gateways with the same key have clocks of their own.
+    package static let clockDifference: Milliseconds = 10_000
 
     package init(
         stage: Stage,

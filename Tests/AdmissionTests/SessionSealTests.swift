@@ -128,6 +128,18 @@ struct SessionSealTests {
         #expect(ticket(sealed, now: start) == nil)
     }
 
+    @Test("A ticket is valid for a minute, also by a clock that is a little behind, but not by one that was set back")
+    func ticketTimes() throws {
+        let made = Ticket(.redirect, sealed(viewer()), now: start)
+        let text = seal.text(of: made, now: start)
+        for difference: Milliseconds in [-10_000, -1, 0, 1, 59_999] {
+            #expect(ticket(text, now: start + difference)?.number == made.number, "\(difference)")
+        }
+        for difference: Milliseconds in [-3_600_000, -10_001, 60_000] {
+            #expect(ticket(text, now: start + difference) == nil, "\(difference)")
+        }
+    }
+
     @Test("Removing a key from the configuration ends the sessions that it verified")
     func keyGone() throws {
         let viewer = viewer()

@@ -62,7 +62,7 @@ final class Exchange: UpstreamUser {
             refuseTarget(error, request)
             return
         }
-        if let index = client.listener.index, snapshot.hasRedirects, snapshot.listeners[index].redirects {
+        if snapshot.hasRedirects, let index = client?.listener.index, snapshot.listeners[index].redirects {
             redirectToHTTPS(request, snapshot.listeners[index])
             return
         }
