@@ -51,7 +51,7 @@ extension DataPlane {
     /// - Parameter settings: ``settings`` with other certificates.
     /// - Throws: if OpenSSL does not accept one. Then nothing changes.
     package func renewCertificates(_ settings: Settings) async throws(ConfigurationError) {
-        try security.adopt(settings.listeners)
+        try security.adopt(settings)
         await site.adopt(settings)
         certificatesCheckedAt.store(0, ordering: .relaxed)
     }

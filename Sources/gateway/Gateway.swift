@@ -9,7 +9,8 @@ struct Gateway: AsyncParsableCommand {
         abstract: "Reverse-proxy auth gateway for embedded live events.",
         version: ProductVersion.text,
         subcommands: [
-            Run.self, Check.self, TokenCommand.self, Sessions.self, Kick.self, RemovalsCommand.self, Demo.self,
+            Run.self, Check.self, TokenCommand.self, Sessions.self, Kick.self, RemovalsCommand.self,
+            UpstreamsCommand.self, Demo.self,
         ]
     )
 }

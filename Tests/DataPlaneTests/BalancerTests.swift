@@ -72,6 +72,22 @@ struct BalancerTests {
         #expect(only.choose(tried: 1, key: 7) == nil)
     }
 
+    @Test("A drained server is never chosen, and one that is full makes requests wait", arguments: Balance.allCases)
+    func notChosen(rule: Balance) {
+        for standing in [Balancer.Standing.drained, .full] {
+            var site = Site(rule, weights: [1, 1])
+            func choose(_ site: inout Site, _ second: Balancer.Standing) -> Int? {
+                site.balancer.choose(tried: 0, key: 7, random: &site.random) { $0 == 0 ? standing : second }
+            }
+            #expect(choose(&site, .up(share: Balancer.fullShare)) == 1)
+            #expect(choose(&site, standing) == nil)
+            // Rather wait than go to a server that seems ill.
+            #expect(choose(&site, .down) == (standing == .full ? nil : 1))
+        }
+        var only = Site(rule, weights: [1])
+        #expect(only.balancer.choose(tried: 0, key: 7, random: &only.random) { _ in .drained } == nil)
+    }
+
     @Test("A backup serves only while all others are down", arguments: Balance.allCases)
     func backup(rule: Balance) {
         var site = Site(rule, weights: [1, 1, 200], backups: [2])

@@ -172,7 +172,7 @@ struct ExchangeStateTests {
         arguments: [
             (UpstreamFault.shortage, Refusal.tryAgain), (.timeout, .upstreamTimeout), (.closed, .upstreamUnavailable),
             (.response(.tooLarge), .upstreamUnavailable), (.connect(.dns), .upstreamUnavailable),
-            (.unresponsive, .upstreamUnavailable), (.busy, .tryAgain),
+            (.unresponsive, .upstreamUnavailable), (.busy, .tryAgain), (.drained, .upstreamUnavailable),
         ]
     )
     func faults(fault: UpstreamFault, refusal: Refusal) {

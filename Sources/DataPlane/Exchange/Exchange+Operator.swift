@@ -11,6 +11,7 @@ import Transport
 /// - `DELETE /sessions`: ends them for good. Needs at least one filter. `kept` says where this is remembered:
 ///   `database`, or `memory`, which a restart forgets.
 /// - `/removals`: see ``Exchange/serveRemovals(_:)``.
+/// - `/upstreams`: see ``Exchange/serveUpstreams(_:)``.
 /// - `GET /metrics`: what the event loops have counted, for Prometheus.
 ///
 /// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
@@ -19,6 +20,7 @@ extension Exchange {
         switch ExactText(path) {
         case "/sessions": serveSessions(request)
         case "/removals": serveRemovals(request)
+        case "/upstreams": serveUpstreams(request)
         case "/metrics": serveMetrics(request)
         default: respond(status: 404)
         }

@@ -191,7 +191,7 @@ struct ExchangeState {
             return .connect(tried: 0, allowsReuse: false)
         case .shortage, .busy: return .refuse(.tryAgain)
         case .timeout: return .refuse(.upstreamTimeout)
-        case .connect, .closed, .response, .unresponsive: return .refuse(.upstreamUnavailable)
+        case .connect, .closed, .response, .unresponsive, .drained: return .refuse(.upstreamUnavailable)
         }
     }
 

@@ -78,7 +78,7 @@ enum TokenOutcome: String, CaseIterable {
 
 /// What went wrong on the upstream's side, by its name in the log.
 enum UpstreamFaultKind: String, CaseIterable {
-    case descriptors, refused, dns, tls, unreachable, timeout, unresponsive, busy
+    case descriptors, refused, dns, tls, unreachable, timeout, unresponsive, busy, drained
     case connectTimeout = "connect_timeout"
     case connectFailed = "connect_failed"
     case closedEarly = "closed_early"

@@ -2,6 +2,8 @@ extension MetricsPage {
     mutating func writeUpstreams() {
         exposition.family("gateway_upstream_server_up", .gauge, "Whether a server is reachable and passes its checks.")
         forEachServer { page, labels, server in page.exposition.sample(labels, server.isUp ? 1 : 0) }
+        exposition.family("gateway_upstream_server_drained", .gauge, "Whether an operator has taken a server out.")
+        forEachServer { page, labels, server in page.exposition.sample(labels, server.isDrained ? 1 : 0) }
         exposition.family("gateway_upstream_requests", .counter, "Requests that a server has answered, by status.")
         forEachServer { page, labels, server in
             for (statusClass, status) in Self.statuses.enumerated() {

@@ -36,6 +36,8 @@ struct MetricsReading: Sendable {
         var slot: Int
         /// Whether neither its last connection attempt nor its last checks failed.
         var isUp: Bool
+        /// Whether an operator has taken it out.
+        var isDrained = false
     }
 
     struct DatabaseFile: Sendable {

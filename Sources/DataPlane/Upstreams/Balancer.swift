@@ -38,6 +38,8 @@ struct Balancer {
         case down
         /// It keeps clients waiting in vain.
         case unresponsive
+        /// It must not be chosen.
+        case drained
     }
 
     static let fullShare = 1024
@@ -87,7 +89,7 @@ struct Balancer {
         random: inout RandomSource,
         standing: (Int) -> Standing
     ) -> Int? {
-        guard servers.count > 1 else { return tried & 1 == 0 ? 0 : nil }
+        guard servers.count > 1 else { return tried & 1 == 0 && standing(0) != .drained ? 0 : nil }
         rank(tried, standing)
         guard best != .tried else { return nil }
         return switch (rule, key) {
@@ -111,6 +113,7 @@ struct Balancer {
                     if rank.rawValue < best.rawValue { (best, weight, open) = (rank, 0, 0) }
                 case .down: rank = servers[index].isBackup ? .downBackup : .down
                 case .unresponsive: rank = .unresponsive
+                case .drained: break
                 }
             }
             servers[index].rank = rank

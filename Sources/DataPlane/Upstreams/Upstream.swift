@@ -20,8 +20,10 @@ final class Upstream: Sendable {
     /// Held while it is decided whether to eject a server.
     private let ejecting = Mutex<Void>(())
 
-    /// - Parameter labels: include its name and those of its servers.
-    init(_ settings: UpstreamSettings, _ labels: CounterLabels) {
+    /// - Parameters:
+    ///   - labels: include its name and those of its servers.
+    ///   - former: the upstream of that name until now. What an operator has drained there stays drained.
+    init(_ settings: UpstreamSettings, _ labels: CounterLabels, former: Upstream? = nil) {
         self.settings = settings
         slot = labels.upstreams[ExactText(settings.name)]
         security =
@@ -46,6 +48,7 @@ final class Upstream: Sendable {
                 slowStart: settings.slowStart,
                 maxConnections: settings.maxConnections,
                 rules: rules,
+                isDrained: former?.servers.first { $0.name.hasSameBytes(as: server.address.text) }?.isDrained ?? false,
                 slot: labels.servers[label]
             )
         }

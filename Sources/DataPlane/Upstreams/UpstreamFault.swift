@@ -17,6 +17,8 @@ enum UpstreamFault: Error, Equatable {
     case unresponsive
     /// Every server has `max_connections`, and too many requests wait already, or this one has waited for too long.
     case busy
+    /// An operator has drained every server that is left.
+    case drained
 
     /// Whether a server that was sent a complete request is to blame, whatever the client does.
     var isServers: Bool {
@@ -25,7 +27,7 @@ enum UpstreamFault: Error, Equatable {
         case .response(.breaks(.handshake)): false
         case .closed, .response, .timeout: true
         // Failures to connect are recorded where they happen.
-        case .shortage, .connect, .unresponsive, .busy: false
+        case .shortage, .connect, .unresponsive, .busy, .drained: false
         }
     }
 
@@ -39,6 +41,7 @@ enum UpstreamFault: Error, Equatable {
         case .timeout: "timeout"
         case .unresponsive: "unresponsive"
         case .busy: "busy"
+        case .drained: "drained"
         }
     }
 
@@ -57,6 +60,7 @@ enum UpstreamFault: Error, Equatable {
         case .timeout: .timeout
         case .unresponsive: .unresponsive
         case .busy: .busy
+        case .drained: .drained
         }
     }
 }

@@ -59,17 +59,20 @@ final class UpstreamPool {
             return true
         }
         let now = all.loop.now
-        guard let index = choose(tried, for: exchange, at: now) else {
+        var isFull = false
+        guard let index = choose(tried, for: exchange, at: now, isFull: &isFull) else {
             descriptors.end(use)
-            var isUnresponsive = false
+            if isFull { return false }
+            var fault: UpstreamFault?
             for index in servers.indices where UpstreamConnection.bit(of: index) & tried == 0 {
                 switch servers[index].server.standing(at: now) {
                 case .full: return false
-                case .unresponsive: isUnresponsive = true
+                case .unresponsive: fault = .unresponsive
+                case .drained: fault = fault ?? .drained
                 case .up, .down: break
                 }
             }
-            exchange.upstreamFailed(isUnresponsive ? .unresponsive : .connect(.failed))
+            exchange.upstreamFailed(fault ?? .connect(.failed))
             return true
         }
         let isTrial = servers[index].server.isOut(at: now)
@@ -96,7 +99,14 @@ final class UpstreamPool {
     }
 
     /// The server for an exchange, where it has a place. Returns `nil` if all were tried, are full or unresponsive.
-    private func choose(_ tried: UInt64, for exchange: any UpstreamUser, at now: Int64) -> Int? {
+    ///
+    /// - Parameter isFull: set to true if another exchange has taken the last place of a server meanwhile.
+    private func choose(
+        _ tried: UInt64,
+        for exchange: any UpstreamUser,
+        at now: Int64,
+        isFull: inout Bool
+    ) -> Int? {
         let key = balancer.needsKey ? exchange.balanceKey : nil
         var excluded = tried
         for _ in servers.indices {
@@ -105,7 +115,10 @@ final class UpstreamPool {
             }
             guard let index else { return nil }
             let server = servers[index].server
-            if server.admits(at: now), server.takePlace() { return index }
+            if server.admits(at: now) {
+                if server.takePlace() { return index }
+                isFull = true
+            }
             excluded |= UpstreamConnection.bit(of: index)
         }
         return nil

@@ -46,6 +46,9 @@ final class UpstreamServer: Sendable {
     /// When an unresponsive server may be tried next.
     private let trialAt = Atomic<Int64>(0)
 
+    /// Whether an operator has taken the server out.
+    private let drained: Atomic<Bool>
+
     private let wasSaidDown = Atomic<Bool>(false)
     private let wasSaidUnresolved = Atomic<Bool>(false)
     /// Why TLS with the server last failed, until that is reported.
@@ -64,8 +67,10 @@ final class UpstreamServer: Sendable {
         slowStart: Duration = .zero,
         maxConnections: Int = 0,
         rules: ServerRecord.Rules = ServerRecord.Rules(),
+        isDrained: Bool = false,
         slot: Int = 0
     ) {
+        drained = Atomic(isDrained)
         self.slot = slot
         self.hostLine = hostLine
         self.slowStart = slowStart.milliseconds
@@ -93,9 +98,10 @@ final class UpstreamServer: Sendable {
 
     /// Whether the gateway may say that it is ready for the sake of this server. An unresponsive one may get its next
     /// trial only if it does.
-    func isPromising(at now: Int64) -> Bool { outUntil.load(ordering: .relaxed) <= now }
+    func isPromising(at now: Int64) -> Bool { !isDrained && outUntil.load(ordering: .relaxed) <= now }
 
     func standing(at now: Int64) -> Balancer.Standing {
+        guard !isDrained else { return .drained }
         let isUnresponsive = unresponsive.load(ordering: .relaxed)
         guard outUntil.load(ordering: .relaxed) <= now else { return isUnresponsive ? .unresponsive : .down }
         if isUnresponsive {
@@ -206,7 +212,17 @@ final class UpstreamServer: Sendable {
         case resolved
     }
 
+    // MARK: What the operator decides
+
+    var isDrained: Bool { drained.load(ordering: .relaxed) }
+
+    /// Takes the server out, or back in. Returns whether that is a change.
+    func drain(_ isDrained: Bool) -> Bool { drained.exchange(isDrained, ordering: .relaxed) != isDrained }
+
     // MARK: What the operator learns
+
+    /// Why the server is down.
+    var reason: String { record.withLock { $0.reason } }
 
     /// Whether the server was left out and has not answered since.
     var isDown: Bool { down.load(ordering: .relaxed) }
@@ -222,7 +238,7 @@ final class UpstreamServer: Sendable {
     func takeNews() -> News? {
         let isDown = isDown
         guard wasSaidDown.exchange(isDown, ordering: .relaxed) != isDown else { return nil }
-        return isDown ? .down(record.withLock { $0.reason }) : .up
+        return isDown ? .down(reason) : .up
     }
 
     /// Records that TLS with the server works.

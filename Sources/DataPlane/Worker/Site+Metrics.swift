@@ -55,7 +55,7 @@ extension Site {
                 name: upstream.settings.name,
                 slot: upstream.slot,
                 servers: upstream.servers.map {
-                    MetricsReading.ServerEntry(name: $0.name, slot: $0.slot, isUp: !$0.isDown)
+                    MetricsReading.ServerEntry(name: $0.name, slot: $0.slot, isUp: !$0.isDown, isDrained: $0.isDrained)
                 }
             )
         }

@@ -111,7 +111,9 @@ final class Snapshot: Sendable {
         )
         self.labels = labels
         let upstreams = all.map { upstream in
-            previous?.upstreams.first { $0.settings == upstream } ?? Upstream(upstream, labels)
+            let former = previous?.upstreams.first { $0.settings.name.hasSameBytes(as: upstream.name) }
+            if let former, former.settings == upstream { return former }
+            return Upstream(upstream, labels, former: former)
         }
         self.upstreams = upstreams
         viewerUpstreams = Set(settings.routes.filter { $0.access != .public }.map(\.upstream)).sorted()
