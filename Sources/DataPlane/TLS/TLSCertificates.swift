@@ -46,7 +46,9 @@ final class TLSCertificates: @unchecked Sendable {
     /// client let in by one of them must not pass for one let in by another
     /// ([RFC 8446 appendix C.4](https://www.rfc-editor.org/rfc/rfc8446#appendix-C.4)).
     private func setSessionContext(names: [String], _ listener: ListenerSettings) {
-        var bytes = Array("\(listener.address)\n\(names.joined(separator: ","))\n".utf8)
+        // Gateways that share ticket keys have addresses of their own.
+        let place = listener.ticketKeys == nil ? listener.address.text : ""
+        var bytes = Array("\(place)\n\(names.joined(separator: ","))\n".utf8)
         for authority in listener.clientAuthorities?.certificates ?? [] { bytes += authority.bytes }
         let digest = JOSE.SHA256.hash(bytes.span)
         // SAFETY: the digest is copied.

@@ -153,6 +153,7 @@ struct Server {
         _ marks: StateFiles.Marks,
         _ logs: Logs
     ) async {
+        let logger = logs.logger
         do throws(ConfigurationError) {
             let settings = try file.load()
             let targets = try Logs.Targets(settings.log)
