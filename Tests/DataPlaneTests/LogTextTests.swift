@@ -90,4 +90,22 @@ struct LogTextTests {
         line.append(bytes("a \"b\" \\\u{1b}").span, .quoted)
         #expect(text(line) == #"a \x22b\x22 \x5c\x1b"#)
     }
+
+    @Test(
+        "What may be a token is masked, and nothing shorter costs a copy",
+        arguments: [
+            ("e1", "e1", false),
+            ("8f14e45f-ceea-467f-a0e6-2c9d1f5b7a10", "8f14e45f-ceea-467f-a0e6-2c9d1f5b7a10", false),
+            ("eyJ", "eyJ", true), ("x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln y", "x * y", true),
+            (String(repeating: "a", count: 65), "*", true),
+            (String(repeating: "a", count: 64), String(repeating: "a", count: 64), false),
+        ]
+    )
+    func masks(_ value: String, _ expected: String, _ mayHoldToken: Bool) {
+        let bytes = bytes(value)
+        var line: [UInt8] = []
+        line.append(masked: bytes.span, upTo: 256)
+        #expect(text(line) == expected)
+        #expect(bytes.span.mayHoldToken == mayHoldToken)
+    }
 }

@@ -93,6 +93,10 @@ extension AccessRecord {
             return false
         }
         let bytes = event.utf8Span.span
+        guard bytes.mayHoldToken else {
+            line.append(bytes, style)
+            return true
+        }
         var masked: [UInt8] = []
         masked.append(masked: bytes, upTo: Self.maxEvent)
         line.append(masked.span, style)

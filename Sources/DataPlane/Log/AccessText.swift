@@ -4,7 +4,7 @@ import Basics
 
 extension [UInt8] {
     /// In bytes. A longer run of name characters is not a name but a key to something.
-    private static let maxWord = 64
+    fileprivate static let maxWord = 64
 
     /// Appends a path and the names of its query's members. Leaves out their values: they may be tokens or personal
     /// data.
@@ -68,5 +68,16 @@ extension [UInt8] {
         guard end - start > (isToken ? Self.maxWord / 2 : Self.maxWord) else { return nil }
         append(UInt8(ascii: "*"))
         return end
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether masking could change the text: it is long, or a part of it begins like a token.
+    var mayHoldToken: Bool {
+        if count > [UInt8].maxWord { return true }
+        for index in indices.dropLast(2) where self[index] == UInt8(ascii: "e") {
+            if equals("eyJ", in: index..<index + 3) { return true }
+        }
+        return false
     }
 }
