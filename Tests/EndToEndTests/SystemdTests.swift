@@ -24,6 +24,8 @@ extension EndToEnd {
             let port = service.ports[0]
             #expect(try fetch(port, "/.gateway/healthz").status == 200)
             service.send("STOP")
+            // Until then, the process that drains may still accept a connection, and end it.
+            #expect(eventually(within: 20) { service.errors.contains("stopped") })
             let client = try Client(port: port)
             client.send("GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             service.send("START")
