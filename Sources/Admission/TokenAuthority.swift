@@ -13,7 +13,7 @@ package struct Company: Sendable {
     package let ownKeys: [Key]
     /// Accepted values of `iss` in tokens that the company signs itself; empty if not checked.
     package let issuers: [String]
-    /// Accepted values of `aud` in its tokens; empty if not checked.
+    /// Accepted values of `aud` in tokens that the company signs itself; empty if not checked.
     package let audiences: [String]
     /// Whether the company publishes keys that could not be fetched so far, so that nobody knows whose a signature is.
     package let awaitsKeys: Bool
@@ -112,7 +112,7 @@ package struct TokenAuthority: Sendable {
             let isOurs = use != .own
             let terms = terms(
                 issuer: isOurs ? publicURL : company.issuers.isEmpty ? nil : try token.claims.string("iss"),
-                audience: try audience(of: token.claims, company, isOurs: isOurs),
+                audience: isOurs ? nil : try audience(of: token.claims, company),
                 isOurs: isOurs
             )
             return try Viewer(
@@ -215,8 +215,9 @@ package struct TokenAuthority: Sendable {
         guard isKnown || company.awaitsKeys && !voucher.isOurs else { return .falls }
         var issuers: [String?] = voucher.isOurs ? [publicURL] : company.issuers
         if issuers.isEmpty { issuers = [nil] }
-        var audiences: [String?] = company.audiences.isEmpty ? [] : self.audiences(of: company, isOurs: voucher.isOurs)
-        if audiences.isEmpty { audiences = [nil] }
+        // Earlier versions sealed the audience of our own tokens too.
+        var audiences: [String?] = company.audiences
+        if voucher.isOurs { audiences += [nil, publicURL] } else if audiences.isEmpty { audiences = [nil] }
         let isReadTheSame = issuers.contains { issuer in
             audiences.contains { terms(issuer: issuer, audience: $0, isOurs: voucher.isOurs) == voucher.terms }
         }
@@ -268,17 +269,10 @@ package struct TokenAuthority: Sendable {
     }
 
     /// The company's audience that `aud` names. Returns `nil` if the company lists none.
-    private func audience(of claims: Claims, _ company: Company, isOurs: Bool) throws(TokenFault) -> String? {
+    private func audience(of claims: Claims, _ company: Company) throws(TokenFault) -> String? {
         guard !company.audiences.isEmpty else { return nil }
-        for audience in audiences(of: company, isOurs: isOurs) where try claims.hasAudience(audience) {
-            return audience
-        }
+        for audience in company.audiences where try claims.hasAudience(audience) { return audience }
         throw .audience
-    }
-
-    /// The accepted audiences. A token of ours may name the gateway instead.
-    private func audiences(of company: Company, isOurs: Bool) -> [String] {
-        isOurs ? company.audiences + [publicURL] : company.audiences
     }
 
     private func fingerprint(of bytes: Span<UInt8>) -> String {

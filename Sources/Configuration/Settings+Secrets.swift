@@ -75,7 +75,7 @@ extension Settings {
                 case .privateKeyFile(let path): add("\(place).private_key_file", path, .signingKey)
                 case .publicKeyFile(let path): add("\(place).public_key_file", path, .publicKey, isSecret: false)
                 case .jwksFile(let path): add("\(place).jwks_file", path, .publicKey, isSecret: false)
-                case .jwksURL: break
+                case .jwksURL, .openID: break
                 }
             }
         }

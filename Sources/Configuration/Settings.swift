@@ -318,16 +318,12 @@ package struct CompanySettings: Sendable {
     package var keyOrigins: [KeyOrigin]
 
     /// Where further keys are published. They are not among `keys`.
-    package var keySetURLs: [KeySetURL] {
-        keyOrigins.compactMap { origin in
-            if case .jwksURL(let url) = origin.source { url } else { nil }
-        }
-    }
+    package var keySetURLs: [KeySetURL] { keyOrigins.flatMap(\.keySetURLs) }
 }
 
 /// Where a company or its identity provider publishes keys.
 package struct KeySetURL: Sendable, Hashable {
-    /// As written.
+    /// As written, or the place of an issuer's discovery document.
     package let text: String
     package let isSecure: Bool
     package let host: String
@@ -336,8 +332,12 @@ package struct KeySetURL: Sendable, Hashable {
     package let target: String
     /// For `Host`.
     package let authority: String
+    /// The issuer whose discovery document is there, which names the key set. `nil` if the key set itself is there.
+    package var issuer: String?
 
-    package static func == (a: KeySetURL, b: KeySetURL) -> Bool { a.text.hasSameBytes(as: b.text) }
+    package static func == (a: KeySetURL, b: KeySetURL) -> Bool {
+        a.text.hasSameBytes(as: b.text) && a.issuer.map { ExactText($0) } == b.issuer.map { ExactText($0) }
+    }
 
     package func hash(into hasher: inout Hasher) { hasher.combine(ExactText(text)) }
 }
@@ -350,6 +350,8 @@ package struct KeyOrigin: Sendable, Equatable {
         case publicKeyFile(String)
         case jwksFile(String)
         case jwksURL(KeySetURL)
+        /// The key sets of the company's issuers, each found by its discovery document.
+        case openID([KeySetURL])
     }
     package var id: String?
     /// `nil` for key sets, which name it themselves.
@@ -358,6 +360,14 @@ package struct KeyOrigin: Sendable, Equatable {
     /// Whether it used to be the company's first key, so that the gateway's own tokens signed with it are still
     /// accepted; `nil` if not configured, which means no.
     package var signedBefore: Bool?
+
+    package var keySetURLs: [KeySetURL] {
+        switch source {
+        case .jwksURL(let url): [url]
+        case .openID(let urls): urls
+        case .secretFile, .privateKeyFile, .publicKeyFile, .jwksFile: []
+        }
+    }
 }
 
 package struct SessionSettings: Sendable {

@@ -60,11 +60,13 @@ extension DataPlane {
     private func missingKeySets(of settings: Settings, since previous: Snapshot) -> [String] {
         let fetched = site.fetchedKeySets
         return settings.companies.enumerated().flatMap { index, company in
-            company.keyOrigins.enumerated().compactMap { number, origin in
-                guard case .jwksURL(let url) = origin.source, fetched[url]?.isEmpty ?? true,
-                    !previous.keySetURLs.contains(url)
-                else { return nil }
-                return "company[\(index)].key[\(number)].jwks_url: \(url.text): no key could be fetched; see above"
+            company.keyOrigins.enumerated().flatMap { number, origin in
+                origin.keySetURLs.filter { url in
+                    (fetched[url]?.isEmpty ?? true) && !previous.keySetURLs.contains(url)
+                }.map { url in
+                    let key = url.issuer == nil ? "jwks_url" : "openid"
+                    return "company[\(index)].key[\(number)].\(key): \(url.text): no key could be fetched; see above"
+                }
             }
         }
     }

@@ -54,13 +54,60 @@ struct StandingBehindTests {
         #expect(stands == [.nothing, .order, .otherCompany, .moreIssuers, .moreAudiences, .publicURL].contains(change))
     }
 
-    @Test("A token of ours: its key, public_url and the company's audience count", arguments: Change.allCases)
+    @Test("A token of ours: its key and public_url count, not the company's audience", arguments: Change.allCases)
     private func ours(change: Change) throws {
         let stands = try authority(change).standsBehind(try viewer(type: "embed+jwt"))
         #expect(
             stands
-                == [.nothing, .order, .otherCompany, .issuer, .moreIssuers, .moreAudiences, .claims].contains(change)
+                == [.nothing, .order, .otherCompany, .issuer, .moreIssuers, .audience, .moreAudiences, .claims]
+                .contains(change)
         )
+    }
+
+    @Test("A session that an earlier version sealed with the audience of a token of ours goes on")
+    func sealedBefore() throws {
+        let made = try viewer(type: "embed+jwt")
+        let voucher = try #require(made.voucher)
+        for audience in ["embed", TokenAuthorityTests.url, nil, "another"] {
+            let terms = Voucher.Terms([TokenAuthorityTests.url, audience] + ClaimNames().all)
+            let before = Viewer(
+                kind: .embed,
+                company: "acme",
+                event: "launch",
+                eventSpecific: true,
+                userID: "u1",
+                validity: made.validity,
+                fingerprint: "0badcafe",
+                voucher: Voucher(key: voucher.key, isOurs: true, terms: terms)
+            )
+            #expect(try authority().standsBehind(before) == (audience != "another"))
+        }
+    }
+
+    @Test("While a company's key set is awaited, its own tokens' sessions neither stand nor fall; ours are known")
+    func awaitsKeys() throws {
+        let made = try [viewer(type: nil), viewer(type: "embed+jwt")]
+        func standings(_ key: UInt8, awaits: Bool) throws -> [TokenAuthority.Standing] {
+            let acme = Company(
+                id: "acme",
+                keys: [try TokenAuthorityTests.key(key)],
+                issuers: ["https://login.example"],
+                audiences: ["embed"],
+                awaitsKeys: awaits
+            )
+            let authority = TokenAuthority(
+                companies: [acme],
+                publicURL: TokenAuthorityTests.url,
+                claimNames: ClaimNames(),
+                appliesTo: .registrations,
+                maxSize: 8192,
+                generation: 1
+            )
+            return made.map(authority.standing)
+        }
+        #expect(try standings(1, awaits: true) == [.stands, .stands])
+        #expect(try standings(3, awaits: true) == [.awaitsKeys, .falls])
+        #expect(try standings(3, awaits: false) == [.falls, .falls])
     }
 
     @Test("Absent and empty are different")

@@ -8,7 +8,7 @@ import Testing
         #expect(problems(Sample(bad.part, bad.body).text) == bad.problems)
     }
 
-    static let sources = "secret_file, private_key_file, public_key_file, jwks_file, jwks_url"
+    static let sources = "secret_file, private_key_file, public_key_file, jwks_file, jwks_url, openid"
     static let key = "id = \"one\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret\"\n"
 
     static let cases: [BadConfiguration] = [
@@ -173,6 +173,12 @@ import Testing
             "company[0].key[0].jwks_url: \"http://a.example\" must be https: whoever can change the answer can sign "
                 + "tokens"
         ),
+        .init(
+            .key,
+            "openid = true",
+            "company[0].key[0].openid: needs the company's issuer, whose discovery document names its keys"
+        ),
+        .init(.key, "openid = false", "company[0].key[0].openid: is false; leave the key out"),
         .init(
             .key,
             "jwks_url = \"https://user:pass@a.example\"",

@@ -124,6 +124,31 @@ import Testing
         return key.verifies(signature.span, of: input.span)
     }
 
+    @Test("openid finds the sets of all issuers of its company; they have to be https or loopback, without a query")
+    func openID() throws {
+        func origins(_ issuer: String) throws -> [KeyOrigin] {
+            let text = Sample(.company, "id = \"acme\"\nissuer = \(issuer)").text
+            return try load(text + "[[company.key]]\nopenid = true\n").companies[0].keyOrigins
+        }
+        let urls = try origins("[\"https://a.example\", \"http://localhost:8/realms/x/\"]").flatMap(\.keySetURLs)
+        #expect(urls.map(\.issuer) == ["https://a.example", "http://localhost:8/realms/x/"])
+        #expect(
+            urls.map(\.target)
+                == ["/.well-known/openid-configuration", "/realms/x/.well-known/openid-configuration"]
+        )
+        #expect(urls.map(\.authority) == ["a.example", "localhost:8"])
+        #expect(urls[0] != (try KeySetURL(parsing: urls[0].text)), "a key set is no discovery document")
+        for (issuer, words) in [
+            ("\"acme\"", "is not a URL"), ("\"http://a.example\"", "must be https"),
+            ("\"https://a.example/?x\"", "has a query or fragment"),
+            ("\"https://a.example#\"", "has a query or fragment"),
+        ] {
+            let text = Sample(.company, "id = \"acme\"\nissuer = \(issuer)").text
+            let found = problems(text + "[[company.key]]\nopenid = true\n")
+            #expect(found.count == 1 && found[0].hasPrefix("company[0].key[1].openid: ") && found[0].contains(words))
+        }
+    }
+
     private func jwks(_ keys: [Key]) throws -> [UInt8] {
         let members = try keys.map { try #require($0.publicJWK) }
         return JSONValue.object([JSONMember("keys", .array(members))]).serialized()

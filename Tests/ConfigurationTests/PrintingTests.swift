@@ -152,6 +152,7 @@ import Testing
         settings.companies[0].keyOrigins += [
             KeyOrigin(source: .publicKeyFile("p"), signedBefore: true),
             KeyOrigin(source: .jwksURL(try KeySetURL(parsing: "https://u.example"))),
+            KeyOrigin(source: .openID([try KeySetURL(discoveryOf: "https://u.example")])),
         ]
         settings.companies.append(settings.companies[0])
         settings.companies[1].clientSecretFiles = ["s", "t"]

@@ -273,6 +273,105 @@ extension EndToEnd {
             #expect(answer.status == 503 && answer["Retry-After"] == "1")
         }
 
+        @Test("token inspect fetches the company's set to judge a token, and says why it cannot")
+        func inspect() throws {
+            let (key, stranger) = (try Key.generate(.es256, id: "one"), try Key.generate(.es256, id: "two"))
+            provider.publish([key])
+            let site = try site()
+            func inspect(_ key: Key) throws -> Finished {
+                let config = site.gateway.directory["gateway.conf"]
+                return try run(Gateway.program, ["token", "inspect", token(key), "--config", config, "--event", "e1"])
+            }
+            let good = try inspect(key)
+            #expect(good.status == 0 && good.output.contains("accept") && good.output.contains("\(provider.url): 1"))
+            let bad = try inspect(stranger)
+            #expect(bad.status == 1 && bad.output.contains("refused token_invalid: unknown_key"))
+            provider.say { try $0.reply("503 Down") }
+            let unknown = try inspect(key)
+            #expect(unknown.status == 1 && unknown.output.contains("\(provider.url): status 503"))
+            #expect(unknown.output.contains("refused try_again: keys_awaited"))
+        }
+
+        // MARK: OpenID
+
+        /// A provider with a discovery document.
+        private func openID(issuer: String? = nil, jwksURI: String? = nil, _ key: Key) throws -> String {
+            let mine = "http://127.0.0.1:\(provider.server.port)/realm"
+            let document = JSONValue.object([
+                JSONMember("issuer", .string(issuer ?? mine)),
+                JSONMember("jwks_uri", .string(jwksURI ?? provider.url)),
+            ])
+            let text = String(decoding: document.serialized(), as: UTF8.self)
+            provider.server.on("/realm/.well-known/openid-configuration") { try $0.reply("200 OK", [], text) }
+            provider.publish([key])
+            return mine
+        }
+
+        private func openIDSite(_ issuer: String) throws -> Site {
+            try Site {
+                $0.company = "issuer = \"\(issuer)\"\n[[company.key]]\nopenid = true"
+            }
+        }
+
+        private func token(_ key: Key, issuer: String) throws -> String {
+            let claims = [
+                JSONMember("iss", .string(issuer)), JSONMember("eventId", .string("e1")),
+                JSONMember("sub", .string("u1")), JSONMember("exp", .number(Minter.now + 3600)),
+            ]
+            return try Token.sign(claims, type: nil, with: key)
+        }
+
+        @Test("openid: the issuer's discovery document names the set, also after a restart while the provider is down")
+        func discovery() throws {
+            let key = try Key.generate(.es256, id: "one")
+            let issuer = try openID(key)
+            let site = try openIDSite(issuer)
+            let bearer = ["Authorization: Bearer \(try token(key, issuer: issuer))"]
+            #expect(try fetch(site.port, "/event/e1", bearer).status == 200)
+            #expect(provider.server.requests(for: "/realm/.well-known/openid-configuration").count == 1)
+            #expect(provider.fetches == 1)
+            #expect(eventually { FileManager.default.fileExists(atPath: site.gateway.directory["cookie.key.jwks"]) })
+            provider.server.stop()
+            try site.gateway.restart()
+            #expect(try fetch(site.port, "/event/e1", bearer).status == 200)
+        }
+
+        @Test("Attack: a discovery document for another issuer, or one that leads elsewhere, gives no keys")
+        func badDiscovery() throws {
+            let key = try Key.generate(.es256, id: "one")
+            let mine = try openID(key)
+            for (issuer, jwksURI, reason) in [
+                (mine + "/", nil, "its issuer is"), ("https://login.acme.example", nil, "its issuer is"),
+                (nil, "http://keys.example/k", "is not an https URL"),
+                (nil, "file:///etc/passwd", "is not an https URL"),
+                (nil, "\u{1b}[2J", "is not an https URL"), (nil, "http://127.0.0.1:1/k", "http://127.0.0.1:1/k"),
+            ] as [(String?, String?, String)] {
+                _ = try openID(issuer: issuer, jwksURI: jwksURI, key)
+                let site = try openIDSite(mine)
+                let answer = try fetch(site.port, "/event/e1", ["Authorization: Bearer \(token(key, issuer: mine))"])
+                #expect(answer.status == 503, "\(reason)")
+                #expect(eventually { site.gateway.log.contains(reason) }, "\(site.gateway.log)")
+                #expect(!site.gateway.log.contains("\u{1b}"))
+            }
+        }
+
+        @Test("Keys of a set that cannot be used are named in the log, once, with the reason")
+        func skipped() throws {
+            let good = try Key.generate(.es256, id: "good")
+            let text = String(decoding: try #require(good.publicJWK).serialized(), as: UTF8.self)
+            let set =
+                #"{"keys":[{"kty":"RSA","kid":"weak\u001b[2J","n":"AQAB","e":"AQAB"},{"kty":"EC","kid":"enc","use":"enc"},\#(text)]}"#
+            provider.say { try $0.reply("200 OK", [], set) }
+            let site = try site()
+            #expect(try status(site, good) == 200)
+            site.gateway.reload()
+            let lines = site.gateway.log.components(separatedBy: "\n").filter {
+                $0.contains("keys that cannot be used")
+            }
+            #expect(lines.count == 1)
+            #expect(lines[0].contains("enc") && lines[0].contains("weak") && !lines[0].contains("\u{1b}"))
+        }
+
         @Test("A reload has the keys before it takes effect, and forgets those of a URL that went")
         func reload() throws {
             let key = try Key.generate(.es256, id: "one")

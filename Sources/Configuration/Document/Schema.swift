@@ -81,7 +81,9 @@ struct Schema: Sendable {
         "id name client_secret_file client_secret_files event_ids embed_origins issuer audience",
         tables(
             "key",
-            Schema("id signed_before algorithm secret_file private_key_file public_key_file jwks_file jwks_url")
+            Schema(
+                "id signed_before algorithm secret_file private_key_file public_key_file jwks_file jwks_url openid"
+            )
         )
     )
 

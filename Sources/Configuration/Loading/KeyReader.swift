@@ -3,7 +3,9 @@ import JOSE
 /// Reads `[[company.key]]`. One reader reads the keys of all companies, so that it can detect what they must not share.
 final class KeyReader {
     /// The sources of a key; each key has exactly one.
-    private static let sources = ["secret_file", "private_key_file", "public_key_file", "jwks_file", "jwks_url"]
+    private static let sources = [
+        "secret_file", "private_key_file", "public_key_file", "jwks_file", "jwks_url", "openid",
+    ]
 
     /// The secrets of all companies, each with its key.
     private var secrets: [[UInt8]: Place] = [:]
@@ -11,7 +13,7 @@ final class KeyReader {
     func read(_ tables: [TableReader], into company: inout CompanySettings) {
         var taken: [String: Place] = [:]
         for (index, table) in tables.enumerated() {
-            guard let (read, keys) = read(table) else { continue }
+            guard let (read, keys) = read(table, issuers: company.issuers) else { continue }
             var origin = read
             origin.signedBefore = table.value("signed_before", .boolean)
             if origin.signedBefore == true {
@@ -36,7 +38,7 @@ final class KeyReader {
             table.report("the first key signs now; write it at the keys that did so before", at: "signed_before")
         }
         switch origin.source {
-        case .jwksFile, .jwksURL:
+        case .jwksFile, .jwksURL, .openID:
             table.report("a key set signs none of the gateway's own tokens", at: "signed_before")
         case .secretFile, .privateKeyFile, .publicKeyFile: break
         }
@@ -47,7 +49,7 @@ final class KeyReader {
         Set(keys.compactMap(\.id)).sorted()
     }
 
-    private func read(_ table: TableReader) -> (KeyOrigin, [Key])? {
+    private func read(_ table: TableReader, issuers: [String]) -> (KeyOrigin, [Key])? {
         let written = Self.sources.filter { table.has($0) }
         let id = table.value("id", .name)
         let algorithm = table.value("algorithm", Form<Algorithm>.choice)
@@ -59,11 +61,11 @@ final class KeyReader {
             )
             return nil
         }
-        if source == "jwks_file" || source == "jwks_url" {
+        if ["jwks_file", "jwks_url", "openid"].contains(source) {
             for name in ["id", "algorithm"] where table.has(name) {
                 table.report("has no effect with \(source): the key set says it", at: name)
             }
-            return keySet(table, source: source)
+            return source == "openid" ? openID(table, issuers: issuers) : keySet(table, source: source)
         }
         if !table.has("algorithm") { table.report("is missing", at: "algorithm") }
         guard let algorithm else {
@@ -105,6 +107,26 @@ final class KeyReader {
             table.report("\(error)", at: source)
             return nil
         }
+    }
+
+    private func openID(_ table: TableReader, issuers: [String]) -> (KeyOrigin, [Key])? {
+        guard let isWanted = table.value("openid", .boolean) else { return nil }
+        guard isWanted else {
+            table.report("is false; leave the key out", at: "openid")
+            return nil
+        }
+        if issuers.isEmpty {
+            table.report("needs the company's issuer, whose discovery document names its keys", at: "openid")
+        }
+        var urls: [KeySetURL] = []
+        for issuer in issuers {
+            do throws(ValueFault) {
+                urls.append(try KeySetURL(discoveryOf: issuer))
+            } catch {
+                table.report(error.reason, at: "openid")
+            }
+        }
+        return (KeyOrigin(source: .openID(urls)), [])
     }
 
     private func keySet(_ table: TableReader, source: String) -> (KeyOrigin, [Key])? {

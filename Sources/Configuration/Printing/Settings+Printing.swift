@@ -201,6 +201,7 @@ extension CompanySettings {
             case .publicKeyFile(let path): writer.entry("public_key_file", path)
             case .jwksFile(let path): writer.entry("jwks_file", path)
             case .jwksURL(let url): writer.entry("jwks_url", url.text)
+            case .openID: writer.entry("openid", true)
             }
         }
     }

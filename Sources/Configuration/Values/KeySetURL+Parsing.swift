@@ -18,3 +18,17 @@ extension KeySetURL {
         )
     }
 }
+
+extension KeySetURL {
+    /// Reads the issuer of an OpenID provider, an https URL or an http URL of a host where nobody else can listen. Its
+    /// discovery document is at a place that follows from it
+    /// ([OpenID Connect Discovery 1.0 section 4.1](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationRequest)).
+    package init(discoveryOf issuer: String) throws(ValueFault) {
+        let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
+        guard !issuer.utf8.contains(where: { "?#".utf8.contains($0) }) else {
+            throw ValueFault("the issuer \(quoted(issuer)) has a query or fragment, so it has no discovery document")
+        }
+        try self.init(parsing: base + "/.well-known/openid-configuration")
+        self.issuer = issuer
+    }
+}

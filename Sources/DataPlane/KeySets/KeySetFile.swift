@@ -36,12 +36,20 @@ enum KeySetFile {
 
     static func bytes(of sets: [FetchedKeySet]) -> [UInt8] {
         let values = sets.map { set in
-            JSONValue.object([
-                JSONMember("url", .string(set.url.text)), JSONMember("fetchedAt", .number(Double(set.fetchedAt))),
+            let place = set.url.issuer.map { JSONMember("issuer", .string($0)) }
+            return JSONValue.object([
+                place ?? JSONMember("url", .string(set.url.text)),
+                JSONMember("fetchedAt", .number(Double(set.fetchedAt))),
                 JSONMember("set", .string(String(decoding: set.body, as: UTF8.self))),
             ])
         }
         return JSONValue.object([JSONMember("sets", .array(values))]).serialized()
+    }
+
+    private static func url(_ members: [JSONMember]) -> KeySetURL? {
+        if case .string(let issuer)? = members["issuer"] { return try? KeySetURL(discoveryOf: issuer) }
+        guard case .string(let text)? = members["url"] else { return nil }
+        return try? KeySetURL(parsing: text)
     }
 
     /// Reads what is still good at `now` (seconds since 1970). A file that cannot be read holds nothing.
@@ -54,8 +62,8 @@ enum KeySetFile {
             case .array(let values)? = members["sets"]
         else { return [] }
         return values.compactMap { value in
-            guard case .object(let members) = value, case .string(let text)? = members["url"],
-                let url = try? KeySetURL(parsing: text), case .number(let moment)? = members["fetchedAt"],
+            guard case .object(let members) = value, let url = url(members),
+                case .number(let moment)? = members["fetchedAt"],
                 let fetchedAt = Int64(exactly: moment), case .string(let body)? = members["set"],
                 fetchedAt <= now + clockSlack, now - fetchedAt < lifetime
             else { return nil }

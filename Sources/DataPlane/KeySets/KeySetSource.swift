@@ -35,7 +35,10 @@ final class KeySetSource {
     /// When the first of the present failures in a row began. `nil` if the last fetch was good.
     private var failingSince: Int64?
     private var failures = 0
-    private var lastFault: String?
+    /// What the last fetch failed for, or what is wrong with the set.
+    private(set) var lastFault: String?
+    /// The keys of the set that were skipped, as the operator was last told.
+    private var lastSkipped: String?
 
     /// Identity providers' sets have a few kilobytes.
     private static let maxSize = 256 << 10
@@ -65,11 +68,7 @@ final class KeySetSource {
         self.missed = missed
         self.logger = logger
         self.completion = completion
-        server = UpstreamServer(
-            UpstreamServerSettings(isSecure: url.isSecure, address: .tcp(host: url.host, port: url.port)),
-            connectTimeout: .milliseconds(Self.fetchTime)
-        )
-        security = url.isSecure ? TLSClientContext(authorities: nil) : nil
+        (server, security) = Self.server(of: url)
     }
 
     func fetchAgain() {
@@ -86,37 +85,67 @@ final class KeySetSource {
     /// Takes up a set that was fetched before the start. Its day goes on.
     func resume(_ set: FetchedKeySet) {
         guard keys == nil, let read = try? Key.publishedSet(set.body) else { return }
-        (keys, fetched) = (read, set)
+        (keys, fetched) = (read.keys, set)
         failingSince = loop.now - max(WallClock.now() - set.fetchedAt * 1000, 0)
-        logger.notice("\(url.text): \(read.count) keys from before the start, until it was fetched")
+        logger.notice("\(url.text): \(read.keys.count) keys from before the start, until it was fetched")
     }
 
     func fetch() {
         stop()
         beganAt = loop.now
         missed.began(url, at: beganAt)
+        ask(server, security, url) { [self] result in
+            guard let issuer = url.issuer else { return end(Self.read(result)) }
+            switch Self.discover(issuer, in: result) {
+            case .success(let found):
+                let (server, security) = Self.server(of: found)
+                ask(server, security, found) { [self] in end(Self.read($0).mapError { $0.about(found) }) }
+            case .failure(let fault): end(.failure(fault))
+            }
+        }
+    }
+
+    /// Requests a document in what is left of the time for a fetch.
+    private func ask(
+        _ server: UpstreamServer,
+        _ security: TLSClientContext?,
+        _ url: KeySetURL,
+        _ completion: @escaping (Result<Inquiry.Answer, InquiryFault>?) -> Void
+    ) {
         let inquiry = Inquiry(
             to: server,
             security: security,
             request: Inquiry.get(url.target, host: url.authority),
             maxBody: Self.maxSize,
-            within: Self.fetchTime,
+            within: max(Self.fetchTime - (loop.now - beganAt), 0),
             on: loop,
             resolver: resolver,
             descriptors: descriptors
         ) { [self] result in
             self.inquiry = nil
-            missed.ended(url)
-            hasEndedFirstFetch = true
-            let before = keys
-            switch Self.read(result) {
-            case .success(let read): adopt(read)
-            case .failure(let fault): keep(fault.reason)
-            }
-            completion(!Self.areSame(before, keys))
+            completion(result)
         }
         self.inquiry = inquiry
         inquiry.start()
+    }
+
+    private func end(_ result: Result<KeySet, Fault>) {
+        missed.ended(url)
+        hasEndedFirstFetch = true
+        let before = keys
+        switch result {
+        case .success(let read): adopt(read)
+        case .failure(let fault): keep(fault.reason)
+        }
+        completion(!Self.areSame(before, keys))
+    }
+
+    private static func server(of url: KeySetURL) -> (UpstreamServer, TLSClientContext?) {
+        let server = UpstreamServer(
+            UpstreamServerSettings(isSecure: url.isSecure, address: .tcp(host: url.host, port: url.port)),
+            connectTimeout: .milliseconds(fetchTime)
+        )
+        return (server, url.isSecure ? TLSClientContext(authorities: nil) : nil)
     }
 
     func stop() {
@@ -128,33 +157,83 @@ final class KeySetSource {
         let keys: [Key]
         let body: [UInt8]
         let maxAge: Int?
+        /// The keys that were skipped, for the log.
+        var skipped: String?
         /// What the operator should know.
         var problem: String?
     }
 
     private struct Fault: Error {
         let reason: String
+
+        /// The fault of a document that another one names.
+        func about(_ url: KeySetURL) -> Fault {
+            Fault(reason: "its jwks_uri \(SkippedKeys.shown(url.text)): \(reason)")
+        }
     }
 
     private static func read(_ result: Result<Inquiry.Answer, InquiryFault>?) -> Result<KeySet, Fault> {
-        let answer: Inquiry.Answer
+        body(of: result).flatMap { answer in
+            do throws(KeyError) {
+                guard let read = try Key.publishedSet(answer.body) else {
+                    let problem =
+                        "it holds a private key or a secret, so anybody may sign: none of its keys is accepted"
+                    return .success(KeySet(keys: [], body: answer.body, maxAge: answer.maxAge, problem: problem))
+                }
+                return .success(
+                    KeySet(
+                        keys: read.keys,
+                        body: answer.body,
+                        maxAge: answer.maxAge,
+                        skipped: SkippedKeys.text(read.skipped)
+                    )
+                )
+            } catch {
+                return .failure(Fault(reason: "\(error)"))
+            }
+        }
+    }
+
+    private static func body(of result: Result<Inquiry.Answer, InquiryFault>?) -> Result<Inquiry.Answer, Fault> {
         switch result {
         case nil: return .failure(Fault(reason: "no descriptor left"))
         case .failure(let fault): return .failure(Fault(reason: "\(fault)"))
-        case .success(let received): answer = received
-        }
-        // Redirects are not followed: the configuration says whom to trust.
-        guard answer.status == 200 else { return .failure(Fault(reason: "status \(answer.status)")) }
-        do throws(KeyError) {
-            guard let keys = try Key.publishedSet(answer.body) else {
-                let problem = "it holds a private key or a secret, so anybody may sign: none of its keys is accepted"
-                return .success(KeySet(keys: [], body: answer.body, maxAge: answer.maxAge, problem: problem))
-            }
-            return .success(KeySet(keys: keys, body: answer.body, maxAge: answer.maxAge))
-        } catch {
-            return .failure(Fault(reason: "\(error)"))
+        case .success(let answer):
+            // Redirects are not followed: the configuration says whom to trust.
+            guard answer.status == 200 else { return .failure(Fault(reason: "status \(answer.status)")) }
+            return .success(answer)
         }
     }
+
+    /// Finds where an issuer publishes its keys
+    /// ([OpenID Connect Discovery 1.0 section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)).
+    private static func discover(
+        _ issuer: String,
+        in result: Result<Inquiry.Answer, InquiryFault>?
+    ) -> Result<KeySetURL, Fault> {
+        body(of: result).flatMap { answer in
+            let document = try? JSONValue(parsing: answer.body.span, limits: JSONLimits(size: maxSize))
+            guard case .object(let members)? = document else {
+                return .failure(Fault(reason: "it is not a JSON object, or it repeats a member"))
+            }
+            guard case .string(let named)? = members["issuer"] else {
+                return .failure(Fault(reason: "it names no issuer"))
+            }
+            // Section 4.3: else a host could speak for others.
+            guard named.hasSameBytes(as: issuer) else {
+                return .failure(Fault(reason: "its issuer is \(SkippedKeys.shown(named)), not \(issuer)"))
+            }
+            guard case .string(let text)? = members["jwks_uri"] else {
+                return .failure(Fault(reason: "it names no jwks_uri"))
+            }
+            guard let found = try? KeySetURL(parsing: text), found.isSecure || !isSecure(issuer) else {
+                return .failure(Fault(reason: "its jwks_uri \(SkippedKeys.shown(text)) is not an https URL"))
+            }
+            return .success(found)
+        }
+    }
+
+    private static func isSecure(_ issuer: String) -> Bool { issuer.utf8.starts(with: "https:".utf8) }
 
     /// Whether two sets have the same keys, in any order.
     private static func areSame(_ a: [Key]?, _ b: [Key]?) -> Bool {
@@ -171,6 +250,10 @@ final class KeySetSource {
     private func adopt(_ set: KeySet) {
         let isNews = failingSince != nil || set.problem != lastFault || !Self.areSame(keys, set.keys)
         (keys, failingSince, failures, lastFault) = (set.keys, nil, 0, set.problem)
+        if let skipped = set.skipped, !(lastSkipped?.hasSameBytes(as: skipped) ?? false) {
+            logger.warning("\(url.text): keys that cannot be used are skipped: \(skipped)")
+        }
+        lastSkipped = set.skipped
         fetched = FetchedKeySet(url: url, fetchedAt: WallClock.now() / 1000, body: set.body)
         if let problem = set.problem {
             if isNews { logger.error("\(url.text): \(problem)") }

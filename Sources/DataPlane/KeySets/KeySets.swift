@@ -81,6 +81,11 @@ final class KeySets {
         }
     }
 
+    /// What is wrong with sets at present.
+    var faults: [(url: KeySetURL, reason: String)] {
+        sources.compactMap { source in source.lastFault.map { (source.url, $0) } }
+    }
+
     /// Calls `body` once each set was fetched or could not be.
     func afterFirstFetch(_ body: @escaping () -> Void) {
         waiting.append(body)

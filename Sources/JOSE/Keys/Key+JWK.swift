@@ -1,5 +1,18 @@
 import Basics
 
+/// The keys of a set that its owner publishes.
+package struct PublishedKeys: Sendable {
+    /// A key that cannot be used, and why.
+    package struct Skipped: Sendable, Equatable {
+        /// Its `kid`: text from outside.
+        package let id: String?
+        package let reason: String
+    }
+
+    package var keys: [Key]
+    package var skipped: [Skipped] = []
+}
+
 extension Key {
     /// Reads a JWK set or a single JWK.
     ///
@@ -26,8 +39,8 @@ extension Key {
             guard !keys.isEmpty else { throw KeyError("the JWK is not for a supported kind of signature") }
             return keys
         }
-        let keys = try keys(ofSet: document) { index, fault throws(KeyError) in
-            throw KeyError("keys[\(index)]: \(fault.description)")
+        let keys = try keys(ofSet: document) { index, _, fault throws(KeyError) in
+            if let fault { throw KeyError("keys[\(index)]: \(fault.description)") }
         }
         guard !keys.isEmpty else { throw KeyError("the JWK set has no key for a supported kind of signature") }
         return keys
@@ -38,7 +51,7 @@ extension Key {
     /// Skips whatever is wrong, weak or not supported, as RFC 7517, section 5 says.
     ///
     /// - Returns: `nil` if the set holds a private key or a secret. Whoever can read the set could sign with that.
-    package static func publishedSet(_ bytes: [UInt8]) throws(KeyError) -> [Key]? {
+    package static func publishedSet(_ bytes: [UInt8]) throws(KeyError) -> PublishedKeys? {
         let document: JSONValue
         do {
             document = try JSONValue(parsing: bytes.span, limits: JSONLimits(size: 1 << 20))
@@ -53,14 +66,22 @@ extension Key {
             guard case .object(let members) = value else { return false }
             return members["d"] != nil || members["k"] != nil
         }
-        return holdsSecret ? nil : try keys(ofSet: document) { _, _ in }
+        guard !holdsSecret else { return nil }
+        var skipped: [PublishedKeys.Skipped] = []
+        let keys = try keys(ofSet: document) { _, value, fault in
+            var id: String?
+            if case .object(let members) = value, case .string(let text)? = members["kid"] { id = text }
+            let reason = fault?.description ?? "it is not for signatures of a supported kind"
+            skipped.append(PublishedKeys.Skipped(id: id, reason: reason))
+        }
+        return PublishedKeys(keys: keys, skipped: skipped)
     }
 
     private static let maxPublished = 64
 
     private static func keys(
         ofSet document: JSONValue,
-        fault: (_ index: Int, KeyError) throws(KeyError) -> Void
+        skipping: (_ index: Int, JSONValue, KeyError?) throws(KeyError) -> Void
     ) throws(KeyError) -> [Key] {
         guard case .object(let members) = document, case .array(let values)? = members["keys"] else {
             throw KeyError("the member \"keys\" of a JWK set is an array")
@@ -69,9 +90,11 @@ extension Key {
         var seen: Set<Identity> = []
         for (index, value) in values.enumerated() {
             do throws(KeyError) {
-                for key in try Key.keys(of: JWK(value)) where seen.insert(Identity(key)).inserted { keys.append(key) }
+                let found = try Key.keys(of: JWK(value))
+                if found.isEmpty { try skipping(index, value, nil) }
+                for key in found where seen.insert(Identity(key)).inserted { keys.append(key) }
             } catch {
-                try fault(index, error)
+                try skipping(index, value, error)
             }
         }
         return keys

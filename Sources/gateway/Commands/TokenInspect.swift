@@ -9,7 +9,8 @@ import JOSE
 struct TokenInspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Show a token's content and, with a configuration, whether and why it would be refused."
+        abstract: "Show a token's content and, with a configuration, whether and why it would be refused.",
+        discussion: "If the company publishes its keys (jwks_url, openid), they are fetched."
     )
 
     @Argument(help: "The token; by default a line from standard input.")
@@ -62,14 +63,11 @@ struct TokenInspect: ParsableCommand {
         let viewer: Viewer
         let rules = Admission.Rules(settings)
         do throws(TokenFault) {
-            viewer = try TokenAuthority(settings, generation: 1).viewer(for: bytes.span)
+            viewer = try self.viewer(of: bytes, settings)
             let now = WallClock.seconds()
             try viewer.validity.check(now: now, leeway: rules.leeway, requireExpiry: rules.requireExpiry)
         } catch {
             print("refused \(Refusal(error).code): \(error.code)")
-            if error == .unknownKey, settings.companies.contains(where: { !$0.keySetURLs.isEmpty }) {
-                print("        the keys of jwks_url are not fetched here: save the set, and name it as jwks_file")
-            }
             throw ExitCode(1)
         }
         print("viewer  \(viewer.kind) of company \(viewer.company), token \(viewer.fingerprint)")
@@ -79,6 +77,20 @@ struct TokenInspect: ParsableCommand {
         case .refuse(let refusal, let reason):
             print("refused \(refusal.code): \(reason)")
             throw ExitCode(1)
+        }
+    }
+
+    private func viewer(of bytes: [UInt8], _ settings: Settings) throws(TokenFault) -> Viewer {
+        let authority = TokenAuthority(settings, generation: 1)
+        do throws(TokenFault) {
+            return try authority.viewer(for: bytes.span)
+        } catch {
+            guard error == .keysAwaited, let id = authority.ownCompany(of: bytes.span) else { throw error }
+            let urls = settings.companies.filter { $0.id.hasSameBytes(as: id) }.flatMap(\.keySetURLs)
+            guard let fetched = try? KeySetFetch.run(urls) else { throw error }
+            for (url, reason) in fetched.faults { print("keys    \(url.text): \(reason)") }
+            for (url, keys) in fetched.keys { print("keys    \(url.text): \(keys.count)") }
+            return try TokenAuthority(settings, fetched: fetched.keys, generation: 1).viewer(for: bytes.span)
         }
     }
 
