@@ -14,6 +14,7 @@ package struct FileUse: Sendable {
         case assertionKey
         case tokenKey
         case database
+        case denyList
 
         /// The role, worded for the operator.
         package var words: String {
@@ -28,6 +29,7 @@ package struct FileUse: Sendable {
             case .assertionKey: "the key of assertions"
             case .tokenKey: "the key of API tokens"
             case .database: "the database"
+            case .denyList: "the list of denied addresses"
             }
         }
     }
@@ -81,6 +83,7 @@ extension Settings {
         }
         add("sessions.cookie_key_file", sessions.cookieKeyFile, .cookieKey)
         add("identity.assertion_key_file", identity.assertionKeyFile, .assertionKey)
+        add("limits.deny_file", limits.denyFile, .denyList, isSecret: false)
         if control.enabled {
             add("control.database", control.database, .database)
             add("control.token_key_file", control.tokenKeyPath, .tokenKey)

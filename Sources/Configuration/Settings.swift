@@ -255,6 +255,8 @@ package struct RouteSettings: Sendable {
     package var cookies: UpstreamCookies = .partition
     /// Whether its exchanges are in the access log. `nil`: as `log.access` says.
     package var accessLog: Bool?
+    /// The most bytes of a request's body; `nil` for that of all routes.
+    package var bodySize: Int?
 }
 
 /// What happens to CORS preflights on a route that requires credentials, which preflights never carry.
@@ -402,6 +404,20 @@ package struct LimitSettings: Sendable {
     package var minRate = 256
     package var joinsPerMinute = 30
     package var failuresPerMinute = 60
+    /// Of a client address, for IPv6 of a /64; `nil` for any number.
+    package var requestsPerAddress: RateLimit?
+    package var newConnectionsPerAddress: RateLimit?
+    /// The addresses to which these two do not apply.
+    package var rateExempt: [AddressRange] = []
+    package var deny: [AddressRange] = []
+    /// The file from which more ranges were read.
+    package var denyFile: String?
+    /// All addresses that are turned away.
+    package var denied = AddressSet()
+    /// How late an event loop may run its timers; zero for any time.
+    package var lagLimit: Duration = .milliseconds(500)
+    /// Of the process's resident memory in bytes, 0 for any amount; `nil` for 90 % of what its control group may use.
+    package var memoryLimit: Int?
     package var trustedProxies: [AddressRange] = []
 }
 

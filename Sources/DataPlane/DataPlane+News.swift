@@ -62,6 +62,11 @@ extension DataPlane {
         for notice in site.turnedAway.takeNotices(at: now, limits: (total, limits.connectionsPerAddress)) {
             logger.warning("\(notice)")
         }
+        let memoryLimit = site.memoryLimit(limits)
+        if memoryLimit > 0 || site.overload.isShortOfMemory {
+            site.overload.take(memory: ProcessUsage.readMemory(), limit: memoryLimit, at: now)
+        }
+        for news in site.overload.takeNews() { logger.warning("\(news)") }
         if let notice = site.descriptors.takeNotice(at: now) { logger.warning("\(notice)") }
         if let notice = site.accessLog.takeNotice(at: now) { logger.error("\(notice)") }
     }

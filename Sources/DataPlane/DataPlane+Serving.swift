@@ -8,6 +8,7 @@ extension DataPlane {
     func serve(_ descriptor: Descriptor, of peer: NetworkAddress, on loop: EventLoop, role: ListenerRole) {
         guard let worker = workers[ObjectIdentifier(loop.mailbox)]?.value else { return }
         let address = ClientAddress(peer)
+        if role != .admin, isDenied(address, worker) { return }
         let needsHeader = role.index.map { worker.snapshot.listeners[$0].needsProxyHeader } ?? false
         if needsHeader, !address.maySendProxyHeader(worker.snapshot.settings.limits) {
             site.turnedAway.unlistedProxy(address)
@@ -106,12 +107,14 @@ extension DataPlane {
 
     /// The client that a proxy has named. From now on its address counts instead of the peer's.
     ///
-    /// - Returns: `nil` if the limit of its address is reached. Then the peer's place was given up.
+    /// - Returns: `nil` if its address is denied or at its limit. Then the peer's place was given up.
     private func client(_ header: ProxyHeader, of peer: Client) -> Client? {
         var client = peer
         client.address = header.client.map(ClientAddress.init) ?? peer.address.hidingClient
         if peer.place.isCounted { site.connectionCounts.leave(peer.address.hash) }
-        guard let counted = countAddress(role: peer.role, client.address, peer.worker) else {
+        guard !isDenied(client.address, peer.worker),
+            let counted = countAddress(role: peer.role, client.address, peer.worker)
+        else {
             ConnectionPlace(role: peer.role, isCounted: false).leave(peer.worker, client.address)
             return nil
         }
@@ -121,6 +124,15 @@ extension DataPlane {
     }
 
     // MARK: Limits
+
+    /// Whether nothing is served to an address.
+    private func isDenied(_ address: ClientAddress, _ worker: Worker) -> Bool {
+        let denied = worker.snapshot.settings.limits.denied
+        guard !denied.isEmpty, denied.contains(address) else { return false }
+        site.turnedAway.denied(address)
+        worker.counters.add(.connectionsDenied)
+        return true
+    }
 
     /// Counts a connection until it gives up its place.
     ///
@@ -145,14 +157,22 @@ extension DataPlane {
 
     /// Counts a connection for its address, if the address is one of those that are counted.
     ///
-    /// - Returns: `nil` if the limit of the address is reached.
+    /// - Returns: `nil` if a limit of the address is reached.
     private func countAddress(
         role: ListenerRole,
         _ address: ClientAddress,
         _ worker: Worker
     ) -> (isCounted: Bool, share: AddressShare?)? {
         let limits = worker.snapshot.settings.limits
-        guard role != .admin, address.isCounted(limits) else { return (false, nil) }
+        guard role != .admin else { return (false, nil) }
+        if let limit = limits.newConnectionsPerAddress, address.hasRate(limits),
+            site.connectionRates.take(address.hash, limit, at: worker.clock.monotonic) != nil
+        {
+            site.turnedAway.pastRate(of: address)
+            worker.counters.add(.connectionsPastRate)
+            return nil
+        }
+        guard address.isCounted(limits) else { return (false, nil) }
         guard let share = site.connectionCounts.enter(address.hash, limit: limits.connectionsPerAddress) else {
             site.turnedAway.pastLimit(of: address)
             worker.counters.add(.connectionsPastAddress)

@@ -154,6 +154,11 @@ import Testing
             KeyOrigin(source: .jwksURL(try KeySetURL(parsing: "https://u.example"))),
             KeyOrigin(source: .openID([try KeySetURL(discoveryOf: "https://u.example")])),
         ]
+        settings.routes[0].bodySize = 1
+        settings.limits.requestsPerAddress = RateLimit(rate: try EventRate(parsing: "1/s"))
+        settings.limits.newConnectionsPerAddress = RateLimit(rate: try EventRate(parsing: "1/s"))
+        settings.limits.denyFile = "d"
+        settings.limits.memoryLimit = 1
         settings.companies.append(settings.companies[0])
         settings.companies[1].clientSecretFiles = ["s", "t"]
         var table = ""

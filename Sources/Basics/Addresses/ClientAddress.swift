@@ -15,6 +15,15 @@ package struct ClientAddress: Sendable {
     /// Network-order bytes: 4 for IPv4, 16 for IPv6, none for a Unix socket.
     package var bytes: [UInt8] { (0..<Int(count)).map { storage[$0] } }
 
+    var byteCount: Int { Int(count) }
+
+    /// The bytes as one number.
+    var number: UInt128 {
+        var number: UInt128 = 0
+        for index in 0..<Int(count) { number = number << 8 | UInt128(storage[index]) }
+        return number
+    }
+
     package init(_ address: NetworkAddress) {
         switch address {
         case .v4(let bytes, _):

@@ -32,7 +32,7 @@ struct Schema: Sendable {
         tables("listener", listener),
         table("admin", Schema("address mode group token_file")),
         tables("upstream", upstream),
-        tables("route", Schema("path upstream access preflight cookies access_log")),
+        tables("route", Schema("path upstream access preflight cookies access_log body_size")),
         table("tokens", tokens),
         tables("company", company),
         table("sessions", sessions),
@@ -96,7 +96,8 @@ struct Schema: Sendable {
     private static let limits = Schema(
         """
         header_size header_count body_size header_timeout idle_timeout connections connections_per_address min_rate
-        joins_per_minute failures_per_minute trusted_proxies
+        joins_per_minute failures_per_minute requests_per_address requests_burst new_connections_per_address
+        new_connections_burst rate_exempt deny deny_file lag_limit memory_limit trusted_proxies
         """
     )
 

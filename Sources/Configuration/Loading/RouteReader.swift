@@ -36,6 +36,7 @@ struct RouteReader {
         table.read("preflight", into: &route.preflight, .choice)
         table.read("cookies", into: &route.cookies, .choice)
         table.read("access_log", into: &route.accessLog, .boolean)
+        table.read("body_size", into: &route.bodySize, .size(0...(1 << 50)))
         return route
     }
 

@@ -136,6 +136,23 @@ extension LimitSettings {
             into: &trustedProxies,
             .set(of: .text("an address range", AddressRange.init(parsing:)))
         )
+        table.read("lag_limit", into: &lagLimit, .duration(.zero ... .seconds(60)))
+        table.read("memory_limit", into: &memoryLimit, .size(0...(1 << 50)))
+        readRate("requests", from: table, into: &requestsPerAddress)
+        readRate("new_connections", from: table, into: &newConnectionsPerAddress)
+        table.read("rate_exempt", into: &rateExempt, .set(of: .text("an address range", AddressRange.init(parsing:))))
+        DenyReader(table: table).read(into: &self)
+    }
+
+    /// Reads a rate by address, and its burst.
+    private func readRate(_ name: String, from table: TableReader, into limit: inout RateLimit?) {
+        let (rate, burst) = ("\(name)_per_address", "\(name)_burst")
+        limit = table.value(rate, .text("a rate such as \"100/s\"", EventRate.init(parsing:))).map {
+            RateLimit(rate: $0)
+        }
+        let written = table.value(burst, .integer(1...1_000_000))
+        if written != nil, !table.has(rate) { table.report("has no effect without \(rate)", at: burst) }
+        limit?.burst = written
     }
 }
 

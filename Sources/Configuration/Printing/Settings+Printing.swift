@@ -34,6 +34,7 @@ extension Settings {
                 writer.entry("cookies", route.cookies.rawValue)
             }
             if let logs = route.accessLog { writer.entry("access_log", logs) }
+            if let size = route.bodySize { writer.entry("body_size", size: size) }
         }
         tokens.write(to: &writer)
         for company in companies { company.write(eventIDs: eventIDs(of: company), to: &writer) }
@@ -234,6 +235,15 @@ extension LimitSettings {
         writer.entry("min_rate", size: minRate)
         writer.entry("joins_per_minute", joinsPerMinute)
         writer.entry("failures_per_minute", failuresPerMinute)
+        writer.entry("requests_per_address", requestsPerAddress?.rate.text)
+        if let limit = requestsPerAddress { writer.entry("requests_burst", limit.size) }
+        writer.entry("new_connections_per_address", newConnectionsPerAddress?.rate.text)
+        if let limit = newConnectionsPerAddress { writer.entry("new_connections_burst", limit.size) }
+        writer.entry("rate_exempt", rateExempt.map(\.text))
+        writer.entry("deny", deny.map(\.text))
+        writer.entry("deny_file", denyFile)
+        writer.entry("lag_limit", lagLimit)
+        if let memoryLimit { writer.entry("memory_limit", size: memoryLimit) }
         writer.entry("trusted_proxies", trustedProxies.map(\.text))
     }
 }

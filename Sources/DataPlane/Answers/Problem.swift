@@ -36,7 +36,7 @@ enum StatusText {
         case 308: ("Permanent Redirect", "permanent_redirect", "")
         case 400: ("Bad Request", "bad_request", "Send a request that follows RFC 9112, with an unambiguous path.")
         case 401: ("Unauthorized", "unauthorized", "")
-        case 403: ("Forbidden", "forbidden", "")
+        case 403: ("Forbidden", "forbidden", "Nothing is served to this address.")
         case 404: ("Not Found", "not_found", "Check the address.")
         case 405: ("Method Not Allowed", "method_not_allowed", "Use the method that the Allow field names.")
         case 408: ("Request Timeout", "request_timeout", "Send the request again, without pauses.")
@@ -44,7 +44,8 @@ enum StatusText {
         case 413: ("Content Too Large", "content_too_large", "Send less at once.")
         case 414: ("URI Too Long", "uri_too_long", "Send a shorter address.")
         case 426: ("Upgrade Required", "upgrade_required", "Use WebSocket version 13.")
-        case 429: ("Too Many Requests", "too_many_requests", "")
+        case 429:
+            ("Too Many Requests", "too_many_requests", "Wait for the time in Retry-After, and send fewer at once.")
         case 431: ("Request Header Fields Too Large", "header_too_large", "Send fewer or shorter header fields.")
         case 501: ("Not Implemented", "method_not_implemented", "Use another method.")
         case 502: ("Bad Gateway", "bad_gateway", "Try again in a minute.")

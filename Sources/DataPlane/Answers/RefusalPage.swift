@@ -52,12 +52,16 @@ struct RefusalPage {
                 "This address does not work",
                 "Part of it is missing, or something was added to it. Open the link again from where you got it."
             )
+        case 403:
+            ("Not from here", "Nothing is served to the network that you are in. Try another one.")
         case 404:
             ("There is nothing here", "Check the address, or open the link again from where you got it.")
         case 413:
             ("That is too much", "Send less at once.")
         case 414:
             ("This address is too long", "Open the link again from where you got it.")
+        case 429:
+            ("Too many requests", "Too much was asked for from your network. Wait a moment, then reload the page.")
         case 431:
             (
                 "Your browser sends too much",

@@ -75,6 +75,8 @@ extension Exchange {
     /// - Parameter event: the event that selects a cookie, if any.
     func findCredentials(_ request: RequestView, event: Span<UInt8>?) -> Finding {
         let held = heldSession(request, event: event)
+        // Before any signature is checked.
+        if sheds(request, held?.session) { return .refused }
         let (bearer, offered): (Range<Int>?, [Range<Int>])
         switch self.bearer(request) {
         case .success(let range): (bearer, offered) = (range, offeredTokens(request))
@@ -269,7 +271,7 @@ extension Exchange {
 
     /// The session that applies: from the header of an API client; else from the cookie of the event; else the one that
     /// joined last.
-    private func heldSession(_ request: RequestView, event: Span<UInt8>?) -> Credentials? {
+    func heldSession(_ request: RequestView, event: Span<UInt8>?) -> Credentials? {
         if let text = request.value(of: .gatewaySession), request.isSingle(.gatewaySession) {
             switch open(text) {
             case (let sealed, .stands)?:

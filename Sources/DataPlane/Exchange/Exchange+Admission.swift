@@ -43,6 +43,7 @@ extension Exchange {
         case .refused:
             return false
         }
+        if worker.isShedding, credentials.mustJoin, sheds(request, nil) { return false }
         state.verdict.viewer = credentials.viewer
         state.verdict.hidesAddress = credentials.source == .query
         if credentials.source == .cookie, !isOriginAllowed(request) {

@@ -73,15 +73,17 @@ extension Exchange {
     /// Answers with a plain HTTP status that has no refusal code: a page for a navigation, the bare status for an
     /// upgrade, otherwise a problem document.
     ///
-    /// - Parameter detail: what the client can do. `nil` stands for the status's usual text.
-    func respond(status: Int, detail: String? = nil) {
+    /// - Parameters:
+    ///   - fields: further field lines.
+    ///   - detail: what the client can do. `nil` stands for the status's usual text.
+    func respond(status: Int, fields: String = "", detail: String? = nil) {
         if isUpgrade {
-            respond(status: status, fields: "", type: nil, body: [])
+            respond(status: status, fields: fields, type: nil, body: [])
             return
         }
         if isNavigation, !state.verdict.isControlCall, client?.listener != .admin {
             let page = RefusalPage(status: status, requestID: state.request.id.string)
-            let fields = allowField(status) + pagePolicy(page)
+            let fields = fields + allowField(status) + pagePolicy(page)
             respond(status: status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
             return
         }
@@ -95,7 +97,8 @@ extension Exchange {
             requestID: state.request.id.string
         )
         problem.isForAPI = state.verdict.isControlCall
-        respond(status: status, fields: allowField(status), type: "application/problem+json", body: problem.json)
+        let fields = fields + allowField(status)
+        respond(status: status, fields: fields, type: "application/problem+json", body: problem.json)
     }
 
     /// The `Allow` field. Only the upstream knows which methods a resource allows.

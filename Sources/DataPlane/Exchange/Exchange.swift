@@ -51,6 +51,7 @@ final class Exchange: UpstreamUser {
         begin(client: client)
         note(request)
         if snapshot.logsAccess { record.read(request, for: snapshot.accessLine) }
+        if snapshot.judgesAddresses, client.listener != .admin, refusesAddress() { return }
         judge(request)
     }
 
@@ -163,6 +164,8 @@ final class Exchange: UpstreamUser {
         }
         state.request.route = match.route
         state.request.slot = snapshot.routeSlots[match.route]
+        let bodySize = snapshot.routeBodySize[match.route]
+        state.request.maxBytes = bodySize
         let access = snapshot.routeAccess[match.route]
         state.verdict.access = access
         request.scanCookies(isSecure: snapshot.cookie.isSecure)
@@ -182,8 +185,9 @@ final class Exchange: UpstreamUser {
         let upstream = snapshot.routeUpstream[match.route]
         state.verdict.isControlCall = isControl(upstream)
         if state.verdict.isControlCall, refusesUnstartedControl() { return }
+        if access == .public, worker.isShedding, sheds(request, heldSession(request, event: nil)?.session) { return }
         if state.verdict.access == .public { scanPublicQuery(request, upstream: upstream) }
-        if case .length(let length) = state.request.framing, length > snapshot.bodySize {
+        if case .length(let length) = state.request.framing, length > bodySize {
             respond(status: 413)
             return
         }

@@ -10,6 +10,10 @@ final class TurnedAway: Sendable {
         var pastTotal = 0
         var pastAddressLimit = 0
         var lastAddress = ""
+        var pastRate = 0
+        var lastPastRate = ""
+        var denied = 0
+        var lastDenied = ""
         var absentHeaders = 0
         var malformedHeaders = 0
         var lateHeaders = 0
@@ -24,7 +28,8 @@ final class TurnedAway: Sendable {
         var badHeaders: Int { absentHeaders + malformedHeaders + lateHeaders }
 
         var isNews: Bool {
-            pastTotal + pastAddressLimit + badHeaders + unlistedProxies + untakenEnds > 0 || !handshakes.isEmpty
+            pastTotal + pastAddressLimit + pastRate + denied + badHeaders + unlistedProxies + untakenEnds > 0
+                || !handshakes.isEmpty
         }
     }
 
@@ -41,6 +46,22 @@ final class TurnedAway: Sendable {
         state.withLock { state in
             state.pastAddressLimit += 1
             state.lastAddress = String(decoding: address.text, as: UTF8.self)
+        }
+    }
+
+    /// Counts a connection beyond the rate for its address.
+    func pastRate(of address: ClientAddress) {
+        state.withLock { state in
+            state.pastRate += 1
+            state.lastPastRate = String(decoding: address.text, as: UTF8.self)
+        }
+    }
+
+    /// Counts a connection of a denied address.
+    func denied(_ address: ClientAddress) {
+        state.withLock { state in
+            state.denied += 1
+            state.lastDenied = String(decoding: address.text, as: UTF8.self)
         }
     }
 
@@ -104,6 +125,17 @@ final class TurnedAway: Sendable {
                 (limits.connections_per_address), last of \(counted.lastAddress)
                 """
             )
+        }
+        if counted.pastRate > 0 {
+            refusals.append(
+                """
+                \(counted.pastRate) because of the rate of one address (limits.new_connections_per_address), last of \
+                \(counted.lastPastRate)
+                """
+            )
+        }
+        if counted.denied > 0 {
+            refusals.append("\(counted.denied) of denied addresses (limits.deny), last of \(counted.lastDenied)")
         }
         if !refusals.isEmpty { notices.append("connections were refused: \(refusals.joined(separator: ", "))") }
         notices += Self.proxyNotices(counted)

@@ -8,6 +8,8 @@ enum Counter: Int, CaseIterable {
     case connectionsClosed
     case connectionsPastTotal
     case connectionsPastAddress
+    case connectionsPastRate
+    case connectionsDenied
     /// Open ones.
     case http1Connections
     case http2Connections
@@ -18,6 +20,11 @@ enum Counter: Int, CaseIterable {
     case http2Streams
     /// Those in progress.
     case requests
+    /// Those that were refused because of their client's address.
+    case requestsPastRate
+    case requestsDenied
+    /// Those that were refused because the process had too much to do.
+    case requestsShed
     case webSocketsOpened
     case webSocketsClosed
     /// Bytes of bodies and WebSockets.

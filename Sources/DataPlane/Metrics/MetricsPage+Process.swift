@@ -38,6 +38,13 @@ extension MetricsPage {
         )
         write("gateway_loops", .gauge, "Event loops.", reading.loops)
         exposition.family(
+            "gateway_overloaded_loops",
+            .gauge,
+            "Event loops that refuse requests without a session, by what they lack."
+        )
+        exposition.sample([("lack", "time")], reading.laggingLoops)
+        exposition.sample([("lack", "memory")], reading.isShortOfMemory ? reading.loops : 0)
+        exposition.family(
             "gateway_loop_lag_seconds",
             .histogram,
             in: .seconds,

@@ -65,6 +65,19 @@ struct MetricsPage {
             exposition.sample([("code", refusal.code)], counts.refusals[Int(refusal.rawValue)])
         }
         exposition.family(
+            "gateway_requests_limited",
+            .counter,
+            "Requests that were refused because of their client's address, by the key of the limit."
+        )
+        exposition.sample([("limit", "requests_per_address")], total(.requestsPastRate))
+        exposition.sample([("limit", "deny")], total(.requestsDenied))
+        write(
+            "gateway_requests_shed",
+            .counter,
+            "Requests without a session that were refused because of overload.",
+            total(.requestsShed)
+        )
+        exposition.family(
             "gateway_requests_cut",
             .counter,
             "Requests and WebSockets that ended early, by who or what ended them."
@@ -130,6 +143,8 @@ struct MetricsPage {
         exposition.family("gateway_connections_refused", .counter, "Connections beyond a limit, by its key.")
         exposition.sample([("limit", "connections")], total(.connectionsPastTotal))
         exposition.sample([("limit", "connections_per_address")], total(.connectionsPastAddress))
+        exposition.sample([("limit", "new_connections_per_address")], total(.connectionsPastRate))
+        exposition.sample([("limit", "deny")], total(.connectionsDenied))
         exposition.family("gateway_tls_handshakes", .counter, "TLS handshakes of viewers, by result.")
         exposition.sample([("result", "completed")], total(.handshakesCompleted))
         exposition.sample([("result", "failed")], total(.handshakesFailed))

@@ -18,6 +18,10 @@ struct MetricsReading: Sendable {
     var reloads = ReloadTally()
     var certificates: [CertificateEntry] = []
     var lostLogLines = 0
+    /// Event loops that are late, so that they refuse requests without a session.
+    var laggingLoops = 0
+    /// Whether all loops do so for want of memory.
+    var isShortOfMemory = false
     /// The sizes of the database's files in bytes, by kind.
     var databaseFiles: [DatabaseFile] = []
     /// `nil` without a control API.

@@ -16,6 +16,15 @@ extension ProcessUsage {
         return usage
     }
 
+    /// The resident memory at this moment, in bytes. 0 if it is not known.
+    static func readMemory() -> Int {
+        ProcessUsage(
+            stat: Processors.text(of: "/proc/self/stat") ?? "",
+            ticksPerSecond: 1,
+            pageSize: sysconf(Int32(_SC_PAGESIZE))
+        ).residentMemory
+    }
+
     /// Reads the text of `/proc/self/stat`
     /// ([proc_pid_stat(5)](https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html)).
     init(stat: String, ticksPerSecond: Int, pageSize: Int) {

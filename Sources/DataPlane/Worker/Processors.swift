@@ -51,7 +51,7 @@ package enum Processors {
     }
 
     /// For example `/a/b`, `/a`, and the root, which is empty.
-    private static func ancestors(of path: String) -> [String] {
+    static func ancestors(of path: String) -> [String] {
         var folders: [String] = []
         var rest = path[...]
         while let slash = rest.lastIndex(of: "/") {

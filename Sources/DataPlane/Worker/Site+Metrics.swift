@@ -28,6 +28,8 @@ extension Site {
         }
         reading.lostLogLines = accessLog.lostLines
         reading.control = await controlReader.withLock { $0 }?()
+        reading.laggingLoops = overload.laggingLoops
+        reading.isShortOfMemory = overload.isShortOfMemory
         if snapshot.settings.control.enabled {
             let path = snapshot.settings.control.database
             for (kind, path) in [("database", path), ("wal", path + "-wal")] {

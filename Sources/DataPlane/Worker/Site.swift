@@ -22,12 +22,17 @@ final class Site: Sendable {
     let joins = AttemptLimiter()
     let failures = AttemptLimiter()
     let badSignatures = SignatureAllowance.makeLimiter()
+    let requestRates = AddressRates()
+    let connectionRates = AddressRates()
     /// Connected clients, including those of the admin listener.
     let connections = Atomic<Int>(0)
     let adminConnections = Atomic<Int>(0)
     let connectionCounts = ConnectionCounts()
     let descriptors: DescriptorBudget
     let turnedAway = TurnedAway()
+    let overload = Overload()
+    /// The memory that the system allows the process, in bytes; `nil` for any amount.
+    private let memoryQuota = MemoryQuota.ofSystem()
     let scrapes = Scrapes()
     /// Reads what metrics show of the control API; `nil` without one.
     let controlReader = Mutex<(@Sendable () async -> ControlReading)?>(nil)
@@ -144,6 +149,9 @@ final class Site: Sendable {
         case .viewers: descriptors.giveBack()
         }
     }
+
+    /// The resident memory in bytes beyond which viewers without a session must wait; 0 if there is no limit.
+    func memoryLimit(_ limits: LimitSettings) -> Int { limits.memoryLimit ?? (memoryQuota ?? 0) / 10 * 9 }
 
     func register(_ worker: Worker) {
         everyWorker.withLock { $0.append(Confined(worker, to: worker.loop.mailbox)) }

@@ -45,12 +45,16 @@ final class Snapshot: Sendable {
     let routeSlots: [Int]
     let routePartitionsCookies: [Bool]
     let routeForwardsPreflights: [Bool]
+    /// The most bytes of a body.
+    let routeBodySize: [Int]
     let hasTrustedProxies: Bool
     /// Whether any listener redirects.
     let hasRedirects: Bool
     /// Whether any listener sends `Strict-Transport-Security`.
     let hasTransportPolicies: Bool
     /// Whether there are exchanges that are logged.
+    /// Whether a client's address may be refused.
+    let judgesAddresses: Bool
     let logsAccess: Bool
     let logsUnrouted: Bool
     let routeLogsAccess: [Bool]
@@ -66,6 +70,8 @@ final class Snapshot: Sendable {
     /// How often an open stream renews its lease, in milliseconds.
     let renewalInterval: Int64
     let idleTimeout: Int64
+    /// How late a loop's timers may be, in milliseconds; 0 for any time.
+    let lagLimit: Int64
 
     /// - Parameters:
     ///   - fetchedKeys: the keys of each `jwks_url`.
@@ -125,6 +131,7 @@ final class Snapshot: Sendable {
         // Browsers would refuse partitioned cookies over plaintext on loopback.
         let isSecure = settings.publicURL.isSecure
         routePartitionsCookies = settings.routes.map { isSecure && $0.access != .public && $0.cookies == .partition }
+        routeBodySize = settings.routes.map { $0.bodySize ?? settings.limits.bodySize }
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
         let listeners = settings.listeners.map(ListenerRules.init)
         self.listeners = listeners
@@ -136,12 +143,14 @@ final class Snapshot: Sendable {
         logsAccess = logsUnrouted || routeLogsAccess.contains(true)
         accessLine = AccessLine(log.lineFormat)
         accessShare = log.accessSample < 1 ? UInt64(log.accessSample * 0x1p64) : .max
+        judgesAddresses = settings.limits.requestsPerAddress != nil || !settings.limits.denied.isEmpty
         bodySize = settings.limits.bodySize
         minRate = settings.limits.minRate
         heartbeat = min(max(settings.sessions.policy.idleTimeout / 3, 100), 1000)
         renewalInterval = min(max(settings.sessions.policy.idleTimeout / 3, 100), 5000)
         headerTimeout = settings.limits.headerTimeout.milliseconds
         idleTimeout = settings.limits.idleTimeout.milliseconds
+        lagLimit = settings.limits.lagLimit.milliseconds
     }
 
     private static func framePolicy(_ origins: [String]) -> [UInt8] {

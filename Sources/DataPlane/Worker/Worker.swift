@@ -35,6 +35,7 @@ final class Worker {
     /// The connection that was last checked for being idle.
     private var hand = 0
     private(set) var isDraining = false
+    private var lag = OverloadWatch()
     private var ticks = 0
     /// When the next tick should come, in monotonic milliseconds.
     private var tickDueAt: Int64 = 0
@@ -169,8 +170,16 @@ final class Worker {
         freeSlots.append(slot)
     }
 
+    /// Whether viewers without a session must wait, so that the others are served.
+    var isShedding: Bool { lag.isOver || site.overload.isShortOfMemory }
+
     private func tick() {
-        counters.timerRan(late: loop.now - tickDueAt)
+        let late = loop.now - tickDueAt
+        counters.timerRan(late: late)
+        let limit = snapshot.lagLimit
+        if lag.take(late, limit: limit, release: limit / 2, at: loop.now) {
+            site.overload.loopChanged(isLate: lag.isOver)
+        }
         start()
         ticks += 1
         if site.descriptors.isShort { upstreams.closeIdle() }
