@@ -23,6 +23,7 @@ extension DataPlane {
     /// Logs which upstream servers went down, came back or are not trusted, whether the gateway is ready, which
     /// connections were turned away, and for what descriptors were lacking.
     private func tellNews(_ snapshot: Snapshot, now wall: Milliseconds) {
+        let now = MonotonicClock.now()
         for upstream in snapshot.upstreams {
             for server in upstream.servers {
                 if let fault = server.takeFault() {
@@ -39,10 +40,14 @@ extension DataPlane {
                     )
                 case nil: break
                 }
-                switch server.takeNews() {
+                switch server.takeNews(at: now) {
                 case .down(let fault):
                     logger.warning("upstream \(upstream.settings.name): \(server.name) is down: \(fault)")
                 case .up: logger.notice("upstream \(upstream.settings.name): \(server.name) is back")
+                case .unused:
+                    logger.notice(
+                        "upstream \(upstream.settings.name): \(server.name) has not been used since it failed"
+                    )
                 case nil: break
                 }
             }
@@ -57,7 +62,7 @@ extension DataPlane {
                 logger.warning("not ready: no upstream that viewers need is up")
             }
         }
-        let (now, limits) = (MonotonicClock.now(), snapshot.settings.limits)
+        let limits = snapshot.settings.limits
         let total = site.descriptors.connections(of: limits.connections)
         for notice in site.turnedAway.takeNotices(at: now, limits: (total, limits.connectionsPerAddress)) {
             logger.warning("\(notice)")

@@ -168,4 +168,11 @@ struct BalancerTests {
         var site = Site(.hash, weights: [1, 1])
         #expect(site.shares(100, staysOpen: true) == [50, 50])
     }
+
+    @Test("The score of a key is finite, whatever its hash")
+    func points() {
+        for word in [0, 1, .max >> 1, .max - 1, .max] as [UInt64] {
+            #expect(Balancer.point(word) > 0 && Balancer.point(word) < 1)
+        }
+    }
 }

@@ -104,12 +104,12 @@ struct InquiryTests {
         #expect(try results(of: row, maxBody: 1000) == (row.result.map { [$0] } ?? []))
     }
 
-    @Test("The first check decides; after that it takes three failures in a row, or two good checks")
+    @Test("The first check decides; then it takes three failures in a row, or two good checks; more failures tell why")
     func history() {
         var history = CheckHistory(rise: 2, fall: 3)
         let results: [(isGood: Bool, decides: Bool)] = [
             (true, true), (true, false), (false, false), (false, false), (true, false), (false, false), (false, false),
-            (false, true), (false, false), (true, false), (false, false), (true, false), (true, true), (false, false),
+            (false, true), (false, true), (true, false), (false, true), (true, false), (true, true), (false, false),
         ]
         for (step, result) in results.enumerated() {
             let decides = history.add(isGood: result.isGood)

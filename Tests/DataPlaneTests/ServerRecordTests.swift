@@ -26,12 +26,12 @@ struct ServerRecordTests {
         for _ in 0..<2 {
             #expect(record.failed(fault, at: 100, mayEject: true) == false)
             #expect(record.failed(fault, at: 100, mayEject: true) == false)
-            #expect(record.outUntil <= 100 && !record.isDown)
+            #expect(record.outUntil <= 100 && record.downUntil < 100)
             record.succeeded(at: 100, isTrial: false)
         }
         for _ in 0..<2 { #expect(record.failed(fault, at: 200, mayEject: true) == false) }
         #expect(record.failed(fault, at: 200, mayEject: true) == true)
-        #expect(record.isEjected && record.isDown && record.outUntil == 10_200)
+        #expect(record.isEjected && record.downUntil > 10_200 && record.outUntil == 10_200)
     }
 
     @Test("A server that cannot be connected to is left out at once, and longer each time")
@@ -42,11 +42,11 @@ struct ServerRecordTests {
             #expect(record.failed(Self.refused, at: now, mayEject: true) == false)
             // The others that were on their way tell nothing new.
             #expect(record.failed(Self.refused, at: now + 1, mayEject: true) == false)
-            #expect(record.outUntil == now + pause && record.isDown && !record.isEjected)
+            #expect(record.outUntil == now + pause && record.downUntil > record.outUntil && !record.isEjected)
             now = record.outUntil
         }
         record.succeeded(at: now, isTrial: false)
-        #expect(!record.isDown)
+        #expect(record.downUntil <= now)
         _ = record.failed(Self.refused, at: now, mayEject: true)
         #expect(record.outUntil == now + 500)
     }
@@ -60,7 +60,7 @@ struct ServerRecordTests {
             now = record.outUntil
         }
         record.succeeded(at: now, isTrial: false)
-        #expect(!record.isEjected && !record.isDown)
+        #expect(!record.isEjected && record.downUntil <= now)
         #expect(Self.eject(&record, by: Self.closed, at: now + 60_000) == now + 120_000)
         now = record.outUntil
         record.succeeded(at: now, isTrial: false)
@@ -127,7 +127,23 @@ struct ServerRecordTests {
         record.succeeded(at: end + 1000, isTrial: false)
         #expect(record.isUnresponsive)
         record.succeeded(at: end + 2000, isTrial: true)
-        #expect(!record.isUnresponsive && !record.isDown && record.backAt == end + 2000)
+        #expect(!record.isUnresponsive && record.downUntil <= end && record.backAt == end + 2000)
+    }
+
+    @Test("A trial that is answered badly ends the silence, even of the last server")
+    func bad() {
+        for fault in [Self.closed, .status(503), Self.refused] {
+            var record = Self.record()
+            for _ in 0..<3 { _ = record.failed(Self.timeout, at: 0, mayEject: false) }
+            _ = record.failed(fault, at: 5, mayEject: false)
+            #expect(record.isUnresponsive, "that request was from before")
+            #expect(record.failed(fault, isTrial: true, at: 5, mayEject: false) == false)
+            #expect(!record.isUnresponsive && record.isEjected)
+        }
+        var record = Self.record()
+        let end = Self.eject(&record, by: Self.timeout, at: 0)
+        #expect(record.failed(Self.timeout, isTrial: true, at: end, mayEject: false) == true)
+        #expect(record.isUnresponsive)
     }
 
     @Test("Checks and requests are one: good checks bring an ejected server back, bad ones take out the best")
@@ -135,11 +151,11 @@ struct ServerRecordTests {
         var record = Self.record()
         _ = Self.eject(&record, by: Self.closed, at: 0)
         record.checked(.status(503), at: 10)
-        #expect(record.isDown && record.reason == "health check: status 503")
+        #expect(record.downUntil == .max && record.reason == "health check: status 503")
         record.succeeded(at: 20, isTrial: true)
-        #expect(record.isDown)
+        #expect(record.downUntil == .max)
         record.checked(nil, at: 30)
-        #expect(!record.isDown && !record.isEjected && record.failures == 0 && record.outUntil <= 30)
+        #expect(record.downUntil <= 30 && !record.isEjected && record.failures == 0 && record.outUntil <= 30)
         #expect(record.backAt == 30)
     }
 
@@ -156,12 +172,12 @@ struct ServerRecordTests {
 
 @Suite("What requests see of a server's health")
 struct UpstreamServerTests {
-    private static func server(slowStart: Duration = .zero) throws -> UpstreamServer {
+    private static func server(slowStart: Duration = .zero, ejectAfter: Int = 1) throws -> UpstreamServer {
         UpstreamServer(
             try .init(parsing: "127.0.0.1:1"),
             connectTimeout: .seconds(1),
             slowStart: slowStart,
-            rules: .init(ejectAfter: 1, ejectTime: 10_000, maxEjectTime: 60_000)
+            rules: .init(ejectAfter: ejectAfter, ejectTime: 10_000, maxEjectTime: 60_000)
         )
     }
 
@@ -174,6 +190,29 @@ struct UpstreamServerTests {
         #expect(server.standing(at: 10_000) == .up(share: 102))
         #expect(server.standing(at: 15_000) == .up(share: 512))
         #expect(server.standing(at: 20_000) == .up(share: 1024))
+    }
+
+    @Test("A time of another event loop may be later")
+    func clocks() throws {
+        for slowStart in [Duration.zero, .seconds(10)] {
+            let server = try Self.server(slowStart: slowStart)
+            #expect(server.failed(.answer(.timeout), at: 0, mayEject: true))
+            server.succeeded(at: 10_020, isTrial: true)
+            #expect(server.standing(at: 10_019) == .up(share: slowStart == .zero ? 1024 : 102))
+        }
+    }
+
+    @Test("A server that failed once and is not used, as a backup is not, does not count as down for ever")
+    func unused() throws {
+        let server = try Self.server(ejectAfter: 5)
+        #expect(!server.isDown(at: 0) && server.takeNews(at: 0) == nil)
+        #expect(!server.failed(.connect(.refused), at: 0, mayEject: true))
+        #expect(server.isDown(at: 60_499) && server.takeNews(at: 60_499) == .down("refused"))
+        #expect(!server.isDown(at: 60_500) && server.takeNews(at: 60_500) == .unused)
+        #expect(!server.failed(.connect(.refused), at: 70_000, mayEject: true))
+        #expect(server.takeNews(at: 70_000) == .down("refused"))
+        server.succeeded(at: 70_001, isTrial: true)
+        #expect(server.takeNews(at: 70_001) == .up)
     }
 
     @Test("An unresponsive server is tried by one request in a second, until one is answered")

@@ -109,6 +109,22 @@ extension EndToEnd {
             #expect(try eventually { try fetch(site.port, "/public/x").status == 200 })
         }
 
+        @Test(
+            "An only server gets requests while its checks fail, and none while they hang, whichever comes first",
+            arguments: [true, false]
+        )
+        func failingChecks(hangsFirst: Bool) throws {
+            let site = try Site {
+                $0.upstream = "health_path = \"/health\"\nhealth_interval = \"100ms\"\nhealth_timeout = \"200ms\""
+            }
+            let fail: RecordingUpstream.Script = { try $0.reply("503 Starting") }
+            for hangs in [hangsFirst, !hangsFirst] {
+                site.upstream.on("/health", hangs ? Self.hang : fail)
+                #expect(try eventually { try fetch(site.port, "/.gateway/readyz").status == 503 })
+                #expect(try eventually { try fetch(site.port, "/public/x").status == (hangs ? 502 : 200) })
+            }
+        }
+
         @Test("Without checks, an only server that hangs gets one request in a while until it answers")
         func hungWithoutChecks() throws {
             let site = try Site { $0.upstream = "response_timeout = \"300ms\"\neject_after = 2" }

@@ -295,7 +295,7 @@ extension Exchange {
         if let upstream, let attempt, fault.isServers, !attempt.wasReused, state.phase == .requesting,
             state.request.isComplete
         {
-            pool?.failed(upstream.server, .answer(fault))
+            pool?.failed(upstream, .answer(fault))
         }
         releaseUpstream(reusable: false)
         guard isActive else { return }

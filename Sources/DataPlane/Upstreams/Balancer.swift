@@ -171,13 +171,14 @@ struct Balancer {
             guard server.open < Self.freeExchanges || server.open * Self.bound.denominator * weight < share else {
                 continue
             }
-            // In (0, 1).
-            let point = (Double(Self.mix(key ^ server.seed) >> 11) + 0.5) * 0x1p-53
-            let score = Double(server.present) / -log(point)
+            let score = Double(server.present) / -log(Self.point(Self.mix(key ^ server.seed)))
             if score > highest { (chosen, highest) = (index, score) }
         }
         return chosen
     }
+
+    /// A number in (0, 1). Of 52 bits: with more, the greatest would be rounded to 1.
+    static func point(_ word: UInt64) -> Double { (Double(word >> 12) + 0.5) * 0x1p-52 }
 
     /// Spreads the bits of a word: the finalizer of SplitMix64
     /// ([Steele et al., 2014](https://doi.org/10.1145/2660193.2660195)).

@@ -11,7 +11,8 @@ struct CheckHistory {
 
     init(rise: Int, fall: Int) { (self.rise, self.fall) = (rise, fall) }
 
-    /// Adds the result of a check. Returns whether that decides anew, in the way of this result.
+    /// Adds the result of a check. Returns whether that decides, in the way of this result: anew, or once more that the
+    /// server is not well, since the reason may be another.
     mutating func add(isGood: Bool) -> Bool {
         guard let isWell else {
             self.isWell = isGood
@@ -19,7 +20,7 @@ struct CheckHistory {
         }
         guard isGood != isWell else {
             contradictions = 0
-            return false
+            return !isGood
         }
         contradictions += 1
         guard contradictions >= (isGood ? rise : fall) else { return false }

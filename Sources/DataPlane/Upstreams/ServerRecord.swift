@@ -26,8 +26,8 @@ struct ServerRecord {
     private(set) var isUnresponsive = false
     /// When the server came or will come back. Its slow start begins then.
     private(set) var backAt = Int64.min / 2
-    /// Whether the server has not answered since it was left out.
-    private(set) var isDown = false
+    /// Until when the server counts as down, unless it answers or its checks say more.
+    private var doubtedUntil = Int64.min
     /// Ejections with no more than `maxEjectTime` between them.
     private var ejections = 0
     private var ejectedUntil = Int64.min / 2
@@ -39,14 +39,24 @@ struct ServerRecord {
     /// How long the server is left out after a single failure to connect. Doubles with each in a row.
     private static let pause: Int64 = 500
     private static let maxPause: Int64 = 10_000
+    /// How long a server counts as down that may be used again and is not: a backup, or one without requests. Longer
+    /// than it takes to find out if there are requests.
+    private static let doubt: Int64 = 60_000
+
+    /// Until when the server counts as down, unless it answers.
+    var downUntil: Int64 { checkFault != nil || isUnresponsive ? .max : doubtedUntil }
 
     /// Adds a failure.
     ///
-    /// - Parameter mayEject: whether enough other servers are left. If not, a server that cannot be connected to or does
-    ///   not answer is ejected all the same, since nothing is lost with it, but not for long: the gateway may have no
-    ///   other, and is not ready meanwhile.
+    /// - Parameters:
+    ///   - isTrial: whether the request was sent although the server was left out.
+    ///   - mayEject: whether enough other servers are left. If not, a server that cannot be connected to or does not
+    ///     answer is ejected all the same, since nothing is lost with it, but not for long: the gateway may have no
+    ///     other, and is not ready meanwhile.
     /// - Returns: whether the server was ejected.
-    mutating func failed(_ fault: ServerFault, at now: Int64, mayEject: Bool) -> Bool {
+    mutating func failed(_ fault: ServerFault, isTrial: Bool = false, at now: Int64, mayEject: Bool) -> Bool {
+        // It keeps nobody waiting any more.
+        if isTrial, !fault.isSilence { isUnresponsive = false }
         guard now >= outUntil, checkFault == nil else { return false }
         failures += 1
         lastFault = fault
@@ -57,7 +67,7 @@ struct ServerRecord {
         }
         if fault.isConnect {
             outUntil = now + min(Self.pause << Int64(min(failures - 1, 8)), Self.maxPause)
-            isDown = true
+            doubtedUntil = outUntil + Self.doubt
         }
         return false
     }
@@ -68,8 +78,8 @@ struct ServerRecord {
         if isLast { ejectTime = min(ejectTime, Self.maxPause) }
         ejectedUntil = now + ejectTime
         (outUntil, backAt) = (ejectedUntil, ejectedUntil)
+        doubtedUntil = outUntil + Self.doubt
         isEjected = true
-        isDown = true
     }
 
     /// Adds an answer.
@@ -83,7 +93,7 @@ struct ServerRecord {
         isEjected = false
         isUnresponsive = false
         outUntil = min(outUntil, now)
-        isDown = checkFault != nil
+        doubtedUntil = .min
     }
 
     /// Adds what the checks have decided anew.
@@ -92,14 +102,13 @@ struct ServerRecord {
     mutating func checked(_ fault: HealthFault?, at now: Int64) {
         let wasOut = checkFault != nil || isEjected
         checkFault = fault
-        isDown = true
         guard fault == nil else { return }
         if wasOut { comeBack(at: now) }
         failures = 0
         isEjected = false
         isUnresponsive = false
         outUntil = min(outUntil, now)
-        isDown = false
+        doubtedUntil = .min
     }
 
     private mutating func comeBack(at now: Int64) {

@@ -75,10 +75,12 @@ final class Upstream: Sendable {
     func endWaiting() { waiting.wrappingSubtract(1, ordering: .relaxed) }
 
     /// Records a failure of one of the servers. Returns whether that ejected it.
-    func failed(_ server: UpstreamServer, _ fault: ServerFault, at now: Int64) -> Bool {
+    ///
+    /// - Parameter isTrial: whether the request was sent although the server was left out.
+    func failed(_ server: UpstreamServer, _ fault: ServerFault, isTrial: Bool, at now: Int64) -> Bool {
         ejecting.withLock { _ in
             let others = servers.count { $0 !== server && $0.isOut(at: now) }
-            return server.failed(fault, at: now, mayEject: others < maxEjected)
+            return server.failed(fault, isTrial: isTrial, at: now, mayEject: others < maxEjected)
         }
     }
 }

@@ -188,7 +188,7 @@ final class UpstreamConnection: Connection {
     /// - Parameter fault: `nil` if no descriptor was left, which says nothing about the server.
     func connectFailed(_ fault: ConnectFault?) {
         opening = nil
-        if let fault { pool.failed(server, .connect(fault)) } else { pools.descriptors.ranOut() }
+        if let fault { pool.failed(self, .connect(fault)) } else { pools.descriptors.ranOut() }
         guard state == .connecting else { return }
         state = .closed
         fail(fault.map { .connect($0) } ?? .shortage)
@@ -266,7 +266,7 @@ final class UpstreamConnection: Connection {
         case .tunnel:
             exchange.tunnelEnded()
         case .connecting:
-            pool.failed(server, .connect(.failed))
+            pool.failed(self, .connect(.failed))
             fail(.connect(.failed))
         default:
             fail(.closed)

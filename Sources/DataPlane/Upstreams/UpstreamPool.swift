@@ -176,14 +176,18 @@ final class UpstreamPool {
     func answered(_ status: Int, over connection: UpstreamConnection) {
         let server = connection.server
         if status >= 500, upstream.settings.ejection.countsErrors {
-            failed(server, .status(status))
+            failed(connection, .status(status))
         } else if server.hasFailed {
             server.succeeded(at: all.loop.now, isTrial: connection.isTrial)
         }
     }
 
-    func failed(_ server: UpstreamServer, _ fault: ServerFault) {
-        if upstream.failed(server, fault, at: all.loop.now) { all.counters.ejected(server.slot) }
+    /// Records what the server did wrong over `connection`, or instead of one.
+    func failed(_ connection: UpstreamConnection, _ fault: ServerFault) {
+        let server = connection.server
+        if upstream.failed(server, fault, isTrial: connection.isTrial, at: all.loop.now) {
+            all.counters.ejected(server.slot)
+        }
     }
 
     /// Takes back a connection after its exchange. Keeps it if it is reusable.

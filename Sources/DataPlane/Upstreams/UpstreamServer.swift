@@ -40,7 +40,7 @@ final class UpstreamServer: Sendable {
     private let backAt = Atomic<Int64>(.min / 2)
     private let failures = Atomic<Int>(0)
     private let unresponsive = Atomic<Bool>(false)
-    private let down = Atomic<Bool>(false)
+    private let downUntil = Atomic<Int64>(.min)
     /// Whether the checks get no answer at all.
     private let lost = Atomic<Bool>(false)
     /// When an unresponsive server may be tried next.
@@ -108,7 +108,8 @@ final class UpstreamServer: Sendable {
             return trialAt.load(ordering: .relaxed) <= now ? .up(share: Balancer.fullShare) : .unresponsive
         }
         guard !isFull else { return .full }
-        let time = now - backAt.load(ordering: .relaxed)
+        // `backAt` may be a later time of another event loop.
+        let time = max(now - backAt.load(ordering: .relaxed), 0)
         guard time < slowStart else { return .up(share: Balancer.fullShare) }
         // A tenth at first, so that it gets any.
         let share = Int64(Balancer.fullShare) * time / slowStart
@@ -148,12 +149,14 @@ final class UpstreamServer: Sendable {
     /// Whether the server's checks get no answer, so that requests need not wait for one either.
     var isLost: Bool { lost.load(ordering: .relaxed) }
 
-    /// Records a failure. Returns whether it ejected the server. Call ``Upstream/failed(_:_:at:)``, which knows the other
-    /// servers.
-    func failed(_ fault: ServerFault, at now: Int64, mayEject: Bool) -> Bool {
+    /// Records a failure. Returns whether it ejected the server. Call ``Upstream/failed(_:_:isTrial:at:)``, which knows
+    /// the other servers.
+    ///
+    /// - Parameter isTrial: whether the request was sent although the server was left out.
+    func failed(_ fault: ServerFault, isTrial: Bool = false, at now: Int64, mayEject: Bool) -> Bool {
         if fault.isConnect { known.withLock { $0.doubt() } }
         return record.withLock { record in
-            let isEjected = record.failed(fault, at: now, mayEject: mayEject)
+            let isEjected = record.failed(fault, isTrial: isTrial, at: now, mayEject: mayEject)
             show(record)
             return isEjected
         }
@@ -185,7 +188,7 @@ final class UpstreamServer: Sendable {
         unresponsive.store(isLost || record.isUnresponsive, ordering: .relaxed)
         backAt.store(record.backAt, ordering: .relaxed)
         failures.store(record.failures, ordering: .relaxed)
-        down.store(record.isDown, ordering: .relaxed)
+        downUntil.store(record.downUntil, ordering: .relaxed)
         outUntil.store(record.checkFault == nil ? record.outUntil : .max, ordering: .relaxed)
     }
 
@@ -224,21 +227,25 @@ final class UpstreamServer: Sendable {
     /// Why the server is down.
     var reason: String { record.withLock { $0.reason } }
 
-    /// Whether the server was left out and has not answered since.
-    var isDown: Bool { down.load(ordering: .relaxed) }
+    /// Whether the server was left out and has not answered since, unless it could have been used for a minute and was
+    /// not.
+    func isDown(at now: Int64) -> Bool { downUntil.load(ordering: .relaxed) > now }
 
     /// Unreported news of the server: it went down or came back.
     enum News: Equatable {
         /// Why, for the log.
         case down(String)
         case up
+        /// Nothing is known against it any more, but it has not answered.
+        case unused
     }
 
     /// The news to report. Returns `nil` if nothing has changed.
-    func takeNews() -> News? {
-        let isDown = isDown
+    func takeNews(at now: Int64) -> News? {
+        let isDown = isDown(at: now)
         guard wasSaidDown.exchange(isDown, ordering: .relaxed) != isDown else { return nil }
-        return isDown ? .down(reason) : .up
+        if isDown { return .down(reason) }
+        return hasFailed ? .unused : .up
     }
 
     /// Records that TLS with the server works.

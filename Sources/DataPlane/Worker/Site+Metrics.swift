@@ -51,13 +51,19 @@ extension Site {
 
     /// The configured upstreams. The control API counts as one if it is enabled.
     private func entries(of snapshot: Snapshot) -> [MetricsReading.UpstreamEntry] {
+        let now = MonotonicClock.now()
         let count = snapshot.settings.upstreams.count + (snapshot.settings.control.enabled ? 1 : 0)
         return snapshot.upstreams.prefix(count).map { upstream in
             MetricsReading.UpstreamEntry(
                 name: upstream.settings.name,
                 slot: upstream.slot,
                 servers: upstream.servers.map {
-                    MetricsReading.ServerEntry(name: $0.name, slot: $0.slot, isUp: !$0.isDown, isDrained: $0.isDrained)
+                    MetricsReading.ServerEntry(
+                        name: $0.name,
+                        slot: $0.slot,
+                        isUp: !$0.isDown(at: now),
+                        isDrained: $0.isDrained
+                    )
                 }
             )
         }
