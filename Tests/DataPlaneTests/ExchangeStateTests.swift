@@ -241,8 +241,15 @@ struct ExchangeStateTests {
         look.isServerLost = true
         for phase in Phase.allCases where phase != .idle {
             var state = Self.state(in: phase)
+            #expect(state.on(.looked(look)) == .judge, "it may be reading the body")
+            state = Self.state(in: phase) {
+                $0.method = .get
+                $0.isComplete = true
+            }
             #expect(state.on(.looked(look)) == (phase == .requesting ? .giveUp : .judge))
         }
+        var posted = Self.state(in: .requesting) { $0.isComplete = true }
+        #expect(posted.on(.looked(look)) == .judge, "the server may be at work on it")
     }
 
     @Test("an upstream that accepts none of a body for response_timeout is given up; any progress resets the time")

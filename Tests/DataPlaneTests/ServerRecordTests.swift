@@ -176,6 +176,7 @@ struct UpstreamServerTests {
         UpstreamServer(
             try .init(parsing: "127.0.0.1:1"),
             connectTimeout: .seconds(1),
+            responseTimeout: .seconds(4),
             slowStart: slowStart,
             rules: .init(ejectAfter: ejectAfter, ejectTime: 10_000, maxEjectTime: 60_000)
         )
@@ -215,20 +216,35 @@ struct UpstreamServerTests {
         #expect(server.takeNews(at: 70_001) == .up)
     }
 
-    @Test("An unresponsive server is tried by one request in a second, until one is answered")
+    @Test("An unresponsive server is tried by one request at a time, and a second after it, until one is answered")
     func trials() throws {
         let server = try Self.server()
         #expect(server.failed(.answer(.timeout), at: 0, mayEject: false))
         #expect(server.standing(at: 5) == .unresponsive && server.isOut(at: 5))
         // If there is no other, at once; if there are, once the ejection is over.
-        #expect(server.admits(at: 5) && !server.admits(at: 6) && !server.admits(at: 1004))
-        #expect(server.admits(at: 1005))
-        #expect(server.standing(at: 10_000) == .up(share: 1024))
-        #expect(server.admits(at: 10_000) && server.standing(at: 10_001) == .unresponsive)
+        #expect(server.admits(at: 5) && !server.admits(at: 6) && !server.admits(at: 5004))
+        server.endTrial(at: 3000)
+        #expect(!server.admits(at: 3999) && server.admits(at: 4000))
+        // One that does not end keeps no others away for longer than an answer may take.
+        #expect(!server.admits(at: 8999) && server.admits(at: 9000))
+        server.endTrial(at: 9001)
+        #expect(server.standing(at: 10_001) == .up(share: 1024))
+        #expect(server.standing(at: 10_001, mayTry: false) == .unresponsive)
+        #expect(server.admits(at: 10_001) && server.standing(at: 15_000) == .unresponsive)
         server.succeeded(at: 10_020, isTrial: true)
         #expect(
             server.standing(at: 10_030) == .up(share: 1024) && server.admits(at: 10_030) && server.admits(at: 10_030)
         )
+    }
+
+    @Test("An answer to anybody shows that the server is not silent")
+    func answers() throws {
+        let server = try Self.server()
+        #expect(!server.hasAnswered(since: 0))
+        server.answered(at: 1000)
+        #expect(server.hasAnswered(since: 999) && !server.hasAnswered(since: 1000))
+        server.answered(at: 1100)
+        #expect(server.hasAnswered(since: 1099))
     }
 
     @Test("A server whose checks get no answer is tried by none; one that answers them badly is a last resort")

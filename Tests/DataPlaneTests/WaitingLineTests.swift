@@ -12,6 +12,7 @@ struct WaitingLineTests {
         var descriptorUse: DescriptorBudget.Use { .init(isPublic: false, address: nil) }
         var balanceKey: UInt64? { nil }
         var hasSession: Bool { false }
+        var isSafe: Bool { true }
         var isForHead: Bool { false }
         func upstreamAwaited() {}
         func upstreamConnecting(_ connection: UpstreamConnection) {}

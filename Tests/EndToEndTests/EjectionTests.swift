@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 
@@ -125,7 +126,31 @@ extension EndToEnd {
             }
         }
 
-        @Test("Without checks, an only server that hangs gets one request in a while until it answers")
+        @Test("Attack: slow requests, all of them in parallel, do not take out a server that answers others")
+        func slowRequests() throws {
+            let site = try Site { $0.upstream = "response_timeout = \"2s\"\neject_after = 2" }
+            site.upstream.on("/public/slow", Self.hang)
+            let slow = Thread { inParallel(8) { _ in _ = try? fetch(site.port, "/public/slow", within: 20) } }
+            slow.start()
+            let isAnswered = try eventually {
+                guard try fetch(site.port, "/public/x").status == 200 else { return true }
+                return slow.isFinished
+            }
+            #expect(isAnswered)
+            for _ in 0..<5 { #expect(try fetch(site.port, "/public/x").status == 200) }
+            #expect(!site.gateway.log.contains("is down"))
+        }
+
+        @Test("A server that hangs is found out over a connection that has served before")
+        func reused() throws {
+            let pair = try Pair("response_timeout = \"300ms\"\neject_after = 1")
+            #expect(try pair.statuses(4) == [Int](repeating: 200, count: 4))
+            pair.second.on("/public/x", Self.hang)
+            #expect(try pair.statuses(2).contains(504))
+            #expect(pair.says("127.0.0.1:\(pair.second.port) is down: timeout, 1 failure"))
+        }
+
+        @Test("Without checks, an only server that hangs gets one request at a time until it answers")
         func hungWithoutChecks() throws {
             let site = try Site { $0.upstream = "response_timeout = \"300ms\"\neject_after = 2" }
             site.upstream.on("/public/x", Self.hang)

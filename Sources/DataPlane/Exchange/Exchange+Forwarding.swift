@@ -292,8 +292,8 @@ extension Exchange {
         let attempt = upstream.map {
             UpstreamAttempt(server: $0.serverBit, wasReused: $0.exchangesBefore > 0 && !$0.hasAnswered)
         }
-        if let upstream, let attempt, fault.isServers, !attempt.wasReused, state.phase == .requesting,
-            state.request.isComplete
+        if let upstream, let attempt, fault.isServers, state.phase == .requesting, state.request.isComplete,
+            isBlamed(upstream.server, for: fault, attempt)
         {
             pool?.failed(upstream, .answer(fault))
         }
@@ -306,6 +306,17 @@ extension Exchange {
             refuse(.upstreamUnavailable)
         } else {
             perform(action)
+        }
+    }
+
+    /// Whether a fault says something about the server, and not about this request or connection.
+    private func isBlamed(_ server: UpstreamServer, for fault: UpstreamFault, _ attempt: UpstreamAttempt) -> Bool {
+        switch fault {
+        // It may close an idle connection at any time.
+        case .closed: !attempt.wasReused
+        // Some requests take long, and one client can send many of them.
+        case .timeout: !server.hasAnswered(since: state.leg.sentAt)
+        default: true
         }
     }
 

@@ -61,13 +61,14 @@ extension Exchange {
 
 extension Upstream {
     fileprivate func operatorView(_ counts: LoopCounts) -> JSONValue {
+        let now = MonotonicClock.now()
         let servers = zip(self.servers, settings.servers).map { server, settings in
             var members = [
                 JSONMember("address", .string(server.name)), JSONMember("weight", .number(Double(settings.weight))),
                 JSONMember("backup", .bool(settings.isBackup)),
-                JSONMember("state", .string(server.isDrained ? "drained" : server.isDown ? "down" : "up")),
+                JSONMember("state", .string(server.isDrained ? "drained" : server.isDown(at: now) ? "down" : "up")),
             ]
-            if server.isDown { members.append(JSONMember("reason", .string(server.reason))) }
+            if server.isDown(at: now) { members.append(JSONMember("reason", .string(server.reason))) }
             let connections = counts.servers[server.slot * ServerRow.size + ServerRow.activeConnections]
             members.append(JSONMember("connections", .number(Double(connections))))
             return JSONValue.object(members)

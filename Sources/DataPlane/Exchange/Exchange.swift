@@ -41,6 +41,7 @@ final class Exchange: UpstreamUser {
     var isUpgrade: Bool { state.request.isUpgrade }
     var isNavigation: Bool { state.request.isNavigation }
     var isForHead: Bool { method == .head }
+    var isSafe: Bool { method.isSafe }
     var method: Method { state.request.method }
     var viewer: Viewer? { state.verdict.viewer }
     var admitted: Admission.Admitted? { state.verdict.admitted }

@@ -81,7 +81,7 @@ struct ExchangeState {
         case endTunnel
         /// The upstream took too long.
         case timeOut
-        /// The upstream's server is known not to answer.
+        /// The upstream's server is known not to answer. Other requests, which it may be at work on, wait on.
         case giveUp
         /// Nothing is too slow. Check the session again.
         case judge
@@ -197,8 +197,11 @@ struct ExchangeState {
 
     /// Whether the request may be sent a second time.
     private var mayRepeat: Bool {
-        !leg.isRetry && leg.retries > 0 && request.method.isIdempotent && request.bytes == 0
+        !leg.isRetry && leg.retries > 0 && isRepeatable
     }
+
+    /// Whether nothing is lost if the request is sent to a server that does not answer.
+    private var isRepeatable: Bool { request.method.isIdempotent && request.bytes == 0 }
 
     // MARK: The request
 
@@ -326,7 +329,7 @@ struct ExchangeState {
         case .idle: return .ignore
         case .judging, .connecting, .requesting, .answering:
             let isRequesting = phase == .requesting
-            if isRequesting, look.isServerLost { return .giveUp }
+            if isRequesting, request.isComplete, isRepeatable, look.isServerLost { return .giveUp }
             if isRequesting, isUploadStalled(look) { return .timeOut }
             let isWaiting = look.isReadingBody
             if request.rate.isTooSlow(request.bytes, minimum: look.minRate, isWaiting: isWaiting, at: look.now) {

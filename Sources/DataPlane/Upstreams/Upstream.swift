@@ -42,6 +42,7 @@ final class Upstream: Sendable {
             return UpstreamServer(
                 server,
                 connectTimeout: settings.connectTimeout,
+                responseTimeout: settings.responseTimeout,
                 hostLine: settings.host == .upstream ? HostLine.bytes(server.authority ?? "") : [],
                 serverName: settings.serverName,
                 resolveInterval: settings.resolveInterval,

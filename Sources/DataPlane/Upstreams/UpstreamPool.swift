@@ -65,7 +65,7 @@ final class UpstreamPool {
             if isFull { return false }
             var fault: UpstreamFault?
             for index in servers.indices where UpstreamConnection.bit(of: index) & tried == 0 {
-                switch servers[index].server.standing(at: now) {
+                switch servers[index].server.standing(at: now, mayTry: exchange.isSafe) {
                 case .full: return false
                 case .unresponsive: fault = .unresponsive
                 case .drained: fault = fault ?? .drained
@@ -89,6 +89,7 @@ final class UpstreamPool {
         guard !descriptors.isExhausted || all.closeOldestIdle() else {
             balancer.closed(index)
             servers[index].server.givePlaceBack()
+            if isTrial { servers[index].server.endTrial(at: now) }
             descriptors.end(use)
             descriptors.ranOut()
             exchange.upstreamFailed(.shortage)
@@ -108,15 +109,18 @@ final class UpstreamPool {
         isFull: inout Bool
     ) -> Int? {
         let key = balancer.needsKey ? exchange.balanceKey : nil
+        let isSafe = exchange.isSafe
         var excluded = tried
         for _ in servers.indices {
             let index = balancer.choose(tried: excluded, key: key, random: &all.random) {
-                servers[$0].server.standing(at: now)
+                servers[$0].server.standing(at: now, mayTry: isSafe)
             }
             guard let index else { return nil }
             let server = servers[index].server
-            if server.admits(at: now) {
-                if server.takePlace() { return index }
+            if server.takePlace() {
+                if server.admits(at: now) { return index }
+                server.givePlaceBack()
+            } else {
                 isFull = true
             }
             excluded |= UpstreamConnection.bit(of: index)
@@ -175,6 +179,7 @@ final class UpstreamPool {
     /// Records the head of an answer.
     func answered(_ status: Int, over connection: UpstreamConnection) {
         let server = connection.server
+        server.answered(at: all.loop.now)
         if status >= 500, upstream.settings.ejection.countsErrors {
             failed(connection, .status(status))
         } else if server.hasFailed {
@@ -194,6 +199,7 @@ final class UpstreamPool {
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
         balancer.closed(serverIndex)
         servers[serverIndex].server.givePlaceBack()
+        if connection.isTrial { connection.server.endTrial(at: all.loop.now) }
         if !waiting.isEmpty { serveSoon() }
         guard reusable, !isRetired, !all.descriptors.isShort,
             servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer

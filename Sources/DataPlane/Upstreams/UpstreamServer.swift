@@ -43,8 +43,10 @@ final class UpstreamServer: Sendable {
     private let downUntil = Atomic<Int64>(.min)
     /// Whether the checks get no answer at all.
     private let lost = Atomic<Bool>(false)
-    /// When an unresponsive server may be tried next.
+    /// When an unresponsive server may be tried next, unless the present trial ends before.
     private let trialAt = Atomic<Int64>(0)
+    /// When a request last got an answer, to ``answerGrain``.
+    private let answeredAt = Atomic<Int64>(.min)
 
     /// Whether an operator has taken the server out.
     private let drained: Atomic<Bool>
@@ -55,12 +57,17 @@ final class UpstreamServer: Sendable {
     private let unsaidFault = Mutex<TLSFault?>(nil)
     private let saidFault = Mutex<TLSFault?>(nil)
 
-    /// How often a request may try an unresponsive server. Milliseconds.
+    /// How long a trial keeps others away that does not end. Milliseconds.
+    private let trialTime: Int64
+    /// From the end of a trial to the next. Milliseconds.
     private static let trialInterval: Int64 = 1000
+    /// In milliseconds. Event loops that get many answers seldom write what the others read.
+    private static let answerGrain: Int64 = 100
 
     init(
         _ server: UpstreamServerSettings,
         connectTimeout: Duration,
+        responseTimeout: Duration = .zero,
         hostLine: [UInt8] = [],
         serverName: String? = nil,
         resolveInterval: Duration = .zero,
@@ -79,6 +86,7 @@ final class UpstreamServer: Sendable {
         known = Mutex(KnownAddresses(interval: resolveInterval.milliseconds))
         authority = server.authority ?? ""
         self.connectTimeout = connectTimeout.milliseconds
+        trialTime = max((connectTimeout + responseTimeout).milliseconds, Self.trialInterval)
         peer = server.isSecure ? serverName.map { TLSPeer(host: $0) } ?? TLSPeer(server.address) : nil
         name = server.address.text
         target =
@@ -100,12 +108,14 @@ final class UpstreamServer: Sendable {
     /// trial only if it does.
     func isPromising(at now: Int64) -> Bool { !isDrained && outUntil.load(ordering: .relaxed) <= now }
 
-    func standing(at now: Int64) -> Balancer.Standing {
+    /// - Parameter mayTry: whether the request may try an unresponsive server although there are others.
+    func standing(at now: Int64, mayTry: Bool = true) -> Balancer.Standing {
         guard !isDrained else { return .drained }
         let isUnresponsive = unresponsive.load(ordering: .relaxed)
         guard outUntil.load(ordering: .relaxed) <= now else { return isUnresponsive ? .unresponsive : .down }
         if isUnresponsive {
-            return trialAt.load(ordering: .relaxed) <= now ? .up(share: Balancer.fullShare) : .unresponsive
+            let isDue = mayTry && !isFull && trialAt.load(ordering: .relaxed) <= now
+            return isDue ? .up(share: Balancer.fullShare) : .unresponsive
         }
         guard !isFull else { return .full }
         // `backAt` may be a later time of another event loop.
@@ -116,14 +126,18 @@ final class UpstreamServer: Sendable {
         return .up(share: max(Int(share), Balancer.fullShare / 10))
     }
 
-    /// Whether a request may go to the server now. Lets one of them try an unresponsive server in a while, so that it can come
-    /// back, unless checks do that.
+    /// Whether a request may go to the server now. Lets one at a time try an unresponsive server, so that it can come back,
+    /// unless checks do that. Call ``endTrial(at:)`` when that request is over.
     func admits(at now: Int64) -> Bool {
         guard unresponsive.load(ordering: .relaxed) else { return true }
         let dueAt = trialAt.load(ordering: .relaxed)
         guard dueAt <= now, !lost.load(ordering: .relaxed) else { return false }
-        let next = now + Self.trialInterval
-        return trialAt.compareExchange(expected: dueAt, desired: next, ordering: .relaxed).exchanged
+        return trialAt.compareExchange(expected: dueAt, desired: now + trialTime, ordering: .relaxed).exchanged
+    }
+
+    /// Lets another request try the server in a while.
+    func endTrial(at now: Int64) {
+        if unresponsive.load(ordering: .relaxed) { trialAt.store(now + Self.trialInterval, ordering: .relaxed) }
     }
 
     // MARK: The limit of connections
@@ -142,6 +156,14 @@ final class UpstreamServer: Sendable {
     func givePlaceBack() { if maxConnections > 0 { connections.wrappingSubtract(1, ordering: .relaxed) } }
 
     // MARK: What has happened
+
+    /// Records that a request got an answer, good or bad.
+    func answered(at now: Int64) {
+        if now >= answeredAt.load(ordering: .relaxed) &+ Self.answerGrain { answeredAt.store(now, ordering: .relaxed) }
+    }
+
+    /// Whether any request got an answer after this time.
+    func hasAnswered(since time: Int64) -> Bool { answeredAt.load(ordering: .relaxed) > time }
 
     /// Whether requests have failed, so that an answer is news.
     var hasFailed: Bool { failures.load(ordering: .relaxed) != 0 }
@@ -187,6 +209,7 @@ final class UpstreamServer: Sendable {
         lost.store(isLost, ordering: .relaxed)
         unresponsive.store(isLost || record.isUnresponsive, ordering: .relaxed)
         backAt.store(record.backAt, ordering: .relaxed)
+        if !isLost, !record.isUnresponsive { trialAt.store(0, ordering: .relaxed) }
         failures.store(record.failures, ordering: .relaxed)
         downUntil.store(record.downUntil, ordering: .relaxed)
         outUntil.store(record.checkFault == nil ? record.outUntil : .max, ordering: .relaxed)

@@ -12,6 +12,9 @@ protocol UpstreamUser: AnyObject {
     /// Whether it belongs to a session that exists already.
     var hasSession: Bool { get }
 
+    /// Whether the request's method is safe, so that nothing is lost if it is not answered.
+    var isSafe: Bool { get }
+
     /// Whether the request is a HEAD, whose response has no body.
     var isForHead: Bool { get }
 
