@@ -3,6 +3,7 @@ import CLinux
 import GatewayConfiguration
 import JOSE
 import Logging
+import Synchronization
 import TestSupport
 import Testing
 import Transport
@@ -11,17 +12,38 @@ import Transport
 
 @Suite("When a key set is fetched again")
 struct KeySetSourceTests {
+    /// A file that has the same set for both of a bench's URLs.
+    private final class Store: Sendable {
+        private let body: [UInt8]?
+        private let fetchedAt: Int64
+        private let content = Mutex<[UInt8]>([])
+
+        /// - Parameter age: in seconds.
+        init(_ body: [UInt8]?, age: Int64) { (self.body, fetchedAt) = (body, WallClock.now() / 1000 - age) }
+
+        func keyStore(_ urls: [KeySetURL]) -> KeySetStore {
+            let sets = urls.compactMap { url in body.map { FetchedKeySet(url: url, fetchedAt: fetchedAt, body: $0) } }
+            return KeySetStore(
+                load: { KeySetFile.content(of: sets).bytes },
+                save: { make in self.content.withLock { $0 = make().bytes } }
+            )
+        }
+
+        var saved: [FetchedKeySet] { KeySetFile.read(content.withLock { $0 }, at: WallClock.now() / 1000) }
+    }
+
     /// A source with a clock that the test sets, and its server.
     private final class Bench {
         let kernel = TestKernel()
         let loop: EventLoop
         let sets: KeySets
         let urls: [KeySetURL]
+        let other: KeySetURL
         private let listener: Descriptor
         private let number: Int32
         private(set) var published: [[String?]] = []
 
-        init() throws {
+        init(_ store: Store? = nil) throws {
             let descriptor = try Listener.open(.v4([127, 0, 0, 1], port: 0))
             number = descriptor.take()
             listener = Descriptor(number)
@@ -29,11 +51,13 @@ struct KeySetSourceTests {
             kernel.clock = 1_000_000_000
             loop = try EventLoop(kernel: kernel)
             urls = [try KeySetURL(parsing: "http://127.0.0.1:\(port)/k")]
+            other = try KeySetURL(parsing: "http://127.0.0.1:\(port)/other")
             var receive: ([KeySetURL: [Key]]) -> Void = { _ in }
             sets = KeySets(
                 loop: loop,
                 resolver: Resolver(),
                 descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false),
+                store: store?.keyStore(urls + [other]),
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             ) { receive($0) }
             receive = { [unowned self] keys in published.append(keys.values.flatMap { $0 }.map(\.id)) }
@@ -71,19 +95,24 @@ struct KeySetSourceTests {
         }
     }
 
-    private static func set(_ ids: String..., field: String = "") throws -> String {
+    private static func body(_ ids: String...) throws -> [UInt8] { try body(ids) }
+
+    private static func body(_ ids: [String]) throws -> [UInt8] {
         let keys = try ids.map { try Key.generate(.es256, id: $0).publicJWK! }
-        let body = JSONValue.object([JSONMember("keys", .array(keys))]).serialized()
-        return "HTTP/1.1 200 OK\r\n\(field)\r\n\(String(decoding: body, as: UTF8.self))"
+        return JSONValue.object([JSONMember("keys", .array(keys))]).serialized()
+    }
+
+    private static func set(_ ids: String..., field: String = "") throws -> String {
+        "HTTP/1.1 200 OK\r\n\(field)\r\n\(String(decoding: try body(ids), as: UTF8.self))"
     }
 
     private static let down = "HTTP/1.1 500 Oops\r\n\r\n"
 
     @Test(
-        "Cache-Control decides, within a minute and a day; by default ten minutes",
+        "Cache-Control decides, within a minute and six hours; by default ten minutes",
         arguments: [
             ("", 600), ("Cache-Control: max-age=0\r\n", 60), ("Cache-Control: max-age=3600\r\n", 3600),
-            ("Cache-Control: max-age=99999999999999999999\r\n", 86_400), ("Cache-Control: max-age=9999999\r\n", 86_400),
+            ("Cache-Control: max-age=99999999999999999999\r\n", 21_600), ("Cache-Control: max-age=9999999\r\n", 21_600),
             ("Cache-Control: max-age=-5\r\n", 600),
         ] as [(String, Int64)]
     )
@@ -135,15 +164,57 @@ struct KeySetSourceTests {
         #expect(bench.published == [["a"], [], ["c"]])
     }
 
-    @Test("The day begins with the first failure, however long the keys were good before")
+    @Test("The day begins with the last good fetch, and no max-age uses up more than a quarter of it")
     func staleAfterLongAge() throws {
         let bench = try Bench()
         #expect(bench.answers(try Self.set("a", field: "Cache-Control: max-age=86400\r\n")))
-        bench.pass(86_400_000)
+        bench.pass(21_600_000)
         #expect(bench.answers(Self.down))
-        bench.pass(3_600_000)
+        bench.pass(86_400_000 - 21_600_000 - 60_000)
         #expect(bench.answers(Self.down))
         #expect(bench.published == [["a"]])
+        bench.pass(300_000)
+        #expect(bench.answers(Self.down))
+        #expect(bench.published == [["a"], []])
+    }
+
+    @Test("A set from before the start has what is left of its day")
+    func kept() throws {
+        let store = Store(try Self.body("a"), age: 80_000)
+        let bench = try Bench(store)
+        #expect(bench.answers(Self.down))
+        bench.pass(6_000_000)
+        #expect(bench.answers(Self.down))
+        #expect(bench.published == [["a"]])
+        bench.pass(700_000)
+        #expect(bench.answers(Self.down))
+        #expect(bench.published == [["a"], []])
+    }
+
+    @Test("Only the sets of the start take up what was kept")
+    func keptLater() throws {
+        let store = Store(try Self.body("a"), age: 10)
+        let bench = try Bench(store)
+        #expect(bench.answers(Self.down))
+        bench.sets.adopt(bench.urls + [bench.other])
+        #expect(bench.published == [["a"]])
+        #expect(bench.answers(Self.down))
+        bench.sets.adopt([])
+        bench.sets.adopt(bench.urls)
+        #expect(bench.answers(Self.down))
+        #expect(bench.published == [["a"], []])
+    }
+
+    @Test("Attack: a set that was refused for its private key is not kept for the next start")
+    func refusedIsNotKept() throws {
+        let store = Store(nil, age: 0)
+        let bench = try Bench(store)
+        #expect(bench.answers(try Self.set("a")))
+        #expect(store.saved.map(\.url) == bench.urls)
+        bench.pass(600_000)
+        #expect(bench.answers("HTTP/1.1 200 OK\r\n\r\n" + #"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#))
+        #expect(bench.published == [["a"], []])
+        #expect(store.saved == [])
     }
 
     @Test(

@@ -64,7 +64,7 @@ struct MissedKeysTests {
 @Suite("Requests that wait for a key set")
 struct KeyWaitsTests {
     @Test(
-        "They go on once: when one of their sets was fetched, or at the deadline; and no more than a few hundred wait"
+        "They go on once: when one of their sets was fetched, or after three seconds; and no more than a few hundred wait"
     )
     func course() throws {
         let kernel = TestKernel()
@@ -74,29 +74,63 @@ struct KeyWaitsTests {
         let waits = KeyWaits(loop: loop)
         let (a, b) = (try KeySetURL(parsing: "https://a.example/k"), try KeySetURL(parsing: "https://b.example/k"))
         var gone: [String] = []
-        #expect(waits.add([a, b], until: loop.now + 3000) { gone.append("ab") })
-        #expect(waits.add([b], until: loop.now + 3000) { gone.append("b") })
+        let since = loop.now
+        #expect(waits.add([a, b], from: 1, since: since) { gone.append("ab") } != nil)
+        #expect(waits.add([b], from: 1, since: since) { gone.append("b") } != nil)
         waits.fetchEnded(a)
         #expect(gone == ["ab"])
-        kernel.clock? += 3001
-        loop.turn(waitingAtMost: 0)
-        loop.turn(waitingAtMost: 0)
+        func pass(_ time: Int64) {
+            kernel.clock? += time
+            loop.turn(waitingAtMost: 0)
+            loop.turn(waitingAtMost: 0)
+        }
+        pass(2000)
+        // Who waits for the second time has one second left.
+        #expect(waits.add([a], from: 1, since: since) { gone.append("again") } != nil)
+        pass(999)
+        #expect(gone == ["ab"])
+        pass(2)
+        #expect(gone == ["ab", "b", "again"])
+        #expect(waits.add([a], from: 1, since: since) {} == nil)
+        gone.removeLast()
         #expect(gone == ["ab", "b"])
         waits.fetchEnded(b)
         #expect(gone == ["ab", "b"] && waits.count == 0)
-        for _ in 0..<KeyWaits.capacity { #expect(waits.add([a], until: loop.now + 1) {}) }
-        #expect(!waits.add([a], until: loop.now + 1) {})
+        for _ in 0..<KeyWaits.capacity { #expect(waits.add([a], from: 0, since: loop.now) {} != nil) }
+        #expect(waits.add([a], from: 0, since: loop.now) {} == nil)
         // What waits again while it goes on, waits.
         var again = 0
         waits.fetchEnded(a)
-        #expect(
-            waits.add([a], until: loop.now + 3000) {
-                again += 1
-                if again < 3 { _ = waits.add([a], until: loop.now + 3000) { again += 1 } }
-            }
-        )
+        let wait = waits.add([a], from: 1, since: loop.now) {
+            again += 1
+            if again < 3 { _ = waits.add([a], from: 1, since: loop.now) { again += 1 } }
+        }
+        #expect(wait != nil)
         waits.fetchEnded(a)
         #expect(again == 1 && waits.count == 1)
+    }
+
+    @Test("One address takes an eighth of the places, and who goes gives the place back")
+    func shares() throws {
+        let kernel = TestKernel()
+        kernel.clock = 1_000_000
+        let loop = try EventLoop(kernel: kernel)
+        defer { loop.end() }
+        let waits = KeyWaits(loop: loop)
+        let url = try KeySetURL(parsing: "https://a.example/k")
+        var gone: [Int] = []
+        let numbers = (0..<KeyWaits.capacityOfAddress).map { index in
+            waits.add([url], from: 7, since: loop.now) { gone.append(index) }
+        }
+        #expect(!numbers.contains(nil))
+        #expect(waits.add([url], from: 7, since: loop.now) {} == nil)
+        #expect(waits.add([url], from: 8, since: loop.now) {} != nil)
+        let first = try #require(numbers[0])
+        for _ in 0..<2 { waits.cancel(first) }
+        #expect(waits.count == KeyWaits.capacityOfAddress)
+        #expect(waits.add([url], from: 7, since: loop.now) { gone.append(-1) } != nil)
+        waits.fetchEnded(url)
+        #expect(gone == Array(1..<KeyWaits.capacityOfAddress) + [-1])
     }
 }
 
@@ -114,9 +148,12 @@ struct KeySetFileTests {
             ),
             FetchedKeySet(url: try url("http://localhost:1/k"), fetchedAt: 2000, body: Array(#"{"keys":[]}"#.utf8)),
         ]
-        let bytes = KeySetFile.bytes(of: sets)
-        #expect(KeySetFile.read(bytes, at: 2000) == sets)
-        #expect(KeySetFile.read(bytes, at: 1000 + 86_399) == sets)
+        let content = KeySetFile.content(of: sets.reversed())
+        let bytes = content.bytes
+        #expect(content.leftOut == [])
+        for now in [2000, 1000 + 86_399] as [Int64] {
+            #expect(KeySetFile.read(bytes, at: now).sorted { $0.fetchedAt < $1.fetchedAt } == sets)
+        }
         #expect(KeySetFile.read(bytes, at: 1000 + 86_400) == [sets[1]])
         #expect(KeySetFile.read(bytes, at: 2000 - 301) == [sets[0]], "from the future")
         for end in bytes.indices { #expect(KeySetFile.read(Array(bytes[..<end]), at: 2000) == []) }
@@ -129,7 +166,27 @@ struct KeySetFileTests {
             #"{"sets":[{"url":"http://a.example/k","fetchedAt":1,"set":"{}"}]}"#,
             #"{"sets":[{"url":"https://a/k","fetchedAt":"1","set":"{}"}]}"#,
             #"{"sets":[{"url":"https://a/k","fetchedAt":1e300,"set":"{}"}]}"#,
+            #"{"sets":[{"url":"https://a/k","fetchedAt":-9223372036854775808,"set":"{}"}]}"#,
+            #"{"sets":[{"url":"https://a/k","fetchedAt":-1,"set":"{}"}]}"#,
         ]
     )
     func others(text: String) { #expect(KeySetFile.read(Array(text.utf8), at: 2) == []) }
+
+    @Test("What is written can be read again: the largest sets are left out first")
+    func tooLarge() throws {
+        let sets = try [3000, 10, 2000, 20, 4000].map { size in
+            FetchedKeySet(
+                url: try url("https://a.example/\(size)"),
+                fetchedAt: 1000,
+                // Twice as long in the file.
+                body: [UInt8](repeating: UInt8(ascii: "\""), count: size)
+            )
+        }
+        let content = KeySetFile.content(of: sets, maxSize: 4600)
+        #expect(content.bytes.count <= 4600)
+        #expect(KeySetFile.read(content.bytes, at: 1000).map(\.body.count) == [10, 20, 2000])
+        #expect(content.leftOut == ["https://a.example/3000", "https://a.example/4000"])
+        let exact = KeySetFile.content(of: sets, maxSize: content.bytes.count)
+        #expect(exact.bytes.count <= content.bytes.count)
+    }
 }

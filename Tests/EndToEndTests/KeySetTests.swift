@@ -169,7 +169,7 @@ extension EndToEnd {
 
         @Test(
             "Where no set is kept, or one that others may change or that is old, a session waits with its cookie",
-            arguments: ["absent", "writable", "old", "future", "broken"]
+            arguments: ["absent", "writable", "link", "pipe", "old", "negative", "future", "broken"]
         )
         func restartWithout(kept: String) throws {
             let key = try Key.generate(.es256, id: "one")
@@ -194,6 +194,14 @@ extension EndToEnd {
             switch kept {
             case "absent": try files.removeItem(atPath: file)
             case "writable": try files.setAttributes([.posixPermissions: 0o620], ofItemAtPath: file)
+            case "link":
+                try files.moveItem(atPath: file, toPath: file + ".real")
+                try files.createSymbolicLink(atPath: file, withDestinationPath: file + ".real")
+            case "pipe":
+                try files.removeItem(atPath: file)
+                // SAFETY: the path is passed as a C string for the call.
+                #expect(unsafe mkfifo(file, 0o600) == 0)
+            case "negative": try write(moment: .min)
             case "old": try write(moment: Int(Minter.now) - 86_401)
             case "future": try write(moment: Int(Minter.now) + 3600)
             default:
@@ -228,49 +236,42 @@ extension EndToEnd {
 
         @Test("The first viewers after a change of keys wait for the fetch; a stranger's key is refused then")
         func waiting() throws {
-            let (old, new) = (try Key.generate(.es256, id: "old"), try Key.generate(.es256, id: "new"))
-            provider.publish([old])
-            let site = try Site {
-                $0.company = provider.companyKey
-                $0.top = "threads = 1"
+            for _ in 0..<20 {
+                let (old, new) = (try Key.generate(.es256, id: "old"), try Key.generate(.es256, id: "new"))
+                provider.publish([old])
+                let site = try Site {
+                    $0.company = provider.companyKey
+                    $0.top = "threads = 1"
+                }
+                #expect(try status(site, new) == 401)
+                let heads = try [new, Key.generate(.es256, id: "none")].map { key in
+                    "POST /event/e1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(try token(key))\r\nContent-Length: 5\r\n\r\n"
+                }
+                let (asked, goOn) = holdAnswer([new])
+                let (fetches, began) = (provider.fetches, ContinuousClock.now)
+                site.gateway.send(SIGHUP)
+                #expect(asked.wait(timeout: .now() + 20) == .success)
+                let clients = try heads.map { head in
+                    let client = try Client(port: site.port)
+                    client.send(head + "12")
+                    return client
+                }
+                // By then, the one loop has read the heads.
+                #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
+                goOn.signal()
+                clients[0].send("345")
+                let answers = try clients.map { try $0.response() }
+                // Nobody waits for longer than three seconds: a round that took this machine so long says nothing.
+                guard ContinuousClock.now - began < .seconds(3) else { continue }
+                #expect(answers.map(\.status) == [200, 401])
+                let posts = site.upstream.requests.filter { $0.method == "POST" }
+                #expect(posts.map(\.body) == [Array("12345".utf8)])
+                #expect(provider.fetches == fetches + 1)
+                #expect(try status(site, Key.generate(.es256, id: "none")) == 401)
+                #expect(provider.fetches == fetches + 1)
+                return
             }
-            #expect(try status(site, new) == 401)
-            let (asked, goOn) = holdAnswer([new])
-            site.gateway.send(SIGHUP)
-            #expect(asked.wait(timeout: .now() + 20) == .success)
-            let heads = try [new, Key.generate(.es256, id: "none")].map { key in
-                "POST /event/e1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(try token(key))\r\nContent-Length: 5\r\n\r\n"
-            }
-            let clients = try heads.map { head in
-                let client = try Client(port: site.port)
-                client.send(head + "12")
-                return client
-            }
-            // By then, the one loop has read the heads.
-            #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
-            goOn.signal()
-            clients[0].send("345")
-            let answer = try clients[0].response()
-            #expect(answer.status == 200)
-            #expect(site.upstream.requests.last { $0.method == "POST" }?.body == Array("12345".utf8))
-            #expect(try clients[1].response().status == 401)
-            #expect(site.upstream.requests.filter { $0.method == "POST" }.count == 1)
-            #expect(provider.fetches == 2)
-            #expect(try status(site, Key.generate(.es256, id: "none")) == 401)
-            #expect(provider.fetches == 2)
-        }
-
-        @Test("Whoever has waited three seconds for a fetch is told to try again in one")
-        func waitingTooLong() throws {
-            let (old, new) = (try Key.generate(.es256, id: "old"), try Key.generate(.es256, id: "new"))
-            provider.publish([old])
-            let site = try site()
-            let (asked, goOn) = holdAnswer([new])
-            defer { goOn.signal() }
-            site.gateway.send(SIGHUP)
-            #expect(asked.wait(timeout: .now() + 20) == .success)
-            let answer = try fetch(site.port, "/event/e1", ["Authorization: Bearer \(token(new))"])
-            #expect(answer.status == 503 && answer["Retry-After"] == "1")
+            Issue.record("no round took less than three seconds")
         }
 
         @Test("token inspect fetches the company's set to judge a token, and says why it cannot")

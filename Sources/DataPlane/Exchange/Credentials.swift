@@ -74,7 +74,8 @@ extension Exchange {
     ///
     /// - Parameter event: the event that selects a cookie, if any.
     func findCredentials(_ request: RequestView, event: Span<UInt8>?) -> Finding {
-        let held = heldSession(request, event: event)
+        var missed: [KeySetURL] = []
+        let held = heldSession(request, event: event, &missed)
         // Before any signature is checked.
         if sheds(request, held?.session) { return .refused }
         let (bearer, offered): (Range<Int>?, [Range<Int>])
@@ -92,7 +93,10 @@ extension Exchange {
         } else if let range = offered.first {
             first = Shown(source: .subprotocol, range: range)
         } else {
-            return held.map { .found($0) } ?? missing(request)
+            if let held { return .found(held) }
+            guard state.verdict.awaitsKeys else { return .missing }
+            refuseUntilFetched(missed, request)
+            return .refused
         }
         // There is almost always just one token.
         var others: [Shown] = []
@@ -109,7 +113,6 @@ extension Exchange {
         }
         var good: (shown: Shown, viewer: Viewer)?
         var fault: TokenFault?
-        var missed: [KeySetURL] = []
         for index in 0...others.count {
             let shown = index == 0 ? first : others[index - 1]
             switch verify(shown, request, isHeld: held != nil, &missed) {
@@ -128,8 +131,8 @@ extension Exchange {
             if fault == .unchecked {
                 refuse(.tooManyJoins, request, retryAfter: signatureAllowance.pause)
             } else if fault == .keysAwaited || state.verdict.awaitsKeys {
-                record.fault = TokenFault.keysAwaited.code
-                refuse(.tryAgain, request)
+                if fault == .keysAwaited { chargeAwaited() }
+                refuseUntilFetched(missed, request)
             } else if missed.isEmpty || !awaitKeys(missed, request) {
                 refuseGuess(fault.map { Refusal($0) } ?? .tokenInvalid, request)
             }
@@ -159,12 +162,18 @@ extension Exchange {
         )
     }
 
-    /// What to make of a request without credentials that could be judged.
-    private func missing(_ request: RequestView) -> Finding {
-        guard state.verdict.awaitsKeys else { return .missing }
+    /// Refuses a request that needs keys which could not be fetched so far, and asks for them.
+    private func refuseUntilFetched(_ urls: [KeySetURL], _ request: RequestView) {
         record.fault = TokenFault.keysAwaited.code
+        _ = worker.site.missKeys(urls, at: worker.clock.monotonic)
         refuse(.tryAgain, request)
-        return .refused
+    }
+
+    /// Charges the address for a token that nobody can judge yet. Viewers try again and again until their keys are there,
+    /// so such tokens use up half of what an address may fail at most.
+    private func chargeAwaited() {
+        let limit = snapshot.settings.limits.failuresPerMinute / 2
+        _ = worker.site.failures.attempt(addressHash, limit: limit, now: worker.clock.monotonic)
     }
 
     private func shown(_ request: RequestView, query range: Range<Int>) -> Shown {
@@ -180,7 +189,7 @@ extension Exchange {
     ///
     /// - Parameters:
     ///   - isHeld: whether the request also shows a session. If so, remembers that a value is not our token.
-    ///   - missed: receives the key sets that may have an unknown key by now.
+    ///   - missed: receives the key sets that may have the token's key by now, if nobody knows it.
     private func verify(
         _ shown: Shown,
         _ request: RequestView,
@@ -208,7 +217,7 @@ extension Exchange {
                 return .success(viewer)
             } catch {
                 worker.counters.add(TokenOutcome(error), algorithm)
-                if error == .unknownKey, !snapshot.keySetURLs.isEmpty,
+                if error == .unknownKey || error == .keysAwaited, !snapshot.keySetURLs.isEmpty,
                     let company = snapshot.authority.ownCompany(of: token)
                 {
                     missed += worker.site.keySetURLs(of: company)
@@ -271,12 +280,18 @@ extension Exchange {
 
     /// The session that applies: from the header of an API client; else from the cookie of the event; else the one that
     /// joined last.
-    func heldSession(_ request: RequestView, event: Span<UInt8>?) -> Credentials? {
+    ///
+    /// - Parameter missed: receives the key sets without which a session that would apply cannot be judged.
+    func heldSession(
+        _ request: RequestView,
+        event: Span<UInt8>?,
+        _ missed: inout [KeySetURL]
+    ) -> Credentials? {
         if let text = request.value(of: .gatewaySession), request.isSingle(.gatewaySession) {
             switch open(text) {
             case (let sealed, .stands)?:
                 return Credentials(source: .header, viewer: sealed.viewer, sealed: sealed, isInCookie: false)
-            case (_, .awaitsKeys)?: state.verdict.awaitsKeys = true
+            case (let sealed, .awaitsKeys)?: awaitKeys(of: sealed.viewer, at: event, &missed)
             case (_, .falls)?, nil: break
             }
         }
@@ -291,7 +306,7 @@ extension Exchange {
             guard let (found, standing) = open(cookie, of: request) else { continue }
             let isOfEvent = suffix.map { request.bytes.equals($0.span, in: cookie.event) } ?? false
             guard standing == .stands else {
-                state.verdict.awaitsKeys = true
+                awaitKeys(of: found.viewer, at: isOfEvent ? nil : event, &missed)
                 // No other session takes the place of the one that is meant.
                 if isOfEvent { return nil }
                 continue
@@ -309,6 +324,17 @@ extension Exchange {
         several.sort { $0.session.id.joinedAt > $1.session.id.joinedAt }
         let (now, rules) = (worker.clock.wall, snapshot.rules)
         return fromCookie(several.first { worker.site.admission.stands($0, at: now, rules) } ?? several[0])
+    }
+
+    /// Notes that a session cannot be judged without its company's keys, unless it would not apply at this event anyway.
+    private func awaitKeys(of viewer: Viewer, at event: Span<UInt8>?, _ missed: inout [KeySetURL]) {
+        if let event, state.verdict.access == .token {
+            let (event, now) = (String(decoding: event.copied(), as: UTF8.self), worker.clock.wall)
+            let refusal = worker.site.admission.refusal(of: viewer, at: event, now: now, snapshot.rules)
+            guard refusal != .wrongEvent else { return }
+        }
+        state.verdict.awaitsKeys = true
+        missed += worker.site.keySetURLs(of: viewer.company)
     }
 
     private func fromCookie(_ sealed: SealedSession) -> Credentials {

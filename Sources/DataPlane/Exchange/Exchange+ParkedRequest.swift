@@ -7,17 +7,16 @@ final class ParkedRequest {
     let parts: RequestParts
     /// When the waiting began, in monotonic milliseconds.
     let since: Int64
+    /// The place in ``KeyWaits``.
+    let wait: Int
 
-    init(_ request: RequestView, since: Int64) {
+    init(_ request: RequestView, since: Int64, wait: Int) {
         (bytes, parts) = request.copied()
-        self.since = since
+        (self.since, self.wait) = (since, wait)
     }
 }
 
 extension Exchange {
-    /// The longest time that a request waits for keys, in milliseconds.
-    private static let longestWait: Int64 = 3000
-
     /// Lets a request wait whose token names an unknown key, if one of these sets may bring that key: it is being fetched,
     /// or was not fetched lately. So the first viewer after a change of keys is not refused, and a stranger who makes up
     /// keys causes no more fetches than ``MissedKeys`` allows.
@@ -30,13 +29,12 @@ extension Exchange {
             return false
         }
         let (since, serial) = (state.request.waitsSince ?? now, serial)
-        guard now - since < Self.longestWait,
-            worker.keyWaits.add(urls, until: since + Self.longestWait, { [self] in goOn(serial) })
-        else {
+        let wait = worker.keyWaits.add(urls, from: addressHash, since: since) { [self] in goOn(serial) }
+        guard let wait else {
             refuse(.tryAgain, request, retryAfter: 1000)
             return true
         }
-        parked = ParkedRequest(request, since: since)
+        parked = ParkedRequest(request, since: since, wait: wait)
         return true
     }
 

@@ -6,12 +6,13 @@ import Transport
 
 /// Fetches one key set again and again.
 ///
-/// Obeys `Cache-Control: max-age` within limits. Once the source is down, its last keys stay in use for a day.
+/// Obeys `Cache-Control: max-age` within limits. While the source is down, its last keys stay in use, but never longer
+/// than ``FetchedKeySet/lifetime`` after they were fetched.
 final class KeySetSource {
     let url: KeySetURL
     /// The keys in use. `nil` if the set was never fetched, or not for too long.
     private(set) var keys: [Key]?
-    /// What was fetched last, as long as its keys are in use.
+    /// What was fetched and accepted last, as long as its keys are in use.
     private(set) var fetched: FetchedKeySet?
     /// Whether a fetch has ended, well or not.
     private(set) var hasEndedFirstFetch = false
@@ -32,8 +33,9 @@ final class KeySetSource {
     private var beganAt: Int64 = 0
     /// When the next fetch begins.
     private var dueAt: Int64 = 0
-    /// When the first of the present failures in a row began. `nil` if the last fetch was good.
-    private var failingSince: Int64?
+    /// When the keys in use were fetched, on the clock of the loop.
+    private var fetchedAt: Int64 = 0
+    private var isLastFetchGood = false
     private var failures = 0
     /// What the last fetch failed for, or what is wrong with the set.
     private(set) var lastFault: String?
@@ -45,11 +47,10 @@ final class KeySetSource {
     /// All times are in milliseconds.
     private static let fetchTime: Int64 = 5000
     private static let standardAge: Int64 = 600_000
-    private static let ages: ClosedRange<Int64> = 60_000...86_400_000
+    /// Keys that were just about to be fetched again outlast three quarters of a day without their source.
+    private static let ages: ClosedRange<Int64> = 60_000...21_600_000
     private static let firstRetry: Int64 = 5000
     private static let lastRetry: Int64 = 300_000
-    /// How long keys stay in use once the source is down.
-    private static let staleTime: Int64 = 86_400_000
 
     /// - Parameter completion: called after each fetch.
     init(
@@ -86,7 +87,7 @@ final class KeySetSource {
     func resume(_ set: FetchedKeySet) {
         guard keys == nil, let read = try? Key.publishedSet(set.body) else { return }
         (keys, fetched) = (read.keys, set)
-        failingSince = loop.now - max(WallClock.now() - set.fetchedAt * 1000, 0)
+        fetchedAt = loop.now - max(WallClock.now() - set.fetchedAt * 1000, 0)
         logger.notice("\(url.text): \(read.keys.count) keys from before the start, until it was fetched")
     }
 
@@ -155,7 +156,8 @@ final class KeySetSource {
 
     private struct KeySet {
         let keys: [Key]
-        let body: [UInt8]
+        /// `nil` if the set was refused.
+        let body: [UInt8]?
         let maxAge: Int?
         /// The keys that were skipped, for the log.
         var skipped: String?
@@ -178,7 +180,7 @@ final class KeySetSource {
                 guard let read = try Key.publishedSet(answer.body) else {
                     let problem =
                         "it holds a private key or a secret, so anybody may sign: none of its keys is accepted"
-                    return .success(KeySet(keys: [], body: answer.body, maxAge: answer.maxAge, problem: problem))
+                    return .success(KeySet(keys: [], body: nil, maxAge: answer.maxAge, problem: problem))
                 }
                 return .success(
                     KeySet(
@@ -248,33 +250,33 @@ final class KeySetSource {
     }
 
     private func adopt(_ set: KeySet) {
-        let isNews = failingSince != nil || set.problem != lastFault || !Self.areSame(keys, set.keys)
-        (keys, failingSince, failures, lastFault) = (set.keys, nil, 0, set.problem)
+        let isNews = !isLastFetchGood || set.problem != lastFault || !Self.areSame(keys, set.keys)
+        (keys, fetchedAt, isLastFetchGood, failures, lastFault) = (set.keys, loop.now, true, 0, set.problem)
         if let skipped = set.skipped, !(lastSkipped?.hasSameBytes(as: skipped) ?? false) {
             logger.warning("\(url.text): keys that cannot be used are skipped: \(skipped)")
         }
         lastSkipped = set.skipped
-        fetched = FetchedKeySet(url: url, fetchedAt: WallClock.now() / 1000, body: set.body)
+        fetched = set.body.map { FetchedKeySet(url: url, fetchedAt: WallClock.now() / 1000, body: $0) }
         if let problem = set.problem {
             if isNews { logger.error("\(url.text): \(problem)") }
         } else if isNews {
             logger.notice("\(url.text): \(set.keys.count) keys")
         }
-        let age = set.maxAge.map { Int64(min(max($0, 0), 86_400)) * 1000 } ?? Self.standardAge
-        schedule(in: min(max(age, Self.ages.lowerBound), Self.ages.upperBound))
+        let longest = Int(Self.ages.upperBound / 1000)
+        let age = set.maxAge.map { Int64(min(max($0, 0), longest)) * 1000 } ?? Self.standardAge
+        schedule(in: max(age, Self.ages.lowerBound))
     }
 
     /// Keeps the keys for now.
     private func keep(_ reason: String) {
-        let since = failingSince ?? beganAt
-        failingSince = since
-        let isStale = keys != nil && loop.now - since >= Self.staleTime
+        isLastFetchGood = false
+        let isStale = keys != nil && loop.now - fetchedAt >= FetchedKeySet.lifetime * 1000
         if isStale { (keys, fetched) = (nil, nil) }
         if reason != lastFault || isStale {
             let then =
                 keys == nil
                 ? "until it can be fetched, its company's viewers are answered 503 try_again"
-                : "its last keys stay in use for a day"
+                : "its last keys stay in use for a day after they were fetched"
             logger.warning("\(url.text): \(reason); \(then)")
         }
         lastFault = reason

@@ -14,8 +14,9 @@ final class KeySets {
     private let logger: Logger
     private let publish: ([KeySetURL: [Key]]) -> Void
     private let fetchEnded: (KeySetURL) -> Void
-    /// What was kept from before the start.
-    private lazy var kept = KeySetFile.read(store?.load(), at: WallClock.now() / 1000)
+    /// Whether sets were adopted before. Only the first ones take up what was kept from before the start: what was fetched
+    /// from a URL that goes must not come back with it.
+    private var hasAdopted = false
     private var savedAt: Int64?
     private var sources: [KeySetSource] = []
     private var waiting: [() -> Void] = []
@@ -57,9 +58,11 @@ final class KeySets {
             source.stop()
             end(source.url)
         }
-        for source in added { if let set = kept.first(where: { $0.url == source.url }) { source.resume(set) } }
-        // What was fetched from a URL that goes must not come back with it.
-        if !dropped.isEmpty { kept = [] }
+        if !hasAdopted, !added.isEmpty {
+            hasAdopted = true
+            let kept = KeySetFile.read(store?.load(), at: WallClock.now() / 1000)
+            for source in added { if let set = kept.first(where: { $0.url == source.url }) { source.resume(set) } }
+        }
         if (dropped + added).contains(where: { $0.keys != nil }) { publishAll() }
         if dropped.contains(where: { $0.keys != nil }) { save() }
         for source in added { source.fetch() }
@@ -127,7 +130,8 @@ final class KeySets {
     private func save() {
         guard let store else { return }
         savedAt = loop.now
-        store.save(KeySetFile.bytes(of: sources.compactMap(\.fetched)))
+        let sets = sources.compactMap(\.fetched)
+        store.save { KeySetFile.content(of: sets) }
     }
 
     private func resumeWaiting() {

@@ -105,23 +105,30 @@ enum StateFiles {
         let path = settings.sessions.cookieKeyFile + ".jwks"
         let queue = DispatchQueue(label: "key-sets")
         let isFailing = Atomic(false)
+        let isFull = Atomic(false)
+        // Only the latest is written if several come while one is.
+        let latest = Mutex<(@Sendable () -> KeySetStore.Content)?>(nil)
         return KeySetStore(
             load: {
-                guard !SystemFile.isWritableByOthers(path) else {
-                    logger.warning("\(path): is not read, because others may change it: chmod 600 it, or remove it")
-                    return nil
-                }
-                switch SystemFile.read(path, maxSize: KeySetStore.maxSize) {
+                switch SystemFile.readPrivate(path, maxSize: KeySetStore.maxSize) {
                 case .success(let bytes): return bytes
                 case .failure(let fault) where fault.fault == .notFound: return nil
                 case .failure(let fault):
-                    logger.warning("\(path): \(fault.words)")
+                    logger.warning("\(path): \(fault.words): no key set is taken from it")
                     return nil
                 }
             },
-            save: { bytes in
+            save: { make in
+                latest.withLock { $0 = make }
                 queue.async {
-                    switch SystemFile.replace(path, contents: bytes) {
+                    guard let content = latest.withLock({ $0.take() })?() else { return }
+                    if content.leftOut.isEmpty {
+                        isFull.store(false, ordering: .relaxed)
+                    } else if !isFull.exchange(true, ordering: .relaxed) {
+                        let urls = content.leftOut.joined(separator: ", ")
+                        logger.warning("\(path): too large with these key sets, which a start has to fetch: \(urls)")
+                    }
+                    switch SystemFile.replace(path, contents: content.bytes) {
                     case .success: isFailing.store(false, ordering: .relaxed)
                     case .failure(let fault):
                         guard !isFailing.exchange(true, ordering: .relaxed) else { return }

@@ -7,6 +7,8 @@ enum SystemFile {
     /// A call that failed, and why.
     struct Fault: Error {
         let code: Int32
+        /// Why a file is not used although every call succeeded.
+        var reason: String?
 
         var fault: FileFault {
             switch code {
@@ -19,7 +21,8 @@ enum SystemFile {
         }
 
         var words: String {
-            switch code {
+            if let reason { return reason }
+            return switch code {
             case ENOENT, ENOTDIR: "no such file"
             case EACCES, EPERM: "permission denied"
             case EISDIR: "is a directory, not a file"
@@ -35,6 +38,36 @@ enum SystemFile {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return .failure(Fault(code: errno)) }
         defer { close(descriptor) }
+        return read(descriptor, maxSize: maxSize)
+    }
+
+    /// Reads a file that only this user or root can have written. Judges the file that was opened, follows no link to
+    /// it, and waits for no pipe.
+    static func readPrivate(_ path: String, maxSize: Int) -> Result<[UInt8], Fault> {
+        // SAFETY: the path is passed as a C string for the call.
+        let descriptor = unsafe open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            return .failure(errno == ELOOP ? Fault(code: ELOOP, reason: "is a symbolic link") : Fault(code: errno))
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        // SAFETY: the call fills a local.
+        guard unsafe fstat(descriptor, &status) == 0 else { return .failure(Fault(code: errno)) }
+        let reason: String? =
+            if status.st_mode & S_IFMT != S_IFREG {
+                "is not a regular file"
+            } else if status.st_uid != geteuid(), status.st_uid != 0 {
+                "belongs to another user"
+            } else if status.st_mode & 0o022 != 0 {
+                "others may change it: chmod 600 it, or remove it"
+            } else {
+                nil
+            }
+        if let reason { return .failure(Fault(code: 0, reason: reason)) }
+        return read(descriptor, maxSize: maxSize)
+    }
+
+    private static func read(_ descriptor: Int32, maxSize: Int) -> Result<[UInt8], Fault> {
         var contents: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 16 << 10)
         while true {
@@ -76,14 +109,28 @@ enum SystemFile {
         _ = unsafe unlink(draft)
         let descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return .failure(Fault(code: errno)) }
-        // SAFETY: writes the array's own bytes.
-        let count = unsafe contents.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
-        let isWritten = count == contents.count && fsync(descriptor) == 0
+        let isWritten = write(contents, to: descriptor) && fsync(descriptor) == 0
         let code = errno
         close(descriptor)
         defer { _ = unsafe unlink(draft) }
         guard isWritten else { return .failure(Fault(code: code)) }
         return publish(draft) ? .success(()) : .failure(Fault(code: errno))
+    }
+
+    /// Writes everything. Returns false with `errno` if that fails.
+    private static func write(_ contents: [UInt8], to descriptor: Int32) -> Bool {
+        var start = 0
+        while start < contents.count {
+            // A full disk takes a part of the bytes, and says why with the next call.
+            // SAFETY: writes the array's own bytes.
+            let count = unsafe contents[start...].withUnsafeBytes {
+                unsafe systemWrite(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            start += count
+        }
+        return true
     }
 
     /// Whether anybody on this machine may read or change a file. Returns false if it does not exist.
@@ -92,14 +139,6 @@ enum SystemFile {
         // SAFETY: the path is passed as a C string for the call, which fills a local.
         guard unsafe stat(path, &status) == 0 else { return false }
         return status.st_mode & 0o006 != 0
-    }
-
-    /// Whether anybody but the owner may change a file. Returns false if it does not exist.
-    static func isWritableByOthers(_ path: String) -> Bool {
-        var status = stat()
-        // SAFETY: the path is passed as a C string for the call, which fills a local.
-        guard unsafe stat(path, &status) == 0 else { return false }
-        return status.st_mode & 0o022 != 0
     }
 
     /// Identifies a file whatever path leads to it: by device and inode if it exists, otherwise by its name and
@@ -135,4 +174,10 @@ enum SystemFile {
 @unsafe
 private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutableRawPointer?, _ count: Int) -> Int {
     unsafe read(descriptor, bytes, count)
+}
+
+/// `write(2)` under a name that `SystemFile.write` does not hide.
+@unsafe
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    unsafe write(descriptor, bytes, count)
 }
