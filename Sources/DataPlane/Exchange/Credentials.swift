@@ -278,11 +278,16 @@ extension Exchange {
 
     // MARK: Sessions
 
+    func heldSession(_ request: RequestView, event: Span<UInt8>?) -> Credentials? {
+        var missed: [KeySetURL] = []
+        return heldSession(request, event: event, &missed)
+    }
+
     /// The session that applies: from the header of an API client; else from the cookie of the event; else the one that
     /// joined last.
     ///
     /// - Parameter missed: receives the key sets without which a session that would apply cannot be judged.
-    func heldSession(
+    private func heldSession(
         _ request: RequestView,
         event: Span<UInt8>?,
         _ missed: inout [KeySetURL]

@@ -186,10 +186,7 @@ final class Exchange: UpstreamUser {
         let upstream = snapshot.routeUpstream[match.route]
         state.verdict.isControlCall = isControl(upstream)
         if state.verdict.isControlCall, refusesUnstartedControl() { return }
-        if access == .public, worker.isShedding {
-            var missed: [KeySetURL] = []
-            if sheds(request, heldSession(request, event: nil, &missed)?.session) { return }
-        }
+        if access == .public, worker.isShedding, sheds(request, heldSession(request, event: nil)?.session) { return }
         if state.verdict.access == .public { scanPublicQuery(request, upstream: upstream) }
         if case .length(let length) = state.request.framing, length > bodySize {
             respond(status: 413)
