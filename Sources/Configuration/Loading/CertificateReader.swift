@@ -1,6 +1,6 @@
 import JOSE
 
-/// Reads `certificate`, `key` and `ocsp_file`, which belong together.
+/// Reads `certificate` and `key`, and `ocsp_file` for those shown to clients, which belong together.
 struct CertificateReader {
     private(set) var certificatePath: String?
     private(set) var keyPath: String?
@@ -9,15 +9,16 @@ struct CertificateReader {
     private(set) var ocspPath: String?
     private(set) var ocspResponse: OCSPResponse?
 
-    init(_ table: TableReader) {
+    /// - Parameter isForClients: whether the table has `ocsp_file`.
+    init(_ table: TableReader, isForClients: Bool = true) {
         let certificate = table.value("certificate", .file)
         var key = table.value("key", .file)
         defer { key?.wipe() }
         certificatePath = certificate?.path
         keyPath = key?.path
-        let ocsp = table.value("ocsp_file", .file)
+        let ocsp = isForClients ? table.value("ocsp_file", .file) : nil
         ocspPath = ocsp?.path
-        if table.has("ocsp_file"), !table.has("certificate") {
+        if isForClients, table.has("ocsp_file"), !table.has("certificate") {
             table.report("needs certificate and key beside it", at: "ocsp_file")
         }
         guard let certificate, let secret = key?.bytes else { return }

@@ -40,7 +40,7 @@ struct UpstreamReader {
             upstream.caFile = file.path
             upstream.authorities = table.authorities(file, at: "ca_file")
         }
-        let presented = CertificateReader(table)
+        let presented = CertificateReader(table, isForClients: false)
         upstream.certificate = presented.certificatePath
         upstream.key = presented.keyPath
         upstream.certifiedKey = presented.certifiedKey
