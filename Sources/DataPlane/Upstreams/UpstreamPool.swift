@@ -6,6 +6,9 @@ import Transport
 final class UpstreamPool {
     let upstream: Upstream
     private unowned let all: UpstreamPools
+    private let loop: EventLoop
+    private let descriptors: DescriptorBudget
+    private let counters: LoopCounters
     private var servers: [ServerPool]
     private var balancer: Balancer
     private var retryBudget: RetryBudget
@@ -31,6 +34,7 @@ final class UpstreamPool {
     init(_ upstream: Upstream, among all: UpstreamPools) {
         self.upstream = upstream
         self.all = all
+        (loop, descriptors, counters) = (all.loop, all.descriptors, all.counters)
         servers = upstream.servers.map { ServerPool(server: $0) }
         let settings = upstream.settings
         retryBudget = RetryBudget(percent: settings.maxRetryPercent)
@@ -53,12 +57,12 @@ final class UpstreamPool {
 
     /// Gives `exchange` a connection, or reports why there is none. Returns false if it has to wait.
     private func attempt(for exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) -> Bool {
-        let (descriptors, use) = (all.descriptors, exchange.descriptorUse)
+        let use = exchange.descriptorUse
         guard descriptors.begin(use) else {
             exchange.upstreamFailed(.shortage)
             return true
         }
-        let now = all.loop.now
+        let now = loop.now
         var isFull = false
         guard let index = choose(tried, for: exchange, at: now, isFull: &isFull) else {
             descriptors.end(use)
@@ -136,10 +140,10 @@ final class UpstreamPool {
     ) {
         let server = servers[index].server
         let connection = UpstreamConnection(pools: all, pool: self, serverIndex: index, server: server)
-        all.descriptors.take()
+        descriptors.take()
         exchange.upstreamConnecting(connection)
         connection.lease(to: exchange, use, isTrial: isTrial)
-        let dial = ServerDial(to: server, on: all.loop, resolver: all.resolver) { [self] outcome in
+        let dial = ServerDial(to: server, on: loop, resolver: all.resolver) { [self] outcome in
             switch outcome {
             case .connected(let descriptor): connected(connection, descriptor)
             case .failed(let fault):
@@ -167,31 +171,31 @@ final class UpstreamPool {
     var serverCount: Int { servers.count }
 
     /// Counts a request that is sent for the first time.
-    func countRequest() { retryBudget.countRequest(at: all.loop.now) }
+    func countRequest() { retryBudget.countRequest(at: loop.now) }
 
     /// Counts a request that is to be sent once more. Returns false if it must not be, for the sake of the servers.
     func takeRetry() -> Bool {
-        let isAllowed = retryBudget.takeRetry(at: all.loop.now)
-        if isAllowed { all.counters.retried(upstream.slot) } else { all.counters.withheldRetry(upstream.slot) }
+        let isAllowed = retryBudget.takeRetry(at: loop.now)
+        if isAllowed { counters.retried(upstream.slot) } else { counters.withheldRetry(upstream.slot) }
         return isAllowed
     }
 
     /// Records the head of an answer.
     func answered(_ status: Int, over connection: UpstreamConnection) {
         let server = connection.server
-        server.answered(at: all.loop.now)
+        server.answered(at: loop.now)
         if status >= 500, upstream.settings.ejection.countsErrors {
             failed(connection, .status(status))
         } else if server.hasFailed {
-            server.succeeded(at: all.loop.now, isTrial: connection.isTrial)
+            server.succeeded(at: loop.now, isTrial: connection.isTrial)
         }
     }
 
     /// Records what the server did wrong over `connection`, or instead of one.
     func failed(_ connection: UpstreamConnection, _ fault: ServerFault) {
         let server = connection.server
-        if upstream.failed(server, fault, isTrial: connection.isTrial, at: all.loop.now) {
-            all.counters.ejected(server.slot)
+        if upstream.failed(server, fault, isTrial: connection.isTrial, at: loop.now) {
+            counters.ejected(server.slot)
         }
     }
 
@@ -199,9 +203,9 @@ final class UpstreamPool {
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
         balancer.closed(serverIndex)
         servers[serverIndex].server.givePlaceBack()
-        if connection.isTrial { connection.server.endTrial(at: all.loop.now) }
+        if connection.isTrial { connection.server.endTrial(at: loop.now) }
         if !waiting.isEmpty { serveSoon() }
-        guard reusable, !isRetired, !all.descriptors.isShort,
+        guard reusable, !isRetired, !descriptors.isShort,
             servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer
         else {
             connection.stop()
@@ -265,7 +269,7 @@ final class UpstreamPool {
 
     private func wait(_ exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
         guard upstream.beginWaiting() else { return exchange.upstreamFailed(.busy) }
-        let until = all.loop.now + upstream.settings.waitTimeout.milliseconds
+        let until = loop.now + upstream.settings.waitTimeout.milliseconds
         let comesFirst = exchange.hasSession
         waiting.append(
             .init(exchange: exchange, tried: tried, allowsReuse: allowsReuse, comesFirst: comesFirst, until: until)
@@ -280,7 +284,7 @@ final class UpstreamPool {
     }
 
     private func lookAgain() {
-        timer = all.loop.schedule(in: Self.waitInterval) { [self] in
+        timer = loop.schedule(in: Self.waitInterval) { [self] in
             timer = nil
             serve()
             if !waiting.isEmpty, timer == nil { lookAgain() }
@@ -291,14 +295,14 @@ final class UpstreamPool {
     private func serveSoon() {
         guard !isServing else { return }
         isServing = true
-        all.loop.schedule(in: 0) { [self] in
+        loop.schedule(in: 0) { [self] in
             isServing = false
             serve()
         }
     }
 
     private func serve() {
-        while let late = waiting.takeLate(at: all.loop.now) {
+        while let late = waiting.takeLate(at: loop.now) {
             upstream.endWaiting()
             late.exchange.upstreamFailed(.busy)
         }
