@@ -14,7 +14,7 @@ extension DataPlane {
             site.turnedAway.unlistedProxy(address)
             return
         }
-        guard let (place, share) = count(role: role, address: address, worker) else { return }
+        guard let (place, share) = count(role: role, address: address, worker, isProxy: needsHeader) else { return }
         if role != .admin { worker.counters.add(.connectionsAccepted) }
         let client = Client(worker: worker, role: role, address: address, share: share, place: place)
         do throws(SystemFault) {
@@ -141,10 +141,11 @@ extension DataPlane {
     private func count(
         role: ListenerRole,
         address: ClientAddress,
-        _ worker: Worker
+        _ worker: Worker,
+        isProxy: Bool
     ) -> (ConnectionPlace, AddressShare?)? {
         // Check this first, so that nobody beyond their own limit makes others close.
-        guard let (isCounted, share) = countAddress(role: role, address, worker) else { return nil }
+        guard let (isCounted, share) = countAddress(role: role, address, worker, isProxy: isProxy) else { return nil }
         let limit = worker.snapshot.settings.limits.connections
         guard site.enter(role, limit: limit, makesRoom: worker.closeIdleClient) else {
             if isCounted { site.connectionCounts.leave(address.hash) }
@@ -157,15 +158,17 @@ extension DataPlane {
 
     /// Counts a connection for its address, if the address is one of those that are counted.
     ///
+    /// - Parameter isProxy: whether it is a proxy's, which has yet to name the client. The rate is the client's.
     /// - Returns: `nil` if a limit of the address is reached.
     private func countAddress(
         role: ListenerRole,
         _ address: ClientAddress,
-        _ worker: Worker
+        _ worker: Worker,
+        isProxy: Bool = false
     ) -> (isCounted: Bool, share: AddressShare?)? {
         let limits = worker.snapshot.settings.limits
         guard role != .admin else { return (false, nil) }
-        if let limit = limits.newConnectionsPerAddress, address.hasRate(limits),
+        if !isProxy, let limit = limits.newConnectionsPerAddress, address.hasRate(limits),
             site.connectionRates.take(address.hash, limit, at: worker.clock.monotonic) != nil
         {
             site.turnedAway.pastRate(of: address)

@@ -124,13 +124,15 @@ import Testing
         return key.verifies(signature.span, of: input.span)
     }
 
-    @Test("openid finds the sets of all issuers of its company; they have to be https or loopback, without a query")
+    @Test("openid finds the set of its company's one issuer, which has to be https or loopback, without a query")
     func openID() throws {
         func origins(_ issuer: String) throws -> [KeyOrigin] {
             let text = Sample(.company, "id = \"acme\"\nissuer = \(issuer)").text
             return try load(text + "[[company.key]]\nopenid = true\n").companies[0].keyOrigins
         }
-        let urls = try origins("[\"https://a.example\", \"http://localhost:8/realms/x/\"]").flatMap(\.keySetURLs)
+        let urls = try ["\"https://a.example\"", "[\"http://localhost:8/realms/x/\"]"].flatMap { issuer in
+            try origins(issuer).flatMap(\.keySetURLs)
+        }
         #expect(urls.map(\.issuer) == ["https://a.example", "http://localhost:8/realms/x/"])
         #expect(
             urls.map(\.target)
@@ -142,6 +144,7 @@ import Testing
             ("\"acme\"", "is not a URL"), ("\"http://a.example\"", "must be https"),
             ("\"https://a.example/?x\"", "has a query or fragment"),
             ("\"https://a.example#\"", "has a query or fragment"),
+            ("[\"https://a.example\", \"https://b.example\"]", "needs a company with one issuer"),
         ] {
             let text = Sample(.company, "id = \"acme\"\nissuer = \(issuer)").text
             let found = problems(text + "[[company.key]]\nopenid = true\n")

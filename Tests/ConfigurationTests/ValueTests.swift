@@ -59,6 +59,9 @@ import Testing
         )
         #expect(try AddressRange(parsing: "10.1.2.3").prefixLength == 32)
         #expect(try AddressRange(parsing: "::1").prefixLength == 128)
+        // Clients are known by their IPv4 address.
+        #expect(try AddressRange(parsing: "::ffff:203.0.113.0/120").prefixLength == 24)
+        #expect(try AddressRange(parsing: "::ffff:203.0.113.0/120").bytes == [203, 0, 113, 0])
         #expect(try AddressRange(parsing: "0.0.0.0/0").prefixLength == 0)
         #expect(try AddressRange(parsing: "10.255.255.254/31").prefixLength == 31)
         for text in [

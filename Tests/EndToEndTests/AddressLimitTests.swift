@@ -11,7 +11,7 @@ extension EndToEnd {
             let site = try Site {
                 $0.limits += """
 
-                    requests_per_address = "30/m"
+                    requests_per_address = "6/m"
                     requests_burst = 3
                     trusted_proxies = ["127.0.0.1"]
                     rate_exempt = ["192.0.2.0/24"]
@@ -23,7 +23,7 @@ extension EndToEnd {
             for _ in 0..<3 { #expect(try status("198.51.100.1") == 200) }
             let refused = try fetch(site.port, "/public/x", forwarded("198.51.100.1"))
             #expect(refused.status == 429)
-            #expect((1...2).contains(Int(refused["Retry-After"] ?? "") ?? 0))
+            #expect((1...10).contains(Int(refused["Retry-After"] ?? "") ?? 0))
             #expect(refused["Content-Type"] == "application/problem+json" && refused.text.contains("too_many_requests"))
             let page = try fetch(
                 site.port,
@@ -39,7 +39,7 @@ extension EndToEnd {
             for number in 0..<3 { #expect(try status("2001:db8::\(number)") == 200) }
             #expect(try status("2001:db8::99") == 429)
             #expect(try status("2001:db8:0:1::1") == 200)
-            #expect(try eventually(within: 20) { try status("198.51.100.1") == 200 })
+            #expect(try eventually(within: 60) { try status("198.51.100.1") == 200 })
             let metrics = try fetch(site.gateway.adminPort, "/metrics").text
             #expect(metrics.contains("gateway_requests_limited_total{limit=\"requests_per_address\"}"))
         }

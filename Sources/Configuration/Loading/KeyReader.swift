@@ -118,6 +118,12 @@ final class KeyReader {
         if issuers.isEmpty {
             table.report("needs the company's issuer, whose discovery document names its keys", at: "openid")
         }
+        if issuers.count > 1 {
+            table.report(
+                "needs a company with one issuer: the keys of one could sign in the name of another",
+                at: "openid"
+            )
+        }
         var urls: [KeySetURL] = []
         for issuer in issuers {
             do throws(ValueFault) {

@@ -20,6 +20,14 @@ extension AddressRange {
         for bit in length..<bits where address.bytes[bit / 8] & (0x80 >> UInt8(bit % 8)) != 0 {
             throw ValueFault("\(quoted(text)) has bits set after the first \(length)")
         }
-        self.init(text: text, bytes: address.bytes, prefixLength: length)
+        // Clients are known by their IPv4 address, however they connect.
+        if length >= 96, address.bytes.count == 16, address.bytes.starts(with: Self.mappedPrefix) {
+            self.init(text: text, bytes: Array(address.bytes.dropFirst(12)), prefixLength: length - 96)
+        } else {
+            self.init(text: text, bytes: address.bytes, prefixLength: length)
+        }
     }
+
+    /// Of IPv4 addresses in IPv6 ([RFC 4291 section 2.5.5.2](https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2)).
+    private static let mappedPrefix = [UInt8](repeating: 0, count: 10) + [0xff, 0xff]
 }

@@ -42,6 +42,8 @@ extension Exchange {
     private func goOn(_ serial: UInt64) {
         guard isActive, serial == self.serial, let parked = parked.take() else { return }
         snapshot = worker.snapshot
+        // A reload may have changed the routes meanwhile.
+        (state.request.route, state.request.slot) = (nil, CounterLabels.noRoute)
         state.verdict = ExchangeState.Verdict()
         state.request.waitsSince = parked.since
         record.fault = nil

@@ -31,7 +31,7 @@ package final class LogOutput: Sendable {
         var isRunning = true
     }
 
-    private let state: Mutex<State>
+    private let state: Locked<State>
     private let wakeUp: Signal
     /// What the log is called in messages.
     private let name: String
@@ -43,7 +43,7 @@ package final class LogOutput: Sendable {
     package init(_ sink: LogSink, isJSON: Bool, name: String = "access log", capacity: Int = 8 << 20) {
         self.capacity = capacity
         self.name = name
-        state = Mutex(State(next: sink, isJSON: isJSON))
+        state = Locked(State(next: sink, isJSON: isJSON))
         wakeUp = Signal()
     }
 

@@ -52,9 +52,9 @@ final class Snapshot: Sendable {
     let hasRedirects: Bool
     /// Whether any listener sends `Strict-Transport-Security`.
     let hasTransportPolicies: Bool
-    /// Whether there are exchanges that are logged.
     /// Whether a client's address may be refused.
     let judgesAddresses: Bool
+    /// Whether there are exchanges that are logged.
     let logsAccess: Bool
     let logsUnrouted: Bool
     let routeLogsAccess: [Bool]
