@@ -16,6 +16,8 @@ import threading
 import time
 import urllib.parse
 
+from processes import free_ports, running
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # What Grafana puts in place of its variables.
 VARIABLES = {"$__rate_interval": "1m", "$instance": ".*"}
@@ -118,7 +120,7 @@ class Gateway:
         file = folder / "gateway.conf"
         file.write_text(CONFIGURATION.format(folder=folder, upstream=upstream.server_port, gone=gone.getsockname()[1]))
         self.log = folder / "gateway.log"
-        self.process = run(exits, [program, "run", file], self.log)
+        self.process = start(exits, [program, "run", file], self.log)
         self.admin, self.port = wait_for("the gateway to listen", self.addresses)
 
     def addresses(self):
@@ -171,22 +173,15 @@ def start_prometheus(folder, admin, exits):
     """Starts a Prometheus that scrapes the gateway. Returns its port."""
     file = folder / "prometheus.yml"
     file.write_text(SCRAPES.format(rules=ROOT / "prometheus" / "alerts.yml", admin=admin))
-    # It does not tell which port it was given.
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    run(exits, ["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder}/data",
-                f"--web.listen-address=127.0.0.1:{port}"], folder / "prometheus.log")
+    port = free_ports("prometheus")["prometheus"]
+    start(exits, ["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder}/data",
+                  f"--web.listen-address=127.0.0.1:{port}"], folder / "prometheus.log")
     wait_for("Prometheus", lambda: query(port, 'up{job="gateway"} == 1'))
     return port
 
 
-def run(exits, command, log):
-    file = exits.enter_context(log.open("w"))
-    process = subprocess.Popen([str(word) for word in command], stdout=file, stderr=file)
-    exits.callback(process.wait)
-    exits.callback(process.terminate)
-    return process
+def start(exits, command, log):
+    return exits.enter_context(running(command, exits.enter_context(log.open("w"))))
 
 
 def wait_for(what, condition):
@@ -202,10 +197,7 @@ def wait_for(what, condition):
 
 def query(port, text):
     """The series that a query returns. Exits if Prometheus refuses the query."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    with contextlib.closing(connection):
-        connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": text}))
-        answer = json.loads(connection.getresponse().read())
+    answer = get(port, "/api/v1/query?" + urllib.parse.urlencode({"query": text}))
     if answer["status"] != "success":
         raise SystemExit(f"{text}: {answer}")
     return answer["data"]["result"]
@@ -215,7 +207,7 @@ def ask_all(prometheus, gateway):
     """Asks every query, and yields those without the series that they are about."""
     wait_for("two scrapes", lambda: query(prometheus, "rate(gateway_loops[1m])"))
     queries = {text: "the dashboard" for text in dashboard_queries()}
-    rules = json.loads(get(prometheus, "/api/v1/rules"))["data"]["groups"]
+    rules = get(prometheus, "/api/v1/rules")["data"]["groups"]
     queries |= {rule["query"]: rule["name"] for group in rules for rule in group["rules"]}
     for text, place in queries.items():
         query(prometheus, text)
@@ -244,10 +236,11 @@ def dashboard_queries():
 
 
 def get(port, path):
+    """Prometheus' answer to a request of its API."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     with contextlib.closing(connection):
         connection.request("GET", path)
-        return connection.getresponse().read()
+        return json.loads(connection.getresponse().read())
 
 
 if __name__ == "__main__":
