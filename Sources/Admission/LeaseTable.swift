@@ -332,8 +332,11 @@ package final class LeaseTable: Sendable {
     }
 
     /// Calls `body` with the listed sessions, one shard at a time and with no lock held.
+    ///
+    /// The sessions are copied under the lock. A list that was only shared would be copied as a whole, with its table,
+    /// by the first join or leave during `body`.
     func forEachListed(_ body: (LiveSession) -> Void) {
-        for shard in shards { shard.leases.withLock { $0.listed }.values.forEach(body) }
+        for shard in shards { shard.leases.withLock { Array($0.listed.values) }.forEach(body) }
     }
 
     /// How many sessions have begun and ended.
