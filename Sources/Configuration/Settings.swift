@@ -153,6 +153,10 @@ package struct RouteSettings: Sendable {
     package var cookies: UpstreamCookies = .partition
     /// Whether its exchanges are in the access log. `nil`: as `log.access` says.
     package var accessLog: Bool?
+    /// The most bytes of a request's head; `nil` for that of all routes. Never more than that.
+    package var headerSize: Int?
+    /// The most fields of a request's head; likewise.
+    package var headerCount: Int?
     /// The most bytes of a request's body; `nil` for that of all routes.
     package var bodySize: Int?
 }

@@ -236,6 +236,23 @@ import Testing
         ),
         .init(
             .route,
+            route + "header_size = \"33KiB\"\nheader_count = 101",
+            "route[0].header_size: \"33KiB\" is more than limits.header_size, \"32KiB\": raise that as well",
+            "route[0].header_count: 101 is more than limits.header_count, 100: raise that as well"
+        ),
+        .init(
+            .route,
+            route + "header_size = \"4KiB\"",
+            "route[0].header_size: \"4KiB\" is less than tokens.max_size, \"8KiB\""
+        ),
+        .init(
+            .route,
+            route + "header_size = \"1000B\"",
+            "route[0].header_size: \"1000B\" is out of range: 1KiB to 1MiB"
+        ),
+        .init(.route, route + "header_count = 9", "route[0].header_count: 9 is out of range: 10 to 10000"),
+        .init(
+            .route,
             route + "[[route]]\npath = \"/event/{event}\"\nupstream = \"host\"\naccess = \"public\"",
             "route[1].path: route[0] has the same path"
         ),

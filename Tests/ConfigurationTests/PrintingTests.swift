@@ -154,6 +154,8 @@ import Testing
             KeyOrigin(source: .jwksURL(try KeySetURL(parsing: "https://u.example"))),
             KeyOrigin(source: .openID([try KeySetURL(discoveryOf: "https://u.example")])),
         ]
+        settings.routes[0].headerSize = 1 << 10
+        settings.routes[0].headerCount = 10
         settings.routes[0].bodySize = 1
         settings.limits.requestsPerAddress = RateLimit(rate: try EventRate(parsing: "1/s"))
         settings.limits.newConnectionsPerAddress = RateLimit(rate: try EventRate(parsing: "1/s"))

@@ -32,7 +32,7 @@ struct Schema: Sendable {
         tables("listener", listener),
         table("admin", Schema("address mode group token_file")),
         tables("upstream", upstream),
-        tables("route", Schema("path upstream access preflight cookies access_log body_size")),
+        tables("route", Schema("path upstream access preflight cookies access_log header_size header_count body_size")),
         table("tokens", tokens),
         tables("company", company),
         table("sessions", sessions),

@@ -4,10 +4,14 @@ import Admission
 struct RouteReader {
     private let root: TableReader
     private let upstreamNames: [String?]
+    private let limits: LimitSettings
+    private let tokens: TokenSettings
 
-    init(_ root: TableReader, upstreamNames: [String?]) {
+    init(_ root: TableReader, upstreamNames: [String?], limits: LimitSettings, tokens: TokenSettings) {
         self.root = root
         self.upstreamNames = upstreamNames
+        self.limits = limits
+        self.tokens = tokens
     }
 
     func routes() -> [RouteSettings] {
@@ -36,8 +40,32 @@ struct RouteReader {
         table.read("preflight", into: &route.preflight, .choice)
         table.read("cookies", into: &route.cookies, .choice)
         table.read("access_log", into: &route.accessLog, .boolean)
+        readHeadLimits(table, into: &route)
         table.read("body_size", into: &route.bodySize, .size(0...(1 << 50)))
         return route
+    }
+
+    /// A head is read by the limits of all routes before its route is known, so a route's own can only be lower.
+    private func readHeadLimits(_ table: TableReader, into route: inout RouteSettings) {
+        table.read("header_size", into: &route.headerSize, .headerSize)
+        table.read("header_count", into: &route.headerCount, .headerCount)
+        if let size = route.headerSize {
+            let text = quoted(Size.text(of: size))
+            if size > limits.headerSize {
+                let limit = quoted(Size.text(of: limits.headerSize))
+                table.report("\(text) is more than limits.header_size, \(limit): raise that as well", at: "header_size")
+            }
+            if route.access != .public, size < tokens.maxSize {
+                let token = quoted(Size.text(of: tokens.maxSize))
+                table.report("\(text) is less than tokens.max_size, \(token)", at: "header_size")
+            }
+        }
+        if let count = route.headerCount, count > limits.headerCount {
+            table.report(
+                "\(count) is more than limits.header_count, \(limits.headerCount): raise that as well",
+                at: "header_count"
+            )
+        }
     }
 
     private func index(ofUpstream name: String, in table: TableReader) -> Int? {

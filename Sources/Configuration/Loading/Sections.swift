@@ -115,14 +115,21 @@ extension IdentitySettings {
     }
 }
 
+extension Form where Value == Int {
+    /// How large the head of a request may be.
+    static var headerSize: Form { .size((1 << 10)...(1 << 20)) }
+    /// How many fields it may have.
+    static var headerCount: Form { .integer(10...10_000) }
+}
+
 extension LimitSettings {
     mutating func read(from table: TableReader, tokens: TokenSettings) {
-        table.read("header_size", into: &headerSize, .size((1 << 10)...(1 << 20)))
+        table.read("header_size", into: &headerSize, .headerSize)
         if tokens.maxSize > headerSize {
             let (size, limit) = (Size.text(of: tokens.maxSize), Size.text(of: headerSize))
             table.report("\(quoted(limit)) is less than tokens.max_size, \(quoted(size))", at: "header_size")
         }
-        table.read("header_count", into: &headerCount, .integer(10...10_000))
+        table.read("header_count", into: &headerCount, .headerCount)
         table.read("body_size", into: &bodySize, .size(0...(1 << 50)))
         table.read("header_timeout", into: &headerTimeout, .duration(.milliseconds(100) ... .seconds(3600)))
         table.read("idle_timeout", into: &idleTimeout, .duration(.milliseconds(100) ... .seconds(86400)))

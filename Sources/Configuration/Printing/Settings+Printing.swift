@@ -34,6 +34,8 @@ extension Settings {
                 writer.entry("cookies", route.cookies.rawValue)
             }
             if let logs = route.accessLog { writer.entry("access_log", logs) }
+            if let size = route.headerSize { writer.entry("header_size", size: size) }
+            if let count = route.headerCount { writer.entry("header_count", count) }
             if let size = route.bodySize { writer.entry("body_size", size: size) }
         }
         tokens.write(to: &writer)

@@ -165,6 +165,11 @@ final class Exchange: UpstreamUser {
         }
         state.request.route = match.route
         state.request.slot = snapshot.routeSlots[match.route]
+        if !snapshot.routeHeadLimits.isEmpty, request.exceeds(snapshot.routeHeadLimits[match.route]) {
+            record.fault = HeadFault.tooLarge.code
+            respond(status: HeadFault.tooLarge.status)
+            return
+        }
         let bodySize = snapshot.routeBodySize[match.route]
         state.request.maxBytes = bodySize
         let access = snapshot.routeAccess[match.route]

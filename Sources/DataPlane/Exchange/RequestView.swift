@@ -47,6 +47,12 @@ struct RequestView: ~Escapable {
     @inline(__always)
     var fields: ContiguousArray<FieldBlock.Field> { parts.block.fields }
 
+    /// Whether the head is larger or has more fields than that. An HTTP/2 request is measured as it is forwarded, in its
+    /// HTTP/1 form.
+    func exceeds(_ limits: RequestHead.Limits) -> Bool {
+        bytes.count > limits.size || parts.block.fields.count > limits.count
+    }
+
     @inline(__always)
     func contains(_ name: FieldName) -> Bool { parts.block.contains(name) }
 

@@ -47,6 +47,8 @@ final class Snapshot: Sendable {
     let routeForwardsPreflights: [Bool]
     /// The most bytes of a body.
     let routeBodySize: [Int]
+    /// What a head may have at most. Empty if no route has limits of its own.
+    let routeHeadLimits: [RequestHead.Limits]
     let hasTrustedProxies: Bool
     /// Whether any listener redirects.
     let hasRedirects: Bool
@@ -132,6 +134,16 @@ final class Snapshot: Sendable {
         let isSecure = settings.publicURL.isSecure
         routePartitionsCookies = settings.routes.map { isSecure && $0.access != .public && $0.cookies == .partition }
         routeBodySize = settings.routes.map { $0.bodySize ?? settings.limits.bodySize }
+        let limits = settings.limits
+        let hasHeadLimits = settings.routes.contains { $0.headerSize != nil || $0.headerCount != nil }
+        routeHeadLimits =
+            hasHeadLimits
+            ? settings.routes.map { route in
+                RequestHead.Limits(
+                    size: route.headerSize ?? limits.headerSize,
+                    count: route.headerCount ?? limits.headerCount
+                )
+            } : []
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
         let listeners = settings.listeners.map(ListenerRules.init)
         self.listeners = listeners

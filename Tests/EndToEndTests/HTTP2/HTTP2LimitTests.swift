@@ -30,6 +30,48 @@ extension EndToEnd {
             #expect(site.upstream.requests.filter { $0.target != "/public/fits" }.allSatisfy { !$0.isComplete })
         }
 
+        /// The second route leaves the number of fields to the limit of all.
+        private static func siteWithRoutes() throws -> Site {
+            try Site {
+                $0.more = ["small", "short"].map { name in
+                    "[[route]]\npath = \"/\(name)/**\"\nupstream = \"embed-host\"\naccess = \"public\"\n"
+                        + (name == "small" ? "header_size = \"2KiB\"\nheader_count = 20\n" : "header_size = \"1KiB\"\n")
+                }.joined()
+            }
+        }
+
+        /// Heads by route, and whether the upstream gets them.
+        private static let heads: [(path: String, size: Int, count: Int, fits: Bool)] = [
+            ("/public/x", 3000, 30, true), ("/small/x", 1500, 1, true), ("/small/x", 2500, 1, false),
+            ("/small/x", 1, 15, true), ("/small/x", 1, 25, false), ("/short/x", 500, 30, true),
+            ("/short/x", 1200, 1, false),
+        ]
+
+        @Test(
+            "A route's own limits of the head answer 431 over HTTP/1 and HTTP/2, with a line in the log",
+            arguments: [false, true]
+        )
+        func routes(isHTTP2: Bool) throws {
+            let site = try Self.siteWithRoutes()
+            for (path, size, count, fits) in Self.heads {
+                let fields = (0..<count).map { number in
+                    Field("x\(number)", number == 0 ? String(repeating: "x", count: size) : "1")
+                }
+                let status: Int
+                if isHTTP2 {
+                    status = try HTTP2Client.connected(port: site.port).exchange(path, fields).status
+                } else {
+                    status = try fetch(site.port, path, fields.map { "\($0.name): \($0.value)" }).status
+                }
+                #expect(status == (fits ? 200 : 431), "\(path) \(size) \(count)")
+            }
+            let refused = Self.heads.count { !$0.fits }
+            #expect(site.upstream.requests.count == Self.heads.count - refused)
+            #expect(
+                eventually { site.gateway.log.components(separatedBy: "\"fault\":\"too_large\"").count == refused + 1 }
+            )
+        }
+
         @Test("RFC 9113, 6.8: SIGTERM sends GOAWAY twice, and exchanges in progress are served")
         func drain() throws {
             let site = try Site()
