@@ -12,6 +12,7 @@ extension DataPlane {
         let needsHeader = role.index.map { worker.snapshot.listeners[$0].needsProxyHeader } ?? false
         if needsHeader, !address.maySendProxyHeader(worker.snapshot.settings.limits) {
             site.turnedAway.unlistedProxy(address)
+            worker.counters.add(.proxiesUnlisted)
             return
         }
         guard let (place, share) = count(role: role, address: address, worker, isProxy: needsHeader) else { return }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -31,6 +32,9 @@ extension EndToEnd {
             #expect(proxied.site.upstream.requests.isEmpty)
             #expect(eventually { proxied.site.gateway.log.contains("listener with proxy_protocol were closed: ") })
             #expect(try proxied.fetch(line, "/public/x").status == 200)
+            let refused = try proxied.site.gateway.metrics()
+            #expect(refused.sum("gateway_proxy_protocol_refusals_total") == Double(2 * attempts.count))
+            #expect(refused.value("gateway_proxy_protocol_refusals_total", ["reason": "malformed"]) > 0)
         }
 
         @Test("If proxies are listed, a header from any other address is refused unread")
@@ -44,6 +48,8 @@ extension EndToEnd {
             )
             #expect(try proxied.connect(header, host: 9).exchange("/public/x").status == 200)
             #expect(proxied.site.upstream.requests.count == 1)
+            let unlisted = ["reason": "unlisted"]
+            #expect(try proxied.site.gateway.metrics().value("gateway_proxy_protocol_refusals_total", unlisted) == 1)
         }
 
         @Test("Connections count for the client in the header, and not for the proxy")

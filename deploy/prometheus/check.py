@@ -188,7 +188,8 @@ def wait_for(what, condition):
     """Returns the first true value of `condition`."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
+        # A Prometheus that is starting answers, but not in JSON.
+        with contextlib.suppress(OSError, json.JSONDecodeError):
             if value := condition():
                 return value
         time.sleep(0.1)

@@ -448,9 +448,9 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
         beginExchange().refuseHeadTimeout(received.span, client: self)
     }
 
-    func end(_ reasons: [SessionID: Refusal]) {
-        guard let exchange, let session = exchange.session, let reason = reasons[session] else { return }
-        exchange.endSession(reason)
+    func end(_ endings: [SessionID: Worker.EndedSession]) {
+        guard let exchange, let session = exchange.session, let ending = endings[session] else { return }
+        exchange.endSession(ending.reason, since: ending.since)
     }
 
     var requestedAt: Int64 { since }

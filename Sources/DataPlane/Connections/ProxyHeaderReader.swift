@@ -41,7 +41,7 @@ final class ProxyHeaderReader: Connection {
             place = nil
             proceed(self, header, bytes.extracting(droppingFirst: header.length))
         } catch {
-            worker.site.turnedAway.badProxyHeader(error, from: peer)
+            refuse(error)
             close()
         }
         return true
@@ -49,14 +49,30 @@ final class ProxyHeaderReader: Connection {
 
     override func inputEnded() {
         // Whoever leaves without a byte only checks that the port is open.
-        if pending != nil { worker.site.turnedAway.badProxyHeader(.malformed, from: peer) }
+        if pending != nil { refuse(.malformed) }
         close()
     }
 
     override func deadlinePassed() {
-        worker.site.turnedAway.badProxyHeader(.late, from: peer)
+        refuse(.late)
         reset()
     }
 
+    /// Counts a connection that gets no answer.
+    private func refuse(_ fault: ProxyHeaderFault) {
+        worker.site.turnedAway.badProxyHeader(fault, from: peer)
+        worker.counters.add(fault.counter)
+    }
+
     override func closed() { place?.leave(worker, peer) }
+}
+
+extension ProxyHeaderFault {
+    fileprivate var counter: Counter {
+        switch self {
+        case .absent: .proxyHeadersAbsent
+        case .malformed: .proxyHeadersMalformed
+        case .late: .proxyHeadersLate
+        }
+    }
 }

@@ -140,6 +140,10 @@ extension Exchange {
             // viewer who was removed cannot.
             verdict = ask(presenting: nil)
         }
+        if credentials.hasToken, purpose != .ask, credentials.mustJoin {
+            // The loop's own time is that of the beginning of its turn, before the signature was checked.
+            worker.counters.joined(in: MonotonicClock.now() - state.request.startedAt)
+        }
         if case .refuse = verdict {
             state.verdict.refusedEvent = credentials.viewer.event
             if let event { state.verdict.refusedEvent = String(decoding: event.copied(), as: UTF8.self) }

@@ -10,8 +10,14 @@ extension Exchange {
             counters.add(.webSocketsClosed)
         } else {
             countAnswer()
-            counters.took(duration, route: state.request.slot)
+            counters.took(Int64(duration), head: headDuration, route: state.request.slot)
         }
+    }
+
+    /// How long it took to the head of the answer, or to the end if the gateway answered or nobody did. Milliseconds.
+    private var headDuration: Int64 {
+        guard let headTime = record.headTime else { return Int64(duration) }
+        return record.forwardedAt + (record.connectTime ?? 0) + headTime - state.request.startedAt
     }
 
     /// Counts a WebSocket that was opened. It may stay open for hours, which would say nothing about other durations.

@@ -76,9 +76,14 @@ extension Exchange {
 
     /// Ends the exchange because the session is over: another join took its lease, an operator ended it, or its time is
     /// up.
-    func endSession(_ reason: Refusal) {
+    ///
+    /// - Parameter since: when the session ended, in monotonic milliseconds, if something outside this exchange ended it.
+    func endSession(_ reason: Refusal, since: Int64? = nil) {
         let action = state.on(.sessionOver(reason))
-        guard action != .endTunnel else { return endTunnel(reason) }
+        guard action != .endTunnel else {
+            upgrade?.endedAt = since
+            return endTunnel(reason)
+        }
         if isActive { state.verdict.refusal = reason }
         perform(action)
     }

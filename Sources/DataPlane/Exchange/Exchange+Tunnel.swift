@@ -164,6 +164,8 @@ extension Exchange {
             close.write(to: &buffer)
             client.write(buffer.span)
             worker.recycle(buffer)
+            // The loop's own time is that of the beginning of its turn, in which there may be thousands of sockets.
+            if let endedAt = upgrade?.endedAt { worker.counters.closedSocket(after: MonotonicClock.now() - endedAt) }
         }
         finish()
         if let time = ending.time { client.closeAfterFlush(within: time) } else { client.closeAfterFlush() }

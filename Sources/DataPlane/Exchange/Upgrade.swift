@@ -7,6 +7,8 @@ final class Upgrade {
     var offeredSubprotocol: [UInt8] = []
     /// Set once the handshake is over.
     var tunnel: Tunnel?
+    /// When its session was ended from outside, in monotonic milliseconds.
+    var endedAt: Int64?
     /// When to check the tunnel next, in monotonic milliseconds.
     var looksAt = Int64.max
     /// When a draining tunnel's turn comes, in monotonic milliseconds.

@@ -10,6 +10,11 @@ enum Counter: Int, CaseIterable {
     case connectionsPastAddress
     case connectionsPastRate
     case connectionsDenied
+    // Connections that were closed for want of a PROXY header, or because their peer may send none.
+    case proxyHeadersAbsent
+    case proxyHeadersMalformed
+    case proxyHeadersLate
+    case proxiesUnlisted
     /// Open ones.
     case http1Connections
     case http2Connections

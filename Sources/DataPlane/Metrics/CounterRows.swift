@@ -1,10 +1,12 @@
-/// The counters of a route: requests by protocol, method and class of status, then a histogram of durations.
+/// The counters of a route: requests by protocol, method and class of status, then histograms of durations, and of the
+/// time to the head of the answer for requests that took a millisecond or longer.
 enum RouteRow {
     /// As many as `Method` has.
     static let methods = 7
     static let statusClasses = 5
     static let durations = ClientProtocol.allCases.count * methods * statusClasses
-    static let size = durations + DurationHistogram.size
+    static let heads = durations + DurationHistogram.size
+    static let size = heads + DurationHistogram.size
 
     @inline(__always)
     static func requests(_ client: ClientProtocol, method: Int, statusClass: Int) -> Int {

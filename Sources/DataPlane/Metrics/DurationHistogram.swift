@@ -31,3 +31,14 @@ enum DurationHistogram {
         }
     }
 }
+
+extension [Int] {
+    /// Counts a duration in the histogram that begins at `start`.
+    ///
+    /// - Parameter duration: in milliseconds. A negative one counts as none, since a sum must not go down.
+    @inline(__always)
+    mutating func count(duration: Int64, at start: Int = 0) {
+        self[start + DurationHistogram.bucket(of: duration)] &+= 1
+        self[start + DurationHistogram.sum] &+= Int(Swift.max(duration, 0))
+    }
+}

@@ -31,11 +31,13 @@ final class LoopCounters {
     }
 
     /// Counts a timer that ran late by this many milliseconds.
-    func timerRan(late lag: Int64) {
-        counts.lag[DurationHistogram.bucket(of: lag)] &+= 1
-        // A sum must not go down.
-        counts.lag[DurationHistogram.sum] &+= Int(max(lag, 0))
-    }
+    func timerRan(late lag: Int64) { counts.lag.count(duration: lag) }
+
+    /// Counts a join that was granted or refused this many milliseconds after its request.
+    func joined(in duration: Int64) { counts.joins.count(duration: duration) }
+
+    /// Counts a close frame that was sent this many milliseconds after the end of its session.
+    func closedSocket(after duration: Int64) { counts.closes.count(duration: duration) }
 
     /// Counts a request that was answered, or cannot be.
     @inline(__always)
@@ -45,30 +47,31 @@ final class LoopCounters {
         counts.routes[route * RouteRow.size + index] &+= 1
     }
 
-    /// Counts how long a request took, in milliseconds.
+    /// Counts how long a request took, in milliseconds: `head` to the head of its answer, `duration` to the end.
     @inline(__always)
-    func took(_ duration: Int, route: Int) {
-        let row = route * RouteRow.size + RouteRow.durations
-        counts.routes[row + DurationHistogram.bucket(of: Int64(duration))] &+= 1
-        counts.routes[row + DurationHistogram.sum] &+= duration
+    func took(_ duration: Int64, head: @autoclosure () -> Int64, route: Int) {
+        let row = route * RouteRow.size
+        // Most requests take less than a millisecond. A scrape adds those to the other histogram.
+        guard duration > 0 else {
+            counts.routes[row + RouteRow.durations] &+= 1
+            return
+        }
+        counts.routes.count(duration: duration, at: row + RouteRow.durations)
+        counts.routes.count(duration: head(), at: row + RouteRow.heads)
     }
 
     // MARK: Upstreams
 
     /// Counts a connection that took this many milliseconds to open.
     func connected(to upstream: Int, in duration: Int64) {
-        let row = upstream * UpstreamRow.size + UpstreamRow.connecting
-        counts.upstreams[row + DurationHistogram.bucket(of: duration)] &+= 1
-        counts.upstreams[row + DurationHistogram.sum] &+= Int(duration)
+        counts.upstreams.count(duration: duration, at: upstream * UpstreamRow.size + UpstreamRow.connecting)
     }
 
     /// Counts the head of a response that came this many milliseconds after the request.
     @inline(__always)
     func answered(by server: Int, of upstream: Int, _ status: Int, after duration: Int64) {
         counts.servers[server * ServerRow.size + RouteRow.statusClass(status)] &+= 1
-        let row = upstream * UpstreamRow.size + UpstreamRow.answering
-        counts.upstreams[row + DurationHistogram.bucket(of: duration)] &+= 1
-        counts.upstreams[row + DurationHistogram.sum] &+= Int(duration)
+        counts.upstreams.count(duration: duration, at: upstream * UpstreamRow.size + UpstreamRow.answering)
     }
 
     func failed(_ upstream: Int, _ fault: UpstreamFaultKind) {

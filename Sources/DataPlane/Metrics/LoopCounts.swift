@@ -7,7 +7,7 @@ import JOSE
 struct LoopCounts: Sendable {
     private(set) var labels: CounterLabels
     /// By counter. Stored in place: most of what a request counts is here.
-    var totals = InlineArray<25, Int>(repeating: 0)
+    var totals = InlineArray<29, Int>(repeating: 0)
     /// By the refusal's position.
     var refusals = [Int](repeating: 0, count: Refusal.allCases.count)
     /// By what cut an exchange short.
@@ -15,6 +15,10 @@ struct LoopCounts: Sendable {
     var tokens = [Int](repeating: 0, count: (Algorithm.allCases.count + 1) * TokenRow.outcomes)
     /// How late timers were.
     var lag = [Int](repeating: 0, count: DurationHistogram.size)
+    /// How long joins took.
+    var joins = [Int](repeating: 0, count: DurationHistogram.size)
+    /// How long the close frames of sessions that were ended took.
+    var closes = [Int](repeating: 0, count: DurationHistogram.size)
     var routes: [Int]
     var upstreams: [Int]
     var servers: [Int]
@@ -43,6 +47,8 @@ struct LoopCounts: Sendable {
         cuts.add(other.cuts)
         tokens.add(other.tokens)
         lag.add(other.lag)
+        joins.add(other.joins)
+        closes.add(other.closes)
         routes.add(other.routes, of: other.labels.routes, to: labels.routes, size: RouteRow.size)
         upstreams.add(other.upstreams, of: other.labels.upstreams, to: labels.upstreams, size: UpstreamRow.size)
         servers.add(other.servers, of: other.labels.servers, to: labels.servers, size: ServerRow.size)

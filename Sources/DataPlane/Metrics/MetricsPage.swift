@@ -49,11 +49,21 @@ struct MetricsPage {
             "gateway_request_duration_seconds",
             .histogram,
             in: .seconds,
-            "Time from a request's first byte to the end of its answer, without WebSockets."
+            "Time from a request's first byte to the end of its answer, long downloads and event streams included."
         )
         for (slot, route) in counts.labels.routes.used {
-            let start = slot * RouteRow.size + RouteRow.durations
-            exposition.histogram([("route", route.text)], counts.routes[start..<start + DurationHistogram.size])
+            exposition.histogram([("route", route.text)], durations(slot, RouteRow.durations)[...])
+        }
+        exposition.family(
+            "gateway_request_head_duration_seconds",
+            .histogram,
+            in: .seconds,
+            "Of the same requests, the time to the head of the answer."
+        )
+        for (slot, route) in counts.labels.routes.used {
+            var heads = durations(slot, RouteRow.heads)
+            heads[0] += durations(slot, RouteRow.durations).requests - heads.requests
+            exposition.histogram([("route", route.text)], heads[...])
         }
         write("gateway_requests_active", .gauge, "Requests in progress, with WebSockets.", total(.requests))
         exposition.family(
@@ -97,6 +107,12 @@ struct MetricsPage {
             "Bytes of bodies and WebSockets to clients.",
             total(.bytesSent)
         )
+    }
+
+    /// A histogram of a route.
+    private func durations(_ slot: Int, _ offset: Int) -> [Int] {
+        let start = slot * RouteRow.size + offset
+        return Array(counts.routes[start..<start + DurationHistogram.size])
     }
 
     private mutating func writeRequestCounts() {
@@ -145,6 +161,15 @@ struct MetricsPage {
         exposition.sample([("limit", "connections_per_address")], total(.connectionsPastAddress))
         exposition.sample([("limit", "new_connections_per_address")], total(.connectionsPastRate))
         exposition.sample([("limit", "deny")], total(.connectionsDenied))
+        exposition.family(
+            "gateway_proxy_protocol_refusals",
+            .counter,
+            "Connections to listeners with proxy_protocol that were closed, by what was wrong."
+        )
+        exposition.sample([("reason", "absent")], total(.proxyHeadersAbsent))
+        exposition.sample([("reason", "malformed")], total(.proxyHeadersMalformed))
+        exposition.sample([("reason", "late")], total(.proxyHeadersLate))
+        exposition.sample([("reason", "unlisted")], total(.proxiesUnlisted))
         exposition.family("gateway_tls_handshakes", .counter, "TLS handshakes of viewers, by result.")
         exposition.sample([("result", "completed")], total(.handshakesCompleted))
         exposition.sample([("result", "failed")], total(.handshakesFailed))
@@ -168,6 +193,20 @@ struct MetricsPage {
         for ending in SessionEnding.allCases where ending != .stopped {
             exposition.sample([("reason", ending.rawValue)], reading.sessions.ended(ending))
         }
+        exposition.family(
+            "gateway_join_duration_seconds",
+            .histogram,
+            in: .seconds,
+            "Time from the first byte of a request with a valid token and no session to its verdict, with the wait for keys."
+        )
+        exposition.histogram([], counts.joins[...])
+        exposition.family(
+            "gateway_session_close_duration_seconds",
+            .histogram,
+            in: .seconds,
+            "Time from the end of a session by a take-over, an operator or the company to the close frame on each WebSocket."
+        )
+        exposition.histogram([], counts.closes[...])
         write("gateway_session_renewals", .counter, "Requests that showed their session.", total(.renewals))
     }
 
@@ -192,4 +231,9 @@ struct MetricsPage {
         exposition.sample([("kind", "session")], total(.uncachedSessions))
         write("gateway_token_cache_entries", .gauge, "Tokens and sessions in the cache.", total(.cacheEntries))
     }
+}
+
+extension [Int] {
+    /// How many durations a histogram has.
+    fileprivate var requests: Int { prefix(DurationHistogram.buckets).reduce(0, +) }
 }

@@ -23,7 +23,7 @@ protocol ServedConnection: AnyObject {
     func closeIdle()
 
     /// Ends the exchanges of these sessions.
-    func end(_ reasons: [SessionID: Refusal])
+    func end(_ endings: [SessionID: Worker.EndedSession])
 
     /// Lets exchanges finish, then closes.
     func drain()

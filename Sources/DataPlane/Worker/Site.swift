@@ -182,7 +182,8 @@ final class Site: Sendable {
 
     /// Ends a session's exchanges on all loops.
     func end(_ session: SessionID, reason: Refusal) {
-        forEachWorker { $0.end(Worker.EndedSession(session: session, reason: reason)) }
+        let ended = Worker.EndedSession(session: session, reason: reason, since: MonotonicClock.now())
+        forEachWorker { $0.end(ended) }
     }
 
     /// Ends sessions, and their exchanges on all loops.
@@ -191,10 +192,12 @@ final class Site: Sendable {
     ///   have ended for good.
     func end(_ sessions: [LiveSession], _ ending: SessionEnding, mayReturn: Bool = false, reason: Refusal) {
         guard !sessions.isEmpty else { return }
-        let now = WallClock.now()
+        let (now, since) = (WallClock.now(), MonotonicClock.now())
         for session in sessions { admission.end(session, ending, mayReturn: mayReturn, now: now) }
         forEachWorker { worker in
-            for session in sessions { worker.end(Worker.EndedSession(session: session.id, reason: reason)) }
+            for session in sessions {
+                worker.end(Worker.EndedSession(session: session.id, reason: reason, since: since))
+            }
         }
     }
 

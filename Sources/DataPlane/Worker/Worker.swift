@@ -40,10 +40,11 @@ final class Worker {
     /// When the next tick should come, in monotonic milliseconds.
     private var tickDueAt: Int64 = 0
 
-    /// A session that is ending, and why.
+    /// A session that is ending, why, and since when in monotonic milliseconds.
     struct EndedSession: Sendable {
         var session: SessionID
         var reason: Refusal
+        var since: Int64
     }
 
     /// How many connections are checked for an idle one, so that making room stays cheap.
@@ -217,9 +218,9 @@ final class Worker {
 
     private func sweepEnded() {
         isSweepScheduled = false
-        let reasons = Dictionary(ended.map { ($0.session, $0.reason) }, uniquingKeysWith: { $1 })
+        let endings = Dictionary(ended.map { ($0.session, $0) }, uniquingKeysWith: { $1 })
         ended.removeAll(keepingCapacity: true)
-        for connection in connections { connection?.end(reasons) }
+        for connection in connections { connection?.end(endings) }
     }
 
     // MARK: Reload and drain

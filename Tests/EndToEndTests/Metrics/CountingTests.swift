@@ -158,6 +158,54 @@ extension EndToEnd {
             #expect(present.value("gateway_request_duration_seconds_count", duration) == 0)
         }
 
+        @Test("Joins, and the close frames of sessions that are ended, are timed; answers also to their head")
+        func durations() throws {
+            let site = try Site()
+            site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
+            let go = Flag()
+            site.upstream.on("/event/e1/slow") { exchange in
+                exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+                _ = eventually(within: 20) { go.isSet }
+                exchange.send("done")
+                return true
+            }
+            let before = try site.gateway.metrics()
+            let token = Minter.acme.registration("r1")
+            func growth(_ name: String) throws -> [[String: String]: Double] {
+                try site.gateway.metrics().growth(of: name, since: before)
+            }
+            let client = try Client(port: site.port)
+            #expect(try client.openWebSocket("/event/e1/ws?token=\(token)").status == 101)
+            #expect(try growth("gateway_join_duration_seconds_count") == [[:]: 1])
+            let second = Browser(site)
+            #expect(try second.open("/event/e1?token=\(token)").status == 200)
+            #expect(client.remainder() != nil)
+            // The link's redirect joins; the request that follows shows the session.
+            #expect(try growth("gateway_join_duration_seconds_count") == [[:]: 2])
+            #expect(try eventually { try growth("gateway_session_close_duration_seconds_count") == [[:]: 1] })
+            #expect(try Browser(site).open("/event/e2?token=\(token)").status == 403)
+            #expect(try growth("gateway_join_duration_seconds_count") == [[:]: 3])
+            #expect(try fetch(site.port, "/event/e1?token=no.to.ken").status == 401)
+            #expect(try growth("gateway_join_duration_seconds_count") == [[:]: 3])
+            let start = monotonic()
+            let slow = try Client(port: site.port)
+            slow.send("GET /event/e1/slow HTTP/1.1\r\nHost: localhost\r\n\(second.cookieField[0])\r\n\r\n")
+            #expect(eventually { monotonic() - start > 1.5 && !site.upstream.requests(for: "/event/e1/slow").isEmpty })
+            go.set()
+            #expect(try slow.response().text == "done")
+            let route = ["route": "/event/{event}/**"]
+            let (whole, head) = (
+                try growth("gateway_request_duration_seconds_sum"),
+                try growth("gateway_request_head_duration_seconds_sum")
+            )
+            #expect(whole[route] ?? 0 > (head[route] ?? 0) + 1)
+            let (wholes, heads) = (
+                try growth("gateway_request_duration_seconds_count"),
+                try growth("gateway_request_head_duration_seconds_count")
+            )
+            #expect(heads[route] == wholes[route])
+        }
+
         @Test("An upstream that is down shows in its servers, faults and refusals")
         func upstreamDown() throws {
             let site = try Site()

@@ -255,8 +255,8 @@ final class HTTP2Connection: Connection, ServedConnection {
 
     // MARK: Ending sessions, draining, closing
 
-    func end(_ reasons: [SessionID: Refusal]) {
-        for stream in streams { stream?.end(reasons) }
+    func end(_ endings: [SessionID: Worker.EndedSession]) {
+        for stream in streams { stream?.end(endings) }
     }
 
     var idleness: Idleness? {

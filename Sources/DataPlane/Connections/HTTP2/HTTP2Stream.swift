@@ -346,8 +346,8 @@ final class HTTP2Stream: ClientStream {
         if isSlow || now >= endsAt { reset(isAnswered ? .noError : .cancel) }
     }
 
-    func end(_ reasons: [SessionID: Refusal]) {
-        guard isOpen, let exchange, let session = exchange.session, let reason = reasons[session] else { return }
-        exchange.endSession(reason)
+    func end(_ endings: [SessionID: Worker.EndedSession]) {
+        guard isOpen, let exchange, let session = exchange.session, let ending = endings[session] else { return }
+        exchange.endSession(ending.reason, since: ending.since)
     }
 }
