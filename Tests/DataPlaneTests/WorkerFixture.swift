@@ -21,6 +21,7 @@ final class WorkerFixture {
         publicURL: String = "https://embed.example.com",
         server: String = "127.0.0.1:3000",
         resolver: Resolver = Resolver(),
+        companies: String = "",
         limits: String = "",
         accessLog: LogOutput = LogOutput(LogSink(descriptor: -1), isJSON: true)
     ) throws {
@@ -45,6 +46,7 @@ final class WorkerFixture {
             id = "one"
             algorithm = "HS256"
             secret_file = "/secret"
+            \(companies)
             [limits]
             \(limits)
             """
