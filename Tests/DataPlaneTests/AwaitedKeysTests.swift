@@ -129,6 +129,27 @@ struct AwaitedKeysTests {
         #expect(!failures.isExhausted(7, limit: 5, now: now))
     }
 
+    @Test("A request that waits for keys counts once in the metrics of tokens and joins")
+    func countedOnce() throws {
+        adopt([url: [try Key.generate(.es256, id: "other")]])
+        fixture.site.missedKeys.began(url, at: fixture.worker.clock.monotonic)
+        let head = "GET /event/g1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(try token(event: "g1"))\r\n\r\n"
+        let peer = try fixture.connect(isSecure: true)
+        peer.send(head)
+        fixture.run()
+        #expect(fixture.worker.keyWaits.count == 1)
+        let checks = { (outcome: TokenOutcome) in
+            self.fixture.worker.counts.tokens[TokenRow.checks(algorithm: Algorithm.es256.position, outcome)]
+        }
+        #expect(fixture.worker.counts.tokens.allSatisfy { $0 == 0 })
+        adopt([url: [key]])
+        fixture.worker.keyWaits.fetchEnded(url)
+        fixture.run()
+        #expect(checks(.accepted) == 1 && checks(.unknownKey) == 0)
+        #expect(fixture.worker.counts.totals[Counter.uncachedTokens.rawValue] == 1)
+        #expect(fixture.worker.counts.joins.prefix(DurationHistogram.buckets).reduce(0, +) == 1)
+    }
+
     @Test("Attack: a client that goes while it waits gives its place back")
     func gone() throws {
         adopt([url: [try Key.generate(.es256, id: "other")]])

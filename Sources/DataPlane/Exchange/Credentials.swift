@@ -113,11 +113,13 @@ extension Exchange {
         }
         var good: (shown: Shown, viewer: Viewer)?
         var fault: TokenFault?
+        var checks: [Check] = []
         for index in 0...others.count {
             let shown = index == 0 ? first : others[index - 1]
-            switch verify(shown, request, isHeld: held != nil, &missed) {
+            switch verify(shown, request, isHeld: held != nil, &missed, &checks) {
             case .success(let viewer):
                 guard good == nil else {
+                    count(checks)
                     refuse(.tokenConflict, request)
                     return .refused
                 }
@@ -136,8 +138,11 @@ extension Exchange {
             } else if missed.isEmpty || !awaitKeys(missed, request) {
                 refuseGuess(fault.map { Refusal($0) } ?? .tokenInvalid, request)
             }
+            // Those of a request that waits are checked again.
+            if parked == nil { count(checks) }
             return .refused
         }
+        count(checks)
         if !missed.isEmpty { _ = worker.site.missKeys(missed, at: worker.clock.monotonic) }
         keepForeign(request, good?.shown, bearer: bearer)
         guard let good else { return held.map { .found($0) } ?? .missing }
@@ -190,11 +195,13 @@ extension Exchange {
     /// - Parameters:
     ///   - isHeld: whether the request also shows a session. If so, remembers that a value is not our token.
     ///   - missed: receives the key sets that may have the token's key by now, if nobody knows it.
+    ///   - checks: receives what a check of the signature has found.
     private func verify(
         _ shown: Shown,
         _ request: RequestView,
         isHeld: Bool,
-        _ missed: inout [KeySetURL]
+        _ missed: inout [KeySetURL],
+        _ checks: inout [Check]
     ) -> Result<Viewer, TokenFault> {
         let generation = snapshot.authority.generation
         return shown.withToken(request) { token in
@@ -203,7 +210,7 @@ extension Exchange {
                 worker.counters.add(.cachedTokens)
                 return .success(viewer)
             case .session, .foreign: return .failure(.malformed)
-            case nil: worker.counters.add(.uncachedTokens)
+            case nil: countMiss(.uncachedTokens)
             }
             var algorithm: Algorithm?
             do throws(TokenFault) {
@@ -212,11 +219,11 @@ extension Exchange {
                     allowance: signatureAllowance,
                     algorithm: &algorithm
                 )
-                worker.counters.add(TokenOutcome.accepted, algorithm)
+                checks.append((.accepted, algorithm))
                 worker.tokens.insert(viewer, for: token, generation: generation)
                 return .success(viewer)
             } catch {
-                worker.counters.add(TokenOutcome(error), algorithm)
+                checks.append((TokenOutcome(error), algorithm))
                 if error == .unknownKey || error == .keysAwaited, !snapshot.keySetURLs.isEmpty,
                     let company = snapshot.authority.ownCompany(of: token)
                 {
@@ -228,6 +235,18 @@ extension Exchange {
                 return .failure(error)
             }
         }
+    }
+
+    /// What the check of a token's signature has found, for metrics.
+    private typealias Check = (outcome: TokenOutcome, algorithm: Algorithm?)
+
+    private func count(_ checks: [Check]) {
+        for check in checks { worker.counters.add(check.outcome, check.algorithm) }
+    }
+
+    /// Counts what is not in the cache, once for a request that waits for keys and is judged again.
+    private func countMiss(_ counter: Counter) {
+        if state.request.waitsSince == nil { worker.counters.add(counter) }
     }
 
     /// Keeps the application's own values in the request.
@@ -375,7 +394,7 @@ extension Exchange {
             worker.counters.add(.cachedSessions)
             return (sealed, .stands)
         case .token, .foreign: return nil
-        case nil: worker.counters.add(.uncachedSessions)
+        case nil: countMiss(.uncachedSessions)
         }
         guard let found = snapshot.authority.open(text, worker.site.seal, now: worker.clock.wall) else { return nil }
         if found.standing == .stands {
