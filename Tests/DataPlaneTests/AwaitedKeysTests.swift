@@ -129,6 +129,30 @@ struct AwaitedKeysTests {
         #expect(!failures.isExhausted(7, limit: 5, now: now))
     }
 
+    @Test("The own endpoints answer for the event that was asked for, and not for another company's session")
+    func ownEndpoints() throws {
+        let cookie = try session(event: "g1", inCookie: true)
+        func status(_ line: String) throws -> String {
+            let peer = try fixture.connect(isSecure: true)
+            peer.send(
+                "\(line) HTTP/1.1\r\nHost: x\r\n\(cookie)Origin: https://embed.example.com\r\nContent-Length: 0\r\n\r\n"
+            )
+            fixture.run()
+            return String(text(peer.readAvailable()).dropFirst(9).prefix(3))
+        }
+        for line in [
+            "GET /.gateway/session?event=a1", "POST /.gateway/leave?event=a1", "POST /.gateway/take-over?event=a1",
+            "POST /.gateway/take-over?to=/event/a1",
+        ] {
+            #expect(try status(line) == "401", "\(line)")
+            #expect(!isAskedFor())
+            #expect(try status(line.replacing("a1", with: "g1")) == "503", "\(line)")
+            #expect(isAskedFor())
+        }
+        // Whichever session there is.
+        #expect(try status("GET /.gateway/session") == "503")
+    }
+
     @Test("A request that waits for keys counts once in the metrics of tokens and joins")
     func countedOnce() throws {
         adopt([url: [try Key.generate(.es256, id: "other")]])

@@ -148,6 +148,8 @@ extension Exchange {
         request.scanQuery(tokenNames: snapshot.tokenNames)
         request.scanCookies(isSecure: snapshot.cookie.isSecure)
         let named = event ?? referredEvent(request) ?? []
+        // A session that is not for the event answers nothing.
+        state.verdict.access = named.isEmpty ? .session : .token
         switch findCredentials(request, event: named.isEmpty ? nil : named.span) {
         case .found(let credentials): return credentials
         case .missing: refuse(.tokenMissing, request)
