@@ -42,26 +42,39 @@ struct WaitingLineTests {
     @Test("Existing sessions come before the others, and otherwise who came first")
     mutating func order() {
         for text in ["a", "B", "c", "D", "e"] { add(Waiter(text), first: text == text.uppercased()) }
-        let first = line.takeFirst()
+        let first = line.take(at: 0)
         #expect(name(first) == "B")
-        if let first { line.putBack(first) }
+        line.putBack(first, at: 0)
         add(Waiter("F"), first: true)
-        var names: [String] = []
-        while let place = line.takeFirst() { names.append(name(place) ?? "") }
-        #expect(names == ["B", "D", "F", "a", "c", "e"] && line.isEmpty)
+        #expect(line.otherCount == 3)
+        #expect(takeAll() == ["B", "D", "F", "a", "c", "e"] && line.isEmpty)
     }
 
-    @Test("Who was put back comes before others of the same kind, and after those that come first")
+    private mutating func takeAll() -> [String] {
+        var names: [String] = []
+        while line.rank(at: 0) != nil { names.append(name(line.take(at: 0)) ?? "") }
+        return names
+    }
+
+    @Test("Any position can be taken and put back")
     mutating func putBack() {
-        add(Waiter("a"))
-        add(Waiter("b"))
-        if let place = line.takeFirst() {
-            add(Waiter("C"), first: true)
-            line.putBack(place)
+        for text in ["a", "B", "c", "D"] { add(Waiter(text), first: text == text.uppercased()) }
+        for index in 0..<4 {
+            let place = line.take(at: index)
+            #expect(place.rank.hasSession == (index < 2))
+            line.putBack(place, at: index)
         }
-        #expect(name(line.takeFirst()) == "C")
-        #expect(name(line.takeFirst()) == "a")
-        #expect(name(line.takeFirst()) == "b")
+        add(Waiter("E"), first: true)
+        #expect(line.rank(at: 5) == nil && line.otherCount == 2)
+        #expect(takeAll() == ["B", "D", "E", "a", "c"])
+    }
+
+    @Test("The last one that does not come first gives way, and no other")
+    mutating func givesWay() {
+        for text in ["a", "B", "c"] { add(Waiter(text), first: text == text.uppercased()) }
+        #expect(name(line.takeLastOther()) == "c")
+        #expect(name(line.takeLastOther()) == "a")
+        #expect(line.takeLastOther() == nil && line.count == 1)
     }
 
     @Test("Who has waited for too long is found in both groups; who left is gone")
@@ -70,12 +83,13 @@ struct WaitingLineTests {
         add(Waiter("a"), until: 10)
         add(gone, first: true, until: 15)
         add(Waiter("B"), first: true, until: 20)
+        #expect(line.nextDeadline == 10)
         #expect(name(line.takeLate(at: 9)) == nil)
         #expect(name(line.takeLate(at: 10)) == "a")
         #expect(line.remove(gone) == true)
         #expect(line.remove(gone) == false)
         #expect(name(line.takeLate(at: 19)) == nil && line.count == 1)
         #expect(name(line.takeLate(at: 20)) == "B")
-        #expect(line.takeLate(at: 30) == nil)
+        #expect(line.takeLate(at: 30) == nil && line.nextDeadline == nil)
     }
 }

@@ -20,6 +20,7 @@ final class WorkerFixture {
     init(
         publicURL: String = "https://embed.example.com",
         server: String = "127.0.0.1:3000",
+        upstream: String = "",
         resolver: Resolver = Resolver(),
         companies: String = "",
         limits: String = "",
@@ -32,6 +33,7 @@ final class WorkerFixture {
             [[upstream]]
             name = "host"
             servers = ["\(server)"]
+            \(upstream)
             [[route]]
             path = "/event/{event}"
             upstream = "host"
@@ -78,9 +80,11 @@ final class WorkerFixture {
     }
 
     /// The far end of a client's HTTP/1.1 connection.
-    func connect(isSecure: Bool = false) throws -> Peer {
+    ///
+    /// - Parameter other: serves it instead of ``worker``.
+    func connect(isSecure: Bool = false, to other: Worker? = nil) throws -> Peer {
         let connection = ClientConnection(
-            worker: worker,
+            worker: other ?? worker,
             listener: .viewers(0),
             address: ClientAddress(bytes: [192, 0, 2, 1], text: "192.0.2.1"),
             isSecure: isSecure

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -72,6 +73,40 @@ extension EndToEnd {
             // The place is free again.
             gate.release()
             #expect(try fetch(gate.site.port, "/public/slow", within: 20).status == 200)
+        }
+
+        @Test("Viewers with a session come before all others that wait, also if the line is full, on every loop")
+        func sessionsFirst() throws {
+            let gate = try Gate("max_connections = 1\nmax_waiting = 6\nwait_timeout = \"60s\"", top: "threads = 3")
+            let viewers = (0..<2).map { _ in Browser(gate.site) }
+            for (number, viewer) in viewers.enumerated() {
+                #expect(try viewer.open("/event/e1?token=\(Minter.acme.registration("r\(number)"))").status == 200)
+            }
+            let served = try gate.ask()
+            #expect(eventually { gate.arrived == 1 })
+            let crowd = try (0..<6).map { _ in try gate.ask() }
+            #expect(try eventually { try gate.waiting() == 6 })
+            let clients = try viewers.map { viewer in
+                let client = try Client(port: gate.site.port)
+                client.send("GET /event/e1/poll HTTP/1.1\r\nHost: localhost\r\n\(viewer.cookieField[0])\r\n\r\n")
+                return client
+            }
+            // Two of the crowd give way, and only two.
+            #expect(
+                try eventually {
+                    try gate.site.gateway.metrics().value("gateway_refusals_total", ["code": "try_again"]) == 2
+                }
+            )
+            #expect(try gate.waiting() == 6)
+            gate.release()
+            for client in clients { #expect(try client.response(within: 20).status == 200) }
+            #expect(try served.response(within: 20).status == 200)
+            #expect(eventually { gate.arrived == 2 })
+            let paths = gate.site.upstream.requests.map(\.target)
+            #expect(paths.suffix(4) == ["/public/slow", "/event/e1/poll", "/event/e1/poll", "/public/slow"])
+            gate.release(4)
+            let statuses = try crowd.map { try $0.response(within: 20).status }
+            #expect(statuses.sorted() == [200, 200, 200, 200, 503, 503])
         }
 
         @Test("A client that goes while it waits leaves its place to the next, with its body unread")

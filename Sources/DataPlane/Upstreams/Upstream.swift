@@ -17,6 +17,9 @@ final class Upstream: Sendable {
     private let maxEjected: Int
     /// The exchanges of all event loops that wait for a server.
     private let waiting = Atomic<Int>(0)
+    /// Whose turn it is among the event loops with waiting exchanges, and how many loops these are.
+    private let turns = Mutex(TurnOrder<Confined<UpstreamPool>>())
+    private let waitingLoops = Atomic<Int>(0)
     /// Held while it is decided whether to eject a server.
     private let ejecting = Mutex<Void>(())
 
@@ -72,8 +75,46 @@ final class Upstream: Sendable {
         return false
     }
 
+    /// Counts an exchange that waits in the place of another, which stops waiting soon.
+    func beginWaitingInstead() { waiting.wrappingAdd(1, ordering: .relaxed) }
+
     /// Undoes `beginWaiting`.
     func endWaiting() { waiting.wrappingSubtract(1, ordering: .relaxed) }
+
+    // MARK: Turns
+
+    /// Whether exchanges wait on any event loop.
+    var hasWaiting: Bool { waitingLoops.load(ordering: .sequentiallyConsistent) > 0 }
+
+    /// Tells the other event loops which exchange waits first in a pool.
+    func enter(_ id: ObjectIdentifier, _ rank: TurnRank?, others: Int, as pool: Confined<UpstreamPool>) {
+        turns.withLock { turns in
+            turns.enter(id, rank, others: others, as: pool)
+            waitingLoops.store(turns.count, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    /// Lets the next event loop serve those who wait there, if a server has a place.
+    ///
+    /// - Parameters:
+    ///   - id: the loop that calls, which is not called.
+    ///   - floor: those up to it have had their turn.
+    ///   - rank: calls only a loop that comes before it.
+    /// - Returns: whether there is such a loop.
+    @discardableResult
+    func callNext(besides id: ObjectIdentifier, after floor: TurnRank?, before rank: TurnRank? = nil) -> Bool {
+        guard let next = turns.withLock({ $0.first(besides: id, after: floor) }), rank.map({ next.rank < $0 }) ?? true
+        else { return false }
+        let pool = next.member
+        if servers.contains(where: { !$0.isFull }) { pool.mailbox.post { _ in pool.value.serve(after: floor) } }
+        return true
+    }
+
+    /// Makes room for an exchange of a session by refusing one of none, on another event loop. Returns false if none waits.
+    func refuseOther(besides id: ObjectIdentifier) -> Bool {
+        guard let pool = turns.withLock({ $0.takeOther(besides: id) }) else { return false }
+        return pool.mailbox.post { _ in pool.value.refuseOther() }
+    }
 
     /// Records a failure of one of the servers. Returns whether that ejected it.
     ///

@@ -12,6 +12,8 @@ final class UpstreamPool {
     private var servers: [ServerPool]
     private var balancer: Balancer
     private var retryBudget: RetryBudget
+    /// Whether exchanges may have to wait for a server.
+    private let hasLimit: Bool
     private var waiting = WaitingLine()
     /// Runs while exchanges wait.
     private var timer: TimerHeap.ID?
@@ -28,8 +30,9 @@ final class UpstreamPool {
     /// How long to keep an idle connection, in milliseconds. Shorter than common servers do, so that few requests meet
     /// a connection that is just being closed.
     static let idleLifetime: Int64 = 30_000
-    /// How often to look whether other event loops have left a place to those who wait here. Milliseconds.
-    private static let waitInterval: Int64 = 5
+    /// How often to look whether those who wait here can be served in another way than by a place that was left, such as
+    /// by a server that has come back. Milliseconds.
+    private static let waitInterval: Int64 = 100
 
     init(_ upstream: Upstream, among all: UpstreamPools) {
         self.upstream = upstream
@@ -37,6 +40,7 @@ final class UpstreamPool {
         (loop, descriptors, counters) = (all.loop, all.descriptors, all.counters)
         servers = upstream.servers.map { ServerPool(server: $0) }
         let settings = upstream.settings
+        hasLimit = settings.maxConnections > 0
         retryBudget = RetryBudget(percent: settings.maxRetryPercent)
         balancer = Balancer(
             settings.balance,
@@ -49,7 +53,8 @@ final class UpstreamPool {
     ///
     /// - Parameter tried: the servers that have failed this exchange, as a bit set.
     func acquire(for exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
-        guard waiting.isEmpty, attempt(for: exchange, tried: tried, allowsReuse: allowsReuse) else {
+        // Nobody passes those who wait, here or on another event loop.
+        guard !hasLimit || !upstream.hasWaiting, attempt(for: exchange, tried: tried, allowsReuse: allowsReuse) else {
             wait(exchange, tried: tried, allowsReuse: allowsReuse)
             return
         }
@@ -204,7 +209,7 @@ final class UpstreamPool {
         balancer.closed(serverIndex)
         servers[serverIndex].server.givePlaceBack()
         if connection.isTrial { connection.server.endTrial(at: loop.now) }
-        if !waiting.isEmpty { serveSoon() }
+        if hasLimit, upstream.hasWaiting { leavePlace() }
         guard reusable, !isRetired, !descriptors.isShort,
             servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer
         else {
@@ -265,29 +270,77 @@ final class UpstreamPool {
         }
     }
 
-    // MARK: Waiting for a place
+    func retire() {
+        isRetired = true
+        closeIdle()
+    }
+}
+
+// MARK: - Waiting for a place
+
+extension UpstreamPool {
+    private var id: ObjectIdentifier { ObjectIdentifier(loop.mailbox) }
 
     private func wait(_ exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
-        guard upstream.beginWaiting() else { return exchange.upstreamFailed(.busy) }
-        let until = loop.now + upstream.settings.waitTimeout.milliseconds
         let comesFirst = exchange.hasSession
+        var gone: WaitingLine.Place?
+        if !upstream.beginWaiting() {
+            guard comesFirst else { return exchange.upstreamFailed(.busy) }
+            gone = waiting.takeLastOther()
+            guard gone != nil || upstream.refuseOther(besides: id) else { return exchange.upstreamFailed(.busy) }
+            upstream.beginWaitingInstead()
+        }
+        let until = loop.now + upstream.settings.waitTimeout.milliseconds
         waiting.append(
             .init(exchange: exchange, tried: tried, allowsReuse: allowsReuse, comesFirst: comesFirst, until: until)
         )
+        enterTurn()
         exchange.upstreamAwaited()
         if timer == nil { lookAgain() }
+        if let gone {
+            upstream.endWaiting()
+            gone.exchange.upstreamFailed(.busy)
+        }
+        // A place may have been left before the others knew that somebody waits here.
+        serveSoon()
     }
 
     /// Forgets an exchange that waits no more, if it does.
     func stopWaiting(_ exchange: any UpstreamUser) {
-        if !waiting.isEmpty, waiting.remove(exchange) { upstream.endWaiting() }
+        guard !waiting.isEmpty, waiting.remove(exchange) else { return }
+        upstream.endWaiting()
+        enterTurn()
+    }
+
+    /// Refuses the last exchange without a session, in favor of one that has one.
+    func refuseOther() {
+        guard let place = waiting.takeLastOther() else { return }
+        upstream.endWaiting()
+        enterTurn()
+        place.exchange.upstreamFailed(.busy)
+    }
+
+    /// Tells the other event loops who waits first here.
+    private func enterTurn() {
+        upstream.enter(id, waiting.rank(at: 0), others: waiting.otherCount, as: Confined(self, to: loop.mailbox))
     }
 
     private func lookAgain() {
-        timer = loop.schedule(in: Self.waitInterval) { [self] in
+        let left = waiting.nextDeadline.map { $0 - loop.now } ?? 0
+        timer = loop.schedule(in: max(min(left, Self.waitInterval), 0)) { [self] in
             timer = nil
-            serve()
+            // Those on other loops look by themselves.
+            serve(after: .last)
             if !waiting.isEmpty, timer == nil { lookAgain() }
+        }
+    }
+
+    /// Gives a place to who waits first.
+    private func leavePlace() {
+        if let rank = waiting.rank(at: 0), !upstream.callNext(besides: id, after: nil, before: rank) {
+            serveSoon()
+        } else if waiting.isEmpty {
+            upstream.callNext(besides: id, after: nil)
         }
     }
 
@@ -301,22 +354,35 @@ final class UpstreamPool {
         }
     }
 
-    private func serve() {
+    /// Serves those who wait here as long as a server has a place for them and nobody on another event loop comes first.
+    ///
+    /// - Parameter floor: those up to it on other loops have had their turn.
+    func serve(after floor: TurnRank? = nil) {
         while let late = waiting.takeLate(at: loop.now) {
             upstream.endWaiting()
             late.exchange.upstreamFailed(.busy)
         }
-        while let place = waiting.takeFirst() {
-            guard attempt(for: place.exchange, tried: place.tried, allowsReuse: place.allowsReuse) else {
-                waiting.putBack(place)
-                return
+        var (index, floor, mayCall) = (0, floor, true)
+        while let rank = waiting.rank(at: index) {
+            if upstream.callNext(besides: id, after: floor, before: rank) {
+                mayCall = false
+                break
             }
-            upstream.endWaiting()
+            let place = waiting.take(at: index)
+            if attempt(for: place.exchange, tried: place.tried, allowsReuse: place.allowsReuse) {
+                upstream.endWaiting()
+                continue
+            }
+            waiting.putBack(place, at: index)
+            // Nobody else finds a place either, unless this one has tried the servers that have one.
+            guard place.tried != 0 else {
+                mayCall = false
+                break
+            }
+            if index == 0 { floor = floor.map { max($0, rank) } ?? rank }
+            index += 1
         }
-    }
-
-    func retire() {
-        isRetired = true
-        closeIdle()
+        enterTurn()
+        if mayCall, upstream.hasWaiting { upstream.callNext(besides: id, after: floor) }
     }
 }

@@ -142,18 +142,23 @@ final class UpstreamServer: Sendable {
 
     // MARK: The limit of connections
 
-    var isFull: Bool { maxConnections > 0 && connections.load(ordering: .relaxed) >= maxConnections }
+    var isFull: Bool { maxConnections > 0 && connections.load(ordering: .sequentiallyConsistent) >= maxConnections }
 
     /// Counts an exchange. Returns false if there are as many as may be.
     func takePlace() -> Bool {
         guard maxConnections > 0 else { return true }
-        if connections.wrappingAdd(1, ordering: .relaxed).newValue <= maxConnections { return true }
-        connections.wrappingSubtract(1, ordering: .relaxed)
+        if connections.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue <= maxConnections { return true }
+        givePlaceBack()
         return false
     }
 
     /// Undoes `takePlace`.
-    func givePlaceBack() { if maxConnections > 0 { connections.wrappingSubtract(1, ordering: .relaxed) } }
+    ///
+    /// Who waits first says so and then looks for a place; who leaves one first gives it back and then looks for
+    /// somebody who waits. In one order for all threads, one of the two finds the other.
+    func givePlaceBack() {
+        if maxConnections > 0 { connections.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+    }
 
     // MARK: What has happened
 

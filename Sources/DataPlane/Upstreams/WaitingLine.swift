@@ -13,6 +13,8 @@ struct WaitingLine {
         let comesFirst: Bool
         /// When it has waited for too long, in monotonic milliseconds.
         let until: Int64
+
+        var rank: TurnRank { TurnRank(hasSession: comesFirst, until: until) }
     }
 
     private var places: ContiguousArray<Place> = []
@@ -27,13 +29,25 @@ struct WaitingLine {
         if place.comesFirst { firstCount += 1 }
     }
 
-    /// Puts back what ``takeFirst()`` has taken.
-    mutating func putBack(_ place: Place) {
-        places.insert(place, at: place.comesFirst ? 0 : firstCount)
+    /// How many do not come first.
+    var otherCount: Int { places.count - firstCount }
+
+    /// The rank of the place at this position. `nil` past the end.
+    func rank(at index: Int) -> TurnRank? { index < places.count ? places[index].rank : nil }
+
+    /// When the next one has waited for too long. `nil` if nobody waits.
+    var nextDeadline: Int64? { [0, firstCount].filter { $0 < places.count }.map { places[$0].until }.min() }
+
+    mutating func take(at index: Int) -> Place { remove(at: index) }
+
+    /// Puts back what ``take(at:)`` has taken, if nothing has changed since.
+    mutating func putBack(_ place: Place, at index: Int) {
+        places.insert(place, at: index)
         if place.comesFirst { firstCount += 1 }
     }
 
-    mutating func takeFirst() -> Place? { places.isEmpty ? nil : remove(at: 0) }
+    /// Takes the last one of those that do not come first. Returns `nil` if there is none.
+    mutating func takeLastOther() -> Place? { otherCount > 0 ? places.removeLast() : nil }
 
     /// Takes one that has waited for too long. Returns `nil` if there is none.
     mutating func takeLate(at now: Int64) -> Place? {
