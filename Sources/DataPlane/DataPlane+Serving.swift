@@ -108,7 +108,7 @@ extension DataPlane {
 
     /// The client that a proxy has named. From now on its address counts instead of the peer's.
     ///
-    /// - Returns: `nil` if its address is denied or at its limit. Then the peer's place was given up.
+    /// - Returns: `nil` if its address is denied or at its limit, or if all are. Then the peer's place was given up.
     private func client(_ header: ProxyHeader, of peer: Client) -> Client? {
         var client = peer
         client.address = header.client.map(ClientAddress.init) ?? peer.address.hidingClient
@@ -121,6 +121,12 @@ extension DataPlane {
         }
         client.share = counted.share
         client.place = ConnectionPlace(role: peer.role, isCounted: counted.isCounted)
+        let limit = peer.worker.snapshot.settings.limits.connections
+        guard site.mayStay(limit: limit, makesRoom: peer.worker.closeIdleClient) else {
+            turnAway(role: peer.role, peer.worker)
+            client.place.leave(peer.worker, client.address)
+            return nil
+        }
         return client
     }
 
@@ -148,13 +154,18 @@ extension DataPlane {
         // Check this first, so that nobody beyond their own limit makes others close.
         guard let (isCounted, share) = countAddress(role: role, address, worker, isProxy: isProxy) else { return nil }
         let limit = worker.snapshot.settings.limits.connections
-        guard site.enter(role, limit: limit, makesRoom: worker.closeIdleClient) else {
+        guard site.enter(role, limit: limit, isNamed: !isProxy, makesRoom: worker.closeIdleClient) else {
             if isCounted { site.connectionCounts.leave(address.hash) }
-            site.turnedAway.pastTotal()
-            if role != .admin { worker.counters.add(.connectionsPastTotal) }
+            turnAway(role: role, worker)
             return nil
         }
         return (ConnectionPlace(role: role, isCounted: isCounted), share)
+    }
+
+    /// Counts a connection beyond the limit of all.
+    private func turnAway(role: ListenerRole, _ worker: Worker) {
+        site.turnedAway.pastTotal()
+        if role != .admin { worker.counters.add(.connectionsPastTotal) }
     }
 
     /// Counts a connection for its address, if the address is one of those that are counted.

@@ -74,6 +74,27 @@ extension EndToEnd {
             #expect(eventually { (try? proxied.fetch(headers[0], "/public/x").status) == 200 })
         }
 
+        @Test("Attack: a client beyond its own limit makes nobody close, when all places are taken")
+        func others() throws {
+            let proxied = try ProxySite {
+                $0.top = "threads = 1\n" + $0.top
+                $0.limits += "\nconnections = 8\nconnections_per_address = 3\ntrusted_proxies = [\"127.0.0.1\"]"
+            }
+            let own = try (0..<3).map { _ in try proxied.connect(ProxyHeader.line("203.0.113.7")) }
+            let others = try (101...105).map { try proxied.connect(ProxyHeader.line("203.0.113.\($0)")) }
+            let since = monotonic()
+            // Whoever has not been idle for a second is not closed anyway.
+            #expect(eventually { monotonic() - since > 1.2 })
+            for _ in 0..<10 {
+                #expect(try proxied.connect(ProxyHeader.line("203.0.113.7")).isClosed(within: 20))
+            }
+            // None of them is closed: all places are still taken. Someone else gets a place, for which one that is idle ends.
+            let newcomer = try proxied.connect(ProxyHeader.line("203.0.113.120"))
+            #expect(try newcomer.exchange("/public/x").status == 200)
+            let served = (own + others).filter { (try? $0.exchange("/public/x", within: 20).status) == 200 }
+            #expect(served.count == 7)
+        }
+
         @Test("Bad tokens count for the client in the header, and not for the proxy")
         func failureLimit() throws {
             let proxied = try ProxySite { $0.limits = "joins_per_minute = 0\nfailures_per_minute = 3" }

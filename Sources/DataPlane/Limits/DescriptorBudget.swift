@@ -9,7 +9,7 @@ import Synchronization
 /// leaves room for viewers.
 final class DescriptorBudget: Sendable {
     /// Reserved for everything else: files, the database, pipes, event loops, the admin listener, and connections that
-    /// are accepted only to be closed.
+    /// are accepted only to be closed, or to learn whose they are.
     let reserve: Int
     /// The number of descriptors for connections.
     let capacity: Int
@@ -36,6 +36,8 @@ final class DescriptorBudget: Sendable {
 
     /// Connections of the admin listener, included in the reserve.
     static let adminConnections = 64
+    /// Connections of proxies beyond the limit, each until it has named its client. Included in the reserve.
+    static let unnamedConnections = 32
     private static let perLoop = 8
     private static let files = 64
     /// For the control API's own side of its connections, its database, and webhook deliveries.

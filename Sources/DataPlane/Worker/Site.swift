@@ -124,8 +124,11 @@ final class Site: Sendable {
     /// Counts a client unless the limit is reached. The admin listener has its own share, so that it answers when the
     /// others are full.
     ///
-    /// - Parameter makesRoom: closes another viewer's connection, if possible.
-    func enter(_ role: ListenerRole, limit: Int, makesRoom: () -> Bool = { false }) -> Bool {
+    /// - Parameters:
+    ///   - isNamed: false for a proxy's connection that has yet to name its client. It makes no room, since the client may
+    ///     be beyond a limit of its own. Once it is named, call ``mayStay(limit:makesRoom:)``.
+    ///   - makesRoom: closes another viewer's connection, if possible.
+    func enter(_ role: ListenerRole, limit: Int, isNamed: Bool = true, makesRoom: () -> Bool = { false }) -> Bool {
         let all = connections.wrappingAdd(1, ordering: .relaxed).newValue
         let isWithin: Bool
         switch role {
@@ -134,11 +137,17 @@ final class Site: Sendable {
             isWithin = count <= DescriptorBudget.adminConnections
         case .viewers:
             descriptors.take()
-            isWithin =
-                all - adminConnections.load(ordering: .relaxed) <= descriptors.connections(of: limit) || makesRoom()
+            let count = all - adminConnections.load(ordering: .relaxed)
+            let most = descriptors.connections(of: limit)
+            isWithin = isNamed ? count <= most || makesRoom() : count <= most + DescriptorBudget.unnamedConnections
         }
         if !isWithin { leave(role) }
         return isWithin
+    }
+
+    /// Whether a connection that was counted before its client was named is within the limit, or may make room.
+    func mayStay(limit: Int, makesRoom: () -> Bool) -> Bool {
+        viewerConnections <= descriptors.connections(of: limit) || makesRoom()
     }
 
     /// Undoes `enter`.
