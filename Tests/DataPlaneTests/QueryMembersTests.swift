@@ -24,6 +24,8 @@ struct QueryMembersTests {
             ("jwt=x&a", "x", ["jwt=x"]), ("token=a=b", "a=b", ["token=a=b"]), ("t%6fken=abc", "abc", ["t%6fken=abc"]),
             ("%74%6F%6B%65%6E=abc", "abc", ["%74%6F%6B%65%6E=abc"]), ("token=%61", "%61", ["token=%61"]),
             ("token=&token=x", "x", ["token=", "token=x"]), ("token&jwt=x", "x", ["token", "jwt=x"]),
+            ("utm?token=abc", "abc", ["token=abc"]), ("a=b?c?jwt=x?d&e", "x?d", ["jwt=x?d"]),
+            ("a??token=x", "x", ["token=x"]), ("a?b=token=x?authKey=y", "y", ["authKey=y"]),
             ("token=x&jwt=x&authKey=x", "x", ["token=x", "jwt=x", "authKey=x"]),
         ]
     )
@@ -127,7 +129,8 @@ struct QueryMembersTests {
             ("/a?b=%2F..&c=%C0%AF&token=x&d=\"<>\\^`{|}", "/a?b=%2F..&c=%C0%AF&d=\"<>\\^`{|}"),
             ("/a?b=?&token=x&c=/../", "/a?b=?&c=/../"), ("/a?b&&token=x&&c", "/a?b&&&c"), ("/a?token=x&&b", "/a?&b"),
             ("/a?b=1&b=2&token&b=3", "/a?b=1&b=2&b=3"), ("/%41/?token=x", "/%41/"), ("/a?&b=c", "/a?&b=c"),
-            ("/a?t%6fken=x&b", "/a?b"), ("/a?B=C&token=x&token=y", "/a?B=C"),
+            ("/a?t%6fken=x&b", "/a?b"), ("/a?b?token=x", "/a?b"), ("/a?b=c?d?jwt=x&e", "/a?b=c?d&e"),
+            ("/a??token=x&b", "/a?b"), ("/a?B=C&token=x&token=y", "/a?B=C"),
         ]
     )
     func left(_ target: String, _ left: String) throws {

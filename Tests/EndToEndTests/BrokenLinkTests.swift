@@ -38,7 +38,10 @@ extension EndToEnd {
             Breakage(query: "token=[F]%09%0d%0a%20[L]"),
             Breakage(query: "token=%20[F]=%0D%0A[L]%20%0D%0A"), Breakage(query: "token=[F]%20[L]?utm_source=mail"),
             Breakage(query: "token=[T]%26utm_source=mail"), Breakage(query: "token=[T]%23x"),
-            Breakage(query: "token=3D[T]"),
+            Breakage(query: "token=3D[T]"), Breakage(query: "token=%3D[T]"), Breakage(query: "token==[T]"),
+            Breakage(query: "token=%3D3D[T]"), Breakage(query: "utm?token=[T]", left: "?utm"),
+            Breakage(query: "utm_source=x?token=[T]", left: "?utm_source=x"),
+            Breakage(query: "a=?b?jwt=[T]?c&d", left: "?a=?b&d"),
             Breakage(query: "token=[F]%C2%AD[L]"), Breakage(query: "token=[F]%E2%80%8B[L]%C2%A0"),
             Breakage(query: "token=%3C[T]%3E"), Breakage(query: "token=%22[T]%22"), Breakage(query: "token=([T])"),
             Breakage(query: "token=[T]+"), Breakage(query: "token=[T])%20?"),
@@ -125,7 +128,7 @@ extension EndToEnd {
         func own(value: String) throws {
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("own"))").status == 200)
-            for name in ["token", "amp;token", "%61mp;jwt"] {
+            for name in ["token", "amp;token", "%61mp;jwt", "next=/p?token"] {
                 #expect(try browser.fetch("/event/e1/own?\(name)=\(value)&x").status == 200)
                 #expect(site.upstream.requests.last?.target == "/event/e1/own?\(name)=\(value)&x")
                 #expect(try fetch(site.port, "/public/own?\(name)=\(value)&x").status == 200)

@@ -9,7 +9,7 @@ extension Exchange {
     /// - Parameter event: the event named by the path.
     func redeem(_ code: Range<Int>, _ request: RequestView, event: Span<UInt8>) {
         let site = worker.site
-        let known = JoinCode(request.bytes.linkToken(code).span)
+        let known = request.bytes.linkJoinCode(code)
         guard let known, let person = site.directory.person(for: known) else {
             if let known, site.directory.isRemoved(known) {
                 refuse(.registrationRemoved, request)

@@ -13,7 +13,7 @@ extension Exchange {
         let bytes = request.bytes
         request.keepForeignMembers { value, isJoinCode in
             isJoinCode
-                ? JoinCode(bytes.linkToken(value).span) != nil
+                ? bytes.linkJoinCode(value) != nil
                 : bytes.isEither(value) { holdsViewersToken($0) }
         }
     }

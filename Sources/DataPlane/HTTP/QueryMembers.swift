@@ -37,12 +37,21 @@ package struct QueryMembers: Sendable {
         self.takesJoinCodes = takesJoinCodes
         clear()
         guard let query else { return }
+        let question = bytes.firstIndex(of: UInt8(ascii: "?"), from: query.lowerBound, to: query.upperBound)
         var start = query.lowerBound
         while start < query.upperBound {
             let end = bytes.firstIndex(of: UInt8(ascii: "&"), from: start, to: query.upperBound) ?? query.upperBound
-            let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: start, to: end) ?? end
-            read(bytes, member: start..<end, name: start..<equals, value: min(equals + 1, end)..<end, tokenNames)
+            if !read(bytes, start..<end, tokenNames), question != nil { readInside(bytes, start..<end, tokenNames) }
             start = end + 1
+        }
+    }
+
+    /// Reads a member that follows another question mark: whoever appended it did not see that there is a query already.
+    private mutating func readInside(_ bytes: Span<UInt8>, _ member: Range<Int>, _ tokenNames: [[UInt8]]) {
+        var start = member.lowerBound
+        while let mark = bytes.firstIndex(of: UInt8(ascii: "?"), from: start, to: member.upperBound) {
+            start = mark + 1
+            if read(bytes, start..<member.upperBound, tokenNames) { return }
         }
     }
 
@@ -61,26 +70,23 @@ package struct QueryMembers: Sendable {
         }
     }
 
-    private mutating func read(
-        _ bytes: Span<UInt8>,
-        member: Range<Int>,
-        name: Range<Int>,
-        value: Range<Int>,
-        _ tokenNames: [[UInt8]]
-    ) {
-        let name = Self.unescaped(bytes, name)
-        for tokenName in tokenNames where bytes.decodes(name, to: tokenName) {
-            removed.append(member)
+    /// Reads a member. Returns whether it is ours.
+    private mutating func read(_ bytes: Span<UInt8>, _ member: Range<Int>, _ tokenNames: [[UInt8]]) -> Bool {
+        let (start, end) = (member.lowerBound, member.upperBound)
+        let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: start, to: end) ?? end
+        let name = Self.unescaped(bytes, start..<equals)
+        let value = min(equals + 1, end)..<end
+        if tokenNames.contains(where: { bytes.decodes(name, to: $0) }) {
             if !value.isEmpty { tokens.append(value) }
-            return
-        }
-        if bytes.decodes(name, to: Self.ticketBytes) {
+        } else if bytes.decodes(name, to: Self.ticketBytes) {
             ticket = value
-            removed.append(member)
         } else if takesJoinCodes, bytes.decodes(name, to: Self.joinCodeName) {
             if joinCode == nil { joinCode = value }
-            removed.append(member)
+        } else {
+            return false
         }
+        removed.append(member)
+        return true
     }
 
     /// Removes what is left of an HTML-escaped ampersand (`&amp;`) at the start of a name.

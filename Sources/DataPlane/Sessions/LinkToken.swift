@@ -1,3 +1,4 @@
+import Admission
 import Basics
 
 /// Repairs tokens in links that mail programs, trackers and people have mangled. A repaired token is judged like any
@@ -5,8 +6,8 @@ import Basics
 extension Span<UInt8> {
     /// The token of a link before it was mangled. Decodes percent-encoding, removes white space, soft line breaks
     /// ([RFC 2045 section 6.7](https://www.rfc-editor.org/rfc/rfc2045#section-6.7)), invisible characters and whatever
-    /// else outside ASCII, and keeps what then looks like a token: without a bracket or quote before it, and without
-    /// what begins at the first character that no token has, such as another question mark, or at a last full stop.
+    /// else outside ASCII, and keeps what then looks like a token: without a bracket, quote or equals sign before it, and
+    /// without what begins at the first character that no token has, such as another question mark, or at a last full stop.
     func linkToken(_ range: Range<Int>) -> [UInt8] {
         var token: [UInt8] = []
         token.reserveCapacity(range.count)
@@ -25,6 +26,13 @@ extension Span<UInt8> {
         while token.count > 1, token.last == UInt8(ascii: ".") { token.removeLast() }
         if Self.isEqualsSign(token.span, at: 0) { token.removeFirst(2) }
         return token
+    }
+
+    /// The join code of a link before it was mangled, in the same way. Returns `nil` if it is none.
+    func linkJoinCode(_ range: Range<Int>) -> JoinCode? {
+        let text = linkToken(range)
+        if let code = JoinCode(text.span) { return code }
+        return text.starts(with: "3D".utf8) ? JoinCode(text.span.extracting(droppingFirst: 2)) : nil
     }
 
     /// Whether only blanks stand before the next end of a line.
@@ -70,8 +78,8 @@ extension UInt8 {
     /// Whether the byte occurs in tokens and join codes.
     fileprivate var isOfToken: Bool { isBase64URL || self == UInt8(ascii: ".") }
 
-    /// Whether the byte opens a bracket or a quotation.
-    fileprivate var isOpening: Bool { "<([{\"'".utf8.contains(self) }
+    /// Whether the byte opens a bracket or a quotation, or stands between a name and a value.
+    fileprivate var isOpening: Bool { "<([{\"'=".utf8.contains(self) }
 
     /// Whether the byte may have been inserted anywhere. Forms encode a blank as a plus sign.
     fileprivate var isNoise: Bool {

@@ -37,6 +37,7 @@ extension EndToEnd {
             "A link works with what mail programs and trackers cut off or add",
             arguments: [
                 "joinCode=#?utm_source=mail", "a=1&amp;joinCode=#", "joinCode=#.", "joinCode=#%0D%0A", "joinCode=#%3E",
+                "joinCode=3D#", "joinCode=%3D#", "joinCode=%3D3D#", "joinCode==#", "utm?joinCode=#&b",
             ]
         )
         func broken(query: String) throws {
