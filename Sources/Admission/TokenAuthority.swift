@@ -46,12 +46,12 @@ package struct TokenAuthority: Sendable {
     /// The generation of the key set, part of the key of every ``TokenCache``.
     package let generation: UInt64
 
-    private let companies: [Company]
+    let companies: [Company]
     private let publicURL: String
-    private let claimNames: ClaimNames
+    let claimNames: ClaimNames
     private let passedClaims: [String]
     private let appliesTo: LeaseScope
-    private let maxSize: Int
+    let maxSize: Int
 
     /// - Parameter passedClaims: names of the further claims that are passed to the upstream.
     package init(
@@ -241,14 +241,14 @@ package struct TokenAuthority: Sendable {
     }
 
     /// The company of a token that we issued.
-    private func companyOfOurs(_ claims: Claims) throws(TokenFault) -> Company {
+    func companyOfOurs(_ claims: Claims) throws(TokenFault) -> Company {
         guard try claims.string("iss").hasSameBytes(as: publicURL) else { throw .issuer }
         guard let id = try claims.id(ClaimNames().company), let company = company(id) else { throw .company }
         return company
     }
 
     /// The company of a token that a customer signed: named by `iss` or by the company claim, or the only company.
-    private func companyOfOwn(_ claims: Claims) throws(TokenFault) -> Company {
+    func companyOfOwn(_ claims: Claims) throws(TokenFault) -> Company {
         let issuer = try claims.string("iss")
         let issuing = issuer.flatMap { issuer in companies.first { $0.issuers.contains { $0.hasSameBytes(as: issuer) } }
         }

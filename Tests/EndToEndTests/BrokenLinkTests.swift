@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import Testing
 
@@ -91,6 +92,56 @@ extension EndToEnd {
             #expect(try Browser(site).navigate("/event/e1?" + query).status == 401)
             let two = breakage.query(Minter.acme.registration("one")) + "&token=" + Minter.acme.registration("two")
             try expectProblem(try fetch(site.port, "/event/e1?" + two), 400, "token_conflict")
+        }
+
+        /// A link's token as mail programs and people shorten and change it: within the signature, and within the claims.
+        private static func damaged(_ token: String) -> (readable: [String], unreadable: [String]) {
+            let parts = token.split(separator: ".").map(String.init)
+            let signature = String(parts[2].dropLast(5))
+            return (
+                ["\(parts[0]).\(parts[1]).\(signature)", "\(token)AAAA"],
+                [
+                    "\(parts[0]).\(parts[1])", "\(parts[0]).\(parts[1].dropLast(40))",
+                    "\(parts[0]).\(parts[1].dropLast(40)).\(parts[2])",
+                ]
+            )
+        }
+
+        @Test("Beside a session, a damaged link is refused unless it is the viewer's own, as far as it can be read")
+        func besideSession() throws {
+            let browser = Browser(site)
+            let own = Minter.acme.registration("ada-damaged")
+            #expect(try browser.open("/event/e1?token=\(own)").status == 200)
+            let (ownLinks, otherLinks) = (Self.damaged(own), Self.damaged(Minter.acme.registration("eve-damaged")))
+            for token in ownLinks.unreadable + otherLinks.readable + otherLinks.unreadable {
+                let page = try browser.navigate("/event/e1?token=\(token)")
+                #expect(page.status == 401 && page.text.contains("token_invalid"), "\(token)")
+                // What a page's script sends is the page's, as ever.
+                #expect(try browser.fetch("/event/e1/poll?token=\(token)").status == 200)
+            }
+            for token in ownLinks.readable {
+                #expect(try browser.navigate("/event/e1?token=\(token)").status == 200, "\(token)")
+                #expect(site.upstream.requests.last?["X-Gateway-Registration"] == "ada-damaged")
+            }
+            // The application's own, one of them signed with the company's key.
+            let foreign = Minter.acme.signed([JSONMember("companyId", .string("acme"))])
+            for value in [foreign, foreign, "abc", "a.b.c"] {
+                #expect(try browser.navigate("/event/e1/own?token=\(value)").status == 200, "\(value)")
+                #expect(site.upstream.requests.last?.target == "/event/e1/own?token=\(value)")
+            }
+        }
+
+        @Test("A damaged link to another event than the session's is refused as a damaged link")
+        func besideAnotherEvent() throws {
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("here"))").status == 200)
+            let there = Minter.acme.registration("there", event: "e2")
+            for token in ["abc"] + Self.damaged(there).readable + Self.damaged(there).unreadable {
+                let page = try browser.navigate("/event/e2?token=\(token)")
+                #expect(page.status == 401 && page.text.contains("This link does not work"), "\(token)")
+            }
+            let page = try browser.navigate("/event/e2")
+            #expect(page.status == 403 && page.text.contains("You are signed in to another event"))
         }
 
         @Test("Attack: texts that are no token stay so: two in one, one in pieces, padding, and 8 KiB of spaces")

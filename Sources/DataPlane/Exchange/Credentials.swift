@@ -114,9 +114,10 @@ extension Exchange {
         var good: (shown: Shown, viewer: Viewer)?
         var fault: TokenFault?
         var checks: [Check] = []
+        var damages: [TokenAuthority.Damage] = []
         for index in 0...others.count {
             let shown = index == 0 ? first : others[index - 1]
-            switch verify(shown, request, isHeld: held != nil, &missed, &checks) {
+            switch verify(shown, request, isHeld: held != nil, &missed, &checks, &damages) {
             case .success(let viewer):
                 guard good == nil else {
                     count(checks)
@@ -128,7 +129,7 @@ extension Exchange {
                 if fault == nil { fault = reason }
             }
         }
-        guard good != nil || held != nil else {
+        guard good != nil || held.map({ isMeant($0, at: event, request, damages) }) ?? false else {
             record.fault = fault?.code
             if fault == .unchecked {
                 refuse(.tooManyJoins, request, retryAfter: signatureAllowance.pause)
@@ -167,6 +168,29 @@ extension Exchange {
         )
     }
 
+    /// Whether a session answers for a request whose tokens are all bad. It does, unless someone opens a link with them:
+    /// - to an event that the session is not for. Then the link is what must be mended.
+    /// - that was damaged and is not the session's own, as far as can be read. It would show the event to one person as
+    ///   another.
+    private func isMeant(
+        _ held: Credentials,
+        at event: Span<UInt8>?,
+        _ request: RequestView,
+        _ damages: [TokenAuthority.Damage]
+    ) -> Bool {
+        guard isNavigation, method == .get, !request.tokens.isEmpty else { return true }
+        guard damages.allSatisfy({ $0.subject == held.viewer.subject }) else { return false }
+        guard let event else { return true }
+        return !isOfAnotherEvent(held.viewer, event)
+    }
+
+    /// Whether a viewer has nothing to do with the event that the path names.
+    private func isOfAnotherEvent(_ viewer: Viewer, _ event: Span<UInt8>) -> Bool {
+        guard state.verdict.access == .token else { return false }
+        let (event, now) = (String(decoding: event.copied(), as: UTF8.self), worker.clock.wall)
+        return worker.site.admission.refusal(of: viewer, at: event, now: now, snapshot.rules) == .wrongEvent
+    }
+
     /// Refuses a request that needs keys which could not be fetched so far, and asks for them.
     private func refuseUntilFetched(_ urls: [KeySetURL], _ request: RequestView) {
         record.fault = TokenFault.keysAwaited.code
@@ -196,12 +220,14 @@ extension Exchange {
     ///   - isHeld: whether the request also shows a session. If so, remembers that a value is not our token.
     ///   - missed: receives the key sets that may have the token's key by now, if nobody knows it.
     ///   - checks: receives what a check of the signature has found.
+    ///   - damages: receives what is left of a viewer's token that was damaged, beside a session.
     private func verify(
         _ shown: Shown,
         _ request: RequestView,
         isHeld: Bool,
         _ missed: inout [KeySetURL],
-        _ checks: inout [Check]
+        _ checks: inout [Check],
+        _ damages: inout [TokenAuthority.Damage]
     ) -> Result<Viewer, TokenFault> {
         let generation = snapshot.authority.generation
         return shown.withToken(request) { token in
@@ -229,7 +255,11 @@ extension Exchange {
                 {
                     missed += worker.site.keySetURLs(of: company)
                 }
-                if isHeld, error != .unchecked, !snapshot.authority.withholds(token, allowance: signatureAllowance) {
+                if isHeld, error.isDamage, let damage = snapshot.authority.damage(to: token) {
+                    if shown.source == .query { damages.append(damage) }
+                } else if isHeld, error != .unchecked,
+                    !snapshot.authority.withholds(token, allowance: signatureAllowance)
+                {
                     worker.tokens.insert(.foreign, for: token, generation: generation)
                 }
                 return .failure(error)
@@ -352,11 +382,7 @@ extension Exchange {
 
     /// Notes that a session cannot be judged without its company's keys, unless it would not apply at this event anyway.
     private func awaitKeys(of viewer: Viewer, at event: Span<UInt8>?, _ missed: inout [KeySetURL]) {
-        if let event, state.verdict.access == .token {
-            let (event, now) = (String(decoding: event.copied(), as: UTF8.self), worker.clock.wall)
-            let refusal = worker.site.admission.refusal(of: viewer, at: event, now: now, snapshot.rules)
-            guard refusal != .wrongEvent else { return }
-        }
+        if let event, isOfAnotherEvent(viewer, event) { return }
         state.verdict.awaitsKeys = true
         missed += worker.site.keySetURLs(of: viewer.company)
     }

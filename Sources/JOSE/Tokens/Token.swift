@@ -39,13 +39,8 @@ package struct Token: Sendable {
         signed = [UInt8](copying: bytes.extracting(0..<dots.second))
     }
 
-    /// Whether `typ` is this type, which must be in lower case. Media types are compared without case.
-    package func hasType(_ name: String) -> Bool {
-        guard let type else { return false }
-        return type.utf8.elementsEqual(name.utf8) { given, wanted in
-            given == wanted || given >= UInt8(ascii: "A") && given <= UInt8(ascii: "Z") && given | 0x20 == wanted
-        }
-    }
+    /// Whether `typ` is this type, which must be in lower case.
+    package func hasType(_ name: String) -> Bool { isMediaType(type, name) }
 
     /// The keys among `keys` that may have made the signature; never empty.
     ///
