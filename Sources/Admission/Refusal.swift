@@ -140,6 +140,12 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         }
     }
 
+    /// Heading and advice for a viewer whose session was ended, but whom nothing keeps out.
+    package static let textForEnded = (
+        title: "Your visit was ended",
+        detail: "Open your link again to come back, or reload the page that shows the event."
+    )
+
     /// Heading and advice for a viewer who presents a session instead of a link; `nil` if the usual ones fit.
     package var textForSession: (title: String, detail: String)? {
         self == .wrongEvent ? ("You are signed in to another event", "Open the link to this one.") : nil

@@ -113,6 +113,17 @@ struct RefusalPageTests {
         }
     }
 
+    @Test(
+        "An event that is days away is not said to be nearer than it is",
+        arguments: [
+            (172_799, "47 hours"), (172_800, "2 days"), (176_400, "2 days and 1 hour"),
+            (259_199, "2 days and 23 hours"), (8_640_000, "100 days"),
+        ]
+    )
+    func days(_ seconds: Int64, _ words: String) {
+        #expect(html(.notOpen) { $0.countdown = Countdown(left: seconds * 1000) }.contains(">\(words)</span>"))
+    }
+
     @Test("The style's hash matches the text between its tags")
     func styleHash() throws {
         let page = html(.wrongEvent)

@@ -165,13 +165,28 @@ extension Exchange {
             refuse(.tooManyJoins, request, since: since, retryAfter: pause)
             return false
         case .refuse(let refusal, let since, let retryAfter):
-            let text = credentials.hasToken ? nil : refusal.textForSession
+            let text = credentials.hasToken ? nil : text(of: refusal, credentials, event: event)
             refuse(refusal, request, since: since, retryAfter: retryAfter, text: text)
             return false
         case .outside:
             answerOutside(request)
             return false
         }
+    }
+
+    /// What a refusal says to a viewer who came with a session. One who was kicked may join again, unlike one who was
+    /// removed.
+    private func text(
+        of refusal: Refusal,
+        _ credentials: Credentials,
+        event: Span<UInt8>?
+    ) -> (title: String, detail: String)? {
+        guard refusal == .viewerRemoved else { return refusal.textForSession }
+        var place = credentials.viewer.event ?? ""
+        if let event { place = String(decoding: event.copied(), as: UTF8.self) }
+        let (now, rules) = (worker.clock.wall, snapshot.rules)
+        let barrier = worker.site.admission.refusal(of: credentials.viewer, at: place, now: now, rules)
+        return barrier == nil ? Refusal.textForEnded : nil
     }
 
     /// Answers a valid link in a request that must not join.

@@ -111,6 +111,7 @@ extension EndToEnd {
             #expect(try other.socket.receive() == .text("still here"))
             let page = try kicked.browser.navigate("/event/\(event)")
             #expect(page.status == 403 && page.text.contains("viewer_removed") && !page.text.contains("<form"))
+            #expect(page.text.contains("Open your link again to come back"))
             try expectProblem(try kicked.browser.fetch("/event/\(event)/poll"), 403, "viewer_removed")
             let button = "/.gateway/take-over?to=/event/\(event)"
             try expectProblem(try kicked.browser.fetch(button, "POST"), 403, "viewer_removed")

@@ -46,6 +46,7 @@ extension EndToEnd {
             let page = try browser.navigate("/event/\(event)")
             #expect(page.status == 403 && page.text.contains("viewer_removed"), "\(page)")
             #expect(!page.text.contains("<form") && !page.text.contains("<button"), "there is nothing to press")
+            #expect(page.text.contains("You were removed from this event") && !page.text.contains("again"))
             try expectProblem(try browser.fetch("/event/\(event)/poll"), 403, "viewer_removed")
             let button = "/.gateway/take-over?to=/event/\(event)"
             try expectProblem(try browser.fetch(button, "POST"), 403, "viewer_removed")
