@@ -32,7 +32,8 @@ final class Snapshot: Sendable {
         leeway = settings.tokens.leeway.components.seconds
         failedLoginsPerMinute = settings.limits.failuresPerMinute
         trustedProxies = settings.limits.trustedProxies
-        let calls = CallTable.calls(allowsPlainWebhooks: !settings.control.webhookPrivateAddresses.isEmpty)
+        let addresses = DeliveryAddresses(allowedPrivate: settings.control.webhookPrivateAddresses)
+        let calls = CallTable.calls(webhookAddresses: addresses)
         table = CallTable(calls)
         document = OpenAPIDocument(calls: calls, server: settings.publicURL.text).json.serialized()
         var tenants: [ExactText: Tenant] = [:]

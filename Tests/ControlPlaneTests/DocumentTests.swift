@@ -22,7 +22,7 @@ struct DocumentTests {
         let described = (document["paths"]?.members ?? []).flatMap { path in
             path.value.members.map { "\($0.name.uppercased()) \(path.name)" }
         }
-        let calls = CallTable.calls(allowsPlainWebhooks: false)
+        let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: []))
         #expect(Set(described) == Set(calls.map { "\($0.method.rawValue) \($0.path)" }))
         #expect(described.count == calls.count)
         #expect(Set(calls.map(\.id)).count == calls.count)
@@ -30,7 +30,7 @@ struct DocumentTests {
 
     @Test("Every call of the table is found by its path")
     func found() throws {
-        let calls = CallTable.calls(allowsPlainWebhooks: false)
+        let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: []))
         let table = CallTable(calls)
         for call in calls {
             let path = call.path.replacing("{id}", with: "9b2b2c5e-0000-4000-8000-000000000000")
@@ -79,7 +79,7 @@ struct DocumentTests {
     @Test("Calls with a token document 401, calls with a body 413 and 415")
     func statuses() async throws {
         let document = try await document()
-        for call in CallTable.calls(allowsPlainWebhooks: false) {
+        for call in CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: [])) {
             let operation = document["paths"]?[call.path]?[call.method.rawValue.lowercased()]
             let statuses = Set((operation?["responses"]?.members ?? []).map(\.name))
             #expect(statuses.contains("401") == (call.needsToken || call.hasOAuthFaults), "\(call.id)")

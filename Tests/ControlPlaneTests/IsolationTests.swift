@@ -76,7 +76,9 @@ struct IsolationTests {
             removal: "9b2b2c5e-0000-4000-8000-000000000000"
         )
         let id: HTTPFields = [HTTPField.Name("X-Request-Id")!: "x"]
-        let calls = CallTable.calls(allowsPlainWebhooks: false).filter { $0.needsToken && $0.path.contains("{") }
+        let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: [])).filter {
+            $0.needsToken && $0.path.contains("{")
+        }
         #expect(calls.count > 30)
         for call in calls {
             let reply = try await service.call(call.method, own.path(of: call), Self.body(of: call), as: "globex", id)
@@ -120,7 +122,7 @@ struct IsolationTests {
     func tokens() async throws {
         let service = try Service()
         let own = try await fill(service)
-        for call in CallTable.calls(allowsPlainWebhooks: false) {
+        for call in CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: [])) {
             let reply = await service.send(call.method, "/api/v1" + own.path(of: call), [:])
             #expect(call.needsToken ? reply.status == 401 : reply.status != 401, "\(call.id)")
         }

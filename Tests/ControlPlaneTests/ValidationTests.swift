@@ -213,6 +213,15 @@ struct ValidationTests {
             ("endpoint", "http://hooks.example/x", "not an https URL that messages can be posted to"),
             ("endpoint", "https://u:p@hooks.example/x", "not an https URL that messages can be posted to"),
             ("endpoint", "https://127.1/x", "not an https URL that messages can be posted to"),
+            ("endpoint", "https:///x", "not an https URL that messages can be posted to"),
+            ("endpoint", "https://hooks.example:0/x", "not an https URL that messages can be posted to"),
+            ("endpoint", "ftp://hooks.example/x", "not an https URL that messages can be posted to"),
+            ("endpoint", "https://hooks.example/x#part", "must not have a fragment, which is never sent"),
+            ("endpoint", "https://10.1.2.3/x", "10.1.2.3 is not a public address, and \(Self.notAllowed)"),
+            ("endpoint", "https://[::1]:8443/x", "::1 is not a public address, and \(Self.notAllowed)"),
+            ("endpoint", "https://169.254.169.254/", "169.254.169.254 is not a public address, and \(Self.notAllowed)"),
+            ("endpoint", "https://LOCALHOST/x", "localhost is not a public address, and \(Self.notAllowed)"),
+            ("endpoint", "https://a.localhost/x", "a.localhost is not a public address, and \(Self.notAllowed)"),
             ("endpoint", .null, "is required"),
             ("eventId", "x", "not a UUID"),
         ] as [(String, JSONValue, String)]
@@ -224,13 +233,21 @@ struct ValidationTests {
         #expect(reply.message == "\(name): \(fault)")
     }
 
-    @Test("Webhooks may use http to networks that the operator allows")
+    private static let notAllowed = "control.webhook_private_addresses does not allow it"
+
+    @Test("Webhooks may use http to networks that the operator allows, and to no others")
     func plainWebhooks() async throws {
         let service = try Service {
             $0.control.webhookPrivateAddresses = [try AddressRange(parsing: "10.0.0.0/8")]
         }
-        let body = object(["eventType": "event.created", "endpoint": "http://10.1.2.3/x"])
-        #expect(try await service.call(.post, "/webhooks", body).status == 201)
+        for (endpoint, status) in [
+            ("http://10.1.2.3/x", 201), ("https://10.1.2.3/x", 201), ("https://192.0.1.1/x", 201),
+            ("http://192.0.1.1/x", 400), ("https://192.168.1.1/x", 400), ("http://localhost/x", 400),
+            ("http://hooks.example/x", 201),
+        ] {
+            let body = object(["eventType": "event.created", "endpoint": .string(endpoint)])
+            #expect(try await service.call(.post, "/webhooks", body).status == status, "\(endpoint)")
+        }
     }
 
     @Test(

@@ -72,10 +72,10 @@ struct CallTable: Sendable {
         return node.calls.isEmpty ? nil : Match(calls: node.calls, parameters: parameters)
     }
 
-    /// - Parameter allowsPlainWebhooks: whether webhook endpoints may be plain http.
-    static func calls(allowsPlainWebhooks: Bool) -> [Call] {
+    /// - Parameter webhookAddresses: what webhooks may be delivered to.
+    static func calls(webhookAddresses: DeliveryAddresses) -> [Call] {
         TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls + EventKind.allCases.flatMap(calls)
-            + WebhookCalls(allowsPlain: allowsPlainWebhooks).calls + DocumentCalls.calls
+            + WebhookCalls(addresses: webhookAddresses).calls + DocumentCalls.calls
     }
 
     private static func calls(of kind: EventKind) -> [Call] {

@@ -5,8 +5,10 @@ import HTTPTypes
 
 /// The calls about webhooks, the endpoints at which a company is notified.
 struct WebhookCalls {
+    /// What webhooks may be delivered to.
+    let addresses: DeliveryAddresses
     /// Whether endpoints may be plain http.
-    let allowsPlain: Bool
+    private var allowsPlain: Bool { !addresses.allowedPrivate.isEmpty }
 
     private static let maxCount = 100
     private static let path = "/api/v1/webhooks"
@@ -29,7 +31,10 @@ struct WebhookCalls {
                         name: "endpoint",
                         schema: .text(Text(kind: .endpoint(isSecure: !allowsPlain), maxLength: 2048)),
                         isRequired: true,
-                        description: "The URL that messages are posted to."
+                        description: """
+                            The URL that messages are posted to, without user name and fragment. Its host is public, unless \
+                            the gateway's configuration allows it.
+                            """
                     ),
                     Schema.Member(
                         name: "eventId",
@@ -56,8 +61,11 @@ struct WebhookCalls {
             ),
             faults: [404, 409],
             links: [Call.Link(operation: "deleteWebhook", parameter: "id", member: "id")],
-            handler: .company { incoming, tenant in
+            handler: .company { [addresses] incoming, tenant in
                 let (directory, body) = (incoming.directory, incoming.body)
+                if let endpoint = WebhookEndpoint(body.text("endpoint") ?? ""), addresses.exclude(endpoint) {
+                    throw Fault.field("endpoint", Self.excluded(endpoint))
+                }
                 guard directory.webhooks(of: tenant.id).count < Self.maxCount else {
                     throw Fault(.conflict, "too_many_webhooks", "There are \(Self.maxCount) webhooks already")
                 }
@@ -75,6 +83,12 @@ struct WebhookCalls {
                 )
             }
         )
+    }
+
+    /// Why nothing can be delivered to an endpoint.
+    private static func excluded(_ endpoint: WebhookEndpoint) -> String {
+        let what = endpoint.isSecure ? "not a public address" : "not an address that may be called without https"
+        return "\(endpoint.host) is \(what), and control.webhook_private_addresses does not allow it"
     }
 
     private static func exists(_ event: String, _ incoming: Incoming, _ tenant: Tenant) async throws -> Bool {

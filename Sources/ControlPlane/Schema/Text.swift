@@ -73,7 +73,7 @@ struct Text: Sendable {
             guard let endpoint = WebhookEndpoint(text), endpoint.isSecure || !isSecure else {
                 return "not an \(isSecure ? "https" : "http or https") URL that messages can be posted to"
             }
-            return nil
+            return text.utf8.contains(UInt8(ascii: "#")) ? "must not have a fragment, which is never sent" : nil
         case .moment:
             return RFC3339.parse(text) == nil
                 ? "not a date and time of RFC 3339, such as 2026-11-22T17:00:00Z" : nil
@@ -184,7 +184,7 @@ struct Text: Sendable {
             case .endpoint(let isSecure):
                 (isSecure ? "[Hh][Tt][Tt][Pp][Ss]" : "[Hh][Tt][Tt][Pp][Ss]?")
                     + "://(\(Self.hostName)|\(Self.address)|\(Self.addressV6))(:\(Self.port))?"
-                    + #"([/?#][!-\[\]-~]*)?"#
+                    + #"([/?][!"$-\[\]-~]*)?"#
             case .cursor(let digits): "[0-9a-f]{\(digits)}"
             case .any, .moment, .uuid, .choice: nil
             }

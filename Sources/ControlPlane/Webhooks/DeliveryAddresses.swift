@@ -15,8 +15,27 @@ struct DeliveryAddresses: Sendable {
     /// - Parameter isSecure: whether over TLS. Plaintext is sent only to addresses that the operator allows.
     func allow(_ address: NIOCore.SocketAddress, isSecure: Bool) -> Bool {
         guard let address = address.ipAddress.flatMap({ NetworkAddress(ip: $0, port: 0) }) else { return false }
-        let client = ClientAddress(address)
-        return client.isIn(allowedPrivate) || isSecure && Self.isPublic(client)
+        return allow(ClientAddress(address), isSecure: isSecure)
+    }
+
+    private func allow(_ address: ClientAddress, isSecure: Bool) -> Bool {
+        address.isIn(allowedPrivate) || isSecure && Self.isPublic(address)
+    }
+
+    /// Whether messages can never be delivered to an endpoint, whatever its name stands for later: its host is an address
+    /// that is not allowed, or a name of this machine
+    /// ([RFC 6761 section 6.3](https://www.rfc-editor.org/rfc/rfc6761#section-6.3)).
+    func exclude(_ endpoint: WebhookEndpoint) -> Bool {
+        if let address = NetworkAddress(ip: endpoint.host, port: 0) {
+            return !allow(ClientAddress(address), isSecure: endpoint.isSecure)
+        }
+        let name = endpoint.host.utf8
+        guard name.elementsEqual("localhost".utf8) || name.suffix(10).elementsEqual(".localhost".utf8) else {
+            return false
+        }
+        return !["127.0.0.1", "::1"].contains { text in
+            NetworkAddress(ip: text, port: 0).map { ClientAddress($0).isIn(allowedPrivate) } ?? false
+        }
     }
 
     /// Whether the address is public, according to the registries for special-purpose addresses
