@@ -15,7 +15,7 @@ public final class SignToken {
     public static String embedURL(
             byte[] secret, String publicURL, String event, String user, String name, String email) throws Exception {
         String header = "{\"alg\":\"HS256\",\"kid\":\"acme-2026\",\"typ\":\"JWT\"}";
-        // eventSpecific false: every event of the company.
+        // eventSpecific false: every event that the company made with the API.
         String claims = "{\"companyId\":\"acme\",\"event\":" + quoted(event) + ",\"eventSpecific\":true"
                 + ",\"uid\":" + quoted(user) + ",\"name\":" + quoted(name) + ",\"mail\":" + quoted(email)
                 + ",\"exp\":" + (Instant.now().getEpochSecond() + 4 * 3600) + "}";

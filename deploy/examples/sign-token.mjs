@@ -12,7 +12,7 @@ export function embedURL(secret, publicURL, event, user, name, email) {
   const claims = {
     companyId: "acme",
     event,
-    eventSpecific: true, // false: every event of the company
+    eventSpecific: true, // false: every event made with the API
     uid: user,
     name,
     mail: email,

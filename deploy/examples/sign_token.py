@@ -20,7 +20,7 @@ def embed_url(secret: bytes, public_url: str, event: str, user: str, name: str, 
     claims = {
         "companyId": "acme",
         "event": event,
-        "eventSpecific": True,  # False: every event of the company
+        "eventSpecific": True,  # False: every event made with the API
         "uid": user,
         "name": name,
         "mail": email,

@@ -29,7 +29,7 @@ struct EmbedCalls {
             Schema.Member(
                 name: "eventSpecific",
                 schema: .nullable(.boolean),
-                description: "true (the default) for this event only, false for every event of the company."
+                description: "true (the default) for this event only, false for all that the company made."
             ),
         ])
     )

@@ -27,7 +27,7 @@ struct TokenMint: ParsableCommand {
     @Option(help: "The event.")
     var event: String?
 
-    @Flag(help: "Make it valid for every event of the company (eventSpecific false).")
+    @Flag(help: "Make it valid for every event that the company made with the API (eventSpecific false).")
     var companyWide = false
 
     @Option(help: "The viewer's user id. With --registration it defaults to the registration.")
