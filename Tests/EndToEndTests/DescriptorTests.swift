@@ -113,16 +113,10 @@ extension EndToEnd {
         }
 
         #if os(Linux)
-            @Test(
-                "Without any descriptor, listeners pause, upstreams are not blamed, and everything resumes when there are some"
-            )
+            @Test("Without any descriptor, listeners pause, and everything resumes when there are some")
             func noDescriptors() throws {
                 let site = try Site()
-                let client = try Client(port: site.port)
-                #expect(try client.exchange("/.gateway/healthz").status == 200)
                 try site.gateway.allowDescriptors(1)
-                try expectProblem(try client.exchange("/public/x"), 503, "try_again")
-                #expect(try client.exchange("/.gateway/readyz").status == 200)
                 let waiting = try Client(port: site.port)
                 waiting.send("GET /public/waiting HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 let before = try site.gateway.processorTime()

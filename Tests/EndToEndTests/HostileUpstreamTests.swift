@@ -97,27 +97,6 @@ extension EndToEnd {
             }
         }
 
-        @Test("A silent upstream gives 504 in time")
-        func silent() throws {
-            site.upstream.on("/public/silent") { exchange in
-                _ = exchange.socket.receive(within: 20)
-                return false
-            }
-            let start = monotonic()
-            let response = try fetch(site.port, "/public/silent")
-            #expect(monotonic() - start < 2.5)
-            try expectProblem(response, 504, "upstream_timeout")
-        }
-
-        @Test("A missing upstream gives 502")
-        func absent() throws {
-            let port = try Listener.freePorts(1)[0]
-            let gateway = try Gateway(GatewayConfiguration(upstream: port))
-            try expectProblem(try fetch(gateway.port, "/public/x"), 502, "upstream_unavailable")
-            let page = try fetch(gateway.port, "/public/x", Browser.navigation)
-            #expect(page.status == 502 && page["Content-Type"]?.hasPrefix("text/html") == true)
-        }
-
         @Test("An upstream that resets at any byte of a valid answer ends that answer, and no other")
         func resets() throws {
             let text = Array("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: 1\r\n\r\nhello".utf8)

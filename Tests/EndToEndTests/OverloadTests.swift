@@ -34,12 +34,6 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/.gateway/healthz").status == 200)
             let preflight = ["Origin: https://x.example", "Access-Control-Request-Method: PUT"]
             #expect(try fetch(site.port, "/event/e1", method: "OPTIONS", preflight).status == 200)
-            let metrics = try fetch(site.gateway.adminPort, "/metrics").text
-            #expect(
-                metrics.contains("gateway_overloaded_loops{lack=\"memory\"}")
-                    && !metrics.contains("gateway_requests_shed_total 0\n")
-            )
-            #expect(eventually { site.gateway.log.contains("limits.memory_limit: requests without a session") })
             try site.gateway.rewrite(site.configuration())
             site.gateway.reload()
             #expect(eventually(within: 20) { (try? fetch(site.port, "/public/x").status) == 200 })

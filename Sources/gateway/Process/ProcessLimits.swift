@@ -19,9 +19,10 @@ enum ProcessLimits {
     }
 
     /// Ignores signals that must not end the process: SIGUSR1 until it is handled, SIGUSR2, which other servers act on,
-    /// and SIGPIPE from a log reader that has gone.
+    /// SIGPIPE from a log reader that has gone, and SIGXFSZ from a limit on the size of files, whose writes then fail as
+    /// on a full disk.
     static func ignoreSignals() {
-        for number in [SIGUSR1, SIGUSR2, SIGPIPE] { _ = signal(number, SIG_IGN) }
+        for number in [SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
     }
 
     /// Ends the process at once, without cleanup.

@@ -7,7 +7,7 @@ final class Gateway: Sendable {
     let port: UInt16
     let adminPort: UInt16
     let directory: TemporaryDirectory
-    private let descriptors: Int?
+    private let launch: [String]
     private let child: Mutex<Child>
 
     /// Starts it and waits until it serves.
@@ -21,8 +21,8 @@ final class Gateway: Sendable {
             "gateway.conf",
             configuration.text(port: port, adminPort: adminPort, directory: directory.path)
         )
-        descriptors = configuration.descriptors
-        child = Mutex(try Self.start(directory, descriptors))
+        launch = configuration.launch
+        child = Mutex(try Self.start(directory, launch))
         try waitUntilServing()
     }
 
@@ -33,13 +33,11 @@ final class Gateway: Sendable {
         for company in ["acme", "globex"] { try directory.write("\(company).client", Backend.secret(of: company)) }
     }
 
-    private static func start(_ directory: TemporaryDirectory, _ descriptors: Int?) throws -> Child {
-        let command = [program, "run", directory["gateway.conf"]]
-        let limited =
-            descriptors.map { ["/bin/sh", "-c", "ulimit -n \($0) && exec \"$0\" \"$@\""] + command } ?? command
+    private static func start(_ directory: TemporaryDirectory, _ launch: [String]) throws -> Child {
+        let command = launch + [program, "run", directory["gateway.conf"]]
         return try Child(
-            limited[0],
-            Array(limited.dropFirst()),
+            command[0],
+            Array(command.dropFirst()),
             output: directory["output.log"],
             errors: directory["errors.log"]
         )
@@ -67,13 +65,18 @@ final class Gateway: Sendable {
 
     /// Starts it once it has ended, with the same files.
     func startAgain() throws {
-        try child.withLock { $0 = try Self.start(directory, descriptors) }
+        try child.withLock { $0 = try Self.start(directory, launch) }
         try waitUntilServing()
     }
 
     /// Changes its limit on descriptors while it runs. Open ones stay.
-    func allowDescriptors(_ count: Int) throws {
-        let finished = try run("/usr/bin/prlimit", ["--pid", "\(pid)", "--nofile=\(count):"])
+    func allowDescriptors(_ count: Int) throws { try limit("nofile", to: "\(count)") }
+
+    /// Changes a limit while it runs.
+    ///
+    /// - Parameter name: as an option of prlimit(1).
+    func limit(_ name: String, to value: String) throws {
+        let finished = try run("/usr/bin/prlimit", ["--pid", "\(pid)", "--\(name)=\(value):"])
         guard finished.status == 0 else { throw GatewayFailure(text: "prlimit: \(finished.errors)") }
     }
 
@@ -142,12 +145,12 @@ final class Site: Sendable {
     var port: UInt16 { gateway.port }
 
     init(
-        _ adjust: (inout GatewayConfiguration) -> Void = { _ in },
+        _ adjust: (inout GatewayConfiguration) throws -> Void = { _ in },
         standard: @escaping RecordingUpstream.Script = { try $0.echo() }
     ) throws {
         upstream = try RecordingUpstream(standard: standard)
         var configuration = GatewayConfiguration(upstream: upstream.port)
-        adjust(&configuration)
+        try adjust(&configuration)
         gateway = try Gateway(configuration)
     }
 

@@ -28,8 +28,12 @@ struct GatewayConfiguration: Sendable {
     var adminAddress: String?
     /// More keys of `[admin]`.
     var admin = ""
+    /// A command that starts the program, whose words follow.
+    var launch: [String] = []
     /// Its limit on descriptors; by default that of the tests.
-    var descriptors: Int?
+    var descriptors: Int? {
+        didSet { launch = descriptors.map { ["/bin/sh", "-c", "ulimit -n \($0) && exec \"$0\" \"$@\""] } ?? [] }
+    }
     /// More keys of `[control]`; without them, there is no control API.
     var control: String?
 
