@@ -33,7 +33,7 @@ extension Settings {
                     + "address, which makes limits by address ineffective: list only the proxies"
             )
         }
-        return remarks + sharedSecrets + doubtfulKeys
+        return remarks + sharedSecrets + doubtfulKeys + tracing.remarks
     }
 
     /// Keys that may have signed tokens of the control API but do not say whether they did. Behind the first key, a

@@ -15,6 +15,7 @@ package struct FileUse: Sendable {
         case tokenKey
         case database
         case denyList
+        case tracingHeaders
 
         /// The role, worded for the operator.
         package var words: String {
@@ -30,6 +31,7 @@ package struct FileUse: Sendable {
             case .tokenKey: "the key of API tokens"
             case .database: "the database"
             case .denyList: "the list of denied addresses"
+            case .tracingHeaders: "fields for the collector of traces"
             }
         }
     }
@@ -84,6 +86,8 @@ extension Settings {
         add("sessions.cookie_key_file", sessions.cookieKeyFile, .cookieKey)
         add("identity.assertion_key_file", identity.assertionKeyFile, .assertionKey)
         add("limits.deny_file", limits.denyFile, .denyList, isSecret: false)
+        add("tracing.headers_file", tracing.headersFile, .tracingHeaders)
+        add("tracing.ca_file", tracing.caFile, .tls, isSecret: false)
         if control.enabled {
             add("control.database", control.database, .database)
             add("control.token_key_file", control.tokenKeyPath, .tokenKey)

@@ -27,6 +27,7 @@ package struct Settings: Sendable {
     package var http2 = HTTP2Settings()
     package var control = ControlSettings()
     package var log = LogSettings()
+    package var tracing = TracingSettings()
 }
 
 /// `public_url`, parsed.

@@ -37,6 +37,7 @@ extension DataPlane {
                 reloaded.notes.append("\(error)")
             }
         }
+        site.spans.adopt(settings.tracing)
         await site.adopt(settings)
         certificatesCheckedAt.store(0, ordering: .relaxed)
         site.reloads.withLock { $0.succeeded(at: WallClock.now()) }

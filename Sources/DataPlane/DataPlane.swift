@@ -80,6 +80,7 @@ package final class DataPlane: Sendable {
         self.threads = threads
         workers = Dictionary(uniqueKeysWithValues: made.withLock { $0 }.map { (ObjectIdentifier($0.mailbox), $0) })
         site.runOnFirstWorker { $0.adoptChores() }
+        site.spans.adopt(settings.tracing)
     }
 
     /// Opens every listener; those of viewers accept nobody before key sets were fetched or could not be. Returns a
@@ -250,10 +251,14 @@ package final class DataPlane: Sendable {
     /// How many connections viewers have.
     package var viewerConnections: Int { site.viewerConnections }
 
+    /// How long the export of the last spans may take, in milliseconds.
+    private static let lastExportTime: Int64 = 1000
+
     /// The most time that a drain may take, in milliseconds.
     package var drainTime: Int64 {
         let settings = site.snapshot.settings
-        return (settings.drainDelay + settings.drainTimeout).milliseconds
+        let exporting = settings.tracing.endpoint == nil ? 0 : Self.lastExportTime
+        return (settings.drainDelay + settings.drainTimeout).milliseconds + exporting
     }
 
     /// Ends gracefully: readiness fails; after `drain_delay`, viewers' listeners close and exchanges finish. Returns
@@ -272,6 +277,7 @@ package final class DataPlane: Sendable {
         site.forEachWorker { $0.closeAll() }
         for thread in threads { thread.stop() }
         for thread in threads { thread.join() }
+        await site.spans.finish(within: Self.lastExportTime)
         site.accessLog.stop()
     }
 

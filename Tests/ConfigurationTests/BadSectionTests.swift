@@ -282,6 +282,37 @@ import Testing
             "[log]\naccess_sample = \"all\"",
             "log.access_sample: expected a number from 0.0 to 1.0, found the string \"all\""
         ),
+        .init(
+            .rest,
+            "[tracing]\nendpoint = \"localhost:4318\"",
+            "tracing.endpoint: \"localhost:4318\" is not a URL: it must begin with https:// or http://"
+        ),
+        .init(
+            .rest,
+            "[tracing]\nendpoint = \"http://localhost:4318\"",
+            "tracing.endpoint: \"http://localhost:4318\" has no path: collectors usually take traces at /v1/traces"
+        ),
+        .init(
+            .rest,
+            "[tracing]\nendpoint = \"http://localhost:4318/v1/traces?key=x\"",
+            "tracing.endpoint: it must not have a query or fragment; a key for the collector belongs in headers_file"
+        ),
+        .init(.rest, "[tracing]\nsample = 2", "tracing.sample: 2.0 is out of range: 0.0 to 1.0"),
+        .init(
+            .rest,
+            "[tracing]\nparent = \"all\"",
+            "tracing.parent: \"all\" is not one of \"anyone\", \"trusted_proxies\", \"nobody\""
+        ),
+        .init(
+            .rest,
+            "[tracing]\nheaders_file = \"/secret\"",
+            "tracing.headers_file: /secret: line 1 is not a field such as \"Authorization: Bearer …\""
+        ),
+        .init(
+            .rest,
+            "[tracing]\nbatch_size = 512\nqueue_size = 100",
+            "tracing.queue_size: 100 is less than batch_size, 512"
+        ),
         .init(.rest, "[sesions]\nx = 1", "sesions: unknown key; did you mean \"sessions\"?"),
     ]
 }

@@ -161,6 +161,9 @@ import Testing
         settings.limits.newConnectionsPerAddress = RateLimit(rate: try EventRate(parsing: "1/s"))
         settings.limits.denyFile = "d"
         settings.limits.memoryLimit = 1
+        settings.tracing.endpoint = try CollectorURL(parsing: "http://c.example:4318/v1/traces")
+        settings.tracing.headersFile = "h"
+        settings.tracing.caFile = "a"
         settings.companies.append(settings.companies[0])
         settings.companies[1].clientSecretFiles = ["s", "t"]
         var table = ""

@@ -104,6 +104,34 @@ struct InquiryTests {
         #expect(try results(of: row, maxBody: 1000) == (row.result.map { [$0] } ?? []))
     }
 
+    @Test(
+        "Retry-After counts in seconds",
+        arguments: [("7", 7), ("0", 0), ("99999999999999999999", Int.max), ("-1", nil), ("x", nil), ("", nil)]
+            as [(String, Int?)]
+    )
+    func retryAfter(_ value: String, _ seconds: Int?) throws {
+        let row = Case(["HTTP/1.1 503 X\r\nX: y\r\nRETRY-AFTER: \(value)\r\n\r\n"], nil)
+        let answer = Inquiry.Answer(status: 503, retryAfter: seconds)
+        #expect(try results(of: row, maxBody: 1000) == [.success(answer)])
+    }
+
+    @Test("A POST has its length, its further fields and its body")
+    func post() {
+        let fields = bytes("Authorization: Bearer x\r\n")
+        let request = Inquiry.post(
+            "/v1/traces",
+            host: "h:1",
+            type: "application/json",
+            fields: fields,
+            body: bytes("{}")
+        )
+        #expect(
+            text(request)
+                == "POST /v1/traces HTTP/1.1\r\nHost: h:1\r\nUser-Agent: embed-gateway\r\nConnection: close\r\n"
+                + "Content-Type: application/json\r\nContent-Length: 2\r\nAuthorization: Bearer x\r\n\r\n{}"
+        )
+    }
+
     @Test("The first check decides; then it takes three failures in a row, or two good checks; more failures tell why")
     func history() {
         var history = CheckHistory(rise: 2, fall: 3)

@@ -49,6 +49,10 @@ struct Schema: Sendable {
         table(
             "log",
             Schema("level format output access access_format access_output access_sample syslog_facility syslog_tag")
+        ),
+        table(
+            "tracing",
+            Schema("endpoint service_name sample parent headers_file ca_file timeout interval batch_size queue_size")
         )
     )
 

@@ -52,6 +52,7 @@ extension Settings {
         loaded.http2.read(from: root.table("http2"))
         loaded.control.read(from: root.table("control"), of: loaded)
         loaded.log.read(from: root.table("log"))
+        loaded.tracing.read(from: root.table("tracing"))
         guard publicURL != nil else { return nil }
         self = loaded
     }

@@ -71,7 +71,24 @@ extension Settings {
         writer.entry("access_sample", log.accessSample)
         writer.entry("syslog_facility", log.syslogFacility.rawValue)
         writer.entry("syslog_tag", log.syslogTag)
+        tracing.write(to: &writer)
         return writer.text
+    }
+}
+
+extension TracingSettings {
+    fileprivate func write(to writer: inout TOMLWriter) {
+        writer.header("[tracing]")
+        writer.entry("endpoint", endpoint?.text)
+        writer.entry("service_name", serviceName)
+        writer.entry("sample", sample)
+        writer.entry("parent", parent.rawValue)
+        writer.entry("headers_file", headersFile)
+        writer.entry("ca_file", caFile)
+        writer.entry("timeout", timeout)
+        writer.entry("interval", interval)
+        writer.entry("batch_size", batchSize)
+        writer.entry("queue_size", queueSize)
     }
 }
 

@@ -48,6 +48,7 @@ extension Exchange {
         guard isActive else { return }
         self.pool = pool
         record.forwardedAt = worker.clock.monotonic
+        if let trace { trace.trace.forwardedAt = trace.now }
         pool.countRequest()
         perform(state.on(.forwarded(servers: pool.serverCount, retries: pool.upstream.settings.retries)))
     }
@@ -187,7 +188,7 @@ extension Exchange {
         head.write("\r\n")
     }
 
-    private var isFromTrustedProxy: Bool {
+    var isFromTrustedProxy: Bool {
         guard snapshot.hasTrustedProxies, let client else { return false }
         return client.address.isTrustedProxy(in: snapshot.settings.limits.trustedProxies)
     }
@@ -261,6 +262,7 @@ extension Exchange {
         record.fault = nil
         let now = worker.clock.monotonic
         record.connectTime = now - record.forwardedAt
+        if let trace { trace.trace.connectedAt = trace.now }
         perform(state.on(.connected(at: now)))
     }
 
@@ -305,6 +307,7 @@ extension Exchange {
         if case .connect = action, let pool, !pool.takeRetry() {
             refuse(.upstreamUnavailable)
         } else {
+            if let trace, case .connect = action { trace.trace.resends += 1 }
             perform(action)
         }
     }

@@ -30,6 +30,8 @@ final class Exchange: UpstreamUser {
     var upgrade: Upgrade?
     /// `nil` unless the request waits for a key set.
     var parked: ParkedRequest?
+    /// What is recorded of the request if its trace is sampled, or was of an earlier one. `nil` if none was.
+    var traceNotes: TraceNotes?
 
     init(worker: Worker) {
         self.worker = worker
@@ -164,6 +166,7 @@ final class Exchange: UpstreamUser {
             return
         }
         state.request.route = match.route
+        if let sampler = snapshot.sampler { beginTrace(request, sampler) }
         state.request.slot = snapshot.routeSlots[match.route]
         if !snapshot.routeHeadLimits.isEmpty, request.exceeds(snapshot.routeHeadLimits[match.route]) {
             record.fault = HeadFault.tooLarge.code
@@ -186,7 +189,11 @@ final class Exchange: UpstreamUser {
             state.verdict.withholdsAuthorization = true
             request.forgetOtherCookies()
         }
-        if state.verdict.access != .public, !admit(request, match) { return }
+        if state.verdict.access != .public {
+            if let trace { trace.trace.judgedFrom = trace.trace.judgedFrom ?? trace.now }
+            guard admit(request, match) else { return }
+            if let trace { trace.trace.judgedUntil = trace.now }
+        }
         state.verdict.partitionsCookies = snapshot.routePartitionsCookies[match.route]
         let upstream = snapshot.routeUpstream[match.route]
         state.verdict.isControlCall = isControl(upstream)
@@ -248,6 +255,7 @@ final class Exchange: UpstreamUser {
         guard isActive else { return }
         countEnd()
         if snapshot.logsAccess, isLogged { log() }
+        if state.request.id.isSampled { endTrace() }
         if let head = upstreamHead.take() { worker.recycle(head) }
         if let response = response.take() { worker.recycle(response) }
         queued = nil

@@ -5,15 +5,26 @@ import Basics
 struct RequestID {
     private var high: UInt64 = 0
     private var low: UInt64 = 0
-    private var span: UInt64 = 0
+    /// The span that the upstream gets as its parent, unless the client's own is forwarded.
+    private(set) var span: UInt64 = 0
     /// The trace that the client is part of; without one, a new trace has the same bits as the id.
-    private var trace: (high: UInt64, low: UInt64) = (0, 0)
+    private(set) var trace: (high: UInt64, low: UInt64) = (0, 0)
+    /// The client's span. 0 if the trace begins here.
+    private(set) var parent: UInt64 = 0
+    /// The flags of the client's `traceparent`.
+    private var parentFlags: UInt8 = 0
     private var kept: [UInt8] = []
+    /// Whether the spans of this exchange are recorded.
+    private(set) var isSampled = false
+    /// Whether the client's `traceparent` is forwarded as it is.
     private(set) var keepsTrace = false
     /// Whether the client's `tracestate` is forwarded: that of a trace which is kept.
     private(set) var keepsTraceState = false
 
     private static let maxLength = 128
+    /// Flags of a `traceparent`
+    /// ([Trace Context section 3.2.2.5](https://www.w3.org/TR/trace-context-2/#trace-flags)).
+    private static let (sampled, isRandom): (UInt8, UInt8) = (1, 2)
     /// What a `tracestate` may have at most: members, and bytes of all its fields.
     private static let maxState = (members: 32, length: 512)
 
@@ -22,6 +33,7 @@ struct RequestID {
         low = random.next()
         span = random.next() | 1
         trace = (high, low)
+        (parent, parentFlags, isSampled) = (0, 0, false)
         if !kept.isEmpty { kept = [] }
         keepsTrace = false
         keepsTraceState = false
@@ -33,9 +45,19 @@ struct RequestID {
             kept = value.copied()
         }
         if let value = request.value(of: .traceparent), request.isSingle(.traceparent) {
-            if let trace = Self.trace(of: value) { (self.trace, keepsTrace) = (trace, true) }
+            keepsTrace = readParent(value)
             keepsTraceState = keepsTrace && request.contains(.tracestate) && Self.isTraceState(request)
         }
+    }
+
+    /// Decides whether the spans of this exchange are recorded.
+    ///
+    /// - Parameter heedsParent: whether the client's decision counts, if it has one.
+    mutating func decide(_ sampler: TraceSampler, heedsParent: Bool) {
+        let isParentSampled = parentFlags & Self.sampled != 0
+        isSampled = parent != 0 && heedsParent ? isParentSampled : sampler.samples(trace.low)
+        // A recorded exchange is the upstream's parent. Another must not claim to be recorded.
+        if isSampled || isParentSampled { keepsTrace = false }
     }
 
     /// Whether the client's id is forwarded.
@@ -74,11 +96,14 @@ struct RequestID {
         }
         if !keepsTrace {
             head.write("traceparent: 00-")
-            head.writeHexadecimal(high)
-            head.writeHexadecimal(low)
+            head.writeHexadecimal(trace.high)
+            head.writeHexadecimal(trace.low)
             head.write("-")
             head.writeHexadecimal(span)
-            head.write("-00\r\n")
+            let flags = parentFlags & Self.isRandom | (isSampled ? Self.sampled : 0)
+            head.write("-0")
+            head.write(UInt8(hexDigit: flags))
+            head.write("\r\n")
         }
     }
 
@@ -95,27 +120,30 @@ struct RequestID {
         return true
     }
 
-    /// The trace id of `00-` trace id `-` parent id `-` flags
-    /// ([Trace Context section 3.2](https://www.w3.org/TR/trace-context/#traceparent-header)). Returns `nil` if it is
-    /// malformed.
-    private static func trace(of value: Span<UInt8>) -> (high: UInt64, low: UInt64)? {
-        guard value.count == 55 else { return nil }
+    /// Reads `00-` trace id `-` parent id `-` flags
+    /// ([Trace Context section 3.2](https://www.w3.org/TR/trace-context/#traceparent-header)). Returns false, and changes
+    /// nothing, if it is malformed.
+    private mutating func readParent(_ value: Span<UInt8>) -> Bool {
+        guard value.count == 55 else { return false }
         var trace: (high: UInt64, low: UInt64) = (0, 0)
-        var spanBits: UInt8 = 0
+        var (span, flags): (UInt64, UInt8) = (0, 0)
         for offset in 0..<55 {
             let byte = value[offset]
             if offset == 2 || offset == 35 || offset == 52 {
-                guard byte == UInt8(ascii: "-") else { return nil }
+                guard byte == UInt8(ascii: "-") else { return false }
                 continue
             }
-            guard let digit = byte.hexValue, byte.lowercased == byte else { return nil }
-            if offset < 2, digit != 0 { return nil }
-            if (3..<35).contains(offset) {
-                trace = (trace.high << 4 | trace.low >> 60, trace.low << 4 | UInt64(digit))
+            guard let digit = byte.hexValue, byte.lowercased == byte else { return false }
+            switch offset {
+            case 0..<2: if digit != 0 { return false }
+            case 3..<35: trace = (trace.high << 4 | trace.low >> 60, trace.low << 4 | UInt64(digit))
+            case 36..<52: span = span << 4 | UInt64(digit)
+            default: flags = flags << 4 | digit
             }
-            if (36..<52).contains(offset) { spanBits |= digit }
         }
-        return (trace.high | trace.low) != 0 && spanBits != 0 ? trace : nil
+        guard trace.high | trace.low != 0, span != 0 else { return false }
+        (self.trace, parent, parentFlags) = (trace, span, flags)
+        return true
     }
 
     /// Whether the request's `tracestate` fields are one list of `key=value` within the limits

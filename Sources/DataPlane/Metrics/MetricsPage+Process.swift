@@ -36,6 +36,7 @@ extension MetricsPage {
             "Lines of the access log that could not be written.",
             reading.lostLogLines
         )
+        writeTracing()
         write("gateway_loops", .gauge, "Event loops.", reading.loops)
         exposition.family(
             "gateway_overloaded_loops",
@@ -51,6 +52,26 @@ extension MetricsPage {
             "How late timers of the event loops ran, ten times a second for each loop."
         )
         exposition.histogram([], counts.lag[...])
+    }
+
+    private mutating func writeTracing() {
+        let tally = reading.tracing
+        write("gateway_tracing_spans_exported", .counter, "Spans that the collector has taken.", tally.exported)
+        exposition.family(
+            "gateway_tracing_spans_dropped",
+            .counter,
+            "Spans that are lost: the queue was full, or the collector was away for too long, or refused them."
+        )
+        exposition.sample([("reason", "queue_full")], tally.overflowed)
+        exposition.sample([("reason", "undelivered")], tally.undelivered)
+        exposition.sample([("reason", "rejected")], tally.rejected)
+        write(
+            "gateway_tracing_export_failures",
+            .counter,
+            "Exports of spans that failed, also those that were repeated.",
+            tally.failures
+        )
+        write("gateway_tracing_spans_waiting", .gauge, "Spans that wait to be exported.", tally.waiting)
     }
 
     /// The names that Prometheus users expect of every process.

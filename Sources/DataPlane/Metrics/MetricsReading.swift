@@ -18,6 +18,7 @@ struct MetricsReading: Sendable {
     var reloads = ReloadTally()
     var certificates: [CertificateEntry] = []
     var lostLogLines = 0
+    var tracing = TracingTally()
     /// Event loops that are late, so that they refuse requests without a session.
     var laggingLoops = 0
     /// Whether all loops do so for want of memory.

@@ -7,6 +7,8 @@ final class Inquiry {
         let status: Int
         /// `max-age` of `Cache-Control`, in seconds.
         var maxAge: Int?
+        /// `Retry-After`, in seconds; `nil` if it is absent or a date.
+        var retryAfter: Int?
         /// Empty if the body was not wanted.
         var body: [UInt8] = []
     }
@@ -62,6 +64,24 @@ final class Inquiry {
             "GET \(target) HTTP/1.1", "Host: \(host)", "User-Agent: embed-gateway", "Accept: */*", "Connection: close",
         ]
         return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
+    }
+
+    /// A POST request that closes its connection.
+    ///
+    /// - Parameters:
+    ///   - host: with the port, if it is not the scheme's own.
+    ///   - fields: further field lines, each with its line end.
+    static func post(_ target: String, host: String, type: String, fields: [UInt8], body: [UInt8]) -> [UInt8] {
+        let lines = [
+            "POST \(target) HTTP/1.1", "Host: \(host)", "User-Agent: embed-gateway", "Connection: close",
+            "Content-Type: \(type)", "Content-Length: \(body.count)",
+        ]
+        var request = Array((lines.joined(separator: "\r\n") + "\r\n").utf8)
+        request.reserveCapacity(request.count + fields.count + 2 + body.count)
+        request += fields
+        request += "\r\n".utf8
+        request += body
+        return request
     }
 
     func start() {

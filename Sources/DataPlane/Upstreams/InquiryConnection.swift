@@ -81,7 +81,11 @@ final class InquiryConnection: Connection {
             }
             // Nobody asked for another protocol.
             if head.status >= 200 || head.status == 101 {
-                answer = Inquiry.Answer(status: head.status, maxAge: maxAge(received.span))
+                answer = Inquiry.Answer(
+                    status: head.status,
+                    maxAge: maxAge(received.span),
+                    retryAfter: retryAfter(received.span)
+                )
             }
             interimCount += 1
             guard interimCount <= Self.maxInterim else { throw .breaks(.interim) }
@@ -137,6 +141,18 @@ final class InquiryConnection: Connection {
                 guard !digits.isEmpty, digits.allSatisfy(\.isDigit) else { return nil }
                 return Int(String(decoding: digits, as: UTF8.self)) ?? .max
             }
+        }
+        return nil
+    }
+
+    /// The seconds of the first `Retry-After` (RFC 9110, section 10.2.3).
+    private func retryAfter(_ bytes: Span<UInt8>) -> Int? {
+        let name: StaticString = "retry-after"
+        for field in head.block.fields
+        where field.nameRange.count == name.utf8CodeUnitCount && bytes.equals(name, ignoringCaseIn: field.nameRange) {
+            let digits = bytes.extracting(field.value).copied()
+            guard !digits.isEmpty, digits.allSatisfy(\.isDigit) else { return nil }
+            return Int(String(decoding: digits, as: UTF8.self)) ?? .max
         }
         return nil
     }

@@ -27,6 +27,7 @@ extension Site {
             MetricsReading.CertificateEntry(place: $0.place, expiresAt: $0.expiresAt)
         }
         reading.lostLogLines = accessLog.lostLines
+        reading.tracing = spans.tally
         reading.control = await controlReader.withLock { $0 }?()
         reading.laggingLoops = overload.laggingLoops
         reading.isShortOfMemory = overload.isShortOfMemory

@@ -18,6 +18,7 @@ final class Site: Sendable {
     /// Signs identity assertions.
     let assertionKey: Key
     let accessLog: LogOutput
+    let spans: SpanExporter
     let logger: Logger
     let joins = AttemptLimiter()
     let failures = AttemptLimiter()
@@ -73,6 +74,7 @@ final class Site: Sendable {
         removalKeeper = Mutex(RemovalMemory(view: directory) { WallClock.now() })
         self.assertionKey = assertionKey
         self.accessLog = accessLog
+        spans = SpanExporter(resolver: resolver, descriptors: descriptors, logger: logger, version: version)
         self.logger = logger
         seal = SessionSeal(secret: cookieKey)
         leases = LeaseTable(startedAt: WallClock.now(), seed: SystemRandom.word())

@@ -50,6 +50,8 @@ final class Snapshot: Sendable {
     /// What a head may have at most. Empty if no route has limits of its own.
     let routeHeadLimits: [RequestHead.Limits]
     let hasTrustedProxies: Bool
+    /// `nil` if no spans are recorded.
+    let sampler: TraceSampler?
     /// Whether any listener redirects.
     let hasRedirects: Bool
     /// Whether any listener sends `Strict-Transport-Security`.
@@ -144,6 +146,7 @@ final class Snapshot: Sendable {
                     count: route.headerCount ?? limits.headerCount
                 )
             } : []
+        sampler = settings.tracing.endpoint == nil ? nil : TraceSampler(settings.tracing)
         hasTrustedProxies = !settings.limits.trustedProxies.isEmpty
         let listeners = settings.listeners.map(ListenerRules.init)
         self.listeners = listeners

@@ -13,6 +13,7 @@ final class Worker {
     var tokens: TokenCache
     var identities = IdentityCache()
     let accessLog: AccessLogBuffer
+    let spans: SpanBuffer
     let upstreams: UpstreamPools
     let counters: LoopCounters
     // One loop does these for all; they are `nil` on the others.
@@ -72,6 +73,7 @@ final class Worker {
         snapshot = site.snapshot
         tokens = TokenCache(capacity: Self.tokenCacheCapacity, seed: SystemRandom.word())
         accessLog = AccessLogBuffer(log: site.accessLog)
+        spans = SpanBuffer(site.spans)
         counters = LoopCounters(snapshot.labels)
         upstreams = UpstreamPools(
             loop: loop,
@@ -189,6 +191,7 @@ final class Worker {
             identities.dropStale(at: clock.monotonic)
         }
         accessLog.handOver()
+        spans.handOver()
     }
 
     /// Closes the client connection that will be missed least: among some idle ones, one that was never used, or else
@@ -254,5 +257,6 @@ final class Worker {
         keySets?.stop()
         upstreams.retire()
         accessLog.handOver()
+        spans.handOver()
     }
 }

@@ -14,6 +14,8 @@ struct GatewayConfiguration: Sendable {
     var sessions = ""
     var limits = "joins_per_minute = 0\nfailures_per_minute = 0"
     var log = ""
+    /// More keys of `[tracing]`.
+    var tracing = ""
     /// The keys of `acme` and of `globex` that assign events that the directory does not know.
     var eventIDs = (acme: "event_ids = [\"*\"]", globex: "event_ids = []")
     /// More keys of the company `acme`.
@@ -111,6 +113,9 @@ struct GatewayConfiguration: Sendable {
 
             [log]
             \(log)
+
+            [tracing]
+            \(tracing)
 
             """
     }
