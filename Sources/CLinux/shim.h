@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -138,6 +139,90 @@ static inline long gateway_notify(const char *name, const char *text) {
     close(number);
     return result;
 }
+
+// The most descriptors of one message; the kernel's own limit is 253.
+#define GATEWAY_MAX_DESCRIPTORS 64
+
+// Sends bytes over a Unix socket, and copies of descriptors with them. In C because the control message is built with
+// macros.
+static inline long gateway_send_descriptors(int socket, const void *bytes, size_t count, const int *descriptors,
+                                            size_t number) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int) * GATEWAY_MAX_DESCRIPTORS)];
+    } control = {0};
+    struct iovec vector = {(void *)bytes, count};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (number > GATEWAY_MAX_DESCRIPTORS) return -E2BIG;
+    if (number > 0) {
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * number);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * number);
+        memcpy(CMSG_DATA(header), descriptors, sizeof(int) * number);
+    }
+    GATEWAY_RESULT(sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+// Receives bytes from a Unix socket, and up to GATEWAY_MAX_DESCRIPTORS descriptors, which the caller then owns. What the
+// peer passes beyond that is closed, and an error: -E2BIG.
+static inline long gateway_receive_descriptors(int socket, void *bytes, size_t count, int *descriptors,
+                                               size_t *number) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int) * GATEWAY_MAX_DESCRIPTORS)];
+    } control = {0};
+    struct iovec vector = {bytes, count};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    *number = 0;
+    long received = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (received < 0) return -errno;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        size_t found = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t index = 0; index < found; index++) {
+            int descriptor;
+            memcpy(&descriptor, CMSG_DATA(header) + sizeof(int) * index, sizeof descriptor);
+            if (*number < GATEWAY_MAX_DESCRIPTORS) descriptors[(*number)++] = descriptor;
+            else close(descriptor);
+        }
+    }
+    if (message.msg_flags & MSG_CTRUNC) {
+        while (*number > 0) close(descriptors[--*number]);
+        return -E2BIG;
+    }
+    return received;
+}
+
+// The process and user at the other end of a Unix socket, as they were when it connected or listened. struct ucred
+// belongs to the C library's GNU dialect; these are its members.
+static inline long gateway_peer(int socket, int *process, unsigned *user) {
+    struct {
+        int process;
+        unsigned user, group;
+    } peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return -errno;
+    *process = peer.process;
+    *user = peer.user;
+    return 0;
+}
+
+static inline long gateway_socket_pair(int *sockets) {
+    GATEWAY_RESULT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets));
+}
+
+// Waits until a descriptor is ready; 0 if the time is up.
+static inline long gateway_poll(int descriptor, short readiness, int milliseconds) {
+    struct pollfd entry = {.fd = descriptor, .events = readiness};
+    GATEWAY_RESULT(poll(&entry, 1, milliseconds));
+}
+
+// A copy of a descriptor, closed by exec.
+static inline long gateway_duplicate(int descriptor) { GATEWAY_RESULT(fcntl(descriptor, F_DUPFD_CLOEXEC, 0)); }
 
 // Makes the next close reset the connection.
 static inline void gateway_reset_on_close(int socket) {

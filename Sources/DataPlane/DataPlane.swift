@@ -12,11 +12,13 @@ import Transport
 package final class DataPlane: Sendable {
     let site: Site
     private let isDrainCut = Atomic<Bool>(false)
-    private let threads: [EventLoopThread]
+    let threads: [EventLoopThread]
     let workers: [ObjectIdentifier: Confined<Worker>]
     let logger: Logger
     /// The open listeners.
-    private let listeners = Mutex<[(listener: Confined<Listener>, role: ListenerRole)]>([])
+    let listeners = Mutex<[OpenListener]>([])
+    /// Where a process that takes this one's place connects.
+    let door = Mutex<Confined<Listener>?>(nil)
     let security: ListenerSecurity
     let memory = Mutex(MemoryReturn())
     let readiness = Atomic<Bool>(true)
@@ -83,35 +85,81 @@ package final class DataPlane: Sendable {
         site.spans.adopt(settings.tracing)
     }
 
+    struct OpenListener {
+        let listener: Confined<Listener>
+        let address: ListenAddress
+        let role: ListenerRole
+    }
+
     /// Opens every listener; those of viewers accept nobody before key sets were fetched or could not be. Returns a
     /// line for each with its address, in the form of the configuration.
     ///
-    /// - Parameter given: descriptors of sockets that systemd has opened, by name.
-    package func listen(given: [ExactText: [Int32]] = [:]) async throws -> [String] {
+    /// - Parameters:
+    ///   - given: descriptors of sockets that systemd has opened, by name.
+    ///   - inherited: sockets of the process whose place this one takes. What no listener needs is closed.
+    ///   - whenBound: called before any listener accepts. If it throws, none does.
+    package func listen(
+        given: [ExactText: [Int32]] = [:],
+        inherited: [InheritedSocket] = [],
+        whenBound: (() async throws -> Void)? = nil
+    ) async throws -> [String] {
         let settings = site.snapshot.settings
+        var inherited = inherited
         var lines: [String] = []
         // Start accepting only once every listener is bound: a client that reaches one can reach all.
-        var bound: [(descriptor: Descriptor, role: ListenerRole)] = []
+        var bound: [(socket: HeldSocket, role: ListenerRole)] = []
         for (index, socket) in settings.sockets.enumerated() {
             let role = index == settings.listeners.count ? .admin : ListenerRole.viewers(UInt16(index))
-            if case .systemd(let name) = socket.address {
-                for descriptor in try Self.adopt(socket, given: given, name) {
-                    bound.append((descriptor, role))
-                    let place =
-                        descriptor.localAddress.map { " (\($0.hostText)\($0.port.map { ":\($0)" } ?? ""))" } ?? ""
-                    lines.append("listening on \(socket.address.text)\(place)")
-                }
-                continue
+            let sockets = try inherit(socket, from: &inherited) ?? open(socket, given: given)
+            for held in sockets {
+                bound.append((held, role))
+                let verb = role == .admin ? "admin listens" : "listening"
+                lines.append("\(verb) on \(held.place)")
             }
-            let (descriptor, address) = try Self.bind(socket)
-            try SocketFile.permit(socket)
-            bound.append((descriptor, role))
-            lines.append("\(role == .admin ? "admin listens" : "listening") on \(address.text)")
         }
-        for (descriptor, role) in bound where role == .admin { try await accept(descriptor, role: role) }
+        inherited = []
+        if whenBound == nil {
+            for (socket, role) in bound where role == .admin { try await accept(socket, role: role) }
+        }
         await fetchKeySets(settings.companies.flatMap(\.keySetURLs))
-        for (descriptor, role) in bound where role != .admin { try await accept(descriptor, role: role) }
+        try await whenBound?()
+        for (socket, role) in bound where role != .admin || whenBound != nil { try await accept(socket, role: role) }
         return lines
+    }
+
+    /// Takes the sockets that another process has opened for the same address.
+    ///
+    /// - Returns: `nil` if it has opened none.
+    private func inherit(
+        _ socket: ListeningSocket,
+        from inherited: inout [InheritedSocket]
+    ) throws(ListenFault) -> [HeldSocket]? {
+        let theirs = inherited.filter { $0.isFor(socket.address) }
+        guard let first = theirs.first else { return nil }
+        // Several sockets of systemd's are one listener. Others are one each, even with the same address: that of port 0.
+        var taken = [first]
+        if case .systemd = socket.address { taken = theirs }
+        inherited.removeAll { one in taken.contains { $0.descriptor === one.descriptor } }
+        let held = try taken.map { one throws(ListenFault) in
+            HeldSocket(address: socket.address, descriptor: try Self.adopt(socket, one.descriptor.take()))
+        }
+        try SocketFile.permit(socket)
+        return held
+    }
+
+    /// Opens the sockets of a listener.
+    private func open(
+        _ socket: ListeningSocket,
+        given: [ExactText: [Int32]]
+    ) throws(ListenFault) -> [HeldSocket] {
+        if case .systemd(let name) = socket.address {
+            return try Self.adopt(socket, given: given, name).map {
+                HeldSocket(address: socket.address, descriptor: $0)
+            }
+        }
+        let descriptor = try Self.bind(socket)
+        try SocketFile.permit(socket)
+        return [HeldSocket(address: socket.address, descriptor: descriptor)]
     }
 
     /// Takes over the sockets with a name that systemd has opened.
@@ -129,14 +177,15 @@ package final class DataPlane: Sendable {
                 """
             throw ListenFault(place: place, address: socket.address, reason: reason)
         }
+        return try numbers.map { number throws(ListenFault) in try adopt(socket, number) }
+    }
+
+    /// Takes over a listening socket that another process has opened.
+    private static func adopt(_ socket: ListeningSocket, _ number: Int32) throws(ListenFault) -> Descriptor {
         do throws(SystemFault) {
-            var descriptors: [Descriptor] = []
-            for number in numbers {
-                descriptors.append(try Listener.adopt(number, options: SocketOptions.listener(of:)))
-            }
-            return descriptors
+            return try Listener.adopt(number, options: SocketOptions.listener(of:))
         } catch {
-            throw ListenFault(place: place, address: socket.address, error)
+            throw ListenFault(place: "\(socket.place).address", address: socket.address, error)
         }
     }
 
@@ -160,28 +209,18 @@ package final class DataPlane: Sendable {
     }
 
     /// Opens a listening socket.
-    ///
-    /// - Returns: the socket and its address, since port 0 has become another.
-    private static func bind(
-        _ socket: ListeningSocket
-    ) throws(ListenFault) -> (Descriptor, ListenAddress) {
+    private static func bind(_ socket: ListeningSocket) throws(ListenFault) -> Descriptor {
         let place = "\(socket.place).address"
         let wanted = try resolve(socket.address, place: place)
         do throws(SystemFault) {
-            let descriptor: Descriptor
-            if case .unix(let path) = wanted {
-                try SocketFile.makeRoom(at: path)
-                // Prevent connections before ``SocketFile/permit(_:)`` sets the mode.
-                let mask = umask(0o177)
-                defer { _ = umask(mask) }
-                descriptor = try Listener.open(wanted)
-            } else {
-                descriptor = try Listener.open(wanted, options: SocketOptions.listener(of: wanted.family))
+            guard case .unix(let path) = wanted else {
+                return try Listener.open(wanted, options: SocketOptions.listener(of: wanted.family))
             }
-            guard case .tcp(let host, _) = socket.address, let port = descriptor.localPort else {
-                return (descriptor, socket.address)
-            }
-            return (descriptor, .tcp(host: host, port: Int(port)))
+            try SocketFile.makeRoom(at: path)
+            // Prevent connections before ``SocketFile/permit(_:)`` sets the mode.
+            let mask = umask(0o177)
+            defer { _ = umask(mask) }
+            return try Listener.open(wanted)
         } catch {
             throw ListenFault(place: place, address: socket.address, error)
         }
@@ -206,11 +245,11 @@ package final class DataPlane: Sendable {
     }
 
     /// Starts accepting connections on a listening socket.
-    private func accept(_ descriptor: Descriptor, role: ListenerRole) async throws {
+    private func accept(_ socket: HeldSocket, role: ListenerRole) async throws {
         let mailboxes = threads.map(\.mailbox)
         let opened = await mailboxes[0].run { [self] loop in
             Result { () throws(SystemFault) in
-                let listener = try Listener(descriptor, on: loop, targets: mailboxes) {
+                let listener = try Listener(socket.descriptor, on: loop, targets: mailboxes) {
                     [self] connection, peer, loop in
                     serve(connection, of: peer, on: loop, role: role)
                 }
@@ -219,7 +258,7 @@ package final class DataPlane: Sendable {
         }
         // The loops end only when the process does.
         guard let confined = try opened?.get() else { return }
-        listeners.withLock { $0.append((confined, role)) }
+        listeners.withLock { $0.append(OpenListener(listener: confined, address: socket.address, role: role)) }
     }
 
     /// The certificates in a configuration that OpenSSL does not accept, as lines such as `listener[0].certificate: …`.
@@ -264,11 +303,20 @@ package final class DataPlane: Sendable {
     /// Ends gracefully: readiness fails; after `drain_delay`, viewers' listeners close and exchanges finish. Returns
     /// when nothing is left, the time is up, or ``cutDrain()`` was called. Until then, the admin listener reports the
     /// state.
-    package func drain() async {
+    ///
+    /// - Parameter isReplaced: whether another process accepts connections on the same sockets. Then nothing fails:
+    ///   this process stops accepting at once, and clients with an open connection are told to make another with the
+    ///   answer to their next request.
+    package func drain(isReplaced: Bool = false) async {
         let settings = site.snapshot.settings
-        site.announceDrain()
-        await wait(atMost: settings.drainDelay) { false }
-        site.drain()
+        await closeDoor()
+        if isReplaced {
+            await closeListeners(servingBacklog: false) { _ in true }
+        } else {
+            site.announceDrain()
+            await wait(atMost: settings.drainDelay) { false }
+        }
+        site.drain(isReplaced: isReplaced)
         await closeListeners { $0 != .admin }
         await wait(atMost: settings.drainTimeout) { site.viewerConnections == 0 }
         let left = site.viewerConnections
@@ -291,12 +339,14 @@ package final class DataPlane: Sendable {
     /// Ends a drain at once, for an operator who does not want to wait.
     package func cutDrain() { isDrainCut.store(true, ordering: .relaxed) }
 
-    private func closeListeners(where isMeant: (ListenerRole) -> Bool) async {
+    private func closeListeners(servingBacklog: Bool = true, where isMeant: (ListenerRole) -> Bool) async {
         let open = listeners.withLock { listeners in
             let open = listeners.filter { isMeant($0.role) }
             listeners.removeAll { isMeant($0.role) }
             return open
         }
-        for (listener, _) in open { _ = await listener.mailbox.run { _ in listener.value.close() } }
+        for one in open {
+            _ = await one.listener.mailbox.run { _ in one.listener.value.close(servesBacklog: servingBacklog) }
+        }
     }
 }

@@ -21,6 +21,18 @@ public final class Descriptor: Sendable {
     /// The port that an IP socket is bound to.
     public var localPort: UInt16? { NetworkAddress.local(of: number.load(ordering: .relaxed))?.port }
 
+    /// Another descriptor of the same open file or socket `number`.
+    public static func duplicate(of number: Int32) throws(SystemFault) -> Descriptor {
+        let result = gateway_duplicate(number)
+        guard result >= 0 else { throw SystemFault("fcntl", Int32(-result)) }
+        return Descriptor(Int32(result))
+    }
+
+    /// Calls `body` with the number, which is open for the call.
+    public func withNumber<Result>(_ body: (Int32) -> Result) -> Result {
+        withExtendedLifetime(self) { body(number.load(ordering: .relaxed)) }
+    }
+
     deinit {
         let left = number.load(ordering: .relaxed)
         if left >= 0 { close(left) }

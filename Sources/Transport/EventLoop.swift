@@ -113,7 +113,8 @@ import CLinux
     /// Deregisters a descriptor and closes it.
     public func close(_ descriptor: Int32) {
         forget(descriptor)
-        // Closing also removes it from epoll, since no other process holds it.
+        // Closing also removes it from epoll, which no other process holds: one that
+        // another process may hold is deregistered first.
         CLinux.close(descriptor)
     }
 

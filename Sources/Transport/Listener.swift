@@ -46,13 +46,18 @@ public final class Listener: EventHandler {
         }
     }
 
-    /// Stops accepting. Connections in the backlog, whose clients may have sent a request already, are still served.
-    public func close() {
+    /// Stops accepting.
+    ///
+    /// - Parameter servesBacklog: whether to serve the connections in the backlog, whose clients may have sent a request
+    ///   already. Pass false if another process accepts them.
+    public func close(servesBacklog: Bool = true) {
         guard isOpen else { return }
         // Ends, even if clients keep coming.
-        for _ in 0..<Self.lastTurns { guard accept() else { break } }
+        if servesBacklog { for _ in 0..<Self.lastTurns { guard accept() else { break } } }
         isOpen = false
-        loop.close(descriptor)
+        // Another process may hold the socket: closing alone would leave it in epoll.
+        loop.deregister(descriptor)
+        CLinux.close(descriptor)
     }
 
     public override func ready(_ readiness: Readiness) { _ = accept() }
@@ -83,6 +88,9 @@ public final class Listener: EventHandler {
         if isOpen, !hasAccepted { rest() }
         return hasAccepted
     }
+
+    /// Another descriptor of the socket, to pass to another process.
+    public func duplicate() throws(SystemFault) -> Descriptor { try Descriptor.duplicate(of: descriptor) }
 
     private func hand(_ connection: Descriptor, _ peer: NetworkAddress) {
         let target = targets[next]

@@ -467,7 +467,14 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
         case .idle where listener == .admin: break
         // A request that has arrived is answered before the connection closes.
         case .idle where hasUnreadBytes: break
-        case .idle: if unsentBytes > 0 { linger() } else { end() }
+        case .idle:
+            if let time = worker.farewell() {
+                setDeadline(in: time)
+            } else if unsentBytes > 0 {
+                linger()
+            } else {
+                end()
+            }
         case .tunnel: exchange?.drainTunnel()
         case .head, .body, .response, .lingering, .closed: break
         }

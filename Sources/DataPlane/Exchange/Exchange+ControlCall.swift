@@ -1,28 +1,38 @@
 import Admission
 import GatewayConfiguration
+import Synchronization
 
 /// Calls of the control API that the gateway answers itself. Callers expect the API's own error members.
 extension Exchange {
     /// The control API's index follows the upstreams of the settings.
     func isControl(_ upstream: Int) -> Bool { upstream == snapshot.settings.upstreams.count }
 
-    /// Refuses a call if a reload added the control API, which starts only with the process. Returns false if it is
-    /// running.
+    /// Refuses a call if a reload added the control API, which starts only with the process, or while another process
+    /// takes it over. Returns false if it is running.
     func refusesUnstartedControl() -> Bool {
-        if snapshot.settings.control.enabled { return false }
-        record.fault = "control_not_started"
+        if !snapshot.settings.control.enabled {
+            refuseControl(fault: "control_not_started", "The API has not started yet. Try again in a minute.", wait: 60)
+            return true
+        }
+        guard worker.site.isControlPaused.load(ordering: .relaxed) else { return false }
+        refuseControl(fault: "control_paused", "The API is being restarted. Try again in a second.", wait: 1)
+        return true
+    }
+
+    /// - Parameter wait: seconds after which to call again.
+    private func refuseControl(fault: String, _ detail: String, wait: Int) {
+        record.fault = fault
         var problem = Problem(
             status: Refusal.tryAgain.status,
             code: Refusal.tryAgain.code,
             title: Refusal.tryAgain.title,
-            detail: "The API has not started yet. Try again in a minute.",
+            detail: detail,
             activeFor: nil,
             requestID: state.request.id.string
         )
         problem.isForAPI = true
-        let fields = "Retry-After: 60\r\n"
+        let fields = "Retry-After: \(wait)\r\n"
         respond(status: problem.status, fields: fields, type: "application/problem+json", body: problem.json)
-        return true
     }
 
     /// Refuses a request whose target is not acceptable.

@@ -49,6 +49,8 @@ final class Site: Sendable {
     /// The keys of each `jwks_url` that was fetched, without those that never were. The lock is held while a snapshot is made.
     private let fetchedKeys = Mutex<[KeySetURL: [Key]]>([:])
     private let draining = Atomic<Bool>(false)
+    /// Whether another process is about to serve the control API.
+    let isControlPaused = Atomic<Bool>(false)
     let resolver: Resolver
     private let everyWorker = Mutex<[Confined<Worker>]>([])
 
@@ -262,5 +264,6 @@ final class Site: Sendable {
     /// Makes readiness fail.
     func announceDrain() { draining.store(true, ordering: .relaxed) }
 
-    func drain() { forEachWorker { $0.drain() } }
+    /// - Parameter isReplaced: whether another process accepts connections on the same sockets.
+    func drain(isReplaced: Bool = false) { forEachWorker { $0.drain(isReplaced: isReplaced) } }
 }

@@ -1,5 +1,6 @@
 import Admission
 import Basics
+import GatewayConfiguration
 import Transport
 
 /// The state that belongs to one event loop: its connections, pools, caches and buffers. None of it needs a lock. State
@@ -36,6 +37,8 @@ final class Worker {
     /// The connection that was last checked for being idle.
     private var hand = 0
     private(set) var isDraining = false
+    /// How long clients without a request may still send one while the loop drains, in milliseconds; 0 if they may not.
+    private var farewellTime: Int64 = 0
     private var lag = OverloadWatch()
     private var ticks = 0
     /// When the next tick should come, in monotonic milliseconds.
@@ -64,6 +67,9 @@ final class Worker {
     private static let goodbyeSlack: Int64 = 500
     /// The most waiting goodbyes; further ones take effect at once.
     private static let maxGoodbyes = 10_000
+
+    /// The part of the drain time, in percent, in which idle clients may still send a request.
+    private static let farewellShare: Int64 = 80
 
     /// - Parameter isFirst: whether this loop checks servers and fetches key sets for all loops.
     init(loop: EventLoop, site: Site, isFirst: Bool = false) {
@@ -244,9 +250,22 @@ final class Worker {
     }
 
     /// Closes idle connections and every tunnel. The other exchanges finish and close their connections.
-    func drain() {
+    ///
+    /// - Parameter isReplaced: whether another process accepts connections on the same sockets. Then idle connections
+    ///   close with the answer to one more request: their clients may be sending it now.
+    func drain(isReplaced: Bool = false) {
         isDraining = true
+        if isReplaced {
+            farewellTime = max(snapshot.settings.drainTimeout.milliseconds, 0) / 100 * Self.farewellShare
+        }
         for connection in connections { connection?.drain() }
+    }
+
+    /// How long an idle client may still send a request while the loop drains, in milliseconds: until a random moment of
+    /// the second half, so that not all connect anew at once. `nil` if it may not.
+    func farewell() -> Int64? {
+        guard farewellTime > 0 else { return nil }
+        return farewellTime / 2 + Int64(random.next() % UInt64(farewellTime / 2 + 1))
     }
 
     /// Cuts the connections left over after a drain.

@@ -10,10 +10,18 @@ struct Run: AsyncParsableCommand {
     @Argument(help: "The configuration file.")
     var config: String
 
+    @Flag(
+        help:
+            "Take the place of the gateway that runs with this configuration: no connection is refused, no session is lost."
+    )
+    var takeOver = false
+
     func run() async throws {
         let file = ConfigurationFile(path: config)
         let settings = try file.loadOrExit()
         try StartTrial.passOrExit(settings, from: config, isThorough: false)
-        try await Server(settings: settings, file: file, remarks: file.openSecrets(settings)).run()
+        var server = Server(settings: settings, file: file, remarks: file.openSecrets(settings))
+        server.takesOver = takeOver
+        try await server.run()
     }
 }

@@ -9,18 +9,20 @@ import Logging
 import Synchronization
 
 /// The control plane of a running gateway: the directory, its API, webhooks, and attendance.
+///
+/// It can be stopped, so that another process may use the database, and started again.
 final class Control: Sendable {
-    private let directory: Directory
-    private let tokenKey: Key
-    private let settings: Settings
+    private let view: DirectoryView
+    private let settings: Mutex<Settings>
     private let logger: Logger
     private let running = Mutex<Running?>(nil)
     private let retention: Mutex<Retention>
 
     private struct Running {
-        var api: ControlPlane
-        var webhooks: WebhookDelivery
-        var tasks: [Task<Void, Never>]
+        let directory: Directory
+        let api: ControlPlane
+        let webhooks: WebhookDelivery
+        let tasks: [Task<Void, Never>]
     }
 
     /// How often arrivals and departures are written. A crash may lose this much.
@@ -31,17 +33,27 @@ final class Control: Sendable {
     /// The most unwritten entries while the disk is full or gone. Beyond that, the least informative ones are lost.
     private static let maxUnwritten = 1 << 20
 
-    /// Opens the database and fills `view` from it.
-    init(_ settings: Settings, view: DirectoryView, logger: Logger) throws {
-        self.settings = settings
+    init(_ settings: Settings, view: DirectoryView, logger: Logger) {
+        self.view = view
+        self.settings = Mutex(settings)
         self.logger = logger
         retention = Mutex(Retention(settings.control.retention))
-        directory = try Directory(path: settings.control.database, view: view, clock: WallClock.now)
-        tokenKey = try StateFiles.tokenKey(for: settings)
     }
 
-    /// Starts the API for `dataPlane`. Returns once it accepts requests.
+    /// Opens the database, fills the view from it, and starts the API for `dataPlane`. Returns once it accepts requests.
     func start(for dataPlane: DataPlane) async throws {
+        let settings = settings.withLock { $0 }
+        let directory = try Directory(path: settings.control.database, view: view, clock: WallClock.now)
+        do {
+            try await start(directory, settings, for: dataPlane)
+        } catch {
+            await directory.close()
+            throw error
+        }
+    }
+
+    private func start(_ directory: Directory, _ settings: Settings, for dataPlane: DataPlane) async throws {
+        let tokenKey = try StateFiles.tokenKey(for: settings)
         directory.onDeletion { deletion in
             switch deletion {
             case .event(let company, let uid): dataPlane.remove(event: uid, company: company)
@@ -67,18 +79,18 @@ final class Control: Sendable {
             logger: logger,
             clock: WallClock.now
         )
-        let serving = try await serve(api)
-        dataPlane.showMetrics { [directory] in
-            ControlReading(await directory.read(), webhooks.tally, now: WallClock.now())
-        }
+        let serving = try await serve(api, at: settings.control.socket)
+        dataPlane.showMetrics { ControlReading(await directory.read(), webhooks.tally, now: WallClock.now()) }
         let tasks = [
-            serving, Task { await webhooks.run() }, Task { await self.keepAttendance(of: dataPlane.sessions) },
-            Task { await self.purge() }, Task { await self.watchFiles() },
+            serving, Task { await webhooks.run() },
+            Task { await self.keepAttendance(of: dataPlane.sessions, in: directory) },
+            Task { await self.purge(directory) }, Task { await self.watchFiles(of: directory) },
         ]
-        running.withLock { $0 = Running(api: api, webhooks: webhooks, tasks: tasks) }
+        running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, tasks: tasks) }
     }
 
     func adopt(_ settings: Settings) {
+        self.settings.withLock { $0 = settings }
         guard let running = running.withLock({ $0 }) else { return }
         do {
             try running.api.adopt(settings)
@@ -91,17 +103,13 @@ final class Control: Sendable {
 
     /// Writes what is left, and closes the database.
     func stop() async {
-        let tasks = running.withLock { running in
-            defer { running = nil }
-            return running?.tasks ?? []
-        }
-        for task in tasks { task.cancel() }
-        for task in tasks { await task.value }
-        await directory.close()
+        guard let running = running.withLock({ $0.take() }) else { return }
+        for task in running.tasks { task.cancel() }
+        for task in running.tasks { await task.value }
+        await running.directory.close()
     }
 
-    private func serve(_ api: ControlPlane) async throws -> Task<Void, Never> {
-        let path = settings.control.socket
+    private func serve(_ api: ControlPlane, at path: String) async throws -> Task<Void, Never> {
         let logger = logger
         let (events, events_) = AsyncThrowingStream<Void, any Error>.makeStream()
         let serving = Task {
@@ -118,11 +126,11 @@ final class Control: Sendable {
     }
 
     /// Deletes data past its retention time, every hour.
-    private func purge() async {
+    private func purge(_ directory: Directory) async {
         while !Task.isCancelled {
             do {
                 let purged = try await directory.purge(retention.withLock { $0 })
-                tellOfClock()
+                tellOfClock(directory)
                 if let purged, !purged.isEmpty {
                     logger.info(
                         "expired data was deleted",
@@ -141,7 +149,7 @@ final class Control: Sendable {
     }
 
     /// Warns every minute while files of the database are missing.
-    private func watchFiles() async {
+    private func watchFiles(of directory: Directory) async {
         while !Task.isCancelled {
             let missing = directory.missingFiles
             if !missing.isEmpty {
@@ -157,7 +165,7 @@ final class Control: Sendable {
         }
     }
 
-    private func tellOfClock() {
+    private func tellOfClock(_ directory: Directory) {
         switch directory.takeClockNews() {
         case .jumped(let milliseconds):
             logger.warning(
@@ -170,7 +178,7 @@ final class Control: Sendable {
     }
 
     /// Writes arrivals and departures in batches, and notes that the gateway is running.
-    private func keepAttendance(of sessions: LiveSessions) async {
+    private func keepAttendance(of sessions: LiveSessions, in directory: Directory) async {
         var journal = AttendanceJournal(limit: Self.maxUnwritten)
         var toldAt: ContinuousClock.Instant?
         var isFailing = false
@@ -194,7 +202,7 @@ final class Control: Sendable {
                 }
                 if sessions.count > 0 || lastBeat.duration(to: .now) > Self.longestPause {
                     try await directory.beat()
-                    tellOfClock()
+                    tellOfClock(directory)
                     lastBeat = .now
                 }
                 isFailing = false

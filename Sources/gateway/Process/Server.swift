@@ -17,9 +17,11 @@ struct Server {
     var remarks: [String] = []
     var directory = DirectoryView()
     var keys: DataPlane.Keys?
+    /// Whether to take the place of the gateway that runs with these settings.
+    var takesOver = false
     /// Called once every listener is open.
     var whenListening: @Sendable () -> Void = {}
-    private let manager = ServiceManager()
+    let manager = ServiceManager()
 
     func run() async throws {
         let logs = try openLogs()
@@ -32,10 +34,10 @@ struct Server {
         defer { logs.finish(by: deadline ?? .now() + .seconds(1)) }
         // Trap signals before anyone can know that the gateway serves.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigterm, .sigint)
+        let control = settings.control.enabled ? Control(settings, view: directory, logger: logger) : nil
         let dataPlane: DataPlane
-        let control: Control?
         do {
-            control = settings.control.enabled ? try Control(settings, view: directory, logger: logger) : nil
+            let predecessor = takesOver ? try await Predecessor.find(for: settings) : nil
             dataPlane = try DataPlane(
                 settings: settings,
                 keys: keys ?? StateFiles.keys(for: settings),
@@ -46,8 +48,12 @@ struct Server {
                 version: ProductVersion.text,
                 keySetStore: keys == nil ? StateFiles.keySetStore(for: settings, logger) : nil
             )
-            try await control?.start(for: dataPlane)
-            for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
+            if let predecessor {
+                try await take(over: predecessor, dataPlane, control, logger)
+            } else {
+                try await control?.start(for: dataPlane)
+                for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
+            }
         } catch {
             StandardError.line("gateway: \(error is DirectoryFault ? "control.database: " : "")\(error)")
             throw ExitCode(1)
@@ -86,6 +92,9 @@ struct Server {
         let watch = file.map { file in
             FileWatch(file.watchedFiles(settings)) { arrivals.yield(.filesChanged) }
         }
+        let reception = Reception(dataPlane, logger) { arrivals.yield(.successorIsReady($0)) }
+        if keys == nil { await reception.open(HandOver.path(settings), isSuccessor: takesOver) }
+        var isReplaced = false
         serving: for await event in events {
             switch (event, file) {
             case (.signal(.sighup), let file?):
@@ -95,6 +104,10 @@ struct Server {
                 watch?.watch(file.watchedFiles(dataPlane.settings))
             case (.filesChanged, let file?): await renewCertificates(dataPlane, from: file, logger)
             case (.signal(.sigusr1), _): logs.reopen()
+            case (.successorIsReady(let successor), _):
+                isReplaced = await handOver(to: successor, dataPlane, control, logger)
+                if isReplaced { break serving }
+                reception.isFree()
             case (.signal(.sighup), nil), (.filesChanged, nil): break
             case (.signal, _): break serving
             }
@@ -104,7 +117,8 @@ struct Server {
         deadline = .now() + limit + .milliseconds(200)
         // Bound the wait for anything else that delays the end, such as a disk that hangs.
         DispatchQueue.global().asyncAfter(deadline: .now() + limit + .seconds(1)) { ProcessLimits.endNow() }
-        manager.tell(.stopping("draining"))
+        // The unit goes on with the other process.
+        if !isReplaced { manager.tell(.stopping("draining")) }
         logger.info(
             "draining: \(dataPlane.viewerConnections) connections, at most \(dataPlane.drainTime / 1000) s; another signal ends it at once"
         )
@@ -119,7 +133,7 @@ struct Server {
             }
         }
         defer { impatience.cancel() }
-        await dataPlane.drain()
+        await dataPlane.drain(isReplaced: isReplaced)
         await control?.stop()
         logger.info("stopped")
     }
@@ -135,6 +149,7 @@ struct Server {
     private enum Event {
         case signal(UnixSignal)
         case filesChanged
+        case successorIsReady(Successor)
     }
 
     private func openLogs() throws -> Logs {

@@ -33,8 +33,12 @@ final class Gateway: Sendable {
         for company in ["acme", "globex"] { try directory.write("\(company).client", Backend.secret(of: company)) }
     }
 
-    private static func start(_ directory: TemporaryDirectory, _ launch: [String]) throws -> Child {
-        let command = launch + [program, "run", directory["gateway.conf"]]
+    private static func start(
+        _ directory: TemporaryDirectory,
+        _ launch: [String],
+        _ options: [String] = []
+    ) throws -> Child {
+        let command = launch + [program, "run"] + options + [directory["gateway.conf"]]
         return try Child(
             command[0],
             Array(command.dropFirst()),
@@ -68,6 +72,26 @@ final class Gateway: Sendable {
         try child.withLock { $0 = try Self.start(directory, launch) }
         try waitUntilServing()
     }
+
+    /// Starts another process that takes its place, and waits until that serves.
+    ///
+    /// - Returns: the former process, which drains.
+    func takeOver() throws -> Child {
+        let next = try startSuccessor()
+        let hasTakenOver = eventually {
+            next.exitStatus != nil || log.contains("process \(pid) was replaced by process \(next.pid)")
+        }
+        guard hasTakenOver, next.exitStatus == nil else {
+            throw GatewayFailure(text: "no process took over:\n\(log)")
+        }
+        return child.withLock { child in
+            defer { child = next }
+            return child
+        }
+    }
+
+    /// Starts a process that takes its place if it can.
+    func startSuccessor() throws -> Child { try Self.start(directory, launch, ["--take-over"]) }
 
     /// Changes its limit on descriptors while it runs. Open ones stay.
     func allowDescriptors(_ count: Int) throws { try limit("nofile", to: "\(count)") }

@@ -1,0 +1,63 @@
+import Basics
+import GatewayConfiguration
+import Glibc
+import Synchronization
+package import Transport
+
+/// What a process that takes this one's place needs of the data plane.
+extension DataPlane {
+    /// Other descriptors of the sockets that viewers and operators connect to.
+    package func lendSockets() async throws -> [InheritedSocket] {
+        var lent: [InheritedSocket] = []
+        for open in listeners.withLock({ $0 }) {
+            let copy = await open.listener.mailbox.run { _ in
+                Result { () throws(SystemFault) in try open.listener.value.duplicate() }
+            }
+            if let copy = try copy?.get() {
+                lent.append(InheritedSocket(address: open.address.text, descriptor: copy))
+            }
+        }
+        return lent
+    }
+
+    /// Sets whether calls of the control API are answered with 503 for now.
+    package func pauseControl(_ isPaused: Bool) { site.isControlPaused.store(isPaused, ordering: .relaxed) }
+
+    /// Opens a socket where a process that takes this one's place connects. Only this user can.
+    ///
+    /// - Parameters:
+    ///   - isSuccessor: whether the process that listened there has handed over to this one.
+    ///   - knock: called on an event loop with each connection; must not wait.
+    package func openDoor(
+        at path: String,
+        isSuccessor: Bool,
+        _ knock: @escaping @Sendable (LocalChannel) -> Void
+    ) async throws(SystemFault) {
+        let hidden = path + ".new"
+        guard hidden.utf8.count <= NetworkAddress.maxPath else { throw SystemFault("bind", ENAMETOOLONG) }
+        guard isSuccessor || !Listener.isListening(at: path) else { throw SystemFault("bind", EADDRINUSE) }
+        // SAFETY: here and below, the paths are passed as C strings for the calls.
+        _ = unsafe unlink(hidden)
+        let mask = umask(0o177)
+        defer { _ = umask(mask) }
+        let socket = try Listener.open(.unix(path: hidden), backlog: 8)
+        guard unsafe rename(hidden, path) == 0 else { throw SystemFault("rename", errno) }
+        let mailbox = threads[0].mailbox
+        let opened = await mailbox.run { loop in
+            Result { () throws(SystemFault) in
+                let listener = try Listener(socket, on: loop, targets: [mailbox]) { connection, _, _ in
+                    knock(LocalChannel(connection))
+                }
+                return Confined(listener, to: mailbox)
+            }
+        }
+        let listener = try opened?.get()
+        door.withLock { $0 = listener }
+    }
+
+    /// The socket's file stays: another process may have put its own there.
+    func closeDoor() async {
+        guard let open = door.withLock({ $0.take() }) else { return }
+        _ = await open.mailbox.run { _ in open.value.close(servesBacklog: false) }
+    }
+}

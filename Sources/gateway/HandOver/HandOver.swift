@@ -1,0 +1,99 @@
+import Basics
+import Dispatch
+import GatewayConfiguration
+import Transport
+
+/// How a running gateway hands over to a new process: the words that both use.
+///
+/// The new process (the successor) connects to the old one (the predecessor) over a Unix socket. It says hello and gets
+/// the listening sockets, gets everything ready, and says so. Only then does the predecessor act: it lets go of the
+/// database, and lets the successor go on. Once that says that it serves, the predecessor stops accepting and drains. If
+/// the successor ends before, or says nothing in time, the predecessor goes on as before.
+///
+/// Both hold the listening sockets until then, so that nobody is refused meanwhile.
+enum HandOver {
+    /// The kinds of messages, in their order.
+    enum Word: UInt8 {
+        /// To the predecessor: a JSON object with the `version` of the conversation and of the `product`.
+        case hello = 1
+        /// To the successor: why it gets nothing, as text.
+        case refusal
+        /// To the successor: a JSON array of addresses, and a descriptor for each.
+        case sockets
+        /// To the successor: there are no more sockets.
+        case allSockets
+        /// To the predecessor: everything is ready that needs nothing of it.
+        case ready
+        /// To the successor: the database is free, and it is its turn.
+        case turn
+        /// To the predecessor: accepting connections.
+        case serving
+    }
+
+    /// Changes with every change of the conversation.
+    static let version = 1
+    /// How long an answer may take that needs no work. Milliseconds.
+    static let answerTime: Int64 = 5000
+    /// How long the successor may take to get ready: it may have to fetch key sets. Milliseconds.
+    static let readyTime: Int64 = 60_000
+    /// How long a step may take that includes closing or opening the database. Milliseconds.
+    static let stepTime: Int64 = 30_000
+    /// The most bytes of a message with texts.
+    static let maxText = 64 << 10
+    /// The most listening sockets.
+    static let maxSockets = 4096
+    static let jsonLimits = JSONLimits(size: maxText)
+
+    /// Where a running gateway waits for its successor: beside the key that makes their sessions the same.
+    static func path(_ settings: Settings) -> String { settings.sessions.cookieKeyFile + ".sock" }
+
+    /// Runs work that waits for another process, on a thread of its own.
+    static func waiting<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(HandOverFault) -> Value
+    ) async throws(HandOverFault) -> Value {
+        let result: Result<Value, HandOverFault> = await withCheckedContinuation { continuation in
+            DispatchQueue(label: "hand-over").async {
+                continuation.resume(returning: Result { () throws(HandOverFault) in try work() })
+            }
+        }
+        return try result.get()
+    }
+}
+
+/// Why nothing was handed over, worded for the operator.
+struct HandOverFault: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+extension LocalChannel {
+    func say(_ word: HandOver.Word, _ bytes: [UInt8] = [], _ descriptors: [Descriptor] = []) throws(HandOverFault) {
+        do throws(Fault) {
+            try send(word.rawValue, bytes, descriptors: descriptors, within: HandOver.answerTime)
+        } catch {
+            throw HandOverFault("\(error)")
+        }
+    }
+
+    /// The next message. Throws the text of a refusal.
+    func hear(within time: Int64) throws(HandOverFault) -> (word: HandOver.Word, message: Message) {
+        let message: Message
+        do throws(Fault) {
+            message = try receive(atMost: HandOver.maxText, within: time)
+        } catch {
+            throw HandOverFault("\(error)")
+        }
+        guard let word = HandOver.Word(rawValue: message.kind) else { throw HandOverFault("it speaks differently") }
+        if word == .refusal { throw HandOverFault(String(decoding: message.bytes, as: UTF8.self)) }
+        return (word, message)
+    }
+
+    /// Waits for a message of one kind.
+    @discardableResult
+    func hear(_ wanted: HandOver.Word, within time: Int64) throws(HandOverFault) -> Message {
+        let (word, message) = try hear(within: time)
+        guard word == wanted else { throw HandOverFault("it said \(word) instead of \(wanted)") }
+        return message
+    }
+}

@@ -1,0 +1,70 @@
+import Basics
+import DataPlane
+import GatewayConfiguration
+import Glibc
+import Transport
+
+/// The running gateway whose place this process takes.
+final class Predecessor: Sendable {
+    let process: pid_t
+    /// Its listening sockets.
+    let sockets: [InheritedSocket]
+    private let channel: LocalChannel
+
+    /// Connects to the gateway that runs with these settings and gets its sockets.
+    static func find(for settings: Settings) async throws(HandOverFault) -> Predecessor {
+        try await HandOver.waiting { () throws(HandOverFault) in try Predecessor(of: settings) }
+    }
+
+    private init(of settings: Settings) throws(HandOverFault) {
+        let path = HandOver.path(settings)
+        do throws(SystemFault) {
+            channel = try LocalChannel(path: path)
+        } catch {
+            throw HandOverFault("no gateway to take over from waits at \(path): \(error.reason)")
+        }
+        guard let peer = channel.peer, channel.isOfSameUser else {
+            throw HandOverFault("the gateway at \(path) runs as another user")
+        }
+        process = peer.process
+        let hello = JSONValue.object([
+            JSONMember("version", .number(Double(HandOver.version))),
+            JSONMember("product", .string(ProductVersion.text)),
+        ])
+        try channel.say(.hello, hello.serialized())
+        sockets = try Self.hearSockets(channel)
+    }
+
+    private static func hearSockets(_ channel: LocalChannel) throws(HandOverFault) -> [InheritedSocket] {
+        var sockets: [InheritedSocket] = []
+        while true {
+            let (word, message) = try channel.hear(within: HandOver.answerTime)
+            guard word != .allSockets else { return sockets }
+            guard word == .sockets, let addresses = texts(message.bytes), addresses.count == message.descriptors.count,
+                sockets.count + addresses.count <= HandOver.maxSockets
+            else { throw HandOverFault("it sent no sockets") }
+            sockets += zip(addresses, message.descriptors).map { InheritedSocket(address: $0, descriptor: $1) }
+        }
+    }
+
+    private static func texts(_ bytes: [UInt8]) -> [String]? {
+        guard case .array(let values)? = try? JSONValue(parsing: bytes.span, limits: HandOver.jsonLimits) else {
+            return nil
+        }
+        let texts = values.compactMap { value in if case .string(let text) = value { text } else { nil } }
+        return texts.count == values.count ? texts : nil
+    }
+
+    /// Says that this process has everything ready, and waits for its turn.
+    func awaitTurn() async throws(HandOverFault) {
+        try await HandOver.waiting { [channel] () throws(HandOverFault) in
+            try channel.say(.ready)
+            try channel.hear(.turn, within: HandOver.readyTime)
+        }
+    }
+
+    /// Says that this process accepts connections. From now on the predecessor does not.
+    func replace() async throws(HandOverFault) {
+        try await HandOver.waiting { [channel] () throws(HandOverFault) in try channel.say(.serving) }
+    }
+}

@@ -1,0 +1,53 @@
+import DataPlane
+import Logging
+import Synchronization
+import Transport
+
+/// Meets the processes that want to take this one's place, one at a time.
+final class Reception: Sendable {
+    private let dataPlane: DataPlane
+    private let logger: Logger
+    private let whenReady: @Sendable (Successor) -> Void
+    private let isBusy = Atomic<Bool>(false)
+
+    /// - Parameter whenReady: called with a process that has everything ready. Nobody else is met until ``isFree()``.
+    init(_ dataPlane: DataPlane, _ logger: Logger, whenReady: @escaping @Sendable (Successor) -> Void) {
+        self.dataPlane = dataPlane
+        self.logger = logger
+        self.whenReady = whenReady
+    }
+
+    /// Begins to wait for them.
+    ///
+    /// - Parameter isSuccessor: whether the process that waited there has handed over to this one.
+    func open(_ path: String, isSuccessor: Bool) async {
+        do throws(SystemFault) {
+            try await dataPlane.openDoor(at: path, isSuccessor: isSuccessor) { [self] channel in
+                Task { await meet(channel) }
+            }
+        } catch {
+            logger.warning("nothing can take over from this process: \(path): \(error.reason)")
+        }
+    }
+
+    /// Meets the next one.
+    func isFree() { isBusy.store(false, ordering: .releasing) }
+
+    private func meet(_ channel: LocalChannel) async {
+        guard !isBusy.exchange(true, ordering: .acquiring) else {
+            let reason = "another process is taking over already"
+            try? await HandOver.waiting { () throws(HandOverFault) in Successor.turnAway(channel, reason) }
+            return
+        }
+        do {
+            let sockets = try await dataPlane.lendSockets()
+            if let successor = try await HandOver.waiting({ () throws(HandOverFault) in try Successor(channel, sockets)
+            }) {
+                return whenReady(successor)
+            }
+        } catch {
+            logger.warning("a new process did not take over: \(error)")
+        }
+        isFree()
+    }
+}
