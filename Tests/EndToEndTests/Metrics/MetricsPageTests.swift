@@ -201,8 +201,8 @@ extension EndToEnd {
         }
 
         @Test(
-            "Every metric that the alerts and the dashboard use is there",
-            arguments: ["deploy/prometheus/alerts.yml", "deploy/grafana/gateway.json", "README.md"]
+            "Every metric that the alerts, the dashboard and the documents name is there, and the documents name all",
+            arguments: ["deploy/prometheus/alerts.yml", "deploy/grafana/gateway.json", "deploy/docs/metrics.md"]
         )
         func names(file: String) throws {
             let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -221,6 +221,10 @@ extension EndToEnd {
             let names = page.names.union(page.families.keys).union(otherPage.names).union(otherPage.families.keys)
             #expect(used.count > 10)
             for name in used.sorted() { #expect(names.contains(name), "\(name)") }
+            guard file.hasSuffix(".md") else { return }
+            for name in Set(page.families.keys).union(otherPage.families.keys) {
+                #expect(used.contains(name), "\(name) is not in \(file)")
+            }
         }
     }
 }
