@@ -7,6 +7,10 @@ extension EndToEnd {
         private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("deploy/docs").path
 
+        private static func pages() throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+        }
+
         /// What a configuration needs besides what a page shows, by the table.
         private static let rest = [
             ("[[listener]]", "address = \"127.0.0.1:0\""),
@@ -19,10 +23,7 @@ extension EndToEnd {
             ("[sessions]", ""), ("[identity]", ""),
         ]
 
-        @Test(
-            "`gateway check` accepts every configuration, without a warning",
-            arguments: try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-        )
+        @Test("`gateway check` accepts every configuration, without a warning", arguments: try pages())
         func configurations(page: String) throws {
             let directory = try Self.files()
             let text = try String(contentsOfFile: "\(Self.folder)/\(page)", encoding: .utf8)
@@ -30,6 +31,24 @@ extension EndToEnd {
                 let file = try directory.write("gateway.conf", Self.complete(String(match.1), directory.path))
                 let checked = try run(Gateway.program, ["check", file])
                 #expect(checked.status == 0 && checked.errors.isEmpty, "\(match.1)\n\(checked.errors)")
+            }
+        }
+
+        @Test("Every link leads to a file, and to a heading in it", arguments: try pages() + ["../../README.md"])
+        func links(page: String) throws {
+            let own = URL(fileURLWithPath: "\(Self.folder)/\(page)").standardized
+            let text = try String(contentsOf: own, encoding: .utf8)
+            for match in text.matches(of: /\]\(([^)#]*)#?([^)]*)\)/) where !match.1.hasPrefix("http") {
+                let folder = own.deletingLastPathComponent()
+                let file = match.1.isEmpty ? own.path : folder.appendingPathComponent(String(match.1)).path
+                #expect(FileManager.default.fileExists(atPath: file), "\(match.0)")
+                guard !match.2.isEmpty else { continue }
+                let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+                let headings = lines.filter { $0.hasPrefix("#") }.map { line in
+                    String(line.drop { $0 == "#" }.dropFirst().lowercased().filter { $0.isLetter || " -".contains($0) })
+                        .replacing(" ", with: "-")
+                }
+                #expect(headings.contains(String(match.2)), "\(match.0)")
             }
         }
 
