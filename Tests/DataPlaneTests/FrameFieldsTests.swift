@@ -4,10 +4,10 @@ import Testing
 
 @Suite("Fields that would keep an event out of its frame")
 struct FrameFieldsTests {
-    private func written(_ value: String, _ write: (Span<UInt8>, Range<Int>, inout HeadWriter) -> Void) -> String {
+    private func written(_ value: String, _ write: (Span<UInt8>, Range<Int>, inout ByteWriter) -> Void) -> String {
         let bytes = bytes(value)
         var buffer = ByteBuffer(capacity: 64)
-        _ = buffer.writeHead(capacity: 1024) { head in write(bytes.span, bytes.indices, &head) }
+        _ = buffer.write(atMost: 1024) { head in write(bytes.span, bytes.indices, &head) }
         return text(buffer.contents)
     }
 

@@ -73,9 +73,9 @@ struct HTTPDateTests {
             loop.turn(waitingAtMost: 0)
             #expect(clock.monotonic >= last)
             #expect(clock.date == HTTPDate.format(clock.wall / 1000))
-            var written: [UInt8] = []
-            clock.writeTimestamp(to: &written)
-            #expect(text(written) == Timestamp.text(clock.wall))
+            var written = ByteBuffer()
+            _ = written.write(atMost: 32) { clock.writeTimestamp(to: &$0) }
+            #expect(text(written.contents) == Timestamp.text(clock.wall))
             last = clock.monotonic
         }
     }

@@ -43,6 +43,19 @@ struct LogOutputTests {
         #expect(reader.rest() == (0..<1000).map { "line \($0)" })
     }
 
+    @Test(
+        "An event loop's lines come out whole and in order, however long they are",
+        arguments: [1, 600, 4095, 4096, 70_000]
+    )
+    func loopLines(_ length: Int) throws {
+        let reader = try Reader(capacity: 32 << 20)
+        let buffer = AccessLogBuffer(log: reader.output)
+        let lines = (0..<200).map { String(repeating: String($0 % 10), count: length) }
+        for line in lines { buffer.append { $0.write(line.utf8.span) } }
+        buffer.handOver()
+        #expect(reader.rest() == lines)
+    }
+
     @Test("Attack: a stalled reader blocks nobody, costs bounded memory, and is told what it missed")
     func stalled() throws {
         let reader = try Reader(capacity: 64 << 10)

@@ -5,6 +5,12 @@ import Testing
 
 @Suite("The parts of an access log line")
 struct LogTextTests {
+    private func written(_ write: (inout ByteWriter) -> Void) -> [UInt8] {
+        var line = ByteBuffer()
+        #expect(line.write(atMost: 256, write))
+        return line.contents
+    }
+
     @Test("Numbers are written in decimal digits", arguments: [0, 1, 9, 10, 200, 65_535, 1_234_567_890, Int.max])
     func decimal(_ number: Int) {
         var line = bytes("x")
@@ -19,9 +25,7 @@ struct LogTextTests {
     func hexadecimal(_ word: UInt64) {
         let digits = String(word, radix: 16)
         let expected = String(repeating: "0", count: 16 - digits.utf8.count) + digits
-        var line = bytes("x")
-        line.append(hexadecimal: word)
-        #expect(text(line) == "x" + expected)
+        #expect(text(written { $0.writeHexadecimal(word) }) == expected)
         #expect(Hexadecimal.text(word) == expected)
     }
 
@@ -29,8 +33,7 @@ struct LogTextTests {
     func everyByte() {
         for byte in UInt8.min...UInt8.max {
             for value in [[byte], [0x61, byte], [byte, 0x61], [0x61, byte, byte, 0x62]] {
-                var line: [UInt8] = []
-                line.append(json: value.span)
+                let line = written { $0.write(json: value.span) }
                 var expected: [UInt8] = []
                 for byte in value {
                     switch byte {
@@ -53,9 +56,7 @@ struct LogTextTests {
         arguments: ["é", "aé", "€uro", "日本", "😀", "x😀y", "\u{9b}2J", "\u{202e}abc", "\u{10ffff}", "\u{d7ff}\u{e000}"]
     )
     func unicode(_ value: String) throws {
-        var line = bytes("\"")
-        line.append(json: Array(value.utf8).span)
-        line.append(UInt8(ascii: "\""))
+        let line = bytes("\"") + written { $0.write(json: Array(value.utf8).span) } + bytes("\"")
         #expect(line.allSatisfy { $0 < 0x7f })
         guard case .string(let read) = try JSONValue(parsing: line.span, limits: JSONLimits(size: 4096)) else {
             Issue.record("not a string: \(text(line))")
@@ -72,22 +73,19 @@ struct LogTextTests {
         ] as [[UInt8]]
     )
     func notUnicode(_ value: [UInt8]) {
-        var line: [UInt8] = []
-        line.append(json: value.span)
+        let line = written { $0.write(json: value.span) }
         #expect(text(line).hasPrefix("\\ufffd") && line.allSatisfy { $0 < 0x7f })
     }
 
     @Test("Attack: no byte makes a second word or ends a quotation, whatever the style")
     func styles() {
         for byte in UInt8.min...UInt8.max {
-            var (word, quoted): ([UInt8], [UInt8]) = ([], [])
-            word.append([0x61, byte, 0x62].span, .word)
-            quoted.append([0x61, byte, 0x62].span, .quoted)
+            let word = written { $0.write([0x61, byte, 0x62].span, .word) }
+            let quoted = written { $0.write([0x61, byte, 0x62].span, .quoted) }
             #expect(word.allSatisfy { 0x21...0x7e ~= $0 }, "\(byte)")
             #expect(quoted.allSatisfy { 0x20...0x7e ~= $0 && $0 != UInt8(ascii: "\"") }, "\(byte)")
         }
-        var line: [UInt8] = []
-        line.append(bytes("a \"b\" \\\u{1b}").span, .quoted)
+        let line = written { $0.write(bytes("a \"b\" \\\u{1b}").span, .quoted) }
         #expect(text(line) == #"a \x22b\x22 \x5c\x1b"#)
     }
 

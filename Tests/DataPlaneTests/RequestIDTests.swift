@@ -12,7 +12,7 @@ struct RequestIDTests {
             "X-Request-Id: earlier\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
         for lines in [earlier, lines] { try withView(request(lines)) { id.read($0, &random) } }
         var buffer = ByteBuffer()
-        _ = buffer.writeHead(capacity: 500) { head in id.writeFields(to: &head) }
+        _ = buffer.write(atMost: 500) { head in id.writeFields(to: &head) }
         return (id, text(buffer.contents))
     }
 

@@ -106,7 +106,7 @@ struct RequestViewTests {
         let written = try see(line: "GET \(target) HTTP/1.1") { request in
             request.scanQuery(tokenNames: Self.tokenNames)
             var buffer = ByteBuffer()
-            _ = buffer.writeHead(capacity: 100) { request.writeTarget(to: &$0) }
+            _ = buffer.write(atMost: 100) { request.writeTarget(to: &$0) }
             return DataPlaneTests.text(buffer.contents)
         }
         #expect(written == forwarded)

@@ -136,7 +136,7 @@ extension FuzzTarget {
     private static func requireSameWhenWritten(_ reading: HeadReading) throws {
         var expected = reading
         var buffer = ByteBuffer()
-        let isComplete = buffer.writeHead(capacity: 64 << 10) { head in
+        let isComplete = buffer.write(atMost: 64 << 10) { head in
             head.write(reading.line)
             head.write(.space)
             head.write(reading.target)

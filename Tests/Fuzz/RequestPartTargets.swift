@@ -26,7 +26,7 @@ extension FuzzTarget {
 
     private static func requireSameWhenForwarded(_ target: RequestTarget, _ bytes: [UInt8]) throws {
         var buffer = ByteBuffer()
-        _ = buffer.writeHead(capacity: bytes.count + 1) { target.write(bytes.span, to: &$0) }
+        _ = buffer.write(atMost: bytes.count + 1) { target.write(bytes.span, to: &$0) }
         let written = buffer.span.copied()
         var again = RequestTarget()
         do throws(HeadFault) {

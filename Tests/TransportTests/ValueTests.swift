@@ -125,8 +125,9 @@ struct ValueTests {
         await #expect(processExitsWith: .success) {
             let path = String(repeating: "p", count: NetworkAddress.maxPath + 1)
             let next = try nextDescriptor()
-            for _ in 0..<100 { #expect(!Listener.isListening(at: path)) }
-            #expect(try nextDescriptor() == next)
+            for _ in 0..<1000 { #expect(!Listener.isListening(at: path)) }
+            // The test's own machinery opens a few at any time.
+            #expect(try nextDescriptor() < next + 500)
         }
     }
 

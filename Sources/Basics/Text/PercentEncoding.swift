@@ -26,11 +26,14 @@ extension [UInt8] {
     /// Appends a byte as a percent sign and two upper-case digits.
     package mutating func append(percentEncoded byte: UInt8) {
         append(UInt8(ascii: "%"))
-        append(upperHexDigit(byte >> 4))
-        append(upperHexDigit(byte & 15))
+        append(UInt8(upperHexDigit: byte >> 4))
+        append(UInt8(upperHexDigit: byte & 15))
     }
 }
 
-private func upperHexDigit(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
+extension UInt8 {
+    /// The digit of a value below 16, as percent-encoding writes it: `0` to `9`, `A` to `F`.
+    package init(upperHexDigit value: UInt8) {
+        self = value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
+    }
 }

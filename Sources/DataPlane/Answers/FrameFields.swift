@@ -2,7 +2,7 @@
 enum FrameFields {
     /// Writes `Content-Security-Policy` without `frame-ancestors`, since the company decides who may frame the event.
     /// Keeps the other directives, and drops a policy that has none left.
-    static func writePolicy(_ bytes: Span<UInt8>, _ value: Range<Int>, to head: inout HeadWriter) {
+    static func writePolicy(_ bytes: Span<UInt8>, _ value: Range<Int>, to head: inout ByteWriter) {
         var hasBegun = false
         bytes.forEachPart(of: value, separatedBy: UInt8(ascii: ",")) { policy in
             var isFirst = true
@@ -30,7 +30,7 @@ enum FrameFields {
     /// Writes `Set-Cookie` so that a frame on another site keeps the cookie: with `SameSite=None; Secure; Partitioned`
     /// and its other attributes unchanged
     /// ([RFC 6265bis](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis)).
-    static func writeCookie(_ bytes: Span<UInt8>, _ value: Range<Int>, to head: inout HeadWriter) {
+    static func writeCookie(_ bytes: Span<UInt8>, _ value: Range<Int>, to head: inout ByteWriter) {
         head.write("Set-Cookie: ")
         var isFirst = true
         bytes.forEachPart(of: value, separatedBy: UInt8(ascii: ";")) { attribute in

@@ -4,66 +4,64 @@ import GatewayConfiguration
 import Transport
 
 extension AccessRecord {
-    func write(_ exchange: Exchange, as format: AccessLine, to line: inout [UInt8]) {
+    func write(_ exchange: Exchange, as format: AccessLine, to line: inout ByteWriter) {
+        let bytes = format.bytes.span
         for piece in format.pieces {
             let mark = line.count
-            line.append(contentsOf: format.bytes[Int(piece.start)..<Int(piece.end)])
+            line.write(bytes.extracting(Int(piece.start)..<Int(piece.end)))
             if !write(piece.field, of: exchange, piece.style, to: &line) {
                 if piece.isOptional {
-                    line.removeLast(line.count - mark)
+                    line.removeAll(after: mark)
                     continue
                 }
-                if piece.style != .json { line.append(UInt8(ascii: "-")) }
+                if piece.style != .json { line.write(UInt8(ascii: "-")) }
             }
-            if piece.isClosed { line.append(UInt8(ascii: "\"")) }
+            if piece.isClosed { line.write(UInt8(ascii: "\"")) }
         }
-        line.append(contentsOf: format.bytes[format.end])
+        line.write(bytes.extracting(format.end))
     }
 
-    /// Appends a field's value. Returns false if it has none.
+    /// Writes a field's value. Returns false if it has none.
     private func write(
         _ field: AccessField,
         of exchange: Exchange,
         _ style: LogStyle,
-        to line: inout [UInt8]
+        to line: inout ByteWriter
     ) -> Bool {
         switch field {
         case .time: exchange.worker.clock.writeTimestamp(to: &line)
         case .timeCommon: exchange.worker.clock.writeCommonTime(to: &line)
         case .client:
             guard let address = exchange.address?.text else { return false }
-            line.append(address.span, style)
+            line.write(address.span, style)
         case .method: return write(0..<methodEnd, style, to: &line)
         case .path: return write(methodEnd..<targetEnd, style, to: &line)
         case .version:
             guard hasMethod, let client = exchange.client else { return false }
-            line.append(
-                literal: client.framesBodies ? "HTTP/2.0" : exchange.state.request.isHTTP10 ? "HTTP/1.0" : "HTTP/1.1"
-            )
-        case .status: line.append(decimal: exchange.state.answer.status)
-        case .duration: line.append(decimal: exchange.duration)
+            line.write(client.framesBodies ? "HTTP/2.0" : exchange.state.request.isHTTP10 ? "HTTP/1.0" : "HTTP/1.1")
+        case .status: line.writeDecimal(exchange.state.answer.status)
+        case .duration: line.writeDecimal(exchange.duration)
         case .connectTime: return write(connectTime, to: &line)
         case .headTime: return write(headTime, to: &line)
-        case .requestBytes: line.append(decimal: exchange.state.request.bytes)
-        case .responseBytes: line.append(decimal: exchange.state.answer.bytes)
+        case .requestBytes: line.writeDecimal(exchange.state.request.bytes)
+        case .responseBytes: line.writeDecimal(exchange.state.answer.bytes)
         case .tls:
             guard let tls = exchange.client?.tls else { return false }
-            line.append(literal: tls.version)
-        case .serverName:
-            let before = line.count
-            exchange.client?.tls?.withServerName { line.append($0, style) }
-            return line.count > before
+            line.write(tls.version)
+        case .serverName: return writeServerName(of: exchange, style, to: &line)
         case .route: return write(exchange.routePath, style, to: &line)
         case .upstream: return write(exchange.state.leg.server, style, to: &line)
-        case .company: return write(exchange.viewer?.company, style, to: &line)
-        case .token: return write(exchange.viewer?.tokenID, style, to: &line)
-        case .tokenHash: return write(exchange.viewer?.fingerprint, style, to: &line)
+        case .company: return write(exchange.state.verdict.viewer?.company, style, to: &line)
+        case .token: return write(exchange.state.verdict.viewer?.tokenID, style, to: &line)
+        case .tokenHash: return write(exchange.state.verdict.viewer?.fingerprint, style, to: &line)
         case .event: return writeEvent(of: exchange, style, to: &line)
-        case .session: return write(exchange.admitted?.session.name, style, to: &line)
-        case .role: return write(exchange.admitted?.role.name, style, to: &line)
+        case .session:
+            guard let session = exchange.state.verdict.admitted?.session else { return false }
+            line.writeHexadecimal(session.random0)
+        case .role: return write(exchange.state.verdict.admitted?.role.name, style, to: &line)
         case .verdict:
             guard let decision = exchange.state.verdict.decision else { return false }
-            line.append(literal: decision)
+            line.write(decision)
         case .refusal: return write(exchange.state.verdict.refusal?.code, style, to: &line)
         case .fault: return write(fault, style, to: &line)
         case .cut: return write(cut?.rawValue, style, to: &line)
@@ -75,31 +73,39 @@ extension AccessRecord {
         return true
     }
 
-    private func write(_ text: String?, _ style: LogStyle, to line: inout [UInt8]) -> Bool {
+    private func write(_ text: String?, _ style: LogStyle, to line: inout ByteWriter) -> Bool {
         guard let text, !text.utf8.isEmpty else { return false }
-        line.append(text.utf8Span.span, style)
+        line.write(text.utf8Span.span, style)
         return true
     }
 
-    private func write(_ time: Int64?, to line: inout [UInt8]) -> Bool {
+    private func write(_ time: Int64?, to line: inout ByteWriter) -> Bool {
         guard let time else { return false }
-        line.append(decimal: Int(max(time, 0)))
+        line.writeDecimal(Int(max(time, 0)))
         return true
+    }
+
+    private func writeServerName(of exchange: Exchange, _ style: LogStyle, to line: inout ByteWriter) -> Bool {
+        guard let tls = exchange.client?.tls else { return false }
+        var name: [UInt8] = []
+        tls.withServerName { name = $0.copied() }
+        line.write(name.span, style)
+        return !name.isEmpty
     }
 
     /// The event that was judged. Where any event is possible, a broken link's token may stand in its place.
-    private func writeEvent(of exchange: Exchange, _ style: LogStyle, to line: inout [UInt8]) -> Bool {
-        guard let event = exchange.admitted?.event ?? exchange.state.verdict.refusedEvent, !event.utf8.isEmpty else {
-            return false
-        }
+    private func writeEvent(of exchange: Exchange, _ style: LogStyle, to line: inout ByteWriter) -> Bool {
+        guard let event = exchange.state.verdict.admitted?.event ?? exchange.state.verdict.refusedEvent,
+            !event.utf8.isEmpty
+        else { return false }
         let bytes = event.utf8Span.span
         guard bytes.mayHoldToken else {
-            line.append(bytes, style)
+            line.write(bytes, style)
             return true
         }
         var masked: [UInt8] = []
         masked.append(masked: bytes, upTo: Self.maxEvent)
-        line.append(masked.span, style)
+        line.write(masked.span, style)
         return true
     }
 

@@ -26,7 +26,7 @@ extension Exchange {
         }
         // The request's own head, our lines, and an authority that may be written twice.
         let capacity = request.bytes.count + identity.count + 2048
-        let isWritten = head.writeHead(capacity: capacity) { head in
+        let isWritten = head.write(atMost: capacity) { head in
             head.write(request.methodName)
             head.write(UInt8.space)
             request.writeTarget(to: &head)
@@ -53,7 +53,7 @@ extension Exchange {
         perform(state.on(.forwarded(servers: pool.serverCount, retries: pool.upstream.settings.retries)))
     }
 
-    private func writeHost(_ request: RequestView, _ line: HostLine, to head: inout HeadWriter) {
+    private func writeHost(_ request: RequestView, _ line: HostLine, to head: inout ByteWriter) {
         switch line {
         case .client:
             head.write("Host: ")
@@ -65,7 +65,7 @@ extension Exchange {
         }
     }
 
-    private func writeFields(_ request: RequestView, upstream: Int, to head: inout HeadWriter) {
+    private func writeFields(_ request: RequestView, upstream: Int, to head: inout ByteWriter) {
         let bytes = request.bytes
         let isTrusted = isFromTrustedProxy
         // Copy adjacent lines that stay as one run.
@@ -89,7 +89,7 @@ extension Exchange {
         state.request.id.writeFields(to: &head)
     }
 
-    private func writeFraming(to head: inout HeadWriter) {
+    private func writeFraming(to head: inout ByteWriter) {
         switch state.request.framing {
         case .length(let length):
             head.write("Content-Length: ")
@@ -144,7 +144,7 @@ extension Exchange {
 
     /// Writes the `Referer` up to its query. A page opened with a token in its address would leak it to everything that
     /// it loads.
-    private func writeReferer(_ request: RequestView, to head: inout HeadWriter) {
+    private func writeReferer(_ request: RequestView, to head: inout ByteWriter) {
         guard request.hasSecretInReferer, let referer = request.value(of: .referer),
             let question = referer.firstIndex(of: UInt8(ascii: "?"), from: 0, to: referer.count)
         else { return }
@@ -154,7 +154,7 @@ extension Exchange {
     }
 
     /// Writes the subprotocols that the client offers, except those that carry tokens.
-    private func writeSubprotocols(_ request: RequestView, to head: inout HeadWriter) {
+    private func writeSubprotocols(_ request: RequestView, to head: inout ByteWriter) {
         guard request.contains(.secWebSocketProtocol) else { return }
         let bytes = request.bytes
         var isFirst = true
@@ -175,7 +175,7 @@ extension Exchange {
     }
 
     /// Writes the client's cookies as one field, except session cookies.
-    private func writeCookies(_ request: RequestView, to head: inout HeadWriter) {
+    private func writeCookies(_ request: RequestView, to head: inout ByteWriter) {
         let pairs = request.otherCookies
         guard !pairs.isEmpty else { return }
         head.write("Cookie: ")
@@ -194,7 +194,7 @@ extension Exchange {
     }
 
     /// Writes `X-Forwarded-For`, `-Proto` and `-Host`. Keeps the values of trusted proxies and drops all others.
-    private func writeForwarded(_ request: RequestView, isTrusted: Bool, to head: inout HeadWriter) {
+    private func writeForwarded(_ request: RequestView, isTrusted: Bool, to head: inout ByteWriter) {
         head.write("X-Forwarded-For: ")
         if isTrusted {
             for field in request.fields where field.name == .xForwardedFor && !field.value.isEmpty {

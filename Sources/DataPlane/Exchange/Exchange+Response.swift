@@ -41,7 +41,7 @@ extension Exchange {
         let own =
             framePolicy.count + transportPolicy.count + state.verdict.extraFields.count
             + (upgrade?.offeredSubprotocol.count ?? 0)
-        let isWritten = head.writeHead(capacity: bytes.count + growth + own + 512) { head in
+        let isWritten = head.write(atMost: bytes.count + growth + own + 512) { head in
             writeStatusLine(bytes, to: &head)
             writeFields(bytes, framePolicy: framePolicy, transportPolicy: transportPolicy, to: &head)
             writeFraming(bytes, to: &head)
@@ -61,7 +61,7 @@ extension Exchange {
         response = client?.begin(head)
     }
 
-    private func writeStatusLine(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+    private func writeStatusLine(_ bytes: Span<UInt8>, to head: inout ByteWriter) {
         let status = worker.upstreams.responseHead.status
         head.write("HTTP/1.1 ")
         // RFC 8441 section 5: over HTTP/2 an open WebSocket is an ordinary success.
@@ -84,7 +84,7 @@ extension Exchange {
         _ bytes: Span<UInt8>,
         framePolicy: [UInt8],
         transportPolicy: [UInt8],
-        to head: inout HeadWriter
+        to head: inout ByteWriter
     ) {
         let block = worker.upstreams.responseHead.block
         let isViewer = viewer != nil
@@ -159,20 +159,20 @@ extension Exchange {
             ? .sameOrigin : ReferrerPolicy(bytes, worker.upstreams.responseHead.block)?.forEvents
     }
 
-    private func write(_ policy: ReferrerPolicy, to head: inout HeadWriter) {
+    private func write(_ policy: ReferrerPolicy, to head: inout ByteWriter) {
         head.write("Referrer-Policy: ")
         head.write(policy.text)
         head.write("\r\n")
     }
 
-    private func writeDate(to head: inout HeadWriter) {
+    private func writeDate(to head: inout ByteWriter) {
         head.write("Date: ")
         head.write(worker.clock.date)
         head.write("\r\n")
     }
 
     /// Writes how the body ends, in the terms of the client's connection.
-    private func writeFraming(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+    private func writeFraming(_ bytes: Span<UInt8>, to head: inout ByteWriter) {
         let status = state.answer.status
         if status == 101 {
             if client?.framesBodies ?? false { return }
@@ -202,7 +202,7 @@ extension Exchange {
         head.write(connectionField())
     }
 
-    private func writeLength(_ length: Int, to head: inout HeadWriter) {
+    private func writeLength(_ length: Int, to head: inout ByteWriter) {
         head.write("Content-Length: ")
         head.writeDecimal(length)
         head.write("\r\n")
@@ -222,7 +222,7 @@ extension Exchange {
         guard action == .pass else { return perform(action) }
         let referrerPolicy = referrerPolicy(bytes)
         var head = worker.takeBuffer()
-        _ = head.writeHead(capacity: bytes.count + 64) { head in
+        _ = head.write(atMost: bytes.count + 64) { head in
             writeStatusLine(bytes, to: &head)
             for field in worker.upstreams.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
                 if referrerPolicy != nil, field.name == .referrerPolicy { continue }

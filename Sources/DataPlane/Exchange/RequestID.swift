@@ -63,31 +63,27 @@ struct RequestID {
     /// Whether the client's id is forwarded.
     var keepsID: Bool { !kept.isEmpty }
 
-    var text: [UInt8] {
-        var text: [UInt8] = []
-        write(to: &text)
-        return text
+    var string: String {
+        keepsID ? String(decoding: kept, as: UTF8.self) : Hexadecimal.text(high) + Hexadecimal.text(low)
     }
 
-    var string: String { String(decoding: text, as: UTF8.self) }
-
-    func write(to line: inout [UInt8]) {
+    func write(to line: inout ByteWriter) {
         if keepsID {
-            line.append(contentsOf: kept)
+            line.write(kept)
         } else {
-            line.append(hexadecimal: high)
-            line.append(hexadecimal: low)
+            line.writeHexadecimal(high)
+            line.writeHexadecimal(low)
         }
     }
 
     /// Writes the trace's id: 32 hexadecimal digits.
-    func writeTrace(to line: inout [UInt8]) {
-        line.append(hexadecimal: trace.high)
-        line.append(hexadecimal: trace.low)
+    func writeTrace(to line: inout ByteWriter) {
+        line.writeHexadecimal(trace.high)
+        line.writeHexadecimal(trace.low)
     }
 
     /// Writes the field lines that the request does not have yet.
-    func writeFields(to head: inout HeadWriter) {
+    func writeFields(to head: inout ByteWriter) {
         if !keepsID {
             head.write("X-Request-Id: ")
             head.writeHexadecimal(high)

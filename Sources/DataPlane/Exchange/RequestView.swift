@@ -125,7 +125,7 @@ struct RequestView: ~Escapable {
     func route(in routes: RouteTable) throws(HeadFault) -> RouteTable.Match? { try routes.match(bytes, parts.target) }
 
     /// Writes the path as it was judged, and the query unchanged except for our own members.
-    func writeTarget(to head: inout HeadWriter) {
+    func writeTarget(to head: inout ByteWriter) {
         if parts.query.removed.isEmpty, !isMerged {
             head.write(target)
         } else {
@@ -134,7 +134,7 @@ struct RequestView: ~Escapable {
         }
     }
 
-    private func writeQuery(to head: inout HeadWriter) {
+    private func writeQuery(to head: inout ByteWriter) {
         guard let query = parts.target.query else { return }
         var separator = UInt8(ascii: "?")
         var start = query.lowerBound
@@ -155,7 +155,7 @@ struct RequestView: ~Escapable {
     /// The path and query without our own members, for a redirect.
     var location: String {
         var buffer = ByteBuffer()
-        _ = buffer.writeHead(capacity: bytes.count) { text in
+        _ = buffer.write(atMost: bytes.count) { text in
             parts.target.write(bytes, to: &text)
             writeQuery(to: &text)
         }

@@ -25,6 +25,8 @@ struct ByteBuffer {
         borrowing get { bytes.span.extracting(droppingFirst: start) }
     }
 
+    func copied() -> [UInt8] { span.copied() }
+
     /// Appends the bytes of a span.
     @inline(__always)
     mutating func write(_ span: Span<UInt8>) {
@@ -65,12 +67,12 @@ struct ByteBuffer {
     ///
     /// - Returns: false if that was not enough. Then nothing was appended.
     @inline(__always)
-    mutating func writeHead(capacity: Int, _ body: (inout HeadWriter) -> Void) -> Bool {
+    mutating func write(atMost: Int, _ body: (inout ByteWriter) -> Void) -> Bool {
         var isComplete = true
         bytes.append(addingCapacity: capacity) { output in
             // SAFETY: the pointer does not outlive the closure, and the writer keeps to its count.
             unsafe output.withUnsafeMutableBufferPointer { memory, count in
-                var writer = unsafe HeadWriter(UnsafeMutableRawBufferPointer(memory))
+                var writer = unsafe ByteWriter(UnsafeMutableRawBufferPointer(memory))
                 body(&writer)
                 isComplete = !writer.isOverfull
                 if isComplete { count = writer.count }

@@ -47,7 +47,7 @@ package struct RequestTarget: Sendable {
     }
 
     /// Writes the path as it was judged.
-    func write(_ bytes: Span<UInt8>, to head: inout HeadWriter) {
+    func write(_ bytes: Span<UInt8>, to head: inout ByteWriter) {
         guard isMerged else {
             head.write(bytes.extracting(path))
             return

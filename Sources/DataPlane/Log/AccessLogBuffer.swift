@@ -1,22 +1,30 @@
 /// One event loop's lines, handed over in batches.
 final class AccessLogBuffer {
     private let log: LogOutput
-    private var lines: [UInt8] = []
+    private var lines = ByteBuffer(capacity: batch + maxLine)
     private static let batch = 32 << 10
+    /// More than nearly all lines have.
+    private static let maxLine = 4 << 10
 
     init(log: LogOutput) { self.log = log }
 
-    /// Adds a line without its line feed.
-    func append(_ write: (inout [UInt8]) -> Void) {
-        write(&lines)
-        lines.append(.lineFeed)
+    /// Adds a line without its line feed. `write` is called again, with more room, for a long line.
+    func append(_ write: (inout ByteWriter) -> Void) {
+        var room = Self.maxLine
+        while true {
+            let isWritten = lines.write(atMost: room) { line in
+                write(&line)
+                line.write(UInt8.lineFeed)
+            }
+            if isWritten { break }
+            room *= 4
+        }
         if lines.count >= Self.batch { handOver() }
     }
 
     func handOver() {
         guard !lines.isEmpty else { return }
-        log.append(lines)
-        lines = []
-        lines.reserveCapacity(Self.batch)
+        log.append(lines.copied())
+        lines.removeAll()
     }
 }

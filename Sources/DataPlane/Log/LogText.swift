@@ -1,6 +1,6 @@
 import Basics
 
-// Appends the parts of an access log line without allocating memory for each.
+// Writes the parts of an access log line without allocating memory for each.
 
 /// How a value from outside is written, so that it cannot be taken for anything else.
 enum LogStyle: UInt8, Sendable {
@@ -12,103 +12,142 @@ enum LogStyle: UInt8, Sendable {
     case quoted
 }
 
+extension ByteWriter {
+    @inline(__always)
+    mutating func write(_ text: Span<UInt8>, _ style: LogStyle) {
+        switch style {
+        case .json: write(json: text)
+        case .word: write(word: text)
+        case .quoted: write(quoted: text)
+        }
+    }
+
+    /// Writes text inside a JSON string. The result is ASCII: quotes, backslashes, controls and all that a terminal
+    /// could act on are escaped, so that a line stays one line. What is not UTF-8 becomes U+FFFD.
+    @inline(__always)
+    mutating func write(json text: Span<UInt8>) {
+        if text.isPlain { write(text) } else { write(escaping: text) }
+    }
+
+    private mutating func write(escaping text: Span<UInt8>) {
+        var (start, index) = (0, 0)
+        while index < text.count {
+            guard text[index].isEscaped else {
+                index += 1
+                continue
+            }
+            write(text.extracting(start..<index))
+            index += writeEscape(of: text, at: index)
+            start = index
+        }
+        write(text.extracting(start..<text.count))
+    }
+
+    /// Writes the escape of the character at `index`, and returns its length.
+    private mutating func writeEscape(of text: Span<UInt8>, at index: Int) -> Int {
+        let byte = text[index]
+        write(UInt8(ascii: "\\"))
+        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
+            write(byte)
+            return 1
+        }
+        guard byte >= 0x80 else {
+            write(utf16: UInt32(byte))
+            return 1
+        }
+        let (value, length) = text.character(at: index)
+        if value > 0xffff {
+            write(utf16: 0xd800 + (value - 0x10000) >> 10)
+            write(UInt8(ascii: "\\"))
+            write(utf16: 0xdc00 + (value - 0x10000) & 0x3ff)
+        } else {
+            write(utf16: value)
+        }
+        return length
+    }
+
+    private mutating func write(utf16 unit: UInt32) {
+        write(UInt8(ascii: "u"))
+        for shift: UInt32 in [12, 8, 4, 0] { write(UInt8(hexDigit: UInt8(unit >> shift & 15))) }
+    }
+
+    private mutating func write(word text: Span<UInt8>) {
+        for index in text.indices {
+            let byte = text[index]
+            if byte > 0x20, byte < 0x7f {
+                write(byte)
+            } else {
+                write(UInt8.percent)
+                write(UInt8(upperHexDigit: byte >> 4))
+                write(UInt8(upperHexDigit: byte & 15))
+            }
+        }
+    }
+
+    private mutating func write(quoted text: Span<UInt8>) {
+        if text.isPlain {
+            write(text)
+            return
+        }
+        for index in text.indices {
+            let byte = text[index]
+            guard byte.isEscaped else {
+                write(byte)
+                continue
+            }
+            write("\\x")
+            write(UInt8(hexDigit: byte >> 4))
+            write(UInt8(hexDigit: byte & 15))
+        }
+    }
+}
+
 extension [UInt8] {
     /// Appends a number in decimal digits. It must not be negative.
     mutating func append(decimal number: Int) {
         let digits = Digits(decimal: number)
         append(digits.bytes.span.extracting(digits.start..<20))
     }
-
-    /// Appends sixteen hexadecimal digits.
-    mutating func append(hexadecimal word: UInt64) {
-        let digits = word.hexadecimalDigits
-        for half in [digits.high, digits.low] {
-            // SAFETY: the eight bytes of a local, copied while it lives.
-            unsafe Swift.withUnsafeBytes(of: half.bigEndian) { unsafe append(contentsOf: $0) }
-        }
-    }
-
-    mutating func append(_ text: Span<UInt8>, _ style: LogStyle) {
-        switch style {
-        case .json: append(json: text)
-        case .word: append(word: text)
-        case .quoted: append(quoted: text)
-        }
-    }
-
-    /// Appends text inside a JSON string. The result is ASCII: quotes, backslashes, controls and all that a terminal
-    /// could act on are escaped, so that a line stays one line. What is not UTF-8 becomes U+FFFD.
-    mutating func append(json text: Span<UInt8>) {
-        var (start, index) = (0, 0)
-        while index < text.count {
-            guard text[index].isEscapedInJSON else {
-                index += 1
-                continue
-            }
-            append(text.extracting(start..<index))
-            index += append(escapedIn: text, at: index)
-            start = index
-        }
-        append(text.extracting(start..<text.count))
-    }
-
-    /// Appends the escape of the character at `index`, and returns its length.
-    private mutating func append(escapedIn text: Span<UInt8>, at index: Int) -> Int {
-        let byte = text[index]
-        append(UInt8(ascii: "\\"))
-        if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {
-            append(byte)
-            return 1
-        }
-        guard byte >= 0x80 else {
-            append(utf16: UInt32(byte))
-            return 1
-        }
-        let (value, length) = text.character(at: index)
-        if value > 0xffff {
-            append(utf16: 0xd800 + (value - 0x10000) >> 10)
-            append(UInt8(ascii: "\\"))
-            append(utf16: 0xdc00 + (value - 0x10000) & 0x3ff)
-        } else {
-            append(utf16: value)
-        }
-        return length
-    }
-
-    private mutating func append(utf16 unit: UInt32) {
-        append(UInt8(ascii: "u"))
-        for shift: UInt32 in [12, 8, 4, 0] { append(UInt8(hexDigit: UInt8(unit >> shift & 15))) }
-    }
-
-    private mutating func append(word text: Span<UInt8>) {
-        for index in text.indices {
-            let byte = text[index]
-            if byte <= 0x20 || byte >= 0x7f { append(percentEncoded: byte) } else { append(byte) }
-        }
-    }
-
-    private mutating func append(quoted text: Span<UInt8>) {
-        for index in text.indices {
-            let byte = text[index]
-            guard byte.isEscapedInJSON else {
-                append(byte)
-                continue
-            }
-            append(literal: "\\x")
-            append(UInt8(hexDigit: byte >> 4))
-            append(UInt8(hexDigit: byte & 15))
-        }
-    }
 }
 
 extension UInt8 {
+    /// Whether a log line between quotation marks cannot hold the byte as it is.
     @inline(__always)
-    fileprivate var isEscapedInJSON: Bool {
+    fileprivate var isEscaped: Bool {
         self < 0x20 || self >= 0x7f || self == UInt8(ascii: "\"") || self == UInt8(ascii: "\\")
     }
 }
 
+extension UInt64 {
+    /// Whether one of eight bytes is escaped. All bytes are tested at once: subtracting borrows into a byte's highest bit
+    /// if it is smaller, and the highest bit of a byte that is not ASCII is set.
+    @inline(__always)
+    fileprivate var hasEscaped: Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let (quotes, backslashes) = ((self ^ (ones &* 0x22)) &- ones, (self ^ (ones &* 0x5c)) &- ones)
+        let (controls, deletes) = (self &- (ones &* 0x20), self &+ ones)
+        return (self | quotes | backslashes | controls | deletes) & 0x8080_8080_8080_8080 != 0
+    }
+}
+
 extension Span<UInt8> {
+    /// Whether a log line between quotation marks can hold the text as it is.
+    @inline(__always)
+    var isPlain: Bool {
+        // SAFETY: the span keeps its bytes alive; each load of eight bytes ends at or before its count.
+        unsafe withUnsafeBytes { bytes in
+            guard bytes.count >= 8 else { return unsafe !bytes.contains(where: \.isEscaped) }
+            let last = bytes.count - 8
+            var index = 0
+            while index < last {
+                if unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self).hasEscaped { return false }
+                index += 8
+            }
+            // The last eight, some of them for the second time.
+            return unsafe !bytes.loadUnaligned(fromByteOffset: last, as: UInt64.self).hasEscaped
+        }
+    }
+
     /// The character whose UTF-8 begins at `index`, and the number of its bytes; for a byte that begins none, U+FFFD
     /// and one.
     fileprivate func character(at index: Int) -> (value: UInt32, length: Int) {

@@ -34,26 +34,28 @@ final class Clock {
     }
 
     /// Writes the wall time as a `Timestamp`.
-    func writeTimestamp(to line: inout [UInt8]) {
+    func writeTimestamp(to line: inout ByteWriter) {
         refresh()
-        line.append(contentsOf: stamp)
+        line.write(stamp)
         let rest = UInt16(wallTime - second * 1000)
-        for digit in [rest / 100, rest / 10 % 10, rest % 10] { line.append(UInt8(ascii: "0") + UInt8(digit)) }
-        line.append(UInt8(ascii: "Z"))
+        line.write(UInt8(ascii: "0") + UInt8(rest / 100))
+        line.write(UInt8(ascii: "0") + UInt8(rest / 10 % 10))
+        line.write(UInt8(ascii: "0") + UInt8(rest % 10))
+        line.write(UInt8(ascii: "Z"))
     }
 
     /// Writes the wall time in whole seconds in the form of the Common Log Format, as in `10/Oct/2000:13:55:36 +0000`.
-    func writeCommonTime(to line: inout [UInt8]) {
+    func writeCommonTime(to line: inout ByteWriter) {
         refresh()
         // `Date` has the same parts, with English names of months: `Tue, 10 Oct 2000 13:55:36 GMT`.
         for index in 5..<25 {
             switch index {
-            case 7, 11: line.append(UInt8(ascii: "/"))
-            case 16: line.append(UInt8(ascii: ":"))
-            default: line.append(dateText[index])
+            case 7, 11: line.write(UInt8(ascii: "/"))
+            case 16: line.write(UInt8(ascii: ":"))
+            default: line.write(dateText[index])
             }
         }
-        line.append(contentsOf: " +0000".utf8)
+        line.write(" +0000")
     }
 
     /// Reads the wall clock again if the loop's time has changed.

@@ -105,7 +105,7 @@ struct HTTP2RequestHead {
 
     private mutating func addLine(_ known: FieldName.Known, _ name: Span<UInt8>, _ value: Span<UInt8>) {
         let (start, length) = (lines.count, name.count + value.count + 4)
-        _ = lines.writeHead(capacity: length) { line in
+        _ = lines.write(atMost: length) { line in
             line.write(name)
             line.write(": ")
             line.write(value)
@@ -155,7 +155,7 @@ struct HTTP2RequestHead {
         head.append(addingCapacity: capacity) { output in
             // SAFETY: the pointer does not outlive the closure, and the writer keeps to its count.
             unsafe output.withUnsafeMutableBufferPointer { memory, count in
-                var writer = unsafe HeadWriter(UnsafeMutableRawBufferPointer(memory))
+                var writer = unsafe ByteWriter(UnsafeMutableRawBufferPointer(memory))
                 if isWebSocket { writer.write("GET") } else { writer.write(method) }
                 writer.write(UInt8.space)
                 writer.write(path)
@@ -223,7 +223,7 @@ extension FieldBlock.Field {
     }
 }
 
-extension HeadWriter {
+extension ByteWriter {
     /// Writes a field line, and its field to `block`.
     fileprivate mutating func write(
         _ name: FieldName,

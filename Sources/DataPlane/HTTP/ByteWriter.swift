@@ -1,10 +1,10 @@
 import Basics
 
-/// Writes a message head into memory that was reserved once, so that its thirty pieces cost one copy each.
+/// Writes a message head or a log line into memory that was reserved once, so that each of its pieces costs one copy.
 ///
-/// Leaves out what does not fit and remembers that. Then the head must not be sent.
+/// Leaves out what does not fit and remembers that. Then what was written must not be used.
 @safe
-struct HeadWriter: ~Copyable {
+struct ByteWriter: ~Copyable {
     private let memory: UnsafeMutableRawBufferPointer
     private(set) var count = 0
     private(set) var isOverfull = false
@@ -17,8 +17,8 @@ struct HeadWriter: ~Copyable {
             isOverfull = true
             return
         }
-        // SAFETY: the buffer's memory is ours for the call of `writeHead`; the count was just checked against it, and
-        // the span keeps its own bytes alive.
+        // SAFETY: the memory is ours for the call of `ByteBuffer.write(atMost:)`; the count was just checked against it,
+        // and the span keeps its own bytes alive.
         unsafe bytes.withUnsafeBytes { source in
             guard let from = source.baseAddress, let to = unsafe memory.baseAddress else { return }
             unsafe (to + count).copyMemory(from: from, byteCount: source.count)
@@ -54,8 +54,16 @@ struct HeadWriter: ~Copyable {
         count += 1
     }
 
+    /// Takes back what was written since `count` was `mark`.
+    @inline(__always)
+    mutating func removeAll(after mark: Int) { count = min(mark, count) }
+
     /// Writes a non-negative number in decimal digits.
     mutating func writeDecimal(_ value: Int) {
+        if value < 10 {
+            write(0x30 + UInt8(truncatingIfNeeded: value))
+            return
+        }
         let digits = Digits(decimal: value)
         write(digits.bytes.span.extracting(digits.start..<20))
     }

@@ -4,11 +4,11 @@ import Testing
 @testable import DataPlane
 
 @Suite("Writing a head")
-struct HeadWriterTests {
+struct ByteWriterTests {
     @Test("Everything written comes out in order")
     func pieces() {
         var buffer = ByteBuffer(text: "before ")
-        let isComplete = buffer.writeHead(capacity: 100) { head in
+        let isComplete = buffer.write(atMost: 100) { head in
             head.write("literal ")
             head.write(bytes("array "))
             head.write(bytes("xspanx").span.extracting(1..<5))
@@ -26,7 +26,7 @@ struct HeadWriterTests {
     @Test("What fits exactly is written; with one byte more, nothing is appended", arguments: 0...5)
     func capacity(_ kind: Int) {
         let piece = Array("0123456789".utf8)
-        func write(_ head: inout HeadWriter) {
+        func write(_ head: inout ByteWriter) {
             switch kind {
             case 0: head.write(piece)
             case 1: head.write("0123456789")
@@ -38,7 +38,7 @@ struct HeadWriterTests {
         }
         for capacity in [0, 1, 9, 10, 11] {
             var buffer = ByteBuffer(text: "kept")
-            let isComplete = buffer.writeHead(capacity: capacity, write)
+            let isComplete = buffer.write(atMost: capacity, write)
             #expect(isComplete == (capacity >= 10), "\(capacity)")
             #expect(buffer.count == (capacity >= 10 ? 14 : 4), "\(capacity)")
         }
@@ -47,7 +47,7 @@ struct HeadWriterTests {
     @Test("A buffer with more room than requested is filled no further than requested")
     func roomyBuffer() {
         var buffer = ByteBuffer(capacity: 4096)
-        let isComplete = buffer.writeHead(capacity: 10) { $0.write("eleven bytes") }
+        let isComplete = buffer.write(atMost: 10) { $0.write("eleven bytes") }
         #expect(!isComplete)
         #expect(buffer.count == 0)
     }
@@ -56,7 +56,7 @@ struct HeadWriterTests {
     func overfull() {
         var buffer = ByteBuffer()
         var count = 0
-        let isComplete = buffer.writeHead(capacity: 4) { head in
+        let isComplete = buffer.write(atMost: 4) { head in
             head.write([UInt8](repeating: 0x78, count: 1 << 20))
             head.write("abc")
             count = head.count
@@ -73,7 +73,7 @@ struct HeadWriterTests {
             let capacity = Int.random(in: 0...300, using: &random)
             let sizes = (0..<Int.random(in: 0...6, using: &random)).map { _ in Int.random(in: 0...200, using: &random) }
             var buffer = ByteBuffer(capacity: Int.random(in: 0...64, using: &random))
-            let isComplete = buffer.writeHead(capacity: capacity) { head in
+            let isComplete = buffer.write(atMost: capacity) { head in
                 for size in sizes { head.write([UInt8](repeating: 0x61, count: size)) }
             }
             #expect(buffer.count == (isComplete ? sizes.reduce(0, +) : 0))
@@ -102,7 +102,7 @@ struct HeadWriterTests {
     @Test("Words have sixteen digits", arguments: [0, 1, 0xabc, 0x0123_4567_89ab_cdef, UInt64.max])
     func words(_ word: UInt64) {
         var buffer = ByteBuffer()
-        _ = buffer.writeHead(capacity: 16) { $0.writeHexadecimal(word) }
+        _ = buffer.write(atMost: 16) { $0.writeHexadecimal(word) }
         let digits = String(word, radix: 16)
         #expect(text(buffer.contents) == String(repeating: "0", count: 16 - digits.count) + digits)
     }
