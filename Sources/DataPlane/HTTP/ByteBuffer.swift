@@ -63,13 +63,13 @@ struct ByteBuffer {
         write(digits.bytes.span.extracting(digits.start..<20))
     }
 
-    /// Appends what `body` writes, at most `capacity` bytes.
+    /// Appends what `body` writes, at most `limit` bytes.
     ///
     /// - Returns: false if that was not enough. Then nothing was appended.
     @inline(__always)
-    mutating func write(atMost: Int, _ body: (inout ByteWriter) -> Void) -> Bool {
+    mutating func write(atMost limit: Int, _ body: (inout ByteWriter) -> Void) -> Bool {
         var isComplete = true
-        bytes.append(addingCapacity: capacity) { output in
+        bytes.append(addingCapacity: limit) { output in
             // SAFETY: the pointer does not outlive the closure, and the writer keeps to its count.
             unsafe output.withUnsafeMutableBufferPointer { memory, count in
                 var writer = unsafe ByteWriter(UnsafeMutableRawBufferPointer(memory))

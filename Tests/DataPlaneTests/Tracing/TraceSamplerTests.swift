@@ -43,7 +43,7 @@ struct TraceSamplerTests {
         try withView(request("X-Request-Id: mine\r\n" + line)) { id.read($0, &random) }
         id.decide(sampler(share), heedsParent: heedsParent)
         var buffer = ByteBuffer()
-        _ = buffer.writeHead(capacity: 500) { head in id.writeFields(to: &head) }
+        _ = buffer.write(atMost: 500) { head in id.writeFields(to: &head) }
         return (id, text(buffer.contents))
     }
 
