@@ -132,8 +132,9 @@ extension EndToEnd {
             let standard: RecordingUpstream.Script = { exchange in
                 try seen.withLock { $0.insert(exchange.request.connection).inserted } ? exchange.echo() : false
             }
+            let dead = try Listener.freePorts(1)[0]
             let gone =
-                "[[upstream]]\nname = \"gone\"\nservers = [\"127.0.0.1:1\"]\n"
+                "[[upstream]]\nname = \"gone\"\nservers = [\"127.0.0.1:\(dead)\"]\n"
                 + "[[route]]\npath = \"/gone/**\"\nupstream = \"gone\"\naccess = \"public\""
             let site = try site(collector, "", { $0.more = gone }, standard: standard)
             let client = try Client(port: site.port)
@@ -164,6 +165,8 @@ extension EndToEnd {
             _ = try collector.spans(of: 1)
             #expect(try !collector.spans().contains { $0["url.path"] == "/public/ws" })
             socket.send(.close(1000))
+            _ = try socket.receive()
+            socket.socket.close()
             var spans = try collector.spans(of: 2).filter { $0["url.path"] == "/public/ws" || $0.kind == .client }
             #expect(spans.first { $0["url.path"] == "/public/ws" }?["http.response.status_code"] == "101")
             let parent = try parent(at: site.upstream, "/public/ws")

@@ -234,12 +234,12 @@ extension Exchange {
             switch worker.tokens.finding(for: token, generation: generation) {
             case .token(let viewer):
                 worker.counters.add(.cachedTokens)
-                if let trace { trace.trace.isCached = true }
+                if let notes { notes.trace.isCached = true }
                 return .success(viewer)
             case .session, .foreign: return .failure(.malformed)
             case nil:
                 countMiss(.uncachedTokens)
-                if let trace { trace.trace.isCached = false }
+                if let notes { notes.trace.isCached = false }
             }
             var algorithm: Algorithm?
             do throws(TokenFault) {
@@ -421,12 +421,12 @@ extension Exchange {
         switch worker.tokens.finding(for: text, generation: generation) {
         case .session(let sealed):
             worker.counters.add(.cachedSessions)
-            if let trace { trace.trace.isCached = true }
+            if let notes { notes.trace.isCached = true }
             return (sealed, .stands)
         case .token, .foreign: return nil
         case nil:
             countMiss(.uncachedSessions)
-            if let trace { trace.trace.isCached = false }
+            if let notes { notes.trace.isCached = false }
         }
         guard let found = snapshot.authority.open(text, worker.site.seal, now: worker.clock.wall) else { return nil }
         if found.standing == .stands {

@@ -43,7 +43,7 @@ extension Exchange {
         case .refused:
             return false
         }
-        if let trace { trace.trace.credential = credentials.source.name }
+        if let notes { notes.trace.credential = credentials.source.name }
         if worker.isShedding, credentials.mustJoin, sheds(request, nil) { return false }
         state.verdict.viewer = credentials.viewer
         state.verdict.hidesAddress = credentials.source == .query

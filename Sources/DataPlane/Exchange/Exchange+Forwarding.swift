@@ -48,7 +48,7 @@ extension Exchange {
         guard isActive else { return }
         self.pool = pool
         record.forwardedAt = worker.clock.monotonic
-        if let trace { trace.trace.forwardedAt = trace.now }
+        if let notes { notes.trace.forwardedAt = notes.now }
         pool.countRequest()
         perform(state.on(.forwarded(servers: pool.serverCount, retries: pool.upstream.settings.retries)))
     }
@@ -262,7 +262,7 @@ extension Exchange {
         record.fault = nil
         let now = worker.clock.monotonic
         record.connectTime = now - record.forwardedAt
-        if let trace { trace.trace.connectedAt = trace.now }
+        if let notes { notes.trace.connectedAt = notes.now }
         perform(state.on(.connected(at: now)))
     }
 
@@ -307,7 +307,7 @@ extension Exchange {
         if case .connect = action, let pool, !pool.takeRetry() {
             refuse(.upstreamUnavailable)
         } else {
-            if let trace, case .connect = action { trace.trace.resends += 1 }
+            if let notes, case .connect = action { notes.trace.resends += 1 }
             perform(action)
         }
     }

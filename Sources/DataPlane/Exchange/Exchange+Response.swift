@@ -28,7 +28,7 @@ extension Exchange {
         let action = state.on(.head(status: status))
         guard action == .pass else { return perform(action) }
         record.headTime = worker.clock.monotonic - record.forwardedAt - (record.connectTime ?? 0)
-        if let trace { (trace.trace.answeredAt, trace.trace.upstreamStatus) = (trace.now, status) }
+        if let notes { (notes.trace.answeredAt, notes.trace.upstreamStatus) = (notes.now, status) }
         if let upstream, let pool {
             let time = worker.clock.monotonic - state.leg.sentAt
             worker.counters.answered(by: upstream.server.slot, of: pool.upstream.slot, status, after: time)

@@ -13,12 +13,12 @@ extension Exchange {
 
     /// `nil` unless the trace is sampled.
     @inline(__always)
-    var trace: TraceNotes? { state.request.id.isSampled ? traceNotes : nil }
+    var notes: TraceNotes? { state.request.id.isSampled ? traceNotes : nil }
 
     /// Decides whether the request's trace is sampled, and begins to record it.
     func beginTrace(_ request: RequestView, _ sampler: TraceSampler) {
         // It may have been parked.
-        guard !state.request.id.isSampled else { return }
+        guard let client, !state.request.id.isSampled else { return }
         let heedsParent =
             switch sampler.parent {
             case .anyone: true
@@ -26,7 +26,7 @@ extension Exchange {
             case .nobody: false
             }
         state.request.id.decide(sampler, heedsParent: heedsParent)
-        guard state.request.id.isSampled, let client else { return }
+        guard state.request.id.isSampled else { return }
         let notes = traceNotes ?? TraceNotes()
         traceNotes = notes
         notes.begin(
@@ -55,7 +55,7 @@ extension Exchange {
 
     /// Hands over what was recorded. Call while the client and the upstream's pool are known.
     func endTrace() {
-        guard let notes = trace else { return }
+        guard let notes else { return }
         notes.trace.endedAt = notes.time(MonotonicClock.nanoseconds())
         let id = state.request.id
         notes.trace.trace = id.trace

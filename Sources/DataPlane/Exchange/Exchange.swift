@@ -190,9 +190,9 @@ final class Exchange: UpstreamUser {
             request.forgetOtherCookies()
         }
         if state.verdict.access != .public {
-            if let trace { trace.trace.judgedFrom = trace.trace.judgedFrom ?? trace.now }
+            if let notes { notes.trace.judgedFrom = notes.trace.judgedFrom ?? notes.now }
             guard admit(request, match) else { return }
-            if let trace { trace.trace.judgedUntil = trace.now }
+            if let notes { notes.trace.judgedUntil = notes.now }
         }
         state.verdict.partitionsCookies = snapshot.routePartitionsCookies[match.route]
         let upstream = snapshot.routeUpstream[match.route]

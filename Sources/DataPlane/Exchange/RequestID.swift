@@ -24,7 +24,8 @@ struct RequestID {
     private static let maxLength = 128
     /// Flags of a `traceparent`
     /// ([Trace Context section 3.2.2.5](https://www.w3.org/TR/trace-context-2/#trace-flags)).
-    private static let (sampled, isRandom): (UInt8, UInt8) = (1, 2)
+    private static let sampled: UInt8 = 1
+    private static let isRandom: UInt8 = 2
     /// What a `tracestate` may have at most: members, and bytes of all its fields.
     private static let maxState = (members: 32, length: 512)
 
@@ -96,10 +97,13 @@ struct RequestID {
             head.writeHexadecimal(trace.low)
             head.write("-")
             head.writeHexadecimal(span)
-            let flags = parentFlags & Self.isRandom | (isSampled ? Self.sampled : 0)
-            head.write("-0")
-            head.write(UInt8(hexDigit: flags))
-            head.write("\r\n")
+            // One write each, since most requests come here.
+            switch parentFlags & Self.isRandom | (isSampled ? Self.sampled : 0) {
+            case 0: head.write("-00\r\n")
+            case Self.sampled: head.write("-01\r\n")
+            case Self.isRandom: head.write("-02\r\n")
+            default: head.write("-03\r\n")
+            }
         }
     }
 
