@@ -129,6 +129,28 @@ struct ExchangeStateTests {
         #expect(state.on(.failed(.closed, reused)) == .refuse(.upstreamUnavailable))
     }
 
+    @Test("a server that closed an idle connection gets the request again if the others are down, on a new connection")
+    func closingConnectionAndDownServer() {
+        let (closing, down) = (
+            UpstreamAttempt(server: 1, wasReused: true), UpstreamAttempt(server: 2, wasReused: false)
+        )
+        var state = ExchangeState()
+        state.begin(at: 0)
+        state.request.method = .get
+        _ = state.on(.forwarded(servers: 2, retries: 3))
+        _ = state.on(.connected(at: 1))
+        #expect(state.on(.failed(.closed, closing)) == .connect(tried: 0, allowsReuse: false))
+        #expect(state.on(.failed(.connect(.refused), down)) == .connect(tried: 2, allowsReuse: false))
+        #expect(state.on(.connected(at: 2)) == .send)
+        var other = ExchangeState()
+        other.begin(at: 0)
+        other.request.method = .get
+        _ = other.on(.forwarded(servers: 2, retries: 3))
+        #expect(other.on(.failed(.connect(.refused), down)) == .connect(tried: 2, allowsReuse: true))
+        _ = other.on(.connected(at: 1))
+        #expect(other.on(.failed(.closed, closing)) == .connect(tried: 2, allowsReuse: false))
+    }
+
     @Test("a request is sent once more no more often than allowed")
     func retries() {
         func connecting(retries: Int) -> ExchangeState {

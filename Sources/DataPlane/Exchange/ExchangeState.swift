@@ -176,19 +176,23 @@ struct ExchangeState {
         // A tunnel is told of its end in another way.
         case .idle, .judging, .tunnel: return .unexpected
         }
-        if let attempt { leg.tried |= attempt.server }
         switch fault {
-        case .connect where attempt != nil && leg.attempts < leg.servers && leg.retries > 0:
+        case .connect where leg.attempts < leg.servers && leg.retries > 0:
+            // Otherwise there was no server to try.
+            guard let attempt else { return .refuse(.upstreamUnavailable) }
+            leg.tried |= attempt.server
             leg.attempts += 1
             leg.retries -= 1
             phase = .connecting
-            return .connect(tried: leg.tried, allowsReuse: true)
+            // Other idle connections may have been closed as well.
+            return .connect(tried: leg.tried, allowsReuse: !leg.isRetry)
         case .closed where attempt?.wasReused ?? false && mayRepeat:
-            // RFC 9112 section 9.3.1: the server closed an idle connection as the request was on its way.
+            // RFC 9112 section 9.3.1: the server closed an idle connection as the request was on its way. It may be well,
+            // and the only one that is, so it does not count as tried.
             leg.isRetry = true
             leg.retries -= 1
             phase = .connecting
-            return .connect(tried: 0, allowsReuse: false)
+            return .connect(tried: leg.tried, allowsReuse: false)
         case .shortage, .busy: return .refuse(.tryAgain)
         case .timeout: return .refuse(.upstreamTimeout)
         case .connect, .closed, .response, .unresponsive, .drained: return .refuse(.upstreamUnavailable)
