@@ -11,6 +11,7 @@ import pathlib
 import re
 import secrets
 import signal
+import ssl
 import time
 
 import http1
@@ -20,13 +21,26 @@ from processes import resident
 from tokens import compact
 
 EVENTS = {"acme": ["a-1", "a-2", "a-3", "a-4"], "globex": ["g-1", "g-2"]}
-KEYS = {"acme": ["acme-new", "acme-old", "acme-side"], "globex": ["globex-new"]}
 # Where the viewer is who is always served: no key, event or removal of theirs ever changes.
 # With a registration, so that reloads of `applies_to` do not change the rule for it.
 WITNESS = Identity("acme", "a-witness", "witness", "R-witness", "The Witness", "witness@example.com")
 # Without one, so that it may have several sessions.
 BYSTANDER = Identity("acme", "a-witness", "bystander", None, "A Bystander", "bystander@example.com")
+# What the log warns of because clients, reloads and kills are as they are.
+WARNINGS = re.compile("|".join((
+    r"TLS handshakes failed: ", r"(reload: )?company\[0\]\.key\[\d\]\.signed_before: is not set",
+    r"upstream embed-host: [\d.:]+ is down: (refused|closed_early|timeout|bad_response|unresponsive)",
+    r"not ready: no upstream that viewers need is up", r"connections were refused: .*connections_per_address",
+    r"clients were reset that took the end of an answer too slowly",
+    r"reload: company \"acme\": another key signs now, and the one before .* signed_before")))
+# What an exchange of this run can never end with.
+STRANGE_FAULTS = {"descriptors", "dns", "tls", "unreachable", "connect_failed", "busy", "drained", "overload",
+                  "keys_awaited", "control_not_started"}
 DRAIN = 8
+# How long a reload may take until new keys and certificates are in use.
+ROTATION = 20
+# The servers of the embed host, by the names of their ports.
+HOSTS = ("host", "host2")
 # The last configuration of a run has short times, so that what is left over ends soon.
 LAST = {"idle_timeout": "3s", "lease": "5s", "max_lifetime": "1h", "side": True, "signed_before": True}
 
@@ -37,16 +51,26 @@ class Gateway:
         self.secrets = {}
         self.process = None
         self.log = folder / "gateway.log"
-        for names in KEYS.values():
-            for name in names:
-                self.secrets[name] = secrets.token_urlsafe(32)
-                (folder / f"{name}.secret").write_text(self.secrets[name] + "\n")
+        # The keys that sign acme's tokens: the present one first, then the one before it.
+        self.signing = ["acme-1", "acme-0"]
+        # The one that tokens are made with: the gateway is known to have it.
+        self.current = "acme-1"
+        for name in (*self.signing, "acme-side", "globex-new"):
+            self.make_secret(name)
         self.secrets["acme.client"] = secrets.token_urlsafe(32)
         (folder / "acme.client").write_text(self.secrets["acme.client"] + "\n")
         make_certificate(folder)
         self.configure()
 
     # Its configuration.
+
+    def make_secret(self, name):
+        self.secrets[name] = secrets.token_urlsafe(32)
+        (self.folder / f"{name}.secret").write_text(self.secrets[name] + "\n")
+
+    def keys(self, company):
+        """Those with which its viewers' tokens may be signed at present."""
+        return ["globex-new"] if company == "globex" else [self.current, *self.signing[-1:], "acme-side"]
 
     def configure(self, **choices):
         (self.folder / "gateway.conf").write_text(self.text(**choices))
@@ -64,8 +88,10 @@ class Gateway:
             routes["/event/{event}/extra/**"] = extra
         tables = "\n".join(f'[[route]]\npath = "{path}"\nupstream = "embed-host"\naccess = "{access}"'
                            for path, access in routes.items())
-        old = ("acme-old", "\nsigned_before = true" if signed_before else "")
-        keys = [("acme-new", ""), old] + ([("acme-side", "")] if side else [])
+        first, *before = self.signing
+        keys = [(first, "")] + [(name, "\nsigned_before = true" if signed_before else "") for name in before]
+        keys += [("acme-side", "")] if side else []
+        servers = ", ".join(f'"127.0.0.1:{self.ports[name]}"' for name in HOSTS)
         return f"""public_url = "http://localhost:{self.ports['clear']}"
 drain_timeout = "{DRAIN}s"
 threads = 2
@@ -79,7 +105,7 @@ key = "key.pem"
 address = "127.0.0.1:{self.ports['admin']}"
 [[upstream]]
 name = "embed-host"
-servers = ["127.0.0.1:{self.ports['host']}"]
+servers = [{servers}]
 response_timeout = "5s"
 max_idle_per_server = {spare}
 {tables}
@@ -111,6 +137,7 @@ body_size = "{body_size}"
 connections_per_address = {per_address}
 joins_per_minute = {joins}
 failures_per_minute = {failures}
+lag_limit = "5s"
 [http2]
 concurrent_streams = {streams}
 """
@@ -130,14 +157,56 @@ concurrent_streams = {streams}
         text = self.text(**self.random_choices(rng))
         if rng.random() < 0.125:
             text = rng.choice((text.replace("[limits]", "[limits]\nidle_timeuot = 1"), text[:rng.randint(1, 60)],
-                               text.replace("acme-new.secret", "missing.secret"), "= \0"))
+                               text.replace(f"{self.signing[0]}.secret", "missing.secret"), "= \0"))
             self.ledger.count("reloads of a bad file")
         else:
             self.ledger.count("reloads")
-            if rng.random() < 0.2:
-                make_certificate(self.folder)
         (self.folder / "gateway.conf").write_text(text)
         self.process.send_signal(signal.SIGHUP)
+
+    async def rotate(self, rng):
+        """A new certificate, and a new key that signs. Tokens by the key before it stay valid until the next time.
+
+        Returns once new connections show the certificate and new tokens are admitted.
+        """
+        self.replace_certificate()
+        present, _ = self.signing
+        self.signing = [f"acme-{int(present.removeprefix('acme-')) + 1}", present]
+        self.make_secret(self.signing[0])
+        # A token by a key that has left is nothing to the gateway, which leaves it to the application.
+        for key in set(self.ledger.signed) - {*self.signing, "globex-new"}:
+            self.ledger.foreign |= self.ledger.signed.pop(key)
+        self.ledger.count("rotations")
+        self.configure(**self.random_choices(rng))
+        self.process.send_signal(signal.SIGHUP)
+        started = time.monotonic()
+        while not await self.has_rotated():
+            if time.monotonic() - started > ROTATION and not self.ledger.is_late():
+                self.ledger.fault("a new key or certificate is not in use", f"{self.signing[0]} after {ROTATION} s")
+                break
+            await asyncio.sleep(0.2)
+        self.current = self.signing[0]
+
+    def replace_certificate(self):
+        """As certbot does: the gateway looks at the files all the time, and must never see half a file."""
+        new = self.folder / "new"
+        new.mkdir(exist_ok=True)
+        make_certificate(new)
+        for name in ("key.pem", "certificate.pem"):
+            (new / name).replace(self.folder / name)
+
+    async def has_rotated(self):
+        """Whether the new certificate is shown, and a viewer with the new key is let in."""
+        token = self.token(BYSTANDER, self.signing[0])
+        fields = [("X-Nonce", f"{self.ledger.new_visit(BYSTANDER)}.1.{time.monotonic_ns()}"),
+                  ("Authorization", f"Bearer {token}")]
+        try:
+            shown = await asyncio.to_thread(
+                ssl.get_server_certificate, ("127.0.0.1", self.ports["tls"]), timeout=ROTATION)
+            status, _ = await self.call("GET", f"/event/{BYSTANDER.event}/plain", "clear", ROTATION, fields)
+        except (OSError, TimeoutError, http1.Late, asyncio.IncompleteReadError):
+            return False
+        return shown.split() == (self.folder / "certificate.pem").read_text().split() and status != 401
 
     # Tokens.
 
@@ -173,12 +242,13 @@ concurrent_streams = {streams}
     def resident(self):
         return resident(self.process.pid) / (1 << 20)
 
-    async def call(self, method, path, port="admin", patience=5):
+    async def call(self, method, path, port="admin", patience=5, fields=()):
         """A call on a connection of its own, to the admin listener by default; its status and its body."""
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.ports[port], local_addr=("127.0.0.1", 0))
             try:
-                writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                fields = [("Connection", "close"), *fields]
+                writer.write(http1.Request(method, path, fields).head("localhost"))
                 body = bytearray()
                 answer = await http1.read_answer(reader, method, body.extend)
             finally:
@@ -214,6 +284,8 @@ concurrent_streams = {streams}
                     continue
                 level, message = entry.get("level"), str(entry.get("message"))
                 self.ledger.notes[f"log: {level}: " + re.sub(r"\d+", "N", message)[:100]] += 1
+                if level == "warning" and not WARNINGS.match(message):
+                    self.ledger.fault("the log warns of something else", message)
                 if level in ("error", "critical"):
                     errors += 1
                     if not message.startswith("reload: "):
@@ -226,5 +298,7 @@ concurrent_streams = {streams}
         for name in ("refusal", "fault", "cut"):
             if name in entry:
                 self.ledger.notes[f"answers: {name} {entry[name]}"] += 1
+        if entry.get("fault") in STRANGE_FAULTS:
+            self.ledger.fault("an exchange ended with a fault that nothing explains", json.dumps(entry))
         if entry["status"] >= 500 and entry["status"] not in (501, 502, 503, 504, 505):
             self.ledger.fault("an answer that nothing explains", json.dumps(entry))

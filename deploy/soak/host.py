@@ -1,8 +1,11 @@
-"""The embed host: answers in every way, goes down and comes back, and checks what reaches it."""
+"""A server of the embed host: answers in every way, goes down and comes back, and checks what reaches it."""
 
 import asyncio
 import contextlib
+import dataclasses
 import json
+import os
+import socket
 
 import sockets
 from arrivals import Seen, judge
@@ -13,43 +16,80 @@ from network import Cut, Wrong, reset
 PIECE = 16384
 
 
+@dataclasses.dataclass
+class Connection:
+    """How many requests it has had, and the last of them."""
+    requests: int = 0
+    nonce: str | None = None
+
+
 class Host:
     def __init__(self, ledger, port, rng):
         self.ledger, self.port, self.rng = ledger, port, rng
         self.server = None
-        self.writers = set()
+        # What has come on each connection, by its writer.
+        self.connections = {}
+        self.tasks = set()
 
     async def start(self):
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", self.port, limit=1 << 16, backlog=1024)
+        self.server = await asyncio.start_server(self.welcome, "127.0.0.1", self.port, limit=1 << 16, backlog=1024)
 
     async def stop(self, resets=False):
         """Takes it away, and all its connections with it."""
         if self.server:
+            self.ledger.unread = self.refuse_waiting()
             self.server.close()
             self.server = None
-        for writer in list(self.writers):
+        for connection in self.connections.values():
+            if connection.requests == 0:
+                self.ledger.unread += 1
+            elif connection.requests == 1:
+                self.ledger.unanswerable.add(connection.nonce)
+        for writer in list(self.connections):
             if resets:
                 reset(writer)
             else:
                 writer.transport.abort()
 
-    async def serve(self, reader, writer):
-        self.writers.add(writer)
+    def refuse_waiting(self):
+        """Ends the connections that the kernel holds for it, and returns their number."""
+        count = 0
+        for listener in self.server.sockets:
+            # A duplicate, since asyncio's own has no `accept`.
+            with socket.socket(fileno=os.dup(listener.fileno())) as own, contextlib.suppress(BlockingIOError):
+                while True:
+                    own.accept()[0].close()
+                    count += 1
+        return count
+
+    def welcome(self, reader, writer):
+        """Not a coroutine, so that a connection is known as soon as there is one."""
+        connection = self.connections[writer] = Connection()
         self.ledger.count("embed host: connections")
+        if not self.server:
+            # Killed as it came.
+            self.ledger.unread += 1
+        task = asyncio.create_task(self.serve(reader, writer, connection))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def serve(self, reader, writer, connection):
         try:
-            while self.server and await self.serve_one(reader, writer):
+            while self.server and await self.serve_one(reader, writer, connection):
                 pass
         except (OSError, Cut, asyncio.IncompleteReadError):
             pass
         except Exception as error:
             self.ledger.fault("the gateway's request could not be read", repr(error))
         finally:
-            self.writers.discard(writer)
+            del self.connections[writer]
             writer.close()
 
-    async def serve_one(self, reader, writer):
+    async def serve_one(self, reader, writer, connection):
         first, fields = await read_head(reader)
         seen = Seen(first, fields)
+        connection.requests += 1
+        connection.nonce = seen.nonce
         self.ledger.count("embed host: requests")
         judge(self.ledger, seen)
         storm, pick = self.ledger.storm, self.rng.random()

@@ -42,13 +42,13 @@ class Hostile:
         person = Identity("acme", "a-1", "user-1", "R-1" if rng.random() < 0.5 else None, "Ada", "viewer.1@example.com")
         way = rng.randrange(4)
         if way == 0:
-            return self.gateway.token(person, "acme-new", secret="somebody else's secret, long enough as such")
+            return self.gateway.token(person, self.gateway.current, secret="somebody else's secret, long enough as such")
         if way == 1:
-            return self.gateway.token(person, "acme-new", lifetime=-60)
+            return self.gateway.token(person, self.gateway.current, lifetime=-60)
         if way == 2:
             # A key of another company.
             return self.gateway.token(person, "globex-new")
-        token = self.gateway.token(person, "acme-new")
+        token = self.gateway.token(person, self.gateway.current)
         return token[:-4] + ("AAAA" if token[-4:] != "AAAA" else "BBBB")
 
     def connection(self, **options):

@@ -43,8 +43,14 @@ class Ledger:
         # Visits with a token whose key may leave the configuration: then it is nothing to the gateway, which leaves
         # it to the application.
         self.foreign = set()
+        # The visits by the key that signed their token, where it may leave.
+        self.signed = collections.defaultdict(set)
         # Requests that must not arrive twice.
         self.unrepeatable = set()
+        # Requests that a killed server had on a connection that had served no other: it may have acted on them, so they
+        # are not sent again (RFC 9112, 9.3.1). Of those that it had not read yet, only the number is known.
+        self.unanswerable = set()
+        self.unread = 0
         self.storm = False
         self.storm_ended = self.started - AFTERMATH
         self.late_at = -LATE
@@ -68,6 +74,13 @@ class Ledger:
         if identity:
             self.people.add((identity.company, identity.event, identity.user))
         return name
+
+    def take_excuse(self, nonce):
+        """Whether a kill explains that this request got no answer. Of those unread, each explains one."""
+        if nonce in self.unanswerable:
+            return True
+        self.unread -= 1
+        return self.unread >= 0
 
     def is_calm(self):
         """Whether the embed host has had no faults for long enough that the gateway relies on it again."""

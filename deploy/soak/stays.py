@@ -4,7 +4,7 @@ import json
 import time
 import urllib.parse
 
-from gateway import EVENTS, KEYS
+from gateway import EVENTS
 from http1 import Request
 from ledger import Identity, pattern
 from network import ADDRESSES
@@ -44,12 +44,17 @@ class Stay:
         self.listener = rng.choice(("clear", "tls"))
         self.is_http2 = rng.random() < 0.4
         self.uses_cookies = rng.random() < 0.5
-        key = rng.choice(KEYS[person.company])
+        key = rng.choice(gateway.keys(person.company))
         lifetime = rng.choice((7200, 7200, 7200, 8))
         # The gateway's own tokens are from its first key, and from the one that was first before.
-        self.token = token or gateway.token(person, key, lifetime, own=key in ("acme-new", "acme-old"))
-        if not token and key == "acme-side":
+        self.token = token or gateway.token(person, key, lifetime, own=key in gateway.signing)
+        if token:
+            # By whatever key was the first one then.
+            key = gateway.signing[0]
+        if key == "acme-side":
             self.ledger.foreign.add(self.name)
+        else:
+            self.ledger.signed[key].add(self.name)
         self.origin = f"http://localhost:{network.ports['clear']}"
         self.authority = f"localhost:{network.ports[self.listener]}"
 
@@ -152,7 +157,8 @@ class Stay:
         if status not in EXPECTED:
             ledger.fault("a viewer got an answer that nothing explains", f"{where} {answer.body[:200]!r}")
         elif status in (502, 504) and ledger.is_calm() and kind != "early" and (request.method != "POST" or status == 504):
-            ledger.fault("a viewer got a server's fault while the embed host was well", where)
+            if not ledger.take_excuse(dict(request.fields)["X-Nonce"]):
+                ledger.fault("a request that was safe to retry failed", where)
         seen = answer.value("x-seen")
         if not seen or status != 200:
             if status == 200 and "/.gateway/" not in path and request.method != "HEAD":
