@@ -177,7 +177,8 @@ concurrent_streams = {streams}
         for key in set(self.ledger.signed) - {*self.signing, "globex-new"}:
             self.ledger.foreign |= self.ledger.signed.pop(key)
         self.ledger.count("rotations")
-        self.configure(**self.random_choices(rng))
+        # With "refuse" or "ask", a viewer whose session's key has left waits until its lease is idle.
+        self.configure(**self.random_choices(rng) | {"second_join": "take_over"})
         self.process.send_signal(signal.SIGHUP)
         started = time.monotonic()
         while not await self.has_rotated():
