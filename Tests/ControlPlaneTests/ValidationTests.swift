@@ -217,11 +217,11 @@ struct ValidationTests {
             ("endpoint", "https://hooks.example:0/x", "not an https URL that messages can be posted to"),
             ("endpoint", "ftp://hooks.example/x", "not an https URL that messages can be posted to"),
             ("endpoint", "https://hooks.example/x#part", "must not have a fragment, which is never sent"),
-            ("endpoint", "https://10.1.2.3/x", "10.1.2.3 is not a public address, and \(Self.notAllowed)"),
-            ("endpoint", "https://[::1]:8443/x", "::1 is not a public address, and \(Self.notAllowed)"),
-            ("endpoint", "https://169.254.169.254/", "169.254.169.254 is not a public address, and \(Self.notAllowed)"),
-            ("endpoint", "https://LOCALHOST/x", "localhost is not a public address, and \(Self.notAllowed)"),
-            ("endpoint", "https://a.localhost/x", "a.localhost is not a public address, and \(Self.notAllowed)"),
+            ("endpoint", "https://10.1.2.3/x", "10.1.2.3 is not a public address, \(Self.notAllowed)"),
+            ("endpoint", "https://[::1]:8443/x", "::1 is not a public address, \(Self.notAllowed)"),
+            ("endpoint", "https://169.254.169.254/", "169.254.169.254 is not a public address, \(Self.notAllowed)"),
+            ("endpoint", "https://LOCALHOST/x", "localhost is not a public address, \(Self.notAllowed)"),
+            ("endpoint", "https://a.localhost/x", "a.localhost is not a public address, \(Self.notAllowed)"),
             ("endpoint", .null, "is required"),
             ("eventId", "x", "not a UUID"),
         ] as [(String, JSONValue, String)]
@@ -233,7 +233,7 @@ struct ValidationTests {
         #expect(reply.message == "\(name): \(fault)")
     }
 
-    private static let notAllowed = "control.webhook_private_addresses does not allow it"
+    private static let notAllowed = "unless the operator of the gateway allows it"
 
     @Test("Webhooks may use http to networks that the operator allows, and to no others")
     func plainWebhooks() async throws {

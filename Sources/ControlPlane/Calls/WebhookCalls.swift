@@ -33,7 +33,7 @@ struct WebhookCalls {
                         isRequired: true,
                         description: """
                             The URL that messages are posted to, without user name and fragment. Its host is public, unless \
-                            the gateway's configuration allows it.
+                            the operator of the gateway allows it.
                             """
                     ),
                     Schema.Member(
@@ -87,8 +87,8 @@ struct WebhookCalls {
 
     /// Why nothing can be delivered to an endpoint.
     private static func excluded(_ endpoint: WebhookEndpoint) -> String {
-        let what = endpoint.isSecure ? "not a public address" : "not an address that may be called without https"
-        return "\(endpoint.host) is \(what), and control.webhook_private_addresses does not allow it"
+        let what = endpoint.isSecure ? "is not a public address" : "is to be called with https"
+        return "\(endpoint.host) \(what), unless the operator of the gateway allows it"
     }
 
     private static func exists(_ event: String, _ incoming: Incoming, _ tenant: Tenant) async throws -> Bool {
