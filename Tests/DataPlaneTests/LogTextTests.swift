@@ -7,7 +7,8 @@ import Testing
 struct LogTextTests {
     private func written(_ write: (inout ByteWriter) -> Void) -> [UInt8] {
         var line = ByteBuffer()
-        #expect(line.write(atMost: 256, write))
+        let isComplete = line.write(atMost: 256, write)
+        #expect(isComplete)
         return line.contents
     }
 
@@ -25,7 +26,8 @@ struct LogTextTests {
     func hexadecimal(_ word: UInt64) {
         let digits = String(word, radix: 16)
         let expected = String(repeating: "0", count: 16 - digits.utf8.count) + digits
-        #expect(text(written { $0.writeHexadecimal(word) }) == expected)
+        let line = written { $0.writeHexadecimal(word) }
+        #expect(text(line) == expected)
         #expect(Hexadecimal.text(word) == expected)
     }
 

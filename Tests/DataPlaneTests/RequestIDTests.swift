@@ -139,7 +139,7 @@ struct RequestIDTests {
     func traceID() throws {
         func trace(of id: RequestID) -> String {
             var line = ByteBuffer()
-            #expect(line.write(atMost: 32) { id.writeTrace(to: &$0) })
+            _ = line.write(atMost: 32) { id.writeTrace(to: &$0) }
             return text(line.contents)
         }
         #expect(trace(of: try read(Self.parent).id) == "0af7651916cd43dd8448eb211c80319c")
