@@ -18,7 +18,11 @@ final class Collector: Sendable {
     }
 
     /// `endpoint`, and an interval that tests need not wait for.
-    var keys: String { "endpoint = \"http://127.0.0.1:\(server.port)/v1/traces\"\ninterval = \"100ms\"" }
+    static func keys(_ port: UInt16) -> String {
+        "endpoint = \"http://127.0.0.1:\(port)/v1/traces\"\ninterval = \"100ms\""
+    }
+
+    var keys: String { Self.keys(server.port) }
 
     /// All exports that have arrived whole.
     var exports: [RecordedRequest] { server.requests.filter(\.isComplete) }
