@@ -234,12 +234,9 @@ extension Exchange {
             switch worker.tokens.finding(for: token, generation: generation) {
             case .token(let viewer):
                 worker.counters.add(.cachedTokens)
-                if let notes { notes.trace.isCached = true }
                 return .success(viewer)
             case .session, .foreign: return .failure(.malformed)
-            case nil:
-                countMiss(.uncachedTokens)
-                if let notes { notes.trace.isCached = false }
+            case nil: countMiss(.uncachedTokens)
             }
             var algorithm: Algorithm?
             do throws(TokenFault) {
@@ -421,12 +418,9 @@ extension Exchange {
         switch worker.tokens.finding(for: text, generation: generation) {
         case .session(let sealed):
             worker.counters.add(.cachedSessions)
-            if let notes { notes.trace.isCached = true }
             return (sealed, .stands)
         case .token, .foreign: return nil
-        case nil:
-            countMiss(.uncachedSessions)
-            if let notes { notes.trace.isCached = false }
+        case nil: countMiss(.uncachedSessions)
         }
         guard let found = snapshot.authority.open(text, worker.site.seal, now: worker.clock.wall) else { return nil }
         if found.standing == .stands {

@@ -43,10 +43,9 @@ extension Exchange {
         case .refused:
             return false
         }
-        if let notes { notes.trace.credential = credentials.source.name }
         if worker.isShedding, credentials.mustJoin, sheds(request, nil) { return false }
         state.verdict.viewer = credentials.viewer
-        state.verdict.hidesAddress = credentials.source == .query
+        state.verdict.source = credentials.source
         if credentials.source == .cookie, !isOriginAllowed(request) {
             refuse(.originDenied, request)
             return false

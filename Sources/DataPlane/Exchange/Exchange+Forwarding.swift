@@ -9,6 +9,7 @@ extension Exchange {
 
     /// Writes the head for the upstream and asks for a connection.
     func forward(_ request: RequestView, upstream index: Int) {
+        if let notes { notes.forwards(worker.counters) }
         request.scanReferer(tokenNames: snapshot.tokenNames, takesJoinCodes: snapshot.takesJoinCodes)
         let pool = worker.upstreams[index]
         var head = worker.takeBuffer()
@@ -38,6 +39,7 @@ extension Exchange {
         }
         guard isWritten else {
             worker.recycle(head)
+            notes?.trace.forwardedAt = nil
             record.fault = HeadFault.tooLarge.code
             respond(status: HeadFault.tooLarge.status)
             return
@@ -48,7 +50,6 @@ extension Exchange {
         guard isActive else { return }
         self.pool = pool
         record.forwardedAt = worker.clock.monotonic
-        if let notes { notes.trace.forwardedAt = notes.now }
         pool.countRequest()
         perform(state.on(.forwarded(servers: pool.serverCount, retries: pool.upstream.settings.retries)))
     }

@@ -83,6 +83,9 @@ extension Exchange {
 
     private func noteVerdict(in notes: TraceNotes) {
         notes.trace.verdict = state.verdict.decision
+        notes.trace.credential = state.verdict.source?.name
+        // One that waited for keys in vain has no verdict.
+        if notes.trace.judgedUntil == nil, notes.trace.verdict != nil { notes.noteCache(worker.counters) }
         notes.trace.role = admitted?.role.name
         guard let viewer else { return }
         notes.trace.company = viewer.company
@@ -99,6 +102,30 @@ extension Exchange {
 extension TraceNotes {
     /// The time since the exchange began.
     var now: Int64 { time(MonotonicClock.nanoseconds()) }
+
+    /// Admission is about to be asked, perhaps once more.
+    func beginVerdict(_ counters: LoopCounters) {
+        trace.judgedFrom = trace.judgedFrom ?? now
+        lookups = counters.cacheLookups
+    }
+
+    /// The request is to be sent to an upstream. If it was judged, it may pass.
+    func forwards(_ counters: LoopCounters) {
+        trace.forwardedAt = now
+        guard trace.judgedFrom != nil else { return }
+        trace.judgedUntil = trace.forwardedAt
+        noteCache(counters)
+    }
+
+    /// Notes whether admission has found what it looked for in the cache. The event loop has done nothing else meanwhile.
+    func noteCache(_ counters: LoopCounters) {
+        let (hits, misses) = counters.cacheLookups
+        if misses != lookups.misses {
+            trace.isCached = false
+        } else if hits != lookups.hits {
+            trace.isCached = true
+        }
+    }
 }
 
 extension Credentials.Source {

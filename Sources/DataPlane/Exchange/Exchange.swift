@@ -190,9 +190,8 @@ final class Exchange: UpstreamUser {
             request.forgetOtherCookies()
         }
         if state.verdict.access != .public {
-            if let notes { notes.trace.judgedFrom = notes.trace.judgedFrom ?? notes.now }
+            if let notes { notes.beginVerdict(worker.counters) }
             guard admit(request, match) else { return }
-            if let notes { notes.trace.judgedUntil = notes.now }
         }
         state.verdict.partitionsCookies = snapshot.routePartitionsCookies[match.route]
         let upstream = snapshot.routeUpstream[match.route]

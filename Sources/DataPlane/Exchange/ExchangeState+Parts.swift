@@ -50,14 +50,17 @@ extension ExchangeState {
         var awaitsKeys = false
         /// Whether the `Authorization` field is a viewer's, which no upstream may see.
         var withholdsAuthorization = false
-        /// Whether the address contains a viewer's token and must stay private.
-        var hidesAddress = false
+        /// Where the credentials that decide were found. `nil` without any.
+        var source: Credentials.Source?
         /// Whether to rewrite the upstream's cookies so that they work in a frame on another site.
         var partitionsCookies = false
         /// The field line that says who may frame the event.
         var framePolicy: [UInt8] = []
         /// Field lines to add to the response: a new session's cookie and header.
         var extraFields: [UInt8] = []
+
+        /// Whether the address contains a viewer's token and must stay private.
+        var hidesAddress: Bool { source == .query }
 
         /// What admission decided, for the log. `nil` if it was not asked. What happened later does not change it.
         var decision: StaticString? {

@@ -80,6 +80,8 @@ final class TraceNotes {
     var trace = ExchangeTrace()
     /// The texts, one behind another.
     private(set) var text: [UInt8] = []
+    /// The event loop's look-ups in the cache when the verdict began.
+    var lookups = (hits: 0, misses: 0)
     /// When the exchange began, in nanoseconds of the monotonic clock.
     private var origin: Int64 = 0
 
