@@ -63,8 +63,9 @@ extension LeaseShard {
         return changes
     }
 
-    private mutating func write(_ change: SessionChange) {
+    mutating func write(_ change: SessionChange) {
         tally.count(change)
-        if keepsChanges { changes.append(change) }
+        captured?.append(change)
+        if keepsChanges { changes.append(change) } else { passedChanges?.append(change) }
     }
 }

@@ -28,6 +28,13 @@ struct LeaseShard: ~Copyable {
     var changes: [SessionChange] = []
     var keepsChanges = false
     var tally = SessionTally()
+    /// The process that keeps these leases; `nil` for this one. See `LeaseShard+HandOver.swift`.
+    var successor: (any LeaseSuccessor)?
+    /// What has changed in the list since the entries were passed, in case they are taken back. `nil` if no journal was
+    /// kept, or if they cannot be taken back any more.
+    var passedChanges: [SessionChange]?
+    /// What the current decision has changed in the list, while another process keeps the leases.
+    var captured: [SessionChange]?
 
     init(startedAt: Milliseconds) {
         index = [UInt32](repeating: 0, count: 16)
@@ -72,6 +79,13 @@ struct LeaseShard: ~Copyable {
         wheel[bucket] = number
     }
 
+    /// Adds a slot to the wheel to be checked in the next tick.
+    mutating func watchSoon(_ number: UInt32) {
+        let bucket = Int((sweptTick + 1) % Self.buckets)
+        self[number].next = wheel[bucket]
+        wheel[bucket] = number
+    }
+
     /// Sweeps one bucket of the wheel whose time has come. Returns false if there is none.
     mutating func sweep(
         now: Milliseconds,
@@ -109,6 +123,9 @@ struct LeaseShard: ~Copyable {
         get { pages[Int(number) >> Self.pageBits][Int(number) & (Self.pageSize - 1)] }
         _modify { yield &pages[Int(number) >> Self.pageBits][Int(number) & (Self.pageSize - 1)] }
     }
+
+    /// The numbers of all slots, in use or not.
+    var numbers: Range<UInt32> { 0..<UInt32(pages.count * Self.pageSize) }
 
     /// Calls `body` with every entry, for a listing.
     func forEach(_ body: (LeaseSlot) -> Void) {

@@ -59,13 +59,13 @@ package final class LeaseTable: Sendable {
         package let lastUsed: Milliseconds
     }
 
-    private final class Shard: Sendable {
+    final class Shard: Sendable {
         let leases: Locked<LeaseShard>
         init(startedAt: Milliseconds) { leases = Locked(LeaseShard(startedAt: startedAt)) }
     }
 
-    private let shards: [Shard]
-    private let startedAt: Milliseconds
+    let shards: [Shard]
+    private let beginning: Atomic<Milliseconds>
     private let seed: UInt64
 
     /// - Parameters:
@@ -74,7 +74,7 @@ package final class LeaseTable: Sendable {
     ///   - shards: a power of two.
     package init(startedAt: Milliseconds, seed: UInt64, shards: Int = 256) {
         precondition(shards > 0 && shards & (shards - 1) == 0)
-        self.startedAt = startedAt
+        beginning = Atomic(startedAt)
         self.seed = seed
         self.shards = (0..<shards).map { _ in Shard(startedAt: startedAt) }
     }
@@ -91,7 +91,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Bool {
         let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
+        return onShard(of: subject, hash) { shard in
             guard let slot = shard.find(subject, hash: hash) else { return false }
             return shard[slot].renew(session, address: address, now: now, policy: policy)
         }
@@ -116,7 +116,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Resumption {
         let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
+        return onShard(of: subject, hash) { shard in
             let known = shard.find(subject, hash: hash)
             guard known != nil || mayTake else { return .vacant }
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
@@ -152,7 +152,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Resumption {
         let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
+        return onShard(of: subject, hash) { shard in
             guard let slot = shard.find(subject, hash: hash) else { return .held(replaced: nil) }
             var copy = shard[slot]
             return copy.resume(
@@ -184,7 +184,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Join {
         let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
+        return onShard(of: subject, hash) { shard in
             let known = shard.find(subject, hash: hash)
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
             let departure = Departure(of: shard[slot], at: now, policy)
@@ -205,7 +205,7 @@ package final class LeaseTable: Sendable {
     /// The join time that a session of the subject would get now. Changes nothing.
     package func nextJoin(of subject: SubjectKey, now: Milliseconds) -> Milliseconds {
         let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
+        return onShard(of: subject, hash) { shard in
             shard.find(subject, hash: hash).map { shard[$0].nextJoin(at: now) } ?? now
         }
     }
@@ -224,7 +224,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Bool {
         let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
+        return onShard(of: subject, hash) { shard in
             let known = shard.find(subject, hash: hash)
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
             let departure = Departure(of: shard[slot], at: now, policy)
@@ -248,7 +248,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Bool {
         let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
+        return onShard(of: subject, hash) { shard in
             guard let slot = shard.find(subject, hash: hash),
                 shard[slot].leave(session, unlessUsedAfter: lastSeen, now: now, policy: policy)
             else { return false }
@@ -272,7 +272,7 @@ package final class LeaseTable: Sendable {
         now: Milliseconds
     ) -> SessionID? {
         let hash = hash(of: subject)
-        return shard(for: hash).leases.withLock { shard in
+        return onShard(of: subject, hash) { shard in
             guard let slot = shard.find(subject, hash: hash), session == nil || shard[slot].session == session
             else { return nil }
             let ended = shard[slot].end(mayReturn: mayReturn, now: now)
@@ -352,12 +352,32 @@ package final class LeaseTable: Sendable {
         shards.reduce(0) { sum, shard in sum + shard.leases.withLock { $0.count } }
     }
 
-    private func hash(of subject: SubjectKey) -> UInt64 {
+    /// When the table began to be kept, by this process or one whose place it took.
+    package var startedAt: Milliseconds {
+        get { beginning.load(ordering: .relaxed) }
+        set { beginning.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Runs `body` on a subject's shard. While another process keeps the leases, it has to agree to what `body` does, and
+    /// `body` may run again.
+    @inline(__always)
+    private func onShard<Result: Sendable>(
+        of subject: SubjectKey,
+        _ hash: UInt64,
+        _ body: (inout LeaseShard) -> Result
+    ) -> Result {
+        shard(for: hash).leases.withLock { shard in
+            guard shard.successor != nil else { return body(&shard) }
+            return shard.follow(subject, hash: hash, hashOf: self.hash, body)
+        }
+    }
+
+    func hash(of subject: SubjectKey) -> UInt64 {
         fold(subject.low ^ seed, subject.high ^ 0x9E37_79B9_7F4A_7C15)
     }
 
     /// The shard, by the hash's high bits. The low bits find the position in its index.
-    private func shard(for hash: UInt64) -> Shard {
+    func shard(for hash: UInt64) -> Shard {
         shards[Int(truncatingIfNeeded: hash >> 40) & (shards.count - 1)]
     }
 }

@@ -6,7 +6,7 @@ package final class RemovalMemory: RemovalKeeper {
     package let place = RemovalPlace.memory
     private let view: DirectoryView
     private let clock: @Sendable () -> Milliseconds
-    private let all = Mutex<[Removal]>([])
+    let all = Mutex<[Removal]>([])
 
     /// - Parameter clock: the time of day.
     package init(view: DirectoryView, clock: @escaping @Sendable () -> Milliseconds) {
@@ -44,6 +44,14 @@ package final class RemovalMemory: RemovalKeeper {
             return .success(removal)
         }
         return try kept.get()
+    }
+
+    /// Adds a removal that another process has passed.
+    func add(_ removal: Removal) {
+        all.withLock { all in
+            all.append(removal)
+            view.add(removal)
+        }
     }
 
     package func removals(company: String?, event: String?) async throws -> [Removal] {

@@ -184,7 +184,7 @@ struct SealedBytes {
     mutating func write(_ number: UInt64, count: Int) { appendBigEndian(number, count: count, to: &bytes) }
 
     /// Writes the length plus one in two bytes, or zero for `nil`; then the bytes of the text.
-    private mutating func write(_ text: String?) {
+    mutating func write(_ text: String?) {
         guard let text else {
             write(0, count: 2)
             return
@@ -209,7 +209,7 @@ struct SealedBytes {
     }
 
     /// The outer `nil` means that no text could be read; the inner one, that the text is absent.
-    private mutating func readText() -> String?? {
+    mutating func readText() -> String?? {
         guard let length = readNumber(2) else { return nil }
         guard length > 0 else { return .some(nil) }
         guard let text = readBytes(Int(length) - 1) else { return nil }

@@ -55,7 +55,7 @@ package struct Ticket: Sendable {
 
 /// The tickets that were used, each kept until its minute is over.
 package final class UsedTickets: Sendable {
-    private let used = Locked<[UInt64: Milliseconds]>([:])
+    let used = Locked<[UInt64: Milliseconds]>([:])
     /// A viewer gets few tickets a minute, so more than this are an attack. Then no ticket is accepted for a second.
     private let capacity: Int
 

@@ -1,4 +1,5 @@
-import Basics
+package import Admission
+package import Basics
 import GatewayConfiguration
 import Glibc
 import Synchronization
@@ -19,6 +20,58 @@ extension DataPlane {
         }
         return lent
     }
+
+    /// Passes the leases, and what else only this process knows, to the process that takes its place. That keeps the
+    /// leases from now on, see ``LeaseTable/handOver(to:)``.
+    ///
+    /// - Returns: false if that failed. Then this process goes on.
+    package func handOver(to successor: any LeaseSuccessor) -> Bool { site.leases.handOver(to: successor) }
+
+    /// Keeps the leases again.
+    package func takeBackLeases() { site.leases.takeBack() }
+
+    /// Declares that the leases will not be taken back.
+    package func settleHandOver() { site.leases.settleHandOver() }
+
+    /// Adds leases that the predecessor has passed. Returns false if they are malformed.
+    package func adopt(leases: [UInt8]) -> Bool {
+        site.leases.adopt(entries: leases, appliesTo: site.snapshot.rules.sessions.appliesTo)
+    }
+
+    /// Answers what the predecessor proposes, and ends the streams of sessions that end with it. Returns `nil` if it is
+    /// malformed.
+    package func answer(_ proposal: [UInt8]) -> [UInt8]? {
+        let policy = site.snapshot.rules.sessions
+        guard let (answer, ended) = site.leases.answer(proposal, now: WallClock.now(), policy: policy) else {
+            return nil
+        }
+        for (session, ending) in ended {
+            switch ending {
+            case .replaced: site.end(session, reason: .sessionReplaced)
+            case .left: site.end(session, reason: .sessionLeft)
+            case .ended, .removed: site.end(session, reason: .viewerRemoved)
+            case .lapsed, .stopped: break
+            }
+        }
+        return answer
+    }
+
+    /// Since when the leases are kept, by this process or one whose place it took.
+    package var leasesKeptSince: Milliseconds {
+        get { site.leases.startedAt }
+        set { site.leases.startedAt = newValue }
+    }
+
+    /// What else only this process knows: used tickets, and removals that are kept in memory.
+    package var handedOver: (tickets: [UInt8], removals: [UInt8]) {
+        (site.usedTickets.handedOver, (site.removals as? RemovalMemory)?.handedOver ?? [])
+    }
+
+    /// Returns false if the bytes are malformed.
+    package func adopt(tickets: [UInt8]) -> Bool { site.usedTickets.adopt(tickets) }
+
+    /// Returns false if the bytes are malformed.
+    package func adopt(removals: [UInt8]) -> Bool { (site.removals as? RemovalMemory)?.adopt(removals) ?? true }
 
     /// Sets whether calls of the control API are answered with 503 for now.
     package func pauseControl(_ isPaused: Bool) { site.isControlPaused.store(isPaused, ordering: .relaxed) }

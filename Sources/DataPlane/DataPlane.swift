@@ -318,7 +318,11 @@ package final class DataPlane: Sendable {
         }
         site.drain(isReplaced: isReplaced)
         await closeListeners { $0 != .admin }
-        await wait(atMost: settings.drainTimeout) { site.viewerConnections == 0 }
+        // By then, the loops have counted the connections that were accepted last.
+        await answer()
+        await wait(atMost: settings.drainTimeout) {
+            isReplaced ? site.connections.load(ordering: .relaxed) == 0 : site.viewerConnections == 0
+        }
         let left = site.viewerConnections
         if left > 0 { logger.notice("connections cut at the end of the drain: \(left)") }
         await closeListeners { $0 == .admin }

@@ -39,11 +39,14 @@ package final class Directory: Sendable {
     /// Opens or creates the database, and loads the view.
     ///
     /// - Parameters:
+    ///   - keepsStays: whether stays that are open go on: the process that opened them has handed over to this one. If
+    ///     not, it has crashed, and they have ended with it.
     ///   - uptime: a time that never jumps.
     ///   - clock: the time of day.
     package init(
         path: String,
         view: DirectoryView = DirectoryView(),
+        keepsStays: Bool = false,
         uptime: @escaping @Sendable () -> Milliseconds = Directory.uptime,
         clock: @escaping @Sendable () -> Milliseconds
     ) throws(DirectoryFault) {
@@ -59,7 +62,7 @@ package final class Directory: Sendable {
         do {
             try ViewLoader(pool: pool, view: view).load()
             try webhookIndex.load(from: pool)
-            try begin()
+            try begin(keepsStays: keepsStays)
         } catch {
             throw DirectoryFault(description: "\(path): \(DatabaseFile.words(error))")
         }
@@ -116,8 +119,10 @@ package final class Directory: Sendable {
     func isSwitchedOn(_ webhook: Webhook) { switchHandler.withLock { $0 }(webhook) }
 
     /// Waits for pending writes, and closes the database.
-    package func close() async {
-        try? await endOpenStays()
+    ///
+    /// - Parameter keepsStays: whether stays that are open go on, in the process that opens the database next.
+    package func close(keepsStays: Bool = false) async {
+        if !keepsStays { try? await endOpenStays() }
         checkpoints.close()
         // Leave the whole database in the file alone.
         try? await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }

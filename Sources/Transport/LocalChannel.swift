@@ -56,15 +56,13 @@ public final class LocalChannel: Sendable {
         guard connected >= 0 else { throw SystemFault("connect", Int32(-connected)) }
     }
 
-    /// Two ends of a channel in this process.
-    static func pair() throws(SystemFault) -> (LocalChannel, LocalChannel) {
-        var ends: (Int32, Int32) = (-1, -1)
-        // SAFETY: the call writes two locals.
-        let result = unsafe withUnsafeMutableBytes(of: &ends) {
-            unsafe gateway_socket_pair($0.baseAddress!.assumingMemoryBound(to: Int32.self))
-        }
+    /// A channel of this process, and the socket that is its other end, for another process.
+    public static func open() throws(SystemFault) -> (LocalChannel, Descriptor) {
+        var ends: [Int32] = [-1, -1]
+        // SAFETY: the call writes both elements.
+        let result = unsafe ends.withUnsafeMutableBufferPointer { unsafe gateway_socket_pair($0.baseAddress) }
         guard result >= 0 else { throw SystemFault("socketpair", Int32(-result)) }
-        return (LocalChannel(Descriptor(ends.0)), LocalChannel(Descriptor(ends.1)))
+        return (LocalChannel(Descriptor(ends[0])), Descriptor(ends[1]))
     }
 
     /// The peer's process and user, as the kernel knows them.

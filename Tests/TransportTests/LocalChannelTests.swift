@@ -10,9 +10,14 @@ import Testing
 struct LocalChannelTests {
     private static let time: Int64 = 20_000
 
+    private static func pair() throws -> (LocalChannel, LocalChannel) {
+        let (here, there) = try LocalChannel.open()
+        return (here, LocalChannel(there))
+    }
+
     @Test("Messages arrive whole and in order, whatever their size")
     func messages() async throws {
-        let (here, there) = try LocalChannel.pair()
+        let (here, there) = try Self.pair()
         let sizes = [0, 1, 65_536, 3_000_000, 5]
         async let sent: Void = {
             for (kind, size) in sizes.enumerated() {
@@ -29,7 +34,7 @@ struct LocalChannelTests {
 
     @Test("A listening socket that was passed on stays open when the first process closes its own")
     func descriptors() throws {
-        let (here, there) = try LocalChannel.pair()
+        let (here, there) = try Self.pair()
         let address: NetworkAddress
         do {
             let (socket, bound) = try ListenerTests.listen()
@@ -44,7 +49,7 @@ struct LocalChannelTests {
 
     @Test("The most descriptors pass with one message")
     func manyDescriptors() throws {
-        let (here, there) = try LocalChannel.pair()
+        let (here, there) = try Self.pair()
         let (socket, address) = try ListenerTests.listen()
         let all = [Descriptor](repeating: socket, count: LocalChannel.maxDescriptors)
         try here.send(1, descriptors: all, within: Self.time)
@@ -54,16 +59,16 @@ struct LocalChannelTests {
 
     @Test("What is larger than the receiver accepts, too late, or cut off is an error")
     func faults() throws {
-        let (here, there) = try LocalChannel.pair()
+        let (here, there) = try Self.pair()
         #expect(throws: LocalChannel.Fault.timedOut) { try there.receive(atMost: 10, within: 10) }
         try here.send(1, [UInt8](repeating: 0, count: 11), within: Self.time)
         #expect(throws: LocalChannel.Fault.tooLarge) { try there.receive(atMost: 10, within: Self.time) }
-        let (mute, deaf) = try LocalChannel.pair()
+        let (mute, deaf) = try Self.pair()
         #expect(throws: LocalChannel.Fault.timedOut) {
             try mute.send(1, [UInt8](repeating: 0, count: 8 << 20), within: 10)
         }
         withExtendedLifetime(deaf) {}
-        var (left, right): (LocalChannel?, LocalChannel) = try LocalChannel.pair()
+        var (left, right): (LocalChannel?, LocalChannel) = try Self.pair()
         withExtendedLifetime(left) {}
         left = nil
         #expect(throws: LocalChannel.Fault.closed) { try right.receive(atMost: 10, within: Self.time) }
@@ -72,7 +77,7 @@ struct LocalChannelTests {
 
     @Test("The peer is known by its process and user")
     func peer() throws {
-        let (here, _) = try LocalChannel.pair()
+        let (here, _) = try Self.pair()
         #expect(here.peer?.process == getpid())
         #expect(here.isOfSameUser)
     }

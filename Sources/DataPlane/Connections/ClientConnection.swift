@@ -464,7 +464,7 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
     func drain() {
         switch phase {
         // Someone may be about to ask the admin listener about the state.
-        case .idle where listener == .admin: break
+        case .idle where listener == .admin && !worker.isReplaced: break
         // A request that has arrived is answered before the connection closes.
         case .idle where hasUnreadBytes: break
         case .idle:

@@ -43,7 +43,7 @@ extension Exchange {
         let isPastLifetime = wall - admitted.session.joinedAt >= present.rules.sessions.maxLifetime
         guard
             isPastExpiry || isPastLifetime || wall >= state.stay.doorsCloseAt || judgement != state.stay.judgement
-                || now - state.stay.renewedAt >= present.renewalInterval
+                || now - state.stay.renewedAt >= worker.renewalInterval
         else { return nil }
         if judgement.generation != state.stay.judgement.generation {
             switch present.authority.standing(of: viewer) {

@@ -37,8 +37,13 @@ final class Worker {
     /// The connection that was last checked for being idle.
     private var hand = 0
     private(set) var isDraining = false
+    /// Whether another process accepts connections on the same sockets, and keeps the leases.
+    private(set) var isReplaced = false
     /// How long clients without a request may still send one while the loop drains, in milliseconds; 0 if they may not.
     private var farewellTime: Int64 = 0
+    /// How often an open stream renews its lease, in milliseconds. While another process keeps the leases, that is how
+    /// soon the stream ends if its session has ended there.
+    var renewalInterval: Int64 { isReplaced ? snapshot.heartbeat : snapshot.renewalInterval }
     private var lag = OverloadWatch()
     private var ticks = 0
     /// When the next tick should come, in monotonic milliseconds.
@@ -255,6 +260,7 @@ final class Worker {
     ///   close with the answer to one more request: their clients may be sending it now.
     func drain(isReplaced: Bool = false) {
         isDraining = true
+        self.isReplaced = isReplaced
         if isReplaced {
             farewellTime = max(snapshot.settings.drainTimeout.milliseconds, 0) / 100 * Self.farewellShare
         }

@@ -81,11 +81,13 @@ extension Directory {
     package func takeClockNews() -> ClockNews? { pulse.takeNews() }
 
     /// Ends what was left open by a crash, at the time when the gateway was last known to run; then begins anew.
-    func begin() throws {
+    ///
+    /// - Parameter keepsStays: whether there was no crash, and open stays go on.
+    func begin(keepsStays: Bool) throws {
         let moment = now
         try pool.write { database in
             let last = try Pulse.last(database)
-            try endOpenStays(at: last?.at ?? 0, database)
+            if !keepsStays { try endOpenStays(at: last?.at ?? 0, database) }
             let isNew = try Bool.fetchOne(database, sql: "SELECT NOT EXISTS (SELECT 1 FROM event)") ?? false
             let known = last ?? ClockTrust(at: moment, doubt: isNew ? nil : ClockTrust.day)
             try pulse.begin(known, at: moment, database)

@@ -6,9 +6,10 @@ import Transport
 /// How a running gateway hands over to a new process: the words that both use.
 ///
 /// The new process (the successor) connects to the old one (the predecessor) over a Unix socket. It says hello and gets
-/// the listening sockets, gets everything ready, and says so. Only then does the predecessor act: it lets go of the
-/// database, and lets the successor go on. Once that says that it serves, the predecessor stops accepting and drains. If
-/// the successor ends before, or says nothing in time, the predecessor goes on as before.
+/// the listening sockets, gets everything ready, and says so. Only then does the predecessor act: it passes the leases,
+/// lets go of the database, and lets the successor go on. From the first lease that is passed until the predecessor has
+/// ended, the successor has the last word on leases, see ``LeaseLine``. Once it says that it serves, the predecessor
+/// stops accepting and drains. If the successor ends before, or says nothing in time, the predecessor goes on as before.
 ///
 /// Both hold the listening sockets until then, so that nobody is refused meanwhile.
 enum HandOver {
@@ -22,9 +23,9 @@ enum HandOver {
         case sockets
         /// To the successor: there are no more sockets.
         case allSockets
-        /// To the predecessor: everything is ready that needs nothing of it.
+        /// To the predecessor: everything is ready that needs nothing of it. With it goes the other end of a ``LeaseLine``.
         case ready
-        /// To the successor: the database is free, and it is its turn.
+        /// To the successor: it has all leases, the database is free, and it is its turn. With ``ServiceManager/Service``.
         case turn
         /// To the predecessor: accepting connections.
         case serving
@@ -32,6 +33,8 @@ enum HandOver {
 
     /// Changes with every change of the conversation.
     static let version = 1
+    /// How long a gateway may take from the moment when it serves until its successor can connect. Milliseconds.
+    static let openTime: Int64 = 1000
     /// How long an answer may take that needs no work. Milliseconds.
     static let answerTime: Int64 = 5000
     /// How long the successor may take to get ready: it may have to fetch key sets. Milliseconds.

@@ -18,11 +18,7 @@ final class Predecessor: Sendable {
 
     private init(of settings: Settings) throws(HandOverFault) {
         let path = HandOver.path(settings)
-        do throws(SystemFault) {
-            channel = try LocalChannel(path: path)
-        } catch {
-            throw HandOverFault("no gateway to take over from waits at \(path): \(error.reason)")
-        }
+        channel = try Self.connect(path)
         guard let peer = channel.peer, channel.isOfSameUser else {
             throw HandOverFault("the gateway at \(path) runs as another user")
         }
@@ -33,6 +29,21 @@ final class Predecessor: Sendable {
         ])
         try channel.say(.hello, hello.serialized())
         sockets = try Self.hearSockets(channel)
+    }
+
+    private static func connect(_ path: String) throws(HandOverFault) -> LocalChannel {
+        let deadline = MonotonicClock.now() + HandOver.openTime
+        while true {
+            do throws(SystemFault) {
+                return try LocalChannel(path: path)
+            } catch {
+                guard error.number == ECONNREFUSED, MonotonicClock.now() < deadline else {
+                    throw HandOverFault("no gateway to take over from waits at \(path): \(error.reason)")
+                }
+            }
+            // It may just have taken over itself.
+            usleep(50_000)
+        }
     }
 
     private static func hearSockets(_ channel: LocalChannel) throws(HandOverFault) -> [InheritedSocket] {
@@ -55,12 +66,16 @@ final class Predecessor: Sendable {
         return texts.count == values.count ? texts : nil
     }
 
-    /// Says that this process has everything ready, and waits for its turn.
-    func awaitTurn() async throws(HandOverFault) {
-        try await HandOver.waiting { [channel] () throws(HandOverFault) in
-            try channel.say(.ready)
-            try channel.hear(.turn, within: HandOver.readyTime)
+    /// Says that this process has everything ready, and waits for its turn. By then, `dataPlane` has the leases.
+    ///
+    /// - Returns: the predecessor's service manager, if it has one.
+    func awaitTurn(_ dataPlane: DataPlane) async throws(HandOverFault) -> ServiceManager.Service? {
+        let end = try LeaseDesk.open(dataPlane)
+        let turn = try await HandOver.waiting { [channel] () throws(HandOverFault) in
+            try channel.say(.ready, [], [end])
+            return try channel.hear(.turn, within: HandOver.readyTime)
         }
+        return ServiceManager.Service(turn.bytes)
     }
 
     /// Says that this process accepts connections. From now on the predecessor does not.

@@ -1,3 +1,4 @@
+import Admission
 import DataPlane
 import Glibc
 import Logging
@@ -11,12 +12,28 @@ extension Server {
         _ logger: Logger
     ) async throws {
         let lines = try await dataPlane.listen(given: manager.sockets, inherited: predecessor.sockets) {
-            try await predecessor.awaitTurn()
-            try await control?.start(for: dataPlane)
+            // What happens to the sessions from the first lease that is passed is for this process to write.
+            if control != nil { dataPlane.sessions.keepChanges() }
+            let service = try await predecessor.awaitTurn(dataPlane)
+            manager.join(service)
+            try await control?.start(for: dataPlane, keepsStays: true)
             try await predecessor.replace()
         }
         for line in lines { logger.info("\(line)") }
-        logger.notice("process \(getpid()) took over from process \(predecessor.process)")
+        logger.notice(
+            "process \(getpid()) took over from process \(predecessor.process): \(dataPlane.sessions.count) sessions"
+        )
+    }
+
+    /// Starts the program again, in order to take the place of this process.
+    func startSuccessor(_ logger: Logger) {
+        guard let file, let program = SystemFile.program else { return }
+        do throws(SystemFile.Fault) {
+            let process = try Spawn.run(program, ["run", "--take-over", file.path])
+            logger.notice("process \(process) was started to take over")
+        } catch {
+            logger.error("\(program) cannot be started to take over: \(error.words)")
+        }
     }
 
     /// Lets another process take the place of this one.
@@ -30,16 +47,24 @@ extension Server {
     ) async -> Bool {
         logger.notice("handing over to process \(successor.process), version \(successor.product)")
         dataPlane.pauseControl(true)
-        await control?.stop()
+        // Calls that were let through until now have reached the API.
+        await dataPlane.answer()
+        var isControlStopped = false
         do throws(HandOverFault) {
-            try await successor.giveTurn()
+            try await successor.takeLeases(of: dataPlane)
+            await control?.stop(keepsStays: true)
+            isControlStopped = true
+            try await successor.giveTurn(manager.service)
+            dataPlane.settleHandOver()
+            manager.tell(.replaced(by: successor.process))
             logger.notice("process \(getpid()) was replaced by process \(successor.process)")
             return true
         } catch {
             logger.error("process \(successor.process) does not take over, and this one goes on: \(error)")
+            dataPlane.takeBackLeases()
         }
         do {
-            try await control?.start(for: dataPlane)
+            if isControlStopped { try await control?.start(for: dataPlane, keepsStays: true) }
             dataPlane.pauseControl(false)
         } catch {
             logger.error("control.database: \(error): the control API answers 503 until the gateway is restarted")

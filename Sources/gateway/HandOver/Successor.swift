@@ -7,6 +7,7 @@ import Transport
 final class Successor: Sendable {
     let process: pid_t
     let product: String
+    let leases: LeaseLine
     private let channel: LocalChannel
 
     /// Gives it the sockets, and waits until it is ready.
@@ -23,18 +24,17 @@ final class Successor: Sendable {
         else { return nil }
         self.product = product
         guard version == Double(HandOver.version) else {
-            try refuse("version \(ProductVersion.text), which is running, hands over differently: restart it instead")
+            let reason = "version \(ProductVersion.text), which is running, hands over differently: restart it instead"
+            try? channel.say(.refusal, Array(reason.utf8))
+            throw HandOverFault(reason)
         }
-        try give(sockets)
-        try channel.hear(.ready, within: HandOver.readyTime)
+        try Self.give(sockets, channel)
+        let ready = try channel.hear(.ready, within: HandOver.readyTime)
+        guard let end = ready.descriptors.first else { throw HandOverFault("it takes no leases") }
+        leases = LeaseLine(LocalChannel(end))
     }
 
-    private func refuse(_ reason: String) throws(HandOverFault) -> Never {
-        try? channel.say(.refusal, Array(reason.utf8))
-        throw HandOverFault(reason)
-    }
-
-    private func give(_ sockets: [InheritedSocket]) throws(HandOverFault) {
+    private static func give(_ sockets: [InheritedSocket], _ channel: LocalChannel) throws(HandOverFault) {
         var rest = sockets[...]
         while !rest.isEmpty {
             let part = rest.prefix(LocalChannel.maxDescriptors)
@@ -45,10 +45,21 @@ final class Successor: Sendable {
         try channel.say(.allSockets)
     }
 
+    /// Passes what `dataPlane` knows. From now on, this process asks it about leases.
+    func takeLeases(of dataPlane: DataPlane) async throws(HandOverFault) {
+        try await HandOver.waiting { [leases] () throws(HandOverFault) in
+            guard leases.give(dataPlane), dataPlane.handOver(to: leases) else {
+                throw HandOverFault("it does not take the leases")
+            }
+        }
+    }
+
     /// Lets it go on, and waits until it serves.
-    func giveTurn() async throws(HandOverFault) {
+    ///
+    /// - Parameter service: the service manager that it has to talk to from then on.
+    func giveTurn(_ service: ServiceManager.Service?) async throws(HandOverFault) {
         try await HandOver.waiting { [channel] () throws(HandOverFault) in
-            try channel.say(.turn)
+            try channel.say(.turn, service?.bytes ?? [])
             try channel.hear(.serving, within: HandOver.stepTime)
         }
     }

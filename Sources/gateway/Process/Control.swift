@@ -41,13 +41,20 @@ final class Control: Sendable {
     }
 
     /// Opens the database, fills the view from it, and starts the API for `dataPlane`. Returns once it accepts requests.
-    func start(for dataPlane: DataPlane) async throws {
+    ///
+    /// - Parameter keepsStays: whether stays that are open go on, since nobody has left.
+    func start(for dataPlane: DataPlane, keepsStays: Bool = false) async throws {
         let settings = settings.withLock { $0 }
-        let directory = try Directory(path: settings.control.database, view: view, clock: WallClock.now)
+        let directory = try Directory(
+            path: settings.control.database,
+            view: view,
+            keepsStays: keepsStays,
+            clock: WallClock.now
+        )
         do {
             try await start(directory, settings, for: dataPlane)
         } catch {
-            await directory.close()
+            await directory.close(keepsStays: keepsStays)
             throw error
         }
     }
@@ -102,11 +109,13 @@ final class Control: Sendable {
     }
 
     /// Writes what is left, and closes the database.
-    func stop() async {
+    ///
+    /// - Parameter keepsStays: whether stays that are open go on, in another process.
+    func stop(keepsStays: Bool = false) async {
         guard let running = running.withLock({ $0.take() }) else { return }
         for task in running.tasks { task.cancel() }
         for task in running.tasks { await task.value }
-        await running.directory.close()
+        await running.directory.close(keepsStays: keepsStays)
     }
 
     private func serve(_ api: ControlPlane, at path: String) async throws -> Task<Void, Never> {

@@ -18,9 +18,8 @@ enum ProcessLimits {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// Ignores signals that must not end the process: SIGUSR1 until it is handled, SIGUSR2, which other servers act on,
-    /// SIGPIPE from a log reader that has gone, and SIGXFSZ from a limit on the size of files, whose writes then fail as
-    /// on a full disk.
+    /// Ignores signals that must not end the process: SIGUSR1 and SIGUSR2 until they are handled, SIGPIPE from a log
+    /// reader that has gone, and SIGXFSZ from a limit on the size of files, whose writes then fail as on a full disk.
     static func ignoreSignals() {
         for number in [SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
     }

@@ -29,11 +29,13 @@ struct Server {
         let descriptors = ProcessLimits.raiseDescriptors()
         ProcessLimits.forbidCoreDumps()
         ProcessLimits.ignoreSignals()
+        // Ask now: later another version may be there.
+        _ = SystemFile.program
         /// The deadline for writing the logs, after everything else has ended; `nil` for one second from then.
         var deadline: DispatchTime?
         defer { logs.finish(by: deadline ?? .now() + .seconds(1)) }
         // Trap signals before anyone can know that the gateway serves.
-        let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigterm, .sigint)
+        let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigusr2, .sigterm, .sigint)
         let control = settings.control.enabled ? Control(settings, view: directory, logger: logger) : nil
         let dataPlane: DataPlane
         do {
@@ -104,6 +106,7 @@ struct Server {
                 watch?.watch(file.watchedFiles(dataPlane.settings))
             case (.filesChanged, let file?): await renewCertificates(dataPlane, from: file, logger)
             case (.signal(.sigusr1), _): logs.reopen()
+            case (.signal(.sigusr2), _): startSuccessor(logger)
             case (.successorIsReady(let successor), _):
                 isReplaced = await handOver(to: successor, dataPlane, control, logger)
                 if isReplaced { break serving }
@@ -122,12 +125,13 @@ struct Server {
         logger.info(
             "draining: \(dataPlane.viewerConnections) connections, at most \(dataPlane.drainTime / 1000) s; another signal ends it at once"
         )
-        let later = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigterm, .sigint)
+        let later = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigusr2, .sigterm, .sigint)
         let impatience = Task {
             for await signal in later {
                 switch signal {
                 case .sighup: logger.notice("reload: not while draining")
                 case .sigusr1: logs.reopen()
+                case .sigusr2: logger.notice("no other process takes over: this one is draining")
                 default: dataPlane.cutDrain()
                 }
             }

@@ -1,0 +1,93 @@
+package import Basics
+import Synchronization
+
+/// The process that takes this one's place, and keeps the leases from then on.
+package protocol LeaseSuccessor: Sendable {
+    /// Passes entries. Returns false if it did not take them.
+    func give(_ entries: [UInt8]) -> Bool
+
+    /// Asks it to agree to a change of a lease. Returns its answer, or `nil` if it is gone.
+    func propose(_ change: [UInt8]) -> [UInt8]?
+}
+
+/// Handing all leases over to another process.
+///
+/// At each moment one process has the last word on a lease. Shard by shard, the entries are passed on, and from that
+/// moment each operation on the shard here is decided with what is known here and takes effect if the other process
+/// agrees, which knows what has happened there. So nothing stands still meanwhile, a request that still arrives here is
+/// answered rightly, and a stream that is still open here does not take a lease back. If the other process is gone, this
+/// table knows everything that it has agreed to, and goes on.
+extension LeaseTable {
+    /// Passes all entries to another process, which keeps the leases from now on.
+    ///
+    /// - Returns: false if that failed. Then this table goes on.
+    package func handOver(to successor: any LeaseSuccessor) -> Bool {
+        for shard in shards {
+            let isPassed = shard.leases.withLock { shard in
+                guard shard.pass(to: successor) else { return false }
+                shard.successor = successor
+                // From now on the successor's journal has what happens.
+                if shard.keepsChanges { shard.passedChanges = [] }
+                shard.keepsChanges = false
+                return true
+            }
+            guard isPassed else {
+                takeBack()
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Keeps the leases again, with the journal of what has happened meanwhile.
+    package func takeBack() {
+        for shard in shards {
+            shard.leases.withLock { shard in
+                shard.successor = nil
+                guard let passed = shard.passedChanges.take() else { return }
+                shard.changes += passed
+                shard.keepsChanges = true
+            }
+        }
+    }
+
+    /// Declares that the leases will not be taken back.
+    package func settleHandOver() { for shard in shards { shard.leases.withLock { $0.passedChanges = nil } } }
+
+    /// Adds entries that another process has passed. Returns false if they are malformed.
+    ///
+    /// - Parameter appliesTo: the tokens that leases apply to here.
+    package func adopt(entries: [UInt8], appliesTo: LeaseScope) -> Bool {
+        var reader = SealedBytes(entries)
+        while !reader.isAtEnd {
+            guard let entry = reader.readEntry(appliesTo: appliesTo) else { return false }
+            let hash = hash(of: entry.slot.key)
+            let isNew = shard(for: hash).leases.withLock { $0.insert(entry, hash: hash, hashOf: self.hash) }
+            guard isNew else { return false }
+        }
+        return true
+    }
+
+    /// Answers a proposal of a process that has passed its entries, and does what it says if this table agrees.
+    ///
+    /// - Returns: the answer, and the sessions that have ended with it. `nil` if the proposal is malformed.
+    package func answer(
+        _ proposal: [UInt8],
+        now: Milliseconds,
+        policy: SessionPolicy
+    ) -> (answer: [UInt8], ended: [(SessionID, SessionEnding)])? {
+        var reader = SealedBytes(proposal)
+        guard let proposal = reader.readProposal(appliesTo: policy.appliesTo), reader.isAtEnd else { return nil }
+        let hash = hash(of: proposal.key)
+        let answer = shard(for: hash).leases.withLock {
+            $0.answer(proposal, hash: hash, hashOf: self.hash, now: now, policy: policy)
+        }
+        var ended: [(SessionID, SessionEnding)] = []
+        if case .agreed = answer {
+            for case .departed(let session, let ending, _) in proposal.changes { ended.append((session.id, ending)) }
+        }
+        var writer = SealedBytes()
+        writer.write(answer)
+        return (writer.bytes, ended)
+    }
+}
