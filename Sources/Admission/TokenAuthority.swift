@@ -41,16 +41,16 @@ package struct Company: Sendable {
 
 /// Knows whose tokens are accepted for viewing, and turns a token's bytes into its viewer.
 ///
-/// A reload replaces it as a whole; `generation` separates its verdicts from those of the previous one.
+/// A reload that changes it replaces it as a whole; `generation` separates its verdicts from those of the previous one.
 package struct TokenAuthority: Sendable {
     /// The generation of the key set, part of the key of every ``TokenCache``.
     package let generation: UInt64
 
     let companies: [Company]
-    private let publicURL: String
+    let publicURL: String
     let claimNames: ClaimNames
-    private let passedClaims: [String]
-    private let appliesTo: LeaseScope
+    let passedClaims: [String]
+    let appliesTo: LeaseScope
     let maxSize: Int
 
     /// - Parameter passedClaims: names of the further claims that are passed to the upstream.

@@ -4,7 +4,7 @@ import Basics
 ///
 /// Each event loop has its own, so it has no lock. Insert only what ``TokenAuthority`` returned. It holds at most
 /// `capacity` entries; a new one replaces one that was not used lately (the clock algorithm). The generation of the key
-/// set is part of the key: after a reload, nothing that the old keys verified is found.
+/// set is part of the key: after a change of keys, nothing is found that the old keys verified and the new ones may not.
 ///
 /// It remembers who a token is for, never that it may pass: expiry, scope, role and lease are decided again each time.
 package struct TokenCache: ~Copyable {
@@ -14,6 +14,15 @@ package struct TokenCache: ~Copyable {
         case session(SealedSession)
         /// Not ours: a credential of the application.
         case foreign
+
+        /// The company of the viewer; `nil` if there is none.
+        fileprivate var company: String? {
+            switch self {
+            case .token(let viewer): viewer.company
+            case .session(let session): session.viewer.company
+            case .foreign: nil
+            }
+        }
     }
 
     private struct Entry {
@@ -87,6 +96,22 @@ package struct TokenCache: ~Copyable {
             unplace(number)
             entries[number] = entry
             place(number)
+        }
+    }
+
+    /// Keeps what an authority has found for the one that takes its place, as far as it still holds.
+    package mutating func move(from former: TokenAuthority, to authority: TokenAuthority) {
+        guard authority.generation != former.generation else { return }
+        let changed: Set<ExactText>
+        switch authority.change(from: former) {
+        case .none: changed = []
+        case .companies(let companies): changed = companies
+        case .everything: return
+        }
+        for number in entries.indices where entries[number].generation == former.generation {
+            let company = entries[number].finding.company
+            guard let company, !changed.contains(ExactText(company)) else { continue }
+            entries[number].generation = authority.generation
         }
     }
 

@@ -16,6 +16,16 @@ private final class Cached {
     func insert(_ viewer: Viewer, for token: [UInt8], _ generation: UInt64) {
         cache.insert(viewer, for: token.span, generation: generation)
     }
+
+    func insertForeign(_ token: [UInt8], _ generation: UInt64) {
+        cache.insert(.foreign, for: token.span, generation: generation)
+    }
+
+    func holds(_ token: [UInt8], _ generation: UInt64) -> Bool {
+        cache.finding(for: token.span, generation: generation) != nil
+    }
+
+    func move(from former: TokenAuthority, to authority: TokenAuthority) { cache.move(from: former, to: authority) }
 }
 
 @Suite("Token cache: exact bytes and generation, bounded")
@@ -113,5 +123,82 @@ struct TokenCacheTests {
         // Every entry that is counted can be found: none is lost in the index.
         let present = tokens.indices.filter { cache.viewer(tokens[$0], 1) != nil }.count
         #expect(present == cache.count)
+    }
+}
+
+@Suite("Token cache: a change of keys costs only those whom it concerns")
+struct TokenCacheChangeTests {
+    private func authority(
+        acme: UInt8 = 1,
+        id: String? = nil,
+        audiences: [String] = [],
+        url: String = TokenAuthorityTests.url,
+        isMore: Bool = false,
+        generation: UInt64
+    ) throws -> TokenAuthority {
+        var companies = [
+            Company(id: "acme", keys: [try TokenAuthorityTests.key(acme, id: id)], audiences: audiences),
+            Company(id: "globex", keys: [try TokenAuthorityTests.key(2)]),
+        ]
+        if isMore { companies.append(Company(id: "initech", keys: [try TokenAuthorityTests.key(3)])) }
+        return TokenAuthority(
+            companies: companies,
+            publicURL: url,
+            claimNames: ClaimNames(),
+            appliesTo: .registrations,
+            maxSize: 8192,
+            generation: generation
+        )
+    }
+
+    private static let tokens = (acme: Array("token of acme".utf8), globex: Array("token of globex".utf8))
+
+    /// Which tokens, found under a first authority, are still found under `next`.
+    private func kept(_ next: TokenAuthority) throws -> (acme: Bool, globex: Bool, foreign: Bool) {
+        let cache = Cached(capacity: 8, seed: 5)
+        let former = try authority(generation: 1)
+        cache.insert(viewer(company: "acme"), for: Self.tokens.acme, 1)
+        cache.insert(viewer(company: "globex"), for: Self.tokens.globex, 1)
+        cache.insertForeign([1, 2, 3], 1)
+        cache.move(from: former, to: next)
+        let generation = next.generation
+        return (
+            cache.holds(Self.tokens.acme, generation), cache.holds(Self.tokens.globex, generation),
+            cache.holds([1, 2, 3], generation)
+        )
+    }
+
+    @Test("The same keys read again are no change")
+    func same() throws {
+        guard case .none = try authority(generation: 2).change(from: authority(generation: 1)) else {
+            Issue.record("a change")
+            return
+        }
+    }
+
+    @Test("Another key, key id or audience of one company leaves the tokens of another")
+    func oneCompany() throws {
+        let changed = [
+            try authority(acme: 9, generation: 2), try authority(id: "new", generation: 2),
+            try authority(audiences: ["x"], generation: 2),
+        ]
+        for next in changed { #expect(try kept(next) == (false, true, false)) }
+    }
+
+    @Test("Attack: what all tokens depend on leaves none")
+    func everything() throws {
+        for next in [
+            try authority(url: "https://other.example", generation: 2), try authority(isMore: true, generation: 2),
+        ] {
+            #expect(try kept(next) == (false, false, false))
+        }
+    }
+
+    @Test("Attack: what an older generation has found does not come back")
+    func older() throws {
+        let cache = Cached(capacity: 8, seed: 5)
+        cache.insert(viewer(company: "globex"), for: Self.tokens.globex, 1)
+        cache.move(from: try authority(generation: 2), to: try authority(acme: 9, generation: 3))
+        #expect(!cache.holds(Self.tokens.globex, 3))
     }
 }

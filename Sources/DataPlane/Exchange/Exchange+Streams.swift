@@ -36,7 +36,7 @@ extension Exchange {
         guard let viewer, let admitted else { return nil }
         let (wall, present) = (worker.clock.wall, worker.snapshot)
         let judgement = Judgement(
-            generation: present.authority.generation,
+            configuration: present.version,
             version: worker.site.directory.version
         )
         let isPastExpiry = viewer.validity.expires.map { wall / 1000 >= $0 } ?? false
@@ -45,7 +45,7 @@ extension Exchange {
             isPastExpiry || isPastLifetime || wall >= state.stay.doorsCloseAt || judgement != state.stay.judgement
                 || now - state.stay.renewedAt >= worker.renewalInterval
         else { return nil }
-        if judgement.generation != state.stay.judgement.generation {
+        if judgement.configuration != state.stay.judgement.configuration {
             switch present.authority.standing(of: viewer) {
             case .stands: break
             case .awaitsKeys: return .tryAgain

@@ -119,8 +119,8 @@ extension ExchangeState {
 
 /// What an open exchange was last judged by.
 struct Judgement: Equatable {
-    /// Of the keys. 0 before the first check.
-    var generation: UInt64 = 0
+    /// The snapshot's version. 0 before the first check.
+    var configuration: UInt64 = 0
     /// The directory's. 0 before the first check.
     var version: UInt64 = 0
 }

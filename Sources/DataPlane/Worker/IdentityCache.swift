@@ -9,7 +9,7 @@ struct IdentityCache {
     /// The lines for a session's requests and responses, ready to write.
     final class Entry {
         private let viewer: Viewer
-        private let generation: UInt64
+        private let version: UInt64
         /// Field lines for the upstream.
         let lines: [UInt8]
         /// The field line for the client that says who may frame the event.
@@ -28,7 +28,7 @@ struct IdentityCache {
             now: Int64
         ) {
             self.viewer = viewer
-            generation = snapshot.authority.generation
+            version = snapshot.identityVersion
             lines = IdentityCache.lines(
                 viewer,
                 admitted,
@@ -43,10 +43,10 @@ struct IdentityCache {
             staleAt = now + IdentityCache.goodTime
         }
 
-        fileprivate func isGood(for viewer: Viewer, _ admitted: Admission.Admitted, generation: UInt64, at now: Int64)
+        fileprivate func isGood(for viewer: Viewer, _ admitted: Admission.Admitted, version: UInt64, at now: Int64)
             -> Bool
         {
-            self.viewer === viewer && self.generation == generation && staleAt > now && listing == admitted.listing
+            self.viewer === viewer && self.version == version && staleAt > now && listing == admitted.listing
                 && event.hasSameBytes(as: admitted.event)
         }
     }
@@ -100,12 +100,12 @@ struct IdentityCache {
     ) -> Entry {
         let now = worker.clock.wall
         let key = Key(session: admitted.session, upstream: upstream)
-        let generation = snapshot.authority.generation
-        if let entry = entries[key], entry.isGood(for: viewer, admitted, generation: generation, at: now) {
+        let version = snapshot.identityVersion
+        if let entry = entries[key], entry.isGood(for: viewer, admitted, version: version, at: now) {
             return entry
         }
         if let entry = earlier.removeValue(forKey: key),
-            entry.isGood(for: viewer, admitted, generation: generation, at: now)
+            entry.isGood(for: viewer, admitted, version: version, at: now)
         {
             insert(entry, key)
             return entry

@@ -6,6 +6,10 @@ import JOSE
 /// Settings compiled for the request path. A reload replaces it as a whole; an exchange keeps the one that it began
 /// with.
 final class Snapshot: Sendable {
+    /// Another one for each snapshot.
+    let version: UInt64
+    /// Changes with whatever ``IdentityCache`` makes its lines from.
+    let identityVersion: UInt64
     let settings: Settings
     let routes: RouteTable
     let authority: TokenAuthority
@@ -85,11 +89,17 @@ final class Snapshot: Sendable {
         keySetURLs = settings.companies.flatMap(\.keySetURLs)
         routes = RouteTable(settings.routes)
         rules = Admission.Rules(settings)
-        authority = TokenAuthority(
+        version = (previous?.version ?? 0) + 1
+        let authority = TokenAuthority(
             settings,
             fetched: fetchedKeys,
             generation: (previous?.authority.generation ?? 0) + 1
         )
+        if let previous, case .none = authority.change(from: previous.authority) {
+            self.authority = previous.authority
+        } else {
+            self.authority = authority
+        }
         companies = Dictionary(
             settings.companies.map { (ExactText($0.id), Company($0, fetched: fetchedKeys)) },
             uniquingKeysWith: { first, _ in first }
@@ -166,10 +176,25 @@ final class Snapshot: Sendable {
         headerTimeout = settings.limits.headerTimeout.milliseconds
         idleTimeout = settings.limits.idleTimeout.milliseconds
         lagLimit = settings.limits.lagLimit.milliseconds
+        if let previous, settings.hasSameIdentity(as: previous.settings), framePolicies == previous.framePolicies {
+            identityVersion = previous.identityVersion
+        } else {
+            identityVersion = (previous?.identityVersion ?? 0) + 1
+        }
     }
 
     private static func framePolicy(_ origins: [String]) -> [UInt8] {
         let sources = origins.isEmpty ? "'none'" : origins.joined(separator: " ")
         return Array("Content-Security-Policy: frame-ancestors \(sources)\r\n".utf8)
+    }
+}
+
+extension Settings {
+    /// Whether upstreams learn the same about a viewer.
+    fileprivate func hasSameIdentity(as other: Settings) -> Bool {
+        publicURL.text.hasSameBytes(as: other.publicURL.text)
+            && identity.headerPrefix.hasSameBytes(as: other.identity.headerPrefix)
+            && identity.claims == other.identity.claims
+            && upstreams.map { ExactText($0.name) } == other.upstreams.map { ExactText($0.name) }
     }
 }

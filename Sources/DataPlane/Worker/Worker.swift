@@ -240,6 +240,7 @@ final class Worker {
     // MARK: Reload and drain
 
     func adopt(_ snapshot: Snapshot) {
+        tokens.move(from: self.snapshot.authority, to: snapshot.authority)
         self.snapshot = snapshot
         spares = []
         counters.adopt(snapshot.labels)
