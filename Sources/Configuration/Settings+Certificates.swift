@@ -26,13 +26,7 @@ extension Settings {
             if let fault = listener.certifiedKey?.fault(at: now) {
                 faults.append("listener[\(index)].certificate: \(fault): \(listener.certificate ?? "")")
             }
-            if let fault = listener.ocspResponse?.fault(at: now) {
-                faults.append("listener[\(index)].ocsp_file: \(fault): \(listener.ocspFile ?? "")")
-            }
             for (number, name) in listener.serverNames.enumerated() {
-                if let fault = name.ocspResponse?.fault(at: now) {
-                    faults.append("listener[\(index)].sni[\(number)].ocsp_file: \(fault): \(name.ocspFile ?? "")")
-                }
                 guard let fault = name.certifiedKey?.fault(at: now) else { continue }
                 faults.append("listener[\(index)].sni[\(number)].certificate: \(fault): \(name.certificate)")
             }
@@ -43,5 +37,22 @@ extension Settings {
             }
         }
         return faults
+    }
+
+    /// Why the statements of authorities about certificates are not sent at a moment in seconds since 1970: lines that
+    /// begin with a key.
+    package func stapleRemarks(at now: Int64) -> [String] {
+        var remarks: [String] = []
+        func add(_ place: String, _ path: String?, _ response: OCSPResponse?, _ fault: String?) {
+            guard let path, let fault = response?.fault(at: now) ?? fault else { return }
+            remarks.append("\(place).ocsp_file: \(fault): not sent with the certificate: \(path)")
+        }
+        for (index, listener) in listeners.enumerated() {
+            add("listener[\(index)]", listener.ocspFile, listener.ocspResponse, listener.ocspFault)
+            for (number, name) in listener.serverNames.enumerated() {
+                add("listener[\(index)].sni[\(number)]", name.ocspFile, name.ocspResponse, name.ocspFault)
+            }
+        }
+        return remarks
     }
 }

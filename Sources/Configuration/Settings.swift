@@ -57,8 +57,10 @@ package struct ListenerSettings: Sendable {
     /// The content of the two files; `nil` for plaintext.
     package var certifiedKey: CertifiedKey?
     package var ocspFile: String?
-    /// What the authority says about the certificate.
+    /// What the authority says about the certificate; `nil` if the file has nothing that may be sent with it.
     package var ocspResponse: OCSPResponse?
+    /// Why nothing in `ocspFile` may be sent.
+    package var ocspFault: String?
     package var ticketKeyFile: String?
     /// The keys of session tickets, the one that seals first; `nil` for keys of the process's own.
     package var ticketKeys: Secret?
@@ -103,8 +105,10 @@ package struct ServerNameSettings: Sendable {
     package var key: String
     /// The content of the two files; `nil` only while problems are collected.
     package var certifiedKey: CertifiedKey?
+    /// Same as for a listener.
     package var ocspFile: String?
     package var ocspResponse: OCSPResponse?
+    package var ocspFault: String?
 }
 
 package struct AdminSettings: Sendable {

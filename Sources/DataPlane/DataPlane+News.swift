@@ -81,5 +81,6 @@ extension DataPlane {
         guard certificatesCheckedAt.load(ordering: .relaxed) + Self.certificateInterval <= now else { return }
         certificatesCheckedAt.store(now, ordering: .relaxed)
         for fault in snapshot.settings.certificateFaults(at: now) { logger.error("\(fault)") }
+        for remark in snapshot.settings.stapleRemarks(at: now) { logger.warning("\(remark)") }
     }
 }

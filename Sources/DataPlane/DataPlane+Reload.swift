@@ -47,11 +47,11 @@ extension DataPlane {
     /// The settings in effect.
     package var settings: Settings { site.snapshot.settings }
 
-    /// Takes certificates that were read again. Open connections keep theirs.
+    /// Takes certificates and keys that were read again. Open connections keep their certificates.
     ///
-    /// - Parameter settings: ``settings`` with other certificates.
-    /// - Throws: if OpenSSL does not accept one. Then nothing changes.
-    package func renewCertificates(_ settings: Settings) async throws(ConfigurationError) {
+    /// - Parameter settings: ``settings`` with the content of other files.
+    /// - Throws: if OpenSSL does not accept a certificate; see ``fault(of:)``. Then nothing changes.
+    package func renew(_ settings: Settings) async throws(ConfigurationError) {
         try security.adopt(settings)
         await site.adopt(settings)
         certificatesCheckedAt.store(0, ordering: .relaxed)

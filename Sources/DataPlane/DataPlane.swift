@@ -271,6 +271,9 @@ package final class DataPlane: Sendable {
         }
     }
 
+    /// Why OpenSSL would not present a certificate. Returns `nil` if it would.
+    package static func fault(of certificate: CertifiedKey) -> String? { TLSClientContext.fault(of: certificate) }
+
     /// How many clients may be connected, and why, worded for the operator.
     package var connectionLimit: String {
         let (limits, budget) = (site.snapshot.settings.limits, site.descriptors)

@@ -35,8 +35,16 @@ import Testing
         ]
     }
 
-    private func renewal(_ files: [String: [UInt8]]) -> CertificateRenewal {
-        settings.renewingCertificates { files[$0].map { .success($0) } ?? .failure(.notFound) }
+    private func renewal(
+        _ files: [String: [UInt8]],
+        fault: @escaping (CertifiedKey) -> String? = { _ in nil }
+    ) -> FileRenewal {
+        // The key of the sample's company stays as it is.
+        let files = files.merging(Sample.files) { given, _ in given }
+        return settings.renewingFiles(
+            readFile: { files[$0].map { .success($0) } ?? .failure(.notFound) },
+            fault: fault
+        )
     }
 
     @Test("The watched files are all that listeners present or trust")
@@ -59,6 +67,18 @@ import Testing
         #expect(renewed.changes[0].hasPrefix("listener[0].certificate: /CN=both, expires on 20"))
         #expect(renewed.changes[0].hasSuffix(": /a.pem"))
         #expect(renewed.settings.listeners[0].certifiedKey?.leaf != settings.listeners[0].certifiedKey?.leaf)
+    }
+
+    @Test("A certificate that OpenSSL does not accept stays as it was, and does not keep another from being renewed")
+    func refused() throws {
+        let files = try Self.files(certificates, "both", "wild")
+        let (chain, key) = (try certificates.bytes("both.pem"), try certificates.bytes("both.key"))
+        let weak = try CertifiedKey(chain: chain.span, key: key.span).leaf
+        let renewed = renewal(files) { $0.leaf == weak ? "key too small" : nil }
+        #expect(renewed.problems == ["listener[0].certificate: OpenSSL does not accept it: key too small"])
+        #expect(renewed.settings.listeners[0].certifiedKey === settings.listeners[0].certifiedKey)
+        #expect(renewed.changes.count == 1)
+        #expect(renewed.changes.first?.hasPrefix("listener[0].sni[0].certificate: /CN=wild") == true)
     }
 
     @Test("A pair that cannot be used stays as it was, and does not keep another from being renewed")

@@ -17,6 +17,7 @@ extension EndToEnd {
                 cd '\(files.path)'
                 made='\(certificates.directory)'
                 cat "$made/standard.pem" "$made/ca.pem" > chain.pem
+                cat "$made/exact.pem" "$made/ca.pem" > exact.chain
                 statement() { # certificate, kind, time of revocation, output
                     serial=$(openssl x509 -in "$made/$1.pem" -noout -serial | cut -d= -f2)
                     printf '%s\\t351231235959Z\\t%s\\t%s\\tunknown\\t/CN=x\\n' "$2" "$3" "$serial" > index
@@ -55,15 +56,8 @@ extension EndToEnd {
             let port = try Listener.freePorts(1)[0]
             try install("good")
             let gateway = try Gateway(configuration(port))
-            func status(_ version: String) throws -> String {
-                try run(
-                    "/usr/bin/openssl",
-                    ["s_client", "-connect", "127.0.0.1:\(port)", "-status", version],
-                    input: ""
-                ).output
-            }
             for version in ["-tls1_2", "-tls1_3"] {
-                let said = try status(version)
+                let said = try status(port, version)
                 #expect(said.contains("OCSP Response Status: successful"), "\(said)")
                 #expect(said.contains("Cert Status: good"))
             }
@@ -73,35 +67,77 @@ extension EndToEnd {
                     gateway.log.contains("listener[0].ocsp_file: says that the certificate is revoked")
                 }
             )
-            #expect(try status("-tls1_3").contains("Cert Status: good"))
+            #expect(try status(port, "-tls1_3").contains("Cert Status: good"))
         }
 
         @Test(
-            "What is no good statement about the certificate is refused",
+            "What is no good statement about the certificate is a remark of check, and the gateway starts without it",
             arguments: [
                 ("revoked", "says that the certificate is revoked: get another certificate"),
                 ("other", "is about another certificate"), ("chain.pem", "is no OCSP response in DER"),
             ]
         )
-        func refused(name: String, reason: String) throws {
+        func remarked(name: String, reason: String) throws {
             try install(name)
-            #expect(try problems(configuration(1)).contains("listener[0].ocsp_file: \(reason)"))
+            let remark = "listener[0].ocsp_file: \(reason): not sent with the certificate: \(files["ocsp.der"])"
+            let said = try check(configuration(1))
+            #expect(said.status == 0 && said.errors.contains("warning: \(remark)"), "\(said)")
+            let port = try Listener.freePorts(1)[0]
+            let gateway = try Gateway(configuration(port))
+            #expect(eventually { gateway.log.contains(remark) })
+            #expect(try status(port, "-tls1_3").contains("OCSP response: no response sent"))
+        }
+
+        @Test("A certificate that is renewed before its statement is shown without one, and then with the new one")
+        func renewedFirst() throws {
+            let port = try Listener.freePorts(1)[0]
+            try install("good")
+            var configuration = configuration(port, certificate: files["server.pem"])
+            configuration.top = configuration.top.replacing(
+                certificates.path("standard.key"),
+                with: files["server.key"]
+            )
+            try copy(files["chain.pem"], to: "server.pem")
+            try copy(certificates.path("standard.key"), to: "server.key")
+            let gateway = try Gateway(configuration)
+            #expect(try status(port, "-tls1_3").contains("Cert Status: good"))
+            try copy(files["exact.chain"], to: "server.pem")
+            try copy(certificates.path("exact.key"), to: "server.key")
+            #expect(eventually { gateway.log.contains("loaded again: listener[0].certificate: /CN=exact") })
+            #expect(eventually { gateway.log.contains("listener[0].ocsp_file: is about another certificate") })
+            #expect(try status(port, "-tls1_3").contains("OCSP response: no response sent"))
+            // Neither does it stop a reload.
+            gateway.reload()
+            try install("other")
+            #expect(try eventually { try status(port, "-tls1_3").contains("Cert Status: good") })
         }
 
         @Test("Without the issuer's certificate, the message says where it belongs")
         func withoutIssuer() throws {
             try install("good")
-            let said = try problems(configuration(1, certificate: certificates.path("standard.pem")))
+            let said = try check(configuration(1, certificate: certificates.path("standard.pem"))).errors
             #expect(
                 said.contains("listener[0].ocsp_file: cannot be checked: the certificate's file lacks the issuer's")
             )
         }
 
-        private func problems(_ configuration: GatewayConfiguration) throws -> String {
+        private func copy(_ path: String, to name: String) throws {
+            try files.write(name, String(contentsOfFile: path, encoding: .utf8))
+        }
+
+        private func status(_ port: UInt16, _ version: String) throws -> String {
+            try run(
+                "/usr/bin/openssl",
+                ["s_client", "-connect", "127.0.0.1:\(port)", "-status", version],
+                input: ""
+            ).output
+        }
+
+        private func check(_ configuration: GatewayConfiguration) throws -> Finished {
             let directory = try TemporaryDirectory()
             try Gateway.writeSecrets(to: directory)
             let text = configuration.text(port: 2, adminPort: 3, directory: directory.path)
-            return try run(Gateway.program, ["check", directory.write("gateway.conf", text)]).errors
+            return try run(Gateway.program, ["check", directory.write("gateway.conf", text)])
         }
 
         @Test("After its time it is at fault")

@@ -59,6 +59,74 @@ extension EndToEnd {
             #expect(complaints() == 1)
         }
 
+        @Test("What could not be read is read again, although its file does not change any more")
+        func shortage() throws {
+            try site.gateway.allowDescriptors(3)
+            try site.install("both")
+            #expect(eventually { site.gateway.log.contains("listener[0].certificate: Too many open files") })
+            try site.gateway.allowDescriptors(4096)
+            #expect(try serves("both"))
+            #expect(site.gateway.log.components(separatedBy: "Too many open files: ").count - 1 <= 40)
+        }
+
+        @Test("A certificate that OpenSSL refuses does not keep another listener's from being renewed")
+        func weak() throws {
+            let directory = site.directory
+            let script = """
+                set -e
+                openssl req -x509 -newkey rsa:1024 -nodes -days 30 -subj /CN=weak -keyout weak.key -out weak.pem
+                """
+            let made = try run("/bin/sh", ["-c", "cd '\(directory.path)' && \(script)"])
+            try #require(made.status == 0, "\(made.errors)")
+            let ports = try Listener.freePorts(2)
+            var configuration = GatewayConfiguration(upstream: site.upstream.port)
+            for (name, port) in zip(["first", "second"], ports) {
+                for kind in ["pem", "key"] {
+                    let text = try String(contentsOfFile: site.certificates.path("standard.\(kind)"), encoding: .utf8)
+                    try directory.write("\(name).\(kind)", text)
+                }
+                configuration.top += """
+                    [[listener]]
+                    address = "127.0.0.1:\(port)"
+                    certificate = "\(directory["\(name).pem"])"
+                    key = "\(directory["\(name).key"])"
+
+                    """
+            }
+            let gateway = try Gateway(configuration)
+            func copy(_ from: String, to name: String) throws {
+                try directory.write(name, String(contentsOfFile: from, encoding: .utf8))
+            }
+            for kind in ["pem", "key"] {
+                try copy(directory["weak.\(kind)"], to: "first.\(kind)")
+                try copy(site.certificates.path("both.\(kind)"), to: "second.\(kind)")
+            }
+            #expect(eventually { gateway.log.contains("listener[0].certificate: OpenSSL does not accept it") })
+            func subject(_ port: UInt16) throws -> String {
+                try run("/usr/bin/openssl", ["s_client", "-connect", "127.0.0.1:\(port)"], input: "").output
+            }
+            #expect(try eventually { try subject(ports[1]).contains("subject=CN = both") })
+            #expect(try subject(ports[0]).contains("subject=CN = standard"))
+        }
+
+        @Test("A renewal leaves tokens known, so that no signature is checked again")
+        func warm() throws {
+            let token = Minter.acme.token()
+            let client = try Client(port: site.gateway.port)
+            func status() throws -> Int {
+                try client.exchange("/event/e1", ["Authorization: Bearer \(token)"]).status
+            }
+            #expect(try status() == 200)
+            try site.install("both")
+            #expect(eventually { site.gateway.log.contains("loaded again: listener[0].certificate") })
+            let before = try site.gateway.metrics()
+            #expect(try status() == 200)
+            let after = try site.gateway.metrics()
+            #expect(after.growth(of: "gateway_token_cache_misses_total", since: before) == [:])
+            #expect(after.growth(of: "gateway_token_verifications_total", since: before) == [:])
+            #expect(after.growth(of: "gateway_token_cache_hits_total", since: before) != [:])
+        }
+
         @Test("A certificate behind a symbolic link is loaded when the link is exchanged")
         func linked() throws {
             let files = FileManager.default

@@ -8,6 +8,9 @@ struct CertificateReader {
     private(set) var certifiedKey: CertifiedKey?
     private(set) var ocspPath: String?
     private(set) var ocspResponse: OCSPResponse?
+    /// Why the content of the file at `ocspPath` is not sent. No problem: a certificate is as good without it, and is often
+    /// renewed before it.
+    private(set) var ocspFault: String?
 
     /// - Parameter isForClients: whether the table has `ocsp_file`.
     init(_ table: TableReader, isForClients: Bool = true) {
@@ -33,7 +36,7 @@ struct CertificateReader {
         do throws(KeyError) {
             ocspResponse = try OCSPResponse(der: ocsp.bytes, for: certifiedKey)
         } catch {
-            table.report("\(error)", at: "ocsp_file")
+            ocspFault = "\(error)"
         }
     }
 }

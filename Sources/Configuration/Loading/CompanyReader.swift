@@ -68,11 +68,8 @@ final class CompanyReader {
         }
         for (file, place) in files {
             let secret = file.trimmed
-            if secret.count < 16 {
-                table.context.problems.report(
-                    "the secret in \(file.path) has \(secret.count) bytes; at least 16 are needed",
-                    at: place
-                )
+            if let fault = CompanySettings.fault(ofClientSecret: secret, in: file.path) {
+                table.context.problems.report(fault, at: place)
             }
             company.clientSecretFiles.append(file.path)
             company.clientSecrets.append(Secret(secret))
@@ -101,5 +98,15 @@ final class CompanyReader {
             text.utf8.allSatisfy({ $0.isLetterOrDigit || "-._".utf8.contains($0) })
         else { throw ValueFault("\(quoted(text)) is not 1 to 64 letters, digits, -, . and _") }
         return text
+    }
+}
+
+extension CompanySettings {
+    private static let minClientSecret = 16
+
+    /// What is wrong with the content of a file with a client secret.
+    static func fault(ofClientSecret secret: [UInt8], in path: String) -> String? {
+        guard secret.count < minClientSecret else { return nil }
+        return "the secret in \(path) has \(secret.count) bytes; at least \(minClientSecret) are needed"
     }
 }

@@ -45,7 +45,7 @@ final class KeyReader {
     }
 
     /// The ids without duplicates.
-    private static func ids(of keys: [Key]) -> [String] {
+    static func ids(of keys: [Key]) -> [String] {
         Set(keys.compactMap(\.id)).sorted()
     }
 
@@ -88,25 +88,25 @@ final class KeyReader {
     private func single(_ table: TableReader, source: String, algorithm: Algorithm, id: String?) -> (KeyOrigin, [Key])?
     {
         guard let file = table.value(source, Self.form(of: source)) else { return nil }
-        do {
-            var origin = KeyOrigin(id: id, algorithm: algorithm, source: .secretFile(file.path))
-            guard source != "secret_file" else {
-                reportReuse(of: file.trimmed, in: table)
-                return (origin, [try Key.secret(file.trimmed, algorithm: algorithm, id: id)])
-            }
-            let key = try Key.pem(file.bytes, algorithm: algorithm, id: id)
-            if source == "private_key_file" {
-                if !key.canSign { table.report("holds a public key, which belongs in public_key_file", at: source) }
-                origin.source = .privateKeyFile(file.path)
-            } else {
-                if key.canSign { table.report("holds a private key, which belongs in private_key_file", at: source) }
-                origin.source = .publicKeyFile(file.path)
-            }
-            return (origin, [key])
-        } catch {
-            table.report("\(error)", at: source)
-            return nil
+        var origin = KeyOrigin(id: id, algorithm: algorithm, source: .secretFile(file.path))
+        switch source {
+        case "secret_file": reportReuse(of: file.trimmed, in: table)
+        case "private_key_file": origin.source = .privateKeyFile(file.path)
+        default: origin.source = .publicKeyFile(file.path)
         }
+        return keys(in: file, of: origin, table, source)
+    }
+
+    /// Reports what is wrong with a file of keys. Returns `nil` if it has none.
+    private func keys(
+        in file: NamedFile,
+        of origin: KeyOrigin,
+        _ table: TableReader,
+        _ source: String
+    ) -> (KeyOrigin, [Key])? {
+        let content = KeyFile(file, of: origin)
+        for fault in content.faults { table.report(fault, at: source) }
+        return content.keys.isEmpty ? nil : (origin, content.keys)
     }
 
     private func openID(_ table: TableReader, issuers: [String]) -> (KeyOrigin, [Key])? {
@@ -141,19 +141,7 @@ final class KeyReader {
             return url.map { (KeyOrigin(source: .jwksURL($0)), []) }
         }
         guard let file = table.value(source, .file) else { return nil }
-        do {
-            let keys = try Key.jwks(file.bytes)
-            if keys.isEmpty { table.report("holds no key", at: source) }
-            var seen: Set<String> = []
-            for key in keys {
-                guard let id = key.id, !seen.insert("\(key.algorithm.rawValue) \(id)").inserted else { continue }
-                table.report("holds two keys with the id \(quoted(id))", at: source)
-            }
-            return (KeyOrigin(source: .jwksFile(file.path)), keys)
-        } catch {
-            table.report("\(error)", at: source)
-            return nil
-        }
+        return keys(in: file, of: KeyOrigin(source: .jwksFile(file.path)), table, source)
     }
 
     /// Reports a secret that two keys share: its holder can sign for each company that has it.

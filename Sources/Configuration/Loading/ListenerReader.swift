@@ -48,6 +48,7 @@ struct ListenerReader {
         listener.key = pair.keyPath
         listener.certifiedKey = pair.certifiedKey
         (listener.ocspFile, listener.ocspResponse) = (pair.ocspPath, pair.ocspResponse)
+        listener.ocspFault = pair.ocspFault
         if let file = table.value("ticket_key_file", .secretFile) {
             (listener.ticketKeyFile, listener.ticketKeys) = (file.path, Secret(file.bytes))
             if let fault = ListenerSettings.fault(ofTicketKeys: file.bytes) {
@@ -127,7 +128,8 @@ struct ListenerReader {
             key: pair.keyPath ?? "",
             certifiedKey: pair.certifiedKey,
             ocspFile: pair.ocspPath,
-            ocspResponse: pair.ocspResponse
+            ocspResponse: pair.ocspResponse,
+            ocspFault: pair.ocspFault
         )
     }
 

@@ -1,8 +1,12 @@
 import Basics
 import GatewayConfiguration
+import Transport
 
 /// Requests on a plaintext listener with `redirect = "https"`. None of them is forwarded.
 extension Exchange {
+    /// The most challenges whose files are being read. An authority asks from a handful of places.
+    private static let maxChallenges = 64
+
     /// Sends the client to the same path and query under `public_url`. Answers health checks and ACME's challenges, since
     /// those who ask do not expect a redirect.
     func redirectToHTTPS(_ request: RequestView, _ rules: ListenerRules) {
@@ -55,9 +59,12 @@ extension Exchange {
 
     private func serveChallenge(_ name: String, below folder: String) {
         guard allows(method == .get || method == .head, "GET, HEAD") else { return }
-        // Off the event loop: the folder may be on a slow file system.
+        let files = worker.site.challengeFiles
         answer(type: "application/octet-stream") {
-            ChallengeFile.read(name, below: folder).map { .success($0) } ?? .failure(OperatorFault(status: 404))
+            // While the folder's file system does not answer, requests must not pile up.
+            let found = await files.run(ifFewerThan: Self.maxChallenges) { ChallengeFile.read(name, below: folder) }
+            guard let found else { return .failure(OperatorFault(status: 503)) }
+            return found.map { .success($0) } ?? .failure(OperatorFault(status: 404))
         }
     }
 }

@@ -52,6 +52,8 @@ final class Site: Sendable {
     /// Whether another process is about to serve the control API.
     let isControlPaused = Atomic<Bool>(false)
     let resolver: Resolver
+    /// Reads answers to ACME's challenges.
+    let challengeFiles = FileThread("challenges")
     private let everyWorker = Mutex<[Confined<Worker>]>([])
 
     init(

@@ -28,7 +28,7 @@ package final class OCSPResponse: Sendable, Equatable {
 
     /// What is wrong with it at a moment in seconds since 1970.
     package func fault(at now: Int64) -> String? {
-        now > expiresAt ? "expired on \(Certificate.day(expiresAt)), and is not sent" : nil
+        now > expiresAt ? "expired on \(Certificate.day(expiresAt))" : nil
     }
 
     /// Returns when it expires, in seconds since 1970.

@@ -17,9 +17,12 @@ struct Check: ParsableCommand {
     func run() throws {
         let settings = try ConfigurationFile(path: config).loadOrExit()
         try StartTrial.passOrExit(settings, from: config, isThorough: true)
-        let faults = settings.certificateFaults(at: WallClock.seconds())
+        let now = WallClock.seconds()
+        let faults = settings.certificateFaults(at: now)
         for fault in faults { StandardError.line("\(config): error: \(fault)") }
-        for remark in settings.remarks + ConfigurationFile(path: config).openSecrets(settings) {
+        for remark in settings.stapleRemarks(at: now) + settings.remarks
+            + ConfigurationFile(path: config).openSecrets(settings)
+        {
             StandardError.line("\(config): warning: \(remark)")
         }
         if self.print {

@@ -73,7 +73,7 @@ struct TokenVerify: ParsableCommand {
 
     private func chosenKeys() throws -> [Key] {
         let bytes: [UInt8]
-        switch SystemFile.read(jwks, maxSize: 1 << 20) {
+        switch SystemFile.readToEnd(jwks, maxSize: 1 << 20) {
         case .success(let read): bytes = read
         case .failure(let fault): throw ValidationError("\(jwks): \(fault.words)")
         }

@@ -52,7 +52,7 @@ struct ConfigurationFile {
 
     /// The paths of the files to read again when they change.
     func watchedFiles(_ settings: Settings) -> [String] {
-        settings.certificateFiles.map { Self.resolve($0, in: folder) }
+        (settings.certificateFiles + settings.keyFiles).map { Self.resolve($0, in: folder) }
     }
 
     private func settings(_ text: String) throws(ConfigurationError) -> Settings {

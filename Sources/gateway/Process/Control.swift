@@ -7,6 +7,7 @@ import GatewayConfiguration
 import JOSE
 import Logging
 import Synchronization
+import Transport
 
 /// The control plane of a running gateway: the directory, its API, webhooks, and attendance.
 ///
@@ -17,6 +18,7 @@ final class Control: Sendable {
     private let logger: Logger
     private let running = Mutex<Running?>(nil)
     private let retention: Mutex<Retention>
+    private let files = FileThread("files of the database")
 
     private struct Running {
         let directory: Directory
@@ -160,7 +162,7 @@ final class Control: Sendable {
     /// Warns every minute while files of the database are missing.
     private func watchFiles(of directory: Directory) async {
         while !Task.isCancelled {
-            let missing = directory.missingFiles
+            let missing = await files.run { [directory] in directory.missingFiles }
             if !missing.isEmpty {
                 logger.error(
                     """

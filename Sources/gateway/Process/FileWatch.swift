@@ -1,6 +1,6 @@
-import Dispatch
 import Glibc
 import Synchronization
+import Transport
 
 /// Calls an action when files have changed.
 ///
@@ -9,7 +9,7 @@ import Synchronization
 /// an event loop: a network mount may not answer.
 final class FileWatch: Sendable {
     private let changes = Mutex(FileChanges())
-    private let queue = DispatchQueue(label: "files")
+    private let thread = FileThread("watched files")
     private let task: Mutex<Task<Void, Never>?> = Mutex(nil)
 
     private static let interval = Duration.seconds(2)
@@ -24,10 +24,7 @@ final class FileWatch: Sendable {
         let task = Task { [weak self] in
             while (try? await Task.sleep(for: Self.interval)) != nil {
                 guard let self else { return }
-                let isChanged: Bool = await withCheckedContinuation { continuation in
-                    queue.async { continuation.resume(returning: self.look()) }
-                }
-                if isChanged { action() }
+                if await thread.run({ self.look() }) { action() }
             }
         }
         self.task.withLock { $0 = task }
@@ -35,6 +32,9 @@ final class FileWatch: Sendable {
 
     /// Watches other files from now on.
     func watch(_ paths: [String]) { changes.withLock { $0 = FileChanges(paths: paths) } }
+
+    /// Calls the action again soon, even if no file changes: what it read cannot be used, or could not be read.
+    func tryAgain() { changes.withLock { $0.tryAgain() } }
 
     private func look() -> Bool {
         let paths = changes.withLock { $0.paths }
@@ -70,14 +70,25 @@ struct FileChanges {
     /// The states that were acted on; `nil` if none were.
     private var known: [FileState]?
     private var last: [FileState]?
+    /// How many calls there are until the files are acted on again although they have not changed.
+    private var callsUntilRetry: Int?
+    private static let retryCalls = 3
 
     init(paths: [String] = []) { self.paths = paths }
 
     /// Whether to act: the files are not as they were when last acted on, and have not changed since the last call.
     mutating func haveSettled(_ states: [FileState]) -> Bool {
         defer { last = states }
+        if let calls = callsUntilRetry {
+            callsUntilRetry = calls - 1
+            if calls == 1 { known = nil }
+        }
         guard states != known, states == last else { return false }
         known = states
+        callsUntilRetry = nil
         return true
     }
+
+    /// Acts on the files once more, whether or not they change.
+    mutating func tryAgain() { callsUntilRetry = Self.retryCalls }
 }

@@ -88,34 +88,30 @@ struct Server {
             }
         }
         defer { watchdog?.cancel() }
-        // One after the other, so that a reload and a renewal do not undo each other.
+        let running = file.map {
+            RunningConfiguration($0, dataPlane: dataPlane, control: control, marks: marks, logs: logs, manager: manager)
+        }
         let (events, arrivals) = AsyncStream<Event>.makeStream()
         let signalling = Task { for await signal in signals { arrivals.yield(.signal(signal)) } }
-        let watch = file.map { file in
-            FileWatch(file.watchedFiles(settings)) { arrivals.yield(.filesChanged) }
-        }
+        let changing = running.map { running in Task { await running.follow() } }
         let reception = Reception(dataPlane, logger) { arrivals.yield(.successorIsReady($0)) }
         if keys == nil { await reception.open(HandOver.path(settings), isSuccessor: takesOver) }
         var isReplaced = false
+        // Nothing here may wait for a file: whatever hangs, the process must hear when it is to end.
         serving: for await event in events {
-            switch (event, file) {
-            case (.signal(.sighup), let file?):
-                manager.tell(.reloading)
-                await reload(file, dataPlane, control, marks, logs)
-                manager.tell(.ready)
-                watch?.watch(file.watchedFiles(dataPlane.settings))
-            case (.filesChanged, let file?): await renewCertificates(dataPlane, from: file, logger)
-            case (.signal(.sigusr1), _): logs.reopen()
-            case (.signal(.sigusr2), _): startSuccessor(logger)
-            case (.successorIsReady(let successor), _):
+            switch event {
+            case .signal(.sighup): running?.reload()
+            case .signal(.sigusr1): logs.reopen()
+            case .signal(.sigusr2): startSuccessor(logger)
+            case .signal: break serving
+            case .successorIsReady(let successor):
                 isReplaced = await handOver(to: successor, dataPlane, control, logger)
                 if isReplaced { break serving }
                 reception.isFree()
-            case (.signal(.sighup), nil), (.filesChanged, nil): break
-            case (.signal, _): break serving
             }
         }
         signalling.cancel()
+        changing?.cancel()
         let limit = DispatchTimeInterval.milliseconds(Int(dataPlane.drainTime))
         deadline = .now() + limit + .milliseconds(200)
         // Bound the wait for anything else that delays the end, such as a disk that hangs.
@@ -152,7 +148,6 @@ struct Server {
     /// What a running process acts on.
     private enum Event {
         case signal(UnixSignal)
-        case filesChanged
         case successorIsReady(Successor)
     }
 
@@ -162,40 +157,6 @@ struct Server {
         } catch {
             for problem in error.problems { StandardError.line("\(problem)") }
             throw ExitCode(1)
-        }
-    }
-
-    private func reload(
-        _ file: ConfigurationFile,
-        _ dataPlane: DataPlane,
-        _ control: Control?,
-        _ marks: StateFiles.Marks,
-        _ logs: Logs
-    ) async {
-        let logger = logs.logger
-        do throws(ConfigurationError) {
-            let settings = try file.load()
-            let targets = try Logs.Targets(settings.log)
-            let reloaded: DataPlane.Reloaded
-            do throws(ConfigurationError) {
-                reloaded = try await dataPlane.reload(settings)
-            } catch {
-                targets.close()
-                throw error
-            }
-            logs.adopt(targets)
-            control?.adopt(settings)
-            for remark in settings.remarks { logger.warning("reload: \(remark)") }
-            for key in reloaded.waiting { logger.warning("reload: \(key): takes effect at the next start") }
-            for note in reloaded.notes + marks.replaced { logger.warning("reload: \(note)") }
-            let waiting = reloaded.waiting.joined(separator: ", ")
-            logger.info(
-                "configuration reloaded\(waiting.isEmpty ? "" : ", but for what takes effect at the next start: \(waiting)")"
-            )
-        } catch {
-            dataPlane.countFailedReload()
-            for problem in error.problems { logger.error("reload: \(problem)") }
-            logger.error("reload: the running configuration stays as it is")
         }
     }
 }

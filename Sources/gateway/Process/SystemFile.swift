@@ -10,6 +10,8 @@ enum SystemFile {
         /// Why a file is not used although every call succeeded.
         var reason: String?
 
+        static let notRegular = Fault(code: 0, reason: "is not a regular file")
+
         var fault: FileFault {
             switch code {
             case ENOENT, ENOTDIR: .notFound
@@ -33,7 +35,24 @@ enum SystemFile {
         }
     }
 
+    /// Reads a regular file. Waits for no pipe or device that stands in its place.
     static func read(_ path: String, maxSize: Int) -> Result<[UInt8], Fault> {
+        // SAFETY: the path is passed as a C string for the call.
+        let descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        guard descriptor >= 0 else { return .failure(Fault(code: errno)) }
+        defer { close(descriptor) }
+        var status = stat()
+        // SAFETY: the call fills a local.
+        guard unsafe fstat(descriptor, &status) == 0 else { return .failure(Fault(code: errno)) }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return read(descriptor, maxSize: maxSize)
+        case S_IFDIR: return .failure(Fault(code: EISDIR))
+        default: return .failure(.notRegular)
+        }
+    }
+
+    /// Reads a file, or waits for all that a pipe brings. For commands, whose arguments may be `<(program)`.
+    static func readToEnd(_ path: String, maxSize: Int) -> Result<[UInt8], Fault> {
         // SAFETY: the path is passed as a C string for the call.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return .failure(Fault(code: errno)) }
@@ -53,10 +72,9 @@ enum SystemFile {
         var status = stat()
         // SAFETY: the call fills a local.
         guard unsafe fstat(descriptor, &status) == 0 else { return .failure(Fault(code: errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { return .failure(.notRegular) }
         let reason: String? =
-            if status.st_mode & S_IFMT != S_IFREG {
-                "is not a regular file"
-            } else if status.st_uid != geteuid(), status.st_uid != 0 {
+            if status.st_uid != geteuid(), status.st_uid != 0 {
                 "belongs to another user"
             } else if status.st_mode & 0o022 != 0 {
                 "others may change it: chmod 600 it, or remove it"
