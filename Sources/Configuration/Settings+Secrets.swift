@@ -16,6 +16,7 @@ package struct FileUse: Sendable {
         case database
         case denyList
         case tracingHeaders
+        case log
 
         /// The role, worded for the operator.
         package var words: String {
@@ -32,6 +33,7 @@ package struct FileUse: Sendable {
             case .database: "the database"
             case .denyList: "the list of denied addresses"
             case .tracingHeaders: "fields for the collector of traces"
+            case .log: "a log"
             }
         }
     }
@@ -88,6 +90,9 @@ extension Settings {
         add("limits.deny_file", limits.denyFile, .denyList, isSecret: false)
         add("tracing.headers_file", tracing.headersFile, .tracingHeaders)
         add("tracing.ca_file", tracing.caFile, .tls, isSecret: false)
+        for (key, target) in [("log.output", log.output), ("log.access_output", log.accessOutput)] {
+            if case .file(let path) = target { add(key, path, .log, isSecret: false) }
+        }
         if control.enabled {
             add("control.database", control.database, .database)
             add("control.token_key_file", control.tokenKeyPath, .tokenKey)

@@ -105,6 +105,20 @@ extension EndToEnd {
                 try withControl { $0.control = "token_key_file = \"\(folder)/gateway.conf\"" },
                 ["control.token_key_file", "is the configuration itself"]
             )
+            for (key, name) in [
+                ("output", "gateway.sqlite"), ("access_output", "gateway.sqlite-wal"), ("output", "cookie.key"),
+                ("access_output", "acme.secret"), ("output", "gateway.conf"),
+            ] {
+                try expectRefused(
+                    try withControl { $0.log = "\(key) = \"\(folder)/\(name)\"" },
+                    [
+                        "log.\(key)",
+                        name == "gateway.conf" ? "is the configuration itself" : "each needs a file of its own",
+                    ]
+                )
+            }
+            let both = "output = \"\(folder)/a.log\"\naccess_output = \"\(folder)/a.log\""
+            #expect(try check(try withControl { $0.log = both }).status == 0)
             #expect(try check(try withControl { $0.control = "token_key_file = \"\(folder)/token.key\"" }).status == 0)
         }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -201,6 +202,73 @@ extension EndToEnd {
                 let finished = try run(Gateway.program, [command, file])
                 #expect(finished.status == 1)
                 #expect(finished.errors.contains("log.\(key): cannot open \(target): \(reason)"), "\(finished.errors)")
+            }
+        }
+
+        @Test("A new log file may be read by its group, whatever the umask, and an existing one keeps its mode")
+        func mode() throws {
+            let directory = try TemporaryDirectory()
+            try Gateway.writeSecrets(to: directory)
+            let ports = try Listener.freePorts(2)
+            var configuration = GatewayConfiguration(upstream: 9)
+            configuration.log = "output = \"\(directory["own.log"])\"\naccess_output = \"\(directory["access.log"])\""
+            let text = configuration.text(port: ports[0], adminPort: ports[1], directory: directory.path)
+            let file = try directory.write("gateway.conf", text)
+            try directory.write("own.log", "")
+            let files = FileManager.default
+            try files.setAttributes([.posixPermissions: 0o600], ofItemAtPath: directory["own.log"])
+            let child = try Child(
+                "/bin/sh",
+                ["-c", "umask 077; exec \"$0\" \"$@\"", Gateway.program, "run", file],
+                output: directory["output.log"]
+            )
+            #expect(eventually { self.text(directory["own.log"]).contains("admin listens on") })
+            func mode(_ name: String) throws -> Int? {
+                try files.attributesOfItem(atPath: directory[name])[.posixPermissions] as? Int
+            }
+            #expect(try mode("access.log") == 0o640)
+            #expect(try mode("own.log") == 0o600)
+            withExtendedLifetime(child) {}
+        }
+
+        @Test(
+            "A line that a full disk has cut off stays alone: the next one begins on its own, also after a restart",
+            .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/prlimit"))
+        )
+        func torn() throws {
+            let directory = try TemporaryDirectory()
+            let log = directory["access.log"]
+            let site = try Site { $0.log = "access_output = \"\(log)\"" }
+            func limitFiles(_ size: String) throws {
+                let limited = try run("/usr/bin/prlimit", ["--pid", "\(site.gateway.pid)", "--fsize=\(size):"])
+                try #require(limited.status == 0, "\(limited.errors)")
+            }
+            func has(_ path: String) -> Bool { eventually { self.text(log).contains("\"path\":\"\(path)\"") } }
+            func tear(_ path: String) throws {
+                let size = text(log).utf8.count
+                try limitFiles("\(size + 20)")
+                #expect(try fetch(site.port, path).status == 200)
+                #expect(eventually { text(log).utf8.count == size + 20 })
+                // Nor may a line that finds no room at all change that.
+                #expect(try fetch(site.port, path).status == 200)
+            }
+            #expect(try fetch(site.port, "/public/first").status == 200)
+            #expect(has("/public/first"))
+            try tear("/public/lost")
+            let lost = "gateway_access_log_lines_dropped_total"
+            #expect(try eventually { try site.gateway.metrics().value(lost) == 2 })
+            try limitFiles("unlimited")
+            #expect(try fetch(site.port, "/public/next").status == 200)
+            #expect(has("/public/next"))
+            try tear("/public/lost")
+            try site.gateway.restart()
+            #expect(try fetch(site.port, "/public/last").status == 200)
+            #expect(has("/public/last"))
+            let lines = text(log).split(separator: "\n")
+            let whole = lines.filter { $0.hasPrefix("{") && $0.hasSuffix("}") }
+            #expect(lines.count - whole.count == 2, "\(lines)")
+            for path in ["first", "next", "last"] {
+                #expect(whole.contains { $0.contains("\"path\":\"/public/\(path)\"") })
             }
         }
 

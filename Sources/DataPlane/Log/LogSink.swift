@@ -21,7 +21,11 @@ package struct LogSink: Sendable {
 
     /// How long a syslog server may take to make room for a message, in milliseconds.
     private static let patience: Int32 = 1000
-    /// May be read by the group, as logs usually are.
+    /// Whether the last line was written only in part: the disk was full, or an earlier process was killed.
+    private var isTorn = false
+    /// Whether to look at the end of the file before the next line.
+    private var mayBeTorn = true
+    /// The group may read a new file, as is usual for logs, whatever the umask: that of a hardened unit is for keys.
     private static let mode: mode_t = 0o640
 
     /// Writes to a descriptor that stays open.
@@ -73,11 +77,37 @@ package struct LogSink: Sendable {
     ///
     /// Without `O_NONBLOCK`, a named pipe would make us wait for a reader.
     fileprivate static func openFile(_ path: String, creates: Bool) throws(SystemFault) -> Int32 {
-        let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (creates ? O_CREAT : 0)
-        // SAFETY: the path is passed as a C string for the call.
-        let descriptor = unsafe Glibc.open(path, flags, mode)
+        let flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+        // SAFETY: here and below, the path is passed as a C string for the call.
+        var descriptor = unsafe Glibc.open(path, flags)
+        if descriptor < 0, errno == ENOENT, creates {
+            descriptor = unsafe Glibc.open(path, flags | O_CREAT | O_EXCL, mode)
+            if descriptor >= 0 {
+                _ = fchmod(descriptor, mode)
+            } else if errno == EEXIST {
+                // Somebody else has just made it, or it is a link to a file that is not there yet.
+                descriptor = unsafe Glibc.open(path, flags | O_CREAT, mode)
+            }
+        }
         guard descriptor >= 0 else { throw SystemFault("open", errno) }
         return descriptor
+    }
+
+    /// Whether a file ends within a line. `nil` if that cannot be seen, as of a pipe.
+    private static func endsWithinLine(_ descriptor: Int32) -> Bool? {
+        var status = stat()
+        // SAFETY: the call fills a local.
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        guard status.st_size > 0 else { return false }
+        // Its own descriptor only writes.
+        // SAFETY: the path is passed as a C string for the call.
+        let reader = unsafe Glibc.open("/proc/self/fd/\(descriptor)", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard reader >= 0 else { return nil }
+        defer { closeDescriptor(reader) }
+        var last: UInt8 = 0
+        // SAFETY: reads one byte into a local.
+        guard unsafe pread(reader, &last, 1, status.st_size - 1) == 1 else { return nil }
+        return last != .lineFeed
     }
 
     package func close() {
@@ -102,7 +132,11 @@ package struct LogSink: Sendable {
     mutating func write(_ lines: [UInt8], _ severity: LogSeverity) -> Outcome {
         switch way {
         case .stream(let descriptor):
-            return Self.write(lines, to: descriptor)
+            if mayBeTorn {
+                mayBeTorn = false
+                isTorn = Self.endsWithinLine(descriptor) ?? isTorn
+            }
+            return write(isTorn ? [.lineFeed] + lines : lines, to: descriptor)
         case .syslog(let socket, var header):
             var (outcome, start) = (Outcome(), 0)
             let now = WallClock.now() / 1000
@@ -135,7 +169,8 @@ package struct LogSink: Sendable {
         return fault
     }
 
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Outcome {
+    /// - Parameter bytes: lines, after a line end if the last line has none.
+    private mutating func write(_ bytes: [UInt8], to descriptor: Int32) -> Outcome {
         var start = 0
         while start < bytes.count {
             let rest = bytes.span.extracting(start..<bytes.count)
@@ -149,10 +184,17 @@ package struct LogSink: Sendable {
             switch fault {
             case EINTR: continue
             // A pipe is shared with our parent, which may have made it non-blocking.
-            case EAGAIN: wait(for: descriptor, atMost: -1)
-            default: return Outcome(lost: bytes[start...].count { $0 == .lineFeed }, fault: fault)
+            case EAGAIN: Self.wait(for: descriptor, atMost: -1)
+            default:
+                let isBeforeLines = isTorn && start == 0
+                let lost = bytes[start...].count { $0 == .lineFeed } - (isBeforeLines ? 1 : 0)
+                if start > 0 { isTorn = bytes[start - 1] != .lineFeed }
+                // What else writes to the file may have been cut off too.
+                mayBeTorn = true
+                return Outcome(lost: lost, fault: fault)
             }
         }
+        isTorn = false
         return Outcome()
     }
 
