@@ -12,6 +12,8 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
     case cookiesBlocked
     case wrongEvent
     case originDenied
+    /// The client's address was denied while the request was open.
+    case addressDenied
     case frameDenied
     case registrationRemoved
     case viewerRemoved
@@ -39,6 +41,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .cookiesBlocked: "cookies_blocked"
         case .wrongEvent: "wrong_event"
         case .originDenied: "origin_denied"
+        case .addressDenied: "address_denied"
         case .frameDenied: "frame_denied"
         case .registrationRemoved: "registration_removed"
         case .viewerRemoved: "viewer_removed"
@@ -61,7 +64,9 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         switch self {
         case .tokenMissing, .tokenInvalid, .tokenExpired, .tokenNotYetValid, .cookiesBlocked: 401
         case .tokenConflict: 400
-        case .wrongEvent, .originDenied, .frameDenied, .registrationRemoved, .viewerRemoved, .notOpen, .eventOver: 403
+        case .wrongEvent, .originDenied, .addressDenied, .frameDenied, .registrationRemoved, .viewerRemoved, .notOpen,
+            .eventOver:
+            403
         // The last two end open streams; hardly any request is answered with them.
         case .sessionReplaced, .alreadyActive, .sessionLeft, .roleChanged: 409
         case .tooManyJoins: 429
@@ -85,6 +90,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         // RFC 6455 section 7.4.1: a wanted end, after which scripts do not reconnect by themselves.
         case .sessionLeft: 1000
         case .draining: 1001
+        case .addressDenied: 1008
         case .tryAgain: 1013
         case .upstreamUnavailable, .upstreamTimeout: 1014
         case .tokenMissing, .tokenNotYetValid, .tokenConflict, .cookiesBlocked, .originDenied,
@@ -123,6 +129,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .cookiesBlocked: "Your browser blocks cookies here"
         case .wrongEvent: "This link is for another event"
         case .originDenied: "This page may not do that"
+        case .addressDenied: "Not available from here"
         case .frameDenied: "This event is not shown here"
         case .registrationRemoved: "No longer available"
         case .viewerRemoved: "You were removed from this event"
@@ -163,6 +170,7 @@ package enum Refusal: UInt8, Error, Sendable, CaseIterable {
         case .cookiesBlocked: "Open the event in a new tab, or allow cookies for it, then try again."
         case .wrongEvent: "Open this event with its own link, or ask the organizer for one."
         case .originDenied: "Open the event from the page that it belongs to."
+        case .addressDenied: "Try another network, or ask the organizer if you think that this is a mistake."
         case .frameDenied: "Open the event on the page of the company that has invited you."
         case .registrationRemoved: "Ask the organizer if you think that this is a mistake."
         case .viewerRemoved:

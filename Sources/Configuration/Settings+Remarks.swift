@@ -27,6 +27,14 @@ extension Settings {
                     + "claim any client's address: list the load balancers there"
             )
         }
+        for (index, listener) in listeners.enumerated() {
+            guard case .unix = listener.address, !listener.proxyProtocol, !limits.byAddress.isEmpty else { continue }
+            remarks.append(
+                "listener[\(index)].address: clients of a unix: socket have no address, so that "
+                    + "\(limits.byAddress.joined(separator: ", ")) of [limits] have no effect there: set proxy_protocol = "
+                    + "true if what connects can send the header"
+            )
+        }
         for (index, range) in limits.trustedProxies.enumerated() where range.isWide {
             remarks.append(
                 "limits.trusted_proxies[\(index)]: \(quoted(range.text)) trusts very many addresses to report a client's "
@@ -87,4 +95,16 @@ extension Settings {
 extension AddressRange {
     /// Whether it is wider than /8, the largest network that anybody operates.
     fileprivate var isWide: Bool { prefixLength < 8 }
+}
+
+extension LimitSettings {
+    /// The keys that are set and judge clients by their addresses.
+    fileprivate var byAddress: [String] {
+        let keys: [(name: String, isSet: Bool)] = [
+            ("deny", !deny.isEmpty), ("deny_file", denyFile != nil),
+            ("requests_per_address", requestsPerAddress != nil),
+            ("new_connections_per_address", newConnectionsPerAddress != nil),
+        ]
+        return keys.filter(\.isSet).map(\.name)
+    }
 }

@@ -15,6 +15,7 @@ struct RefusalTests {
             (.cookiesBlocked, "cookies_blocked", 401, nil),
             (.wrongEvent, "wrong_event", 403, 4403),
             (.originDenied, "origin_denied", 403, nil),
+            (.addressDenied, "address_denied", 403, 1008),
             (.registrationRemoved, "registration_removed", 403, 4410),
             (.viewerRemoved, "viewer_removed", 403, 4411),
             (.notOpen, "not_open", 403, nil),

@@ -117,6 +117,26 @@ import Testing
         #expect(try remarks("0.0.0.0:443", "trusted_proxies = [\"10.0.0.1\"]") == [])
         #expect(try remarks("127.0.0.1:443", "") == [])
         #expect(try remarks("unix:/run/gateway.sock", "") == [])
+        // The header says whose limits count.
+        #expect(try remarks("unix:/run/gateway.sock", "requests_per_address = \"10/s\"") == [])
+    }
+
+    @Test("Limits by address are remarked on where no client has one: on a Unix socket without PROXY headers")
+    func limitsWithoutAddresses() throws {
+        let routes = text([Self.event, Self.assets], control: false)
+        func remarks(_ listener: String, _ limits: String) throws -> [String] {
+            try load(routes + "\n[[listener]]\naddress = \(listener)\n[limits]\n\(limits)\n").remarks
+        }
+        let all = "deny = [\"192.0.2.0/24\"]\nrequests_per_address = \"10/s\"\nnew_connections_per_address = \"10/s\""
+        let said = try remarks("\"unix:/run/gateway.sock\"", all)
+        #expect(said.count == 1)
+        let start =
+            "listener[1].address: clients of a unix: socket have no address, so that deny, requests_per_address, "
+            + "new_connections_per_address of [limits] have no effect there"
+        #expect(said.first?.hasPrefix(start) == true, "\(said)")
+        #expect(try remarks("\"unix:/run/gateway.sock\"\nproxy_protocol = true", all) == [])
+        #expect(try remarks("\"unix:/run/gateway.sock\"", "joins_per_minute = 3") == [])
+        #expect(try remarks("\"127.0.0.1:8081\"", all) == [])
     }
 
     private static let oldKey = "[[company.key]]\nid = \"old\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"\n"

@@ -96,6 +96,36 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/public/x").status == 200)
         }
 
+        @Test(
+            "A reload that denies an address ends its WebSockets with 1008, and its streams",
+            arguments: [false, true]
+        )
+        func deniedMeanwhile(isForwarded: Bool) throws {
+            let site = try Site { $0.limits += isForwarded ? "\ntrusted_proxies = [\"127.0.0.1\"]" : "" }
+            site.serveStreams(of: "e1")
+            func from(_ address: String) -> [String] { isForwarded ? forwarded(address) : [] }
+            let token = "Authorization: Bearer \(Minter.acme.token())"
+            let socket = try Client(port: site.port)
+            #expect(try socket.openWebSocket("/event/e1/ws", from("192.0.2.1") + [token]).status == 101)
+            let other = try Client(port: site.port, host: 2)
+            #expect(try other.openWebSocket("/event/e1/ws", from("192.0.2.2") + [token]).status == 101)
+            let stream = try Client(port: site.port)
+            let lines = (from("192.0.2.1") + [token]).map { "\($0)\r\n" }.joined()
+            stream.send("GET /event/e1/stream HTTP/1.1\r\nHost: localhost\r\n\(lines)\r\n")
+            #expect(eventually { !site.upstream.requests(for: "/event/e1/stream").isEmpty })
+            try site.gateway.rewrite(
+                site.configuration {
+                    $0.limits += isForwarded ? "\ntrusted_proxies = [\"127.0.0.1\"]" : ""
+                    $0.limits += "\ndeny = [\"\(isForwarded ? "192.0.2.1" : "127.0.0.1")\"]"
+                }
+            )
+            site.gateway.reload()
+            let close = try WebSocketEnd(socket.reader, isClient: true).receive()
+            #expect(close?.close == "1008 address_denied")
+            #expect(stream.remainder(within: 20) != nil)
+            if isForwarded { #expect(try other.echo("still here") == "still here") }
+        }
+
         @Test("The address that a PROXY header names is denied and counted, not the proxy's")
         func proxyProtocol() throws {
             let way = try ProxySite {

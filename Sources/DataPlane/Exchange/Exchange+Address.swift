@@ -20,4 +20,13 @@ extension Exchange {
         respond(status: 429, fields: "Retry-After: \(max(1, (wait + 999) / 1000))\r\n")
         return true
     }
+
+    /// Whether a reload has denied the client's address since the request began.
+    var isDeniedSince: Bool {
+        let present = worker.snapshot
+        guard present !== snapshot, present.judgesAddresses, let address, client?.listener != .admin else {
+            return false
+        }
+        return present.settings.limits.denied.contains(address)
+    }
 }

@@ -27,7 +27,13 @@ extension Exchange {
             return perform(action)
         }
         if isTunnel { watchExpiry() }
-        if let refusal = judgeAgain(at: now) { endSession(refusal) }
+        if isDeniedSince {
+            worker.counters.add(.requestsDenied)
+            record.fault = "address_denied"
+            endSession(.addressDenied)
+        } else if let refusal = judgeAgain(at: now) {
+            endSession(refusal)
+        }
     }
 
     /// Checks an open exchange again if its lease is due for renewal, its time is up, or the configuration or the
