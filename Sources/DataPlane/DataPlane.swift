@@ -318,9 +318,9 @@ package final class DataPlane: Sendable {
         } else {
             site.announceDrain()
             await wait(atMost: settings.drainDelay) { false }
+            await closeListeners { $0 != .admin }
         }
         site.drain(isReplaced: isReplaced)
-        await closeListeners { $0 != .admin }
         // By then, the loops have counted the connections that were accepted last.
         await answer()
         await wait(atMost: settings.drainTimeout) {
@@ -346,6 +346,7 @@ package final class DataPlane: Sendable {
     /// Ends a drain at once, for an operator who does not want to wait.
     package func cutDrain() { isDrainCut.store(true, ordering: .relaxed) }
 
+    /// Closes listeners. Whoever waits in the backlog of a socket that another process holds is served there.
     private func closeListeners(servingBacklog: Bool = true, where isMeant: (ListenerRole) -> Bool) async {
         let open = listeners.withLock { listeners in
             let open = listeners.filter { isMeant($0.role) }
@@ -353,7 +354,8 @@ package final class DataPlane: Sendable {
             return open
         }
         for one in open {
-            _ = await one.listener.mailbox.run { _ in one.listener.value.close(servesBacklog: servingBacklog) }
+            let isKept = if case .systemd = one.address { true } else { !servingBacklog }
+            _ = await one.listener.mailbox.run { _ in one.listener.value.close(servesBacklog: !isKept) }
         }
     }
 }

@@ -13,4 +13,11 @@ struct Gateway: AsyncParsableCommand {
             UpstreamsCommand.self, Demo.self,
         ]
     )
+
+    static func main() async {
+        if let command = CommandLine.arguments.dropFirst().first, ["run", "demo"].contains(ExactText(command)) {
+            EarlySignals.keep()
+        }
+        await main(nil)
+    }
 }

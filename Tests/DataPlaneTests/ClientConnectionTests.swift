@@ -128,6 +128,34 @@ struct ClientConnectionTests {
         #expect(idle.peer.hasEnded)
     }
 
+    @Test("Drain: who has connected gets an answer to the first request, before and after the drain began")
+    func drainAnswersFirst() throws {
+        let early = try Wire()
+        early.fixture.worker.drain()
+        let late = try early.fixture.connect()
+        early.fixture.run()
+        for peer in [early.peer, late] {
+            #expect(!peer.hasEnded)
+            peer.send(Self.health)
+            early.fixture.run()
+            let answer = text(peer.readAvailable())
+            #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.contains("Connection: close\r\n"))
+        }
+    }
+
+    @Test("Drain: who connects and asks nothing is waited for no longer than for a head")
+    func drainSilent() throws {
+        let wire = try Wire()
+        wire.fixture.kernel.clock = wire.fixture.loop.now
+        wire.fixture.worker.drain()
+        wire.fixture.kernel.clock? += 9000
+        wire.fixture.run()
+        #expect(!wire.peer.hasEnded)
+        wire.fixture.kernel.clock? += 1100
+        wire.fixture.run()
+        #expect(wire.peer.hasEnded)
+    }
+
     @Test("HEAD is answered like GET, without a body")
     func headMethod() throws {
         let wire = try Wire()

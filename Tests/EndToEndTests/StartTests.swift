@@ -223,6 +223,29 @@ extension EndToEnd {
             #expect(try eventually { try permissions() == (mode == nil ? 0o640 : 0o600) })
         }
 
+        @Test(
+            "SIGHUP and SIGUSR1 during the start do not end it, and take effect after it",
+            .enabled(if: FileManager.default.isExecutableFile(atPath: HangingGateway.compiler))
+        )
+        func earlySignals() throws {
+            let gateway = try HangingGateway(hangsAtStart: true) { configuration, folder in
+                try Minter.acme.secret.write(toFile: "\(folder)/acme.secret", atomically: false, encoding: .utf8)
+                configuration.companyKeys = """
+                    [[company.key]]
+                    id = "acme-2026"
+                    algorithm = "HS256"
+                    secret_file = "\(folder)/acme.secret"
+                    """
+            }
+            #expect(eventually { gateway.waiting > 0 })
+            gateway.send(SIGHUP)
+            gateway.send(SIGUSR1)
+            try gateway.goOn()
+            try gateway.waitUntilServing()
+            #expect(eventually { gateway.log.contains("configuration reloaded") })
+            #expect(eventually { gateway.log.contains("the logs were opened again") })
+        }
+
         @Test("SIGUSR1 and SIGUSR2 do not end the process")
         func userSignals() throws {
             let site = try Site()

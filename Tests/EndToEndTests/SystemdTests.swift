@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -23,13 +24,33 @@ extension EndToEnd {
             let service = try Service(sockets: ["tcp"], names: "https", addresses: ["https"])
             let port = service.ports[0]
             #expect(try fetch(port, "/.gateway/healthz").status == 200)
+            let early = try Client(port: port)
+            #expect(eventually { (try? service.openConnections()) ?? 0 >= 1 })
+            let (isUnderWay, mayFinish) = (Flag(), Flag())
+            service.upstream.on("/public/long") { exchange in
+                isUnderWay.set()
+                _ = eventually { mayFinish.isSet }
+                return try exchange.reply("200 OK", [], "done")
+            }
+            let long = try Client(port: port)
+            long.send("GET /public/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(eventually { isUnderWay.isSet })
             service.send("STOP")
-            // Until then, the process that drains may still accept a connection, and end it.
+            #expect(eventually { service.errors.contains("draining: ") })
+            // Whichever process they reach, all are answered; the one that drains has accepted the first.
+            #expect(try early.exchange("/.gateway/healthz").status == 200)
+            let during = try (0..<20).map { _ in
+                let client = try Client(port: port)
+                client.send("GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return client
+            }
+            mayFinish.set()
+            #expect(try long.response().text == "done")
             #expect(eventually(within: 20) { service.errors.contains("stopped") })
             let client = try Client(port: port)
             client.send("GET /.gateway/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             service.send("START")
-            #expect(try client.response(within: 20).status == 200)
+            for client in during + [client] { #expect(try client.response(within: 20).status == 200) }
         }
 
         @Test("A socket that no listener names is reported")
@@ -71,8 +92,26 @@ extension EndToEnd {
             #expect(eventually { told("WATCHDOG=1") >= 3 })
             service.send("RELOAD")
             #expect(eventually { told("RELOADING=1") == 1 && told("READY=1") == 2 })
+            // systemd takes a reload for an earlier one if its time is rounded down.
+            for count in 2...4 {
+                let before = microseconds()
+                service.send("RELOAD")
+                #expect(eventually { told("RELOADING=1") == count && told("READY=1") == count + 1 })
+                let text = try #require(service.told.split(separator: "\n").last { $0.hasPrefix("MONOTONIC_USEC=") })
+                let time = try #require(Int64(text.dropFirst(15)))
+                #expect((before...microseconds()).contains(time))
+            }
+            let times = service.told.split(separator: "\n").filter { $0.hasPrefix("MONOTONIC_USEC=") }
+            #expect(times.contains { !$0.hasSuffix("000") })
             service.send("STOP")
             #expect(eventually { told("STOPPING=1") == 1 })
+        }
+
+        private func microseconds() -> Int64 {
+            var time = timespec()
+            // SAFETY: the call fills a local.
+            _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+            return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
         }
     }
 }
@@ -84,6 +123,7 @@ private final class Service: Sendable {
     private let child: Child
     private let commands: FileHandle
     let ports: [UInt16]
+    let adminPort: UInt16
 
     var errors: String { Child.text(of: directory["errors.log"]) }
     /// What the service manager was told, line by line.
@@ -107,6 +147,7 @@ private final class Service: Sendable {
         var configuration = GatewayConfiguration(upstream: upstream.port)
         configuration.top = addresses.map { "[[listener]]\naddress = \"systemd:\($0)\"\n" }.joined()
         let free = try Listener.freePorts(2)
+        adminPort = free[1]
         try directory.write(
             "gateway.conf",
             configuration.text(port: free[0], adminPort: free[1], directory: directory.path)
@@ -137,6 +178,14 @@ private final class Service: Sendable {
 
     /// A command for the script.
     func send(_ command: String) { commands.write(Data("\(command)\n".utf8)) }
+
+    /// The number of viewers' connections.
+    func openConnections() throws -> Double {
+        let response = try fetch(adminPort, "/metrics")
+        return try MetricsText(response.text, as: .prometheus).samples.reduce(0) { sum, sample in
+            sample.key.name == "gateway_connections_open" ? sum + sample.value : sum
+        }
+    }
 
     /// How the gateway ended.
     func wait() -> Int32? { child.wait(within: 20) }

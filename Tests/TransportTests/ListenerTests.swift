@@ -114,6 +114,35 @@ struct ListenerTests {
         withExtendedLifetime(client) {}
     }
 
+    @Test("A listener of a shared socket leaves its backlog to the next process, and its loop rests")
+    func sharedBacklog() throws {
+        let (descriptor, address) = try Self.listen()
+        let number = descriptor.take()
+        // As systemd does, which gives it to the next process.
+        let held = dup(number)
+        defer { CLinux.close(held) }
+        let loop = try EventLoop()
+        defer { loop.end() }
+        let served = Atomic<Int>(0)
+        let listener = try Listener(Descriptor(number), on: loop, targets: [loop.mailbox]) { _, _, _ in
+            served.add(1, ordering: .relaxed)
+        }
+        let waiting = try Self.connect(address)
+        listener.close(servesBacklog: false)
+        let late = try Self.connect(address)
+        // A turn that finds nothing lasts as long as it may.
+        let start = ContinuousClock.now
+        for _ in 0..<5 { loop.turn(waitingAtMost: 20) }
+        #expect(ContinuousClock.now - start >= .milliseconds(90))
+        #expect(served.load(ordering: .relaxed) == 0)
+        for _ in 0..<2 {
+            let accepted = accept(held, nil, nil)
+            #expect(accepted >= 0)
+            CLinux.close(accepted)
+        }
+        withExtendedLifetime((waiting, late)) {}
+    }
+
     @Test("A closed listener serves nobody who comes later")
     func closes() throws {
         let loop = try EventLoop()

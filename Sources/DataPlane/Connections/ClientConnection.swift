@@ -85,7 +85,7 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
         if listener != .admin { worker.counters.add(.http1Connections) }
         since = worker.clock.monotonic
         setDeadline(in: worker.snapshot.idleTimeout)
-        if worker.isDraining, listener != .admin { end() }
+        if worker.isDraining, listener != .admin { drain() }
     }
 
     // MARK: Events
@@ -467,6 +467,8 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
         case .idle where listener == .admin && !worker.isReplaced: break
         // A request that has arrived is answered before the connection closes.
         case .idle where hasUnreadBytes: break
+        // The client could connect, so its first request, which may be on the way, gets an answer too.
+        case .idle where isFirst: setDeadline(in: since + worker.snapshot.headerTimeout - worker.clock.monotonic)
         case .idle:
             if let time = worker.farewell() {
                 setDeadline(in: time)

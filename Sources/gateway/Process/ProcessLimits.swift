@@ -18,10 +18,10 @@ enum ProcessLimits {
         return Int(clamping: limit.rlim_cur)
     }
 
-    /// Ignores signals that must not end the process: SIGUSR1 and SIGUSR2 until they are handled, SIGPIPE from a log
-    /// reader that has gone, and SIGXFSZ from a limit on the size of files, whose writes then fail as on a full disk.
+    /// Ignores signals that must not end the process: SIGUSR2 until it is handled, SIGPIPE from a log reader that has
+    /// gone, and SIGXFSZ from a limit on the size of files, whose writes then fail as on a full disk.
     static func ignoreSignals() {
-        for number in [SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
+        for number in [SIGUSR2, SIGPIPE, SIGXFSZ] { _ = signal(number, SIG_IGN) }
     }
 
     /// Ends the process at once, without cleanup.

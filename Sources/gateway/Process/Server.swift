@@ -5,6 +5,7 @@ import DataPlane
 import Directory
 import Dispatch
 import GatewayConfiguration
+import Glibc
 import Logging
 import UnixSignals
 
@@ -97,6 +98,8 @@ struct Server {
         let reception = Reception(dataPlane, logger) { arrivals.yield(.successorIsReady($0)) }
         if keys == nil { await reception.open(HandOver.path(settings), isSuccessor: takesOver) }
         var isReplaced = false
+        if EarlySignals.hasArrived(SIGHUP) { running?.reload() }
+        if EarlySignals.hasArrived(SIGUSR1) { logs.reopen() }
         // Nothing here may wait for a file: whatever hangs, the process must hear when it is to end.
         serving: for await event in events {
             switch event {

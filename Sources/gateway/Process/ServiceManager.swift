@@ -75,7 +75,7 @@ final class ServiceManager: Sendable {
         switch state {
         case .ready: send("READY=1\nSTATUS=serving")
         case .reloading:
-            send("RELOADING=1\nMONOTONIC_USEC=\(MonotonicClock.now() * 1000)")
+            send("RELOADING=1\nMONOTONIC_USEC=\(Self.monotonicMicroseconds)")
         case .replaced(let process): send("MAINPID=\(process)")
         case .stopping(let status): send("STOPPING=1\nSTATUS=\(status)")
         case .watchdog: send("WATCHDOG=1")
@@ -85,6 +85,14 @@ final class ServiceManager: Sendable {
     /// Talks to the manager of the process whose place this one takes, if there is one.
     func join(_ service: Service?) {
         if let service { present.withLock { $0 = service } }
+    }
+
+    /// The time by which systemd tells whether a reload began before or after it was asked for.
+    private static var monotonicMicroseconds: Int64 {
+        var time = timespec()
+        // SAFETY: the call fills a local.
+        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
     /// Sends a message, unless nobody listens.

@@ -272,7 +272,8 @@ final class HTTP2Connection: Connection, ServedConnection {
         session.announceShutdown()
         schedule(nil)
         for stream in streams { stream?.exchange?.drainTunnel() }
-        look(in: Self.drainNotice)
+        // A client that has sent nothing yet knows of no end, and has as long as always.
+        if phase == .open { look(in: Self.drainNotice) }
     }
 
     private func goOnDraining(_ now: Int64) {
