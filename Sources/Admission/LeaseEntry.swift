@@ -13,8 +13,10 @@ struct LeaseProposal {
     /// The lease as this process knows it; `nil` if it does not.
     let before: LeaseSlot?
     let after: LeaseSlot?
-    /// What that means for the list of sessions, in order.
-    let changes: [SessionChange]
+    /// What became of the session that was listed for the lease, if that is no longer its holder.
+    let departure: Departure?
+    /// The stay of the new state's session, to list if it is not listed yet.
+    let arrival: LiveSession?
 }
 
 /// The keeper's answer to a proposal.
@@ -38,6 +40,11 @@ extension LeaseSlot {
         key == other.key && session == other.session && lastUsed == other.lastUsed && windowStart == other.windowStart
             && takeOvers == other.takeOvers && state == other.state
     }
+
+    /// Whether nobody holds the lease, as far as this process was told.
+    var isForgotten: Bool { state == .left && lastUsed == 0 }
+
+    mutating func forget() { (state, lastUsed) = (.left, 0) }
 
     /// Takes over what another process says, without the place in this process's table.
     mutating func adopt(_ other: LeaseSlot) {
@@ -69,20 +76,30 @@ extension SealedBytes {
     mutating func write(_ proposal: LeaseProposal) {
         write(proposal.key)
         for slot in [proposal.before, proposal.after] { write(slot) }
-        write(UInt64(proposal.changes.count), count: 1)
-        for change in proposal.changes { write(change) }
+        write(proposal.departure == nil ? 0 : 1, count: 1)
+        if let departure = proposal.departure { write(departure) }
+        write(proposal.arrival == nil ? 0 : 1, count: 1)
+        if let arrival = proposal.arrival { write(arrival) }
     }
 
     mutating func readProposal(appliesTo: LeaseScope) -> LeaseProposal? {
         guard let key = readKey(), let before = readOptionalSlot(), let after = readOptionalSlot(),
-            let count = readNumber(1), [before, after].allSatisfy({ $0 == nil || $0?.key == key })
+            [before, after].allSatisfy({ $0 == nil || $0?.key == key }), let departs = readFlag()
         else { return nil }
-        var changes: [SessionChange] = []
-        for _ in 0..<count {
-            guard let change = readChange(appliesTo: appliesTo), change.session.key == key else { return nil }
-            changes.append(change)
+        var departure: Departure?
+        if departs {
+            guard let read = readDeparture() else { return nil }
+            departure = read
         }
-        return LeaseProposal(key: key, before: before, after: after, changes: changes)
+        guard let arrives = readFlag() else { return nil }
+        var arrival: LiveSession?
+        if arrives {
+            guard let live = readLive(appliesTo: appliesTo), live.key == key, live.id == after?.session else {
+                return nil
+            }
+            arrival = live
+        }
+        return LeaseProposal(key: key, before: before, after: after, departure: departure, arrival: arrival)
     }
 
     mutating func write(_ answer: LeaseAnswer) {
@@ -170,26 +187,16 @@ extension SealedBytes {
         )
     }
 
-    private mutating func write(_ change: SessionChange) {
-        switch change {
-        case .arrived(let session):
-            write(0, count: 1)
-            write(session)
-        case .departed(let session, let ending, let moment):
-            write(1, count: 1)
-            write(session)
-            write(UInt64(SessionEnding.allCases.firstIndex(of: ending) ?? 0), count: 1)
-            write(UInt64(bitPattern: moment), count: 8)
-        }
+    private mutating func write(_ departure: Departure) {
+        write(UInt64(SessionEnding.allCases.firstIndex(of: departure.ending) ?? 0), count: 1)
+        write(UInt64(bitPattern: departure.moment), count: 8)
     }
 
-    private mutating func readChange(appliesTo: LeaseScope) -> SessionChange? {
-        guard let isDeparture = readFlag(), let session = readLive(appliesTo: appliesTo) else { return nil }
-        guard isDeparture else { return .arrived(session) }
+    private mutating func readDeparture() -> Departure? {
         guard let number = readNumber(1), number < SessionEnding.allCases.count, let moment = readNumber(8) else {
             return nil
         }
-        return .departed(session, SessionEnding.allCases[Int(number)], at: Milliseconds(bitPattern: moment))
+        return Departure(ending: SessionEnding.allCases[Int(number)], moment: Milliseconds(bitPattern: moment))
     }
 
     /// A time that can be reckoned with.
@@ -202,13 +209,5 @@ extension SealedBytes {
     private mutating func readFlag() -> Bool? {
         guard let number = readNumber(1), number <= 1 else { return nil }
         return number == 1
-    }
-}
-
-extension SessionChange {
-    var session: LiveSession {
-        switch self {
-        case .arrived(let session), .departed(let session, _, _): session
-        }
     }
 }

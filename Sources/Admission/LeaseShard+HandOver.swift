@@ -32,16 +32,16 @@ extension LeaseShard {
         var attempts = 0
         while true {
             attempts += 1
-            let before = find(subject, hash: hash).map { self[$0] }
-            captured = []
+            let before = known(subject, hash: hash)
+            captured = nil
             let result = decide(&self)
             let proposal = LeaseProposal(
                 key: subject,
                 before: before,
-                after: find(subject, hash: hash).map { self[$0] },
-                changes: captured ?? []
+                after: known(subject, hash: hash),
+                departure: captured?.departure,
+                arrival: captured?.arrival
             )
-            captured = nil
             var message = SealedBytes()
             message.write(proposal)
             guard let reply = successor?.propose(message.bytes) else {
@@ -51,21 +51,27 @@ extension LeaseShard {
             }
             var reader = SealedBytes(reply)
             guard case .differs(let slot)? = reader.readAnswer(), attempts < Self.maxAttempts else { return result }
-            adopt(slot, of: subject, hash: hash, hashOf: hashOf)
+            let place = adopt(slot, of: subject, hash: hash, hashOf: hashOf)
+            // The list is the other process's.
+            if let known = listed[place], known.id != self[place].session || self[place].state != .held {
+                listed[place] = nil
+            }
         }
     }
 
+    private func known(_ subject: SubjectKey, hash: UInt64) -> LeaseSlot? {
+        find(subject, hash: hash).flatMap { self[$0].state == .free ? nil : self[$0] }
+    }
+
     /// Answers a proposal, and does what it says if this process agrees.
+    ///
+    /// - Returns: the answer, and the session that has left the list.
     mutating func answer(
         _ proposal: LeaseProposal,
         hash: UInt64,
-        hashOf: (SubjectKey) -> UInt64,
-        now: Milliseconds,
-        policy: SessionPolicy
-    ) -> LeaseAnswer {
-        func meaning(_ slot: LeaseSlot?) -> LeaseSlot? {
-            slot.flatMap { $0.standing(at: now, policy) == .vacant ? nil : $0 }
-        }
+        hashOf: (SubjectKey) -> UInt64
+    ) -> (LeaseAnswer, gone: SessionID?) {
+        func meaning(_ slot: LeaseSlot?) -> LeaseSlot? { slot.flatMap { $0.isForgotten ? nil : $0 } }
         let number = find(proposal.key, hash: hash)
         let current = number.map { self[$0] }
         let isKnown =
@@ -74,11 +80,20 @@ extension LeaseShard {
             case (let current?, let before?): current.isSame(as: before)
             default: false
             }
-        guard isKnown else { return .differs(current) }
-        guard let after = proposal.after, current.map({ !$0.isSame(as: after) }) ?? true else { return .agreed }
-        adopt(after, of: proposal.key, hash: hash, hashOf: hashOf)
-        for change in proposal.changes { apply(change, hash: hash) }
-        return .agreed
+        guard isKnown else { return (.differs(current), nil) }
+        guard let after = proposal.after, !after.isForgotten else { return (.agreed, nil) }
+        let place = adopt(after, of: proposal.key, hash: hash, hashOf: hashOf)
+        let isHeld = after.state == .held
+        var gone: SessionID?
+        if let known = listed[place], let departure = proposal.departure, !isHeld || known.id != after.session {
+            gone = known.id
+            depart(place, departure)
+        }
+        if isHeld, let arrival = proposal.arrival, listed[place] == nil {
+            listed[place] = arrival
+            write(.arrived(arrival))
+        }
+        return (.agreed, gone)
     }
 
     /// Adds an entry that another process has passed. Returns false if there is one already.
@@ -109,23 +124,8 @@ extension LeaseShard {
         if let slot {
             self[place].adopt(slot)
         } else {
-            // Over, so that the next sweep forgets it.
-            (self[place].state, self[place].lastUsed) = (.left, 0)
-        }
-        if let known = listed[place], known.id != self[place].session || self[place].state != .held {
-            listed[place] = nil
+            self[place].forget()
         }
         return place
-    }
-
-    private mutating func apply(_ change: SessionChange, hash: UInt64) {
-        guard let number = find(change.session.key, hash: hash) else { return }
-        switch change {
-        case .arrived(let session):
-            guard self[number].state == .held, self[number].session == session.id else { return }
-            listed[number] = session
-        case .departed: break
-        }
-        write(change)
     }
 }

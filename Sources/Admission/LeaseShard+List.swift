@@ -35,19 +35,15 @@ extension LeaseShard {
         at now: Milliseconds
     ) {
         let (session, key, isHeld) = (self[number].session, self[number].key, self[number].state == .held)
+        if successor != nil {
+            captured = (departure, isHeld ? arrival.map { LiveSession($0, id: session, key: key, since: now) } : nil)
+        }
         if let known = listed[number] {
             if isHeld && known.id == session { return }
             depart(number, departure)
         }
         guard isHeld, let arrival else { return }
-        let live = LiveSession(
-            id: session,
-            key: key,
-            viewer: arrival.viewer,
-            event: arrival.event,
-            role: arrival.role,
-            since: now
-        )
+        let live = LiveSession(arrival, id: session, key: key, since: now)
         listed[number] = live
         write(.arrived(live))
     }
@@ -65,7 +61,12 @@ extension LeaseShard {
 
     mutating func write(_ change: SessionChange) {
         tally.count(change)
-        captured?.append(change)
         if keepsChanges { changes.append(change) } else { passedChanges?.append(change) }
+    }
+}
+
+extension LiveSession {
+    fileprivate init(_ arrival: Arrival, id: SessionID, key: SubjectKey, since: Milliseconds) {
+        self.init(id: id, key: key, viewer: arrival.viewer, event: arrival.event, role: arrival.role, since: since)
     }
 }

@@ -33,8 +33,8 @@ struct LeaseShard: ~Copyable {
     /// What has changed in the list since the entries were passed, in case they are taken back. `nil` if no journal was
     /// kept, or if they cannot be taken back any more.
     var passedChanges: [SessionChange]?
-    /// What the current decision has changed in the list, while another process keeps the leases.
-    var captured: [SessionChange]?
+    /// What the current decision says about the list, while another process keeps the leases.
+    var captured: (departure: Departure, arrival: LiveSession?)?
 
     init(startedAt: Milliseconds) {
         index = [UInt32](repeating: 0, count: 16)

@@ -1,4 +1,4 @@
-package import Basics
+import Basics
 import Synchronization
 
 /// The process that takes this one's place, and keeps the leases from then on.
@@ -70,24 +70,18 @@ extension LeaseTable {
 
     /// Answers a proposal of a process that has passed its entries, and does what it says if this table agrees.
     ///
-    /// - Returns: the answer, and the sessions that have ended with it. `nil` if the proposal is malformed.
+    /// - Parameter appliesTo: the tokens that leases apply to here.
+    /// - Returns: the answer, and the session that has ended with it. `nil` if the proposal is malformed.
     package func answer(
         _ proposal: [UInt8],
-        now: Milliseconds,
-        policy: SessionPolicy
-    ) -> (answer: [UInt8], ended: [(SessionID, SessionEnding)])? {
+        appliesTo: LeaseScope
+    ) -> (answer: [UInt8], gone: SessionID?, ending: SessionEnding)? {
         var reader = SealedBytes(proposal)
-        guard let proposal = reader.readProposal(appliesTo: policy.appliesTo), reader.isAtEnd else { return nil }
+        guard let proposal = reader.readProposal(appliesTo: appliesTo), reader.isAtEnd else { return nil }
         let hash = hash(of: proposal.key)
-        let answer = shard(for: hash).leases.withLock {
-            $0.answer(proposal, hash: hash, hashOf: self.hash, now: now, policy: policy)
-        }
-        var ended: [(SessionID, SessionEnding)] = []
-        if case .agreed = answer {
-            for case .departed(let session, let ending, _) in proposal.changes { ended.append((session.id, ending)) }
-        }
+        let (answer, gone) = shard(for: hash).leases.withLock { $0.answer(proposal, hash: hash, hashOf: self.hash) }
         var writer = SealedBytes()
         writer.write(answer)
-        return (writer.bytes, ended)
+        return (writer.bytes, gone, proposal.departure?.ending ?? .lapsed)
     }
 }

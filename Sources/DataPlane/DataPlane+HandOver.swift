@@ -41,15 +41,13 @@ extension DataPlane {
     /// Answers what the predecessor proposes, and ends the streams of sessions that end with it. Returns `nil` if it is
     /// malformed.
     package func answer(_ proposal: [UInt8]) -> [UInt8]? {
-        let policy = site.snapshot.rules.sessions
-        guard let (answer, ended) = site.leases.answer(proposal, now: WallClock.now(), policy: policy) else {
-            return nil
-        }
-        for (session, ending) in ended {
+        let scope = site.snapshot.rules.sessions.appliesTo
+        guard let (answer, gone, ending) = site.leases.answer(proposal, appliesTo: scope) else { return nil }
+        if let gone {
             switch ending {
-            case .replaced: site.end(session, reason: .sessionReplaced)
-            case .left: site.end(session, reason: .sessionLeft)
-            case .ended, .removed: site.end(session, reason: .viewerRemoved)
+            case .replaced: site.end(gone, reason: .sessionReplaced)
+            case .left: site.end(gone, reason: .sessionLeft)
+            case .ended, .removed: site.end(gone, reason: .viewerRemoved)
             case .lapsed, .stopped: break
             }
         }

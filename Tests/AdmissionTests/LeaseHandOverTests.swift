@@ -8,7 +8,6 @@ import Testing
 private final class Keeper: LeaseSuccessor {
     let table: LeaseTable
     let policy: SessionPolicy
-    let now = Atomic<Milliseconds>(start)
     /// How many more messages it takes.
     let patience = Atomic<Int>(.max)
     let proposals = Mutex<[[UInt8]]>([])
@@ -27,10 +26,8 @@ private final class Keeper: LeaseSuccessor {
     func propose(_ change: [UInt8]) -> [UInt8]? {
         guard isThere else { return nil }
         proposals.withLock { $0.append(change) }
-        guard let (answer, gone) = table.answer(change, now: now.load(ordering: .relaxed), policy: policy) else {
-            return nil
-        }
-        ended.withLock { $0 += gone.map(\.0) }
+        guard let (answer, gone, _) = table.answer(change, appliesTo: policy.appliesTo) else { return nil }
+        if let gone { ended.withLock { $0.append(gone) } }
         return answer
     }
 }
@@ -144,7 +141,6 @@ struct LeaseHandOverTests {
         old.settleHandOver()
         #expect(list(keeper.table) == list(model))
         for step in 0..<1500 {
-            keeper.now.store(visitors.now + 2000, ordering: .relaxed)
             visitors.act(on: visitors.numbers.next() % 2 == 0 ? old : keeper.table, like: model)
             if step % 50 == 0 {
                 for table in [model, old, keeper.table] { table.expire(now: visitors.now, policy: policy) }
@@ -168,7 +164,6 @@ struct LeaseHandOverTests {
         let isPassed = old.handOver(to: keeper)
         #expect(isPassed == (patience > 8))
         for _ in 0..<300 {
-            keeper.now.store(visitors.now, ordering: .relaxed)
             visitors.act(on: old, like: model)
         }
         old.takeBack()
@@ -251,13 +246,13 @@ struct LeaseHandOverTests {
         }
         for proposal in proposals {
             for count in 0..<proposal.count {
-                let isRead = table().answer(Array(proposal.prefix(count)), now: start, policy: policy) != nil
+                let isRead = table().answer(Array(proposal.prefix(count)), appliesTo: policy.appliesTo) != nil
                 #expect(!isRead)
                 var changed = proposal
                 changed[count] ^= UInt8(truncatingIfNeeded: numbers.next() | 1)
-                _ = table().answer(changed, now: start, policy: policy)
+                _ = table().answer(changed, appliesTo: policy.appliesTo)
             }
-            let isRead = table().answer(proposal + [0], now: start, policy: policy) != nil
+            let isRead = table().answer(proposal + [0], appliesTo: policy.appliesTo) != nil
             #expect(!isRead)
         }
     }

@@ -74,7 +74,10 @@ extension EndToEnd {
             let directory = site.directory
             let script = """
                 set -e
-                openssl req -x509 -newkey rsa:1024 -nodes -days 30 -subj /CN=weak -keyout weak.key -out weak.pem
+                made='\(site.certificates.directory)'
+                openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=weak -keyout weak.key -out weak.csr
+                openssl x509 -req -sha1 -in weak.csr -CA "$made/ca.pem" -CAkey "$made/ca.key" -set_serial 7 -days 30 \\
+                    -out weak.pem
                 """
             let made = try run("/bin/sh", ["-c", "cd '\(directory.path)' && \(script)"])
             try #require(made.status == 0, "\(made.errors)")
