@@ -18,12 +18,23 @@ struct ByteWriterTests {
             head.write("")
             head.write([UInt8]())
             head.writeHexadecimal(0xdead_beef)
+            head.writeAgain(from: 8, 6)
         }
         #expect(isComplete)
-        #expect(text(buffer.contents) == "before literal array span 0123456789000000000deadbeef")
+        #expect(text(buffer.contents) == "before literal array span 0123456789000000000deadbeefarray ")
     }
 
-    @Test("What fits exactly is written; with one byte more, nothing is appended", arguments: 0...5)
+    @Test("Numbers are written in decimal digits, and without zeros before them")
+    func decimal() {
+        for number in Array(0...1100) + [9999, 10_000, 4_294_967_296, Int.max] {
+            var buffer = ByteBuffer()
+            let isComplete = buffer.write(atMost: 20) { $0.writeDecimal(number) }
+            #expect(isComplete)
+            #expect(text(buffer.contents) == "\(number)")
+        }
+    }
+
+    @Test("What fits exactly is written; with one byte more, nothing is appended", arguments: 0...6)
     func capacity(_ kind: Int) {
         let piece = Array("0123456789".utf8)
         func write(_ head: inout ByteWriter) {
@@ -33,6 +44,9 @@ struct ByteWriterTests {
             case 2: for byte in piece { head.write(byte) }
             case 3: head.write(piece.span)
             case 4: for byte in piece { head.writeDecimal(Int(byte) - 0x30) }
+            case 5:
+                head.write("01234")
+                head.writeAgain(from: 0, 5)
             default: head.writeDecimal(1_234_567_890)
             }
         }

@@ -85,16 +85,22 @@ struct RequestID {
 
     /// Writes the field lines that the request does not have yet.
     func writeFields(to head: inout ByteWriter) {
+        /// Where the digits of the trace's id are already.
+        var digits: Int?
         if !keepsID {
             head.write("X-Request-Id: ")
+            if trace == (high, low) { digits = head.count }
             head.writeHexadecimal(high)
             head.writeHexadecimal(low)
             head.write("\r\n")
         }
         if !keepsTrace {
             head.write("traceparent: 00-")
-            head.writeHexadecimal(trace.high)
-            head.writeHexadecimal(trace.low)
+            if let digits {
+                head.writeAgain(from: digits, 32)
+            } else {
+                writeTrace(to: &head)
+            }
             head.write("-")
             head.writeHexadecimal(span)
             // One write each, since most requests come here.

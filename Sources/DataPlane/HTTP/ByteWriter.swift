@@ -54,14 +54,31 @@ struct ByteWriter: ~Copyable {
         count += 1
     }
 
+    /// Writes `length` bytes once more that were written from `start` on.
+    @inline(__always)
+    mutating func writeAgain(from start: Int, _ length: Int) {
+        guard start >= 0, length >= 0, length <= count - start, length <= (unsafe memory.count) - count else {
+            isOverfull = true
+            return
+        }
+        // SAFETY: both ranges were just checked, and do not overlap.
+        unsafe (memory.baseAddress! + count).copyMemory(from: memory.baseAddress! + start, byteCount: length)
+        count += length
+    }
+
     /// Takes back what was written since `count` was `mark`.
     @inline(__always)
     mutating func removeAll(after mark: Int) { count = min(mark, count) }
 
     /// Writes a non-negative number in decimal digits.
     mutating func writeDecimal(_ value: Int) {
-        if value < 10 {
-            write(0x30 + UInt8(truncatingIfNeeded: value))
+        // Lengths, times and statuses: most have three digits at most.
+        if value < 1000 {
+            let (rest, last) = value.quotientAndRemainder(dividingBy: 10)
+            let (first, middle) = rest.quotientAndRemainder(dividingBy: 10)
+            if first > 0 { write(0x30 + UInt8(truncatingIfNeeded: first)) }
+            if rest > 0 { write(0x30 + UInt8(truncatingIfNeeded: middle)) }
+            write(0x30 + UInt8(truncatingIfNeeded: last))
             return
         }
         let digits = Digits(decimal: value)
