@@ -107,7 +107,7 @@ import Testing
         .init(.top, url + "threads = -1", "threads: -1 is out of range: 0 to 1024"),
         .init(.top, url + "threads = \"2\"", "threads: expected an integer, found the string \"2\""),
         .init(.top, url + "public_ulr = \"x\"", "public_ulr: unknown key; did you mean \"public_url\"?"),
-        .init(.top, url + "header_size = \"1KiB\"", "header_size: unknown key; it belongs in [limits]"),
+        .init(.top, url + "header_size = \"1KiB\"", "header_size: unknown key; it belongs in [[route]] or [limits]"),
         .init(
             .top,
             url + "certificate = \"/tls.crt\"",

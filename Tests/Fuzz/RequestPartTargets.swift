@@ -68,9 +68,16 @@ extension FuzzTarget {
             end = member.upperBound
         }
         for value in members.tokens { try require(!value.isEmpty, "an empty token") }
-        let rest = bytes[query].split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false)
-            .filter { !members.removed.contains($0.startIndex..<$0.endIndex) || $0.isEmpty }
-        let left = Array(rest.joined(separator: [UInt8(ascii: "&")]))
+        // As a query is forwarded: without each member and what separates it from the one before.
+        var left: [UInt8] = []
+        var start = query.lowerBound
+        for member in members.removed + [query.upperBound + 1..<query.upperBound + 1] {
+            if member.lowerBound - 1 > start {
+                if !left.isEmpty { left.append(UInt8(ascii: "&")) }
+                left += bytes[start..<member.lowerBound - 1]
+            }
+            start = member.upperBound + 1
+        }
         members.scan(left.span, in: 0..<left.count, tokenNames: tokenNames, takesJoinCodes: true)
         try require(members.removed.isEmpty && members.tokens.isEmpty, "a token is forwarded: \(text(left))")
     }
