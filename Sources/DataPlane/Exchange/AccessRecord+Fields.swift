@@ -7,6 +7,7 @@ extension AccessRecord {
     func write(_ exchange: Exchange, as format: AccessLine, to line: inout ByteWriter) {
         let bytes = format.bytes.span
         for piece in format.pieces {
+            if piece.isOptional, isAbsent(piece.field, of: exchange) { continue }
             let mark = line.count
             line.write(bytes.extracting(Int(piece.start)..<Int(piece.end)))
             if !write(piece.field, of: exchange, piece.style, to: &line) {
@@ -19,6 +20,19 @@ extension AccessRecord {
             if piece.isClosed { line.write(UInt8(ascii: "\"")) }
         }
         line.write(bytes.extracting(format.end))
+    }
+
+    /// Whether a field that most requests do not have has no value, as far as that is known without writing it.
+    @inline(__always)
+    private func isAbsent(_ field: AccessField, of exchange: Exchange) -> Bool {
+        switch field {
+        case .fault: fault == nil
+        case .cut: cut == nil
+        case .refusal: exchange.state.verdict.refusal == nil
+        case .userAgent: userAgentEnd == targetEnd
+        case .referer: text.count == userAgentEnd
+        default: false
+        }
     }
 
     /// Writes a field's value. Returns false if it has none.

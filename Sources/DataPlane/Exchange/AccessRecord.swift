@@ -24,7 +24,8 @@ struct AccessRecord {
     private static let maxReferer = 256
 
     mutating func clear() {
-        text.removeAll(keepingCapacity: true)
+        // Removing nothing from the shared empty array would allocate one.
+        if !text.isEmpty { text.removeAll(keepingCapacity: true) }
         (methodEnd, targetEnd, userAgentEnd) = (0, 0, 0)
         (fault, cut) = (nil, nil)
         (connectTime, headTime) = (nil, nil)

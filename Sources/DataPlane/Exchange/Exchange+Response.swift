@@ -303,9 +303,14 @@ extension Exchange {
 
     func writePending() {
         guard let buffer = response.take() else { return }
-        if !buffer.isEmpty { client?.write(buffer.span) }
+        if !buffer.isEmpty { write(buffer) }
         worker.recycle(buffer)
     }
+
+    /// On return nothing holds the buffer any more, which an inlined call does not guarantee: recycling it would then
+    /// allocate another.
+    @inline(never)
+    private func write(_ buffer: borrowing ByteBuffer) { client?.write(buffer.span) }
 
     /// Sends what one read from the upstream brought. Pauses the upstream if the client does not keep up.
     func flushToClient() {

@@ -63,6 +63,7 @@ extension ExchangeState {
         var hidesAddress: Bool { source == .query }
 
         /// What admission decided, for the log. `nil` if it was not asked. What happened later does not change it.
+        @inline(__always)
         var decision: StaticString? {
             if admitted != nil { return hasJoined ? "join" : "admit" }
             return refusal == nil ? nil : "refuse"

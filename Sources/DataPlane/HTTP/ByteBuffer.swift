@@ -96,7 +96,7 @@ struct ByteBuffer {
     }
 
     mutating func removeAll() {
-        bytes.removeAll(keepingCapacity: true)
+        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
         start = 0
     }
 

@@ -72,12 +72,16 @@ struct ByteWriter: ~Copyable {
 
     /// Writes a non-negative number in decimal digits.
     mutating func writeDecimal(_ value: Int) {
-        // Lengths, times and statuses: most have three digits at most.
+        // Times, statuses and lengths: most have three digits at most.
+        if value < 10 {
+            write(0x30 + UInt8(truncatingIfNeeded: value))
+            return
+        }
         if value < 1000 {
             let (rest, last) = value.quotientAndRemainder(dividingBy: 10)
             let (first, middle) = rest.quotientAndRemainder(dividingBy: 10)
             if first > 0 { write(0x30 + UInt8(truncatingIfNeeded: first)) }
-            if rest > 0 { write(0x30 + UInt8(truncatingIfNeeded: middle)) }
+            write(0x30 + UInt8(truncatingIfNeeded: middle))
             write(0x30 + UInt8(truncatingIfNeeded: last))
             return
         }
