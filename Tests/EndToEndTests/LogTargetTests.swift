@@ -256,7 +256,8 @@ extension EndToEnd {
             #expect(has("/public/first"))
             try tear("/public/lost")
             let lost = "gateway_access_log_lines_dropped_total"
-            #expect(try eventually { try site.gateway.metrics().value(lost) == 2 })
+            // Each look at the metrics has a line too.
+            #expect(try eventually { try site.gateway.metrics().value(lost) >= 2 })
             try limitFiles("unlimited")
             #expect(try fetch(site.port, "/public/next").status == 200)
             #expect(has("/public/next"))
