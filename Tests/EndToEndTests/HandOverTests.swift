@@ -69,6 +69,32 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/public/x").status == 200)
         }
 
+        @Test("A process that is told to stop before it took over ends, and the running one goes on")
+        func stopped() throws {
+            let (isAsked, mayAnswer) = (Flag(), Flag())
+            defer { mayAnswer.set() }
+            let keys = try RecordingUpstream { exchange in
+                isAsked.set()
+                _ = eventually { mayAnswer.isSet }
+                return try exchange.reply("200 OK", [], #"{"keys": []}"#)
+            }
+            let site = try site()
+            let pid = site.gateway.pid
+            try site.gateway.rewrite(
+                site.configuration {
+                    $0.top = "drain_timeout = \"2s\""
+                    $0.company = "[[company.key]]\njwks_url = \"http://127.0.0.1:\(keys.port)/keys\""
+                }
+            )
+            let next = try site.gateway.startSuccessor()
+            #expect(eventually { isAsked.isSet })
+            next.send(SIGTERM)
+            #expect(next.wait(within: 20) == 1)
+            #expect(eventually { site.gateway.log.contains("a new process did not take over") })
+            #expect(try fetch(site.port, "/public/x").status == 200)
+            #expect(site.gateway.isRunning && site.gateway.pid == pid)
+        }
+
         @Test("Where no gateway runs, the new process says so and ends")
         func nobody() throws {
             let site = try site()

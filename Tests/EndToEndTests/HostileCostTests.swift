@@ -107,6 +107,16 @@ extension EndToEnd {
             #expect(cost < (Self.isRelease ? 0.002 : 0.05), "with the exchange itself")
         }
 
+        @Test("A query or Referer of 30 KiB costs 5 ms", arguments: ["?", "a?", "?=", "?token="], [true, false])
+        func query(unit: String, isReferer: Bool) throws {
+            let query = "?a" + String(repeating: unit, count: 30_000 / unit.utf8.count)
+            let fields = isReferer ? ["Referer: http://localhost:\(site.port)/public/x\(query)"] : []
+            let cost = try cost(20) {
+                #expect(try fetch(site.port, "/public/x\(isReferer ? "" : query)", fields).status == 200)
+            }
+            #expect(cost < (Self.isRelease ? 0.005 : 0.5), "with the exchange itself")
+        }
+
         /// This is the time of the whole call on a machine that also does other things: it detects seconds, not a few
         /// additional milliseconds.
         @Test("Four such clients do not delay an honest token call")

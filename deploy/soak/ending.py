@@ -18,7 +18,7 @@ WARM = 300
 # By which share memory may grow from then on.
 GROWTH = 0.05
 # The leases of the last configuration take five, and the sweep one; those of the one before it take six.
-SESSIONS = 15
+SESSIONS = 45
 
 
 class Ending:
@@ -110,7 +110,7 @@ class Ending:
 
             async def is_over():
                 return process.poll() is not None
-            if not await self.eventually(DRAIN + 2 - (time.monotonic() - started), is_over):
+            if not await self.eventually(DRAIN + 10 - (time.monotonic() - started), is_over):
                 ledger.fault("SIGTERM did not end it", f"within {DRAIN} s")
             elif process.returncode != 0:
                 ledger.fault("it did not end well", f"status {process.returncode}\n{self.gateway.tail()}")

@@ -108,6 +108,7 @@ name = "embed-host"
 servers = [{servers}]
 response_timeout = "5s"
 max_idle_per_server = {spare}
+max_retry_percent = 100
 {tables}
 [[route]]
 path = "/api/**"

@@ -57,6 +57,9 @@ class Host:
         for listener in self.server.sockets:
             # A duplicate, since asyncio's own has no `accept`.
             with socket.socket(fileno=os.dup(listener.fileno())) as own, contextlib.suppress(BlockingIOError):
+                # The kernel takes at most one more, which it resets.
+                own.listen(0)
+                count += 1
                 while True:
                     own.accept()[0].close()
                     count += 1

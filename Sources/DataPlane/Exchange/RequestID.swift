@@ -56,7 +56,8 @@ struct RequestID {
     /// - Parameter heedsParent: whether the client's decision counts, if it has one.
     mutating func decide(_ sampler: TraceSampler, heedsParent: Bool) {
         let isParentSampled = parentFlags & Self.sampled != 0
-        isSampled = parent != 0 && heedsParent ? isParentSampled : sampler.samples(trace.low)
+        // The id of a trace that a stranger began is the stranger's choice, and must not decide either.
+        isSampled = parent != 0 && heedsParent ? isParentSampled : sampler.samples(low)
         // A recorded exchange is the upstream's parent. Another must not claim to be recorded.
         if isSampled || isParentSampled { keepsTrace = false }
     }

@@ -41,17 +41,31 @@ package struct QueryMembers: Sendable {
         var start = query.lowerBound
         while start < query.upperBound {
             let end = bytes.firstIndex(of: UInt8(ascii: "&"), from: start, to: query.upperBound) ?? query.upperBound
-            if !read(bytes, start..<end, tokenNames), question != nil { readInside(bytes, start..<end, tokenNames) }
+            let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: start, to: end) ?? end
+            if !read(bytes, start..<end, equals: equals, tokenNames), question != nil {
+                readInside(bytes, start..<end, equals: equals, tokenNames)
+            }
             start = end + 1
         }
     }
 
     /// Reads a member that follows another question mark: whoever appended it did not see that there is a query already.
-    private mutating func readInside(_ bytes: Span<UInt8>, _ member: Range<Int>, _ tokenNames: [[UInt8]]) {
-        var start = member.lowerBound
-        while let mark = bytes.firstIndex(of: UInt8(ascii: "?"), from: start, to: member.upperBound) {
+    ///
+    /// Looks at each byte a fixed number of times, since a stranger's query may be nothing but question marks.
+    ///
+    /// - Parameter equals: the first equals sign of the member, or its end.
+    private mutating func readInside(
+        _ bytes: Span<UInt8>,
+        _ member: Range<Int>,
+        equals: Int,
+        _ tokenNames: [[UInt8]]
+    ) {
+        let end = member.upperBound
+        var (start, equals) = (member.lowerBound, equals)
+        while let mark = bytes.firstIndex(of: UInt8(ascii: "?"), from: start, to: end) {
             start = mark + 1
-            if read(bytes, start..<member.upperBound, tokenNames) { return }
+            if equals < start { equals = bytes.firstIndex(of: UInt8(ascii: "="), from: start, to: end) ?? end }
+            if read(bytes, start..<end, equals: equals, tokenNames) { return }
         }
     }
 
@@ -71,10 +85,16 @@ package struct QueryMembers: Sendable {
     }
 
     /// Reads a member. Returns whether it is ours.
-    private mutating func read(_ bytes: Span<UInt8>, _ member: Range<Int>, _ tokenNames: [[UInt8]]) -> Bool {
-        let (start, end) = (member.lowerBound, member.upperBound)
-        let equals = bytes.firstIndex(of: UInt8(ascii: "="), from: start, to: end) ?? end
-        let name = Self.unescaped(bytes, start..<equals)
+    ///
+    /// - Parameter equals: its first equals sign, or its end.
+    private mutating func read(
+        _ bytes: Span<UInt8>,
+        _ member: Range<Int>,
+        equals: Int,
+        _ tokenNames: [[UInt8]]
+    ) -> Bool {
+        let end = member.upperBound
+        let name = Self.unescaped(bytes, member.lowerBound..<equals)
         let value = min(equals + 1, end)..<end
         if tokenNames.contains(where: { bytes.decodes(name, to: $0) }) {
             if !value.isEmpty { tokens.append(value) }

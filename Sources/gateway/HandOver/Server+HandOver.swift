@@ -9,6 +9,7 @@ extension Server {
         over predecessor: Predecessor,
         _ dataPlane: DataPlane,
         _ control: Control?,
+        _ commitment: Commitment,
         _ logger: Logger
     ) async throws {
         let lines = try await dataPlane.listen(given: manager.sockets, inherited: predecessor.sockets) {
@@ -17,6 +18,7 @@ extension Server {
             let service = try await predecessor.awaitTurn(dataPlane)
             manager.join(service)
             try await control?.start(for: dataPlane, keepsStays: true)
+            guard commitment.make() else { throw HandOverFault("this process was told to stop") }
             try await predecessor.replace()
         }
         for line in lines { logger.info("\(line)") }

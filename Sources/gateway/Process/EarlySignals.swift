@@ -3,11 +3,12 @@ import Synchronization
 
 /// Signals that arrive while the process starts, which would end it: kept until it can act on them.
 enum EarlySignals {
-    /// Keeps SIGHUP and SIGUSR1 from now on. Call before anything that takes time.
+    /// Keeps SIGHUP and SIGUSR1, and ignores SIGUSR2, from now on. Call before anything that takes time.
     static func keep() {
         // Made now, since a signal handler must not.
         arrived.store(0, ordering: .relaxed)
         for number in [SIGHUP, SIGUSR1] { _ = signal(number, note) }
+        _ = signal(SIGUSR2, SIG_IGN)
     }
 
     /// Whether a signal was kept. Call once others handle it.

@@ -25,7 +25,7 @@ enum ProcessLimits {
     }
 
     /// Ends the process at once, without cleanup.
-    static func endNow() -> Never { _exit(0) }
+    static func endNow(_ status: CInt = 0) -> Never { _exit(status) }
 
     /// Keeps keys and tokens out of core files.
     static func forbidCoreDumps() {

@@ -37,6 +37,17 @@ struct Server {
         defer { logs.finish(by: deadline ?? .now() + .seconds(1)) }
         // Trap signals before anyone can know that the gateway serves.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigusr2, .sigterm, .sigint)
+        let (events, arrivals) = AsyncStream<Event>.makeStream()
+        let commitment = Commitment(isOpen: takesOver)
+        let signalling = Task {
+            for await signal in signals {
+                if signal == .sigterm || signal == .sigint, commitment.abandon() {
+                    StandardError.line("gateway: stopped before it took over; the running gateway goes on")
+                    ProcessLimits.endNow(1)
+                }
+                arrivals.yield(.signal(signal))
+            }
+        }
         let control = settings.control.enabled ? Control(settings, view: directory, logger: logger) : nil
         let dataPlane: DataPlane
         do {
@@ -52,7 +63,7 @@ struct Server {
                 keySetStore: keys == nil ? StateFiles.keySetStore(for: settings, logger) : nil
             )
             if let predecessor {
-                try await take(over: predecessor, dataPlane, control, logger)
+                try await take(over: predecessor, dataPlane, control, commitment, logger)
             } else {
                 try await control?.start(for: dataPlane)
                 for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
@@ -92,8 +103,6 @@ struct Server {
         let running = file.map {
             RunningConfiguration($0, dataPlane: dataPlane, control: control, marks: marks, logs: logs, manager: manager)
         }
-        let (events, arrivals) = AsyncStream<Event>.makeStream()
-        let signalling = Task { for await signal in signals { arrivals.yield(.signal(signal)) } }
         let changing = running.map { running in Task { await running.follow() } }
         let reception = Reception(dataPlane, logger) { arrivals.yield(.successorIsReady($0)) }
         if keys == nil { await reception.open(HandOver.path(settings), isSuccessor: takesOver) }

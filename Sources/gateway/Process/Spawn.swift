@@ -9,8 +9,16 @@ enum Spawn {
         var vector: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
         unsafe vector.append(nil)
         defer { unsafe vector.forEach { unsafe free($0) } }
+        // Without the signals that are blocked on this thread.
+        // SAFETY: the calls fill and read locals, which are destroyed once.
+        var (attributes, none) = unsafe (posix_spawnattr_t(), sigset_t())
+        unsafe posix_spawnattr_init(&attributes)
+        defer { unsafe _ = posix_spawnattr_destroy(&attributes) }
+        unsafe sigemptyset(&none)
+        unsafe posix_spawnattr_setsigmask(&attributes, &none)
+        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var process: pid_t = 0
-        let result = unsafe posix_spawn(&process, program, nil, nil, vector, environ)
+        let result = unsafe posix_spawn(&process, program, nil, &attributes, vector, environ)
         guard result == 0 else { throw SystemFile.Fault(code: result) }
         let child = process
         // Keep no dead process around.

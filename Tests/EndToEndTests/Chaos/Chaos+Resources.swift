@@ -31,6 +31,8 @@ extension Chaos {
         log: "status=500",
         message: "\"the control API failed\"",
         metrics: ["database_commit_failures": 1],
+        // Attendance is written twice a second.
+        atLeast: ["database_commit_failures"],
         adjust: {
             $0.launch = ["/bin/bash", "-c", "exec \"$0\" \"$@\" > >(exec cat) 2> >(exec cat >&2)"]
             $0.control = ""

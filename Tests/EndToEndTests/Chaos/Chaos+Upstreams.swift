@@ -10,6 +10,7 @@ extension Chaos {
         _ metrics: [String: Double] = [:],
         method: String = "GET",
         body: [UInt8] = [],
+        timeout: String = "20s",
         _ script: @escaping RecordingUpstream.Script
     ) -> Chaos {
         Chaos(
@@ -17,7 +18,7 @@ extension Chaos {
             client: client,
             log: log,
             metrics: metrics,
-            adjust: { $0.upstream = "response_timeout = \"400ms\"" },
+            adjust: { $0.upstream = "response_timeout = \"\(timeout)\"" },
             scripts: ["/public/chaos": script],
             act: { chaos in
                 let answer = try chaos.request(method: method, body: body)
@@ -54,10 +55,10 @@ extension Chaos {
         server("refused", "nobody listens") { _ in "127.0.0.1:\(try Listener.freePorts(1)[0])" },
         server("unreachable", "its socket is gone") { _ in "unix:/nowhere/embed-host.sock" },
         server("dns", "the name server does not know its name") { _ in "no-such-host.invalid:80" },
-        server("tls", "it does not speak TLS", upstream: "connect_timeout = \"500ms\"") { "https://\($0)" },
+        server("tls", "it does not speak TLS", upstream: "connect_timeout = \"2s\"") { "https://\($0)" },
     ]
 
-    private static let timeout = (
+    private static let tooLate = (
         client: "504 upstream_timeout",
         log: "status=504 verdict=refuse refusal=upstream_timeout fault=timeout",
         metrics: ["upstream_faults fault=timeout": 1.0, "refusals code=upstream_timeout": 1.0]
@@ -68,16 +69,19 @@ extension Chaos {
     }
 
     private static let silence = [
-        answer("it accepts and never answers", timeout.client, timeout.log, timeout.metrics) { exchange in
+        answer("it accepts and never answers", tooLate.client, tooLate.log, tooLate.metrics, timeout: "2s") {
+            exchange in
             _ = exchange.socket.receive(within: 20)
             return false
         },
-        answer("it sends half a head, then nothing", timeout.client, timeout.log, timeout.metrics) { exchange in
+        answer("it sends half a head, then nothing", tooLate.client, tooLate.log, tooLate.metrics, timeout: "2s") {
+            exchange in
             exchange.send("HTTP/1.1 200 OK\r\nContent-Le")
             _ = exchange.socket.receive(within: 20)
             return false
         },
-        answer("it sends its head by the byte", timeout.client, timeout.log, timeout.metrics) { exchange in
+        answer("it sends its head by the byte", tooLate.client, tooLate.log, tooLate.metrics, timeout: "2s") {
+            exchange in
             exchange.send("HTTP/1.1 200 OK\r\nX: ")
             while exchange.socket.send([120], within: 20) { usleep(50_000) }
             return false
@@ -117,10 +121,10 @@ extension Chaos {
             return false
         },
         // As server-sent events do, and so nothing is wrong. It takes twice response_timeout.
-        answer("it sends a body by the byte", "200 12345678", "status=200") { exchange in
+        answer("it sends a body by the byte", "200 12345678", "status=200", timeout: "1500ms") { exchange in
             exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
             for digit in 1...8 {
-                usleep(100_000)
+                usleep(400_000)
                 exchange.send("\(digit)")
             }
             return true

@@ -16,6 +16,8 @@ struct Chaos: Sendable, CustomStringConvertible {
     var message: String?
     /// By how much the counters of trouble grow, by their name and their labels. All others must not.
     let metrics: [String: Double]
+    /// Those that may grow by more, since the gateway tries again by itself.
+    var atLeast: Set<String> = []
     /// What the gateway needs for it.
     var adjust: @Sendable (inout GatewayConfiguration) throws -> Void = { _ in }
     /// How the upstream answers, by path, already when the gateway starts. Others are echoed.
@@ -24,6 +26,14 @@ struct Chaos: Sendable, CustomStringConvertible {
     let act: @Sendable (ChaosSite) throws -> String
 
     var description: String { name }
+
+    /// Whether the counters have grown as they should.
+    func expects(_ troubles: [String: Double]) -> Bool {
+        troubles.keys == metrics.keys
+            && metrics.allSatisfy { name, growth in
+                atLeast.contains(name) ? troubles[name] ?? 0 >= growth : troubles[name] == growth
+            }
+    }
 }
 
 /// A gateway in trouble.

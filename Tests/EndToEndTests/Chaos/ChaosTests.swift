@@ -30,8 +30,9 @@ extension EndToEnd {
             if let message = chaos.message {
                 #expect(eventually { site.gateway.log.contains(message) }, "\(site.gateway.log)")
             }
-            _ = try eventually(within: 10) { try site.troubles() == chaos.metrics }
-            #expect(try site.troubles() == chaos.metrics)
+            _ = try eventually(within: 10) { try chaos.expects(site.troubles()) }
+            let troubles = try site.troubles()
+            #expect(chaos.expects(troubles), "\(troubles)")
             #expect(try site.request("/well/x") == "200 GET /well/x 0")
             #expect(try fetch(site.port, "/.gateway/healthz").status == 200)
         }
