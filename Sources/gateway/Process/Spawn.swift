@@ -11,7 +11,7 @@ enum Spawn {
         defer { unsafe vector.forEach { unsafe free($0) } }
         // Without the signals that are blocked on this thread.
         // SAFETY: the calls fill and read locals, which are destroyed once.
-        var (attributes, none) = unsafe (posix_spawnattr_t(), sigset_t())
+        var (attributes, none) = (posix_spawnattr_t(), sigset_t())
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe _ = posix_spawnattr_destroy(&attributes) }
         unsafe sigemptyset(&none)
