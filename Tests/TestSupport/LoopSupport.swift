@@ -175,11 +175,19 @@ package final class Peer {
     }
 
     /// Whether the other side has ended or reset the connection. Reads and drops what it sent before.
+    ///
+    /// Waits for it: the kernel may tell the end later, also because a process that is just being started still holds the
+    /// other side.
     package var isOver: Bool {
-        _ = readAvailable()
-        var byte: UInt8 = 0
-        let result = unsafe gateway_receive(descriptor, &byte, 1)
-        return result == 0 || result < 0 && result != -Int(EAGAIN)
+        while true {
+            _ = readAvailable()
+            var byte: UInt8 = 0
+            let result = unsafe gateway_receive(descriptor, &byte, 1)
+            if result > 0 { continue }
+            if result != -Int(EAGAIN) { return true }
+            var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard unsafe poll(&ready, 1, 20_000) == 1 else { return false }
+        }
     }
 
     package func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
