@@ -46,11 +46,13 @@ package struct ViewerTokens: Sendable {
     ///
     /// - Parameters:
     ///   - eventSpecific: false if it is valid for every event of the company.
+    ///   - lifetime: in seconds; ``embedLifetime`` at most.
     ///   - now: seconds since 1970.
     package func embed(
         _ user: User,
         event: String,
         eventSpecific: Bool,
+        lifetime: Int64? = nil,
         company: Company,
         now: Int64
     ) throws(KeyError) -> Made {
@@ -63,7 +65,8 @@ package struct ViewerTokens: Sendable {
         for (name, value) in [(names.name, user.name), (names.email, user.email), (names.avatar, user.avatar)] {
             if let value { claims.append(JSONMember(name, .string(value))) }
         }
-        return try sign(claims, "embed+jwt", event: event, company: company, from: now, to: now + embedLifetime)
+        let lifetime = min(lifetime ?? embedLifetime, embedLifetime)
+        return try sign(claims, "embed+jwt", event: event, company: company, from: now, to: now + lifetime)
     }
 
     /// Makes the token of a registration. Each call returns the same token, as far as the algorithm allows, until the

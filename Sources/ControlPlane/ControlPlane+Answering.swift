@@ -58,7 +58,7 @@ extension ControlPlane {
             snapshot: snapshot,
             head: head,
             parameters: match.parameters,
-            query: try Self.query(parts.count == 2 ? Array(parts[1]) : [], call.query)
+            query: try Self.query(parts.count == 2 ? Array(parts[1]) : [], of: call)
         )
         guard let tenant else {
             do {
@@ -115,38 +115,56 @@ extension ControlPlane {
                 names: schema.memberNames
             )
             try call.inspect?(members)
-            try schema.check(.object(members), "")
             incoming.body = Members(members)
+            var problems = Problems()
+            schema.check(.object(members), "", &problems)
+            call.judge?(incoming.body, &problems)
+            try problems.check()
         }
         switch call.handler {
         case .open(let handle): return try await handle(incoming)
         case .company(let handle):
             guard let tenant else { throw Fault.unauthorized(isTokenWrong: false) }
-            return try await handle(incoming, tenant)
+            guard call.mayBeNamed, let key = try IdempotencyKey(incoming.head.headerFields) else {
+                return try await handle(incoming, tenant)
+            }
+            let named = incoming
+            return try await once(key, named, tenant) { try await handle(named, tenant) }
         }
     }
 
-    /// The known parameters of a query, checked.
-    private static func query(_ text: [UInt8], _ known: [Call.Parameter]) throws(Fault) -> Members {
-        guard !known.isEmpty, !text.isEmpty else { return Members() }
-        let given = try FormText.members(text, unique: known.map(\.name), plusIsSpace: false)
+    /// The parameters of a query, checked.
+    private static func query(_ text: [UInt8], of call: Call) throws(Fault) -> Members {
+        // Whoever may ask without a token need not be told: RFC 6749 section 3.2 has unknown ones ignored.
+        guard call.needsToken || !call.query.isEmpty else { return Members() }
+        let known = call.query.map(\.name)
+        let given = try FormText.members(text, unique: known, plusIsSpace: false)
         var members: [JSONMember] = []
-        for parameter in known {
-            guard case .string(let text)? = given[parameter.name] else { continue }
-            let value = try value(text, of: parameter)
-            try parameter.schema.check(value, parameter.name)
+        var problems = Problems()
+        for parameter in call.query {
+            guard case .string(let text)? = given[parameter.name] else {
+                if parameter.isRequired { problems.add(parameter.name, "is required") }
+                continue
+            }
+            let value = value(text, of: parameter)
+            parameter.schema.check(value, parameter.name, &problems)
             members.append(JSONMember(parameter.name, value))
         }
+        for member in given where !known.contains(where: { $0.hasSameBytes(as: member.name) }) {
+            problems.addUnknown(member.name, "parameter", known: known)
+        }
+        try problems.check()
         return Members(members)
     }
 
-    private static func value(_ text: String, of parameter: Call.Parameter) throws(Fault) -> JSONValue {
+    /// A parameter's text as a value of its schema's kind, if it is one.
+    private static func value(_ text: String, of parameter: Call.Parameter) -> JSONValue {
         switch parameter.schema {
         case .integer:
-            guard let number = Int(text), text.utf8.count <= 15 else {
-                throw .field(parameter.name, "must be a whole number")
-            }
+            guard let number = Int(text), text.utf8.count <= 15 else { return .string(text) }
             return .number(Double(number))
+        case .boolean where text.hasSameBytes(as: "true"): return .bool(true)
+        case .boolean where text.hasSameBytes(as: "false"): return .bool(false)
         case .text(let rule):
             // A timestamp contains no space, so this was a plus that the client encoded as in a form.
             if case .moment = rule.kind { return .string(withPluses(text)) }

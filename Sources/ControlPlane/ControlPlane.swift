@@ -17,6 +17,7 @@ package final class ControlPlane: Sendable {
     let tellLifted: @Sendable (Removal) -> Void
     let logger: Logger
     let failedAttempts = FailedAttempts()
+    let callsUnderWay = CallsUnderWay()
     let calls = CallQuota(perCompany: 64, waiting: 1024, maxBytes: 32 << 20)
     // Together these leave database readers for all other calls: ``Directory/readerCount``.
     let lists = CallQuota(perCompany: 1, total: 2, waiting: 64)

@@ -66,7 +66,7 @@ enum CrossOrigin {
         guard let permission = origins.permission(for: origin) else { return answer }
         answer.fields[allowOrigin] = permission
         answer.fields[allowMethods] = "GET, POST, PUT, PATCH, DELETE"
-        answer.fields[allowHeaders] = "Authorization, Content-Type, Accept"
+        answer.fields[allowHeaders] = "Authorization, Content-Type, Accept, Idempotency-Key"
         answer.fields[maxAge] = "600"
         return answer
     }
@@ -76,6 +76,6 @@ enum CrossOrigin {
         answer.fields.append(HTTPField(name: .vary, value: "Origin"))
         guard let origin, let permission = origins.permission(for: origin) else { return }
         answer.fields[allowOrigin] = permission
-        answer.fields[exposeHeaders] = "Link, Retry-After, X-Request-Id"
+        answer.fields[exposeHeaders] = "Idempotent-Replayed, Link, Retry-After, X-Request-Id"
     }
 }

@@ -92,13 +92,14 @@ struct CallTests {
         try await service.call(.post, "/event/\(uid)/registrant", object(["name": "N", "email": "n@example.com"]))
         let body = object([
             "name": "Again", "startDate": "2028-01-01T00:00:00Z", "endDate": "2028-01-02T00:00:00Z", "timezone": "UTC",
-            "presenters": ["bob"],
+            "organizers": ["bob"],
         ])
         let clone = try await service.call(.post, "/event/\(uid)/clone", body)
         #expect(clone.status == 200, "\(clone.text)")
         #expect(clone["name"] == "Again")
         #expect(clone["timezone"] == "UTC")
         #expect(clone["presenters"] == ["ann"])
+        #expect(clone["organizers"] == ["bob"], "what the body names is not copied")
         #expect(clone["metadata"] == object(["k": "v"]))
         let cloned = try required(clone["uid"]?.text)
         #expect(cloned != uid)
@@ -231,6 +232,39 @@ struct CallTests {
         let hash = "71d4f55f72fa128dfb468a1a3901507c804b74316488744d769d7f4b16696476"
         #expect(viewer.avatar == "https://www.gravatar.com/avatar/\(hash)")
         #expect(Gravatar.address(of: " ANN@example.com\t") == viewer.avatar)
+    }
+
+    @Test("An embed URL is good until an hour after the event's end, and at least an hour, or for as long as was asked")
+    func embedLifetime() async throws {
+        let service = try Service()
+        // From 9 to 10 o'clock; it is 8.
+        let uid = try await service.makeEvent()
+        let path = "/event/\(uid)/embed"
+        func minutes(_ more: KeyValuePairs<String, JSONValue> = [:]) async throws -> Milliseconds? {
+            let reply = try await service.call(
+                .post,
+                path,
+                .object(object(["userId": "u"]).members + object(more).members)
+            )
+            return reply["expiresAt"]?.text.flatMap(RFC3339.parse).map { ($0 - service.now) / 60_000 }
+        }
+        #expect(try await minutes() == 180)
+        #expect(try await minutes(["embedLifetime": 120]) == 2)
+        #expect(try await minutes(["embedLifetime": 14_400]) == 240)
+        #expect(try await minutes(["embedLifetime": 14_400, "eventSpecific": false]) == 240)
+        #expect(try await minutes(["embedLifetime": .null]) == 180)
+        service.now += 150 * 60_000
+        #expect(try await minutes() == 60)
+        service.now -= 600 * 60_000
+        #expect(try await minutes() == 240, "as long as the operator allows, at most")
+        for (lifetime, message) in [
+            (14_401, "must be 60 to 14400, the longest that is allowed here"), (59, "must be 60 to 31536000"),
+        ] {
+            let body = object(["userId": "u", "embedLifetime": .number(Double(lifetime))])
+            let reply = try await service.call(.post, path, body)
+            #expect(reply.status == 400)
+            #expect(reply.message == "embedLifetime: \(message)")
+        }
     }
 
     @Test("userName wins over userDisplayName; blank members count as absent; eventSpecific can be false")

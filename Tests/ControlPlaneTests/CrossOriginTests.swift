@@ -50,7 +50,7 @@ struct CrossOriginTests {
             let fields = ["Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age"]
             #expect(
                 fields.map { reply.fields[HTTPField.Name($0)!] } == [
-                    "GET, POST, PUT, PATCH, DELETE", "Authorization, Content-Type, Accept", "600",
+                    "GET, POST, PUT, PATCH, DELETE", "Authorization, Content-Type, Accept, Idempotency-Key", "600",
                 ]
             )
         }
@@ -64,7 +64,7 @@ struct CrossOriginTests {
             #expect(reply.status == 200)
             #expect(reply.fields[Self.allowOrigin] == (isAllowed ? origin : nil))
             let exposed = reply.fields[HTTPField.Name("Access-Control-Expose-Headers")!]
-            #expect(exposed == (isAllowed ? "Link, Retry-After, X-Request-Id" : nil))
+            #expect(exposed == (isAllowed ? "Idempotent-Replayed, Link, Retry-After, X-Request-Id" : nil))
         }
     }
 

@@ -12,12 +12,12 @@ struct IsolationTests {
     private static func body(of call: Call) -> JSONValue? {
         switch call.id {
         case "patchWebhook": object(["enabled": false])
-        case let id where id.hasPrefix("clone"): newEvent()
+        case let id where id.hasPrefix("clone"): newEvent(["companyId": .null])
         case let id where id.hasPrefix("register"): object(["name": "N", "email": "new@example.com"])
         case let id where id.hasSuffix("Registrant") && id.hasPrefix("remove"): object(["email": "ann@example.com"])
         case let id where id.hasSuffix("Embed") || id.hasSuffix("EmbedCode"): object(["userId": "u"])
         case let id where id.hasPrefix("add") || id.hasPrefix("removeNamed"):
-            object(["organizer": "u", "presenter": "u"])
+            object([id.hasSuffix("Organizer") ? "organizer" : "presenter": "u"])
         case let id where id.hasPrefix("update") || id.hasPrefix("patch"): object(["name": "Stolen"])
         case "createWebhook": object(["eventType": "event.created", "endpoint": "https://hooks.example/"])
         case let id where id.hasPrefix("create"): newEvent()
@@ -36,9 +36,10 @@ struct IsolationTests {
 
         func path(of call: Call) -> String {
             let own = call.path.contains("/networking/") ? hub : call.path.contains("/webhooks/") ? webhook : event
+            let query = call.query.contains { $0.isRequired } ? "?email=ann%40example.com" : ""
             return String(call.path.dropFirst("/api/v1".count)).replacing("{id}", with: own)
                 .replacing("{companyId}", with: "acme").replacing("{session}", with: session)
-                .replacing("{who}", with: "ann").replacing("{removal}", with: removal)
+                .replacing("{who}", with: "ann").replacing("{removal}", with: removal) + query
         }
     }
 

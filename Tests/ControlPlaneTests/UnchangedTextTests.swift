@@ -54,9 +54,11 @@ struct UnchangedTextTests {
     func fields() async throws {
         let service = try Service()
         for text in Self.texts {
-            let query = "limit=1&from=\(percentEncoded("2027-01-01T00:00:00+00:00"))&x=\(percentEncoded(text))"
-            let reply = try await service.call(.get, "/company/acme/events?\(query)")
-            #expect(reply.status == 200)
+            for name in ["cursor", "x", percentEncoded(text)] {
+                let reply = try await service.call(.get, "/company/acme/events?\(name)=\(percentEncoded(text))")
+                #expect(reply.status == 400)
+                #expect(reply.fields[HTTPField.Name("Link")!] == nil)
+            }
         }
     }
 

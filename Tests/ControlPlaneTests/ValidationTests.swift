@@ -264,15 +264,6 @@ struct ValidationTests {
         #expect(reply.status == 400)
         #expect(reply.message == message)
     }
-
-    @Test("Unknown members are ignored")
-    func unknownMembers() async throws {
-        let service = try Service()
-        let body = newEvent(["somethingElse": object(["a": [1]]), "uid": "x"])
-        let reply = try await service.call(.post, "/event/create", body)
-        #expect(reply.status == 200)
-        #expect(reply["uid"] != "x")
-    }
 }
 
 extension JSONValue {

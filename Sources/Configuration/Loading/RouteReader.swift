@@ -1,4 +1,5 @@
 import Admission
+import Basics
 
 /// Reads `[[route]]`.
 struct RouteReader {
@@ -71,7 +72,7 @@ struct RouteReader {
     private func index(ofUpstream name: String, in table: TableReader) -> Int? {
         if name == ControlSettings.upstreamName { return upstreamNames.count }
         if let index = upstreamNames.firstIndex(of: name) { return index }
-        let near = UnknownKeys.nearest(to: name, among: upstreamNames.compactMap { $0 })
+        let near = NearestName.find(name, among: upstreamNames.compactMap { $0 })
         let hint = near.map { "; did you mean \(quoted($0))?" } ?? ""
         table.report("no [[upstream]] is named \(quoted(name))\(hint)", at: "upstream")
         return nil

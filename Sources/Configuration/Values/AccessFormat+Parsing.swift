@@ -9,7 +9,7 @@ extension AccessFormat {
         }
         guard text.utf8.contains(where: { $0 == UInt8(ascii: "{") || $0 == UInt8(ascii: "}") }) else {
             let names = Self.named.map(\.name)
-            let near = UnknownKeys.nearest(to: text, among: names).map { "; did you mean \(quoted($0))?" } ?? ""
+            let near = NearestName.find(text, among: names).map { "; did you mean \(quoted($0))?" } ?? ""
             let list = names.map(quoted).joined(separator: ", ")
             throw ValueFault("\(quoted(text)) is not one of \(list), nor fields such as \"{client} {path}\"\(near)")
         }
@@ -61,7 +61,7 @@ extension AccessTemplate {
     private static func field(_ name: String) throws(ValueFault) -> AccessField {
         let names = AccessField.allCases.map(\.rawValue)
         if let field = AccessField.allCases.first(where: { $0.rawValue.hasSameBytes(as: name) }) { return field }
-        if let near = UnknownKeys.nearest(to: name, among: names) {
+        if let near = NearestName.find(name, among: names) {
             throw ValueFault("no field is named {\(escaped(name))}; did you mean {\(near)}?")
         }
         throw ValueFault("no field is named {\(escaped(name))}; there are \(names.joined(separator: ", "))")

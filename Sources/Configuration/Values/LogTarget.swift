@@ -1,3 +1,5 @@
+import Basics
+
 /// Where the lines of a log go.
 package enum LogTarget: Sendable, Equatable {
     case standardOutput, standardError
@@ -27,7 +29,7 @@ package enum LogTarget: Sendable, Equatable {
             case "stdout": self = .standardOutput
             case "stderr": self = .standardError
             default:
-                let near = UnknownKeys.nearest(to: text, among: ["stdout", "stderr"])
+                let near = NearestName.find(text, among: ["stdout", "stderr"])
                 let hint = near.map { "; did you mean \(quoted($0))?" } ?? ""
                 throw ValueFault(
                     "\(quoted(text)) is not \"stdout\", \"stderr\", the full path of a file, nor \"syslog:/dev/log\"\(hint)"

@@ -140,7 +140,7 @@ extension UpstreamHost {
         case "upstream": self = .upstream
         default:
             // What was meant for one of the words must not become a name that the upstream does not know.
-            if let word = UnknownKeys.nearest(to: text, among: ["preserve", "upstream"]) {
+            if let word = NearestName.find(text, among: ["preserve", "upstream"]) {
                 throw ValueFault(
                     "\(quoted(text)): did you mean \(quoted(word))? If it is a host's name, add a port"
                 )

@@ -61,6 +61,8 @@ struct Call: Sendable {
     var takesForms = false
     /// Inspects a body before its schema is checked, for faults that have a name of their own.
     var inspect: (@Sendable ([JSONMember]) throws(Fault) -> Void)?
+    /// Finds what is wrong between the members of a body, each of which may be wrong in itself.
+    var judge: (@Sendable (Members, inout Problems) -> Void)?
     /// Whether errors also have the form of
     /// [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
     var hasOAuthFaults = false
@@ -70,6 +72,9 @@ struct Call: Sendable {
     var links: [Link] = []
     var cost = Cost.little
     let handler: Handler
+
+    /// Whether an `Idempotency-Key` makes it safe to repeat.
+    var mayBeNamed: Bool { needsToken && method == .post }
 
     var needsToken: Bool {
         if case .company = handler { true } else { false }

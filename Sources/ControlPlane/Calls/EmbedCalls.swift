@@ -12,7 +12,7 @@ struct EmbedCalls {
 
     private static let request = Schema.named(
         "EmbedRequest",
-        .object([
+        .input([
             Schema.Member(name: "userId", schema: CommonSchemas.newUserID, isRequired: true),
             Schema.Member(name: "userName", schema: CommonSchemas.optional(.plain, 256)),
             Schema.Member(
@@ -30,6 +30,14 @@ struct EmbedCalls {
                 name: "eventSpecific",
                 schema: .nullable(.boolean),
                 description: "true (the default) for this event only, false for all that the company made."
+            ),
+            Schema.Member(
+                name: "embedLifetime",
+                schema: .nullable(.integer(60...31_536_000)),
+                description: """
+                    How long the address lets somebody in, in seconds; at most as long as the operator of the gateway \
+                    allows. By default until an hour after the event's end, and at least an hour.
+                    """
             ),
         ])
     )
@@ -98,6 +106,15 @@ private struct Embed {
             event.company.hasSameBytes(as: tenant.id)
         else { throw Fault.notFound }
         let body = incoming.body
+        let now = incoming.plane.now / 1000
+        let tokens = incoming.snapshot.viewerTokens
+        if let lifetime = body.integer("embedLifetime"), lifetime > tokens.embedLifetime {
+            throw Fault.field(
+                "embedLifetime",
+                "must be 60 to \(tokens.embedLifetime), the longest that is allowed here"
+            )
+        }
+        let eventSpecific = body.bool("eventSpecific") ?? true
         let email = body.words("userEmail").map(EmailAddress.entered)
         let user = ViewerTokens.User(
             id: trimmed(body.text("userId") ?? ""),
@@ -105,12 +122,14 @@ private struct Embed {
             email: email,
             avatar: body.words("userAvatar") ?? email.map(Gravatar.address)
         )
-        made = try incoming.snapshot.viewerTokens.embed(
+        made = try tokens.embed(
             user,
             event: uid,
-            eventSpecific: body.bool("eventSpecific") ?? true,
+            eventSpecific: eventSpecific,
+            lifetime: body.integer("embedLifetime").map(Int64.init)
+                ?? (eventSpecific ? Self.lifetime(for: event, now: now) : nil),
             company: tenant.company,
-            now: incoming.plane.now / 1000
+            now: now
         )
         try TokenSize.check(
             made.token,
@@ -121,6 +140,11 @@ private struct Embed {
         let canonical = email.flatMap(EmailAddress.canonical).map { ExactText($0) }
         let identities = [listedIdentity(user.id)] + (canonical.map { [$0] } ?? [])
         role = event.listing(of: identities) == nil ? .attendee : .host
+    }
+
+    /// Until an hour after the event's end, and at least an hour; in seconds. Returns `nil` if it has no end.
+    private static func lifetime(for event: EventRecord, now: Int64) -> Int64? {
+        event.endsAt.map { max($0 / 1000 + 3600 - now, 3600) }
     }
 }
 

@@ -21,7 +21,7 @@ struct EventCalls {
             tag: kind.tag,
             body: .named(
                 "NewEvent",
-                .object(
+                .input(
                     [
                         Schema.Member(
                             name: "companyId",
@@ -32,6 +32,7 @@ struct EventCalls {
                     ] + EventInput.dates + EventInput.options
                 )
             ),
+            judge: EventInput.judge,
             success: shown,
             faults: [404],
             links: links,
@@ -87,12 +88,13 @@ struct EventCalls {
             tag: kind.tag,
             body: .named(
                 "EventChanges",
-                .object(
+                .input(
                     EventInput.dates.map {
                         Schema.Member(name: $0.name, schema: $0.schema, description: $0.description)
                     } + EventInput.options
                 )
             ),
+            judge: EventInput.judge,
             success: shown,
             faults: [404],
             handler: .company { [kind] incoming, tenant in
@@ -140,24 +142,25 @@ struct EventCalls {
             method: .post,
             path: "\(path)/clone",
             id: "clone\(kind.operationNoun)",
-            summary: "Creates a copy of the \(kind.noun), without its registrations",
+            summary: "Creates a copy of the \(kind.noun), without its registrations; what the body names is not copied",
             tag: kind.tag,
-            body: .named("CloneRequest", .object(EventInput.dates)),
+            body: .named("CloneRequest", .input(EventInput.dates + EventInput.options)),
+            judge: EventInput.judge,
             success: shown,
             faults: [404],
             links: links,
             handler: .company { [kind] incoming, tenant in
                 let (uid, body) = (try incoming.eventID(), incoming.body)
+                let view = incoming.directory.view
                 let event = try await incoming.directory.clone(
                     uid,
                     kind,
                     company: tenant.id,
                     creator: tenant.id
                 ) { fields in
-                    // Take only these: other members of the body do not apply to a clone.
-                    let dates = try EventInput.fields(body)
-                    fields.name = dates.name
-                    (fields.startsAt, fields.endsAt, fields.timezone) = (dates.startsAt, dates.endsAt, dates.timezone)
+                    let hub = fields.networkingHub
+                    try EventInput.apply(body, to: &fields)
+                    try EventInput.checkHub(fields, since: hub, view, tenant)
                 }
                 guard let event else { throw Fault.notFound }
                 return Answer(EventJSON.value(event, incoming.snapshot))

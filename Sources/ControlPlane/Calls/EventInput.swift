@@ -75,8 +75,25 @@ enum EventInput {
         if body.has("secondJoin") { fields.secondJoin = body.text("secondJoin").flatMap(SecondJoin.init) }
         if body.has("doorsOpen") { fields.doorsOpen = body.integer("doorsOpen") }
         if body.has("doorsClose") { fields.doorsClose = body.integer("doorsClose") }
-        guard fields.endsAt > fields.startsAt else { throw .field("endDate", "must be after startDate") }
-        try checkApart(fields)
+        // Again with what the body does not name.
+        var problems = Problems()
+        checkOrder(fields.startsAt, fields.endsAt, &problems)
+        checkApart(fields.presenters, fields.organizers, &problems)
+        try problems.check()
+    }
+
+    /// Finds what is wrong between the members of a body.
+    static func judge(_ body: Members, _ problems: inout Problems) {
+        if let start = body.text("startDate").flatMap(RFC3339.parse),
+            let end = body.text("endDate").flatMap(RFC3339.parse)
+        {
+            checkOrder(start, end, &problems)
+        }
+        checkApart(body.list("presenters") ?? [], body.list("organizers") ?? [], &problems)
+    }
+
+    private static func checkOrder(_ start: Milliseconds, _ end: Milliseconds, _ problems: inout Problems) {
+        if end <= start { problems.add("endDate", "must be after startDate") }
     }
 
     /// Checks that a webinar's networking hub belongs to its company.
@@ -96,11 +113,17 @@ enum EventInput {
     }
 
     /// Checks that nobody is in both lists.
-    static func checkApart(_ fields: EventFields) throws(Fault) {
-        guard !fields.presenters.isEmpty, !fields.organizers.isEmpty else { return }
-        let organizers = Set(fields.organizers.map(identity))
-        guard let person = fields.presenters.first(where: { organizers.contains(identity($0)) }) else { return }
-        throw .malformed("Users cannot be hosts and presenters at the same time: \(person)")
+    static func checkApart(_ presenters: [String], _ organizers: [String], _ problems: inout Problems) {
+        guard !presenters.isEmpty, !organizers.isEmpty else { return }
+        let identities = Set(organizers.map(identity))
+        guard let index = presenters.firstIndex(where: { identities.contains(identity($0)) }) else { return }
+        problems.add(
+            Problem(
+                "presenters[\(index)]",
+                "is an organizer too",
+                sentence: "Users cannot be hosts and presenters at the same time: \(presenters[index])"
+            )
+        )
     }
 
     /// Removes duplicates and surrounding white space. Keeps the order of first appearance.

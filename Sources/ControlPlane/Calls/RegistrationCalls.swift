@@ -37,7 +37,7 @@ struct RegistrationCalls {
             tag: kind.tag,
             body: .named(
                 "NewRegistration",
-                .object([
+                .input([
                     Schema.Member(name: "name", schema: CommonSchemas.name, isRequired: true),
                     Schema.Member(
                         name: "email",
@@ -122,7 +122,7 @@ struct RegistrationCalls {
             tag: kind.tag,
             body: .named(
                 "RegistrantEmail",
-                .object([Schema.Member(name: "email", schema: CommonSchemas.storedEmail, isRequired: true)])
+                .input([Schema.Member(name: "email", schema: CommonSchemas.storedEmail, isRequired: true)])
             ),
             success: Call.Success(status: 204, description: "It is deleted"),
             faults: [404],

@@ -21,7 +21,7 @@ struct RemovalCalls {
             tag: kind.tag,
             body: .named(
                 "NewRemoval",
-                .object([
+                .input([
                     Schema.Member(
                         name: "userId",
                         schema: .nullable(CommonSchemas.userID),

@@ -17,7 +17,7 @@ struct RosterCalls {
     private func body(_ listing: Listing, _ name: String, _ schema: Schema) -> Schema {
         .named(
             "\(name)\(listing.noun)",
-            .object([
+            .input([
                 Schema.Member(
                     name: listing.name,
                     schema: schema,
@@ -107,7 +107,9 @@ struct RosterCalls {
         let uid = try incoming.eventID()
         let event = try await incoming.directory.update(uid, kind, company: tenant.id) { fields in
             try edit(&fields[listing])
-            try EventInput.checkApart(fields)
+            var problems = Problems()
+            EventInput.checkApart(fields.presenters, fields.organizers, &problems)
+            try problems.check()
         }
         guard let event else { throw Fault.notFound }
         return Answer(.array(event.fields[listing].map(JSONValue.string)))

@@ -25,7 +25,7 @@ struct WebhookCalls {
             tag: "Webhooks",
             body: .named(
                 "NewWebhook",
-                .object([
+                .input([
                     Schema.Member(name: "eventType", schema: Self.types, isRequired: true),
                     Schema.Member(
                         name: "endpoint",
@@ -179,7 +179,7 @@ struct WebhookCalls {
             tag: "Webhooks",
             body: .named(
                 "WebhookChange",
-                .object([Schema.Member(name: "enabled", schema: .boolean, isRequired: true)])
+                .input([Schema.Member(name: "enabled", schema: .boolean, isRequired: true)])
             ),
             success: Call.Success(schema: Self.schema, description: "The webhook after the change"),
             faults: [404],

@@ -14,6 +14,8 @@ struct Fault: Error, Sendable {
     var fields = HTTPFields()
     /// Whether it counts as a failed attempt of the client.
     var isGuess = false
+    /// What is wrong with each member or parameter.
+    private(set) var problems: [Problem] = []
 
     init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
         self.status = status
@@ -22,8 +24,13 @@ struct Fault: Error, Sendable {
     }
 
     /// A member or parameter with an invalid value.
-    static func field(_ name: String, _ what: String) -> Fault {
-        Fault(.badRequest, "invalid_request", "\(name): \(what)")
+    static func field(_ name: String, _ what: String) -> Fault { fields([Problem(name, what)]) }
+
+    /// Members or parameters with invalid values.
+    static func fields(_ problems: [Problem]) -> Fault {
+        var fault = Fault(.badRequest, "invalid_request", problems.map(\.sentence).joined(separator: "; "))
+        fault.problems = problems
+        return fault
     }
 
     static func malformed(_ what: String) -> Fault { Fault(.badRequest, "invalid_request", what) }
@@ -73,6 +80,28 @@ struct Fault: Error, Sendable {
         "This e-mail is registered already; with \"resend\": true the answer is the same as the first"
     )
 
+    static let callUnderWay: Fault = {
+        var fault = Fault(
+            .conflict,
+            "call_under_way",
+            "The first call with this Idempotency-Key is still under way; repeat it to get its answer"
+        )
+        fault.fields[.retryAfter] = "1"
+        return fault
+    }()
+
+    static let answerLost = Fault(
+        .conflict,
+        "answer_lost",
+        "The first call with this Idempotency-Key was performed, but its answer was lost; look for what it made"
+    )
+
+    static let keyReused = Fault(
+        .unprocessableContent,
+        "idempotency_key_reused",
+        "This Idempotency-Key was used within a day for a call that asked for something else"
+    )
+
     static let inner = Fault(
         .internalServerError,
         "internal_error",
@@ -105,6 +134,7 @@ struct Fault: Error, Sendable {
             JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(message)),
             JSONMember("code", .string(code)), JSONMember("requestId", .string(requestID)),
         ]
+        if !problems.isEmpty { members.append(JSONMember("problems", .array(problems.map(Self.value)))) }
         if let oauthError {
             members =
                 [
@@ -114,5 +144,9 @@ struct Fault: Error, Sendable {
         var answer = Answer(.object(members), status: status)
         for field in fields { answer.fields[field.name] = field.value }
         return answer
+    }
+
+    private static func value(_ problem: Problem) -> JSONValue {
+        .object([JSONMember("field", .string(problem.field)), JSONMember("message", .string(problem.message))])
     }
 }

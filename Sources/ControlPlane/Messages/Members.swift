@@ -6,6 +6,9 @@ struct Members: Sendable {
 
     init(_ all: [JSONMember] = []) { self.all = all }
 
+    /// As JSON text.
+    func serialized() -> [UInt8] { JSONValue.object(all).serialized() }
+
     /// Whether the member is present, `null` or not.
     func has(_ name: String) -> Bool { all[name] != nil }
 

@@ -40,7 +40,25 @@ enum CommonSchemas {
                 isRequired: true,
                 description: "The request's id in the operator's log."
             ),
+            problems,
         ])
+    )
+
+    private static let problems = Schema.Member(
+        name: "problems",
+        schema: .list(
+            .object([
+                Schema.Member(
+                    name: "field",
+                    schema: .anyText,
+                    isRequired: true,
+                    description: "The member of the body or the parameter of the query, such as `presenters[1]`."
+                ),
+                Schema.Member(name: "message", schema: .anyText, isRequired: true),
+            ]),
+            upTo: Problems.maxCount
+        ),
+        description: "Everything that is wrong with the body or the query, for status 400."
     )
 
     /// The gateway's own answer if a request does not reach the API: the members of other errors and those of
@@ -75,6 +93,7 @@ enum CommonSchemas {
             Schema.Member(name: "errorMessage", schema: .anyText, isRequired: true),
             Schema.Member(name: "code", schema: .anyText, isRequired: true),
             Schema.Member(name: "requestId", schema: .anyText, isRequired: true),
+            problems,
         ])
     )
 }

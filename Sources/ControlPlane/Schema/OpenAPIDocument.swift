@@ -53,7 +53,8 @@ struct OpenAPIDocument {
             JSONMember("operationId", .string(call.id)), JSONMember("summary", .string(call.summary)),
             JSONMember("tags", .array([.string(call.tag)])),
         ]
-        let parameters = pathParameters(call, &named) + call.query.map { parameter($0, &named) }
+        var parameters = pathParameters(call, &named) + call.query.map { parameter($0, &named) }
+        if call.mayBeNamed { parameters.append(idempotencyKey) }
         if !parameters.isEmpty { members.append(JSONMember("parameters", .array(parameters))) }
         if let body = call.body {
             let schema = JSONValue.object([JSONMember("schema", body.json(&named))])
@@ -86,6 +87,28 @@ struct OpenAPIDocument {
             return parameter(name, "path", isRequired: true, schema.json(&named))
         }
     }
+
+    private static let idempotencyKey = parameter(
+        "Idempotency-Key",
+        "header",
+        isRequired: false,
+        .object([
+            JSONMember("type", .string("string")),
+            JSONMember("pattern", .string("^[!#-~][!-~]{0,\(IdempotencyKey.maxLength - 1)}$")),
+        ]),
+        [
+            JSONMember(
+                "description",
+                .string(
+                    """
+                    A name for this call, best a UUID, with or without quotation marks. Repeating the call with the same \
+                    name within a day has no second effect, and gives the first answer with `Idempotent-Replayed: true`. \
+                    Calls that were refused may be repeated with other content.
+                    """
+                )
+            )
+        ]
+    )
 
     private static func parameter(_ parameter: Call.Parameter, _ named: inout [ExactText: JSONValue]) -> JSONValue {
         Self.parameter(
@@ -161,6 +184,7 @@ struct OpenAPIDocument {
         if !call.query.isEmpty { statuses.insert(400) }
         if call.path.contains("{") { statuses.insert(400) }
         if call.needsToken { statuses.formUnion([401, 429]) }
+        if call.mayBeNamed { statuses.formUnion([400, 409, 422]) }
         if call.cost != .little { statuses.insert(503) }
         return statuses.sorted()
     }

@@ -31,7 +31,8 @@ extension Schema {
                     JSONMember("maxItems", count),
                 ]
             )
-        case .object(let members): return Self.object(members, &named)
+        case .object(let members): return Self.object(members, isOpen: true, &named)
+        case .input(let members): return Self.object(members, isOpen: false, &named)
         case .document:
             return Self.type("object", [JSONMember("description", .string("Your own data, at most 16 KiB of JSON."))])
         case .nullable(let schema):
@@ -45,7 +46,11 @@ extension Schema {
         }
     }
 
-    private static func object(_ members: [Member], _ named: inout [ExactText: JSONValue]) -> JSONValue {
+    private static func object(
+        _ members: [Member],
+        isOpen: Bool,
+        _ named: inout [ExactText: JSONValue]
+    ) -> JSONValue {
         var properties: [JSONMember] = []
         for member in members {
             var schema = member.schema.json(&named)
@@ -58,7 +63,7 @@ extension Schema {
         let required = members.filter(\.isRequired).map { JSONValue.string($0.name) }
         var words = [JSONMember("properties", .object(properties))]
         if !required.isEmpty { words.append(JSONMember("required", .array(required))) }
-        words.append(JSONMember("additionalProperties", .bool(true)))
+        words.append(JSONMember("additionalProperties", .bool(isOpen)))
         return type("object", words)
     }
 

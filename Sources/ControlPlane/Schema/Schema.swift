@@ -11,8 +11,10 @@ indirect enum Schema: Sendable {
     case list(Schema, upTo: Int? = nil)
     /// In answers only: one value of each schema.
     case tuple([Schema])
-    /// May have other members too; in requests they are ignored.
+    /// May have other members too.
     case object([Member])
+    /// In requests only: an object that has no other members.
+    case input([Member])
     /// Any object of up to ``maxDocument`` bytes.
     case document
     case nullable(Schema)
@@ -38,7 +40,7 @@ indirect enum Schema: Sendable {
     /// For an object: the names of the known members.
     var memberNames: [String] {
         switch self {
-        case .object(let members): members.map(\.name)
+        case .object(let members), .input(let members): members.map(\.name)
         case .named(_, let schema), .nullable(let schema): schema.memberNames
         default: []
         }
@@ -46,41 +48,55 @@ indirect enum Schema: Sendable {
 
     // MARK: Checking
 
+    /// Finds what is wrong with a value.
+    ///
     /// - Parameter name: the value's name in error messages.
-    func check(_ value: JSONValue, _ name: String) throws(Fault) {
+    func check(_ value: JSONValue, _ name: String, _ problems: inout Problems) {
         switch (self, value) {
-        case (.named(_, let schema), _): try schema.check(value, name)
+        case (.named(_, let schema), _): schema.check(value, name, &problems)
         case (.nullable, .null): return
-        case (.nullable(let schema), _): try schema.check(value, name)
+        case (.nullable(let schema), _): schema.check(value, name, &problems)
         case (.text(let rule), .string(let text)):
-            if let fault = rule.fault(in: text) { throw .field(name, fault) }
+            if let fault = rule.fault(in: text) { problems.add(name, fault) }
         case (.boolean, .bool): return
         case (.number, _) where value.number != nil: return
         case (.integer(let range), _):
             guard let integer = value.number.flatMap({ Int(exactly: $0) }) else {
-                throw .field(name, "must be a whole number")
+                return problems.add(name, "must be a whole number")
             }
-            guard range.contains(integer) else {
-                throw .field(name, "must be \(range.lowerBound) to \(range.upperBound)")
-            }
+            if !range.contains(integer) { problems.add(name, "must be \(range.lowerBound) to \(range.upperBound)") }
         case (.list(let element, let limit), .array(let values)):
-            if let limit, values.count > limit { throw .field(name, "has more than \(limit) entries") }
-            for (index, value) in values.enumerated() { try element.check(value, "\(name)[\(index)]") }
-        case (.object(let known), .object(let members)): try Self.check(members, known, within: name)
+            if let limit, values.count > limit { return problems.add(name, "has more than \(limit) entries") }
+            for (index, value) in values.enumerated() where !problems.isFull {
+                element.check(value, "\(name)[\(index)]", &problems)
+            }
+        case (.object(let known), .object(let members)): Self.check(members, known, within: name, &problems)
+        case (.input(let known), .object(let members)):
+            Self.check(members, known, within: name, &problems)
+            let names = known.map(\.name)
+            for member in members where !problems.isFull && !names.contains(where: { $0.hasSameBytes(as: member.name) })
+            {
+                problems.addUnknown(member.name, in: name, "member", known: names)
+            }
         case (.document, .object):
-            guard value.serialized(upTo: Self.maxDocument) != nil else { throw .field(name, "larger than 16 KiB") }
-        default: throw .field(name, "must be \(kind)")
+            if value.serialized(upTo: Self.maxDocument) == nil { problems.add(name, "larger than 16 KiB") }
+        default: problems.add(name, "must be \(kind)")
         }
     }
 
     /// Checks the known members of an object. Ignores the others.
-    static func check(_ members: [JSONMember], _ known: [Member], within name: String = "") throws(Fault) {
+    private static func check(
+        _ members: [JSONMember],
+        _ known: [Member],
+        within name: String,
+        _ problems: inout Problems
+    ) {
         for member in known {
             let place = name.isEmpty ? member.name : "\(name).\(member.name)"
             if let value = members[member.name] {
-                try member.schema.check(value, place)
+                member.schema.check(value, place, &problems)
             } else if member.isRequired {
-                throw .field(place, "is required")
+                problems.add(place, "is required")
             }
         }
     }
@@ -92,7 +108,7 @@ indirect enum Schema: Sendable {
         case .integer: "a whole number"
         case .number: "a number"
         case .list, .tuple: "an array"
-        case .object, .document: "an object"
+        case .object, .input, .document: "an object"
         case .nullable(let schema), .named(_, let schema): schema.kind
         }
     }

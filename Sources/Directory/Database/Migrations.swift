@@ -40,6 +40,9 @@ enum Migrations {
         migrator.registerMigration("10 ended sessions") { database in
             try database.execute(sql: endedSessions)
         }
+        migrator.registerMigration("11 calls that may be repeated") { database in
+            try database.execute(sql: namedCalls)
+        }
         return migrator
     }
 
@@ -245,6 +248,22 @@ enum Migrations {
     private static let endedSessions = """
         CREATE TABLE ended_session (bits INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT;
         CREATE INDEX ended_session_by_end ON ended_session (until);
+        """
+
+    /// Adds calls that their clients have named, so that repeating them has no second effect.
+    private static let namedCalls = """
+        CREATE TABLE named_call (
+            id INTEGER PRIMARY KEY,
+            company TEXT NOT NULL,
+            -- A MAC of the name, which itself is not stored.
+            name BLOB NOT NULL,
+            fingerprint BLOB NOT NULL,
+            made_at INTEGER NOT NULL,
+            -- Sealed with the name; null until it is known.
+            answer BLOB
+        ) STRICT;
+        CREATE UNIQUE INDEX named_call_by_name ON named_call (company, name);
+        CREATE INDEX named_call_by_age ON named_call (made_at);
         """
 
     /// Adds indexes for deleting what ended long ago.

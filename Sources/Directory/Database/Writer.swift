@@ -55,11 +55,17 @@ final class Writer: Sendable {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database, inout Effects) throws -> Value
     ) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
+        let call = NamedCall.current
+        return try await withCheckedThrowingContinuation { continuation in
             let part = Part(
                 run: { database in
                     do {
-                        let (value, effects) = try Self.inSavepoint(of: database, body)
+                        let (value, effects) = try Self.inSavepoint(of: database) { database, effects in
+                            let before = database.totalChangesCount
+                            let value = try body(database, &effects)
+                            if database.totalChangesCount > before { try call?.note(database) }
+                            return value
+                        }
                         return { failure in
                             if let failure {
                                 continuation.resume(throwing: failure)

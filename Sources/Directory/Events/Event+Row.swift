@@ -1,4 +1,4 @@
-import Admission
+package import Admission
 package import Basics
 import GRDB
 
@@ -56,7 +56,14 @@ extension Event {
     /// A day after the event's end. From then on its registrations are invalid.
     package var closesAt: Milliseconds { Self.closesAt(endsAt: fields.endsAt) }
 
-    static func closesAt(endsAt: Milliseconds) -> Milliseconds { endsAt + 86_400_000 }
+    static func closesAt(endsAt: Milliseconds) -> Milliseconds { endsAt + timeAfterEnd }
+
+    fileprivate static let timeAfterEnd: Milliseconds = 86_400_000
+}
+
+extension EventRecord {
+    /// When the event ends; `nil` if that is not known.
+    package var endsAt: Milliseconds? { closesAt.map { $0 - Event.timeAfterEnd } }
 }
 
 extension Doors {

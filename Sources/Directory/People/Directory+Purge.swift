@@ -25,6 +25,8 @@ package struct Purge: Sendable, Equatable {
     package var messages = 0
     /// Removals that have ended.
     package var removals = 0
+    /// Calls that may no longer be repeated.
+    package var calls = 0
 
     package var isEmpty: Bool { self == Purge() }
 }
@@ -87,6 +89,14 @@ extension Directory {
             )
         }
         purge.removals = try await purgeRemovals(at: now)
+        purge.calls = try await inParts(
+            """
+            DELETE FROM named_call WHERE id IN (
+                SELECT id FROM named_call WHERE made_at < ? ORDER BY made_at LIMIT \(Self.part)
+            )
+            """,
+            [now - Self.namedCallLifetime]
+        )
         try await removeWebhooksOfRemovedEvents(before: now - Self.lastWord)
         return purge
     }

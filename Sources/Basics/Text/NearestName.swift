@@ -1,0 +1,34 @@
+/// Finds the name that a misspelt one means.
+package enum NearestName {
+    /// The candidate that `name` is probably a misspelling of: at most two edits away, and at most a third of its
+    /// length.
+    package static func find(_ name: String, among candidates: [String]) -> String? {
+        guard name.utf8.count <= 64 else { return nil }
+        return
+            candidates
+            .map { (candidate: $0, distance: editDistance(Array(name.utf8), Array($0.utf8))) }
+            .filter { $0.distance <= min(2, max(1, $0.candidate.utf8.count / 3)) }
+            .min { $0.distance < $1.distance }?
+            .candidate
+    }
+
+    /// The number of insertions, removals, replacements and swaps of neighbours that turn one into the other.
+    static func editDistance(_ first: [UInt8], _ second: [UInt8]) -> Int {
+        var beforeLast: [Int] = []
+        var last = Array(0...second.count)
+        for i in first.indices {
+            var row = [i + 1]
+            for j in second.indices {
+                let replaced = last[j] + (first[i] == second[j] ? 0 : 1)
+                var best = min(replaced, last[j + 1] + 1, row[j] + 1)
+                if i > 0, j > 0, first[i] == second[j - 1], first[i - 1] == second[j] {
+                    best = min(best, beforeLast[j - 1] + 1)
+                }
+                row.append(best)
+            }
+            beforeLast = last
+            last = row
+        }
+        return last[second.count]
+    }
+}

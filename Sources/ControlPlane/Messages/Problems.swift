@@ -1,0 +1,53 @@
+import Basics
+
+/// One thing that is wrong with a request.
+struct Problem: Sendable, Equatable {
+    /// The member of the body or the parameter of the query, such as `presenters[1]`.
+    let field: String
+    let message: String
+    /// The same for people, in one line.
+    let sentence: String
+
+    init(_ field: String, _ message: String) {
+        self.init(field, message, sentence: "\(field): \(message)")
+    }
+
+    init(_ field: String, _ message: String, sentence: String) {
+        self.field = field
+        self.message = message
+        self.sentence = sentence
+    }
+}
+
+/// Everything that is wrong with a request, so that a caller can mend it all at once.
+struct Problems: Sendable {
+    /// More are not looked for: a request of nothing else must not cost more than it is worth.
+    static let maxCount = 32
+
+    private(set) var all: [Problem] = []
+
+    var isFull: Bool { all.count >= Self.maxCount }
+
+    mutating func add(_ problem: Problem) {
+        if !isFull { all.append(problem) }
+    }
+
+    mutating func add(_ field: String, _ message: String) { add(Problem(field, message)) }
+
+    /// Adds a name that is not known.
+    ///
+    /// - Parameters:
+    ///   - place: what the name is in, for members within members.
+    ///   - kind: what it would be, such as `parameter`.
+    mutating func addUnknown(_ name: String, in place: String = "", _ kind: String, known: [String]) {
+        let hint = NearestName.find(name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+        // It comes from outside, and may be long.
+        let shown = name.utf8.count <= 64 ? name : "\(name.prefix(32))…"
+        add(place.isEmpty ? shown : "\(place).\(shown)", "is not a known \(kind)\(hint)")
+    }
+
+    /// - Throws: a fault that names all of them, if there are any.
+    func check() throws(Fault) {
+        if !all.isEmpty { throw .fields(all) }
+    }
+}

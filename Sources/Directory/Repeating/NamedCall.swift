@@ -1,0 +1,90 @@
+package import Basics
+import Foundation
+import GRDB
+
+/// A call that its client has named, so that repeating it has no second effect.
+package struct NamedCall: Sendable {
+    let company: String
+    package let name: [UInt8]
+    let fingerprint: [UInt8]
+    let madeAt: Milliseconds
+
+    /// - Parameters:
+    ///   - name: what the call is known by here, different for each name that the client gave.
+    ///   - fingerprint: equal for calls that ask for the same.
+    package init(company: String, name: [UInt8], fingerprint: [UInt8], madeAt: Milliseconds) {
+        self.company = company
+        self.name = name
+        self.fingerprint = fingerprint
+        self.madeAt = madeAt
+    }
+
+    /// The call that the present task performs. Whatever it writes also notes, in the same transaction, that it was
+    /// performed.
+    @TaskLocal package static var current: NamedCall?
+
+    /// Notes that the call was performed.
+    func note(_ database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO named_call (company, name, fingerprint, made_at) VALUES (?, ?, ?, ?)
+                ON CONFLICT (company, name) DO UPDATE
+                SET (fingerprint, made_at, answer) = (excluded.fingerprint, excluded.made_at, NULL)
+                WHERE made_at <= ?
+                """
+        ).execute(arguments: [company, name.data, fingerprint.data, madeAt, madeAt - Directory.namedCallLifetime])
+    }
+}
+
+/// What is known of a call by its name.
+package enum EarlierCall: Sendable, Equatable {
+    /// The name is new, or so old that it was forgotten.
+    case none
+    /// The name was used for a call that asked for something else.
+    case different
+    /// It was performed, but the process ended before its answer was kept.
+    case unanswered
+    /// It was performed, with this answer.
+    case answered([UInt8])
+}
+
+extension Directory {
+    /// How long calls are known by their names.
+    package static let namedCallLifetime: Milliseconds = 86_400_000
+
+    /// What is known of a call by its name.
+    package func earlier(_ call: NamedCall) async throws -> EarlierCall {
+        let row = try await pool.read { database in
+            try Row.fetchOne(
+                database.cachedStatement(
+                    sql: """
+                        SELECT fingerprint, answer FROM named_call
+                        WHERE company = ? AND name = ? AND made_at > ?
+                        """
+                ),
+                arguments: [call.company, call.name.data, call.madeAt - Self.namedCallLifetime]
+            ).map { (fingerprint: [UInt8]($0[0] as Data), answer: ($0[1] as Data?).map { [UInt8]($0) }) }
+        }
+        guard let row else { return .none }
+        guard row.fingerprint == call.fingerprint else { return .different }
+        return row.answer.map(EarlierCall.answered) ?? .unanswered
+    }
+
+    /// Keeps the answer of a call for those that repeat it.
+    package func keep(_ answer: [UInt8], of call: NamedCall) async throws {
+        try await writer.write { database, _ in
+            // One that was forgotten has the same name.
+            try database.cachedStatement(
+                sql: """
+                    INSERT INTO named_call (company, name, fingerprint, made_at, answer) VALUES (?, ?, ?, ?, ?)
+                    ON CONFLICT (company, name) DO UPDATE
+                    SET (fingerprint, made_at, answer) = (excluded.fingerprint, excluded.made_at, excluded.answer)
+                    """
+            ).execute(arguments: [call.company, call.name.data, call.fingerprint.data, call.madeAt, answer.data])
+        }
+    }
+}
+
+extension [UInt8] {
+    fileprivate var data: Data { Data(self) }
+}
