@@ -68,6 +68,47 @@ extension EndToEnd {
             #expect(eventually { lines.allSatisfy { site.gateway.log.contains("\($0)\n") } }, "\(site.gateway.log)")
         }
 
+        @Test(
+            "Each line names its own session and viewer, whichever were logged before, and after a reload in the new format"
+        )
+        func sessions() throws {
+            let fields = "{company} {token_sha256} {event} {session} {role}"
+            let site = try Site { $0.log = "access_format = \"{path} \(fields) {verdict}\"" }
+            var sessions: [String] = []
+            for user in ["a", "b"] {
+                let token = Minter.acme.token(Minter.Viewer(user: user))
+                let joined = try fetch(site.port, "/event/e1/join-\(user)", ["Authorization: Bearer \(token)"])
+                sessions.append("Gateway-Session: \(try #require(joined["Gateway-Session"]))")
+            }
+            func ask(_ name: String) throws {
+                for count in 0..<4 {
+                    #expect(try fetch(site.port, "/event/e1/\(name)\(count)", [sessions[count % 2]]).status == 200)
+                }
+            }
+            /// What follows the path in the line of each of these requests.
+            func rests(_ paths: [String]) throws -> [String] {
+                var found: [String] = []
+                _ = eventually(within: 20) {
+                    let lines = site.gateway.log.split(separator: "\n")
+                    found = paths.compactMap { path in
+                        lines.first { $0.contains("/event/e1/\(path) ") }.map { String($0.drop { $0 != " " }) }
+                    }
+                    return found.count == paths.count
+                }
+                try #require(found.count == paths.count, "\(site.gateway.log)")
+                return found
+            }
+            try ask("x")
+            let first = try rests(["join-a", "join-b", "x0", "x1", "x2", "x3"])
+            let known = first[2...3].map { String($0.dropLast(" admit".count)) }
+            #expect(first == known.map { $0 + " join" } + (known + known).map { $0 + " admit" })
+            #expect(known[0] != known[1] && known.allSatisfy { $0.hasSuffix(" attendee") })
+            try site.gateway.rewrite(site.configuration { $0.log = "access_format = \"{path} {verdict} \(fields)\"" })
+            site.gateway.reload()
+            try ask("y")
+            #expect(try rests(["y0", "y1", "y2", "y3"]) == (known + known).map { " admit" + $0 })
+        }
+
         @Test("A line tells the versions of TLS and HTTP, and the server name")
         func tls() throws {
             let site = try TLSSite()

@@ -5,9 +5,28 @@ import Transport
 
 extension AccessRecord {
     func write(_ exchange: Exchange, as format: AccessLine, to line: inout ByteWriter) {
+        let session = format.sessionPieces
+        write(0..<session.lowerBound, of: exchange, as: format, to: &line)
+        if let logged = exchange.state.verdict.logged {
+            logged.write(to: &line, for: exchange.snapshot.version) { line in
+                write(session, of: exchange, as: format, to: &line)
+            }
+        } else {
+            write(session, of: exchange, as: format, to: &line)
+        }
+        write(session.upperBound..<format.pieces.count, of: exchange, as: format, to: &line)
+        line.write(format.bytes.span.extracting(format.end))
+    }
+
+    private func write(
+        _ pieces: Range<Int>,
+        of exchange: Exchange,
+        as format: AccessLine,
+        to line: inout ByteWriter
+    ) {
         let bytes = format.bytes.span
-        for piece in format.pieces {
-            if piece.isOptional, isAbsent(piece.field, of: exchange) { continue }
+        for index in pieces {
+            let piece = format.pieces[index]
             let mark = line.count
             line.write(bytes.extracting(Int(piece.start)..<Int(piece.end)))
             if !write(piece.field, of: exchange, piece.style, to: &line) {
@@ -18,20 +37,6 @@ extension AccessRecord {
                 if piece.style != .json { line.write(UInt8(ascii: "-")) }
             }
             if piece.isClosed { line.write(UInt8(ascii: "\"")) }
-        }
-        line.write(bytes.extracting(format.end))
-    }
-
-    /// Whether a field that most requests do not have has no value, as far as that is known without writing it.
-    @inline(__always)
-    private func isAbsent(_ field: AccessField, of exchange: Exchange) -> Bool {
-        switch field {
-        case .fault: fault == nil
-        case .cut: cut == nil
-        case .refusal: exchange.state.verdict.refusal == nil
-        case .userAgent: userAgentEnd == targetEnd
-        case .referer: text.count == userAgentEnd
-        default: false
         }
     }
 
@@ -101,10 +106,9 @@ extension AccessRecord {
 
     private func writeServerName(of exchange: Exchange, _ style: LogStyle, to line: inout ByteWriter) -> Bool {
         guard let tls = exchange.client?.tls else { return false }
-        var name: [UInt8] = []
-        tls.withServerName { name = $0.copied() }
-        line.write(name.span, style)
-        return !name.isEmpty
+        let mark = line.count
+        tls.withServerName { line.write($0, style) }
+        return line.count > mark
     }
 
     /// The event that was judged. Where any event is possible, a broken link's token may stand in its place.

@@ -24,6 +24,7 @@ extension Exchange {
             )
             identity = entry.lines
             state.verdict.framePolicy = entry.framePolicy
+            if snapshot.logsAccess { state.verdict.logged = entry.logged }
         }
         // The request's own head, our lines, and an authority that may be written twice.
         let capacity = request.bytes.count + identity.count + 2048

@@ -56,6 +56,8 @@ extension ExchangeState {
         var partitionsCookies = false
         /// The field line that says who may frame the event.
         var framePolicy: [UInt8] = []
+        /// What the access log says of the admitted viewer. `nil` unless it will.
+        var logged: LoggedSession?
         /// Field lines to add to the response: a new session's cookie and header.
         var extraFields: [UInt8] = []
 

@@ -70,6 +70,12 @@ struct ByteWriter: ~Copyable {
     @inline(__always)
     mutating func removeAll(after mark: Int) { count = min(mark, count) }
 
+    /// The bytes that were written since `count` was `mark`.
+    func copied(from mark: Int) -> [UInt8] {
+        // SAFETY: the first `count` bytes were written, and `mark` is cut to their range.
+        unsafe Array(memory[min(max(mark, 0), count)..<count])
+    }
+
     /// Writes a non-negative number in decimal digits.
     mutating func writeDecimal(_ value: Int) {
         // Times, statuses and lengths: most have three digits at most.

@@ -19,6 +19,8 @@ struct AccessLine: Sendable {
     /// The literal bytes of all pieces, then those of the end of the line.
     let bytes: [UInt8]
     let pieces: ContiguousArray<Piece>
+    /// The longest run of pieces that say the same in all lines of a session.
+    let sessionPieces: Range<Int>
     /// Whether these are part of a line, so that they must be copied from the request's head.
     let hasUserAgent: Bool
     let hasReferer: Bool
@@ -38,8 +40,21 @@ struct AccessLine: Sendable {
     private init(bytes: [UInt8], pieces: ContiguousArray<Piece>) {
         self.bytes = bytes
         self.pieces = pieces
+        sessionPieces = Self.longestRun(of: pieces)
         hasUserAgent = pieces.contains { $0.field == .userAgent }
         hasReferer = pieces.contains { $0.field == .referer }
+    }
+
+    private static func longestRun(of pieces: ContiguousArray<Piece>) -> Range<Int> {
+        var (longest, start) = (0..<0, 0)
+        for (index, piece) in pieces.enumerated() {
+            guard piece.field.isOfSession else {
+                start = index + 1
+                continue
+            }
+            if index + 1 - start > longest.count { longest = start..<index + 1 }
+        }
+        return longest
     }
 
     /// One JSON object. Fields without a value are left out, but for those of the request line, which are empty.
@@ -128,5 +143,15 @@ struct AccessLine: Sendable {
         }
 
         func line(end: String) -> AccessLine { AccessLine(bytes: bytes + end.utf8, pieces: pieces) }
+    }
+}
+
+extension AccessField {
+    /// Whether the field is known of a session and its viewer alone.
+    fileprivate var isOfSession: Bool {
+        switch self {
+        case .company, .token, .tokenHash, .event, .session, .role: true
+        default: false
+        }
     }
 }

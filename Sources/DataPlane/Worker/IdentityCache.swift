@@ -14,6 +14,8 @@ struct IdentityCache {
         let lines: [UInt8]
         /// The field line for the client that says who may frame the event.
         let framePolicy: [UInt8]
+        /// For the access log. Apart, because exchanges keep it until they end, which a WebSocket does late.
+        let logged = LoggedSession()
         private let listing: Listing?
         private let event: String
         /// When to make the lines anew, in wall-clock milliseconds.

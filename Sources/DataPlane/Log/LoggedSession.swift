@@ -1,0 +1,23 @@
+/// What lines of the access log say of a session and its viewer, ready to write. Kept from the first line on.
+final class LoggedSession {
+    private var text: [UInt8] = []
+    /// The version of the snapshot with the format of `text`. 0 before the first line.
+    private var version: UInt64 = 0
+
+    /// In bytes. A text has about 150, and is not kept if its token has a very long id.
+    private static let maxText = 1 << 10
+
+    /// Writes the text, which `make` writes if there is none for this version.
+    @inline(__always)
+    func write(to line: inout ByteWriter, for version: UInt64, orElse make: (inout ByteWriter) -> Void) {
+        if self.version == version {
+            line.write(text)
+            return
+        }
+        let mark = line.count
+        make(&line)
+        // A line that does not fit is written again.
+        guard !line.isOverfull, line.count - mark <= Self.maxText else { return }
+        (text, self.version) = (line.copied(from: mark), version)
+    }
+}
