@@ -108,25 +108,13 @@ extension [UInt8] {
         let digits = Digits(decimal: number)
         append(digits.bytes.span.extracting(digits.start..<20))
     }
+}
 
-    /// Appends sixteen hexadecimal digits.
-    mutating func append(hexadecimal word: UInt64) { write(atMost: 16) { $0.writeHexadecimal(word) } }
-
+extension ByteBuffer {
     /// Appends text inside a JSON string, as `ByteWriter` writes it.
-    mutating func append(json text: Span<UInt8>) {
+    mutating func write(json text: Span<UInt8>) {
         // The escape of a byte has six.
-        write(atMost: 6 * text.count) { $0.write(json: text) }
-    }
-
-    private mutating func write(atMost limit: Int, _ body: (inout ByteWriter) -> Void) {
-        append(addingCapacity: limit) { output in
-            // SAFETY: the pointer does not outlive the closure, and the writer keeps to its count.
-            unsafe output.withUnsafeMutableBufferPointer { memory, count in
-                var writer = unsafe ByteWriter(UnsafeMutableRawBufferPointer(memory))
-                body(&writer)
-                count = writer.count
-            }
-        }
+        _ = write(atMost: 6 * text.count) { $0.write(json: text) }
     }
 }
 

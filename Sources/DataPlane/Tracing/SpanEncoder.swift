@@ -17,7 +17,7 @@ struct SpanEncoder {
         var instance: String
     }
 
-    private(set) var json: [UInt8] = []
+    private var json: ByteBuffer
     /// Whether the list that is being written has an element.
     private var hasElement = false
 
@@ -37,14 +37,13 @@ struct SpanEncoder {
     }
 
     static func encode(_ chunks: [SpanChunk], _ resource: Resource) -> [UInt8] {
-        var encoder = SpanEncoder()
-        encoder.json.reserveCapacity(chunks.reduce(512) { $0 + $1.spanCount * 768 })
+        var encoder = SpanEncoder(json: ByteBuffer(capacity: chunks.reduce(512) { $0 + $1.spanCount * 768 }))
         encoder.write(resource)
         for chunk in chunks {
             for entry in chunk.entries { encoder.write(entry, of: chunk) }
         }
         encoder.raw("]}]}]}")
-        return encoder.json
+        return encoder.json.copied()
     }
 
     private mutating func write(_ resource: Resource) {
@@ -54,9 +53,9 @@ struct SpanEncoder {
         attribute("service.version", resource.version)
         attribute("service.instance.id", resource.instance)
         raw(#"]},"scopeSpans":[{"scope":{"name":""#)
-        json.append(json: Self.scope.utf8Span.span)
+        json.write(json: Self.scope.utf8Span.span)
         raw(#"","version":""#)
-        json.append(json: resource.version.utf8Span.span)
+        json.write(json: resource.version.utf8Span.span)
         raw(#""},"spans":["#)
         hasElement = false
     }
@@ -97,7 +96,7 @@ struct SpanEncoder {
             encoder.raw(method ?? "HTTP")
             guard let route = trace.route else { return }
             encoder.raw(" ")
-            encoder.json.append(json: route.utf8Span.span)
+            encoder.json.write(json: route.utf8Span.span)
         }
         write(method, original)
         attribute("url.scheme", trace.scheme == .https ? "https" : "http")
@@ -182,8 +181,8 @@ struct SpanEncoder {
         attribute("url.full") { encoder in
             encoder.raw(#""stringValue":""#)
             encoder.raw(isSecure ? "https://" : "http://")
-            encoder.json.append(json: server)
-            encoder.json.append(json: path)
+            encoder.json.write(json: server)
+            encoder.json.write(json: path)
             encoder.raw("\"")
         }
     }
@@ -199,25 +198,25 @@ struct SpanEncoder {
     ) {
         element()
         raw(#"{"traceId":""#)
-        json.append(hexadecimal: trace.trace.high)
-        json.append(hexadecimal: trace.trace.low)
+        write(id: trace.trace.high)
+        write(id: trace.trace.low)
         raw(#"","spanId":""#)
-        json.append(hexadecimal: span)
+        write(id: span)
         if parent != 0 {
             raw(#"","parentSpanId":""#)
-            json.append(hexadecimal: parent)
+            write(id: parent)
         }
         raw(#"","flags":"#)
         // Sampled; whether the parent is known to be in another process, and whether it is.
-        json.append(decimal: kind == .server && parent != 0 ? 0x301 : 0x101)
+        json.writeDecimal(kind == .server && parent != 0 ? 0x301 : 0x101)
         raw(#","name":""#)
         name(&self)
         raw(#"","kind":"#)
-        json.append(decimal: kind.rawValue)
+        json.writeDecimal(kind.rawValue)
         raw(#","startTimeUnixNano":""#)
-        json.append(decimal: Int(max(trace.startedAt + from, 0)))
+        json.writeDecimal(Int(max(trace.startedAt + from, 0)))
         raw(#"","endTimeUnixNano":""#)
-        json.append(decimal: Int(max(trace.startedAt + to, 0)))
+        json.writeDecimal(Int(max(trace.startedAt + to, 0)))
         raw(#"","attributes":["#)
         hasElement = false
     }
@@ -268,7 +267,7 @@ struct SpanEncoder {
         guard !value.isEmpty else { return }
         attribute(key) {
             $0.raw(#""stringValue":""#)
-            $0.json.append(json: value)
+            $0.json.write(json: value)
             $0.raw("\"")
         }
     }
@@ -286,7 +285,7 @@ struct SpanEncoder {
     private mutating func attribute(_ key: StaticString, _ value: Int) {
         attribute(key) {
             $0.raw(#""intValue":""#)
-            $0.json.append(decimal: max(value, 0))
+            $0.json.writeDecimal(max(value, 0))
             $0.raw("\"")
         }
     }
@@ -299,11 +298,11 @@ struct SpanEncoder {
         let (seconds, rest) = max(nanoseconds, 0).quotientAndRemainder(dividingBy: 1_000_000_000)
         attribute(key) { encoder in
             encoder.raw(#""doubleValue":"#)
-            encoder.json.append(decimal: Int(seconds))
+            encoder.json.writeDecimal(Int(seconds))
             encoder.raw(".")
             var unit: Int64 = 100_000_000
             while unit > 0 {
-                encoder.json.append(UInt8(ascii: "0") + UInt8(rest / unit % 10))
+                encoder.json.write(UInt8(ascii: "0") + UInt8(rest / unit % 10))
                 unit /= 10
             }
         }
@@ -323,7 +322,9 @@ struct SpanEncoder {
         hasElement = true
     }
 
-    private mutating func raw(_ text: StaticString) { json.append(literal: text) }
+    private mutating func write(id word: UInt64) { _ = json.write(atMost: 16) { $0.writeHexadecimal(word) } }
+
+    private mutating func raw(_ text: StaticString) { json.write(text) }
 
     // MARK: Privacy
 
