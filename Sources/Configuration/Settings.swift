@@ -384,6 +384,8 @@ package struct LogSettings: Sendable {
     package var accessFormat: AccessFormat?
     /// The share of exchanges without an error that have a line.
     package var accessSample = 1.0
+    /// Whether health checks and scrapes without an error have a line.
+    package var accessProbes = true
     /// Where the gateway's own messages go.
     package var output = LogTarget.standardError
     package var accessOutput = LogTarget.standardOutput

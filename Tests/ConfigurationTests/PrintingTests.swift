@@ -75,6 +75,7 @@ import Testing
         format = "text"
         access_format = "{client} \\"{user_agent}\\" $${status}"
         access_sample = 0.25
+        access_probes = false
         output = "/var/log/g.log"
         access_output = "syslog:/dev/log"
         syslog_facility = "daemon"
@@ -111,6 +112,7 @@ import Testing
         #expect(second.companies.map(\.keyOrigins) == first.companies.map(\.keyOrigins))
         #expect(second.limits.trustedProxies == first.limits.trustedProxies)
         #expect(second.log.lineFormat.text == "{client} \"{user_agent}\" ${status}" && second.log.accessSample == 0.25)
+        #expect(!second.log.accessProbes)
         #expect(second.log.output == .file("/var/log/g.log") && second.log.accessOutput == .syslog("/dev/log"))
         #expect(second.log.syslogFacility == .daemon && second.log.syslogTag == "edge-1")
         #expect(second.sessions.policy == first.sessions.policy)

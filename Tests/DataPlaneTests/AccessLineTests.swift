@@ -131,4 +131,18 @@ struct AccessLineTests {
         // Fails once in 10^22 runs.
         #expect((100...300).contains(half.count), "\(half.count)")
     }
+
+    @Test("Without probes, health checks have lines only if they fail, and other requests always")
+    func probes() throws {
+        let requests =
+            ["/.gateway/healthz", "/.gateway/readyz", "/.gateway/jwks.json", "/event/e1"].map { get($0) }
+            + [request(line: "POST /.gateway/healthz HTTP/1.1")]
+        let format = "access_format = \"{method} {path} {status}\"\n"
+        #expect(
+            try lines(format + "access_probes = false", requests) == [
+                "GET /.gateway/jwks.json 200", "GET /event/e1 401", "POST /.gateway/healthz 405",
+            ]
+        )
+        #expect(try lines(format, requests).count == 5)
+    }
 }

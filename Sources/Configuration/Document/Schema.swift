@@ -48,7 +48,12 @@ struct Schema: Sendable {
         ),
         table(
             "log",
-            Schema("level format output access access_format access_output access_sample syslog_facility syslog_tag")
+            Schema(
+                """
+                level format output access access_format access_output access_sample access_probes syslog_facility
+                syslog_tag
+                """
+            )
         ),
         table(
             "tracing",

@@ -224,6 +224,7 @@ extension LogSettings {
         table.read("access", into: &access, .boolean)
         table.read("access_format", into: &accessFormat, .text("a format of lines", AccessFormat.init(parsing:)))
         table.read("access_sample", into: &accessSample, .share)
+        table.read("access_probes", into: &accessProbes, .boolean)
         table.read("output", into: &output, .text("a target of a log", LogTarget.init(parsing:)))
         table.read("access_output", into: &accessOutput, .text("a target of a log", LogTarget.init(parsing:)))
         table.read("syslog_facility", into: &syslogFacility, Form<SyslogFacility>.choice)

@@ -69,6 +69,7 @@ extension Settings {
         writer.entry("access_format", log.lineFormat.text)
         writer.entry("access_output", log.accessOutput.text)
         writer.entry("access_sample", log.accessSample)
+        writer.entry("access_probes", log.accessProbes)
         writer.entry("syslog_facility", log.syslogFacility.rawValue)
         writer.entry("syslog_tag", log.syslogTag)
         tracing.write(to: &writer)

@@ -142,10 +142,11 @@ extension Exchange {
     /// Whether the exchange gets a line in the access log.
     var isLogged: Bool {
         let isOn = state.request.route.map { snapshot.routeLogsAccess[$0] } ?? snapshot.logsUnrouted
-        guard isOn, snapshot.accessShare < .max else { return isOn }
+        let isLeftOut = state.request.isProbe && !snapshot.settings.log.accessProbes
+        guard isOn, isLeftOut || snapshot.accessShare < .max else { return isOn }
         let isFine =
             record.fault == nil && record.cut == nil && state.verdict.refusal == nil && state.answer.status < 400
-        return !isFine || worker.random.next() < snapshot.accessShare
+        return !isFine || (!isLeftOut && worker.random.next() < snapshot.accessShare)
     }
 
     func log() {

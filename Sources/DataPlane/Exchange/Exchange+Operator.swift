@@ -52,6 +52,7 @@ extension Exchange {
     }
 
     private func serveMetrics(_ request: RequestView) {
+        state.request.isProbe = true
         guard isOperator(request), allows(method == .get || method == .head, "GET, HEAD") else { return }
         var accept: [UInt8] = []
         for field in request.fields where field.name == .accept {

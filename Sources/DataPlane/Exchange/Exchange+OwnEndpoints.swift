@@ -43,11 +43,13 @@ extension Exchange {
     }
 
     func serveHealth() {
+        state.request.isProbe = true
         guard allows(method == .get || method == .head, "GET, HEAD") else { return }
         respond(status: 200, fields: "", type: "text/plain; charset=utf-8", body: Array("ok\n".utf8))
     }
 
     func serveReadiness() {
+        state.request.isProbe = true
         guard allows(method == .get || method == .head, "GET, HEAD") else { return }
         let isReady = worker.site.isReady
         let text = isReady ? "ready\n" : worker.site.isDraining ? "draining\n" : "no healthy upstream\n"

@@ -11,6 +11,8 @@ extension ExchangeState {
         var isComplete = false
         var isNavigation = false
         var expectsContinue = false
+        /// Whether a program asks, time and again, how the gateway is: a health check or a scrape of metrics.
+        var isProbe = false
         /// Body bytes that have arrived.
         var bytes = 0
         /// The most body bytes to accept.
