@@ -105,7 +105,22 @@ extension EndToEnd {
             #expect(spans[0]["http.response.status_code"] == "401" && !spans[0].isError)
             #expect(spans[1]["gateway.verdict"] == "refuse" && spans[1]["gateway.refusal"] == "token_missing")
             #expect(spans[3]["gateway.refusal"] == "token_invalid" && spans[3]["gateway.fault"] == "encoding")
+            #expect(spans[1]["gateway.token.cached"] == nil && spans[3]["gateway.token.cached"] == "false")
             #expect(site.upstream.requests.isEmpty)
+        }
+
+        @Test("Whether the session was cached is said of the one that is refused, not of cookies that are then deleted")
+        func refusedFromCache() throws {
+            let collector = try Collector()
+            let site = try site(collector)
+            let joined = try fetch(site.port, "/event/e1/page", ["Authorization: Bearer \(Minter.acme.token())"])
+            let session = "Gateway-Session: \(try #require(joined["Gateway-Session"]))"
+            let cookie = try #require(joined["Set-Cookie"]?.split(separator: ";").first)
+            #expect(try fetch(site.port, "/event/e1/page", [session]).status == 200)
+            #expect(try fetch(site.port, "/event/e2/page", [session, "Cookie: \(cookie)x"]).status == 403)
+            let verdicts = try collector.spans(of: 3).filter { $0.kind == .internal }
+            #expect(verdicts.map { $0["gateway.verdict"] } == ["join", "admit", "refuse"])
+            #expect(verdicts.last?["gateway.token.cached"] == "true")
         }
 
         @Test("A redirect from a link has a verdict; own endpoints and the admin listener are not traced")

@@ -233,7 +233,7 @@ extension Exchange {
         return shown.withToken(request) { token in
             switch worker.tokens.finding(for: token, generation: generation) {
             case .token(let viewer):
-                worker.counters.add(.cachedTokens)
+                countHit(.cachedTokens)
                 return .success(viewer)
             case .session, .foreign: return .failure(.malformed)
             case nil: countMiss(.uncachedTokens)
@@ -274,8 +274,14 @@ extension Exchange {
         for check in checks { worker.counters.add(check.outcome, check.algorithm) }
     }
 
+    private func countHit(_ counter: Counter) {
+        noteLookup(isHit: true)
+        worker.counters.add(counter)
+    }
+
     /// Counts what is not in the cache, once for a request that waits for keys and is judged again.
     private func countMiss(_ counter: Counter) {
+        noteLookup(isHit: false)
         if state.request.waitsSince == nil { worker.counters.add(counter) }
     }
 
@@ -417,7 +423,7 @@ extension Exchange {
         let generation = snapshot.authority.generation
         switch worker.tokens.finding(for: text, generation: generation) {
         case .session(let sealed):
-            worker.counters.add(.cachedSessions)
+            countHit(.cachedSessions)
             return (sealed, .stands)
         case .token, .foreign: return nil
         case nil: countMiss(.uncachedSessions)

@@ -9,7 +9,7 @@ extension Exchange {
 
     /// Writes the head for the upstream and asks for a connection.
     func forward(_ request: RequestView, upstream index: Int) {
-        if let notes { notes.forwards(worker.counters) }
+        if let notes { notes.forwards() }
         request.scanReferer(tokenNames: snapshot.tokenNames, takesJoinCodes: snapshot.takesJoinCodes)
         let pool = worker.upstreams[index]
         var head = worker.takeBuffer()

@@ -53,6 +53,13 @@ extension Exchange {
         }
     }
 
+    /// Notes whether a token or session was in the cache, of those that are looked up for the verdict. Afterwards, others are
+    /// looked up to see which cookies to delete.
+    func noteLookup(isHit: Bool) {
+        guard let notes, state.verdict.source == nil, state.verdict.refusal == nil else { return }
+        notes.trace.isCached = isHit && notes.trace.isCached ?? true
+    }
+
     /// Hands over what was recorded. Call while the client and the upstream's pool are known.
     func endTrace() {
         guard let notes else { return }
@@ -84,8 +91,6 @@ extension Exchange {
     private func noteVerdict(in notes: TraceNotes) {
         notes.trace.verdict = state.verdict.decision
         notes.trace.credential = state.verdict.source?.name
-        // One that waited for keys in vain has no verdict.
-        if notes.trace.judgedUntil == nil, notes.trace.verdict != nil { notes.noteCache(worker.counters) }
         notes.trace.role = admitted?.role.name
         guard let viewer else { return }
         notes.trace.company = viewer.company
@@ -104,27 +109,12 @@ extension TraceNotes {
     var now: Int64 { time(MonotonicClock.nanoseconds()) }
 
     /// Admission is about to be asked, perhaps once more.
-    func beginVerdict(_ counters: LoopCounters) {
-        trace.judgedFrom = trace.judgedFrom ?? now
-        lookups = counters.cacheLookups
-    }
+    func beginVerdict() { trace.judgedFrom = trace.judgedFrom ?? now }
 
     /// The request is to be sent to an upstream. If it was judged, it may pass.
-    func forwards(_ counters: LoopCounters) {
+    func forwards() {
         trace.forwardedAt = now
-        guard trace.judgedFrom != nil else { return }
-        trace.judgedUntil = trace.forwardedAt
-        noteCache(counters)
-    }
-
-    /// Notes whether admission has found what it looked for in the cache. The event loop has done nothing else meanwhile.
-    func noteCache(_ counters: LoopCounters) {
-        let (hits, misses) = counters.cacheLookups
-        if misses != lookups.misses {
-            trace.isCached = false
-        } else if hits != lookups.hits {
-            trace.isCached = true
-        }
+        if trace.judgedFrom != nil { trace.judgedUntil = trace.forwardedAt }
     }
 }
 

@@ -190,7 +190,7 @@ final class Exchange: UpstreamUser {
             request.forgetOtherCookies()
         }
         if state.verdict.access != .public {
-            if let notes { notes.beginVerdict(worker.counters) }
+            if let notes { notes.beginVerdict() }
             guard admit(request, match) else { return }
         }
         state.verdict.partitionsCookies = snapshot.routePartitionsCookies[match.route]

@@ -18,14 +18,6 @@ final class LoopCounters {
     @inline(__always)
     func add(_ counter: Counter, _ number: Int = 1) { counts.totals[counter.rawValue] &+= number }
 
-    /// How often a token or session was in the cache, and how often it was not.
-    var cacheLookups: (hits: Int, misses: Int) {
-        func total(_ counter: Counter) -> Int { counts.totals[counter.rawValue] }
-        return (
-            total(.cachedTokens) + total(.cachedSessions), total(.uncachedTokens) + total(.uncachedSessions)
-        )
-    }
-
     func add(_ refusal: Refusal) { counts.refusals[Int(refusal.rawValue)] &+= 1 }
 
     func add(_ cut: Cut) { counts.cuts[cut.position] &+= 1 }

@@ -49,7 +49,7 @@ struct ExchangeTrace: Sendable {
     /// Where the credentials that decided were found.
     var credential: StaticString?
     var algorithm: Algorithm?
-    /// Whether the token or session was in the cache. `nil` if none was looked for.
+    /// Whether each token and session was in the cache. `nil` if none was looked for.
     var isCached: Bool?
 
     // The upstream.
@@ -80,8 +80,6 @@ final class TraceNotes {
     var trace = ExchangeTrace()
     /// The texts, one behind another.
     private(set) var text: [UInt8] = []
-    /// The event loop's look-ups in the cache when the verdict began.
-    var lookups = (hits: 0, misses: 0)
     /// When the exchange began, in nanoseconds of the monotonic clock.
     private var origin: Int64 = 0
 

@@ -72,9 +72,9 @@ struct SpanEncoder {
         let name = text.span.extracting(range(.method))
         let method = Self.methods.first { name.equals($0, in: 0..<name.count) }
         // Long ones are no method that anybody means.
-        let original = name.extracting(0..<min(name.count, Self.maxMethod))
+        let original = Self.withoutPersons(name.extracting(0..<min(name.count, Self.maxMethod)), isPath: false)
         let path = Self.withoutPersons(text.span.extracting(range(.path)), isPath: true)
-        writeServer(trace, method, original, path.span) { encoder in
+        writeServer(trace, method, original.span, path.span) { encoder in
             encoder.address(text.span.extracting(range(.authority)))
             encoder.attribute("client.address", text.span.extracting(range(.client)))
             encoder.attribute("network.peer.address", text.span.extracting(range(.peer)))
@@ -82,7 +82,7 @@ struct SpanEncoder {
             encoder.attribute("user_agent.original", agent.span)
         }
         if trace.judgedFrom != nil { writeVerdict(trace) }
-        if trace.forwardedAt != nil { writeClient(trace, method, original, path.span) }
+        if trace.forwardedAt != nil { writeClient(trace, method, original.span, path.span) }
     }
 
     private mutating func writeServer(
@@ -328,9 +328,9 @@ struct SpanEncoder {
 
     // MARK: Privacy
 
-    /// The text with `*` for each word that may be an e-mail, and for what follows an encoded query's begin.
+    /// The text with `*` for each word that may be an e-mail, in a path also for what follows an encoded query's begin.
     ///
-    /// - Parameter isPath: whether the words are a path's segments, in which bytes may be percent-encoded.
+    /// - Parameter isPath: whether the words are a path's segments.
     static func withoutPersons(_ text: Span<UInt8>, isPath: Bool) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(text.count)
@@ -345,7 +345,7 @@ struct SpanEncoder {
             }
             // A percent sign that is encoded itself may hide anything.
             let isHidden =
-                word.contains(UInt8(ascii: "@")) || (isPath && (word.holdsEncoded("%40") || word.holdsEncoded("%25")))
+                word.contains(UInt8(ascii: "@")) || word.holdsEncoded("%40") || word.holdsEncoded("%25")
             if isHidden { result.append(UInt8(ascii: "*")) } else { result.append(word) }
             if end < text.count { result.append(text[end]) }
             start = end + 1

@@ -274,6 +274,8 @@ struct SpanEncoderTests {
         "E-mails are left out of user agents",
         arguments: [
             ("Bot/1 (bot@example.com; x)", "Bot/1 (*; x)"), ("Bot mailto:a@b,c", "Bot *,c"), ("curl/8.1", "curl/8.1"),
+            ("Bot/1 (mailto:bot%40example.com)", "Bot/1 (*)"), ("Bot bot%2540example.com;x", "Bot *;x"),
+            ("a%4", "a%4"), ("50%", "50%"),
         ]
     )
     func agents(_ agent: String, _ shown: String) {
