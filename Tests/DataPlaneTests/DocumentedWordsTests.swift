@@ -1,6 +1,7 @@
 import Admission
 import Foundation
 import GatewayConfiguration
+import JOSE
 import Testing
 
 @testable import DataPlane
@@ -39,6 +40,16 @@ struct DocumentedWordsTests {
     func upstreamFaults() throws {
         let section = try section("### Faults of upstreams", of: "troubleshooting")
         #expect(firstCells(section) == Set(UpstreamFaultKind.allCases.map(\.rawValue)))
+    }
+
+    @Test("Each fault of a token, but for the two that are refusals of their own")
+    func tokenFaults() throws {
+        let section = try section("### Faults of tokens", of: "troubleshooting")
+        let known: [TokenFault] = [
+            .tooLarge, .malformed, .encoding, .header, .algorithm, .critical, .unknownKey, .keysAwaited, .signature,
+            .claims, .claim("x"), .expiryMissing, .issuer, .audience, .company, .type, .keyNotSignedBefore, .unchecked,
+        ]
+        #expect(firstCells(section) == Set(known.map { String($0.code.prefix { $0 != ":" }) }))
     }
 
     @Test("Each field of the access log, and each cut")

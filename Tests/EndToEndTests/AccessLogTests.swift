@@ -109,6 +109,17 @@ extension EndToEnd {
             #expect(try rests(["y0", "y1", "y2", "y3"]) == (known + known).map { " admit" + $0 })
         }
 
+        @Test("A token without exp is refused with a fault")
+        func expiryMissing() throws {
+            let site = try Site()
+            var viewer = Minter.Viewer()
+            viewer.expires = nil
+            let endless = "Authorization: Bearer \(Minter.acme.token(viewer))"
+            #expect(try fetch(site.port, "/event/e1/endless", [endless]).status == 401)
+            let line = try line(site.gateway, "/event/e1/endless")
+            #expect(line["refusal"] as? String == "token_invalid" && line["fault"] as? String == "expiry_missing")
+        }
+
         @Test("A line tells the versions of TLS and HTTP, and the server name")
         func tls() throws {
             let site = try TLSSite()

@@ -1,6 +1,7 @@
 import Admission
 import Basics
 import GatewayConfiguration
+import JOSE
 
 extension Exchange {
     /// Checks token, scope, role and lease. Returns false if the request was answered.
@@ -165,6 +166,9 @@ extension Exchange {
             refuse(.tooManyJoins, request, since: since, retryAfter: pause)
             return false
         case .refuse(let refusal, let since, let retryAfter):
+            if refusal == .tokenInvalid, credentials.viewer.validity.expires == nil {
+                record.fault = TokenFault.expiryMissing.code
+            }
             let text = credentials.hasToken ? nil : text(of: refusal, credentials, event: event)
             refuse(refusal, request, since: since, retryAfter: retryAfter, text: text)
             return false
