@@ -42,7 +42,6 @@ enum StatusText {
         case 408: ("Request Timeout", "request_timeout", "Send the request again, without pauses.")
         case 409: ("Conflict", "conflict", "")
         case 413: ("Content Too Large", "content_too_large", "Send less at once.")
-        case 414: ("URI Too Long", "uri_too_long", "Send a shorter address.")
         case 426: ("Upgrade Required", "upgrade_required", "Use WebSocket version 13.")
         case 429:
             ("Too Many Requests", "too_many_requests", "Wait for the time in Retry-After, and send fewer at once.")

@@ -58,8 +58,6 @@ struct RefusalPage {
             ("There is nothing here", "Check the address, or open the link again from where you got it.")
         case 413:
             ("That is too much", "Send less at once.")
-        case 414:
-            ("This address is too long", "Open the link again from where you got it.")
         case 429:
             ("Too many requests", "Too much was asked for from your network. Wait a moment, then reload the page.")
         case 431:

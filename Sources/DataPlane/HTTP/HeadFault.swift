@@ -3,7 +3,6 @@ package struct HeadFault: Error, Sendable, Equatable {
     private enum Kind: UInt8 {
         case malformed
         case tooLarge
-        case targetTooLong
         case version
         /// A method that is not served.
         case method
@@ -37,7 +36,6 @@ package struct HeadFault: Error, Sendable, Equatable {
 
     package static let malformed = HeadFault(kind: .malformed)
     package static let tooLarge = HeadFault(kind: .tooLarge)
-    package static let targetTooLong = HeadFault(kind: .targetTooLong)
     package static let version = HeadFault(kind: .version)
     package static let method = HeadFault(kind: .method)
     package static let mirror = HeadFault(kind: .mirror)
@@ -52,7 +50,6 @@ package struct HeadFault: Error, Sendable, Equatable {
         switch kind {
         case .malformed: 400
         case .tooLarge: 431
-        case .targetTooLong: 414
         case .version: 505
         case .method: 501
         case .mirror: 405
@@ -64,7 +61,6 @@ package struct HeadFault: Error, Sendable, Equatable {
         switch kind {
         case .malformed: rule?.rawValue ?? "malformed"
         case .tooLarge: "too_large"
-        case .targetTooLong: "target_too_long"
         case .version: "version"
         case .method, .mirror: "method"
         }
