@@ -21,11 +21,13 @@ extension Exchange {
 
     /// - Parameter wait: seconds after which to call again.
     private func refuseControl(fault: String, _ detail: String, wait: Int) {
+        let refusal = Refusal.tryAgain
+        state.verdict.refusal = refusal
         record.fault = fault
         var problem = Problem(
-            status: Refusal.tryAgain.status,
-            code: Refusal.tryAgain.code,
-            title: Refusal.tryAgain.title,
+            status: refusal.status,
+            code: refusal.code,
+            title: refusal.title,
             detail: detail,
             activeFor: nil,
             requestID: state.request.id.string

@@ -24,6 +24,8 @@ extension EndToEnd {
                 #expect(try response["Retry-After"] == "60" && response.json()["hasError"] == true)
             }
             #expect(eventually { site.gateway.log.contains("control_not_started") })
+            let metrics = try fetch(site.gateway.adminPort, "/metrics").text
+            #expect(metrics.contains("gateway_refusals_total{code=\"try_again\"} 2\n"))
             #expect(try Browser(site).open("/event/e1?token=\(Minter.acme.token())").status == 200)
             // It is announced again for as long as it is needed.
             site.gateway.reload()
