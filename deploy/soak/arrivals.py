@@ -4,6 +4,8 @@ import base64
 import json
 import urllib.parse
 
+from leases import DISTURBED
+
 IDENTITY = "x-gateway-"
 
 
@@ -73,8 +75,8 @@ def judge(ledger, seen):
     session, assertion = given.pop("session", None), given.pop("assertion", None)
     if given != expected:
         ledger.fault("a viewer with another identity", f"{where} is {given} and should be {expected}")
-    if wanted.registration and not ledger.leases.admits(wanted, session, seen.sent) and not ledger.is_late():
-        ledger.fault("two sessions of one registration", f"{where}: {session}, {ledger.leases.holders}")
+    if wanted.registration and not ledger.leases.admits(wanted, session, seen.sent):
+        ledger.suspect("two sessions of one registration", f"{where}: {session}, {ledger.leases.holders}", DISTURBED)
     parts = seen.path.split("/")
     if parts[1] == "event" and urllib.parse.unquote(parts[2]) != wanted.event:
         ledger.fault("a viewer at another event", where)

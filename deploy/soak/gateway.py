@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import contextlib
+import datetime
 import hashlib
 import hmac
 import json
@@ -33,12 +34,17 @@ WARNINGS = re.compile("|".join((
     r"not ready: no upstream that viewers need is up", r"connections were refused: .*connections_per_address",
     r"clients were reset that took the end of an answer too slowly",
     r"reload: company \"acme\": another key signs now, and the one before .* signed_before")))
+# What it warns of when its threads did not get to run.
+SLOW_WARNINGS = re.compile("event loops are late|the configuration's files are being read for a long time"
+                           "|attendance cannot be written, and is kept for later")
 # What an exchange of this run can never end with.
-STRANGE_FAULTS = {"descriptors", "dns", "tls", "unreachable", "connect_failed", "busy", "drained", "overload",
-                  "keys_awaited", "control_not_started"}
+STRANGE_FAULTS = {"descriptors", "dns", "tls", "unreachable", "connect_failed", "busy", "drained", "keys_awaited",
+                  "control_not_started"}
 DRAIN = 8
 # How long a reload may take until new keys and certificates are in use.
 ROTATION = 20
+# How long the admin listener may take.
+ASKING = 20
 # The servers of the embed host, by the names of their ports.
 HOSTS = ("host", "host2")
 # The last configuration of a run has short times, so that what is left over ends soon.
@@ -51,6 +57,8 @@ class Gateway:
         self.secrets = {}
         self.process = None
         self.log = folder / "gateway.log"
+        # How many answers are in its log.
+        self.answers = 0
         # The keys that sign acme's tokens: the present one first, then the one before it.
         self.signing = ["acme-1", "acme-0"]
         # The one that tokens are made with: the gateway is known to have it.
@@ -73,7 +81,13 @@ class Gateway:
         return ["globex-new"] if company == "globex" else [self.current, *self.signing[-1:], "acme-side"]
 
     def configure(self, **choices):
-        (self.folder / "gateway.conf").write_text(self.text(**choices))
+        self.write(self.text(**choices))
+
+    def write(self, text):
+        """At once: the gateway may still be reading the file because of the signal before."""
+        new = self.folder / "gateway.conf.new"
+        new.write_text(text)
+        new.replace(self.folder / "gateway.conf")
 
     def text(self, *, idle_timeout="8s", header_timeout="3s", min_rate="256B", body_size="64MiB", per_address=1000,
              joins=0, failures=60, lease="6s", second_join="take_over", take_over_limit=6, max_lifetime="10m",
@@ -162,7 +176,7 @@ concurrent_streams = {streams}
             self.ledger.count("reloads of a bad file")
         else:
             self.ledger.count("reloads")
-        (self.folder / "gateway.conf").write_text(text)
+        self.write(text)
         self.process.send_signal(signal.SIGHUP)
 
     async def rotate(self, rng):
@@ -170,7 +184,7 @@ concurrent_streams = {streams}
 
         Returns once new connections show the certificate and new tokens are admitted.
         """
-        self.replace_certificate()
+        await asyncio.to_thread(self.replace_certificate)
         present, _ = self.signing
         self.signing = [f"acme-{int(present.removeprefix('acme-')) + 1}", present]
         self.make_secret(self.signing[0])
@@ -181,12 +195,13 @@ concurrent_streams = {streams}
         # With "refuse" or "ask", a viewer whose session's key has left waits until its lease is idle.
         self.configure(**self.random_choices(rng) | {"second_join": "take_over"})
         self.process.send_signal(signal.SIGHUP)
-        started = time.monotonic()
+        started, is_late = time.monotonic(), False
         while not await self.has_rotated():
-            if time.monotonic() - started > ROTATION and not self.ledger.is_late():
-                self.ledger.fault("a new key or certificate is not in use", f"{self.signing[0]} after {ROTATION} s")
-                break
-            await asyncio.sleep(0.2)
+            waited = time.monotonic() - started
+            if waited > ROTATION and not is_late:
+                self.ledger.suspect("a new key or certificate is not in use", f"{self.signing[0]}: {waited:.0f} s", waited)
+                is_late = True
+            await asyncio.sleep(0.5)
         self.current = self.signing[0]
 
     def replace_certificate(self):
@@ -260,10 +275,10 @@ concurrent_streams = {streams}
     async def ask(self, method, path):
         """A call to the admin listener that must succeed, and its JSON. None for what is gone meanwhile."""
         try:
-            status, body = await self.call(method, path, patience=20)
+            status, body = await self.call(method, path, patience=ASKING)
         except (OSError, TimeoutError, http1.Late, asyncio.IncompleteReadError) as error:
-            if self.process.poll() is None and not self.ledger.is_late():
-                self.ledger.fault("the admin listener did not answer", f"{method} {path}: {error!r}")
+            if self.process.poll() is None:
+                self.ledger.suspect("the admin listener did not answer", f"{method} {path}: {error!r}", ASKING)
             return None
         if status not in (200, 404):
             self.ledger.fault("the admin listener refused", f"{method} {path}: {status} {body[:200]!r}")
@@ -286,7 +301,9 @@ concurrent_streams = {streams}
                     continue
                 level, message = entry.get("level"), str(entry.get("message"))
                 self.ledger.notes[f"log: {level}: " + re.sub(r"\d+", "N", message)[:100]] += 1
-                if level == "warning" and not WARNINGS.match(message):
+                if level == "warning" and SLOW_WARNINGS.match(message):
+                    self.ledger.suspect("the log warns of a stall", message, at=moment(entry))
+                elif level == "warning" and not WARNINGS.match(message):
                     self.ledger.fault("the log warns of something else", message)
                 if level in ("error", "critical"):
                     errors += 1
@@ -297,10 +314,18 @@ concurrent_streams = {streams}
 
     def read_access(self, entry):
         self.ledger.notes[f"answers: {entry['status']}"] += 1
+        self.answers += 1
         for name in ("refusal", "fault", "cut"):
             if name in entry:
                 self.ledger.notes[f"answers: {name} {entry[name]}"] += 1
+        if entry.get("fault") == "overload":
+            self.ledger.suspect("event loops were late", json.dumps(entry), at=moment(entry))
         if entry.get("fault") in STRANGE_FAULTS:
             self.ledger.fault("an exchange ended with a fault that nothing explains", json.dumps(entry))
         if entry["status"] >= 500 and entry["status"] not in (501, 502, 503, 504, 505):
             self.ledger.fault("an answer that nothing explains", json.dumps(entry))
+
+
+def moment(entry):
+    """When a line was written, by this process's monotonic clock."""
+    return datetime.datetime.fromisoformat(entry["time"]).timestamp() - time.time() + time.monotonic()

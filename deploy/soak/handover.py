@@ -222,7 +222,7 @@ async def soak(gateway, options):
     load = Load(gateway, sessions)
     clients = [asyncio.create_task(load.run(number)) for number in range(options.clients)]
     times, faults = [], collections.Counter()
-    for number in range(options.count):
+    for _ in range(options.count):
         answered = sum(load.counts.values())
         while sum(load.counts.values()) < answered + 20 * options.clients:
             await asyncio.sleep(0.01)

@@ -6,10 +6,16 @@ import dataclasses
 from network import Cut, Wrong
 
 PATIENCE = 20
+# Every body of this run takes less.
+BODY = 60
 
 
 class Late(Exception):
-    """The gateway has not answered in time."""
+    """The gateway has not answered in time: after so many seconds."""
+
+    def __init__(self, text, waited):
+        super().__init__(text)
+        self.waited = waited
 
 
 @dataclasses.dataclass
@@ -111,7 +117,7 @@ async def read_answer(reader, method, keep=lambda data: None):
                 if answer.status >= 200 or answer.status == 101:
                     break
     except TimeoutError:
-        raise Late(f"{method}: no answer within {PATIENCE} s") from None
+        raise Late(f"{method}: no answer within {PATIENCE} s", PATIENCE) from None
     if method == "HEAD" or answer.status in (101, 204, 304):
         return answer
     length = answer.value("content-length")
@@ -122,10 +128,9 @@ async def read_answer(reader, method, keep=lambda data: None):
     else:
         parts = read_length(reader, 1 << 62)
     try:
-        # Every body of this run takes less.
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(BODY):
             async for part in parts:
                 keep(part)
     except TimeoutError:
-        raise Late(f"{method}: no end of the answer within 60 s") from None
+        raise Late(f"{method}: no end of the answer within {BODY} s", BODY) from None
     return answer

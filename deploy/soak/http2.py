@@ -10,7 +10,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from http1 import PATIENCE, Answer, Late
+from http1 import BODY, PATIENCE, Answer, Late
 from network import Cut, Wrong
 
 
@@ -167,13 +167,12 @@ class HTTP2:
         try:
             async with asyncio.timeout(patience):
                 await stream.wait(lambda: stream.status is not None)
-            # Every body of this run takes less.
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(BODY):
                 await stream.wait(lambda: False)
             if not stream.ended:
                 raise Cut(stream.error)
         except TimeoutError:
-            raise Late(f"{request.method} {request.path}: no answer over HTTP/2") from None
+            raise Late(f"{request.method} {request.path}: no answer over HTTP/2", patience + BODY) from None
         finally:
             sending.cancel()
             with contextlib.suppress(asyncio.CancelledError, Cut, OSError):

@@ -1,16 +1,18 @@
 """What was sent, by whom, and what went wrong."""
 
-import asyncio
 import collections
 import dataclasses
 import time
 
 from leases import Leases
+from starvation import Starvation
 
 # The gateway passes over a server that failed for up to ten seconds.
 AFTERMATH = 12
-# The driver shares the machine: when it was late by half of the shortest time limit, so may be what it measures.
-LATE = 0.5
+# After a stall, it takes so many seconds until what had piled up is done.
+CATCHING_UP = 3
+# A stall is seen at most so many seconds after what it did.
+SEEN = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,15 @@ class Identity:
     name: str
     email: str
     avatar: str | None = None
+
+
+@dataclasses.dataclass
+class Suspicion:
+    """What must not happen, unless a stall in this time explains it."""
+    kind: str
+    detail: str
+    since: float
+    until: float
 
 
 class Ledger:
@@ -53,8 +64,10 @@ class Ledger:
         self.unread = 0
         self.storm = False
         self.storm_ended = self.started - AFTERMATH
-        self.late_at = -LATE
-        self.worst_delay = 0.0
+        self.starvation = Starvation()
+        self.suspicions = []
+        # What stalls explain, by kind.
+        self.excused = collections.Counter()
 
     def elapsed(self):
         return time.monotonic() - self.started
@@ -62,11 +75,32 @@ class Ledger:
     def count(self, name, by=1):
         self.counts[name] += by
 
-    def fault(self, kind, detail):
+    def fault(self, kind, detail, at=None):
         """Something that must never happen. The first ones of a kind are printed."""
         self.faults[kind] += 1
         if self.faults[kind] <= 5:
-            print(f"{self.elapsed():7.1f} s  FAULT {kind}: {detail}", flush=True)
+            print(f"{(at or time.monotonic()) - self.started:7.1f} s  FAULT {kind}: {detail}", flush=True)
+
+    def suspect(self, kind, detail, waited=CATCHING_UP, at=None):
+        """Something that must not happen in time, unless the driver or the gateway did not get to run.
+
+        That is known a little later. `waited`: for how many seconds before its end a stall explains it.
+        """
+        at = at or time.monotonic()
+        self.suspicions.append(Suspicion(kind, detail, at - max(waited, CATCHING_UP), at + SEEN))
+
+    def judge(self, is_over=False):
+        """Decides about what happened long enough ago; in the end, about everything."""
+        now = time.monotonic()
+        waiting = []
+        for one in self.suspicions:
+            if one.until > now - 0.5 and not is_over:
+                waiting.append(one)
+            elif self.starvation.overlaps(one.since, one.until):
+                self.excused[one.kind] += 1
+            else:
+                self.fault(one.kind, one.detail, one.until - SEEN)
+        self.suspicions = waiting
 
     def new_visit(self, identity):
         name = f"v{len(self.visits)}"
@@ -82,24 +116,13 @@ class Ledger:
         self.unread -= 1
         return self.unread >= 0
 
+    def judged(self):
+        """The share of the time in which no stall excuses anything."""
+        return 1 - min(self.starvation.both.total(self.started, before=SEEN, after=AFTERMATH) / self.elapsed(), 1)
+
     def is_calm(self):
         """Whether the embed host has had no faults for long enough that the gateway relies on it again."""
-        now = time.monotonic()
-        return not self.storm and now - self.storm_ended > AFTERMATH and not self.is_late()
-
-    def is_late(self):
-        return time.monotonic() - self.late_at < 10
-
-    async def watch_delay(self):
-        """Notes when this process itself does not get to run in time."""
-        while True:
-            before = time.monotonic()
-            await asyncio.sleep(0.1)
-            delay = time.monotonic() - before - 0.1
-            self.worst_delay = max(self.worst_delay, delay)
-            if delay > LATE:
-                self.late_at = time.monotonic()
-                self.count("driver was late")
+        return not self.storm and time.monotonic() - self.storm_ended > AFTERMATH
 
 
 def pattern(key, size, start=0):

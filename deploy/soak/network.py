@@ -17,6 +17,22 @@ class Wrong(Exception):
     """The gateway sent what its protocol does not allow."""
 
 
+def hold_ports(*names):
+    """Ports of the loopback address by name, and the sockets that hold them.
+
+    They are bound and do not listen. Whoever listens there may, but the system gives the port to no other connection, not
+    even while nobody listens. A connection to a port that was its own would get back what it sends.
+    """
+    ports, holders = {}, []
+    for name in names:
+        holder = socket.socket()
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        ports[name] = holder.getsockname()[1]
+        holders.append(holder)
+    return ports, holders
+
+
 class Network:
     """The gateway's ports, and how many connections are open."""
 

@@ -21,10 +21,11 @@ import operators
 import viewers
 from ending import Ending
 from gateway import HOSTS, WITNESS, Gateway
+from growth import Sample
 from host import Host
-from ledger import Ledger
-from network import Network
-from processes import end_on_signals, free_ports, raise_descriptor_limit, running, wait_until_listening
+from ledger import AFTERMATH, Ledger
+from network import Cut, Network, hold_ports
+from processes import cpu_time, end_on_signals, raise_descriptor_limit, running, wait_until_listening
 from stays import crowd
 
 # Clients leave 20 of 200 connections to the checks.
@@ -32,8 +33,14 @@ CONNECTIONS = 180
 BACKENDS = 3
 # Each event loop remembers 8,192.
 TOKENS = 32_000
+# So many are shown at a time.
+FILLING = 50
 # By how much memory may always grow, in MiB: malloc keeps more or fewer pages from minute to minute.
 GROWTH = 8
+# Milliseconds of a processor for each answer: five times what is usual, and less than a loop costs that never waits.
+WORK = 1.0
+# The share of the time that stalls may not excuse, for a run that says something about what takes time.
+JUDGED = 0.5
 # Seconds from one kill of a server of the embed host to the next; of three, one is a storm.
 KILLS = 20
 
@@ -42,26 +49,27 @@ class Soak:
     def __init__(self, options, folder):
         self.options = options
         self.ledger = Ledger()
-        self.ports = free_ports("clear", "tls", "admin", *HOSTS)
+        self.ports, self.holders = hold_ports("clear", "tls", "admin", *HOSTS)
         self.gateway = Gateway(folder, self.ports, self.ledger)
         self.network = Network(self.ports, CONNECTIONS)
         self.hosts = [Host(self.ledger, self.ports[name], self.random(name)) for name in HOSTS]
         self.memory = []
+        # Seconds of processors that the gateway has used.
+        self.work = 0.0
 
     def random(self, name):
         """A source of its own for each actor, so that they do not depend on each other's pace."""
         return random.Random(f"{self.options.seed}/{name}")
 
     async def run(self):
+        watch = asyncio.create_task(self.ledger.starvation.watch(self.gateway.process.pid, self.ledger.judge))
         for host in self.hosts:
             await host.start()
-        await self.gateway.call("GET", "/.gateway/healthz", "clear")
-        await asyncio.sleep(0.5)
-        descriptors = self.gateway.descriptors()
+        descriptors = await self.settle()
         await self.fill_caches()
         tasks = self.start_actors()
         try:
-            await self.wait_for_end(tasks)
+            await self.wait_for_end([watch, *tasks])
         finally:
             self.ledger.storm = False
             for task in tasks:
@@ -71,7 +79,21 @@ class Soak:
             ending = Ending(self, descriptors)
             await ending.expect_nothing_left()
             ending.compare_memory()
+            await ending.expect_rest()
+            self.work = cpu_time(self.gateway.process.pid)
             await ending.terminate()
+        watch.cancel()
+
+    async def settle(self):
+        """What is open once both listeners have answered, and nothing more is opened or closed."""
+        for port, path in (("clear", "/.gateway/healthz"), ("admin", "/healthz")):
+            await self.gateway.call("GET", path, port, patience=60)
+        descriptors, since = self.gateway.descriptors(), time.monotonic()
+        while time.monotonic() - since < 1:
+            await asyncio.sleep(0.2)
+            if (now := self.gateway.descriptors()) != descriptors:
+                descriptors, since = now, time.monotonic()
+        return descriptors
 
     async def fill_caches(self):
         """Shows the gateway tokens until it remembers as many as it ever will, so that this does not pass for a leak.
@@ -79,21 +101,30 @@ class Soak:
         A `HEAD` does not join.
         """
         async def show(count):
-            async with self.network.connection("clear", "127.0.0.1") as (reader, writer):
-                for _ in range(count // 50):
-                    for _ in range(50):
-                        token = self.gateway.token(WITNESS, self.gateway.current)
-                        fields = [("X-Nonce", "none"), ("Authorization", f"Bearer {token}")]
-                        writer.write(http1.Request("HEAD", f"/event/{WITNESS.event}/plain", fields).head("localhost"))
-                    for _ in range(50):
-                        await http1.read_answer(reader, "HEAD")
+            while count > 0:
+                try:
+                    async with self.network.connection("clear", "127.0.0.1") as (reader, writer):
+                        while count > 0:
+                            await self.show_tokens(FILLING, reader, writer)
+                            count -= FILLING
+                except (Cut, http1.Late) as error:
+                    self.ledger.suspect("tokens could not be shown", repr(error), http1.PATIENCE)
+                    count -= FILLING
         await asyncio.gather(*(show(TOKENS // 16) for _ in range(16)))
+
+    async def show_tokens(self, count, reader, writer):
+        for _ in range(count):
+            token = self.gateway.token(WITNESS, self.gateway.current)
+            fields = [("X-Nonce", "none"), ("Authorization", f"Bearer {token}")]
+            writer.write(http1.Request("HEAD", f"/event/{WITNESS.event}/plain", fields).head("localhost"))
+        for _ in range(count):
+            await http1.read_answer(reader, "HEAD")
 
     def start_actors(self):
         options, gateway, network = self.options, self.gateway, self.network
         people = crowd(60)
         actors = [
-            self.ledger.watch_delay(), self.kills(self.random("kills")), self.watch_memory(),
+            self.kills(self.random("kills")), self.watch_memory(),
             operators.watch_health(gateway, "clear", "/.gateway/healthz"),
             operators.watch_health(gateway, "admin", "/healthz"),
             operators.witness(gateway, network), operators.reload(gateway, self.random("reloads")),
@@ -108,13 +139,18 @@ class Soak:
         return [asyncio.create_task(actor) for actor in actors]
 
     async def wait_for_end(self, tasks):
-        """Until the time is over. The end of the gateway, or of an actor, is a fault and the end of the run."""
-        deadline = time.monotonic() + self.options.minutes * 60
-        while time.monotonic() < deadline:
-            done, _ = await asyncio.wait(tasks, timeout=min(1, max(deadline - time.monotonic(), 0)),
+        """Until the time is over, and half of it could be judged, but at most twice as long.
+
+        The end of the gateway, or of an actor, is a fault and the end of the run.
+        """
+        started, seconds = time.monotonic(), self.options.minutes * 60
+        while (elapsed := time.monotonic() - started) < seconds or (
+                elapsed < 2 * seconds and self.ledger.judged() * elapsed < seconds * JUDGED):
+            done, _ = await asyncio.wait(tasks, timeout=min(1, max(seconds - elapsed, 0.1)),
                                          return_when=asyncio.FIRST_COMPLETED)
             if self.gateway.process.poll() is not None:
-                self.ledger.fault("the gateway ended by itself", f"{self.gateway.process.returncode}\n{self.gateway.tail()}")
+                status = self.gateway.process.returncode
+                self.ledger.fault("the gateway ended by itself", f"status {status}\n{self.gateway.tail()}")
                 return
             for task in done:
                 # An actor has no end.
@@ -127,7 +163,8 @@ class Soak:
         """
         ledger, number, due = self.ledger, 0, time.monotonic()
         while True:
-            due += KILLS
+            # After a stall too, the gateway relies on the one before again by then.
+            due = max(due + KILLS, time.monotonic() + AFTERMATH)
             await asyncio.sleep(due - time.monotonic())
             number += 1
             if number % 3 == 0:
@@ -150,14 +187,26 @@ class Soak:
         while True:
             await asyncio.sleep(1)
             with contextlib.suppress(OSError, TypeError):
-                self.memory.append((self.ledger.elapsed(), self.gateway.resident()))
+                self.memory.append(Sample(self.ledger.elapsed(), self.gateway.resident(),
+                                          self.ledger.counts["embed host: requests"]))
             if time.monotonic() >= report and self.memory:
                 report += 60
                 ledger, gateway = self.ledger, self.gateway
                 visits, requests = ledger.counts["visits"], ledger.counts["embed host: requests"]
-                print(f"{ledger.elapsed():7.1f} s  {self.memory[-1][1]:.0f} MiB, "
+                print(f"{ledger.elapsed():7.1f} s  {self.memory[-1].size:.0f} MiB, "
                       f"{gateway.descriptors().total()} descriptors, {visits} visits, {requests} requests, "
                       f"{ledger.faults.total()} faults", flush=True)
+
+
+    def compare_work(self):
+        """Whether the gateway used as much of the processors as its answers explain.
+
+        Otherwise what excuses what was late may be its own doing.
+        """
+        answers = self.gateway.answers
+        print(f"processors: {self.work:.0f} s, {self.work * 1000 / max(answers, 1):.2f} ms for each of {answers:,} answers")
+        if self.work * 1000 > self.options.work * answers:
+            self.ledger.fault("it worked for nothing", f"{self.work:.0f} s for {answers} answers")
 
 
 def main():
@@ -168,6 +217,7 @@ def main():
     parser.add_argument("--clients", type=int, default=100, help="at a time")
     parser.add_argument("--growth", type=float, default=GROWTH,
                         help="of memory once it is warm, in MiB, that is no fault; nor are 5 %%")
+    parser.add_argument("--work", type=float, default=WORK, help="milliseconds that an answer may cost on average")
     parser.add_argument("--keep-log", type=pathlib.Path, help="where the gateway's log goes")
     options = parser.parse_args()
     end_on_signals()
@@ -186,6 +236,8 @@ def main():
             wait_until_listening(process, soak.ports["clear"], soak.gateway.log, 60)
             asyncio.run(soak.run())
         soak.gateway.read_log()
+        soak.compare_work()
+        soak.ledger.judge(is_over=True)
         if options.keep_log:
             options.keep_log.write_bytes(soak.gateway.log.read_bytes())
     report(soak)
@@ -197,12 +249,21 @@ def report(soak):
         print(f"\n{title}:")
         for name, count in sorted(counts.items()):
             print(f"{count:10,}  {name}")
-    print(f"\nmost connections at a time: {soak.network.peak}; this driver was late by at most {ledger.worst_delay:.1f} s")
+    print(f"\nmost connections at a time: {soak.network.peak}")
+    for name, spans in (("driver", ledger.starvation.driver), ("gateway", ledger.starvation.gateway)):
+        print(f"the {name} did not get to run {len(spans.spans)} times, for {spans.total():.1f} s in all, at most "
+              f"{spans.longest():.1f} s at a time")
+    for kind, count in ledger.excused.most_common():
+        print(f"excused by that, {count} times: {kind}")
     if ledger.faults:
         for kind, count in ledger.faults.most_common():
             print(f"FAULT {count} times: {kind}", file=sys.stderr)
         raise SystemExit(f"Not all was well. Seed: {soak.options.seed}")
-    print("All was well, and nothing is left.")
+    judged = f"{ledger.judged():.0%} of the time could be judged"
+    if ledger.judged() < JUDGED:
+        print(f"NOT JUDGED: the machine was too slow, {judged}. Identities, memory and descriptors were well all the time.")
+    else:
+        print(f"All was well, and nothing is left: {judged}.")
 
 
 if __name__ == "__main__":

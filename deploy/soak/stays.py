@@ -1,16 +1,20 @@
 """A viewer's stay: what they ask with which credentials, and whether the answers are theirs."""
 
+import base64
 import json
 import time
 import urllib.parse
 
 from gateway import EVENTS
 from http1 import Request
-from ledger import Identity, pattern
+from ledger import AFTERMATH, Identity, pattern
 from network import ADDRESSES
 
 # Statuses of requests that are well-formed and for existing routes.
 EXPECTED = {200, 204, 303, 401, 403, 409, 413, 429, 502, 504}
+# What is no fault where the driver or the gateway did not get to run: a request that comes too slowly, and event loops so
+# late that they refuse new viewers.
+SLOW = {408, 503}
 
 # What viewers ask for, and how often.
 KINDS = {"plain": 30, "chunked": 12, "slow": 6, "big": 5, "head": 4, "upload": 8, "slow-upload": 3, "early": 2, "trickle": 3,
@@ -49,9 +53,9 @@ class Stay:
         # The gateway's own tokens are from its first key, and from the one that was first before.
         self.token = token or gateway.token(person, key, lifetime, own=key in gateway.signing)
         if token:
-            # By whatever key was the first one then.
-            key = gateway.signing[0]
-        if key == "acme-side":
+            # By whatever key was the first one when the gateway made it, which may have left since.
+            key = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))["kid"]
+        if key not in (*gateway.signing, "globex-new"):
             self.ledger.foreign.add(self.name)
         else:
             self.ledger.signed[key].add(self.name)
@@ -154,11 +158,13 @@ class Stay:
             self.session = None
             self.cookies.clear()
         where = f"{self.name} {request.method} {path}: {status} {code}"
-        if status not in EXPECTED:
+        if status in SLOW:
+            ledger.suspect("a viewer got an answer that only a stall explains", f"{where} {answer.body[:200]!r}")
+        elif status not in EXPECTED:
             ledger.fault("a viewer got an answer that nothing explains", f"{where} {answer.body[:200]!r}")
         elif status in (502, 504) and ledger.is_calm() and kind != "early" and (request.method != "POST" or status == 504):
             if not ledger.take_excuse(dict(request.fields)["X-Nonce"]):
-                ledger.fault("a request that was safe to retry failed", where)
+                ledger.suspect("a request that was safe to retry failed", where, AFTERMATH)
         seen = answer.value("x-seen")
         if not seen or status != 200:
             if status == 200 and "/.gateway/" not in path and request.method != "HEAD":

@@ -122,7 +122,7 @@ class Visit(Stay):
             async with asyncio.timeout(PATIENCE):
                 await connection.has_settings.wait()
         except TimeoutError:
-            raise Late("no settings over HTTP/2") from None
+            raise Late("no settings over HTTP/2", PATIENCE) from None
         for _ in range(self.rng.randint(1, 6)):
             if self.rng.random() < 0.15 and connection.takes_sockets:
                 await self.open_stream_socket(connection)
@@ -168,7 +168,7 @@ class Visit(Stay):
                 return data
             await self.talk(read, lambda data: connection.send(number, data))
         except TimeoutError:
-            raise Late("no answer to a WebSocket over HTTP/2") from None
+            raise Late("no answer to a WebSocket over HTTP/2", PATIENCE) from None
         finally:
             connection.cancel(number)
 
@@ -225,8 +225,7 @@ async def pay(visit):
     except Wrong as error:
         ledger.fault("the gateway broke HTTP", f"{visit.name}: {error}")
     except Late as error:
-        if not ledger.is_late():
-            ledger.fault("an answer did not come", f"{visit.name}: {error}")
+        ledger.suspect("an answer did not come", f"{visit.name}: {error}", error.waited)
 
 
 async def visit_forever(network, gateway, rng, people):
