@@ -5,6 +5,7 @@ import json
 import urllib.parse
 
 from leases import DISTURBED
+from starvation import SHORT
 
 IDENTITY = "x-gateway-"
 
@@ -76,7 +77,7 @@ def judge(ledger, seen):
     if given != expected:
         ledger.fault("a viewer with another identity", f"{where} is {given} and should be {expected}")
     if wanted.registration and not ledger.leases.admits(wanted, session, seen.sent):
-        ledger.suspect("two sessions of one registration", f"{where}: {session}, {ledger.leases.holders}", DISTURBED)
+        ledger.suspect("two sessions of one registration", f"{where}: {session}, {ledger.leases.holders}", DISTURBED, SHORT)
     parts = seen.path.split("/")
     if parts[1] == "event" and urllib.parse.unquote(parts[2]) != wanted.event:
         ledger.fault("a viewer at another event", where)

@@ -8,6 +8,7 @@ import urllib.parse
 import http1
 from ledger import Identity
 from network import ADDRESSES, Cut
+from starvation import SHORT
 from viewers import Visit, pay
 
 EXPECTED = {200, 201, 204, 404, 429}
@@ -37,8 +38,11 @@ class Backend:
         kind = "/".join(word for word in path.split("?")[0].split("/") if len(word) < 16)
         self.ledger.count(f"control API: {method} {kind}: {answer.status}")
         if answer.status not in EXPECTED:
-            report = self.ledger.suspect if answer.status in SLOW else self.ledger.fault
-            report("the control API failed", f"{method} {path}: {answer.status} {bytes(text[:300])!r}")
+            detail = f"{method} {path}: {answer.status} {bytes(text[:300])!r}"
+            if answer.status in SLOW:
+                self.ledger.suspect("the control API was too slow", detail, stall=SHORT)
+            else:
+                self.ledger.fault("the control API failed", detail)
         return json.loads(text) if text and answer.status < 300 else None
 
     async def sign_in(self):

@@ -11,6 +11,7 @@ import sockets
 from gateway import BYSTANDER, DRAIN, LAST
 from network import Cut, Wrong
 from processes import cpu_time
+from starvation import SHORT, total
 
 # Idle connections to the embed host end after 30 s.
 LEFTOVERS = 45
@@ -34,7 +35,7 @@ class Ending:
         started = time.monotonic()
         while not (is_met := await condition()):
             elapsed = time.monotonic() - started
-            if elapsed > 10 * seconds or elapsed - self.ledger.starvation.lost(started) > seconds:
+            if elapsed > 10 * seconds or elapsed - total(self.ledger.starvation.spans[SHORT].spans, started) > seconds:
                 break
             await asyncio.sleep(0.25)
         return is_met
@@ -71,12 +72,12 @@ class Ending:
         """Under load, not now: with nobody there, a leak of memory that connections need would not show."""
         allowed, found = self.soak.options.growth, growth.measure(self.soak.memory)
         if not found:
-            print("resident memory: the run was too short to tell whether it grows")
+            print("memory: the run was too short to tell whether it grows")
             return
         most = found.before + found.allowed(allowed)
-        print(f"resident memory: {found.before:.1f} MiB after {found.warm:.0f} s, {found.after:.1f} MiB at the end (at "
-              f"most {most:.1f}), {self.gateway.resident():.1f} MiB with nobody there; {found.least_leak(allowed):.0f} bytes "
-              "lost by each request would show")
+        print(f"memory: {found.before:.1f} MiB after {found.warm:.0f} s, {found.after:.1f} MiB at the end "
+              f"(at most {most:.1f}), {self.gateway.memory():.1f} MiB with nobody there; "
+              f"{found.least_leak(allowed):.0f} bytes lost by each request would show")
         if found.is_leak(allowed):
             self.ledger.fault("memory grows", f"from {found.before:.1f} to {found.after:.1f} MiB")
 
@@ -121,7 +122,7 @@ class Ending:
                         opcode, payload = await sockets.read_frame(reader.readexactly)
                         codes.append(int.from_bytes(payload[:2]) if opcode == sockets.CLOSE else opcode)
             if codes != [1001] * 5:
-                ledger.suspect("WebSockets were not told that it stops", str(codes), time.monotonic() - started)
+                ledger.suspect("WebSockets were not told that it stops", str(codes), time.monotonic() - started, SHORT)
 
             async def is_over():
                 return process.poll() is not None

@@ -18,7 +18,7 @@ import time
 import http1
 from bench import make_certificate
 from ledger import Identity
-from processes import resident
+from starvation import SHORT
 from tokens import compact
 
 EVENTS = {"acme": ["a-1", "a-2", "a-3", "a-4"], "globex": ["g-1", "g-2"]}
@@ -256,8 +256,10 @@ concurrent_streams = {streams}
     def tail(self):
         return self.log.read_text(errors="replace")[-3000:]
 
-    def resident(self):
-        return resident(self.process.pid) / (1 << 20)
+    def memory(self):
+        """What it has in memory that is its own, in MiB: not the pages of its program, which come as they are used."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"RssAnon:\s+(\d+)", status)[1]) / 1024
 
     async def call(self, method, path, port="admin", patience=5, fields=()):
         """A call on a connection of its own, to the admin listener by default; its status and its body."""
@@ -302,7 +304,7 @@ concurrent_streams = {streams}
                 level, message = entry.get("level"), str(entry.get("message"))
                 self.ledger.notes[f"log: {level}: " + re.sub(r"\d+", "N", message)[:100]] += 1
                 if level == "warning" and SLOW_WARNINGS.match(message):
-                    self.ledger.suspect("the log warns of a stall", message, at=moment(entry))
+                    self.ledger.suspect("the log warns of a stall", message, stall=SHORT, at=moment(entry))
                 elif level == "warning" and not WARNINGS.match(message):
                     self.ledger.fault("the log warns of something else", message)
                 if level in ("error", "critical"):

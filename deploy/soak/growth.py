@@ -13,7 +13,7 @@ SHARE = 0.05
 
 @dataclasses.dataclass
 class Sample:
-    """What was resident at a time, in MiB, and how many requests there had been."""
+    """How much memory it had at a time, in MiB, and how many requests there had been."""
     at: float
     size: float
     requests: int

@@ -12,6 +12,7 @@ from arrivals import Seen, judge
 from http1 import read_chunks, read_head, read_length
 from ledger import pattern
 from network import Cut, reset
+from starvation import SHORT
 
 PIECE = 16384
 
@@ -198,7 +199,7 @@ class Host:
         identity = self.ledger.visits.get(seen.nonce.partition(".")[0])
         session = seen.value("x-gateway-session")
         if identity and identity.registration and self.ledger.leases.is_replaced(identity, session):
-            self.ledger.suspect("a WebSocket of a replaced session goes on", f"{seen.nonce} {session}")
+            self.ledger.suspect("a WebSocket of a replaced session goes on", f"{seen.nonce} {session}", stall=SHORT)
 
     async def echo(self, seen, reader, writer):
         """A WebSocket that returns what it gets."""

@@ -5,14 +5,10 @@ import dataclasses
 import time
 
 from leases import Leases
-from starvation import Starvation
+from starvation import CATCHING_UP, LONG, SEEN, Stall, Starvation, total
 
 # The gateway passes over a server that failed for up to ten seconds.
 AFTERMATH = 12
-# After a stall, it takes so many seconds until what had piled up is done.
-CATCHING_UP = 3
-# A stall is seen at most so many seconds after what it did.
-SEEN = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +25,12 @@ class Identity:
 
 @dataclasses.dataclass
 class Suspicion:
-    """What must not happen, unless a stall in this time explains it."""
+    """What must not happen, unless such a stall explains it, up to so many seconds later."""
     kind: str
     detail: str
-    since: float
-    until: float
+    stall: Stall
+    at: float
+    after: float
 
 
 class Ledger:
@@ -56,6 +53,8 @@ class Ledger:
         self.foreign = set()
         # The visits by the key that signed their token, where it may leave.
         self.signed = collections.defaultdict(set)
+        # How many seconds the witness's requests took.
+        self.times = []
         # Requests that must not arrive twice.
         self.unrepeatable = set()
         # Requests that a killed server had on a connection that had served no other: it may have acted on them, so they
@@ -81,25 +80,24 @@ class Ledger:
         if self.faults[kind] <= 5:
             print(f"{(at or time.monotonic()) - self.started:7.1f} s  FAULT {kind}: {detail}", flush=True)
 
-    def suspect(self, kind, detail, waited=CATCHING_UP, at=None):
-        """Something that must not happen in time, unless the driver or the gateway did not get to run.
+    def suspect(self, kind, detail, after=CATCHING_UP, stall=LONG, at=None):
+        """Something that must not happen unless the driver or the gateway did not get to run: that is known a little later.
 
-        That is known a little later. `waited`: for how many seconds before its end a stall explains it.
+        `after`: how many seconds after such a stall it may still happen.
         """
-        at = at or time.monotonic()
-        self.suspicions.append(Suspicion(kind, detail, at - max(waited, CATCHING_UP), at + SEEN))
+        self.suspicions.append(Suspicion(kind, detail, stall, at or time.monotonic(), max(after, CATCHING_UP)))
 
     def judge(self, is_over=False):
         """Decides about what happened long enough ago; in the end, about everything."""
         now = time.monotonic()
         waiting = []
         for one in self.suspicions:
-            if one.until > now - 0.5 and not is_over:
+            if one.at + SEEN > now - 0.5 and not is_over:
                 waiting.append(one)
-            elif self.starvation.overlaps(one.since, one.until):
+            elif self.starvation.spans[one.stall].explains(one.at, one.after):
                 self.excused[one.kind] += 1
             else:
-                self.fault(one.kind, one.detail, one.until - SEEN)
+                self.fault(one.kind, one.detail, one.at)
         self.suspicions = waiting
 
     def new_visit(self, identity):
@@ -116,9 +114,9 @@ class Ledger:
         self.unread -= 1
         return self.unread >= 0
 
-    def judged(self):
-        """The share of the time in which no stall excuses anything."""
-        return 1 - min(self.starvation.both.total(self.started, before=SEEN, after=AFTERMATH) / self.elapsed(), 1)
+    def judged(self, stall=LONG, after=AFTERMATH):
+        """The share of the time in which no such stall explains anything, up to so many seconds later."""
+        return 1 - min(total(self.starvation.spans[stall].explained(after), self.started) / self.elapsed(), 1)
 
     def is_calm(self):
         """Whether the embed host has had no faults for long enough that the gateway relies on it again."""

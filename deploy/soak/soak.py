@@ -10,6 +10,7 @@ import logging
 import os
 import pathlib
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ from host import Host
 from ledger import AFTERMATH, Ledger
 from network import Cut, Network, hold_ports
 from processes import cpu_time, end_on_signals, raise_descriptor_limit, running, wait_until_listening
+from starvation import CATCHING_UP, SHORT, total
 from stays import crowd
 
 # Clients leave 20 of 200 connections to the checks.
@@ -139,13 +141,13 @@ class Soak:
         return [asyncio.create_task(actor) for actor in actors]
 
     async def wait_for_end(self, tasks):
-        """Until the time is over, and half of it could be judged, but at most twice as long.
+        """Until the time is over, and half of it could be judged or there is a fault, but at most twice as long.
 
         The end of the gateway, or of an actor, is a fault and the end of the run.
         """
         started, seconds = time.monotonic(), self.options.minutes * 60
         while (elapsed := time.monotonic() - started) < seconds or (
-                elapsed < 2 * seconds and self.ledger.judged() * elapsed < seconds * JUDGED):
+                elapsed < 2 * seconds and not self.ledger.faults and self.ledger.judged() * elapsed < seconds * JUDGED):
             done, _ = await asyncio.wait(tasks, timeout=min(1, max(seconds - elapsed, 0.1)),
                                          return_when=asyncio.FIRST_COMPLETED)
             if self.gateway.process.poll() is not None:
@@ -187,8 +189,8 @@ class Soak:
         while True:
             await asyncio.sleep(1)
             with contextlib.suppress(OSError, TypeError):
-                self.memory.append(Sample(self.ledger.elapsed(), self.gateway.resident(),
-                                          self.ledger.counts["embed host: requests"]))
+                requests = self.ledger.counts["embed host: requests"]
+                self.memory.append(Sample(self.ledger.elapsed(), self.gateway.memory(), requests))
             if time.monotonic() >= report and self.memory:
                 report += 60
                 ledger, gateway = self.ledger, self.gateway
@@ -250,8 +252,12 @@ def report(soak):
         for name, count in sorted(counts.items()):
             print(f"{count:10,}  {name}")
     print(f"\nmost connections at a time: {soak.network.peak}")
+    if len(ledger.times) > 1:
+        cuts = statistics.quantiles(ledger.times, n=100)
+        print(f"of the witness's requests, half took at most {cuts[49] * 1000:.0f} ms, 99 % {cuts[98] * 1000:.0f} ms, "
+              f"and the longest {max(ledger.times) * 1000:.0f} ms")
     for name, spans in (("driver", ledger.starvation.driver), ("gateway", ledger.starvation.gateway)):
-        print(f"the {name} did not get to run {len(spans.spans)} times, for {spans.total():.1f} s in all, at most "
+        print(f"the {name} did not get to run {len(spans.spans)} times, for {total(spans.spans):.1f} s in all, at most "
               f"{spans.longest():.1f} s at a time")
     for kind, count in ledger.excused.most_common():
         print(f"excused by that, {count} times: {kind}")
@@ -259,7 +265,8 @@ def report(soak):
         for kind, count in ledger.faults.most_common():
             print(f"FAULT {count} times: {kind}", file=sys.stderr)
         raise SystemExit(f"Not all was well. Seed: {soak.options.seed}")
-    judged = f"{ledger.judged():.0%} of the time could be judged"
+    judged = (f"{ledger.judged():.0%} of the time could be judged, and "
+              f"{ledger.judged(SHORT, CATCHING_UP):.0%} as to what may take a second")
     if ledger.judged() < JUDGED:
         print(f"NOT JUDGED: the machine was too slow, {judged}. Identities, memory and descriptors were well all the time.")
     else:

@@ -7,79 +7,108 @@ for another thread is not, so that no fault of the gateway's own excuses itself.
 
 import asyncio
 import collections
+import dataclasses
 import pathlib
 import time
 
-# The shortest time limits of a run are a second: half of it, lost at once or in the last two seconds, may cost an answer.
-HELD = 0.5
+# Over so many seconds delays add up.
 RECENT = 2.0
+# A stall is seen at most so many seconds after what it did.
+SEEN = 2
+# After it, it takes so many seconds until what had piled up is done.
+CATCHING_UP = 3
+# One that lasts for half of the time that the embed host has for an answer may have other consequences later.
+LASTING = 2.5
 # Seconds between two looks.
 STEP = 0.1
 
 
+@dataclasses.dataclass(frozen=True)
+class Stall:
+    """What explains that something came too late: so many seconds lost at once, or this share of the last seconds."""
+    seconds: float
+    share: float
+
+
+# For the shortest time limits of a run, of a second, within which several steps have to be taken.
+SHORT = Stall(0.5, 0.5)
+# For those of five seconds and more.
+LONG = Stall(1.0, 0.75)
+
+
 class Spans:
-    """Spans of time, none of which overlap."""
+    """Spans of time, at least a second apart: what is less is one stall."""
 
     def __init__(self):
         self.spans = []
 
     def add(self, since, until):
-        while self.spans and self.spans[-1][1] >= since:
+        while self.spans and since - self.spans[-1][1] < 1:
             before = self.spans.pop()
             since, until = min(since, before[0]), max(until, before[1])
         self.spans.append((since, until))
 
-    def overlap(self, since, until):
-        return any(start <= until and end >= since for start, end in self.spans)
+    def explains(self, at, after):
+        """Whether one of them explains what happened then, up to so many seconds later."""
+        return any(start <= at <= end for start, end in self.explained(after))
 
-    def total(self, since=0.0, before=0.0, after=0.0):
-        """How much of the time since then they take, each begun and ended so many seconds earlier and later."""
-        total, reached = 0.0, since
-        for start, end in self.spans:
-            start, end = max(start - before, reached), end + after
-            total += max(end - start, 0)
-            reached = max(reached, end)
-        return total
+    def explained(self, after):
+        """The spans of time in which one of them explains what happens up to so many seconds later."""
+        return [(start - SEEN, end + (after if end - start > LASTING else min(after, CATCHING_UP)))
+                for start, end in self.spans]
 
     def longest(self):
         return max((end - start for start, end in self.spans), default=0.0)
 
 
+def total(spans, since=0.0):
+    """How much of the time since then these spans take, which may overlap."""
+    total, reached = 0.0, since
+    for start, end in spans:
+        total += max(end - max(start, reached), 0)
+        reached = max(reached, end)
+    return total
+
+
 class Lost:
-    """What was lost in the last seconds: a sum that only ever grows is shown to it again and again."""
+    """What was lost in the last seconds, of a sum that only grows."""
 
     def __init__(self):
         self.seen = collections.deque()
 
-    def is_much(self, now, total):
-        """Since when too much was lost; None if it was not."""
+    def look(self, now, total):
         # The one before the last seconds stays, for a look that was late itself.
         while len(self.seen) > 1 and self.seen[1][0] <= now - RECENT:
             self.seen.popleft()
         self.seen.append((now, total))
-        since, before = self.seen[0]
-        return since if total - before > max(HELD * 2, (now - since) / 2) else None
+
+    def since(self, stall):
+        """Since when too much was lost; None if it was not."""
+        (first, before), (last, total) = self.seen[0], self.seen[-1]
+        return first if total - before > stall.share * max(RECENT, last - first) else None
 
 
 class Thread:
     """A thread, as the kernel accounts for it."""
 
-    def __init__(self, now):
+    def __init__(self):
         self.lost = Lost()
-        self.sleeps, self.ran = None, 0
-        self.rested = now
+        self.sleeps, self.ran, self.rested = None, 0, 0
+        self.elapsed = self.missed = 0
 
     def look(self, now, state, sleeps, ran, waited):
-        """Since when it has been held; None if it is not.
-
-        `ran` and `waited`: the seconds for which it had a processor, and wanted one. `sleeps`: how often it has slept.
-        """
+        """`ran`, `waited`: the seconds for which it had a processor, and wanted one. `sleeps`: how often it has slept."""
         if state in "SI" or sleeps != self.sleeps:
             self.sleeps, self.ran, self.rested = sleeps, ran, now
-        elapsed = now - self.rested
-        if elapsed > HELD and ran - self.ran < elapsed / 2:
+        self.elapsed = now - self.rested
+        self.missed = self.elapsed - (ran - self.ran)
+        self.lost.look(now, waited)
+
+    def since(self, stall):
+        """Since when it has been held; None if it is not."""
+        if self.elapsed > stall.seconds and self.missed > self.elapsed / 2:
             return self.rested
-        return self.lost.is_much(now, waited)
+        return self.lost.since(stall)
 
 
 class Threads:
@@ -90,8 +119,7 @@ class Threads:
         self.threads = {}
 
     def look(self, now):
-        """Since when one of them has been held; None if none is."""
-        before, self.threads, held = self.threads, {}, []
+        before, self.threads = self.threads, {}
         for task in self.folder.glob("*"):
             try:
                 status = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines())
@@ -99,42 +127,56 @@ class Threads:
             except OSError:
                 # It has ended.
                 continue
-            thread = self.threads[task.name] = before.get(task.name) or Thread(now)
-            held.append(thread.look(now, status["State"].strip()[0], int(status["voluntary_ctxt_switches"]),
-                                    int(ran) / 1e9, int(waited) / 1e9))
-        return min((since for since in held if since is not None), default=None)
+            thread = self.threads[task.name] = before.get(task.name) or Thread()
+            thread.look(now, status["State"].strip()[0], int(status["voluntary_ctxt_switches"]), int(ran) / 1e9,
+                        int(waited) / 1e9)
+
+    def since(self, stall):
+        """Since when one of them has been held; None if none is."""
+        return min((since for thread in self.threads.values() if (since := thread.since(stall)) is not None), default=None)
+
+
+class Timers:
+    """The driver's, which are late when it does not get to run."""
+
+    def __init__(self):
+        self.lost = Lost()
+        self.due = self.delay = self.total = 0
+
+    def look(self, now, due):
+        self.due, self.delay = due, now - due
+        self.total += self.delay
+        self.lost.look(now, self.total)
+
+    def since(self, stall):
+        """Since when they have been late; None if they are not."""
+        return self.due - STEP if self.delay > stall.seconds else self.lost.since(stall)
 
 
 class Starvation:
     """Watches the driver and the gateway."""
 
     def __init__(self):
-        self.started = time.monotonic()
-        self.driver, self.gateway, self.both = Spans(), Spans(), Spans()
+        # What explains delays, for short and for long time limits; and whose short ones they were.
+        self.spans = {SHORT: Spans(), LONG: Spans()}
+        self.driver, self.gateway = Spans(), Spans()
 
-    def add(self, spans, since, until):
-        spans.add(since, until)
-        self.both.add(since, until)
-
-    def overlaps(self, since, until):
-        return self.both.overlap(since, until)
-
-    def lost(self, since):
-        """How many of the seconds since then were lost."""
-        return self.both.total(since)
+    def add(self, whose, stall, since, until):
+        self.spans[stall].add(since, until)
+        if stall is SHORT:
+            whose.add(since, until)
 
     async def watch(self, process, look=lambda: None):
         """Looks all the time, and tells `look` after each time."""
-        threads, lost, sum_of_delays = Threads(process), Lost(), 0.0
+        threads, timers = Threads(process), Timers()
         while True:
-            before = time.monotonic()
+            due = time.monotonic() + STEP
             await asyncio.sleep(STEP)
             now = time.monotonic()
-            delay = now - before - STEP
-            sum_of_delays += delay
-            since = before if delay > HELD else lost.is_much(now, sum_of_delays)
-            if since is not None:
-                self.add(self.driver, since, now)
-            if (since := threads.look(now)) is not None:
-                self.add(self.gateway, since, now)
+            timers.look(now, due)
+            threads.look(now)
+            for stall in (SHORT, LONG):
+                for whose, watched in ((self.driver, timers), (self.gateway, threads)):
+                    if (since := watched.since(stall)) is not None:
+                        self.add(whose, stall, since, now)
             look()

@@ -9,6 +9,7 @@ from gateway import EVENTS
 from http1 import Request
 from ledger import AFTERMATH, Identity, pattern
 from network import ADDRESSES
+from starvation import SHORT
 
 # Statuses of requests that are well-formed and for existing routes.
 EXPECTED = {200, 204, 303, 401, 403, 409, 413, 429, 502, 504}
@@ -159,7 +160,8 @@ class Stay:
             self.cookies.clear()
         where = f"{self.name} {request.method} {path}: {status} {code}"
         if status in SLOW:
-            ledger.suspect("a viewer got an answer that only a stall explains", f"{where} {answer.body[:200]!r}")
+            ledger.suspect("a viewer got an answer that only a stall explains", f"{where} {answer.body[:200]!r}",
+                           stall=SHORT)
         elif status not in EXPECTED:
             ledger.fault("a viewer got an answer that nothing explains", f"{where} {answer.body[:200]!r}")
         elif status in (502, 504) and ledger.is_calm() and kind != "early" and (request.method != "POST" or status == 504):
