@@ -195,12 +195,12 @@ concurrent_streams = {streams}
         # With "refuse" or "ask", a viewer whose session's key has left waits until its lease is idle.
         self.configure(**self.random_choices(rng) | {"second_join": "take_over"})
         self.process.send_signal(signal.SIGHUP)
-        started, is_late = time.monotonic(), False
+        started, is_told = time.monotonic(), False
         while not await self.has_rotated():
             waited = time.monotonic() - started
-            if waited > ROTATION and not is_late:
+            if waited > ROTATION and not is_told:
                 self.ledger.suspect("a new key or certificate is not in use", f"{self.signing[0]}: {waited:.0f} s", waited)
-                is_late = True
+                is_told = True
             await asyncio.sleep(0.5)
         self.current = self.signing[0]
 
@@ -255,6 +255,10 @@ concurrent_streams = {streams}
 
     def tail(self):
         return self.log.read_text(errors="replace")[-3000:]
+
+    def database(self):
+        """Its size on the disk, in MiB."""
+        return (self.folder / "gateway.sqlite").stat().st_size / (1 << 20)
 
     def memory(self):
         """What it has in memory that is its own, in MiB: not the pages of its program, which come as they are used."""

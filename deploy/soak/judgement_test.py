@@ -95,18 +95,26 @@ class LedgerTests(unittest.TestCase):
 
 
 class GrowthTests(unittest.TestCase):
-    def measure(self, leak, minutes=5, rate=150):
-        """Memory that fills up within two minutes, and is 10 MiB larger in every fourth second; `leak`: bytes a request."""
+    def measure(self, leak, minutes=5, rate=150, database=0.0):
+        """Memory that fills up within two minutes, and is 10 MiB larger in every fourth second.
+
+        `leak`: bytes a request. `database`: of how many MiB a minute there are five more in memory.
+        """
         chance = random.Random(leak)
         return growth.measure([
             Sample(second, 80 + 8 * min(second, 120) / 120 + chance.random() * 2 + (second % 4 == 0) * 10
-                   + leak * rate * second / (1 << 20), rate * second) for second in range(minutes * 60)])
+                   + leak * rate * second / (1 << 20) + database * second / 60 * 5, database * second / 60, rate * second)
+            for second in range(minutes * 60)])
 
     def test_noise_is_no_leak(self):
         self.assertFalse(self.measure(0).is_leak(8))
 
+    def test_a_database_that_grows_is_no_leak(self):
+        self.assertFalse(self.measure(0, minutes=30, database=0.3).is_leak(8))
+
     def test_a_kibibyte_lost_by_each_request_is_a_leak(self):
         self.assertTrue(self.measure(1024).is_leak(8))
+        self.assertTrue(self.measure(1024, database=0.05).is_leak(8))
 
     def test_it_says_how_small_a_leak_it_finds(self):
         least = self.measure(0).least_leak(8)
@@ -114,7 +122,7 @@ class GrowthTests(unittest.TestCase):
         self.assertFalse(self.measure(least * 0.5).is_leak(8))
 
     def test_a_short_run_says_nothing(self):
-        self.assertIsNone(growth.measure([Sample(second, 80, second) for second in range(20)]))
+        self.assertIsNone(growth.measure([Sample(second, 80, 0, second) for second in range(20)]))
 
 
 if __name__ == "__main__":
