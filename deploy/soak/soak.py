@@ -41,7 +41,7 @@ FILLING = 50
 GROWTH = 8
 # Milliseconds of a processor for each answer: five times what is usual, and less than a loop costs that never waits.
 WORK = 1.0
-# The share of the time that stalls may not excuse, for a run that says something about what takes time.
+# The share of the time in which nothing may be excused, for a run that has excuses to say something about what takes time.
 JUDGED = 0.5
 # Seconds from one kill of a server of the embed host to the next; of three, one is a storm.
 KILLS = 20
@@ -154,18 +154,20 @@ class Soak:
         return [asyncio.create_task(actor) for actor in actors]
 
     async def wait_for_end(self, tasks):
-        """Until the time is over, and half of it could be judged or there is a fault, but at most twice as long.
+        """Until the time is over. If too much was excused, until enough could be judged, but at most twice as long.
 
         The end of the gateway, or of an actor, is a fault and the end of the run.
         """
-        started, seconds = time.monotonic(), self.options.minutes * 60
-        while (elapsed := time.monotonic() - started) < seconds or (
-                elapsed < 2 * seconds and not self.ledger.faults and self.ledger.judged() * elapsed < seconds * JUDGED):
+        started, seconds, ledger = time.monotonic(), self.options.minutes * 60, self.ledger
+
+        def is_unsure(elapsed):
+            return ledger.excused and not ledger.faults and ledger.judged() * elapsed < seconds * JUDGED
+        while (elapsed := time.monotonic() - started) < seconds or (elapsed < 2 * seconds and is_unsure(elapsed)):
             done, _ = await asyncio.wait(tasks, timeout=min(1, max(seconds - elapsed, 0.1)),
                                          return_when=asyncio.FIRST_COMPLETED)
             if self.gateway.process.poll() is not None:
                 status = self.gateway.process.returncode
-                self.ledger.fault("the gateway ended by itself", f"status {status}\n{self.gateway.tail()}")
+                ledger.fault("the gateway ended by itself", f"status {status}\n{self.gateway.tail()}")
                 return
             for task in done:
                 # An actor has no end.
@@ -280,7 +282,7 @@ def report(soak):
         raise SystemExit(f"Not all was well. Seed: {soak.options.seed}")
     share, share_of_short = soak.judged
     judged = f"{share:.0%} of the time could be judged, and {share_of_short:.0%} as to what may take a second"
-    if share < JUDGED:
+    if ledger.excused and share < JUDGED:
         print(f"NOT JUDGED: the machine was too slow, {judged}. Identities, memory and descriptors were well all the time.")
     else:
         print(f"All was well, and nothing is left: {judged}.")
