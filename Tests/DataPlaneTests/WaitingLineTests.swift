@@ -32,9 +32,12 @@ struct WaitingLineTests {
     }
 
     private var line = WaitingLine()
+    private var added: UInt64 = 0
 
     private mutating func add(_ waiter: Waiter, first: Bool = false, until: Int64 = 0) {
-        line.append(.init(exchange: waiter, tried: 0, allowsReuse: true, comesFirst: first, until: until))
+        let rank = TurnRank(hasSession: first, number: added)
+        added += 1
+        line.append(.init(exchange: waiter, tried: 0, allowsReuse: true, rank: rank, until: until))
     }
 
     private func name(_ place: WaitingLine.Place?) -> String? { (place?.exchange as? Waiter)?.name }
@@ -86,8 +89,8 @@ struct WaitingLineTests {
         #expect(line.nextDeadline == 10)
         #expect(name(line.takeLate(at: 9)) == nil)
         #expect(name(line.takeLate(at: 10)) == "a")
-        #expect(line.remove(gone) == true)
-        #expect(line.remove(gone) == false)
+        #expect(name(line.remove(gone)) == "gone")
+        #expect(line.remove(gone) == nil)
         #expect(name(line.takeLate(at: 19)) == nil && line.count == 1)
         #expect(name(line.takeLate(at: 20)) == "B")
         #expect(line.takeLate(at: 30) == nil && line.nextDeadline == nil)

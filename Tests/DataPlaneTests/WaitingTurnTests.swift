@@ -1,4 +1,5 @@
 import Basics
+import Glibc
 import TestSupport
 import Testing
 import Transport
@@ -7,18 +8,23 @@ import Transport
 
 @Suite("Places of a server that event loops share")
 struct WaitingTurnTests {
-    /// Two event loops whose time stands still, and a server with one place.
+    /// Two event loops whose time stands still, and servers with one place each.
     private final class Wire {
         let fixture: WorkerFixture
-        let listener: Peer
+        private let listeners: [Peer]
         let second: Worker
         private let secondLoop: EventLoop
         private var accepted: [Peer] = []
 
-        init(_ upstream: String = "") throws {
-            listener = Peer(try Listener.open(.v4([127, 0, 0, 1], port: 0)).take())
-            let port = try #require(NetworkAddress.local(of: listener.descriptor)?.port)
-            fixture = try WorkerFixture(server: "127.0.0.1:\(port)", upstream: "max_connections = 1\n\(upstream)")
+        init(servers: Int = 1, _ upstream: String = "") throws {
+            listeners = try (0..<servers).map { _ in Peer(try Listener.open(.v4([127, 0, 0, 1], port: 0)).take()) }
+            let names = try listeners.map { listener in
+                "127.0.0.1:\(try #require(NetworkAddress.local(of: listener.descriptor)?.port))"
+            }
+            fixture = try WorkerFixture(
+                server: names.joined(separator: "\", \""),
+                upstream: "max_connections = 1\n\(upstream)"
+            )
             fixture.kernel.clock = fixture.loop.now
             secondLoop = try EventLoop(kernel: fixture.kernel)
             second = Worker(loop: secondLoop, site: fixture.site)
@@ -28,7 +34,7 @@ struct WaitingTurnTests {
             second.closeAll()
             secondLoop.end()
             for peer in accepted { peer.close() }
-            listener.close()
+            for listener in listeners { listener.close() }
         }
 
         /// A client of a loop that has sent a request.
@@ -50,9 +56,11 @@ struct WaitingTurnTests {
         /// The connection and the path of the next request that reaches the server. Returns `nil` if none does.
         func arrival() -> (server: Peer, path: String)? {
             for _ in 0..<200 {
-                var from: NetworkAddress?
-                let descriptor = Kernel().accept(listener.descriptor, from: &from)
-                if descriptor >= 0 { accepted.append(Peer(Int32(descriptor))) }
+                for listener in listeners {
+                    var from: NetworkAddress?
+                    let descriptor = Kernel().accept(listener.descriptor, from: &from)
+                    if descriptor >= 0 { accepted.append(Peer(Int32(descriptor))) }
+                }
                 for server in accepted {
                     let head = text(server.readAvailable())
                     if let path = head.split(separator: " ").dropFirst().first { return (server, String(path)) }
@@ -104,5 +112,46 @@ struct WaitingTurnTests {
         served.server.send(Self.answer)
         #expect(wire.arrival()?.path == "/public/3")
         withExtendedLifetime((client, stayer)) {}
+    }
+
+    @Test("A place that the first of one loop cannot use goes at once to another loop's, which came in the same moment")
+    func handsOn() throws {
+        let wire = try Wire(servers: 2)
+        let (first, kernel) = (wire.fixture.worker, wire.fixture.kernel)
+        let busy = try wire.ask(first, "/public/1")
+        #expect(wire.arrival()?.path == "/public/1")
+        // It has tried the other server, which refuses it.
+        kernel.connects = [.fails(ECONNREFUSED)]
+        let waiting = [
+            try wire.ask(first, "/public/2"), try wire.ask(first, "/public/3"), try wire.ask(wire.second, "/public/4"),
+        ]
+        // The server may be tried again.
+        kernel.clock? += 600
+        let served = try #require(wire.arrival())
+        #expect(served.path == "/public/3")
+        served.server.send(Self.answer)
+        #expect(wire.arrival()?.path == "/public/4")
+        withExtendedLifetime((busy, waiting)) {}
+    }
+
+    @Test("A place that nobody before it can use, on any loop, goes at once to one further back")
+    func handsBack() throws {
+        let wire = try Wire(servers: 2)
+        let (first, kernel) = (wire.fixture.worker, wire.fixture.kernel)
+        let busy = try wire.ask(first, "/public/1")
+        #expect(wire.arrival()?.path == "/public/1")
+        // Both have tried the other server: one now, the other when it may be tried again.
+        kernel.connects = [.fails(ECONNREFUSED), .fails(ECONNREFUSED)]
+        var waiting = [try wire.ask(first, "/public/2"), try wire.ask(wire.second, "/public/3")]
+        kernel.clock? += 600
+        wire.run()
+        #expect(kernel.connects.isEmpty)
+        waiting += [try wire.ask(first, "/public/4"), try wire.ask(first, "/public/5")]
+        kernel.clock? += 1100
+        let served = try #require(wire.arrival())
+        #expect(served.path == "/public/4")
+        served.server.send(Self.answer)
+        #expect(wire.arrival()?.path == "/public/5")
+        withExtendedLifetime((busy, waiting)) {}
     }
 }

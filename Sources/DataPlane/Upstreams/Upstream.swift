@@ -15,10 +15,8 @@ final class Upstream: Sendable {
     let slot: Int
     /// How many servers may be ejected at a time because of their answers.
     private let maxEjected: Int
-    /// The exchanges of all event loops that wait for a server.
-    private let waiting = Atomic<Int>(0)
-    /// Whose turn it is among the event loops with waiting exchanges, and how many loops these are.
-    private let turns = Mutex(TurnOrder<Confined<UpstreamPool>>())
+    /// The exchanges of all event loops that wait for a server, and on how many loops there are any.
+    private let turns: Mutex<TurnOrder<Confined<UpstreamPool>>>
     private let waitingLoops = Atomic<Int>(0)
     /// Held while it is decided whether to eject a server.
     private let ejecting = Mutex<Void>(())
@@ -28,6 +26,7 @@ final class Upstream: Sendable {
     ///   - former: the upstream of that name until now. What an operator has drained there stays drained.
     init(_ settings: UpstreamSettings, _ labels: CounterLabels, former: Upstream? = nil) {
         self.settings = settings
+        turns = Mutex(TurnOrder(limit: settings.maxWaiting))
         slot = labels.upstreams[ExactText(settings.name)]
         security =
             settings.servers.contains { $0.isSecure }
@@ -68,31 +67,40 @@ final class Upstream: Sendable {
     /// Whether any server is up, or may be.
     func hasHealthyServer(at now: Int64) -> Bool { servers.contains { $0.isPromising(at: now) } }
 
-    /// Counts an exchange that waits. Returns false if enough of them do.
-    func beginWaiting() -> Bool {
-        if waiting.wrappingAdd(1, ordering: .relaxed).newValue <= settings.maxWaiting { return true }
-        waiting.wrappingSubtract(1, ordering: .relaxed)
-        return false
-    }
-
-    /// Counts an exchange that waits in the place of another, which stops waiting soon.
-    func beginWaitingInstead() { waiting.wrappingAdd(1, ordering: .relaxed) }
-
-    /// Undoes `beginWaiting`.
-    func endWaiting() { waiting.wrappingSubtract(1, ordering: .relaxed) }
-
     // MARK: Turns
 
     /// Whether exchanges wait on any event loop.
     var hasWaiting: Bool { waitingLoops.load(ordering: .sequentiallyConsistent) > 0 }
 
-    /// Tells the other event loops which exchange waits first in a pool.
-    func enter(_ id: ObjectIdentifier, _ rank: TurnRank?, others: Int, as pool: Confined<UpstreamPool>) {
+    /// Lets an exchange of an event loop wait. Returns `nil` if it may not, because enough do.
+    ///
+    /// Once it waits, the loop that the result names calls ``UpstreamPool/refuseOusted()``.
+    func beginWaiting(
+        _ id: ObjectIdentifier,
+        hasSession: Bool,
+        as pool: Confined<UpstreamPool>
+    ) -> TurnOrder<Confined<UpstreamPool>>.Entrance? {
         turns.withLock { turns in
-            turns.enter(id, rank, others: others, as: pool)
+            defer { waitingLoops.store(turns.count, ordering: .sequentiallyConsistent) }
+            return turns.enter(id, hasSession: hasSession, as: pool)
+        }
+    }
+
+    /// Undoes ``beginWaiting(_:hasSession:as:)``.
+    ///
+    /// - Parameter first: of those that wait there still.
+    func endWaiting(_ id: ObjectIdentifier, hasSession: Bool, first: TurnRank?) {
+        turns.withLock { turns in
+            turns.leave(id, hasSession: hasSession, first: first)
             waitingLoops.store(turns.count, ordering: .sequentiallyConsistent)
         }
     }
+
+    /// Tells the other event loops whose turn it is in a pool.
+    func show(_ id: ObjectIdentifier, _ rank: TurnRank) { turns.withLock { $0.show(id, rank) } }
+
+    /// Whether an exchange of an event loop has lost its place to one of a session.
+    func hasOusted(_ id: ObjectIdentifier) -> Bool { turns.withLock { $0.hasOusted(id) } }
 
     /// Lets the next event loop serve those who wait there, if a server has a place.
     ///
@@ -108,12 +116,6 @@ final class Upstream: Sendable {
         let pool = next.member
         if servers.contains(where: { !$0.isFull }) { pool.mailbox.post { _ in pool.value.serve(after: floor) } }
         return true
-    }
-
-    /// Makes room for an exchange of a session by refusing one of none, on another event loop. Returns false if none waits.
-    func refuseOther(besides id: ObjectIdentifier) -> Bool {
-        guard let pool = turns.withLock({ $0.takeOther(besides: id) }) else { return false }
-        return pool.mailbox.post { _ in pool.value.refuseOther() }
     }
 
     /// Records a failure of one of the servers. Returns whether that ejected it.

@@ -97,8 +97,8 @@ final class UpstreamPool {
         // If descriptors are short, first close an idle connection of any pool.
         guard !descriptors.isExhausted || all.closeOldestIdle() else {
             balancer.closed(index)
-            servers[index].server.givePlaceBack()
             if isTrial { servers[index].server.endTrial(at: now) }
+            giveBack(servers[index].server)
             descriptors.end(use)
             descriptors.ranOut()
             exchange.upstreamFailed(.shortage)
@@ -207,9 +207,8 @@ final class UpstreamPool {
     /// Takes back a connection after its exchange. Keeps it if it is reusable.
     func release(_ connection: UpstreamConnection, serverIndex: Int, reusable: Bool) {
         balancer.closed(serverIndex)
-        servers[serverIndex].server.givePlaceBack()
         if connection.isTrial { connection.server.endTrial(at: loop.now) }
-        if hasLimit, upstream.hasWaiting { leavePlace() }
+        giveBack(connection.server)
         guard reusable, !isRetired, !descriptors.isShort,
             servers[serverIndex].idle.count < upstream.settings.maxIdlePerServer
         else {
@@ -282,24 +281,22 @@ extension UpstreamPool {
     private var id: ObjectIdentifier { ObjectIdentifier(loop.mailbox) }
 
     private func wait(_ exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
-        let comesFirst = exchange.hasSession
-        var gone: WaitingLine.Place?
-        if !upstream.beginWaiting() {
-            guard comesFirst else { return exchange.upstreamFailed(.busy) }
-            gone = waiting.takeLastOther()
-            guard gone != nil || upstream.refuseOther(besides: id) else { return exchange.upstreamFailed(.busy) }
-            upstream.beginWaitingInstead()
+        let pool = Confined(self, to: loop.mailbox)
+        guard let entrance = upstream.beginWaiting(id, hasSession: exchange.hasSession, as: pool) else {
+            return exchange.upstreamFailed(.busy)
         }
         let until = loop.now + upstream.settings.waitTimeout.milliseconds
         waiting.append(
-            .init(exchange: exchange, tried: tried, allowsReuse: allowsReuse, comesFirst: comesFirst, until: until)
+            .init(exchange: exchange, tried: tried, allowsReuse: allowsReuse, rank: entrance.rank, until: until)
         )
-        enterTurn()
         exchange.upstreamAwaited()
         if timer == nil { lookAgain() }
-        if let gone {
-            upstream.endWaiting()
-            gone.exchange.upstreamFailed(.busy)
+        if let loser = entrance.ousts {
+            if loser.mailbox === loop.mailbox {
+                refuseOusted()
+            } else {
+                loser.mailbox.post { _ in loser.value.refuseOusted() }
+            }
         }
         // A place may have been left before the others knew that somebody waits here.
         serveSoon()
@@ -307,22 +304,26 @@ extension UpstreamPool {
 
     /// Forgets an exchange that waits no more, if it does.
     func stopWaiting(_ exchange: any UpstreamUser) {
-        guard !waiting.isEmpty, waiting.remove(exchange) else { return }
-        upstream.endWaiting()
-        enterTurn()
+        if !waiting.isEmpty, let place = waiting.remove(exchange) { left(place) }
     }
 
-    /// Refuses the last exchange without a session, in favor of one that has one.
-    func refuseOther() {
-        guard let place = waiting.takeLastOther() else { return }
-        upstream.endWaiting()
-        enterTurn()
+    /// Refuses the last of those without a session that have lost their place to one that has one.
+    func refuseOusted() {
+        while upstream.hasOusted(id), let place = waiting.takeLastOther() { refuse(place) }
+    }
+
+    private func refuse(_ place: WaitingLine.Place) {
+        left(place)
         place.exchange.upstreamFailed(.busy)
     }
 
-    /// Tells the other event loops who waits first here.
-    private func enterTurn() {
-        upstream.enter(id, waiting.rank(at: 0), others: waiting.otherCount, as: Confined(self, to: loop.mailbox))
+    /// Tells the other event loops that an exchange has left the line.
+    private func left(_ place: WaitingLine.Place) {
+        upstream.endWaiting(id, hasSession: place.comesFirst, first: waiting.rank(at: 0))
+    }
+
+    private func show(at index: Int) {
+        if let rank = waiting.rank(at: index) { upstream.show(id, rank) }
     }
 
     private func lookAgain() {
@@ -335,8 +336,10 @@ extension UpstreamPool {
         }
     }
 
-    /// Gives a place to who waits first.
-    private func leavePlace() {
+    /// Gives a server's place to who waits first.
+    private func giveBack(_ server: UpstreamServer) {
+        server.givePlaceBack()
+        guard hasLimit, upstream.hasWaiting else { return }
         if let rank = waiting.rank(at: 0), !upstream.callNext(besides: id, after: nil, before: rank) {
             serveSoon()
         } else if waiting.isEmpty {
@@ -358,31 +361,24 @@ extension UpstreamPool {
     ///
     /// - Parameter floor: those up to it on other loops have had their turn.
     func serve(after floor: TurnRank? = nil) {
-        while let late = waiting.takeLate(at: loop.now) {
-            upstream.endWaiting()
-            late.exchange.upstreamFailed(.busy)
-        }
-        var (index, floor, mayCall) = (0, floor, true)
+        while let late = waiting.takeLate(at: loop.now) { refuse(late) }
+        var (index, floor) = (0, floor)
         while let rank = waiting.rank(at: index) {
-            if upstream.callNext(besides: id, after: floor, before: rank) {
-                mayCall = false
-                break
-            }
+            // It calls back: this loop goes on where it stands.
+            if upstream.callNext(besides: id, after: floor, before: rank) { return }
             let place = waiting.take(at: index)
             if attempt(for: place.exchange, tried: place.tried, allowsReuse: place.allowsReuse) {
-                upstream.endWaiting()
+                left(place)
                 continue
             }
             waiting.putBack(place, at: index)
             // Nobody else finds a place either, unless this one has tried the servers that have one.
-            guard place.tried != 0 else {
-                mayCall = false
-                break
-            }
-            if index == 0 { floor = floor.map { max($0, rank) } ?? rank }
+            guard place.tried != 0 else { return show(at: 0) }
+            floor = floor.map { max($0, rank) } ?? rank
             index += 1
+            show(at: index)
         }
-        enterTurn()
-        if mayCall, upstream.hasWaiting { upstream.callNext(besides: id, after: floor) }
+        show(at: 0)
+        if upstream.hasWaiting { upstream.callNext(besides: id, after: floor) }
     }
 }

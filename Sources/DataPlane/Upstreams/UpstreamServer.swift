@@ -147,8 +147,17 @@ final class UpstreamServer: Sendable {
     /// Counts an exchange. Returns false if there are as many as may be.
     func takePlace() -> Bool {
         guard maxConnections > 0 else { return true }
-        if connections.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue <= maxConnections { return true }
-        givePlaceBack()
+        // Added only if it fits: who fails must not keep the last place from another, however briefly.
+        var count = connections.load(ordering: .sequentiallyConsistent)
+        while count < maxConnections {
+            let exchange = connections.weakCompareExchange(
+                expected: count,
+                desired: count + 1,
+                ordering: .sequentiallyConsistent
+            )
+            if exchange.exchanged { return true }
+            count = exchange.original
+        }
         return false
     }
 

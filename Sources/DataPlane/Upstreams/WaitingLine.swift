@@ -10,11 +10,11 @@ struct WaitingLine {
         /// As in ``UpstreamPool/acquire(for:tried:allowsReuse:)``.
         let tried: UInt64
         let allowsReuse: Bool
-        let comesFirst: Bool
+        let rank: TurnRank
         /// When it has waited for too long, in monotonic milliseconds.
         let until: Int64
 
-        var rank: TurnRank { TurnRank(hasSession: comesFirst, until: until) }
+        var comesFirst: Bool { rank.hasSession }
     }
 
     private var places: ContiguousArray<Place> = []
@@ -58,11 +58,9 @@ struct WaitingLine {
         return nil
     }
 
-    /// Takes out an exchange that no longer waits. Returns false if it is not there.
-    mutating func remove(_ exchange: any UpstreamUser) -> Bool {
-        guard let index = places.firstIndex(where: { $0.exchange === exchange }) else { return false }
-        _ = remove(at: index)
-        return true
+    /// Takes out an exchange that no longer waits. Returns `nil` if it is not there.
+    mutating func remove(_ exchange: any UpstreamUser) -> Place? {
+        places.firstIndex { $0.exchange === exchange }.map { remove(at: $0) }
     }
 
     private mutating func remove(at index: Int) -> Place {
