@@ -16,7 +16,7 @@ extension DataPlane {
         tellNews(snapshot, now: now)
         site.admission.expire(now: now, rules: snapshot.rules)
         site.usedTickets.expire(now: now)
-        let open = site.connections.load(ordering: .relaxed)
+        let open = site.connections
         if memory.withLock({ $0.isDue(open: open) }) { MemoryReturn.giveBack() }
     }
 

@@ -116,13 +116,14 @@ extension DataPlane {
         guard !isDenied(client.address, peer.worker),
             let counted = countAddress(role: peer.role, client.address, peer.worker)
         else {
-            ConnectionPlace(role: peer.role, isCounted: false).leave(peer.worker, client.address)
+            ConnectionPlace(role: peer.role, isCounted: false, isNamed: false).leave(peer.worker, client.address)
             return nil
         }
         client.share = counted.share
         client.place = ConnectionPlace(role: peer.role, isCounted: counted.isCounted)
+        // Only now, so that nobody beyond their own limit makes others close.
         let limit = peer.worker.snapshot.settings.limits.connections
-        guard site.mayStay(limit: limit, makesRoom: peer.worker.closeIdleClient) else {
+        guard site.name(limit: limit, makesRoom: peer.worker.closeIdleClient) else {
             turnAway(role: peer.role, peer.worker)
             client.place.leave(peer.worker, client.address)
             return nil
@@ -159,7 +160,7 @@ extension DataPlane {
             turnAway(role: role, worker)
             return nil
         }
-        return (ConnectionPlace(role: role, isCounted: isCounted), share)
+        return (ConnectionPlace(role: role, isCounted: isCounted, isNamed: !isProxy), share)
     }
 
     /// Counts a connection beyond the limit of all.

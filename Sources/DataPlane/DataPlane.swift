@@ -324,7 +324,7 @@ package final class DataPlane: Sendable {
         // By then, the loops have counted the connections that were accepted last.
         await answer()
         await wait(atMost: settings.drainTimeout) {
-            isReplaced ? site.connections.load(ordering: .relaxed) == 0 : site.viewerConnections == 0
+            isReplaced ? site.connections == 0 : site.viewerConnections == 0
         }
         let left = site.viewerConnections
         if left > 0 { logger.notice("connections cut at the end of the drain: \(left)") }

@@ -99,6 +99,34 @@ extension EndToEnd {
             #expect(others.last?.isClosed(within: 20) == true)
         }
 
+        @Test("Attack: connections without a header make nobody close, and keep nobody out, when all places are taken")
+        func unnamed() throws {
+            let proxied = try ProxySite {
+                $0.top = "threads = 1\n" + $0.top
+                $0.limits += "\nconnections = 8\ntrusted_proxies = [\"127.0.0.1\"]"
+            }
+            let idle = try (101...107).map { try proxied.connect(ProxyHeader.line("203.0.113.\($0)")) }
+            // Whoever has not been idle for a second, by the gateway's own time, is not closed anyway.
+            let isServed = try eventually {
+                try proxied.site.gateway.metrics().value("gateway_connections_open", ["protocol": "http/1.1"]) == 7
+            }
+            #expect(isServed)
+            let since = monotonic()
+            #expect(eventually { monotonic() - since > 1.5 })
+            var silent = try (0..<20).map { _ in try proxied.connect([]) }
+            let last = try proxied.connect(ProxyHeader.line("203.0.113.108"))
+            #expect(try last.exchange("/public/x").status == 200)
+            for client in idle.dropLast() { #expect(try client.exchange("/public/x").status == 200) }
+            silent += try (0..<40).map { _ in try proxied.connect([]) }
+            #expect(idle.last?.isClosed(within: 0) == false)
+            // For a client that is named, the one ends that was never used.
+            let newcomer = try #require(silent.last)
+            newcomer.send(ProxyHeader.line("203.0.113.109"))
+            #expect(try newcomer.exchange("/public/x").status == 200)
+            #expect(idle.last?.isClosed(within: 20) == true)
+            for client in silent.dropLast() { #expect(!client.isClosed(within: 0)) }
+        }
+
         @Test("Bad tokens count for the client in the header, and not for the proxy")
         func failureLimit() throws {
             let proxied = try ProxySite { $0.limits = "joins_per_minute = 0\nfailures_per_minute = 3" }

@@ -9,7 +9,7 @@ import Synchronization
 /// leaves room for viewers.
 final class DescriptorBudget: Sendable {
     /// Reserved for everything else: files, the database, pipes, event loops, the admin listener, and connections that
-    /// are accepted only to be closed, or to learn whose they are.
+    /// are accepted only to be closed.
     let reserve: Int
     /// The number of descriptors for connections.
     let capacity: Int
@@ -36,8 +36,9 @@ final class DescriptorBudget: Sendable {
 
     /// Connections of the admin listener, included in the reserve.
     static let adminConnections = 64
-    /// Connections of proxies beyond the limit, each until it has named its client. Included in the reserve.
-    static let unnamedConnections = 32
+    /// The most connections of proxies that have yet to name their client, beside the clients that may be connected.
+    /// Those of two turns of a listener at least: most name it within a turn.
+    var unnamedConnections: Int { min(max(capacity / 16, 128), share, 4096) }
     private static let perLoop = 8
     private static let files = 64
     /// For the control API's own side of its connections, its database, and webhook deliveries.

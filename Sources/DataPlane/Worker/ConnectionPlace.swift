@@ -6,10 +6,12 @@ struct ConnectionPlace {
     let role: ListenerRole
     /// Whether the connections of the client's address are counted.
     let isCounted: Bool
+    /// False for a proxy's connection that has yet to name its client.
+    var isNamed = true
 
     func leave(_ worker: Worker, _ address: ClientAddress) {
         if isCounted { worker.site.connectionCounts.leave(address.hash) }
         if role != .admin { worker.counters.add(.connectionsClosed) }
-        worker.site.leave(role)
+        worker.site.leave(role, isNamed: isNamed)
     }
 }

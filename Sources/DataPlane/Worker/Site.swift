@@ -25,9 +25,11 @@ final class Site: Sendable {
     let badSignatures = SignatureAllowance.makeLimiter()
     let requestRates = AddressRates()
     let connectionRates = AddressRates()
-    /// Connected clients, including those of the admin listener.
-    let connections = Atomic<Int>(0)
-    let adminConnections = Atomic<Int>(0)
+    /// Connected clients that are known, without those of the admin listener.
+    private let namedConnections = Atomic<Int>(0)
+    /// Connections of proxies that have yet to name their client.
+    private let unnamedConnections = Atomic<Int>(0)
+    private let adminConnections = Atomic<Int>(0)
     let connectionCounts = ConnectionCounts()
     let descriptors: DescriptorBudget
     let turnedAway = TurnedAway()
@@ -123,19 +125,23 @@ final class Site: Sendable {
         return !isDraining && (needed.isEmpty || needed.contains { $0.hasHealthyServer(at: now) })
     }
 
+    /// All connections but those of the admin listener.
     var viewerConnections: Int {
-        connections.load(ordering: .relaxed) - adminConnections.load(ordering: .relaxed)
+        namedConnections.load(ordering: .relaxed) + unnamedConnections.load(ordering: .relaxed)
     }
+
+    /// All connections, including those of the admin listener.
+    var connections: Int { viewerConnections + adminConnections.load(ordering: .relaxed) }
 
     /// Counts a client unless the limit is reached. The admin listener has its own share, so that it answers when the
     /// others are full.
     ///
     /// - Parameters:
-    ///   - isNamed: false for a proxy's connection that has yet to name its client. It makes no room, since the client may
-    ///     be beyond a limit of its own. Once it is named, call ``mayStay(limit:makesRoom:)``.
+    ///   - isNamed: false for a proxy's connection that has yet to name its client. It is counted beside the clients and
+    ///     makes none of them close, since its client may be beyond a limit of its own. Once that is known, call
+    ///     ``name(limit:makesRoom:)``.
     ///   - makesRoom: closes another viewer's connection, if possible.
     func enter(_ role: ListenerRole, limit: Int, isNamed: Bool = true, makesRoom: () -> Bool = { false }) -> Bool {
-        let all = connections.wrappingAdd(1, ordering: .relaxed).newValue
         let isWithin: Bool
         switch role {
         case .admin:
@@ -143,25 +149,43 @@ final class Site: Sendable {
             isWithin = count <= DescriptorBudget.adminConnections
         case .viewers:
             descriptors.take()
-            let count = all - adminConnections.load(ordering: .relaxed)
-            let most = descriptors.connections(of: limit)
-            isWithin = isNamed ? count <= most || makesRoom() : count <= most + DescriptorBudget.unnamedConnections
+            if isNamed {
+                isWithin = enterNamed(limit, makesRoom)
+            } else {
+                let free = descriptors.connections(of: limit) - namedConnections.load(ordering: .relaxed)
+                let count = unnamedConnections.wrappingAdd(1, ordering: .relaxed).newValue
+                isWithin = count <= max(free, 0) + descriptors.unnamedConnections
+            }
         }
-        if !isWithin { leave(role) }
+        if !isWithin { leave(role, isNamed: isNamed) }
         return isWithin
     }
 
-    /// Whether a connection that was counted before its client was named is within the limit, or may make room.
-    func mayStay(limit: Int, makesRoom: () -> Bool) -> Bool {
-        viewerConnections <= descriptors.connections(of: limit) || makesRoom()
+    /// Counts a connection as its client's from now on, whether or not the client may stay.
+    ///
+    /// - Returns: whether it may: the limit is not reached, or another client makes room.
+    func name(limit: Int, makesRoom: () -> Bool) -> Bool {
+        // Counted at any moment: a drain waits for it.
+        defer { unnamedConnections.wrappingSubtract(1, ordering: .relaxed) }
+        return enterNamed(limit, makesRoom)
+    }
+
+    private func enterNamed(_ limit: Int, _ makesRoom: () -> Bool) -> Bool {
+        let count = namedConnections.wrappingAdd(1, ordering: .relaxed).newValue
+        return count <= descriptors.connections(of: limit) || makesRoom()
     }
 
     /// Undoes `enter`.
-    func leave(_ role: ListenerRole) {
-        connections.wrappingSubtract(1, ordering: .relaxed)
+    func leave(_ role: ListenerRole, isNamed: Bool = true) {
         switch role {
         case .admin: adminConnections.wrappingSubtract(1, ordering: .relaxed)
-        case .viewers: descriptors.giveBack()
+        case .viewers:
+            if isNamed {
+                namedConnections.wrappingSubtract(1, ordering: .relaxed)
+            } else {
+                unnamedConnections.wrappingSubtract(1, ordering: .relaxed)
+            }
+            descriptors.giveBack()
         }
     }
 
