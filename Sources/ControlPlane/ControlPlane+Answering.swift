@@ -1,4 +1,5 @@
 import Basics
+import Directory
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -18,17 +19,33 @@ extension ControlPlane {
         } catch let fault as Fault {
             answer = fault.answer(requestID: requestID)
         } catch {
-            logger.error(
-                "the control API failed",
-                metadata: ["request_id": "\(requestID)", "method": "\(head.method)", "error": "\(error)"]
-            )
-            answer = Fault.inner.answer(requestID: requestID)
+            answer = fault(for: error, head, requestID).answer(requestID: requestID)
         }
         CrossOrigin.mark(&answer, origin: origin, snapshot.origins(for: tenant))
         answer.fields[Self.requestIDField] = requestID
         answer.fields[.xContentTypeOptions] = "nosniff"
         if answer.fields[.cacheControl] == nil { answer.fields[.cacheControl] = "no-store" }
         return answer
+    }
+
+    /// The fault of a call that failed through no fault of the caller's.
+    private func fault(for error: any Error, _ head: HTTPRequest, _ requestID: String) -> Fault {
+        let fault = StorageFault(error)
+        // Of this one the operator knows already.
+        if fault == nil || fault != directory.storageFault {
+            logger.error(
+                "the control API failed",
+                metadata: [
+                    "request_id": "\(requestID)", "method": "\(head.method)",
+                    "error": "\(fault.map { "control.database: \($0)" } ?? "\(error)")",
+                ]
+            )
+        }
+        return switch fault {
+        case nil, .damaged: .inner
+        case .locked: .unstored(retryAfter: 2)
+        case .full, .failing, .readOnly, .unopenable: .unstored(retryAfter: 30)
+        }
     }
 
     private func respond(

@@ -35,6 +35,7 @@ package final class Directory: Sendable {
     private let deletionHandler = Mutex<@Sendable (Deletion) -> Void>({ _ in })
     private let deliveryHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
     private let switchHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
+    private let storage: StorageWatch
 
     /// Opens or creates the database, and loads the view.
     ///
@@ -57,7 +58,12 @@ package final class Directory: Sendable {
         pool = try DatabaseFile.open(path)
         let checkpoints = try DatabaseFile.checkpoints(path)
         self.checkpoints = checkpoints
-        writer = Writer(pool) { checkpoints.wrote() }
+        let storage = StorageWatch(uptime: uptime)
+        self.storage = storage
+        writer = Writer(pool) { failure in
+            storage.wrote(failure)
+            checkpoints.wrote()
+        }
         presence = DatabasePresence(path)
         do {
             try ViewLoader(pool: pool, view: view).load()
@@ -104,6 +110,13 @@ package final class Directory: Sendable {
     package func onSwitchedOn(_ handler: @escaping @Sendable (Webhook) -> Void) {
         switchHandler.withLock { $0 = handler }
     }
+
+    /// Sets the handler that is told when the database begins to refuse writes, for which reason, and when it takes them
+    /// again (`nil`).
+    package func onStorageChange(_ handler: @escaping @Sendable (StorageFault?) -> Void) { storage.onChange(handler) }
+
+    /// Why the database refuses writes, as the handler was told. `nil` if it takes them.
+    package var storageFault: StorageFault? { storage.fault }
 
     var now: Milliseconds { clock() }
 

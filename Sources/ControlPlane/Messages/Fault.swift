@@ -102,6 +102,19 @@ struct Fault: Error, Sendable {
         "This Idempotency-Key was used within a day for a call that asked for something else"
     )
 
+    /// The database cannot be used at the moment.
+    ///
+    /// - Parameter pause: when to try again, in seconds.
+    static func unstored(retryAfter pause: Int) -> Fault {
+        var fault = Fault(
+            .serviceUnavailable,
+            "try_again",
+            "Our storage cannot be used at the moment; try again later"
+        )
+        fault.fields[.retryAfter] = String(pause)
+        return fault
+    }
+
     static let inner = Fault(
         .internalServerError,
         "internal_error",

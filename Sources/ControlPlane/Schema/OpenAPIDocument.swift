@@ -179,13 +179,12 @@ struct OpenAPIDocument {
     }
 
     private static func faults(of call: Call) -> [Int] {
-        var statuses = Set(call.faults + [500])
+        var statuses = Set(call.faults + [500, 503])
         if call.body != nil { statuses.formUnion([400, 413, 415]) }
         if !call.query.isEmpty { statuses.insert(400) }
         if call.path.contains("{") { statuses.insert(400) }
         if call.needsToken { statuses.formUnion([401, 429]) }
         if call.mayBeNamed { statuses.formUnion([400, 409, 422]) }
-        if call.cost != .little { statuses.insert(503) }
         return statuses.sorted()
     }
 

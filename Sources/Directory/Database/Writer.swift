@@ -17,8 +17,9 @@ final class Writer: Sendable {
 
     /// One write of a group.
     private struct Part: Sendable {
-        /// Does its part of a transaction, and returns what to do when that is on disk or has failed.
-        let run: @Sendable (Database) -> (_ failure: (any Error)?) -> Void
+        /// Does its part of a transaction. Returns why it failed, and what to do when the transaction is on disk or has
+        /// failed.
+        let run: @Sendable (Database) -> (fault: (any Error)?, end: (_ failure: (any Error)?) -> Void)
         /// Called if there was no transaction.
         let fail: @Sendable (any Error) -> Void
     }
@@ -35,10 +36,11 @@ final class Writer: Sendable {
     /// The most writes in one group. Bounds how long the first waits for the last.
     private static let groupSize = 256
 
-    private let wrote: @Sendable () -> Void
+    private let wrote: @Sendable ((any Error)?) -> Void
 
-    /// - Parameter wrote: called after each group.
-    init(_ pool: DatabasePool, wrote: @escaping @Sendable () -> Void) {
+    /// - Parameter wrote: called after each group, before its writes return, with the reason if nothing of it was
+    ///   written.
+    init(_ pool: DatabasePool, wrote: @escaping @Sendable ((any Error)?) -> Void) {
         self.pool = pool
         self.wrote = wrote
     }
@@ -66,16 +68,19 @@ final class Writer: Sendable {
                             if database.totalChangesCount > before { try call?.note(database) }
                             return value
                         }
-                        return { failure in
-                            if let failure {
-                                continuation.resume(throwing: failure)
-                            } else {
-                                for effect in effects.all { effect() }
-                                continuation.resume(returning: value)
+                        return (
+                            nil,
+                            { failure in
+                                if let failure {
+                                    continuation.resume(throwing: failure)
+                                } else {
+                                    for effect in effects.all { effect() }
+                                    continuation.resume(returning: value)
+                                }
                             }
-                        }
+                        )
                     } catch {
-                        return { _ in continuation.resume(throwing: error) }
+                        return (error, { _ in continuation.resume(throwing: error) })
                     }
                 },
                 fail: { continuation.resume(throwing: $0) }
@@ -123,7 +128,15 @@ final class Writer: Sendable {
             do {
                 try pool.writeWithoutTransaction { database in
                     try database.inTransaction(.immediate) {
-                        for part in group { endings.append(part.run(database)) }
+                        for part in group {
+                            let (fault, end) = part.run(database)
+                            endings.append(end)
+                            // SQLite ends the transaction by itself, for example on a full disk. What follows would be
+                            // written on its own.
+                            guard database.isInsideTransaction else {
+                                throw fault ?? DatabaseError(resultCode: .SQLITE_ABORT)
+                            }
+                        }
                         return .commit
                     }
                 }
@@ -131,8 +144,8 @@ final class Writer: Sendable {
                 failure = error
             }
             count(hasFailed: failure != nil, start.duration(to: .now))
+            wrote(failure)
             for ending in endings { ending(failure) }
-            wrote()
             if let failure { for part in group.dropFirst(endings.count) { part.fail(failure) } }
         }
     }

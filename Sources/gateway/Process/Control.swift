@@ -70,6 +70,19 @@ final class Control: Sendable {
             case .person(let company, let email): dataPlane.remove(person: email, company: company)
             }
         }
+        let (logger, path) = (logger, settings.control.database)
+        directory.onStorageChange { fault in
+            if let fault {
+                logger.error(
+                    """
+                    control.database: \(path): \(fault). Until then calls that change something get 503, and attendance \
+                    waits in memory
+                    """
+                )
+            } else {
+                logger.notice("control.database: \(path) takes writes again")
+            }
+        }
         dataPlane.keepRemovals(in: directory)
         dataPlane.sessions.keepChanges()
         let api = try ControlPlane(
@@ -218,7 +231,10 @@ final class Control: Sendable {
                 }
                 isFailing = false
             } catch {
-                if !isFailing { logger.error("attendance cannot be written, and is kept for later: \(error)") }
+                // The directory tells of faults of the storage.
+                if !isFailing, StorageFault(error) == nil {
+                    logger.error("attendance cannot be written, and is kept for later: \(error)")
+                }
                 isFailing = true
             }
         }

@@ -27,9 +27,9 @@ extension Chaos {
     private static let fullDatabase = Chaos(
         name: "the database's disk is full",
         path: "/api/v1/event/create",
-        client: "500 internal_error",
-        log: "status=500",
-        message: "\"the control API failed\"",
+        client: "503 try_again",
+        log: "status=503",
+        message: "the disk fails: see the system's log",
         metrics: ["database_commit_failures": 1],
         // Attendance is written twice a second.
         atLeast: ["database_commit_failures"],
@@ -42,6 +42,9 @@ extension Chaos {
             let event = try backend.createEvent("before")
             try chaos.gateway.limit("fsize", to: "0")
             let answer = try backend.call("POST", "/event/create", backend.newEvent("lost"))
+            #expect(answer["Retry-After"] == "30")
+            #expect(try backend.call("POST", "/event/create", backend.newEvent("lost")).status == 503)
+            #expect(try backend.call("GET", "/event/\(event)").status == 200)
             // Viewers need no disk.
             let token = Minter.acme.token(Minter.Viewer(event: event))
             #expect(try fetch(chaos.port, "/event/\(event)?token=\(token)").status == 200)
@@ -49,6 +52,12 @@ extension Chaos {
             // So that the call that failed has the last line.
             let body: JSONValue = ["name": "after"]
             #expect(try backend.call("PATCH", "/event/\(event)", body).status == 200)
+            // It has taken writes for ten seconds, at least those that say that the gateway runs.
+            #expect(eventually(within: 60) { chaos.gateway.log.contains("takes writes again") })
+            for words in ["calls that change something get 503", "takes writes again"] {
+                #expect(chaos.gateway.log.components(separatedBy: words).count == 2, "\(words)")
+            }
+            #expect(!chaos.gateway.log.contains("the control API failed"))
             return try ChaosSite.text(of: answer)
         }
     )

@@ -1,0 +1,86 @@
+import Basics
+import GRDB
+import Synchronization
+
+/// Why the database cannot be read or written.
+package enum StorageFault: Error, Sendable, Equatable {
+    case full
+    /// The system has failed to read or write.
+    case failing
+    case readOnly
+    case unopenable
+    /// Another process holds it.
+    case locked
+    /// Waiting does not help.
+    case damaged
+
+    /// Returns `nil` if an error has another reason.
+    package init?(_ error: any Error) {
+        guard let error = error as? DatabaseError else { return nil }
+        switch error.resultCode {
+        case .SQLITE_FULL: self = .full
+        case .SQLITE_IOERR: self = .failing
+        case .SQLITE_READONLY: self = .readOnly
+        case .SQLITE_CANTOPEN: self = .unopenable
+        case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged
+        default: return nil
+        }
+    }
+}
+
+extension StorageFault: CustomStringConvertible {
+    /// What is wrong and what to do, for the operator.
+    package var description: String {
+        switch self {
+        case .full: "the disk is full: make room on it"
+        case .failing:
+            "the disk fails: see the system's log, and whether its file system is mounted for writing and has room"
+        case .readOnly: "it can only be read: see its permissions, and whether its file system is mounted for writing"
+        case .unopenable: "a file of it cannot be opened: see whether they all exist, and their permissions"
+        case .locked: "another process keeps it locked: see which one has it open (fuser), and end that"
+        case .damaged: "it is damaged: stop the gateway and restore a backup"
+        }
+    }
+}
+
+/// Whether the database takes writes, as told to the operator: each change once.
+///
+/// On a full disk a small write may succeed between larger ones that do not. So the trouble is over only if writes have
+/// succeeded for a while. A value without a clock; times are those of one that never jumps.
+struct StorageState {
+    /// `nil` if the database takes writes.
+    private(set) var fault: StorageFault?
+    private var failedAt: Milliseconds = 0
+
+    /// How long writes must succeed.
+    static let calm: Milliseconds = 10_000
+
+    /// Takes in how a write has ended. Returns whether ``fault`` has changed.
+    mutating func wrote(_ fault: StorageFault?, at now: Milliseconds) -> Bool {
+        if fault != nil { failedAt = now }
+        guard fault != self.fault, fault != nil || now - failedAt >= Self.calm else { return false }
+        self.fault = fault
+        return true
+    }
+}
+
+/// Keeps the ``StorageState`` of a writer, and tells of its changes.
+final class StorageWatch: Sendable {
+    private let state = Mutex(StorageState())
+    private let handler = Mutex<@Sendable (StorageFault?) -> Void>({ _ in })
+    private let uptime: @Sendable () -> Milliseconds
+
+    init(uptime: @escaping @Sendable () -> Milliseconds) { self.uptime = uptime }
+
+    var fault: StorageFault? { state.withLock { $0.fault } }
+
+    func onChange(_ handler: @escaping @Sendable (StorageFault?) -> Void) { self.handler.withLock { $0 = handler } }
+
+    /// Takes in how a transaction has ended. Errors that are not the storage's say nothing about it.
+    func wrote(_ error: (any Error)?) {
+        let fault = error.flatMap(StorageFault.init)
+        guard error == nil || fault != nil, state.withLock({ $0.wrote(fault, at: uptime()) }) else { return }
+        handler.withLock { $0 }(fault)
+    }
+}
