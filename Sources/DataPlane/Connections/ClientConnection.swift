@@ -8,7 +8,7 @@ import Transport
 /// Reads one request after another and has its exchange serve them. Pipelined requests wait, in bounded memory, until
 /// the current one is answered.
 final class ClientConnection: Connection, ClientStream, ServedConnection {
-    private enum Phase {
+    enum Phase {
         /// Nothing has arrived since the last exchange.
         case idle
         /// A head is incomplete.
@@ -25,39 +25,36 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
 
     // What each request uses comes first, so that it shares cache lines. Thousands of connections are kept idle, so keep
     // this small: the tests have a limit.
-    private var phase: Phase = .idle
+    var phase: Phase = .idle
     /// Whether no request has begun, so that the client's version of HTTP is unknown.
-    private var isFirst = true
+    var isFirst = true
     private var mayFollowEmptyLine = false
     private var isProcessing = false
-    private var isInputClosed = false
+    var isInputClosed = false
     let isSecure: Bool
     let listener: ListenerRole
     private var place: ConnectionPlace?
     let worker: Worker
     /// Lent by the worker while there is a request.
-    private var exchange: Exchange?
-    private var pending: ByteBuffer?
+    var exchange: Exchange?
+    var pending: ByteBuffer?
     private var scanned = 0
     /// When the client's last request was answered, or the next one's first byte arrived, in monotonic milliseconds.
-    private var since: Int64 = 0
+    var since: Int64 = 0
     private var body = RequestBody()
     let address: ClientAddress
     let share: AddressShare?
     private var slot: Int?
     /// When to close a tunnel that is over, at the latest, in monotonic milliseconds.
-    private var closesAt = Int64.max
-    private var unsentRate = RateWindow()
+    var closesAt = Int64.max
+    var unsentRate = RateWindow()
 
     /// Roughly the most bytes that wait here for the current request to finish.
     private static let maxAhead = 64 << 10
-    private static let lingerTime: Int64 = 2000
     /// How often to check a connection that only waits for its last bytes to be sent.
-    private static let unsentCheck: Int64 = 200
+    static let unsentCheck: Int64 = 200
     /// How long a client that has closed its sending side is still answered: it may be waiting, or gone.
     private static let halfClosedTime: Int64 = 5000
-    /// The most bytes that the kernel may still deliver for a connection that ends.
-    private static let maxRest = 16 << 10
 
     /// - Parameter place: given up when the connection is closed.
     init(
@@ -356,52 +353,7 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
         if isInputClosed { exchange?.clientEndedTunnel() }
     }
 
-    /// Ends the sending side and drops further input for a moment.
-    private func linger() {
-        pending = nil
-        phase = .lingering
-        unsentRate = RateWindow()
-        guard !isInputClosed else {
-            // With both sides closed the connection closes at once, so everything written must have been sent before.
-            if unacknowledgedBytes > 0 { setDeadline(in: 0) } else { end() }
-            return
-        }
-        setDeadline(in: min(Self.lingerTime, closesAt - worker.clock.monotonic))
-        resumeReading()
-        finishSending()
-    }
-
-    func closeAfterFlush() {
-        guard phase != .closed else { return }
-        linger()
-    }
-
-    func closeAfterFlush(within time: Int64) {
-        closesAt = worker.clock.monotonic + time
-        closeAfterFlush()
-    }
-
-    func abort() {
-        phase = .closed
-        closeAbruptly()
-    }
-
-    func sever() {
-        phase = .closed
-        reset()
-    }
-
-    func endDrain() {
-        exchange?.clientGone(.drain)
-        abort()
-    }
-
-    private func end() {
-        phase = .closed
-        close()
-    }
-
-    // MARK: Time, sessions that end, drain
+    // MARK: Time
 
     override func deadlinePassed() {
         switch phase {
@@ -425,60 +377,15 @@ final class ClientConnection: Connection, ClientStream, ServedConnection {
         }
     }
 
-    /// Closes once the client has the end of the last answer, or if it takes it too slowly.
-    private func endSending() {
-        let (rest, minimum, now) = (unacknowledgedBytes, worker.snapshot.minRate, worker.clock.monotonic)
-        if rest == 0 {
-            end()
-        } else if unsentRate.isTooSlow(-rest, minimum: minimum, isWaiting: true, at: now) {
-            worker.site.turnedAway.untakenEnd()
-            sever()
-        } else if now < closesAt {
-            setDeadline(in: Self.unsentCheck)
-        } else if rest > Self.maxRest {
-            sever()
-        } else {
-            end()
-        }
-    }
-
     private func refuseHeadTimeout() {
         phase = .response
         let received = pending ?? ByteBuffer()
         beginExchange().refuseHeadTimeout(received.span, client: self)
     }
 
-    func end(_ endings: [SessionID: Worker.EndedSession]) {
-        guard let exchange, let session = exchange.session, let ending = endings[session] else { return }
-        exchange.endSession(ending.reason, since: ending.since)
-    }
-
     var requestedAt: Int64 { since }
 
     var idleness: Idleness? {
         phase == .idle && unsentBytes == 0 ? Idleness(wasUsed: !isFirst, since: since) : nil
-    }
-
-    func closeIdle() { end() }
-
-    func drain() {
-        switch phase {
-        // Someone may be about to ask the admin listener about the state.
-        case .idle where listener == .admin && !worker.isReplaced: break
-        // A request that has arrived is answered before the connection closes.
-        case .idle where hasUnreadBytes: break
-        // The client could connect, so its first request, which may be on the way, gets an answer too.
-        case .idle where isFirst: setDeadline(in: since + worker.snapshot.headerTimeout - worker.clock.monotonic)
-        case .idle:
-            if let time = worker.farewell() {
-                setDeadline(in: time)
-            } else if unsentBytes > 0 {
-                linger()
-            } else {
-                end()
-            }
-        case .tunnel: exchange?.drainTunnel()
-        case .head, .body, .response, .lingering, .closed: break
-        }
     }
 }
