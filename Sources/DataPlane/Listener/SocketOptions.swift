@@ -27,7 +27,12 @@ struct SocketOptions {
     static let upstream = SocketOptions(values: [
         (tcp, TCP_NODELAY, 1),
         (tcp, TCP_NOTSENT_LOWAT, maxUnsent),
+        // As for clients: by default the system waits for two hours, and as long a WebSocket stays open to nobody. A server
+        // that takes no bytes may live, so there is no limit for unacknowledged data.
         (SOL_SOCKET, SO_KEEPALIVE, 1),
+        (tcp, TCP_KEEPIDLE, 30),
+        (tcp, TCP_KEEPINTVL, 10),
+        (tcp, TCP_KEEPCNT, 3),
     ])
 
     /// The options for listeners of a family. IPv6 sockets also accept IPv4.
