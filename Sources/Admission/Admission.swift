@@ -112,6 +112,8 @@ package final class Admission: Sendable {
     ///   - mayReturn: whether a session that said goodbye may come back to its place in the lease table. If true, the
     ///     return counts as a join. That limits a client that leaves and returns in turn, since each step is announced
     ///     and acted upon.
+    ///   - isAccepted: whether the token that the holder of the lease joined with would still be accepted. Asked only
+    ///     before a viewer is kept out because of that holder.
     ///   - random: 128 random bits for a new session, or `nil` if the viewer has used up its joins.
     package func decide(
         _ request: Request,
@@ -119,6 +121,7 @@ package final class Admission: Sendable {
         event: Span<UInt8>?,
         rules: Rules,
         mayReturn: (SubjectKey) -> Bool = { _ in true },
+        isAccepted: (Viewer) -> Bool = { _ in true },
         random: () -> (UInt64, UInt64)?
     ) -> Verdict {
         let isExpired: Bool
@@ -137,10 +140,61 @@ package final class Admission: Sendable {
         }
 
         let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, rules)
-        guard request.purpose != .ask else { return decideAsked(request, stay) }
-        return place.isLeased
-            ? decideLeased(request, stay, mayReturn: mayReturn, random: random)
-            : decideUnleased(request, stay, mayReturn: mayReturn, random: random)
+        func decide() -> Verdict {
+            guard request.purpose != .ask else { return decideAsked(request, stay) }
+            return place.isLeased
+                ? decideLeased(request, stay, mayReturn: mayReturn, random: random)
+                : decideUnleased(request, stay, mayReturn: mayReturn, random: random)
+        }
+        let verdict = decide()
+        guard place.isLeased, case .refuse(let refusal, _, _) = verdict,
+            refusal == .alreadyActive || refusal == .tooManyJoins,
+            releaseLost(place.subject, at: request.now, rules, isAccepted: isAccepted)
+        else { return verdict }
+        return decide()
+    }
+
+    /// Releases a lease whose holder can no longer go on, so that it keeps nobody out until it idles out. Returns false
+    /// if there is none.
+    private func releaseLost(
+        _ subject: SubjectKey,
+        at now: Milliseconds,
+        _ rules: Rules,
+        isAccepted: (Viewer) -> Bool
+    ) -> Bool {
+        guard let holder = leases.holder(of: subject) else { return false }
+        if isAccepted(holder.viewer), !directory.hasEnded(holder.id, at: now),
+            case .success = role(of: holder.viewer, holder.id, in: holder.event, subject, at: now, rules)
+        {
+            return false
+        }
+        return leases.lapse(holder.id, for: subject, now: now)
+    }
+
+    /// The present role of a session in its event, or why it cannot go on there, whoever holds its lease.
+    private func role(
+        of viewer: Viewer,
+        _ session: SessionID,
+        in event: String,
+        _ subject: SubjectKey,
+        at now: Milliseconds,
+        _ rules: Rules
+    ) -> Result<Role, Refusal> {
+        if let refusal = time(of: viewer, at: now, rules) {
+            guard refusal == .tokenExpired, rules.sessions.outlivesToken else { return .failure(refusal) }
+        }
+        guard now < after(session.joinedAt, rules.sessions.maxLifetime) else { return .failure(.tokenExpired) }
+        guard !event.isEmpty else { return .success(.attendee) }
+        let isOwn = viewer.event.hasSameBytes(as: event)
+        let standing =
+            isOwn
+            ? directory.standing(of: viewer)
+            : directory.standing(of: viewer, at: EventID(Array(event.utf8)), subject)
+        if standing?.isOfKnownEvent != true {
+            guard isOwn, rules.events.haveOwn(of: viewer) else { return .failure(.wrongEvent) }
+        }
+        if let barrier = standing?.barrier(at: now) { return .failure(barrier.refusal) }
+        return .success(standing?.listing == nil ? .attendee : .host)
     }
 
     /// Re-checks an admitted session that has open streams. Returns `nil` if they may stay open.
@@ -156,22 +210,10 @@ package final class Admission: Sendable {
         rules: Rules
     ) -> Refusal? {
         let policy = rules.sessions
-        if let refusal = time(of: viewer, at: now, rules) {
-            guard refusal == .tokenExpired, policy.outlivesToken else { return refusal }
-        }
-        guard now < after(admitted.session.joinedAt, policy.maxLifetime) else { return .tokenExpired }
-        var role = Role.attendee
-        if !admitted.event.isEmpty {
-            let isOwn = viewer.event.hasSameBytes(as: admitted.event)
-            let standing =
-                isOwn
-                ? directory.standing(of: viewer)
-                : directory.standing(of: viewer, at: EventID(Array(admitted.event.utf8)), admitted.subject)
-            if standing?.isOfKnownEvent != true {
-                guard isOwn, rules.events.haveOwn(of: viewer) else { return .wrongEvent }
-            }
-            if let barrier = standing?.barrier(at: now) { return barrier.refusal }
-            if standing?.listing != nil { role = .host }
+        let role: Role
+        switch self.role(of: viewer, admitted.session, in: admitted.event, admitted.subject, at: now, rules) {
+        case .success(let present): role = present
+        case .failure(let refusal): return refusal
         }
         let isHeld = leases.touch(
             admitted.session,

@@ -281,6 +281,27 @@ package final class LeaseTable: Sendable {
         }
     }
 
+    /// Releases the lease of a session that can no longer go on, as if it had idled out just now. Returns false if the
+    /// session is not the holder. It may come back.
+    func lapse(_ session: SessionID, for subject: SubjectKey, now: Milliseconds) -> Bool {
+        let hash = hash(of: subject)
+        return onShard(of: subject, hash) { shard in
+            guard let slot = shard.find(subject, hash: hash), shard[slot].session == session else { return false }
+            let lastUsed = shard[slot].lastUsed
+            guard shard[slot].end(mayReturn: true, now: now) != nil else { return false }
+            shard.settle(slot, after: Departure(ending: .lapsed, moment: lastUsed), at: now)
+            return true
+        }
+    }
+
+    /// The session that is listed as the holder of a subject's lease.
+    func holder(of subject: SubjectKey) -> LiveSession? {
+        let hash = hash(of: subject)
+        return shard(for: hash).leases.withLock { shard in
+            shard.find(subject, hash: hash).flatMap { shard.listed[$0] }
+        }
+    }
+
     /// The lease of a subject, if it is held.
     package func lease(of subject: SubjectKey, now: Milliseconds, policy: SessionPolicy) -> Lease? {
         let hash = hash(of: subject)

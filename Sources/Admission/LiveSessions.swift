@@ -22,7 +22,7 @@ package struct LiveSession: Sendable {
 package enum SessionEnding: String, Sendable, CaseIterable {
     /// Its holder said goodbye.
     case left
-    /// It was not heard of for the idle timeout.
+    /// It was not heard of for the idle timeout, or could no longer go on when its viewer joined again.
     case lapsed
     /// Another join took its lease.
     case replaced

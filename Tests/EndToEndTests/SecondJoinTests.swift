@@ -109,6 +109,44 @@ extension EndToEnd {
             #expect(try eventually { try fetch(site.port, link).status == 200 })
         }
 
+        @Test(
+            "A session whose key has left the configuration ends, says so, and keeps nobody out",
+            arguments: ["refuse", "ask"]
+        )
+        func keyRemoved(policy: String) throws {
+            let site = try site(policy, "idle_timeout = \"1h\"")
+            let first = Browser(site)
+            #expect(try first.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
+            let fresh = "a fresh HMAC secret that acme shares with the gateway"
+            try site.gateway.directory.write("acme.secret", fresh)
+            site.gateway.reload()
+
+            for _ in 0..<2 { try expectProblem(try first.fetch("/event/e1/poll"), 401, "token_invalid") }
+            let page = try first.navigate("/event/e1")
+            #expect(page.status == 401 && page.text.contains("reload the page that shows the event"), "\(page.text)")
+            #expect(eventually { site.gateway.log.contains("\"fault\":\"key_removed\"") })
+
+            let token = Minter(company: "acme", keyID: "acme-2026", secret: fresh).registration("r1")
+            let second = Browser(site)
+            #expect(try second.open("/event/e1?token=\(token)").status == 200)
+            #expect(try second.fetch("/event/e1/poll").status == 200)
+            // This one is good, and does keep others out.
+            try expectProblem(try first.fetch("/event/e1?token=\(token)"), 409, "already_active")
+        }
+
+        @Test("Sessions of a key that was taken out by mistake go on once it is back")
+        func keyReturns() throws {
+            let site = try Site()
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
+            try site.gateway.directory.write("acme.secret", "a fresh HMAC secret that acme shares with the gateway")
+            site.gateway.reload()
+            #expect(try browser.navigate("/event/e1").status == 401)
+            try site.gateway.directory.write("acme.secret", Minter.secret)
+            site.gateway.reload()
+            #expect(try browser.navigate("/event/e1").status == 200)
+        }
+
         @Test("ask: the second gets a button, and its POST takes over")
         func ask() throws {
             let site = try site("ask")

@@ -352,7 +352,8 @@ extension Exchange {
             case (let sealed, .stands)?:
                 return Credentials(source: .header, viewer: sealed.viewer, sealed: sealed, isInCookie: false)
             case (let sealed, .awaitsKeys)?: awaitKeys(of: sealed.viewer, at: event, &missed)
-            case (_, .falls)?, nil: break
+            case (_, .falls)?: state.verdict.isSessionVoid = true
+            case nil: break
             }
         }
         let cookies = request.cookies
@@ -365,7 +366,13 @@ extension Exchange {
         for cookie in cookies where cookie.isFirst {
             guard let (found, standing) = open(cookie, of: request) else { continue }
             let isOfEvent = suffix.map { request.bytes.equals($0.span, in: cookie.event) } ?? false
-            guard standing == .stands else {
+            switch standing {
+            case .stands: break
+            case .falls:
+                if !isOfEvent, let event, isOfAnotherEvent(found.viewer, event) { continue }
+                state.verdict.isSessionVoid = true
+                continue
+            case .awaitsKeys:
                 awaitKeys(of: found.viewer, at: isOfEvent ? nil : event, &missed)
                 // No other session takes the place of the one that is meant.
                 if isOfEvent { return nil }
@@ -397,7 +404,7 @@ extension Exchange {
         Credentials(source: .cookie, viewer: sealed.viewer, sealed: sealed, isInCookie: true)
     }
 
-    /// A session that was opened, and whether it stands or awaits keys.
+    /// A session that was opened, and whether it stands.
     typealias Opened = (session: SealedSession, standing: TokenAuthority.Standing)
 
     /// Opens the session whose first part is in `cookie`.

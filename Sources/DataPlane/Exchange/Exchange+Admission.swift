@@ -39,7 +39,7 @@ extension Exchange {
             credentials = found
         case .found, .missing:
             // The cookie that was set along with the ticket did not come back.
-            if let ticket { offerWayIn(ticket, request) } else { refuse(.tokenMissing, request) }
+            if let ticket { offerWayIn(ticket, request) } else { refuseStranger(request) }
             return false
         case .refused:
             return false
@@ -68,6 +68,17 @@ extension Exchange {
         guard isDecided, let admitted else { return false }
         return settle(request, credentials, admitted)
     }
+
+    /// Refuses a request without a token or a session that counts.
+    func refuseStranger(_ request: RequestView) {
+        guard state.verdict.isSessionVoid else { return refuse(.tokenMissing, request) }
+        record.fault = Self.voidSession
+        refuse(.tokenInvalid, request, text: Refusal.textForEnded)
+    }
+
+    /// The fault of a session that the configuration ended: its key, its company or the rules that its token was read by
+    /// have left it.
+    static let voidSession = "key_removed"
 
     /// What the request may do to a lease. Link scanners, previews and preflights never end a session.
     private func purpose(of credentials: Credentials, _ request: RequestView) -> Admission.Purpose {
@@ -126,6 +137,7 @@ extension Exchange {
                     let limit = snapshot.settings.limits.joinsPerMinute
                     return joins.attempt(place.low, limit: limit, now: worker.clock.monotonic) == nil
                 },
+                isAccepted: { snapshot.authority.standing(of: $0) != .falls },
                 random: {
                     let limit = snapshot.settings.limits.joinsPerMinute
                     guard !joins.isExhausted(person, limit: limit, now: worker.clock.monotonic) else { return nil }

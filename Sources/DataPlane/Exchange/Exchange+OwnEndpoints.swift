@@ -154,7 +154,7 @@ extension Exchange {
         state.verdict.access = named.isEmpty ? .session : .token
         switch findCredentials(request, event: named.isEmpty ? nil : named.span) {
         case .found(let credentials): return credentials
-        case .missing: refuse(.tokenMissing, request)
+        case .missing: refuseStranger(request)
         case .refused: break
         }
         return nil

@@ -55,7 +55,9 @@ extension Exchange {
             switch present.authority.standing(of: viewer) {
             case .stands: break
             case .awaitsKeys: return .tryAgain
-            case .falls: return .tokenInvalid
+            case .falls:
+                record.fault = Self.voidSession
+                return .tokenInvalid
             }
         }
         state.stay.judgement = judgement

@@ -50,6 +50,8 @@ extension ExchangeState {
         var isPreflight = false
         /// Whether the request shows a session that nobody can judge before its company's key set was fetched.
         var awaitsKeys = false
+        /// Whether the request shows a session that has ended because the configuration no longer accepts its token.
+        var isSessionVoid = false
         /// Whether the `Authorization` field is a viewer's, which no upstream may see.
         var withholdsAuthorization = false
         /// Where the credentials that decide were found. `nil` without any.
