@@ -13,8 +13,10 @@ extension DataPlane {
 
     /// Replaces the configuration. Connections, leases and sockets stay.
     ///
-    /// - Throws: if OpenSSL does not accept a certificate, or a key set that is new could not be fetched. Then nothing
-    ///   changes but the keys of the sets in use, which were fetched again.
+    /// Waits for nothing but key sets that are new. Those in use are fetched again, but their keys are at hand.
+    ///
+    /// - Throws: if OpenSSL does not accept a certificate, a key set that is new could not be fetched, or the task was
+    ///   cancelled. Then nothing changes but the keys of the sets in use.
     package func reload(_ settings: Settings) async throws(ConfigurationError) -> Reloaded {
         let previous = site.snapshot
         let addsControl = settings.control.enabled && !previous.settings.control.enabled
@@ -25,9 +27,12 @@ extension DataPlane {
             reloaded.notes.append("control.enabled: until then, calls of the control API are answered with 503")
         }
         // First, so that nobody is without keys meanwhile.
-        await fetchKeySets(settings.companies.flatMap(\.keySetURLs), again: true)
+        let urls = settings.companies.flatMap(\.keySetURLs)
+        let new = urls.filter { !previous.keySetURLs.contains($0) }
+        let faults = await fetchKeySets(urls, awaiting: new, again: true)
         defer { site.runOnFirstWorker { $0.adoptChores() } }
-        let missing = missingKeySets(of: settings, since: previous)
+        guard !Task.isCancelled else { throw ConfigurationError(problems: []) }
+        let missing = missingKeySets(of: settings, among: new, faults)
         guard missing.isEmpty else { throw ConfigurationError(problems: missing) }
         try security.adopt(settings)
         for socket in settings.sockets {
@@ -58,15 +63,20 @@ extension DataPlane {
     }
 
     /// New key sets without keys, as lines that begin with a key.
-    private func missingKeySets(of settings: Settings, since previous: Snapshot) -> [String] {
+    private func missingKeySets(
+        of settings: Settings,
+        among new: [KeySetURL],
+        _ faults: [KeySetURL: String]
+    ) -> [String] {
         let fetched = site.fetchedKeySets
         return settings.companies.enumerated().flatMap { index, company in
             company.keyOrigins.enumerated().flatMap { number, origin in
                 origin.keySetURLs.filter { url in
-                    (fetched[url]?.isEmpty ?? true) && !previous.keySetURLs.contains(url)
+                    (fetched[url]?.isEmpty ?? true) && new.contains(url)
                 }.map { url in
                     let key = url.issuer == nil ? "jwks_url" : "openid"
-                    return "company[\(index)].key[\(number)].\(key): \(url.text): no key could be fetched; see above"
+                    let reason = faults[url].map { "\($0); " } ?? ""
+                    return "company[\(index)].key[\(number)].\(key): \(url.text): \(reason)no key could be fetched"
                 }
             }
         }

@@ -121,7 +121,8 @@ package final class DataPlane: Sendable {
         if whenBound == nil {
             for (socket, role) in bound where role == .admin { try await accept(socket, role: role) }
         }
-        await fetchKeySets(settings.companies.flatMap(\.keySetURLs))
+        let urls = settings.companies.flatMap(\.keySetURLs)
+        await fetchKeySets(urls, awaiting: urls)
         try await whenBound?()
         for (socket, role) in bound where role != .admin || whenBound != nil { try await accept(socket, role: role) }
         return lines
@@ -189,23 +190,32 @@ package final class DataPlane: Sendable {
         }
     }
 
-    /// Returns once each of these sets was fetched or could not be, and every event loop has the keys.
+    /// Fetches key sets.
     ///
-    /// - Parameter again: whether to fetch those again that were fetched before.
-    func fetchKeySets(_ urls: [KeySetURL], again: Bool = false) async {
-        guard !urls.isEmpty else { return }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let isPosted = site.runOnFirstWorker { worker in
-                guard let sets = worker.keySets else { return continuation.resume() }
-                // Those that are in use stay.
-                sets.adopt(worker.snapshot.keySetURLs + urls)
+    /// - Parameters:
+    ///   - urls: fetched if they are new.
+    ///   - awaited: those of them to wait for: returns once each was fetched or could not be, and every event loop has
+    ///     the keys.
+    ///   - again: whether to fetch those again that are in use.
+    /// - Returns: what is wrong with sets.
+    @discardableResult
+    func fetchKeySets(
+        _ urls: [KeySetURL],
+        awaiting awaited: [KeySetURL],
+        again: Bool = false
+    ) async -> [KeySetURL: String] {
+        guard !urls.isEmpty else { return [:] }
+        let faults = await Reply<[KeySetURL: String]>.wait { reply in
+            site.runOnFirstWorker { worker in
+                guard let sets = worker.keySets else { return reply.give([:]) }
                 if again { sets.fetchAgain() }
-                sets.afterFirstFetch { continuation.resume() }
+                sets.adopt(worker.snapshot.keySetURLs, trying: urls)
+                sets.afterFirstFetch(of: awaited) { reply.give(sets.faults) }
             }
-            if !isPosted { continuation.resume() }
         }
         // What the fetch has posted to the loops was posted before.
         await answer()
+        return faults ?? [:]
     }
 
     /// Opens a listening socket.

@@ -45,12 +45,9 @@ public final class Mailbox: Sendable {
         }
     }
 
-    /// Runs `body` on the loop and waits for its result. Returns `nil` if the loop has ended.
+    /// Runs `body` on the loop and waits for its result. Returns `nil` if the loop has ended, or ends before.
     public func run<Result: Sendable>(_ body: @escaping @Sendable (EventLoop) -> Result) async -> Result? {
-        await withCheckedContinuation { continuation in
-            let isPosted = post { loop in continuation.resume(returning: body(loop)) }
-            if !isPosted { continuation.resume(returning: nil) }
-        }
+        await Reply.wait { reply in post { loop in reply.give(body(loop)) } }
     }
 
     /// Whether the caller runs on the loop's thread.

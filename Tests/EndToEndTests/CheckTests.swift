@@ -37,6 +37,15 @@ extension EndToEnd {
             try permit("globex.secret", 0o640)
             let quiet = try check(good)
             #expect(quiet.status == 0 && !quiet.errors.contains("everybody on this machine"), "\(quiet.errors)")
+            try directory.write("denied", "192.0.2.1\n")
+            try permit("denied", 0o646)
+            var listed = GatewayConfiguration(upstream: 3000)
+            listed.limits = "deny_file = \"\(directory["denied"])\""
+            let trusting = try check(listed.text(port: 8080, adminPort: 9901, directory: directory.path))
+            #expect(trusting.status == 0)
+            let reason = "everybody on this machine can change it; chmod o-w it"
+            let line = "warning: limits.deny_file: \(directory["denied"]): \(reason)"
+            #expect(trusting.errors.contains(line), "\(trusting.errors)")
             try permit("acme.secret", 0o644)
             try permit("globex.secret", 0o602)
             try directory.write("cookie.key", String(repeating: "k", count: 32))

@@ -17,6 +17,18 @@ struct EventLoopTests {
         }
     }
 
+    @Test(
+        "A task that waits for an answer of a loop that ends before it gives one gets none, rather than waiting forever"
+    )
+    func unansweredTask() async throws {
+        let loop = try EventLoop()
+        let answer = await Reply<Int>.wait { reply in
+            loop.mailbox.post { _ in reply.give(1) }
+            loop.end()
+        }
+        #expect(answer == nil)
+    }
+
     @Test("An event that was fetched before its descriptor was closed is dropped")
     func closedInTheSameTurn() throws {
         let loop = try EventLoop()

@@ -11,7 +11,7 @@ package enum KeySetFetch {
         /// The keys of each set that was fetched.
         package var keys: [KeySetURL: [Key]] = [:]
         /// Why the others were not.
-        package var faults: [(url: KeySetURL, reason: String)] = []
+        package var faults: [KeySetURL: String] = [:]
     }
 
     /// Returns once each set was fetched or could not be, after five seconds at most.
@@ -27,7 +27,7 @@ package enum KeySetFetch {
                 publish: { keys in outcome.withLock { $0.keys = keys } }
             )
             sets.adopt(urls)
-            sets.afterFirstFetch {
+            sets.afterFirstFetch(of: urls) {
                 outcome.withLock { $0.faults = sets.faults }
                 sets.stop()
                 hasEnded.signal()

@@ -16,6 +16,8 @@ package struct KeySetStore: Sendable {
         package let bytes: [UInt8]
         /// The URLs of the sets for which there is no room.
         package let leftOut: [String]
+        /// Whether it has every set of the configuration, rather than only those that could be fetched so far.
+        package let areAll: Bool
     }
 
     package init(
@@ -45,7 +47,13 @@ enum KeySetFile {
     private static let clockSlack: Int64 = 300
 
     /// The file's content, without the largest sets if it would be too large.
-    static func content(of sets: [FetchedKeySet], maxSize: Int = KeySetStore.maxSize) -> KeySetStore.Content {
+    ///
+    /// - Parameter areAll: whether the configuration names no other sets.
+    static func content(
+        of sets: [FetchedKeySet],
+        areAll: Bool = true,
+        maxSize: Int = KeySetStore.maxSize
+    ) -> KeySetStore.Content {
         let entries = sets.map { set in
             let place = set.url.issuer.map { JSONMember("issuer", .string($0)) }
             let value = JSONValue.object([
@@ -67,7 +75,7 @@ enum KeySetFile {
             if bytes.count > start.count { bytes.append(UInt8(ascii: ",")) }
             bytes += entry.bytes
         }
-        return KeySetStore.Content(bytes: bytes + end, leftOut: leftOut)
+        return KeySetStore.Content(bytes: bytes + end, leftOut: leftOut, areAll: areAll)
     }
 
     private static func url(_ members: [JSONMember]) -> KeySetURL? {

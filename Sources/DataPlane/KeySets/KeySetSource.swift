@@ -10,6 +10,9 @@ import Transport
 /// than ``FetchedKeySet/lifetime`` after they were fetched.
 final class KeySetSource {
     let url: KeySetURL
+    /// Whether the configuration in effect names the set. Nothing is logged about one that is only tried: it may never
+    /// be used, and whoever tries it says why.
+    var isInUse = true { didSet { if isInUse, !oldValue { tellOfKeys() } } }
     /// The keys in use. `nil` if the set was never fetched, or not for too long.
     private(set) var keys: [Key]?
     /// What was fetched and accepted last, as long as its keys are in use.
@@ -252,19 +255,33 @@ final class KeySetSource {
     private func adopt(_ set: KeySet) {
         let isNews = !isLastFetchGood || set.problem != lastFault || !Self.areSame(keys, set.keys)
         (keys, fetchedAt, isLastFetchGood, failures, lastFault) = (set.keys, loop.now, true, 0, set.problem)
-        if let skipped = set.skipped, !(lastSkipped?.hasSameBytes(as: skipped) ?? false) {
-            logger.warning("\(url.text): keys that cannot be used are skipped: \(skipped)")
-        }
+        let skipsOthers = lastSkipped.map { ExactText($0) } != set.skipped.map { ExactText($0) }
         lastSkipped = set.skipped
         fetched = set.body.map { FetchedKeySet(url: url, fetchedAt: WallClock.now() / 1000, body: $0) }
-        if let problem = set.problem {
-            if isNews { logger.error("\(url.text): \(problem)") }
-        } else if isNews {
-            logger.notice("\(url.text): \(set.keys.count) keys")
+        if isInUse {
+            if skipsOthers { tellOfSkipped() }
+            if isNews { tellOfSet() }
         }
         let longest = Int(Self.ages.upperBound / 1000)
         let age = set.maxAge.map { Int64(min(max($0, 0), longest)) * 1000 } ?? Self.standardAge
         schedule(in: max(age, Self.ages.lowerBound))
+    }
+
+    private func tellOfKeys() {
+        tellOfSkipped()
+        if isLastFetchGood { tellOfSet() }
+    }
+
+    private func tellOfSkipped() {
+        if let lastSkipped { logger.warning("\(url.text): keys that cannot be used are skipped: \(lastSkipped)") }
+    }
+
+    private func tellOfSet() {
+        if let lastFault {
+            logger.error("\(url.text): \(lastFault)")
+        } else {
+            logger.notice("\(url.text): \(keys?.count ?? 0) keys")
+        }
     }
 
     /// Keeps the keys for now.
@@ -272,7 +289,7 @@ final class KeySetSource {
         isLastFetchGood = false
         let isStale = keys != nil && loop.now - fetchedAt >= FetchedKeySet.lifetime * 1000
         if isStale { (keys, fetched) = (nil, nil) }
-        if reason != lastFault || isStale {
+        if isInUse, reason != lastFault || isStale {
             let then =
                 keys == nil
                 ? "until it can be fetched, its company's viewers are answered 503 try_again"

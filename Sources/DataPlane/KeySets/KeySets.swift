@@ -19,7 +19,7 @@ final class KeySets {
     private var hasAdopted = false
     private var savedAt: Int64?
     private var sources: [KeySetSource] = []
-    private var waiting: [() -> Void] = []
+    private var waiting: [(urls: Set<KeySetURL>, body: () -> Void)] = []
 
     /// How often the sets are kept again if they do not change, in milliseconds: what is kept is good for a day.
     private static let saveInterval: Int64 = 3_600_000
@@ -49,9 +49,12 @@ final class KeySets {
     }
 
     /// Fetches these sets and no others.
-    func adopt(_ urls: [KeySetURL]) {
+    ///
+    /// - Parameter new: sets that are not in use yet, and may never be.
+    func adopt(_ urls: [KeySetURL], trying new: [KeySetURL] = []) {
         let previous = sources
-        sources = Set(urls).map { url in previous.first { $0.url == url } ?? source(url) }
+        sources = Set(urls + new).map { url in previous.first { $0.url == url } ?? source(url) }
+        for source in sources { source.isInUse = urls.contains(source.url) }
         let dropped = previous.filter { source in !sources.contains { $0 === source } }
         let added = sources.filter { source in !previous.contains { $0 === source } }
         for source in dropped {
@@ -85,13 +88,16 @@ final class KeySets {
     }
 
     /// What is wrong with sets at present.
-    var faults: [(url: KeySetURL, reason: String)] {
-        sources.compactMap { source in source.lastFault.map { (source.url, $0) } }
+    var faults: [KeySetURL: String] {
+        Dictionary(
+            sources.compactMap { source in source.lastFault.map { (source.url, $0) } },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 
-    /// Calls `body` once each set was fetched or could not be.
-    func afterFirstFetch(_ body: @escaping () -> Void) {
-        waiting.append(body)
+    /// Calls `body` once each of these sets was fetched or could not be.
+    func afterFirstFetch(of urls: [KeySetURL], _ body: @escaping () -> Void) {
+        waiting.append((Set(urls), body))
         resumeWaiting()
     }
 
@@ -131,13 +137,14 @@ final class KeySets {
         guard let store else { return }
         savedAt = loop.now
         let sets = sources.compactMap(\.fetched)
-        store.save { KeySetFile.content(of: sets) }
+        let areAll = sets.count == sources.count
+        store.save { KeySetFile.content(of: sets, areAll: areAll) }
     }
 
     private func resumeWaiting() {
-        guard sources.allSatisfy(\.hasEndedFirstFetch) else { return }
-        let ready = waiting
-        waiting = []
-        for body in ready { body() }
+        let awaited = Set(sources.filter { !$0.hasEndedFirstFetch }.map(\.url))
+        let ready = waiting.filter { $0.urls.isDisjoint(with: awaited) }
+        waiting.removeAll { $0.urls.isDisjoint(with: awaited) }
+        for wait in ready { wait.body() }
     }
 }

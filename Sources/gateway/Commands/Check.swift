@@ -21,7 +21,7 @@ struct Check: ParsableCommand {
         let faults = settings.certificateFaults(at: now)
         for fault in faults { StandardError.line("\(config): error: \(fault)") }
         for remark in settings.stapleRemarks(at: now) + settings.remarks
-            + ConfigurationFile(path: config).openSecrets(settings)
+            + ConfigurationFile(path: config).openFiles(settings) + StateFiles.keySetRemarks(for: settings)
         {
             StandardError.line("\(config): warning: \(remark)")
         }

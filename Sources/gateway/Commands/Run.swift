@@ -20,7 +20,7 @@ struct Run: AsyncParsableCommand {
         let file = ConfigurationFile(path: config)
         let settings = try file.loadOrExit()
         try StartTrial.passOrExit(settings, from: config, isThorough: false)
-        var server = Server(settings: settings, file: file, remarks: file.openSecrets(settings))
+        var server = Server(settings: settings, file: file, remarks: file.openFiles(settings))
         server.takesOver = takeOver
         try await server.run()
     }

@@ -124,10 +124,19 @@ struct ConfigurationFile {
         return problems
     }
 
-    /// Secret files that others on this machine can read or change: lines that begin with a key.
-    func openSecrets(_ settings: Settings) -> [String] {
-        settings.files.filter { $0.isSecret && SystemFile.isOpenToOthers(Self.resolve($0.path, in: folder)) }
-            .map { "\($0.key): \($0.path): everybody on this machine can read or change it; chmod o-rwx it" }
+    /// Files that others on this machine can change, and secret ones that they can read: lines that begin with a key.
+    func openFiles(_ settings: Settings) -> [String] {
+        settings.files.compactMap { use in
+            switch SystemFile.openness(Self.resolve(use.path, in: folder)) {
+            case .changeable,
+                .readable where use.isSecret:
+                guard use.isSecret else {
+                    return "\(use.key): \(use.path): everybody on this machine can change it; chmod o-w it"
+                }
+                return "\(use.key): \(use.path): everybody on this machine can read or change it; chmod o-rwx it"
+            case .readable, nil: return nil
+            }
+        }
     }
 
     /// Loads the settings, or prints all problems and ends the process with status 1.

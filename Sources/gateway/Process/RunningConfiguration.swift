@@ -58,7 +58,7 @@ final class RunningConfiguration: Sendable {
             case .filesChanged:
                 let problems = await renew()
                 for problem in problems where !told.contains(ExactText(problem)) {
-                    logs.logger.error("\(problem); what is in use stays")
+                    logs.logger.error("\(problem); what is in use stays until that is mended")
                 }
                 told = Set(problems.map { ExactText($0) })
                 if !problems.isEmpty { watch.tryAgain() }
@@ -70,10 +70,11 @@ final class RunningConfiguration: Sendable {
     private func load() async {
         let logger = logs.logger
         do throws(ConfigurationError) {
-            let (settings, targets, replaced) = try await read { [file, marks, logs] in
+            let (settings, targets, remarks) = try await read { [file, marks, logs] in
                 Result { () throws(ConfigurationError) in
                     let settings = try file.load()
-                    return (settings, try logs.open(settings.log), marks.replaced)
+                    let remarks = settings.remarks + file.openFiles(settings) + marks.replaced
+                    return (settings, try logs.open(settings.log), remarks)
                 }
             }.get()
             guard !Task.isCancelled else { return targets.close() }
@@ -86,14 +87,15 @@ final class RunningConfiguration: Sendable {
             }
             logs.adopt(targets)
             control?.adopt(settings)
-            for remark in settings.remarks { logger.warning("reload: \(remark)") }
+            for remark in remarks { logger.warning("reload: \(remark)") }
             for key in reloaded.waiting { logger.warning("reload: \(key): takes effect at the next start") }
-            for note in reloaded.notes + replaced { logger.warning("reload: \(note)") }
+            for note in reloaded.notes { logger.warning("reload: \(note)") }
             let waiting = reloaded.waiting.joined(separator: ", ")
             logger.info(
                 "configuration reloaded\(waiting.isEmpty ? "" : ", but for what takes effect at the next start: \(waiting)")"
             )
         } catch {
+            guard !Task.isCancelled else { return }
             dataPlane.countFailedReload()
             for problem in error.problems { logger.error("reload: \(problem)") }
             logger.error("reload: the running configuration stays as it is")

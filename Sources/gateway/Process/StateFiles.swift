@@ -100,9 +100,30 @@ enum StateFiles {
         return marks
     }
 
-    /// Keeps the key sets of identity providers beside the cookie key: whoever can write one can make sessions anyway.
+    /// The file that keeps the key sets of identity providers. It is beside the cookie key: whoever can write one can make
+    /// sessions anyway.
+    private static func keySetFile(_ settings: Settings) -> String { settings.sessions.cookieKeyFile + ".jwks" }
+
+    /// What a start would say about the file of the key sets: a line that begins with a key, or none.
+    static func keySetRemarks(for settings: Settings) -> [String] {
+        let path = keySetFile(settings)
+        guard settings.companies.contains(where: { !$0.keySetURLs.isEmpty }),
+            case .failure(let fault) = SystemFile.readPrivate(path, maxSize: KeySetStore.maxSize),
+            fault.fault != .notFound
+        else { return [] }
+        return ["sessions.cookie_key_file: \(words(ofUnusableSets: path, fault))"]
+    }
+
+    private static func words(ofUnusableSets path: String, _ fault: SystemFile.Fault) -> String {
+        "\(path): \(fault.words): no key set is taken from it, so that a start has to wait for each identity provider"
+    }
+
+    /// Keeps the key sets of identity providers.
+    ///
+    /// A file that cannot be used is not replaced before all sets were fetched: once it is mended, it may still help.
     static func keySetStore(for settings: Settings, _ logger: Logger) -> KeySetStore {
-        let path = settings.sessions.cookieKeyFile + ".jwks"
+        let path = keySetFile(settings)
+        let isUnusable = Atomic(false)
         let queue = DispatchQueue(label: "key-sets")
         let isFailing = Atomic(false)
         let isFull = Atomic(false)
@@ -114,14 +135,17 @@ enum StateFiles {
                 case .success(let bytes): return bytes
                 case .failure(let fault) where fault.fault == .notFound: return nil
                 case .failure(let fault):
-                    logger.warning("\(path): \(fault.words): no key set is taken from it")
+                    isUnusable.store(true, ordering: .relaxed)
+                    logger.warning("\(words(ofUnusableSets: path, fault))")
                     return nil
                 }
             },
             save: { make in
                 latest.withLock { $0 = make }
                 queue.async {
-                    guard let content = latest.withLock({ $0.take() })?() else { return }
+                    guard let content = latest.withLock({ $0.take() })?(),
+                        content.areAll || !isUnusable.load(ordering: .relaxed)
+                    else { return }
                     if content.leftOut.isEmpty {
                         isFull.store(false, ordering: .relaxed)
                     } else if !isFull.exchange(true, ordering: .relaxed) {
@@ -129,7 +153,9 @@ enum StateFiles {
                         logger.warning("\(path): too large with these key sets, which a start has to fetch: \(urls)")
                     }
                     switch SystemFile.replace(path, contents: content.bytes) {
-                    case .success: isFailing.store(false, ordering: .relaxed)
+                    case .success:
+                        isFailing.store(false, ordering: .relaxed)
+                        isUnusable.store(false, ordering: .relaxed)
                     case .failure(let fault):
                         guard !isFailing.exchange(true, ordering: .relaxed) else { return }
                         logger.warning("\(path): \(fault.words): the key sets are not kept for the next start")

@@ -151,12 +151,18 @@ enum SystemFile {
         return true
     }
 
-    /// Whether anybody on this machine may read or change a file. Returns false if it does not exist.
-    static func isOpenToOthers(_ path: String) -> Bool {
+    /// What everybody on this machine may do with a file.
+    enum Openness {
+        case readable
+        case changeable
+    }
+
+    /// Returns `nil` if the file does not exist, or is closed to others. A device such as `/dev/stdout` is no file.
+    static func openness(_ path: String) -> Openness? {
         var status = stat()
         // SAFETY: the path is passed as a C string for the call, which fills a local.
-        guard unsafe stat(path, &status) == 0 else { return false }
-        return status.st_mode & 0o006 != 0
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        return status.st_mode & 0o002 != 0 ? .changeable : status.st_mode & 0o004 != 0 ? .readable : nil
     }
 
     /// Identifies a file whatever path leads to it: by device and inode if it exists, otherwise by its name and
