@@ -7,7 +7,7 @@ extension RenewalReader {
     private struct Found {
         /// By key of the company.
         var keys: [(origin: KeyOrigin, place: String, keys: [Key])] = []
-        var secrets: [(place: String, bytes: [UInt8])] = []
+        var secrets: [(bytes: [UInt8], place: String)] = []
         var isUsable = true
     }
 
@@ -44,23 +44,39 @@ extension RenewalReader {
             renewal.problems += faults.map { "\(place): \($0): \(path)" }
             if !faults.isEmpty { found.isUsable = false }
             found.keys.append((origin, place, content.keys))
-            if case .secretFile = origin.source { found.secrets.append((place, file.trimmed)) }
+            if case .secretFile = origin.source { found.secrets.append((file.trimmed, place)) }
         }
         return found
     }
 
-    /// Refuses to let one secret sign for two keys, where that is new.
+    /// Refuses to let one secret sign for two keys, where that is new. A company whose files cannot be used keeps the keys
+    /// that it has, which nobody else may take over.
     private mutating func refuseShared(_ found: inout [Found], _ companies: [CompanySettings]) {
         var places: [[UInt8]: [(company: Int, place: String)]] = [:]
         for (index, found) in found.enumerated() {
             for secret in found.secrets { places[secret.bytes, default: []].append((index, secret.place)) }
         }
+        func isRenewed(_ company: Int, _ found: [Found]) -> Bool {
+            found[company].isUsable && companies[company].differs(from: found[company].keys)
+        }
         for users in places.values where users.count > 1 {
-            for (company, place) in users
-            where found[company].isUsable && companies[company].differs(from: found[company].keys) {
+            for (company, place) in users where isRenewed(company, found) {
                 let others = users.map(\.place).filter { !$0.hasSameBytes(as: place) }.joined(separator: ", ")
                 renewal.problems.append("\(place): \(others) has the same secret")
                 found[company].isUsable = false
+            }
+        }
+        // Whoever is refused keeps keys too, so that the next one may be refused because of those.
+        var isSettled = false
+        while !isSettled {
+            isSettled = true
+            for company in companies.indices where isRenewed(company, found) {
+                let keepers = companies.indices.filter { $0 != company && !found[$0].isUsable }
+                for (bytes, place) in found[company].secrets {
+                    guard let keeper = keepers.first(where: { companies[$0].hasKey(of: bytes) }) else { continue }
+                    renewal.problems.append("\(place): a key in use of company[\(keeper)] has the same secret")
+                    (found[company].isUsable, isSettled) = (false, false)
+                }
             }
         }
     }
@@ -101,6 +117,14 @@ extension RenewalReader {
 }
 
 extension CompanySettings {
+    /// Whether a key in use is made of this secret, for any algorithm.
+    fileprivate func hasKey(of secret: [UInt8]) -> Bool {
+        [Algorithm.hs256, .hs384, .hs512].contains { algorithm in
+            guard let key = try? Key.secret(secret, algorithm: algorithm, id: nil) else { return false }
+            return keys.contains { $0.thumbprint == key.thumbprint }
+        }
+    }
+
     /// Whether these are not the keys in use.
     fileprivate func differs(from found: [(origin: KeyOrigin, place: String, keys: [Key])]) -> Bool {
         found.flatMap(\.keys).map(KeyMark.init) != keys.map(KeyMark.init)

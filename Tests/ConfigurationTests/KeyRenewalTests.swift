@@ -103,6 +103,28 @@ import Testing
         #expect(renewed.changes == ["company[1].key[0].secret_file: /b"])
     }
 
+    @Test(
+        "Attack: a secret that another company has in use is not taken while that one's file cannot be read",
+        arguments: [nil, Array("short".utf8)]
+    )
+    func sharedWithUnreadable(content: [UInt8]?) {
+        let renewed = renewal(["/a": content, "/b": Self.first])
+        #expect(renewed.problems.count == 2)
+        #expect(
+            renewed.problems.last == "company[1].key[0].secret_file: a key in use of company[0] has the same secret"
+        )
+        #expect(renewed.changes == [])
+        #expect(prints(renewed.settings) == prints(settings))
+    }
+
+    @Test("Attack: two companies whose secrets are exchanged, while one has another file that cannot be used")
+    func exchanged() {
+        let renewed = renewal(["/a": Self.second, "/b": Self.first, "/jwks": [1]])
+        #expect(renewed.changes == [])
+        #expect(prints(renewed.settings) == prints(settings))
+        #expect(renewal(["/a": Self.second, "/b": Self.first]).problems == [])
+    }
+
     @Test("Attack: a secret that another company has is not taken", arguments: ["/a", "/b"])
     func shared(path: String) {
         let renewed = renewal([path: path == "/a" ? Self.second : Self.first])
