@@ -3,6 +3,7 @@ import GatewayConfiguration
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Transport
 
 /// Sends requests to a running gateway through its admin listener.
 struct AdminClient {
@@ -21,11 +22,15 @@ struct AdminClient {
 
     /// Sends a request and returns the JSON answer.
     func send(_ method: HTTPMethod, _ target: String) async throws -> JSONValue {
+        if case .tcp(_, port: 0) = address {
+            let reason = "port 0 stands for any free one, which only the log of the running gateway names"
+            throw Fault(description: "\(name): \(reason); give the admin listener a port of its own")
+        }
         let answer: NIOHTTPClientResponseFull
         do {
             answer = try await exchange(method, target)
         } catch {
-            throw Fault(description: "no gateway answers at \(name): \(error)")
+            throw Fault(description: "no gateway answers at \(name): \(Self.words(error))")
         }
         let body = answer.body.map { Array($0.readableBytesView) } ?? []
         guard answer.head.status == .ok else {
@@ -40,6 +45,16 @@ struct AdminClient {
         var limits = JSONLimits(size: Self.maxSize)
         limits.members = .max
         return try JSONValue(parsing: body.span, limits: limits)
+    }
+
+    private static func words(_ error: any Error) -> String {
+        switch error {
+        case let fault as Fault: fault.description
+        case let error as NIOConnectionError: error.connectionErrors.last.map { words($0.error) } ?? "no such host"
+        case let error as IOError: SystemFault("connect", error.errnoCode).reason
+        case ChannelError.connectTimeout: "nothing accepts the connection"
+        default: "what listens there is no gateway, or has just ended"
+        }
     }
 
     private static let maxSize = 256 << 20
