@@ -18,6 +18,8 @@ final class Upstream: Sendable {
     /// The exchanges of all event loops that wait for a server, and on how many loops there are any.
     private let turns: Mutex<TurnOrder<Confined<UpstreamPool>>>
     private let waitingLoops = Atomic<Int>(0)
+    /// Taken by the retries of all event loops.
+    let freeRetries = FreeRetries()
     /// Held while it is decided whether to eject a server.
     private let ejecting = Mutex<Void>(())
 

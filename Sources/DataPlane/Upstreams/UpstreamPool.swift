@@ -41,7 +41,7 @@ final class UpstreamPool {
         servers = upstream.servers.map { ServerPool(server: $0) }
         let settings = upstream.settings
         hasLimit = settings.maxConnections > 0
-        retryBudget = RetryBudget(percent: settings.maxRetryPercent)
+        retryBudget = RetryBudget(percent: settings.maxRetryPercent, upstream.freeRetries)
         balancer = Balancer(
             settings.balance,
             settings.servers.map { .init(weight: $0.weight, isBackup: $0.isBackup, name: $0.address.text) }
