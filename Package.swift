@@ -186,7 +186,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "Basics", "JOSE"],
+            dependencies: ["TestSupport", "Basics", "JOSE", "Transport"],
             swiftSettings: settings
         ),
     ]

@@ -189,6 +189,22 @@ package final class DirectoryView: Sendable {
         return shard(session.random0).contents.withLock { $0.endedSessions[session.random0] }.map { now < $0 } ?? false
     }
 
+    /// Whether a session must not hold a lease: it was ended for good, or its viewer was removed or deleted.
+    ///
+    /// - Parameter live: what is known about it.
+    package func bars(_ session: SessionID, _ live: LiveSession?, at now: Milliseconds) -> Bool {
+        if hasEnded(session, at: now) { return true }
+        guard isUsed.load(ordering: .acquiring), let live else { return false }
+        let viewer = live.viewer
+        let standing =
+            live.event.isEmpty
+            ? self.standing(of: viewer) : self.standing(of: viewer, at: EventID(Array(live.event.utf8)), live.key)
+        return switch standing?.barrier(at: now)?.refusal {
+        case .viewerRemoved, .registrationRemoved: true
+        default: false
+        }
+    }
+
     /// Adds the registration that a join code stands for.
     package func set(_ person: RegisteredPerson, for code: JoinCode) {
         guard let packed = PackedPerson(person) else { return }

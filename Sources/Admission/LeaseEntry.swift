@@ -24,11 +24,13 @@ enum LeaseAnswer: Equatable {
     case agreed
     /// The lease was another one, and stays as it is: decide again.
     case differs(LeaseSlot?)
+    /// The viewer was removed, or the session was ended: the lease, which is this one, stays as it is.
+    case refused(LeaseSlot?)
 
     static func == (a: LeaseAnswer, b: LeaseAnswer) -> Bool {
         switch (a, b) {
-        case (.agreed, .agreed), (.differs(nil), .differs(nil)): true
-        case (.differs(let a?), .differs(let b?)): a.isSame(as: b)
+        case (.agreed, .agreed), (.differs(nil), .differs(nil)), (.refused(nil), .refused(nil)): true
+        case (.differs(let a?), .differs(let b?)), (.refused(let a?), .refused(let b?)): a.isSame(as: b)
         default: false
         }
     }
@@ -108,13 +110,19 @@ extension SealedBytes {
         case .differs(let slot):
             write(1, count: 1)
             write(slot)
+        case .refused(let slot):
+            write(2, count: 1)
+            write(slot)
         }
     }
 
     mutating func readAnswer() -> LeaseAnswer? {
-        guard let differs = readFlag() else { return nil }
-        guard differs else { return .agreed }
-        return readOptionalSlot().map { .differs($0) }
+        switch readNumber(1) {
+        case 0: .agreed
+        case 1: readOptionalSlot().map { .differs($0) }
+        case 2: readOptionalSlot().map { .refused($0) }
+        default: nil
+        }
     }
 
     private mutating func write(_ key: SubjectKey) {

@@ -23,12 +23,14 @@ extension LeaseShard {
 
     /// Decides with what this process knows, and asks the process that keeps the leases to agree. If the lease is another
     /// one there, decides again.
+    ///
+    /// - Returns: `nil` if that process refuses. Then nothing has changed.
     mutating func follow<Result>(
         _ subject: SubjectKey,
         hash: UInt64,
         hashOf: (SubjectKey) -> UInt64,
         _ decide: (inout LeaseShard) -> Result
-    ) -> Result {
+    ) -> Result? {
         var attempts = 0
         while true {
             attempts += 1
@@ -50,12 +52,29 @@ extension LeaseShard {
                 return result
             }
             var reader = SealedBytes(reply)
-            guard case .differs(let slot)? = reader.readAnswer(), attempts < Self.maxAttempts else { return result }
-            let place = adopt(slot, of: subject, hash: hash, hashOf: hashOf)
-            // The list is the other process's.
-            if let known = listed[place], known.id != self[place].session || self[place].state != .held {
-                listed[place] = nil
+            switch reader.readAnswer() {
+            case .agreed, nil: return result
+            case .differs(let slot):
+                guard attempts < Self.maxAttempts else { return result }
+                correct(subject, slot, hash: hash, hashOf: hashOf)
+            case .refused(let slot):
+                correct(subject, slot, hash: hash, hashOf: hashOf)
+                return nil
             }
+        }
+    }
+
+    /// Takes over the lease as the process that keeps it says it is.
+    private mutating func correct(
+        _ subject: SubjectKey,
+        _ slot: LeaseSlot?,
+        hash: UInt64,
+        hashOf: (SubjectKey) -> UInt64
+    ) {
+        let place = adopt(slot, of: subject, hash: hash, hashOf: hashOf)
+        // The list is the other process's.
+        if let known = listed[place], known.id != self[place].session || self[place].state != .held {
+            listed[place] = nil
         }
     }
 
@@ -63,14 +82,26 @@ extension LeaseShard {
         find(subject, hash: hash).flatMap { self[$0].state == .free ? nil : self[$0] }
     }
 
-    /// Answers a proposal, and does what it says if this process agrees.
+    /// Answers a proposal, and does what it says if this process agrees. If another process keeps the leases by now, its
+    /// answer counts.
     ///
+    /// - Parameters:
+    ///   - bytes: the proposal's binary form.
+    ///   - isBarred: whether a session must not hold a lease, by what is known about its viewer.
     /// - Returns: the answer, and the session that has left the list.
     mutating func answer(
         _ proposal: LeaseProposal,
+        _ bytes: [UInt8],
         hash: UInt64,
-        hashOf: (SubjectKey) -> UInt64
+        hashOf: (SubjectKey) -> UInt64,
+        isBarred: (SessionID, LiveSession?) -> Bool
     ) -> (LeaseAnswer, gone: SessionID?) {
+        if let reply = successor?.propose(bytes) {
+            var reader = SealedBytes(reply)
+            let answer = reader.readAnswer() ?? .agreed
+            return (answer, answer == .agreed ? carryOut(proposal, hash: hash, hashOf: hashOf) : nil)
+        }
+        successor = nil
         func meaning(_ slot: LeaseSlot?) -> LeaseSlot? { slot.flatMap { $0.isForgotten ? nil : $0 } }
         let number = find(proposal.key, hash: hash)
         let current = number.map { self[$0] }
@@ -81,7 +112,23 @@ extension LeaseShard {
             default: false
             }
         guard isKnown else { return (.differs(current), nil) }
-        guard let after = proposal.after, !after.isForgotten else { return (.agreed, nil) }
+        if let after = proposal.after, after.state == .held {
+            let known = number.flatMap { self.listed[$0] }
+            let live = proposal.arrival ?? known.flatMap { $0.id == after.session ? $0 : nil }
+            if isBarred(after.session, live) { return (.refused(current), nil) }
+        }
+        return (.agreed, carryOut(proposal, hash: hash, hashOf: hashOf))
+    }
+
+    /// Does what a proposal says.
+    ///
+    /// - Returns: the session that has left the list.
+    private mutating func carryOut(
+        _ proposal: LeaseProposal,
+        hash: UInt64,
+        hashOf: (SubjectKey) -> UInt64
+    ) -> SessionID? {
+        guard let after = proposal.after, !after.isForgotten else { return nil }
         let place = adopt(after, of: proposal.key, hash: hash, hashOf: hashOf)
         let isHeld = after.state == .held
         var gone: SessionID?
@@ -93,7 +140,7 @@ extension LeaseShard {
             listed[place] = arrival
             write(.arrived(arrival))
         }
-        return (.agreed, gone)
+        return gone
     }
 
     /// Adds an entry that another process has passed. Returns false if there is one already.

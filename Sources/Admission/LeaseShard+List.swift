@@ -61,7 +61,9 @@ extension LeaseShard {
 
     mutating func write(_ change: SessionChange) {
         tally.count(change)
-        if keepsChanges { changes.append(change) } else { passedChanges?.append(change) }
+        if keepsChanges { return changes.append(change) }
+        passedChanges?.append(change)
+        if let passedChanges, passedChanges.count > maxPassedChanges { successor?.giveUp() }
     }
 }
 

@@ -33,10 +33,13 @@ struct LeaseShard: ~Copyable {
     /// What has changed in the list since the entries were passed, in case they are taken back. `nil` if no journal was
     /// kept, or if they cannot be taken back any more.
     var passedChanges: [SessionChange]?
+    /// The most of these. Beyond that, the hand-over fails.
+    let maxPassedChanges: Int
     /// What the current decision says about the list, while another process keeps the leases.
     var captured: (departure: Departure, arrival: LiveSession?)?
 
-    init(startedAt: Milliseconds) {
+    init(startedAt: Milliseconds, maxPassedChanges: Int) {
+        self.maxPassedChanges = maxPassedChanges
         index = [UInt32](repeating: 0, count: 16)
         sweptTick = max(startedAt, 0) / Self.tick
     }

@@ -8,6 +8,10 @@ package protocol LeaseSuccessor: Sendable {
 
     /// Asks it to agree to a change of a lease. Returns its answer, or `nil` if it is gone.
     func propose(_ change: [UInt8]) -> [UInt8]?
+
+    /// Makes the hand-over fail unless it is over: more has happened meanwhile than can be kept. From then on, nothing is
+    /// agreed to.
+    func giveUp()
 }
 
 /// Handing all leases over to another process.
@@ -70,16 +74,21 @@ extension LeaseTable {
 
     /// Answers a proposal of a process that has passed its entries, and does what it says if this table agrees.
     ///
-    /// - Parameter appliesTo: the tokens that leases apply to here.
+    /// - Parameters:
+    ///   - appliesTo: the tokens that leases apply to here.
+    ///   - isBarred: whether a session must not hold a lease. Gets what is known about it, which may be nothing.
     /// - Returns: the answer, and the session that has ended with it. `nil` if the proposal is malformed.
     package func answer(
-        _ proposal: [UInt8],
-        appliesTo: LeaseScope
+        _ bytes: [UInt8],
+        appliesTo: LeaseScope,
+        isBarred: (SessionID, LiveSession?) -> Bool = { _, _ in false }
     ) -> (answer: [UInt8], gone: SessionID?, ending: SessionEnding)? {
-        var reader = SealedBytes(proposal)
+        var reader = SealedBytes(bytes)
         guard let proposal = reader.readProposal(appliesTo: appliesTo), reader.isAtEnd else { return nil }
         let hash = hash(of: proposal.key)
-        let (answer, gone) = shard(for: hash).leases.withLock { $0.answer(proposal, hash: hash, hashOf: self.hash) }
+        let (answer, gone) = shard(for: hash).leases.withLock {
+            $0.answer(proposal, bytes, hash: hash, hashOf: self.hash, isBarred: isBarred)
+        }
         var writer = SealedBytes()
         writer.write(answer)
         return (writer.bytes, gone, proposal.departure?.ending ?? .lapsed)

@@ -61,7 +61,9 @@ package final class LeaseTable: Sendable {
 
     final class Shard: Sendable {
         let leases: Locked<LeaseShard>
-        init(startedAt: Milliseconds) { leases = Locked(LeaseShard(startedAt: startedAt)) }
+        init(startedAt: Milliseconds, maxPassedChanges: Int) {
+            leases = Locked(LeaseShard(startedAt: startedAt, maxPassedChanges: maxPassedChanges))
+        }
     }
 
     let shards: [Shard]
@@ -72,11 +74,14 @@ package final class LeaseTable: Sendable {
     ///   - startedAt: now. Until one idle timeout later, sessions may come back that the table does not know.
     ///   - seed: random, so that a client that chooses registration ids cannot choose their positions.
     ///   - shards: a power of two.
-    package init(startedAt: Milliseconds, seed: UInt64, shards: Int = 256) {
+    ///   - maxPassedChanges: about how many arrivals and departures a hand-over may take. They are kept until it is over.
+    package init(startedAt: Milliseconds, seed: UInt64, shards: Int = 256, maxPassedChanges: Int = 1 << 20) {
         precondition(shards > 0 && shards & (shards - 1) == 0)
         beginning = Atomic(startedAt)
         self.seed = seed
-        self.shards = (0..<shards).map { _ in Shard(startedAt: startedAt) }
+        self.shards = (0..<shards).map { _ in
+            Shard(startedAt: startedAt, maxPassedChanges: maxPassedChanges / shards)
+        }
     }
 
     /// Renews the lease for a request of a session. Nearly always the session is the active one, and nothing else
@@ -91,7 +96,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Bool {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: false) { shard in
             guard let slot = shard.find(subject, hash: hash) else { return false }
             return shard[slot].renew(session, address: address, now: now, policy: policy)
         }
@@ -116,7 +121,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Resumption {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: .ended) { shard in
             let known = shard.find(subject, hash: hash)
             guard known != nil || mayTake else { return .vacant }
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
@@ -152,7 +157,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Resumption {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: .ended) { shard in
             guard let slot = shard.find(subject, hash: hash) else { return .held(replaced: nil) }
             var copy = shard[slot]
             return copy.resume(
@@ -184,7 +189,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Join {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: .ended) { shard in
             let known = shard.find(subject, hash: hash)
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
             let departure = Departure(of: shard[slot], at: now, policy)
@@ -205,7 +210,7 @@ package final class LeaseTable: Sendable {
     /// The join time that a session of the subject would get now. Changes nothing.
     package func nextJoin(of subject: SubjectKey, now: Milliseconds) -> Milliseconds {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: now) { shard in
             shard.find(subject, hash: hash).map { shard[$0].nextJoin(at: now) } ?? now
         }
     }
@@ -224,7 +229,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Bool {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: false) { shard in
             let known = shard.find(subject, hash: hash)
             let slot = known ?? shard.insert(subject, hash: hash, hashOf: self.hash)
             let departure = Departure(of: shard[slot], at: now, policy)
@@ -248,7 +253,7 @@ package final class LeaseTable: Sendable {
         policy: SessionPolicy
     ) -> Bool {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: false) { shard in
             guard let slot = shard.find(subject, hash: hash),
                 shard[slot].leave(session, unlessUsedAfter: lastSeen, now: now, policy: policy)
             else { return false }
@@ -272,7 +277,7 @@ package final class LeaseTable: Sendable {
         now: Milliseconds
     ) -> SessionID? {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: nil) { shard in
             guard let slot = shard.find(subject, hash: hash), session == nil || shard[slot].session == session
             else { return nil }
             let ended = shard[slot].end(mayReturn: mayReturn, now: now)
@@ -381,15 +386,18 @@ package final class LeaseTable: Sendable {
 
     /// Runs `body` on a subject's shard. While another process keeps the leases, it has to agree to what `body` does, and
     /// `body` may run again.
+    ///
+    /// - Parameter refused: the result if that process knows why the viewer must not have the lease.
     @inline(__always)
     private func onShard<Result: Sendable>(
         of subject: SubjectKey,
         _ hash: UInt64,
+        refused: @autoclosure () -> Result,
         _ body: (inout LeaseShard) -> Result
     ) -> Result {
         shard(for: hash).leases.withLock { shard in
             guard shard.successor != nil else { return body(&shard) }
-            return shard.follow(subject, hash: hash, hashOf: self.hash, body)
+            return shard.follow(subject, hash: hash, hashOf: self.hash, body) ?? refused()
         }
     }
 

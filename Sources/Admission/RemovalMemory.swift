@@ -7,6 +7,8 @@ package final class RemovalMemory: RemovalKeeper {
     private let view: DirectoryView
     private let clock: @Sendable () -> Milliseconds
     let all = Mutex<[Removal]>([])
+    /// The process that has taken this one's place. Changed only while `all` is locked.
+    let successor = Mutex<(any MemorySuccessor)?>(nil)
 
     /// - Parameter clock: the time of day.
     package init(view: DirectoryView, clock: @escaping @Sendable () -> Milliseconds) {
@@ -38,19 +40,26 @@ package final class RemovalMemory: RemovalKeeper {
                 reason: reason,
                 createdAt: known?.createdAt ?? now
             )
-            all.removeAll { $0.id.hasSameBytes(as: removal.id) }
-            all.append(removal)
-            view.add(removal)
+            add(removal, to: &all)
             return .success(removal)
         }
         return try kept.get()
     }
 
-    /// Adds a removal that another process has passed.
-    func add(_ removal: Removal) {
-        all.withLock { all in
-            all.append(removal)
-            view.add(removal)
+    /// Adds a removal that another process has passed, or changes it.
+    func add(_ removal: Removal) { all.withLock { add(removal, to: &$0) } }
+
+    private func add(_ removal: Removal, to all: inout [Removal]) {
+        all.removeAll { $0.id.hasSameBytes(as: removal.id) }
+        all.append(removal)
+        view.add(removal)
+        pass { $0.give(removals: Self.bytes([removal])) }
+    }
+
+    /// Tells the process that has taken this one's place, if there is one.
+    private func pass(_ tell: (any MemorySuccessor) -> Bool) {
+        successor.withLock { successor in
+            if let known = successor, !tell(known) { successor = nil }
         }
     }
 
@@ -62,9 +71,17 @@ package final class RemovalMemory: RemovalKeeper {
     }
 
     package func lift(_ id: String, company: String?, event: String?) async throws -> Removal? {
+        liftNow(id, company: company, event: event)
+    }
+
+    @discardableResult
+    package func liftNow(_ id: String, company: String? = nil, event: String? = nil) -> Removal? {
         all.withLock { all in
             let lifted = all.first { $0.id.hasSameBytes(as: id) && Self.isIn($0, company, event) }
-            if lifted != nil { drop(from: &all) { $0.id.hasSameBytes(as: id) } }
+            if lifted != nil {
+                drop(from: &all) { $0.id.hasSameBytes(as: id) }
+                pass { $0.lift(removal: id) }
+            }
             return lifted
         }
     }

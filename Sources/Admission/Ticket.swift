@@ -55,24 +55,38 @@ package struct Ticket: Sendable {
 
 /// The tickets that were used, each kept until its minute is over.
 package final class UsedTickets: Sendable {
-    let used = Locked<[UInt64: Milliseconds]>([:])
+    struct State {
+        /// Until when each is remembered, by number.
+        var used: [UInt64: Milliseconds] = [:]
+        /// The process that has taken this one's place.
+        var successor: (any MemorySuccessor)?
+    }
+
+    let state = Locked(State())
     /// A viewer gets few tickets a minute, so more than this are an attack. Then no ticket is accepted for a second.
     private let capacity: Int
 
     package init(capacity: Int = 1 << 18) { self.capacity = capacity }
 
     /// Uses a ticket. Returns false if it was used before.
-    package func use(_ ticket: Ticket) -> Bool {
-        used.withLock { used in
-            guard used.count < capacity else { return false }
-            return used.updateValue(ticket.expires, forKey: ticket.number) == nil
+    package func use(_ ticket: Ticket) -> Bool { use(ticket.number, expires: ticket.expires) }
+
+    func use(_ number: UInt64, expires: Milliseconds) -> Bool {
+        state.withLock { state in
+            guard state.used.count < capacity, state.used.updateValue(expires, forKey: number) == nil else {
+                return false
+            }
+            guard let successor = state.successor else { return true }
+            if let isNew = successor.use(ticket: HandedTicket(number: number, expires: expires).bytes) { return isNew }
+            state.successor = nil
+            return true
         }
     }
 
     /// Forgets the tickets whose minute is over. Call about once a second.
     package func expire(now: Milliseconds) {
-        used.withLock { used in
-            if !used.isEmpty { used = used.filter { $0.value > now } }
+        state.withLock { state in
+            if !state.used.isEmpty { state.used = state.used.filter { $0.value > now } }
         }
     }
 }

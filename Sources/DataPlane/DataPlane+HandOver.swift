@@ -21,14 +21,25 @@ extension DataPlane {
         return lent
     }
 
-    /// Passes the leases, and what else only this process knows, to the process that takes its place. That keeps the
-    /// leases from now on, see ``LeaseTable/handOver(to:)``.
+    /// Passes the leases, used tickets, and removals that are kept in memory, to the process that takes this one's place.
+    /// That keeps them from now on, see ``LeaseTable/handOver(to:)``.
     ///
     /// - Returns: false if that failed. Then this process goes on.
-    package func handOver(to successor: any LeaseSuccessor) -> Bool { site.leases.handOver(to: successor) }
+    package func handOver(to successor: any LeaseSuccessor & MemorySuccessor) -> Bool {
+        let isPassed =
+            site.usedTickets.handOver(to: successor)
+            && (site.removals as? RemovalMemory)?.handOver(to: successor) ?? true
+            && site.leases.handOver(to: successor)
+        if !isPassed { takeBack() }
+        return isPassed
+    }
 
-    /// Keeps the leases again.
-    package func takeBackLeases() { site.leases.takeBack() }
+    /// Keeps again what was handed over.
+    package func takeBack() {
+        site.usedTickets.takeBack()
+        (site.removals as? RemovalMemory)?.takeBack()
+        site.leases.takeBack()
+    }
 
     /// Declares that the leases will not be taken back.
     package func settleHandOver() { site.leases.settleHandOver() }
@@ -42,7 +53,10 @@ extension DataPlane {
     /// malformed.
     package func answer(_ proposal: [UInt8]) -> [UInt8]? {
         let scope = site.snapshot.rules.sessions.appliesTo
-        guard let (answer, gone, ending) = site.leases.answer(proposal, appliesTo: scope) else { return nil }
+        let answered = site.leases.answer(proposal, appliesTo: scope) { [site] session, live in
+            site.directory.bars(session, live, at: WallClock.now())
+        }
+        guard let (answer, gone, ending) = answered else { return nil }
         if let gone {
             switch ending {
             case .replaced: site.end(gone, reason: .sessionReplaced)
@@ -60,16 +74,23 @@ extension DataPlane {
         set { site.leases.startedAt = newValue }
     }
 
-    /// What else only this process knows: used tickets, and removals that are kept in memory.
-    package var handedOver: (tickets: [UInt8], removals: [UInt8]) {
-        (site.usedTickets.handedOver, (site.removals as? RemovalMemory)?.handedOver ?? [])
-    }
-
     /// Returns false if the bytes are malformed.
     package func adopt(tickets: [UInt8]) -> Bool { site.usedTickets.adopt(tickets) }
 
-    /// Returns false if the bytes are malformed.
-    package func adopt(removals: [UInt8]) -> Bool { (site.removals as? RemovalMemory)?.adopt(removals) ?? true }
+    /// Uses a ticket for the predecessor. Returns false if it was used before, or `nil` if the bytes are malformed.
+    package func use(ticket: [UInt8]) -> Bool? { site.usedTickets.use(ticket) }
+
+    /// Adds or changes removals that the predecessor has passed, and ends the sessions that they cover. Returns false if
+    /// the bytes are malformed.
+    package func adopt(removals: [UInt8]) -> Bool {
+        guard let memory = site.removals as? RemovalMemory else { return true }
+        guard let adopted = memory.adopt(removals) else { return false }
+        for removal in adopted { site.end(removal) }
+        return true
+    }
+
+    /// Lifts a removal for the predecessor.
+    package func lift(removal id: String) { (site.removals as? RemovalMemory)?.liftNow(id) }
 
     /// Sets whether calls of the control API are answered with 503 for now.
     package func pauseControl(_ isPaused: Bool) { site.isControlPaused.store(isPaused, ordering: .relaxed) }

@@ -306,11 +306,16 @@ package final class DataPlane: Sendable {
     /// How long the export of the last spans may take, in milliseconds.
     private static let lastExportTime: Int64 = 1000
 
-    /// The most time that a drain may take, in milliseconds.
-    package var drainTime: Int64 {
+    /// The most time that a drain waits for connections, in milliseconds.
+    package func drainTime(isReplaced: Bool) -> Int64 {
         let settings = site.snapshot.settings
-        let exporting = settings.tracing.endpoint == nil ? 0 : Self.lastExportTime
-        return (settings.drainDelay + settings.drainTimeout).milliseconds + exporting
+        return (isReplaced ? settings.drainTimeout : settings.drainDelay + settings.drainTimeout).milliseconds
+    }
+
+    /// The most time that ``drain(isReplaced:)`` may take, in milliseconds.
+    package func endTime(isReplaced: Bool) -> Int64 {
+        let exporting = site.snapshot.settings.tracing.endpoint == nil ? 0 : Self.lastExportTime
+        return drainTime(isReplaced: isReplaced) + exporting
     }
 
     /// Ends gracefully: readiness fails; after `drain_delay`, viewers' listeners close and exchanges finish. Returns

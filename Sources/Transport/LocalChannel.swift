@@ -75,6 +75,12 @@ public final class LocalChannel: Sendable {
     /// Whether the peer runs as this process's user.
     public var isOfSameUser: Bool { peer.map { $0.user == geteuid() } ?? false }
 
+    /// Ends the receiving. Whoever waits for a message gets ``Fault/closed`` instead, and the peer cannot send any more.
+    public func stopReceiving() { _ = socket.withNumber { shutdown($0, Int32(SHUT_RD)) } }
+
+    /// Ends the connection in both directions, at once for whoever waits on either side.
+    public func end() { _ = socket.withNumber { shutdown($0, Int32(SHUT_RDWR)) } }
+
     /// Sends a message.
     ///
     /// - Parameters:

@@ -17,6 +17,8 @@ struct Gateway: AsyncParsableCommand {
     static func main() async {
         if let command = CommandLine.arguments.dropFirst().first, ["run", "demo"].contains(ExactText(command)) {
             EarlySignals.keep()
+            // Ask now: later another version may be there.
+            _ = (Program.startedAt, Program.path)
         }
         await main(nil)
     }

@@ -5,8 +5,11 @@ import Testing
 @testable import Admission
 
 /// The process that takes over, as the predecessor sees it.
-private final class Keeper: LeaseSuccessor {
+private final class Keeper: LeaseSuccessor, MemorySuccessor {
     let table: LeaseTable
+    let tickets = UsedTickets()
+    let view = DirectoryView()
+    let memory: RemovalMemory
     let policy: SessionPolicy
     /// How many more messages it takes.
     let patience = Atomic<Int>(.max)
@@ -17,6 +20,7 @@ private final class Keeper: LeaseSuccessor {
         self.policy = policy
         table = LeaseTable(startedAt: start, seed: 99, shards: 4)
         table.keepChanges()
+        memory = RemovalMemory(view: view) { start }
     }
 
     private var isThere: Bool { patience.wrappingSubtract(1, ordering: .relaxed).oldValue > 0 }
@@ -26,9 +30,20 @@ private final class Keeper: LeaseSuccessor {
     func propose(_ change: [UInt8]) -> [UInt8]? {
         guard isThere else { return nil }
         proposals.withLock { $0.append(change) }
-        guard let (answer, gone, _) = table.answer(change, appliesTo: policy.appliesTo) else { return nil }
+        let answered = table.answer(change, appliesTo: policy.appliesTo) { [view] in view.bars($0, $1, at: start) }
+        guard let (answer, gone, _) = answered else { return nil }
         if let gone { ended.withLock { $0.append(gone) } }
         return answer
+    }
+
+    func giveUp() { patience.store(0, ordering: .relaxed) }
+    func give(tickets: [UInt8]) -> Bool { isThere && self.tickets.adopt(tickets) }
+    func use(ticket: [UInt8]) -> Bool? { isThere ? tickets.use(ticket) : nil }
+    func give(removals: [UInt8]) -> Bool { isThere && memory.adopt(removals) != nil }
+    func lift(removal id: String) -> Bool {
+        guard isThere else { return false }
+        memory.liftNow(id)
+        return true
     }
 }
 
@@ -225,6 +240,7 @@ struct LeaseHandOverTests {
                 return true
             }
             func propose(_ change: [UInt8]) -> [UInt8]? { nil }
+            func giveUp() {}
         }
         let recorder = Recorder()
         #expect(old.handOver(to: recorder))
@@ -257,30 +273,162 @@ struct LeaseHandOverTests {
         }
     }
 
-    @Test("Used tickets stay used, and removals in memory stay")
-    func memory() async throws {
-        let (used, next) = (UsedTickets(), UsedTickets())
-        let viewer = viewer()
+    @Test("A process that was taken over from twice is answered by the last one", arguments: SecondJoin.allCases)
+    func chain(_ secondJoin: SecondJoin) {
+        let policy = policy(secondJoin)
+        let model = LeaseTable(startedAt: start, seed: 1, shards: 1)
+        let old = LeaseTable(startedAt: start, seed: 7, shards: 8)
+        for table in [model, old] { table.keepChanges() }
+        let (second, third) = (Keeper(policy), Keeper(policy))
+        var visitors = Visitors(numbers: Numbers(seed: 11), policy: policy)
+        for _ in 0..<200 { visitors.act(on: old, like: model) }
+        #expect(old.handOver(to: second))
+        old.settleHandOver()
+        for _ in 0..<200 { visitors.act(on: old, like: model) }
+        #expect(second.table.handOver(to: third))
+        for _ in 0..<200 { visitors.act(on: old, like: model) }
+        second.table.settleHandOver()
+        let tables = [old, second.table, third.table]
+        for _ in 0..<1500 { visitors.act(on: tables[Int(visitors.numbers.next() % 3)], like: model) }
+        for table in tables + [model] { table.expire(now: visitors.now, policy: policy) }
+        #expect(list(third.table) == list(model))
+        let changes = tables.flatMap { $0.takeChanges() }
+        #expect(story(changes) == story(model.takeChanges()))
+    }
+
+    @Test("When more has happened than can be kept, the hand-over fails, and nothing is lost", arguments: [0, 1, 50])
+    func bounded(limit: Int) {
+        let policy = policy(.takeOver)
+        let model = LeaseTable(startedAt: start, seed: 1, shards: 1)
+        let old = LeaseTable(startedAt: start, seed: 7, shards: 1, maxPassedChanges: limit)
+        for table in [model, old] { table.keepChanges() }
+        let keeper = Keeper(policy)
+        var visitors = Visitors(numbers: Numbers(seed: 5), policy: policy)
+        for _ in 0..<300 { visitors.act(on: old, like: model) }
+        #expect(old.handOver(to: keeper))
+        for _ in 0..<2000 { visitors.act(on: old, like: model) }
+        #expect(keeper.patience.load(ordering: .relaxed) <= 0)
+        old.takeBack()
+        #expect(list(old) == list(model))
+        #expect(story(old.takeChanges()) == story(model.takeChanges()))
+    }
+
+    @Test("Whoever was removed at the new process gets no lease at the old one, by whatever way")
+    func removed() async throws {
+        let policy = policy(.takeOver)
+        let old = LeaseTable(startedAt: start, seed: 7, shards: 8)
+        let keeper = Keeper(policy)
+        let viewer = viewer(registration: "r1")
+        let arrival = Arrival(viewer: viewer, event: "launch", role: .attendee)
+        var numbers = Numbers(seed: 1)
+        func join(at now: Milliseconds) -> LeaseTable.Join {
+            old.join(
+                viewer.subject,
+                as: numbers.candidate(),
+                isTakeOver: true,
+                arrival: arrival,
+                address: 0,
+                now: now,
+                policy: policy
+            )
+        }
+        guard case .joined(let session, _) = join(at: start) else {
+            Issue.record("did not join")
+            return
+        }
+        #expect(old.handOver(to: keeper))
+        let person = RemovedPerson(.registration, "r1")
+        let removal = try await keeper.memory.remove(
+            person,
+            from: "launch",
+            company: viewer.company,
+            until: nil,
+            reason: nil
+        )
+        keeper.table.end(viewer.subject, mayReturn: true, now: start + 10)
+        let now = start + 20
+        for _ in 0..<2 {
+            #expect(!old.renew(session, for: viewer.subject, address: 0, now: now, policy: policy))
+            #expect(!old.touch(session, for: viewer.subject, arrival: arrival, address: 0, now: now, policy: policy))
+            let resumed = old.resume(
+                session,
+                for: viewer.subject,
+                mayTake: true,
+                arrival: arrival,
+                address: 0,
+                now: now,
+                policy: policy
+            )
+            #expect(resumed == .ended)
+            #expect(join(at: now) == .ended)
+            #expect(list(old).isEmpty && list(keeper.table).isEmpty)
+        }
+        // Once the removal is lifted, the session may come back.
+        keeper.memory.liftNow(removal.id)
+        let resumed = old.resume(
+            session,
+            for: viewer.subject,
+            mayTake: true,
+            arrival: arrival,
+            address: 0,
+            now: now,
+            policy: policy
+        )
+        #expect(resumed == .held(replaced: nil))
+        #expect(list(keeper.table).count == 1)
+    }
+
+    @Test("A ticket is used once in both processes together, whenever it was used")
+    func tickets() {
+        let (used, keeper) = (UsedTickets(), Keeper(policy(.takeOver)))
         let session = PresentedSession(
             id: SessionID(joinedAt: start, random0: 1, random1: 2),
-            subject: viewer.subject
+            subject: viewer().subject
         )
-        let ticket = Ticket(.page, SealedSession(session, viewer, event: bytes("launch")), now: start)
-        #expect(used.use(ticket))
-        #expect(next.adopt(used.handedOver))
-        #expect(!next.use(ticket))
-        #expect(!next.adopt([1, 2, 3]))
+        func ticket() -> Ticket { Ticket(.page, SealedSession(session, viewer(), event: bytes("launch")), now: start) }
+        let (before, during, elsewhere, alone) = (ticket(), ticket(), ticket(), ticket())
+        #expect(used.use(before))
+        #expect(used.handOver(to: keeper))
+        #expect(!keeper.tickets.use(before))
+        #expect(used.use(during))
+        #expect(!keeper.tickets.use(during))
+        #expect(keeper.tickets.use(elsewhere))
+        #expect(!used.use(elsewhere))
+        // It is gone.
+        keeper.giveUp()
+        #expect(used.use(alone))
+        #expect(!used.use(alone))
+        #expect(!used.adopt([1, 2, 3]))
+    }
 
-        let (view, nextView) = (DirectoryView(), DirectoryView())
-        let memory = RemovalMemory(view: view) { start }
-        for (person, until) in [(RemovedPerson(.user, "u1"), nil), (RemovedPerson(.email, "É@x.example"), start + 5)] {
-            _ = try await memory.remove(person, from: "launch", company: "acme", until: until, reason: "noise")
+    @Test("Removals in memory are passed on: those before, and each change from then on")
+    func removals() async throws {
+        let keeper = Keeper(policy(.takeOver))
+        let viewer = viewer()
+        let memory = RemovalMemory(view: DirectoryView()) { start }
+        func remove(_ person: RemovedPerson, until: Milliseconds? = nil) async throws -> Removal {
+            try await memory.remove(person, from: "launch", company: "acme", until: until, reason: "noise")
         }
-        let nextMemory = RemovalMemory(view: nextView) { start }
-        #expect(nextMemory.adopt(memory.handedOver))
-        let removals = try await nextMemory.removals(company: nil, event: nil)
-        #expect(try await removals == memory.removals(company: nil, event: nil))
-        #expect(nextView.standing(of: viewer)?.barrier(at: start)?.refusal == .viewerRemoved)
-        #expect(!nextMemory.adopt(Array(memory.handedOver.dropLast())))
+        func compare() async throws {
+            let theirs = try await keeper.memory.removals(company: nil, event: nil)
+            #expect(try await theirs == memory.removals(company: nil, event: nil))
+        }
+        _ = try await remove(RemovedPerson(.email, "É@x.example"), until: start + 5)
+        #expect(memory.handOver(to: keeper))
+        try await compare()
+        #expect(keeper.view.standing(of: viewer)?.barrier(at: start) == nil)
+        let removal = try await remove(RemovedPerson(.user, "u1"))
+        #expect(keeper.view.standing(of: viewer)?.barrier(at: start)?.refusal == .viewerRemoved)
+        // A change of the same one.
+        _ = try await remove(RemovedPerson(.user, "u1"), until: start + 7)
+        try await compare()
+        memory.liftNow(removal.id)
+        try await compare()
+        #expect(keeper.view.standing(of: viewer)?.barrier(at: start) == nil)
+        // It is gone.
+        keeper.giveUp()
+        _ = try await remove(RemovedPerson(.user, "u1"))
+        let bytes = RemovalMemory.bytes([removal])
+        #expect(memory.adopt(Array(bytes.dropLast())) == nil)
     }
 }

@@ -110,9 +110,15 @@ final class Site: Sendable {
 
     /// Ends the sessions that a removal covers. Once it is lifted, they may come back.
     func sendAway(_ removal: Removal, by way: InterventionWay) {
+        Intervention(way: way, logger: logger).removed(removal, sessions: end(removal))
+    }
+
+    /// Ends the sessions that a removal covers, and returns how many.
+    @discardableResult
+    func end(_ removal: Removal) -> Int {
         let sessions = admission.sessions.all(where: removal.applies)
         end(sessions, .ended, mayReturn: true, reason: .viewerRemoved)
-        Intervention(way: way, logger: logger).removed(removal, sessions: sessions.count)
+        return sessions.count
     }
 
     var snapshot: Snapshot { current.withLock { $0 } }

@@ -1,24 +1,37 @@
 import Synchronization
 
-/// Whether a process that takes over may still be told to stop: until it has replaced the running gateway, which goes on
-/// otherwise.
+/// Whether a hand-over may still be called off, for either process: until it is decided.
 final class Commitment: Sendable {
     private enum State {
-        static let (open, made, abandoned): (UInt8, UInt8, UInt8) = (0, 1, 2)
+        case open
+        case made
+        case abandoned(reason: String)
     }
 
-    private let state: Atomic<UInt8>
+    private let state: Mutex<State>
 
-    /// - Parameter isOpen: whether there is something to take over.
-    init(isOpen: Bool) { state = Atomic(isOpen ? State.open : State.made) }
+    /// - Parameter isOpen: whether there is something to decide.
+    init(isOpen: Bool = true) { state = Mutex(isOpen ? .open : .made) }
 
-    /// Decides to go on. Returns false if it is too late.
-    func make() -> Bool { decide(State.made) }
+    /// Why it was called off.
+    var reason: String? { state.withLock { if case .abandoned(let reason) = $0 { reason } else { nil } } }
 
-    /// Decides to stop. Returns false if it is too late.
-    func abandon() -> Bool { decide(State.abandoned) }
+    /// Decides to go on.
+    ///
+    /// - Throws: why it was called off.
+    func make() throws(HandOverFault) {
+        state.withLock { state in
+            if case .open = state { state = .made }
+        }
+        if let reason { throw HandOverFault(reason) }
+    }
 
-    private func decide(_ next: UInt8) -> Bool {
-        state.compareExchange(expected: State.open, desired: next, ordering: .acquiringAndReleasing).exchanged
+    /// Decides to stop. Returns false if it is too late, or done already.
+    func abandon(_ reason: String) -> Bool {
+        state.withLock { state in
+            guard case .open = state else { return false }
+            state = .abandoned(reason: reason)
+            return true
+        }
     }
 }

@@ -9,15 +9,16 @@ import Transport
 /// the listening sockets, gets everything ready, and says so. Only then does the predecessor act: it passes the leases,
 /// lets go of the database, and lets the successor go on. From the first lease that is passed until the predecessor has
 /// ended, the successor has the last word on leases, see ``LeaseLine``. Once it says that it serves, the predecessor
-/// stops accepting and drains. If the successor ends before, or says nothing in time, the predecessor goes on as before.
+/// decides, see ``Successor/decide()``: either it is replaced, stops accepting and drains, or it refuses, and the successor
+/// ends. If the successor ends before, or says nothing in time, the predecessor goes on as before.
 ///
 /// Both hold the listening sockets until then, so that nobody is refused meanwhile.
 enum HandOver {
     /// The kinds of messages, in their order.
     enum Word: UInt8 {
-        /// To the predecessor: a JSON object with the `version` of the conversation and of the `product`.
+        /// To the predecessor: a JSON object with the `version` of the conversation and of the `product`, and ``Program/startedAt``.
         case hello = 1
-        /// To the successor: why it gets nothing, as text.
+        /// To the successor: why it gets nothing, or must end, as text.
         case refusal
         /// To the successor: a JSON array of addresses, and a descriptor for each.
         case sockets
@@ -25,14 +26,26 @@ enum HandOver {
         case allSockets
         /// To the predecessor: everything is ready that needs nothing of it. With it goes the other end of a ``LeaseLine``.
         case ready
-        /// To the successor: it has all leases, the database is free, and it is its turn. With ``ServiceManager/Service``.
+        /// To the successor: it has all leases, the database is free, and it is its turn. With a ``Turn``.
         case turn
         /// To the predecessor: accepting connections.
         case serving
+        /// To the successor: it has replaced this process.
+        case replaced
+        /// To the successor, after that: this process was asked to load its configuration, or to open its logs, again.
+        case reload, reopen
+    }
+
+    /// What the successor learns when it is its turn.
+    struct Turn {
+        /// The service manager to talk to.
+        var service: ServiceManager.Service?
+        /// The file of the database that was let go, as ``SystemFile/identity(_:)`` says; `nil` if there is none.
+        var database: String?
     }
 
     /// Changes with every change of the conversation.
-    static let version = 1
+    static let version = 2
     /// How long a gateway may take from the moment when it serves until its successor can connect. Milliseconds.
     static let openTime: Int64 = 1000
     /// How long an answer may take that needs no work. Milliseconds.
@@ -41,6 +54,8 @@ enum HandOver {
     static let readyTime: Int64 = 60_000
     /// How long a step may take that includes closing or opening the database. Milliseconds.
     static let stepTime: Int64 = 30_000
+    /// How long one process may say nothing while nothing is expected of it: longer than it drains. Milliseconds.
+    static let longestSilence: Int64 = 7 * 86_400_000
     /// The most bytes of a message with texts.
     static let maxText = 64 << 10
     /// The most listening sockets.
@@ -66,8 +81,30 @@ enum HandOver {
 /// Why nothing was handed over, worded for the operator.
 struct HandOverFault: Error, CustomStringConvertible {
     let description: String
+    /// Whether the other process has said so.
+    var isRefusal = false
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, isRefusal: Bool = false) {
+        (self.description, self.isRefusal) = (description, isRefusal)
+    }
+}
+
+extension HandOver.Turn {
+    /// Reads what ``bytes`` has written. What cannot be read is left out.
+    init(_ bytes: [UInt8]) {
+        guard case .object(let members)? = try? JSONValue(parsing: bytes.span, limits: HandOver.jsonLimits) else {
+            return
+        }
+        service = members["service"].flatMap { ServiceManager.Service($0) }
+        if case .string(let identity)? = members["database"] { database = identity }
+    }
+
+    var bytes: [UInt8] {
+        JSONValue.object([
+            JSONMember("service", service?.value ?? .null),
+            JSONMember("database", database.map(JSONValue.string) ?? .null),
+        ]).serialized()
+    }
 }
 
 extension LocalChannel {
@@ -88,7 +125,9 @@ extension LocalChannel {
             throw HandOverFault("\(error)")
         }
         guard let word = HandOver.Word(rawValue: message.kind) else { throw HandOverFault("it speaks differently") }
-        if word == .refusal { throw HandOverFault(String(decoding: message.bytes, as: UTF8.self)) }
+        if word == .refusal {
+            throw HandOverFault(String(decoding: message.bytes, as: UTF8.self), isRefusal: true)
+        }
         return (word, message)
     }
 

@@ -12,46 +12,76 @@ private enum LeaseWord: UInt8 {
     /// To the successor: since when the leases are kept, in eight bytes.
     case since
     case tickets
+    /// To the successor: removals, new or changed.
     case removals
+    /// To the successor: the id of a removal.
+    case lift
+    /// To the successor: a ticket that is used now. The answer is one byte, 1 if it was not used before.
+    case use
     /// To the successor: a change of a lease.
     case proposal
     /// To the predecessor: done, or the answer to a proposal.
     case answer
 }
 
-/// Where the predecessor asks its successor about leases.
-final class LeaseLine: LeaseSuccessor {
-    /// `nil` once the successor is gone.
-    private let channel: Mutex<LocalChannel?>
+/// Where the predecessor asks its successor about leases, used tickets, and removals that are kept in memory.
+final class LeaseLine: LeaseSuccessor, MemorySuccessor {
+    private let channel: LocalChannel
+    /// False once the successor is gone, or has not answered. Locked while it is asked.
+    private let isWhole = Mutex(true)
+    private let whenBroken: @Sendable (_ reason: String) -> Void
 
     /// How long an answer may take. Event loops wait for it. Milliseconds.
     private static let answerTime: Int64 = 2000
 
-    init(_ channel: LocalChannel) { self.channel = Mutex(channel) }
+    /// - Parameter whenBroken: called when nothing more will be asked; may be called on an event loop.
+    init(_ channel: LocalChannel, whenBroken: @escaping @Sendable (_ reason: String) -> Void) {
+        (self.channel, self.whenBroken) = (channel, whenBroken)
+    }
 
     /// Passes what is not about single leases.
-    func give(_ dataPlane: DataPlane) -> Bool {
-        let memory = dataPlane.handedOver
-        let since = UInt64(bitPattern: dataPlane.leasesKeptSince)
-        let bytes = (0..<8).reversed().map { UInt8(truncatingIfNeeded: since >> (8 * UInt64($0))) }
-        return ask(.since, bytes) != nil && ask(.tickets, memory.tickets) != nil
-            && ask(.removals, memory.removals) != nil
+    func give(keptSince: Milliseconds) -> Bool {
+        let since = UInt64(bitPattern: keptSince)
+        return ask(.since, (0..<8).reversed().map { UInt8(truncatingIfNeeded: since >> (8 * UInt64($0))) }) != nil
     }
 
     func give(_ entries: [UInt8]) -> Bool { ask(.entries, entries) != nil }
 
     func propose(_ change: [UInt8]) -> [UInt8]? { ask(.proposal, change) }
 
+    func give(tickets: [UInt8]) -> Bool { ask(.tickets, tickets) != nil }
+
+    func use(ticket: [UInt8]) -> Bool? { ask(.use, ticket).map { $0 == [1] } }
+
+    func give(removals: [UInt8]) -> Bool { ask(.removals, removals) != nil }
+
+    func lift(removal id: String) -> Bool { ask(.lift, Array(id.utf8)) != nil }
+
+    func giveUp() { end("more sessions have begun and ended meanwhile than can be kept") }
+
+    /// Asks nothing more. Whoever waits for an answer gets none.
+    func end() { channel.end() }
+
+    private func end(_ reason: String) {
+        channel.end()
+        whenBroken(reason)
+    }
+
     private func ask(_ word: LeaseWord, _ bytes: [UInt8]) -> [UInt8]? {
-        channel.withLock { channel in
-            guard let open = channel else { return nil }
+        isWhole.withLock { isWhole in
+            guard isWhole else { return nil }
+            let reason: String
             do throws(LocalChannel.Fault) {
-                try open.send(word.rawValue, bytes, within: Self.answerTime)
-                let answer = try open.receive(atMost: HandOver.maxText, within: Self.answerTime)
+                try channel.send(word.rawValue, bytes, within: Self.answerTime)
+                let answer = try channel.receive(atMost: HandOver.maxText, within: Self.answerTime)
                 if answer.kind == LeaseWord.answer.rawValue { return answer.bytes }
-            } catch {}
+                reason = "it speaks differently"
+            } catch {
+                reason = "asked about leases, \(error)"
+            }
             // A late answer must not be taken for the next one.
-            channel = nil
+            isWhole = false
+            end(reason)
             return nil
         }
     }
@@ -61,8 +91,6 @@ final class LeaseLine: LeaseSuccessor {
 enum LeaseDesk {
     /// More than a piece of entries, each of which is some kilobytes at most, and than all tickets and removals.
     private static let maxSize = 64 << 20
-    /// How long the predecessor may say nothing, in milliseconds: longer than it drains.
-    private static let longestSilence: Int64 = 7 * 86_400_000
 
     /// Begins to answer, until the other end is closed. What is malformed ends it.
     ///
@@ -75,7 +103,7 @@ enum LeaseDesk {
             throw HandOverFault("\(error)")
         }
         DispatchQueue(label: "leases").async {
-            while let message = try? here.receive(atMost: Self.maxSize, within: Self.longestSilence),
+            while let message = try? here.receive(atMost: Self.maxSize, within: HandOver.longestSilence),
                 let reply = Self.answer(message, dataPlane)
             {
                 guard (try? here.send(LeaseWord.answer.rawValue, reply, within: HandOver.answerTime)) != nil else {
@@ -95,6 +123,10 @@ enum LeaseDesk {
             return []
         case .tickets: return dataPlane.adopt(tickets: bytes) ? [] : nil
         case .removals: return dataPlane.adopt(removals: bytes) ? [] : nil
+        case .lift:
+            dataPlane.lift(removal: String(decoding: bytes, as: UTF8.self))
+            return []
+        case .use: return dataPlane.use(ticket: bytes).map { [$0 ? 1 : 0] }
         case .proposal: return dataPlane.answer(bytes)
         case .since, .answer, nil: return nil
         }

@@ -1,5 +1,6 @@
 import Basics
 import DataPlane
+import Dispatch
 import GatewayConfiguration
 import Glibc
 import Transport
@@ -10,6 +11,8 @@ final class Predecessor: Sendable {
     /// Its listening sockets.
     let sockets: [InheritedSocket]
     private let channel: LocalChannel
+    /// Whether this process has replaced it: `nil` if so, and otherwise why not.
+    private let (verdicts, verdict) = AsyncStream<HandOverFault?>.makeStream()
 
     /// Connects to the gateway that runs with these settings and gets its sockets.
     static func find(for settings: Settings) async throws(HandOverFault) -> Predecessor {
@@ -26,6 +29,7 @@ final class Predecessor: Sendable {
         let hello = JSONValue.object([
             JSONMember("version", .number(Double(HandOver.version))),
             JSONMember("product", .string(ProductVersion.text)),
+            JSONMember("startedAt", .number(Double(Program.startedAt))),
         ])
         try channel.say(.hello, hello.serialized())
         sockets = try Self.hearSockets(channel)
@@ -67,19 +71,48 @@ final class Predecessor: Sendable {
     }
 
     /// Says that this process has everything ready, and waits for its turn. By then, `dataPlane` has the leases.
-    ///
-    /// - Returns: the predecessor's service manager, if it has one.
-    func awaitTurn(_ dataPlane: DataPlane) async throws(HandOverFault) -> ServiceManager.Service? {
+    func awaitTurn(_ dataPlane: DataPlane) async throws(HandOverFault) -> HandOver.Turn {
         let end = try LeaseDesk.open(dataPlane)
         let turn = try await HandOver.waiting { [channel] () throws(HandOverFault) in
             try channel.say(.ready, [], [end])
             return try channel.hear(.turn, within: HandOver.readyTime)
         }
-        return ServiceManager.Service(turn.bytes)
+        return HandOver.Turn(turn.bytes)
     }
 
-    /// Says that this process accepts connections. From now on the predecessor does not.
+    /// Listens to the predecessor from this process's turn on, until it ends.
+    ///
+    /// - Parameters:
+    ///   - commitment: if the predecessor refuses or ends before it is made, this process ends.
+    ///   - whenAsked: called when it passes on a signal.
+    func follow(_ commitment: Commitment, whenAsked: @escaping @Sendable (HandOver.Word) -> Void) {
+        DispatchQueue(label: "predecessor").async { [self] in
+            do throws(HandOverFault) {
+                while true {
+                    switch try channel.hear(within: HandOver.longestSilence).word {
+                    case .replaced: verdict.yield(nil)
+                    case let word: whenAsked(word)
+                    }
+                }
+            } catch {
+                if commitment.abandon(error.description) {
+                    StandardError.line("gateway: the running gateway goes on: \(error)")
+                    ProcessLimits.endNow(1)
+                }
+                verdict.yield(error)
+            }
+        }
+    }
+
+    /// Says that this process accepts connections, and waits for the predecessor's decision.
+    ///
+    /// - Throws: why the predecessor goes on. If it has only ended, this process has everything to go on itself.
     func replace() async throws(HandOverFault) {
-        try await HandOver.waiting { [channel] () throws(HandOverFault) in try channel.say(.serving) }
+        // If it does not get this, its decision says why.
+        try? await HandOver.waiting { [channel] () throws(HandOverFault) in try channel.say(.serving) }
+        for await fault in verdicts {
+            if let fault, fault.isRefusal { throw fault }
+            return
+        }
     }
 }

@@ -34,10 +34,9 @@ final class Reception: Sendable {
     func isFree() { isBusy.store(false, ordering: .releasing) }
 
     private func meet(_ channel: LocalChannel) async {
+        if let obstacle = Server.obstacle { return await turnAway(channel, obstacle) }
         guard !isBusy.exchange(true, ordering: .acquiring) else {
-            let reason = "another process is taking over already"
-            try? await HandOver.waiting { () throws(HandOverFault) in Successor.turnAway(channel, reason) }
-            return
+            return await turnAway(channel, "another process is taking over already")
         }
         do {
             let sockets = try await dataPlane.lendSockets()
@@ -49,5 +48,9 @@ final class Reception: Sendable {
             logger.warning("a new process did not take over: \(error)")
         }
         isFree()
+    }
+
+    private func turnAway(_ channel: LocalChannel, _ reason: String) async {
+        try? await HandOver.waiting { () throws(HandOverFault) in Successor.turnAway(channel, reason) }
     }
 }

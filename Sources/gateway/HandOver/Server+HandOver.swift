@@ -1,46 +1,69 @@
 import Admission
 import DataPlane
+import Dispatch
 import Glibc
 import Logging
 
 extension Server {
     /// Takes the place of a running gateway. Returns once this process accepts connections and the other one does not.
+    ///
+    /// - Parameter whenAsked: called when the other one passes on a signal.
     func take(
         over predecessor: Predecessor,
         _ dataPlane: DataPlane,
         _ control: Control?,
         _ commitment: Commitment,
-        _ logger: Logger
+        _ logger: Logger,
+        whenAsked: @escaping @Sendable (HandOver.Word) -> Void
     ) async throws {
         let lines = try await dataPlane.listen(given: manager.sockets, inherited: predecessor.sockets) {
             // What happens to the sessions from the first lease that is passed is for this process to write.
             if control != nil { dataPlane.sessions.keepChanges() }
-            let service = try await predecessor.awaitTurn(dataPlane)
-            manager.join(service)
-            try await control?.start(for: dataPlane, keepsStays: true)
-            guard commitment.make() else { throw HandOverFault("this process was told to stop") }
-            try await predecessor.replace()
+            let turn = try await predecessor.awaitTurn(dataPlane)
+            predecessor.follow(commitment, whenAsked: whenAsked)
+            manager.join(turn.service)
+            // Stays that are open in another database were left by a crash.
+            let isSame = await control?.identity() == turn.database
+            try await control?.start(for: dataPlane, keepsStays: isSame)
+            try commitment.make()
         }
+        try await predecessor.replace()
         for line in lines { logger.info("\(line)") }
         logger.notice(
             "process \(getpid()) took over from process \(predecessor.process): \(dataPlane.sessions.count) sessions"
         )
     }
 
+    /// Why no process can take the place of this one.
+    static var obstacle: String? {
+        guard getpid() == 1 else { return nil }
+        return """
+            process 1 of a container cannot be replaced, since the container ends with it: restart the container, or run \
+            another one and drain this
+            """
+    }
+
     /// Starts the program again, in order to take the place of this process.
-    func startSuccessor(_ logger: Logger) {
-        guard let file, let program = SystemFile.program else { return }
-        do throws(SystemFile.Fault) {
-            let process = try Spawn.run(program, ["run", "--take-over", file.path])
-            logger.notice("process \(process) was started to take over")
-        } catch {
-            logger.error("\(program) cannot be started to take over: \(error.words)")
+    ///
+    /// - Parameter whenEnded: called when that process has ended.
+    func startSuccessor(_ logger: Logger, whenEnded: @escaping @Sendable (ChildEnd) -> Void) {
+        guard let file, let program = Program.path else { return }
+        if let obstacle = Self.obstacle { return logger.error("SIGUSR2: \(obstacle)") }
+        // The program's file system may not answer.
+        DispatchQueue(label: "successor").async {
+            do throws(SystemFile.Fault) {
+                let process = try Spawn.run(program, ["run", "--take-over", file.path])
+                logger.notice("process \(process) was started to take over", metadata: ["program": "\(program)"])
+                whenEnded(Spawn.awaitEnd(of: process))
+            } catch {
+                logger.error("\(program) cannot be started to take over: \(error.words)")
+            }
         }
     }
 
-    /// Lets another process take the place of this one.
+    /// Lets another process take the place of this one. If it does not, this process serves as before.
     ///
-    /// - Returns: whether it has. If not, this process serves as before.
+    /// - Returns: whether it has.
     func handOver(
         to successor: Successor,
         _ dataPlane: DataPlane,
@@ -51,26 +74,30 @@ extension Server {
         dataPlane.pauseControl(true)
         // Calls that were let through until now have reached the API.
         await dataPlane.answer()
-        var isControlStopped = false
+        var stopping: Task<Void, Never>?
         do throws(HandOverFault) {
             try await successor.takeLeases(of: dataPlane)
-            await control?.stop(keepsStays: true)
-            isControlStopped = true
-            try await successor.giveTurn(manager.service)
+            let stop = Task { await control?.stop(keepsStays: true) ?? () }
+            stopping = stop
+            try await successor.wait(for: stop, "closing the database")
+            let turn = HandOver.Turn(service: manager.service, database: await control?.identity())
+            try await successor.give(turn)
+            try successor.decide()
             dataPlane.settleHandOver()
+            // Before the other process says anything to the service manager itself.
             manager.tell(.replaced(by: successor.process))
+            await successor.tell(.replaced)
             logger.notice("process \(getpid()) was replaced by process \(successor.process)")
             return true
         } catch {
-            logger.error("process \(successor.process) does not take over, and this one goes on: \(error)")
-            dataPlane.takeBackLeases()
+            let reason = await successor.refuse(error)
+            logger.error("process \(successor.process) does not take over, and this one goes on: \(reason)")
+            dataPlane.takeBack()
         }
-        do {
-            if isControlStopped { try await control?.start(for: dataPlane, keepsStays: true) }
-            dataPlane.pauseControl(false)
-        } catch {
-            logger.error("control.database: \(error): the control API answers 503 until the gateway is restarted")
+        if let stopping {
+            await control?.startAgain(for: dataPlane, after: stopping)
         }
+        dataPlane.pauseControl(false)
         return false
     }
 }

@@ -19,6 +19,11 @@ final class Control: Sendable {
     private let running = Mutex<Running?>(nil)
     private let retention: Mutex<Retention>
     private let files = FileThread("files of the database")
+    private let opening = FileThread("database")
+    /// Where the database and the API's socket are. Other settings take effect at the next start.
+    private let (database, socket): (String, String)
+    /// What has happened to sessions and is not written yet.
+    private let journal = Mutex(AttendanceJournal(limit: Control.maxUnwritten))
 
     private struct Running {
         let directory: Directory
@@ -40,19 +45,23 @@ final class Control: Sendable {
         self.settings = Mutex(settings)
         self.logger = logger
         retention = Mutex(Retention(settings.control.retention))
+        (database, socket) = (settings.control.database, settings.control.socket)
     }
+
+    /// Which file the database is, as ``SystemFile/identity(_:)`` says.
+    func identity() async -> String { await files.run { [database] in SystemFile.identity(database) } }
 
     /// Opens the database, fills the view from it, and starts the API for `dataPlane`. Returns once it accepts requests.
     ///
     /// - Parameter keepsStays: whether stays that are open go on, since nobody has left.
     func start(for dataPlane: DataPlane, keepsStays: Bool = false) async throws {
         let settings = settings.withLock { $0 }
-        let directory = try Directory(
-            path: settings.control.database,
-            view: view,
-            keepsStays: keepsStays,
-            clock: WallClock.now
-        )
+        // On a thread of its own: its file system may not answer.
+        let directory = try await opening.run { [database, view] in
+            Result { () throws(DirectoryFault) in
+                try Directory(path: database, view: view, keepsStays: keepsStays, clock: WallClock.now)
+            }
+        }.get()
         do {
             try await start(directory, settings, for: dataPlane)
         } catch {
@@ -101,7 +110,7 @@ final class Control: Sendable {
             logger: logger,
             clock: WallClock.now
         )
-        let serving = try await serve(api, at: settings.control.socket)
+        let serving = try await serve(api, at: socket)
         dataPlane.showMetrics { ControlReading(await directory.read(), webhooks.tally, now: WallClock.now()) }
         let tasks = [
             serving, Task { await webhooks.run() },
@@ -131,6 +140,38 @@ final class Control: Sendable {
         for task in running.tasks { task.cancel() }
         for task in running.tasks { await task.value }
         await running.directory.close(keepsStays: keepsStays)
+    }
+
+    /// Opens the database again after a hand-over that has failed. Tries until it can, since the other process may still be
+    /// ending, or until the task is cancelled.
+    ///
+    /// - Parameter stopping: what has stopped it.
+    func startAgain(for dataPlane: DataPlane, after stopping: Task<Void, Never>) async {
+        // Nothing else bounds meanwhile what has happened.
+        let collecting = Task {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.interval)
+                journal.withLock { $0.add(dataPlane.sessions.takeChanges()) }
+            }
+        }
+        await stopping.value
+        var isTold = false
+        while !Task.isCancelled {
+            do {
+                // One reader of what has happened at a time.
+                try await start(for: dataPlane, keepsStays: true)
+                if isTold { logger.notice("the database was opened again") }
+                break
+            } catch {
+                if !isTold {
+                    logger.error("control.database: \(error): the control API answers 503 until it can be opened")
+                }
+                isTold = true
+                try? await Task.sleep(for: Self.interval)
+            }
+        }
+        collecting.cancel()
+        await collecting.value
     }
 
     private func serve(_ api: ControlPlane, at path: String) async throws -> Task<Void, Never> {
@@ -203,26 +244,26 @@ final class Control: Sendable {
 
     /// Writes arrivals and departures in batches, and notes that the gateway is running.
     private func keepAttendance(of sessions: LiveSessions, in directory: Directory) async {
-        var journal = AttendanceJournal(limit: Self.maxUnwritten)
         var toldAt: ContinuousClock.Instant?
         var isFailing = false
         var lastBeat = ContinuousClock.now
         var isLast = false
         while !isLast {
             isLast = (try? await Task.sleep(for: Self.interval)) == nil
-            journal.add(sessions.takeChanges())
+            journal.withLock { $0.add(sessions.takeChanges()) }
             if isLast || toldAt.map({ $0.duration(to: .now) > Self.longestPause }) ?? true {
-                let dropped = journal.takeDropped()
+                let dropped = journal.withLock { $0.takeDropped() }
                 if dropped > 0 {
                     logger.error("attendance is lost: it cannot be written", metadata: ["changes": "\(dropped)"])
                     toldAt = .now
                 }
             }
             do {
-                while !journal.changes.isEmpty {
-                    let part = Array(journal.changes.prefix(AttendanceJournal.part))
+                while true {
+                    let part = journal.withLock { Array($0.changes.prefix(AttendanceJournal.part)) }
+                    if part.isEmpty { break }
                     try await directory.record(part)
-                    journal.wrote(part.count)
+                    journal.withLock { $0.wrote(part.count) }
                 }
                 if sessions.count > 0 || lastBeat.duration(to: .now) > Self.longestPause {
                     try await directory.beat()

@@ -30,24 +30,23 @@ struct Server {
         let descriptors = ProcessLimits.raiseDescriptors()
         ProcessLimits.forbidCoreDumps()
         ProcessLimits.ignoreSignals()
-        // Ask now: later another version may be there.
-        _ = SystemFile.program
         /// The deadline for writing the logs, after everything else has ended; `nil` for one second from then.
         var deadline: DispatchTime?
         defer { logs.finish(by: deadline ?? .now() + .seconds(1)) }
         // Trap signals before anyone can know that the gateway serves.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigusr2, .sigterm, .sigint)
-        let (events, arrivals) = AsyncStream<Event>.makeStream()
+        let (events, arrivals) = AsyncStream<Life.Event>.makeStream()
         let commitment = Commitment(isOpen: takesOver)
         let signalling = Task {
             for await signal in signals {
-                if signal == .sigterm || signal == .sigint, commitment.abandon() {
+                if signal == .sigterm || signal == .sigint, commitment.abandon("this process was told to stop") {
                     StandardError.line("gateway: stopped before it took over; the running gateway goes on")
                     ProcessLimits.endNow(1)
                 }
                 arrivals.yield(.signal(signal))
             }
         }
+        defer { signalling.cancel() }
         let control = settings.control.enabled ? Control(settings, view: directory, logger: logger) : nil
         let dataPlane: DataPlane
         do {
@@ -63,7 +62,10 @@ struct Server {
                 keySetStore: keys == nil ? StateFiles.keySetStore(for: settings, logger) : nil
             )
             if let predecessor {
-                try await take(over: predecessor, dataPlane, control, commitment, logger)
+                try await take(over: predecessor, dataPlane, control, commitment, logger) { word in
+                    if word == .reload { arrivals.yield(.signal(.sighup)) }
+                    if word == .reopen { arrivals.yield(.signal(.sigusr1)) }
+                }
             } else {
                 try await control?.start(for: dataPlane)
                 for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
@@ -106,47 +108,23 @@ struct Server {
         let changing = running.map { running in Task { await running.follow() } }
         let reception = Reception(dataPlane, logger) { arrivals.yield(.successorIsReady($0)) }
         if keys == nil { await reception.open(HandOver.path(settings), isSuccessor: takesOver) }
-        var isReplaced = false
         if EarlySignals.hasArrived(SIGHUP) { running?.reload() }
         if EarlySignals.hasArrived(SIGUSR1) { logs.reopen() }
-        // Nothing here may wait for a file: whatever hangs, the process must hear when it is to end.
-        serving: for await event in events {
-            switch event {
-            case .signal(.sighup): running?.reload()
-            case .signal(.sigusr1): logs.reopen()
-            case .signal(.sigusr2): startSuccessor(logger)
-            case .signal: break serving
-            case .successorIsReady(let successor):
-                isReplaced = await handOver(to: successor, dataPlane, control, logger)
-                if isReplaced { break serving }
-                reception.isFree()
-            }
+        var life = Life(
+            server: self,
+            logs: logs,
+            dataPlane: dataPlane,
+            control: control,
+            running: running,
+            reception: reception,
+            arrivals: arrivals
+        ) { isReplaced in
+            changing?.cancel()
+            // From now on, only the other process is heard.
+            if isReplaced { watchdog?.cancel() }
         }
-        signalling.cancel()
-        changing?.cancel()
-        let limit = DispatchTimeInterval.milliseconds(Int(dataPlane.drainTime))
-        deadline = .now() + limit + .milliseconds(200)
-        // Bound the wait for anything else that delays the end, such as a disk that hangs.
-        DispatchQueue.global().asyncAfter(deadline: .now() + limit + .seconds(1)) { ProcessLimits.endNow() }
-        // The unit goes on with the other process.
-        if !isReplaced { manager.tell(.stopping("draining")) }
-        logger.info(
-            "draining: \(dataPlane.viewerConnections) connections, at most \(dataPlane.drainTime / 1000) s; another signal ends it at once"
-        )
-        let later = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigusr2, .sigterm, .sigint)
-        let impatience = Task {
-            for await signal in later {
-                switch signal {
-                case .sighup: logger.notice("reload: not while draining")
-                case .sigusr1: logs.reopen()
-                case .sigusr2: logger.notice("no other process takes over: this one is draining")
-                default: dataPlane.cutDrain()
-                }
-            }
-        }
-        defer { impatience.cancel() }
-        await dataPlane.drain(isReplaced: isReplaced)
-        await control?.stop()
+        await life.go(on: events)
+        deadline = life.deadline
         logger.info("stopped")
     }
 
@@ -155,12 +133,6 @@ struct Server {
         manager.sockets.keys.map(\.text).sorted().filter { name in
             !settings.listeners.contains { $0.address == .systemd(name: name) }
         }
-    }
-
-    /// What a running process acts on.
-    private enum Event {
-        case signal(UnixSignal)
-        case successorIsReady(Successor)
     }
 
     private func openLogs() throws -> Logs {

@@ -76,7 +76,8 @@ final class ServiceManager: Sendable {
         case .ready: send("READY=1\nSTATUS=serving")
         case .reloading:
             send("RELOADING=1\nMONOTONIC_USEC=\(Self.monotonicMicroseconds)")
-        case .replaced(let process): send("MAINPID=\(process)")
+        // The other process gets the whole time of the watchdog until it has to say something.
+        case .replaced(let process): send("MAINPID=\(process)\nWATCHDOG=1")
         case .stopping(let status): send("STOPPING=1\nSTATUS=\(status)")
         case .watchdog: send("WATCHDOG=1")
         }
@@ -108,18 +109,18 @@ extension ServiceManager.Service {
         self.init(socket: socket, watchdogTime: max(watchdogTime, 0))
     }
 
-    /// Reads what ``bytes`` has written; `nil` for anything else.
-    init?(_ bytes: [UInt8]) {
-        guard case .object(let members)? = try? JSONValue(parsing: bytes.span, limits: HandOver.jsonLimits),
-            case .string(let socket)? = members["socket"], let time = members["watchdogTime"]?.number,
+    /// Reads what ``value`` has written; `nil` for anything else.
+    init?(_ value: JSONValue) {
+        guard case .object(let members) = value, case .string(let socket)? = members["socket"],
+            let time = members["watchdogTime"]?.number,
             let time = Int64(exactly: time)
         else { return nil }
         self.init(at: socket, watchdogTime: time)
     }
 
-    var bytes: [UInt8] {
-        JSONValue.object([
+    var value: JSONValue {
+        .object([
             JSONMember("socket", .string(socket)), JSONMember("watchdogTime", .number(Double(watchdogTime))),
-        ]).serialized()
+        ])
     }
 }

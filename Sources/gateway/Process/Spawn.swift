@@ -1,9 +1,22 @@
-import Dispatch
 import Glibc
+
+/// How a child process ended.
+struct ChildEnd {
+    let process: pid_t
+    /// What `waitpid` says about it.
+    fileprivate let status: Int32
+}
+
+extension ChildEnd: CustomStringConvertible {
+    var description: String {
+        let signal = status & 0x7F
+        return signal == 0 ? "with status \(status >> 8 & 0xFF)" : "by signal \(signal)"
+    }
+}
 
 /// Starts programs.
 enum Spawn {
-    /// Starts a program with this process's environment, folder and standard descriptors.
+    /// Starts a program with this process's environment, folder and standard descriptors. Call ``awaitEnd(of:)`` then.
     static func run(_ program: String, _ arguments: [String]) throws(SystemFile.Fault) -> pid_t {
         // SAFETY: strdup's copies live until they are freed below; the array ends with nil as the call requires.
         var vector: [UnsafeMutablePointer<CChar>?] = unsafe ([program] + arguments).map { unsafe strdup($0) }
@@ -20,11 +33,14 @@ enum Spawn {
         var process: pid_t = 0
         let result = unsafe posix_spawn(&process, program, nil, &attributes, vector, environ)
         guard result == 0 else { throw SystemFile.Fault(code: result) }
-        let child = process
-        // Keep no dead process around.
-        DispatchQueue(label: "child").async {
-            _ = waitpid(child, nil, 0)
-        }
         return process
+    }
+
+    /// Waits until a child has ended, and leaves no dead process around.
+    static func awaitEnd(of process: pid_t) -> ChildEnd {
+        var status: Int32 = 0
+        // SAFETY: the call writes a local.
+        while unsafe waitpid(process, &status, 0) < 0, errno == EINTR {}
+        return ChildEnd(process: process, status: status)
     }
 }

@@ -187,16 +187,6 @@ enum SystemFile {
         return Fault(code: errno)
     }
 
-    /// The path that this program was started from. Another version may be there by now.
-    static let program: String? = {
-        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-        // SAFETY: writes at most as many bytes as the array has, but for the last, which stays zero.
-        let count = unsafe path.withUnsafeMutableBufferPointer {
-            unsafe readlink("/proc/self/exe", $0.baseAddress!, $0.count - 1)
-        }
-        return count > 0 ? String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
-    }()
-
     static func environment(_ name: String) -> String? {
         // SAFETY: the text is copied; nothing here changes the environment.
         guard let value = unsafe getenv(name) else { return nil }
