@@ -9,7 +9,7 @@ import Transport
 /// the listening sockets, gets everything ready, and says so. Only then does the predecessor act: it passes the leases,
 /// lets go of the database, and lets the successor go on. From the first lease that is passed until the predecessor has
 /// ended, the successor has the last word on leases, see ``LeaseLine``. Once it says that it serves, the predecessor
-/// decides, see ``Successor/decide()``: either it is replaced, stops accepting and drains, or it refuses, and the successor
+/// decides, see ``Successor/decide(for:)``: either it is replaced, stops accepting and drains, or it refuses, and the successor
 /// ends. If the successor ends before, or says nothing in time, the predecessor goes on as before.
 ///
 /// Both hold the listening sockets until then, so that nobody is refused meanwhile.

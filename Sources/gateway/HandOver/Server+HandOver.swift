@@ -82,7 +82,7 @@ extension Server {
             try await successor.wait(for: stop, "closing the database")
             let turn = HandOver.Turn(service: manager.service, database: await control?.identity())
             try await successor.give(turn)
-            try successor.decide()
+            try await successor.decide(for: dataPlane)
             dataPlane.settleHandOver()
             // Before the other process says anything to the service manager itself.
             manager.tell(.replaced(by: successor.process))

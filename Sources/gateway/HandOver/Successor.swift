@@ -105,10 +105,17 @@ final class Successor: Sendable {
         callingOff.finish()
     }
 
-    /// Decides that it replaces this process.
+    /// Decides that it replaces this process, if it still answers for the leases.
     ///
     /// - Throws: why the hand-over was called off meanwhile.
-    func decide() throws(HandOverFault) { try commitment.make() }
+    func decide(for dataPlane: DataPlane) async throws(HandOverFault) {
+        try await HandOver.waiting { [leases] () throws(HandOverFault) in
+            guard leases.give(keptSince: dataPlane.leasesKeptSince) else {
+                throw HandOverFault("it no longer answers for the leases")
+            }
+        }
+        try commitment.make()
+    }
 
     /// Tells it something once it has replaced this process. If it has ended, nobody needs to know.
     func tell(_ word: HandOver.Word) async {

@@ -122,13 +122,13 @@ final class Control: Sendable {
 
     func adopt(_ settings: Settings) {
         self.settings.withLock { $0 = settings }
+        retention.withLock { $0 = Retention(settings.control.retention) }
         guard let running = running.withLock({ $0 }) else { return }
         do {
             try running.api.adopt(settings)
         } catch {
             logger.error("the control API keeps its settings: \(error)")
         }
-        retention.withLock { $0 = Retention(settings.control.retention) }
         running.webhooks.adopt(allowedPrivate: settings.control.webhookPrivateAddresses)
     }
 
