@@ -290,7 +290,7 @@ package final class LeaseTable: Sendable {
     /// session is not the holder. It may come back.
     func lapse(_ session: SessionID, for subject: SubjectKey, now: Milliseconds) -> Bool {
         let hash = hash(of: subject)
-        return onShard(of: subject, hash) { shard in
+        return onShard(of: subject, hash, refused: false) { shard in
             guard let slot = shard.find(subject, hash: hash), shard[slot].session == session else { return false }
             let lastUsed = shard[slot].lastUsed
             guard shard[slot].end(mayReturn: true, now: now) != nil else { return false }
