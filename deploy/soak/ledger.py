@@ -115,8 +115,8 @@ class Ledger:
         return self.unread >= 0
 
     def judged(self, stall=LONG, after=AFTERMATH):
-        """The share of the time in which no such stall explains anything, up to so many seconds later."""
-        return 1 - min(total(self.starvation.spans[stall].explained(after), self.started) / self.elapsed(), 1)
+        """The seconds in which no such stall explains anything, up to so many seconds later."""
+        return max(self.elapsed() - total(self.starvation.spans[stall].explained(after), self.started), 0)
 
     def is_calm(self):
         """Whether the embed host has had no faults for long enough that the gateway relies on it again."""

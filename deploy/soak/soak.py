@@ -41,7 +41,7 @@ FILLING = 50
 GROWTH = 8
 # Milliseconds of a processor for each answer: five times what is usual, and less than a loop costs that never waits.
 WORK = 1.0
-# The share of the time in which nothing may be excused, for a run that has excuses to say something about what takes time.
+# The share of the time asked for that must be judged, for a run that has excuses to say something about what takes time.
 JUDGED = 0.5
 # Seconds from one kill of a server of the embed host to the next; of three, one is a storm.
 KILLS = 20
@@ -59,8 +59,8 @@ class Soak:
         self.memory = []
         # Seconds of processors that the gateway has used.
         self.work = 0.0
-        # The shares of the time under load that could be judged: as to long time limits, and as to short ones.
-        self.judged = 0.0, 0.0
+        # How many seconds could be judged, as to long and as to short time limits, and how many there were, until the end.
+        self.judged = 0.0, 0.0, 1.0
 
     def random(self, name):
         """A source of its own for each actor, so that they do not depend on each other's pace."""
@@ -75,7 +75,7 @@ class Soak:
         tasks = self.start_actors()
         try:
             await self.wait_for_end([watch, *tasks])
-            self.judged = self.ledger.judged(), self.ledger.judged(SHORT, CATCHING_UP)
+            self.judged = self.ledger.judged(), self.ledger.judged(SHORT, CATCHING_UP), self.ledger.elapsed()
         finally:
             self.ledger.storm = False
             for task in tasks:
@@ -160,9 +160,9 @@ class Soak:
         """
         started, seconds, ledger = time.monotonic(), self.options.minutes * 60, self.ledger
 
-        def is_unsure(elapsed):
-            return ledger.excused and not ledger.faults and ledger.judged() * elapsed < seconds * JUDGED
-        while (elapsed := time.monotonic() - started) < seconds or (elapsed < 2 * seconds and is_unsure(elapsed)):
+        def is_unsure():
+            return ledger.excused and not ledger.faults and ledger.judged() < seconds * JUDGED
+        while (elapsed := time.monotonic() - started) < seconds or (elapsed < 2 * seconds and is_unsure()):
             done, _ = await asyncio.wait(tasks, timeout=min(1, max(seconds - elapsed, 0.1)),
                                          return_when=asyncio.FIRST_COMPLETED)
             if self.gateway.process.poll() is not None:
@@ -280,9 +280,9 @@ def report(soak):
         for kind, count in ledger.faults.most_common():
             print(f"FAULT {count} times: {kind}", file=sys.stderr)
         raise SystemExit(f"Not all was well. Seed: {soak.options.seed}")
-    share, share_of_short = soak.judged
-    judged = f"{share:.0%} of the time could be judged, and {share_of_short:.0%} as to what may take a second"
-    if ledger.excused and share < JUDGED:
+    long, short, elapsed = soak.judged
+    judged = f"{long / elapsed:.0%} of the time could be judged, and {short / elapsed:.0%} as to what may take a second"
+    if ledger.excused and long < soak.options.minutes * 60 * JUDGED:
         print(f"NOT JUDGED: the machine was too slow, {judged}. Identities, memory and descriptors were well all the time.")
     else:
         print(f"All was well, and nothing is left: {judged}.")
