@@ -11,7 +11,7 @@ import sockets
 from gateway import BYSTANDER, DRAIN, LAST
 from network import Cut, Wrong
 from processes import cpu_time
-from starvation import SHORT, total
+from starvation import LONG, SHORT, total
 
 # Idle connections to the embed host end after 30 s.
 LEFTOVERS = 45
@@ -30,12 +30,12 @@ class Ending:
     async def eventually(self, seconds, condition):
         """Whether a coroutine's condition holds within this time, without that in which nothing got to run.
 
-        But within ten times as much in any case.
+        But within four times as much in any case.
         """
         started = time.monotonic()
         while not (is_met := await condition()):
             elapsed = time.monotonic() - started
-            if elapsed > 10 * seconds or elapsed - total(self.ledger.starvation.spans[SHORT].spans, started) > seconds:
+            if elapsed > 4 * seconds or elapsed - total(self.ledger.starvation.spans[LONG].spans, started) > seconds:
                 break
             await asyncio.sleep(0.25)
         return is_met

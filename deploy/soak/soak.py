@@ -268,7 +268,7 @@ def report(soak):
             print(f"{count:10,}  {name}")
     print(f"\nmost connections at a time: {soak.network.peak}")
     if len(ledger.times) > 1:
-        cuts = statistics.quantiles(ledger.times, n=100)
+        cuts = statistics.quantiles(ledger.times, n=100, method="inclusive")
         print(f"of the witness's requests, half took at most {cuts[49] * 1000:.0f} ms, 99 % {cuts[98] * 1000:.0f} ms, "
               f"and the longest {max(ledger.times) * 1000:.0f} ms")
     for name, spans in (("driver", ledger.starvation.driver), ("gateway", ledger.starvation.gateway)):

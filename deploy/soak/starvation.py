@@ -2,7 +2,8 @@
 
 The driver, which the embed host is a part of, is late when its timers are. A thread of the gateway is held when it wants
 to go on and does not: it waits for a processor or a disk, or is stopped. A thread that waits for an event, for a lock or
-for another thread is not, so that no fault of the gateway's own excuses itself.
+for another thread is not, so that no fault of the gateway's own excuses itself. If it works without an end, which slows all
+others, the soak finds that by its work.
 """
 
 import asyncio
