@@ -6,8 +6,8 @@ struct Members: Sendable {
 
     init(_ all: [JSONMember] = []) { self.all = all }
 
-    /// As JSON text.
-    func serialized() -> [UInt8] { JSONValue.object(all).serialized() }
+    /// As JSON text, the same for every order in which a client may have written the members.
+    var inOrderOfNames: [UInt8] { JSONValue.object(all).inOrderOfNames.serialized() }
 
     /// Whether the member is present, `null` or not.
     func has(_ name: String) -> Bool { all[name] != nil }
@@ -40,5 +40,19 @@ struct Members: Sendable {
     func object(_ name: String) -> [JSONMember]? {
         guard case .object(let members)? = all[name] else { return nil }
         return members
+    }
+}
+
+extension JSONValue {
+    fileprivate var inOrderOfNames: JSONValue {
+        switch self {
+        case .array(let values): .array(values.map(\.inOrderOfNames))
+        case .object(let members):
+            .object(
+                members.map { JSONMember($0.name, $0.value.inOrderOfNames) }
+                    .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+            )
+        default: self
+        }
     }
 }

@@ -34,7 +34,7 @@ extension ControlPlane {
         let call = NamedCall(
             company: tenant.id,
             name: try key.name(for: tenant.id, secret),
-            fingerprint: Self.fingerprint(incoming),
+            fingerprint: try Self.fingerprint(incoming.head.method, incoming.head.path ?? "", incoming.body, secret),
             madeAt: now
         )
         guard callsUnderWay.begin(call.name) else { throw Fault.callUnderWay }
@@ -54,8 +54,11 @@ extension ControlPlane {
             return answer
         }
         let answer = try await NamedCall.$current.withValue(call, operation: perform)
+        let kept = answer.kept
+        // What is not kept costs nothing, and is lost for those that repeat the call.
+        guard kept.count <= Self.maxKept else { return answer }
         do {
-            try await directory.keep(seal.seal(answer.kept.span, day: day), of: call)
+            try await directory.keep(seal.seal(kept.span, day: day), of: call)
         } catch {
             // It is done, and must be answered.
             logger.error("the answer of a call with an Idempotency-Key could not be kept: \(error)")
@@ -63,10 +66,17 @@ extension ControlPlane {
         return answer
     }
 
-    /// Equal for calls that ask for the same.
-    private static func fingerprint(_ incoming: Incoming) -> [UInt8] {
-        let head = incoming.head
-        return SHA256.hash((Array("\(head.method) \(head.path ?? "")\n".utf8) + incoming.body.serialized()).span)
+    /// The largest answer that is kept, in bytes: what a seal may hold.
+    private static let maxKept = 60 << 10
+
+    /// Equal for calls that ask for the same. Says nothing about them to those who do not have the gateway's secret.
+    static func fingerprint(
+        _ method: HTTPRequest.Method,
+        _ target: String,
+        _ body: Members,
+        _ secret: Key
+    ) throws(KeyError) -> [UInt8] {
+        try secret.sign((Array("idempotent call \(method) \(target)\n".utf8) + body.inOrderOfNames).span)
     }
 }
 

@@ -148,6 +148,8 @@ extension Directory {
                 arguments: [folded, folded, company]
             )
             erasure.messages = database.changesCount
+            // Only who made the calls can read which of these tell of the person.
+            try database.execute(sql: "UPDATE named_call SET answer = NULL WHERE company = ?", arguments: [company])
             for id in listing {
                 if try unlist(folded, fromEvent: id, database, &effects) { erasure.events += 1 }
             }
