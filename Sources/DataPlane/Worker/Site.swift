@@ -146,7 +146,7 @@ final class Site: Sendable {
     ///   - isNamed: false for a proxy's connection that has yet to name its client. It is counted beside the clients and
     ///     makes none of them close, since its client may be beyond a limit of its own. Once that is known, call
     ///     ``name(limit:makesRoom:)``.
-    ///   - makesRoom: closes another viewer's connection, if possible.
+    ///   - makesRoom: closes another viewer's connection, or one like this that has yet to name its client, if possible.
     func enter(_ role: ListenerRole, limit: Int, isNamed: Bool = true, makesRoom: () -> Bool = { false }) -> Bool {
         let isWithin: Bool
         switch role {
@@ -160,7 +160,7 @@ final class Site: Sendable {
             } else {
                 let free = descriptors.connections(of: limit) - namedConnections.load(ordering: .relaxed)
                 let count = unnamedConnections.wrappingAdd(1, ordering: .relaxed).newValue
-                isWithin = count <= max(free, 0) + descriptors.unnamedConnections
+                isWithin = count <= max(free, 0) + descriptors.unnamedConnections || makesRoom()
             }
         }
         if !isWithin { leave(role, isNamed: isNamed) }
