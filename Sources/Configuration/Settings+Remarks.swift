@@ -41,6 +41,12 @@ extension Settings {
                     + "address, which makes limits by address ineffective: list only the proxies"
             )
         }
+        if case .template(let template) = log.lineFormat, template.hasOpenQuote {
+            remarks.append(
+                "log.access_format: holds an odd number of \": programs that read a value from one to the next cannot tell "
+                    + "where the last one ends"
+            )
+        }
         return remarks + sharedSecrets + doubtfulKeys + tracing.remarks
     }
 

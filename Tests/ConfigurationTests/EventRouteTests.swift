@@ -139,6 +139,19 @@ import Testing
         #expect(try remarks("\"127.0.0.1:8081\"", all) == [])
     }
 
+    @Test(
+        "A template of the access log that leaves a quotation mark open is remarked on",
+        arguments: [
+            (#"{client} "{method} {path}"#, true), (#"{client} "{method} {path}""#, false),
+            (#""{path} {status}" ""#, true), ("{client} {path}", false), ("combined", false),
+        ]
+    )
+    func openQuote(template: String, isRemarked: Bool) throws {
+        let routes = text([Self.event, Self.assets], control: false)
+        let remarks = try load(routes + "\n[log]\naccess_format = '\(template)'\n").remarks
+        #expect(remarks.count { $0.hasPrefix("log.access_format: holds an odd number of \"") } == (isRemarked ? 1 : 0))
+    }
+
     private static let oldKey = "[[company.key]]\nid = \"old\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"\n"
 
     @Test(
