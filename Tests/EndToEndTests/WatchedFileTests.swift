@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -96,12 +97,33 @@ extension EndToEnd {
             #expect(site.gateway.log.contains("\"company[0].key[0].secret_file: "))
             if content == nil { #expect(site.gateway.log.contains("is not a regular file: \(file)")) }
             #expect(try status(site, Minter.acme.token()) == 200)
+            func unusable() throws -> Double { try site.gateway.metrics().value("gateway_config_unusable_files") }
+            #expect(try eventually { try unusable() == 1 })
+            #expect(!site.gateway.log.contains("its file can be used again"))
             try FileManager.default.removeItem(atPath: file)
             try site.gateway.directory.write("acme.secret", Self.fresh)
             let token = Self.minter.token()
             #expect(try eventually { try status(site, token) == 200 })
+            #expect(try eventually { try unusable() == 0 })
+            #expect(site.gateway.log.contains("company[0].key[0].secret_file: its file can be used again"))
             // It was tried again in the meantime, silently.
             #expect(complaints() <= 2)
+        }
+
+        @Test("A file that is as it was before its mistake, and one that a reload finds mended, can be used again")
+        func mended() throws {
+            let site = try Site()
+            func unusable() throws -> Double { try site.gateway.metrics().value("gateway_config_unusable_files") }
+            func count() -> Int { site.gateway.log.components(separatedBy: "its file can be used again").count - 1 }
+            for (number, reloads) in [false, true].enumerated() {
+                try site.gateway.directory.write("acme.secret", "short")
+                #expect(try eventually { try unusable() == 1 })
+                try site.gateway.directory.write("acme.secret", Minter.acme.secret)
+                if reloads { site.gateway.send(SIGHUP) }
+                #expect(eventually { count() == number + 1 })
+                #expect(try unusable() == 0)
+            }
+            #expect(!site.gateway.log.contains("loaded again"))
         }
 
         @Test("Attack: a pipe in the place of a file is an error in words, and nothing waits for it")

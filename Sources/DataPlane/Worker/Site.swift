@@ -43,6 +43,8 @@ final class Site: Sendable {
     /// Keeps the fetched key sets over a restart. `nil` if nothing does.
     let keySetStore: KeySetStore?
     let reloads: Mutex<ReloadTally>
+    /// Files that have changed and cannot be used.
+    let unusableFiles = Atomic<Int>(0)
     /// When the process began, in milliseconds since 1970.
     let startedAt = WallClock.now()
     /// The version of the program.
