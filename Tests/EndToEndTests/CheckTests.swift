@@ -52,7 +52,10 @@ extension EndToEnd {
             try permit("cookie.key", 0o604)
             let said = try check(good)
             #expect(said.status == 0)
-            for key in ["company[0].key[0].secret_file", "company[1].key[0].secret_file", "sessions.cookie_key_file"] {
+            for key in [
+                #"company["acme"].key[0].secret_file"#, #"company["globex"].key[0].secret_file"#,
+                "sessions.cookie_key_file",
+            ] {
                 let line = said.errors.split(separator: "\n").first { $0.contains(key) }
                 #expect(line?.contains("warning") == true && line?.contains("chmod") == true, "\(said.errors)")
             }

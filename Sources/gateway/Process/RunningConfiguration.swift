@@ -74,13 +74,14 @@ final class RunningConfiguration: Sendable {
     private func tell(_ problems: [String], after told: inout [String]) {
         let keys = Set(problems.map(Self.key))
         dataPlane.showUnusableFiles(keys.count)
+        let settings = dataPlane.settings
         let former = Set(told.map { ExactText($0) })
         for problem in problems where !former.contains(ExactText(problem)) {
-            logs.logger.error("\(problem); what is in use stays until that is mended")
+            logs.logger.error("\(settings.naming(problem)); what is in use stays until that is mended")
         }
         var mended: [ExactText] = []
         for key in told.map(Self.key) where !keys.contains(key) && !mended.contains(key) { mended.append(key) }
-        for key in mended { logs.logger.notice("\(key.text): its file can be used again") }
+        for key in mended { logs.logger.notice("\(settings.naming(key.text)): its file can be used again") }
         told = problems
     }
 
@@ -107,13 +108,12 @@ final class RunningConfiguration: Sendable {
                 reloaded = try await dataPlane.reload(settings)
             } catch {
                 targets.close()
-                throw error
+                throw ConfigurationError(problems: error.problems.map(settings.naming))
             }
             logs.adopt(targets)
             control?.adopt(settings)
-            for remark in remarks { logger.warning("reload: \(remark)") }
-            for key in reloaded.waiting { logger.warning("reload: \(key): takes effect at the next start") }
-            for note in reloaded.notes { logger.warning("reload: \(note)") }
+            let waits = reloaded.waiting.map { "\($0): takes effect at the next start" }
+            for note in remarks + waits + reloaded.notes { logger.warning("reload: \(settings.naming(note))") }
             let waiting = reloaded.waiting.joined(separator: ", ")
             logger.info(
                 "configuration reloaded\(waiting.isEmpty ? "" : ", but for what takes effect at the next start: \(waiting)")"
@@ -140,7 +140,7 @@ final class RunningConfiguration: Sendable {
         do throws(ConfigurationError) {
             try await dataPlane.renew(renewal.settings)
             control?.adopt(renewal.settings)
-            for change in renewal.changes { logs.logger.notice("loaded again: \(change)") }
+            for change in renewal.changes { logs.logger.notice("loaded again: \(settings.naming(change))") }
             for loss in renewal.settings.losses(since: settings) { logs.logger.warning("\(loss)") }
             return renewal.problems
         } catch {

@@ -75,7 +75,7 @@ struct Server {
             throw ExitCode(1)
         }
         let marks = StateFiles.marks(for: settings)
-        for remark in settings.remarks + remarks { logger.warning("\(remark)") }
+        for remark in settings.remarks + remarks { logger.warning("\(settings.naming(remark))") }
         logger.info("\(dataPlane.connectionLimit)")
         let leases = Task {
             while !Task.isCancelled {
