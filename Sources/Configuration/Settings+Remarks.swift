@@ -41,6 +41,12 @@ extension Settings {
                     + "address, which makes limits by address ineffective: list only the proxies"
             )
         }
+        if case .template(let template) = log.lineFormat, template.hasOpenQuote {
+            remarks.append(
+                "log.access_format: holds an odd number of \": programs that read a value from one to the next cannot tell "
+                    + "where the last one ends"
+            )
+        }
         return remarks + sharedSecrets + doubtfulKeys + tracing.remarks
     }
 
@@ -71,9 +77,18 @@ extension Settings {
                 let key = Company(before).signingKey,
                 !Company(company).ownKeys.contains(where: { $0.thumbprint == key.thumbprint })
             else { return nil }
-            let name = key.id.map { " \(quoted($0))" } ?? ""
-            return "company \(quoted(company.id)): another key signs now, and the one before\(name) is not listed with "
-                + "signed_before = true: every embed and join link that the gateway made with it has ended"
+            let start = "company \(quoted(company.id)): another key signs now"
+            let end = "every embed and join link that the gateway made with it"
+            guard let id = key.id else {
+                return "\(start), and the one before is not listed with signed_before = true: \(end) has ended"
+            }
+            // Links name the key by its id: listed beside another with that id, the former key is not found.
+            if Company(company).signingKey?.id.hasSameBytes(as: id) == true {
+                return "\(start) with the id \(quoted(id)) of the one before: \(end) has ended; to undo that, put the "
+                    + "key before back, and list the new one in front of it with an id of its own"
+            }
+            return "\(start), and the one before \(quoted(id)) is not listed with signed_before = true: \(end) "
+                + "has ended"
         }
     }
 

@@ -18,6 +18,14 @@ package struct FileUse: Sendable {
         case tracingHeaders
         case log
 
+        /// Whether someone who replaces the file could let in anybody, or pass for the gateway.
+        package var decidesWhoPasses: Bool {
+            switch self {
+            case .denyList, .log: false
+            default: true
+            }
+        }
+
         /// The role, worded for the operator.
         package var words: String {
             switch self {

@@ -5,12 +5,38 @@ import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
+import Synchronization
+import Transport
 
 extension ControlPlane {
+    /// How often to look whether the socket's file is still there.
+    private static let lookInterval = Duration.seconds(1)
+    /// How long to wait before a socket that could not be made again is tried once more.
+    private static let retryInterval = Duration.seconds(10)
+
     /// Serves the API until the task is cancelled, on a Unix socket that only this user can connect to.
     ///
-    /// Replaces what is at the path, such as a socket left by an earlier process.
+    /// Replaces what is at the path, such as a socket left by an earlier process. Makes the socket again if somebody
+    /// removes or replaces its file.
     package func serve(socket path: String, whenListening: @escaping @Sendable () -> Void) async throws {
+        var isThere = try await serveWhileThere(path, whenListening)
+        let file: Logger.Metadata = ["file": "\(path)"]
+        while !isThere, !Task.isCancelled {
+            logger.error("the control API's socket was removed or replaced: it is made again", metadata: file)
+            do {
+                isThere = try await serveWhileThere(path) {}
+            } catch {
+                if Task.isCancelled { return }
+                logger.error("the control API's socket cannot be made: \(error)", metadata: file)
+                try? await Task.sleep(for: Self.retryInterval)
+            }
+        }
+    }
+
+    /// Serves the API until the task is cancelled, or the socket's file is not the one that was made.
+    ///
+    /// - Returns: false if the file is not.
+    private func serveWhileThere(_ path: String, _ whenListening: @escaping @Sendable () -> Void) async throws -> Bool {
         // Create the socket where nobody else has access, and move it into place once its mode is set.
         let folder = path + ".new"
         let manager = FileManager.default
@@ -27,12 +53,14 @@ extension ControlPlane {
         // requests, and a requested stop is not an error.
         quiet.logLevel = .critical
         let failure = FirstError()
+        let made = Mutex<SocketFile?>(nil)
         let application = Application(
             responder: Responder(plane: self),
             configuration: ApplicationConfiguration(address: .unixDomainSocket(path: hidden), backlog: 1024),
             onServerRunning: { channel in
                 do {
                     try Self.publish(hidden, at: path)
+                    made.withLock { $0 = SocketFile(path) }
                     try FileManager.default.removeItem(atPath: folder)
                     whenListening()
                 } catch {
@@ -42,27 +70,61 @@ extension ControlPlane {
             },
             logger: quiet
         )
-        defer { try? manager.removeItem(atPath: path) }
+        let isThere = Atomic(true)
+        // The file may be another's by then.
+        defer { if let own = made.withLock({ $0 }), SocketFile(path) == own { try? manager.removeItem(atPath: path) } }
         do {
-            try await Self.run(application, logger: quiet)
+            try await Self.run(application, logger: quiet) {
+                let files = FileThread("socket of the control API")
+                while (try? await Task.sleep(for: Self.lookInterval)) != nil {
+                    let found = await files.run { SocketFile(path) }
+                    guard let own = made.withLock({ $0 }), found != own else { continue }
+                    isThere.store(false, ordering: .relaxed)
+                    return
+                }
+            }
         } catch {
             if let failure = failure.value { throw failure }
             if !Task.isCancelled { throw error }
         }
         if let failure = failure.value { throw failure }
+        return isThere.load(ordering: .relaxed)
     }
 
-    /// Runs until the task is cancelled, then still serves the open connections for a while. Cancelling the server
-    /// itself would drop connections that were accepted but not looked at yet, which NIO treats as a fault.
-    private static func run(_ application: Application<Responder>, logger: Logger) async throws {
+    /// Runs until the task is cancelled or `end` returns, then still serves the open connections for a while. Cancelling
+    /// the server itself would drop connections that were accepted but not looked at yet, which NIO treats as a fault.
+    private static func run(
+        _ application: Application<Responder>,
+        logger: Logger,
+        until end: @escaping @Sendable () async -> Void
+    ) async throws {
         var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(3)
         let group = ServiceGroup(configuration: configuration)
         let running = Task { try await group.run() }
+        let watching = Task {
+            await end()
+            if !Task.isCancelled { await group.triggerGracefulShutdown() }
+        }
+        defer { watching.cancel() }
         try await withTaskCancellationHandler {
             try await running.value
         } onCancel: {
             Task { await group.triggerGracefulShutdown() }
+        }
+    }
+
+    /// Which file a socket has, whatever its name.
+    private struct SocketFile: Equatable {
+        private let device: UInt64
+        private let inode: UInt64
+
+        /// Returns `nil` if there is none.
+        init?(_ path: String) {
+            var status = stat()
+            // SAFETY: the path is passed as a C string for the call, which fills a local.
+            guard unsafe lstat(path, &status) == 0 else { return nil }
+            (device, inode) = (UInt64(status.st_dev), UInt64(status.st_ino))
         }
     }
 

@@ -82,6 +82,9 @@ extension DataPlane {
         }
     }
 
+    /// Shows in the metrics how many files are not used as they are now.
+    package func showUnusableFiles(_ count: Int) { site.unusableFiles.store(count, ordering: .relaxed) }
+
     /// Counts a reload that changed nothing, because its file or certificates cannot be used.
     package func countFailedReload() { site.reloads.withLock { $0.failed() } }
 }

@@ -28,6 +28,7 @@ extension DataPlane {
                 }
                 let handshake = handshake(client)
                 try handshake.open(descriptor.take(), tls: stream)
+                handshake.begin()
                 handshake.setDeadline(in: worker.snapshot.headerTimeout)
             } else {
                 let connection = connection(client)
@@ -100,9 +101,11 @@ extension DataPlane {
             // The deadline stays: header and handshake share the time.
             let handshake = handshake(client)
             reader.handOver(to: handshake)
+            handshake.begin()
             handshake.startTLS(stream, with: rest)
         }
         try reader.open(descriptor.take())
+        reader.begin()
         reader.setDeadline(in: peer.worker.snapshot.headerTimeout)
     }
 
@@ -155,9 +158,10 @@ extension DataPlane {
         // Check this first, so that nobody beyond their own limit makes others close.
         guard let (isCounted, share) = countAddress(role: role, address, worker, isProxy: isProxy) else { return nil }
         let limit = worker.snapshot.settings.limits.connections
-        guard site.enter(role, limit: limit, isNamed: !isProxy, makesRoom: worker.closeIdleClient) else {
+        let makesRoom = isProxy ? worker.closeUnnamed : worker.closeIdleClient
+        guard site.enter(role, limit: limit, isNamed: !isProxy, makesRoom: makesRoom) else {
             if isCounted { site.connectionCounts.leave(address.hash) }
-            turnAway(role: role, worker)
+            if isProxy { worker.refuse(.tooMany, from: address) } else { turnAway(role: role, worker) }
             return nil
         }
         return (ConnectionPlace(role: role, isCounted: isCounted, isNamed: !isProxy), share)

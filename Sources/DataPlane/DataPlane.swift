@@ -89,6 +89,8 @@ package final class DataPlane: Sendable {
         let listener: Confined<Listener>
         let address: ListenAddress
         let role: ListenerRole
+        /// Of a Unix socket.
+        let file: SocketFile.Identity?
     }
 
     /// Opens every listener; those of viewers accept nobody before key sets were fetched or could not be. Returns a
@@ -117,7 +119,11 @@ package final class DataPlane: Sendable {
                 lines.append("\(verb) on \(held.place)")
             }
         }
-        inherited = []
+        for left in inherited {
+            // Now, although others may hold the object: clients must not wait at a socket that nobody serves.
+            _ = Descriptor(left.descriptor.take())
+            lines.append("no longer listening on \(left.address), which the configuration does not name")
+        }
         if whenBound == nil {
             for (socket, role) in bound where role == .admin { try await accept(socket, role: role) }
         }
@@ -268,7 +274,10 @@ package final class DataPlane: Sendable {
         }
         // The loops end only when the process does.
         guard let confined = try opened?.get() else { return }
-        listeners.withLock { $0.append(OpenListener(listener: confined, address: socket.address, role: role)) }
+        var file: SocketFile.Identity?
+        if case .unix(let path) = socket.address { file = SocketFile.Identity(path) }
+        let open = OpenListener(listener: confined, address: socket.address, role: role, file: file)
+        listeners.withLock { $0.append(open) }
     }
 
     /// The certificates in a configuration that OpenSSL does not accept, as lines such as `listener[0].certificate: …`.
@@ -371,6 +380,7 @@ package final class DataPlane: Sendable {
         for one in open {
             let isKept = if case .systemd = one.address { true } else { !servingBacklog }
             _ = await one.listener.mailbox.run { _ in one.listener.value.close(servesBacklog: !isKept) }
+            if case .unix(let path) = one.address, let file = one.file { SocketFile.remove(path, file) }
         }
     }
 }

@@ -139,6 +139,19 @@ import Testing
         #expect(try remarks("\"127.0.0.1:8081\"", all) == [])
     }
 
+    @Test(
+        "A template of the access log that leaves a quotation mark open is remarked on",
+        arguments: [
+            (#"{client} "{method} {path}"#, true), (#"{client} "{method} {path}""#, false),
+            (#""{path} {status}" ""#, true), ("{client} {path}", false), ("combined", false),
+        ]
+    )
+    func openQuote(template: String, isRemarked: Bool) throws {
+        let routes = text([Self.event, Self.assets], control: false)
+        let remarks = try load(routes + "\n[log]\naccess_format = '\(template)'\n").remarks
+        #expect(remarks.count { $0.hasPrefix("log.access_format: holds an odd number of \"") } == (isRemarked ? 1 : 0))
+    }
+
     private static let oldKey = "[[company.key]]\nid = \"old\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"\n"
 
     @Test(
@@ -184,6 +197,11 @@ import Testing
             #expect(said.count == 1 && said[0].hasPrefix("company \"acme\": another key signs now"))
             #expect(said[0].contains("the one before \"one\" is not listed with signed_before = true"))
         }
+        // Listed with another id, the former key would not be found by the links that it signed.
+        let replaced = try losses(one.replacing("/secret", with: "/secret2"))
+        #expect(replaced.count == 1 && !replaced[0].contains("signed_before"))
+        #expect(replaced[0].contains("another key signs now with the id \"one\" of the one before: "))
+        #expect(replaced[0].hasSuffix(", and list the new one in front of it with an id of its own"))
     }
 
     @Test("A client secret that occurs twice is remarked on, with its places and without itself")

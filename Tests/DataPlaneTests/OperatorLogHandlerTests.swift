@@ -17,7 +17,7 @@ struct OperatorLogHandlerTests {
         let lines = Lines()
         let provider = Logger.MetadataProvider { ["provided": "1", "both": "provider"] }
         var logger = Logger(label: "test") { _ in
-            var handler = OperatorLogHandler(OperatorLogMode(level: .info, isJSON: isJSON)) { line, _ in
+            var handler = OperatorLogHandler(OperatorLogMode(level: .info, isJSON: isJSON), process: 4711) { line, _ in
                 lines.all.withLock { $0.append(line) }
             }
             handler.metadataProvider = provider
@@ -39,29 +39,37 @@ struct OperatorLogHandlerTests {
         return members
     }
 
-    @Test("A JSON line keeps all metadata as strings, ordered by name, after time, level and message")
+    @Test("A JSON line keeps all metadata as strings, ordered by name, after time, level, message and process")
     func metadata() throws {
         let line = try line(isJSON: true) { $0.error("failed", metadata: ["request_id": "r-1", "attempt": "\(3)"]) }
         let members = try members(line)
         #expect(
-            members.map(\.name) == ["time", "level", "message", "attempt", "both", "own", "provided", "request_id"]
+            members.map(\.name) == [
+                "time", "level", "message", "pid", "attempt", "both", "own", "provided", "request_id",
+            ]
         )
         let values = members.dropFirst().map(\.value)
         let own: JSONValue = .string(#"["a", "b"]"#)
         let expected: [JSONValue] = [
-            .string("error"), .string("failed"), .string("3"), .string("handler"), own, .string("1"), .string("r-1"),
+            .string("error"), .string("failed"), .number(4711), .string("3"), .string("handler"), own, .string("1"),
+            .string("r-1"),
         ]
         #expect(values == expected)
     }
 
-    @Test("Metadata cannot take the place of time, level or message")
+    @Test("A line of text names the process after the message")
+    func process() throws {
+        #expect(try line(isJSON: false) { $0.info("said") }.contains(" info: said pid=4711 both=handler "))
+    }
+
+    @Test("Metadata cannot take the place of time, level, message or process")
     func reserved() throws {
         let line = try line(isJSON: true) {
-            $0.error("said", metadata: ["time": "never", "level": "debug", "message": "forged"])
+            $0.error("said", metadata: ["time": "never", "level": "debug", "message": "forged", "pid": "1"])
         }
         let members = try members(line)
         func value(_ name: String) -> JSONValue? { members.first { $0.name == name }?.value }
-        #expect(members.prefix(3).map(\.name) == ["time", "level", "message"])
+        #expect(members.prefix(4).map(\.name) == ["time", "level", "message", "pid"])
         #expect(Set(members.map(\.name)).count == members.count)
         #expect(value("level") == .string("error") && value("message") == .string("said"))
         #expect(value("level_") == .string("debug") && value("message_") == .string("forged"))

@@ -42,6 +42,7 @@ struct ProxyHeaderReaderTests {
                 if !rest.isEmpty { connection.received(rest) }
             }
             try reader.open(served)
+            reader.begin()
             reader.setDeadline(in: worker.snapshot.headerTimeout)
         }
 
@@ -124,10 +125,30 @@ struct ProxyHeaderReaderTests {
             wire.fixture.run()
             #expect(wire.peer.readAvailable().isEmpty && wire.peer.isOver && wire.hasLeft)
             #expect(
-                wire.notices.first?.contains(", 1 did not send it within limits.header_timeout, last of 192.0.2.9")
+                wire.notices.first?.contains(", 1 did not send it within limits.header_timeout, 0 ")
                     == true
             )
         }
+    }
+
+    @Test("It makes room for another after a second without a whole header, and no longer once it has one")
+    func makesRoom() throws {
+        let wire = try Wire(WorkerFixture())
+        let start = try #require(wire.fixture.kernel.clock)
+        wire.fixture.kernel.clock = start + 900
+        wire.send(Self.headers[0].dropLast(2))
+        #expect(!wire.fixture.worker.closeUnnamed())
+        wire.fixture.kernel.clock = start + 1000
+        wire.fixture.run()
+        #expect(wire.fixture.worker.closeUnnamed())
+        wire.fixture.run()
+        #expect(wire.hasLeft && wire.peer.isOver && !wire.fixture.worker.closeUnnamed())
+        #expect(wire.notices.first?.contains(", 1 made room because too many had yet to send it, last of ") == true)
+        let other = try Wire(WorkerFixture(), servesHTTP: true)
+        other.send(Self.headers[0])
+        other.fixture.kernel.clock! += 2000
+        other.fixture.run()
+        #expect(!other.fixture.worker.closeUnnamed())
     }
 
     @Test(

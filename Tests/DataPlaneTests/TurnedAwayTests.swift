@@ -50,13 +50,15 @@ struct TurnedAwayTests {
         counted.badProxyHeader(.absent, from: proxies[0])
         counted.badProxyHeader(.absent, from: proxies[0])
         counted.badProxyHeader(.late, from: proxies[0])
+        counted.badProxyHeader(.tooMany, from: proxies[0])
         counted.badProxyHeader(.malformed, from: proxies[1])
         counted.unlistedProxy(proxies[0])
         counted.unlistedProxy(proxies[2])
         let lines = [
             """
             connections to a listener with proxy_protocol were closed: 2 started with something else than a PROXY header, \
-            1 had a malformed one, 1 did not send it within limits.header_timeout, last of 192.0.2.2
+            1 had a malformed one, 1 did not send it within limits.header_timeout, 1 made room because too many had yet to \
+            send it, last of 192.0.2.2
             """,
             """
             connections to a listener with proxy_protocol were closed because limits.trusted_proxies does not list their \

@@ -1,4 +1,5 @@
 import Basics
+import GatewayConfiguration
 import Glibc
 import TestSupport
 import Testing
@@ -51,6 +52,16 @@ struct WaitingTurnTests {
                 fixture.loop.turn(waitingAtMost: 1)
                 secondLoop.turn(waitingAtMost: 1)
             }
+        }
+
+        /// Changes the upstream's settings on both loops.
+        func reload(_ change: (inout UpstreamSettings) -> Void) {
+            let former = fixture.worker.snapshot
+            var settings = former.settings
+            change(&settings.upstreams[0])
+            let snapshot = Snapshot(settings: settings, previous: former)
+            for worker in [fixture.worker, second] { worker.adopt(snapshot) }
+            run()
         }
 
         /// The connection and the path of the next request that reaches the server. Returns `nil` if none does.
@@ -153,5 +164,59 @@ struct WaitingTurnTests {
         served.server.send(Self.answer)
         #expect(wire.arrival()?.path == "/public/5")
         withExtendedLifetime((busy, waiting)) {}
+    }
+
+    @Test("A reload counts what is in progress, and if it raises the limit, those who wait go at once")
+    func raised() throws {
+        let wire = try Wire()
+        var clients = [try wire.ask(wire.fixture.worker, "/public/1")]
+        #expect(wire.arrival()?.path == "/public/1")
+        clients += [try wire.ask(wire.second, "/public/2"), try wire.ask(wire.fixture.worker, "/public/3")]
+        wire.reload { $0.connectTimeout = .seconds(9) }
+        clients.append(try wire.ask(wire.second, "/public/4"))
+        #expect(wire.arrival()?.path == nil)
+        wire.reload { $0.maxConnections = 3 }
+        #expect(Set([wire.arrival()?.path, wire.arrival()?.path]) == ["/public/2", "/public/3"])
+        #expect(wire.arrival()?.path == nil)
+        var counts = wire.fixture.worker.counts
+        counts.add(wire.second.counts)
+        #expect(counts.servers[ServerRow.activeConnections] == 3)
+        #expect(counts.upstreams[UpstreamRow.waiting] == 1)
+        withExtendedLifetime(clients) {}
+    }
+
+    @Test("A place that is left in the pool of former settings goes at once to who waits in that of the new ones")
+    func former() throws {
+        let wire = try Wire()
+        let first = wire.fixture.worker
+        let clients = [try wire.ask(first, "/public/1")]
+        let served = try #require(wire.arrival())
+        wire.reload { $0.connectTimeout = .seconds(9) }
+        let waiting = [try wire.ask(first, "/public/2"), try wire.ask(wire.second, "/public/3")]
+        served.server.send(Self.answer)
+        let next = try #require(wire.arrival())
+        #expect(next.path == "/public/2")
+        next.server.send(Self.answer)
+        #expect(wire.arrival()?.path == "/public/3")
+        withExtendedLifetime((clients, waiting)) {}
+    }
+
+    @Test("What began without a limit counts for the one that a reload sets, also if the server was gone meanwhile")
+    func unlimited() throws {
+        let wire = try Wire()
+        let first = wire.fixture.worker
+        wire.reload { $0.maxConnections = 0 }
+        let clients = [try wire.ask(first, "/public/1"), try wire.ask(wire.second, "/public/2")]
+        let served = try #require(wire.arrival())
+        #expect(wire.arrival() != nil)
+        let servers = first.snapshot.settings.upstreams[0].servers
+        wire.reload { $0.maxConnections = 2 }
+        wire.reload { $0.servers = [UpstreamServerSettings(isSecure: false, address: .unix(path: "/nowhere"))] }
+        wire.reload { $0.servers = servers }
+        let other = try wire.ask(first, "/public/3")
+        #expect(wire.arrival()?.path == nil)
+        served.server.send(Self.answer)
+        #expect(wire.arrival()?.path == "/public/3")
+        withExtendedLifetime((clients, other)) {}
     }
 }

@@ -72,6 +72,31 @@ extension EndToEnd {
             #expect(!log.contains("CONTINUATION") && !log.contains("no key could be fetched"), "\(log)")
         }
 
+        @Test("SIGTERM while a start waits for a provider that hangs ends the process before it serves")
+        func stoppedStart() throws {
+            let provider = try Provider()
+            defer { provider.testHasEnded.set() }
+            provider.hangs.set()
+            let directory = try TemporaryDirectory()
+            try Gateway.writeSecrets(to: directory)
+            let ports = try Listener.freePorts(2)
+            var configuration = GatewayConfiguration(upstream: 9)
+            configuration.company = provider.companyKey
+            let text = configuration.text(port: ports[0], adminPort: ports[1], directory: directory.path)
+            let child = try Child(
+                Gateway.program,
+                ["run", try directory.write("gateway.conf", text)],
+                output: directory["output.log"],
+                errors: directory["errors.log"]
+            )
+            #expect(eventually { provider.fetches == 1 })
+            child.send(SIGTERM)
+            #expect(child.wait(within: 20) == 0)
+            let errors = Child.text(of: directory["errors.log"])
+            #expect(errors.contains("gateway: stopped before it served"), "\(errors)")
+            #expect(!errors.contains("listening on"), "\(errors)")
+        }
+
         @Test("A refused reload names the provider and why, and warns about nothing that is not in use")
         func refused() throws {
             let site = try Site()

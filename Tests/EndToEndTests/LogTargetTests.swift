@@ -167,7 +167,8 @@ extension EndToEnd {
                 site.gateway.send(SIGHUP)
             }
             try reload("level = \"info\"\nformat = \"text\"\noutput = \"\(file)\"")
-            #expect(eventually(within: 20) { text(file).contains(" info: configuration reloaded\n") })
+            let line = " info: configuration reloaded pid=\(site.gateway.pid)\n"
+            #expect(eventually(within: 20) { text(file).contains(line) })
             try reload("level = \"error\"\noutput = \"\(file)\"\naccess_format = \"changed {path}\"")
             let isChanged = try eventually(within: 20) {
                 _ = try fetch(site.port, "/public/x")

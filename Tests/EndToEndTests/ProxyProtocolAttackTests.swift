@@ -127,6 +127,34 @@ extension EndToEnd {
             for client in silent.dropLast() { #expect(!client.isClosed(within: 0)) }
         }
 
+        @Test("Attack: silent connections that fill the share of those without a header make room for others")
+        func crowd() throws {
+            let proxied = try ProxySite {
+                $0.descriptors = 600
+                $0.top = "threads = 1\n" + $0.top
+                $0.limits += "\nconnections = 8\nheader_timeout = \"60s\"\ntrusted_proxies = [\"127.0.0.1\"]"
+            }
+            let metrics = proxied.site.gateway.metrics
+            let silent = try (0..<150).map { _ in try proxied.connect([]) }
+            let tooMany = ["reason": "too_many"]
+            var open: [Client] = []
+            let isFull = try eventually {
+                open = silent.filter { !$0.isClosed(within: 0) }
+                let refused = try metrics().value("gateway_proxy_protocol_refusals_total", tooMany)
+                return refused > 0 && Int(refused) + open.count == silent.count
+            }
+            #expect(isFull)
+            // Whoever has not been silent for a second, by the gateway's own time, is left alone.
+            let since = monotonic()
+            #expect(eventually { monotonic() - since > 1.5 })
+            let newcomer = try proxied.connect(ProxyHeader.line("203.0.113.7"))
+            #expect(try newcomer.exchange("/public/x").status == 200)
+            #expect(eventually { open.count { $0.isClosed(within: 0) } == 1 })
+            #expect(try metrics().value("gateway_connections_refused_total", ["limit": "connections"]) == 0)
+            let log = proxied.site.gateway.log
+            #expect(log.contains("because too many had yet to send it") && !log.contains("(limits.connections)"))
+        }
+
         @Test("Bad tokens count for the client in the header, and not for the proxy")
         func failureLimit() throws {
             let proxied = try ProxySite { $0.limits = "joins_per_minute = 0\nfailures_per_minute = 3" }

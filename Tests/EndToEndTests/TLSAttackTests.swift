@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -45,6 +46,35 @@ extension EndToEnd {
                 return after <= before + 20 << 10
             }
             #expect(isBack, "\(before) KiB before, \(after) KiB after")
+        }
+
+        @Test("Attack: clients that are silent in the handshake make room when all places are taken")
+        func silent() throws {
+            let certificates = try TestCertificates.shared.get()
+            let port = try Listener.freePorts(1)[0]
+            let site = try Site {
+                $0.top = """
+                    threads = 1
+                    [[listener]]
+                    address = "127.0.0.1:\(port)"
+                    certificate = "\(certificates.path("standard.pem"))"
+                    key = "\(certificates.path("standard.key"))"
+                    """
+                $0.limits += "\nconnections = 8\nheader_timeout = \"60s\""
+            }
+            let silent = try (0..<20).map { _ in try Client(port: port) }
+            var open: [Client] = []
+            let isFull = try eventually {
+                open = silent.filter { !$0.isClosed(within: 0) }
+                let refusals = ["limit": "connections"]
+                let refused = try site.gateway.metrics().value("gateway_connections_refused_total", refusals)
+                return Int(refused) + open.count == silent.count
+            }
+            #expect(isFull && open.count <= 8)
+            let since = monotonic()
+            #expect(eventually { monotonic() - since > 1.5 })
+            #expect(try fetch(site.port, "/public/x").status == 200)
+            #expect(eventually { open.count { $0.isClosed(within: 0) } == 1 })
         }
 
         @Test("A ClientHello of the largest size is answered, one byte more is refused with an alert")

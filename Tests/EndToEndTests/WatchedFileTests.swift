@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -29,8 +30,9 @@ extension EndToEnd {
             let token = Self.minter.token()
             #expect(try eventually { try status(site, token) == 200 })
             #expect(try status(site, acme) == 401)
-            #expect(site.gateway.log.contains("loaded again: company[0].key[0].secret_file: "))
-            #expect(site.gateway.log.contains("another key signs now"))
+            #expect(site.gateway.log.contains(#"loaded again: company[\"acme\"].key[0].secret_file: "#))
+            let replaced = #"another key signs now with the id \"acme-2026\" of the one before: "#
+            #expect(site.gateway.log.contains(replaced))
             #expect(!site.gateway.log.contains("configuration reloaded"))
             #expect(try other() == 200)
             let after = try site.gateway.metrics()
@@ -93,15 +95,36 @@ extension EndToEnd {
             }
             func complaints() -> Int { site.gateway.log.components(separatedBy: "; what is in use stays").count - 1 }
             #expect(eventually { complaints() == 1 })
-            #expect(site.gateway.log.contains("\"company[0].key[0].secret_file: "))
+            #expect(site.gateway.log.contains(#""company[\"acme\"].key[0].secret_file: "#))
             if content == nil { #expect(site.gateway.log.contains("is not a regular file: \(file)")) }
             #expect(try status(site, Minter.acme.token()) == 200)
+            func unusable() throws -> Double { try site.gateway.metrics().value("gateway_config_unusable_files") }
+            #expect(try eventually { try unusable() == 1 })
+            #expect(!site.gateway.log.contains("its file can be used again"))
             try FileManager.default.removeItem(atPath: file)
             try site.gateway.directory.write("acme.secret", Self.fresh)
             let token = Self.minter.token()
             #expect(try eventually { try status(site, token) == 200 })
+            #expect(try eventually { try unusable() == 0 })
+            #expect(site.gateway.log.contains(#"company[\"acme\"].key[0].secret_file: its file can be used again"#))
             // It was tried again in the meantime, silently.
             #expect(complaints() <= 2)
+        }
+
+        @Test("A file that is as it was before its mistake, and one that a reload finds mended, can be used again")
+        func mended() throws {
+            let site = try Site()
+            func unusable() throws -> Double { try site.gateway.metrics().value("gateway_config_unusable_files") }
+            func count() -> Int { site.gateway.log.components(separatedBy: "its file can be used again").count - 1 }
+            for (number, reloads) in [false, true].enumerated() {
+                try site.gateway.directory.write("acme.secret", "short")
+                #expect(try eventually { try unusable() == 1 })
+                try site.gateway.directory.write("acme.secret", Minter.acme.secret)
+                if reloads { site.gateway.send(SIGHUP) }
+                #expect(eventually { count() == number + 1 })
+                #expect(try unusable() == 0)
+            }
+            #expect(!site.gateway.log.contains("loaded again"))
         }
 
         @Test("Attack: a pipe in the place of a file is an error in words, and nothing waits for it")

@@ -52,4 +52,11 @@ package struct AccessTemplate: Sendable {
     package let parts: [Part]
     /// The template in the form of the configuration.
     package let text: String
+
+    /// Whether a quotation mark is left open at the end of a line. Those in values are escaped.
+    var hasOpenQuote: Bool {
+        let literals = parts.map { part in if case .literal(let text) = part { text } else { "" } }
+        let count = literals.reduce(0) { $0 + $1.utf8.count { $0 == UInt8(ascii: "\"") } }
+        return !count.isMultiple(of: 2)
+    }
 }

@@ -2,7 +2,7 @@ import Basics
 import Transport
 
 /// A proxy's connection until its PROXY header is complete. Afterwards it is handed over to the handler of what follows.
-final class ProxyHeaderReader: Connection {
+final class ProxyHeaderReader: Connection, IdleConnection {
     /// Continues with a connection whose header is complete, and with the bytes behind the header.
     typealias Continuation = (ProxyHeaderReader, ProxyHeader, _ rest: Span<UInt8>) -> Void
 
@@ -13,6 +13,9 @@ final class ProxyHeaderReader: Connection {
     /// The part of the header that has arrived.
     private var pending: ByteBuffer?
     private let proceed: Continuation
+    private var slot: Int?
+    /// When the proxy could send first, in monotonic milliseconds.
+    private let since: Int64
 
     /// - Parameters:
     ///   - place: the peer's, given up if the connection is closed before the header is complete.
@@ -22,7 +25,22 @@ final class ProxyHeaderReader: Connection {
         self.peer = peer
         self.place = place
         self.proceed = proceed
+        since = worker.clock.monotonic
         super.init(loop: worker.loop)
+    }
+
+    /// Starts to wait for the header: the connection is open.
+    func begin() { slot = worker.unnamed.add(self) }
+
+    /// Gives up the place in the worker's list, once.
+    private func leave() { if let slot = slot.take() { worker.unnamed.remove(slot: slot) } }
+
+    /// Idle until the header is complete: proxies send it in one piece.
+    var idleness: Idleness? { place == nil ? nil : Idleness(wasUsed: false, since: since) }
+
+    func closeIdle() {
+        refuse(.tooMany)
+        reset()
     }
 
     override func received(_ bytes: Span<UInt8>) {
@@ -39,6 +57,7 @@ final class ProxyHeaderReader: Connection {
         do throws(ProxyHeaderFault) {
             guard let header = try ProxyHeader.read(bytes) else { return false }
             place = nil
+            leave()
             proceed(self, header, bytes.extracting(droppingFirst: header.length))
         } catch {
             refuse(error)
@@ -58,13 +77,20 @@ final class ProxyHeaderReader: Connection {
         reset()
     }
 
-    /// Counts a connection that gets no answer.
-    private func refuse(_ fault: ProxyHeaderFault) {
-        worker.site.turnedAway.badProxyHeader(fault, from: peer)
-        worker.counters.add(fault.counter)
-    }
+    private func refuse(_ fault: ProxyHeaderFault) { worker.refuse(fault, from: peer) }
 
-    override func closed() { place?.leave(worker, peer) }
+    override func closed() {
+        leave()
+        place?.leave(worker, peer)
+    }
+}
+
+extension Worker {
+    /// Counts a proxy's connection that gets no answer.
+    func refuse(_ fault: ProxyHeaderFault, from peer: ClientAddress) {
+        site.turnedAway.badProxyHeader(fault, from: peer)
+        counters.add(fault.counter)
+    }
 }
 
 extension ProxyHeaderFault {
@@ -73,6 +99,7 @@ extension ProxyHeaderFault {
         case .absent: .proxyHeadersAbsent
         case .malformed: .proxyHeadersMalformed
         case .late: .proxyHeadersLate
+        case .tooMany: .proxyHeadersTooMany
         }
     }
 }

@@ -2,7 +2,7 @@ import Basics
 import Transport
 
 /// A client's connection during its TLS handshake. Afterwards it is handed over to the handler of the agreed protocol.
-final class ServerHandshake: Connection {
+final class ServerHandshake: Connection, IdleConnection {
     private let worker: Worker
     private let listener: ListenerRole
     private let address: ClientAddress
@@ -10,6 +10,9 @@ final class ServerHandshake: Connection {
     /// `nil` once the connection was handed over.
     private var place: ConnectionPlace?
     private let failed: (TLSFault) -> Void
+    private var slot: Int?
+    /// When the client could send first, in monotonic milliseconds.
+    private let since: Int64
 
     /// - Parameter failed: called if the handshake fails.
     init(
@@ -26,8 +29,22 @@ final class ServerHandshake: Connection {
         self.share = share
         self.place = place
         self.failed = failed
+        since = worker.clock.monotonic
         super.init(loop: worker.loop)
     }
+
+    /// Starts the handshake: the connection is open.
+    func begin() { slot = worker.handshakes.add(self) }
+
+    /// Gives up the place in the worker's list, once.
+    private func leave() { if let slot = slot.take() { worker.handshakes.remove(slot: slot) } }
+
+    /// A client that has sent no whole ClientHello is idle: the first bytes that it gets answer it.
+    var idleness: Idleness? {
+        takenBytes + unsentBytes == 0 ? Idleness(wasUsed: false, since: since) : nil
+    }
+
+    func closeIdle() { close() }
 
     override func secured(_ tls: TLSStream) {
         worker.counters.add(.handshakesCompleted)
@@ -48,6 +65,7 @@ final class ServerHandshake: Connection {
             isSecure: true
         )
         handOver(to: connection)
+        leave()
         connection.begin()
     }
 
@@ -63,5 +81,8 @@ final class ServerHandshake: Connection {
         reset()
     }
 
-    override func closed() { place?.leave(worker, address) }
+    override func closed() {
+        leave()
+        place?.leave(worker, address)
+    }
 }

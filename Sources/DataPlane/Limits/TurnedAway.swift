@@ -17,6 +17,7 @@ final class TurnedAway: Sendable {
         var absentHeaders = 0
         var malformedHeaders = 0
         var lateHeaders = 0
+        var headersTooMany = 0
         var lastWithoutHeader = ""
         var unlistedProxies = 0
         var lastUnlistedProxy = ""
@@ -25,7 +26,7 @@ final class TurnedAway: Sendable {
         var untakenEnds = 0
         var saidAt: Int64?
 
-        var badHeaders: Int { absentHeaders + malformedHeaders + lateHeaders }
+        var badHeaders: Int { absentHeaders + malformedHeaders + lateHeaders + headersTooMany }
 
         var isNews: Bool {
             pastTotal + pastAddressLimit + pastRate + denied + badHeaders + unlistedProxies + untakenEnds > 0
@@ -72,6 +73,7 @@ final class TurnedAway: Sendable {
             case .absent: state.absentHeaders += 1
             case .malformed: state.malformedHeaders += 1
             case .late: state.lateHeaders += 1
+            case .tooMany: state.headersTooMany += 1
             }
             state.lastWithoutHeader = String(decoding: peer.text, as: UTF8.self)
         }
@@ -158,7 +160,8 @@ final class TurnedAway: Sendable {
                 """
                 connections to a listener with proxy_protocol were closed: \(counted.absentHeaders) started with something \
                 else than a PROXY header, \(counted.malformedHeaders) had a malformed one, \(counted.lateHeaders) did not \
-                send it within limits.header_timeout, last of \(counted.lastWithoutHeader)
+                send it within limits.header_timeout, \(counted.headersTooMany) made room because too many had yet to \
+                send it, last of \(counted.lastWithoutHeader)
                 """
             )
         }

@@ -155,6 +155,8 @@ enum ProxyHeaderFault: Error {
     case malformed
     /// The header was not complete in time.
     case late
+    /// Too many connections waited for theirs.
+    case tooMany
 }
 
 extension NetworkAddress {

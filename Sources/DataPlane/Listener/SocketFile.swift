@@ -5,6 +5,27 @@ import Transport
 
 /// The file of a Unix socket. Write permission on it is permission to connect.
 enum SocketFile {
+    /// Which file a socket has, whatever its name.
+    struct Identity: Equatable {
+        private let device: UInt64
+        private let inode: UInt64
+
+        /// Returns `nil` if there is no socket.
+        init?(_ path: String) {
+            var status = stat()
+            // SAFETY: the path is passed as a C string for the call, which fills a local.
+            guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+            (device, inode) = (UInt64(status.st_dev), UInt64(status.st_ino))
+        }
+    }
+
+    /// Removes the file of a closed socket. Leaves it if it is another's by now, or if another process goes on listening.
+    static func remove(_ path: String, _ own: Identity) {
+        guard Identity(path) == own, !Listener.isListening(at: path) else { return }
+        // SAFETY: the path is passed as a C string for the call.
+        _ = unsafe unlink(path)
+    }
+
     /// Removes the file of a socket without a listener, to make room for another.
     static func makeRoom(at path: String) throws(SystemFault) {
         var status = stat()

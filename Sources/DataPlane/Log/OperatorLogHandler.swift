@@ -3,8 +3,9 @@ package import Logging
 
 /// Messages of the process to its operator, one line per event: a JSON object or text.
 ///
-/// Metadata follows the message, ordered by name. If names repeat, the event's value takes precedence over the
-/// handler's, and that over the provider's. Whatever the content, each event stays on one line.
+/// The process's id follows the message: during a take-over, two processes may write to one log. Then comes the metadata,
+/// ordered by name. If names repeat, the event's value takes precedence over the handler's, and that over the provider's.
+/// Whatever the content, each event stays on one line.
 package struct OperatorLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
@@ -14,11 +15,15 @@ package struct OperatorLogHandler: LogHandler {
     }
     private var ownLevel: Logger.Level?
     private let mode: OperatorLogMode
+    private let process: Int32
     private let write: @Sendable (String, Logger.Level) -> Void
 
-    /// - Parameter write: receives each line without its line feed.
-    package init(_ mode: OperatorLogMode, write: @escaping @Sendable (String, Logger.Level) -> Void) {
+    /// - Parameters:
+    ///   - process: its id.
+    ///   - write: receives each line without its line feed.
+    package init(_ mode: OperatorLogMode, process: Int32, write: @escaping @Sendable (String, Logger.Level) -> Void) {
         self.mode = mode
+        self.process = process
         self.write = write
     }
 
@@ -33,15 +38,20 @@ package struct OperatorLogHandler: LogHandler {
         let members = members(event)
         let (time, level, message) = (Timestamp.text(WallClock.now()), event.level.rawValue, event.message.description)
         guard mode.isJSON else {
-            let text = (["\(time) \(level): \(message)"] + members.map { "\($0.name)=\(Self.word($0.value))" })
-            write(TerminalText.escaped(text.joined(separator: " ")), event.level)
+            let words = ["pid=\(process)"] + members.map { "\($0.name)=\(Self.word($0.value))" }
+            write(TerminalText.escaped("\(time) \(level): \(message) \(words.joined(separator: " "))"), event.level)
             return
         }
-        let head = [("time", time), ("level", level), ("message", message)]
-        let own = Set(head.map { ExactText($0.0) })
+        let head: [JSONMember] = [
+            JSONMember("time", .string(time)), JSONMember("level", .string(level)),
+            JSONMember("message", .string(message)), JSONMember("pid", .number(Double(process))),
+        ]
+        let own = Set(head.map { ExactText($0.name) })
         // Rename a repeated member: different readers would choose different values.
-        let rest = members.map { (own.contains(ExactText($0.name)) ? $0.name + "_" : $0.name, $0.value) }
-        let object = JSONValue.object((head + rest).map { JSONMember($0.0, .string($0.1)) })
+        let rest = members.map { member in
+            JSONMember(own.contains(ExactText(member.name)) ? member.name + "_" : member.name, .string(member.value))
+        }
+        let object = JSONValue.object(head + rest)
         write(String(decoding: object.serialized(), as: UTF8.self), event.level)
     }
 

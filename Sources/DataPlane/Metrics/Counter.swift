@@ -14,6 +14,7 @@ enum Counter: Int, CaseIterable {
     case proxyHeadersAbsent
     case proxyHeadersMalformed
     case proxyHeadersLate
+    case proxyHeadersTooMany
     case proxiesUnlisted
     /// Open ones.
     case http1Connections

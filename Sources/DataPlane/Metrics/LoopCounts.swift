@@ -7,7 +7,7 @@ import JOSE
 struct LoopCounts: Sendable {
     private(set) var labels: CounterLabels
     /// By counter. Stored in place: most of what a request counts is here.
-    var totals = InlineArray<29, Int>(repeating: 0)
+    var totals = InlineArray<30, Int>(repeating: 0)
     /// By the refusal's position.
     var refusals = [Int](repeating: 0, count: Refusal.allCases.count)
     /// By what cut an exchange short.

@@ -21,6 +21,12 @@ extension MetricsPage {
             Int(reading.reloads.succeededAt),
             decimals: 3
         )
+        write(
+            "gateway_config_unusable_files",
+            .gauge,
+            "Files of keys, secrets and certificates that cannot be used as they are now: their former content is.",
+            reading.unusableFiles
+        )
         exposition.family(
             "gateway_certificate_expiry_timestamp_seconds",
             .gauge,

@@ -169,6 +169,7 @@ struct MetricsPage {
         exposition.sample([("reason", "absent")], total(.proxyHeadersAbsent))
         exposition.sample([("reason", "malformed")], total(.proxyHeadersMalformed))
         exposition.sample([("reason", "late")], total(.proxyHeadersLate))
+        exposition.sample([("reason", "too_many")], total(.proxyHeadersTooMany))
         exposition.sample([("reason", "unlisted")], total(.proxiesUnlisted))
         exposition.family("gateway_tls_handshakes", .counter, "TLS handshakes of viewers, by result.")
         exposition.sample([("result", "completed")], total(.handshakesCompleted))

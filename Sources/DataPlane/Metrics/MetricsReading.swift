@@ -16,6 +16,8 @@ struct MetricsReading: Sendable {
     var isReady = true
     var isDraining = false
     var reloads = ReloadTally()
+    /// Files that have changed and cannot be used.
+    var unusableFiles = 0
     var certificates: [CertificateEntry] = []
     var lostLogLines = 0
     var tracing = TracingTally()

@@ -1,7 +1,8 @@
 /// The requests of all event loops that wait for a place with an upstream's servers: how many there are, and whose turn
 /// it is.
 ///
-/// Each loop shows one request only, which keeps the order short. `Member` is how a loop is reached.
+/// Each loop has a pool in which its requests wait, and shows the first one only, which keeps the order short. `Member`
+/// is how the pool is reached. After a reload, a loop may have further pools, which count as loops of their own.
 struct TurnOrder<Member> {
     /// What a loop has waiting.
     private struct Entry {
@@ -25,7 +26,7 @@ struct TurnOrder<Member> {
 
     private var entries: [Entry] = []
     /// The most requests that may wait.
-    private let limit: Int
+    var limit: Int
     /// Those that wait. An ousted one counts no more: whoever has ousted it counts instead.
     private var waiting = 0
     private var nextNumber: UInt64 = 0

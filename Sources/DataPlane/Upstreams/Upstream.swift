@@ -15,20 +15,35 @@ final class Upstream: Sendable {
     let slot: Int
     /// How many servers may be ejected at a time because of their answers.
     private let maxEjected: Int
-    /// The exchanges of all event loops that wait for a server, and on how many loops there are any.
-    private let turns: Mutex<TurnOrder<Confined<UpstreamPool>>>
-    private let waitingLoops = Atomic<Int>(0)
+    private let line: Line
     /// Taken by the retries of all event loops.
     let freeRetries = FreeRetries()
     /// Held while it is decided whether to eject a server.
     private let ejecting = Mutex<Void>(())
 
+    /// The exchanges that wait for a server, in the pools of all event loops. Those that wait when a reload replaces the
+    /// upstream keep their turn.
+    private final class Line: Sendable {
+        let turns: Mutex<TurnOrder<Confined<UpstreamPool>>>
+        /// How many pools there are in which exchanges wait.
+        let pools = Atomic<Int>(0)
+
+        init(limit: Int) { turns = Mutex(TurnOrder(limit: limit)) }
+    }
+
     /// - Parameters:
     ///   - labels: include its name and those of its servers.
     ///   - former: the upstream of that name until now. What an operator has drained there stays drained.
-    init(_ settings: UpstreamSettings, _ labels: CounterLabels, former: Upstream? = nil) {
+    ///   - places: of servers until now. They are taken over, with the limit of these settings.
+    init(
+        _ settings: UpstreamSettings,
+        _ labels: CounterLabels,
+        former: Upstream? = nil,
+        places: [CounterLabels.Server: ServerPlaces] = [:]
+    ) {
         self.settings = settings
-        turns = Mutex(TurnOrder(limit: settings.maxWaiting))
+        line = former?.line ?? Line(limit: settings.maxWaiting)
+        line.turns.withLock { $0.limit = settings.maxWaiting }
         slot = labels.upstreams[ExactText(settings.name)]
         security =
             settings.servers.contains { $0.isSecure }
@@ -52,6 +67,7 @@ final class Upstream: Sendable {
                 resolveInterval: settings.resolveInterval,
                 slowStart: settings.slowStart,
                 maxConnections: settings.maxConnections,
+                places: places[label] ?? ServerPlaces(),
                 rules: rules,
                 isDrained: former?.servers.first { $0.name.hasSameBytes(as: server.address.text) }?.isDrained ?? false,
                 slot: labels.servers[label]
@@ -71,19 +87,19 @@ final class Upstream: Sendable {
 
     // MARK: Turns
 
-    /// Whether exchanges wait on any event loop.
-    var hasWaiting: Bool { waitingLoops.load(ordering: .sequentiallyConsistent) > 0 }
+    /// Whether exchanges wait in any pool.
+    var hasWaiting: Bool { line.pools.load(ordering: .sequentiallyConsistent) > 0 }
 
-    /// Lets an exchange of an event loop wait. Returns `nil` if it may not, because enough do.
+    /// Lets an exchange of a pool wait. Returns `nil` if it may not, because enough do.
     ///
-    /// Once it waits, the loop that the result names calls ``UpstreamPool/refuseOusted()``.
+    /// Once it waits, the pool that the result names calls ``UpstreamPool/refuseOusted()``.
     func beginWaiting(
         _ id: ObjectIdentifier,
         hasSession: Bool,
         as pool: Confined<UpstreamPool>
     ) -> TurnOrder<Confined<UpstreamPool>>.Entrance? {
-        turns.withLock { turns in
-            defer { waitingLoops.store(turns.count, ordering: .sequentiallyConsistent) }
+        line.turns.withLock { turns in
+            defer { line.pools.store(turns.count, ordering: .sequentiallyConsistent) }
             return turns.enter(id, hasSession: hasSession, as: pool)
         }
     }
@@ -92,29 +108,29 @@ final class Upstream: Sendable {
     ///
     /// - Parameter first: of those that wait there still.
     func endWaiting(_ id: ObjectIdentifier, hasSession: Bool, first: TurnRank?) {
-        turns.withLock { turns in
+        line.turns.withLock { turns in
             turns.leave(id, hasSession: hasSession, first: first)
-            waitingLoops.store(turns.count, ordering: .sequentiallyConsistent)
+            line.pools.store(turns.count, ordering: .sequentiallyConsistent)
         }
     }
 
-    /// Tells the other event loops whose turn it is in a pool.
-    func show(_ id: ObjectIdentifier, _ rank: TurnRank) { turns.withLock { $0.show(id, rank) } }
+    /// Tells the other pools whose turn it is in one.
+    func show(_ id: ObjectIdentifier, _ rank: TurnRank) { line.turns.withLock { $0.show(id, rank) } }
 
-    /// Whether an exchange of an event loop has lost its place to one of a session.
-    func hasOusted(_ id: ObjectIdentifier) -> Bool { turns.withLock { $0.hasOusted(id) } }
+    /// Whether an exchange of a pool has lost its place to one of a session.
+    func hasOusted(_ id: ObjectIdentifier) -> Bool { line.turns.withLock { $0.hasOusted(id) } }
 
-    /// Lets the next event loop serve those who wait there, if a server has a place.
+    /// Lets the next pool serve those who wait there, if a server has a place.
     ///
     /// - Parameters:
-    ///   - id: the loop that calls, which is not called.
+    ///   - id: the pool that calls, which is not called.
     ///   - floor: those up to it have had their turn.
-    ///   - rank: calls only a loop that comes before it.
-    /// - Returns: whether there is such a loop.
+    ///   - rank: calls only a pool that comes before it.
+    /// - Returns: whether there is such a pool.
     @discardableResult
     func callNext(besides id: ObjectIdentifier, after floor: TurnRank?, before rank: TurnRank? = nil) -> Bool {
-        guard let next = turns.withLock({ $0.first(besides: id, after: floor) }), rank.map({ next.rank < $0 }) ?? true
-        else { return false }
+        let first = line.turns.withLock { $0.first(besides: id, after: floor) }
+        guard let next = first, rank.map({ next.rank < $0 }) ?? true else { return false }
         let pool = next.member
         if servers.contains(where: { !$0.isFull }) { pool.mailbox.post { _ in pool.value.serve(after: floor) } }
         return true

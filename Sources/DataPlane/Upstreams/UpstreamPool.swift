@@ -12,8 +12,8 @@ final class UpstreamPool {
     private var servers: [ServerPool]
     private var balancer: Balancer
     private var retryBudget: RetryBudget
-    /// Whether exchanges may have to wait for a server.
-    private let hasLimit: Bool
+    /// Whether exchanges take places of their servers, and may have to wait for one.
+    private var takesPlaces: Bool
     private var waiting = WaitingLine()
     /// Runs while exchanges wait.
     private var timer: TimerHeap.ID?
@@ -40,7 +40,7 @@ final class UpstreamPool {
         (loop, descriptors, counters) = (all.loop, all.descriptors, all.counters)
         servers = upstream.servers.map { ServerPool(server: $0) }
         let settings = upstream.settings
-        hasLimit = settings.maxConnections > 0
+        takesPlaces = settings.maxConnections > 0
         retryBudget = RetryBudget(percent: settings.maxRetryPercent, upstream.freeRetries)
         balancer = Balancer(
             settings.balance,
@@ -54,7 +54,8 @@ final class UpstreamPool {
     /// - Parameter tried: the servers that have failed this exchange, as a bit set.
     func acquire(for exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
         // Nobody passes those who wait, here or on another event loop.
-        guard !hasLimit || !upstream.hasWaiting, attempt(for: exchange, tried: tried, allowsReuse: allowsReuse) else {
+        guard !takesPlaces || !upstream.hasWaiting, attempt(for: exchange, tried: tried, allowsReuse: allowsReuse)
+        else {
             wait(exchange, tried: tried, allowsReuse: allowsReuse)
             return
         }
@@ -126,9 +127,9 @@ final class UpstreamPool {
             }
             guard let index else { return nil }
             let server = servers[index].server
-            if server.takePlace() {
+            if !takesPlaces || server.places.take() {
                 if server.admits(at: now) { return index }
-                server.givePlaceBack()
+                if takesPlaces { server.places.giveBack() }
             } else {
                 isFull = true
             }
@@ -261,24 +262,40 @@ final class UpstreamPool {
 
     /// Adds the present connections and waiting exchanges to `counts`.
     func count(into counts: inout LoopCounts) {
-        counts.upstreams[upstream.slot * UpstreamRow.size + UpstreamRow.waiting] += waiting.count
+        let name = ExactText(upstream.settings.name)
+        // After reloads, the places of its counters may be another's.
+        if counts.labels.upstreams.names[upstream.slot] == name {
+            counts.upstreams[upstream.slot * UpstreamRow.size + UpstreamRow.waiting] += waiting.count
+        }
         for (pool, balanced) in zip(servers, balancer.servers) {
+            let label = CounterLabels.Server(upstream: name, name: ExactText(pool.server.name))
+            guard counts.labels.servers.names[pool.server.slot] == label else { continue }
             let row = pool.server.slot * ServerRow.size
             counts.servers[row + ServerRow.activeConnections] += balanced.open
             counts.servers[row + ServerRow.idleConnections] += pool.idle.count
         }
     }
 
+    /// Stops keeping connections: a reload has replaced the upstream, or the process ends.
     func retire() {
         isRetired = true
         closeIdle()
+        if !takesPlaces {
+            takesPlaces = true
+            for (pool, balanced) in zip(servers, balancer.servers) { pool.server.places.add(balanced.open) }
+        }
+        // The limit may be another.
+        if !waiting.isEmpty { serveSoon() }
     }
+
+    /// Whether any exchange has a connection or waits for one.
+    var isUsed: Bool { !waiting.isEmpty || balancer.servers.contains { $0.open > 0 } }
 }
 
 // MARK: - Waiting for a place
 
 extension UpstreamPool {
-    private var id: ObjectIdentifier { ObjectIdentifier(loop.mailbox) }
+    private var id: ObjectIdentifier { ObjectIdentifier(self) }
 
     private func wait(_ exchange: any UpstreamUser, tried: UInt64, allowsReuse: Bool) {
         let pool = Confined(self, to: loop.mailbox)
@@ -293,7 +310,7 @@ extension UpstreamPool {
         if timer == nil { lookAgain() }
         if let loser = entrance.ousts {
             if loser.mailbox === loop.mailbox {
-                refuseOusted()
+                loser.value.refuseOusted()
             } else {
                 loser.mailbox.post { _ in loser.value.refuseOusted() }
             }
@@ -317,7 +334,7 @@ extension UpstreamPool {
         place.exchange.upstreamFailed(.busy)
     }
 
-    /// Tells the other event loops that an exchange has left the line.
+    /// Tells the other pools that an exchange has left the line.
     private func left(_ place: WaitingLine.Place) {
         upstream.endWaiting(id, hasSession: place.comesFirst, first: waiting.rank(at: 0))
     }
@@ -338,8 +355,9 @@ extension UpstreamPool {
 
     /// Gives a server's place to who waits first.
     private func giveBack(_ server: UpstreamServer) {
-        server.givePlaceBack()
-        guard hasLimit, upstream.hasWaiting else { return }
+        guard takesPlaces else { return }
+        server.places.giveBack()
+        guard upstream.hasWaiting else { return }
         if let rank = waiting.rank(at: 0), !upstream.callNext(besides: id, after: nil, before: rank) {
             serveSoon()
         } else if waiting.isEmpty {

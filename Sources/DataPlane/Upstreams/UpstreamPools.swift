@@ -10,6 +10,8 @@ final class UpstreamPools {
     /// Scratch space for the last response head, reused so that reading one allocates nothing.
     var responseHead = ResponseHead()
     private var pools: [UpstreamPool] = []
+    /// Those that a reload has replaced while exchanges use them.
+    private var retired: [UpstreamPool] = []
 
     init(loop: EventLoop, descriptors: DescriptorBudget, resolver: Resolver, counters: LoopCounters) {
         self.loop = loop
@@ -26,7 +28,10 @@ final class UpstreamPools {
         pools = upstreams.map { upstream in
             previous.first { $0.upstream === upstream } ?? UpstreamPool(upstream, among: self)
         }
-        for pool in previous where !pools.contains(where: { $0 === pool }) { pool.retire() }
+        for pool in previous where !pools.contains(where: { $0 === pool }) {
+            pool.retire()
+            retired.append(pool)
+        }
     }
 
     /// Closes the connection that has been idle longest. Returns false if none is idle.
@@ -40,10 +45,13 @@ final class UpstreamPools {
     func closeIdle() { for pool in pools { pool.closeIdle() } }
 
     /// Closes connections that have been idle for too long.
-    func closeStale() { for pool in pools { pool.closeStale(at: loop.now) } }
+    func closeStale() {
+        for pool in pools { pool.closeStale(at: loop.now) }
+        retired.removeAll { !$0.isUsed }
+    }
 
     /// Adds the present connections to `counts`.
-    func count(into counts: inout LoopCounts) { for pool in pools { pool.count(into: &counts) } }
+    func count(into counts: inout LoopCounts) { for pool in pools + retired { pool.count(into: &counts) } }
 
     /// Stops keeping connections after their exchanges.
     func retire() { for pool in pools { pool.retire() } }

@@ -27,10 +27,10 @@ final class UpstreamServer: Sendable {
     let slot: Int
     /// In milliseconds.
     private let slowStart: Int64
-    /// 0: any number.
-    private let maxConnections: Int
-    /// The exchanges of all event loops with the server. Not counted without a limit.
-    private let connections = Atomic<Int>(0)
+    /// Whether it has a limit of connections.
+    private let isLimited: Bool
+    /// Not counted without a limit, until a reload has replaced the server.
+    let places: ServerPlaces
     private let record: Mutex<ServerRecord>
     private let known: Mutex<KnownAddresses>
 
@@ -73,6 +73,7 @@ final class UpstreamServer: Sendable {
         resolveInterval: Duration = .zero,
         slowStart: Duration = .zero,
         maxConnections: Int = 0,
+        places: ServerPlaces = ServerPlaces(),
         rules: ServerRecord.Rules = ServerRecord.Rules(),
         isDrained: Bool = false,
         slot: Int = 0
@@ -81,7 +82,9 @@ final class UpstreamServer: Sendable {
         self.slot = slot
         self.hostLine = hostLine
         self.slowStart = slowStart.milliseconds
-        self.maxConnections = maxConnections
+        isLimited = maxConnections > 0
+        self.places = places
+        places.allow(maxConnections)
         record = Mutex(ServerRecord(rules))
         known = Mutex(KnownAddresses(interval: resolveInterval.milliseconds))
         authority = server.authority ?? ""
@@ -140,34 +143,7 @@ final class UpstreamServer: Sendable {
         if unresponsive.load(ordering: .relaxed) { trialAt.store(now + Self.trialInterval, ordering: .relaxed) }
     }
 
-    // MARK: The limit of connections
-
-    var isFull: Bool { maxConnections > 0 && connections.load(ordering: .sequentiallyConsistent) >= maxConnections }
-
-    /// Counts an exchange. Returns false if there are as many as may be.
-    func takePlace() -> Bool {
-        guard maxConnections > 0 else { return true }
-        // Added only if it fits: who fails must not keep the last place from another, however briefly.
-        var count = connections.load(ordering: .sequentiallyConsistent)
-        while count < maxConnections {
-            let exchange = connections.weakCompareExchange(
-                expected: count,
-                desired: count + 1,
-                ordering: .sequentiallyConsistent
-            )
-            if exchange.exchanged { return true }
-            count = exchange.original
-        }
-        return false
-    }
-
-    /// Undoes `takePlace`.
-    ///
-    /// Who waits first says so and then looks for a place; who leaves one first gives it back and then looks for
-    /// somebody who waits. In one order for all threads, one of the two finds the other.
-    func givePlaceBack() {
-        if maxConnections > 0 { connections.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
-    }
+    var isFull: Bool { isLimited && places.isFull }
 
     // MARK: What has happened
 

@@ -1,8 +1,17 @@
 import Admission
 import Basics
 
+/// A connection that may be closed to make room for another.
+protocol IdleConnection: AnyObject {
+    /// How long the connection has been idle. `nil` if it is busy, or if the client has not taken all output.
+    var idleness: Idleness? { get }
+
+    /// Closes the connection, which must be idle.
+    func closeIdle()
+}
+
 /// A client's connection from the point of view of its event loop's worker.
-protocol ServedConnection: AnyObject {
+protocol ServedConnection: IdleConnection {
     /// - Parameter place: given up when the connection is closed.
     init(
         worker: Worker,
@@ -15,12 +24,6 @@ protocol ServedConnection: AnyObject {
 
     /// Starts the connection: the client may send.
     func begin()
-
-    /// How long the connection has been idle. `nil` if it is busy, or if the client has not taken all output.
-    var idleness: Idleness? { get }
-
-    /// Closes the connection, which must be idle.
-    func closeIdle()
 
     /// Ends the exchanges of these sessions.
     func end(_ endings: [SessionID: Worker.EndedSession])

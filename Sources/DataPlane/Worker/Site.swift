@@ -43,6 +43,8 @@ final class Site: Sendable {
     /// Keeps the fetched key sets over a restart. `nil` if nothing does.
     let keySetStore: KeySetStore?
     let reloads: Mutex<ReloadTally>
+    /// Files that have changed and cannot be used.
+    let unusableFiles = Atomic<Int>(0)
     /// When the process began, in milliseconds since 1970.
     let startedAt = WallClock.now()
     /// The version of the program.
@@ -146,7 +148,7 @@ final class Site: Sendable {
     ///   - isNamed: false for a proxy's connection that has yet to name its client. It is counted beside the clients and
     ///     makes none of them close, since its client may be beyond a limit of its own. Once that is known, call
     ///     ``name(limit:makesRoom:)``.
-    ///   - makesRoom: closes another viewer's connection, if possible.
+    ///   - makesRoom: closes another viewer's connection, or one like this that has yet to name its client, if possible.
     func enter(_ role: ListenerRole, limit: Int, isNamed: Bool = true, makesRoom: () -> Bool = { false }) -> Bool {
         let isWithin: Bool
         switch role {
@@ -160,7 +162,7 @@ final class Site: Sendable {
             } else {
                 let free = descriptors.connections(of: limit) - namedConnections.load(ordering: .relaxed)
                 let count = unnamedConnections.wrappingAdd(1, ordering: .relaxed).newValue
-                isWithin = count <= max(free, 0) + descriptors.unnamedConnections
+                isWithin = count <= max(free, 0) + descriptors.unnamedConnections || makesRoom()
             }
         }
         if !isWithin { leave(role, isNamed: isNamed) }

@@ -35,6 +35,8 @@ final class Snapshot: Sendable {
     let frameOrigins: [ExactText: FrameOrigins]
     /// The upstreams of the settings, and the control API.
     let upstreams: [Upstream]
+    /// The places of their servers, and of former ones that are still in use.
+    let serverPlaces: [CounterLabels.Server: ServerPlaces]
     /// The upstreams of the `token` and `session` routes, which viewers need.
     let viewerUpstreams: [Upstream]
     /// What requests are counted by.
@@ -133,9 +135,20 @@ final class Snapshot: Sendable {
         let upstreams = all.map { upstream in
             let former = previous?.upstreams.first { $0.settings.name.hasSameBytes(as: upstream.name) }
             if let former, former.settings == upstream { return former }
-            return Upstream(upstream, labels, former: former)
+            return Upstream(upstream, labels, former: former, places: previous?.serverPlaces ?? [:])
         }
         self.upstreams = upstreams
+        var places = previous?.serverPlaces.filter { $0.value.isUsed } ?? [:]
+        for upstream in upstreams {
+            for server in upstream.servers {
+                let label = CounterLabels.Server(
+                    upstream: ExactText(upstream.settings.name),
+                    name: ExactText(server.name)
+                )
+                places[label] = server.places
+            }
+        }
+        serverPlaces = places
         viewerUpstreams = Set(settings.routes.filter { $0.access != .public }.map(\.upstream)).sorted()
             .map { upstreams[$0] }
         routeAccess = settings.routes.map(\.access)

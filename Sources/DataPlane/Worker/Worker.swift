@@ -29,13 +29,14 @@ final class Worker {
     /// Exchanges that wait for a request. Their type stands above this one.
     var spares: ContiguousArray<AnyObject> = []
 
-    private var connections: ContiguousArray<(any ServedConnection)?> = []
-    private var freeSlots: ContiguousArray<Int> = []
+    private var connections = ConnectionList<any ServedConnection>()
+    /// Clients' connections whose TLS handshake is not complete.
+    var handshakes = ConnectionList<any IdleConnection>()
+    /// Proxies' connections that have yet to name their client.
+    var unnamed = ConnectionList<any IdleConnection>()
     private var ended: [EndedSession] = []
     private var isSweepScheduled = false
     private var goodbyes = 0
-    /// The connection that was last checked for being idle.
-    private var hand = 0
     private(set) var isDraining = false
     /// Whether another process accepts connections on the same sockets, and keeps the leases.
     private(set) var isReplaced = false
@@ -56,8 +57,6 @@ final class Worker {
         var since: Int64
     }
 
-    /// How many connections are checked for an idle one, so that making room stays cheap.
-    private static let idleSample = 256
     private static let tickLength: Int64 = 100
     private static let maxBuffers = 64
     private static let bufferSize = 4 << 10
@@ -170,19 +169,9 @@ final class Worker {
     // MARK: Connections
 
     /// Adds a connection to the list of served ones, and returns its index.
-    func add(_ connection: any ServedConnection) -> Int {
-        guard let slot = freeSlots.popLast() else {
-            connections.append(connection)
-            return connections.count - 1
-        }
-        connections[slot] = connection
-        return slot
-    }
+    func add(_ connection: any ServedConnection) -> Int { connections.add(connection) }
 
-    func remove(slot: Int) {
-        connections[slot] = nil
-        freeSlots.append(slot)
-    }
+    func remove(slot: Int) { connections.remove(slot: slot) }
 
     /// Whether viewers without a session must wait, so that the others are served.
     var isShedding: Bool { lag.isOver || site.overload.isShortOfMemory }
@@ -208,16 +197,24 @@ final class Worker {
     /// Closes the client connection that will be missed least: among some idle ones, one that was never used, or else
     /// the one idle longest. Returns false if none is idle.
     func closeIdleClient() -> Bool {
-        var (least, idlest): (Idleness?, (any ServedConnection)?) = (nil, nil)
-        for _ in 0..<min(connections.count, Self.idleSample) {
-            hand = hand + 1 < connections.count ? hand + 1 : 0
-            guard let connection = connections[hand], let idleness = connection.idleness,
-                idleness.isOver(at: clock.monotonic)
-            else { continue }
-            if least.map({ idleness < $0 }) ?? true { (least, idlest) = (idleness, connection) }
+        let now = clock.monotonic
+        let served = connections.leastMissed(at: now) { $0.idleness }
+        guard let (handshake, idleness) = handshakes.leastMissed(at: now, { $0.idleness }),
+            served.map({ idleness < $0.1 }) ?? true
+        else {
+            served?.0.closeIdle()
+            return served != nil
         }
-        idlest?.closeIdle()
-        return idlest != nil
+        handshake.closeIdle()
+        return true
+    }
+
+    /// Closes a proxy's connection that has yet to name its client: among some, the one that has waited longest. Returns
+    /// false if none has waited for long.
+    func closeUnnamed() -> Bool {
+        guard let (connection, _) = unnamed.leastMissed(at: clock.monotonic, { $0.idleness }) else { return false }
+        connection.closeIdle()
+        return true
     }
 
     // MARK: Ending sessions
@@ -234,7 +231,7 @@ final class Worker {
         isSweepScheduled = false
         let endings = Dictionary(ended.map { ($0.session, $0) }, uniquingKeysWith: { $1 })
         ended.removeAll(keepingCapacity: true)
-        for connection in connections { connection?.end(endings) }
+        for connection in connections.elements { connection?.end(endings) }
     }
 
     // MARK: Reload and drain
@@ -265,7 +262,7 @@ final class Worker {
         if isReplaced {
             farewellTime = max(snapshot.settings.drainTimeout.milliseconds, 0) / 100 * Self.farewellShare
         }
-        for connection in connections { connection?.drain() }
+        for connection in connections.elements { connection?.drain() }
     }
 
     /// How long an idle client may still send a request while the loop drains, in milliseconds: until a random moment of
@@ -277,7 +274,7 @@ final class Worker {
 
     /// Cuts the connections left over after a drain.
     func closeAll() {
-        for connection in connections { connection?.endDrain() }
+        for connection in connections.elements { connection?.endDrain() }
         spares = []
         healthChecks?.stop()
         keySets?.stop()

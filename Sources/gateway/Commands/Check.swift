@@ -19,11 +19,11 @@ struct Check: ParsableCommand {
         try StartTrial.passOrExit(settings, from: config, isThorough: true)
         let now = WallClock.seconds()
         let faults = settings.certificateFaults(at: now)
-        for fault in faults { StandardError.line("\(config): error: \(fault)") }
+        for fault in faults { StandardError.line("\(config): error: \(settings.naming(fault))") }
         for remark in settings.stapleRemarks(at: now) + settings.remarks
             + ConfigurationFile(path: config).openFiles(settings) + StateFiles.keySetRemarks(for: settings)
         {
-            StandardError.line("\(config): warning: \(remark)")
+            StandardError.line("\(config): warning: \(settings.naming(remark))")
         }
         if self.print {
             Swift.print(settings.printed(), terminator: "")

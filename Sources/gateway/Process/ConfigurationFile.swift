@@ -124,19 +124,22 @@ struct ConfigurationFile {
         return problems
     }
 
-    /// Files that others on this machine can change, and secret ones that they can read: lines that begin with a key.
+    /// Files that others on this machine can change, the configuration among them, and secret ones that they can read:
+    /// lines that begin with a key. A group that can read a secret is meant to; one that can replace it is not.
     func openFiles(_ settings: Settings) -> [String] {
-        settings.files.compactMap { use in
-            switch SystemFile.openness(Self.resolve(use.path, in: folder)) {
-            case .changeable,
-                .readable where use.isSecret:
-                guard use.isSecret else {
-                    return "\(use.key): \(use.path): everybody on this machine can change it; chmod o-w it"
-                }
-                return "\(use.key): \(use.path): everybody on this machine can read or change it; chmod o-rwx it"
-            case .readable, nil: return nil
-            }
+        let files = settings.files.compactMap { use -> String? in
+            let openness = SystemFile.openness(Self.resolve(use.path, in: folder))
+            let isOpen = openness.contains(.everybodyChanges) || openness.contains(.everybodyReads) && use.isSecret
+            let isGroups = openness.contains(.groupChanges) && use.role.decidesWhoPasses
+            guard isOpen || isGroups else { return nil }
+            let who = isOpen ? "on this machine" : "in its group"
+            let what = isOpen && use.isSecret ? "read or change" : "change"
+            let modes = (isGroups ? ["g-w"] : []) + (isOpen ? [use.isSecret ? "o-rwx" : "o-w"] : [])
+            let change = modes.joined(separator: ",")
+            return "\(use.key): \(use.path): everybody \(who) can \(what) it; chmod \(change) it"
         }
+        guard SystemFile.openness(path).contains(.everybodyChanges) else { return files }
+        return ["\(path): everybody on this machine can change the configuration; chmod o-w it"] + files
     }
 
     /// Loads the settings, or prints all problems and ends the process with status 1.

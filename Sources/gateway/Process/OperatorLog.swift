@@ -1,5 +1,6 @@
 import DataPlane
 import GatewayConfiguration
+import Glibc
 import Logging
 
 /// The messages of the process to its operator: lines as JSON or as text.
@@ -10,7 +11,9 @@ enum OperatorLog {
     /// - Parameter output: the destination. Event loops also write to it, so it must not block.
     static func logger(_ mode: OperatorLogMode, _ output: LogOutput) -> Logger {
         Logger(label: "gateway") { _ in
-            OperatorLogHandler(mode) { line, level in output.append(Array("\(line)\n".utf8), level.severity) }
+            OperatorLogHandler(mode, process: getpid()) { line, level in
+                output.append(Array("\(line)\n".utf8), level.severity)
+            }
         }
     }
 }

@@ -46,28 +46,50 @@ final class RunningConfiguration: Sendable {
     /// Brings changes into effect until the task is cancelled.
     func follow() async {
         let watch = FileWatch(file.watchedFiles(dataPlane.settings)) { [arrivals] in arrivals.yield(.filesChanged) }
-        var told: Set<ExactText> = []
+        var told: [String] = []
         for await change in changes {
             switch change {
             case .reload:
                 manager.tell(.reloading)
-                await load()
+                let isLoaded = await load()
                 guard !Task.isCancelled else { return }
                 manager.tell(.ready)
                 watch.watch(file.watchedFiles(dataPlane.settings))
+                // It has read all of them.
+                if isLoaded { tell([], after: &told) }
             case .filesChanged:
                 let problems = await renew()
-                for problem in problems where !told.contains(ExactText(problem)) {
-                    logs.logger.error("\(problem); what is in use stays until that is mended")
-                }
-                told = Set(problems.map { ExactText($0) })
+                guard !Task.isCancelled else { return }
+                tell(problems, after: &told)
                 if !problems.isEmpty { watch.tryAgain() }
             }
         }
     }
 
-    /// Reads the configuration again and uses it.
-    private func load() async {
+    /// Says which files have become unusable, and which are no longer.
+    ///
+    /// - Parameters:
+    ///   - problems: all that there are now, as lines that begin with a key.
+    ///   - told: those that there were.
+    private func tell(_ problems: [String], after told: inout [String]) {
+        let keys = Set(problems.map(Self.key))
+        dataPlane.showUnusableFiles(keys.count)
+        let settings = dataPlane.settings
+        let former = Set(told.map { ExactText($0) })
+        for problem in problems where !former.contains(ExactText(problem)) {
+            logs.logger.error("\(settings.naming(problem)); what is in use stays until that is mended")
+        }
+        var mended: [ExactText] = []
+        for key in told.map(Self.key) where !keys.contains(key) && !mended.contains(key) { mended.append(key) }
+        for key in mended { logs.logger.notice("\(settings.naming(key.text)): its file can be used again") }
+        told = problems
+    }
+
+    /// The key that a problem begins with.
+    private static func key(_ problem: String) -> ExactText { ExactText(String(problem.prefix { $0 != ":" })) }
+
+    /// Reads the configuration again and uses it. Returns whether it is in use.
+    private func load() async -> Bool {
         let logger = logs.logger
         do throws(ConfigurationError) {
             let (settings, targets, remarks) = try await read { [file, marks, logs] in
@@ -77,28 +99,32 @@ final class RunningConfiguration: Sendable {
                     return (settings, try logs.open(settings.log), remarks)
                 }
             }.get()
-            guard !Task.isCancelled else { return targets.close() }
+            guard !Task.isCancelled else {
+                targets.close()
+                return false
+            }
             let reloaded: DataPlane.Reloaded
             do throws(ConfigurationError) {
                 reloaded = try await dataPlane.reload(settings)
             } catch {
                 targets.close()
-                throw error
+                throw ConfigurationError(problems: error.problems.map(settings.naming))
             }
             logs.adopt(targets)
             control?.adopt(settings)
-            for remark in remarks { logger.warning("reload: \(remark)") }
-            for key in reloaded.waiting { logger.warning("reload: \(key): takes effect at the next start") }
-            for note in reloaded.notes { logger.warning("reload: \(note)") }
+            let waits = reloaded.waiting.map { "\($0): takes effect at the next start" }
+            for note in remarks + waits + reloaded.notes { logger.warning("reload: \(settings.naming(note))") }
             let waiting = reloaded.waiting.joined(separator: ", ")
             logger.info(
                 "configuration reloaded\(waiting.isEmpty ? "" : ", but for what takes effect at the next start: \(waiting)")"
             )
+            return true
         } catch {
-            guard !Task.isCancelled else { return }
+            guard !Task.isCancelled else { return false }
             dataPlane.countFailedReload()
             for problem in error.problems { logger.error("reload: \(problem)") }
             logger.error("reload: the running configuration stays as it is")
+            return false
         }
     }
 
@@ -114,7 +140,7 @@ final class RunningConfiguration: Sendable {
         do throws(ConfigurationError) {
             try await dataPlane.renew(renewal.settings)
             control?.adopt(renewal.settings)
-            for change in renewal.changes { logs.logger.notice("loaded again: \(change)") }
+            for change in renewal.changes { logs.logger.notice("loaded again: \(settings.naming(change))") }
             for loss in renewal.settings.losses(since: settings) { logs.logger.warning("\(loss)") }
             return renewal.problems
         } catch {

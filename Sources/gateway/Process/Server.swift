@@ -38,12 +38,15 @@ struct Server {
         // Trap signals before anyone can know that the gateway serves.
         let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1, .sigusr2, .sigterm, .sigint)
         let (events, arrivals) = AsyncStream<Life.Event>.makeStream()
-        let commitment = Commitment(isOpen: takesOver)
+        // Until it is made, whoever tells this process to stop need not wait for what the start waits for.
+        let commitment = Commitment()
+        let takesOver = takesOver
         let signalling = Task {
             for await signal in signals {
                 if signal == .sigterm || signal == .sigint, commitment.abandon("this process was told to stop") {
-                    StandardError.line("gateway: stopped before it took over; the running gateway goes on")
-                    ProcessLimits.endNow(1)
+                    let rest = takesOver ? "it took over; the running gateway goes on" : "it served"
+                    StandardError.line("gateway: stopped before \(rest)")
+                    ProcessLimits.endNow(takesOver ? 1 : 0)
                 }
                 arrivals.yield(.signal(signal))
             }
@@ -72,6 +75,7 @@ struct Server {
             } else {
                 try await control?.start(for: dataPlane)
                 for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
+                try commitment.make()
             }
         } catch {
             let fault = "\(error is DirectoryFault ? "control.database: " : "")\(error)"
@@ -82,7 +86,7 @@ struct Server {
         }
         let predecessor = found
         let marks = StateFiles.marks(for: settings)
-        for remark in settings.remarks + remarks { logger.warning("\(remark)") }
+        for remark in settings.remarks + remarks { logger.warning("\(settings.naming(remark))") }
         logger.info("\(dataPlane.connectionLimit)")
         let leases = Task {
             while !Task.isCancelled {

@@ -151,18 +151,20 @@ enum SystemFile {
         return true
     }
 
-    /// What everybody on this machine may do with a file.
-    enum Openness {
-        case readable
-        case changeable
+    /// What others than a file's owner may do with it.
+    struct Openness: OptionSet {
+        let rawValue: UInt32
+        static let everybodyReads = Openness(rawValue: S_IROTH)
+        static let everybodyChanges = Openness(rawValue: S_IWOTH)
+        static let groupChanges = Openness(rawValue: S_IWGRP)
     }
 
-    /// Returns `nil` if the file does not exist, or is closed to others. A device such as `/dev/stdout` is no file.
-    static func openness(_ path: String) -> Openness? {
+    /// Empty if the file does not exist, or is closed to others. A device such as `/dev/stdout` is no file.
+    static func openness(_ path: String) -> Openness {
         var status = stat()
         // SAFETY: the path is passed as a C string for the call, which fills a local.
-        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        return status.st_mode & 0o002 != 0 ? .changeable : status.st_mode & 0o004 != 0 ? .readable : nil
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [] }
+        return Openness(rawValue: status.st_mode)
     }
 
     /// Whether nothing is there.
