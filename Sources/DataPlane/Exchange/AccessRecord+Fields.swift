@@ -69,7 +69,7 @@ extension AccessRecord {
             line.write(tls.version)
         case .serverName: return writeServerName(of: exchange, style, to: &line)
         case .route: return write(exchange.routePath, style, to: &line)
-        case .upstream: return write(exchange.state.leg.server, style, to: &line)
+        case .upstream: return write(exchange.state.leg.server?.name, style, to: &line)
         case .company: return write(exchange.state.verdict.viewer?.company, style, to: &line)
         case .token: return write(exchange.state.verdict.viewer?.tokenID, style, to: &line)
         case .tokenHash: return write(exchange.state.verdict.viewer?.fingerprint, style, to: &line)
@@ -80,7 +80,7 @@ extension AccessRecord {
         case .role: return write(exchange.state.verdict.admitted?.role.name, style, to: &line)
         case .verdict:
             guard let decision = exchange.state.verdict.decision else { return false }
-            line.write(decision)
+            line.write(decision.name)
         case .refusal: return write(exchange.state.verdict.refusal?.code, style, to: &line)
         case .fault: return write(fault, style, to: &line)
         case .cut: return write(cut?.rawValue, style, to: &line)
