@@ -34,7 +34,7 @@ struct ByteWriterTests {
         }
     }
 
-    @Test("What fits exactly is written; with one byte more, nothing is appended", arguments: 0...6)
+    @Test("What fits exactly is written; with one byte more, nothing is appended", arguments: 0...7)
     func capacity(_ kind: Int) {
         let piece = Array("0123456789".utf8)
         func write(_ head: inout ByteWriter) {
@@ -47,6 +47,7 @@ struct ByteWriterTests {
             case 5:
                 head.write("01234")
                 head.writeAgain(from: 0, 5)
+            case 6: head.write(partOf: (piece + piece).span, from: 5, 10)
             default: head.writeDecimal(1_234_567_890)
             }
         }
@@ -55,6 +56,25 @@ struct ByteWriterTests {
             let isComplete = buffer.write(atMost: capacity, write)
             #expect(isComplete == (capacity >= 10), "\(capacity)")
             #expect(buffer.count == (capacity >= 10 ? 14 : 4), "\(capacity)")
+        }
+    }
+
+    @Test("A part of a text comes out alone, however much text or room there is around it")
+    func parts() {
+        let digits = Array("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+        for start in [0, 1, 29, 30, 31, 60, 62] {
+            for length in 0...digits.count - start {
+                for room in [0, 1, 31, 32, 33] {
+                    var buffer = ByteBuffer(text: "<")
+                    let part = digits[start..<start + length]
+                    let isComplete = buffer.write(atMost: length + room) { line in
+                        line.write(partOf: digits.span, from: start, length)
+                        if room > 0 { line.write(UInt8(ascii: ">")) }
+                    }
+                    #expect(isComplete)
+                    #expect(buffer.contents == bytes("<") + part + (room > 0 ? bytes(">") : []))
+                }
+            }
         }
     }
 
@@ -118,6 +138,10 @@ struct ByteWriterTests {
         var buffer = ByteBuffer()
         _ = buffer.write(atMost: 16) { $0.writeHexadecimal(word) }
         let digits = String(word, radix: 16)
-        #expect(text(buffer.contents) == String(repeating: "0", count: 16 - digits.count) + digits)
+        let expected = String(repeating: "0", count: 16 - digits.count) + digits
+        #expect(text(buffer.contents) == expected)
+        buffer.removeAll()
+        _ = buffer.write(atMost: 32) { $0.writeHexadecimal(0x0123_4567_89ab_cdef, word) }
+        #expect(text(buffer.contents) == "0123456789abcdef" + expected)
     }
 }

@@ -1,3 +1,4 @@
+import Basics
 import TestSupport
 import Testing
 import Transport
@@ -18,5 +19,20 @@ struct ClockTests {
         #expect(clock.monotonic == 1000)
         loop.turn(waitingAtMost: 0)
         #expect(clock.monotonic == 5000)
+    }
+    @Test("A time stamp is the wall clock's time to the millisecond, however many are written")
+    func stamps() throws {
+        let kernel = TestKernel()
+        let loop = try EventLoop(kernel: kernel)
+        defer { loop.end() }
+        let clock = Clock(of: loop)
+        for turn in 1...200 {
+            kernel.clock = Int64(turn)
+            loop.turn(waitingAtMost: 0)
+            var line = ByteBuffer()
+            for _ in 0..<2 { _ = line.write(atMost: 24) { clock.writeTimestamp(to: &$0) } }
+            let expected = Timestamp.text(clock.wall)
+            #expect(text(line.contents) == expected + expected)
+        }
     }
 }

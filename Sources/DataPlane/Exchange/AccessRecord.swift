@@ -66,10 +66,4 @@ struct AccessRecord {
     }
 
     var hasMethod: Bool { methodEnd > 0 }
-
-    /// Appends the part that is one of the request's own texts. Returns false if there is none.
-    func write(_ range: Range<Int>, _ style: LogStyle, to line: inout ByteWriter) -> Bool {
-        line.write(text.span.extracting(range), style)
-        return !range.isEmpty
-    }
 }

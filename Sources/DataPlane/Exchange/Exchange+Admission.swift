@@ -163,7 +163,7 @@ extension Exchange {
         }
         switch verdict {
         case .admit(let admitted):
-            state.verdict.admitted = admitted
+            state.verdict.admit(admitted)
             if !admitted.isNew { worker.counters.add(.renewals) }
             if let replaced = admitted.replaced, replaced != admitted.session {
                 worker.site.end(replaced, reason: .sessionReplaced)
@@ -220,7 +220,7 @@ extension Exchange {
     /// Follows up on admission: hands out a new session, and removes a link's token from the address bar.
     private func settle(_ request: RequestView, _ credentials: Credentials, _ admitted: Admission.Admitted) -> Bool {
         let hasJoined = admitted.isNew || (credentials.session?.isPending ?? false)
-        state.verdict.hasJoined = hasJoined && !admitted.isPending
+        if hasJoined, !admitted.isPending { state.verdict.join() }
         let isKept = credentials.isInCookie && !hasJoined
         if hasJoined || (credentials.source == .query && !isKept) { handOut(request, credentials.viewer, admitted) }
         guard isNavigation, method == .get, credentials.source == .query || request.hasTicket else {

@@ -22,7 +22,7 @@ extension Exchange {
     /// - Parameter wait: seconds after which to call again.
     private func refuseControl(fault: String, _ detail: String, wait: Int) {
         let refusal = Refusal.tryAgain
-        state.verdict.refusal = refusal
+        state.verdict.refuse(refusal)
         record.fault = fault
         var problem = Problem(
             status: refusal.status,

@@ -252,14 +252,14 @@ extension Exchange {
 
     func upstreamConnecting(_ connection: UpstreamConnection) {
         upstream = connection
-        state.leg.server = connection.server.name
+        state.leg.server = connection.server
         // Do not read a body before there is a connection to send it on.
         if !state.request.isComplete { client?.pauseReading() }
     }
 
     func upstreamConnected(_ connection: UpstreamConnection) {
         upstream = connection
-        state.leg.server = connection.server.name
+        state.leg.server = connection.server
         // From a server that was tried before.
         record.fault = nil
         let now = worker.clock.monotonic

@@ -136,7 +136,7 @@ extension Exchange {
         state.verdict.access = event == nil ? .session : .token
         let named = event ?? credentials.sealed?.event ?? []
         guard decide(request, credentials, event: named.span, .takeOver), let admitted else { return }
-        state.verdict.hasJoined = true
+        state.verdict.join()
         handOut(request, credentials.viewer, admitted)
         if isNavigation, let destination {
             redirect(to: destination)

@@ -19,7 +19,7 @@ extension Exchange {
         text: (title: String, detail: String)? = nil,
         wayIn: WayIn? = nil
     ) {
-        state.verdict.refusal = refusal
+        state.verdict.refuse(refusal)
         var fields = ""
         if refusal.status == 401 {
             fields += "WWW-Authenticate: Bearer realm=\"gateway\""

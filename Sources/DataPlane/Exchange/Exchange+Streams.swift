@@ -92,7 +92,7 @@ extension Exchange {
             upgrade?.endedAt = since
             return endTunnel(reason)
         }
-        if isActive { state.verdict.refusal = reason }
+        if isActive { state.verdict.refuse(reason) }
         perform(action)
     }
 }

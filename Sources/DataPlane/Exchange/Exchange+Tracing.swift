@@ -82,25 +82,20 @@ extension Exchange {
         if notes.trace.judgedFrom != nil { noteVerdict(in: notes) }
         if notes.trace.forwardedAt != nil, let upstream = pool?.upstream {
             notes.trace.upstream = upstream.settings.name
-            notes.trace.server = state.leg.server
-            notes.trace.isServerSecure = upstream.security != nil && isServerSecure(upstream)
+            notes.trace.server = state.leg.server?.name
+            notes.trace.isServerSecure = state.leg.server?.peer != nil
         }
         worker.spans.append(notes)
     }
 
     private func noteVerdict(in notes: TraceNotes) {
-        notes.trace.verdict = state.verdict.decision
+        notes.trace.verdict = state.verdict.decision?.name
         notes.trace.credential = state.verdict.source?.name
         notes.trace.role = admitted?.role.name
         guard let viewer else { return }
         notes.trace.company = viewer.company
         guard let key = viewer.voucher?.key, let company = snapshot.companies[ExactText(viewer.company)] else { return }
         notes.trace.algorithm = company.keys.first { $0.thumbprint == key }?.algorithm
-    }
-
-    private func isServerSecure(_ upstream: Upstream) -> Bool {
-        guard let name = state.leg.server else { return false }
-        return upstream.servers.first { $0.name.hasSameBytes(as: name) }?.peer != nil
     }
 }
 

@@ -108,7 +108,7 @@ extension Exchange {
     func endTunnel(_ reason: Refusal) {
         noteCut(reason == .draining ? .drain : .session)
         guard let step = upgrade?.tunnel?.end(reason, at: worker.clock.monotonic) else { return }
-        if state.verdict.refusal == nil { state.verdict.refusal = reason }
+        if state.verdict.refusal == nil { state.verdict.refuse(reason) }
         perform(step)
     }
 

@@ -37,10 +37,10 @@ extension ExchangeState {
     struct Verdict {
         var access: Access = .public
         var viewer: Viewer?
-        var admitted: Admission.Admitted?
-        /// Whether the request joined the event.
-        var hasJoined = false
-        var refusal: Refusal?
+        private(set) var admitted: Admission.Admitted?
+        private(set) var refusal: Refusal?
+        /// What admission decided, for the log. `nil` if it was not asked. What happened later does not change it.
+        private(set) var decision: Decision?
         /// The event that the refusal is about.
         var refusedEvent: String?
         /// Whether the request is for the control API, whose callers expect its error members.
@@ -68,11 +68,28 @@ extension ExchangeState {
         /// Whether the address contains a viewer's token and must stay private.
         var hidesAddress: Bool { source == .query }
 
-        /// What admission decided, for the log. `nil` if it was not asked. What happened later does not change it.
-        @inline(__always)
-        var decision: StaticString? {
-            if admitted != nil { return hasJoined ? "join" : "admit" }
-            return refusal == nil ? nil : "refuse"
+        mutating func admit(_ admitted: Admission.Admitted) { (self.admitted, decision) = (admitted, .admit) }
+
+        /// Notes that the admitted request joined the event.
+        mutating func join() { decision = .join }
+
+        /// Refuses the request, or ends what was admitted.
+        mutating func refuse(_ refusal: Refusal) {
+            self.refusal = refusal
+            if decision == nil { decision = .refuse }
+        }
+    }
+
+    /// What admission decided on a request.
+    enum Decision: UInt8 {
+        case admit, join, refuse
+
+        var name: StaticString {
+            switch self {
+            case .admit: "admit"
+            case .join: "join"
+            case .refuse: "refuse"
+            }
         }
     }
 
@@ -94,7 +111,7 @@ extension ExchangeState {
         var movedBytes = 0
         var movedAt: Int64 = 0
         /// The server that the request was sent to, for the log.
-        var server: String?
+        var server: UpstreamServer?
     }
 
     /// What the client has received of the response.

@@ -123,6 +123,7 @@ struct ExchangeState {
     mutating func end() {
         phase = .idle
         verdict = Verdict()
+        leg.server = nil
     }
 
     mutating func on(_ event: Event) -> Action {

@@ -73,15 +73,13 @@ struct RequestID {
         if keepsID {
             line.write(kept)
         } else {
-            line.writeHexadecimal(high)
-            line.writeHexadecimal(low)
+            line.writeHexadecimal(high, low)
         }
     }
 
     /// Writes the trace's id: 32 hexadecimal digits.
     func writeTrace(to line: inout ByteWriter) {
-        line.writeHexadecimal(trace.high)
-        line.writeHexadecimal(trace.low)
+        line.writeHexadecimal(trace.high, trace.low)
     }
 
     /// Writes the field lines that the request does not have yet.
@@ -91,8 +89,7 @@ struct RequestID {
         if !keepsID {
             head.write("X-Request-Id: ")
             if trace == (high, low) { digits = head.count }
-            head.writeHexadecimal(high)
-            head.writeHexadecimal(low)
+            head.writeHexadecimal(high, low)
             head.write("\r\n")
         }
         if !keepsTrace {

@@ -5,23 +5,28 @@ import Basics
 /// Leaves out what does not fit and remembers that. Then what was written must not be used.
 @safe
 struct ByteWriter: ~Copyable {
-    private let memory: UnsafeMutableRawBufferPointer
+    private let memory: UnsafeMutableRawPointer
+    private let capacity: Int
     private(set) var count = 0
     private(set) var isOverfull = false
 
-    init(_ memory: UnsafeMutableRawBufferPointer) { unsafe self.memory = memory }
+    init(_ memory: UnsafeMutableRawBufferPointer) {
+        // SAFETY: only an empty buffer has no address, and into that one nothing is written.
+        unsafe self.memory = memory.baseAddress ?? UnsafeMutableRawPointer(bitPattern: 1)!
+        capacity = memory.count
+    }
 
     @inline(__always)
     mutating func write(_ bytes: Span<UInt8>) {
-        guard bytes.count <= (unsafe memory.count) - count else {
+        guard bytes.count <= capacity - count else {
             isOverfull = true
             return
         }
         // SAFETY: the memory is ours for the call of `ByteBuffer.write(atMost:)`; the count was just checked against it,
         // and the span keeps its own bytes alive.
         unsafe bytes.withUnsafeBytes { source in
-            guard let from = source.baseAddress, let to = unsafe memory.baseAddress else { return }
-            unsafe (to + count).copyMemory(from: from, byteCount: source.count)
+            guard let from = source.baseAddress else { return }
+            unsafe (memory + count).copyMemory(from: from, byteCount: source.count)
         }
         count += bytes.count
     }
@@ -31,12 +36,12 @@ struct ByteWriter: ~Copyable {
 
     @inline(__always)
     mutating func write(_ literal: StaticString) {
-        guard literal.utf8CodeUnitCount <= (unsafe memory.count) - count else {
+        guard literal.utf8CodeUnitCount <= capacity - count else {
             isOverfull = true
             return
         }
         // SAFETY: as above. A literal's bytes live forever.
-        unsafe (memory.baseAddress! + count).copyMemory(
+        unsafe (memory + count).copyMemory(
             from: literal.utf8Start,
             byteCount: literal.utf8CodeUnitCount
         )
@@ -45,24 +50,43 @@ struct ByteWriter: ~Copyable {
 
     @inline(__always)
     mutating func write(_ byte: UInt8) {
-        guard count < (unsafe memory.count) else {
+        guard count < capacity else {
             isOverfull = true
             return
         }
         // SAFETY: the index was just checked.
-        unsafe memory[count] = byte
+        unsafe memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
         count += 1
+    }
+
+    /// The number of bytes that ``write(partOf:from:_:)`` copies.
+    static let partSize = 32
+
+    /// Writes `length` bytes of a text from `start` on, most often few of many. Copies a fixed number of bytes where both
+    /// sides have as many: that takes no call, and the next write replaces what was too much.
+    @inline(__always)
+    mutating func write(partOf text: Span<UInt8>, from start: Int, _ length: Int) {
+        let size = Self.partSize
+        guard 0...size ~= length, start >= 0, size <= text.count - start, size <= capacity - count else {
+            write(text.extracting(start..<start + length))
+            return
+        }
+        // SAFETY: as above. The size was just checked against both counts.
+        unsafe text.withUnsafeBytes { source in
+            unsafe (memory + count).copyMemory(from: source.baseAddress! + start, byteCount: size)
+        }
+        count += length
     }
 
     /// Writes `length` bytes once more that were written from `start` on.
     @inline(__always)
     mutating func writeAgain(from start: Int, _ length: Int) {
-        guard start >= 0, length >= 0, length <= count - start, length <= (unsafe memory.count) - count else {
+        guard start >= 0, length >= 0, length <= count - start, length <= capacity - count else {
             isOverfull = true
             return
         }
         // SAFETY: both ranges were just checked, and do not overlap.
-        unsafe (memory.baseAddress! + count).copyMemory(from: memory.baseAddress! + start, byteCount: length)
+        unsafe (memory + count).copyMemory(from: memory + start, byteCount: length)
         count += length
     }
 
@@ -73,7 +97,7 @@ struct ByteWriter: ~Copyable {
     /// The bytes that were written since `count` was `mark`.
     func copied(from mark: Int) -> [UInt8] {
         // SAFETY: the first `count` bytes were written, and `mark` is cut to their range.
-        unsafe Array(memory[min(max(mark, 0), count)..<count])
+        unsafe Array(UnsafeRawBufferPointer(start: memory, count: count)[min(max(mark, 0), count)...])
     }
 
     /// Writes a non-negative number in decimal digits.
@@ -81,47 +105,60 @@ struct ByteWriter: ~Copyable {
         // Times, statuses and lengths: most have three digits at most.
         if value < 10 {
             write(0x30 + UInt8(truncatingIfNeeded: value))
-            return
+        } else if value < 1000 {
+            write(lastDigits: value < 100 ? 2 : 3, of: value)
+        } else {
+            writeDecimal(value / 1000)
+            write(lastDigits: 3, of: value % 1000)
         }
-        if value < 1000 {
-            let (rest, last) = value.quotientAndRemainder(dividingBy: 10)
-            let (first, middle) = rest.quotientAndRemainder(dividingBy: 10)
-            if first > 0 { write(0x30 + UInt8(truncatingIfNeeded: first)) }
-            write(0x30 + UInt8(truncatingIfNeeded: middle))
-            write(0x30 + UInt8(truncatingIfNeeded: last))
-            return
-        }
-        let digits = Digits(decimal: value)
-        write(digits.bytes.span.extracting(digits.start..<20))
+    }
+
+    /// Writes the last two or three digits of a number below 1000.
+    @inline(__always)
+    private mutating func write(lastDigits length: Int, of value: Int) {
+        let (rest, last) = value.quotientAndRemainder(dividingBy: 10)
+        let (first, middle) = rest.quotientAndRemainder(dividingBy: 10)
+        if length == 3 { write(0x30 + UInt8(truncatingIfNeeded: first)) }
+        write(0x30 + UInt8(truncatingIfNeeded: middle))
+        write(0x30 + UInt8(truncatingIfNeeded: last))
     }
 
     /// Writes sixteen hexadecimal digits.
     @inline(__always)
     mutating func writeHexadecimal(_ word: UInt64) {
-        guard 16 <= (unsafe memory.count) - count else {
+        let word = word.bigEndian
+        write(SIMD2(word & 0xffff_ffff, word >> 32).hexadecimalDigits)
+    }
+
+    /// Writes 32 hexadecimal digits.
+    @inline(__always)
+    mutating func writeHexadecimal(_ high: UInt64, _ low: UInt64) {
+        let (high, low) = (high.bigEndian, low.bigEndian)
+        write(SIMD4(high & 0xffff_ffff, high >> 32, low & 0xffff_ffff, low >> 32).hexadecimalDigits)
+    }
+
+    @inline(__always)
+    private mutating func write<Digits: SIMD & BitwiseCopyable>(_ digits: Digits) {
+        let size = MemoryLayout<Digits>.size
+        guard size <= capacity - count else {
             isOverfull = true
             return
         }
-        let digits = word.hexadecimalDigits
-        // SAFETY: sixteen bytes from `count` on were just checked.
-        unsafe memory.storeBytes(of: digits.high.bigEndian, toByteOffset: count, as: UInt64.self)
-        unsafe memory.storeBytes(of: digits.low.bigEndian, toByteOffset: count + 8, as: UInt64.self)
-        count += 16
+        // SAFETY: as many bytes from `count` on were just checked.
+        unsafe memory.storeBytes(of: digits, toByteOffset: count, as: Digits.self)
+        count += size
     }
 }
 
-extension UInt64 {
-    /// The sixteen digits, with the first in the highest byte of `high`.
+extension SIMD where Scalar == UInt64 {
+    /// The eight digits of each element, which has 32 bits; both in the order of memory. Spreads nibbles to bytes, then
+    /// turns all into letters at once.
     @inline(__always)
-    var hexadecimalDigits: (high: UInt64, low: UInt64) { (Self.digits(self >> 32), Self.digits(self & 0xffff_ffff)) }
-
-    /// The eight digits of 32 bits: spreads nibbles to bytes, then turns all into letters at once.
-    @inline(__always)
-    private static func digits(_ bits: UInt64) -> UInt64 {
-        var nibbles = (bits << 16 | bits) & 0x0000_ffff_0000_ffff
-        nibbles = (nibbles << 8 | nibbles) & 0x00ff_00ff_00ff_00ff
-        nibbles = (nibbles << 4 | nibbles) & 0x0f0f_0f0f_0f0f_0f0f
-        let areLetters = (nibbles &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+    fileprivate var hexadecimalDigits: Self {
+        var nibbles = (self &<< 16 | self) & 0x0000_ffff_0000_ffff
+        nibbles = (nibbles &<< 8 | nibbles) & 0x00ff_00ff_00ff_00ff
+        nibbles = nibbles &>> 4 & 0x000f_000f_000f_000f | (nibbles & 0x000f_000f_000f_000f) &<< 8
+        let areLetters = (nibbles &+ 0x0606_0606_0606_0606) &>> 4 & 0x0101_0101_0101_0101
         return nibbles &+ 0x3030_3030_3030_3030 &+ areLetters &* 0x27
     }
 }

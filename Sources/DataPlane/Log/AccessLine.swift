@@ -2,7 +2,7 @@ import Basics
 import GatewayConfiguration
 
 /// The compiled format of access log lines: the fields in their order, and the bytes between them.
-struct AccessLine: Sendable {
+final class AccessLine: Sendable {
     /// A field with the literal bytes before it.
     struct Piece: Sendable {
         fileprivate(set) var start: UInt16
@@ -16,30 +16,31 @@ struct AccessLine: Sendable {
         let isOptional: Bool
     }
 
-    /// The literal bytes of all pieces, then those of the end of the line.
+    /// The literal bytes of all pieces, then those of the end of the line. Padded, so that a short piece is copied by
+    /// ``ByteWriter/write(partOf:from:_:)``.
     let bytes: [UInt8]
     let pieces: ContiguousArray<Piece>
+    /// The bytes after the last field.
+    let end: Range<Int>
     /// The longest run of pieces that say the same in all lines of a session.
     let sessionPieces: Range<Int>
     /// Whether these are part of a line, so that they must be copied from the request's head.
     let hasUserAgent: Bool
     let hasReferer: Bool
 
-    /// The bytes after the last field.
-    var end: Range<Int> { Int(pieces.last?.end ?? 0)..<bytes.count }
-
-    init(_ format: AccessFormat) {
+    static func compiled(_ format: AccessFormat) -> AccessLine {
         switch format {
-        case .json: self = .json
-        case .text: self = .text
-        case .combined: self = .combined
-        case .template(let template): self = Self.compile(template.parts)
+        case .json: json
+        case .text: text
+        case .combined: combined
+        case .template(let template): compile(template.parts)
         }
     }
 
     private init(bytes: [UInt8], pieces: ContiguousArray<Piece>) {
-        self.bytes = bytes
+        self.bytes = bytes + [UInt8](repeating: 0, count: ByteWriter.partSize)
         self.pieces = pieces
+        end = Int(pieces.last?.end ?? 0)..<bytes.count
         sessionPieces = Self.longestRun(of: pieces)
         hasUserAgent = pieces.contains { $0.field == .userAgent }
         hasReferer = pieces.contains { $0.field == .referer }

@@ -2,7 +2,8 @@
 final class AccessLogBuffer {
     private let log: LogOutput
     private var lines = ByteBuffer(capacity: batch + maxLine)
-    private static let batch = 32 << 10
+    /// Large, since each wakes the writing thread; below the 128 KiB from which glibc maps new memory for each.
+    private static let batch = 120 << 10
     /// More than nearly all lines have.
     private static let maxLine = 4 << 10
 

@@ -7,15 +7,16 @@ final class LoggedSession {
     /// In bytes. A text has about 150, and is not kept if its token has a very long id.
     private static let maxText = 1 << 10
 
-    /// Writes the text, which `make` writes if there is none for this version.
+    /// Writes the text. Returns false if there is none for this version.
     @inline(__always)
-    func write(to line: inout ByteWriter, for version: UInt64, orElse make: (inout ByteWriter) -> Void) {
-        if self.version == version {
-            line.write(text)
-            return
-        }
-        let mark = line.count
-        make(&line)
+    func write(to line: inout ByteWriter, for version: UInt64) -> Bool {
+        guard self.version == version else { return false }
+        line.write(text)
+        return true
+    }
+
+    /// Keeps what was written to the line from `mark` on.
+    func keep(_ line: borrowing ByteWriter, from mark: Int, for version: UInt64) {
         // A line that does not fit is written again.
         guard !line.isOverfull, line.count - mark <= Self.maxText else { return }
         (text, self.version) = (line.copied(from: mark), version)

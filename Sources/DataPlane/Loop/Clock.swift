@@ -9,8 +9,8 @@ final class Clock {
     private var wallTime: Int64 = 0
     private var second: Int64 = -1
     private var dateText: [UInt8] = []
-    /// The wall time in whole seconds, as the part of a `Timestamp` up to and including the dot.
-    private var stamp: [UInt8] = []
+    /// The wall time as a `Timestamp`.
+    private var stamp = InlineArray<24, UInt8>(repeating: UInt8(ascii: "Z"))
 
     init(of loop: EventLoop) {
         self.loop = loop
@@ -36,12 +36,8 @@ final class Clock {
     /// Writes the wall time as a `Timestamp`.
     func writeTimestamp(to line: inout ByteWriter) {
         refresh()
-        line.write(stamp)
-        let rest = UInt16(wallTime - second * 1000)
-        line.write(UInt8(ascii: "0") + UInt8(rest / 100))
-        line.write(UInt8(ascii: "0") + UInt8(rest / 10 % 10))
-        line.write(UInt8(ascii: "0") + UInt8(rest % 10))
-        line.write(UInt8(ascii: "Z"))
+        let stamp = stamp
+        line.write(stamp.span)
     }
 
     /// Writes the wall time in whole seconds in the form of the Common Log Format, as in `10/Oct/2000:13:55:36 +0000`.
@@ -67,9 +63,16 @@ final class Clock {
     private func read() {
         readAt = loop.now
         wallTime = WallClock.now()
-        guard wallTime / 1000 != second else { return }
-        second = wallTime / 1000
-        dateText = HTTPDate.format(second)
-        stamp = Array(Timestamp.text(second * 1000).utf8.dropLast(4))
+        if wallTime / 1000 != second {
+            second = wallTime / 1000
+            dateText = HTTPDate.format(second)
+            for (index, byte) in Timestamp.text(second * 1000).utf8.prefix(stamp.count).enumerated() {
+                stamp[index] = byte
+            }
+        }
+        let milliseconds = UInt16(wallTime - second * 1000)
+        stamp[20] = UInt8(ascii: "0") + UInt8(milliseconds / 100)
+        stamp[21] = UInt8(ascii: "0") + UInt8(milliseconds / 10 % 10)
+        stamp[22] = UInt8(ascii: "0") + UInt8(milliseconds % 10)
     }
 }

@@ -19,6 +19,8 @@ final class UpstreamServer: Sendable {
     let connectTimeout: Int64
     /// The server's name in the log.
     let name: String
+    /// ``name``, ready to write.
+    let nameBytes: [UInt8]
     /// The server as `Host` names it. Empty for a Unix socket.
     let authority: String
     /// The `Host` line of requests to it. Empty if they have one already.
@@ -92,6 +94,7 @@ final class UpstreamServer: Sendable {
         trialTime = max((connectTimeout + responseTimeout).milliseconds, Self.trialInterval)
         peer = server.isSecure ? serverName.map { TLSPeer(host: $0) } ?? TLSPeer(server.address) : nil
         name = server.address.text
+        nameBytes = Array(name.utf8)
         target =
             switch server.address {
             case .tcp(let host, let port):

@@ -68,6 +68,8 @@ final class Snapshot: Sendable {
     let logsAccess: Bool
     let logsUnrouted: Bool
     let routeLogsAccess: [Bool]
+    /// The routes' paths as configured, for the access log.
+    let routePaths: [[UInt8]]
     let accessLine: AccessLine
     /// Exchanges without an error are logged if a random number is less. `max` stands for all of them.
     let accessShare: UInt64
@@ -178,8 +180,9 @@ final class Snapshot: Sendable {
         let log = settings.log
         logsUnrouted = log.access
         routeLogsAccess = settings.routes.map { $0.accessLog ?? log.access }
+        routePaths = settings.routes.map { Array($0.path.text.utf8) }
         logsAccess = logsUnrouted || routeLogsAccess.contains(true)
-        accessLine = AccessLine(log.lineFormat)
+        accessLine = AccessLine.compiled(log.lineFormat)
         accessShare = log.accessSample < 1 ? UInt64(log.accessSample * 0x1p64) : .max
         judgesAddresses = settings.limits.requestsPerAddress != nil || !settings.limits.denied.isEmpty
         bodySize = settings.limits.bodySize
