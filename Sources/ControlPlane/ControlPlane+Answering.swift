@@ -69,6 +69,7 @@ extension ControlPlane {
                 guard error.isGuess else { throw error }
                 throw failedAttempts.answer(to: error, head.headerFields, snapshot, now: uptime, logger)
             }
+            if tenant?.isSuspended ?? false { throw Fault.suspended }
         }
         let incoming = Incoming(
             plane: self,

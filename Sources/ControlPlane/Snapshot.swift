@@ -57,12 +57,15 @@ final class Tenant: Sendable {
     let origins: OriginList
     /// Any of them is accepted. If empty, nobody can sign in.
     let secrets: [ClientSecret]
+    /// Whether all calls are refused for the time being.
+    let isSuspended: Bool
 
     init(_ settings: CompanySettings, tokenKey: Key) throws(KeyError) {
         id = settings.id
         name = settings.name
         company = Company(settings)
         origins = OriginList(settings.embedOrigins)
+        isSuspended = settings.isSuspended
         var secrets: [ClientSecret] = []
         for secret in settings.clientSecrets {
             secrets.append(try ClientSecret(secret, of: settings.id, tokenKey: tokenKey))

@@ -69,7 +69,7 @@ extension DataPlane {
         _ faults: [KeySetURL: String]
     ) -> [String] {
         let fetched = site.fetchedKeySets
-        return settings.companies.enumerated().flatMap { index, company in
+        return settings.companiesOfFile.enumerated().flatMap { index, company in
             company.keyOrigins.enumerated().flatMap { number, origin in
                 origin.keySetURLs.filter { url in
                     (fetched[url]?.isEmpty ?? true) && new.contains(url)

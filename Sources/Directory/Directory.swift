@@ -27,6 +27,9 @@ package final class Directory: Sendable {
     let writer: Writer
     let webhookIndex = WebhookIndex()
     let erasures = Erasures()
+    /// Seals companies' secrets. `nil` until ``openCompanies(secret:)``.
+    let companySeal = Mutex<CompanySeal?>(nil)
+    private let companyHandler = Mutex<@Sendable (String, StoredCompany?) -> Void>({ _, _ in })
     let pulse: Pulse
     let checkpoints: Checkpoints
     private let lock: DatabaseLock
@@ -118,6 +121,11 @@ package final class Directory: Sendable {
     /// Why the database refuses writes, as the handler was told. `nil` if it takes them.
     package var storageFault: StorageFault? { storage.fault }
 
+    /// Sets the handler that is called when a company was made, changed, or, with `nil`, removed.
+    package func onCompanyChange(_ handler: @escaping @Sendable (String, StoredCompany?) -> Void) {
+        companyHandler.withLock { $0 = handler }
+    }
+
     var now: Milliseconds { clock() }
 
     private static let startedAt = ContinuousClock.now
@@ -126,6 +134,8 @@ package final class Directory: Sendable {
     package static func uptime() -> Milliseconds { Milliseconds((ContinuousClock.now - startedAt) / .milliseconds(1)) }
 
     func deleted(_ deletion: Deletion) { deletionHandler.withLock { $0 }(deletion) }
+
+    func companyChanged(_ id: String, _ company: StoredCompany?) { companyHandler.withLock { $0 }(id, company) }
 
     func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
 

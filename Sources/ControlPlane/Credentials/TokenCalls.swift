@@ -79,6 +79,10 @@ enum TokenCalls {
         guard let tenant, let secret = shown else {
             throw invalidClient(isBasic: credentials.isBasic)
         }
+        if tenant.isSuspended {
+            // RFC 6749 section 5.2 has no other error for it.
+            throw Fault(.badRequest, "unauthorized_client", Fault.suspended.message)
+        }
         let token = try AccessToken.make(for: tenant, by: secret, snapshot, now: plane.now)
         return Answer(
             .object([

@@ -115,6 +115,13 @@ struct Fault: Error, Sendable {
         return fault
     }
 
+    /// Told only to those who have shown that they act for the company.
+    static let suspended = Fault(
+        .forbidden,
+        "company_suspended",
+        "The company is suspended: ask whoever operates the gateway"
+    )
+
     static let inner = Fault(
         .internalServerError,
         "internal_error",

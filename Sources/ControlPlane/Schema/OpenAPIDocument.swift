@@ -183,7 +183,7 @@ struct OpenAPIDocument {
         if call.body != nil { statuses.formUnion([400, 413, 415]) }
         if !call.query.isEmpty { statuses.insert(400) }
         if call.path.contains("{") { statuses.insert(400) }
-        if call.needsToken { statuses.formUnion([401, 429]) }
+        if call.needsToken { statuses.formUnion([401, 403, 429]) }
         if call.mayBeNamed { statuses.formUnion([400, 409, 422]) }
         return statuses.sorted()
     }

@@ -20,9 +20,14 @@ extension Exchange {
             return
         }
         guard event.equals(person.event), let record = site.directory.event(person.event),
-            let company = snapshot.companies[ExactText(record.company)], let name = snapshot.settings.tokens.query.first
+            let company = snapshot.authority.company(record.company), let name = snapshot.settings.tokens.query.first
         else {
             refuse(.wrongEvent, request)
+            return
+        }
+        guard company.signingKey != nil else {
+            // Suspended.
+            refuse(.tokenInvalid, request)
             return
         }
         do throws(KeyError) {

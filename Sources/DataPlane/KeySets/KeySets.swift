@@ -53,18 +53,24 @@ final class KeySets {
     /// - Parameter new: sets that are not in use yet, and may never be.
     func adopt(_ urls: [KeySetURL], trying new: [KeySetURL] = []) {
         let previous = sources
-        sources = Set(urls + new).map { url in previous.first { $0.url == url } ?? source(url) }
-        for source in sources { source.isInUse = urls.contains(source.url) }
-        let dropped = previous.filter { source in !sources.contains { $0 === source } }
-        let added = sources.filter { source in !previous.contains { $0 === source } }
+        let known = Dictionary(previous.map { ($0.url, $0) }, uniquingKeysWith: { first, _ in first })
+        let wanted = Set(urls + new)
+        let inUse = Set(urls)
+        sources = wanted.map { known[$0] ?? source($0) }
+        for source in sources { source.isInUse = inUse.contains(source.url) }
+        let dropped = previous.filter { !wanted.contains($0.url) }
+        let added = sources.filter { known[$0.url] == nil }
         for source in dropped {
             source.stop()
             end(source.url)
         }
         if !hasAdopted, !added.isEmpty {
             hasAdopted = true
-            let kept = KeySetFile.read(store?.load(), at: WallClock.now() / 1000)
-            for source in added { if let set = kept.first(where: { $0.url == source.url }) { source.resume(set) } }
+            let kept = Dictionary(
+                KeySetFile.read(store?.load(), at: WallClock.now() / 1000).map { ($0.url, $0) },
+                uniquingKeysWith: { first, _ in first }
+            )
+            for source in added { if let set = kept[source.url] { source.resume(set) } }
         }
         if (dropped + added).contains(where: { $0.keys != nil }) { publishAll() }
         if dropped.contains(where: { $0.keys != nil }) { save() }

@@ -105,7 +105,8 @@ enum DatabaseFile {
         }
     }
 
-    private static func reader(_ path: String) throws -> DatabaseQueue {
+    /// Opens a database that another process may be using, to read it.
+    static func reader(_ path: String) throws -> DatabaseQueue {
         var configuration = configuration
         configuration.readonly = true
         return try DatabaseQueue(path: path, configuration: configuration)

@@ -43,6 +43,9 @@ enum Migrations {
         migrator.registerMigration("11 calls that may be repeated") { database in
             try database.execute(sql: namedCalls)
         }
+        migrator.registerMigration("12 companies") { database in
+            try database.execute(sql: companies)
+        }
         return migrator
     }
 
@@ -264,6 +267,39 @@ enum Migrations {
         ) STRICT;
         CREATE UNIQUE INDEX named_call_by_name ON named_call (company, name);
         CREATE INDEX named_call_by_age ON named_call (made_at);
+        """
+
+    /// Adds companies that the operator makes while the gateway runs, and their secrets, which are sealed.
+    private static let companies = """
+        CREATE TABLE company (
+            id TEXT PRIMARY KEY NOT NULL,
+            name TEXT NOT NULL,
+            embed_origins TEXT NOT NULL,
+            issuers TEXT NOT NULL,
+            audiences TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            changed_at INTEGER NOT NULL,
+            suspended_at INTEGER,
+            -- A removed one keeps its id from being given to another while its data is kept.
+            removed_at INTEGER,
+            -- Whether what a removed one had is removed too.
+            is_emptied INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE TABLE company_secret (
+            company TEXT NOT NULL REFERENCES company (id),
+            id TEXT NOT NULL,
+            form TEXT NOT NULL,
+            algorithm TEXT,
+            signs INTEGER NOT NULL,
+            -- Base64url.
+            sealed TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            -- Null: until it is revoked.
+            until INTEGER,
+            UNIQUE (company, id)
+        ) STRICT;
+        -- Shows whether a key is the one that has sealed.
+        CREATE TABLE company_seal (id INTEGER PRIMARY KEY CHECK (id = 0), proof TEXT NOT NULL) STRICT;
         """
 
     /// Adds indexes for deleting what ended long ago.

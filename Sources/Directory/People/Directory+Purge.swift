@@ -98,6 +98,7 @@ extension Directory {
             [now - Self.namedCallLifetime]
         )
         try await removeWebhooksOfRemovedEvents(before: now - Self.lastWord)
+        try await purgeCompanies(removedBefore: now - max(retention.removed, retention.stays))
         return purge
     }
 
