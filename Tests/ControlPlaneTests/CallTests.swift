@@ -24,15 +24,27 @@ struct CallTests {
         let created = try await service.call(.post, "/\(kind)/create", body)
         #expect(created.status == 200, "\(created.text)")
         let uid = try required(created["uid"]?.text)
-        let expected = object([
+        var expected = object([
             "uid": .string(uid), "companyUid": "acme", "creatorUid": "acme", "name": "Launch",
             "picture": "https://acme.example/p.png", "startDate": "2027-01-15T09:00:00.250Z",
             "endDate": "2027-01-15T10:00:00.000Z", "timezone": "Europe/Berlin", "type": "LiveStreamInPerson",
             "networkingHub": .string(hub), "presenters": ["Ann@example.com", "u2"],
             "organizers": ["olga"], "isRegistrationModeEnabled": true, "secondJoin": "ask",
             "doorsOpen": 15, "doorsClose": .null, "metadata": object(["a": [1, "x", false]]),
-            "url": .string("\(Service.publicURL)/\(kind)/\(uid)"),
         ])
+        let rest: JSONValue =
+            kind == "event"
+            ? object([
+                "autoSelectLatestReplay": .null, "disableEventRecording": .null,
+                "isAttendeeRegistrationModeEnabled": .null, "isPresenterRegistrationModeEnabled": .null,
+                "closeCaptioningSettings": .null, "bannerUrl": .null, "privateEventInfo": .null,
+            ])
+            : object([
+                "friendlyName": "Launch", "company": "acme", "networkingHubRooms": [],
+                "whitelabel": object(["hidePagination": false, "hideChat": false, "hideRandomUserMingle": false]),
+            ])
+        let url = JSONMember("url", .string("\(Service.publicURL)/\(kind)/\(uid)"))
+        expected = .object(expected.members + rest.members + [url])
         #expect(created.json == expected)
         #expect(try await service.call(.get, "/\(kind)/\(uid)").json == expected)
         #expect(try await service.call(.get, "/\(kind)/\(uid.uppercased())").json == expected)
@@ -69,7 +81,7 @@ struct CallTests {
             reply.json
                 == object([
                     "uid": "acme", "name": "Company acme", "logo": .null, "parentCompanyId": .null,
-                    "eventIds": [.string(uid)],
+                    "eventIds": [.string(uid)], "metadata": object([:]),
                 ])
         )
     }

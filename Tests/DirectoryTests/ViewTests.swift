@@ -12,6 +12,25 @@ struct ViewTests {
 
     init() throws { database = try TestDatabase() }
 
+    @Test("A networking hub without dates has no end, also after a restart")
+    func openHub() async throws {
+        let uid = try await database.withDirectory { directory in
+            var hub = fields("Lounge")
+            (hub.startsAt, hub.endsAt) = (EventFields.always.lowerBound, EventFields.always.upperBound)
+            hub.extras = [JSONMember("whitelabel", .object([]))]
+            let event = try await directory.create(.networking, fields: hub, company: "acme", creator: "acme")
+            #expect(event.closesAt == nil && !event.fields.hasDates)
+            #expect(try #require(directory.view.event(event.uid)).closesAt == nil)
+            return event.uid
+        }
+        try await database.withDirectory { directory in
+            #expect(try #require(directory.view.event(uid)).closesAt == nil)
+            let event = try #require(try await directory.event(uid, .networking, company: "acme"))
+            #expect(!event.fields.hasDates)
+            #expect(event.fields.extras == [JSONMember("whitelabel", .object([]))])
+        }
+    }
+
     @Test("An event is in the view when it is created, changed and deleted")
     func events() async throws {
         try await database.withDirectory { directory in

@@ -112,7 +112,7 @@ struct AttendanceCalls {
         )
     }
 
-    private static func live(
+    static func live(
         _ kind: EventKind,
         _ incoming: Incoming,
         _ tenant: Tenant

@@ -74,7 +74,8 @@ struct CallTable: Sendable {
 
     /// - Parameter webhookAddresses: what webhooks may be delivered to.
     static func calls(webhookAddresses: DeliveryAddresses) -> [Call] {
-        TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls + EventKind.allCases.flatMap(calls)
+        TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls + PlatformCalls.calls
+            + EventKind.allCases.flatMap(calls)
             + WebhookCalls(addresses: webhookAddresses).calls + DocumentCalls.calls
     }
 

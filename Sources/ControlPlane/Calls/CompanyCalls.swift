@@ -23,6 +23,7 @@ enum CompanyCalls {
                         JSONMember("uid", .string(tenant.id)), JSONMember("name", .string(tenant.name)),
                         JSONMember("logo", .null), JSONMember("parentCompanyId", .null),
                         JSONMember("eventIds", .array(events.map(JSONValue.string))),
+                        JSONMember("metadata", .object([])),
                     ])
                 )
             }
@@ -38,7 +39,11 @@ enum CompanyCalls {
                 Call.Parameter(name: "to", schema: .moment, description: "Leaves out events that start after."),
                 PageRequest.limitParameter, EventPosition.parameter,
             ],
-            success: Call.Success(schema: .list(EventJSON.schema), description: "A page of the list", isPage: true),
+            success: Call.Success(
+                schema: .list(EventJSON.schema(.event)),
+                description: "A page of the list",
+                isPage: true
+            ),
             faults: [404],
             cost: .list,
             handler: .company { incoming, tenant in
@@ -48,7 +53,7 @@ enum CompanyCalls {
         ),
     ]
 
-    private static let schema = Schema.named(
+    static let schema = Schema.named(
         "Company",
         .object([
             Schema.Member(name: "uid", schema: .anyText, isRequired: true),
@@ -56,11 +61,13 @@ enum CompanyCalls {
             Schema.Member(name: "logo", schema: .nullable(.anyText), isRequired: true),
             Schema.Member(name: "parentCompanyId", schema: .nullable(.anyText), isRequired: true),
             Schema.Member(name: "eventIds", schema: .list(.uuid), isRequired: true),
+            Schema.Member(name: "metadata", schema: .document, isRequired: true, description: "Always empty."),
         ])
     )
 
-    private static func checkOwn(_ incoming: Incoming, _ tenant: Tenant) throws(Fault) {
-        guard incoming.parameters[0].hasSameBytes(as: tenant.id) else { throw .notFound }
+    /// Checks that the path names the company that asks.
+    static func checkOwn(_ incoming: Incoming, _ tenant: Tenant) throws(Fault) {
+        guard incoming.parameters[0].hasSameBytes(as: tenant.id) else { throw .companyNotFound }
     }
 
     private static func events(_ incoming: Incoming, _ tenant: Tenant) async throws -> Answer {

@@ -163,7 +163,7 @@ struct RegistrationCalls {
             registeredAt: incoming.plane.now
         )
         if name.utf8.count + email.utf8.count > 512 {
-            let made = try incoming.snapshot.viewerTokens.registration(trial, closesAt: 0, company: tenant.company)
+            let made = try incoming.snapshot.viewerTokens.registration(trial, closesAt: nil, company: tenant.company)
             try TokenSize.check(made.token, [("name", name), ("email", email)])
         }
         return NewRegistration(name: name, email: email, metadata: incoming.body.object("metadata") ?? [])

@@ -22,7 +22,8 @@ struct RosterCalls {
                     name: listing.name,
                     schema: schema,
                     isRequired: true,
-                    description: "A user id or an e-mail."
+                    description: "A user id or an e-mail.",
+                    absence: "Missing \(listing.name) field in request"
                 )
             ])
         )

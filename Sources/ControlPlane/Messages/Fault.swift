@@ -36,6 +36,7 @@ struct Fault: Error, Sendable {
     static func malformed(_ what: String) -> Fault { Fault(.badRequest, "invalid_request", what) }
 
     static let notFound = Fault(.notFound, "not_found", "There is no such thing here")
+    static let companyNotFound = Fault(.notFound, "not_found", "Company not found")
 
     /// - Parameter limit: in bytes.
     static func tooLarge(_ limit: Int) -> Fault {

@@ -12,6 +12,9 @@ struct Members: Sendable {
     /// Whether the member is present, `null` or not.
     func has(_ name: String) -> Bool { all[name] != nil }
 
+    /// The value of a member as it was given; `nil` if it is null.
+    func value(_ name: String) -> JSONValue? { all[name].flatMap { $0 == .null ? nil : $0 } }
+
     func text(_ name: String) -> String? {
         guard case .string(let text)? = all[name] else { return nil }
         return text

@@ -31,8 +31,7 @@ extension Exchange {
             return
         }
         do throws(KeyError) {
-            let closesAt = record.closesAt ?? 0
-            let made = try snapshot.viewerTokens.registration(person, closesAt: closesAt, company: company)
+            let made = try snapshot.viewerTokens.registration(person, closesAt: record.closesAt, company: company)
             let place = request.location
             redirect(to: place + (place.contains("?") ? "&" : "?") + "\(name)=\(made.token)")
         } catch {

@@ -46,6 +46,9 @@ enum Migrations {
         migrator.registerMigration("12 companies") { database in
             try database.execute(sql: companies)
         }
+        migrator.registerMigration("13 what clients say about events") { database in
+            try database.execute(sql: extras)
+        }
         return migrator
     }
 
@@ -300,6 +303,11 @@ enum Migrations {
         ) STRICT;
         -- Shows whether a key is the one that has sealed.
         CREATE TABLE company_seal (id INTEGER PRIMARY KEY CHECK (id = 0), proof TEXT NOT NULL) STRICT;
+        """
+
+    /// Adds members of events that are kept for clients, as a JSON text.
+    private static let extras = """
+        ALTER TABLE event ADD COLUMN extras TEXT NOT NULL DEFAULT '{}';
         """
 
     /// Adds indexes for deleting what ended long ago.

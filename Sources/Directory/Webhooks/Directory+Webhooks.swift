@@ -259,11 +259,10 @@ extension Directory {
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws {
-        let data = [
-            JSONMember("uid", .string(event.uid)), JSONMember("name", .string(event.fields.name)),
-            JSONMember("startDate", .string(Timestamp.text(event.fields.startsAt))),
-            JSONMember("endDate", .string(Timestamp.text(event.fields.endsAt))),
-        ]
+        let data =
+            [
+                JSONMember("uid", .string(event.uid)), JSONMember("name", .string(event.fields.name)),
+            ] + event.fields.dates
         try announce(type, company: event.company, event: event.uid, at: now, data, database, &effects)
     }
 

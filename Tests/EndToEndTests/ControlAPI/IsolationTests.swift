@@ -69,7 +69,8 @@ extension EndToEnd {
             ]
             var calls = Self.calls(at: "/event/EVENT") + Self.calls(at: "/networking/HUB")
             calls.append(ForeignCall("GET", "/company/COMPANY"))
-            calls.append(ForeignCall("GET", "/company/COMPANY/events"))
+            calls += ["events", "list"].map { ForeignCall("GET", "/company/COMPANY/\($0)") }
+            calls.append(ForeignCall("GET", "/networking/HUB/participantsList"))
             calls += ["GET", "DELETE"].map { ForeignCall($0, "/company/COMPANY/people?email=ada@example.com") }
             calls.append(ForeignCall("PATCH", "/webhooks/HOOK", ["enabled": false]))
             calls.append(ForeignCall("DELETE", "/webhooks/HOOK"))
@@ -166,7 +167,7 @@ extension EndToEnd {
             #expect(try globex.ask("GET", "/webhooks") == [])
         }
 
-        @Test("Nothing can be created for another company: 400 that names the member, the same as for an unknown one")
+        @Test("Nothing can be created for another company: it is not found, the same as an unknown one")
         func making() throws {
             let world = try Self.world.get()
             let globex = Backend(port: world.site.port, company: "globex")
@@ -175,7 +176,7 @@ extension EndToEnd {
                 let faults = try ["acme", "initech", "Globex"].map { company in
                     let body = Self.newEvent(of: .string(company))
                     let response = try globex.call("POST", "/\(kind)/create", body)
-                    try expectFault(response, 400, "invalid_request", naming: "companyId")
+                    try expectFault(response, 404, "not_found", naming: "Company")
                     return try response.json()["errorMessage"]?.text
                 }
                 #expect(Set(faults).count == 1)
