@@ -181,6 +181,10 @@ extension EndToEnd {
                 }
                 #expect(Set(faults).count == 1)
             }
+            let hub: JSONValue = [
+                "friendlyName": "Lounge", "organizers": [], "networkingHubRooms": [], "company": "acme",
+            ]
+            try expectFault(try globex.call("POST", "/networking", hub), 404, "not_found", naming: "Company")
             #expect(try globex.ask("GET", "/company/globex")["eventIds"] == [])
         }
 
@@ -208,7 +212,7 @@ extension EndToEnd {
             }
             let open: Set = [
                 "POST /api/oauth/token", "GET /api/openapi.json", "GET /api/v1/webhooks", "POST /api/v1/event/create",
-                "POST /api/v1/networking/create",
+                "POST /api/v1/networking/create", "POST /api/v1/networking", "GET /api/docs",
             ]
             func shape(_ path: String) -> String {
                 path.split(separator: "/").map { segment in
