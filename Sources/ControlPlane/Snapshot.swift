@@ -20,6 +20,8 @@ final class Snapshot: Sendable {
     let table: CallTable
     /// The OpenAPI document.
     let document: [UInt8]
+    /// The same as a page.
+    let page: [UInt8]
     private let tenants: [ExactText: Tenant]
     private let origins: OriginList
 
@@ -35,7 +37,9 @@ final class Snapshot: Sendable {
         let addresses = DeliveryAddresses(allowedPrivate: settings.control.webhookPrivateAddresses)
         let calls = CallTable.calls(webhookAddresses: addresses)
         table = CallTable(calls)
-        document = OpenAPIDocument(calls: calls, server: settings.publicURL.text).json.serialized()
+        let description = OpenAPIDocument(calls: calls, server: settings.publicURL.text).json
+        document = description.serialized()
+        page = DocumentPage(description).html
         var tenants: [ExactText: Tenant] = [:]
         for company in settings.companies { tenants[ExactText(company.id)] = try Tenant(company, tokenKey: tokenKey) }
         self.tenants = tenants

@@ -19,7 +19,8 @@ struct AttendanceCalls {
             success: Call.Success(
                 schema: AttendanceJSON.schema,
                 description: "The attendance; with `Accept: text/csv` its participants as a table",
-                otherMediaType: "text/csv"
+                otherMediaType: "text/csv",
+                otherExample: AttendanceCSV.example
             ),
             faults: [404],
             cost: .much,

@@ -24,8 +24,13 @@ struct Call: Sendable {
         /// `nil` if there is no body.
         var schema: Schema?
         let description: String
-        /// A media type offered besides `application/json`.
+        var mediaType = "application/json"
+        /// A media type offered besides ``mediaType``.
         var otherMediaType: String?
+        /// An example, if its schema alone does not make a good one.
+        var example: JSONValue?
+        /// One in ``otherMediaType``.
+        var otherExample: String?
         /// Whether it is a page of a list, with a `Link` to the next.
         var isPage = false
     }
@@ -69,6 +74,8 @@ struct Call: Sendable {
     let success: Success
     /// The error statuses that are specific to this call.
     var faults: [Int] = []
+    /// The errors with status 409 that are specific to this call.
+    var conflicts: [Fault] = []
     var links: [Link] = []
     var cost = Cost.little
     let handler: Handler

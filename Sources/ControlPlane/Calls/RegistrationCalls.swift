@@ -54,6 +54,7 @@ struct RegistrationCalls {
             ),
             success: Call.Success(schema: Self.schema, description: "The registration"),
             faults: [404, 409],
+            conflicts: [.alreadyRegistered],
             handler: .company { [kind] incoming, tenant in
                 let uid = try incoming.eventID()
                 if let fault = Text(kind: .email).fault(in: incoming.body.text("email") ?? "") {

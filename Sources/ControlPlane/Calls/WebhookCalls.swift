@@ -60,6 +60,7 @@ struct WebhookCalls {
                 description: "It is made"
             ),
             faults: [404, 409],
+            conflicts: [Self.tooMany],
             links: [Call.Link(operation: "deleteWebhook", parameter: "id", member: "id")],
             handler: .company { [addresses] incoming, tenant in
                 let (directory, body) = (incoming.directory, incoming.body)
@@ -67,7 +68,7 @@ struct WebhookCalls {
                     throw Fault.field("endpoint", Self.excluded(endpoint))
                 }
                 guard directory.webhooks(of: tenant.id).count < Self.maxCount else {
-                    throw Fault(.conflict, "too_many_webhooks", "There are \(Self.maxCount) webhooks already")
+                    throw Self.tooMany
                 }
                 let event = body.text("eventId")?.lowercased()
                 if let event, try await !Self.exists(event, incoming, tenant) { throw Fault.notFound }
@@ -84,6 +85,8 @@ struct WebhookCalls {
             }
         )
     }
+
+    private static let tooMany = Fault(.conflict, "too_many_webhooks", "There are \(maxCount) webhooks already")
 
     /// Why nothing can be delivered to an endpoint.
     private static func excluded(_ endpoint: WebhookEndpoint) -> String {

@@ -44,7 +44,7 @@ enum TokenCalls {
                 guard case .string(let type)? = members["grant_type"],
                     !type.hasSameBytes(as: "client_credentials")
                 else { return }
-                throw Fault(.badRequest, "unsupported_grant_type", "grant_type: must be \"client_credentials\"")
+                throw unsupportedGrant
             },
             hasOAuthFaults: true,
             success: Call.Success(
@@ -92,7 +92,13 @@ enum TokenCalls {
         )
     }
 
-    private static func invalidClient(isBasic: Bool) -> Fault {
+    static let unsupportedGrant = Fault(
+        .badRequest,
+        "unsupported_grant_type",
+        "grant_type: must be \"client_credentials\""
+    )
+
+    static func invalidClient(isBasic: Bool) -> Fault {
         var fault = Fault(.unauthorized, "invalid_client", "The client is not known, or its secret is wrong")
         fault.fields[.wwwAuthenticate] = isBasic ? "Basic realm=\"api\"" : "Bearer"
         return fault

@@ -33,7 +33,7 @@ enum BodyReader {
         let media = try type.map { text throws(Fault) in try Media(text, takesForms: takesForms) }
         let bytes = try await bytes(of: body, upTo: maxSize)
         guard !bytes.isEmpty else { throw Fault.malformed("The request needs a body") }
-        guard let media else { throw Fault.mediaType(Media.names(takesForms: takesForms)) }
+        guard let media else { throw Fault.mediaType(mediaTypes(takesForms: takesForms)) }
         return switch media {
         case .json: try object(bytes)
         case .form: try FormText.members(bytes, unique: names, plusIsSpace: true)
@@ -61,12 +61,13 @@ enum BodyReader {
                     return
                 }
             }
-            throw .mediaType(Self.names(takesForms: takesForms))
+            throw .mediaType(mediaTypes(takesForms: takesForms))
         }
+    }
 
-        static func names(takesForms: Bool) -> String {
-            takesForms ? "application/json or application/x-www-form-urlencoded" : "application/json, in UTF-8"
-        }
+    /// The names of the accepted media types, for people.
+    static func mediaTypes(takesForms: Bool) -> String {
+        takesForms ? "application/json or application/x-www-form-urlencoded" : "application/json, in UTF-8"
     }
 
     private static func bytes(of body: RequestBody, upTo maxSize: Int) async throws -> [UInt8] {

@@ -150,7 +150,8 @@ struct Fault: Error, Sendable {
         Fault(.unsupportedMediaType, "unsupported_media_type", "Content-Type must be \(wanted)")
     }
 
-    func answer(requestID: String) -> Answer {
+    /// The body of its answer.
+    func value(requestID: String) -> JSONValue {
         var members = [
             JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(message)),
             JSONMember("code", .string(code)), JSONMember("requestId", .string(requestID)),
@@ -162,7 +163,11 @@ struct Fault: Error, Sendable {
                     JSONMember("error", .string(oauthError)), JSONMember("error_description", .string(message)),
                 ] + members
         }
-        var answer = Answer(.object(members), status: status)
+        return .object(members)
+    }
+
+    func answer(requestID: String) -> Answer {
+        var answer = Answer(value(requestID: requestID), status: status)
         for field in fields { answer.fields[field.name] = field.value }
         return answer
     }

@@ -74,6 +74,11 @@ indirect enum Schema: Sendable {
             for (index, value) in values.enumerated() where !problems.isFull {
                 element.check(value, "\(name)[\(index)]", &problems)
             }
+        case (.tuple(let elements), .array(let values)):
+            guard values.count == elements.count else {
+                return problems.add(name, "must have \(elements.count) entries")
+            }
+            for (index, value) in values.enumerated() { elements[index].check(value, "\(name)[\(index)]", &problems) }
         case (.object(let known), .object(let members)): Self.check(members, known, within: name, &problems)
         case (.input(let known), .object(let members)):
             Self.check(members, known, within: name, &problems)
