@@ -10,7 +10,8 @@ enum FaultExamples {
             faults += oauth
         } else if call.needsToken {
             faults += [
-                .unauthorized(isTokenWrong: true), .suspended, .tooManyAttempts(after: 30_000), .tooManyCalls, .tooManyAnswers,
+                .unauthorized(isTokenWrong: true), .suspended, .tooManyAttempts(after: 30_000), .tooManyCalls,
+                .tooManyAnswers,
             ]
         }
         if call.faults.contains(404) { faults.append(.notFound) }
