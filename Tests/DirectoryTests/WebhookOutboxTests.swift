@@ -57,7 +57,7 @@ struct WebhookOutboxTests {
             for (index, delivery) in deliveries.enumerated() {
                 let message = try members(delivery)
                 #expect(message["type"] == .string(delivery.webhook.type.rawValue))
-                #expect(message["createdAt"] == .string(Timestamp.text(start + moments[index])))
+                #expect(message["timestamp"] == .string(Timestamp.text(start + moments[index])))
                 #expect(message["sequence"] == .number(Double(index + 1)))
                 #expect(message["companyId"] == .string("acme") && message["eventId"] == .string(event.uid))
                 #expect(delivery.createdAt == start && delivery.attempts == 0)
@@ -369,7 +369,7 @@ struct WebhookOutboxTests {
     func restart() async throws {
         let (webhook, before) = try await database.withDirectory { directory in
             let webhook = try await self.webhook(.eventCreated, directory)
-            #expect(webhook.secret.hasPrefix("whsec_") && webhook.secret.utf8.count >= 40)
+            #expect(webhook.secret.key.count == 32)
             _ = try await directory.makeEvent()
             let head = try #require(try await directory.dueDeliveries(at: start).first)
             try await directory.retry(head, at: start + 5000, reason: "answered 500")

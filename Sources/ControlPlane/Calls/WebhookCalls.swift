@@ -53,7 +53,10 @@ struct WebhookCalls {
                             name: "secret",
                             schema: .anyText,
                             isRequired: true,
-                            description: "Signs the deliveries; shown only once."
+                            description: """
+                                Signs the deliveries, as in Standard Webhooks: `whsec_` and the Base64 form of the key. \
+                                Shown only once.
+                                """
                         ),
                     ])
                 ),
@@ -79,7 +82,8 @@ struct WebhookCalls {
                     company: tenant.id
                 )
                 return Answer(
-                    .object([JSONMember("id", .string(webhook.id)), JSONMember("secret", .string(webhook.secret))]),
+                    .object([JSONMember("id", .string(webhook.id)), JSONMember("secret", .string(webhook.secret.text))]
+                    ),
                     status: .created
                 )
             }
@@ -152,7 +156,7 @@ struct WebhookCalls {
                 name: "disabledBy",
                 schema: .nullable(.choice(Webhook.Switcher.allCases.map(\.rawValue))),
                 isRequired: true,
-                description: "`failures` if its endpoint has failed for a day."
+                description: "`failures` if its endpoint has failed for a day, `gone` if it has answered 410."
             ),
         ])
     )

@@ -13,12 +13,12 @@ struct DeliveryClient: Sendable {
     /// The limit for the whole request, from the host look-up to the last byte of the answer.
     var exchangeTime: TimeAmount = .seconds(10)
 
-    /// Sends a request and returns the status of the answer.
+    /// Sends a request and returns the answer.
     func send(
         _ request: DeliveryRequest,
         to endpoint: WebhookEndpoint,
         allowed: DeliveryAddresses
-    ) async throws -> UInt {
+    ) async throws -> DeliveryAnswer {
         let deadline = NIODeadline.now() + exchangeTime
         return try await within(exchangeTime) {
             let addresses = try await resolve(endpoint.host, endpoint.port)
@@ -56,11 +56,11 @@ struct DeliveryClient: Sendable {
         _ endpoint: WebhookEndpoint,
         over channel: any Channel,
         by deadline: NIODeadline
-    ) async throws -> UInt {
+    ) async throws -> DeliveryAnswer {
         let loop = channel.eventLoop
         return try await loop.flatSubmit {
             guard channel.isActive else { return loop.makeFailedFuture(DeliveryFault.noAnswer) }
-            let answer = loop.makePromise(of: UInt.self)
+            let answer = loop.makePromise(of: DeliveryAnswer.self)
             let ready =
                 endpoint.isSecure
                 ? tls.secure(channel, host: endpoint.host, within: deadline - .now()) : loop.makeSucceededVoidFuture()

@@ -11,7 +11,7 @@ struct DeliveryRequest: Sendable {
     /// - Parameter now: the time of the attempt, which is part of the signature.
     init(_ delivery: Delivery, to endpoint: WebhookEndpoint, now: Milliseconds) {
         let timestamp = now / 1000
-        let secret = delivery.webhook.secret
+        let id = Self.id(of: delivery)
         body = delivery.message
         head = HTTPRequestHead(
             version: .http1_1,
@@ -23,9 +23,15 @@ struct DeliveryRequest: Sendable {
                 "Content-Type": "application/json",
                 "Content-Length": "\(body.utf8.count)",
                 "Connection": "close",
-                "Webhook-Id": Self.id(of: delivery),
-                "Webhook-Timestamp": "\(timestamp)",
-                "Webhook-Signature": DeliverySignature.field(secret: secret, timestamp: timestamp, body: body),
+                // Receivers may look for these as the specification spells them.
+                "webhook-id": id,
+                "webhook-timestamp": "\(timestamp)",
+                "webhook-signature": DeliverySignature.field(
+                    keys: [delivery.webhook.secret.key],
+                    id: id,
+                    timestamp: timestamp,
+                    body: body
+                ),
             ]
         )
     }

@@ -9,9 +9,9 @@ import Synchronization
 /// Delivers the messages waiting in the directory to their webhooks.
 ///
 /// A message is kept, also over restarts, until its endpoint has answered with a 2xx status, and is retried until it is
-/// a day old. So an endpoint may get it twice, with the same `Webhook-Id`. A webhook's messages about one event are
+/// a day old. So an endpoint may get it twice, with the same `webhook-id`. A webhook's messages about one event are
 /// sent in order; those of different webhooks and events in parallel, as ``DeliveryShares`` permits. An endpoint that
-/// fails for a day is switched off.
+/// fails for a day, or answers 410, is switched off.
 package final class WebhookDelivery: Sendable {
     private typealias Bell = AsyncStream<Void>.Continuation
 
@@ -157,23 +157,26 @@ package final class WebhookDelivery: Sendable {
         let endpoint = WebhookEndpoint(delivery.webhook.endpoint)
         /// The reasons for the operator and for the company.
         var failure: (reason: String, told: String)?
+        var answer: DeliveryAnswer?
         do {
             guard let endpoint else { throw DeliveryFault.endpoint }
             let request = DeliveryRequest(delivery, to: endpoint, now: clock())
             let allowed = DeliveryAddresses(allowedPrivate: allowedPrivate.withLock { $0 })
-            let status = try await client.send(request, to: endpoint, allowed: allowed)
-            if !(200..<300).contains(status) { failure = ("answered \(status)", "answered \(status)") }
+            let found = try await client.send(request, to: endpoint, allowed: allowed)
+            if !found.hasArrived { failure = ("answered \(found.status)", "answered \(found.status)") }
+            answer = found
         } catch is CancellationError {
-            ended(delivery, hasArrived: nil)
+            ended(delivery, hasArrived: nil, rest: nil)
             return
         } catch let fault as DeliveryFault {
             failure = (fault.description, fault.wordsForCompany)
         } catch {
             failure = ("\(error)", "the connection failed")
         }
+        let rest = answer?.rest(now: clock())
         do {
             if let failure {
-                try await failed(delivery, host: endpoint?.host, failure)
+                try await failed(delivery, host: endpoint?.host, failure, rest: rest)
             } else {
                 attempts.withLock { $0.arrived += 1 }
                 try await directory.finish(delivery)
@@ -183,20 +186,26 @@ package final class WebhookDelivery: Sendable {
             // Without this pause it would be sent again at once.
             try? await Task.sleep(for: Self.pauseAfterFault)
         }
-        ended(delivery, hasArrived: failure == nil)
-        if failure != nil { await switchOff(delivery, host: endpoint?.host) }
+        ended(delivery, hasArrived: failure == nil, rest: rest)
+        if failure != nil { await judge(delivery, isGone: answer?.isGone ?? false, host: endpoint?.host) }
     }
 
-    private func ended(_ delivery: Delivery, hasArrived: Bool?) {
+    private func ended(_ delivery: Delivery, hasArrived: Bool?, rest: Milliseconds?) {
         shares.withLock {
-            $0.ended(ExactText(delivery.webhook.id), delivery.id, hasArrived: hasArrived, at: clock(), wait: wait)
+            let id = ExactText(delivery.webhook.id)
+            $0.ended(id, delivery.id, hasArrived: hasArrived, rest: rest, at: clock(), wait: wait)
         }
     }
 
-    /// Switches off a webhook whose endpoint has failed for too long.
-    private func switchOff(_ delivery: Delivery, host: String?) async {
+    /// Switches off a webhook whose endpoint is gone for good, or has failed for too long.
+    private func judge(_ delivery: Delivery, isGone: Bool, host: String?) async {
         let id = delivery.webhook.id
         let company = delivery.webhook.company
+        if isGone {
+            let words: Logger.Message = "a webhook was switched off: its endpoint has answered 410"
+            await switchOff(delivery, by: .gone, words, host: host)
+            return
+        }
         // The directory's count, which is kept over restarts.
         guard shares.withLock({ $0.failures(of: ExactText(id)) }) != nil,
             let webhook = directory.webhook(id, company: company), let failingSince = webhook.failingSince,
@@ -206,13 +215,25 @@ package final class WebhookDelivery: Sendable {
                 now: clock()
             )
         else { return }
+        await switchOff(
+            delivery,
+            by: .failures,
+            "a webhook was switched off: its endpoint has failed for a day",
+            host: host
+        )
+    }
+
+    private func switchOff(
+        _ delivery: Delivery,
+        by switcher: Webhook.Switcher,
+        _ words: Logger.Message,
+        host: String?
+    ) async {
+        let (id, company) = (delivery.webhook.id, delivery.webhook.company)
         do {
-            _ = try await directory.switchWebhook(id, company: company, isOn: false, by: .failures)
+            _ = try await directory.switchWebhook(id, company: company, isOn: false, by: switcher)
             shares.withLock { $0.forget(ExactText(id)) }
-            logger.warning(
-                "a webhook was switched off: its endpoint has failed for a day",
-                metadata: metadata(delivery, host: host)
-            )
+            logger.warning(words, metadata: metadata(delivery, host: host))
         } catch {
             logger.error("a webhook's state cannot be written", metadata: ["reason": "\(error)"])
         }
@@ -228,10 +249,13 @@ package final class WebhookDelivery: Sendable {
 
     /// Schedules a retry of a message, or gives it up. Logs neither its body nor its whole endpoint: both may contain
     /// secrets.
+    ///
+    /// - Parameter rest: how long the endpoint asks to be left alone.
     private func failed(
         _ delivery: Delivery,
         host: String?,
-        _ failure: (reason: String, told: String)
+        _ failure: (reason: String, told: String),
+        rest: Milliseconds?
     ) async throws {
         let now = clock()
         var metadata = metadata(delivery, host: host)
@@ -243,7 +267,7 @@ package final class WebhookDelivery: Sendable {
         } else {
             logger.info("a webhook message was not delivered, and will be retried", metadata: metadata)
             attempts.withLock { $0.retried += 1 }
-            try await directory.retry(delivery, at: now + wait(delivery.attempts), reason: failure.told)
+            try await directory.retry(delivery, at: now + max(wait(delivery.attempts), rest ?? 0), reason: failure.told)
         }
     }
 }

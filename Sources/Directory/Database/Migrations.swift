@@ -49,6 +49,9 @@ enum Migrations {
         migrator.registerMigration("13 what clients say about events") { database in
             try database.execute(sql: extras)
         }
+        migrator.registerMigration("14 secrets as in Standard Webhooks") { database in
+            try WebhookSecret.standardize(database)
+        }
         return migrator
     }
 

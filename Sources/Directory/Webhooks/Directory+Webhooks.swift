@@ -46,7 +46,7 @@ extension Directory {
             type: type,
             endpoint: endpoint,
             event: event,
-            secret: "whsec_" + String(decoding: Base64URL.encode(SystemRandom.bytes(32).span), as: UTF8.self),
+            secret: .random(),
             createdAt: now
         )
         return try await writer.write { [self] database, effects in
@@ -56,7 +56,8 @@ extension Directory {
                     VALUES (?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    webhook.id, company, webhook.event, type.rawValue, endpoint, webhook.secret, webhook.createdAt,
+                    webhook.id, company, webhook.event, type.rawValue, endpoint, webhook.secret.text,
+                    webhook.createdAt,
                 ]
             )
             effects.add { [webhookIndex] in webhookIndex.add(webhook) }
@@ -317,7 +318,7 @@ extension Directory {
         for webhook in webhooks {
             let message: [JSONMember] = [
                 JSONMember("id", .string(UUIDText.random())), JSONMember("type", .string(type.rawValue)),
-                JSONMember("createdAt", .string(Timestamp.text(moment))),
+                JSONMember("timestamp", .string(Timestamp.text(moment))),
                 JSONMember("sequence", .number(Double(number ?? 0))), JSONMember("companyId", .string(company)),
                 JSONMember("eventId", .string(event)), JSONMember("data", .object(data)),
             ]

@@ -24,7 +24,7 @@ package struct Webhook: Sendable, Equatable {
     /// Announces this event only; `nil` for every event of the company.
     package let event: String?
     /// Signs the deliveries.
-    package let secret: String
+    package let secret: WebhookSecret
     package let createdAt: Milliseconds
     /// When its endpoint began to fail without a success since; `nil` if it works.
     package var failingSince: Milliseconds?
@@ -45,6 +45,8 @@ package struct Webhook: Sendable, Equatable {
         case api
         /// Its endpoint failed for too long.
         case failures
+        /// Its endpoint answered that it is gone for good.
+        case gone
     }
 
     package var isEnabled: Bool { disabledAt == nil }
@@ -91,15 +93,17 @@ final class WebhookIndex: Sendable {
 }
 
 extension Webhook {
-    /// Returns `nil` for a type that this version does not know.
+    /// Returns `nil` for a type or a secret that this version does not know.
     init?(_ row: Row) {
-        guard let type = WebhookType(rawValue: row["type"]) else { return nil }
+        guard let type = WebhookType(rawValue: row["type"]), let secret = WebhookSecret(row["secret"]) else {
+            return nil
+        }
         id = row["id"]
         company = row["company"]
         self.type = type
         endpoint = row["endpoint"]
         event = row["event"]
-        secret = row["secret"]
+        self.secret = secret
         createdAt = row["created_at"]
         failingSince = row["failing_since"]
         failures = row["failures"]

@@ -43,16 +43,18 @@ extension EndToEnd {
             /// Checks the signature with the secret, and returns the body.
             static func verified(_ request: RecordedRequest, _ secret: String) throws -> JSONValue {
                 #expect(request.method == "POST" && request["Content-Type"] == "application/json")
-                let time = try #require(request["Webhook-Timestamp"].flatMap { Double($0) })
+                let id = try #require(request["webhook-id"])
+                let timestamp = try #require(request["webhook-timestamp"])
+                let time = try #require(Double(timestamp))
                 #expect(abs(time - Date().timeIntervalSince1970) < 60)
-                let signed = Array("\(request["Webhook-Timestamp"] ?? "").".utf8) + request.body
-                let code = hmacSHA256(key: Array(secret.utf8), signed).map { String(format: "%02x", $0) }.joined()
-                #expect(request["Webhook-Signature"] == "v1=" + code)
+                let key = try #require(Data(base64Encoded: String(secret.dropFirst("whsec_".count))))
+                let code = hmacSHA256(key: Array(key), Array("\(id).\(timestamp).".utf8) + request.body)
+                #expect(request["webhook-signature"] == "v1," + Data(code).base64EncodedString())
                 var response = Response()
                 response.body = request.body
                 let message = try response.json()
-                #expect(message.names == ["companyId", "createdAt", "data", "eventId", "id", "sequence", "type"])
-                #expect(message["id"]?.text == request["Webhook-Id"])
+                #expect(message.names == ["companyId", "data", "eventId", "id", "sequence", "timestamp", "type"])
+                #expect(message["id"]?.text == id)
                 return message
             }
         }
@@ -102,6 +104,38 @@ extension EndToEnd {
             _ = try backend.register("eve@example.com", for: event)
             let mails = try receiver.messages("registration.created", 2).compactMap { $0["data"]?["email"]?.text }
             #expect(mails == ["ada@example.com", "eve@example.com"])
+        }
+
+        @Test(
+            "The standardwebhooks library verifies a message, and refuses one that was changed",
+            .enabled(if: PythonLibrary.isThere("standardwebhooks"), "python3 has no module standardwebhooks")
+        )
+        func library() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            var receiver = try Receiver()
+            try receiver.subscribe(backend, "event.created")
+            _ = try backend.createEvent("Grün 😀")
+            _ = try receiver.messages("event.created", 1)
+            let request = try #require(receiver.server.requests(for: "/event.created").first)
+            let secret = try #require(receiver.secrets["/event.created"])
+            let fields = ["webhook-id", "webhook-timestamp", "webhook-signature"].map { request[$0] ?? "" }
+            let verdicts = try [request.body, request.body + [0x20]].map { body in
+                try PythonLibrary.run(
+                    """
+                    import sys, base64, standardwebhooks
+                    names = ["webhook-id", "webhook-timestamp", "webhook-signature"]
+                    try:
+                        standardwebhooks.Webhook(sys.argv[1]).verify(
+                            base64.b64decode(sys.argv[2]), dict(zip(names, sys.argv[3:])))
+                        print("verified")
+                    except standardwebhooks.WebhookVerificationError:
+                        print("refused")
+                    """,
+                    [secret, Data(body).base64EncodedString()] + fields
+                )
+            }
+            #expect(verdicts == ["verified", "refused"])
         }
 
         @Test("A refused message is sent again, unchanged and under the same id, before those that follow it")
@@ -205,4 +239,26 @@ func hmacSHA256(key: [UInt8], _ text: [UInt8]) -> [UInt8] {
     block += [UInt8](repeating: 0, count: 64 - block.count)
     let inner = SHA256.hash((block.map { $0 ^ 0x36 } + text).span)
     return SHA256.hash((block.map { $0 ^ 0x5c } + inner).span)
+}
+
+/// Python, where it is installed, with a library of other people.
+enum PythonLibrary {
+    static func isThere(_ name: String) -> Bool { (try? run("import \(name)", [])) != nil }
+
+    /// Runs a program, and returns what it printed.
+    static func run(_ program: String, _ arguments: [String]) throws -> String {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["python3", "-c", program] + arguments
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let said = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Failed() }
+        return String(decoding: said, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    struct Failed: Error {}
 }
