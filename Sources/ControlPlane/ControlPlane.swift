@@ -15,6 +15,7 @@ package final class ControlPlane: Sendable {
     let kick: @Sendable (LiveSession) async throws -> Void
     let sendAway: @Sendable (Removal) -> Void
     let tellLifted: @Sendable (Removal) -> Void
+    let webhooks: WebhookDelivery
     let logger: Logger
     let failedAttempts = FailedAttempts()
     let callsUnderWay = CallsUnderWay()
@@ -32,6 +33,7 @@ package final class ControlPlane: Sendable {
     ///   - kick: ends a session for good.
     ///   - sendAway: ends the sessions that a removal covers.
     ///   - tellLifted: is told about each removal that is lifted.
+    ///   - webhooks: tries out webhooks and their endpoints.
     ///   - clock: the time of day.
     package init(
         settings: Settings,
@@ -41,6 +43,7 @@ package final class ControlPlane: Sendable {
         kick: @escaping @Sendable (LiveSession) async throws -> Void,
         sendAway: @escaping @Sendable (Removal) -> Void,
         tellLifted: @escaping @Sendable (Removal) -> Void,
+        webhooks: WebhookDelivery,
         logger: Logger,
         clock: @escaping @Sendable () -> Milliseconds = WallClock.now
     ) throws(KeyError) {
@@ -49,6 +52,7 @@ package final class ControlPlane: Sendable {
         self.kick = kick
         self.sendAway = sendAway
         self.tellLifted = tellLifted
+        self.webhooks = webhooks
         self.logger = logger
         self.clock = clock
         self.tokenKey = tokenKey

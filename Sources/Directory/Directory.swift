@@ -109,7 +109,8 @@ package final class Directory: Sendable {
         deliveryHandler.withLock { $0 = handler }
     }
 
-    /// Sets the handler that is called when a webhook was switched on, before anything is delivered to it.
+    /// Sets the handler that is called when a webhook's company says that its endpoint works, before anything is delivered
+    /// to it: it was switched on, moved, or is to get a message again.
     package func onSwitchedOn(_ handler: @escaping @Sendable (Webhook) -> Void) {
         switchHandler.withLock { $0 = handler }
     }

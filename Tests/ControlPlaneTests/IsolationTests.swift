@@ -33,13 +33,15 @@ struct IsolationTests {
         let webhook: String
         let session: String
         let removal: String
+        let delivery: String
 
         func path(of call: Call) -> String {
             let own = call.path.contains("/networking/") ? hub : call.path.contains("/webhooks/") ? webhook : event
             let query = call.query.contains { $0.isRequired } ? "?email=ann%40example.com" : ""
             return String(call.path.dropFirst("/api/v1".count)).replacing("{id}", with: own)
                 .replacing("{companyId}", with: "acme").replacing("{session}", with: session)
-                .replacing("{who}", with: "ann").replacing("{removal}", with: removal) + query
+                .replacing("{who}", with: "ann").replacing("{removal}", with: removal)
+                .replacing("{delivery}", with: delivery) + query
         }
     }
 
@@ -62,7 +64,17 @@ struct IsolationTests {
         let session = try service.join(viewer, event: event)
         let removed = try await service.call(.post, "/event/\(event)/removals", object(["userId": "other"]))
         let removal = try required(removed["id"]?.text)
-        return Possessions(event: event, hub: hub, webhook: webhook, session: session, removal: removal)
+        // The hook's first message.
+        _ = try await service.makeEvent()
+        let deliveries = try await service.call(.get, "/webhooks/\(webhook)/deliveries").json.list
+        return Possessions(
+            event: event,
+            hub: hub,
+            webhook: webhook,
+            session: session,
+            removal: removal,
+            delivery: try required(deliveries.first?["id"]?.text)
+        )
     }
 
     @Test("Every call with another company's token gets the same 404 as for what does not exist, and changes nothing")
@@ -74,7 +86,8 @@ struct IsolationTests {
             hub: "9b2b2c5e-0000-4000-8000-000000000000",
             webhook: "9b2b2c5e-0000-4000-8000-000000000000",
             session: "0000000000000000",
-            removal: "9b2b2c5e-0000-4000-8000-000000000000"
+            removal: "9b2b2c5e-0000-4000-8000-000000000000",
+            delivery: "9b2b2c5e-0000-4000-8000-000000000000"
         )
         let id: HTTPFields = [HTTPField.Name("X-Request-Id")!: "x"]
         let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: [])).filter {

@@ -50,7 +50,7 @@ struct GroupCommitTests {
     func reading() async throws {
         try await database.withDirectory { directory in
             _ = try await directory.createWebhook(
-                .eventCreated,
+                [.eventCreated],
                 endpoint: "https://x.example/",
                 event: nil,
                 company: "acme"
@@ -177,7 +177,7 @@ struct GroupCommitTests {
     func webhookDeletedInGroup() async throws {
         try await database.withDirectory { directory in
             let webhook = try await directory.createWebhook(
-                .eventCreated,
+                [.eventCreated],
                 endpoint: "https://x.example/",
                 event: nil,
                 company: "acme"

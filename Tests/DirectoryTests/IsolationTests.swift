@@ -16,7 +16,7 @@ struct IsolationTests {
             let registration = try await directory.makeRegistration("a@x.example", for: event)
             try await directory.record([.arrived(session(1, event: event, since: start))])
             let webhook = try await directory.createWebhook(
-                .eventUpdated,
+                [.eventUpdated],
                 endpoint: "https://x.example/",
                 event: nil,
                 company: "acme"
@@ -66,7 +66,7 @@ struct IsolationTests {
         try await database.withDirectory { directory in
             for type in WebhookType.allCases {
                 let endpoint = "https://x.example/"
-                _ = try await directory.createWebhook(type, endpoint: endpoint, event: nil, company: "acme")
+                _ = try await directory.createWebhook([type], endpoint: endpoint, event: nil, company: "acme")
             }
             let theirs = try await directory.makeEvent(company: "globex")
             _ = try await directory.makeRegistration("a@x.example", for: theirs)

@@ -74,7 +74,7 @@ enum PeopleCalls {
                 name: "messages",
                 schema: count,
                 isRequired: true,
-                description: "Waiting webhook messages."
+                description: "Webhook messages that wait or are kept."
             ),
             Schema.Member(
                 name: "events",

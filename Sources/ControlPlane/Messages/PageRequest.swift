@@ -27,7 +27,7 @@ struct PageRequest {
         var answer = Answer(.array(values))
         guard let next else { return answer }
         var members = ["limit=\(limit)"]
-        for name in ["from", "to"] {
+        for name in ["from", "to", "status"] {
             if let text = query.text(name) { members.append("\(name)=\(percentEncoded(text))") }
         }
         members.append("cursor=\(next)")

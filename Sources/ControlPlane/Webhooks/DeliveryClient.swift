@@ -21,13 +21,27 @@ struct DeliveryClient: Sendable {
     ) async throws -> DeliveryAnswer {
         let deadline = NIODeadline.now() + exchangeTime
         return try await within(exchangeTime) {
-            let addresses = try await resolve(endpoint.host, endpoint.port)
-            // If one address is not allowed, do not trust the name with the others either.
-            for address in addresses where !allowed.allow(address, isSecure: endpoint.isSecure) {
-                throw DeliveryFault.address(address.ipAddress ?? "\(address)")
-            }
+            let addresses = try await addresses(of: endpoint, allowed)
             return try await exchange(request, endpoint, over: connect(to: addresses, by: deadline), by: deadline)
         }
+    }
+
+    /// Checks that an endpoint's host has addresses now, all of which messages may be delivered to.
+    func check(_ endpoint: WebhookEndpoint, allowed: DeliveryAddresses) async throws {
+        _ = try await within(connectTime) { try await addresses(of: endpoint, allowed) }
+    }
+
+    private func addresses(
+        of endpoint: WebhookEndpoint,
+        _ allowed: DeliveryAddresses
+    ) async throws -> [SocketAddress] {
+        let addresses = try await resolve(endpoint.host, endpoint.port)
+        // If one address is not allowed, do not trust the name with the others either.
+        for address in addresses where !allowed.allow(address, isSecure: endpoint.isSecure) {
+            throw DeliveryFault.address(address.ipAddress ?? "\(address)")
+        }
+        guard !addresses.isEmpty else { throw DeliveryFault.noAddress }
+        return addresses
     }
 
     /// Connects to the first address that answers. Uses the checked addresses and does not look up the name again.

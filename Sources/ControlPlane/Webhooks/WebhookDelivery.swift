@@ -95,6 +95,35 @@ package final class WebhookDelivery: Sendable {
         }
     }
 
+    // MARK: Trying out
+
+    /// Whether messages may be delivered to an endpoint now: its host has addresses, and all of them are allowed.
+    func accepts(_ endpoint: WebhookEndpoint) async -> Bool {
+        (try? await client.check(endpoint, allowed: allowed)) != nil
+    }
+
+    /// Sends a message of its own kind to a webhook, once and at once, past those that wait.
+    func test(_ webhook: Webhook) async -> WebhookTest {
+        let delivery = directory.testMessage(for: webhook)
+        let start = ContinuousClock.now
+        var result = WebhookTest(id: delivery.uid)
+        do {
+            guard let endpoint = WebhookEndpoint(webhook.endpoint) else { throw DeliveryFault.endpoint }
+            let request = DeliveryRequest(delivery, to: endpoint, now: clock())
+            let answer = try await client.send(request, to: endpoint, allowed: allowed)
+            result.status = Int(answer.status)
+            if !answer.hasArrived { result.error = "answered \(answer.status)" }
+        } catch let fault as DeliveryFault {
+            result.error = fault.wordsForCompany
+        } catch {
+            result.error = "the connection failed"
+        }
+        result.milliseconds = Int(start.duration(to: .now) / .milliseconds(1))
+        return result
+    }
+
+    private var allowed: DeliveryAddresses { DeliveryAddresses(allowedPrivate: allowedPrivate.withLock { $0 }) }
+
     /// How deliveries went since the start.
     package var tally: DeliveryTally { attempts.withLock { $0 } }
 
@@ -161,7 +190,6 @@ package final class WebhookDelivery: Sendable {
         do {
             guard let endpoint else { throw DeliveryFault.endpoint }
             let request = DeliveryRequest(delivery, to: endpoint, now: clock())
-            let allowed = DeliveryAddresses(allowedPrivate: allowedPrivate.withLock { $0 })
             let found = try await client.send(request, to: endpoint, allowed: allowed)
             if !found.hasArrived { failure = ("answered \(found.status)", "answered \(found.status)") }
             answer = found
@@ -176,18 +204,24 @@ package final class WebhookDelivery: Sendable {
         let rest = answer?.rest(now: clock())
         do {
             if let failure {
-                try await failed(delivery, host: endpoint?.host, failure, rest: rest)
+                try await failed(delivery, host: endpoint?.host, failure, answer)
             } else {
                 attempts.withLock { $0.arrived += 1 }
-                try await directory.finish(delivery)
+                try await directory.finish(delivery, response: answer.map { Int($0.status) })
             }
         } catch {
             logger.error("a webhook message's state cannot be written", metadata: ["reason": "\(error)"])
             // Without this pause it would be sent again at once.
             try? await Task.sleep(for: Self.pauseAfterFault)
         }
+        let isGone = answer?.isGone ?? false
+        // Before the next attempt.
+        if isGone {
+            let words: Logger.Message = "a webhook was switched off: its endpoint has answered 410"
+            await switchOff(delivery, by: .gone, words, host: endpoint?.host)
+        }
         ended(delivery, hasArrived: failure == nil, rest: rest)
-        if failure != nil { await judge(delivery, isGone: answer?.isGone ?? false, host: endpoint?.host) }
+        if failure != nil, !isGone { await judge(delivery, host: endpoint?.host) }
     }
 
     private func ended(_ delivery: Delivery, hasArrived: Bool?, rest: Milliseconds?) {
@@ -197,15 +231,10 @@ package final class WebhookDelivery: Sendable {
         }
     }
 
-    /// Switches off a webhook whose endpoint is gone for good, or has failed for too long.
-    private func judge(_ delivery: Delivery, isGone: Bool, host: String?) async {
+    /// Switches off a webhook whose endpoint has failed for too long.
+    private func judge(_ delivery: Delivery, host: String?) async {
         let id = delivery.webhook.id
         let company = delivery.webhook.company
-        if isGone {
-            let words: Logger.Message = "a webhook was switched off: its endpoint has answered 410"
-            await switchOff(delivery, by: .gone, words, host: host)
-            return
-        }
         // The directory's count, which is kept over restarts.
         guard shares.withLock({ $0.failures(of: ExactText(id)) }) != nil,
             let webhook = directory.webhook(id, company: company), let failingSince = webhook.failingSince,
@@ -242,7 +271,7 @@ package final class WebhookDelivery: Sendable {
     private func metadata(_ delivery: Delivery, host: String?) -> Logger.Metadata {
         [
             "company": "\(delivery.webhook.company)", "webhook": "\(delivery.webhook.id)",
-            "type": "\(delivery.webhook.type.rawValue)", "host": "\(host ?? "")",
+            "type": "\(delivery.type)", "host": "\(host ?? "")",
             "attempts": "\(delivery.attempts + 1)",
         ]
     }
@@ -250,26 +279,40 @@ package final class WebhookDelivery: Sendable {
     /// Schedules a retry of a message, or gives it up. Logs neither its body nor its whole endpoint: both may contain
     /// secrets.
     ///
-    /// - Parameter rest: how long the endpoint asks to be left alone.
+    /// - Parameter answer: what the endpoint answered, if it did.
     private func failed(
         _ delivery: Delivery,
         host: String?,
         _ failure: (reason: String, told: String),
-        rest: Milliseconds?
+        _ answer: DeliveryAnswer?
     ) async throws {
         let now = clock()
+        let response = answer.map { Int($0.status) }
         var metadata = metadata(delivery, host: host)
         metadata.updateValue("\(failure.reason)", forKey: "reason")
         if DeliverySchedule.givesUp(after: delivery.attempts, createdAt: delivery.createdAt, now: now) {
             logger.warning("a webhook message was given up", metadata: metadata)
             attempts.withLock { $0.givenUp += 1 }
-            try await directory.retry(delivery, at: nil, reason: failure.told)
+            try await directory.retry(delivery, at: nil, reason: failure.told, response: response)
         } else {
             logger.info("a webhook message was not delivered, and will be retried", metadata: metadata)
             attempts.withLock { $0.retried += 1 }
-            try await directory.retry(delivery, at: now + max(wait(delivery.attempts), rest ?? 0), reason: failure.told)
+            let pause = max(wait(delivery.attempts), answer?.rest(now: now) ?? 0)
+            try await directory.retry(delivery, at: now + pause, reason: failure.told, response: response)
         }
     }
+}
+
+/// How a webhook's endpoint did with a test message.
+struct WebhookTest: Sendable {
+    /// The message's id.
+    let id: String
+    /// The status of the answer; `nil` if there was none.
+    var status: Int?
+    /// Why it did not arrive, worded for the company.
+    var error: String?
+    /// How long it took, from the look-up of the host.
+    var milliseconds = 0
 }
 
 /// Attempts to deliver a message, by outcome.

@@ -140,14 +140,16 @@ extension Directory {
             erasure.removals = try delete(Self.isPersonsRemoval, arguments, database, &effects).count
             erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
             erasure.stays = try Self.eraseStays(folded, company, database)
-            try database.execute(
-                sql: """
-                    DELETE FROM delivery WHERE (folded_email = ? OR folded_user = ?)
-                    AND webhook IN (SELECT id FROM webhook WHERE company = ?)
-                    """,
-                arguments: [folded, folded, company]
-            )
-            erasure.messages = database.changesCount
+            for table in ["delivery", "past_delivery"] {
+                try database.execute(
+                    sql: """
+                        DELETE FROM \(table) WHERE (folded_email = ? OR folded_user = ?)
+                        AND webhook IN (SELECT id FROM webhook WHERE company = ?)
+                        """,
+                    arguments: [folded, folded, company]
+                )
+                erasure.messages += database.changesCount
+            }
             for id in listing {
                 if try unlist(folded, fromEvent: id, database, &effects) { erasure.events += 1 }
             }

@@ -7,7 +7,7 @@ package struct Retention: Sendable {
     package var stays: Milliseconds
     /// For registrations and events, counted from their removal.
     package var removed: Milliseconds
-    /// For messages that did not arrive.
+    /// For messages that did not arrive, and for those that are over, counted from their last attempt.
     package var webhooks: Milliseconds
 
     package init(stays: Milliseconds, removed: Milliseconds, webhooks: Milliseconds) {
@@ -57,6 +57,15 @@ extension Directory {
             """,
             [now - retention.webhooks]
         )
+        purge.messages += try await inParts(
+            """
+            DELETE FROM past_delivery WHERE id IN (
+                SELECT id FROM past_delivery WHERE tried_at < ? ORDER BY tried_at LIMIT \(Self.part)
+            )
+            """,
+            [now - retention.webhooks]
+        )
+        try await purgeFormerSecrets(at: now)
         purge.registrations = try await inParts(
             """
             UPDATE registration SET name = '', email = '', folded_email = uid, metadata = '{}' WHERE id IN (

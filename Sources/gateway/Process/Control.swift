@@ -103,6 +103,12 @@ final class Control: Sendable {
         }
         dataPlane.keepRemovals(in: directory)
         dataPlane.sessions.keepChanges()
+        let webhooks = WebhookDelivery(
+            directory: directory,
+            allowedPrivate: settings.control.webhookPrivateAddresses,
+            logger: logger,
+            clock: WallClock.now
+        )
         let api = try ControlPlane(
             settings: effective,
             tokenKey: tokenKey,
@@ -111,13 +117,8 @@ final class Control: Sendable {
             kick: { try await dataPlane.kick($0, by: .api) },
             sendAway: { dataPlane.sendAway($0, by: .api) },
             tellLifted: { dataPlane.tellLifted($0, by: .api) },
+            webhooks: webhooks,
             logger: logger
-        )
-        let webhooks = WebhookDelivery(
-            directory: directory,
-            allowedPrivate: settings.control.webhookPrivateAddresses,
-            logger: logger,
-            clock: WallClock.now
         )
         let serving = try await serve(api, at: socket)
         let operatorCompanies = OperatorCompanies(

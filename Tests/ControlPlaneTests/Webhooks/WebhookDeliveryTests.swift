@@ -251,7 +251,7 @@ struct WebhookDeliveryTests {
             _ = try await fixture.webhook(.eventCreated, "http://h\(index).example:\(receiver.port)/", directory)
         }
         let free = "http://free.example:\(receiver.port)/"
-        _ = try await directory.createWebhook(.eventCreated, endpoint: free, event: nil, company: "globex")
+        _ = try await directory.createWebhook([.eventCreated], endpoint: free, event: nil, company: "globex")
         try await fixture.running(try fixture.delivery(directory)) {
             _ = try await fixture.makeEvent(directory)
             #expect(await receiver.arrivals.next(8).count == 8)

@@ -9,7 +9,7 @@ extension EndToEnd {
         /// A call with the ids that it names.
         struct ForeignCall: Sendable, CustomTestStringConvertible {
             let method: String
-            /// With `EVENT`, `HUB`, `HOOK`, `SESSION`, `REMOVAL` and `COMPANY` for ids.
+            /// With `EVENT`, `HUB`, `HOOK`, `SESSION`, `REMOVAL`, `DELIVERY` and `COMPANY` for ids.
             let path: String
             var body: JSONValue?
             var testDescription: String { "\(method) \(path)" }
@@ -65,7 +65,7 @@ extension EndToEnd {
 
         static let calls: [ForeignCall] = {
             let hook: JSONValue = [
-                "eventType": "registration.created", "endpoint": "https://globex.example/hook", "eventId": "EVENT",
+                "eventType": "registration.created", "endpoint": "https://127.0.0.1:9/hook", "eventId": "EVENT",
             ]
             var calls = Self.calls(at: "/event/EVENT") + Self.calls(at: "/networking/HUB")
             calls.append(ForeignCall("GET", "/company/COMPANY"))
@@ -73,7 +73,11 @@ extension EndToEnd {
             calls.append(ForeignCall("GET", "/networking/HUB/participantsList"))
             calls += ["GET", "DELETE"].map { ForeignCall($0, "/company/COMPANY/people?email=ada@example.com") }
             calls.append(ForeignCall("PATCH", "/webhooks/HOOK", ["enabled": false]))
-            calls.append(ForeignCall("DELETE", "/webhooks/HOOK"))
+            calls += ["GET", "DELETE"].map { ForeignCall($0, "/webhooks/HOOK") }
+            calls.append(ForeignCall("GET", "/webhooks/HOOK/deliveries"))
+            calls += ["test", "rotate-secret", "deliveries/DELIVERY/redeliver"].map {
+                ForeignCall("POST", "/webhooks/HOOK/\($0)")
+            }
             calls.append(ForeignCall("POST", "/webhooks", hook))
             return calls
         }()
@@ -104,7 +108,7 @@ extension EndToEnd {
                     "POST",
                     "/webhooks",
                     [
-                        "eventType": "event.deleted", "endpoint": "https://www.acme.example/hook",
+                        "eventType": "event.deleted", "endpoint": "https://127.0.0.1:9/hook",
                     ]
                 ).json()["id"]?.text ?? ""
             let registered = try backend.ask(
@@ -122,12 +126,14 @@ extension EndToEnd {
                 foreignToken: try Backend.signedIn(site, company: "globex").token ?? "",
                 ids: [
                     "EVENT": event, "HUB": hub, "HOOK": hook, "SESSION": session, "COMPANY": "acme", "REMOVAL": removal,
+                    "DELIVERY": "6f1f9d3e-0000-4000-8000-000000000005",
                 ],
                 none: [
                     "EVENT": "6f1f9d3e-0000-4000-8000-000000000000", "HUB": "6f1f9d3e-0000-4000-8000-000000000001",
                     "HOOK": "6f1f9d3e-0000-4000-8000-000000000002",
                     "SESSION": String(session.reversed()), "COMPANY": "initech",
                     "REMOVAL": "6f1f9d3e-0000-4000-8000-000000000003",
+                    "DELIVERY": "6f1f9d3e-0000-4000-8000-000000000004",
                 ]
             )
         }

@@ -40,6 +40,14 @@ extension EndToEnd {
                 return try server.requests(for: path).map { try Self.verified($0, secrets[path] ?? "") }
             }
 
+            /// The signature that a request has to have.
+            static func signature(of request: RecordedRequest, _ secret: String) throws -> String {
+                let key = try #require(Data(base64Encoded: String(secret.dropFirst("whsec_".count))))
+                let start = "\(request["webhook-id"] ?? "").\(request["webhook-timestamp"] ?? "")."
+                let code = hmacSHA256(key: Array(key), Array(start.utf8) + request.body)
+                return "v1," + Data(code).base64EncodedString()
+            }
+
             /// Checks the signature with the secret, and returns the body.
             static func verified(_ request: RecordedRequest, _ secret: String) throws -> JSONValue {
                 #expect(request.method == "POST" && request["Content-Type"] == "application/json")
@@ -47,9 +55,7 @@ extension EndToEnd {
                 let timestamp = try #require(request["webhook-timestamp"])
                 let time = try #require(Double(timestamp))
                 #expect(abs(time - Date().timeIntervalSince1970) < 60)
-                let key = try #require(Data(base64Encoded: String(secret.dropFirst("whsec_".count))))
-                let code = hmacSHA256(key: Array(key), Array("\(id).\(timestamp).".utf8) + request.body)
-                #expect(request["webhook-signature"] == "v1," + Data(code).base64EncodedString())
+                #expect(try request["webhook-signature"] == signature(of: request, secret))
                 var response = Response()
                 response.body = request.body
                 let message = try response.json()
@@ -136,6 +142,43 @@ extension EndToEnd {
                 )
             }
             #expect(verdicts == ["verified", "refused"])
+        }
+
+        @Test("One webhook of two types: tried out, its secret rotated, its deliveries listed, one of them repeated")
+        func lifecycle() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            let server = try RecordingUpstream { try $0.reply("204 No Content") }
+            let body: JSONValue = [
+                "eventTypes": ["event.created", "event.updated"],
+                "endpoint": .string("http://127.0.0.1:\(server.port)/hook"),
+            ]
+            let made = try backend.call("POST", "/webhooks", body).json()
+            let (hook, first) = (try #require(made["id"]?.text), try #require(made["secret"]?.text))
+            let test = try backend.ask("POST", "/webhooks/\(hook)/test")
+            #expect(test["delivered"] == true && test["responseStatus"] == 204)
+            let rotated = try backend.ask("POST", "/webhooks/\(hook)/rotate-secret")
+            let second = try #require(rotated["secret"]?.text)
+            let event = try backend.createEvent()
+            _ = try backend.ask("POST", "/event/\(event)", ["name": "Renamed"])
+            func requests(_ count: Int) throws -> [RecordedRequest] {
+                #expect(eventually(within: 20) { server.requests(for: "/hook").filter(\.isComplete).count >= count })
+                return server.requests(for: "/hook")
+            }
+            for request in try requests(3).dropFirst() {
+                let signatures = (request["webhook-signature"] ?? "").split(separator: " ").map(String.init)
+                let expected = try [second, first].map { try Receiver.signature(of: request, $0) }
+                #expect(signatures == expected)
+            }
+            let path = "/webhooks/\(hook)/deliveries"
+            #expect(try eventually { try backend.ask("GET", path + "?status=delivered").list?.count == 2 })
+            let deliveries = try #require(try backend.ask("GET", path).list)
+            #expect(deliveries.map { $0["type"] } == ["event.updated", "event.created"])
+            #expect(deliveries.allSatisfy { $0["responseStatus"] == 204 && $0["attempts"] == 1 })
+            let id = try #require(deliveries[1]["id"]?.text)
+            #expect(try backend.call("POST", "\(path)/\(id)/redeliver").status == 202)
+            let all = try requests(4)
+            #expect(all[3]["webhook-id"] == id && all[1]["webhook-id"] == id && all[3].body == all[1].body)
         }
 
         @Test("A refused message is sent again, unchanged and under the same id, before those that follow it")
