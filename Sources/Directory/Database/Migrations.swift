@@ -55,6 +55,9 @@ enum Migrations {
         migrator.registerMigration("15 subscriptions, and what became of their messages") { database in
             try database.execute(sql: subscriptions)
         }
+        migrator.registerMigration("16 events that have begun and ended") { database in
+            try database.execute(sql: dates)
+        }
         return migrator
     }
 
@@ -356,6 +359,18 @@ enum Migrations {
         CREATE INDEX past_delivery_by_time ON past_delivery (tried_at);
         CREATE INDEX past_delivery_by_email ON past_delivery (folded_email) WHERE folded_email IS NOT NULL;
         CREATE INDEX past_delivery_by_user ON past_delivery (folded_user) WHERE folded_user IS NOT NULL;
+        """
+
+    /// Adds which of an event's dates webhooks were told of.
+    private static let dates = """
+        -- 0: none, 1: the start, 2: the end too.
+        ALTER TABLE event ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+        UPDATE event SET told = (starts_at <= strftime('%s', 'now') * 1000) + (ends_at <= strftime('%s', 'now') * 1000);
+        CREATE INDEX event_by_next_date ON event (iif(told = 0, starts_at, ends_at)) WHERE told < 2 AND removed_at IS NULL;
+        CREATE INDEX IF NOT EXISTS registration_by_uid ON registration (uid);
+        -- Messages that tell of many people.
+        CREATE INDEX delivery_of_many ON delivery (webhook) WHERE type = 'event.ended';
+        CREATE INDEX past_delivery_of_many ON past_delivery (webhook) WHERE type = 'event.ended';
         """
 
     /// Adds indexes for deleting what ended long ago.

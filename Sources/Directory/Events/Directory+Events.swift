@@ -102,7 +102,15 @@ extension Directory {
             try database.cachedStatement(sql: Self.updateSQL)
                 .execute(arguments: StatementArguments(event.columns) + [stored.id])
             effects.add { [view] in view.set(EventRecord(event), for: event.uid) }
+            if (before.startsAt, before.endsAt) != (event.fields.startsAt, event.fields.endsAt) {
+                if event.fields.hasDates {
+                    try Self.forgetDates(ofEvent: stored.id, after: now, database)
+                } else {
+                    try Self.skipDates(ofEvent: event.uid, database)
+                }
+            }
             try announce(.eventUpdated, event, database, &effects)
+            try announceRoles(of: event, before: before, database, &effects)
             return event
         }
     }
@@ -166,6 +174,9 @@ extension Directory {
                     event.uid, event.company, event.creator, event.kind.rawValue, event.createdAt,
                 ]
             )
+        if event.fields.endsAt <= event.createdAt || !event.fields.hasDates {
+            try Self.skipDates(ofEvent: event.uid, database)
+        }
         effects.add { [view] in view.set(EventRecord(event), for: event.uid) }
         try announce(.eventCreated, event, database, &effects)
     }

@@ -149,6 +149,7 @@ extension Directory {
                     arguments: [folded, folded, company]
                 )
                 erasure.messages += database.changesCount
+                try DeliveryPeople.leaveOut(folded, company, of: table, database)
             }
             for id in listing {
                 if try unlist(folded, fromEvent: id, database, &effects) { erasure.events += 1 }

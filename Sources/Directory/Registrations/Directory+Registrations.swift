@@ -61,7 +61,14 @@ extension Directory {
                 )
                 view.set(known, for: registration.joinCode)
             }
-            try announce(registration, of: stored.event, database, &effects)
+            try announce(
+                .registrationCreated,
+                registration,
+                of: stored.event,
+                at: registration.registeredAt,
+                database,
+                &effects
+            )
             return .registered(registration, stored.event)
         }
     }
@@ -133,6 +140,7 @@ extension Directory {
                 view.remove(registration.joinCode)
                 deleted(.registration(subject))
             }
+            try announce(.registrationCancelled, registration, of: stored.event, at: removedAt, database, &effects)
             return true
         }
     }

@@ -6,6 +6,8 @@ extension Directory {
     func announce(
         _ type: WebhookType,
         _ event: Event,
+        at moment: Milliseconds? = nil,
+        with more: [JSONMember] = [],
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws {
@@ -13,12 +15,23 @@ extension Directory {
             [
                 JSONMember("uid", .string(event.uid)), JSONMember("name", .string(event.fields.name)),
             ] + event.fields.dates
-        try announce(type, company: event.company, event: event.uid, at: now, data, database, &effects)
+        try announce(
+            type,
+            company: event.company,
+            event: event.uid,
+            at: moment ?? now,
+            data + more,
+            database,
+            &effects
+        )
     }
 
+    /// - Parameter moment: when it happened.
     func announce(
+        _ type: WebhookType,
         _ registration: Registration,
         of event: Event,
+        at moment: Milliseconds,
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws {
@@ -28,10 +41,10 @@ extension Directory {
             JSONMember("registeredAt", .string(Timestamp.text(registration.registeredAt))),
         ]
         try announce(
-            .registrationCreated,
+            type,
             company: event.company,
             event: event.uid,
-            at: registration.registeredAt,
+            at: moment,
             data,
             database,
             &effects
@@ -41,19 +54,22 @@ extension Directory {
     /// Queues messages for webhooks, in the same transaction as the change that they announce. All messages about one
     /// change have the same number, which grows with each change announced to the company.
     ///
-    /// - Parameter moment: when it happened.
+    /// - Parameters:
+    ///   - moment: when it happened.
+    ///   - values: the values of ``Payload/members(of:)``, in any order.
     func announce(
         _ type: WebhookType,
         company: String,
         event: String,
         at moment: Milliseconds,
-        _ data: [JSONMember],
+        _ values: [JSONMember],
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws {
         let webhooks = webhookIndex.webhooks(of: company, type: type, event: event)
         guard !webhooks.isEmpty else { return }
         let createdAt = now
+        let data = Payload.data(Payload.members(of: type), values)
         let number = try Int64.fetchOne(
             database.cachedStatement(
                 sql: """
@@ -98,7 +114,7 @@ extension Directory {
             JSONMember("timestamp", .string(Timestamp.text(moment))), JSONMember("sequence", .number(0)),
             JSONMember("companyId", .string(webhook.company)),
             JSONMember("eventId", webhook.event.map(JSONValue.string) ?? .null),
-            JSONMember("data", .object([JSONMember("webhookId", .string(webhook.id))])),
+            JSONMember("data", .object(Payload.data(Payload.test, [JSONMember("webhookId", .string(webhook.id))]))),
         ]
         return Delivery(
             id: 0,

@@ -6,13 +6,18 @@ import Synchronization
 /// What a webhook announces.
 package enum WebhookType: String, Sendable, CaseIterable {
     case registrationCreated = "registration.created"
+    case registrationUpdated = "registration.updated"
+    case registrationCancelled = "registration.cancelled"
     case sessionJoined = "session.joined"
     case sessionLeft = "session.left"
     case sessionReplaced = "session.replaced"
     case viewerRemoved = "viewer.removed"
+    case roleChanged = "role.changed"
     case eventCreated = "event.created"
     case eventUpdated = "event.updated"
     case eventDeleted = "event.deleted"
+    case eventStarted = "event.started"
+    case eventEnded = "event.ended"
 
     /// Reads what ``text(_:)`` wrote. Leaves out types that this version does not know.
     static func list(_ text: String) -> [WebhookType] {

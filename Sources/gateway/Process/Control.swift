@@ -133,8 +133,8 @@ final class Control: Sendable {
         let tasks = [
             serving, Task { await webhooks.run() },
             Task { await self.keepAttendance(of: dataPlane.sessions, in: directory) },
-            Task { await self.purge(directory) }, Task { await self.watchFiles(of: directory) },
-            Task { await self.endSecrets() },
+            Task { await self.announceDates(of: directory) }, Task { await self.purge(directory) },
+            Task { await self.watchFiles(of: directory) }, Task { await self.endSecrets() },
         ]
         running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, tasks: tasks) }
     }
@@ -266,6 +266,21 @@ final class Control: Sendable {
                 if !Task.isCancelled { logger.error("expired data cannot be deleted: \(error)") }
             }
             try? await Task.sleep(for: Self.purgeInterval)
+        }
+    }
+
+    /// Announces events that start and end.
+    private func announceDates(of directory: Directory) async {
+        var isFailing = false
+        while !Task.isCancelled {
+            do {
+                try await directory.announceDates()
+                isFailing = false
+            } catch {
+                if !isFailing, !Task.isCancelled { logger.error("starts and ends cannot be announced: \(error)") }
+                isFailing = true
+            }
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 
