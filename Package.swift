@@ -134,6 +134,12 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .target(
+            name: "SchemaSupport",
+            dependencies: ["Basics"],
+            path: "Tests/SchemaSupport",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "TransportTests",
             dependencies: ["TestSupport", "Transport", "Basics", "JOSE", "CLinux", "COpenSSL"],
@@ -162,7 +168,7 @@ let package = Package(
             name: "ControlPlaneTests",
             dependencies: [
                 "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration", "Transport", "Admission", "Basics",
-                "JOSE",
+                "JOSE", "SchemaSupport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -186,7 +192,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "Basics", "JOSE", "Transport"],
+            dependencies: ["TestSupport", "SchemaSupport", "Basics", "JOSE", "Transport"],
             swiftSettings: settings
         ),
     ]

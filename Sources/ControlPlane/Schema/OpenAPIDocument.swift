@@ -19,6 +19,7 @@ struct OpenAPIDocument {
                 JSONMember(call.method.rawValue.lowercased(), Self.operation(call, &named, &faults))
             )
         }
+        let webhooks = WebhookMessages.json(&named)
         let schemas = named.map { JSONMember($0.key.text, $0.value) }.sorted { $0.name < $1.name }
         json = .object([
             JSONMember("openapi", .string("3.1.0")),
@@ -41,6 +42,7 @@ struct OpenAPIDocument {
                 )
             ),
             JSONMember("paths", .object(order.map { JSONMember($0.text, .object(paths[$0] ?? [])) })),
+            JSONMember("webhooks", webhooks),
             JSONMember(
                 "components",
                 .object([

@@ -51,7 +51,7 @@ extension Directory {
         )
         guard let row else { return }
         let event = try Event(row)
-        if row["told"] == 1 {
+        if (row["told"] as Int) == 1 {
             try announce(.eventStarted, event, at: event.fields.startsAt, database, &effects)
         } else if !webhookIndex.webhooks(of: event.company, type: .eventEnded, event: event.uid).isEmpty {
             let data = try attendance(of: event, row: id, at: moment, database)

@@ -1,6 +1,7 @@
 import Basics
 import Foundation
 import JOSE
+import SchemaSupport
 import Testing
 
 extension EndToEnd {
@@ -14,6 +15,8 @@ extension EndToEnd {
         private struct Receiver {
             let server: RecordingUpstream
             private(set) var secrets: [String: String] = [:]
+            /// The OpenAPI document.
+            private var document: JSONValue?
 
             init(port: UInt16 = 0) throws {
                 server = try RecordingUpstream(port: port) { try $0.reply("204 No Content") }
@@ -28,6 +31,7 @@ extension EndToEnd {
                 let response = try backend.call("POST", "/webhooks", body)
                 try #require(response.status == 201, "\(response)")
                 secrets["/\(type)"] = try response.json()["secret"]?.text
+                if document == nil { document = try fetch(backend.port, "/api/openapi.json").json() }
             }
 
             /// The messages of one type, once there are this many.
@@ -37,7 +41,14 @@ extension EndToEnd {
                     server.requests(for: path).filter(\.isComplete).count >= count
                 }
                 #expect(hasCome, "\(server.requests(for: path).count) of \(count) \(type)")
-                return try server.requests(for: path).map { try Self.verified($0, secrets[path] ?? "") }
+                return try server.requests(for: path).map { request in
+                    let message = try Self.verified(request, secrets[path] ?? "")
+                    let document = try #require(document)
+                    let operation = document["webhooks"]?[type]?["post"]
+                    let schema = operation?["requestBody"]?["content"]?["application/json"]?["schema"]
+                    #expect(JSONSchema(document: document).faults(in: message, try #require(schema)) == [])
+                    return message
+                }
             }
 
             /// The signature that a request has to have.
@@ -179,6 +190,38 @@ extension EndToEnd {
             #expect(try backend.call("POST", "\(path)/\(id)/redeliver").status == 202)
             let all = try requests(4)
             #expect(all[3]["webhook-id"] == id && all[1]["webhook-id"] == id && all[3].body == all[1].body)
+        }
+
+        @Test("event.started and event.ended come at an event's dates, the end with who was there")
+        func dates() throws {
+            let site = try Self.site()
+            let backend = try Backend.signedIn(site)
+            var receiver = try Receiver()
+            for type in ["event.started", "event.ended", "registration.cancelled", "role.changed"] {
+                try receiver.subscribe(backend, type)
+            }
+            func text(_ seconds: Double) -> JSONValue {
+                .string(ISO8601DateFormatter().string(from: Date().addingTimeInterval(seconds)))
+            }
+            let event = try backend.createEvent("Short", ["startDate": text(-60), "endDate": text(3600)])
+            #expect(try receiver.messages("event.started", 1).first?["data"]?["uid"]?.text == event)
+            let registered = try Registered(
+                try backend.ask("POST", "/event/\(event)/registrant", ["name": "Ada", "email": "ada@example.com"])
+            )
+            #expect(try Browser(site).open(registered.target).status == 200)
+            let person = "/company/acme/people?email=ada@example.com"
+            #expect(try eventually { try backend.ask("GET", person)["stays"]?.list?.count == 1 })
+            _ = try backend.ask("POST", "/event/\(event)", ["endDate": text(1)])
+            let ended = try #require(try receiver.messages("event.ended", 1, within: 20).first)
+            #expect(ended["data"]?["participantCount"] == 1)
+            #expect(ended["data"]?["participants"]?.list?.map { $0["email"] } == ["ada@example.com"])
+            _ = try backend.ask("PUT", "/event/\(event)/presenter", ["presenter": "bob@example.com"])
+            #expect(try receiver.messages("role.changed", 1).first?["data"]?["role"] == "presenter")
+            let body: JSONValue = ["email": "ada@example.com"]
+            #expect(try backend.call("DELETE", "/event/\(event)/registrant", body).status == 204)
+            let cancelled = try receiver.messages("registration.cancelled", 1)
+            #expect(cancelled.first?["data"]?["email"] == "ada@example.com")
+            #expect(try receiver.messages("event.started", 1).count == 1)
         }
 
         @Test("A refused message is sent again, unchanged and under the same id, before those that follow it")
