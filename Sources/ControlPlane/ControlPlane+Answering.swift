@@ -107,6 +107,7 @@ extension ControlPlane {
         switch call.cost {
         case .little: return try await perform(call, incoming, body, tenant)
         case .list: quota = lists
+        case .pageOrAll: quota = incoming.query.has("limit") ? lists : heavyCalls
         case .much: quota = heavyCalls
         }
         let turn = try await quota.enter(tenant.id)

@@ -66,7 +66,7 @@ struct HeavyCallTests {
             while service.plane.heavyCalls.runningCount < 2 { await Task.yield() }
             for isFirst in [true, false, false] {
                 #expect(try await service.call(.get, "/event/\(acme)").status == 200)
-                #expect(try await service.call(.get, "/company/globex/events", as: "globex").status == 200)
+                #expect(try await service.call(.get, "/company/globex/events?limit=100", as: "globex").status == 200)
                 // They were answered while the database was being read for the others.
                 if isFirst { #expect(service.plane.heavyCalls.runningCount > 0) }
             }

@@ -258,7 +258,7 @@ struct ValidationTests {
     @Test(
         "Queries",
         arguments: [
-            ("limit=0", "limit: must be 1 to 500"), ("limit=501", "limit: must be 1 to 500"),
+            ("limit=0", "limit: must be 1 to 1000"), ("limit=1001", "limit: must be 1 to 1000"),
             ("limit=x", "limit: must be a whole number"), ("limit=1&limit=2", "limit: given twice"),
             ("cursor=zz", "cursor: not one that a list gave"), ("from=yesterday", "from: \(date)"),
             ("to=%ff", "A text is not percent-encoded UTF-8"),

@@ -23,7 +23,7 @@ struct IsolationTests {
             )
             for other in ["globex", "ACME", "acme ", "", "acme' OR '1'='1"] {
                 #expect(try await directory.event(event.uid, kind, company: other) == nil)
-                let events = try await directory.events(of: other, kind, from: nil, to: nil, limit: 10, after: nil)
+                let events = try await directory.events(of: other, kind, EventFilter(moment: start), limit: 10).events
                 #expect(events.isEmpty)
                 #expect(try await directory.eventIDs(of: other).isEmpty)
                 let updated = try await directory.update(event.uid, kind, company: other) { $0.name = "theirs" }

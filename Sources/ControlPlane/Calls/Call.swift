@@ -31,7 +31,7 @@ struct Call: Sendable {
         var example: JSONValue?
         /// One in ``otherMediaType``.
         var otherExample: String?
-        /// Whether it is a page of a list, with a `Link` to the next.
+        /// Whether it is a list, with the number of its entries, and a `Link` to the next page if it has one.
         var isPage = false
     }
 
@@ -45,8 +45,10 @@ struct Call: Sendable {
     /// How much database and memory a call may use. Few calls of the expensive kinds are served at once.
     enum Cost: Sendable {
         case little
-        /// A page of a list, or a list that is seldom long.
+        /// A list that is seldom long.
         case list
+        /// A page of a list, or without a `limit` all of it.
+        case pageOrAll
         /// A complete result of any size.
         case much
     }

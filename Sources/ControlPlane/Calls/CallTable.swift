@@ -81,7 +81,8 @@ struct CallTable: Sendable {
 
     private static func calls(of kind: EventKind) -> [Call] {
         let parts: [[Call]] = [
-            EventCalls(kind: kind).calls, RosterCalls(kind: kind).calls, EmbedCalls(kind: kind).calls,
+            EventListCalls(kind: kind).calls, EventCalls(kind: kind).calls, RosterCalls(kind: kind).calls,
+            EmbedCalls(kind: kind).calls,
             RegistrationCalls(kind: kind).calls, AttendanceCalls(kind: kind).calls, RemovalCalls(kind: kind).calls,
         ]
         return parts.flatMap { $0 }

@@ -7,6 +7,8 @@ enum DeliveryCalls {
     static let calls = [test, list, redeliver]
 
     private static let path = "/api/v1/webhooks/{id}"
+    /// How many messages a page has if the caller does not say.
+    private static let defaultLimit = 100
 
     private static let test = Call(
         method: .post,
@@ -71,13 +73,8 @@ enum DeliveryCalls {
         summary: "The messages that wait, and the latest thousand of those that are over, latest first",
         tag: "Webhooks",
         query: [
-            PageRequest.limitParameter,
-            Call.Parameter(
-                name: "cursor",
-                schema: .text(Text(kind: .cursor(digits: 15))),
-                description: "From the `Link` of the previous page."
-            ),
-            Call.Parameter(name: "status", schema: DeliveryJSON.status, description: "Those with this status only."),
+            Call.Parameter(name: "status", schema: DeliveryJSON.status, description: "Only those with this status."),
+            PageRequest.limitParameter(byDefault: defaultLimit), PageRequest.cursorParameter(digits: 15),
         ],
         success: Call.Success(schema: .list(DeliveryJSON.schema), description: "A page of the messages", isPage: true),
         faults: [404],
@@ -88,7 +85,7 @@ enum DeliveryCalls {
                 to: try incoming.uuid(at: 0),
                 company: tenant.id,
                 status: incoming.query.text("status").flatMap(DeliveryRecord.Status.init),
-                limit: request.limit,
+                limit: request.limit ?? defaultLimit,
                 before: request.cursor.flatMap { Int64($0, radix: 16) }
             )
             guard let page else { throw Fault.notFound }
@@ -96,7 +93,7 @@ enum DeliveryCalls {
                 let digits = String(row, radix: 16)
                 return String(repeating: "0", count: 15 - digits.utf8.count) + digits
             }
-            return request.answer(page.deliveries.map(DeliveryJSON.value), next: next)
+            return request.answer(page.deliveries.map(DeliveryJSON.value), total: page.total, next: next)
         }
     )
 

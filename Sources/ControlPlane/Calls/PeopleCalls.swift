@@ -58,7 +58,7 @@ enum PeopleCalls {
     ]
 
     private static func person(_ incoming: Incoming, _ tenant: Tenant) throws(Fault) -> String {
-        guard incoming.parameters[0].hasSameBytes(as: tenant.id) else { throw .companyNotFound }
+        try incoming.checkOwnCompany(tenant)
         guard let email = incoming.query.text("email") else { throw .field("email", "is missing") }
         return email
     }

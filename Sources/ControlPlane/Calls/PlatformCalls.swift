@@ -16,7 +16,7 @@ enum PlatformCalls {
         success: Call.Success(schema: .list(CompanyCalls.schema), description: "An empty list"),
         faults: [404],
         handler: .company { incoming, tenant in
-            try CompanyCalls.checkOwn(incoming, tenant)
+            try incoming.checkOwnCompany(tenant)
             return Answer(.array([]))
         }
     )

@@ -83,32 +83,41 @@ struct RegistrationCalls {
             id: "list\(kind.operationNoun)Registrants",
             summary: "The registrations, in the order of their creation",
             tag: kind.tag,
-            query: [
-                PageRequest.limitParameter,
-                Call.Parameter(
-                    name: "cursor",
-                    schema: .text(Text(kind: .cursor(digits: 15))),
-                    description: "Where the list continues; from the `Link` of the previous page."
-                ),
-            ],
-            success: Call.Success(schema: .list(Self.schema), description: "A page of the list", isPage: true),
+            query: [PageRequest.limitParameter, PageRequest.cursorParameter(digits: 15)],
+            success: Call.Success(schema: .list(Self.schema), description: "The list, or a page of it", isPage: true),
             faults: [404],
-            cost: .list,
+            cost: .pageOrAll,
             handler: .company { [kind] incoming, tenant in
-                let uid = try incoming.eventID()
-                let request = PageRequest(incoming)
-                let page = try await incoming.directory.registrations(
+                let (uid, page, directory) = (try incoming.eventID(), PageRequest(incoming), incoming.directory)
+                let (filter, after) = (RegistrationFilter(), page.cursor.flatMap { Int64($0, radix: 16) })
+                guard let limit = page.limit else {
+                    let found = try await directory.registrationRows(
+                        of: uid,
+                        kind,
+                        company: tenant.id,
+                        filter,
+                        after: after
+                    )
+                    guard let (event, rows) = found else { throw Fault.notFound }
+                    return try await PageRequest.answer(rows) { ids in
+                        try await directory.registrations(inRows: ids, filter.state).map {
+                            try Self.json($0, event, incoming, tenant)
+                        }
+                    }
+                }
+                let shown = try await directory.registrations(
                     of: uid,
                     kind,
                     company: tenant.id,
-                    limit: request.limit,
-                    after: request.cursor.flatMap { Int64($0, radix: 16) }
+                    filter,
+                    limit: limit,
+                    after: after
                 )
-                guard let page else { throw Fault.notFound }
-                let values = try page.registrations.map { try Self.json($0, page.event, incoming, tenant) }
-                return request.answer(
-                    values,
-                    next: page.next.map { String(Hexadecimal.text(UInt64(bitPattern: $0)).dropFirst()) }
+                guard let shown else { throw Fault.notFound }
+                return page.answer(
+                    try shown.registrations.map { try Self.json($0, shown.event, incoming, tenant) },
+                    total: shown.total,
+                    next: shown.next.map { String(Hexadecimal.text(UInt64(bitPattern: $0)).dropFirst()) }
                 )
             }
         )

@@ -17,6 +17,11 @@ struct Incoming: Sendable {
 
     var directory: Directory { plane.directory }
 
+    /// Throws "not found" if the first parameter of the path is another company than the caller's.
+    func checkOwnCompany(_ tenant: Tenant) throws(Fault) {
+        guard parameters[0].hasSameBytes(as: tenant.id) else { throw .companyNotFound }
+    }
+
     /// The event's uid, the first parameter of the path.
     func eventID() throws(Fault) -> String { try uuid(at: 0) }
 

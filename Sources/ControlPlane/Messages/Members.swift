@@ -9,6 +9,16 @@ struct Members: Sendable {
     /// As JSON text.
     func serialized() -> [UInt8] { JSONValue.object(all).serialized() }
 
+    /// Names and values as a query has them, in their order.
+    var queryTexts: [(name: String, text: String)] {
+        all.map { member in
+            switch member.value {
+            case .string(let text): (member.name, text)
+            case let value: (member.name, String(decoding: value.serialized(), as: UTF8.self))
+            }
+        }
+    }
+
     /// Whether the member is present, `null` or not.
     func has(_ name: String) -> Bool { all[name] != nil }
 

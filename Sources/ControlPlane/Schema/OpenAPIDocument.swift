@@ -182,7 +182,9 @@ struct OpenAPIDocument {
             members.append(JSONMember("content", .object(content)))
         }
         if call.success.isPage {
-            members.append(JSONMember("headers", header("Link", "Where the list continues, with rel=\"next\".")))
+            let link = header("Link", "Where the list continues, with rel=\"next\"; absent at its end.")
+            let total = header("X-Total-Count", "The number of entries on all pages.", type: "integer")
+            members.append(JSONMember("headers", .object(link + total)))
         }
         if !call.links.isEmpty { members.append(JSONMember("links", links(call.links))) }
         return .object(members)
@@ -208,15 +210,15 @@ struct OpenAPIDocument {
         .object([JSONMember("schema", schema), JSONMember("example", example)])
     }
 
-    static func header(_ name: String, _ description: String) -> JSONValue {
-        .object([
+    static func header(_ name: String, _ description: String, type: String = "string") -> [JSONMember] {
+        [
             JSONMember(
                 name,
                 .object([
                     JSONMember("description", .string(description)),
-                    JSONMember("schema", .object([JSONMember("type", .string("string"))])),
+                    JSONMember("schema", .object([JSONMember("type", .string(type))])),
                 ])
             )
-        ])
+        ]
     }
 }

@@ -58,7 +58,7 @@ struct SharedFaults {
             JSONMember("description", .string(lines.joined(separator: "\n"))),
             JSONMember("content", .object(content)),
         ]
-        if let field = field(status) { members.append(JSONMember("headers", field)) }
+        if let field = field(status) { members.append(JSONMember("headers", .object(field))) }
         return .object(members)
     }
 
@@ -73,7 +73,7 @@ struct SharedFaults {
     }
 
     /// The header field that comes with a status.
-    private static func field(_ status: HTTPResponse.Status) -> JSONValue? {
+    private static func field(_ status: HTTPResponse.Status) -> [JSONMember]? {
         switch status {
         case .unauthorized: OpenAPIDocument.header("WWW-Authenticate", "How to sign in.")
         case .methodNotAllowed: OpenAPIDocument.header("Allow", "The methods of the path.")

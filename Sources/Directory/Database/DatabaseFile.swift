@@ -123,6 +123,7 @@ enum DatabaseFile {
             try database.execute(sql: "PRAGMA cache_size = -8192")
             // Overwrite deleted data, which may be personal.
             try database.execute(sql: "PRAGMA secure_delete = ON")
+            database.add(function: SearchText.function)
         }
         return configuration
     }

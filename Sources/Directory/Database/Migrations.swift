@@ -58,6 +58,9 @@ enum Migrations {
         migrator.registerMigration("16 events that have begun and ended") { database in
             try database.execute(sql: dates)
         }
+        migrator.registerMigration("17 lists") { database in
+            try database.execute(sql: lists)
+        }
         return migrator
     }
 
@@ -371,6 +374,16 @@ enum Migrations {
         -- Messages that tell of many people.
         CREATE INDEX delivery_of_many ON delivery (webhook) WHERE type = 'event.ended';
         CREATE INDEX past_delivery_of_many ON past_delivery (webhook) WHERE type = 'event.ended';
+        """
+
+    /// Adds indexes that have all that decides what a list has, and in which order.
+    private static let lists = """
+        DROP INDEX event_by_start;
+        CREATE INDEX event_by_start ON event (company, kind, starts_at, uid, ends_at, removed_at)
+            WHERE removed_at IS NULL;
+        CREATE INDEX event_by_end ON event (company, kind, ends_at, uid, starts_at, removed_at)
+            WHERE removed_at IS NULL;
+        CREATE INDEX registration_by_event ON registration (event, id, removed_at);
         """
 
     /// Adds indexes for deleting what ended long ago.

@@ -16,14 +16,6 @@ package struct NewRegistration: Sendable {
     }
 }
 
-/// A page of an event's registrations.
-package struct RegistrationPage: Sendable {
-    package let event: Event
-    package let registrations: [Registration]
-    /// Where the list continues; `nil` at its end.
-    package let next: Int64?
-}
-
 extension Directory {
     /// Registers a person, once per e-mail: of several concurrent calls, one registers.
     package func register(
@@ -70,33 +62,6 @@ extension Directory {
                 &effects
             )
             return .registered(registration, stored.event)
-        }
-    }
-
-    /// The registrations of an event in the order of their creation. Returns `nil` if the company has no such event.
-    ///
-    /// - Parameter after: the `next` of the previous page.
-    package func registrations(
-        of uid: String,
-        _ kind: EventKind,
-        company: String,
-        limit: Int,
-        after: Int64?
-    ) async throws -> RegistrationPage? {
-        try await pool.read { database in
-            guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
-            let rows = try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT * FROM registration WHERE event = ? AND removed_at IS NULL AND id > ? ORDER BY id LIMIT ?
-                    """,
-                arguments: [stored.id, after ?? 0, limit + 1]
-            )
-            return RegistrationPage(
-                event: stored.event,
-                registrations: try rows.prefix(limit).map { try Registration($0) },
-                next: rows.count > limit ? rows[limit - 1]["id"] : nil
-            )
         }
     }
 

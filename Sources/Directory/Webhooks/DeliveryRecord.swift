@@ -33,6 +33,8 @@ package struct DeliveryRecord: Sendable, Equatable {
 /// A page of a webhook's messages.
 package struct DeliveryPage: Sendable {
     package let deliveries: [DeliveryRecord]
+    /// How many there are on all pages.
+    package let total: Int
     /// Where the list continues; `nil` at its end.
     package let next: Int64?
 }
@@ -51,11 +53,18 @@ extension Directory {
     ) async throws -> DeliveryPage? {
         try await pool.read { database in
             guard try Self.hasWebhook(webhook, company, database) else { return nil }
-            var found: [DeliveryRecord] = []
-            let arguments: StatementArguments = [webhook, before ?? .max, limit + 1]
+            var (found, total): ([DeliveryRecord], Int) = ([], 0)
+            func add(from table: String, _ condition: String, _ record: (Row) -> DeliveryRecord) throws {
+                found += try Row.fetchAll(
+                    database,
+                    sql: "SELECT * FROM \(table) WHERE webhook = ? AND id < ? \(condition) ORDER BY id DESC LIMIT ?",
+                    arguments: [webhook, before ?? .max, limit + 1]
+                ).map(record)
+                let count = "SELECT count(*) FROM \(table) WHERE webhook = ? \(condition)"
+                total += try Int.fetchOne(database, sql: count, arguments: [webhook]) ?? 0
+            }
             if status == nil || status == .pending {
-                let sql = "SELECT * FROM delivery WHERE webhook = ? AND id < ? ORDER BY id DESC LIMIT ?"
-                found += try Row.fetchAll(database, sql: sql, arguments: arguments).map { DeliveryRecord(waiting: $0) }
+                try add(from: "delivery", "") { DeliveryRecord(waiting: $0) }
             }
             if status != .pending {
                 let condition =
@@ -64,14 +73,11 @@ extension Directory {
                     case .failed: "AND has_arrived = 0"
                     case .pending, nil: ""
                     }
-                let sql = """
-                    SELECT * FROM past_delivery WHERE webhook = ? AND id < ? \(condition) ORDER BY id DESC LIMIT ?
-                    """
-                found += try Row.fetchAll(database, sql: sql, arguments: arguments).map { DeliveryRecord(past: $0) }
+                try add(from: "past_delivery", condition) { DeliveryRecord(past: $0) }
             }
             found.sort { $0.row > $1.row }
             let page = Array(found.prefix(limit))
-            return DeliveryPage(deliveries: page, next: found.count > limit ? page.last?.row : nil)
+            return DeliveryPage(deliveries: page, total: total, next: found.count > limit ? page.last?.row : nil)
         }
     }
 
