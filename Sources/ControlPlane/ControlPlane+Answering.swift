@@ -126,18 +126,29 @@ extension ControlPlane {
     ) async throws -> Answer {
         var incoming = incoming
         if let schema = call.body {
-            let members = try await BodyReader.members(
+            let value = try await BodyReader.value(
                 of: body,
                 incoming.head.headerFields,
                 takesForms: call.takesForms,
                 maxSize: call.maxBody,
                 names: schema.memberNames
             )
-            try call.inspect?(members)
-            incoming.body = Members(members)
             var problems = Problems()
-            schema.check(.object(members), "", &problems)
-            call.judge?(incoming.body, &problems)
+            if case .list(_, let limit) = schema {
+                guard case .array(let elements) = value else { throw Fault.malformed("The body must be a JSON array") }
+                if let limit, elements.count > limit {
+                    throw Fault.malformed("The body has more than \(limit) entries")
+                }
+                incoming.elements = elements
+            } else {
+                guard case .object(let members) = value else {
+                    throw Fault.malformed("The body must be a JSON object")
+                }
+                try call.inspect?(members)
+                incoming.body = Members(members)
+                schema.check(value, "", &problems)
+                call.judge?(incoming.body, &problems)
+            }
             try problems.check()
         }
         switch call.handler {

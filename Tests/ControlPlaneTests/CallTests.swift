@@ -331,9 +331,14 @@ struct CallTests {
         let second = try await service.call(.post, path, object(["name": "Eve", "email": "aNN@example.com"]))
         #expect(second.status == 409)
         #expect(second.code == "already_registered")
-        let again = object(["name": "Eve", "email": "ann@example.com", "resend": true])
-        #expect(try await service.call(.post, path, again).json == first.json)
-        #expect(try await service.call(.get, "/event/\(uid)/registrants").json == [first.json])
+        for word in ["resend", "resendInvite"] {
+            let again = JSONValue.object([
+                JSONMember("name", "Ann"), JSONMember("email", "ann@example.com"), JSONMember(word, true),
+            ])
+            #expect(try await service.call(.post, path, again).json == first.json)
+        }
+        let list = try await service.call(.get, "/event/\(uid)/registrants?include=join_url")
+        #expect(list.json == [first.json])
 
         let email = object(["email": "ANN@example.com"])
         #expect(try await service.call(.delete, path, email).status == 204)

@@ -13,6 +13,7 @@ struct IsolationTests {
         switch call.id {
         case "patchWebhook": object(["enabled": false])
         case let id where id.hasPrefix("clone"): newEvent(["companyId": .null])
+        case let id where id.hasPrefix("bulkRegister"): [object(["name": "N", "email": "new@example.com"])]
         case let id where id.hasPrefix("register"): object(["name": "N", "email": "new@example.com"])
         case let id where id.hasSuffix("Registrant") && id.hasPrefix("remove"): object(["email": "ann@example.com"])
         case let id where id.hasSuffix("Embed") || id.hasSuffix("EmbedCode"): object(["userId": "u"])
@@ -34,6 +35,7 @@ struct IsolationTests {
         let session: String
         let removal: String
         let delivery: String
+        let registration: String
 
         func path(of call: Call) -> String {
             let own = call.path.contains("/networking/") ? hub : call.path.contains("/webhooks/") ? webhook : event
@@ -41,7 +43,8 @@ struct IsolationTests {
             return String(call.path.dropFirst("/api/v1".count)).replacing("{id}", with: own)
                 .replacing("{companyId}", with: "acme").replacing("{session}", with: session)
                 .replacing("{who}", with: "ann").replacing("{removal}", with: removal)
-                .replacing("{delivery}", with: delivery) + query
+                .replacing("{delivery}", with: delivery)
+                .replacing("{registrationId}", with: registration) + query
         }
     }
 
@@ -49,7 +52,8 @@ struct IsolationTests {
         let event = try await service.makeEvent(["presenters": ["ann"]])
         let hub = try await service.makeEvent(hub: true)
         let person = object(["name": "Ann", "email": "ann@example.com"])
-        try await service.call(.post, "/event/\(event)/registrant", person)
+        let registered = try await service.call(.post, "/event/\(event)/registrant", person)
+        let registration = try required(registered["registrationId"]?.text)
         try await service.call(.post, "/networking/\(hub)/registrant", person)
         let hook = object(["eventType": "event.created", "endpoint": "https://hooks.example/"])
         let webhook = try required(try await service.call(.post, "/webhooks", hook)["id"]?.text)
@@ -73,7 +77,8 @@ struct IsolationTests {
             webhook: webhook,
             session: session,
             removal: removal,
-            delivery: try required(deliveries.first?["id"]?.text)
+            delivery: try required(deliveries.first?["id"]?.text),
+            registration: registration
         )
     }
 
@@ -87,7 +92,8 @@ struct IsolationTests {
             webhook: "9b2b2c5e-0000-4000-8000-000000000000",
             session: "0000000000000000",
             removal: "9b2b2c5e-0000-4000-8000-000000000000",
-            delivery: "9b2b2c5e-0000-4000-8000-000000000000"
+            delivery: "9b2b2c5e-0000-4000-8000-000000000000",
+            registration: "9b2b2c5e-0000-4000-8000-000000000000"
         )
         let id: HTTPFields = [HTTPField.Name("X-Request-Id")!: "x"]
         let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: [])).filter {

@@ -94,7 +94,7 @@ struct DeliveryRecordTests {
     @Test("Messages of an earlier version keep their id and type")
     func migrated() async throws {
         let pool = try DatabasePool(path: database.path)
-        try Migrations.migrator.migrate(pool, upTo: "12 secrets as in Standard Webhooks")
+        try Migrations.migrator.migrate(pool, upTo: "14 secrets as in Standard Webhooks")
         try await pool.write { database in
             try database.execute(
                 sql: """

@@ -43,7 +43,7 @@ struct IsolationTests {
                 )
                 #expect(page == nil)
                 let removed = try await directory.removeRegistration(
-                    email: "a@x.example",
+                    .email("a@x.example"),
                     of: event.uid,
                     kind,
                     company: other

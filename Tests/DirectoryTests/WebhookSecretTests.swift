@@ -9,7 +9,7 @@ struct WebhookSecretTests {
     func standardized() async throws {
         let database = try TestDatabase()
         let pool = try DatabasePool(path: database.path)
-        try Migrations.migrator.migrate(pool, upTo: "11 calls that may be repeated")
+        try Migrations.migrator.migrate(pool, upTo: "13 what clients say about events")
         let secrets = ["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "whsec_-_8", "s"]
         try await pool.write { database in
             for secret in secrets {

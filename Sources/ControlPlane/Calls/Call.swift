@@ -61,6 +61,7 @@ struct Call: Sendable {
     let summary: String
     let tag: String
     var query: [Parameter] = []
+    /// If it is a list, the handler judges the elements, since each has an answer of its own.
     var body: Schema?
     /// The largest body, in bytes.
     var maxBody = 256 << 10

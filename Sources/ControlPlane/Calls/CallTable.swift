@@ -83,7 +83,8 @@ struct CallTable: Sendable {
         let parts: [[Call]] = [
             EventListCalls(kind: kind).calls, EventCalls(kind: kind).calls, RosterCalls(kind: kind).calls,
             EmbedCalls(kind: kind).calls,
-            RegistrationCalls(kind: kind).calls, AttendanceCalls(kind: kind).calls, RemovalCalls(kind: kind).calls,
+            RegistrationCalls(kind: kind).calls, RegistrationListCalls(kind: kind).calls,
+            AttendanceCalls(kind: kind).calls, RemovalCalls(kind: kind).calls,
         ]
         return parts.flatMap { $0 }
     }

@@ -78,8 +78,23 @@ struct Fault: Error, Sendable {
     static let alreadyRegistered = Fault(
         .conflict,
         "already_registered",
-        "This e-mail is registered already; with \"resend\": true the answer is the same as the first"
+        "This e-mail is registered already; with \"resend\": true the answer has that registration"
     )
+
+    static let emailTaken = Fault(.conflict, "already_registered", "Another registration for this event has the e-mail")
+
+    /// - Parameter indexes: those of the people in the body.
+    static func alreadyRegistered(at indexes: [Int]) -> Fault {
+        var problems = Problems()
+        for index in indexes { problems.add("[\(index)].email", "is registered already") }
+        var fault = Fault(
+            .conflict,
+            "already_registered",
+            problems.all.map(\.sentence).joined(separator: "; ") + "; nobody was registered"
+        )
+        fault.problems = problems.all
+        return fault
+    }
 
     static let callUnderWay: Fault = {
         var fault = Fault(
@@ -150,13 +165,19 @@ struct Fault: Error, Sendable {
         Fault(.unsupportedMediaType, "unsupported_media_type", "Content-Type must be \(wanted)")
     }
 
+    /// What is wrong, as members of an answer.
+    var members: [JSONMember] {
+        let members = [
+            JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(message)),
+            JSONMember("code", .string(code)),
+        ]
+        return problems.isEmpty ? members : members + [JSONMember("problems", .array(problems.map(Self.value)))]
+    }
+
     /// The body of its answer.
     func value(requestID: String) -> JSONValue {
-        var members = [
-            JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(message)),
-            JSONMember("code", .string(code)), JSONMember("requestId", .string(requestID)),
-        ]
-        if !problems.isEmpty { members.append(JSONMember("problems", .array(problems.map(Self.value)))) }
+        var members = members
+        members.insert(JSONMember("requestId", .string(requestID)), at: 3)
         if let oauthError {
             members =
                 [

@@ -14,6 +14,8 @@ struct Incoming: Sendable {
     let query: Members
     /// The members of the body; empty if the call has no body.
     var body = Members()
+    /// The elements of a body that is an array.
+    var elements: [JSONValue] = []
 
     var directory: Directory { plane.directory }
 

@@ -65,8 +65,9 @@ extension ControlPlane {
 
     /// Equal for calls that ask for the same.
     private static func fingerprint(_ incoming: Incoming) -> [UInt8] {
-        let head = incoming.head
-        return SHA256.hash((Array("\(head.method) \(head.path ?? "")\n".utf8) + incoming.body.serialized()).span)
+        let (head, elements) = (incoming.head, incoming.elements)
+        let body = elements.isEmpty ? incoming.body.serialized() : JSONValue.array(elements).serialized()
+        return SHA256.hash((Array("\(head.method) \(head.path ?? "")\n".utf8) + body).span)
     }
 }
 

@@ -61,6 +61,9 @@ enum Migrations {
         migrator.registerMigration("17 lists") { database in
             try database.execute(sql: lists)
         }
+        migrator.registerMigration("18 stays by their registrations") { database in
+            try database.execute(sql: registrationStays)
+        }
         return migrator
     }
 
@@ -370,7 +373,7 @@ enum Migrations {
         ALTER TABLE event ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
         UPDATE event SET told = (starts_at <= strftime('%s', 'now') * 1000) + (ends_at <= strftime('%s', 'now') * 1000);
         CREATE INDEX event_by_next_date ON event (iif(told = 0, starts_at, ends_at)) WHERE told < 2 AND removed_at IS NULL;
-        CREATE INDEX IF NOT EXISTS registration_by_uid ON registration (uid);
+        CREATE INDEX registration_by_uid ON registration (event, uid);
         -- Messages that tell of many people.
         CREATE INDEX delivery_of_many ON delivery (webhook) WHERE type = 'event.ended';
         CREATE INDEX past_delivery_of_many ON past_delivery (webhook) WHERE type = 'event.ended';
@@ -384,6 +387,11 @@ enum Migrations {
         CREATE INDEX event_by_end ON event (company, kind, ends_at, uid, starts_at, removed_at)
             WHERE removed_at IS NULL;
         CREATE INDEX registration_by_event ON registration (event, id, removed_at);
+        """
+
+    /// Adds an index for finding the stays of a registration whose e-mail has changed since.
+    private static let registrationStays = """
+        CREATE INDEX stay_by_registration ON stay (company, registration) WHERE registration IS NOT NULL;
         """
 
     /// Adds indexes for deleting what ended long ago.

@@ -19,6 +19,12 @@ package struct RegistrationFilter: Sendable {
 
     package init() {}
 
+    /// What finds the registrations.
+    fileprivate var index: String {
+        if email == nil { return "registration_by_event" }
+        return state == .active ? "registration_by_email" : "registration_by_person"
+    }
+
     fileprivate var condition: String {
         // One that was erased has no e-mail.
         let isKept = state == .active ? "removed_at IS NULL" : "removed_at IS NOT NULL AND email <> ''"
@@ -116,7 +122,7 @@ extension Directory {
     /// A list in the order of creation. Begins at its position in an index, unless the e-mail finds it.
     private static func listSQL(_ columns: String, _ filter: RegistrationFilter) -> String {
         """
-        SELECT \(columns) FROM registration \(filter.email == nil ? "INDEXED BY registration_by_event" : "")
+        SELECT \(columns) FROM registration INDEXED BY \(filter.index)
         WHERE event = ? AND id > ? AND \(filter.condition) ORDER BY id LIMIT ?
         """
     }
@@ -124,7 +130,10 @@ extension Directory {
     private static func count(_ filter: RegistrationFilter, event: Int64, _ database: Database) throws -> Int {
         try Int.fetchOne(
             database.cachedStatement(
-                sql: "SELECT count(*) FROM registration WHERE event = ? AND \(filter.condition)"
+                sql: """
+                    SELECT count(*) FROM registration INDEXED BY \(filter.index)
+                    WHERE event = ? AND \(filter.condition)
+                    """
             ),
             arguments: [event] + filter.arguments
         ) ?? 0

@@ -50,6 +50,10 @@ extension EndToEnd {
             calls += ["embedCode", "embed"].map { ForeignCall("POST", "\(path)/\($0)", user) }
             calls += [person, known].map { ForeignCall("POST", path + "/registrant", $0) }
             calls.append(ForeignCall("DELETE", path + "/registrant", ["email": "ada@example.com"]))
+            calls.append(ForeignCall("POST", path + "/registrants", .array([person, known])))
+            calls.append(ForeignCall("POST", path + "/registrants?atomic=true", .array([known])))
+            calls += ["GET", "DELETE"].map { ForeignCall($0, path + "/registrant/REGISTRATION") }
+            calls.append(ForeignCall("PATCH", path + "/registrant/REGISTRATION", ["name": "Mine now"]))
             calls += ["registrants", "analytics", "sessions"].map { ForeignCall("GET", "\(path)/\($0)") }
             calls.append(ForeignCall("DELETE", path + "/sessions/SESSION"))
             calls.append(ForeignCall("POST", path + "/removals", ["email": "ada@example.com"]))
@@ -127,6 +131,7 @@ extension EndToEnd {
                 ids: [
                     "EVENT": event, "HUB": hub, "HOOK": hook, "SESSION": session, "COMPANY": "acme", "REMOVAL": removal,
                     "DELIVERY": "6f1f9d3e-0000-4000-8000-000000000005",
+                    "REGISTRATION": registered["registrationId"]?.text ?? "",
                 ],
                 none: [
                     "EVENT": "6f1f9d3e-0000-4000-8000-000000000000", "HUB": "6f1f9d3e-0000-4000-8000-000000000001",
@@ -134,6 +139,7 @@ extension EndToEnd {
                     "SESSION": String(session.reversed()), "COMPANY": "initech",
                     "REMOVAL": "6f1f9d3e-0000-4000-8000-000000000003",
                     "DELIVERY": "6f1f9d3e-0000-4000-8000-000000000004",
+                    "REGISTRATION": "6f1f9d3e-0000-4000-8000-000000000004",
                 ]
             )
         }
