@@ -44,7 +44,7 @@ extension EndToEnd {
             after.token = backend.token
             #expect(try paths.map { try after.ask("GET", $0) } == before)
             #expect(try after.register("eve@example.com", for: event) != removed)
-            let again: JSONValue = ["name": "Ada", "email": "ada@example.com", "resend": true]
+            let again: JSONValue = ["name": "Ada Lovelace", "email": "ada@example.com", "resend": true]
             #expect(try Registered(try after.ask("POST", "/event/\(event)/registrant", again)) == registered)
             for target in [removed.target, closed.target] {
                 try expectProblem(try fetch(site.port, target), 403, "registration_removed")
