@@ -191,7 +191,9 @@ struct RegistrationTests {
         #expect(thousand.serialized().count > 900_000)
         let first = try await service.call(.post, "\(path)/registrants", thousand, key)
         #expect(first.status == 200 && first.json.list.allSatisfy { $0["status"]?.number == 200 })
-        _ = try await service.call(.post, "\(path)/registrants", thousand, key)
+        let replayed = try await service.call(.post, "\(path)/registrants", thousand, key)
+        #expect(replayed.bytes == first.bytes)
+        #expect(replayed.fields[HTTPField.Name("Idempotent-Replayed")!] == "true")
         let other = try await service.call(.post, "\(path)/registrants", people(2, metadata: 1), key)
         #expect(other.status == 422)
         #expect(try await service.call(.post, "\(path)/registrants", people(1001, metadata: 1)).status == 400)
@@ -199,11 +201,5 @@ struct RegistrationTests {
         #expect(try await service.call(.post, "\(path)/registrants", object(["name": "A"])).status == 400)
         #expect(try await service.call(.post, "\(path)/registrants", []).json == [])
         #expect(try await service.call(.get, "\(path)/registrants").json.list.count == 1000)
-        let few: HTTPFields = [HTTPField.Name("Idempotency-Key")!: "two"]
-        let elsewhere = try await makePath(hub: true)
-        let made = try await service.call(.post, "\(elsewhere)/registrants", people(20, metadata: 1), few)
-        let again = try await service.call(.post, "\(elsewhere)/registrants", people(20, metadata: 1), few)
-        #expect(made.status == 200 && again.bytes == made.bytes)
-        #expect(again.fields[HTTPField.Name("Idempotent-Replayed")!] == "true")
     }
 }

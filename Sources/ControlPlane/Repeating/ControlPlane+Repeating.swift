@@ -19,6 +19,8 @@ final class CallsUnderWay: Sendable {
 extension ControlPlane {
     /// Says that an answer is that of an earlier call.
     static let replayedField = HTTPField.Name("Idempotent-Replayed")!
+    /// The longest answer that is given again, in bytes. That of a thousand registrations is a third of it.
+    private static let maxKept = 16 << 20
 
     /// Performs a call, unless it was performed already: then answers as at that time. A call that was refused may be
     /// repeated with other content.
@@ -47,8 +49,8 @@ extension ControlPlane {
         case .unanswered: throw Fault.answerLost
         case .answered(let sealed):
             // One day ago at most, and clocks may be set.
-            guard let bytes = seal.open(sealed.span, days: max(0, day - 2)...(day + 2)),
-                var answer = Answer(kept: bytes)
+            let days = max(0, day - 2)...(day + 2)
+            guard let bytes = seal.open(sealed.span, days: days, upTo: Self.maxKept), var answer = Answer(kept: bytes)
             else { throw Fault.answerLost }
             answer.fields[Self.replayedField] = "true"
             return answer
