@@ -138,7 +138,8 @@ package final class Directory: Sendable {
 
     func companyChanged(_ id: String, _ company: StoredCompany?) { companyHandler.withLock { $0 }(id, company) }
 
-    func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
+    /// Tells the delivery of messages that a webhook may have some.
+    package func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
 
     func isSwitchedOn(_ webhook: Webhook) { switchHandler.withLock { $0 }(webhook) }
 

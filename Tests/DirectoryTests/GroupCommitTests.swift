@@ -69,6 +69,16 @@ struct GroupCommitTests {
             let silent = await directory.read()
             #expect(silent.waitingMessages == 3 && silent.oldestMessage == nil)
             _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: true)
+            #expect(await directory.read().oldestMessage == start)
+            try await directory.pool.write { database in
+                try database.execute(
+                    sql: """
+                        INSERT INTO company (id, name, embed_origins, issuers, audiences, created_at, changed_at,
+                            suspended_at) VALUES ('acme', '', '[]', '[]', '[]', 0, 0, 0)
+                        """
+                )
+            }
+            #expect(await directory.read().oldestMessage == nil)
             _ = try await directory.takeDeliveries(at: start)
             #expect(await directory.read().waitingMessages == 0)
         }

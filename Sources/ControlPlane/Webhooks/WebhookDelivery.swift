@@ -1,7 +1,7 @@
 import Admission
 package import Basics
 package import Directory
-import GatewayConfiguration
+package import GatewayConfiguration
 package import JOSE
 package import Logging
 import Synchronization
@@ -21,6 +21,8 @@ package final class WebhookDelivery: Sendable {
     private let clock: @Sendable () -> Milliseconds
     private let wait: @Sendable (_ attempts: Int) -> Milliseconds
     private let allowedPrivate: Mutex<[AddressRange]>
+    /// The companies whose messages wait.
+    private let suspended = Mutex<Set<ExactText>>([])
     private let shares = Mutex(DeliveryShares())
     private let attempts = Mutex(DeliveryTally())
 
@@ -68,8 +70,28 @@ package final class WebhookDelivery: Sendable {
         self.wait = wait
     }
 
-    /// Replaces the addresses that are allowed although they are not public.
-    package func adopt(allowedPrivate: [AddressRange]) { self.allowedPrivate.withLock { $0 = allowedPrivate } }
+    /// Uses other settings: the addresses that webhooks may go to although they are not public, and which companies are
+    /// suspended, whose messages wait until they are not.
+    package func adopt(_ settings: Settings) {
+        adopt(
+            allowedPrivate: settings.control.webhookPrivateAddresses,
+            suspended: settings.companies.filter(\.isSuspended).map(\.id)
+        )
+    }
+
+    func adopt(allowedPrivate: [AddressRange], suspended companies: [String] = []) {
+        self.allowedPrivate.withLock { $0 = allowedPrivate }
+        let now = Set(companies.map { ExactText($0) })
+        let before = suspended.withLock { suspended in
+            defer { suspended = now }
+            return suspended
+        }
+        let resumed = before.subtracting(now)
+        guard !resumed.isEmpty else { return }
+        for webhook in directory.allWebhooks where webhook.isEnabled && resumed.contains(ExactText(webhook.company)) {
+            directory.deliveryIsDue(to: webhook)
+        }
+    }
 
     /// Delivers until the task is cancelled. Messages under way at that time are delivered again after the next start.
     package func run() async {
@@ -167,6 +189,10 @@ package final class WebhookDelivery: Sendable {
         guard let webhook = directory.webhook(turn.webhook.text, company: turn.company.text), webhook.isEnabled
         else {
             shares.withLock { $0.forget(turn.webhook) }
+            return
+        }
+        if suspended.withLock({ $0.contains(turn.company) }) {
+            shares.withLock { $0.rested(turn, until: nil) }
             return
         }
         switch try await directory.nextMessage(for: webhook, except: turn.running, at: clock()) {

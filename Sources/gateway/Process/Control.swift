@@ -109,6 +109,7 @@ final class Control: Sendable {
             logger: logger,
             clock: WallClock.now
         )
+        webhooks.adopt(effective)
         let api = try ControlPlane(
             settings: effective,
             tokenKey: tokenKey,
@@ -185,7 +186,7 @@ final class Control: Sendable {
         } catch {
             logger.error("the control API keeps its settings: \(error)")
         }
-        running.webhooks.adopt(allowedPrivate: settings.control.webhookPrivateAddresses)
+        running.webhooks.adopt(settings)
     }
 
     /// Writes what is left, and closes the database.

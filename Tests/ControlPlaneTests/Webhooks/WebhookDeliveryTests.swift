@@ -80,6 +80,30 @@ struct WebhookDeliveryTests {
         await directory.close()
     }
 
+    @Test("A suspended company's messages wait, and are delivered once it is not; those of others do not wait")
+    func suspended() async throws {
+        let receiver = try await Receiver()
+        let directory = try fixture.openDirectory()
+        for company in ["acme", "globex"] {
+            let endpoint = "http://hook.example:\(receiver.port)/"
+            _ = try await directory.createWebhook([.eventCreated], endpoint: endpoint, event: nil, company: company)
+        }
+        let delivery = try fixture.delivery(directory)
+        let loopback = try DeliveryFixture.ranges(DeliveryFixture.loopback)
+        delivery.adopt(allowedPrivate: loopback, suspended: ["acme"])
+        try await fixture.running(delivery) {
+            _ = try await fixture.makeEvent(directory, "waits")
+            for name in ["one", "two"] {
+                _ = try await fixture.makeEvent(directory, name, company: "globex")
+                #expect(await receiver.arrivals.next(1).first?.eventName == name)
+            }
+            delivery.adopt(allowedPrivate: loopback)
+            #expect(await receiver.arrivals.next(1).first?.eventName == "waits")
+        }
+        #expect(receiver.received.count == 3)
+        await directory.close()
+    }
+
     @Test("A message is retried until it arrives; those after it wait, and other events' do not")
     func order() async throws {
         let receiver = try await Receiver { request, before in
