@@ -73,6 +73,67 @@ struct AnnouncementTests {
         }
     }
 
+    @Test("A hub without dates neither starts nor ends, also if it had some; with dates it ends")
+    func undated() async throws {
+        try await database.withDirectory { directory in
+            try await makeWebhook([.eventCreated, .eventStarted, .eventEnded], directory)
+            func setDates(_ event: Event, _ dates: Range<Milliseconds>) async throws {
+                _ = try await directory.update(event.uid, .networking, company: "acme") {
+                    ($0.startsAt, $0.endsAt) = (dates.lowerBound, dates.upperBound)
+                }
+                try await directory.announceDates()
+            }
+            var fields = EventFields(name: "hub", startsAt: 0, endsAt: 0, timezone: "Europe/Berlin")
+            (fields.startsAt, fields.endsAt) = (EventFields.always.lowerBound, EventFields.always.upperBound)
+            let hub = try await directory.create(.networking, fields: fields, company: "acme", creator: "acme")
+            try await directory.announceDates()
+            let created = try await told(directory)
+            #expect(created.map(\.type) == ["event.created"])
+            #expect(created[0].data["startDate"] == .null && created[0].data["endDate"] == .null)
+            try await setDates(hub, start + 1000..<start + 2000)
+            try await setDates(hub, EventFields.always)
+            database.clock.advance(3000)
+            try await directory.announceDates()
+            #expect(try await told(directory).isEmpty)
+            try await setDates(hub, start..<start + 4000)
+            database.clock.advance(1000)
+            try await directory.announceDates()
+            #expect(try await told(directory).map(\.type) == ["event.ended"])
+        }
+    }
+
+    @Test("A registration that is changed is announced with what it is now, once; by a resend too")
+    func updated() async throws {
+        try await database.withDirectory { directory in
+            try await makeWebhook([.registrationUpdated], directory)
+            let event = try await directory.makeEvent()
+            let kim = try await directory.makeRegistration("kim@x.example", for: event)
+            for _ in 0..<2 {
+                _ = try await directory.changeRegistration(
+                    .id(kim.uid),
+                    of: event.uid,
+                    .event,
+                    company: "acme",
+                    RegistrationChanges(name: "Kim Li", email: "kim.li@x.example")
+                )
+            }
+            let metadata = [JSONMember("crm", .string("a-1"))]
+            let again = NewRegistration(
+                name: "Kim Li",
+                email: "kim.li@x.example",
+                metadata: metadata,
+                changesKnown: true
+            )
+            _ = try await directory.register(again, for: event.uid, .event, company: "acme")
+            let updated = try await told(directory)
+            #expect(updated.map(\.type) == ["registration.updated", "registration.updated"])
+            #expect(updated.map { $0.data["registrationId"] } == [.string(kim.uid), .string(kim.uid)])
+            #expect(updated.map { $0.data["name"] } == [.string("Kim Li"), .string("Kim Li")])
+            #expect(updated.map { $0.data["email"] }.allSatisfy { $0 == .string("kim.li@x.example") })
+            #expect(updated.map { $0.data["metadata"] } == [.object([]), .object(metadata)])
+        }
+    }
+
     @Test("The end names who was there, and not who was erased, neither before nor afterwards")
     func participants() async throws {
         try await database.withDirectory { directory in
@@ -160,7 +221,7 @@ struct AnnouncementTests {
             let uid = try #require(found)
             for isThere in [true, false] {
                 let isRemoved = try await directory.removeRegistration(
-                    email: "kim@x.example",
+                    .email("kim@x.example"),
                     of: uid,
                     .event,
                     company: "acme"

@@ -152,7 +152,7 @@ import Testing
             for number in 0..<3 { events.append(try await directory.makeEvent("\(number)", company: "globex")) }
             let other = try await directory.makeEvent("other", company: "acme")
             _ = try await directory.createWebhook(
-                .eventDeleted,
+                [.eventDeleted],
                 endpoint: "https://x.example",
                 event: nil,
                 company: "globex"

@@ -76,8 +76,14 @@ package enum Payload {
     private static let event = [
         PayloadMember("uid", .uuid, example: .string("9b2b2c5e-5d0e-4f8e-8a55-6f1d0a8b2c33")),
         PayloadMember("name", example: .string("Product launch")),
-        PayloadMember("startDate", .moment, example: .string("2027-01-15T09:00:00.000Z")),
-        PayloadMember("endDate", .moment, example: .string("2027-01-15T10:00:00.000Z")),
+        PayloadMember(
+            "startDate",
+            .moment,
+            .nullable,
+            "null: a hub that is always open.",
+            example: .string("2027-01-15T09:00:00.000Z")
+        ),
+        PayloadMember("endDate", .moment, .nullable, example: .string("2027-01-15T10:00:00.000Z")),
     ]
 
     private static let attendance = [
