@@ -23,6 +23,11 @@ enum RegistrationInput {
                 schema: .nullable(.boolean),
                 description: "The platform's name for `resend`."
             ),
+            Schema.Member(
+                name: "ignoreCustomQuestions",
+                schema: .nullable(.boolean),
+                description: "Sent by the platform's clients. Without effect: there are no questions here."
+            ),
         ]
     }
 
