@@ -1,4 +1,5 @@
 import Basics
+import Directory
 import Foundation
 import HTTPTypes
 import JOSE
@@ -89,12 +90,13 @@ struct DocumentExampleTests {
         return reply
     }
 
-    @Test("The page has every call and every object, and all its links lead somewhere")
+    @Test("The page has every call, message and object, and all its links lead somewhere")
     func links() async throws {
         let text = try await page().text
         let ids = text.matches(of: /id="([^"]+)"/).map { String($0.output.1) }
         #expect(Set(ids).count == ids.count)
         #expect(Set(ids).isSuperset(of: Self.calls.map(\.id)))
+        #expect(Set(ids).isSuperset(of: WebhookType.allCases.map { "message-\($0.rawValue)" }))
         let links = Set(text.matches(of: /href="([^"]+)"/).map { String($0.output.1) })
         #expect(links.subtracting(ids.map { "#\($0)" }) == ["openapi.json"])
     }

@@ -105,12 +105,11 @@ enum DeliveryCalls {
         tag: "Webhooks",
         success: Call.Success(status: 202, schema: DeliveryJSON.schema, description: "The message, which waits"),
         faults: [404, 409],
+        conflicts: [disabled],
         handler: .company { incoming, tenant in
             let id = try incoming.uuid(at: 0)
             guard let webhook = incoming.directory.webhook(id, company: tenant.id) else { throw Fault.notFound }
-            guard webhook.isEnabled else {
-                throw Fault(.conflict, "webhook_disabled", "The webhook is off: switch it on, and call again")
-            }
+            guard webhook.isEnabled else { throw disabled }
             let delivery = try await incoming.directory.redeliver(
                 incoming.parameters[1],
                 to: webhook.id,
@@ -119,5 +118,11 @@ enum DeliveryCalls {
             guard let delivery else { throw Fault.notFound }
             return Answer(DeliveryJSON.value(delivery), status: .accepted)
         }
+    )
+
+    private static let disabled = Fault(
+        .conflict,
+        "webhook_disabled",
+        "The webhook is off: switch it on, and call again"
     )
 }

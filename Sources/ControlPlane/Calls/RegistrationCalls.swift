@@ -102,6 +102,7 @@ struct RegistrationCalls {
             body: .named("RegistrationChanges", .input(RegistrationInput.changes)),
             success: shown,
             faults: [404, 409],
+            conflicts: [.emailTaken],
             handler: .company { [kind] incoming, tenant in
                 let (before, event) = try await Self.found(kind, incoming, tenant)
                 let body = incoming.body

@@ -114,6 +114,7 @@ struct RegistrationListCalls {
                 description: "An answer for each person, in the same order"
             ),
             faults: [404, 409],
+            conflicts: [.alreadyRegistered(at: [2])],
             cost: .much,
             handler: .company { [kind] incoming, tenant in
                 let uid = try incoming.eventID()

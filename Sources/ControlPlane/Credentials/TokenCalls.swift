@@ -81,7 +81,7 @@ enum TokenCalls {
         }
         if tenant.isSuspended {
             // RFC 6749 section 5.2 has no other error for it.
-            throw Fault(.badRequest, "unauthorized_client", Fault.suspended.message)
+            throw suspendedClient
         }
         let token = try AccessToken.make(for: tenant, by: secret, snapshot, now: plane.now)
         return Answer(
@@ -97,6 +97,8 @@ enum TokenCalls {
         "unsupported_grant_type",
         "grant_type: must be \"client_credentials\""
     )
+
+    static let suspendedClient = Fault(.badRequest, "unauthorized_client", Fault.suspended.message)
 
     static func invalidClient(isBasic: Bool) -> Fault {
         var fault = Fault(.unauthorized, "invalid_client", "The client is not known, or its secret is wrong")

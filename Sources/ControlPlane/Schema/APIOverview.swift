@@ -18,6 +18,7 @@ enum APIOverview {
         each. Members and query parameters that a call does not know are refused, not ignored.
 
         - 401 `unauthorized`: get a new token.
+        - 403 `company_suspended`: ask the operator.
         - 404 `not_found`: also for what belongs to another company.
         - 405 `method_not_allowed`: `Allow` names the methods of the path.
         - 409: what the call asks for contradicts what is there; the code says how.
@@ -31,8 +32,9 @@ enum APIOverview {
 
         ## Lists
 
-        A list that takes `limit` and `cursor` comes in pages: as long as there is more, the `Link` field of the answer has the \
-        address of the next page, with `rel="next"`.
+        A list of events or registrations is complete, in one answer. With a `limit` it comes in pages: as long as there is more, \
+        the `Link` field of the answer has the address of the next page, with `rel="next"` and the same filters. `X-Total-Count` \
+        is the number of entries on all pages. A webhook's deliveries always come in pages.
 
         ## Repeating calls
 
@@ -41,9 +43,11 @@ enum APIOverview {
 
         ## Webhooks
 
-        A webhook is an address of your backend that is told what happens: people register, come and go, events change. Each \
-        message is signed with a secret that is shown once, and repeated for a day until it is answered with a status of 2xx; \
-        so a message may come twice. Answer within ten seconds, and work afterwards.
+        A webhook is an address of your backend that is told what happens: people register, come and go, events change, start \
+        and end. The section `webhooks` has every message. Each is signed as in Standard Webhooks, with a secret that is shown \
+        once, and repeated for a day until it is answered with a status of 2xx; so a message may come twice, with the same \
+        `webhook-id`. Answer within ten seconds, and work afterwards. `POST …/test` tries it out, `GET …/deliveries` shows what \
+        became of each message.
         """
 
     /// The groups of calls in reading order.

@@ -45,6 +45,7 @@ struct DocumentPage {
         writer.markdown(document["info"]?["description"]?.text ?? "")
         writer.text += "</section>\n"
         for tag in tags { write(tag, of: document, to: &writer) }
+        writeMessages(document, to: &writer)
         writer.text += "<section>\n<h2 id=\"schemas\">Objects</h2>\n"
         for (name, schema) in document["components"]?["schemas"]?.members ?? [] {
             writer.element("h3", name, id: "schema-\(name)")
@@ -73,6 +74,7 @@ struct DocumentPage {
             }
             writer.text += "</ul></details>\n"
         }
+        writer.text += "<a href=\"#messages\">Messages to webhooks</a><br>\n"
         writer.text += "<a href=\"#schemas\">Objects</a>\n</nav>\n"
     }
 
@@ -81,7 +83,19 @@ struct DocumentPage {
         writer.element("h2", tag["name"]?.text ?? "")
         writer.markdown(tag["description"]?.text ?? "")
         for (path, method, operation) in operations(tag, document) {
-            write(operation, "\(method) \(path)", document, to: &writer)
+            let id = operation["operationId"]?.text ?? ""
+            write(operation, "\(method) \(path)", id: id, document, to: &writer)
+        }
+        writer.text += "</section>\n"
+    }
+
+    private static func writeMessages(_ document: JSONNode, to writer: inout PageWriter) {
+        writer.text += "<section>\n"
+        writer.element("h2", "Messages to webhooks", id: "messages")
+        for (type, path) in document["webhooks"]?.members ?? [] {
+            for (_, operation) in path.members {
+                write(operation, type, id: "message-\(type)", document, to: &writer)
+            }
         }
         writer.text += "</section>\n"
     }
@@ -89,12 +103,13 @@ struct DocumentPage {
     private static func write(
         _ operation: JSONNode,
         _ address: String,
+        id: String,
         _ document: JSONNode,
         to writer: inout PageWriter
     ) {
         writer.text += "<article>\n"
         let heading = "<code>\(PageWriter.escaped(address))</code>"
-        writer.text += "<h3 id=\"\(PageWriter.escaped(operation["operationId"]?.text ?? ""))\">\(heading)</h3>\n"
+        writer.text += "<h3 id=\"\(PageWriter.escaped(id))\">\(heading)</h3>\n"
         writer.markdown(operation["summary"]?.text ?? "")
         let parameters = operation["parameters"]?.list ?? []
         if !parameters.isEmpty {

@@ -5,6 +5,7 @@ enum Examples {
     static let event = "0f8fad5b-d9cb-469f-a165-70867728950e"
     static let requestID = "5f2b8c1e9d4a7063"
     private static let registration = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    private static let message = "6f1f9d3e-6a0b-4a51-8f3c-2b1d0e9c8a7f"
     private static let host = "https://events.example.com"
     private static let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYmVkK2p3dCJ9.eyJldmVudCI6IjBmOGZhZDViIn0.c2lnbmF0dXJl"
     static let embedURL = "\(host)/event/\(event)?token=\(token)"
@@ -29,6 +30,11 @@ enum Examples {
         "EventClone": ["presenters"],
         "NetworkingHubWhitelabel": ["hidePagination", "hideChat", "hideRandomUserMingle"],
         "NewRegistration": ["metadata"],
+        "ListedNewRegistration": ["metadata"],
+        "RegistrationChanges": ["name", "email"],
+        "RegistrationOutcome": ["registration"],
+        "NewWebhook": ["eventTypes"],
+        "WebhookChange": ["eventTypes"],
         "EmbedRequest": ["userName", "userEmail"],
         "NewRemoval": ["email", "reason"],
         "Removal": ["email"],
@@ -78,11 +84,15 @@ enum Examples {
             ("leftAt", "2027-03-01T18:41:07.000Z"), ("firstJoin", "2027-03-01T16:58:12.000Z"),
             ("lastLeave", "2027-03-01T18:41:07.000Z"), ("removedAt", "2027-03-01T17:20:00.000Z"), ("role", "attendee"),
             ("session", "9f86d081884c7d65"), ("reason", "Shared the link in public"),
-            ("until", "2027-03-02T00:00:00.000Z"),
+            ("until", "2027-03-02T00:00:00.000Z"), ("q", "launch"),
             // Webhooks.
-            ("endpoint", "https://hooks.acme.example/gateway"), ("secret", "shown once, when the webhook is made"),
+            ("endpoint", "https://hooks.acme.example/gateway"),
+            ("secret", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
             ("createdAt", "2027-02-01T12:00:00.000Z"), ("eventType", "registration.created"),
-            ("lastError", "the endpoint answered with status 500"), ("disabledBy", "failures"),
+            ("lastError", "answered 500"), ("disabledBy", "failures"), ("messageId", message), ("delivery", message),
+            ("oldSecretExpiresAt", "2027-02-02T12:00:00.000Z"), ("Delivery.id", message),
+            ("Delivery.type", "registration.created"), ("Delivery.status", "delivered"),
+            ("lastAttemptAt", "2027-02-01T12:00:01.000Z"),
             // Errors.
             ("errorMessage", "endDate: must be after startDate"), ("code", "invalid_request"),
             ("requestId", requestID), ("field", "endDate"), ("message", "must be after startDate"),
@@ -96,7 +106,8 @@ enum Examples {
 
     /// Schemas whose `name` is a person's.
     private static let people = [
-        "Registration", "NewRegistration", "Participant", "Session", "Person.registrations", "Person.stays",
+        "Registration", "ShownRegistration", "NewRegistration", "ListedNewRegistration", "RegistrationChanges",
+        "Participant", "Session", "Person.registrations", "Person.stays",
     ]
 
     private static let numbers: [(String, Double)] = [
@@ -104,7 +115,8 @@ enum Examples {
         ("when", 1_803_920_292_000), ("registered", 240), ("attended", 180), ("peakConcurrent", 151),
         ("totalMinutes", 9216.5), ("averageMinutes", 51.2), ("minutes", 102.92), ("joins", 2), ("replaced", 1),
         ("registrations", 2), ("stays", 3), ("messages", 0), ("events", 1), ("removals", 0), ("status", 400),
-        ("limit", 100),
+        ("limit", 100), ("RegistrationOutcome.status", 200), ("responseStatus", 200), ("milliseconds", 84),
+        ("attempts", 1),
     ]
 
     private static let others: [(String, JSONValue)] = [
@@ -118,6 +130,9 @@ enum Examples {
         ("closeCaptioningSettings", .null), ("Event.bannerUrl", .null), ("hidePagination", .bool(false)),
         ("hideRandomUserMingle", .bool(false)), ("failingSince", .null), ("Webhook.lastError", .null),
         ("disabledAt", .null), ("Webhook.disabledBy", .null), ("Webhook.eventId", .null),
+        ("Webhook.oldSecretExpiresAt", .null), ("WebhookTest.error", .null), ("Delivery.error", .null),
+        ("nextAttemptAt", .null), ("query.atomic", .bool(false)),
+        ("eventTypes", .array([.string("registration.created"), .string("registration.cancelled")])),
         ("Person.registrations.removedAt", .null), ("Person.events.removedAt", .null),
         ("NetworkingHub.startDate", .null), ("NetworkingHub.endDate", .null),
     ]

@@ -43,6 +43,7 @@ enum FaultExamples {
     ]
 
     private static let oauth = [
-        TokenCalls.unsupportedGrant, TokenCalls.invalidClient(isBasic: true), .tooManyAttempts(after: 30_000),
+        TokenCalls.unsupportedGrant, TokenCalls.suspendedClient, TokenCalls.invalidClient(isBasic: true),
+        .tooManyAttempts(after: 30_000),
     ]
 }
