@@ -1,3 +1,4 @@
+import Admission
 import JOSE
 import Testing
 
@@ -91,8 +92,10 @@ import Testing
     func suspended() throws {
         var company = try Self.company("globex", 1)
         company.keyOrigins = [KeyOrigin(source: .jwksURL(try KeySetURL(parsing: "https://keys.example/set")))]
-        #expect(company.keySetURLs.count == 1)
+        #expect(company.keySetURLs.count == 1 && Company(company).keys.count == 1)
         company.isSuspended = true
         #expect(company.keySetURLs.isEmpty)
+        let accepted = Company(company)
+        #expect(accepted.keys.isEmpty && accepted.ownKeys.isEmpty && !accepted.awaitsKeys)
     }
 }
