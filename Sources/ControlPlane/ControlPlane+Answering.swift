@@ -80,7 +80,7 @@ extension ControlPlane {
         )
         guard let tenant else {
             do {
-                return try await perform(call, incoming, body, nil)
+                return try await perform(call, try await read(call, incoming, body), nil)
             } catch var fault as Fault where call.hasOAuthFaults {
                 fault = failedAttempts.answer(to: fault, head.headerFields, snapshot, now: uptime, logger)
                 fault.oauthError = fault.code
@@ -105,25 +105,25 @@ extension ControlPlane {
     ) async throws -> Answer {
         let quota: CallQuota
         switch call.cost {
-        case .little: return try await perform(call, incoming, body, tenant)
+        case .little: return try await perform(call, try await read(call, incoming, body), tenant)
         case .list: quota = lists
         case .pageOrAll: quota = incoming.query.has("limit") ? lists : heavyCalls
         case .much: quota = heavyCalls
         }
+        // Read the body first: a client that sends it slowly holds up no call of another kind.
+        let reading = call.maxBody > Call.usualBody ? try await largeBodies.enter(tenant.id) : nil
+        defer { reading?.leave() }
+        let incoming = try await read(call, incoming, body)
         let turn = try await quota.enter(tenant.id)
         // Give the turn back before the answer is written: others wait only for the database.
         defer { turn.leave() }
         // Check again: many answers may have been made while it waited.
         try place.checkRoom()
-        return try await perform(call, incoming, body, tenant)
+        return try await perform(call, incoming, tenant)
     }
 
-    private func perform(
-        _ call: Call,
-        _ incoming: Incoming,
-        _ body: RequestBody,
-        _ tenant: Tenant?
-    ) async throws -> Answer {
+    /// The request with its body, checked.
+    private func read(_ call: Call, _ incoming: Incoming, _ body: RequestBody) async throws -> Incoming {
         var incoming = incoming
         if let schema = call.body {
             let value = try await BodyReader.value(
@@ -151,6 +151,10 @@ extension ControlPlane {
             }
             try problems.check()
         }
+        return incoming
+    }
+
+    private func perform(_ call: Call, _ incoming: Incoming, _ tenant: Tenant?) async throws -> Answer {
         switch call.handler {
         case .open(let handle): return try await handle(incoming)
         case .company(let handle):
@@ -158,8 +162,7 @@ extension ControlPlane {
             guard call.mayBeNamed, let key = try IdempotencyKey(incoming.head.headerFields) else {
                 return try await handle(incoming, tenant)
             }
-            let named = incoming
-            return try await once(key, named, tenant) { try await handle(named, tenant) }
+            return try await once(key, incoming, tenant) { try await handle(incoming, tenant) }
         }
     }
 

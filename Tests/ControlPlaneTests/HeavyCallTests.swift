@@ -116,6 +116,37 @@ struct HeavyCallTests {
         #expect(table.text.split(separator: "\r\n").count == 901)
     }
 
+    @Test("Attack: large bodies that do not end hold up no costly calls, also of those who send them")
+    func slowBodies() async throws {
+        let service = try Service()
+        let acme = try await service.makeEvent()
+        let reply = try await service.call(.post, "/event/create", newEvent(["companyId": "globex"]), as: "globex")
+        let events = ["acme": acme, "globex": try required(reply["uid"]?.text, reply.text)]
+        let senders = try events.map { company, event in
+            let (stream, sender) = AsyncStream.makeStream(of: ByteBuffer.self)
+            let head = HTTPRequest(
+                method: .post,
+                scheme: "http",
+                authority: "gateway",
+                path: "/api/v1/event/\(event)/registrants",
+                headerFields: [
+                    .authorization: "Bearer \(try service.token(company))", .contentType: "application/json",
+                ]
+            )
+            return (Task { await service.plane.answer(head, RequestBody(asyncSequence: stream)) }, sender)
+        }
+        while service.plane.largeBodies.runningCount < 2 { await Task.yield() }
+        for (company, event) in events {
+            #expect(try await service.call(.get, "/event/\(event)/analytics", as: company).status == 200)
+        }
+        for (answer, sender) in senders {
+            sender.yield(ByteBuffer(string: "[]"))
+            sender.finish()
+            #expect(await answer.value.status.code == 200)
+        }
+        #expect(service.plane.largeBodies.runningCount == 0 && service.plane.heavyCalls.runningCount == 0)
+    }
+
     @Test("The data behind an answer counts towards the company's unread bytes")
     func weight() async throws {
         let service = try Service()

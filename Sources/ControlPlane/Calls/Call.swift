@@ -63,8 +63,10 @@ struct Call: Sendable {
     var query: [Parameter] = []
     /// If it is a list, the handler judges the elements, since each has an answer of its own.
     var body: Schema?
+    /// The largest body of most calls, in bytes.
+    static let usualBody = 256 << 10
     /// The largest body, in bytes.
-    var maxBody = 256 << 10
+    var maxBody = Call.usualBody
     /// Whether the body may be a form.
     var takesForms = false
     /// Inspects a body before its schema is checked, for faults that have a name of their own.
