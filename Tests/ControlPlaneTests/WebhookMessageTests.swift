@@ -27,9 +27,14 @@ struct WebhookMessageTests {
         let types = JSONValue.array(WebhookType.allCases.map { .string($0.rawValue) })
         let hook = object(["eventTypes": types, "endpoint": "https://hooks.example/"])
         let id = try required(try await service.call(.post, "/webhooks", hook)["id"]?.text)
+        // A hub without dates, which neither starts nor ends.
+        let lounge = object(["friendlyName": "Lounge", "organizers": [], "networkingHubRooms": []])
+        try await service.call(.post, "/networking", lounge)
         let uid = try await service.makeEvent()
         let person = object(["name": "Ann", "email": "ann@example.com", "metadata": object(["crm": 1])])
-        try await service.call(.post, "/event/\(uid)/registrant", person)
+        let ann = try await service.call(.post, "/event/\(uid)/registrant", person)
+        let registration = try required(ann["registrationId"]?.text)
+        try await service.call(.patch, "/event/\(uid)/registrant/\(registration)", object(["name": "Ann Li"]))
         try await service.call(.put, "/event/\(uid)/presenter", object(["presenter": "u-1"]))
         try await service.call(.post, "/event/\(uid)/removals", object(["userId": "u-2", "reason": "spam"]))
         try await service.call(.delete, "/event/\(uid)/registrant", object(["email": "ann@example.com"]))
@@ -50,8 +55,9 @@ struct WebhookMessageTests {
         }
         #expect(
             seen == [
-                "event.created", "registration.created", "event.updated", "role.changed", "viewer.removed",
-                "registration.cancelled", "event.started", "event.ended", "event.deleted",
+                "event.created", "event.created", "registration.created", "registration.updated", "event.updated",
+                "role.changed", "viewer.removed", "registration.cancelled", "event.started", "event.ended",
+                "event.deleted",
             ]
         )
     }

@@ -1,6 +1,7 @@
 import Basics
 import Foundation
 import JOSE
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -90,6 +91,38 @@ extension EndToEnd {
             _ = try admin.ask("PATCH", "/initech", ["suspended": false])
             #expect(try backend.call("GET", "/company/initech").status == 200)
             #expect(try Browser(admin.site).open(Browser.path(url)).status == 200)
+        }
+
+        @Test("Messages of a suspended company wait until it is resumed, and do not count as late")
+        func suspendedWebhooks() throws {
+            let admin = Operator(site: try Site { $0.control = "webhook_private_addresses = [\"127.0.0.0/8\"]" })
+            let server = try RecordingUpstream { try $0.reply("204 No Content") }
+            func subscribe(_ backend: Backend, _ type: String) throws {
+                let endpoint = "http://127.0.0.1:\(server.port)/\(backend.company)"
+                _ = try backend.call("POST", "/webhooks", ["eventType": .string(type), "endpoint": .string(endpoint)])
+            }
+            func haveCome(_ company: String) -> Bool { eventually { !server.requests(for: "/\(company)").isEmpty } }
+            let backend = try make("initech", admin).backend
+            let other = try make("umbrella", admin).backend
+            try subscribe(backend, "event.started")
+            try subscribe(other, "event.created")
+            let start = Date().addingTimeInterval(5)
+            _ = try backend.createEvent("Soon", ["startDate": .string(start.ISO8601Format())])
+            _ = try admin.ask("PATCH", "/initech", ["suspended": true])
+            try #require(Date() < start.addingTimeInterval(-1), "suspended too late to see anything")
+            func metric(_ name: String) throws -> Double { try admin.site.gateway.metrics().value(name) }
+            #expect(try eventually { try metric("gateway_webhook_messages_waiting") == 1 })
+            _ = try other.createEvent()
+            #expect(haveCome("umbrella"))
+            #expect(server.requests(for: "/initech").isEmpty)
+            // The other's message is over soon after it has arrived.
+            let countsAsLate = try !eventually {
+                let age = try metric("gateway_webhook_oldest_message_age_seconds")
+                return try age == 0 && metric("gateway_webhook_messages_waiting") == 1
+            }
+            #expect(!countsAsLate)
+            _ = try admin.ask("PATCH", "/initech", ["suspended": false])
+            #expect(haveCome("initech"))
         }
 
         @Test("A removal ends everything of a company for good, and nothing of another")

@@ -192,21 +192,35 @@ extension EndToEnd {
             #expect(all[3]["webhook-id"] == id && all[1]["webhook-id"] == id && all[3].body == all[1].body)
         }
 
-        @Test("event.started and event.ended come at an event's dates, the end with who was there")
+        @Test("Events tell of their start and end at their dates, with who was there; registrations of their changes")
         func dates() throws {
             let site = try Self.site()
             let backend = try Backend.signedIn(site)
             var receiver = try Receiver()
-            for type in ["event.started", "event.ended", "registration.cancelled", "role.changed"] {
+            for type in [
+                "event.started", "event.ended", "registration.updated", "registration.cancelled", "role.changed",
+            ] {
                 try receiver.subscribe(backend, type)
             }
+            let lounge: JSONValue = ["friendlyName": "Lounge", "organizers": [], "networkingHubRooms": []]
+            _ = try backend.ask("POST", "/networking", lounge)
             func text(_ seconds: Double) -> JSONValue {
                 .string(ISO8601DateFormatter().string(from: Date().addingTimeInterval(seconds)))
             }
             let event = try backend.createEvent("Short", ["startDate": text(-60), "endDate": text(3600)])
             #expect(try receiver.messages("event.started", 1).first?["data"]?["uid"]?.text == event)
-            let registered = try Registered(
-                try backend.ask("POST", "/event/\(event)/registrant", ["name": "Ada", "email": "ada@example.com"])
+            let answer = try backend.ask(
+                "POST",
+                "/event/\(event)/registrant",
+                ["name": "Ada", "email": "ada@example.com"]
+            )
+            let registered = try Registered(answer)
+            let registration = try #require(answer["registrationId"]?.text)
+            _ = try backend.ask("PATCH", "/event/\(event)/registrant/\(registration)", ["name": "Ada Lovelace"])
+            let updated = try #require(try receiver.messages("registration.updated", 1).first)
+            #expect(
+                updated["data"]?["name"] == "Ada Lovelace"
+                    && updated["data"]?["registrationId"] == answer["registrationId"]
             )
             #expect(try Browser(site).open(registered.target).status == 200)
             let person = "/company/acme/people?email=ada@example.com"
@@ -222,6 +236,7 @@ extension EndToEnd {
             let cancelled = try receiver.messages("registration.cancelled", 1)
             #expect(cancelled.first?["data"]?["email"] == "ada@example.com")
             #expect(try receiver.messages("event.started", 1).count == 1)
+            #expect(try receiver.messages("event.ended", 1).count == 1)
         }
 
         @Test("A refused message is sent again, unchanged and under the same id, before those that follow it")
