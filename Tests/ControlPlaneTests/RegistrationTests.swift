@@ -192,7 +192,9 @@ struct RegistrationTests {
         let first = try await service.call(.post, "\(path)/registrants", thousand, key)
         #expect(first.status == 200 && first.json.list.allSatisfy { $0["status"]?.number == 200 })
         let replayed = try await service.call(.post, "\(path)/registrants", thousand, key)
-        #expect(replayed.bytes == first.bytes)
+        // Says nothing about where they differ, which takes hours for megabytes.
+        let isSame = replayed.bytes == first.bytes
+        #expect(isSame)
         #expect(replayed.fields[HTTPField.Name("Idempotent-Replayed")!] == "true")
         let other = try await service.call(.post, "\(path)/registrants", people(2, metadata: 1), key)
         #expect(other.status == 422)
