@@ -89,6 +89,9 @@ struct Server {
         for name in unusedSockets {
             logger.warning("systemd has passed a socket named \(name), which no listener's address names")
         }
+        // Whoever is told that this process serves may start the next one.
+        let reception = Reception(dataPlane, logger) { arrivals.yield(.successorIsReady($0)) }
+        if keys == nil { await reception.open(HandOver.path(settings), isSuccessor: takesOver) }
         manager.tell(.ready)
         let manager = manager
         let watchdog = manager.watchdogInterval.map { interval in
@@ -106,8 +109,6 @@ struct Server {
             RunningConfiguration($0, dataPlane: dataPlane, control: control, marks: marks, logs: logs, manager: manager)
         }
         let changing = running.map { running in Task { await running.follow() } }
-        let reception = Reception(dataPlane, logger) { arrivals.yield(.successorIsReady($0)) }
-        if keys == nil { await reception.open(HandOver.path(settings), isSuccessor: takesOver) }
         if EarlySignals.hasArrived(SIGHUP) { running?.reload() }
         if EarlySignals.hasArrived(SIGUSR1) { logs.reopen() }
         var life = Life(

@@ -20,7 +20,14 @@ final class FakeSuccessor: Sendable {
 
     /// Connects, and gets ready.
     init(of gateway: Gateway, isSilent: Bool = false) throws {
-        channel = try LocalChannel(path: gateway.directory["cookie.key.sock"])
+        // The gateway serves before anybody can take over from it.
+        let path = gateway.directory["cookie.key.sock"]
+        var found: LocalChannel?
+        _ = eventually {
+            found = try? LocalChannel(path: path)
+            return found != nil
+        }
+        channel = try found ?? LocalChannel(path: path)
         let (here, there) = try LocalChannel.open()
         leases = here
         let hello = #"{"version": 2, "product": "test", "startedAt": 0}"#
