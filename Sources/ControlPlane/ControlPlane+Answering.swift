@@ -111,7 +111,7 @@ extension ControlPlane {
         case .much: quota = heavyCalls
         }
         // Read the body first: a client that sends it slowly holds up no call of another kind.
-        let reading = call.maxBody > Call.usualBody ? try await largeBodies.enter(tenant.id) : nil
+        let reading = call.hasLargeBody ? try await largeBodies.enter(tenant.id) : nil
         defer { reading?.leave() }
         let incoming = try await read(call, incoming, body)
         let turn = try await quota.enter(tenant.id)
@@ -162,7 +162,9 @@ extension ControlPlane {
             guard call.mayBeNamed, let key = try IdempotencyKey(incoming.head.headerFields) else {
                 return try await handle(incoming, tenant)
             }
-            return try await once(key, incoming, tenant) { try await handle(incoming, tenant) }
+            return try await once(key, incoming, tenant, hasLargeBody: call.hasLargeBody) {
+                try await handle(incoming, tenant)
+            }
         }
     }
 

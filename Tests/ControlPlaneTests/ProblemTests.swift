@@ -129,6 +129,11 @@ struct ProblemTests {
             #expect(problems(reply).count == Problems.maxCount)
             #expect(reply.bytes.count < 8192)
         }
+        // One character of many scalars.
+        let cluster = "a" + String(repeating: "\u{301}", count: 100_000)
+        let one = try await service.call(.post, "/event/create", .object([JSONMember(cluster, 1)]))
+        #expect(one.status == 400)
+        #expect(one.bytes.count < 2048)
         let people = JSONValue.array(.init(repeating: 5, count: 200))
         let reply = try await service.call(.post, "/event/create", newEvent(["presenters": people]))
         #expect(problems(reply).count == Problems.maxCount)

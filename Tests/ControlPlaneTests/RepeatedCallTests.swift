@@ -124,6 +124,41 @@ struct RepeatedCallTests {
         #expect(try await events(service) == 1)
     }
 
+    @Test("The order of members means nothing")
+    func order() async throws {
+        let service = try Service()
+        let body = newEvent(["metadata": object(["a": 1, "b": object(["x": 1, "y": 2])])])
+        let other = newEvent(["metadata": object(["b": object(["y": 2, "x": 1]), "a": 1])])
+        let first = try await service.call(.post, "/event/create", body, [Self.key: "k"])
+        let reversed = JSONValue.object(other.members.reversed())
+        let again = try await service.call(.post, "/event/create", reversed, [Self.key: "k"])
+        #expect(again.status == 200)
+        #expect(again.bytes == first.bytes)
+    }
+
+    @Test("Once a person is erased, no kept answer tells of them")
+    func erased() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let fields: HTTPFields = [Self.key: "k"]
+        let path = "/event/\(uid)/registrant"
+        #expect(try await service.call(.post, path, Self.person, fields).status == 200)
+        #expect(try await service.call(.delete, "/company/acme/people?email=ann@example.com").status == 200)
+        let reply = try await service.call(.post, path, Self.person, fields)
+        #expect(reply.code == "answer_lost")
+        #expect(!reply.text.contains("ann@"))
+    }
+
+    @Test("An answer that is too large to keep takes no space, and its call is not performed again")
+    func large() async throws {
+        let service = try Service()
+        let people = (0..<200).map { JSONValue.string("p\($0)" + String(repeating: "\u{1F600}", count: 250)) }
+        let body = newEvent(["presenters": .array(people)])
+        #expect(try await service.call(.post, "/event/create", body, [Self.key: "k"]).status == 200)
+        #expect(try await service.call(.post, "/event/create", body, [Self.key: "k"]).code == "answer_lost")
+        #expect(try await events(service) == 1)
+    }
+
     @Test("Keys are forgotten after a day")
     func forgotten() async throws {
         let service = try Service()
@@ -161,18 +196,18 @@ struct RepeatedCallTests {
     /// The call under which the service knows a creation with this key.
     private func named(_ service: Service, _ body: JSONValue, _ key: String) async throws -> NamedCall {
         let idempotencyKey = try required(try IdempotencyKey([Self.key: key]))
-        let bytes = Array("POST /api/v1/event/create\n".utf8) + body.serialized()
+        let secret = service.plane.snapshot.tokenKey
         return NamedCall(
             company: "acme",
-            name: try idempotencyKey.name(for: "acme", service.plane.snapshot.tokenKey),
-            fingerprint: SHA256.hash(bytes.span),
+            name: try idempotencyKey.name(for: "acme", secret),
+            fingerprint: try ControlPlane.fingerprint(.post, "/api/v1/event/create", body, secret),
             madeAt: service.now
         )
     }
 
     @Test(
         "Keys that cannot be one are refused",
-        arguments: ["", "\"\"", "\"open", "a b", "\"a\"b", "é", "\"a\\x\"", String(repeating: "k", count: 256)]
+        arguments: ["", "\"\"", "\"open", "a b", "\"a\"b", "é", "\"a\\x\"", "a,b", String(repeating: "k", count: 256)]
     )
     func malformed(key: String) async throws {
         let service = try Service()

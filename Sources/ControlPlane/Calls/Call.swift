@@ -88,6 +88,9 @@ struct Call: Sendable {
     /// Whether an `Idempotency-Key` makes it safe to repeat.
     var mayBeNamed: Bool { needsToken && method == .post }
 
+    /// Whether its body may be larger than that of most calls.
+    var hasLargeBody: Bool { maxBody > Self.usualBody }
+
     var needsToken: Bool {
         if case .company = handler { true } else { false }
     }

@@ -17,6 +17,9 @@ struct Incoming: Sendable {
     /// The elements of a body that is an array.
     var elements: [JSONValue] = []
 
+    /// The whole body; an object without members if the call has no body.
+    var content: JSONValue { elements.isEmpty ? .object(body.all) : .array(elements) }
+
     var directory: Directory { plane.directory }
 
     /// Throws "not found" if the first parameter of the path is another company than the caller's.

@@ -6,9 +6,6 @@ struct Members: Sendable {
 
     init(_ all: [JSONMember] = []) { self.all = all }
 
-    /// As JSON text.
-    func serialized() -> [UInt8] { JSONValue.object(all).serialized() }
-
     /// Names and values as a query has them, in their order.
     var queryTexts: [(name: String, text: String)] {
         all.map { member in
@@ -53,5 +50,20 @@ struct Members: Sendable {
     func object(_ name: String) -> [JSONMember]? {
         guard case .object(let members)? = all[name] else { return nil }
         return members
+    }
+}
+
+extension JSONValue {
+    /// The same for every order in which a client may have written the members.
+    var inOrderOfNames: JSONValue {
+        switch self {
+        case .array(let values): .array(values.map(\.inOrderOfNames))
+        case .object(let members):
+            .object(
+                members.map { JSONMember($0.name, $0.value.inOrderOfNames) }
+                    .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+            )
+        default: self
+        }
     }
 }

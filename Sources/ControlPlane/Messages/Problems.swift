@@ -41,8 +41,8 @@ struct Problems: Sendable {
     ///   - kind: what it would be, such as `parameter`.
     mutating func addUnknown(_ name: String, in place: String = "", _ kind: String, known: [String]) {
         let hint = NearestName.find(name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
-        // It comes from outside, and may be long.
-        let shown = name.utf8.count <= 64 ? name : "\(name.prefix(32))…"
+        // It comes from outside, and may be long: a character alone can have any number of scalars.
+        let shown = name.utf8.count <= 64 ? name : String(name.unicodeScalars.prefix(32)) + "…"
         add(place.isEmpty ? shown : "\(place).\(shown)", "is not a known \(kind)\(hint)")
     }
 

@@ -27,6 +27,9 @@ struct IdempotencyKey {
         if text.first == UInt8(ascii: "\"") {
             guard let inner = unquoted(text) else { return nil }
             text = inner
+        } else if text.contains(UInt8(ascii: ",")) {
+            // Two keys that something on the way has joined.
+            return nil
         }
         guard (1...maxLength).contains(text.count), text.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }
         return text

@@ -151,6 +151,8 @@ extension Directory {
                 erasure.messages += database.changesCount
                 try DeliveryPeople.leaveOut(folded, company, of: table, database)
             }
+            // Only who made the calls can read which of these tell of the person.
+            try database.execute(sql: "UPDATE named_call SET answer = NULL WHERE company = ?", arguments: [company])
             for id in listing {
                 if try unlist(folded, fromEvent: id, database, &effects) { erasure.events += 1 }
             }
