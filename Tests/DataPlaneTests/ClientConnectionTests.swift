@@ -11,9 +11,11 @@ struct ClientConnectionTests {
         let fixture: WorkerFixture
         let peer: Peer
 
-        init(isSecure: Bool = false) throws {
-            fixture = try WorkerFixture()
-            peer = try fixture.connect(isSecure: isSecure)
+        /// - Parameter fixture: where many are made one after the other. Each fixture has descriptors, which the process
+        ///   keeps.
+        init(on fixture: WorkerFixture? = nil, isSecure: Bool = false) throws {
+            self.fixture = try fixture ?? WorkerFixture()
+            peer = try self.fixture.connect(isSecure: isSecure)
         }
 
         /// Sends pieces one after the other.
@@ -41,8 +43,9 @@ struct ClientConnectionTests {
     @Test("A request is answered once its last byte has arrived, wherever it is cut")
     func everySplit() throws {
         let bytes = bytes(Self.health)
+        let fixture = try WorkerFixture()
         for split in 0..<bytes.count {
-            let wire = try Wire()
+            let wire = try Wire(on: fixture)
             try wire.send(bytes[..<split])
             #expect(try wire.received() == "", "\(split)")
             try wire.send(bytes[split...])
@@ -55,8 +58,9 @@ struct ClientConnectionTests {
     @Test("Pipelined requests are answered in order, however they are cut")
     func pipelined() throws {
         let bytes = bytes(Self.health + "\r\n" + Self.health + Self.unknown + Self.health)
+        let fixture = try WorkerFixture()
         for split in 0..<bytes.count {
-            let wire = try Wire()
+            let wire = try Wire(on: fixture)
             try wire.send(bytes[..<split], bytes[split...])
             #expect(try wire.statuses() == ["200", "200", "404"], "\(split)")
         }
@@ -79,8 +83,9 @@ struct ClientConnectionTests {
     )
     func refused(_ head: String, _ status: String) throws {
         let bytes = bytes(head + Self.health)
+        let fixture = try WorkerFixture()
         for split in [1, 2, 3, bytes.count / 2, bytes.count] {
-            let wire = try Wire()
+            let wire = try Wire(on: fixture)
             try wire.send(bytes[..<split], bytes[split...])
             #expect(try wire.statuses() == [status], "\(split)")
         }
@@ -100,8 +105,9 @@ struct ClientConnectionTests {
     @Test("The preface of HTTP/2 is not accepted if TLS has agreed on HTTP/1.1 or on nothing")
     func prefaceInTLS() throws {
         let bytes = bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0")
+        let fixture = try WorkerFixture()
         for split in 1..<bytes.count {
-            let wire = try Wire(isSecure: true)
+            let wire = try Wire(on: fixture, isSecure: true)
             try wire.send(bytes[..<split], bytes[split...])
             #expect(try wire.statuses() == ["505"], "\(split)")
         }
