@@ -18,7 +18,7 @@ struct Incoming: Sendable {
     var elements: [JSONValue] = []
 
     /// The whole body; an object without members if the call has no body.
-    var content: JSONValue { elements.isEmpty ? .object(body.all) : .array(elements) }
+    var content: JSONValue { elements.isEmpty ? body.json : .array(elements) }
 
     var directory: Directory { plane.directory }
 

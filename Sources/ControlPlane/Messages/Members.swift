@@ -6,6 +6,9 @@ struct Members: Sendable {
 
     init(_ all: [JSONMember] = []) { self.all = all }
 
+    /// All of them, as an object.
+    var json: JSONValue { .object(all) }
+
     /// Names and values as a query has them, in their order.
     var queryTexts: [(name: String, text: String)] {
         all.map { member in
