@@ -185,9 +185,7 @@ extension ControlPlane {
             parameter.schema.check(value, parameter.name, &problems)
             members.append(JSONMember(parameter.name, value))
         }
-        for member in given where !known.contains(where: { $0.hasSameBytes(as: member.name) }) {
-            problems.addUnknown(member.name, "parameter", known: known)
-        }
+        problems.addUnknown(of: given, "parameter", known: known)
         try problems.check()
         return Members(members)
     }

@@ -347,10 +347,8 @@ struct LeaseHandOverTests {
         )
         keeper.table.end(viewer.subject, mayReturn: true, now: start + 10)
         let now = start + 20
-        for _ in 0..<2 {
-            #expect(!old.renew(session, for: viewer.subject, address: 0, now: now, policy: policy))
-            #expect(!old.touch(session, for: viewer.subject, arrival: arrival, address: 0, now: now, policy: policy))
-            let resumed = old.resume(
+        func resume() -> LeaseTable.Resumption {
+            old.resume(
                 session,
                 for: viewer.subject,
                 mayTake: true,
@@ -359,22 +357,17 @@ struct LeaseHandOverTests {
                 now: now,
                 policy: policy
             )
-            #expect(resumed == .ended)
+        }
+        for _ in 0..<2 {
+            #expect(!old.renew(session, for: viewer.subject, address: 0, now: now, policy: policy))
+            #expect(!old.touch(session, for: viewer.subject, arrival: arrival, address: 0, now: now, policy: policy))
+            #expect(resume() == .ended)
             #expect(join(at: now) == .ended)
             #expect(list(old).isEmpty && list(keeper.table).isEmpty)
         }
         // Once the removal is lifted, the session may come back.
         keeper.memory.liftNow(removal.id)
-        let resumed = old.resume(
-            session,
-            for: viewer.subject,
-            mayTake: true,
-            arrival: arrival,
-            address: 0,
-            now: now,
-            policy: policy
-        )
-        #expect(resumed == .held(replaced: nil))
+        #expect(resume() == .held(replaced: nil))
         #expect(list(keeper.table).count == 1)
     }
 

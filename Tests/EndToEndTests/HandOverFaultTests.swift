@@ -5,13 +5,6 @@ import Testing
 extension EndToEnd {
     @Suite("Take-overs that fail, or are disturbed: the running gateway goes on, and hears what it is told")
     struct HandOverFaultTests {
-        private func site(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> Site {
-            try Site {
-                $0.top = "drain_timeout = \"2s\""
-                adjust(&$0)
-            }
-        }
-
         private func join(_ site: Site, _ registration: String) throws -> Response {
             try fetch(site.port, "/event/e1", ["Authorization: Bearer \(Minter.acme.registration(registration))"])
         }
@@ -28,7 +21,7 @@ extension EndToEnd {
             arguments: [false, true]
         )
         func signals(hasControl: Bool) throws {
-            let site = try site { if hasControl { $0.control = "" } }
+            let site = try Site.drainingSoon { if hasControl { $0.control = "" } }
             let successor = try FakeSuccessor(of: site.gateway)
             try successor.awaitTurn()
             site.gateway.reload()
@@ -43,7 +36,7 @@ extension EndToEnd {
 
         @Test("A process that does not answer about leases takes nothing over")
         func silentFromTheBeginning() throws {
-            let site = try site()
+            let site = try Site.drainingSoon()
             let first = try #require(try join(site, "r1")["Gateway-Session"])
             let successor = try FakeSuccessor(of: site.gateway, isSilent: true)
             #expect(try successor.awaitRefusal() == "asked about leases, it does not answer in time")
@@ -53,7 +46,7 @@ extension EndToEnd {
 
         @Test("Nor does one that stops answering before it serves, though it says that it does")
         func silentLater() throws {
-            let site = try site()
+            let site = try Site.drainingSoon()
             let successor = try FakeSuccessor(of: site.gateway)
             try successor.awaitTurn()
             successor.isSilent.set()
@@ -66,7 +59,7 @@ extension EndToEnd {
 
         @Test("If the process ends while it still holds the database, the API answers again once it can be opened")
         func database() throws {
-            let site = try site { $0.control = "" }
+            let site = try Site.drainingSoon { $0.control = "" }
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent("Kept")
             let successor = try FakeSuccessor(of: site.gateway)
@@ -86,7 +79,7 @@ extension EndToEnd {
 
         @Test("A successor that cannot start is reported with how it has ended")
         func child() throws {
-            let site = try site()
+            let site = try Site.drainingSoon()
             try site.gateway.rewrite(site.configuration { $0.top = "nonsense = 1" })
             site.gateway.send(SIGUSR2)
             #expect(
@@ -111,7 +104,7 @@ extension EndToEnd {
             let file = try directory.write("v2/gateway", script)
             try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
             try files.createSymbolicLink(atPath: directory["current"], withDestinationPath: "v1")
-            let site = try site {
+            let site = try Site.drainingSoon {
                 $0.launch = ["/bin/sh", "-c", "shift; exec '\(directory["current"])/gateway' \"$@\"", "sh"]
             }
             try files.removeItem(atPath: directory["current"])
@@ -126,7 +119,7 @@ extension EndToEnd {
 
         @Test("After two take-overs, all three processes agree, and the drain says how long it takes")
         func twice() throws {
-            let site = try site { $0.top = "drain_timeout = \"20s\"\ndrain_delay = \"5s\"" }
+            let site = try Site.drainingSoon { $0.top = "drain_timeout = \"20s\"\ndrain_delay = \"5s\"" }
             let old = try Client(port: site.port)
             let bearer = "Authorization: Bearer \(Minter.acme.registration("r1"))"
             let first = try #require(try old.exchange("/event/e1", [bearer])["Gateway-Session"])
@@ -146,7 +139,7 @@ extension EndToEnd {
 
         @Test("Whoever is removed at the new process is out at the old one, too, and the reverse")
         func removals() throws {
-            let site = try site { $0.top = "drain_timeout = \"20s\"" }
+            let site = try Site.drainingSoon { $0.top = "drain_timeout = \"20s\"" }
             let (old, admin) = (try Client(port: site.port), try Client(port: site.gateway.adminPort))
             let bearer = "Authorization: Bearer \(Minter.acme.registration("r1"))"
             let session = try #require(try old.exchange("/event/e1", [bearer])["Gateway-Session"])

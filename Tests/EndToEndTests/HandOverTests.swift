@@ -6,16 +6,9 @@ import Testing
 extension EndToEnd {
     @Suite("run --take-over: a new process takes the place of the running one")
     struct HandOverTests {
-        private func site(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> Site {
-            try Site {
-                $0.top = "drain_timeout = \"2s\""
-                adjust(&$0)
-            }
-        }
-
         @Test("Under load, no connection is refused and no request is lost, and each former process ends with 0")
         func load() throws {
-            let site = try site()
+            let site = try Site.drainingSoon()
             let load = Load(port: site.port)
             for _ in 0..<3 {
                 load.awaitRequests(100)
@@ -33,7 +26,7 @@ extension EndToEnd {
             let ports = try Listener.freePorts(2)
             func listener(_ address: String) -> String { "[[listener]]\naddress = \"\(address)\"\n" }
             let (kept, gone, new) = (directory["kept"], "127.0.0.1:\(ports[0])", "127.0.0.1:\(ports[1])")
-            let site = try site { $0.top += "\n" + listener("unix:\(kept)") + listener(gone) }
+            let site = try Site.drainingSoon { $0.top += "\n" + listener("unix:\(kept)") + listener(gone) }
             let inode = try FileManager.default.attributesOfItem(atPath: kept)[.systemFileNumber] as? Int
             try site.gateway.rewrite(
                 site.configuration { $0.top = "drain_timeout = \"2s\"\n" + listener("unix:\(kept)") + listener(new) }
@@ -51,7 +44,7 @@ extension EndToEnd {
         @Test("A process that cannot start says why, and the running one goes on")
         func failure() throws {
             let taken = try RecordingUpstream()
-            let site = try site()
+            let site = try Site.drainingSoon()
             let client = try Client(port: site.port)
             #expect(try client.exchange("/public/x").status == 200)
             try site.gateway.rewrite(
@@ -79,7 +72,7 @@ extension EndToEnd {
                 _ = eventually { mayAnswer.isSet }
                 return try exchange.reply("200 OK", [], #"{"keys": []}"#)
             }
-            let site = try site()
+            let site = try Site.drainingSoon()
             let pid = site.gateway.pid
             try site.gateway.rewrite(
                 site.configuration {
@@ -98,7 +91,7 @@ extension EndToEnd {
 
         @Test("Where no gateway runs, the new process says so and ends")
         func nobody() throws {
-            let site = try site()
+            let site = try Site.drainingSoon()
             site.gateway.end()
             let next = try site.gateway.startSuccessor()
             #expect(next.wait(within: 20) == 1)
@@ -110,7 +103,7 @@ extension EndToEnd {
             arguments: ["take_over", "refuse"]
         )
         func sessions(secondJoin: String) throws {
-            let site = try site { $0.sessions = "second_join = \"\(secondJoin)\"" }
+            let site = try Site.drainingSoon { $0.sessions = "second_join = \"\(secondJoin)\"" }
             func join(_ registration: String) throws -> Response {
                 try fetch(site.port, "/event/e1", ["Authorization: Bearer \(Minter.acme.registration(registration))"])
             }
@@ -145,7 +138,7 @@ extension EndToEnd {
 
         @Test("A connection to the former process learns what has happened at the new one, and the reverse")
         func bothProcesses() throws {
-            let site = try site { $0.top = "drain_timeout = \"20s\"" }
+            let site = try Site.drainingSoon { $0.top = "drain_timeout = \"20s\"" }
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
             func bearer(_ registration: String) -> String {
                 "Authorization: Bearer \(Minter.acme.registration(registration))"
@@ -178,7 +171,7 @@ extension EndToEnd {
 
         @Test("The control API loses no answered call, answers 503 while it moves, and nobody arrives twice or departs")
         func control() throws {
-            let site = try site { $0.control = "" }
+            let site = try Site.drainingSoon { $0.control = "" }
             var backend = try Backend.signedIn(site)
             let event = try backend.createEvent("Moved")
             let registered = try backend.register("ada@example.com", for: event)
@@ -234,7 +227,7 @@ extension EndToEnd {
 
         @Test("SIGUSR2 makes a gateway start its own successor")
         func signal() throws {
-            let site = try site()
+            let site = try Site.drainingSoon()
             let pid = site.gateway.pid
             site.gateway.send(SIGUSR2)
             #expect(site.gateway.wait(within: 20) == 0)
@@ -252,7 +245,7 @@ extension EndToEnd {
 
         @Test("A WebSocket at the former process is told to come back, and an exchange in progress finishes there")
         func streams() throws {
-            let site = try site()
+            let site = try Site.drainingSoon()
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
             let isUnderWay = Flag()
             let mayFinish = Flag()

@@ -17,10 +17,12 @@ struct Fault: Error, Sendable {
     /// What is wrong with each member or parameter.
     private(set) var problems: [Problem] = []
 
-    init(_ status: HTTPResponse.Status, _ code: String, _ message: String) {
+    /// - Parameter pause: after how many seconds the call may be tried again.
+    init(_ status: HTTPResponse.Status, _ code: String, _ message: String, retryAfter pause: Int? = nil) {
         self.status = status
         self.code = code
         self.message = message
+        fields[.retryAfter] = pause.map(String.init)
     }
 
     /// A member or parameter with an invalid value.
@@ -43,36 +45,34 @@ struct Fault: Error, Sendable {
         Fault(.contentTooLarge, "too_large", "The body is larger than \(limit >> 10) KiB")
     }
 
-    static let tooManyCalls: Fault = {
-        var fault = Fault(
-            .tooManyRequests,
-            "too_many_calls",
-            "Too many calls of this company at once; wait for some to end"
-        )
-        fault.fields[.retryAfter] = "1"
-        return fault
-    }()
+    static let tooManyCalls = Fault(
+        .tooManyRequests,
+        "too_many_calls",
+        "Too many calls of this company at once; wait for some to end",
+        retryAfter: 1
+    )
 
-    static let tooManyAnswers: Fault = {
-        var fault = Fault(
-            .tooManyRequests,
-            "too_many_answers",
-            "Too much of this company's answers was not read yet; read them, or ask for shorter lists"
-        )
-        fault.fields[.retryAfter] = "1"
-        return fault
-    }()
+    static let tooManyAnswers = Fault(
+        .tooManyRequests,
+        "too_many_answers",
+        "Too much of this company's answers was not read yet; read them, or ask for shorter lists",
+        retryAfter: 1
+    )
 
-    static let busy: Fault = {
-        var fault = Fault(.serviceUnavailable, "busy", "Too many calls like this one at once; try again shortly")
-        fault.fields[.retryAfter] = "2"
-        return fault
-    }()
+    static let busy = Fault(
+        .serviceUnavailable,
+        "busy",
+        "Too many calls like this one at once; try again shortly",
+        retryAfter: 2
+    )
 
     static func tooManyAttempts(after pause: Milliseconds) -> Fault {
-        var fault = Fault(.tooManyRequests, "too_many_attempts", "Too many attempts failed; wait before the next")
-        fault.fields[.retryAfter] = String(max(1, (pause + 999) / 1000))
-        return fault
+        Fault(
+            .tooManyRequests,
+            "too_many_attempts",
+            "Too many attempts failed; wait before the next",
+            retryAfter: Int(max(1, (pause + 999) / 1000))
+        )
     }
 
     static let alreadyRegistered = Fault(
@@ -96,15 +96,12 @@ struct Fault: Error, Sendable {
         return fault
     }
 
-    static let callUnderWay: Fault = {
-        var fault = Fault(
-            .conflict,
-            "call_under_way",
-            "The first call with this Idempotency-Key is still under way; repeat it to get its answer"
-        )
-        fault.fields[.retryAfter] = "1"
-        return fault
-    }()
+    static let callUnderWay = Fault(
+        .conflict,
+        "call_under_way",
+        "The first call with this Idempotency-Key is still under way; repeat it to get its answer",
+        retryAfter: 1
+    )
 
     static let answerLost = Fault(
         .conflict,
@@ -122,13 +119,12 @@ struct Fault: Error, Sendable {
     ///
     /// - Parameter pause: when to try again, in seconds.
     static func unstored(retryAfter pause: Int) -> Fault {
-        var fault = Fault(
+        Fault(
             .serviceUnavailable,
             "try_again",
-            "Our storage cannot be used at the moment; try again later"
+            "Our storage cannot be used at the moment; try again later",
+            retryAfter: pause
         )
-        fault.fields[.retryAfter] = String(pause)
-        return fault
     }
 
     /// Told only to those who have shown that they act for the company.

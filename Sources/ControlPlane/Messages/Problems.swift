@@ -34,16 +34,22 @@ struct Problems: Sendable {
 
     mutating func add(_ field: String, _ message: String) { add(Problem(field, message)) }
 
-    /// Adds a name that is not known.
+    /// Adds the names that are not known.
     ///
     /// - Parameters:
-    ///   - place: what the name is in, for members within members.
-    ///   - kind: what it would be, such as `parameter`.
-    mutating func addUnknown(_ name: String, in place: String = "", _ kind: String, known: [String]) {
-        let hint = NearestName.find(name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
-        // It comes from outside, and may be long: a character alone can have any number of scalars.
-        let shown = name.utf8.count <= 64 ? name : String(name.unicodeScalars.prefix(32)) + "…"
-        add(place.isEmpty ? shown : "\(place).\(shown)", "is not a known \(kind)\(hint)")
+    ///   - place: what the names are in, for members within members.
+    ///   - kind: what they would be, such as `parameter`.
+    mutating func addUnknown(of members: [JSONMember], in place: String = "", _ kind: String, known: [String]) {
+        for member in members where !isFull && !known.contains(where: { $0.hasSameBytes(as: member.name) }) {
+            let hint = NearestName.find(member.name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+            let name = Self.shown(member.name)
+            add(place.isEmpty ? name : "\(place).\(name)", "is not a known \(kind)\(hint)")
+        }
+    }
+
+    /// A name that comes from outside, and may be long: a character alone can have any number of scalars.
+    private static func shown(_ name: String) -> String {
+        name.utf8.count <= 64 ? name : String(name.unicodeScalars.prefix(32)) + "…"
     }
 
     /// - Throws: a fault that names all of them, if there are any.

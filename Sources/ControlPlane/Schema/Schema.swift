@@ -82,11 +82,7 @@ indirect enum Schema: Sendable {
         case (.object(let known), .object(let members)): Self.check(members, known, within: name, &problems)
         case (.input(let known), .object(let members)):
             Self.check(members, known, within: name, &problems)
-            let names = known.map(\.name)
-            for member in members where !problems.isFull && !names.contains(where: { $0.hasSameBytes(as: member.name) })
-            {
-                problems.addUnknown(member.name, in: name, "member", known: names)
-            }
+            problems.addUnknown(of: members, in: name, "member", known: known.map(\.name))
         case (.document, .object):
             if value.serialized(upTo: Self.maxDocument) == nil { problems.add(name, "larger than 16 KiB") }
         default: problems.add(name, "must be \(kind)")

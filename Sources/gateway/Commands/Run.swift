@@ -16,12 +16,16 @@ struct Run: AsyncParsableCommand {
     )
     var takeOver = false
 
+    @Option(help: ArgumentHelp("With --take-over: only from this process.", visibility: .hidden))
+    var from: Int32?
+
     func run() async throws {
         let file = ConfigurationFile(path: config)
         let settings = try file.loadOrExit()
         try StartTrial.passOrExit(settings, from: config, isThorough: false)
         var server = Server(settings: settings, file: file, remarks: file.openFiles(settings))
         server.takesOver = takeOver
+        server.predecessor = from
         try await server.run()
     }
 }

@@ -9,14 +9,15 @@ import Transport
 /// the listening sockets, gets everything ready, and says so. Only then does the predecessor act: it passes the leases,
 /// lets go of the database, and lets the successor go on. From the first lease that is passed until the predecessor has
 /// ended, the successor has the last word on leases, see ``LeaseLine``. Once it says that it serves, the predecessor
-/// decides, see ``Successor/decide(for:)``: either it is replaced, stops accepting and drains, or it refuses, and the successor
-/// ends. If the successor ends before, or says nothing in time, the predecessor goes on as before.
+/// decides, see ``Successor/decide(for:)``: either it is replaced, stops accepting and drains, or it refuses, and the
+/// successor ends. If the successor ends before, or says nothing in time, the predecessor goes on as before.
 ///
 /// Both hold the listening sockets until then, so that nobody is refused meanwhile.
 enum HandOver {
     /// The kinds of messages, in their order.
     enum Word: UInt8 {
-        /// To the predecessor: a JSON object with the `version` of the conversation and of the `product`, and ``Program/startedAt``.
+        /// To the predecessor: a JSON object with the `version` of the conversation and of the `product`, and
+        /// ``Program/startedAt``.
         case hello = 1
         /// To the successor: why it gets nothing, or must end, as text.
         case refusal

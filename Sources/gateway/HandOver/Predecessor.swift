@@ -15,17 +15,27 @@ final class Predecessor: Sendable {
     private let (verdicts, verdict) = AsyncStream<HandOverFault?>.makeStream()
 
     /// Connects to the gateway that runs with these settings and gets its sockets.
-    static func find(for settings: Settings) async throws(HandOverFault) -> Predecessor {
-        try await HandOver.waiting { () throws(HandOverFault) in try Predecessor(of: settings) }
+    ///
+    /// - Parameter process: if given, no other one is replaced: another gateway may have the same cookie key.
+    static func find(for settings: Settings, process: pid_t?) async throws(HandOverFault) -> Predecessor {
+        try await HandOver.waiting { () throws(HandOverFault) in try Predecessor(of: settings, process: process) }
     }
 
-    private init(of settings: Settings) throws(HandOverFault) {
+    private init(of settings: Settings, process wanted: pid_t?) throws(HandOverFault) {
         let path = HandOver.path(settings)
         channel = try Self.connect(path)
         guard let peer = channel.peer, channel.isOfSameUser else {
             throw HandOverFault("the gateway at \(path) runs as another user")
         }
         process = peer.process
+        if let wanted, wanted != process {
+            throw HandOverFault(
+                """
+                process \(process) waits at \(path), and not process \(wanted), which is to be replaced: give each gateway a \
+                sessions.cookie_key_file of its own
+                """
+            )
+        }
         let hello = JSONValue.object([
             JSONMember("version", .number(Double(HandOver.version))),
             JSONMember("product", .string(ProductVersion.text)),
@@ -96,12 +106,20 @@ final class Predecessor: Sendable {
                 }
             } catch {
                 if commitment.abandon(error.description) {
-                    StandardError.line("gateway: the running gateway goes on: \(error)")
+                    StandardError.line("gateway: \(outcome(of: error))")
                     ProcessLimits.endNow(1)
                 }
                 verdict.yield(error)
             }
         }
+    }
+
+    private func outcome(of fault: HandOverFault) -> String {
+        // Signal 0 only asks whether the process exists.
+        let isGone = kill(process, 0) != 0 && errno == ESRCH
+        return isGone
+            ? "the running gateway has ended before it handed over: start one with `gateway run`"
+            : "the running gateway goes on: \(fault)"
     }
 
     /// Says that this process accepts connections, and waits for the predecessor's decision.

@@ -9,6 +9,7 @@ final class Reception: Sendable {
     private let logger: Logger
     private let whenReady: @Sendable (Successor) -> Void
     private let isBusy = Atomic<Bool>(false)
+    private let fault = Mutex<String?>("this process does not wait for any")
 
     /// - Parameter whenReady: called with a process that has everything ready. Nobody else is met until ``isFree()``.
     init(_ dataPlane: DataPlane, _ logger: Logger, whenReady: @escaping @Sendable (Successor) -> Void) {
@@ -25,10 +26,15 @@ final class Reception: Sendable {
             try await dataPlane.openDoor(at: path, isSuccessor: isSuccessor) { [self] channel in
                 Task { await meet(channel) }
             }
+            fault.withLock { $0 = nil }
         } catch {
+            fault.withLock { $0 = "\(path): \(error.reason)" }
             logger.warning("nothing can take over from this process: \(path): \(error.reason)")
         }
     }
+
+    /// Why no process can come; `nil` if one can.
+    var obstacle: String? { fault.withLock { $0 } }
 
     /// Meets the next one.
     func isFree() { isBusy.store(false, ordering: .releasing) }

@@ -52,7 +52,7 @@ extension Server {
         // The program's file system may not answer.
         DispatchQueue(label: "successor").async {
             do throws(SystemFile.Fault) {
-                let process = try Spawn.run(program, ["run", "--take-over", file.path])
+                let process = try Spawn.run(program, ["run", "--take-over", "--from", "\(getpid())", file.path])
                 logger.notice("process \(process) was started to take over", metadata: ["program": "\(program)"])
                 whenEnded(Spawn.awaitEnd(of: process))
             } catch {

@@ -88,6 +88,8 @@ struct Life {
                 logger.notice("no other process takes over: this one is draining")
             } else if handOver != nil {
                 logger.notice("SIGUSR2: another process is taking over already")
+            } else if let obstacle = reception.obstacle {
+                logger.error("SIGUSR2: nothing can take over from this process: \(obstacle)")
             } else {
                 let arrivals = arrivals
                 server.startSuccessor(logger) { arrivals.yield(.childEnded($0)) }

@@ -20,6 +20,8 @@ struct Server {
     var keys: DataPlane.Keys?
     /// Whether to take the place of the gateway that runs with these settings.
     var takesOver = false
+    /// If it takes over, from this process only; `nil` for whichever waits there.
+    var predecessor: pid_t?
     /// Called once every listener is open.
     var whenListening: @Sendable () -> Void = {}
     let manager = ServiceManager()
@@ -50,7 +52,7 @@ struct Server {
         let control = settings.control.enabled ? Control(settings, view: directory, logger: logger) : nil
         let dataPlane: DataPlane
         do {
-            let predecessor = takesOver ? try await Predecessor.find(for: settings) : nil
+            let predecessor = takesOver ? try await Predecessor.find(for: settings, process: self.predecessor) : nil
             dataPlane = try DataPlane(
                 settings: settings,
                 keys: keys ?? StateFiles.keys(for: settings),

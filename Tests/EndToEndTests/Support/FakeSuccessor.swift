@@ -73,3 +73,13 @@ final class FakeSuccessor: Sendable {
         leases.end()
     }
 }
+
+extension Site {
+    /// A site whose gateway drains for two seconds at most, so that a replaced one ends soon.
+    static func drainingSoon(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> Site {
+        try Site {
+            $0.top = "drain_timeout = \"2s\""
+            adjust(&$0)
+        }
+    }
+}
