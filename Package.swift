@@ -161,14 +161,17 @@ let package = Package(
         ),
         .testTarget(
             name: "DirectoryTests",
-            dependencies: ["Directory", "Admission", "Basics", "JOSE", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "TestSupport", "Directory", "Admission", "Basics", "JOSE",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration", "Transport", "Admission", "Basics",
-                "JOSE", "SchemaSupport",
+                "TestSupport", "SchemaSupport", "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration",
+                "Transport", "Admission", "Basics", "JOSE",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -5,6 +5,7 @@ import HTTPTypes
 import Hummingbird
 import JOSE
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import ControlPlane
@@ -63,7 +64,7 @@ struct HeavyCallTests {
             for (company, event) in [("acme", acme), ("globex", globex), ("acme", acme), ("globex", globex)] {
                 group.addTask { try await service.call(.get, "/event/\(event)/analytics", as: company).bytes.count }
             }
-            while service.plane.heavyCalls.runningCount < 2 { await Task.yield() }
+            try await waitUntil("both companies' reports are being made") { service.plane.heavyCalls.runningCount == 2 }
             for isFirst in [true, false, false] {
                 #expect(try await service.call(.get, "/event/\(acme)").status == 200)
                 #expect(try await service.call(.get, "/company/globex/events?limit=100", as: "globex").status == 200)
@@ -135,7 +136,7 @@ struct HeavyCallTests {
             )
             return (Task { await service.plane.answer(head, RequestBody(asyncSequence: stream)) }, sender)
         }
-        while service.plane.largeBodies.runningCount < 2 { await Task.yield() }
+        try await waitUntil("both bodies are being read") { service.plane.largeBodies.runningCount == 2 }
         for (company, event) in events {
             #expect(try await service.call(.get, "/event/\(event)/analytics", as: company).status == 200)
         }

@@ -1,6 +1,7 @@
 import Dispatch
 import GRDB
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Admission
@@ -25,7 +26,9 @@ struct GroupCommitTests {
                 gate.wait()
             }
         }
-        while !isHeld.load(ordering: .acquiring) { await Task.yield() }
+        // Once more than is waited for, which lets the directory be closed if this fails.
+        defer { gate.signal() }
+        try await waitUntil("the first write is held") { isHeld.load(ordering: .acquiring) }
         var tasks: [Task<String, Never>] = []
         for write in writes {
             tasks.append(
@@ -33,7 +36,7 @@ struct GroupCommitTests {
                     do { return try await write() } catch { return "failed: \(error)" }
                 }
             )
-            while directory.writer.waitingCount < tasks.count { await Task.yield() }
+            try await waitUntil("the write waits") { directory.writer.waitingCount >= tasks.count }
         }
         gate.signal()
         try await first.value

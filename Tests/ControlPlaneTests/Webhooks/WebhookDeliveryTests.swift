@@ -4,6 +4,7 @@ import GatewayConfiguration
 import JOSE
 import NIOCore
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import ControlPlane
@@ -185,7 +186,9 @@ struct WebhookDeliveryTests {
             _ = try await fixture.makeEvent(directory, "first")
             for await line in fixture.log.lines.stream where line.contains("answered 503") { break }
             // The endpoint's word is written before the webhook's state.
-            while directory.webhook(webhook.id, company: "acme")?.failingSince == nil { await Task.yield() }
+            try await waitUntil("it is known to fail") {
+                directory.webhook(webhook.id, company: "acme")?.failingSince != nil
+            }
             guard case .none(let until) = try await directory.nextMessage(for: webhook, at: before + rest - 1) else {
                 throw Unexpected(what: "it is due already")
             }
