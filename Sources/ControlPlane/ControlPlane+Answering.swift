@@ -60,7 +60,7 @@ extension ControlPlane {
         if CrossOrigin.isPreflight(head), let origin = head.headerFields[.origin] {
             return CrossOrigin.preflight(origin, snapshot.origins(for: nil))
         }
-        guard let match = snapshot.table.match(Substring(parts[0])) else { throw Fault.notFound }
+        guard let match = snapshot.served.table.match(Substring(parts[0])) else { throw Fault.notFound }
         guard let call = match.call(head.method) else { throw Fault.method(allowed: match.methods) }
         if call.needsToken {
             do throws(Fault) {

@@ -63,7 +63,7 @@ package final class ControlPlane: Sendable {
 
     /// Uses other settings from the next request on.
     package func adopt(_ settings: Settings) throws(KeyError) {
-        let snapshot = try Snapshot(settings, tokenKey: tokenKey)
+        let snapshot = try Snapshot(settings, tokenKey: tokenKey, previous: snapshot)
         present.withLock { $0 = snapshot }
     }
 

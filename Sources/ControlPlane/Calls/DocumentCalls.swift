@@ -15,7 +15,7 @@ enum DocumentCalls {
                 description: "The API in OpenAPI 3.1",
                 example: .object([JSONMember("openapi", .string("3.1.0"))])
             ),
-            handler: .open { incoming in kept(Answer(incoming.snapshot.document, type: "application/json")) }
+            handler: .open { incoming in kept(Answer(incoming.snapshot.served.document, type: "application/json")) }
         ),
         Call(
             method: .get,
@@ -30,7 +30,7 @@ enum DocumentCalls {
                 example: .string("<!doctype html>")
             ),
             handler: .open { incoming in
-                var answer = kept(Answer(incoming.snapshot.page, type: "text/html; charset=utf-8"))
+                var answer = kept(Answer(incoming.snapshot.served.page, type: "text/html; charset=utf-8"))
                 answer.fields[.contentSecurityPolicy] = DocumentPage.policy
                 return answer
             }
