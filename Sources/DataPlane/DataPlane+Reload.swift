@@ -28,7 +28,8 @@ extension DataPlane {
         }
         // First, so that nobody is without keys meanwhile.
         let urls = settings.companies.flatMap(\.keySetURLs)
-        let new = urls.filter { !previous.keySetURLs.contains($0) }
+        let known = Set(previous.keySetURLs)
+        let new = urls.filter { !known.contains($0) }
         let faults = await fetchKeySets(urls, awaiting: new, again: true)
         defer { site.runOnFirstWorker { $0.adoptChores() } }
         guard !Task.isCancelled else { throw ConfigurationError(problems: []) }
