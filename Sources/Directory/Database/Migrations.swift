@@ -64,6 +64,9 @@ enum Migrations {
         migrator.registerMigration("18 stays by their registrations") { database in
             try database.execute(sql: registrationStays)
         }
+        migrator.registerMigration("19 how much is kept for calls that may be repeated") { database in
+            try database.execute(sql: namedCallTotals)
+        }
         return migrator
     }
 
@@ -285,6 +288,26 @@ enum Migrations {
         ) STRICT;
         CREATE UNIQUE INDEX named_call_by_name ON named_call (company, name);
         CREATE INDEX named_call_by_age ON named_call (made_at);
+        """
+
+    /// Adds how many bytes of answers are kept for each company.
+    private static let namedCallTotals = """
+        CREATE TABLE named_call_total (company TEXT PRIMARY KEY NOT NULL, bytes INTEGER NOT NULL) STRICT;
+        INSERT INTO named_call_total (company, bytes)
+            SELECT company, sum(length(answer)) FROM named_call WHERE answer IS NOT NULL GROUP BY company;
+        CREATE INDEX named_call_with_answer ON named_call (company, made_at) WHERE answer IS NOT NULL;
+        CREATE TRIGGER named_call_added AFTER INSERT ON named_call WHEN new.answer IS NOT NULL BEGIN
+            INSERT INTO named_call_total (company, bytes) VALUES (new.company, length(new.answer))
+                ON CONFLICT (company) DO UPDATE SET bytes = bytes + excluded.bytes;
+        END;
+        CREATE TRIGGER named_call_changed AFTER UPDATE OF answer ON named_call BEGIN
+            INSERT INTO named_call_total (company, bytes)
+                VALUES (new.company, ifnull(length(new.answer), 0) - ifnull(length(old.answer), 0))
+                ON CONFLICT (company) DO UPDATE SET bytes = bytes + excluded.bytes;
+        END;
+        CREATE TRIGGER named_call_deleted AFTER DELETE ON named_call WHEN old.answer IS NOT NULL BEGIN
+            UPDATE named_call_total SET bytes = bytes - length(old.answer) WHERE company = old.company;
+        END;
         """
 
     /// Adds companies that the operator makes while the gateway runs, and their secrets, which are sealed.
