@@ -134,6 +134,12 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .target(
+            name: "SchemaSupport",
+            dependencies: ["Basics"],
+            path: "Tests/SchemaSupport",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "TransportTests",
             dependencies: ["TestSupport", "Transport", "Basics", "JOSE", "CLinux", "COpenSSL"],
@@ -155,14 +161,17 @@ let package = Package(
         ),
         .testTarget(
             name: "DirectoryTests",
-            dependencies: ["Directory", "Admission", "Basics", "JOSE", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "TestSupport", "Directory", "Admission", "Basics", "JOSE",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration", "Transport", "Admission", "Basics",
-                "JOSE",
+                "TestSupport", "SchemaSupport", "ControlPlane", "DataPlane", "Directory", "GatewayConfiguration",
+                "Transport", "Admission", "Basics", "JOSE",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -186,7 +195,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "Basics", "JOSE", "Transport"],
+            dependencies: ["TestSupport", "SchemaSupport", "Basics", "JOSE", "Transport"],
             swiftSettings: settings
         ),
     ]

@@ -14,15 +14,21 @@ extension TokenAuthority {
     package func change(from former: TokenAuthority) -> Change {
         guard generation != former.generation else { return .none }
         guard rules == former.rules else { return .everything }
-        // Equal rules list the same companies.
-        let changed = zip(companies, former.companies).filter { !$0.accepts(theSameAs: $1) }
-        return changed.isEmpty ? .none : .companies(Set(changed.map { ExactText($0.0.id) }))
+        var changed: Set<ExactText> = []
+        for company in companies {
+            let before = former.company(company.id)
+            if !(before.map(company.accepts(theSameAs:)) ?? false) { changed.insert(ExactText(company.id)) }
+        }
+        for company in former.companies where self.company(company.id) == nil { changed.insert(ExactText(company.id)) }
+        return changed.isEmpty ? .none : .companies(changed)
     }
 
-    /// What concerns the tokens of all companies: how tokens are read, and how their company is found.
+    /// What concerns the tokens of all companies: how tokens are read, and how the company of one is found that does not
+    /// name it.
     private var rules: [ExactText?] {
-        var texts: [String?] = [publicURL, "\(appliesTo)", "\(maxSize)"]
-        for list in [claimNames.all, passedClaims] + companies.map({ [$0.id] + $0.issuers }) { texts += list + [nil] }
+        var texts: [String?] = [publicURL, "\(appliesTo)", "\(maxSize)", unnamed?.id]
+        let issuing = companies.filter { !$0.issuers.isEmpty }
+        for list in [claimNames.all, passedClaims] + issuing.map({ [$0.id] + $0.issuers }) { texts += list + [nil] }
         return texts.map { $0.map { ExactText($0) } }
     }
 }

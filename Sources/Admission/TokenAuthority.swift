@@ -17,6 +17,8 @@ package struct Company: Sendable {
     package let audiences: [String]
     /// Whether the company publishes keys that could not be fetched so far, so that nobody knows whose a signature is.
     package let awaitsKeys: Bool
+    /// Whether its own tokens must say whose they are even while there is no other company.
+    package let mustBeNamed: Bool
 
     /// - Parameters:
     ///   - keys: the first signs, the others only verify.
@@ -27,7 +29,8 @@ package struct Company: Sendable {
         earlierKeys: [Key] = [],
         issuers: [String] = [],
         audiences: [String] = [],
-        awaitsKeys: Bool = false
+        awaitsKeys: Bool = false,
+        mustBeNamed: Bool = false
     ) {
         self.id = id
         self.keys = keys
@@ -36,6 +39,7 @@ package struct Company: Sendable {
         self.issuers = issuers
         self.audiences = audiences
         self.awaitsKeys = awaitsKeys
+        self.mustBeNamed = mustBeNamed
     }
 }
 
@@ -47,6 +51,11 @@ package struct TokenAuthority: Sendable {
     package let generation: UInt64
 
     let companies: [Company]
+    /// Places among `companies`.
+    private let placeByID: [ExactText: Int]
+    private let placeByIssuer: [ExactText: Int]
+    /// The company of tokens that name none: the only one that need not be named. `nil` if there is none or several.
+    let unnamed: Company?
     let publicURL: String
     let claimNames: ClaimNames
     let passedClaims: [String]
@@ -64,6 +73,16 @@ package struct TokenAuthority: Sendable {
         generation: UInt64
     ) {
         self.companies = companies
+        placeByID = Dictionary(
+            companies.enumerated().map { (ExactText($1.id), $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        placeByIssuer = Dictionary(
+            companies.enumerated().flatMap { place, company in company.issuers.map { (ExactText($0), place) } },
+            uniquingKeysWith: { first, _ in first }
+        )
+        let unnamed = companies.filter { !$0.mustBeNamed }
+        self.unnamed = unnamed.count == 1 ? unnamed[0] : nil
         self.publicURL = publicURL
         self.claimNames = claimNames
         self.passedClaims = passedClaims
@@ -246,25 +265,28 @@ package struct TokenAuthority: Sendable {
         return company
     }
 
-    /// The company of a token that a customer signed: named by `iss` or by the company claim, or the only company.
+    /// The company of a token that a customer signed: named by `iss` or by the company claim, or the only one that need
+    /// not be named.
     func companyOfOwn(_ claims: Claims) throws(TokenFault) -> Company {
         let issuer = try claims.string("iss")
-        let issuing = issuer.flatMap { issuer in companies.first { $0.issuers.contains { $0.hasSameBytes(as: issuer) } }
-        }
+        let issuing = issuer.flatMap { placeByIssuer[ExactText($0)] }.map { companies[$0] }
         var named: Company?
         if let id = try claims.id(claimNames.company) {
             guard let company = company(id) else { throw .company }
             named = company
         }
         if let issuing, let named, !issuing.id.hasSameBytes(as: named.id) { throw .company }
-        guard let company = issuing ?? named ?? (companies.count == 1 ? companies[0] : nil) else { throw .company }
+        guard let company = issuing ?? named ?? unnamed else { throw .company }
         // A company that lists its issuers accepts no other issuer, and no token without one.
         guard company.issuers.isEmpty || issuing != nil else { throw .issuer }
         return company
     }
 
-    private func company(_ id: String) -> Company? {
-        companies.first { $0.id.hasSameBytes(as: id) }
+    /// A company by its id.
+    package func company(_ id: String) -> Company? {
+        // Most gateways have few companies, and most ids are copies of theirs.
+        if companies.count <= 4 { return companies.first { $0.id.hasSameBytes(as: id) } }
+        return placeByID[ExactText(id)].map { companies[$0] }
     }
 
     /// The company's audience that `aud` names. Returns `nil` if the company lists none.

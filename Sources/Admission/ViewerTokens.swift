@@ -75,10 +75,11 @@ package struct ViewerTokens: Sendable {
     /// The directory decides how long it is valid, since it knows when the event is. `exp` is only an outer bound, so
     /// that links that were already sent stay valid when an event is postponed.
     ///
-    /// - Parameter closesAt: when the event's registrations stop being valid, as things stand.
+    /// - Parameter closesAt: when the event's registrations stop being valid, as things stand; `nil` for
+    ///   ``registrationLifetime`` after the registration.
     package func registration(
         _ person: RegisteredPerson,
-        closesAt: Milliseconds,
+        closesAt: Milliseconds?,
         company: Company
     ) throws(KeyError) -> Made {
         let names = ClaimNames()
@@ -89,7 +90,7 @@ package struct ViewerTokens: Sendable {
             JSONMember(names.registration, .string(person.registration)),
         ]
         let from = seconds(person.registeredAt)
-        let to = max(seconds(closesAt) + Self.outerBound, from + registrationLifetime)
+        let to = max(closesAt.map { seconds($0) + Self.outerBound } ?? 0, from + registrationLifetime)
         return try sign(claims, "registration+jwt", event: person.event, company: company, from: from, to: to)
     }
 

@@ -4,13 +4,15 @@ package import JOSE
 extension Company {
     /// - Parameter fetched: the keys of each `jwks_url` that was fetched. They only verify.
     package init(_ settings: CompanySettings, fetched: [KeySetURL: [Key]] = [:]) {
+        let isSuspended = settings.isSuspended
         self.init(
             id: settings.id,
-            keys: settings.keys + settings.keySetURLs.flatMap { fetched[$0] ?? [] },
-            earlierKeys: settings.earlierKeys,
+            keys: isSuspended ? [] : settings.keys + settings.keySetURLs.flatMap { fetched[$0] ?? [] },
+            earlierKeys: isSuspended ? [] : settings.earlierKeys,
             issuers: settings.issuers,
             audiences: settings.audiences,
-            awaitsKeys: settings.keySetURLs.contains { fetched[$0] == nil }
+            awaitsKeys: settings.keySetURLs.contains { fetched[$0] == nil },
+            mustBeNamed: settings.isInDirectory
         )
     }
 }
@@ -36,17 +38,20 @@ extension EventOwners {
     /// The owners according to a configuration.
     package init(_ settings: Settings) {
         self.init(
-            settings.companies.map { ($0.id, settings.eventIDs(of: $0).compactMap(Pattern.init)) },
+            settings.companies.compactMap { company in
+                let patterns = settings.eventIDs(of: company).compactMap(Pattern.init)
+                return patterns.isEmpty ? nil : (company.id, patterns)
+            },
             hasDirectory: settings.control.enabled
         )
     }
 }
 
 extension Settings {
-    /// Patterns of the event ids that belong to a company if the directory does not know them. By default a single
-    /// company owns all of them; with several companies, none does.
+    /// Patterns of the event ids that belong to a company if the directory does not know them. By default the single
+    /// company of the file owns all of them; of several companies, none does, and none of the directory's.
     package func eventIDs(of company: CompanySettings) -> [String] {
-        company.eventIDs ?? (companies.count == 1 ? ["*"] : [])
+        company.eventIDs ?? (company.isInDirectory || companiesOfFile.count != 1 ? [] : ["*"])
     }
 }
 

@@ -12,7 +12,8 @@ extension RenewalReader {
     }
 
     mutating func renewKeys() {
-        let companies = renewal.settings.companies
+        // Those of the directory come after them, and have no files.
+        let companies = renewal.settings.companiesOfFile
         var found = companies.enumerated().map { index, company in read(company, place: "company[\(index)]") }
         refuseShared(&found, companies)
         for (index, found) in found.enumerated() where found.isUsable && companies[index].differs(from: found.keys) {

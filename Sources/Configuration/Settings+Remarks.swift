@@ -72,8 +72,8 @@ extension Settings {
     ///
     /// - Parameter running: the settings in effect until now.
     package func losses(since running: Settings) -> [String] {
-        companies.compactMap { company in
-            guard let before = running.companies.first(where: { $0.id == company.id }),
+        companiesOfFile.compactMap { company in
+            guard let before = running.companiesOfFile.first(where: { $0.id == company.id }),
                 let key = Company(before).signingKey,
                 !Company(company).ownKeys.contains(where: { $0.thumbprint == key.thumbprint })
             else { return nil }

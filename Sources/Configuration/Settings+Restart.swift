@@ -29,10 +29,13 @@ extension Settings {
             waiting.append("control.enabled")
             (control.enabled, control.database) = (running.control.enabled, running.control.database)
             control.tokenKeyFile = running.control.tokenKeyFile
+            control.companyKeyFile = running.control.companyKeyFile
         }
         keep("control.database", \.control.database, isSame: ==)
         if control.tokenKeyPath != running.control.tokenKeyPath { waiting.append("control.token_key_file") }
         control.tokenKeyFile = running.control.tokenKeyFile
+        if control.companyKeyPath != running.control.companyKeyPath { waiting.append("control.company_key_file") }
+        control.companyKeyFile = running.control.companyKeyFile
         return waiting
     }
 

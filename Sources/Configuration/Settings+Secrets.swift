@@ -13,6 +13,7 @@ package struct FileUse: Sendable {
         case cookieKey
         case assertionKey
         case tokenKey
+        case companyKey
         case database
         case denyList
         case tracingHeaders
@@ -38,6 +39,7 @@ package struct FileUse: Sendable {
             case .cookieKey: "the key of sessions"
             case .assertionKey: "the key of assertions"
             case .tokenKey: "the key of API tokens"
+            case .companyKey: "the key of companies' secrets"
             case .database: "the database"
             case .denyList: "the list of denied addresses"
             case .tracingHeaders: "fields for the collector of traces"
@@ -104,6 +106,7 @@ extension Settings {
         if control.enabled {
             add("control.database", control.database, .database)
             add("control.token_key_file", control.tokenKeyPath, .tokenKey)
+            add("control.company_key_file", control.companyKeyPath, .companyKey)
         }
         return files
     }

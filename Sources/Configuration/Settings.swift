@@ -225,9 +225,17 @@ package struct CompanySettings: Sendable {
     package var earlierKeys: [Key] = []
     /// Each `[[company.key]]` as written.
     package var keyOrigins: [KeyOrigin]
+    /// Whether it comes from the directory, not from the configuration's file.
+    package var isInDirectory = false
+    /// Whether nothing of it is accepted for the time being.
+    package var isSuspended = false
+
+    package init(id: String, name: String, keys: [Key], keyOrigins: [KeyOrigin]) {
+        (self.id, self.name, self.keys, self.keyOrigins) = (id, name, keys, keyOrigins)
+    }
 
     /// Where further keys are published. They are not among `keys`.
-    package var keySetURLs: [KeySetURL] { keyOrigins.flatMap(\.keySetURLs) }
+    package var keySetURLs: [KeySetURL] { isSuspended ? [] : keyOrigins.flatMap(\.keySetURLs) }
 }
 
 /// Where a company or its identity provider publishes keys.
@@ -269,6 +277,10 @@ package struct KeyOrigin: Sendable, Equatable {
     /// Whether it used to be the company's first key, so that the gateway's own tokens signed with it are still
     /// accepted; `nil` if not configured, which means no.
     package var signedBefore: Bool?
+
+    package init(id: String? = nil, algorithm: Algorithm? = nil, source: Source, signedBefore: Bool? = nil) {
+        (self.id, self.algorithm, self.source, self.signedBefore) = (id, algorithm, source, signedBefore)
+    }
 
     package var keySetURLs: [KeySetURL] {
         switch source {
@@ -340,6 +352,8 @@ package struct ControlSettings: Sendable, Equatable {
     package var database = "/var/lib/gateway/gateway.sqlite"
     /// The file with the key that signs API tokens; `nil` for one beside the database.
     package var tokenKeyFile: String?
+    /// The file with the key that seals the secrets of the directory's companies; `nil` for one beside the database.
+    package var companyKeyFile: String?
     /// Addresses besides public ones that webhooks may go to. Only these may use `http`.
     package var webhookPrivateAddresses: [AddressRange] = []
     package var retention = RetentionSettings()
@@ -351,6 +365,8 @@ package struct ControlSettings: Sendable, Equatable {
     static let socketSuffix = ".sock"
     /// The key file in effect.
     package var tokenKeyPath: String { tokenKeyFile ?? database + ".key" }
+    /// The key file in effect.
+    package var companyKeyPath: String { companyKeyFile ?? database + ".companies.key" }
 
     /// The control API from the data plane's point of view.
     package var upstream: UpstreamSettings {

@@ -60,7 +60,7 @@ extension ControlPlane {
         if CrossOrigin.isPreflight(head), let origin = head.headerFields[.origin] {
             return CrossOrigin.preflight(origin, snapshot.origins(for: nil))
         }
-        guard let match = snapshot.table.match(Substring(parts[0])) else { throw Fault.notFound }
+        guard let match = snapshot.served.table.match(Substring(parts[0])) else { throw Fault.notFound }
         guard let call = match.call(head.method) else { throw Fault.method(allowed: match.methods) }
         if call.needsToken {
             do throws(Fault) {
@@ -69,6 +69,7 @@ extension ControlPlane {
                 guard error.isGuess else { throw error }
                 throw failedAttempts.answer(to: error, head.headerFields, snapshot, now: uptime, logger)
             }
+            if tenant?.isSuspended ?? false { throw Fault.suspended }
         }
         let incoming = Incoming(
             plane: self,
@@ -79,7 +80,7 @@ extension ControlPlane {
         )
         guard let tenant else {
             do {
-                return try await perform(call, incoming, body, nil)
+                return try await perform(call, try await read(call, incoming, body), nil)
             } catch var fault as Fault where call.hasOAuthFaults {
                 fault = failedAttempts.answer(to: fault, head.headerFields, snapshot, now: uptime, logger)
                 fault.oauthError = fault.code
@@ -104,40 +105,56 @@ extension ControlPlane {
     ) async throws -> Answer {
         let quota: CallQuota
         switch call.cost {
-        case .little: return try await perform(call, incoming, body, tenant)
+        case .little: return try await perform(call, try await read(call, incoming, body), tenant)
         case .list: quota = lists
+        case .pageOrAll: quota = incoming.query.has("limit") ? lists : heavyCalls
         case .much: quota = heavyCalls
         }
+        // Read the body first: a client that sends it slowly holds up no call of another kind.
+        let reading = call.hasLargeBody ? try await largeBodies.enter(tenant.id) : nil
+        defer { reading?.leave() }
+        let incoming = try await read(call, incoming, body)
         let turn = try await quota.enter(tenant.id)
         // Give the turn back before the answer is written: others wait only for the database.
         defer { turn.leave() }
         // Check again: many answers may have been made while it waited.
         try place.checkRoom()
-        return try await perform(call, incoming, body, tenant)
+        return try await perform(call, incoming, tenant)
     }
 
-    private func perform(
-        _ call: Call,
-        _ incoming: Incoming,
-        _ body: RequestBody,
-        _ tenant: Tenant?
-    ) async throws -> Answer {
+    /// The request with its body, checked.
+    private func read(_ call: Call, _ incoming: Incoming, _ body: RequestBody) async throws -> Incoming {
         var incoming = incoming
         if let schema = call.body {
-            let members = try await BodyReader.members(
+            let value = try await BodyReader.value(
                 of: body,
                 incoming.head.headerFields,
                 takesForms: call.takesForms,
                 maxSize: call.maxBody,
                 names: schema.memberNames
             )
-            try call.inspect?(members)
-            incoming.body = Members(members)
             var problems = Problems()
-            schema.check(.object(members), "", &problems)
-            call.judge?(incoming.body, &problems)
+            if case .list(_, let limit) = schema {
+                guard case .array(let elements) = value else { throw Fault.malformed("The body must be a JSON array") }
+                if let limit, elements.count > limit {
+                    throw Fault.malformed("The body has more than \(limit) entries")
+                }
+                incoming.elements = elements
+            } else {
+                guard case .object(let members) = value else {
+                    throw Fault.malformed("The body must be a JSON object")
+                }
+                try call.inspect?(members)
+                incoming.body = Members(members)
+                schema.check(value, "", &problems)
+                call.judge?(incoming.body, &problems)
+            }
             try problems.check()
         }
+        return incoming
+    }
+
+    private func perform(_ call: Call, _ incoming: Incoming, _ tenant: Tenant?) async throws -> Answer {
         switch call.handler {
         case .open(let handle): return try await handle(incoming)
         case .company(let handle):
@@ -145,8 +162,9 @@ extension ControlPlane {
             guard call.mayBeNamed, let key = try IdempotencyKey(incoming.head.headerFields) else {
                 return try await handle(incoming, tenant)
             }
-            let named = incoming
-            return try await once(key, named, tenant) { try await handle(named, tenant) }
+            return try await once(key, incoming, tenant, hasLargeBody: call.hasLargeBody) {
+                try await handle(incoming, tenant)
+            }
         }
     }
 

@@ -15,6 +15,7 @@ package final class ControlPlane: Sendable {
     let kick: @Sendable (LiveSession) async throws -> Void
     let sendAway: @Sendable (Removal) -> Void
     let tellLifted: @Sendable (Removal) -> Void
+    let webhooks: WebhookDelivery
     let logger: Logger
     let failedAttempts = FailedAttempts()
     let callsUnderWay = CallsUnderWay()
@@ -22,6 +23,8 @@ package final class ControlPlane: Sendable {
     // Together these leave database readers for all other calls: ``Directory/readerCount``.
     let lists = CallQuota(perCompany: 1, total: 2, waiting: 64)
     let heavyCalls = CallQuota(perCompany: 1, total: 2, waiting: 16)
+    /// For reading bodies larger than ``Call/usualBody``.
+    let largeBodies = CallQuota(perCompany: 1, total: 8, waiting: 16)
     private let present: Mutex<Snapshot>
     private let tokenKey: Key
     private let clock: @Sendable () -> Milliseconds
@@ -32,6 +35,7 @@ package final class ControlPlane: Sendable {
     ///   - kick: ends a session for good.
     ///   - sendAway: ends the sessions that a removal covers.
     ///   - tellLifted: is told about each removal that is lifted.
+    ///   - webhooks: tries out webhooks and their endpoints.
     ///   - clock: the time of day.
     package init(
         settings: Settings,
@@ -41,6 +45,7 @@ package final class ControlPlane: Sendable {
         kick: @escaping @Sendable (LiveSession) async throws -> Void,
         sendAway: @escaping @Sendable (Removal) -> Void,
         tellLifted: @escaping @Sendable (Removal) -> Void,
+        webhooks: WebhookDelivery,
         logger: Logger,
         clock: @escaping @Sendable () -> Milliseconds = WallClock.now
     ) throws(KeyError) {
@@ -49,6 +54,7 @@ package final class ControlPlane: Sendable {
         self.kick = kick
         self.sendAway = sendAway
         self.tellLifted = tellLifted
+        self.webhooks = webhooks
         self.logger = logger
         self.clock = clock
         self.tokenKey = tokenKey
@@ -57,7 +63,7 @@ package final class ControlPlane: Sendable {
 
     /// Uses other settings from the next request on.
     package func adopt(_ settings: Settings) throws(KeyError) {
-        let snapshot = try Snapshot(settings, tokenKey: tokenKey)
+        let snapshot = try Snapshot(settings, tokenKey: tokenKey, previous: snapshot)
         present.withLock { $0 = snapshot }
     }
 

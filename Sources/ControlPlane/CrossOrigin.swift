@@ -76,6 +76,6 @@ enum CrossOrigin {
         answer.fields.append(HTTPField(name: .vary, value: "Origin"))
         guard let origin, let permission = origins.permission(for: origin) else { return }
         answer.fields[allowOrigin] = permission
-        answer.fields[exposeHeaders] = "Idempotent-Replayed, Link, Retry-After, X-Request-Id"
+        answer.fields[exposeHeaders] = "Idempotent-Replayed, Link, Retry-After, X-Request-Id, X-Total-Count"
     }
 }

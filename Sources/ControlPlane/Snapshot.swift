@@ -17,13 +17,12 @@ final class Snapshot: Sendable {
     let leeway: Int64
     let failedLoginsPerMinute: Int
     let trustedProxies: [AddressRange]
-    let table: CallTable
-    /// The OpenAPI document.
-    let document: [UInt8]
+    let served: ServedCalls
     private let tenants: [ExactText: Tenant]
     private let origins: OriginList
 
-    init(_ settings: Settings, tokenKey: Key) throws(KeyError) {
+    /// - Parameter previous: what this one replaces. What has not changed is taken from it.
+    init(_ settings: Settings, tokenKey: Key, previous: Snapshot? = nil) throws(KeyError) {
         self.tokenKey = tokenKey
         publicURL = settings.publicURL.text
         audience = settings.publicURL.text + "/api"
@@ -32,10 +31,12 @@ final class Snapshot: Sendable {
         leeway = settings.tokens.leeway.components.seconds
         failedLoginsPerMinute = settings.limits.failuresPerMinute
         trustedProxies = settings.limits.trustedProxies
-        let addresses = DeliveryAddresses(allowedPrivate: settings.control.webhookPrivateAddresses)
-        let calls = CallTable.calls(webhookAddresses: addresses)
-        table = CallTable(calls)
-        document = OpenAPIDocument(calls: calls, server: settings.publicURL.text).json.serialized()
+        let addresses = settings.control.webhookPrivateAddresses
+        if let served = previous?.served, served.areFor(publicURL, addresses) {
+            self.served = served
+        } else {
+            served = ServedCalls(publicURL, webhookAddresses: addresses)
+        }
         var tenants: [ExactText: Tenant] = [:]
         for company in settings.companies { tenants[ExactText(company.id)] = try Tenant(company, tokenKey: tokenKey) }
         self.tenants = tenants
@@ -49,6 +50,31 @@ final class Snapshot: Sendable {
     func origins(for tenant: Tenant?) -> OriginList { tenant?.origins ?? origins }
 }
 
+/// The calls that are served, and their description, which takes too long to be made for each change of a company.
+final class ServedCalls: Sendable {
+    let table: CallTable
+    /// The OpenAPI document.
+    let document: [UInt8]
+    /// The same as a page.
+    let page: [UInt8]
+    private let publicURL: String
+    private let webhookAddresses: [AddressRange]
+
+    /// - Parameter webhookAddresses: private ones that webhooks may go to.
+    init(_ publicURL: String, webhookAddresses: [AddressRange]) {
+        (self.publicURL, self.webhookAddresses) = (publicURL, webhookAddresses)
+        let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: webhookAddresses))
+        table = CallTable(calls)
+        let description = OpenAPIDocument(calls: calls, server: publicURL).json
+        document = description.serialized()
+        page = DocumentPage(description).html
+    }
+
+    func areFor(_ publicURL: String, _ webhookAddresses: [AddressRange]) -> Bool {
+        publicURL.hasSameBytes(as: self.publicURL) && webhookAddresses == self.webhookAddresses
+    }
+}
+
 /// A company from the API's point of view.
 final class Tenant: Sendable {
     let id: String
@@ -57,12 +83,15 @@ final class Tenant: Sendable {
     let origins: OriginList
     /// Any of them is accepted. If empty, nobody can sign in.
     let secrets: [ClientSecret]
+    /// Whether all calls are refused for the time being.
+    let isSuspended: Bool
 
     init(_ settings: CompanySettings, tokenKey: Key) throws(KeyError) {
         id = settings.id
         name = settings.name
         company = Company(settings)
         origins = OriginList(settings.embedOrigins)
+        isSuspended = settings.isSuspended
         var secrets: [ClientSecret] = []
         for secret in settings.clientSecrets {
             secrets.append(try ClientSecret(secret, of: settings.id, tokenKey: tokenKey))

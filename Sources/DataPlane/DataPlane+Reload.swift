@@ -28,7 +28,8 @@ extension DataPlane {
         }
         // First, so that nobody is without keys meanwhile.
         let urls = settings.companies.flatMap(\.keySetURLs)
-        let new = urls.filter { !previous.keySetURLs.contains($0) }
+        let known = Set(previous.keySetURLs)
+        let new = urls.filter { !known.contains($0) }
         let faults = await fetchKeySets(urls, awaiting: new, again: true)
         defer { site.runOnFirstWorker { $0.adoptChores() } }
         guard !Task.isCancelled else { throw ConfigurationError(problems: []) }
@@ -69,7 +70,7 @@ extension DataPlane {
         _ faults: [KeySetURL: String]
     ) -> [String] {
         let fetched = site.fetchedKeySets
-        return settings.companies.enumerated().flatMap { index, company in
+        return settings.companiesOfFile.enumerated().flatMap { index, company in
             company.keyOrigins.enumerated().flatMap { number, origin in
                 origin.keySetURLs.filter { url in
                     (fetched[url]?.isEmpty ?? true) && new.contains(url)

@@ -27,6 +27,9 @@ package final class Directory: Sendable {
     let writer: Writer
     let webhookIndex = WebhookIndex()
     let erasures = Erasures()
+    /// Seals companies' secrets. `nil` until ``openCompanies(secret:)``.
+    let companySeal = Mutex<CompanySeal?>(nil)
+    private let companyHandler = Mutex<@Sendable (String, StoredCompany?) -> Void>({ _, _ in })
     let pulse: Pulse
     let checkpoints: Checkpoints
     private let lock: DatabaseLock
@@ -106,7 +109,8 @@ package final class Directory: Sendable {
         deliveryHandler.withLock { $0 = handler }
     }
 
-    /// Sets the handler that is called when a webhook was switched on, before anything is delivered to it.
+    /// Sets the handler that is called when a webhook's company says that its endpoint works, before anything is delivered
+    /// to it: it was switched on, moved, or is to get a message again.
     package func onSwitchedOn(_ handler: @escaping @Sendable (Webhook) -> Void) {
         switchHandler.withLock { $0 = handler }
     }
@@ -118,6 +122,11 @@ package final class Directory: Sendable {
     /// Why the database refuses writes, as the handler was told. `nil` if it takes them.
     package var storageFault: StorageFault? { storage.fault }
 
+    /// Sets the handler that is called when a company was made, changed, or, with `nil`, removed.
+    package func onCompanyChange(_ handler: @escaping @Sendable (String, StoredCompany?) -> Void) {
+        companyHandler.withLock { $0 = handler }
+    }
+
     var now: Milliseconds { clock() }
 
     private static let startedAt = ContinuousClock.now
@@ -127,7 +136,10 @@ package final class Directory: Sendable {
 
     func deleted(_ deletion: Deletion) { deletionHandler.withLock { $0 }(deletion) }
 
-    func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
+    func companyChanged(_ id: String, _ company: StoredCompany?) { companyHandler.withLock { $0 }(id, company) }
+
+    /// Tells the delivery of messages that a webhook may have some.
+    package func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
 
     func isSwitchedOn(_ webhook: Webhook) { switchHandler.withLock { $0 }(webhook) }
 

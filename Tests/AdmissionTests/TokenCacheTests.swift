@@ -1,4 +1,6 @@
 import Admission
+import Basics
+import JOSE
 import Testing
 
 /// A cache that takes its tokens as arrays, since a macro cannot take a span.
@@ -134,13 +136,17 @@ struct TokenCacheChangeTests {
         audiences: [String] = [],
         url: String = TokenAuthorityTests.url,
         isMore: Bool = false,
+        issuer: String? = nil,
         generation: UInt64
     ) throws -> TokenAuthority {
         var companies = [
             Company(id: "acme", keys: [try TokenAuthorityTests.key(acme, id: id)], audiences: audiences),
             Company(id: "globex", keys: [try TokenAuthorityTests.key(2)]),
         ]
-        if isMore { companies.append(Company(id: "initech", keys: [try TokenAuthorityTests.key(3)])) }
+        if isMore {
+            let key = try TokenAuthorityTests.key(3)
+            companies.append(Company(id: "initech", keys: [key], issuers: issuer.map { [$0] } ?? []))
+        }
         return TokenAuthority(
             companies: companies,
             publicURL: url,
@@ -187,11 +193,13 @@ struct TokenCacheChangeTests {
 
     @Test("Attack: what all tokens depend on leaves none")
     func everything() throws {
-        for next in [
-            try authority(url: "https://other.example", generation: 2), try authority(isMore: true, generation: 2),
-        ] {
-            #expect(try kept(next) == (false, false, false))
-        }
+        #expect(try kept(authority(url: "https://other.example", generation: 2)) == (false, false, false))
+        #expect(try kept(authority(isMore: true, issuer: "i", generation: 2)) == (false, false, false))
+    }
+
+    @Test("Another company, which claims no issuer, leaves the tokens of those that were there")
+    func anotherCompany() throws {
+        #expect(try kept(authority(isMore: true, generation: 2)) == (true, true, false))
     }
 
     @Test("Attack: what an older generation has found does not come back")
@@ -200,5 +208,65 @@ struct TokenCacheChangeTests {
         cache.insert(viewer(company: "globex"), for: Self.tokens.globex, 1)
         cache.move(from: try authority(generation: 2), to: try authority(acme: 9, generation: 3))
         #expect(!cache.holds(Self.tokens.globex, 3))
+    }
+}
+
+@Suite("Companies by the thousand")
+struct ManyCompaniesTests {
+    private static func authority(_ companies: [Company]) -> TokenAuthority {
+        TokenAuthority(
+            companies: companies,
+            publicURL: TokenAuthorityTests.url,
+            claimNames: ClaimNames(),
+            appliesTo: .registrations,
+            maxSize: 8192,
+            generation: 1
+        )
+    }
+
+    private static let claims = [
+        JSONMember("sub", .string("u")), JSONMember("eventId", .string("launch")), TokenAuthorityTests.exp,
+    ]
+
+    @Test("Each token finds its own company among many, by its id or by its issuer")
+    func found() throws {
+        let companies = try (0..<300).map { number in
+            let key = try Key.secret(
+                Array("a secret of company number \(number) \(number + 1000)".utf8),
+                algorithm: .hs256,
+                id: nil
+            )
+            return Company(
+                id: "c\(number)",
+                keys: [key],
+                issuers: number % 2 == 0 ? ["https://c\(number).example"] : []
+            )
+        }
+        let authority = Self.authority(companies)
+        for number in [0, 1, 150, 299] {
+            let company = companies[number]
+            let name =
+                company.issuers.first.map { JSONMember("iss", .string($0)) }
+                ?? JSONMember("companyId", .string(company.id))
+            let claims = [name] + Self.claims
+            let token = Array(try Token.sign(claims, type: "JWT", with: company.keys[0]).utf8)
+            let viewer = try authority.viewer(for: token.span)
+            #expect(viewer.company == company.id)
+        }
+    }
+
+    @Test("A token that names nobody belongs to the only company that need not be named, however many others there are")
+    func unnamed() throws {
+        func company(_ id: String, _ fill: UInt8, mustBeNamed: Bool) throws -> Company {
+            Company(id: id, keys: [try TokenAuthorityTests.key(fill)], mustBeNamed: mustBeNamed)
+        }
+        func outcome(_ companies: [Company]) throws -> TokenFault? {
+            try TokenAuthorityTests.fault(Self.claims, type: "JWT", by: Self.authority(companies))
+        }
+        let file = try company("acme", 1, mustBeNamed: false)
+        let more = try [company("globex", 2, mustBeNamed: true), company("initech", 3, mustBeNamed: true)]
+        #expect(try outcome([file] + more) == nil)
+        #expect(try outcome([company("acme", 1, mustBeNamed: true)]) == .company)
+        #expect(try outcome([file, company("globex", 2, mustBeNamed: false)]) == .company)
     }
 }

@@ -204,7 +204,7 @@ import Testing
         #expect(
             problems(sample.text) == [
                 "company: at least one [[company]] is needed: a route with access \"token\" or \"session\" needs one, "
-                    + "whose keys sign the tokens"
+                    + "whose keys sign the tokens, unless the control API serves companies of the directory"
             ]
         )
         sample.bodies[.route] = "path = \"/**\"\nupstream = \"host\"\naccess = \"public\""

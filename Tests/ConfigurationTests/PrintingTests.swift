@@ -150,6 +150,7 @@ import Testing
         settings.upstreams[0].health = HealthSettings(path: "/h")
         settings.companies[0].clientSecretFiles = ["s"]
         settings.control.tokenKeyFile = "k"
+        settings.control.companyKeyFile = "k"
         settings.identity.claims = [ClaimField(name: "Tier", claim: "t")]
         settings.companies[0].keyOrigins += [
             KeyOrigin(source: .publicKeyFile("p"), signedBefore: true),

@@ -20,6 +20,7 @@ import Testing
             ("control.enabled", { ($0.control.enabled, $0.control.database) = (true, "/d") }),
             ("control.database", { ($0.control.database, $0.control.tokenKeyFile) = ("/d", "/k") }),
             ("control.token_key_file", { $0.control.tokenKeyFile = "/k" }),
+            ("control.company_key_file", { $0.control.companyKeyFile = "/k" }),
             ("listener[1].address", { $0.listeners.append(ListenerSettings(address: .unix(path: "/l"))) }),
             ("listener[0].certificate", { $0.listeners[0].certificate = "/c" }),
         ]

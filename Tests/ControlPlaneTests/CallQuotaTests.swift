@@ -1,5 +1,6 @@
 import HTTPTypes
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ControlPlane
@@ -51,7 +52,8 @@ struct CallQuotaTests {
         let quota = CallQuota(perCompany: 2, total: 1, waiting: 16, patience: .seconds(3600))
         let order = Order()
         let first = try await quota.enter("acme")
-        await withTaskGroup(of: Void.self) { group in
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { first.leave() }
             for company in ["acme", "acme", "acme", "acme", "globex", "globex"] {
                 let before = quota.waitingCount
                 group.addTask {
@@ -59,9 +61,8 @@ struct CallQuotaTests {
                     order.companies.withLock { $0.append(company) }
                     place.leave()
                 }
-                while quota.waitingCount == before { await Task.yield() }
+                try await waitUntil("the call waits") { quota.waitingCount > before }
             }
-            first.leave()
         }
         #expect(
             order.companies.withLock { $0 } == ["acme", "globex", "acme", "globex", "acme", "acme"]

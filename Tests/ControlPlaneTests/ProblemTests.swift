@@ -102,7 +102,7 @@ struct ProblemTests {
         let uid = try await service.makeEvent()
         #expect(try await service.call(.get, "/event/\(uid)?email=a").status == 400)
         #expect(try await service.call(.post, "/event/\(uid)/embedCode?x", object(["userId": "u"])).status == 400)
-        #expect(try await service.call(.get, "/company/acme/events?limit=0").message == "limit: must be 1 to 500")
+        #expect(try await service.call(.get, "/company/acme/events?limit=0").message == "limit: must be 1 to 1000")
         #expect(try await service.call(.get, "/company/acme/events?limit=x").message == "limit: must be a whole number")
         #expect(try await service.call(.get, "/company/acme/people").message == "email: is required")
     }

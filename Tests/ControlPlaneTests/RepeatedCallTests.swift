@@ -200,7 +200,7 @@ struct RepeatedCallTests {
         return NamedCall(
             company: "acme",
             name: try idempotencyKey.name(for: "acme", secret),
-            fingerprint: try ControlPlane.fingerprint(.post, "/api/v1/event/create", Members(body.members), secret),
+            fingerprint: try ControlPlane.fingerprint(.post, "/api/v1/event/create", body, secret),
             madeAt: service.now
         )
     }

@@ -223,16 +223,21 @@ struct ValidationTests {
             ("endpoint", "https://LOCALHOST/x", "localhost is not a public address, \(Self.notAllowed)"),
             ("endpoint", "https://a.localhost/x", "a.localhost is not a public address, \(Self.notAllowed)"),
             ("endpoint", .null, "is required"),
-            ("eventId", "x", "not a UUID"),
+            ("endpoint", "https://nowhere.example/x", "nowhere.example \(Self.noAddress)"),
+            ("endpoint", "https://private.example/x", "private.example \(Self.noAddress)"),
+            ("endpoint", "https://mixed.example/x", "mixed.example \(Self.noAddress)"),
+            ("eventId", "x", "not a UUID"), ("eventType", .null, "is required"),
         ] as [(String, JSONValue, String)]
     )
     func webhook(name: String, value: JSONValue, fault: String) async throws {
         let body = object(["eventType": "event.created", "endpoint": "https://hooks.example/x"]).replacing(name, value)
         let reply = try await (try Service()).call(.post, "/webhooks", body)
         #expect(reply.status == 400)
-        #expect(reply.message == "\(name): \(fault)")
+        let field = fault == "is required" && name == "eventType" ? "eventTypes" : name
+        #expect(reply.message == "\(field): \(fault)")
     }
 
+    private static let noAddress = "has no address, or not only such as messages may be delivered to"
     private static let notAllowed = "unless the operator of the gateway allows it"
 
     @Test("Webhooks may use http to networks that the operator allows, and to no others")
@@ -243,7 +248,7 @@ struct ValidationTests {
         for (endpoint, status) in [
             ("http://10.1.2.3/x", 201), ("https://10.1.2.3/x", 201), ("https://192.0.1.1/x", 201),
             ("http://192.0.1.1/x", 400), ("https://192.168.1.1/x", 400), ("http://localhost/x", 400),
-            ("http://hooks.example/x", 201),
+            ("http://private.example/x", 201), ("http://hooks.example/x", 400), ("http://mixed.example/x", 400),
         ] {
             let body = object(["eventType": "event.created", "endpoint": .string(endpoint)])
             #expect(try await service.call(.post, "/webhooks", body).status == status, "\(endpoint)")
@@ -253,7 +258,7 @@ struct ValidationTests {
     @Test(
         "Queries",
         arguments: [
-            ("limit=0", "limit: must be 1 to 500"), ("limit=501", "limit: must be 1 to 500"),
+            ("limit=0", "limit: must be 1 to 1000"), ("limit=1001", "limit: must be 1 to 1000"),
             ("limit=x", "limit: must be a whole number"), ("limit=1&limit=2", "limit: given twice"),
             ("cursor=zz", "cursor: not one that a list gave"), ("from=yesterday", "from: \(date)"),
             ("to=%ff", "A text is not percent-encoded UTF-8"),

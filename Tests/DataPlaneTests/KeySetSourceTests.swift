@@ -58,8 +58,10 @@ struct KeySetSourceTests {
                 resolver: Resolver(),
                 descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false),
                 store: store?.keyStore(urls + [other]),
-                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-            ) { receive($0) }
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+                publish: { receive($0) },
+                clock: { [kernel] in kernel.clock ?? 0 }
+            )
             receive = { [unowned self] keys in published.append(keys.values.flatMap { $0 }.map(\.id)) }
             sets.adopt(urls)
         }

@@ -34,6 +34,18 @@ struct MissedKeysTests {
         #expect(miss([a], at: 31_002) == (false, [a]))
     }
 
+    @Test("It waits for a fetch whose turn has not come, which one request of many hastens")
+    func queued() {
+        missed.wanted(a, at: 1000)
+        #expect(miss([a], at: 1000) == (true, [a]))
+        #expect(miss([a], at: 1001) == (true, []))
+        missed.began(a, at: 1002)
+        missed.ended(a)
+        // Whatever is wanted again, strangers do not bring it sooner.
+        missed.wanted(a, at: 2000)
+        #expect(miss([a], at: 2001) == (false, [a]))
+    }
+
     @Test("Any of a company's sets may bring the key; one that is not fetched brings none")
     func several() {
         missed.began(a, at: 0)

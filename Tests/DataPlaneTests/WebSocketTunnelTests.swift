@@ -420,14 +420,4 @@ struct HandshakeTests {
         let judged = Handshake.isKey(bytes(key).span)
         #expect(judged == isKey)
     }
-
-    @Test("Base64 is that of RFC 4648")
-    func base64() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
-            let written = Handshake.base64(bytes(plain).span)
-            #expect(text(written) == coded)
-        }
-        let written = Handshake.base64([0xfb, 0xff, 0xfe].span)
-        #expect(text(written) == "+//+")
-    }
 }

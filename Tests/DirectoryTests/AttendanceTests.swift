@@ -257,7 +257,7 @@ struct AttendanceTests {
             #expect(found.participants[0].role == "host" && found.participants[0].joins == 2)
             #expect(found.participants[0].lastLeave == Self.at(5))
             _ = try await directory.removeRegistration(
-                email: "kim@x.example",
+                .email("kim@x.example"),
                 of: event.uid,
                 .event,
                 company: "acme"

@@ -14,7 +14,7 @@ struct BacklogTests {
     func messages() async throws {
         try await database.withDirectory { directory in
             let webhook = try await directory.createWebhook(
-                .sessionJoined,
+                [.sessionJoined],
                 endpoint: "https://x.example",
                 event: nil,
                 company: "acme"

@@ -49,7 +49,7 @@ struct ContentTests {
             let person = try #require(directory.view.person(for: registration.joinCode))
             #expect(same(person.name, text) && same(person.email, "\(text)@x.example"))
             let removed = try await directory.removeRegistration(
-                email: "\(text)@x.example",
+                .email("\(text)@x.example"),
                 of: event.uid,
                 .event,
                 company: "acme"
@@ -70,7 +70,7 @@ struct ContentTests {
                 #expect(try await !directory.remove(text, .event, company: "acme"))
                 #expect(try await !directory.removeWebhook(text, company: "acme"))
                 let removed = try await directory.removeRegistration(
-                    email: text,
+                    .email(text),
                     of: event.uid,
                     .event,
                     company: "acme"

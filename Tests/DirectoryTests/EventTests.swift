@@ -18,17 +18,11 @@ struct EventTests {
         var cursor: EventCursor?
         var round = 0
         while true {
-            let page = try await directory.events(
-                of: "acme",
-                .event,
-                from: nil,
-                to: nil,
-                limit: limit,
-                after: cursor
-            )
-            names += page.map(\.fields.name)
-            guard let last = page.last, page.count == limit else { return names }
-            cursor = EventCursor(startsAt: last.fields.startsAt, uid: last.uid)
+            let filter = EventFilter(moment: start)
+            let page = try await directory.events(of: "acme", .event, filter, limit: limit, after: cursor)
+            names += page.events.map(\.fields.name)
+            guard let last = page.events.last, page.hasMore else { return names }
+            cursor = EventCursor(last, at: start)
             round += 1
             try await then(round)
         }
@@ -43,15 +37,8 @@ struct EventTests {
             let names = try await all(directory)
             #expect(names == ["1", "1", "2", "3", "3", "4", "5", "5", "6", "9"])
             let uids = try await directory.eventIDs(of: "acme")
-            let events = try await directory.events(
-                of: "acme",
-                .event,
-                from: nil,
-                to: nil,
-                limit: 100,
-                after: nil
-            )
-            #expect(events.map(\.uid) == uids)
+            let page = try await directory.events(of: "acme", .event, EventFilter(moment: start), limit: 100)
+            #expect(page.events.map(\.uid) == uids && page.total == 10)
         }
     }
 
@@ -77,7 +64,11 @@ struct EventTests {
         try await database.withDirectory { directory in
             _ = try await directory.makeEvent("an hour")
             func found(_ from: Milliseconds?, _ to: Milliseconds?) async throws -> Int {
-                try await directory.events(of: "acme", .event, from: from, to: to, limit: 10, after: nil).count
+                var filter = EventFilter(moment: start)
+                (filter.from, filter.to) = (from, to)
+                let page = try await directory.events(of: "acme", .event, filter, limit: 10)
+                #expect(page.total == page.events.count)
+                return page.total
             }
             let end = start + 3_600_000
             for (from, to, count) in [
@@ -98,15 +89,8 @@ struct EventTests {
             #expect(try await directory.event(hub.uid, .event, company: "acme") == nil)
             #expect(try await directory.event(hub.uid, .networking, company: "acme") == hub)
             #expect(try await !directory.remove(hub.uid, .event, company: "acme"))
-            let hubs = try await directory.events(
-                of: "acme",
-                .networking,
-                from: nil,
-                to: nil,
-                limit: 10,
-                after: nil
-            )
-            #expect(hubs == [hub])
+            let hubs = try await directory.events(of: "acme", .networking, EventFilter(moment: start), limit: 10)
+            #expect(hubs.events == [hub])
         }
     }
 

@@ -157,7 +157,7 @@ extension Directory {
 
     /// Makes a webhook for everything of a type at acme.
     func makeWebhook(_ type: WebhookType) async throws {
-        _ = try await createWebhook(type, endpoint: "https://x.example", event: nil, company: "acme")
+        _ = try await createWebhook([type], endpoint: "https://x.example", event: nil, company: "acme")
     }
 
     /// The first message of each queue, if it is due.

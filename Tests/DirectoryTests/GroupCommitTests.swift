@@ -1,6 +1,7 @@
 import Dispatch
 import GRDB
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Admission
@@ -25,7 +26,9 @@ struct GroupCommitTests {
                 gate.wait()
             }
         }
-        while !isHeld.load(ordering: .acquiring) { await Task.yield() }
+        // Once more than is waited for, which lets the directory be closed if this fails.
+        defer { gate.signal() }
+        try await waitUntil("the first write is held") { isHeld.load(ordering: .acquiring) }
         var tasks: [Task<String, Never>] = []
         for write in writes {
             tasks.append(
@@ -33,7 +36,7 @@ struct GroupCommitTests {
                     do { return try await write() } catch { return "failed: \(error)" }
                 }
             )
-            while directory.writer.waitingCount < tasks.count { await Task.yield() }
+            try await waitUntil("the write waits") { directory.writer.waitingCount >= tasks.count }
         }
         gate.signal()
         try await first.value
@@ -50,7 +53,7 @@ struct GroupCommitTests {
     func reading() async throws {
         try await database.withDirectory { directory in
             _ = try await directory.createWebhook(
-                .eventCreated,
+                [.eventCreated],
                 endpoint: "https://x.example/",
                 event: nil,
                 company: "acme"
@@ -69,6 +72,16 @@ struct GroupCommitTests {
             let silent = await directory.read()
             #expect(silent.waitingMessages == 3 && silent.oldestMessage == nil)
             _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: true)
+            #expect(await directory.read().oldestMessage == start)
+            try await directory.pool.write { database in
+                try database.execute(
+                    sql: """
+                        INSERT INTO company (id, name, embed_origins, issuers, audiences, created_at, changed_at,
+                            suspended_at) VALUES ('acme', '', '[]', '[]', '[]', 0, 0, 0)
+                        """
+                )
+            }
+            #expect(await directory.read().oldestMessage == nil)
             _ = try await directory.takeDeliveries(at: start)
             #expect(await directory.read().waitingMessages == 0)
         }
@@ -177,7 +190,7 @@ struct GroupCommitTests {
     func webhookDeletedInGroup() async throws {
         try await database.withDirectory { directory in
             let webhook = try await directory.createWebhook(
-                .eventCreated,
+                [.eventCreated],
                 endpoint: "https://x.example/",
                 event: nil,
                 company: "acme"

@@ -16,14 +16,14 @@ struct IsolationTests {
             let registration = try await directory.makeRegistration("a@x.example", for: event)
             try await directory.record([.arrived(session(1, event: event, since: start))])
             let webhook = try await directory.createWebhook(
-                .eventUpdated,
+                [.eventUpdated],
                 endpoint: "https://x.example/",
                 event: nil,
                 company: "acme"
             )
             for other in ["globex", "ACME", "acme ", "", "acme' OR '1'='1"] {
                 #expect(try await directory.event(event.uid, kind, company: other) == nil)
-                let events = try await directory.events(of: other, kind, from: nil, to: nil, limit: 10, after: nil)
+                let events = try await directory.events(of: other, kind, EventFilter(moment: start), limit: 10).events
                 #expect(events.isEmpty)
                 #expect(try await directory.eventIDs(of: other).isEmpty)
                 let updated = try await directory.update(event.uid, kind, company: other) { $0.name = "theirs" }
@@ -43,7 +43,7 @@ struct IsolationTests {
                 )
                 #expect(page == nil)
                 let removed = try await directory.removeRegistration(
-                    email: "a@x.example",
+                    .email("a@x.example"),
                     of: event.uid,
                     kind,
                     company: other
@@ -66,7 +66,7 @@ struct IsolationTests {
         try await database.withDirectory { directory in
             for type in WebhookType.allCases {
                 let endpoint = "https://x.example/"
-                _ = try await directory.createWebhook(type, endpoint: endpoint, event: nil, company: "acme")
+                _ = try await directory.createWebhook([type], endpoint: endpoint, event: nil, company: "acme")
             }
             let theirs = try await directory.makeEvent(company: "globex")
             _ = try await directory.makeRegistration("a@x.example", for: theirs)

@@ -87,7 +87,7 @@ struct PeopleTests {
             let open = session(2, event: event, since: start)
             try await directory.record([.arrived(stay), .arrived(open), .departed(stay, .left, at: start)])
             _ = try await directory.removeRegistration(
-                email: "kim@x.example",
+                .email("kim@x.example"),
                 of: event.uid,
                 .event,
                 company: "acme"

@@ -16,7 +16,7 @@ struct RegistrationTests {
         let person = NewRegistration(name: email, email: email)
         switch try await directory.register(person, for: event.uid, event.kind, company: event.company) {
         case .registered(let registration, _): return (true, registration.uid)
-        case .known(let registration, _): return (false, registration.uid)
+        case .known(let registration, _, _): return (false, registration.uid)
         case .noEvent: throw NotRegistered()
         }
     }
@@ -55,7 +55,7 @@ struct RegistrationTests {
         try await database.withDirectory { directory in
             let again = NewRegistration(name: "Another", email: " KIM@X.example ", metadata: [])
             let outcome = try await directory.register(again, for: event.uid, .event, company: "acme")
-            guard case .known(let registration, let its) = outcome else { throw NotRegistered() }
+            guard case .known(let registration, let its, changed: []) = outcome else { throw NotRegistered() }
             #expect(registration == first && its == event)
         }
     }
@@ -116,7 +116,7 @@ struct RegistrationTests {
             let first = try await directory.makeRegistration("kim@x.example", for: event)
             func remove() async throws -> Bool? {
                 try await directory.removeRegistration(
-                    email: "KIM@x.example",
+                    .email("KIM@x.example"),
                     of: event.uid,
                     .event,
                     company: "acme"
@@ -172,7 +172,7 @@ struct RegistrationTests {
                 if round == 1 {
                     // Delete the last one of the page that was read, after which the next page starts.
                     _ = try await directory.removeRegistration(
-                        email: page.registrations[6].email,
+                        .email(page.registrations[6].email),
                         of: event.uid,
                         .event,
                         company: "acme"

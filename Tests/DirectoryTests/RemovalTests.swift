@@ -90,7 +90,7 @@ struct RemovalTests {
     func again() async throws {
         try await database.withDirectory { directory in
             _ = try await directory.createWebhook(
-                .viewerRemoved,
+                [.viewerRemoved],
                 endpoint: "https://x.example",
                 event: nil,
                 company: "acme"

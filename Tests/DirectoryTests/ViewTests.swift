@@ -12,6 +12,25 @@ struct ViewTests {
 
     init() throws { database = try TestDatabase() }
 
+    @Test("A networking hub without dates has no end, also after a restart")
+    func openHub() async throws {
+        let uid = try await database.withDirectory { directory in
+            var hub = fields("Lounge")
+            (hub.startsAt, hub.endsAt) = (EventFields.always.lowerBound, EventFields.always.upperBound)
+            hub.extras = [JSONMember("whitelabel", .object([]))]
+            let event = try await directory.create(.networking, fields: hub, company: "acme", creator: "acme")
+            #expect(event.closesAt == nil && !event.fields.hasDates)
+            #expect(try #require(directory.view.event(event.uid)).closesAt == nil)
+            return event.uid
+        }
+        try await database.withDirectory { directory in
+            #expect(try #require(directory.view.event(uid)).closesAt == nil)
+            let event = try #require(try await directory.event(uid, .networking, company: "acme"))
+            #expect(!event.fields.hasDates)
+            #expect(event.fields.extras == [JSONMember("whitelabel", .object([]))])
+        }
+    }
+
     @Test("An event is in the view when it is created, changed and deleted")
     func events() async throws {
         try await database.withDirectory { directory in
@@ -50,7 +69,7 @@ struct ViewTests {
             #expect(person.registration == first.uid && person.event == event.uid && person.email == "a@x.example")
             #expect(person.registeredAt == start)
             let removed = try await directory.removeRegistration(
-                email: "A@X.example",
+                .email("A@X.example"),
                 of: event.uid,
                 .event,
                 company: "acme"
@@ -98,7 +117,7 @@ struct ViewTests {
             view.set(marked, for: code)
             _ = try await directory.update(changed.uid, .event, company: "acme") { $0.presenters = ["kim"] }
             _ = try await directory.makeRegistration("b@x.example", for: changed)
-            _ = try await directory.removeRegistration(email: "a@x.example", of: changed.uid, .event, company: "acme")
+            _ = try await directory.removeRegistration(.email("a@x.example"), of: changed.uid, .event, company: "acme")
             _ = try await directory.remove(changed.uid, .event, company: "acme")
             #expect(view.event(kept.uid)?.company == "marked")
             #expect(view.person(for: code) == marked)
@@ -135,7 +154,7 @@ struct ViewTests {
             }
             let removed = registrations.remove(at: 25)
             let ofGone = try await directory.makeRegistration("g@x.example", for: gone)
-            _ = try await directory.removeRegistration(email: removed.email, of: kept.uid, .event, company: "acme")
+            _ = try await directory.removeRegistration(.email(removed.email), of: kept.uid, .event, company: "acme")
             _ = try await directory.remove(gone.uid, .networking, company: "globex")
             return Before(
                 kept: updated,
@@ -190,10 +209,10 @@ struct ViewTests {
                     }
                 heard.withLock { $0.append(line) }
             }
-            _ = try await directory.removeRegistration(email: "b@x.example", of: event.uid, .event, company: "acme")
+            _ = try await directory.removeRegistration(.email("b@x.example"), of: event.uid, .event, company: "acme")
             _ = try await directory.remove(event.uid, .event, company: "globex")
             #expect(heard.withLock { $0 }.isEmpty)
-            _ = try await directory.removeRegistration(email: "a@x.example", of: event.uid, .event, company: "acme")
+            _ = try await directory.removeRegistration(.email("a@x.example"), of: event.uid, .event, company: "acme")
             #expect(heard.withLock { $0 } == ["registration true true true"])
             _ = try await directory.remove(event.uid, .event, company: "acme")
             #expect(heard.withLock { $0.last } == "event acme true true")

@@ -42,7 +42,7 @@ struct Schema: Sendable {
         table(
             "control",
             Schema(
-                "enabled database token_key_file webhook_private_addresses",
+                "enabled database token_key_file company_key_file webhook_private_addresses",
                 table("retention", Schema("stays removed webhooks"))
             )
         ),

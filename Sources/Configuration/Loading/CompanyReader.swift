@@ -20,14 +20,16 @@ final class CompanyReader {
     func companies() -> [CompanySettings] {
         let tables = root.tables("company")
         if tables.isEmpty, areNeeded {
-            let reason = "a route with access \"token\" or \"session\" needs one, whose keys sign the tokens"
+            let reason =
+                "a route with access \"token\" or \"session\" needs one, whose keys sign the tokens, unless the "
+                + "control API serves companies of the directory"
             root.reportMissing("company", reason: reason)
         }
         return tables.map { company($0) }
     }
 
     private func company(_ table: TableReader) -> CompanySettings {
-        let id = table.required("id", .text("a string", Self.readID))
+        let id = table.required("id", .text("a string", CompanyText.readID))
         if let id {
             if let other = ids[id] { table.report("\(other) has the same id", at: "id") }
             ids[id] = table.place
@@ -91,18 +93,11 @@ final class CompanyReader {
             table.report("is public_url, which issues the gateway's own tokens", at: "issuer")
         }
     }
-
-    /// Reads an id, which appears in tokens, logs, header fields and, as the user name, in Basic authentication.
-    private static func readID(_ text: String) throws(ValueFault) -> String {
-        guard (1...64).contains(text.utf8.count),
-            text.utf8.allSatisfy({ $0.isLetterOrDigit || "-._".utf8.contains($0) })
-        else { throw ValueFault("\(quoted(text)) is not 1 to 64 letters, digits, -, . and _") }
-        return text
-    }
 }
 
 extension CompanySettings {
-    private static let minClientSecret = 16
+    /// In bytes.
+    package static let minClientSecret = 16
 
     /// What is wrong with the content of a file with a client secret.
     static func fault(ofClientSecret secret: [UInt8], in path: String) -> String? {

@@ -42,14 +42,7 @@ extension Form {
 extension Form where Value == String {
     /// A non-empty string of visible characters and spaces.
     static var name: Form {
-        .text { text throws(ValueFault) in
-            guard !text.isEmpty else { throw ValueFault("must not be empty") }
-            guard text.utf8.count <= 256 else { throw ValueFault("must not be longer than 256 bytes") }
-            guard text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) else {
-                throw ValueFault("\(quoted(text)) holds a control character")
-            }
-            return text
-        }
+        .text("a string", CompanyText.readName)
     }
 
     /// The path of a folder, which must exist.

@@ -185,6 +185,7 @@ extension ControlSettings {
         table.read("enabled", into: &enabled, .boolean)
         table.read("database", into: &database, .path)
         table.read("token_key_file", into: &tokenKeyFile, .path)
+        table.read("company_key_file", into: &companyKeyFile, .path)
         table.read(
             "webhook_private_addresses",
             into: &webhookPrivateAddresses,
@@ -199,6 +200,9 @@ extension ControlSettings {
         }
         if database != standard { table.report("has no effect while control.enabled is false", at: "database") }
         if tokenKeyFile != nil { table.report("has no effect while control.enabled is false", at: "token_key_file") }
+        if companyKeyFile != nil {
+            table.report("has no effect while control.enabled is false", at: "company_key_file")
+        }
         if !webhookPrivateAddresses.isEmpty {
             table.report("has no effect while control.enabled is false", at: "webhook_private_addresses")
         }

@@ -32,8 +32,9 @@ extension Settings {
         tokens.read(from: root.table("tokens"))
         limits.read(from: root.table("limits"), tokens: tokens)
         let routes = RouteReader(root, upstreamNames: upstreams.names, limits: limits, tokens: tokens).routes()
-        let companies = CompanyReader(root, publicURL: publicURL, areNeeded: routes.contains { $0.access != .public })
-            .companies()
+        // With the control API, the directory may have companies.
+        let areNeeded = routes.contains { $0.access != .public } && !root.isTrue("enabled", in: "control")
+        let companies = CompanyReader(root, publicURL: publicURL, areNeeded: areNeeded).companies()
         var loaded = Settings(
             publicURL: publicURL ?? PublicURL(text: "", isSecure: true, origin: ""),
             listeners: listeners,

@@ -28,6 +28,12 @@ struct TableReader {
         return elements.isEmpty
     }
 
+    /// Whether a value of one of the tables is true. Reports nothing.
+    func isTrue(_ name: String, in table: String) -> Bool {
+        guard case .table(let members)? = members[table], case .boolean(true)? = members[name] else { return false }
+        return true
+    }
+
     /// The value; `nil` if the key is absent or its value was reported.
     func value<Value>(_ name: String, _ form: Form<Value>) -> Value? {
         guard has(name), let value = members[name] else { return nil }

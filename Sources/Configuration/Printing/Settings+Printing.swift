@@ -56,6 +56,7 @@ extension Settings {
         writer.entry("enabled", control.enabled)
         writer.entry("database", control.database)
         writer.entry("token_key_file", control.tokenKeyFile)
+        writer.entry("company_key_file", control.companyKeyFile)
         writer.entry("webhook_private_addresses", control.webhookPrivateAddresses.map(\.text))
         writer.header("[control.retention]")
         writer.entry("stays", control.retention.stays)

@@ -2,7 +2,7 @@
 package struct ValueFault: Error, Equatable, CustomStringConvertible {
     package let reason: String
 
-    init(_ reason: String) {
+    package init(_ reason: String) {
         self.reason = reason
     }
 

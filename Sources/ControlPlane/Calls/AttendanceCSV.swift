@@ -12,6 +12,9 @@ enum AttendanceCSV: AttendanceForm {
     static let mediaType = "text/csv; charset=utf-8; header=present"
     static let ending = ""
 
+    /// For the document: the names of the columns.
+    static let example = columns.joined(separator: ",") + "\r\n"
+
     static func beginning(_ attendance: EventAttendance) -> [UInt8] {
         var text: [UInt8] = []
         append(columns, to: &text)

@@ -19,7 +19,8 @@ struct AttendanceCalls {
             success: Call.Success(
                 schema: AttendanceJSON.schema,
                 description: "The attendance; with `Accept: text/csv` its participants as a table",
-                otherMediaType: "text/csv"
+                otherMediaType: "text/csv",
+                otherExample: AttendanceCSV.example
             ),
             faults: [404],
             cost: .much,
@@ -112,7 +113,7 @@ struct AttendanceCalls {
         )
     }
 
-    private static func live(
+    static func live(
         _ kind: EventKind,
         _ incoming: Incoming,
         _ tenant: Tenant

@@ -9,8 +9,8 @@ enum AttendanceJSON: AttendanceForm {
         .object([
             Schema.Member(name: "eventId", schema: .uuid, isRequired: true),
             Schema.Member(name: "eventName", schema: .anyText, isRequired: true),
-            Schema.Member(name: "startDate", schema: .moment, isRequired: true),
-            Schema.Member(name: "endDate", schema: .moment, isRequired: true),
+            Schema.Member(name: "startDate", schema: .nullable(.moment), isRequired: true),
+            Schema.Member(name: "endDate", schema: .nullable(.moment), isRequired: true),
             Schema.Member(name: "registered", schema: count, isRequired: true),
             Schema.Member(name: "attended", schema: count, isRequired: true),
             Schema.Member(name: "peakConcurrent", schema: count, isRequired: true),
@@ -18,7 +18,10 @@ enum AttendanceJSON: AttendanceForm {
                 name: "totalMinutes",
                 schema: .number,
                 isRequired: true,
-                description: "Presence from a day before the event's start to a day after its end."
+                description: """
+                    Presence from a day before the event's start to a day after its end; in a networking hub without \
+                    dates, from its creation to now.
+                    """
             ),
             Schema.Member(name: "averageMinutes", schema: .number, isRequired: true),
             Schema.Member(
@@ -74,17 +77,18 @@ enum AttendanceJSON: AttendanceForm {
 
     static func beginning(_ attendance: EventAttendance) -> [UInt8] {
         let fields = attendance.event.fields
-        var text = JSONValue.object([
-            JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
-            JSONMember("startDate", .string(Timestamp.text(fields.startsAt))),
-            JSONMember("endDate", .string(Timestamp.text(fields.endsAt))),
-            JSONMember("registered", .number(Double(attendance.registered))),
-            JSONMember("attended", .number(Double(attendance.attended))),
-            JSONMember("peakConcurrent", .number(Double(attendance.peakConcurrent))),
-            JSONMember("totalMinutes", .number(rounded(attendance.totalMinutes))),
-            JSONMember("averageMinutes", .number(rounded(attendance.averageMinutes))),
-            JSONMember("concurrencyStep", .number(Double(attendance.concurrencyStep))),
-        ]).serialized()
+        var text = JSONValue.object(
+            [
+                JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
+            ] + fields.dates + [
+                JSONMember("registered", .number(Double(attendance.registered))),
+                JSONMember("attended", .number(Double(attendance.attended))),
+                JSONMember("peakConcurrent", .number(Double(attendance.peakConcurrent))),
+                JSONMember("totalMinutes", .number(rounded(attendance.totalMinutes))),
+                JSONMember("averageMinutes", .number(rounded(attendance.averageMinutes))),
+                JSONMember("concurrencyStep", .number(Double(attendance.concurrencyStep))),
+            ]
+        ).serialized()
         text.removeLast()
         text += ",\"concurrency\":[".utf8
         for (index, entry) in attendance.concurrency.enumerated() {

@@ -24,9 +24,14 @@ struct Call: Sendable {
         /// `nil` if there is no body.
         var schema: Schema?
         let description: String
-        /// A media type offered besides `application/json`.
+        var mediaType = "application/json"
+        /// A media type offered besides ``mediaType``.
         var otherMediaType: String?
-        /// Whether it is a page of a list, with a `Link` to the next.
+        /// An example, if its schema alone does not make a good one.
+        var example: JSONValue?
+        /// One in ``otherMediaType``.
+        var otherExample: String?
+        /// Whether it is a list, with the number of its entries, and a `Link` to the next page if it has one.
         var isPage = false
     }
 
@@ -40,8 +45,10 @@ struct Call: Sendable {
     /// How much database and memory a call may use. Few calls of the expensive kinds are served at once.
     enum Cost: Sendable {
         case little
-        /// A page of a list, or a list that is seldom long.
+        /// A list that is seldom long.
         case list
+        /// A page of a list, or without a `limit` all of it.
+        case pageOrAll
         /// A complete result of any size.
         case much
     }
@@ -54,9 +61,12 @@ struct Call: Sendable {
     let summary: String
     let tag: String
     var query: [Parameter] = []
+    /// If it is a list, the handler judges the elements, since each has an answer of its own.
     var body: Schema?
+    /// The largest body of most calls, in bytes.
+    static let usualBody = 256 << 10
     /// The largest body, in bytes.
-    var maxBody = 256 << 10
+    var maxBody = Call.usualBody
     /// Whether the body may be a form.
     var takesForms = false
     /// Inspects a body before its schema is checked, for faults that have a name of their own.
@@ -69,12 +79,17 @@ struct Call: Sendable {
     let success: Success
     /// The error statuses that are specific to this call.
     var faults: [Int] = []
+    /// The errors with status 409 that are specific to this call.
+    var conflicts: [Fault] = []
     var links: [Link] = []
     var cost = Cost.little
     let handler: Handler
 
     /// Whether an `Idempotency-Key` makes it safe to repeat.
     var mayBeNamed: Bool { needsToken && method == .post }
+
+    /// Whether its body may be larger than that of most calls.
+    var hasLargeBody: Bool { maxBody > Self.usualBody }
 
     var needsToken: Bool {
         if case .company = handler { true } else { false }

@@ -74,14 +74,17 @@ struct CallTable: Sendable {
 
     /// - Parameter webhookAddresses: what webhooks may be delivered to.
     static func calls(webhookAddresses: DeliveryAddresses) -> [Call] {
-        TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls + EventKind.allCases.flatMap(calls)
+        TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls + PlatformCalls.calls
+            + EventKind.allCases.flatMap(calls)
             + WebhookCalls(addresses: webhookAddresses).calls + DocumentCalls.calls
     }
 
     private static func calls(of kind: EventKind) -> [Call] {
         let parts: [[Call]] = [
-            EventCalls(kind: kind).calls, RosterCalls(kind: kind).calls, EmbedCalls(kind: kind).calls,
-            RegistrationCalls(kind: kind).calls, AttendanceCalls(kind: kind).calls, RemovalCalls(kind: kind).calls,
+            EventListCalls(kind: kind).calls, EventCalls(kind: kind).calls, RosterCalls(kind: kind).calls,
+            EmbedCalls(kind: kind).calls,
+            RegistrationCalls(kind: kind).calls, RegistrationListCalls(kind: kind).calls,
+            AttendanceCalls(kind: kind).calls, RemovalCalls(kind: kind).calls,
         ]
         return parts.flatMap { $0 }
     }

@@ -50,7 +50,11 @@ struct EmbedCalls {
             summary: "The address that shows the \(kind.noun) to a user in an iframe",
             tag: kind.tag,
             body: Self.request,
-            success: Call.Success(schema: .anyText, description: "The address"),
+            success: Call.Success(
+                schema: .anyText,
+                description: "The address",
+                example: .string(Examples.embedURL)
+            ),
             faults: [404],
             handler: .company { [kind] incoming, tenant in
                 Answer(.string(try Embed(kind, incoming, tenant).url))

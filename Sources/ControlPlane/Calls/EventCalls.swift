@@ -10,7 +10,8 @@ struct EventCalls {
     var calls: [Call] { [create, read, change(.post, "update"), change(.patch, "patch"), delete, clone] }
 
     private var path: String { "\(kind.path)/{id}" }
-    private var shown: Call.Success { Call.Success(schema: EventJSON.schema, description: "The \(kind.noun)") }
+    private var input: EventInput { EventInput(kind: kind) }
+    var shown: Call.Success { Call.Success(schema: EventJSON.schema(kind), description: "The \(kind.noun)") }
 
     private var create: Call {
         Call(
@@ -19,42 +20,31 @@ struct EventCalls {
             id: "create\(kind.operationNoun)",
             summary: "Makes \(kind == .event ? "an event" : "a networking hub")",
             tag: kind.tag,
-            body: .named(
-                "NewEvent",
-                .input(
-                    [
-                        Schema.Member(
-                            name: "companyId",
-                            schema: .text(Text(kind: .plain, maxLength: 64)),
-                            isRequired: true,
-                            description: "The company of the token."
-                        )
-                    ] + EventInput.dates + EventInput.options
-                )
-            ),
+            body: .named("New\(kind.operationNoun)", .input(input.made)),
             judge: EventInput.judge,
             success: shown,
             faults: [404],
             links: links,
-            handler: .company { [kind] incoming, tenant in
-                guard incoming.body.text("companyId").hasSameBytes(as: tenant.id) else {
-                    throw Fault.field("companyId", "is not the company that the access token is for")
-                }
-                let fields = try EventInput.fields(incoming.body)
-                try EventInput.checkHub(fields, incoming.directory.view, tenant)
-                let event = try await incoming.directory.create(
-                    kind,
-                    fields: fields,
-                    company: tenant.id,
-                    creator: tenant.id
-                )
-                return Answer(EventJSON.value(event, incoming.snapshot))
-            }
+            handler: .company { [input] incoming, tenant in try await Self.create(input, incoming, tenant) }
         )
     }
 
+    /// Creates what the body describes.
+    static func create(_ input: EventInput, _ incoming: Incoming, _ tenant: Tenant) async throws -> Answer {
+        try EventInput.checkIdentity(incoming.body, tenant)
+        let fields = try input.fields(incoming.body)
+        try EventInput.checkHub(fields, incoming.directory.view, tenant)
+        let event = try await incoming.directory.create(
+            input.kind,
+            fields: fields,
+            company: tenant.id,
+            creator: tenant.id
+        )
+        return Answer(EventJSON.value(event, incoming.snapshot))
+    }
+
     /// The calls that can follow with a new event.
-    private var links: [Call.Link] {
+    var links: [Call.Link] {
         ["get", "update", "clone", "delete"].map {
             Call.Link(operation: $0 + kind.operationNoun, parameter: "id", member: "uid")
         }
@@ -86,23 +76,17 @@ struct EventCalls {
             id: verb + kind.operationNoun,
             summary: "Changes the members of the \(kind.noun) that the body names",
             tag: kind.tag,
-            body: .named(
-                "EventChanges",
-                .input(
-                    EventInput.dates.map {
-                        Schema.Member(name: $0.name, schema: $0.schema, description: $0.description)
-                    } + EventInput.options
-                )
-            ),
+            body: .named("\(kind.operationNoun)Changes", .input(input.changed)),
             judge: EventInput.judge,
             success: shown,
             faults: [404],
-            handler: .company { [kind] incoming, tenant in
+            handler: .company { [kind, input] incoming, tenant in
                 let (uid, body) = (try incoming.eventID(), incoming.body)
+                try EventInput.checkIdentity(body, tenant, uid: uid)
                 let view = incoming.directory.view
                 let event = try await incoming.directory.update(uid, kind, company: tenant.id) { fields in
                     let hub = fields.networkingHub
-                    try EventInput.apply(body, to: &fields)
+                    try input.apply(body, to: &fields)
                     try EventInput.checkHub(fields, since: hub, view, tenant)
                 }
                 guard let event else { throw Fault.notFound }
@@ -144,12 +128,12 @@ struct EventCalls {
             id: "clone\(kind.operationNoun)",
             summary: "Creates a copy of the \(kind.noun), without its registrations; what the body names is not copied",
             tag: kind.tag,
-            body: .named("CloneRequest", .input(EventInput.dates + EventInput.options)),
+            body: .named("\(kind.operationNoun)Clone", .input(input.cloned)),
             judge: EventInput.judge,
             success: shown,
             faults: [404],
             links: links,
-            handler: .company { [kind] incoming, tenant in
+            handler: .company { [kind, input] incoming, tenant in
                 let (uid, body) = (try incoming.eventID(), incoming.body)
                 let view = incoming.directory.view
                 let event = try await incoming.directory.clone(
@@ -159,7 +143,7 @@ struct EventCalls {
                     creator: tenant.id
                 ) { fields in
                     let hub = fields.networkingHub
-                    try EventInput.apply(body, to: &fields)
+                    try input.apply(body, to: &fields)
                     try EventInput.checkHub(fields, since: hub, view, tenant)
                 }
                 guard let event else { throw Fault.notFound }

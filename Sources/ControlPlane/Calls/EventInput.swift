@@ -2,21 +2,81 @@ import Admission
 import Basics
 import Directory
 
-/// The members of an event in request bodies.
-enum EventInput {
+/// The members of events and networking hubs in request bodies.
+struct EventInput {
+    let kind: EventKind
+
     static let maxPeople = 200
     /// In minutes: up to a week before the start, and up to a day after the end, when registrations expire.
     static let doorsOpen = Schema.integer(0...10_080)
     static let doorsClose = Schema.integer(0...1440)
 
-    static let dates = [
-        Schema.Member(name: "name", schema: CommonSchemas.name, isRequired: true),
-        Schema.Member(name: "startDate", schema: .moment, isRequired: true),
-        Schema.Member(name: "endDate", schema: .moment, isRequired: true, description: "After the start."),
-        Schema.Member(name: "timezone", schema: CommonSchemas.timeZone, isRequired: true),
-    ]
+    /// Of a new one.
+    var made: [Schema.Member] {
+        [
+            Schema.Member(
+                name: "companyId",
+                schema: .text(Text(kind: .plain, maxLength: 64)),
+                isRequired: true,
+                description: "The company of the token."
+            )
+        ] + cloned
+    }
 
-    static let options = [
+    /// Of a clone.
+    var cloned: [Schema.Member] { basics + options + KeptMembers.all(of: kind) }
+
+    /// Of a change: whatever is given, also a whole answer of the API as it was read.
+    var changed: [Schema.Member] {
+        let all = basics + options + KeptMembers.all(of: kind)
+        return all.map { Schema.Member(name: $0.name, schema: $0.schema, description: $0.description) } + shown
+    }
+
+    /// Members of answers that a change does not change.
+    private var shown: [Schema.Member] {
+        let owner = Schema.nullable(.text(Text(kind: .plain, maxLength: 64)))
+        var members = [
+            Schema.Member(name: "uid", schema: .nullable(.uuid), description: "The one in the path."),
+            Schema.Member(name: "companyUid", schema: owner, description: "The company of the token."),
+            Schema.Member(name: "creatorUid", schema: owner, description: "Not looked at."),
+            Schema.Member(name: "url", schema: .nullable(.anyText), description: "Not looked at."),
+        ]
+        if kind == .networking {
+            members.append(Schema.Member(name: "company", schema: owner, description: "The company of the token."))
+        }
+        return members
+    }
+
+    private var basics: [Schema.Member] {
+        let name = Schema.Member(name: "name", schema: CommonSchemas.name, isRequired: true)
+        switch kind {
+        case .event:
+            return [
+                name, Schema.Member(name: "startDate", schema: .moment, isRequired: true),
+                Schema.Member(name: "endDate", schema: .moment, isRequired: true, description: "After the start."),
+                Schema.Member(name: "timezone", schema: CommonSchemas.timeZone, isRequired: true),
+            ]
+        case .networking:
+            return [
+                name,
+                Schema.Member(
+                    name: "startDate",
+                    schema: .nullable(.moment),
+                    description: "With endDate. Without both the hub is always open."
+                ),
+                Schema.Member(name: "endDate", schema: .nullable(.moment), description: "After the start."),
+                Schema.Member(
+                    name: "timezone",
+                    schema: .nullable(CommonSchemas.timeZone),
+                    description: "Etc/UTC if absent."
+                ),
+            ]
+        }
+    }
+
+    private var options: [Schema.Member] { Self.options }
+
+    private static let options = [
         Schema.Member(name: "type", schema: .nullable(CommonSchemas.eventType)),
         Schema.Member(name: "picture", schema: CommonSchemas.optional(.url, 2048)),
         Schema.Member(name: "networkingHub", schema: .nullable(.uuid)),
@@ -49,25 +109,32 @@ enum EventInput {
         ),
     ]
 
-    /// The fields of a new event.
-    static func fields(_ body: Members) throws(Fault) -> EventFields {
-        // The schema guarantees that these are present.
-        var fields = EventFields(name: "", startsAt: 0, endsAt: 0, timezone: "")
+    /// The fields of a new event or hub.
+    func fields(_ body: Members) throws(Fault) -> EventFields {
+        // The schema guarantees that those of an event are present.
+        var fields = EventFields(
+            name: "",
+            startsAt: EventFields.always.lowerBound,
+            endsAt: EventFields.always.upperBound,
+            timezone: Self.standardTimeZone
+        )
         try apply(body, to: &fields)
         return fields
     }
 
+    private static let standardTimeZone = "Etc/UTC"
+
     /// Changes what the body names. `null` resets an optional field.
-    static func apply(_ body: Members, to fields: inout EventFields) throws(Fault) {
-        if let name = body.text("name") { fields.name = name }
-        if let start = body.text("startDate").flatMap(RFC3339.parse) { fields.startsAt = start }
-        if let end = body.text("endDate").flatMap(RFC3339.parse) { fields.endsAt = end }
-        if let timezone = body.text("timezone") { fields.timezone = timezone }
+    func apply(_ body: Members, to fields: inout EventFields) throws(Fault) {
+        // A client may send back an answer in which it has changed one of the two.
+        let names = [body.text("name"), body.text("friendlyName")].compactMap { $0 }
+        fields.name = names.first { !$0.hasSameBytes(as: fields.name) } ?? fields.name
+        if body.has("timezone") { fields.timezone = body.text("timezone") ?? Self.standardTimeZone }
         if body.has("type") { fields.type = body.text("type").flatMap(EventType.init) ?? .virtual }
         if body.has("picture") { fields.picture = body.words("picture") }
         if body.has("networkingHub") { fields.networkingHub = body.text("networkingHub")?.lowercased() }
-        if body.has("presenters") { fields.presenters = once(body.list("presenters") ?? []) }
-        if body.has("organizers") { fields.organizers = once(body.list("organizers") ?? []) }
+        if body.has("presenters") { fields.presenters = Self.once(body.list("presenters") ?? []) }
+        if let name = Self.organizers(body) { fields.organizers = Self.once(body.list(name) ?? []) }
         if body.has("isRegistrationModeEnabled") {
             fields.isRegistrationModeEnabled = body.bool("isRegistrationModeEnabled") ?? false
         }
@@ -75,11 +142,36 @@ enum EventInput {
         if body.has("secondJoin") { fields.secondJoin = body.text("secondJoin").flatMap(SecondJoin.init) }
         if body.has("doorsOpen") { fields.doorsOpen = body.integer("doorsOpen") }
         if body.has("doorsClose") { fields.doorsClose = body.integer("doorsClose") }
+        KeptMembers.apply(body, kind, to: &fields)
         // Again with what the body does not name.
         var problems = Problems()
-        checkOrder(fields.startsAt, fields.endsAt, &problems)
-        checkApart(fields.presenters, fields.organizers, &problems)
+        Self.setDates(body, &fields, &problems)
+        Self.checkOrder(fields.startsAt, fields.endsAt, &problems)
+        Self.checkApart(fields.presenters, fields.organizers, &problems)
         try problems.check()
+    }
+
+    /// The dates come and go together.
+    private static func setDates(_ body: Members, _ fields: inout EventFields, _ problems: inout Problems) {
+        let names = ["startDate", "endDate"]
+        let given = names.filter { body.has($0) }
+        let dates = names.compactMap { body.text($0).flatMap(RFC3339.parse) }
+        switch (given.count, dates.count) {
+        case (0, _): return
+        case (_, 2): (fields.startsAt, fields.endsAt) = (dates[0], dates[1])
+        case (2, 0): (fields.startsAt, fields.endsAt) = (EventFields.always.lowerBound, EventFields.always.upperBound)
+        case (1, 1) where fields.hasDates:
+            if given[0].hasSameBytes(as: names[0]) { fields.startsAt = dates[0] } else { fields.endsAt = dates[0] }
+        case (1, 0) where !fields.hasDates: return
+        default:
+            let other = names.first { body.text($0) == nil } ?? names[1]
+            problems.add(other, "must be a date like the other, or both must be null")
+        }
+    }
+
+    /// Which member of the body lists the organizers.
+    private static func organizers(_ body: Members) -> String? {
+        ["organizers", "hosts"].first { body.has($0) }
     }
 
     /// Finds what is wrong between the members of a body.
@@ -89,7 +181,18 @@ enum EventInput {
         {
             checkOrder(start, end, &problems)
         }
-        checkApart(body.list("presenters") ?? [], body.list("organizers") ?? [], &problems)
+        let organizers = organizers(body).flatMap { body.list($0) }
+        checkApart(body.list("presenters") ?? [], organizers ?? [], &problems)
+    }
+
+    /// Checks that the body is about the company that asks and, of a change, about what the path names.
+    static func checkIdentity(_ body: Members, _ tenant: Tenant, uid: String? = nil) throws(Fault) {
+        for name in ["companyId", "company", "companyUid"] {
+            guard let company = body.text(name) else { continue }
+            guard company.hasSameBytes(as: tenant.id) else { throw .companyNotFound }
+        }
+        guard let uid, let given = body.text("uid") else { return }
+        guard given.lowercased().hasSameBytes(as: uid) else { throw .field("uid", "must be the one in the path") }
     }
 
     private static func checkOrder(_ start: Milliseconds, _ end: Milliseconds, _ problems: inout Problems) {

@@ -4,16 +4,17 @@ import Directory
 
 /// Events in answers.
 enum EventJSON {
-    static let schema = Schema.named(
-        "Event",
-        .object([
+    static func schema(_ kind: EventKind) -> Schema {
+        let moment: Schema = kind == .event ? .moment : .nullable(.moment)
+        let isAlwaysOpen = kind == .event ? nil : "null if the hub is always open."
+        let members = [
             Schema.Member(name: "uid", schema: .uuid, isRequired: true),
             Schema.Member(name: "companyUid", schema: .anyText, isRequired: true),
             Schema.Member(name: "creatorUid", schema: .anyText, isRequired: true),
             Schema.Member(name: "name", schema: .anyText, isRequired: true),
             Schema.Member(name: "picture", schema: .nullable(.anyText), isRequired: true),
-            Schema.Member(name: "startDate", schema: .moment, isRequired: true),
-            Schema.Member(name: "endDate", schema: .moment, isRequired: true),
+            Schema.Member(name: "startDate", schema: moment, isRequired: true, description: isAlwaysOpen),
+            Schema.Member(name: "endDate", schema: moment, isRequired: true, description: isAlwaysOpen),
             Schema.Member(name: "timezone", schema: .anyText, isRequired: true),
             Schema.Member(name: "type", schema: CommonSchemas.eventType, isRequired: true),
             Schema.Member(name: "networkingHub", schema: .nullable(.uuid), isRequired: true),
@@ -24,18 +25,19 @@ enum EventJSON {
             Schema.Member(name: "doorsOpen", schema: .nullable(EventInput.doorsOpen), isRequired: true),
             Schema.Member(name: "doorsClose", schema: .nullable(EventInput.doorsClose), isRequired: true),
             Schema.Member(name: "metadata", schema: .document, isRequired: true),
-            Schema.Member(name: "url", schema: .anyText, isRequired: true, description: "Where viewers go."),
-        ])
-    )
+        ]
+        let url = Schema.Member(name: "url", schema: .anyText, isRequired: true, description: "Where viewers go.")
+        return .named(kind.operationNoun, .object(members + KeptMembers.shown(of: kind) + [url]))
+    }
 
     static func value(_ event: Event, _ snapshot: Snapshot) -> JSONValue {
         let fields = event.fields
-        return .object([
+        let beginning = [
             JSONMember("uid", .string(event.uid)), JSONMember("companyUid", .string(event.company)),
             JSONMember("creatorUid", .string(event.creator)), JSONMember("name", .string(fields.name)),
             JSONMember("picture", text(fields.picture)),
-            JSONMember("startDate", .string(Timestamp.text(fields.startsAt))),
-            JSONMember("endDate", .string(Timestamp.text(fields.endsAt))),
+        ]
+        let rest = [
             JSONMember("timezone", .string(fields.timezone)), JSONMember("type", .string(fields.type.rawValue)),
             JSONMember("networkingHub", text(fields.networkingHub)),
             JSONMember("presenters", .array(fields.presenters.map(JSONValue.string))),
@@ -45,8 +47,9 @@ enum EventJSON {
             JSONMember("doorsOpen", fields.doorsOpen.map { .number(Double($0)) } ?? .null),
             JSONMember("doorsClose", fields.doorsClose.map { .number(Double($0)) } ?? .null),
             JSONMember("metadata", .object(fields.metadata)),
-            JSONMember("url", .string(url(event.kind, event.uid, snapshot))),
-        ])
+        ]
+        let url = JSONMember("url", .string(url(event.kind, event.uid, snapshot)))
+        return .object(beginning + fields.dates + rest + KeptMembers.values(event) + [url])
     }
 
     /// The URL at which viewers open an event.

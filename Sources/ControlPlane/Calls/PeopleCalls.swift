@@ -58,7 +58,7 @@ enum PeopleCalls {
     ]
 
     private static func person(_ incoming: Incoming, _ tenant: Tenant) throws(Fault) -> String {
-        guard incoming.parameters[0].hasSameBytes(as: tenant.id) else { throw .notFound }
+        try incoming.checkOwnCompany(tenant)
         // The check of the query guarantees that it is present.
         return incoming.query.text("email") ?? ""
     }
@@ -74,7 +74,7 @@ enum PeopleCalls {
                 name: "messages",
                 schema: count,
                 isRequired: true,
-                description: "Waiting webhook messages."
+                description: "Webhook messages that wait or are kept."
             ),
             Schema.Member(
                 name: "events",

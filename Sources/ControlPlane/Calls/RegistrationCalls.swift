@@ -3,122 +3,159 @@ import Basics
 import Directory
 import HTTPTypes
 
-/// Register: gives people a personal link, one for each e-mail.
+/// Register: gives people a personal link, one for each e-mail. Shows, changes and cancels single registrations.
 struct RegistrationCalls {
     let kind: EventKind
 
-    var calls: [Call] { [register, list, remove] }
+    var calls: [Call] { [register, read, change, cancel, removeEmail] }
 
-    private static let schema = Schema.named(
-        "Registration",
-        .object([
-            Schema.Member(name: "registrationId", schema: .uuid, isRequired: true),
-            Schema.Member(name: "name", schema: .anyText, isRequired: true),
-            Schema.Member(name: "email", schema: .anyText, isRequired: true),
-            Schema.Member(name: "join_url", schema: .anyText, isRequired: true),
-            Schema.Member(name: "joinUrl", schema: .anyText, isRequired: true, description: "The same."),
-            Schema.Member(
-                name: "joinCode",
-                schema: .anyText,
-                isRequired: true,
-                description: "Does the same as `?joinCode=…`, for e-mails and calendars."
-            ),
-            Schema.Member(name: "metadata", schema: .document, isRequired: true),
-            Schema.Member(name: "registeredAt", schema: .moment, isRequired: true),
-        ])
-    )
+    private var path: String { "\(kind.path)/{id}/registrant" }
+    private var shown: Call.Success { Call.Success(schema: RegistrationJSON.shown, description: "The registration") }
 
     private var register: Call {
         Call(
             method: .post,
-            path: "\(kind.path)/{id}/registrant",
+            path: path,
             id: "register\(kind.operationNoun)",
             summary: "Registers a person, once per e-mail",
             tag: kind.tag,
-            body: .named(
-                "NewRegistration",
-                .input([
-                    Schema.Member(name: "name", schema: CommonSchemas.name, isRequired: true),
-                    Schema.Member(
-                        name: "email",
-                        schema: .text(Text(kind: .emailUnlessStored, maxLength: 254)),
-                        isRequired: true
-                    ),
-                    Schema.Member(name: "metadata", schema: .nullable(.document)),
-                    Schema.Member(
-                        name: "resend",
-                        schema: .nullable(.boolean),
-                        description: "If true, repeats the first answer if the e-mail is registered already."
-                    ),
-                ])
-            ),
-            success: Call.Success(schema: Self.schema, description: "The registration"),
+            body: .named("NewRegistration", .input(RegistrationInput.members(email: .emailUnlessStored))),
+            success: Call.Success(schema: RegistrationJSON.schema, description: "The registration"),
             faults: [404, 409],
+            conflicts: [.alreadyRegistered],
+            links: ["get", "patch", "cancel"].map {
+                Call.Link(
+                    operation: "\($0)\(kind.operationNoun)Registrant",
+                    parameter: "registrationId",
+                    member: "registrationId"
+                )
+            },
             handler: .company { [kind] incoming, tenant in
-                let uid = try incoming.eventID()
-                if let fault = Text(kind: .email).fault(in: incoming.body.text("email") ?? "") {
+                let (uid, body) = (try incoming.eventID(), incoming.body)
+                if let fault = Text(kind: .email).fault(in: body.text("email") ?? "") {
                     guard let known = try await Self.known(kind, incoming, tenant) else {
                         throw Fault.field("email", fault)
                     }
                     return known
                 }
-                let person = try Self.person(incoming, uid, tenant)
+                let person = try RegistrationInput.person(body, incoming, uid, tenant)
                 switch try await incoming.directory.register(person, for: uid, kind, company: tenant.id) {
                 case .noEvent: throw Fault.notFound
-                case .known(let registration, let event):
-                    guard incoming.body.bool("resend") ?? false else { throw Fault.alreadyRegistered }
-                    return Answer(try Self.json(registration, event, incoming, tenant))
+                case .known(let registration, let event, let changed):
+                    guard person.changesKnown else { throw Fault.alreadyRegistered }
+                    return Answer(
+                        try RegistrationJSON.value(registration, event, incoming, tenant, changed: changed)
+                    )
                 case .registered(let registration, let event):
-                    return Answer(try Self.json(registration, event, incoming, tenant))
+                    return Answer(try RegistrationJSON.value(registration, event, incoming, tenant))
                 }
             }
         )
     }
 
-    private var list: Call {
+    /// The answer for somebody who is registered with an e-mail that would no longer be accepted. Returns `nil` if there
+    /// is nobody, or if the call did not ask for it.
+    private static func known(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) async throws -> Answer? {
+        let body = incoming.body
+        guard RegistrationInput.isResend(body) else { return nil }
+        let (uid, name, email) = (try incoming.eventID(), body.text("name") ?? "", body.text("email") ?? "")
+        try RegistrationInput.checkSize(name: name, email: email, incoming, uid, tenant)
+        let outcome = try await incoming.directory.changeRegistration(
+            .email(email),
+            of: uid,
+            kind,
+            company: tenant.id,
+            RegistrationChanges(name: name, metadata: body.object("metadata"))
+        )
+        guard case .changed(let registration, let event, let changed) = outcome else { return nil }
+        return Answer(try RegistrationJSON.value(registration, event, incoming, tenant, changed: changed))
+    }
+
+    private var read: Call {
         Call(
             method: .get,
-            path: "\(kind.path)/{id}/registrants",
-            id: "list\(kind.operationNoun)Registrants",
-            summary: "The registrations, in the order of their creation",
+            path: "\(path)/{registrationId}",
+            id: "get\(kind.operationNoun)Registrant",
+            summary: "A registration",
             tag: kind.tag,
-            query: [
-                PageRequest.limitParameter,
-                Call.Parameter(
-                    name: "cursor",
-                    schema: .text(Text(kind: .cursor(digits: 15))),
-                    description: "Where the list continues; from the `Link` of the previous page."
-                ),
-            ],
-            success: Call.Success(schema: .list(Self.schema), description: "A page of the list", isPage: true),
+            query: [RegistrationJSON.include],
+            success: shown,
             faults: [404],
-            cost: .list,
             handler: .company { [kind] incoming, tenant in
-                let uid = try incoming.eventID()
-                let request = PageRequest(incoming)
-                let page = try await incoming.directory.registrations(
-                    of: uid,
-                    kind,
-                    company: tenant.id,
-                    limit: request.limit,
-                    after: request.cursor.flatMap { Int64($0, radix: 16) }
-                )
-                guard let page else { throw Fault.notFound }
-                let values = try page.registrations.map { try Self.json($0, page.event, incoming, tenant) }
-                return request.answer(
-                    values,
-                    next: page.next.map { String(Hexadecimal.text(UInt64(bitPattern: $0)).dropFirst()) }
-                )
+                let (registration, event) = try await Self.found(kind, incoming, tenant)
+                return Answer(try RegistrationJSON.shownValue(registration, event, incoming, tenant))
             }
         )
     }
 
-    private var remove: Call {
+    private var change: Call {
+        Call(
+            method: .patch,
+            path: "\(path)/{registrationId}",
+            id: "patch\(kind.operationNoun)Registrant",
+            summary: """
+                Changes the members of a registration that the body names. Its links stay valid, and show the name and \
+                e-mail that they were made with; the join code shows the new ones from the next join on
+                """,
+            tag: kind.tag,
+            query: [RegistrationJSON.include],
+            body: .named("RegistrationChanges", .input(RegistrationInput.changes)),
+            success: shown,
+            faults: [404, 409],
+            conflicts: [.emailTaken],
+            handler: .company { [kind] incoming, tenant in
+                let (before, event) = try await Self.found(kind, incoming, tenant)
+                let body = incoming.body
+                let changes = RegistrationChanges(
+                    name: body.text("name"),
+                    email: body.text("email").map(EmailAddress.entered),
+                    metadata: body.object("metadata")
+                )
+                try RegistrationInput.checkSize(
+                    name: changes.name ?? before.name,
+                    email: changes.email ?? before.email,
+                    incoming,
+                    event.uid,
+                    tenant
+                )
+                let outcome = try await incoming.directory.changeRegistration(
+                    .id(before.uid),
+                    of: event.uid,
+                    kind,
+                    company: tenant.id,
+                    changes
+                )
+                switch outcome {
+                case .none: throw Fault.notFound
+                case .taken: throw Fault.emailTaken
+                case .changed(let registration, let event, _):
+                    return Answer(try RegistrationJSON.shownValue(registration, event, incoming, tenant))
+                }
+            }
+        )
+    }
+
+    private var cancel: Call {
         Call(
             method: .delete,
-            path: "\(kind.path)/{id}/registrant",
-            id: "remove\(kind.operationNoun)Registrant",
+            path: "\(path)/{registrationId}",
+            id: "cancel\(kind.operationNoun)Registrant",
             summary: "Deletes a registration; ends its session",
+            tag: kind.tag,
+            success: Call.Success(status: 204, description: "It is deleted"),
+            faults: [404],
+            handler: .company { [kind] incoming, tenant in
+                try await Self.remove(.id(try incoming.uuid(at: 1)), kind, incoming, tenant)
+            }
+        )
+    }
+
+    private var removeEmail: Call {
+        Call(
+            method: .delete,
+            path: path,
+            id: "remove\(kind.operationNoun)Registrant",
+            summary: "Deletes the registration of an e-mail; ends its session",
             tag: kind.tag,
             body: .named(
                 "RegistrantEmail",
@@ -127,74 +164,39 @@ struct RegistrationCalls {
             success: Call.Success(status: 204, description: "It is deleted"),
             faults: [404],
             handler: .company { [kind] incoming, tenant in
-                let removed = try await incoming.directory.removeRegistration(
-                    email: incoming.body.text("email") ?? "",
-                    of: try incoming.eventID(),
-                    kind,
-                    company: tenant.id
-                )
-                guard removed ?? false else { throw Fault.notFound }
-                return .nothing
+                try await Self.remove(.email(incoming.body.text("email") ?? ""), kind, incoming, tenant)
             }
         )
     }
 
-    /// The original answer for somebody whose e-mail would no longer be accepted. Returns `nil` if there is none, or if
-    /// the call did not ask for it.
-    private static func known(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) async throws -> Answer? {
-        guard incoming.body.bool("resend") ?? false else { return nil }
-        let known = try await incoming.directory.registration(
-            email: incoming.body.text("email") ?? "",
+    private static func remove(
+        _ name: RegistrationName,
+        _ kind: EventKind,
+        _ incoming: Incoming,
+        _ tenant: Tenant
+    ) async throws -> Answer {
+        let removed = try await incoming.directory.removeRegistration(
+            name,
             of: try incoming.eventID(),
             kind,
             company: tenant.id
         )
-        return try known.map { Answer(try json($0.0, $0.1, incoming, tenant)) }
+        guard removed ?? false else { throw Fault.notFound }
+        return .nothing
     }
 
-    private static func person(_ incoming: Incoming, _ uid: String, _ tenant: Tenant) throws -> NewRegistration {
-        let (name, email) = (incoming.body.text("name") ?? "", EmailAddress.entered(incoming.body.text("email") ?? ""))
-        // The token's size is known before the registration exists, since all ids have the same length.
-        let trial = RegisteredPerson(
-            event: uid,
-            registration: uid,
-            name: name,
-            email: email,
-            registeredAt: incoming.plane.now
-        )
-        if name.utf8.count + email.utf8.count > 512 {
-            let made = try incoming.snapshot.viewerTokens.registration(trial, closesAt: 0, company: tenant.company)
-            try TokenSize.check(made.token, [("name", name), ("email", email)])
-        }
-        return NewRegistration(name: name, email: email, metadata: incoming.body.object("metadata") ?? [])
-    }
-
-    private static func json(
-        _ registration: Registration,
-        _ event: Event,
+    private static func found(
+        _ kind: EventKind,
         _ incoming: Incoming,
         _ tenant: Tenant
-    ) throws -> JSONValue {
-        let person = RegisteredPerson(
-            event: event.uid,
-            registration: registration.uid,
-            name: registration.name,
-            email: registration.email,
-            registeredAt: registration.registeredAt
+    ) async throws -> (Registration, Event) {
+        let found = try await incoming.directory.registration(
+            .id(try incoming.uuid(at: 1)),
+            of: try incoming.eventID(),
+            kind,
+            company: tenant.id
         )
-        let made = try incoming.snapshot.viewerTokens.registration(
-            person,
-            closesAt: event.closesAt,
-            company: tenant.company
-        )
-        let url = ViewerAddress.text(event.kind, event.uid, made, incoming.snapshot)
-        return .object([
-            JSONMember("registrationId", .string(registration.uid)),
-            JSONMember("name", .string(registration.name)), JSONMember("email", .string(registration.email)),
-            JSONMember("join_url", .string(url)), JSONMember("joinUrl", .string(url)),
-            JSONMember("joinCode", .string(registration.joinCode.text)),
-            JSONMember("metadata", .object(registration.metadata)),
-            JSONMember("registeredAt", .string(Timestamp.text(registration.registeredAt))),
-        ])
+        guard let found else { throw Fault.notFound }
+        return found
     }
 }

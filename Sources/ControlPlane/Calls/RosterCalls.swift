@@ -9,8 +9,12 @@ struct RosterCalls {
 
     var calls: [Call] { Listing.allCases.flatMap { [add($0), remove($0), removeNamed($0)] } }
 
-    private var success: Call.Success {
-        Call.Success(schema: .list(.anyText), description: "The whole list after the change")
+    private func success(_ listing: Listing) -> Call.Success {
+        Call.Success(
+            schema: .list(.anyText),
+            description: "The whole list after the change",
+            example: .array([CommonSchemas.person.example(listing.name, in: "")])
+        )
     }
 
     /// The body that names the person.
@@ -22,7 +26,8 @@ struct RosterCalls {
                     name: listing.name,
                     schema: schema,
                     isRequired: true,
-                    description: "A user id or an e-mail."
+                    description: "A user id or an e-mail.",
+                    absence: "Missing \(listing.name) field in request"
                 )
             ])
         )
@@ -36,7 +41,7 @@ struct RosterCalls {
             summary: "Adds \(listing.phrase)",
             tag: kind.tag,
             body: body(listing, "New", CommonSchemas.person),
-            success: success,
+            success: success(listing),
             faults: [404],
             handler: .company { [kind] incoming, tenant in
                 let person = EventInput.entered(incoming.body.text(listing.name) ?? "")
@@ -59,7 +64,7 @@ struct RosterCalls {
             id: "remove\(kind.operationNoun)\(listing.noun)",
             summary: "Removes \(listing.phrase), by user id or e-mail",
             tag: kind.tag,
-            success: success,
+            success: success(listing),
             faults: [404],
             handler: .company { [kind] incoming, tenant in
                 try await Self.remove(incoming.parameters[1], kind, listing, incoming, tenant)
@@ -76,7 +81,7 @@ struct RosterCalls {
             summary: "Removes \(listing.phrase), even if the id has a slash or backslash, which no path may contain",
             tag: kind.tag,
             body: body(listing, "Listed", CommonSchemas.listedPerson),
-            success: success,
+            success: success(listing),
             faults: [404],
             handler: .company { [kind] incoming, tenant in
                 try await Self.remove(incoming.body.text(listing.name) ?? "", kind, listing, incoming, tenant)

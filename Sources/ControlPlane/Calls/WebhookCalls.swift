@@ -12,77 +12,114 @@ struct WebhookCalls {
 
     private static let maxCount = 100
     private static let path = "/api/v1/webhooks"
-    private static let types = Schema.choice(WebhookType.allCases.map(\.rawValue))
 
-    var calls: [Call] { [create, list, change, remove] }
+    var calls: [Call] { [create, list, get, change, rotate, remove] + DeliveryCalls.calls }
 
     private var create: Call {
         Call(
             method: .post,
             path: Self.path,
             id: "createWebhook",
-            summary: "Notifies the company about one type of event",
+            summary: "Notifies the company about some types of what happens",
             tag: "Webhooks",
-            body: .named(
-                "NewWebhook",
-                .input([
-                    Schema.Member(name: "eventType", schema: Self.types, isRequired: true),
-                    Schema.Member(
-                        name: "endpoint",
-                        schema: .text(Text(kind: .endpoint(isSecure: !allowsPlain), maxLength: 2048)),
-                        isRequired: true,
-                        description: """
-                            The URL that messages are posted to, without user name and fragment. Its host is public, unless \
-                            the operator of the gateway allows it.
-                            """
-                    ),
-                    Schema.Member(
-                        name: "eventId",
-                        schema: .nullable(.uuid),
-                        description: "For this event only; if absent, for all of them."
-                    ),
-                ])
-            ),
+            body: .named("NewWebhook", .input(members(isNew: true))),
+            judge: { body, problems in
+                Self.judgeTypes(body, &problems)
+                if body.text("eventType") == nil, !body.has("eventTypes") {
+                    problems.add("eventTypes", "is required")
+                }
+            },
             success: Call.Success(
                 status: 201,
-                schema: .named(
-                    "WebhookSecret",
-                    .object([
-                        Schema.Member(name: "id", schema: .uuid, isRequired: true),
-                        Schema.Member(
-                            name: "secret",
-                            schema: .anyText,
-                            isRequired: true,
-                            description: "Signs the deliveries; shown only once."
-                        ),
-                    ])
-                ),
+                schema: .named("WebhookSecret", .object(Self.secretMembers)),
                 description: "It is made"
             ),
             faults: [404, 409],
+            conflicts: [Self.tooMany],
             links: [Call.Link(operation: "deleteWebhook", parameter: "id", member: "id")],
             handler: .company { [addresses] incoming, tenant in
                 let (directory, body) = (incoming.directory, incoming.body)
-                if let endpoint = WebhookEndpoint(body.text("endpoint") ?? ""), addresses.exclude(endpoint) {
-                    throw Fault.field("endpoint", Self.excluded(endpoint))
-                }
+                let event = try await Self.event(incoming, tenant)
+                try await Self.checkEndpoint(addresses, incoming)
                 guard directory.webhooks(of: tenant.id).count < Self.maxCount else {
-                    throw Fault(.conflict, "too_many_webhooks", "There are \(Self.maxCount) webhooks already")
+                    throw Self.tooMany
                 }
-                let event = body.text("eventId")?.lowercased()
-                if let event, try await !Self.exists(event, incoming, tenant) { throw Fault.notFound }
                 let webhook = try await directory.createWebhook(
-                    WebhookType(rawValue: body.text("eventType") ?? "") ?? .eventCreated,
+                    Self.types(body) ?? [],
                     endpoint: body.text("endpoint") ?? "",
                     event: event,
                     company: tenant.id
                 )
-                return Answer(
-                    .object([JSONMember("id", .string(webhook.id)), JSONMember("secret", .string(webhook.secret))]),
-                    status: .created
-                )
+                return Answer(.object(Self.secretValues(webhook)), status: .created)
             }
         )
+    }
+
+    private static let tooMany = Fault(.conflict, "too_many_webhooks", "There are \(maxCount) webhooks already")
+
+    // MARK: What is asked for
+
+    private func members(isNew: Bool) -> [Schema.Member] {
+        [
+            Schema.Member(
+                name: "eventTypes",
+                schema: .list(WebhookJSON.types, upTo: 2 * WebhookType.allCases.count),
+                description: "What it announces, at least one type."
+            ),
+            Schema.Member(
+                name: "eventType",
+                schema: .nullable(WebhookJSON.types),
+                description: "The same for one type, instead of `eventTypes`."
+            ),
+            Schema.Member(
+                name: "endpoint",
+                schema: .text(Text(kind: .endpoint(isSecure: !allowsPlain), maxLength: 2048)),
+                isRequired: isNew,
+                description: """
+                    The URL that messages are posted to, without user name and fragment. Its host has an address now, and \
+                    is public, unless the operator of the gateway allows it.
+                    """
+            ),
+            Schema.Member(
+                name: "eventId",
+                schema: .nullable(.uuid),
+                description: "For this event only; if \(isNew ? "absent" : "null"), for all of them."
+            ),
+        ]
+    }
+
+    @Sendable private static func judgeTypes(_ body: Members, _ problems: inout Problems) {
+        if body.text("eventType") != nil, body.has("eventTypes") {
+            problems.add("eventType", "give it or eventTypes, not both")
+        }
+        if body.list("eventTypes")?.isEmpty ?? false { problems.add("eventTypes", "must name at least one type") }
+    }
+
+    /// The types that a body names, each once; `nil` if none.
+    private static func types(_ body: Members) -> [WebhookType]? {
+        let names = body.list("eventTypes") ?? body.text("eventType").map { [$0] }
+        guard let names else { return nil }
+        return WebhookType.allCases.filter { type in names.contains { $0.hasSameBytes(as: type.rawValue) } }
+    }
+
+    /// The event that a body names, which must be the company's.
+    private static func event(_ incoming: Incoming, _ tenant: Tenant) async throws -> String? {
+        guard let event = incoming.body.text("eventId")?.lowercased() else { return nil }
+        for kind in EventKind.allCases {
+            if try await incoming.directory.event(event, kind, company: tenant.id) != nil { return event }
+        }
+        throw Fault.notFound
+    }
+
+    /// Refuses an endpoint that cannot be called.
+    private static func checkEndpoint(_ addresses: DeliveryAddresses, _ incoming: Incoming) async throws {
+        guard let text = incoming.body.text("endpoint"), let endpoint = WebhookEndpoint(text) else { return }
+        if addresses.exclude(endpoint) { throw Fault.field("endpoint", Self.excluded(endpoint)) }
+        // What the name stands for is checked again with every delivery.
+        if await !incoming.plane.webhooks.accepts(endpoint) {
+            let fault = "\(endpoint.host) has no address, or not only such as messages may be delivered to"
+            throw Fault.field("endpoint", fault)
+        }
     }
 
     /// Why nothing can be delivered to an endpoint.
@@ -91,12 +128,7 @@ struct WebhookCalls {
         return "\(endpoint.host) \(what), unless the operator of the gateway allows it"
     }
 
-    private static func exists(_ event: String, _ incoming: Incoming, _ tenant: Tenant) async throws -> Bool {
-        for kind in EventKind.allCases {
-            if try await incoming.directory.event(event, kind, company: tenant.id) != nil { return true }
-        }
-        return false
-    }
+    // MARK: Existing ones
 
     private var list: Call {
         Call(
@@ -105,94 +137,116 @@ struct WebhookCalls {
             id: "listWebhooks",
             summary: "The company's webhooks, oldest first",
             tag: "Webhooks",
-            success: Call.Success(
-                schema: .list(Self.schema),
-                description: "The webhooks"
-            ),
+            success: Call.Success(schema: .list(WebhookJSON.schema), description: "The webhooks"),
             handler: .company { incoming, tenant in
-                Answer(.array(incoming.directory.webhooks(of: tenant.id).map(Self.value)))
+                let now = incoming.plane.now
+                return Answer(
+                    .array(incoming.directory.webhooks(of: tenant.id).map { WebhookJSON.value($0, now: now) })
+                )
             }
         )
     }
 
-    private static let schema = Schema.named(
-        "Webhook",
-        .object([
-            Schema.Member(name: "id", schema: .uuid, isRequired: true),
-            Schema.Member(name: "eventType", schema: types, isRequired: true),
-            Schema.Member(name: "endpoint", schema: .anyText, isRequired: true),
-            Schema.Member(name: "eventId", schema: .nullable(.uuid), isRequired: true),
-            Schema.Member(name: "createdAt", schema: .moment, isRequired: true),
-            Schema.Member(
-                name: "enabled",
-                schema: .boolean,
-                isRequired: true,
-                description: """
-                    false: what happens until it is true again is not kept for it, and it is never told of it. A webhook \
-                    whose endpoint has failed for a day becomes false.
-                    """
-            ),
-            Schema.Member(
-                name: "failingSince",
-                schema: .nullable(.moment),
-                isRequired: true,
-                description: "Since when deliveries have failed; reset when one arrives."
-            ),
-            Schema.Member(
-                name: "lastError",
-                schema: .nullable(.anyText),
-                isRequired: true,
-                description: "Why the last message did not arrive; null if it did."
-            ),
-            Schema.Member(name: "disabledAt", schema: .nullable(.moment), isRequired: true),
-            Schema.Member(
-                name: "disabledBy",
-                schema: .nullable(.choice(Webhook.Switcher.allCases.map(\.rawValue))),
-                isRequired: true,
-                description: "`failures` if its endpoint has failed for a day."
-            ),
-        ])
-    )
-
-    private static func value(_ webhook: Webhook) -> JSONValue {
-        func moment(_ moment: Milliseconds?) -> JSONValue { moment.map { .string(Timestamp.text($0)) } ?? .null }
-        return .object([
-            JSONMember("id", .string(webhook.id)),
-            JSONMember("eventType", .string(webhook.type.rawValue)),
-            JSONMember("endpoint", .string(webhook.endpoint)),
-            JSONMember("eventId", webhook.event.map(JSONValue.string) ?? .null),
-            JSONMember("createdAt", moment(webhook.createdAt)),
-            JSONMember("enabled", .bool(webhook.isEnabled)),
-            JSONMember("failingSince", moment(webhook.failingSince)),
-            JSONMember("lastError", webhook.lastError.map(JSONValue.string) ?? .null),
-            JSONMember("disabledAt", moment(webhook.disabledAt)),
-            JSONMember("disabledBy", webhook.disabledBy.map { .string($0.rawValue) } ?? .null),
-        ])
+    private var get: Call {
+        Call(
+            method: .get,
+            path: "\(Self.path)/{id}",
+            id: "getWebhook",
+            summary: "A webhook",
+            tag: "Webhooks",
+            success: Call.Success(schema: WebhookJSON.schema, description: "The webhook"),
+            faults: [404],
+            handler: .company { incoming, tenant in
+                let webhook = incoming.directory.webhook(try incoming.uuid(at: 0), company: tenant.id)
+                guard let webhook else { throw Fault.notFound }
+                return Answer(WebhookJSON.value(webhook, now: incoming.plane.now))
+            }
+        )
     }
 
     private var change: Call {
-        Call(
+        let enabled = Schema.Member(
+            name: "enabled",
+            schema: .boolean,
+            description: "true sends all waiting messages at once."
+        )
+        return Call(
             method: .patch,
             path: "\(Self.path)/{id}",
             id: "patchWebhook",
-            summary: "Switches a webhook on, which sends all waiting messages at once, or off",
+            summary: "Changes what a webhook announces, and where; switches it on or off",
             tag: "Webhooks",
-            body: .named(
-                "WebhookChange",
-                .input([Schema.Member(name: "enabled", schema: .boolean, isRequired: true)])
-            ),
-            success: Call.Success(schema: Self.schema, description: "The webhook after the change"),
+            body: .named("WebhookChange", .input(members(isNew: false) + [enabled])),
+            judge: Self.judgeTypes,
+            success: Call.Success(schema: WebhookJSON.schema, description: "The webhook after the change"),
             faults: [404],
-            handler: .company { incoming, tenant in
-                let webhook = try await incoming.directory.switchWebhook(
-                    try incoming.uuid(at: 0),
-                    company: tenant.id,
-                    isOn: incoming.body.bool("enabled") ?? false
+            handler: .company { [addresses] incoming, tenant in
+                let (id, body) = (try incoming.uuid(at: 0), incoming.body)
+                guard incoming.directory.webhook(id, company: tenant.id) != nil else { throw Fault.notFound }
+                let event = try await Self.event(incoming, tenant)
+                try await Self.checkEndpoint(addresses, incoming)
+                let change = WebhookChange(
+                    endpoint: body.text("endpoint"),
+                    types: Self.types(body),
+                    event: body.has("eventId") ? .some(event) : nil,
+                    isOn: body.bool("enabled")
                 )
+                let webhook = try await incoming.directory.changeWebhook(id, company: tenant.id, change)
                 guard let webhook else { throw Fault.notFound }
-                return Answer(Self.value(webhook))
+                return Answer(WebhookJSON.value(webhook, now: incoming.plane.now))
             }
         )
+    }
+
+    private var rotate: Call {
+        Call(
+            method: .post,
+            path: "\(Self.path)/{id}/rotate-secret",
+            id: "rotateWebhookSecret",
+            summary: "Gives a webhook another secret; the one before it signs too for a day",
+            tag: "Webhooks",
+            success: Call.Success(
+                schema: .named(
+                    "RotatedSecret",
+                    .object(
+                        Self.secretMembers + [
+                            Schema.Member(
+                                name: "oldSecretExpiresAt",
+                                schema: .moment,
+                                isRequired: true,
+                                description: "Until then `webhook-signature` has a signature by each secret."
+                            )
+                        ]
+                    )
+                ),
+                description: "The new secret"
+            ),
+            faults: [404],
+            handler: .company { incoming, tenant in
+                let id = try incoming.uuid(at: 0)
+                guard let webhook = try await incoming.directory.rotateSecret(of: id, company: tenant.id) else {
+                    throw Fault.notFound
+                }
+                let expiry = JSONMember("oldSecretExpiresAt", WebhookJSON.moment(webhook.former?.expiresAt))
+                return Answer(.object(Self.secretValues(webhook) + [expiry]))
+            }
+        )
+    }
+
+    private static let secretMembers = [
+        Schema.Member(name: "id", schema: .uuid, isRequired: true),
+        Schema.Member(
+            name: "secret",
+            schema: .anyText,
+            isRequired: true,
+            description: """
+                Signs the deliveries, as in Standard Webhooks: `whsec_` and the Base64 form of the key. Shown only once.
+                """
+        ),
+    ]
+
+    private static func secretValues(_ webhook: Webhook) -> [JSONMember] {
+        [JSONMember("id", .string(webhook.id)), JSONMember("secret", .string(webhook.secret.text))]
     }
 
     private var remove: Call {
@@ -200,7 +254,7 @@ struct WebhookCalls {
             method: .delete,
             path: "\(Self.path)/{id}",
             id: "deleteWebhook",
-            summary: "Deletes a webhook and its waiting messages",
+            summary: "Deletes a webhook and its messages",
             tag: "Webhooks",
             success: Call.Success(status: 204, description: "It is deleted"),
             faults: [404],

@@ -44,7 +44,7 @@ enum TokenCalls {
                 guard case .string(let type)? = members["grant_type"],
                     !type.hasSameBytes(as: "client_credentials")
                 else { return }
-                throw Fault(.badRequest, "unsupported_grant_type", "grant_type: must be \"client_credentials\"")
+                throw unsupportedGrant
             },
             hasOAuthFaults: true,
             success: Call.Success(
@@ -79,6 +79,10 @@ enum TokenCalls {
         guard let tenant, let secret = shown else {
             throw invalidClient(isBasic: credentials.isBasic)
         }
+        if tenant.isSuspended {
+            // RFC 6749 section 5.2 has no other error for it.
+            throw suspendedClient
+        }
         let token = try AccessToken.make(for: tenant, by: secret, snapshot, now: plane.now)
         return Answer(
             .object([
@@ -88,7 +92,15 @@ enum TokenCalls {
         )
     }
 
-    private static func invalidClient(isBasic: Bool) -> Fault {
+    static let unsupportedGrant = Fault(
+        .badRequest,
+        "unsupported_grant_type",
+        "grant_type: must be \"client_credentials\""
+    )
+
+    static let suspendedClient = Fault(.badRequest, "unauthorized_client", Fault.suspended.message)
+
+    static func invalidClient(isBasic: Bool) -> Fault {
         var fault = Fault(.unauthorized, "invalid_client", "The client is not known, or its secret is wrong")
         fault.fields[.wwwAuthenticate] = isBasic ? "Basic realm=\"api\"" : "Bearer"
         return fault

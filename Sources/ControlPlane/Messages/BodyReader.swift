@@ -5,38 +5,36 @@ import NIOCore
 
 /// Reads request bodies.
 enum BodyReader {
-    static let maxSize = 256 << 10
-
     /// Limits for JSON in bodies.
-    private static let limits: JSONLimits = {
-        var limits = JSONLimits(size: maxSize)
+    private static func limits(size: Int) -> JSONLimits {
+        var limits = JSONLimits(size: size)
         limits.depth = 32
         limits.members = 512
         limits.containers = 20_000
         return limits
-    }()
+    }
 
-    /// The members of a JSON object, or of a form if the call accepts one.
+    /// A body of JSON, or a form's members if the call accepts one.
     ///
     /// - Parameters:
     ///   - maxSize: in bytes.
     ///   - names: the names of the known members.
-    static func members(
+    static func value(
         of body: RequestBody,
         _ fields: HTTPFields,
         takesForms: Bool,
         maxSize: Int,
         names: [String]
-    ) async throws -> [JSONMember] {
+    ) async throws -> JSONValue {
         if let text = fields[.contentLength], let length = Int(text), length > maxSize { throw Fault.tooLarge(maxSize) }
         let type = fields[.contentType]
         let media = try type.map { text throws(Fault) in try Media(text, takesForms: takesForms) }
         let bytes = try await bytes(of: body, upTo: maxSize)
         guard !bytes.isEmpty else { throw Fault.malformed("The request needs a body") }
-        guard let media else { throw Fault.mediaType(Media.names(takesForms: takesForms)) }
+        guard let media else { throw Fault.mediaType(mediaTypes(takesForms: takesForms)) }
         return switch media {
-        case .json: try object(bytes)
-        case .form: try FormText.members(bytes, unique: names, plusIsSpace: true)
+        case .json: try json(bytes, maxSize)
+        case .form: .object(try FormText.members(bytes, unique: names, plusIsSpace: true))
         }
     }
 
@@ -61,12 +59,13 @@ enum BodyReader {
                     return
                 }
             }
-            throw .mediaType(Self.names(takesForms: takesForms))
+            throw .mediaType(mediaTypes(takesForms: takesForms))
         }
+    }
 
-        static func names(takesForms: Bool) -> String {
-            takesForms ? "application/json or application/x-www-form-urlencoded" : "application/json, in UTF-8"
-        }
+    /// The names of the accepted media types, for people.
+    static func mediaTypes(takesForms: Bool) -> String {
+        takesForms ? "application/json or application/x-www-form-urlencoded" : "application/json, in UTF-8"
     }
 
     private static func bytes(of body: RequestBody, upTo maxSize: Int) async throws -> [UInt8] {
@@ -78,15 +77,12 @@ enum BodyReader {
         }
     }
 
-    private static func object(_ bytes: [UInt8]) throws(Fault) -> [JSONMember] {
-        let value: JSONValue
+    private static func json(_ bytes: [UInt8], _ maxSize: Int) throws(Fault) -> JSONValue {
         do throws(JSONFault) {
-            value = try JSONValue(parsing: bytes.span, limits: limits)
+            return try JSONValue(parsing: bytes.span, limits: limits(size: maxSize))
         } catch {
             throw .malformed("The body is not JSON that can be read: \(words(error))")
         }
-        guard case .object(let members) = value else { throw .malformed("The body must be a JSON object") }
-        return members
     }
 
     private static func words(_ fault: JSONFault) -> String {

@@ -38,6 +38,7 @@ struct Fault: Error, Sendable {
     static func malformed(_ what: String) -> Fault { Fault(.badRequest, "invalid_request", what) }
 
     static let notFound = Fault(.notFound, "not_found", "There is no such thing here")
+    static let companyNotFound = Fault(.notFound, "not_found", "Company not found")
 
     /// - Parameter limit: in bytes.
     static func tooLarge(_ limit: Int) -> Fault {
@@ -77,8 +78,23 @@ struct Fault: Error, Sendable {
     static let alreadyRegistered = Fault(
         .conflict,
         "already_registered",
-        "This e-mail is registered already; with \"resend\": true the answer is the same as the first"
+        "This e-mail is registered already; with \"resend\": true the answer has that registration"
     )
+
+    static let emailTaken = Fault(.conflict, "already_registered", "Another registration for this event has the e-mail")
+
+    /// - Parameter indexes: those of the people in the body.
+    static func alreadyRegistered(at indexes: [Int]) -> Fault {
+        var problems = Problems()
+        for index in indexes { problems.add("[\(index)].email", "is registered already") }
+        var fault = Fault(
+            .conflict,
+            "already_registered",
+            problems.all.map(\.sentence).joined(separator: "; ") + "; nobody was registered"
+        )
+        fault.problems = problems.all
+        return fault
+    }
 
     static let callUnderWay = Fault(
         .conflict,
@@ -111,6 +127,13 @@ struct Fault: Error, Sendable {
         )
     }
 
+    /// Told only to those who have shown that they act for the company.
+    static let suspended = Fault(
+        .forbidden,
+        "company_suspended",
+        "The company is suspended: ask whoever operates the gateway"
+    )
+
     static let inner = Fault(
         .internalServerError,
         "internal_error",
@@ -138,19 +161,30 @@ struct Fault: Error, Sendable {
         Fault(.unsupportedMediaType, "unsupported_media_type", "Content-Type must be \(wanted)")
     }
 
-    func answer(requestID: String) -> Answer {
-        var members = [
+    /// What is wrong, as members of an answer.
+    var members: [JSONMember] {
+        let members = [
             JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(message)),
-            JSONMember("code", .string(code)), JSONMember("requestId", .string(requestID)),
+            JSONMember("code", .string(code)),
         ]
-        if !problems.isEmpty { members.append(JSONMember("problems", .array(problems.map(Self.value)))) }
+        return problems.isEmpty ? members : members + [JSONMember("problems", .array(problems.map(Self.value)))]
+    }
+
+    /// The body of its answer.
+    func value(requestID: String) -> JSONValue {
+        var members = members
+        members.insert(JSONMember("requestId", .string(requestID)), at: 3)
         if let oauthError {
             members =
                 [
                     JSONMember("error", .string(oauthError)), JSONMember("error_description", .string(message)),
                 ] + members
         }
-        var answer = Answer(.object(members), status: status)
+        return .object(members)
+    }
+
+    func answer(requestID: String) -> Answer {
+        var answer = Answer(value(requestID: requestID), status: status)
         for field in fields { answer.fields[field.name] = field.value }
         return answer
     }

@@ -6,11 +6,24 @@ struct Members: Sendable {
 
     init(_ all: [JSONMember] = []) { self.all = all }
 
-    /// As JSON text, the same for every order in which a client may have written the members.
-    var inOrderOfNames: [UInt8] { JSONValue.object(all).inOrderOfNames.serialized() }
+    /// All of them, as an object.
+    var json: JSONValue { .object(all) }
+
+    /// Names and values as a query has them, in their order.
+    var queryTexts: [(name: String, text: String)] {
+        all.map { member in
+            switch member.value {
+            case .string(let text): (member.name, text)
+            case let value: (member.name, String(decoding: value.serialized(), as: UTF8.self))
+            }
+        }
+    }
 
     /// Whether the member is present, `null` or not.
     func has(_ name: String) -> Bool { all[name] != nil }
+
+    /// The value of a member as it was given; `nil` if it is null.
+    func value(_ name: String) -> JSONValue? { all[name].flatMap { $0 == .null ? nil : $0 } }
 
     func text(_ name: String) -> String? {
         guard case .string(let text)? = all[name] else { return nil }
@@ -44,7 +57,8 @@ struct Members: Sendable {
 }
 
 extension JSONValue {
-    fileprivate var inOrderOfNames: JSONValue {
+    /// The same for every order in which a client may have written the members.
+    var inOrderOfNames: JSONValue {
         switch self {
         case .array(let values): .array(values.map(\.inOrderOfNames))
         case .object(let members):

@@ -19,22 +19,29 @@ final class CallsUnderWay: Sendable {
 extension ControlPlane {
     /// Says that an answer is that of an earlier call.
     static let replayedField = HTTPField.Name("Idempotent-Replayed")!
+    /// The largest answer that is kept of most calls, in bytes.
+    private static let usuallyKept = 60 << 10
+    /// The largest of calls with large bodies. That of a thousand registrations is a third of it.
+    private static let maxKept = 16 << 20
 
     /// Performs a call, unless it was performed already: then answers as at that time. A call that was refused may be
     /// repeated with other content.
     ///
-    /// - Parameter perform: performs the call.
+    /// - Parameters:
+    ///   - hasLargeBody: whether the answer may be as large as ``maxKept``.
+    ///   - perform: performs the call.
     func once(
         _ key: IdempotencyKey,
         _ incoming: Incoming,
         _ tenant: Tenant,
+        hasLargeBody: Bool,
         perform: () async throws -> Answer
     ) async throws -> Answer {
         let secret = incoming.snapshot.tokenKey
         let call = NamedCall(
             company: tenant.id,
             name: try key.name(for: tenant.id, secret),
-            fingerprint: try Self.fingerprint(incoming.head.method, incoming.head.path ?? "", incoming.body, secret),
+            fingerprint: try Self.fingerprint(incoming.head.method, incoming.head.path ?? "", incoming.content, secret),
             madeAt: now
         )
         guard callsUnderWay.begin(call.name) else { throw Fault.callUnderWay }
@@ -47,16 +54,18 @@ extension ControlPlane {
         case .unanswered: throw Fault.answerLost
         case .answered(let sealed):
             // One day ago at most, and clocks may be set.
-            guard let bytes = seal.open(sealed.span, days: max(0, day - 2)...(day + 2)),
-                var answer = Answer(kept: bytes)
-            else { throw Fault.answerLost }
+            let days = max(0, day - 2)...(day + 2)
+            let limit = Self.maxKept + SealingKey.overhead
+            guard let bytes = seal.open(sealed.span, days: days, upTo: limit), var answer = Answer(kept: bytes) else {
+                throw Fault.answerLost
+            }
             answer.fields[Self.replayedField] = "true"
             return answer
         }
         let answer = try await NamedCall.$current.withValue(call, operation: perform)
         let kept = answer.kept
         // What is not kept costs nothing, and is lost for those that repeat the call.
-        guard kept.count <= Self.maxKept else { return answer }
+        guard kept.count <= (hasLargeBody ? Self.maxKept : Self.usuallyKept) else { return answer }
         do {
             try await directory.keep(seal.seal(kept.span, day: day), of: call)
         } catch {
@@ -66,17 +75,14 @@ extension ControlPlane {
         return answer
     }
 
-    /// The largest answer that is kept, in bytes: what a seal may hold.
-    private static let maxKept = 60 << 10
-
     /// Equal for calls that ask for the same. Says nothing about them to those who do not have the gateway's secret.
     static func fingerprint(
         _ method: HTTPRequest.Method,
         _ target: String,
-        _ body: Members,
+        _ body: JSONValue,
         _ secret: Key
     ) throws(KeyError) -> [UInt8] {
-        try secret.sign((Array("idempotent call \(method) \(target)\n".utf8) + body.inOrderOfNames).span)
+        try secret.sign((Array("idempotent call \(method) \(target)\n".utf8) + body.inOrderOfNames.serialized()).span)
     }
 }
 

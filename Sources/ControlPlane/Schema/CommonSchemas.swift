@@ -44,7 +44,7 @@ enum CommonSchemas {
         ])
     )
 
-    private static let problems = Schema.Member(
+    static let problems = Schema.Member(
         name: "problems",
         schema: .list(
             .object([
@@ -58,7 +58,8 @@ enum CommonSchemas {
             ]),
             upTo: Problems.maxCount
         ),
-        description: "Everything that is wrong with the body or the query, for status 400."
+        description:
+            "Everything that is wrong with the body or the query, for status 400; whoever is in the way, for 409."
     )
 
     /// The gateway's own answer if a request does not reach the API: the members of other errors and those of

@@ -9,15 +9,17 @@ struct OpenAPIDocument {
 
     init(calls: [Call], server: String) {
         var named: [ExactText: JSONValue] = [:]
+        var faults = SharedFaults()
         var order: [ExactText] = []
         var paths: [ExactText: [JSONMember]] = [:]
         for call in calls {
             let path = ExactText(call.path)
             if paths[path] == nil { order.append(path) }
             paths[path, default: []].append(
-                JSONMember(call.method.rawValue.lowercased(), Self.operation(call, &named))
+                JSONMember(call.method.rawValue.lowercased(), Self.operation(call, &named, &faults))
             )
         }
+        let webhooks = WebhookMessages.json(&named)
         let schemas = named.map { JSONMember($0.key.text, $0.value) }.sorted { $0.name < $1.name }
         json = .object([
             JSONMember("openapi", .string("3.1.0")),
@@ -25,14 +27,26 @@ struct OpenAPIDocument {
                 "info",
                 .object([
                     JSONMember("title", .string("Embed Gateway control API")), JSONMember("version", .string("1")),
+                    JSONMember("description", .string(APIOverview.text)),
                 ])
             ),
             JSONMember("servers", .array([.object([JSONMember("url", .string(server))])])),
+            JSONMember(
+                "tags",
+                .array(
+                    APIOverview.tags.map { tag in
+                        .object([
+                            JSONMember("name", .string(tag.name)), JSONMember("description", .string(tag.description)),
+                        ])
+                    }
+                )
+            ),
             JSONMember("paths", .object(order.map { JSONMember($0.text, .object(paths[$0] ?? [])) })),
+            JSONMember("webhooks", webhooks),
             JSONMember(
                 "components",
                 .object([
-                    JSONMember("schemas", .object(schemas)),
+                    JSONMember("schemas", .object(schemas)), JSONMember("responses", .object(faults.responses)),
                     JSONMember(
                         "securitySchemes",
                         .object([
@@ -48,7 +62,11 @@ struct OpenAPIDocument {
         .object([JSONMember("type", .string("http")), JSONMember("scheme", .string(name))])
     }
 
-    private static func operation(_ call: Call, _ named: inout [ExactText: JSONValue]) -> JSONValue {
+    private static func operation(
+        _ call: Call,
+        _ named: inout [ExactText: JSONValue],
+        _ faults: inout SharedFaults
+    ) -> JSONValue {
         var members = [
             JSONMember("operationId", .string(call.id)), JSONMember("summary", .string(call.summary)),
             JSONMember("tags", .array([.string(call.tag)])),
@@ -57,7 +75,9 @@ struct OpenAPIDocument {
         if call.mayBeNamed { parameters.append(idempotencyKey) }
         if !parameters.isEmpty { members.append(JSONMember("parameters", .array(parameters))) }
         if let body = call.body {
-            let schema = JSONValue.object([JSONMember("schema", body.json(&named))])
+            let schema = JSONValue.object([
+                JSONMember("schema", body.json(&named)), JSONMember("example", body.example),
+            ])
             var content = [JSONMember("application/json", schema)]
             if call.takesForms { content.append(JSONMember("application/x-www-form-urlencoded", schema)) }
             members.append(
@@ -67,7 +87,7 @@ struct OpenAPIDocument {
                 )
             )
         }
-        members.append(JSONMember("responses", responses(call, &named)))
+        members.append(JSONMember("responses", responses(call, &named, &faults)))
         members.append(JSONMember("security", security(call)))
         return .object(members)
     }
@@ -84,7 +104,8 @@ struct OpenAPIDocument {
             let name = String(segment.dropFirst().dropLast())
             let schema: Schema =
                 name.hasSameBytes(as: "id") ? .uuid : .text(Text(kind: .segment, maxLength: ClaimLimit.userID))
-            return parameter(name, "path", isRequired: true, schema.json(&named))
+            let example = JSONMember("example", schema.example(name, in: ""))
+            return parameter(name, "path", isRequired: true, schema.json(&named), [example])
         }
     }
 
@@ -116,7 +137,10 @@ struct OpenAPIDocument {
             "query",
             isRequired: parameter.isRequired,
             parameter.schema.json(&named),
-            [JSONMember("description", .string(parameter.description))]
+            [
+                JSONMember("description", .string(parameter.description)),
+                JSONMember("example", parameter.schema.example(parameter.name, in: "query")),
+            ]
         )
     }
 
@@ -137,27 +161,30 @@ struct OpenAPIDocument {
 
     // MARK: Answers
 
-    private static func responses(_ call: Call, _ named: inout [ExactText: JSONValue]) -> JSONValue {
-        var responses = [JSONMember(String(call.success.status), success(call, &named))]
-        let fault = (call.hasOAuthFaults ? CommonSchemas.tokenFault : CommonSchemas.fault).json(&named)
-        let problem = CommonSchemas.problem.json(&named)
-        for status in faults(of: call) {
-            responses.append(JSONMember(String(status), self.fault(status, fault, problem)))
-        }
-        return .object(responses)
+    private static func responses(
+        _ call: Call,
+        _ named: inout [ExactText: JSONValue],
+        _ shared: inout SharedFaults
+    ) -> JSONValue {
+        let success = JSONMember(String(call.success.status), success(call, &named))
+        return .object([success] + shared.responses(of: call, &named))
     }
 
     private static func success(_ call: Call, _ named: inout [ExactText: JSONValue]) -> JSONValue {
         var members = [JSONMember("description", .string(call.success.description))]
         if let schema = call.success.schema {
-            var content = [JSONMember("application/json", .object([JSONMember("schema", schema.json(&named))]))]
+            let example = call.success.example ?? schema.example
+            var content = [JSONMember(call.success.mediaType, media(schema.json(&named), example))]
             if let other = call.success.otherMediaType {
-                content.append(JSONMember(other, .object([JSONMember("schema", Schema.anyText.json(&named))])))
+                let example = JSONValue.string(call.success.otherExample ?? "")
+                content.append(JSONMember(other, media(Schema.anyText.json(&named), example)))
             }
             members.append(JSONMember("content", .object(content)))
         }
         if call.success.isPage {
-            members.append(JSONMember("headers", header("Link", "Where the list continues, with rel=\"next\".")))
+            let link = header("Link", "Where the list continues, with rel=\"next\"; absent at its end.")
+            let total = header("X-Total-Count", "The number of entries on all pages.", type: "integer")
+            members.append(JSONMember("headers", .object(link + total)))
         }
         if !call.links.isEmpty { members.append(JSONMember("links", links(call.links))) }
         return .object(members)
@@ -178,42 +205,20 @@ struct OpenAPIDocument {
         )
     }
 
-    private static func faults(of call: Call) -> [Int] {
-        var statuses = Set(call.faults + [500, 503])
-        if call.body != nil { statuses.formUnion([400, 413, 415]) }
-        if !call.query.isEmpty { statuses.insert(400) }
-        if call.path.contains("{") { statuses.insert(400) }
-        if call.needsToken { statuses.formUnion([401, 429]) }
-        if call.mayBeNamed { statuses.formUnion([400, 409, 422]) }
-        return statuses.sorted()
+    /// What a body of one media type may be.
+    static func media(_ schema: JSONValue, _ example: JSONValue) -> JSONValue {
+        .object([JSONMember("schema", schema), JSONMember("example", example)])
     }
 
-    private static func fault(_ status: Int, _ schema: JSONValue, _ problem: JSONValue) -> JSONValue {
-        var content = [JSONMember("application/json", .object([JSONMember("schema", schema)]))]
-        // From the data plane, which refuses ambiguous paths before they get here.
-        if status == 400 {
-            content.append(JSONMember("application/problem+json", .object([JSONMember("schema", problem)])))
-        }
-        var members = [
-            JSONMember("description", .string(HTTPResponse.Status(code: status).reasonPhrase)),
-            JSONMember("content", .object(content)),
-        ]
-        if status == 401 { members.append(JSONMember("headers", header("WWW-Authenticate", "How to sign in."))) }
-        if status == 429 || status == 503 {
-            members.append(JSONMember("headers", header("Retry-After", "Seconds to wait.")))
-        }
-        return .object(members)
-    }
-
-    private static func header(_ name: String, _ description: String) -> JSONValue {
-        .object([
+    static func header(_ name: String, _ description: String, type: String = "string") -> [JSONMember] {
+        [
             JSONMember(
                 name,
                 .object([
                     JSONMember("description", .string(description)),
-                    JSONMember("schema", .object([JSONMember("type", .string("string"))])),
+                    JSONMember("schema", .object([JSONMember("type", .string(type))])),
                 ])
             )
-        ])
+        ]
     }
 }

@@ -35,6 +35,7 @@ extension Schema {
         case .input(let members): return Self.object(members, isOpen: false, &named)
         case .document:
             return Self.type("object", [JSONMember("description", .string("Your own data, at most 16 KiB of JSON."))])
+        case .nothing: return Self.type("null")
         case .nullable(let schema):
             return .object([JSONMember("anyOf", .array([schema.json(&named), Self.type("null")]))])
         case .named(let name, let schema):

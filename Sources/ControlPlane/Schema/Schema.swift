@@ -18,6 +18,8 @@ indirect enum Schema: Sendable {
     /// Any object of up to ``maxDocument`` bytes.
     case document
     case nullable(Schema)
+    /// Only null, for the given reason.
+    case nothing(String)
     /// A schema that the document defines once and refers to by name.
     case named(String, Schema)
 
@@ -26,6 +28,8 @@ indirect enum Schema: Sendable {
         let schema: Schema
         var isRequired = false
         var description: String?
+        /// The sentence for people if it is required and not there.
+        var absence: String?
     }
 
     /// The limit for a company's own data, in bytes of its shortest JSON text.
@@ -54,7 +58,7 @@ indirect enum Schema: Sendable {
     func check(_ value: JSONValue, _ name: String, _ problems: inout Problems) {
         switch (self, value) {
         case (.named(_, let schema), _): schema.check(value, name, &problems)
-        case (.nullable, .null): return
+        case (.nullable, .null), (.nothing, .null): return
         case (.nullable(let schema), _): schema.check(value, name, &problems)
         case (.text(let rule), .string(let text)):
             if let fault = rule.fault(in: text) { problems.add(name, fault) }
@@ -70,6 +74,11 @@ indirect enum Schema: Sendable {
             for (index, value) in values.enumerated() where !problems.isFull {
                 element.check(value, "\(name)[\(index)]", &problems)
             }
+        case (.tuple(let elements), .array(let values)):
+            guard values.count == elements.count else {
+                return problems.add(name, "must have \(elements.count) entries")
+            }
+            for (index, value) in values.enumerated() { elements[index].check(value, "\(name)[\(index)]", &problems) }
         case (.object(let known), .object(let members)): Self.check(members, known, within: name, &problems)
         case (.input(let known), .object(let members)):
             Self.check(members, known, within: name, &problems)
@@ -92,7 +101,8 @@ indirect enum Schema: Sendable {
             if let value = members[member.name] {
                 member.schema.check(value, place, &problems)
             } else if member.isRequired {
-                problems.add(place, "is required")
+                let (message, sentence) = ("is required", member.absence ?? "\(place): is required")
+                problems.add(Problem(place, message, sentence: sentence))
             }
         }
     }
@@ -105,6 +115,7 @@ indirect enum Schema: Sendable {
         case .number: "a number"
         case .list, .tuple: "an array"
         case .object, .input, .document: "an object"
+        case .nothing(let reason): "null: \(reason)"
         case .nullable(let schema), .named(_, let schema): schema.kind
         }
     }

@@ -13,21 +13,35 @@ struct DeliveryClient: Sendable {
     /// The limit for the whole request, from the host look-up to the last byte of the answer.
     var exchangeTime: TimeAmount = .seconds(10)
 
-    /// Sends a request and returns the status of the answer.
+    /// Sends a request and returns the answer.
     func send(
         _ request: DeliveryRequest,
         to endpoint: WebhookEndpoint,
         allowed: DeliveryAddresses
-    ) async throws -> UInt {
+    ) async throws -> DeliveryAnswer {
         let deadline = NIODeadline.now() + exchangeTime
         return try await within(exchangeTime) {
-            let addresses = try await resolve(endpoint.host, endpoint.port)
-            // If one address is not allowed, do not trust the name with the others either.
-            for address in addresses where !allowed.allow(address, isSecure: endpoint.isSecure) {
-                throw DeliveryFault.address(address.ipAddress ?? "\(address)")
-            }
+            let addresses = try await addresses(of: endpoint, allowed)
             return try await exchange(request, endpoint, over: connect(to: addresses, by: deadline), by: deadline)
         }
+    }
+
+    /// Checks that an endpoint's host has addresses now, all of which messages may be delivered to.
+    func check(_ endpoint: WebhookEndpoint, allowed: DeliveryAddresses) async throws {
+        _ = try await within(connectTime) { try await addresses(of: endpoint, allowed) }
+    }
+
+    private func addresses(
+        of endpoint: WebhookEndpoint,
+        _ allowed: DeliveryAddresses
+    ) async throws -> [SocketAddress] {
+        let addresses = try await resolve(endpoint.host, endpoint.port)
+        // If one address is not allowed, do not trust the name with the others either.
+        for address in addresses where !allowed.allow(address, isSecure: endpoint.isSecure) {
+            throw DeliveryFault.address(address.ipAddress ?? "\(address)")
+        }
+        guard !addresses.isEmpty else { throw DeliveryFault.noAddress }
+        return addresses
     }
 
     /// Connects to the first address that answers. Uses the checked addresses and does not look up the name again.
@@ -56,11 +70,11 @@ struct DeliveryClient: Sendable {
         _ endpoint: WebhookEndpoint,
         over channel: any Channel,
         by deadline: NIODeadline
-    ) async throws -> UInt {
+    ) async throws -> DeliveryAnswer {
         let loop = channel.eventLoop
         return try await loop.flatSubmit {
             guard channel.isActive else { return loop.makeFailedFuture(DeliveryFault.noAnswer) }
-            let answer = loop.makePromise(of: UInt.self)
+            let answer = loop.makePromise(of: DeliveryAnswer.self)
             let ready =
                 endpoint.isSecure
                 ? tls.secure(channel, host: endpoint.host, within: deadline - .now()) : loop.makeSucceededVoidFuture()

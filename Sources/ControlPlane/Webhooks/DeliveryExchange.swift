@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// Sends one request over its connection and reads the answer. Only the status matters.
+/// Sends one request over its connection and reads the answer. Only its head matters.
 final class DeliveryExchange: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
@@ -10,12 +10,12 @@ final class DeliveryExchange: ChannelInboundHandler {
     static let bodyLimit = 16 << 10
 
     private let request: DeliveryRequest
-    private var answer: EventLoopPromise<UInt>?
-    private var status: UInt?
+    private var answer: EventLoopPromise<DeliveryAnswer>?
+    private var head: DeliveryAnswer?
     private var bodySize = 0
 
-    /// - Parameter answer: receives the status, or the reason why there is none.
-    init(_ request: DeliveryRequest, answer: EventLoopPromise<UInt>) {
+    /// - Parameter answer: receives what was answered, or the reason why there is none.
+    init(_ request: DeliveryRequest, answer: EventLoopPromise<DeliveryAnswer>) {
         self.request = request
         self.answer = answer
     }
@@ -33,7 +33,7 @@ final class DeliveryExchange: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            status = head.status.code
+            self.head = DeliveryAnswer(status: head.status.code, retryAfter: head.headers.first(name: "Retry-After"))
         case .body(let piece):
             bodySize += piece.readableBytes
             if bodySize > Self.bodyLimit { settle(DeliveryFault.noAnswer, context) }
@@ -53,7 +53,7 @@ final class DeliveryExchange: ChannelInboundHandler {
     private func settle(_ error: any Error, _ context: ChannelHandlerContext) {
         guard let answer else { return }
         self.answer = nil
-        if let status { answer.succeed(status) } else { answer.fail(error) }
+        if let head { answer.succeed(head) } else { answer.fail(error) }
         context.close(promise: nil)
     }
 }

@@ -11,7 +11,6 @@ struct DeliveryRequest: Sendable {
     /// - Parameter now: the time of the attempt, which is part of the signature.
     init(_ delivery: Delivery, to endpoint: WebhookEndpoint, now: Milliseconds) {
         let timestamp = now / 1000
-        let secret = delivery.webhook.secret
         body = delivery.message
         head = HTTPRequestHead(
             version: .http1_1,
@@ -23,19 +22,16 @@ struct DeliveryRequest: Sendable {
                 "Content-Type": "application/json",
                 "Content-Length": "\(body.utf8.count)",
                 "Connection": "close",
-                "Webhook-Id": Self.id(of: delivery),
-                "Webhook-Timestamp": "\(timestamp)",
-                "Webhook-Signature": DeliverySignature.field(secret: secret, timestamp: timestamp, body: body),
+                // Receivers may look for these as the specification spells them.
+                "webhook-id": delivery.uid,
+                "webhook-timestamp": "\(timestamp)",
+                "webhook-signature": DeliverySignature.field(
+                    keys: delivery.webhook.secrets(at: now).map(\.key),
+                    id: delivery.uid,
+                    timestamp: timestamp,
+                    body: body
+                ),
             ]
         )
-    }
-
-    /// The message's own id, which is the same in every attempt.
-    private static func id(of delivery: Delivery) -> String {
-        let message = Array(delivery.message.utf8)
-        guard case .object(let members)? = try? JSONValue(parsing: message.span, limits: JSONLimits(size: 1 << 20)),
-            case .string(let id)? = members["id"]
-        else { return "\(delivery.id)" }
-        return id
     }
 }

@@ -194,11 +194,13 @@ struct DeliveryShares {
     ///
     /// - Parameters:
     ///   - hasArrived: `nil` if delivery was interrupted, which says nothing about the endpoint.
-    ///   - wait: how long the endpoint rests, given its number of failures.
+    ///   - rest: how long the endpoint asks to be left alone; `nil` if it does not ask.
+    ///   - wait: how long the endpoint rests otherwise, given its number of failures.
     mutating func ended(
         _ id: ExactText,
         _ delivery: Int64,
         hasArrived: Bool?,
+        rest: Milliseconds? = nil,
         at now: Milliseconds,
         wait: (_ failures: Int) -> Milliseconds
     ) {
@@ -208,6 +210,9 @@ struct DeliveryShares {
         switch (hasArrived, entry.health) {
         case (nil, _): break
         case (true?, _): (entry.health, entry.failures) = (.well, 0)
+        case (false?, _) where rest != nil:
+            entry.failures += 1
+            entry.health = .failing(until: now + (rest ?? 0))
         case (false?, .well): (entry.health, entry.failures) = (.suspect(delivery), 1)
         case (false?, .suspect(delivery)): entry.failures += 1
         case (false?, .suspect), (false?, .failing):

@@ -1,7 +1,7 @@
 import Admission
 package import Basics
 package import Directory
-import GatewayConfiguration
+package import GatewayConfiguration
 package import JOSE
 package import Logging
 import Synchronization
@@ -9,9 +9,9 @@ import Synchronization
 /// Delivers the messages waiting in the directory to their webhooks.
 ///
 /// A message is kept, also over restarts, until its endpoint has answered with a 2xx status, and is retried until it is
-/// a day old. So an endpoint may get it twice, with the same `Webhook-Id`. A webhook's messages about one event are
+/// a day old. So an endpoint may get it twice, with the same `webhook-id`. A webhook's messages about one event are
 /// sent in order; those of different webhooks and events in parallel, as ``DeliveryShares`` permits. An endpoint that
-/// fails for a day is switched off.
+/// fails for a day, or answers 410, is switched off.
 package final class WebhookDelivery: Sendable {
     private typealias Bell = AsyncStream<Void>.Continuation
 
@@ -21,6 +21,8 @@ package final class WebhookDelivery: Sendable {
     private let clock: @Sendable () -> Milliseconds
     private let wait: @Sendable (_ attempts: Int) -> Milliseconds
     private let allowedPrivate: Mutex<[AddressRange]>
+    /// The companies whose messages wait.
+    private let suspended = Mutex<Set<ExactText>>([])
     private let shares = Mutex(DeliveryShares())
     private let attempts = Mutex(DeliveryTally())
 
@@ -68,8 +70,28 @@ package final class WebhookDelivery: Sendable {
         self.wait = wait
     }
 
-    /// Replaces the addresses that are allowed although they are not public.
-    package func adopt(allowedPrivate: [AddressRange]) { self.allowedPrivate.withLock { $0 = allowedPrivate } }
+    /// Uses other settings: the addresses that webhooks may go to although they are not public, and which companies are
+    /// suspended, whose messages wait until they are not.
+    package func adopt(_ settings: Settings) {
+        adopt(
+            allowedPrivate: settings.control.webhookPrivateAddresses,
+            suspended: settings.companies.filter(\.isSuspended).map(\.id)
+        )
+    }
+
+    func adopt(allowedPrivate: [AddressRange], suspended companies: [String] = []) {
+        self.allowedPrivate.withLock { $0 = allowedPrivate }
+        let now = Set(companies.map { ExactText($0) })
+        let before = suspended.withLock { suspended in
+            defer { suspended = now }
+            return suspended
+        }
+        let resumed = before.subtracting(now)
+        guard !resumed.isEmpty else { return }
+        for webhook in directory.allWebhooks where webhook.isEnabled && resumed.contains(ExactText(webhook.company)) {
+            directory.deliveryIsDue(to: webhook)
+        }
+    }
 
     /// Delivers until the task is cancelled. Messages under way at that time are delivered again after the next start.
     package func run() async {
@@ -94,6 +116,35 @@ package final class WebhookDelivery: Sendable {
             timer?.cancel()
         }
     }
+
+    // MARK: Trying out
+
+    /// Whether messages may be delivered to an endpoint now: its host has addresses, and all of them are allowed.
+    func accepts(_ endpoint: WebhookEndpoint) async -> Bool {
+        (try? await client.check(endpoint, allowed: allowed)) != nil
+    }
+
+    /// Sends a message of its own kind to a webhook, once and at once, past those that wait.
+    func test(_ webhook: Webhook) async -> WebhookTest {
+        let delivery = directory.testMessage(for: webhook)
+        let start = ContinuousClock.now
+        var result = WebhookTest(id: delivery.uid)
+        do {
+            guard let endpoint = WebhookEndpoint(webhook.endpoint) else { throw DeliveryFault.endpoint }
+            let request = DeliveryRequest(delivery, to: endpoint, now: clock())
+            let answer = try await client.send(request, to: endpoint, allowed: allowed)
+            result.status = Int(answer.status)
+            if !answer.hasArrived { result.error = "answered \(answer.status)" }
+        } catch let fault as DeliveryFault {
+            result.error = fault.wordsForCompany
+        } catch {
+            result.error = "the connection failed"
+        }
+        result.milliseconds = Int(start.duration(to: .now) / .milliseconds(1))
+        return result
+    }
+
+    private var allowed: DeliveryAddresses { DeliveryAddresses(allowedPrivate: allowedPrivate.withLock { $0 }) }
 
     /// How deliveries went since the start.
     package var tally: DeliveryTally { attempts.withLock { $0 } }
@@ -140,6 +191,10 @@ package final class WebhookDelivery: Sendable {
             shares.withLock { $0.forget(turn.webhook) }
             return
         }
+        if suspended.withLock({ $0.contains(turn.company) }) {
+            shares.withLock { $0.rested(turn, until: nil) }
+            return
+        }
         switch try await directory.nextMessage(for: webhook, except: turn.running, at: clock()) {
         case .none(let until): shares.withLock { $0.rested(turn, until: until) }
         case .message(let delivery):
@@ -157,44 +212,53 @@ package final class WebhookDelivery: Sendable {
         let endpoint = WebhookEndpoint(delivery.webhook.endpoint)
         /// The reasons for the operator and for the company.
         var failure: (reason: String, told: String)?
+        var answer: DeliveryAnswer?
         do {
             guard let endpoint else { throw DeliveryFault.endpoint }
             let request = DeliveryRequest(delivery, to: endpoint, now: clock())
-            let allowed = DeliveryAddresses(allowedPrivate: allowedPrivate.withLock { $0 })
-            let status = try await client.send(request, to: endpoint, allowed: allowed)
-            if !(200..<300).contains(status) { failure = ("answered \(status)", "answered \(status)") }
+            let found = try await client.send(request, to: endpoint, allowed: allowed)
+            if !found.hasArrived { failure = ("answered \(found.status)", "answered \(found.status)") }
+            answer = found
         } catch is CancellationError {
-            ended(delivery, hasArrived: nil)
+            ended(delivery, hasArrived: nil, rest: nil)
             return
         } catch let fault as DeliveryFault {
             failure = (fault.description, fault.wordsForCompany)
         } catch {
             failure = ("\(error)", "the connection failed")
         }
+        let rest = answer?.rest(now: clock())
         do {
             if let failure {
-                try await failed(delivery, host: endpoint?.host, failure)
+                try await failed(delivery, host: endpoint?.host, failure, answer)
             } else {
                 attempts.withLock { $0.arrived += 1 }
-                try await directory.finish(delivery)
+                try await directory.finish(delivery, response: answer.map { Int($0.status) })
             }
         } catch {
             logger.error("a webhook message's state cannot be written", metadata: ["reason": "\(error)"])
             // Without this pause it would be sent again at once.
             try? await Task.sleep(for: Self.pauseAfterFault)
         }
-        ended(delivery, hasArrived: failure == nil)
-        if failure != nil { await switchOff(delivery, host: endpoint?.host) }
+        let isGone = answer?.isGone ?? false
+        // Before the next attempt.
+        if isGone {
+            let words: Logger.Message = "a webhook was switched off: its endpoint has answered 410"
+            await switchOff(delivery, by: .gone, words, host: endpoint?.host)
+        }
+        ended(delivery, hasArrived: failure == nil, rest: rest)
+        if failure != nil, !isGone { await judge(delivery, host: endpoint?.host) }
     }
 
-    private func ended(_ delivery: Delivery, hasArrived: Bool?) {
+    private func ended(_ delivery: Delivery, hasArrived: Bool?, rest: Milliseconds?) {
         shares.withLock {
-            $0.ended(ExactText(delivery.webhook.id), delivery.id, hasArrived: hasArrived, at: clock(), wait: wait)
+            let id = ExactText(delivery.webhook.id)
+            $0.ended(id, delivery.id, hasArrived: hasArrived, rest: rest, at: clock(), wait: wait)
         }
     }
 
     /// Switches off a webhook whose endpoint has failed for too long.
-    private func switchOff(_ delivery: Delivery, host: String?) async {
+    private func judge(_ delivery: Delivery, host: String?) async {
         let id = delivery.webhook.id
         let company = delivery.webhook.company
         // The directory's count, which is kept over restarts.
@@ -206,13 +270,25 @@ package final class WebhookDelivery: Sendable {
                 now: clock()
             )
         else { return }
+        await switchOff(
+            delivery,
+            by: .failures,
+            "a webhook was switched off: its endpoint has failed for a day",
+            host: host
+        )
+    }
+
+    private func switchOff(
+        _ delivery: Delivery,
+        by switcher: Webhook.Switcher,
+        _ words: Logger.Message,
+        host: String?
+    ) async {
+        let (id, company) = (delivery.webhook.id, delivery.webhook.company)
         do {
-            _ = try await directory.switchWebhook(id, company: company, isOn: false, by: .failures)
+            _ = try await directory.switchWebhook(id, company: company, isOn: false, by: switcher)
             shares.withLock { $0.forget(ExactText(id)) }
-            logger.warning(
-                "a webhook was switched off: its endpoint has failed for a day",
-                metadata: metadata(delivery, host: host)
-            )
+            logger.warning(words, metadata: metadata(delivery, host: host))
         } catch {
             logger.error("a webhook's state cannot be written", metadata: ["reason": "\(error)"])
         }
@@ -221,31 +297,48 @@ package final class WebhookDelivery: Sendable {
     private func metadata(_ delivery: Delivery, host: String?) -> Logger.Metadata {
         [
             "company": "\(delivery.webhook.company)", "webhook": "\(delivery.webhook.id)",
-            "type": "\(delivery.webhook.type.rawValue)", "host": "\(host ?? "")",
+            "type": "\(delivery.type)", "host": "\(host ?? "")",
             "attempts": "\(delivery.attempts + 1)",
         ]
     }
 
     /// Schedules a retry of a message, or gives it up. Logs neither its body nor its whole endpoint: both may contain
     /// secrets.
+    ///
+    /// - Parameter answer: what the endpoint answered, if it did.
     private func failed(
         _ delivery: Delivery,
         host: String?,
-        _ failure: (reason: String, told: String)
+        _ failure: (reason: String, told: String),
+        _ answer: DeliveryAnswer?
     ) async throws {
         let now = clock()
+        let response = answer.map { Int($0.status) }
         var metadata = metadata(delivery, host: host)
         metadata.updateValue("\(failure.reason)", forKey: "reason")
         if DeliverySchedule.givesUp(after: delivery.attempts, createdAt: delivery.createdAt, now: now) {
             logger.warning("a webhook message was given up", metadata: metadata)
             attempts.withLock { $0.givenUp += 1 }
-            try await directory.retry(delivery, at: nil, reason: failure.told)
+            try await directory.retry(delivery, at: nil, reason: failure.told, response: response)
         } else {
             logger.info("a webhook message was not delivered, and will be retried", metadata: metadata)
             attempts.withLock { $0.retried += 1 }
-            try await directory.retry(delivery, at: now + wait(delivery.attempts), reason: failure.told)
+            let pause = max(wait(delivery.attempts), answer?.rest(now: now) ?? 0)
+            try await directory.retry(delivery, at: now + pause, reason: failure.told, response: response)
         }
     }
+}
+
+/// How a webhook's endpoint did with a test message.
+struct WebhookTest: Sendable {
+    /// The message's id.
+    let id: String
+    /// The status of the answer; `nil` if there was none.
+    var status: Int?
+    /// Why it did not arrive, worded for the company.
+    var error: String?
+    /// How long it took, from the look-up of the host.
+    var milliseconds = 0
 }
 
 /// Attempts to deliver a message, by outcome.

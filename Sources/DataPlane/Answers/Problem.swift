@@ -30,6 +30,7 @@ enum StatusText {
     static func of(_ status: Int) -> (title: String, code: String, detail: String) {
         switch status {
         case 200: ("OK", "ok", "")
+        case 201: ("Created", "created", "")
         case 204: ("No Content", "no_content", "")
         case 301: ("Moved Permanently", "moved_permanently", "")
         case 303: ("See Other", "see_other", "")

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import JOSE
 
 /// The page that a viewer's browser shows for a refused request. It is small, accessible, follows the browser's light
@@ -129,7 +130,7 @@ struct RefusalPage {
 
     /// The SHA-256 of an inline style or script as a content security policy writes it.
     static func hash(of text: String) -> String {
-        String(decoding: Handshake.base64(SHA256.hash(Array(text.utf8).span).span), as: UTF8.self)
+        String(decoding: Base64.encode(SHA256.hash(Array(text.utf8).span).span), as: UTF8.self)
     }
 
     static func duration(_ seconds: Int64) -> String {

@@ -224,7 +224,7 @@ extension Exchange {
 
     /// Tells the client to send its body
     /// ([RFC 9110 section 10.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1)).
-    private func sendContinue() {
+    func sendContinue() {
         var buffer = worker.takeBuffer()
         buffer.write("HTTP/1.1 100 Continue\r\n\r\n")
         client?.interim(buffer)
@@ -338,7 +338,7 @@ extension Exchange {
             var waiting = queued.take() ?? ByteBuffer()
             waiting.write(bytes)
             queued = waiting
-            client?.pauseReading()
+            if operatorCall == nil { client?.pauseReading() }
         case .ignore: break
         case .unexpected: perform(.unexpected)
         case let tooLarge:
@@ -374,7 +374,10 @@ extension Exchange {
     }
 
     /// Handles the end of the request.
-    func requestEnded() { perform(state.on(.requestEnded(at: worker.clock.monotonic))) }
+    func requestEnded() {
+        perform(state.on(.requestEnded(at: worker.clock.monotonic)))
+        if let arrived = operatorCall.take() { answerOperator(arrived.call) }
+    }
 
     /// Sends the end of the body.
     func endRequest() {

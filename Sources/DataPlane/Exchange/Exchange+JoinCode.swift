@@ -20,14 +20,18 @@ extension Exchange {
             return
         }
         guard event.equals(person.event), let record = site.directory.event(person.event),
-            let company = snapshot.companies[ExactText(record.company)], let name = snapshot.settings.tokens.query.first
+            let company = snapshot.authority.company(record.company), let name = snapshot.settings.tokens.query.first
         else {
             refuse(.wrongEvent, request)
             return
         }
+        guard company.signingKey != nil else {
+            // Suspended.
+            refuse(.tokenInvalid, request)
+            return
+        }
         do throws(KeyError) {
-            let closesAt = record.closesAt ?? 0
-            let made = try snapshot.viewerTokens.registration(person, closesAt: closesAt, company: company)
+            let made = try snapshot.viewerTokens.registration(person, closesAt: record.closesAt, company: company)
             let place = request.location
             redirect(to: place + (place.contains("?") ? "&" : "?") + "\(name)=\(made.token)")
         } catch {

@@ -12,6 +12,7 @@ import Transport
 ///   `database`, or `memory`, which a restart forgets.
 /// - `/removals`: see ``Exchange/serveRemovals(_:)``.
 /// - `/upstreams`: see ``Exchange/serveUpstreams(_:)``.
+/// - `/companies`: see ``Exchange/serveCompanies(_:path:)``.
 /// - `GET /metrics`: what the event loops have counted, for Prometheus.
 ///
 /// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
@@ -22,7 +23,13 @@ extension Exchange {
         case "/removals": serveRemovals(request)
         case "/upstreams": serveUpstreams(request)
         case "/metrics": serveMetrics(request)
-        default: respond(status: 404)
+        case "/companies": serveCompanies(request, path: path)
+        default:
+            if path.utf8.starts(with: "/companies/".utf8) {
+                serveCompanies(request, path: path)
+            } else {
+                respond(status: 404)
+            }
         }
     }
 

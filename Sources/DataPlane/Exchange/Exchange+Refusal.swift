@@ -155,8 +155,7 @@ extension Exchange {
         if page.countdown != nil { policy += "; script-src 'sha256-\(Countdown.scriptHash)'" }
         if page.wayIn != nil { policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'" }
         // Without a viewer, do not reveal which companies there are.
-        let companies = snapshot.settings.companies
-        if let viewer, let company = companies.first(where: { $0.id.hasSameBytes(as: viewer.company) }) {
+        if let viewer, let company = snapshot.company(viewer.company) {
             let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")
             policy += "; frame-ancestors \(sources)"
         }

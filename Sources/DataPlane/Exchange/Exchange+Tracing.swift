@@ -94,7 +94,7 @@ extension Exchange {
         notes.trace.role = admitted?.role.name
         guard let viewer else { return }
         notes.trace.company = viewer.company
-        guard let key = viewer.voucher?.key, let company = snapshot.companies[ExactText(viewer.company)] else { return }
+        guard let key = viewer.voucher?.key, let company = snapshot.authority.company(viewer.company) else { return }
         notes.trace.algorithm = company.keys.first { $0.thumbprint == key }?.algorithm
     }
 }

@@ -30,6 +30,8 @@ final class Exchange: UpstreamUser {
     var upgrade: Upgrade?
     /// `nil` unless the request waits for a key set.
     var parked: ParkedRequest?
+    /// The operator's call whose body is arriving, to be answered once it is complete; `nil` if there is none.
+    var operatorCall: ArrivingCall?
     /// What is recorded of the request if its trace is sampled, or was of an earlier one. `nil` if none was.
     var traceNotes: TraceNotes?
 
@@ -259,6 +261,7 @@ final class Exchange: UpstreamUser {
         if let response = response.take() { worker.recycle(response) }
         queued = nil
         pieces = nil
+        operatorCall = nil
         upgrade = nil
         if let parked = parked.take() { worker.keyWaits.cancel(parked.wait) }
         pool = nil

@@ -19,6 +19,7 @@ final class KeySetSource {
     private(set) var fetched: FetchedKeySet?
     /// Whether a fetch has ended, well or not.
     private(set) var hasEndedFirstFetch = false
+    private(set) var isWaitingForTurn = false
 
     private let server: UpstreamServer
     private let security: TLSClientContext?
@@ -26,12 +27,14 @@ final class KeySetSource {
     private let resolver: Resolver
     private let descriptors: DescriptorBudget
     private let missed: MissedKeys
+    private let turns: FetchTurns
     private let logger: Logger
     private let completion: (_ hasChanged: Bool) -> Void
     private var random = RandomSource()
-    /// Until the next fetch. `nil` during a fetch.
+    /// Until the next fetch. `nil` during a fetch, and while it waits for its turn.
     private var timer: TimerHeap.ID?
     private var inquiry: Inquiry?
+    private var hasTurn = false
     /// When the last fetch began, on the clock of the loop.
     private var beganAt: Int64 = 0
     /// When the next fetch begins.
@@ -55,13 +58,17 @@ final class KeySetSource {
     private static let firstRetry: Int64 = 5000
     private static let lastRetry: Int64 = 300_000
 
-    /// - Parameter completion: called after each fetch.
+    /// - Parameters:
+    ///   - missed: is told when a fetch is wanted and when it begins, but not that it has ended: the keys are not in use
+    ///     then.
+    ///   - completion: called after each fetch.
     init(
         _ url: KeySetURL,
         on loop: EventLoop,
         resolver: Resolver,
         descriptors: DescriptorBudget,
         missed: MissedKeys,
+        turns: FetchTurns,
         logger: Logger,
         completion: @escaping (_ hasChanged: Bool) -> Void
     ) {
@@ -70,6 +77,7 @@ final class KeySetSource {
         self.resolver = resolver
         self.descriptors = descriptors
         self.missed = missed
+        self.turns = turns
         self.logger = logger
         self.completion = completion
         (server, security) = Self.server(of: url)
@@ -82,6 +90,7 @@ final class KeySetSource {
 
     /// Fetches soon, since a token names a key that the set does not have.
     func fetchAfterMiss() {
+        guard !isWaitingForTurn else { return hurry() }
         let wanted = max(beganAt + MissedKeys.interval, loop.now)
         if inquiry == nil, wanted < dueAt { schedule(at: wanted) }
     }
@@ -94,8 +103,20 @@ final class KeySetSource {
         logger.notice("\(url.text): \(read.keys.count) keys from before the start, until it was fetched")
     }
 
+    /// Fetches when it is its turn.
     func fetch() {
         stop()
+        isWaitingForTurn = true
+        missed.wanted(url, at: loop.now)
+        turns.enter(self)
+    }
+
+    /// Lets a fetch that waits for its turn go before others.
+    func hurry() { if isWaitingForTurn { turns.hurry(self) } }
+
+    /// Fetches: it is its turn.
+    func begin() {
+        (isWaitingForTurn, hasTurn) = (false, true)
         beganAt = loop.now
         missed.began(url, at: beganAt)
         ask(server, security, url) { [self] result in
@@ -134,7 +155,6 @@ final class KeySetSource {
     }
 
     private func end(_ result: Result<KeySet, Fault>) {
-        missed.ended(url)
         hasEndedFirstFetch = true
         let before = keys
         switch result {
@@ -142,6 +162,13 @@ final class KeySetSource {
         case .failure(let fault): keep(fault.reason)
         }
         completion(!Self.areSame(before, keys))
+        endTurn()
+    }
+
+    private func endTurn() {
+        guard hasTurn else { return }
+        hasTurn = false
+        turns.leave()
     }
 
     private static func server(of url: KeySetURL) -> (UpstreamServer, TLSClientContext?) {
@@ -155,6 +182,8 @@ final class KeySetSource {
     func stop() {
         if let timer = timer.take() { loop.cancel(timer) }
         inquiry.take()?.cancel()
+        isWaitingForTurn = false
+        endTurn()
     }
 
     private struct KeySet {

@@ -14,20 +14,32 @@ final class KeySets {
     private let logger: Logger
     private let publish: ([KeySetURL: [Key]]) -> Void
     private let fetchEnded: (KeySetURL) -> Void
+    private let clock: () -> Int64
+    private let turns = FetchTurns()
     /// Whether sets were adopted before. Only the first ones take up what was kept from before the start: what was fetched
     /// from a URL that goes must not come back with it.
     private var hasAdopted = false
     private var savedAt: Int64?
-    private var sources: [KeySetSource] = []
+    private var sources: [KeySetURL: KeySetSource] = [:]
+    /// The sets whose fetches have ended, while nobody was told yet.
+    private var ended: [KeySetURL] = []
+    /// Whether their keys have changed.
+    private var hasNews = false
+    /// When keys may be published again, and the timer for that. All times are in milliseconds.
+    private var publishAt: Int64 = 0
+    private var publication: TimerHeap.ID?
     private var waiting: [(urls: Set<KeySetURL>, body: () -> Void)] = []
 
-    /// How often the sets are kept again if they do not change, in milliseconds: what is kept is good for a day.
+    /// How often the sets are kept again if they do not change: what is kept is good for a day.
     private static let saveInterval: Int64 = 3_600_000
+    /// Publishing may take this part of the loop's time. With thousands of companies it takes tens of milliseconds.
+    private static let publishingShare: Int64 = 5
 
     /// - Parameters:
     ///   - store: keeps what was fetched over a restart.
     ///   - publish: receives the keys of each URL that was fetched, whenever they have changed.
     ///   - fetchEnded: called after each fetch, and after `publish`.
+    ///   - clock: the monotonic time.
     init(
         loop: EventLoop,
         resolver: Resolver,
@@ -36,7 +48,8 @@ final class KeySets {
         store: KeySetStore? = nil,
         logger: Logger,
         publish: @escaping ([KeySetURL: [Key]]) -> Void,
-        fetchEnded: @escaping (KeySetURL) -> Void = { _ in }
+        fetchEnded: @escaping (KeySetURL) -> Void = { _ in },
+        clock: @escaping () -> Int64 = MonotonicClock.now
     ) {
         self.loop = loop
         self.resolver = resolver
@@ -46,6 +59,7 @@ final class KeySets {
         self.logger = logger
         self.publish = publish
         self.fetchEnded = fetchEnded
+        self.clock = clock
     }
 
     /// Fetches these sets and no others.
@@ -53,18 +67,22 @@ final class KeySets {
     /// - Parameter new: sets that are not in use yet, and may never be.
     func adopt(_ urls: [KeySetURL], trying new: [KeySetURL] = []) {
         let previous = sources
-        sources = Set(urls + new).map { url in previous.first { $0.url == url } ?? source(url) }
-        for source in sources { source.isInUse = urls.contains(source.url) }
-        let dropped = previous.filter { source in !sources.contains { $0 === source } }
-        let added = sources.filter { source in !previous.contains { $0 === source } }
-        for source in dropped {
-            source.stop()
-            end(source.url)
-        }
+        let inUse = Set(urls)
+        let wanted = inUse.union(new)
+        let added = wanted.filter { previous[$0] == nil }.map { source($0) }
+        let dropped = previous.values.filter { !wanted.contains($0.url) }
+        for source in dropped { sources[source.url] = nil }
+        for source in added { sources[source.url] = source }
+        for (url, source) in sources { source.isInUse = inUse.contains(url) }
+        turns.changing { for source in dropped { source.stop() } }
+        for source in dropped { end(source.url) }
         if !hasAdopted, !added.isEmpty {
             hasAdopted = true
-            let kept = KeySetFile.read(store?.load(), at: WallClock.now() / 1000)
-            for source in added { if let set = kept.first(where: { $0.url == source.url }) { source.resume(set) } }
+            let kept = Dictionary(
+                KeySetFile.read(store?.load(), at: WallClock.now() / 1000).map { ($0.url, $0) },
+                uniquingKeysWith: { first, _ in first }
+            )
+            for source in added { if let set = kept[source.url] { source.resume(set) } }
         }
         if (dropped + added).contains(where: { $0.keys != nil }) { publishAll() }
         if dropped.contains(where: { $0.keys != nil }) { save() }
@@ -72,38 +90,36 @@ final class KeySets {
         resumeWaiting()
     }
 
+    /// A set is not fetched any more.
     private func end(_ url: KeySetURL) {
         missed.forget(url)
         fetchEnded(url)
     }
 
     /// Fetches all sets now, as if for the first time.
-    func fetchAgain() { for source in sources { source.fetchAgain() } }
+    func fetchAgain() { turns.changing { for source in sources.values { source.fetchAgain() } } }
 
     /// Fetches these sets soon, since a token names a key that none of them has.
     func fetchAfterMiss(_ urls: [KeySetURL]) {
         for url in urls {
-            if let source = sources.first(where: { $0.url == url }) { source.fetchAfterMiss() } else { end(url) }
+            if let source = sources[url] { source.fetchAfterMiss() } else { end(url) }
         }
     }
 
     /// What is wrong with sets at present.
-    var faults: [KeySetURL: String] {
-        Dictionary(
-            sources.compactMap { source in source.lastFault.map { (source.url, $0) } },
-            uniquingKeysWith: { first, _ in first }
-        )
-    }
+    var faults: [KeySetURL: String] { sources.compactMapValues(\.lastFault) }
 
     /// Calls `body` once each of these sets was fetched or could not be.
     func afterFirstFetch(of urls: [KeySetURL], _ body: @escaping () -> Void) {
         waiting.append((Set(urls), body))
+        for url in urls { sources[url]?.hurry() }
         resumeWaiting()
     }
 
     func stop() {
-        for source in sources { source.stop() }
-        sources = []
+        turns.changing { for source in sources.values { source.stop() } }
+        (sources, ended, hasNews) = ([:], [], false)
+        if let publication = publication.take() { loop.cancel(publication) }
         resumeWaiting()
     }
 
@@ -114,35 +130,52 @@ final class KeySets {
             resolver: resolver,
             descriptors: descriptors,
             missed: missed,
+            turns: turns,
             logger: logger
         ) { [unowned self] hasChanged in
-            if hasChanged { publishAll() }
-            if hasChanged || savedAt.map({ loop.now - $0 >= Self.saveInterval }) ?? true { save() }
-            fetchEnded(url)
-            resumeWaiting()
+            hasNews = hasNews || hasChanged
+            ended.append(url)
+            guard publication == nil else { return }
+            guard hasNews, loop.now < publishAt else { return tell() }
+            publication = loop.schedule(in: publishAt - loop.now) { [self] in
+                publication = nil
+                tell()
+            }
         }
     }
 
+    /// Tells of the fetches that have ended, after their keys were published.
+    private func tell() {
+        if hasNews { publishAll() }
+        if hasNews || savedAt.map({ loop.now - $0 >= Self.saveInterval }) ?? true { save() }
+        hasNews = false
+        let urls = ended
+        ended = []
+        for url in urls {
+            missed.ended(url)
+            fetchEnded(url)
+        }
+        resumeWaiting()
+    }
+
     private func publishAll() {
-        publish(
-            Dictionary(
-                sources.compactMap { source in source.keys.map { (source.url, $0) } },
-                uniquingKeysWith: { first, _ in first }
-            )
-        )
+        let start = clock()
+        publish(sources.compactMapValues(\.keys))
+        publishAt = loop.now + (clock() - start) * Self.publishingShare
     }
 
     /// Keeps what was fetched.
     private func save() {
         guard let store else { return }
         savedAt = loop.now
-        let sets = sources.compactMap(\.fetched)
+        let sets = sources.values.compactMap(\.fetched)
         let areAll = sets.count == sources.count
         store.save { KeySetFile.content(of: sets, areAll: areAll) }
     }
 
     private func resumeWaiting() {
-        let awaited = Set(sources.filter { !$0.hasEndedFirstFetch }.map(\.url))
+        guard !waiting.isEmpty else { return }
+        let awaited = Set(sources.values.filter { !$0.hasEndedFirstFetch }.map(\.url) + ended)
         let ready = waiting.filter { $0.urls.isDisjoint(with: awaited) }
         waiting.removeAll { $0.urls.isDisjoint(with: awaited) }
         for wait in ready { wait.body() }

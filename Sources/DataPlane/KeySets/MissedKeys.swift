@@ -51,10 +51,17 @@ final class MissedKeys: Sendable {
         }
     }
 
+    /// A set is to be fetched when it is its turn, which comes sooner if a request waits for it.
+    func wanted(_ url: KeySetURL, at now: Int64) {
+        let fetch = Fetch(beganAt: now - Self.interval, isUnderWay: false, isAsked: false)
+        fetches.withLock { fetches in if fetches[url] == nil { fetches[url] = fetch } }
+    }
+
     func began(_ url: KeySetURL, at now: Int64) {
         fetches.withLock { $0[url] = Fetch(beganAt: now, isUnderWay: true, isAsked: false) }
     }
 
+    /// A fetch has ended, and every event loop has or gets its keys.
     func ended(_ url: KeySetURL) { fetches.withLock { $0[url]?.isUnderWay = false } }
 
     /// Forgets a set that is no longer fetched.

@@ -10,7 +10,7 @@ enum Handshake {
     private static let accepted: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
     /// Makes a key for the gateway's own handshake.
-    static func makeKey() -> [UInt8] { base64(SystemRandom.bytes(16).span) }
+    static func makeKey() -> [UInt8] { Base64.encode(SystemRandom.bytes(16).span) }
 
     /// Whether this is the Base64 form of 16 bytes.
     static func isKey(_ bytes: Span<UInt8>) -> Bool {
@@ -32,20 +32,6 @@ enum Handshake {
         text.reserveCapacity(key.count + accepted.utf8CodeUnitCount)
         for index in key.indices { text.append(key[index]) }
         text.append(contentsOf: accepted.description.utf8)
-        return base64(SHA1.hash(text.span).span)
-    }
-
-    /// Base64, which differs from base64url in two digits and the padding
-    /// ([RFC 4648 section 4](https://www.rfc-editor.org/rfc/rfc4648#section-4)).
-    static func base64(_ bytes: Span<UInt8>) -> [UInt8] {
-        var text = Base64URL.encode(bytes).map { digit in
-            switch digit {
-            case UInt8(ascii: "-"): UInt8(ascii: "+")
-            case UInt8(ascii: "_"): UInt8(ascii: "/")
-            default: digit
-            }
-        }
-        while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) }
-        return text
+        return Base64.encode(SHA1.hash(text.span).span)
     }
 }

@@ -39,6 +39,8 @@ final class Site: Sendable {
     let scrapes = Scrapes()
     /// Reads what metrics show of the control API; `nil` without one.
     let controlReader = Mutex<(@Sendable () async -> ControlReading)?>(nil)
+    /// Answers the operator's calls about companies; `nil` without the control API.
+    let companyCalls = Mutex<(@Sendable (OperatorCall) async -> OperatorAnswer)?>(nil)
     let missedKeys = MissedKeys()
     /// Keeps the fetched key sets over a restart. `nil` if nothing does.
     let keySetStore: KeySetStore?
@@ -280,7 +282,7 @@ final class Site: Sendable {
 
     /// The key sets of a company.
     func keySetURLs(of company: String) -> [KeySetURL] {
-        snapshot.settings.companies.first { $0.id.hasSameBytes(as: company) }?.keySetURLs ?? []
+        snapshot.company(company)?.keySetURLs ?? []
     }
 
     /// A token names a key that none of these sets has: they may have to be fetched again.

@@ -14,7 +14,8 @@ final class Snapshot: Sendable {
     let routes: RouteTable
     let authority: TokenAuthority
     let keySetURLs: [KeySetURL]
-    let companies: [ExactText: Company]
+    /// Places among the companies of the settings.
+    private let companyPlaces: [ExactText: Int]
     /// Makes the tokens for join codes.
     let viewerTokens: ViewerTokens
     let rules: Admission.Rules
@@ -104,8 +105,8 @@ final class Snapshot: Sendable {
         } else {
             self.authority = authority
         }
-        companies = Dictionary(
-            settings.companies.map { (ExactText($0.id), Company($0, fetched: fetchedKeys)) },
+        companyPlaces = Dictionary(
+            settings.companies.enumerated().map { (ExactText($1.id), $0) },
             uniquingKeysWith: { first, _ in first }
         )
         viewerTokens = ViewerTokens(settings)
@@ -192,12 +193,19 @@ final class Snapshot: Sendable {
         headerTimeout = settings.limits.headerTimeout.milliseconds
         idleTimeout = settings.limits.idleTimeout.milliseconds
         lagLimit = settings.limits.lagLimit.milliseconds
-        if let previous, settings.hasSameIdentity(as: previous.settings), framePolicies == previous.framePolicies {
+        let framePolicies = framePolicies
+        // A company that is new has no viewers yet.
+        if let previous, settings.hasSameIdentity(as: previous.settings),
+            previous.framePolicies.allSatisfy({ framePolicies[$0.key] == $0.value })
+        {
             identityVersion = previous.identityVersion
         } else {
             identityVersion = (previous?.identityVersion ?? 0) + 1
         }
     }
+
+    /// A company of the settings by its id.
+    func company(_ id: String) -> CompanySettings? { companyPlaces[ExactText(id)].map { settings.companies[$0] } }
 
     private static func framePolicy(_ origins: [String]) -> [UInt8] {
         let sources = origins.isEmpty ? "'none'" : origins.joined(separator: " ")

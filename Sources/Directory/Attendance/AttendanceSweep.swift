@@ -58,7 +58,8 @@ struct AttendanceSweep {
     init(of event: Event, now: Milliseconds) {
         self.event = event
         self.now = now
-        let (start, end) = (event.fields.startsAt, max(event.fields.startsAt, event.fields.endsAt))
+        let start = event.fields.hasDates ? event.fields.startsAt : event.createdAt
+        let end = max(start, event.fields.hasDates ? event.fields.endsAt : now)
         window = start - Self.day..<end + Self.day
         let minutes = (window.upperBound - window.lowerBound) / Self.minute
         step = Self.minute * max((minutes + Self.maxMoments - 1) / Self.maxMoments, 1)

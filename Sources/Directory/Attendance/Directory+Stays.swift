@@ -115,6 +115,8 @@ extension Directory {
         _ effects: inout Writer.Effects
     ) throws {
         let viewer = session.viewer
+        // Look up nothing for nobody.
+        guard !webhookIndex.webhooks(of: viewer.company, type: type, event: session.event).isEmpty else { return }
         var data = [
             JSONMember("session", .string(session.name)), JSONMember("userId", .string(viewer.userID)),
             JSONMember("role", .string(session.role.name)),
@@ -125,7 +127,29 @@ extension Directory {
         ] {
             if let value { data.append(JSONMember(name, .string(value))) }
         }
+        data += try Self.metadata(ofRegistration: viewer.registration, session.event, viewer.company, database)
         try announce(type, company: viewer.company, event: session.event, at: moment, data + end, database, &effects)
+    }
+
+    /// The metadata of a session's registration, if the directory has it.
+    private static func metadata(
+        ofRegistration uid: String?,
+        _ event: String,
+        _ company: String,
+        _ database: Database
+    ) throws -> [JSONMember] {
+        guard let uid else { return [] }
+        let text = try String.fetchOne(
+            database.cachedStatement(
+                sql: """
+                    SELECT registration.metadata FROM registration JOIN event ON event.id = registration.event
+                    WHERE registration.uid = ? AND event.uid = ? AND event.company = ?
+                    AND registration.removed_at IS NULL
+                    """
+            ),
+            arguments: [uid, event, company]
+        )
+        return try text.map { [JSONMember("metadata", .object(try JSONText.members($0)))] } ?? []
     }
 
     /// Ends all open stays when the gateway stops.
@@ -156,6 +180,7 @@ extension Directory {
             for (name, column) in [("registrationId", 3), ("name", 5), ("email", 6)] {
                 if let value: String = stay[column] { data.append(JSONMember(name, .string(value))) }
             }
+            data += try Self.metadata(ofRegistration: stay[3], event, company, database)
             let leftAt = max(joinedAt, moment)
             data += [
                 JSONMember("leftAt", .string(Timestamp.text(leftAt))), JSONMember("reason", .string(ending)),

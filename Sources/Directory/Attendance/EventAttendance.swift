@@ -3,7 +3,8 @@ package import Basics
 
 /// The people who were at an event, and for how long.
 ///
-/// Minutes and concurrency count from a day before the event's start to a day after its end.
+/// Minutes and concurrency count from a day before the event's start to a day after its end; those of a hub without
+/// dates from its creation to now.
 package struct EventAttendance: Sendable {
     package let event: Event
     /// The event's row id, which is never reused.

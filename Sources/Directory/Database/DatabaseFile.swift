@@ -105,7 +105,8 @@ enum DatabaseFile {
         }
     }
 
-    private static func reader(_ path: String) throws -> DatabaseQueue {
+    /// Opens a database that another process may be using, to read it.
+    static func reader(_ path: String) throws -> DatabaseQueue {
         var configuration = configuration
         configuration.readonly = true
         return try DatabaseQueue(path: path, configuration: configuration)
@@ -122,6 +123,7 @@ enum DatabaseFile {
             try database.execute(sql: "PRAGMA cache_size = -8192")
             // Overwrite deleted data, which may be personal.
             try database.execute(sql: "PRAGMA secure_delete = ON")
+            database.add(function: SearchText.function)
         }
         return configuration
     }

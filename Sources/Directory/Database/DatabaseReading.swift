@@ -8,7 +8,7 @@ package struct DatabaseReading: Sendable, Equatable {
     package var commits = CommitTally()
     /// Messages that no webhook has got yet, also those to webhooks that are switched off. `nil` if they cannot be read.
     package var waitingMessages: Int?
-    /// When the oldest one to a webhook that is switched on was written.
+    /// When the oldest one was written to a webhook that is switched on, of a company that is not suspended.
     package var oldestMessage: Milliseconds?
 }
 
@@ -34,7 +34,10 @@ extension Directory {
                     database,
                     sql: """
                         SELECT min(created_at) FROM delivery WHERE is_head = 1
-                            AND webhook IN (SELECT id FROM webhook WHERE disabled_at IS NULL)
+                            AND webhook IN (
+                                SELECT id FROM webhook WHERE disabled_at IS NULL
+                                    AND company NOT IN (SELECT id FROM company WHERE suspended_at IS NOT NULL)
+                            )
                         """
                 )
             )

@@ -43,6 +43,30 @@ enum Migrations {
         migrator.registerMigration("11 calls that may be repeated") { database in
             try database.execute(sql: namedCalls)
         }
+        migrator.registerMigration("12 companies") { database in
+            try database.execute(sql: companies)
+        }
+        migrator.registerMigration("13 what clients say about events") { database in
+            try database.execute(sql: extras)
+        }
+        migrator.registerMigration("14 secrets as in Standard Webhooks") { database in
+            try WebhookSecret.standardize(database)
+        }
+        migrator.registerMigration("15 subscriptions, and what became of their messages") { database in
+            try database.execute(sql: subscriptions)
+        }
+        migrator.registerMigration("16 events that have begun and ended") { database in
+            try database.execute(sql: dates)
+        }
+        migrator.registerMigration("17 lists") { database in
+            try database.execute(sql: lists)
+        }
+        migrator.registerMigration("18 stays by their registrations") { database in
+            try database.execute(sql: registrationStays)
+        }
+        migrator.registerMigration("19 how much is kept for calls that may be repeated") { database in
+            try database.execute(sql: namedCallTotals)
+        }
         return migrator
     }
 
@@ -264,6 +288,133 @@ enum Migrations {
         ) STRICT;
         CREATE UNIQUE INDEX named_call_by_name ON named_call (company, name);
         CREATE INDEX named_call_by_age ON named_call (made_at);
+        """
+
+    /// Adds how many bytes of answers are kept for each company.
+    private static let namedCallTotals = """
+        CREATE TABLE named_call_total (company TEXT PRIMARY KEY NOT NULL, bytes INTEGER NOT NULL) STRICT;
+        INSERT INTO named_call_total (company, bytes)
+            SELECT company, sum(length(answer)) FROM named_call WHERE answer IS NOT NULL GROUP BY company;
+        CREATE INDEX named_call_with_answer ON named_call (company, made_at) WHERE answer IS NOT NULL;
+        CREATE TRIGGER named_call_added AFTER INSERT ON named_call WHEN new.answer IS NOT NULL BEGIN
+            INSERT INTO named_call_total (company, bytes) VALUES (new.company, length(new.answer))
+                ON CONFLICT (company) DO UPDATE SET bytes = bytes + excluded.bytes;
+        END;
+        CREATE TRIGGER named_call_changed AFTER UPDATE OF answer ON named_call BEGIN
+            INSERT INTO named_call_total (company, bytes)
+                VALUES (new.company, ifnull(length(new.answer), 0) - ifnull(length(old.answer), 0))
+                ON CONFLICT (company) DO UPDATE SET bytes = bytes + excluded.bytes;
+        END;
+        CREATE TRIGGER named_call_deleted AFTER DELETE ON named_call WHEN old.answer IS NOT NULL BEGIN
+            UPDATE named_call_total SET bytes = bytes - length(old.answer) WHERE company = old.company;
+        END;
+        """
+
+    /// Adds companies that the operator makes while the gateway runs, and their secrets, which are sealed.
+    private static let companies = """
+        CREATE TABLE company (
+            id TEXT PRIMARY KEY NOT NULL,
+            name TEXT NOT NULL,
+            embed_origins TEXT NOT NULL,
+            issuers TEXT NOT NULL,
+            audiences TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            changed_at INTEGER NOT NULL,
+            suspended_at INTEGER,
+            -- A removed one keeps its id from being given to another while its data is kept.
+            removed_at INTEGER,
+            -- Whether what a removed one had is removed too.
+            is_emptied INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE TABLE company_secret (
+            company TEXT NOT NULL REFERENCES company (id),
+            id TEXT NOT NULL,
+            form TEXT NOT NULL,
+            algorithm TEXT,
+            signs INTEGER NOT NULL,
+            -- Base64url.
+            sealed TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            -- Null: until it is revoked.
+            until INTEGER,
+            UNIQUE (company, id)
+        ) STRICT;
+        -- Shows whether a key is the one that has sealed.
+        CREATE TABLE company_seal (id INTEGER PRIMARY KEY CHECK (id = 0), proof TEXT NOT NULL) STRICT;
+        """
+
+    /// Adds members of events that are kept for clients, as a JSON text.
+    private static let extras = """
+        ALTER TABLE event ADD COLUMN extras TEXT NOT NULL DEFAULT '{}';
+        """
+
+    /// Adds webhooks with several types and two secrets, and messages that are kept after they have arrived or were
+    /// given up.
+    private static let subscriptions = """
+        -- Separated by spaces.
+        ALTER TABLE webhook RENAME COLUMN type TO types;
+        -- The secret before a rotation, and until when it signs too.
+        ALTER TABLE webhook ADD COLUMN old_secret TEXT;
+        ALTER TABLE webhook ADD COLUMN old_secret_until INTEGER;
+        -- The message's own id, and its type.
+        ALTER TABLE delivery ADD COLUMN uid TEXT NOT NULL DEFAULT '';
+        ALTER TABLE delivery ADD COLUMN type TEXT NOT NULL DEFAULT '';
+        -- The last attempt: when, the status of the answer, and what was wrong.
+        ALTER TABLE delivery ADD COLUMN tried_at INTEGER;
+        ALTER TABLE delivery ADD COLUMN response INTEGER;
+        ALTER TABLE delivery ADD COLUMN error TEXT;
+        UPDATE delivery SET uid = ifnull(json_extract(message, '$.id'), CAST(id AS TEXT)),
+            type = ifnull(json_extract(message, '$.type'), '');
+        CREATE INDEX delivery_by_webhook ON delivery (webhook, id);
+        CREATE INDEX delivery_by_uid ON delivery (uid);
+        -- Messages that have arrived or were given up, with the ids that they had.
+        CREATE TABLE past_delivery (
+            id INTEGER PRIMARY KEY,
+            webhook TEXT NOT NULL REFERENCES webhook (id) ON DELETE CASCADE,
+            event TEXT NOT NULL,
+            uid TEXT NOT NULL,
+            type TEXT NOT NULL,
+            message TEXT NOT NULL,
+            folded_email TEXT,
+            folded_user TEXT,
+            created_at INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            tried_at INTEGER NOT NULL,
+            has_arrived INTEGER NOT NULL,
+            response INTEGER,
+            error TEXT
+        ) STRICT;
+        CREATE INDEX past_delivery_by_webhook ON past_delivery (webhook, id);
+        CREATE INDEX past_delivery_by_time ON past_delivery (tried_at);
+        CREATE INDEX past_delivery_by_email ON past_delivery (folded_email) WHERE folded_email IS NOT NULL;
+        CREATE INDEX past_delivery_by_user ON past_delivery (folded_user) WHERE folded_user IS NOT NULL;
+        """
+
+    /// Adds which of an event's dates webhooks were told of.
+    private static let dates = """
+        -- 0: none, 1: the start, 2: the end too.
+        ALTER TABLE event ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+        UPDATE event SET told = (starts_at <= strftime('%s', 'now') * 1000) + (ends_at <= strftime('%s', 'now') * 1000);
+        CREATE INDEX event_by_next_date ON event (iif(told = 0, starts_at, ends_at)) WHERE told < 2 AND removed_at IS NULL;
+        CREATE INDEX registration_by_uid ON registration (event, uid);
+        -- Messages that tell of many people.
+        CREATE INDEX delivery_of_many ON delivery (webhook) WHERE type = 'event.ended';
+        CREATE INDEX past_delivery_of_many ON past_delivery (webhook) WHERE type = 'event.ended';
+        """
+
+    /// Adds indexes that have all that decides what a list has, and in which order.
+    private static let lists = """
+        DROP INDEX event_by_start;
+        CREATE INDEX event_by_start ON event (company, kind, starts_at, uid, ends_at, removed_at)
+            WHERE removed_at IS NULL;
+        CREATE INDEX event_by_end ON event (company, kind, ends_at, uid, starts_at, removed_at)
+            WHERE removed_at IS NULL;
+        CREATE INDEX registration_by_event ON registration (event, id, removed_at);
+        """
+
+    /// Adds an index for finding the stays of a registration whose e-mail has changed since.
+    private static let registrationStays = """
+        CREATE INDEX stay_by_registration ON stay (company, registration) WHERE registration IS NOT NULL;
         """
 
     /// Adds indexes for deleting what ended long ago.

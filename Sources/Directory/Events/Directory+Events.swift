@@ -1,17 +1,6 @@
 package import Admission
-package import Basics
+import Basics
 import GRDB
-
-/// The position after which a list of events continues.
-package struct EventCursor: Sendable, Equatable {
-    package var startsAt: Milliseconds
-    package var uid: String
-
-    package init(startsAt: Milliseconds, uid: String) {
-        self.startsAt = startsAt
-        self.uid = uid
-    }
-}
 
 extension Directory {
     /// Creates an event.
@@ -38,36 +27,6 @@ extension Directory {
     /// Returns an event of the company, or `nil` if it has none of that kind and uid.
     package func event(_ uid: String, _ kind: EventKind, company: String) async throws -> Event? {
         try await pool.read { try Stored.event(uid, kind, company: company, $0)?.event }
-    }
-
-    /// The company's events, soonest first.
-    ///
-    /// - Parameters:
-    ///   - from: leaves out events that end before.
-    ///   - to: leaves out events that start after.
-    package func events(
-        of company: String,
-        _ kind: EventKind,
-        from: Milliseconds?,
-        to: Milliseconds?,
-        limit: Int,
-        after: EventCursor?
-    ) async throws -> [Event] {
-        try await pool.read { database in
-            let rows = try Row.fetchCursor(
-                database.cachedStatement(
-                    sql: """
-                        SELECT * FROM event WHERE company = ? AND kind = ? AND removed_at IS NULL
-                        AND (starts_at, uid) > (?, ?) AND starts_at <= ? AND ends_at >= ?
-                        ORDER BY starts_at, uid LIMIT ?
-                        """
-                ),
-                arguments: [
-                    company, kind.rawValue, after?.startsAt ?? .min, after?.uid ?? "", to ?? .max, from ?? .min, limit,
-                ]
-            )
-            return try Array(rows.map { try Event($0) })
-        }
     }
 
     /// The uids of the company's webinars, soonest first.
@@ -102,7 +61,15 @@ extension Directory {
             try database.cachedStatement(sql: Self.updateSQL)
                 .execute(arguments: StatementArguments(event.columns) + [stored.id])
             effects.add { [view] in view.set(EventRecord(event), for: event.uid) }
+            if (before.startsAt, before.endsAt) != (event.fields.startsAt, event.fields.endsAt) {
+                if event.fields.hasDates {
+                    try Self.forgetDates(ofEvent: stored.id, after: now, database)
+                } else {
+                    try Self.skipDates(ofEvent: event.uid, database)
+                }
+            }
             try announce(.eventUpdated, event, database, &effects)
+            try announceRoles(of: event, before: before, database, &effects)
             return event
         }
     }
@@ -166,21 +133,24 @@ extension Directory {
                     event.uid, event.company, event.creator, event.kind.rawValue, event.createdAt,
                 ]
             )
+        if event.fields.endsAt <= event.createdAt || !event.fields.hasDates {
+            try Self.skipDates(ofEvent: event.uid, database)
+        }
         effects.add { [view] in view.set(EventRecord(event), for: event.uid) }
         try announce(.eventCreated, event, database, &effects)
     }
 
     private static let columns = """
         name, picture, starts_at, ends_at, timezone, type, networking_hub, presenters, organizers, registration_mode,
-        second_join, metadata, doors_open, doors_close
+        second_join, metadata, doors_open, doors_close, extras
         """
 
     private static let insertSQL = """
         INSERT INTO event (\(columns), uid, company, creator, kind, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     private static let updateSQL = """
-        UPDATE event SET (\(columns)) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?
+        UPDATE event SET (\(columns)) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?
         """
 }

@@ -41,6 +41,7 @@ extension Event {
         fields.doorsOpen = row["doors_open"]
         fields.doorsClose = row["doors_close"]
         fields.metadata = try JSONText.members(row["metadata"])
+        fields.extras = try JSONText.members(row["extras"])
     }
 
     /// The values of the columns for `fields`, in the order of `Directory.columns`.
@@ -49,14 +50,16 @@ extension Event {
             fields.name, fields.picture, fields.startsAt, fields.endsAt, fields.timezone, fields.type.rawValue,
             fields.networkingHub, JSONText.write(fields.presenters), JSONText.write(fields.organizers),
             fields.isRegistrationModeEnabled, fields.secondJoin?.rawValue, JSONText.write(fields.metadata),
-            fields.doorsOpen, fields.doorsClose,
+            fields.doorsOpen, fields.doorsClose, JSONText.write(fields.extras),
         ]
     }
 
-    /// A day after the event's end. From then on its registrations are invalid.
-    package var closesAt: Milliseconds { Self.closesAt(endsAt: fields.endsAt) }
+    /// A day after the event's end. From then on its registrations are invalid. `nil` if it has no dates.
+    package var closesAt: Milliseconds? { Self.closesAt(endsAt: fields.endsAt) }
 
-    static func closesAt(endsAt: Milliseconds) -> Milliseconds { endsAt + timeAfterEnd }
+    static func closesAt(endsAt: Milliseconds) -> Milliseconds? {
+        endsAt < EventFields.always.upperBound ? endsAt + timeAfterEnd : nil
+    }
 
     fileprivate static let timeAfterEnd: Milliseconds = 86_400_000
 }

@@ -44,11 +44,27 @@ package struct EventFields: Sendable, Equatable {
     package var doorsClose: Int?
     /// The company's own data, returned unchanged.
     package var metadata: [JSONMember] = []
+    /// What the platform's clients say about an event and the gateway has no use for, returned unchanged.
+    package var extras: [JSONMember] = []
 
     package init(name: String, startsAt: Milliseconds, endsAt: Milliseconds, timezone: String) {
         self.name = name
         self.startsAt = startsAt
         self.endsAt = endsAt
         self.timezone = timezone
+    }
+}
+
+extension EventFields {
+    /// The dates of a networking hub that is always open. The last one is past all that clients can write.
+    package static let always = 0..<Timestamp.last + 1
+
+    /// Whether it begins and ends; false for a networking hub that is always open.
+    package var hasDates: Bool { endsAt < Self.always.upperBound }
+
+    /// The dates in answers and messages; null if it has none.
+    package var dates: [JSONMember] {
+        func text(_ moment: Milliseconds) -> JSONValue { hasDates ? .string(Timestamp.text(moment)) : .null }
+        return [JSONMember("startDate", text(startsAt)), JSONMember("endDate", text(endsAt))]
     }
 }

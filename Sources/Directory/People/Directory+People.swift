@@ -67,7 +67,7 @@ extension Directory {
             let stays = try Row.fetchAll(
                 database,
                 sql: "SELECT * FROM stay WHERE \(Self.isPersonsStay) ORDER BY joined_at, id",
-                arguments: [company, folded, company, folded]
+                arguments: Self.stayArguments(folded, company)
             )
             return PersonRecord(
                 registrations: try registrations.map { row in
@@ -138,16 +138,19 @@ extension Directory {
             // Delete these first: they are found through the registrations and stays that are erased next.
             let arguments = Self.removalArguments(folded, company)
             erasure.removals = try delete(Self.isPersonsRemoval, arguments, database, &effects).count
-            erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
             erasure.stays = try Self.eraseStays(folded, company, database)
-            try database.execute(
-                sql: """
-                    DELETE FROM delivery WHERE (folded_email = ? OR folded_user = ?)
-                    AND webhook IN (SELECT id FROM webhook WHERE company = ?)
-                    """,
-                arguments: [folded, folded, company]
-            )
-            erasure.messages = database.changesCount
+            erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
+            for table in ["delivery", "past_delivery"] {
+                try database.execute(
+                    sql: """
+                        DELETE FROM \(table) WHERE (folded_email = ? OR folded_user = ?)
+                        AND webhook IN (SELECT id FROM webhook WHERE company = ?)
+                        """,
+                    arguments: [folded, folded, company]
+                )
+                erasure.messages += database.changesCount
+                try DeliveryPeople.leaveOut(folded, company, of: table, database)
+            }
             // Only who made the calls can read which of these tell of the person.
             try database.execute(sql: "UPDATE named_call SET answer = NULL WHERE company = ?", arguments: [company])
             for id in listing {
@@ -163,8 +166,18 @@ extension Directory {
         return erasure
     }
 
-    /// A stay with this e-mail, or with a user id that is this e-mail. Two terms, each with its own index.
-    private static let isPersonsStay = "(company = ? AND folded_email = ? OR company = ? AND folded_user = ?)"
+    /// A stay with this e-mail, with a user id that is this e-mail, or of a registration that has this e-mail now. Three
+    /// terms, each with its own index.
+    private static let isPersonsStay = """
+        (company = ? AND folded_email = ? OR company = ? AND folded_user = ? OR company = ? AND registration IN (
+            SELECT registration.uid FROM registration JOIN event ON event.id = registration.event
+            WHERE \(isPerson) AND event.company = ?
+        ))
+        """
+
+    private static func stayArguments(_ folded: String, _ company: String) -> StatementArguments {
+        [company, folded, company, folded, company, folded, folded, company]
+    }
 
     /// A registration with this e-mail. One that was found to duplicate another has more text after a space. Erased
     /// ones have no e-mail.
@@ -188,10 +201,8 @@ extension Directory {
         """
 
     private static func removalArguments(_ folded: String, _ company: String) -> StatementArguments {
-        [
-            company, folded, folded, folded, company, company, folded, company, folded, company, folded, company,
-            folded,
-        ]
+        let stays = stayArguments(folded, company)
+        return [company, folded, folded, folded, company] + stays + stays
     }
 
     private func eraseRegistrations(
@@ -210,6 +221,8 @@ extension Directory {
             arguments: [folded, folded, company]
         )
         for row in rows {
+            // Sessions whose tokens have an earlier e-mail are known by their registration.
+            erasures.note(row["uid"], company, at: removedAt)
             // What remains refuses the registration's tokens.
             try database.execute(
                 sql: """
@@ -235,7 +248,7 @@ extension Directory {
         let rows = try Row.fetchAll(
             database,
             sql: "SELECT id, event, registration, user FROM stay WHERE \(Self.isPersonsStay)",
-            arguments: [company, folded, company, folded]
+            arguments: stayArguments(folded, company)
         )
         for row in rows {
             let registration: String? = row["registration"]

@@ -7,7 +7,7 @@ package struct Retention: Sendable {
     package var stays: Milliseconds
     /// For registrations and events, counted from their removal.
     package var removed: Milliseconds
-    /// For messages that did not arrive.
+    /// For messages that did not arrive, and for those that are over, counted from their last attempt.
     package var webhooks: Milliseconds
 
     package init(stays: Milliseconds, removed: Milliseconds, webhooks: Milliseconds) {
@@ -57,6 +57,15 @@ extension Directory {
             """,
             [now - retention.webhooks]
         )
+        purge.messages += try await inParts(
+            """
+            DELETE FROM past_delivery WHERE id IN (
+                SELECT id FROM past_delivery WHERE tried_at < ? ORDER BY tried_at LIMIT \(Self.part)
+            )
+            """,
+            [now - retention.webhooks]
+        )
+        try await purgeFormerSecrets(at: now)
         purge.registrations = try await inParts(
             """
             UPDATE registration SET name = '', email = '', folded_email = uid, metadata = '{}' WHERE id IN (
@@ -83,7 +92,7 @@ extension Directory {
             purge.events += try await inParts(
                 """
                 UPDATE event SET name = '', creator = '', picture = NULL, presenters = '[]', organizers = '[]',
-                    metadata = '{}', networking_hub = NULL WHERE id = ? AND name <> ''
+                    metadata = '{}', extras = '{}', networking_hub = NULL WHERE id = ? AND name <> ''
                 """,
                 [id]
             )
@@ -98,6 +107,7 @@ extension Directory {
             [now - Self.namedCallLifetime]
         )
         try await removeWebhooksOfRemovedEvents(before: now - Self.lastWord)
+        try await purgeCompanies(removedBefore: now - max(retention.removed, retention.stays))
         return purge
     }
 

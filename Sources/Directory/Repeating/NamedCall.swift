@@ -42,7 +42,7 @@ package enum EarlierCall: Sendable, Equatable {
     case none
     /// The name was used for a call that asked for something else.
     case different
-    /// It was performed, but the process ended before its answer was kept.
+    /// It was performed, but its answer is not kept, or no longer.
     case unanswered
     /// It was performed, with this answer.
     case answered([UInt8])
@@ -70,9 +70,14 @@ extension Directory {
         return row.answer.map(EarlierCall.answered) ?? .unanswered
     }
 
+    /// How much is kept for one company, in bytes: four of the largest answers. Beyond that the oldest are forgotten.
+    package static let maxNamedCallBytes = 64 << 20
+
     /// Keeps the answer of a call for those that repeat it.
     package func keep(_ answer: [UInt8], of call: NamedCall) async throws {
         try await writer.write { database, _ in
+            // First, so that the new one stays also if the clock was set back.
+            try Self.forgetAnswers(of: call.company, toKeep: answer.count, database)
             // One that was forgotten has the same name.
             try database.cachedStatement(
                 sql: """
@@ -81,6 +86,34 @@ extension Directory {
                     SET (fingerprint, made_at, answer) = (excluded.fingerprint, excluded.made_at, excluded.answer)
                     """
             ).execute(arguments: [call.company, call.name.data, call.fingerprint.data, call.madeAt, answer.data])
+        }
+    }
+}
+
+extension Directory {
+    /// Forgets the oldest answers of a company that has no room for `count` more bytes.
+    private static func forgetAnswers(of company: String, toKeep count: Int, _ database: Database) throws {
+        let total = try Int.fetchOne(
+            database.cachedStatement(sql: "SELECT bytes FROM named_call_total WHERE company = ?"),
+            arguments: [company]
+        )
+        var excess = (total ?? 0) + count - maxNamedCallBytes
+        guard excess > 0 else { return }
+        let oldest = try Row.fetchCursor(
+            database,
+            sql: """
+                SELECT id, length(answer) FROM named_call WHERE company = ? AND answer IS NOT NULL ORDER BY made_at, id
+                """,
+            arguments: [company]
+        )
+        var forgotten: [Int64] = []
+        while excess > 0, let row = try oldest.next() {
+            forgotten.append(row[0])
+            excess -= row[1] as Int
+        }
+        for id in forgotten {
+            try database.cachedStatement(sql: "UPDATE named_call SET answer = NULL WHERE id = ?")
+                .execute(arguments: [id])
         }
     }
 }

@@ -21,6 +21,36 @@ enum DeliveryPeople {
         user.utf8.contains(UInt8(ascii: "@")) ? foldedIdentity(user) : nil
     }
 
+    /// Leaves a person out of a company's messages that name many people.
+    static func leaveOut(_ folded: String, _ company: String, of table: String, _ database: Database) throws {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT id, message FROM \(table) WHERE type = 'event.ended'
+                AND webhook IN (SELECT id FROM webhook WHERE company = ?)
+                """,
+            arguments: [company]
+        )
+        for row in rows {
+            var message = try JSONText.members(row[1])
+            guard case .object(var data)? = message["data"], case .array(let people)? = data["participants"] else {
+                continue
+            }
+            let others = people.filter { person in
+                guard case .object(let person) = person else { return true }
+                let names = [foldedEmail(in: person), foldedUser(in: person)]
+                return !names.contains { $0?.hasSameBytes(as: folded) ?? false }
+            }
+            guard others.count < people.count else { continue }
+            data = data.replacing("participants", .array(others))
+            message = message.replacing("data", .object(data))
+            try database.execute(
+                sql: "UPDATE \(table) SET message = ? WHERE id = ?",
+                arguments: [JSONText.write(message), row[0] as Int64]
+            )
+        }
+    }
+
     /// Fills in the folded user ids of messages written by an earlier version.
     static func fillUsers(_ database: Database) throws {
         let update = try database.makeStatement(sql: "UPDATE delivery SET folded_user = ? WHERE id = ?")
@@ -44,5 +74,12 @@ enum DeliveryPeople {
             else { continue }
             try update.execute(arguments: [email, row[0] as Int64])
         }
+    }
+}
+
+extension [JSONMember] {
+    /// The members with another value for one of them.
+    fileprivate func replacing(_ name: String, _ value: JSONValue) -> [JSONMember] {
+        map { $0.name.hasSameBytes(as: name) ? JSONMember(name, value) : $0 }
     }
 }

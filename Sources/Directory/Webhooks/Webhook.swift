@@ -6,25 +6,41 @@ import Synchronization
 /// What a webhook announces.
 package enum WebhookType: String, Sendable, CaseIterable {
     case registrationCreated = "registration.created"
+    case registrationUpdated = "registration.updated"
+    case registrationCancelled = "registration.cancelled"
     case sessionJoined = "session.joined"
     case sessionLeft = "session.left"
     case sessionReplaced = "session.replaced"
     case viewerRemoved = "viewer.removed"
+    case roleChanged = "role.changed"
     case eventCreated = "event.created"
     case eventUpdated = "event.updated"
     case eventDeleted = "event.deleted"
+    case eventStarted = "event.started"
+    case eventEnded = "event.ended"
+
+    /// Reads what ``text(_:)`` wrote. Leaves out types that this version does not know.
+    static func list(_ text: String) -> [WebhookType] {
+        text.utf8.split(separator: UInt8(ascii: " ")).compactMap { WebhookType(rawValue: String(Substring($0))) }
+    }
+
+    /// The stored form of several types.
+    static func text(_ types: [WebhookType]) -> String { types.map(\.rawValue).joined(separator: " ") }
 }
 
 /// An endpoint that a company wants to be notified at.
 package struct Webhook: Sendable, Equatable {
     package let id: String
     package let company: String
-    package let type: WebhookType
-    package let endpoint: String
+    /// What it announces: at least one, each once.
+    package var types: [WebhookType]
+    package var endpoint: String
     /// Announces this event only; `nil` for every event of the company.
-    package let event: String?
+    package var event: String?
     /// Signs the deliveries.
-    package let secret: String
+    package var secret: WebhookSecret
+    /// The secret before it, which signs too for a while.
+    package var former: FormerSecret?
     package let createdAt: Milliseconds
     /// When its endpoint began to fail without a success since; `nil` if it works.
     package var failingSince: Milliseconds?
@@ -45,9 +61,38 @@ package struct Webhook: Sendable, Equatable {
         case api
         /// Its endpoint failed for too long.
         case failures
+        /// Its endpoint answered that it is gone for good.
+        case gone
+    }
+
+    package struct FormerSecret: Sendable, Equatable {
+        let secret: WebhookSecret
+        package let expiresAt: Milliseconds
     }
 
     package var isEnabled: Bool { disabledAt == nil }
+
+    /// What to sign with, the present secret first.
+    package func secrets(at now: Milliseconds) -> [WebhookSecret] {
+        guard let former, former.expiresAt > now else { return [secret] }
+        return [secret, former.secret]
+    }
+}
+
+/// What to change about a webhook. What is `nil` stays as it is.
+package struct WebhookChange: Sendable {
+    package var endpoint: String?
+    package var types: [WebhookType]?
+    /// The new scope: an event, or all of them for `.some(nil)`.
+    package var event: String??
+    package var isOn: Bool?
+
+    package init(endpoint: String? = nil, types: [WebhookType]? = nil, event: String?? = nil, isOn: Bool? = nil) {
+        self.endpoint = endpoint
+        self.types = types
+        self.event = event
+        self.isOn = isOn
+    }
 }
 
 /// All webhooks by company, so that a write for a company without webhooks need not query the database.
@@ -84,22 +129,28 @@ final class WebhookIndex: Sendable {
 
     /// The enabled webhooks of this type that cover the event.
     func webhooks(of company: String, type: WebhookType, event: String) -> [Webhook] {
-        webhooks(of: company).filter { $0.isEnabled && $0.type == type && ($0.event?.hasSameBytes(as: event) ?? true) }
+        webhooks(of: company).filter {
+            $0.isEnabled && $0.types.contains(type) && ($0.event?.hasSameBytes(as: event) ?? true)
+        }
     }
 
     var isEmpty: Bool { webhooks.withLock { $0.isEmpty } }
 }
 
 extension Webhook {
-    /// Returns `nil` for a type that this version does not know.
+    /// Returns `nil` for types or a secret that this version does not know.
     init?(_ row: Row) {
-        guard let type = WebhookType(rawValue: row["type"]) else { return nil }
+        let types = WebhookType.list(row["types"])
+        guard !types.isEmpty, let secret = WebhookSecret(row["secret"]) else { return nil }
         id = row["id"]
         company = row["company"]
-        self.type = type
+        self.types = types
         endpoint = row["endpoint"]
         event = row["event"]
-        secret = row["secret"]
+        self.secret = secret
+        if let text: String = row["old_secret"], let old = WebhookSecret(text) {
+            former = FormerSecret(secret: old, expiresAt: row["old_secret_until"] ?? 0)
+        }
         createdAt = row["created_at"]
         failingSince = row["failing_since"]
         failures = row["failures"]

@@ -76,6 +76,7 @@ struct ConfigurationFile {
         settings.identity.assertionKeyFile = Self.resolve(settings.identity.assertionKeyFile, in: folder)
         settings.control.database = Self.resolve(settings.control.database, in: folder)
         settings.control.tokenKeyFile = settings.control.tokenKeyFile.map { Self.resolve($0, in: folder) }
+        settings.control.companyKeyFile = settings.control.companyKeyFile.map { Self.resolve($0, in: folder) }
         if settings.control.enabled, settings.control.socket.utf8.count > SocketAddress.maxPath {
             let fault = """
                 control.database: \(settings.control.database): the socket beside it, \(settings.control.socket), has more \

@@ -24,6 +24,11 @@ final class Control: Sendable {
     private let (database, socket): (String, String)
     /// What has happened to sessions and is not written yet.
     private let journal = Mutex(AttendanceJournal(limit: Control.maxUnwritten))
+    private let companies = DirectoryCompanies()
+    /// Brings changes of the directory's companies into effect.
+    let publication = Publication()
+    /// What was logged of companies that cannot be served.
+    private let clashes = Mutex<[CompanyClash]>([])
 
     private struct Running {
         let directory: Directory
@@ -72,6 +77,10 @@ final class Control: Sendable {
 
     private func start(_ directory: Directory, _ settings: Settings, for dataPlane: DataPlane) async throws {
         let tokenKey = try StateFiles.tokenKey(for: settings)
+        try openCompanies(of: directory, settings)
+        let effective = withCompanies(settings)
+        self.settings.withLock { $0 = effective }
+        await dataPlane.adoptCompanies(of: withCompanies(dataPlane.settings))
         directory.onDeletion { deletion in
             switch deletion {
             case .event(let company, let uid): dataPlane.remove(event: uid, company: company)
@@ -94,30 +103,78 @@ final class Control: Sendable {
         }
         dataPlane.keepRemovals(in: directory)
         dataPlane.sessions.keepChanges()
-        let api = try ControlPlane(
-            settings: settings,
-            tokenKey: tokenKey,
-            directory: directory,
-            sessions: dataPlane.sessions,
-            kick: { try await dataPlane.kick($0, by: .api) },
-            sendAway: { dataPlane.sendAway($0, by: .api) },
-            tellLifted: { dataPlane.tellLifted($0, by: .api) },
-            logger: logger
-        )
         let webhooks = WebhookDelivery(
             directory: directory,
             allowedPrivate: settings.control.webhookPrivateAddresses,
             logger: logger,
             clock: WallClock.now
         )
+        webhooks.adopt(effective)
+        let api = try ControlPlane(
+            settings: effective,
+            tokenKey: tokenKey,
+            directory: directory,
+            sessions: dataPlane.sessions,
+            kick: { try await dataPlane.kick($0, by: .api) },
+            sendAway: { dataPlane.sendAway($0, by: .api) },
+            tellLifted: { dataPlane.tellLifted($0, by: .api) },
+            webhooks: webhooks,
+            logger: logger
+        )
         let serving = try await serve(api, at: socket)
+        let operatorCompanies = OperatorCompanies(
+            directory: directory,
+            companies: companies,
+            publication: publication,
+            settings: { dataPlane.settings },
+            logger: logger
+        )
+        dataPlane.serveCompanies { await operatorCompanies.answer($0) }
         dataPlane.showMetrics { ControlReading(await directory.read(), webhooks.tally, now: WallClock.now()) }
         let tasks = [
             serving, Task { await webhooks.run() },
             Task { await self.keepAttendance(of: dataPlane.sessions, in: directory) },
-            Task { await self.purge(directory) }, Task { await self.watchFiles(of: directory) },
+            Task { await self.announceDates(of: directory) }, Task { await self.purge(directory) },
+            Task { await self.watchFiles(of: directory) }, Task { await self.endSecrets() },
         ]
         running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, tasks: tasks) }
+    }
+
+    /// Opens the directory's companies, and follows their changes.
+    private func openCompanies(of directory: Directory, _ settings: Settings) throws {
+        let secret = try StateFiles.companyKey(for: settings, hasSealed: directory.hasSealedSecrets())
+        let stored: [StoredCompany]
+        do throws(DirectoryFault) {
+            stored = try directory.openCompanies(secret: secret)
+        } catch {
+            let path = settings.control.companyKeyPath
+            throw StateFiles.Fault(description: "control.company_key_file: \(path): \(error)")
+        }
+        for fault in companies.replace(with: stored, at: WallClock.now()) { logger.error("\(fault)") }
+        directory.onCompanyChange { [companies, publication] id, company in
+            companies.set(id, company, at: WallClock.now())
+            publication.note()
+        }
+    }
+
+    /// The settings with the companies of the directory. Logs which of them cannot be served.
+    func withCompanies(_ settings: Settings) -> Settings {
+        let (merged, found) = settings.merging(companies.settings(at: WallClock.now()))
+        let told = clashes.withLock { clashes in
+            defer { clashes = found }
+            return clashes
+        }
+        for clash in found where !told.contains(clash) {
+            logger.error("\(clash): nothing of the company is accepted")
+        }
+        return merged
+    }
+
+    /// Ends secrets of companies when their time is up.
+    private func endSecrets() async {
+        while (try? await Task.sleep(for: .milliseconds(500))) != nil {
+            if companies.hasEnded(at: WallClock.now()) { publication.note() }
+        }
     }
 
     func adopt(_ settings: Settings) {
@@ -129,7 +186,7 @@ final class Control: Sendable {
         } catch {
             logger.error("the control API keeps its settings: \(error)")
         }
-        running.webhooks.adopt(allowedPrivate: settings.control.webhookPrivateAddresses)
+        running.webhooks.adopt(settings)
     }
 
     /// Why the database must not be let go: the next process could not use it, or would begin with another one.
@@ -228,6 +285,21 @@ final class Control: Sendable {
                 if !Task.isCancelled { logger.error("expired data cannot be deleted: \(error)") }
             }
             try? await Task.sleep(for: Self.purgeInterval)
+        }
+    }
+
+    /// Announces events that start and end.
+    private func announceDates(of directory: Directory) async {
+        var isFailing = false
+        while !Task.isCancelled {
+            do {
+                try await directory.announceDates()
+                isFailing = false
+            } catch {
+                if !isFailing, !Task.isCancelled { logger.error("starts and ends cannot be announced: \(error)") }
+                isFailing = true
+            }
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 

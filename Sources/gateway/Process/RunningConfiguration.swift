@@ -1,4 +1,5 @@
 import Basics
+import ControlPlane
 import DataPlane
 import GatewayConfiguration
 import Logging
@@ -22,7 +23,11 @@ final class RunningConfiguration: Sendable {
     private enum Change {
         case reload
         case filesChanged
+        case companiesChanged
     }
+
+    /// Publishing companies may take this part of the time: 5,000 of them take tens of milliseconds.
+    private static let publishingShare = 5
 
     /// How long files may take before the log says that they do.
     private static let patience = Duration.seconds(10)
@@ -38,6 +43,7 @@ final class RunningConfiguration: Sendable {
         (self.file, self.dataPlane, self.control) = (file, dataPlane, control)
         (self.marks, self.logs, self.manager) = (marks, logs, manager)
         (changes, arrivals) = AsyncStream.makeStream()
+        control?.publication.onAsk { [arrivals] in arrivals.yield(.companiesChanged) }
     }
 
     /// Loads the file again soon.
@@ -47,6 +53,7 @@ final class RunningConfiguration: Sendable {
     func follow() async {
         let watch = FileWatch(file.watchedFiles(dataPlane.settings)) { [arrivals] in arrivals.yield(.filesChanged) }
         var told: [String] = []
+        var publishAt = ContinuousClock.now
         for await change in changes {
             switch change {
             case .reload:
@@ -62,6 +69,11 @@ final class RunningConfiguration: Sendable {
                 guard !Task.isCancelled else { return }
                 tell(problems, after: &told)
                 if !problems.isEmpty { watch.tryAgain() }
+            case .companiesChanged:
+                try? await Task.sleep(until: publishAt, clock: .continuous)
+                let start = ContinuousClock.now
+                await publishCompanies()
+                publishAt = ContinuousClock.now + (ContinuousClock.now - start) * (Self.publishingShare - 1)
             }
         }
     }
@@ -88,11 +100,21 @@ final class RunningConfiguration: Sendable {
     /// The key that a problem begins with.
     private static func key(_ problem: String) -> ExactText { ExactText(String(problem.prefix { $0 != ":" })) }
 
+    /// Brings companies of the directory that have changed into effect.
+    private func publishCompanies() async {
+        guard let control else { return }
+        let number = control.publication.begin()
+        let settings = control.withCompanies(dataPlane.settings)
+        await dataPlane.adoptCompanies(of: settings)
+        control.adopt(settings)
+        control.publication.finish(number)
+    }
+
     /// Reads the configuration again and uses it. Returns whether it is in use.
     private func load() async -> Bool {
         let logger = logs.logger
         do throws(ConfigurationError) {
-            let (settings, targets, remarks) = try await read { [file, marks, logs] in
+            let (loaded, targets, remarks) = try await read { [file, marks, logs] in
                 Result { () throws(ConfigurationError) in
                     let settings = try file.load()
                     let remarks = settings.remarks + file.openFiles(settings) + marks.replaced
@@ -103,6 +125,7 @@ final class RunningConfiguration: Sendable {
                 targets.close()
                 return false
             }
+            let settings = control?.withCompanies(loaded) ?? loaded
             let reloaded: DataPlane.Reloaded
             do throws(ConfigurationError) {
                 reloaded = try await dataPlane.reload(settings)

@@ -1,5 +1,6 @@
 import Basics
 import DataPlane
+import Directory
 import Dispatch
 import GatewayConfiguration
 import JOSE
@@ -24,6 +25,17 @@ enum StateFiles {
     static func tokenKey(for settings: Settings) throws(Fault) -> Key {
         let path = settings.control.tokenKeyPath
         return try tokenKey(path, contents("control.token_key_file", path) { SystemRandom.bytes(32) })
+    }
+
+    /// The key that seals the secrets of the directory's companies.
+    ///
+    /// - Parameter hasSealed: whether it has done so. Then it is not made anew, since nothing could be opened with it.
+    static func companyKey(for settings: Settings, hasSealed: Bool) throws(Fault) -> [UInt8] {
+        let (key, path) = ("control.company_key_file", settings.control.companyKeyPath)
+        if hasSealed, case .failure(let fault) = SystemFile.read(path, maxSize: maxSize), fault.fault == .notFound {
+            throw Fault(description: "\(key): \(path): \(fault.words), but \(Directory.missingKey)")
+        }
+        return try secret(key, path, contents(key, path) { SystemRandom.bytes(32) })
     }
 
     /// Why a start would fail with these files: lines that begin with a key. Creates none of them.
@@ -55,6 +67,18 @@ enum StateFiles {
             problems.append("control.database: \(fault.words): \(database)")
         }
         check("control.token_key_file", token) { bytes throws(Fault) in _ = try tokenKey(token, bytes) }
+        let company = settings.control.companyKeyPath
+        check("control.company_key_file", company) { bytes throws(Fault) in
+            let secret = try secret("control.company_key_file", company, bytes)
+            if let fault = Directory.fault(ofCompanySecret: secret, for: database) {
+                throw Fault(description: "control.company_key_file: \(company): \(fault)")
+            }
+        }
+        if case .failure(let fault) = SystemFile.read(company, maxSize: maxSize), fault.fault == .notFound,
+            let loss = Directory.fault(ofCompanySecret: nil, for: database)
+        {
+            problems.append("control.company_key_file: \(company): \(fault.words), but \(loss)")
+        }
         return problems
     }
 
@@ -102,6 +126,7 @@ enum StateFiles {
         add("identity.assertion_key_file", settings.identity.assertionKeyFile, "upstreams have to fetch it")
         if settings.control.enabled {
             add("control.token_key_file", settings.control.tokenKeyPath, "all API tokens end")
+            add("control.company_key_file", settings.control.companyKeyPath, "the gateway does not start")
         }
         return marks
     }

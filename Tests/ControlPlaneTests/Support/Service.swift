@@ -5,6 +5,7 @@ import Foundation
 import HTTPTypes
 import JOSE
 import Logging
+import NIOCore
 import Synchronization
 
 @testable import ControlPlane
@@ -57,6 +58,13 @@ final class Service: Sendable {
             kick: { session in state.kicked.withLock { $0.append(session.name) } },
             sendAway: { removal in state.sentAway.withLock { $0.append(removal) } },
             tellLifted: { removal in state.lifted.withLock { $0.append(removal) } },
+            webhooks: WebhookDelivery(
+                directory: directory,
+                client: DeliveryClient(tls: Self.tls, resolve: { try Self.resolve($0, port: $1) }),
+                allowedPrivate: settings.control.webhookPrivateAddresses,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+                clock: { state.now.withLock { $0 } }
+            ),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             clock: { state.now.withLock { $0 } }
         )
@@ -78,6 +86,22 @@ final class Service: Sendable {
 
     /// The removals whose sessions were ended.
     var sentAway: [Removal] { state.sentAway.withLock { $0 } }
+
+    private static let tls = OutgoingTLS()
+
+    /// The addresses of names in webhooks' endpoints. Nothing is ever sent to the public ones.
+    private static func resolve(_ host: String, port: Int) throws -> [NIOCore.SocketAddress] {
+        let texts =
+            switch host {
+            case "nowhere.example": [String]()
+            case "private.example": ["10.1.2.3"]
+            case "mixed.example": ["198.41.0.4", "10.1.2.3"]
+            case "receiver.example": ["127.0.0.1"]
+            case let name where name.hasSuffix(".example"): ["198.41.0.4"]
+            case let address: [address]
+            }
+        return try texts.map { try NIOCore.SocketAddress(ipAddress: $0, port: port) }
+    }
 
     static func settings() throws -> Settings {
         var settings = Settings(

@@ -111,7 +111,7 @@ final class DeliveryFixture: Sendable {
         _ directory: Directory,
         event: String? = nil
     ) async throws -> Webhook {
-        try await directory.createWebhook(type, endpoint: endpoint, event: event, company: "acme")
+        try await directory.createWebhook([type], endpoint: endpoint, event: event, company: "acme")
     }
 }
 

@@ -1,3 +1,4 @@
+import Basics
 import Directory
 import Testing
 
@@ -76,25 +77,47 @@ struct Numbers: RandomNumberGenerator {
 
 @Suite("Signatures of deliveries")
 struct DeliverySignatureTests {
+    @Test("The vector of Standard Webhooks, alone and beside that of another key")
+    func vector() throws {
+        let secret = try #require(WebhookSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+        let id = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+        let body = #"{"test": 2432232314}"#
+        func field(_ keys: [[UInt8]]) -> String {
+            DeliverySignature.field(keys: keys, id: id, timestamp: 1_614_265_330, body: body)
+        }
+        let expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        #expect(field([secret.key]) == expected)
+        let other = WebhookSecret.random()
+        #expect(field([other.key, secret.key]) == "\(field([other.key])) \(expected)")
+    }
+
+    @Test("Secrets are whsec_ and the Base64 form of 32 random bytes, which are the key")
+    func secrets() throws {
+        let secret = WebhookSecret.random()
+        #expect(secret.key.count == 32 && secret != .random())
+        #expect(secret.text.hasPrefix("whsec_") && WebhookSecret(secret.text) == secret)
+        for text in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ9r8", "whsec_-fKQ"] {
+            #expect(WebhookSecret(text) == nil)
+        }
+    }
+}
+
+@Suite("What endpoints answer")
+struct DeliveryAnswerTests {
+    /// Sun, 06 Nov 1994 08:49:37 GMT.
+    private static let now: Milliseconds = 784_111_777_000
+
     @Test(
-        "Vectors made by Python's hmac",
+        "Retry-After in seconds and as a date, bounded",
         arguments: [
-            (
-                "whsec_secret", 1_700_000_000, #"{"id":"1"}"#,
-                "2fdce3d84622450ab95bc710630480e9484c3efe8046000fbbfabfb5b7ed109d"
-            ),
-            (
-                "whsec_secret", 1_700_000_001, #"{"id":"1"}"#,
-                "626d7517b59d3f9744364392efba5bd34c22c2d932b704ab7a613748a08a9b65"
-            ),
-            ("k", 0, "", "6b4a4b8b3c40f1e8f53a3d36682e5f99f7ad2ac1df1c93dfe336f329167641e7"),
-            (
-                "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", 1_763_830_277, #"{"name":"Ünal 😀"}"#,
-                "8f6df7175625f16fb6e81b7a6f00f19a26645697d4c122f48d5ea58fe9e93920"
-            ),
-        ] as [(String, Int64, String, String)]
+            ("0", 0), ("120", 120_000), ("3600", 3_600_000), ("3601", 3_600_000),
+            ("99999999999999999999999", 3_600_000), ("Sun, 06 Nov 1994 08:50:37 GMT", 60_000),
+            ("Sun, 06 Nov 1994 08:48:37 GMT", 0), ("Sun, 06 Nov 2094 08:48:37 GMT", 3_600_000), ("", nil),
+            ("-1", nil), ("1.5", nil), ("soon", nil), ("Sun, 06 Foo 1994 08:49:37 GMT", nil),
+        ] as [(String, Milliseconds?)]
     )
-    func vectors(secret: String, timestamp: Int64, body: String, code: String) {
-        #expect(DeliverySignature.field(secret: secret, timestamp: timestamp, body: body) == "v1=\(code)")
+    func rest(text: String, rest: Milliseconds?) {
+        #expect(DeliveryAnswer(status: 429, retryAfter: text).rest(now: Self.now) == rest)
+        #expect(DeliveryAnswer(status: 200, retryAfter: text).rest(now: Self.now) == nil)
     }
 }

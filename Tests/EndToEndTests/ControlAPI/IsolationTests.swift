@@ -9,7 +9,7 @@ extension EndToEnd {
         /// A call with the ids that it names.
         struct ForeignCall: Sendable, CustomTestStringConvertible {
             let method: String
-            /// With `EVENT`, `HUB`, `HOOK`, `SESSION`, `REMOVAL` and `COMPANY` for ids.
+            /// With `EVENT`, `HUB`, `HOOK`, `SESSION`, `REMOVAL`, `DELIVERY` and `COMPANY` for ids.
             let path: String
             var body: JSONValue?
             var testDescription: String { "\(method) \(path)" }
@@ -50,6 +50,10 @@ extension EndToEnd {
             calls += ["embedCode", "embed"].map { ForeignCall("POST", "\(path)/\($0)", user) }
             calls += [person, known].map { ForeignCall("POST", path + "/registrant", $0) }
             calls.append(ForeignCall("DELETE", path + "/registrant", ["email": "ada@example.com"]))
+            calls.append(ForeignCall("POST", path + "/registrants", .array([person, known])))
+            calls.append(ForeignCall("POST", path + "/registrants?atomic=true", .array([known])))
+            calls += ["GET", "DELETE"].map { ForeignCall($0, path + "/registrant/REGISTRATION") }
+            calls.append(ForeignCall("PATCH", path + "/registrant/REGISTRATION", ["name": "Mine now"]))
             calls += ["registrants", "analytics", "sessions"].map { ForeignCall("GET", "\(path)/\($0)") }
             calls.append(ForeignCall("DELETE", path + "/sessions/SESSION"))
             calls.append(ForeignCall("POST", path + "/removals", ["email": "ada@example.com"]))
@@ -65,14 +69,19 @@ extension EndToEnd {
 
         static let calls: [ForeignCall] = {
             let hook: JSONValue = [
-                "eventType": "registration.created", "endpoint": "https://globex.example/hook", "eventId": "EVENT",
+                "eventType": "registration.created", "endpoint": "https://127.0.0.1:9/hook", "eventId": "EVENT",
             ]
             var calls = Self.calls(at: "/event/EVENT") + Self.calls(at: "/networking/HUB")
             calls.append(ForeignCall("GET", "/company/COMPANY"))
-            calls.append(ForeignCall("GET", "/company/COMPANY/events"))
+            calls += ["events", "networking", "list"].map { ForeignCall("GET", "/company/COMPANY/\($0)") }
+            calls.append(ForeignCall("GET", "/networking/HUB/participantsList"))
             calls += ["GET", "DELETE"].map { ForeignCall($0, "/company/COMPANY/people?email=ada@example.com") }
             calls.append(ForeignCall("PATCH", "/webhooks/HOOK", ["enabled": false]))
-            calls.append(ForeignCall("DELETE", "/webhooks/HOOK"))
+            calls += ["GET", "DELETE"].map { ForeignCall($0, "/webhooks/HOOK") }
+            calls.append(ForeignCall("GET", "/webhooks/HOOK/deliveries"))
+            calls += ["test", "rotate-secret", "deliveries/DELIVERY/redeliver"].map {
+                ForeignCall("POST", "/webhooks/HOOK/\($0)")
+            }
             calls.append(ForeignCall("POST", "/webhooks", hook))
             return calls
         }()
@@ -103,7 +112,7 @@ extension EndToEnd {
                     "POST",
                     "/webhooks",
                     [
-                        "eventType": "event.deleted", "endpoint": "https://www.acme.example/hook",
+                        "eventType": "event.deleted", "endpoint": "https://127.0.0.1:9/hook",
                     ]
                 ).json()["id"]?.text ?? ""
             let registered = try backend.ask(
@@ -121,12 +130,16 @@ extension EndToEnd {
                 foreignToken: try Backend.signedIn(site, company: "globex").token ?? "",
                 ids: [
                     "EVENT": event, "HUB": hub, "HOOK": hook, "SESSION": session, "COMPANY": "acme", "REMOVAL": removal,
+                    "DELIVERY": "6f1f9d3e-0000-4000-8000-000000000005",
+                    "REGISTRATION": registered["registrationId"]?.text ?? "",
                 ],
                 none: [
                     "EVENT": "6f1f9d3e-0000-4000-8000-000000000000", "HUB": "6f1f9d3e-0000-4000-8000-000000000001",
                     "HOOK": "6f1f9d3e-0000-4000-8000-000000000002",
                     "SESSION": String(session.reversed()), "COMPANY": "initech",
                     "REMOVAL": "6f1f9d3e-0000-4000-8000-000000000003",
+                    "DELIVERY": "6f1f9d3e-0000-4000-8000-000000000004",
+                    "REGISTRATION": "6f1f9d3e-0000-4000-8000-000000000004",
                 ]
             )
         }
@@ -166,7 +179,7 @@ extension EndToEnd {
             #expect(try globex.ask("GET", "/webhooks") == [])
         }
 
-        @Test("Nothing can be created for another company: 400 that names the member, the same as for an unknown one")
+        @Test("Nothing can be created for another company: it is not found, the same as an unknown one")
         func making() throws {
             let world = try Self.world.get()
             let globex = Backend(port: world.site.port, company: "globex")
@@ -175,11 +188,15 @@ extension EndToEnd {
                 let faults = try ["acme", "initech", "Globex"].map { company in
                     let body = Self.newEvent(of: .string(company))
                     let response = try globex.call("POST", "/\(kind)/create", body)
-                    try expectFault(response, 400, "invalid_request", naming: "companyId")
+                    try expectFault(response, 404, "not_found", naming: "Company")
                     return try response.json()["errorMessage"]?.text
                 }
                 #expect(Set(faults).count == 1)
             }
+            let hub: JSONValue = [
+                "friendlyName": "Lounge", "organizers": [], "networkingHubRooms": [], "company": "acme",
+            ]
+            try expectFault(try globex.call("POST", "/networking", hub), 404, "not_found", naming: "Company")
             #expect(try globex.ask("GET", "/company/globex")["eventIds"] == [])
         }
 
@@ -207,7 +224,7 @@ extension EndToEnd {
             }
             let open: Set = [
                 "POST /api/oauth/token", "GET /api/openapi.json", "GET /api/v1/webhooks", "POST /api/v1/event/create",
-                "POST /api/v1/networking/create",
+                "POST /api/v1/networking/create", "POST /api/v1/networking", "GET /api/docs",
             ]
             func shape(_ path: String) -> String {
                 path.split(separator: "/").map { segment in

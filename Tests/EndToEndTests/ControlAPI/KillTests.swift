@@ -169,7 +169,7 @@ private final class KillWriter: Sendable {
             }
             let home = state.ownEvents[0]
             var found: [String: JSONValue] = [:]
-            var path: String? = "/event/\(home)/registrants?limit=500"
+            var path: String? = "/event/\(home)/registrants?limit=500&include=join_url"
             while let next = path {
                 let page = try backend.call("GET", next)
                 for person in try page.json().list ?? [] { found[person["email"]?.text ?? ""] = person }

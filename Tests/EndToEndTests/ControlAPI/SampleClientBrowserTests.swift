@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import Testing
 
@@ -6,13 +7,14 @@ private let chromium = "/usr/bin/chromium"
 extension EndToEnd {
     @Suite("The sample client in a real browser", .enabled(if: FileManager.default.isExecutableFile(atPath: chromium)))
     struct SampleClientBrowserTests {
-        /// The sample client on the company's own site. Its title says what failed.
+        /// The platform's sample client on the company's own site: the same calls with the same fields, in the same
+        /// order. It shows only events that are still to come, and asks for the address and the event at once.
         private static func page(api: String, secret: String, event: String) -> String {
             """
             <!doctype html><title>our site</title><script type="module">
             const api = "\(api)";
             const call = async (method, path, token, body) => {
-              const headers = {};
+              const headers = { Accept: "application/json, text/plain, */*" };
               if (token) headers.Authorization = `Bearer ${token}`;
               if (body) headers["Content-Type"] = "application/json";
               const response = await fetch(api + path, { method, headers, body: body && JSON.stringify(body) });
@@ -21,16 +23,23 @@ extension EndToEnd {
             };
             try {
               const { access_token } = await call("POST", "/api/oauth/token", null, {
-                client_id: "acme", client_secret: "\(secret)", audience: `${api}/api/v1`, grant_type: "client_credentials",
+                client_id: "acme", client_secret: "\(secret)", audience: "https://www.introvoke.com/api",
+                grant_type: "client_credentials",
               });
               const { uid } = await call("GET", "/api/v1/company/acme", access_token);
               const events = await call("GET", `/api/v1/company/${uid}/events`, access_token);
-              if (!Array.isArray(events) || events.length !== 1) throw new Error("no array of events");
-              const event = await call("GET", `/api/v1/event/${events[0].uid}`, access_token);
-              const url = await call("POST", `/api/v1/event/${event.uid}/embedCode`, access_token, {
-                userId: "u-17", userDisplayName: "Grace Hopper", userEmail: "grace@example.com", userAvatar: "",
-              });
+              const [next] = events.filter((event) => new Date(event.startDate) > new Date());
+              const [url, event] = await Promise.all([
+                call("POST", `/api/v1/event/${next.uid}/embedCode`, access_token, {
+                  userId: "u-17", userDisplayName: "Grace Hopper", userEmail: "grace@example.com",
+                  userAvatar: "https://ui-avatars.com/api/?background=0D8ABC&color=fff&name=Grace+Hopper",
+                }),
+                call("GET", `/api/v1/event/${next.uid}`, access_token),
+              ]);
               const frame = document.createElement("iframe");
+              frame.title = event.name;
+              frame.allow = "camera *; microphone *; autoplay; display-capture *";
+              frame.allowFullscreen = true;
               frame.src = url;
               document.body.append(frame);
             } catch (error) {
@@ -69,7 +78,11 @@ extension EndToEnd {
                 $0.embedOrigins = [customerURL]
                 $0.control = ""
             }
-            let event = try Backend.signedIn(site).createEvent()
+            let (start, end) = (Date(timeIntervalSinceNow: 3600), Date(timeIntervalSinceNow: 7200))
+            let dates: JSONValue = [
+                "startDate": .string(start.ISO8601Format()), "endDate": .string(end.ISO8601Format()),
+            ]
+            let event = try Backend.signedIn(site).createEvent("Spring launch", dates)
             site.upstream.on("/event/\(event)") { try $0.reply("200 OK", ["Content-Type: text/html"], Self.event) }
             customer.on("/") { exchange in
                 let page = Self.page(api: url, secret: Backend.secret(of: "acme"), event: event)

@@ -1,0 +1,286 @@
+import Admission
+import Basics
+import GRDB
+import JOSE
+import Synchronization
+
+/// Companies that the operator makes while the gateway runs.
+extension Directory {
+    /// Whether secrets were sealed here, so that the key that did so must be there.
+    package func hasSealedSecrets() throws(DirectoryFault) -> Bool {
+        try readCompanies { try Self.proof($0) != nil }
+    }
+
+    /// Uses the key that seals companies' secrets from now on, and returns all companies.
+    ///
+    /// - Parameter secret: 32 random bytes or more, the same as ever.
+    /// - Throws: if another key has sealed what is there.
+    package func openCompanies(secret: [UInt8]) throws(DirectoryFault) -> [StoredCompany] {
+        let seal = CompanySeal(secret: secret)
+        do {
+            try pool.write { database in
+                if let proof = try Self.proof(database) {
+                    guard seal.isProven(by: proof) else { throw DirectoryFault(description: Self.wrongKey) }
+                } else {
+                    let sql = "INSERT INTO company_seal (id, proof) VALUES (0, ?)"
+                    try database.execute(sql: sql, arguments: [seal.makeProof()])
+                }
+            }
+        } catch let fault as DirectoryFault {
+            throw fault
+        } catch {
+            throw DirectoryFault(description: DatabaseFile.words(error))
+        }
+        companySeal.withLock { $0 = seal }
+        return try readCompanies { try seal.companies("removed_at IS NULL", [], $0) }
+    }
+
+    /// What is wrong with a key for the companies of an existing database, which a process may be using; `nil` if
+    /// nothing is.
+    ///
+    /// - Parameter secret: `nil` if there is no key.
+    package static func fault(ofCompanySecret secret: [UInt8]?, for path: String) -> String? {
+        guard let queue = try? DatabaseFile.reader(path),
+            let proof = try? queue.read({ try $0.tableExists("company_seal") ? proof($0) : nil })
+        else { return nil }
+        guard let secret else { return missingKey }
+        return CompanySeal(secret: secret).isProven(by: proof) ? nil : wrongKey
+    }
+
+    package static let wrongKey = "not the key that sealed the secrets of the database's companies: put that one back"
+    package static let missingKey = "the database has companies whose secrets it sealed: put it back, from a backup"
+
+    /// Makes a company.
+    ///
+    /// - Throws: ``CompanyFault``.
+    package func create(_ company: StoredCompany) async throws {
+        let seal = try seal()
+        try await writer.write { [self] database, effects in
+            let known = try Row.fetchOne(
+                database,
+                sql: "SELECT removed_at FROM company WHERE id = ?",
+                arguments: [company.id]
+            )
+            if let known { throw (known[0] as Int64?) == nil ? CompanyFault.exists : .wasRemoved }
+            let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM company") ?? 0
+            guard count < StoredCompany.maxCount else { throw CompanyFault.tooMany }
+            try database.execute(
+                sql: """
+                    INSERT INTO company (name, embed_origins, issuers, audiences, suspended_at, changed_at, id, created_at)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: company.columns + [company.id, company.createdAt]
+            )
+            for secret in company.secrets { try seal.insert(secret, of: company.id, database) }
+            effects.add { [self] in companyChanged(company.id, company) }
+        }
+    }
+
+    /// Changes a company and its secrets. Returns `nil` if there is none with this id.
+    ///
+    /// - Parameter change: if it throws, nothing changes and the error is passed on.
+    package func changeCompany(
+        _ id: String,
+        _ change: @escaping @Sendable (inout StoredCompany) throws -> Void
+    ) async throws -> StoredCompany? {
+        let (seal, now) = (try seal(), now)
+        return try await writer.write { [self] database, effects in
+            guard var company = try seal.companies("id = ? AND removed_at IS NULL", [id], database).first else {
+                return nil
+            }
+            let before = company.secrets
+            try change(&company)
+            company.changedAt = now
+            try database.execute(
+                sql: """
+                    UPDATE company SET (name, embed_origins, issuers, audiences, suspended_at, changed_at)
+                        = (?, ?, ?, ?, ?, ?) WHERE id = ?
+                    """,
+                arguments: company.columns + [id]
+            )
+            for secret in before where !company.secrets.contains(where: { $0.id.hasSameBytes(as: secret.id) }) {
+                let sql = "DELETE FROM company_secret WHERE company = ? AND id = ?"
+                try database.execute(sql: sql, arguments: [id, secret.id])
+            }
+            for secret in company.secrets {
+                guard let old = before.first(where: { $0.id.hasSameBytes(as: secret.id) }) else {
+                    try seal.insert(secret, of: id, database)
+                    continue
+                }
+                guard old.until != secret.until else { continue }
+                let sql = "UPDATE company_secret SET until = ? WHERE company = ? AND id = ?"
+                try database.execute(sql: sql, arguments: [secret.until, id, secret.id])
+            }
+            let changed = company
+            effects.add { [self] in companyChanged(id, changed) }
+            return changed
+        }
+    }
+
+    /// Removes a company and its secrets. Returns false if there is none with this id.
+    ///
+    /// - Parameter keepsData: whether its events stay, since another company has its id. Otherwise call
+    ///   ``removeData(ofCompany:)``.
+    package func removeCompany(_ id: String, keepsData: Bool) async throws -> Bool {
+        let now = now
+        return try await writer.write { [self] database, effects in
+            try database.execute(sql: "DELETE FROM company_secret WHERE company = ?", arguments: [id])
+            if keepsData {
+                let sql = "DELETE FROM company WHERE id = ? AND removed_at IS NULL"
+                try database.execute(sql: sql, arguments: [id])
+            } else {
+                try database.execute(
+                    sql: """
+                        UPDATE company SET removed_at = ?, name = '', embed_origins = '[]', issuers = '[]', audiences = '[]'
+                            WHERE id = ? AND removed_at IS NULL
+                        """,
+                    arguments: [now, id]
+                )
+            }
+            guard database.changesCount > 0 else { return false }
+            effects.add { [self] in companyChanged(id, nil) }
+            return true
+        }
+    }
+
+    /// Removes the webhooks, events and removals of a removed company. What is kept of them for a time is deleted later,
+    /// with everything else that was removed.
+    package func removeData(ofCompany id: String) async throws {
+        for webhook in webhookIndex.webhooks(of: id) { _ = try await removeWebhook(webhook.id, company: id) }
+        let events = try await pool.read { database in
+            try Row.fetchAll(
+                database,
+                sql: "SELECT uid, kind FROM event WHERE company = ? AND removed_at IS NULL",
+                arguments: [id]
+            ).map { (uid: $0[0] as String, kind: EventKind(rawValue: $0[1]) ?? .event) }
+        }
+        // Several at a time, since each waits for the disk.
+        for start in stride(from: 0, to: events.count, by: Self.removedAtOnce) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for event in events[start..<min(start + Self.removedAtOnce, events.count)] {
+                    group.addTask { _ = try await self.remove(event.uid, event.kind, company: id) }
+                }
+                try await group.waitForAll()
+            }
+        }
+        try await writer.write { [self] database, effects in
+            _ = try delete("company = ?", [id], database, &effects)
+            let sql = "UPDATE company SET is_emptied = 1 WHERE id = ? AND removed_at IS NOT NULL"
+            try database.execute(sql: sql, arguments: [id])
+        }
+    }
+
+    private static let removedAtOnce = 64
+
+    /// Finishes removals that were interrupted, and lets ids be used again.
+    func purgeCompanies(removedBefore moment: Milliseconds) async throws {
+        let unfinished = try await pool.read { database in
+            let sql = "SELECT id FROM company WHERE removed_at IS NOT NULL AND is_emptied = 0"
+            return try String.fetchAll(database, sql: sql)
+        }
+        for id in unfinished { try await removeData(ofCompany: id) }
+        try await writer.write { database, _ in
+            try database.execute(
+                sql: "DELETE FROM company WHERE removed_at < ? AND is_emptied = 1",
+                arguments: [moment]
+            )
+        }
+    }
+
+    private func seal() throws(DirectoryFault) -> CompanySeal {
+        guard let seal = companySeal.withLock({ $0 }) else {
+            throw DirectoryFault(description: "the directory's companies are not open")
+        }
+        return seal
+    }
+
+    private func readCompanies<Value>(_ body: (Database) throws -> Value) throws(DirectoryFault) -> Value {
+        do {
+            return try pool.read(body)
+        } catch let fault as DirectoryFault {
+            throw fault
+        } catch {
+            throw DirectoryFault(description: DatabaseFile.words(error))
+        }
+    }
+
+    private static func proof(_ database: Database) throws -> String? {
+        try String.fetchOne(database, sql: "SELECT proof FROM company_seal")
+    }
+}
+
+extension CompanySeal {
+    /// The companies that fulfil a condition, with their secrets, oldest first.
+    fileprivate func companies(
+        _ condition: String,
+        _ arguments: StatementArguments,
+        _ database: Database
+    ) throws -> [StoredCompany] {
+        let rows = try Row.fetchAll(
+            database,
+            sql: "SELECT * FROM company WHERE \(condition) ORDER BY created_at, id",
+            arguments: arguments
+        )
+        let secrets = try Row.fetchCursor(
+            database,
+            sql: """
+                SELECT * FROM company_secret WHERE company IN (SELECT id FROM company WHERE \(condition)) ORDER BY rowid
+                """,
+            arguments: arguments
+        )
+        var secretsOf: [ExactText: [CompanySecret]] = [:]
+        while let row = try secrets.next() {
+            secretsOf[ExactText(row["company"]), default: []].append(try secret(row))
+        }
+        return try rows.map { row in
+            var company = StoredCompany(id: row["id"], name: row["name"], createdAt: row["created_at"])
+            company.embedOrigins = try JSONText.list(row["embed_origins"])
+            company.issuers = try JSONText.list(row["issuers"])
+            company.audiences = try JSONText.list(row["audiences"])
+            (company.changedAt, company.suspendedAt) = (row["changed_at"], row["suspended_at"])
+            company.secrets = secretsOf[ExactText(company.id)] ?? []
+            return company
+        }
+    }
+
+    private func secret(_ row: Row) throws -> CompanySecret {
+        let (company, id): (String, String) = (row["company"], row["id"])
+        guard let content = open(row["sealed"], of: company, named: id),
+            let form = CompanySecret.Form(rawValue: row["form"])
+        else {
+            throw DirectoryFault(description: "secret \(id) of company \(company) was changed by something else")
+        }
+        return CompanySecret(
+            id: id,
+            form: form,
+            algorithm: (row["algorithm"] as String?).flatMap { Algorithm(name: $0) },
+            signs: row["signs"],
+            content: content,
+            createdAt: row["created_at"],
+            until: row["until"]
+        )
+    }
+
+    fileprivate func insert(_ secret: CompanySecret, of company: String, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                INSERT INTO company_secret (company, id, form, algorithm, signs, sealed, created_at, until)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                company, secret.id, secret.form.rawValue, secret.algorithm?.rawValue, secret.signs,
+                seal(secret.content, of: company, named: secret.id), secret.createdAt, secret.until,
+            ]
+        )
+    }
+}
+
+extension StoredCompany {
+    /// The values of its changeable columns, in the order in which statements name them.
+    fileprivate var columns: StatementArguments {
+        [
+            name, JSONText.write(embedOrigins), JSONText.write(issuers), JSONText.write(audiences), suspendedAt,
+            changedAt,
+        ]
+    }
+}

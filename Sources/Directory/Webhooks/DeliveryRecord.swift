@@ -1,0 +1,164 @@
+package import Basics
+import GRDB
+
+/// What became of a message to a webhook.
+package struct DeliveryRecord: Sendable, Equatable {
+    package enum Status: String, Sendable, CaseIterable {
+        /// It waits for its first or next attempt.
+        case pending
+        case delivered
+        /// It was given up.
+        case failed
+    }
+
+    /// Grows with each message.
+    let row: Int64
+    /// The message's own id.
+    package let uid: String
+    package let type: String
+    package let event: String
+    package let status: Status
+    package let createdAt: Milliseconds
+    package let attempts: Int
+    /// The last attempt; `nil` if there was none.
+    package let triedAt: Milliseconds?
+    /// The status of the last answer; `nil` if there was none.
+    package let response: Int?
+    /// Why the last attempt failed, worded for the company.
+    package let error: String?
+    /// When it is tried next, at the earliest; `nil` if it is over.
+    package let dueAt: Milliseconds?
+}
+
+/// A page of a webhook's messages.
+package struct DeliveryPage: Sendable {
+    package let deliveries: [DeliveryRecord]
+    /// How many there are on all pages.
+    package let total: Int
+    /// Where the list continues; `nil` at its end.
+    package let next: Int64?
+}
+
+extension Directory {
+    /// A webhook's messages, latest first: those that wait, and those that are kept. Returns `nil` if the company has no
+    /// such webhook.
+    ///
+    /// - Parameter before: the `next` of the previous page.
+    package func deliveries(
+        to webhook: String,
+        company: String,
+        status: DeliveryRecord.Status?,
+        limit: Int,
+        before: Int64?
+    ) async throws -> DeliveryPage? {
+        try await pool.read { database in
+            guard try Self.hasWebhook(webhook, company, database) else { return nil }
+            var (found, total): ([DeliveryRecord], Int) = ([], 0)
+            func add(from table: String, _ condition: String, _ record: (Row) -> DeliveryRecord) throws {
+                found += try Row.fetchAll(
+                    database,
+                    sql: "SELECT * FROM \(table) WHERE webhook = ? AND id < ? \(condition) ORDER BY id DESC LIMIT ?",
+                    arguments: [webhook, before ?? .max, limit + 1]
+                ).map(record)
+                let count = "SELECT count(*) FROM \(table) WHERE webhook = ? \(condition)"
+                total += try Int.fetchOne(database, sql: count, arguments: [webhook]) ?? 0
+            }
+            if status == nil || status == .pending {
+                try add(from: "delivery", "") { DeliveryRecord(waiting: $0) }
+            }
+            if status != .pending {
+                let condition =
+                    switch status {
+                    case .delivered: "AND has_arrived = 1"
+                    case .failed: "AND has_arrived = 0"
+                    case .pending, nil: ""
+                    }
+                try add(from: "past_delivery", condition) { DeliveryRecord(past: $0) }
+            }
+            found.sort { $0.row > $1.row }
+            let page = Array(found.prefix(limit))
+            return DeliveryPage(deliveries: page, total: total, next: found.count > limit ? page.last?.row : nil)
+        }
+    }
+
+    /// Delivers a message again, under the same id, behind those that wait; one that waits is tried at once. Returns
+    /// `nil` if the company's webhook has no such message.
+    package func redeliver(_ uid: String, to webhook: String, company: String) async throws -> DeliveryRecord? {
+        let moment = now
+        return try await writer.write { [self] database, effects in
+            guard try Self.hasWebhook(webhook, company, database) else { return nil }
+            let row =
+                try Self.hasten(uid, to: webhook, at: moment, database)
+                ?? Self.requeue(uid, to: webhook, at: moment, database)
+            guard let row else { return nil }
+            effects.add { [self] in
+                guard let webhook = self.webhook(webhook, company: company) else { return }
+                // The company thinks that its endpoint works: it need not rest.
+                isSwitchedOn(webhook)
+                deliveryIsDue(to: webhook)
+            }
+            return DeliveryRecord(waiting: row)
+        }
+    }
+
+    private static func hasten(_ uid: String, to webhook: String, at moment: Milliseconds, _ database: Database)
+        throws -> Row?
+    {
+        try Row.fetchOne(
+            database,
+            sql: "UPDATE delivery SET due_at = min(due_at, ?) WHERE uid = ? AND webhook = ? RETURNING *",
+            arguments: [moment, uid, webhook]
+        )
+    }
+
+    private static func requeue(_ uid: String, to webhook: String, at moment: Milliseconds, _ database: Database)
+        throws -> Row?
+    {
+        let past = try Row.fetchOne(
+            database,
+            sql: "DELETE FROM past_delivery WHERE webhook = ? AND uid = ? RETURNING *",
+            arguments: [webhook, uid]
+        )
+        guard let past else { return nil }
+        return try Row.fetchOne(
+            database,
+            sql: """
+                INSERT INTO delivery
+                    (webhook, event, uid, type, message, folded_email, folded_user, created_at, due_at, is_head)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8,
+                    NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2))
+                RETURNING *
+                """,
+            arguments: [
+                webhook, past["event"] as String, uid, past["type"] as String, past["message"] as String,
+                past["folded_email"] as String?, past["folded_user"] as String?, moment,
+            ]
+        )
+    }
+}
+
+extension DeliveryRecord {
+    fileprivate init(waiting row: Row) {
+        self.init(row, .pending, dueAt: row["due_at"])
+    }
+
+    fileprivate init(past row: Row) {
+        self.init(row, row["has_arrived"] ? .delivered : .failed, dueAt: nil)
+    }
+
+    private init(_ row: Row, _ status: Status, dueAt: Milliseconds?) {
+        self.init(
+            row: row["id"],
+            uid: row["uid"],
+            type: row["type"],
+            event: row["event"],
+            status: status,
+            createdAt: row["created_at"],
+            attempts: row["attempts"],
+            triedAt: row["tried_at"],
+            response: row["response"],
+            error: row["error"],
+            dueAt: dueAt
+        )
+    }
+}

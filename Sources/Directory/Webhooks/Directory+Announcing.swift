@@ -1,0 +1,129 @@
+import Admission
+import Basics
+import GRDB
+
+extension Directory {
+    func announce(
+        _ type: WebhookType,
+        _ event: Event,
+        at moment: Milliseconds? = nil,
+        with more: [JSONMember] = [],
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        let data =
+            [
+                JSONMember("uid", .string(event.uid)), JSONMember("name", .string(event.fields.name)),
+            ] + event.fields.dates
+        try announce(
+            type,
+            company: event.company,
+            event: event.uid,
+            at: moment ?? now,
+            data + more,
+            database,
+            &effects
+        )
+    }
+
+    /// - Parameter moment: when it happened.
+    func announce(
+        _ type: WebhookType,
+        _ registration: Registration,
+        of event: Event,
+        at moment: Milliseconds,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        let data = [
+            JSONMember("registrationId", .string(registration.uid)), JSONMember("name", .string(registration.name)),
+            JSONMember("email", .string(registration.email)), JSONMember("metadata", .object(registration.metadata)),
+            JSONMember("registeredAt", .string(Timestamp.text(registration.registeredAt))),
+        ]
+        try announce(
+            type,
+            company: event.company,
+            event: event.uid,
+            at: moment,
+            data,
+            database,
+            &effects
+        )
+    }
+
+    /// Queues messages for webhooks, in the same transaction as the change that they announce. All messages about one
+    /// change have the same number, which grows with each change announced to the company.
+    ///
+    /// - Parameters:
+    ///   - moment: when it happened.
+    ///   - values: the values of ``Payload/members(of:)``, in any order.
+    func announce(
+        _ type: WebhookType,
+        company: String,
+        event: String,
+        at moment: Milliseconds,
+        _ values: [JSONMember],
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        let webhooks = webhookIndex.webhooks(of: company, type: type, event: event)
+        guard !webhooks.isEmpty else { return }
+        let createdAt = now
+        let data = Payload.data(Payload.members(of: type), values)
+        let number = try Int64.fetchOne(
+            database.cachedStatement(
+                sql: """
+                    INSERT INTO happening (company, last) VALUES (?, 1)
+                    ON CONFLICT (company) DO UPDATE SET last = last + 1 RETURNING last
+                    """
+            ),
+            arguments: [company]
+        )
+        let (email, user) = (DeliveryPeople.foldedEmail(in: data), DeliveryPeople.foldedUser(in: data))
+        for webhook in webhooks {
+            let uid = UUIDText.random()
+            let message: [JSONMember] = [
+                JSONMember("id", .string(uid)), JSONMember("type", .string(type.rawValue)),
+                JSONMember("timestamp", .string(Timestamp.text(moment))),
+                JSONMember("sequence", .number(Double(number ?? 0))), JSONMember("companyId", .string(company)),
+                JSONMember("eventId", .string(event)), JSONMember("data", .object(data)),
+            ]
+            // A write of the same group may have deleted the webhook, which the index does not reflect yet.
+            try database.cachedStatement(
+                sql: """
+                    INSERT INTO delivery
+                        (webhook, event, message, created_at, due_at, folded_email, folded_user, uid, type, is_head)
+                    SELECT id, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8,
+                        NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2)
+                    FROM webhook WHERE id = ?1
+                    """
+            ).execute(arguments: [
+                webhook.id, event, JSONText.write(message), createdAt, email, user, uid, type.rawValue,
+            ])
+        }
+        effects.add { [self] in
+            for webhook in webhooks { deliveryIsDue(to: webhook) }
+        }
+    }
+
+    /// The message that tries out a webhook. It is not stored.
+    package func testMessage(for webhook: Webhook) -> Delivery {
+        let (moment, uid, type) = (now, UUIDText.random(), "webhook.test")
+        let message: [JSONMember] = [
+            JSONMember("id", .string(uid)), JSONMember("type", .string(type)),
+            JSONMember("timestamp", .string(Timestamp.text(moment))), JSONMember("sequence", .number(0)),
+            JSONMember("companyId", .string(webhook.company)),
+            JSONMember("eventId", webhook.event.map(JSONValue.string) ?? .null),
+            JSONMember("data", .object(Payload.data(Payload.test, [JSONMember("webhookId", .string(webhook.id))]))),
+        ]
+        return Delivery(
+            id: 0,
+            webhook: webhook,
+            uid: uid,
+            type: type,
+            message: JSONText.write(message),
+            createdAt: moment,
+            attempts: 0
+        )
+    }
+}

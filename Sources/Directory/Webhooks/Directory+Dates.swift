@@ -1,0 +1,119 @@
+import Admission
+import Basics
+import GRDB
+
+/// Announcements of events that start and end, at their dates, each once.
+extension Directory {
+    /// The most events whose dates are looked at together.
+    private static let datePart = 100
+
+    /// Announces the starts and ends that have come since the last call, also those that came while the gateway was
+    /// down. Call about once a second.
+    package func announceDates() async throws {
+        let moment = now
+        while true {
+            let due = try await pool.read { database in
+                try Int64.fetchAll(
+                    database.cachedStatement(
+                        sql: """
+                            SELECT id FROM event WHERE told < 2 AND removed_at IS NULL
+                            AND iif(told = 0, starts_at, ends_at) <= ?
+                            ORDER BY iif(told = 0, starts_at, ends_at) LIMIT \(Self.datePart)
+                            """
+                    ),
+                    arguments: [moment]
+                )
+            }
+            guard !due.isEmpty else { return }
+            for id in due {
+                try Task.checkCancellation()
+                try await writer.write { [self] database, effects in
+                    try announceDate(ofEvent: id, at: moment, database, &effects)
+                }
+            }
+        }
+    }
+
+    private func announceDate(
+        ofEvent id: Int64,
+        at moment: Milliseconds,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        // It may have been changed or deleted meanwhile.
+        let row = try Row.fetchOne(
+            database,
+            sql: """
+                UPDATE event SET told = told + 1 WHERE id = ? AND told < 2 AND removed_at IS NULL
+                AND iif(told = 0, starts_at, ends_at) <= ? RETURNING *
+                """,
+            arguments: [id, moment]
+        )
+        guard let row else { return }
+        let event = try Event(row)
+        if (row["told"] as Int) == 1 {
+            try announce(.eventStarted, event, at: event.fields.startsAt, database, &effects)
+        } else if !webhookIndex.webhooks(of: event.company, type: .eventEnded, event: event.uid).isEmpty {
+            let data = try attendance(of: event, row: id, at: moment, database)
+            try announce(.eventEnded, event, at: event.fields.endsAt, with: data, database, &effects)
+        }
+    }
+
+    /// Who was at an event, as far as a message has it.
+    private func attendance(
+        of event: Event,
+        row: Int64,
+        at moment: Milliseconds,
+        _ database: Database
+    ) throws -> [JSONMember] {
+        let stays = try Row.fetchCursor(
+            database,
+            sql: "SELECT * FROM stay WHERE company = ? AND event = ? ORDER BY joined_at, id",
+            arguments: [event.company, event.uid]
+        )
+        var sweep = AttendanceSweep(of: event, now: moment)
+        while let stay = try stays.next() { sweep.add(Stay(stay)) }
+        let participants = sweep.attendance(row: row).participants
+        var (named, size): ([JSONValue], Int) = ([], 0)
+        for participant in participants.prefix(Payload.maxParticipants) {
+            let value = JSONValue.object(Self.values(participant))
+            size += value.serialized().count
+            if size > Payload.maxParticipantBytes { break }
+            named.append(value)
+        }
+        return [
+            JSONMember("participantCount", .number(Double(participants.count))),
+            JSONMember("participants", .array(named)),
+        ]
+    }
+
+    private static func values(_ person: EventAttendance.Participant) -> [JSONMember] {
+        var values = [
+            JSONMember("name", person.name.map(JSONValue.string) ?? .null),
+            JSONMember("email", person.email.map(JSONValue.string) ?? .null),
+            JSONMember("role", .string(person.role)),
+            JSONMember("firstJoin", .string(Timestamp.text(person.firstJoin))),
+            JSONMember("lastLeave", person.lastLeave.map { .string(Timestamp.text($0)) } ?? .null),
+            JSONMember("minutes", .number((person.minutes * 100).rounded() / 100)),
+        ]
+        if let id = person.registrationID { values.append(JSONMember("registrationId", .string(id))) }
+        if let id = person.userID { values.append(JSONMember("userId", .string(id))) }
+        return Payload.data(Payload.participant, values)
+    }
+
+    /// Notes that an event's dates were changed: those that lie ahead again will be announced again.
+    static func forgetDates(ofEvent id: Int64, after moment: Milliseconds, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                UPDATE event SET told = CASE WHEN starts_at > ?1 THEN 0 WHEN ends_at > ?1 THEN min(told, 1) ELSE told END
+                WHERE id = ?2
+                """,
+            arguments: [moment, id]
+        )
+    }
+
+    /// Notes that no date of an event will be announced, since it was over when it was created, or has none.
+    static func skipDates(ofEvent uid: String, _ database: Database) throws {
+        try database.execute(sql: "UPDATE event SET told = 2 WHERE uid = ?", arguments: [uid])
+    }
+}

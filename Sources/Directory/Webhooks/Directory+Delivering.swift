@@ -1,0 +1,173 @@
+import Admission
+package import Basics
+import GRDB
+
+/// A message on its way to a webhook.
+package struct Delivery: Sendable {
+    package let id: Int64
+    package let webhook: Webhook
+    /// The message's own id, the same in every attempt.
+    package let uid: String
+    /// What it announces, as in the message.
+    package let type: String
+    /// The JSON text to send.
+    package let message: String
+    package let createdAt: Milliseconds
+    /// How often delivery was tried.
+    package let attempts: Int
+}
+
+/// What to deliver to a webhook next.
+package enum NextMessage: Sendable {
+    case message(Delivery)
+    /// Nothing to deliver now.
+    case none(until: Milliseconds?)
+}
+
+extension Delivery {
+    init(_ row: Row, _ webhook: Webhook) {
+        id = row["id"]
+        self.webhook = webhook
+        uid = row["uid"]
+        type = row["type"]
+        message = row["message"]
+        createdAt = row["created_at"]
+        attempts = row["attempts"]
+    }
+}
+
+extension Directory {
+    /// How far ahead a retry may be. A message due later than that was written with a wrong clock, and is due now.
+    package static let farthestRetry: Milliseconds = 3_600_000
+
+    /// The next message for a webhook. A webhook's messages about one event form a queue; of the messages at the head
+    /// of their queues, this is the one that has been due longest. Looks at only a few messages, however many wait.
+    ///
+    /// - Parameter running: the messages under way.
+    package func nextMessage(
+        for webhook: Webhook,
+        except running: Set<Int64> = [],
+        at now: Milliseconds
+    ) async throws -> NextMessage {
+        try await pool.read { database in
+            let limit = running.count + 1
+            for (condition, moment) in [("<=", now), (">", now + Self.farthestRetry)] {
+                let rows = try Row.fetchAll(
+                    database.cachedStatement(
+                        sql: """
+                            SELECT id, uid, type, message, created_at, attempts FROM delivery
+                            WHERE webhook = ? AND is_head = 1 AND due_at \(condition) ? ORDER BY due_at, id LIMIT ?
+                            """
+                    ),
+                    arguments: [webhook.id, moment, limit]
+                )
+                if let row = rows.first(where: { !running.contains($0["id"]) }) {
+                    return .message(Delivery(row, webhook))
+                }
+            }
+            return .none(
+                until: try Int64.fetchOne(
+                    database.cachedStatement(
+                        sql: "SELECT min(due_at) FROM delivery WHERE webhook = ? AND is_head = 1 AND due_at > ?"
+                    ),
+                    arguments: [webhook.id, now]
+                )
+            )
+        }
+    }
+
+    /// Records that the message has arrived.
+    ///
+    /// - Parameter response: the status of the answer.
+    package func finish(_ delivery: Delivery, response: Int? = nil) async throws {
+        let moment = now
+        let webhook = delivery.webhook
+        let isWell = self.webhook(webhook.id, company: webhook.company)?.failingSince != nil
+        try await writer.write { [self] database, effects in
+            try Self.keep(delivery, Outcome(moment: moment, hasArrived: true, response: response), database)
+            guard isWell else { return }
+            try database.execute(
+                sql: "UPDATE webhook SET failing_since = NULL, failures = 0, last_error = NULL WHERE id = ?",
+                arguments: [webhook.id]
+            )
+            effects.add { [webhookIndex] in
+                webhookIndex.change(webhook.id, company: webhook.company) {
+                    ($0.failingSince, $0.failures, $0.lastError) = (nil, 0, nil)
+                }
+            }
+        }
+    }
+
+    /// Records that the message did not arrive, and when to try again.
+    ///
+    /// - Parameters:
+    ///   - dueAt: when to try again; `nil` to give up.
+    ///   - reason: why it did not arrive, worded for the company.
+    ///   - response: the status of the answer; `nil` if there was none.
+    package func retry(
+        _ delivery: Delivery,
+        at dueAt: Milliseconds?,
+        reason: String,
+        response: Int? = nil
+    ) async throws {
+        let moment = now
+        let webhook = delivery.webhook
+        try await writer.write { [self] database, effects in
+            if let dueAt {
+                try database.cachedStatement(
+                    sql: """
+                        UPDATE delivery SET attempts = attempts + 1, due_at = ?, tried_at = ?, response = ?, error = ?
+                        WHERE id = ?
+                        """
+                ).execute(arguments: [dueAt, moment, response, reason, delivery.id])
+            } else {
+                let outcome = Outcome(moment: moment, hasArrived: false, response: response, error: reason)
+                try Self.keep(delivery, outcome, database)
+            }
+            try database.cachedStatement(
+                sql: """
+                    UPDATE webhook SET failing_since = ifnull(failing_since, ?), failures = failures + 1, last_error = ?
+                    WHERE id = ?
+                    """
+            ).execute(arguments: [moment, reason, webhook.id])
+            effects.add { [webhookIndex] in
+                webhookIndex.change(webhook.id, company: webhook.company) {
+                    $0.failingSince = $0.failingSince ?? moment
+                    $0.failures += 1
+                    $0.lastError = reason
+                }
+            }
+        }
+    }
+
+    private struct Outcome {
+        let moment: Milliseconds
+        let hasArrived: Bool
+        let response: Int?
+        var error: String?
+    }
+
+    /// How many messages of a webhook that have arrived or were given up are kept.
+    static let maxPastDeliveries = 1000
+
+    /// Moves a message from those that wait to those that are over. Does nothing if it was deleted meanwhile.
+    private static func keep(_ delivery: Delivery, _ outcome: Outcome, _ database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO past_delivery (id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
+                    attempts, tried_at, has_arrived, response, error)
+                SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at, attempts + 1,
+                    ?, ?, ?, ? FROM delivery WHERE id = ?
+                """
+        ).execute(arguments: [outcome.moment, outcome.hasArrived, outcome.response, outcome.error, delivery.id])
+        guard database.changesCount > 0 else { return }
+        try database.cachedStatement(
+            sql: """
+                DELETE FROM past_delivery WHERE webhook = ?1 AND id <= (
+                    SELECT id FROM past_delivery WHERE webhook = ?1 ORDER BY id DESC LIMIT 1 OFFSET \(maxPastDeliveries)
+                )
+                """
+        ).execute(arguments: [delivery.webhook.id])
+        try database.cachedStatement(sql: "DELETE FROM delivery WHERE id = ?").execute(arguments: [delivery.id])
+    }
+}
