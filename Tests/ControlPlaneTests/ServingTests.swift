@@ -75,37 +75,6 @@ struct ServingTests {
         #expect(throws: Unexpected.self) { try ask(path) }
     }
 
-    @Test("A socket that somebody removes or replaces is made again, and is gone in the end")
-    func removed() async throws {
-        let service = try Service()
-        let path = service.folder.appending(path: "api.sock").path
-        let (events, sink) = AsyncStream<Void>.makeStream()
-        let task = Task { try await service.plane.serve(socket: path) { sink.yield() } }
-        for await _ in events { break }
-        let other = service.folder.appending(path: "other").path
-        for isReplaced in [false, true] {
-            if isReplaced {
-                try Data("other".utf8).write(to: URL(fileURLWithPath: other))
-                // SAFETY: the paths are C strings during the call.
-                #expect(unsafe rename(other, path) == 0)
-            } else {
-                try FileManager.default.removeItem(atPath: path)
-            }
-            var answer: String?
-            let deadline = ContinuousClock.now + .seconds(20)
-            while answer == nil, ContinuousClock.now < deadline {
-                answer = try? ask(path)
-                if answer == nil { try await Task.sleep(for: .milliseconds(20)) }
-            }
-            #expect(answer == "HTTP/1.1 200 OK")
-        }
-        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
-        #expect(mode == 0o600)
-        task.cancel()
-        try await task.value
-        #expect(!FileManager.default.fileExists(atPath: path))
-    }
-
     @Test("An unusable path is reported at once")
     func unusable() async throws {
         let service = try Service()

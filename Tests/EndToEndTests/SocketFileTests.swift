@@ -22,6 +22,35 @@ extension EndToEnd {
             #expect(FileManager.default.contents(atPath: replaced) == Data("another's".utf8))
         }
 
+        @Test("The control API's own socket is made again if somebody removes or replaces it, and the log says so")
+        func control() throws {
+            let site = try Site { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent("Kept")
+            let (files, path) = (FileManager.default, site.gateway.directory["gateway.sqlite.sock"])
+            func mode() throws -> Int? {
+                let attributes = try files.attributesOfItem(atPath: path)
+                guard attributes[.type] as? FileAttributeType == .typeSocket else { return nil }
+                return attributes[.posixPermissions] as? Int
+            }
+            for number in 1...2 {
+                if number == 1 {
+                    try files.removeItem(atPath: path)
+                } else {
+                    let other = try site.gateway.directory.write("other", "another's")
+                    // SAFETY: the paths are C strings during the call.
+                    #expect(unsafe rename(other, path) == 0)
+                }
+                #expect(eventually { (try? mode()) == 0o600 })
+                #expect(eventually { (try? backend.call("GET", "/event/\(event)").status) == 200 })
+                let words = "the control API's socket was removed or replaced: it is made again"
+                #expect(eventually { site.gateway.log.components(separatedBy: words).count == number + 1 })
+            }
+            site.gateway.send(SIGTERM)
+            #expect(site.gateway.wait() == 0)
+            #expect(!files.fileExists(atPath: path))
+        }
+
         @Test("After a take-over, a listener that is left out is closed at once, with its file, and the log says so")
         func takeOver() throws {
             let directory = try TemporaryDirectory()

@@ -36,7 +36,7 @@ final class ProxyHeaderReader: Connection, IdleConnection {
     private func leave() { if let slot = slot.take() { worker.unnamed.remove(slot: slot) } }
 
     /// Idle until the header is complete: proxies send it in one piece.
-    var idleness: Idleness? { place == nil ? nil : Idleness(wasUsed: false, since: since) }
+    var idleness: Idleness? { isOpen && place != nil ? Idleness(wasUsed: false, since: since) : nil }
 
     func closeIdle() {
         refuse(.tooMany)

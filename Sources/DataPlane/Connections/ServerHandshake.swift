@@ -41,7 +41,7 @@ final class ServerHandshake: Connection, IdleConnection {
 
     /// A client that has sent no whole ClientHello is idle: the first bytes that it gets answer it.
     var idleness: Idleness? {
-        takenBytes + unsentBytes == 0 ? Idleness(wasUsed: false, since: since) : nil
+        isOpen && takenBytes + unsentBytes == 0 ? Idleness(wasUsed: false, since: since) : nil
     }
 
     func closeIdle() { close() }

@@ -24,7 +24,7 @@ extension MetricsPage {
         write(
             "gateway_config_unusable_files",
             .gauge,
-            "Files of keys, secrets and certificates that cannot be used as they are now: their former content is.",
+            "Files of keys and certificates that cannot be used as they are now: their former content is.",
             reading.unusableFiles
         )
         exposition.family(
