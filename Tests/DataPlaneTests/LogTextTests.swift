@@ -53,6 +53,26 @@ struct LogTextTests {
         }
     }
 
+    @Test("A byte that must be escaped is found at every place of a text of any length")
+    func everyPlace() {
+        func isPlain(_ value: [UInt8]) -> Bool { value.span.isPlain }
+        for length in 1...50 {
+            var value = [UInt8](repeating: UInt8(ascii: "~"), count: length)
+            #expect(isPlain(value))
+            for place in value.indices {
+                for byte in [0x00, 0x1f, 0x22, 0x5c, 0x7f, 0x80, 0xff] as [UInt8] {
+                    value[place] = byte
+                    #expect(!isPlain(value), "\(byte) at \(place) of \(length)")
+                }
+                // The neighbours of those.
+                for byte in [0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7e] as [UInt8] {
+                    value[place] = byte
+                    #expect(isPlain(value), "\(byte) at \(place) of \(length)")
+                }
+            }
+        }
+    }
+
     @Test(
         "Text in JSON is ASCII, and is read as the same characters",
         arguments: ["é", "aé", "€uro", "日本", "😀", "x😀y", "\u{9b}2J", "\u{202e}abc", "\u{10ffff}", "\u{d7ff}\u{e000}"]

@@ -7,20 +7,25 @@ import Transport
 /// costs more than to write it.
 struct LoggedExchange {
     private let exchange: Exchange
-    private let client: (any ClientStream)?
+    private let address: [UInt8]
+    private let isHTTP2: Bool
     private let tls: TLSStream?
     /// The request's own texts, one after the other.
     private let text: [UInt8]
 
     private static let maxEvent = 256
 
+    @inline(__always)
     init(_ exchange: Exchange) {
         self.exchange = exchange
-        client = exchange.client
+        let client = exchange.client
+        address = exchange.state.request.forwardedAddress?.text ?? client?.address.text ?? []
+        isHTTP2 = client?.framesBodies ?? false
         tls = client?.tls
         text = exchange.record.text
     }
 
+    @inline(__always)
     func write(as format: AccessLine, to line: inout ByteWriter) {
         let (pieces, bytes, session) = (format.pieces, format.bytes, format.sessionPieces)
         write(pieces.span.extracting(0..<session.lowerBound), bytes.span, to: &line)
@@ -56,12 +61,14 @@ struct LoggedExchange {
         switch field {
         case .time: exchange.worker.clock.writeTimestamp(to: &line)
         case .timeCommon: exchange.worker.clock.writeCommonTime(to: &line)
-        case .client: return writeClient(style, to: &line)
+        case .client:
+            guard !address.isEmpty else { return false }
+            line.write(address.span, style)
         case .method: return write(0..<exchange.record.methodEnd, style, to: &line)
         case .path: return write(exchange.record.methodEnd..<exchange.record.targetEnd, style, to: &line)
         case .version:
-            guard exchange.record.hasMethod, let client else { return false }
-            line.write(client.framesBodies ? "HTTP/2.0" : exchange.state.request.isHTTP10 ? "HTTP/1.0" : "HTTP/1.1")
+            guard exchange.record.hasMethod else { return false }
+            line.write(isHTTP2 ? "HTTP/2.0" : exchange.state.request.isHTTP10 ? "HTTP/1.0" : "HTTP/1.1")
         case .status: line.writeDecimal(exchange.state.answer.status)
         case .duration: line.writeDecimal(exchange.duration)
         case .connectTime: return write(exchange.record.connectTime, to: &line)
@@ -94,20 +101,18 @@ struct LoggedExchange {
         case .verdict:
             guard let decision = exchange.state.verdict.decision else { return false }
             line.write(decision.name)
-        case .refusal: return write(exchange.state.verdict.refusal?.code, style, to: &line)
+        case .refusal:
+            guard let refusal = exchange.state.verdict.refusal else { return false }
+            return write(refusal.code, style, to: &line)
         case .fault: return write(exchange.record.fault, style, to: &line)
-        case .cut: return write(exchange.record.cut?.rawValue, style, to: &line)
+        case .cut:
+            guard let cut = exchange.record.cut else { return false }
+            return write(cut.rawValue, style, to: &line)
         case .referer: return write(exchange.record.userAgentEnd..<text.count, style, to: &line)
         case .userAgent: return write(exchange.record.targetEnd..<exchange.record.userAgentEnd, style, to: &line)
         case .requestID: exchange.state.request.id.write(to: &line)
         case .traceID: exchange.state.request.id.writeTrace(to: &line)
         }
-        return true
-    }
-
-    private func writeClient(_ style: LogStyle, to line: inout ByteWriter) -> Bool {
-        guard let text = exchange.state.request.forwardedAddress?.text ?? client?.address.text else { return false }
-        line.write(text.span, style)
         return true
     }
 
@@ -162,7 +167,6 @@ extension Exchange {
 
     func log() {
         let format = snapshot.accessLine
-        let logged = LoggedExchange(self)
-        worker.accessLog.append { logged.write(as: format, to: &$0) }
+        worker.accessLog.append { LoggedExchange(self).write(as: format, to: &$0) }
     }
 }

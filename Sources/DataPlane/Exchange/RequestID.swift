@@ -69,6 +69,7 @@ struct RequestID {
         keepsID ? String(decoding: kept, as: UTF8.self) : Hexadecimal.text(high) + Hexadecimal.text(low)
     }
 
+    @inline(__always)
     func write(to line: inout ByteWriter) {
         if keepsID {
             line.write(kept)
@@ -78,6 +79,7 @@ struct RequestID {
     }
 
     /// Writes the trace's id: 32 hexadecimal digits.
+    @inline(__always)
     func writeTrace(to line: inout ByteWriter) {
         line.writeHexadecimal(trace.high, trace.low)
     }

@@ -126,15 +126,16 @@ extension UInt8 {
     }
 }
 
-extension UInt64 {
-    /// Whether one of eight bytes is escaped. All bytes are tested at once: subtracting borrows into a byte's highest bit
-    /// if it is smaller, and the highest bit of a byte that is not ASCII is set.
+extension SIMD2<UInt64> {
+    /// Whether one of sixteen bytes is escaped. All are tested at once: subtracting borrows into a byte's highest bit if
+    /// it is smaller, and the highest bit of a byte that is not ASCII is set.
     @inline(__always)
     fileprivate var hasEscaped: Bool {
-        let ones: UInt64 = 0x0101_0101_0101_0101
+        let ones = Self(repeating: 0x0101_0101_0101_0101)
         let (quotes, backslashes) = ((self ^ (ones &* 0x22)) &- ones, (self ^ (ones &* 0x5c)) &- ones)
         let (controls, deletes) = (self &- (ones &* 0x20), self &+ ones)
-        return (self | quotes | backslashes | controls | deletes) & 0x8080_8080_8080_8080 != 0
+        let marks = self | quotes | backslashes | controls | deletes
+        return (marks.x | marks.y) & 0x8080_8080_8080_8080 != 0
     }
 }
 
@@ -142,17 +143,26 @@ extension Span<UInt8> {
     /// Whether a log line between quotation marks can hold the text as it is.
     @inline(__always)
     var isPlain: Bool {
-        // SAFETY: the span keeps its bytes alive; each load of eight bytes ends at or before its count.
-        unsafe withUnsafeBytes { bytes in
-            guard bytes.count >= 8 else { return unsafe !bytes.contains(where: \.isEscaped) }
-            let last = bytes.count - 8
-            var index = 0
-            while index < last {
-                if unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self).hasEscaped { return false }
-                index += 8
-            }
-            // The last eight, some of them for the second time.
-            return unsafe !bytes.loadUnaligned(fromByteOffset: last, as: UInt64.self).hasEscaped
+        guard count >= 8 else { return !indices.contains { self[$0].isEscaped } }
+        var index = 0
+        while index < count - 16 {
+            if words(index, index + 8).hasEscaped { return false }
+            index += 16
+        }
+        // The last sixteen, or all; some of them for the second time.
+        return !words(Swift.max(count - 16, 0), count - 8).hasEscaped
+    }
+
+    /// The eight bytes from each of two indices on, which must be there.
+    @inline(__always)
+    private func words(_ first: Int, _ second: Int) -> SIMD2<UInt64> {
+        precondition(first >= 0 && second >= 0 && first <= count - 8 && second <= count - 8)
+        // SAFETY: the span keeps its bytes alive; both loads were just checked.
+        return unsafe withUnsafeBytes { bytes in
+            unsafe SIMD2(
+                bytes.loadUnaligned(fromByteOffset: first, as: UInt64.self),
+                bytes.loadUnaligned(fromByteOffset: second, as: UInt64.self)
+            )
         }
     }
 
