@@ -152,6 +152,13 @@ extension LeaseShard {
         return true
     }
 
+    /// Begins anew.
+    mutating func forget(at now: Milliseconds) {
+        let former = self
+        self = LeaseShard(startedAt: now, maxPassedChanges: former.maxPassedChanges)
+        keepsChanges = former.keepsChanges
+    }
+
     /// Takes over what another process says about a lease; `nil` if nobody holds it. Returns the slot's number.
     @discardableResult
     private mutating func adopt(

@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 import Synchronization
 
 /// The process that takes this one's place, and keeps the leases from then on.
@@ -70,6 +70,12 @@ extension LeaseTable {
             guard isNew else { return false }
         }
         return true
+    }
+
+    /// Begins anew, as after a restart: what another process has passed is not all.
+    package func forget(at now: Milliseconds) {
+        for shard in shards { shard.leases.withLock { $0.forget(at: now) } }
+        startedAt = now
     }
 
     /// Answers a proposal of a process that has passed its entries, and does what it says if this table agrees.

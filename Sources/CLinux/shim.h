@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
@@ -214,6 +215,9 @@ static inline long gateway_peer(int socket, int *process, unsigned *user) {
 static inline long gateway_socket_pair(int *sockets) {
     GATEWAY_RESULT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sockets));
 }
+
+// A descriptor that is readable once a process has ended.
+static inline long gateway_open_process(int process) { GATEWAY_RESULT(syscall(SYS_pidfd_open, process, 0)); }
 
 // Waits until a descriptor is ready; 0 if the time is up.
 static inline long gateway_poll(int descriptor, short readiness, int milliseconds) {

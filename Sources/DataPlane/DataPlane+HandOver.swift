@@ -49,6 +49,9 @@ extension DataPlane {
         site.leases.adopt(entries: leases, appliesTo: site.snapshot.rules.sessions.appliesTo)
     }
 
+    /// Forgets the leases that the predecessor has passed: it has ended before it had passed all of them.
+    package func forgetLeases() { site.leases.forget(at: WallClock.now()) }
+
     /// Answers what the predecessor proposes, and ends the streams of sessions that end with it. Returns `nil` if it is
     /// malformed.
     package func answer(_ proposal: [UInt8]) -> [UInt8]? {
@@ -128,7 +131,7 @@ extension DataPlane {
     }
 
     /// The socket's file stays: another process may have put its own there.
-    func closeDoor() async {
+    package func closeDoor() async {
         guard let open = door.withLock({ $0.take() }) else { return }
         _ = await open.mailbox.run { _ in open.value.close(servesBacklog: false) }
     }

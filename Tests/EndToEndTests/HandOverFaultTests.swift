@@ -117,24 +117,147 @@ extension EndToEnd {
             kill(next, SIGKILL)
         }
 
-        @Test("After two take-overs, all three processes agree, and the drain says how long it takes")
+        @Test("After two take-overs within one drain, all three processes agree until the oldest has ended")
         func twice() throws {
             let site = try Site.drainingSoon { $0.top = "drain_timeout = \"20s\"\ndrain_delay = \"5s\"" }
             let old = try Client(port: site.port)
             let bearer = "Authorization: Bearer \(Minter.acme.registration("r1"))"
             let first = try #require(try old.exchange("/event/e1", [bearer])["Gateway-Session"])
-            var former = [try site.gateway.takeOver()]
-            // It keeps the second process draining.
-            let middle = try Client(port: site.port)
-            #expect(try middle.exchange("/public/x").status == 200)
-            former.append(try site.gateway.takeOver())
+            let oldest = try site.gateway.takeOver()
+            // It has no connection that keeps it.
+            let middle = try site.gateway.takeOver()
             #expect(site.gateway.log.contains("draining: 1 connections, at most 20 s"))
             let last = try #require(try join(site, "r1")["Gateway-Session"])
             try expectProblem(try old.exchange("/event/e1", ["Gateway-Session: \(first)"]), 409, "session_replaced")
             #expect(try fetch(site.port, "/event/e1", ["Gateway-Session: \(last)"]).status == 200)
-            withExtendedLifetime(middle) {}
-            for process in former { process.send(SIGTERM) }
-            for process in former { #expect(process.wait(within: 20) == 0) }
+            oldest.cutDrain()
+            #expect(oldest.wait(within: 20) == 0)
+            #expect(middle.wait(within: 20) == 0)
+        }
+
+        @Test("The process in the middle ends at once if it is told to, though the oldest drains")
+        func middle() throws {
+            let site = try Site.drainingSoon { $0.top = "drain_timeout = \"1h\"" }
+            let old = try Client(port: site.port)
+            #expect(try old.exchange("/public/x").status == 200)
+            let oldest = try site.gateway.takeOver()
+            let middle = try site.gateway.takeOver()
+            middle.send(SIGTERM)
+            #expect(eventually { site.gateway.log.contains("draining already, since another process serves") })
+            middle.send(SIGTERM)
+            #expect(middle.wait(within: 20) == 0)
+            oldest.cutDrain()
+            #expect(oldest.wait(within: 20) == 0)
+        }
+
+        @Test("The new process goes on if the old one is killed before it has handed over")
+        func killed() throws {
+            let (isAsked, mayAnswer) = (Flag(), Flag())
+            defer { mayAnswer.set() }
+            let keys = try RecordingUpstream { exchange in
+                isAsked.set()
+                _ = eventually { mayAnswer.isSet }
+                return try exchange.reply("200 OK", [], #"{"keys": []}"#)
+            }
+            let site = try Site.drainingSoon()
+            let session = try #require(try join(site, "r1")["Gateway-Session"])
+            try site.gateway.rewrite(
+                site.configuration { $0.company = "[[company.key]]\njwks_url = \"http://127.0.0.1:\(keys.port)/keys\"" }
+            )
+            let next = try site.gateway.startSuccessor()
+            #expect(eventually { isAsked.isSet })
+            site.gateway.send(SIGKILL)
+            mayAnswer.set()
+            #expect(eventually { site.gateway.log.contains("has ended before it had handed over: this one goes on") })
+            // The socket has never been closed, and the session comes back as after a restart.
+            #expect(try fetch(site.port, "/event/e1", ["Gateway-Session: \(session)"]).status == 200)
+            #expect(next.exitStatus == nil)
+        }
+
+        private func refuses(_ site: Site, _ reason: String) throws {
+            let next = try site.gateway.startSuccessor()
+            #expect(next.wait(within: 20) == 1)
+            let line = "process \(next.pid) does not take over, and this one goes on: \(reason)"
+            #expect(eventually { site.gateway.log.contains(line) })
+            #expect(try fetch(site.port, "/public/x").status == 200)
+        }
+
+        @Test("A database that was removed is not let go: the next process would begin with an empty one")
+        func removedDatabase() throws {
+            let site = try Site.drainingSoon { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent("Kept")
+            try FileManager.default.removeItem(atPath: site.gateway.directory["gateway.sqlite"])
+            try refuses(site, "control.database: files in use were removed or replaced")
+            #expect(try backend.call("GET", "/event/\(event)").status == 200)
+        }
+
+        @Test("Nor is one that cannot be written: the next process could not open it")
+        func unwritableDatabase() throws {
+            let site = try Site.drainingSoon { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent("Kept")
+            // No file may grow. Nothing has to in order to read.
+            try site.gateway.limit("fsize", to: "1")
+            let next = try site.gateway.startSuccessor()
+            #expect(next.wait(within: 20) == 1)
+            #expect(try backend.call("GET", "/event/\(event)").status == 200)
+            // What the new one says: the limit holds for the old one's log, too.
+            #expect(site.gateway.log.contains("the running gateway goes on: control.database: the disk"))
+            try site.gateway.limit("fsize", to: "unlimited")
+            #expect(try site.gateway.takeOver().wait(within: 20) == 0)
+        }
+
+        @Test("Another cookie key would end all sessions: with it, nothing is taken over")
+        func otherKey() throws {
+            let site = try Site.drainingSoon()
+            let session = try #require(try join(site, "r1")["Gateway-Session"])
+            let former = try Data(contentsOf: URL(fileURLWithPath: site.gateway.directory["cookie.key"]))
+            try site.gateway.directory.write("cookie.key", String(repeating: "k", count: 32))
+            try refuses(site, "sessions.cookie_key_file: \(site.gateway.directory["cookie.key"]): holds another key")
+            try former.write(to: URL(fileURLWithPath: site.gateway.directory["cookie.key"]))
+            try site.gateway.directory.write("assertion.key", try newAssertionKey())
+            #expect(try site.gateway.takeOver().wait(within: 20) == 0)
+            #expect(
+                site.gateway.log.contains("identity.assertion_key_file: \(site.gateway.directory["assertion.key"])")
+            )
+            #expect(try fetch(site.port, "/event/e1", ["Gateway-Session: \(session)"]).status == 200)
+        }
+
+        private func newAssertionKey() throws -> String {
+            let made = try run(
+                "/usr/bin/openssl",
+                ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+            )
+            return made.output
+        }
+
+        @Test("SIGUSR2 replaces the process that gets it, though another gateway has the same cookie key")
+        func sharedKey() throws {
+            let first = try Site.drainingSoon()
+            let files = FileManager.default
+            #expect(eventually { files.fileExists(atPath: first.gateway.directory["cookie.key.sock"]) })
+            let second = try Site.drainingSoon {
+                $0.cookieKey = first.gateway.directory["cookie.key"]
+            }
+            #expect(eventually { second.gateway.log.contains("another gateway waits there") })
+            second.gateway.send(SIGUSR2)
+            #expect(eventually { second.gateway.log.contains("SIGUSR2: nothing can take over from this process") })
+            #expect(try fetch(first.port, "/public/x").status == 200)
+            #expect(try fetch(second.port, "/public/x").status == 200)
+            #expect(!first.gateway.log.contains("handing over"))
+        }
+
+        @Test("If the socket's file was removed, SIGUSR2 and SIGHUP make it again")
+        func removedSocket() throws {
+            let site = try Site.drainingSoon()
+            let socket = site.gateway.directory["cookie.key.sock"]
+            let files = FileManager.default
+            #expect(eventually { files.fileExists(atPath: socket) })
+            try files.removeItem(atPath: socket)
+            site.gateway.send(SIGHUP)
+            #expect(eventually { site.gateway.log.contains("\(socket) was removed, and was made again") })
+            #expect(try site.gateway.takeOver().wait(within: 20) == 0)
         }
 
         @Test("Whoever is removed at the new process is out at the old one, too, and the reverse")
@@ -152,7 +275,7 @@ extension EndToEnd {
             admin.send("POST \(removal)r2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
             #expect(try admin.response().status == 200)
             #expect(try join(site, "r2").status == 403)
-            former.send(SIGTERM)
+            former.cutDrain()
             #expect(former.wait(within: 20) == 0)
         }
     }

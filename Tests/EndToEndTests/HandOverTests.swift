@@ -54,7 +54,7 @@ extension EndToEnd {
             let next = try site.gateway.startSuccessor()
             #expect(next.wait(within: 20) == 1)
             #expect(site.gateway.log.contains("listener[0].address: cannot listen on 127.0.0.1:\(taken.port)"))
-            #expect(eventually { site.gateway.log.contains("a new process did not take over") })
+            #expect(eventually { site.gateway.log.contains("process \(next.pid) did not take over") })
             #expect(try client.exchange("/public/x").status == 200)
             #expect(site.gateway.isRunning && site.gateway.pid == pid)
             // The next one can.
@@ -84,7 +84,7 @@ extension EndToEnd {
             #expect(eventually { isAsked.isSet })
             next.send(SIGTERM)
             #expect(next.wait(within: 20) == 1)
-            #expect(eventually { site.gateway.log.contains("a new process did not take over") })
+            #expect(eventually { site.gateway.log.contains("process \(next.pid) did not take over") })
             #expect(try fetch(site.port, "/public/x").status == 200)
             #expect(site.gateway.isRunning && site.gateway.pid == pid)
         }
@@ -164,7 +164,7 @@ extension EndToEnd {
             let last = try #require(try old[1].exchange("/event/e1", [bearer("r1")])["Gateway-Session"])
             #expect(try fetch(site.port, "/event/e1", ["Gateway-Session: \(next)"]).status == 409)
             #expect(try fetch(site.port, "/event/e1", ["Gateway-Session: \(last)"]).status == 200)
-            former.send(SIGTERM)
+            former.cutDrain()
             #expect(former.wait(within: 20) == 0)
             #expect(try fetch(site.port, "/event/e1", ["Gateway-Session: \(last)"]).status == 200)
         }

@@ -365,7 +365,7 @@ extension EndToEnd {
             try reload(provider.companyKey + "\nsigned_before = false")
             #expect(try status(site, key) == 200)
             // Each reload fetches again, for an operator who cannot wait.
-            #expect(provider.fetches == 2)
+            #expect(eventually { provider.fetches == 2 })
             // The same keys at another URL: nobody is sent away meanwhile.
             site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
             let socket = try Client(port: site.port)

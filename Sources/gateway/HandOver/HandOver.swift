@@ -10,7 +10,11 @@ import Transport
 /// lets go of the database, and lets the successor go on. From the first lease that is passed until the predecessor has
 /// ended, the successor has the last word on leases, see ``LeaseLine``. Once it says that it serves, the predecessor
 /// decides, see ``Successor/decide(for:)``: either it is replaced, stops accepting and drains, or it refuses, and the
-/// successor ends. If the successor ends before, or says nothing in time, the predecessor goes on as before.
+/// successor ends. If the successor ends before, or says nothing in time, the predecessor goes on as before. If the
+/// predecessor ends, which only a crash or SIGKILL can do, the successor goes on with what it has.
+///
+/// While it drains, a replaced process may still have a predecessor that drains, too. It ends after that one, whose
+/// questions about leases it passes on.
 ///
 /// Both hold the listening sockets until then, so that nobody is refused meanwhile.
 enum HandOver {
@@ -19,7 +23,7 @@ enum HandOver {
         /// To the predecessor: a JSON object with the `version` of the conversation and of the `product`, and
         /// ``Program/startedAt``.
         case hello = 1
-        /// To the successor: why it gets nothing, or must end, as text.
+        /// To the successor: why it gets nothing, or must end, as text. To the predecessor: why the successor cannot go on.
         case refusal
         /// To the successor: a JSON array of addresses, and a descriptor for each.
         case sockets
@@ -57,6 +61,8 @@ enum HandOver {
     static let stepTime: Int64 = 30_000
     /// How long one process may say nothing while nothing is expected of it: longer than it drains. Milliseconds.
     static let longestSilence: Int64 = 7 * 86_400_000
+    /// How long a process may still exist after its connections were closed with it. Milliseconds.
+    static let endTime: Int32 = 2000
     /// The most bytes of a message with texts.
     static let maxText = 64 << 10
     /// The most listening sockets.

@@ -87,22 +87,26 @@ final class LeaseLine: LeaseSuccessor, MemorySuccessor {
     }
 }
 
-/// Where the successor answers.
-enum LeaseDesk {
+/// Where the successor answers, until the other end is closed. What is malformed ends it.
+struct LeaseDesk {
+    private let queue = DispatchQueue(label: "leases")
     /// More than a piece of entries, each of which is some kilobytes at most, and than all tickets and removals.
     private static let maxSize = 64 << 20
 
-    /// Begins to answer, until the other end is closed. What is malformed ends it.
+    private init() {}
+
+    /// Begins to answer.
     ///
-    /// - Returns: the other end.
-    static func open(_ dataPlane: DataPlane) throws(HandOverFault) -> Descriptor {
+    /// - Returns: also the other end.
+    static func open(_ dataPlane: DataPlane) throws(HandOverFault) -> (LeaseDesk, Descriptor) {
         let (here, there): (LocalChannel, Descriptor)
         do throws(SystemFault) {
             (here, there) = try LocalChannel.open()
         } catch {
             throw HandOverFault("\(error)")
         }
-        DispatchQueue(label: "leases").async {
+        let desk = LeaseDesk()
+        desk.queue.async {
             while let message = try? here.receive(atMost: Self.maxSize, within: HandOver.longestSilence),
                 let reply = Self.answer(message, dataPlane)
             {
@@ -111,8 +115,11 @@ enum LeaseDesk {
                 }
             }
         }
-        return there
+        return (desk, there)
     }
+
+    /// Waits until nobody can ask any more.
+    func awaitEnd() { queue.sync {} }
 
     private static func answer(_ message: LocalChannel.Message, _ dataPlane: DataPlane) -> [UInt8]? {
         let bytes = message.bytes

@@ -11,6 +11,9 @@ final class Predecessor: Sendable {
     /// Its listening sockets.
     let sockets: [InheritedSocket]
     private let channel: LocalChannel
+    private let watch: ProcessWatch?
+    /// Left once it has ended, or is not listened to any more.
+    private let following = DispatchGroup()
     /// Whether this process has replaced it: `nil` if so, and otherwise why not.
     private let (verdicts, verdict) = AsyncStream<HandOverFault?>.makeStream()
 
@@ -28,6 +31,7 @@ final class Predecessor: Sendable {
             throw HandOverFault("the gateway at \(path) runs as another user")
         }
         process = peer.process
+        watch = ProcessWatch(of: peer.process)
         if let wanted, wanted != process {
             throw HandOverFault(
                 """
@@ -81,14 +85,30 @@ final class Predecessor: Sendable {
     }
 
     /// Says that this process has everything ready, and waits for its turn. By then, `dataPlane` has the leases.
-    func awaitTurn(_ dataPlane: DataPlane) async throws(HandOverFault) -> HandOver.Turn {
-        let end = try LeaseDesk.open(dataPlane)
-        let turn = try await HandOver.waiting { [channel] () throws(HandOverFault) in
-            try channel.say(.ready, [], [end])
-            return try channel.hear(.turn, within: HandOver.readyTime)
+    ///
+    /// - Returns: `nil` if the predecessor has ended before. Then `dataPlane` knows no leases, as after a restart.
+    func awaitTurn(_ dataPlane: DataPlane) async throws(HandOverFault) -> HandOver.Turn? {
+        try await HandOver.waiting { [self] () throws(HandOverFault) in
+            var desk: LeaseDesk?
+            do throws(HandOverFault) {
+                desk = try openDesk(dataPlane)
+                return HandOver.Turn(try channel.hear(.turn, within: HandOver.readyTime).bytes)
+            } catch {
+                guard !error.isRefusal, hasEnded else { throw error }
+                desk?.awaitEnd()
+                dataPlane.forgetLeases()
+                return nil
+            }
         }
-        return HandOver.Turn(turn.bytes)
     }
+
+    private func openDesk(_ dataPlane: DataPlane) throws(HandOverFault) -> LeaseDesk {
+        let (desk, end) = try LeaseDesk.open(dataPlane)
+        try channel.say(.ready, [], [end])
+        return desk
+    }
+
+    private var hasEnded: Bool { watch?.hasEnded(within: HandOver.endTime) ?? false }
 
     /// Listens to the predecessor from this process's turn on, until it ends.
     ///
@@ -96,7 +116,9 @@ final class Predecessor: Sendable {
     ///   - commitment: if the predecessor refuses or ends before it is made, this process ends.
     ///   - whenAsked: called when it passes on a signal.
     func follow(_ commitment: Commitment, whenAsked: @escaping @Sendable (HandOver.Word) -> Void) {
+        following.enter()
         DispatchQueue(label: "predecessor").async { [self] in
+            defer { following.leave() }
             do throws(HandOverFault) {
                 while true {
                     switch try channel.hear(within: HandOver.longestSilence).word {
@@ -105,8 +127,10 @@ final class Predecessor: Sendable {
                     }
                 }
             } catch {
-                if commitment.abandon(error.description) {
-                    StandardError.line("gateway: \(outcome(of: error))")
+                // Nobody else serves if it has ended.
+                let isAlone = !error.isRefusal && hasEnded
+                if !isAlone, commitment.abandon(error.description) {
+                    StandardError.line("gateway: the running gateway goes on: \(error)")
                     ProcessLimits.endNow(1)
                 }
                 verdict.yield(error)
@@ -114,23 +138,30 @@ final class Predecessor: Sendable {
         }
     }
 
-    private func outcome(of fault: HandOverFault) -> String {
-        // Signal 0 only asks whether the process exists.
-        let isGone = kill(process, 0) != 0 && errno == ESRCH
-        return isGone
-            ? "the running gateway has ended before it handed over: start one with `gateway run`"
-            : "the running gateway goes on: \(fault)"
+    /// Calls `work` once the predecessor has ended, or ``letGo()`` was called.
+    func whenOver(_ work: @escaping @Sendable () -> Void) { following.notify(queue: .global(), execute: work) }
+
+    /// Listens to it no more, and answers it about leases no more.
+    func letGo() { channel.end() }
+
+    /// Tells it why this process cannot take its place.
+    func tell(ofFault text: String) async {
+        try? await HandOver.waiting { [channel] () throws(HandOverFault) in
+            try channel.say(.refusal, Array(text.utf8.prefix(HandOver.maxText)))
+        }
     }
 
     /// Says that this process accepts connections, and waits for the predecessor's decision.
     ///
-    /// - Throws: why the predecessor goes on. If it has only ended, this process has everything to go on itself.
-    func replace() async throws(HandOverFault) {
+    /// - Returns: whether it has decided. If it has ended instead, this process has everything to go on itself.
+    /// - Throws: why the predecessor goes on.
+    func replace() async throws(HandOverFault) -> Bool {
         // If it does not get this, its decision says why.
         try? await HandOver.waiting { [channel] () throws(HandOverFault) in try channel.say(.serving) }
         for await fault in verdicts {
             if let fault, fault.isRefusal { throw fault }
-            return
+            return fault == nil
         }
+        return false
     }
 }

@@ -1,4 +1,5 @@
 import DataPlane
+import Glibc
 import Logging
 import Synchronization
 import Transport
@@ -9,7 +10,7 @@ final class Reception: Sendable {
     private let logger: Logger
     private let whenReady: @Sendable (Successor) -> Void
     private let isBusy = Atomic<Bool>(false)
-    private let fault = Mutex<String?>("this process does not wait for any")
+    private let door = Mutex<(path: String, fault: String?)?>(nil)
 
     /// - Parameter whenReady: called with a process that has everything ready. Nobody else is met until ``isFree()``.
     init(_ dataPlane: DataPlane, _ logger: Logger, whenReady: @escaping @Sendable (Successor) -> Void) {
@@ -22,19 +23,32 @@ final class Reception: Sendable {
     ///
     /// - Parameter isSuccessor: whether the process that waited there has handed over to this one.
     func open(_ path: String, isSuccessor: Bool) async {
+        var fault: String?
         do throws(SystemFault) {
             try await dataPlane.openDoor(at: path, isSuccessor: isSuccessor) { [self] channel in
                 Task { await meet(channel) }
             }
-            fault.withLock { $0 = nil }
         } catch {
-            fault.withLock { $0 = "\(path): \(error.reason)" }
-            logger.warning("nothing can take over from this process: \(path): \(error.reason)")
+            let advice =
+                error.number == EADDRINUSE
+                ? ": another gateway waits there; give each a sessions.cookie_key_file of its own" : ""
+            let reason = "\(path): \(error.reason)\(advice)"
+            logger.warning("nothing can take over from this process: \(reason)")
+            fault = reason
         }
+        door.withLock { $0 = (path, fault) }
+    }
+
+    /// Waits at a new socket if somebody has removed the file.
+    func openAgainIfGone() async {
+        guard let door = door.withLock({ $0 }), SystemFile.isGone(door.path) else { return }
+        await dataPlane.closeDoor()
+        await open(door.path, isSuccessor: false)
+        logger.notice("\(door.path) was removed, and was made again")
     }
 
     /// Why no process can come; `nil` if one can.
-    var obstacle: String? { fault.withLock { $0 } }
+    var obstacle: String? { door.withLock { $0.map(\.fault) ?? "this process waits for none" } }
 
     /// Meets the next one.
     func isFree() { isBusy.store(false, ordering: .releasing) }
@@ -51,7 +65,8 @@ final class Reception: Sendable {
                 return whenReady(successor)
             }
         } catch {
-            logger.warning("a new process did not take over: \(error)")
+            let process = channel.peer.map { "process \($0.process)" } ?? "a process"
+            logger.warning("\(process) did not take over: \(error)")
         }
         isFree()
     }

@@ -21,14 +21,19 @@ extension Server {
             if control != nil { dataPlane.sessions.keepChanges() }
             let turn = try await predecessor.awaitTurn(dataPlane)
             predecessor.follow(commitment, whenAsked: whenAsked)
-            manager.join(turn.service)
+            if let turn { manager.join(turn.service) }
             // Stays that are open in another database were left by a crash.
-            let isSame = await control?.identity() == turn.database
-            try await control?.start(for: dataPlane, keepsStays: isSame)
+            let database = await control?.identity()
+            try await control?.start(for: dataPlane, keepsStays: turn != nil && database == turn?.database)
             try commitment.make()
         }
-        try await predecessor.replace()
+        let isDecided = try await predecessor.replace()
         for line in lines { logger.info("\(line)") }
+        if !isDecided {
+            logger.warning(
+                "process \(predecessor.process) has ended before it had handed over: this one goes on with what it has"
+            )
+        }
         logger.notice(
             "process \(getpid()) took over from process \(predecessor.process): \(dataPlane.sessions.count) sessions"
         )
@@ -63,14 +68,24 @@ extension Server {
 
     /// Lets another process take the place of this one. If it does not, this process serves as before.
     ///
+    /// - Parameter stateFiles: the keys that this process uses.
     /// - Returns: whether it has.
     func handOver(
         to successor: Successor,
         _ dataPlane: DataPlane,
         _ control: Control?,
+        _ stateFiles: StateFiles.Marks,
         _ logger: Logger
     ) async -> Bool {
         logger.notice("handing over to process \(successor.process), version \(successor.product)")
+        do throws(HandOverFault) {
+            for remark in try await stateFiles.followedBySuccessor() { logger.warning("\(remark)") }
+            if let obstacle = await control?.obstacle() { throw HandOverFault(obstacle) }
+        } catch {
+            let reason = await successor.refuse(error)
+            logger.error("process \(successor.process) does not take over, and this one goes on: \(reason)")
+            return false
+        }
         dataPlane.pauseControl(true)
         // Calls that were let through until now have reached the API.
         await dataPlane.answer()

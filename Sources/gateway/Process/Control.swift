@@ -189,6 +189,24 @@ final class Control: Sendable {
         running.webhooks.adopt(settings)
     }
 
+    /// Why the database must not be let go: the next process could not use it, or would begin with another one.
+    func obstacle() async -> String? {
+        guard let directory = running.withLock({ $0?.directory }) else { return "the database is being opened" }
+        let missing = await files.run { directory.missingFiles }
+        guard missing.isEmpty else {
+            return """
+                control.database: files in use were removed or replaced (\(missing.joined(separator: " "))): put a backup in \
+                their place, and restart
+                """
+        }
+        do {
+            try await directory.beat()
+            return nil
+        } catch {
+            return "control.database: \(StorageFault(error).map(\.description) ?? "\(error)")"
+        }
+    }
+
     /// Writes what is left, and closes the database.
     ///
     /// - Parameter keepsStays: whether stays that are open go on, in another process.

@@ -24,6 +24,9 @@ struct Life {
     let dataPlane: DataPlane
     let control: Control?
     let running: RunningConfiguration?
+    let stateFiles: StateFiles.Marks
+    /// The process whose place this one has taken.
+    let predecessor: Predecessor?
     let reception: Reception
     let arrivals: AsyncStream<Event>.Continuation
     /// Called when the process begins to drain.
@@ -33,10 +36,11 @@ struct Life {
     /// The process that has taken the place of this one.
     private var replacement: Successor?
     private var isDraining = false
+    private var isToldToStop = false
+    /// By when the logs must be written, unless the end takes longer; `nil` before it drains.
+    private(set) var deadline: DispatchTime?
     /// When SIGHUP and SIGUSR1 came last, as ``MonotonicClock`` counts.
     private var (reloadedAt, reopenedAt): (Int64, Int64) = (.min, .min)
-    /// By when the logs must be written; `nil` before it drains.
-    private(set) var deadline: DispatchTime?
 
     private var logger: Logger { logs.logger }
 
@@ -46,12 +50,15 @@ struct Life {
         dataPlane: DataPlane,
         control: Control?,
         running: RunningConfiguration?,
+        stateFiles: StateFiles.Marks,
+        predecessor: Predecessor?,
         reception: Reception,
         arrivals: AsyncStream<Event>.Continuation,
         whenDraining: @escaping (_ isReplaced: Bool) -> Void
     ) {
         (self.server, self.logs, self.dataPlane, self.control) = (server, logs, dataPlane, control)
         (self.running, self.reception, self.arrivals) = (running, reception, arrivals)
+        (self.stateFiles, self.predecessor) = (stateFiles, predecessor)
         self.whenDraining = whenDraining
     }
 
@@ -78,6 +85,7 @@ struct Life {
                 logger.notice("reload: not while draining")
             } else {
                 running?.reload()
+                Task { [reception] in await reception.openAgainIfGone() }
             }
         case .sigusr1:
             reopenedAt = MonotonicClock.now()
@@ -88,14 +96,15 @@ struct Life {
                 logger.notice("no other process takes over: this one is draining")
             } else if handOver != nil {
                 logger.notice("SIGUSR2: another process is taking over already")
-            } else if let obstacle = reception.obstacle {
-                logger.error("SIGUSR2: nothing can take over from this process: \(obstacle)")
             } else {
-                let arrivals = arrivals
-                server.startSuccessor(logger) { arrivals.yield(.childEnded($0)) }
+                startSuccessor()
             }
         default:
-            if isDraining { return dataPlane.cutDrain() }
+            if isToldToStop || isDraining && replacement == nil { return cutDrain() }
+            isToldToStop = true
+            if isDraining {
+                return logger.notice("draining already, since another process serves: a second signal ends it at once")
+            }
             handOver?.successor.callOff("the running gateway was told to stop")
             drain()
         }
@@ -103,15 +112,27 @@ struct Life {
 
     // MARK: Take-over
 
+    private func startSuccessor() {
+        let (server, reception, logger, arrivals) = (server, reception, logger, arrivals)
+        Task {
+            await reception.openAgainIfGone()
+            if let obstacle = reception.obstacle {
+                return logger.error("SIGUSR2: nothing can take over from this process: \(obstacle)")
+            }
+            server.startSuccessor(logger) { arrivals.yield(.childEnded($0)) }
+        }
+    }
+
     private mutating func handOver(to successor: Successor) {
-        let (server, dataPlane, control, logger, arrivals) = (server, dataPlane, control, logger, arrivals)
+        let (server, dataPlane, control, stateFiles) = (server, dataPlane, control, stateFiles)
+        let (logger, arrivals) = (logger, arrivals)
         let isDraining = isDraining
         let task = Task {
             if isDraining {
                 _ = await successor.refuse(HandOverFault("the running gateway was told to stop"))
                 return
             }
-            let isReplaced = await server.handOver(to: successor, dataPlane, control, logger)
+            let isReplaced = await server.handOver(to: successor, dataPlane, control, stateFiles, logger)
             arrivals.yield(.handOverEnded(isReplaced: isReplaced))
         }
         if !isDraining { handOver = (successor, task) }
@@ -152,15 +173,21 @@ struct Life {
         whenDraining(isReplaced)
         let limit = DispatchTimeInterval.milliseconds(Int(dataPlane.endTime(isReplaced: isReplaced)))
         deadline = .now() + limit + .milliseconds(200)
+        // It asks this process about leases, which passes that on.
+        let older = isReplaced ? predecessor : nil
         // Bound the wait for anything else that delays the end, such as a disk that hangs.
-        DispatchQueue.global().asyncAfter(deadline: .now() + limit + .seconds(1)) { ProcessLimits.endNow() }
+        DispatchQueue.global().asyncAfter(deadline: .now() + limit) {
+            guard let older else { return Self.endSoon() }
+            older.whenOver(Self.endSoon)
+        }
         // The unit goes on with the other process.
         if !isReplaced { server.manager.tell(.stopping("draining")) }
         let time = dataPlane.drainTime(isReplaced: isReplaced)
         logger.info(
             """
             draining: \(dataPlane.viewerConnections) connections, at most \
-            \(time % 1000 == 0 ? "\(time / 1000) s" : "\(time) ms"); another signal ends it at once
+            \(time % 1000 == 0 ? "\(time / 1000) s" : "\(time) ms"); \(isReplaced && !isToldToStop ? "two signals end" : "another signal ends") \
+            it at once
             """
         )
         let (dataPlane, control, arrivals, task) = (dataPlane, control, arrivals, handOver?.task)
@@ -169,7 +196,18 @@ struct Life {
             task?.cancel()
             await task?.value
             await control?.stop()
+            if let older { await withCheckedContinuation { over in older.whenOver { over.resume() } } }
             arrivals.yield(.drained)
         }
+    }
+
+    private func cutDrain() {
+        dataPlane.cutDrain()
+        predecessor?.letGo()
+    }
+
+    /// Ends the process unless it has ended in a second.
+    private static func endSoon() {
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(1)) { ProcessLimits.endNow() }
     }
 }

@@ -51,8 +51,9 @@ struct Server {
         defer { signalling.cancel() }
         let control = settings.control.enabled ? Control(settings, view: directory, logger: logger) : nil
         let dataPlane: DataPlane
+        var found: Predecessor?
         do {
-            let predecessor = takesOver ? try await Predecessor.find(for: settings, process: self.predecessor) : nil
+            found = takesOver ? try await Predecessor.find(for: settings, process: self.predecessor) : nil
             dataPlane = try DataPlane(
                 settings: settings,
                 keys: keys ?? StateFiles.keys(for: settings),
@@ -63,7 +64,7 @@ struct Server {
                 version: ProductVersion.text,
                 keySetStore: keys == nil ? StateFiles.keySetStore(for: settings, logger) : nil
             )
-            if let predecessor {
+            if let predecessor = found {
                 try await take(over: predecessor, dataPlane, control, commitment, logger) { word in
                     if word == .reload { arrivals.yield(.signal(.sighup)) }
                     if word == .reopen { arrivals.yield(.signal(.sigusr1)) }
@@ -73,9 +74,13 @@ struct Server {
                 for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
             }
         } catch {
-            StandardError.line("gateway: \(error is DirectoryFault ? "control.database: " : "")\(error)")
+            let fault = "\(error is DirectoryFault ? "control.database: " : "")\(error)"
+            let isRefused = (error as? HandOverFault)?.isRefusal ?? false
+            if !isRefused { await found?.tell(ofFault: fault) }
+            StandardError.line("gateway: \(isRefused ? "the running gateway goes on: " : "")\(fault)")
             throw ExitCode(1)
         }
+        let predecessor = found
         let marks = StateFiles.marks(for: settings)
         for remark in settings.remarks + remarks { logger.warning("\(remark)") }
         logger.info("\(dataPlane.connectionLimit)")
@@ -119,6 +124,8 @@ struct Server {
             dataPlane: dataPlane,
             control: control,
             running: running,
+            stateFiles: marks,
+            predecessor: predecessor,
             reception: reception,
             arrivals: arrivals
         ) { isReplaced in
@@ -127,7 +134,7 @@ struct Server {
             if isReplaced { watchdog?.cancel() }
         }
         await life.go(on: events)
-        deadline = life.deadline
+        deadline = life.deadline.map { max($0, .now() + .milliseconds(200)) }
         logger.info("stopped")
     }
 

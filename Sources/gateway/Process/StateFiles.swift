@@ -89,22 +89,27 @@ enum StateFiles {
             let path: String
             let loss: String
             let digest: [UInt8]
+            /// Whether a process that takes over must use the same.
+            let isShared: Bool
         }
 
         fileprivate var marks: [Mark] = []
 
         /// Files whose content has changed, which takes effect at the next start: a line each, with what that ends.
-        var replaced: [String] {
-            marks.compactMap { mark in
-                switch SystemFile.read(mark.path, maxSize: maxSize) {
-                case .success(let bytes) where SHA256.hash(bytes.span) == mark.digest: return nil
-                case .success:
-                    return
-                        "\(mark.key): \(mark.path): holds another key than the one in use: at the next start \(mark.loss)"
-                case .failure(let fault) where fault.fault == .notFound:
-                    return "\(mark.key): \(mark.path): is gone: at the next start another is made, and \(mark.loss)"
-                case .failure(let fault): return "\(mark.key): \(fault.words): \(mark.path)"
+        var replaced: [String] { marks.compactMap(\.change) }
+
+        /// What is different for a process that takes over now: a line each.
+        ///
+        /// - Throws: what it cannot go on with.
+        func followedBySuccessor() async throws(HandOverFault) -> [String] {
+            try await HandOver.waiting { [marks] () throws(HandOverFault) in
+                var lines: [String] = []
+                for mark in marks {
+                    guard let change = mark.change else { continue }
+                    guard !mark.isShared else { throw HandOverFault("\(change); put the former one back, or restart") }
+                    lines.append(change)
                 }
+                return lines
             }
         }
     }
@@ -112,11 +117,12 @@ enum StateFiles {
     /// Records the files. Call once the keys exist.
     static func marks(for settings: Settings) -> Marks {
         var marks = Marks()
-        func add(_ key: String, _ path: String, _ loss: String) {
+        func add(_ key: String, _ path: String, _ loss: String, isShared: Bool = false) {
             guard case .success(let bytes) = SystemFile.read(path, maxSize: maxSize) else { return }
-            marks.marks.append(Marks.Mark(key: key, path: path, loss: loss, digest: SHA256.hash(bytes.span)))
+            let digest = SHA256.hash(bytes.span)
+            marks.marks.append(Marks.Mark(key: key, path: path, loss: loss, digest: digest, isShared: isShared))
         }
-        add("sessions.cookie_key_file", settings.sessions.cookieKeyFile, "all sessions end")
+        add("sessions.cookie_key_file", settings.sessions.cookieKeyFile, "all sessions end", isShared: true)
         add("identity.assertion_key_file", settings.identity.assertionKeyFile, "upstreams have to fetch it")
         if settings.control.enabled {
             add("control.token_key_file", settings.control.tokenKeyPath, "all API tokens end")
@@ -190,7 +196,7 @@ enum StateFiles {
         )
     }
 
-    private static let maxSize = 64 << 10
+    fileprivate static let maxSize = 64 << 10
 
     private static func cookieKey(_ path: String) throws(Fault) -> [UInt8] {
         let key = "sessions.cookie_key_file"
@@ -252,6 +258,19 @@ enum StateFiles {
         switch SystemFile.read(path, maxSize: maxSize) {
         case .success(let bytes): return bytes
         case .failure(let fault): throw Fault(description: "\(key): \(fault.words): \(path)")
+        }
+    }
+}
+
+extension StateFiles.Marks.Mark {
+    /// How the file differs from what is in use; `nil` if it does not.
+    fileprivate var change: String? {
+        switch SystemFile.read(path, maxSize: StateFiles.maxSize) {
+        case .success(let bytes) where SHA256.hash(bytes.span) == digest: nil
+        case .success: "\(key): \(path): holds another key than the one in use: at the next start \(loss)"
+        case .failure(let fault) where fault.fault == .notFound:
+            "\(key): \(path): is gone: at the next start another is made, and \(loss)"
+        case .failure(let fault): "\(key): \(fault.words): \(path)"
         }
     }
 }

@@ -165,6 +165,13 @@ enum SystemFile {
         return status.st_mode & 0o002 != 0 ? .changeable : status.st_mode & 0o004 != 0 ? .readable : nil
     }
 
+    /// Whether nothing is there.
+    static func isGone(_ path: String) -> Bool {
+        var status = stat()
+        // SAFETY: the path is passed as a C string for the call, which fills a local.
+        return unsafe lstat(path, &status) != 0 && errno == ENOENT
+    }
+
     /// Identifies a file whatever path leads to it: by device and inode if it exists, otherwise by its name and
     /// its folder's identity.
     static func identity(_ path: String) -> String {

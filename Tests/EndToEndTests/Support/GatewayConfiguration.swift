@@ -12,6 +12,8 @@ struct GatewayConfiguration: Sendable {
     var more = ""
     var tokens = ""
     var sessions = ""
+    /// By default, a file of its own.
+    var cookieKey: String?
     var limits = "joins_per_minute = 0\nfailures_per_minute = 0"
     var log = ""
     /// More keys of `[tracing]`.
@@ -102,7 +104,7 @@ struct GatewayConfiguration: Sendable {
             secret_file = "\(directory)/globex.secret"
 
             [sessions]
-            cookie_key_file = "\(directory)/cookie.key"
+            cookie_key_file = "\(cookieKey ?? "\(directory)/cookie.key")"
             \(sessions)
 
             [identity]

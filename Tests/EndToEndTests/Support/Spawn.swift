@@ -66,6 +66,12 @@ final class Child: Sendable {
         }
     }
 
+    /// Ends a gateway that drains since it was replaced. Two signals of one kind could count as one.
+    func cutDrain() {
+        send(SIGTERM)
+        send(SIGINT)
+    }
+
     func send(_ signal: Int32) {
         status.withLock { status in
             if status == nil { _ = kill(pid, signal) }
