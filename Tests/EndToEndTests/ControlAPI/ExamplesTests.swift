@@ -4,10 +4,6 @@ import Testing
 extension EndToEnd {
     @Suite("deploy/examples work unchanged")
     struct ExamplesTests {
-        private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("deploy/examples").path
-
         /// The examples' gateway.conf on free ports, in front of an embed host.
         private final class ExampleSite {
             let upstream: RecordingUpstream
@@ -20,7 +16,7 @@ extension EndToEnd {
                 directory = try TemporaryDirectory()
                 let ports = try Listener.freePorts(2)
                 port = ports[0]
-                let text = try String(contentsOfFile: "\(folder)/gateway.conf", encoding: .utf8)
+                let text = try String(contentsOfFile: "\(ExampleLanguage.folder)/gateway.conf", encoding: .utf8)
                     .replacingOccurrences(of: "localhost:8080", with: "localhost:\(port)")
                     .replacingOccurrences(of: "127.0.0.1:8080", with: "127.0.0.1:\(port)")
                     .replacingOccurrences(of: "127.0.0.1:3000", with: "127.0.0.1:\(upstream.port)")
@@ -60,7 +56,7 @@ extension EndToEnd {
             let isInstalled = try run("/usr/bin/env", ["sh", "-c", "command -v \(command[1])"]).status == 0
             guard isInstalled || command[1] == "python3" else { return }
             let site = try ExampleSite()
-            let script = "\(Self.folder)/\(command[2])"
+            let script = "\(ExampleLanguage.folder)/\(command[2])"
             let made = try run(
                 command[0],
                 [
@@ -84,7 +80,7 @@ extension EndToEnd {
             let made = try run(
                 "/usr/bin/env",
                 [
-                    "CLIENT_SECRET=a client secret of acme", "\(Self.folder)/register.sh",
+                    "CLIENT_SECRET=a client secret of acme", "\(ExampleLanguage.folder)/register.sh",
                     "http://localhost:\(site.port)",
                     "acme", "ada@acme.example", "Ada",
                 ]
