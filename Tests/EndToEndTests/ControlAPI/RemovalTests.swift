@@ -204,11 +204,12 @@ extension EndToEnd {
             }
         }
 
-        /// The log lines with this message, each as its members.
+        /// The log lines with this message, each as its members that are texts.
         private func lines(_ site: Site, _ message: String, _ count: Int) throws -> [[String: String]] {
             func found() -> [[String: String]] {
-                site.gateway.log.split(separator: "\n").compactMap {
-                    try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: String]
+                site.gateway.log.split(separator: "\n").compactMap { line in
+                    let members = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+                    return members?.compactMapValues { $0 as? String }
                 }.filter { $0["message"] == message }
             }
             try #require(eventually { found().count >= count }, "\(message): \(site.gateway.log)")
