@@ -29,7 +29,7 @@ WITNESS = Identity("acme", "a-witness", "witness", "R-witness", "The Witness", "
 BYSTANDER = Identity("acme", "a-witness", "bystander", None, "A Bystander", "bystander@example.com")
 # What the log warns of because clients, reloads and kills are as they are.
 WARNINGS = re.compile("|".join((
-    r"TLS handshakes failed: ", r"(reload: )?company\[0\]\.key\[\d\]\.signed_before: is not set",
+    r"TLS handshakes failed: ", r"(reload: )?company\[\"acme\"\]\.key\[\d\]\.signed_before: is not set",
     r"upstream embed-host: [\d.:]+ is down: (refused|closed_early|timeout|bad_response|unresponsive)",
     r"not ready: no upstream that viewers need is up", r"connections were refused: .*connections_per_address",
     r"clients were reset that took the end of an answer too slowly",
