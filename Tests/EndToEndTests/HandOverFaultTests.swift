@@ -152,22 +152,17 @@ extension EndToEnd {
 
         @Test("The new process goes on if the old one is killed before it has handed over")
         func killed() throws {
-            let (isAsked, mayAnswer) = (Flag(), Flag())
-            defer { mayAnswer.set() }
-            let keys = try RecordingUpstream { exchange in
-                isAsked.set()
-                _ = eventually { mayAnswer.isSet }
-                return try exchange.reply("200 OK", [], #"{"keys": []}"#)
-            }
+            let keys = try HeldKeySet()
+            defer { keys.answer() }
             let site = try Site.drainingSoon()
             let session = try #require(try join(site, "r1")["Gateway-Session"])
             try site.gateway.rewrite(
-                site.configuration { $0.company = "[[company.key]]\njwks_url = \"http://127.0.0.1:\(keys.port)/keys\"" }
+                site.configuration { $0.company = keys.key }
             )
             let next = try site.gateway.startSuccessor()
-            #expect(eventually { isAsked.isSet })
+            #expect(keys.awaitFetch())
             site.gateway.send(SIGKILL)
-            mayAnswer.set()
+            keys.answer()
             #expect(eventually { site.gateway.log.contains("has ended before it had handed over: this one goes on") })
             // The socket has never been closed, and the session comes back as after a restart.
             #expect(try fetch(site.port, "/event/e1", ["Gateway-Session: \(session)"]).status == 200)

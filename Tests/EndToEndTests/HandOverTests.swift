@@ -65,23 +65,18 @@ extension EndToEnd {
 
         @Test("A process that is told to stop before it took over ends, and the running one goes on")
         func stopped() throws {
-            let (isAsked, mayAnswer) = (Flag(), Flag())
-            defer { mayAnswer.set() }
-            let keys = try RecordingUpstream { exchange in
-                isAsked.set()
-                _ = eventually { mayAnswer.isSet }
-                return try exchange.reply("200 OK", [], #"{"keys": []}"#)
-            }
+            let keys = try HeldKeySet()
+            defer { keys.answer() }
             let site = try Site.drainingSoon()
             let pid = site.gateway.pid
             try site.gateway.rewrite(
                 site.configuration {
                     $0.top = "drain_timeout = \"2s\""
-                    $0.company = "[[company.key]]\njwks_url = \"http://127.0.0.1:\(keys.port)/keys\""
+                    $0.company = keys.key
                 }
             )
             let next = try site.gateway.startSuccessor()
-            #expect(eventually { isAsked.isSet })
+            #expect(keys.awaitFetch())
             next.send(SIGTERM)
             #expect(next.wait(within: 20) == 1)
             #expect(eventually { site.gateway.log.contains("process \(next.pid) did not take over") })

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Whether a hand-over may still be called off, for either process: until it is decided.
+/// Whether a start or a hand-over may still be called off, for either process: until it is decided.
 final class Commitment: Sendable {
     private enum State {
         case open
@@ -8,10 +8,7 @@ final class Commitment: Sendable {
         case abandoned(reason: String)
     }
 
-    private let state: Mutex<State>
-
-    /// - Parameter isOpen: whether there is something to decide.
-    init(isOpen: Bool = true) { state = Mutex(isOpen ? .open : .made) }
+    private let state = Mutex(State.open)
 
     /// Why it was called off.
     var reason: String? { state.withLock { if case .abandoned(let reason) = $0 { reason } else { nil } } }

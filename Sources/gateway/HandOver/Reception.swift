@@ -44,7 +44,7 @@ final class Reception: Sendable {
         guard let door = door.withLock({ $0 }), SystemFile.isGone(door.path) else { return }
         await dataPlane.closeDoor()
         await open(door.path, isSuccessor: false)
-        logger.notice("\(door.path) was removed, and was made again")
+        if obstacle == nil { logger.notice("\(door.path) was removed, and was made again") }
     }
 
     /// Why no process can come; `nil` if one can.

@@ -78,19 +78,13 @@ extension Server {
         _ logger: Logger
     ) async -> Bool {
         logger.notice("handing over to process \(successor.process), version \(successor.product)")
+        var stopping: Task<Void, Never>?
         do throws(HandOverFault) {
             for remark in try await stateFiles.followedBySuccessor() { logger.warning("\(remark)") }
             if let obstacle = await control?.obstacle() { throw HandOverFault(obstacle) }
-        } catch {
-            let reason = await successor.refuse(error)
-            logger.error("process \(successor.process) does not take over, and this one goes on: \(reason)")
-            return false
-        }
-        dataPlane.pauseControl(true)
-        // Calls that were let through until now have reached the API.
-        await dataPlane.answer()
-        var stopping: Task<Void, Never>?
-        do throws(HandOverFault) {
+            dataPlane.pauseControl(true)
+            // Calls that were let through until now have reached the API.
+            await dataPlane.answer()
             try await successor.takeLeases(of: dataPlane)
             let stop = Task { await control?.stop(keepsStays: true) ?? () }
             stopping = stop

@@ -100,7 +100,7 @@ struct Life {
                 startSuccessor()
             }
         default:
-            if isToldToStop || isDraining && replacement == nil { return cutDrain() }
+            if isToldToStop { return cutDrain() }
             isToldToStop = true
             if isDraining {
                 return logger.notice("draining already, since another process serves: a second signal ends it at once")
@@ -186,7 +186,7 @@ struct Life {
         logger.info(
             """
             draining: \(dataPlane.viewerConnections) connections, at most \
-            \(time % 1000 == 0 ? "\(time / 1000) s" : "\(time) ms"); \(isReplaced && !isToldToStop ? "two signals end" : "another signal ends") \
+            \(time % 1000 == 0 ? "\(time / 1000) s" : "\(time) ms"); \(isReplaced ? "two signals end" : "another signal ends") \
             it at once
             """
         )
