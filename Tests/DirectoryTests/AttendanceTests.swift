@@ -337,4 +337,25 @@ struct AttendanceTests {
             #expect(found.participants.map(\.minutes) == [7])
         }
     }
+
+    @Test("The drop-off has the share of those who had not left for good, at each tenth of the event that has come")
+    func dropOff() async throws {
+        try await database.withDirectory { directory in
+            // An hour from the origin on.
+            let event = try await directory.makeEvent(startsAt: Self.origin)
+            #expect(try await attendance(event, directory, at: 70).dropOff.isEmpty)
+            let visits = [
+                Visit("early", -9, -1), Visit("short", 0, 6), Visit("returning", 1, 3), Visit("returning", 20, 31),
+                Visit("late", 50, 60), Visit("open", 2, nil),
+            ]
+            try await record(visits, event, directory)
+            let found = try await attendance(event, directory, at: 70)
+            #expect(found.dropOff.map(\.moment) == (0...10).map { Self.at(Double($0) * 6) })
+            #expect(
+                found.dropOff.map { Int(($0.share * 5).rounded()) } == [4, 4, 3, 3, 3, 3, 2, 2, 2, 2, 2]
+            )
+            // Of an event that is under way, what is to come is left out.
+            #expect(try await attendance(event, directory, at: 13).dropOff.count == 3)
+        }
+    }
 }

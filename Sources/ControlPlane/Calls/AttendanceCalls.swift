@@ -16,6 +16,7 @@ struct AttendanceCalls {
             id: "get\(kind.operationNoun)Analytics",
             summary: "Who was there, and for how long",
             tag: kind.tag,
+            query: ReportSpan.parameters,
             success: Call.Success(
                 schema: AttendanceJSON.schema,
                 description: "The attendance; with `Accept: text/csv` its participants as a table",
@@ -29,7 +30,8 @@ struct AttendanceCalls {
                     of: try incoming.eventID(),
                     kind,
                     company: tenant.id,
-                    now: incoming.plane.now
+                    now: incoming.plane.now,
+                    within: try ReportSpan.read(incoming.query)
                 )
                 guard let attendance else { throw Fault.notFound }
                 let form: any AttendanceForm.Type =
@@ -121,6 +123,25 @@ struct AttendanceCalls {
         let uid = try incoming.eventID()
         guard try await incoming.directory.event(uid, kind, company: tenant.id) != nil else { throw Fault.notFound }
         return incoming.plane.sessions.list(company: tenant.id, event: uid)
+    }
+}
+
+/// The span of time that a report is about.
+enum ReportSpan {
+    static let parameters = [
+        Call.Parameter(
+            name: "from",
+            schema: .moment,
+            description: "Leaves out what was before: who left earlier, and the minutes until then."
+        ),
+        Call.Parameter(name: "to", schema: .moment, description: "Leaves out what was later. After `from`."),
+    ]
+
+    static func read(_ query: Members) throws(Fault) -> AttendanceSpan {
+        func time(_ name: String) -> Milliseconds? { query.text(name).flatMap(RFC3339.parse) }
+        let (from, to) = (time("from"), time("to"))
+        if let from, let to, to <= from { throw Fault.field("to", "must be after from") }
+        return AttendanceSpan(from: from, to: to)
     }
 }
 

@@ -39,11 +39,20 @@ enum AttendanceJSON: AttendanceForm {
                     day after its end; without those in which nobody was.
                     """
             ),
+            Schema.Member(
+                name: "dropOff",
+                schema: .list(.tuple([.moment, .number]), upTo: 11),
+                isRequired: true,
+                description: """
+                    The event's start and each tenth of its length that has come, with the share, from 0 to 1, of those \
+                    who attended who had not left for good. Empty if it has no dates.
+                    """
+            ),
             Schema.Member(name: "participants", schema: .list(participant), isRequired: true),
         ])
     )
 
-    private static let count = Schema.integer(0...1_000_000_000)
+    static let count = Schema.integer(0...1_000_000_000)
 
     private static let participant = Schema.named(
         "Participant",
@@ -75,29 +84,38 @@ enum AttendanceJSON: AttendanceForm {
     static let mediaType = "application/json"
     static let ending = "]}"
 
-    static func beginning(_ attendance: EventAttendance) -> [UInt8] {
+    /// What is said about an event without its people.
+    static func figures(_ attendance: EventAttendance) -> [JSONMember] {
         let fields = attendance.event.fields
-        var text = JSONValue.object(
-            [
-                JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
-            ] + fields.dates + [
-                JSONMember("registered", .number(Double(attendance.registered))),
-                JSONMember("attended", .number(Double(attendance.attended))),
-                JSONMember("peakConcurrent", .number(Double(attendance.peakConcurrent))),
-                JSONMember("totalMinutes", .number(rounded(attendance.totalMinutes))),
-                JSONMember("averageMinutes", .number(rounded(attendance.averageMinutes))),
-                JSONMember("concurrencyStep", .number(Double(attendance.concurrencyStep))),
-            ]
-        ).serialized()
+        return [
+            JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
+        ] + fields.dates + [
+            JSONMember("registered", .number(Double(attendance.registered))),
+            JSONMember("attended", .number(Double(attendance.attended))),
+            JSONMember("peakConcurrent", .number(Double(attendance.peakConcurrent))),
+            JSONMember("totalMinutes", .number(rounded(attendance.totalMinutes))),
+            JSONMember("averageMinutes", .number(rounded(attendance.averageMinutes))),
+        ]
+    }
+
+    static func beginning(_ attendance: EventAttendance) -> [UInt8] {
+        let step = JSONMember("concurrencyStep", .number(Double(attendance.concurrencyStep)))
+        var text = JSONValue.object(figures(attendance) + [step]).serialized()
         text.removeLast()
-        text += ",\"concurrency\":[".utf8
-        for (index, entry) in attendance.concurrency.enumerated() {
-            if index > 0 { text.append(UInt8(ascii: ",")) }
-            let moment = JSONValue.string(Timestamp.text(entry.minute))
-            text += JSONValue.array([moment, .number(Double(entry.viewers))]).serialized()
-        }
-        text += "],\"participants\":[".utf8
+        append("concurrency", attendance.concurrency.map { ($0.minute, Double($0.viewers)) }, to: &text)
+        append("dropOff", attendance.dropOff.map { ($0.moment, ($0.share * 10_000).rounded() / 10_000) }, to: &text)
+        text += ",\"participants\":[".utf8
         return text
+    }
+
+    /// Appends a member with moments and what was then.
+    private static func append(_ name: String, _ entries: [(Milliseconds, Double)], to text: inout [UInt8]) {
+        text += ",\"\(name)\":[".utf8
+        for (index, entry) in entries.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            text += JSONValue.array([.string(Timestamp.text(entry.0)), .number(entry.1)]).serialized()
+        }
+        text += "]".utf8
     }
 
     static func append(

@@ -38,11 +38,13 @@ struct AttendanceSweep {
     private static let maxSessions = 16
     private static let day: Milliseconds = 86_400_000
     private static let minute: Milliseconds = 60_000
+    private static let tenths: Milliseconds = 10
     /// The most moments that ``EventAttendance/concurrency`` has.
     private static let maxMoments: Milliseconds = 20_160
 
     private let event: Event
     private let now: Milliseconds
+    private let span: AttendanceSpan
     private let window: Range<Milliseconds>
     private let step: Milliseconds
 
@@ -55,12 +57,14 @@ struct AttendanceSweep {
     private var peak = 0
     private var moments: [(minute: Milliseconds, viewers: Int)] = []
 
-    init(of event: Event, now: Milliseconds) {
+    /// - Parameter span: leaves out what was before and after.
+    init(of event: Event, now: Milliseconds, within span: AttendanceSpan = .all) {
         self.event = event
         self.now = now
+        self.span = span
         let start = event.fields.hasDates ? event.fields.startsAt : event.createdAt
         let end = max(start, event.fields.hasDates ? event.fields.endsAt : now)
-        window = start - Self.day..<end + Self.day
+        window = (start - Self.day..<end + Self.day).clamped(to: span.range)
         let minutes = (window.upperBound - window.lowerBound) / Self.minute
         step = Self.minute * max((minutes + Self.maxMoments - 1) / Self.maxMoments, 1)
     }
@@ -72,6 +76,7 @@ struct AttendanceSweep {
     }
 
     mutating func add(_ stay: Stay) {
+        guard span.has(stay.joinedAt, stay.leftAt) else { return }
         // The same for every stay.
         var stay = stay
         (stay.company, stay.event) = ("", "")
@@ -120,8 +125,25 @@ struct AttendanceSweep {
             },
             peakConcurrent: peak,
             concurrencyStep: Int(step / Self.minute),
-            concurrency: moments
+            concurrency: moments,
+            dropOff: dropOff
         )
+    }
+
+    /// The share of the people who had not left for good, at each tenth of the event that has come.
+    private var dropOff: [(moment: Milliseconds, share: Double)] {
+        guard event.fields.hasDates, !people.isEmpty else { return [] }
+        let length = max(event.fields.endsAt - event.fields.startsAt, 0)
+        let tenths = (0...Self.tenths).map {
+            event.fields.startsAt + length / Self.tenths * $0 + length % Self.tenths * $0 / Self.tenths
+        }
+        .filter { $0 <= now && span.range.contains($0) }
+        let leaves = people.map { $0.last.leftAt ?? .max }.sorted()
+        var gone = 0
+        return tenths.map { moment in
+            while gone < leaves.count, leaves[gone] < moment { gone += 1 }
+            return (moment, Double(leaves.count - gone) / Double(leaves.count))
+        }
     }
 
     /// Adds a stay to its person's data, and returns the person's index.

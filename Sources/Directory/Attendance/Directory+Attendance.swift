@@ -10,17 +10,18 @@ extension Directory {
         of uid: String,
         _ kind: EventKind,
         company: String,
-        now: Milliseconds
+        now: Milliseconds,
+        within span: AttendanceSpan = .all
     ) async throws -> EventAttendance? {
         try await pool.read { database in
             guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
             let rows = try Row.fetchCursor(
                 database,
-                sql: "SELECT * FROM stay WHERE company = ? AND event = ? ORDER BY joined_at, id",
-                arguments: [company, uid]
+                sql: "SELECT * FROM stay WHERE company = ? AND event = ? AND joined_at < ? ORDER BY joined_at, id",
+                arguments: [company, uid, span.range.upperBound]
             )
             // Read one at a time, so that only people take memory.
-            var sweep = AttendanceSweep(of: stored.event, now: now)
+            var sweep = AttendanceSweep(of: stored.event, now: now, within: span)
             while let row = try rows.next() { sweep.add(Stay(row)) }
             let registrations = try Row.fetchCursor(
                 database,

@@ -1,6 +1,26 @@
 import Admission
 package import Basics
 
+/// The time that a report is about.
+package struct AttendanceSpan: Sendable {
+    package static let all = AttendanceSpan(from: nil, to: nil)
+
+    package let range: Range<Milliseconds>
+
+    /// - Parameters:
+    ///   - from: leaves out what was before; `nil` for no limit.
+    ///   - to: leaves out what was later; not before `from`.
+    package init(from: Milliseconds?, to: Milliseconds?) {
+        let from = from ?? .min
+        range = from..<max(to ?? .max, from)
+    }
+
+    /// Whether some of a stay is within it.
+    func has(_ joinedAt: Milliseconds, _ leftAt: Milliseconds?) -> Bool {
+        joinedAt < range.upperBound && leftAt ?? .max >= range.lowerBound
+    }
+}
+
 /// The people who were at an event, and for how long.
 ///
 /// Minutes and concurrency count from a day before the event's start to a day after its end; those of a hub without
@@ -19,6 +39,9 @@ package struct EventAttendance: Sendable {
     package let concurrencyStep: Int
     /// The most people present at one time in each minute. Minutes without anybody are left out.
     package let concurrency: [(minute: Milliseconds, viewers: Int)]
+    /// The share of those who attended who had not left for good, at the event's start and after each tenth of it that
+    /// has come. Empty if it has no dates or nobody attended.
+    package let dropOff: [(moment: Milliseconds, share: Double)]
 
     package var attended: Int { participants.count }
     package var totalMinutes: Double { participants.reduce(0) { $0 + $1.minutes } }
