@@ -358,4 +358,42 @@ struct AttendanceTests {
             #expect(try await attendance(event, directory, at: 13).dropOff.count == 3)
         }
     }
+
+    @Test("Each person counts once for where they first joined from, and no longer once they are erased")
+    func sources() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let kim = try await directory.makeRegistration("kim@x.example", for: event)
+            let (phone, desk) = (
+                ArrivalSource(device: .mobile, browser: .safari, site: "www.x.example"),
+                ArrivalSource(device: .desktop, browser: .chrome, site: ArrivalSource.otherSite)
+            )
+            let stays = [
+                session(1, event: event, registration: kim, since: Self.at(0), source: phone),
+                // Soon after, which makes it one row; and much later.
+                session(2, event: event, registration: kim, since: Self.at(1.5), source: desk),
+                session(3, event: event, registration: kim, since: Self.at(30), source: desk),
+                session(4, event: event, userID: "a", since: Self.at(0), source: desk),
+                session(5, event: event, userID: "b", since: Self.at(0), source: desk),
+                session(6, event: event, userID: "c", since: Self.at(0)),
+            ]
+            for stay in stays {
+                try await directory.record([.arrived(stay), .departed(stay, .left, at: stay.since + Self.minute)])
+            }
+            func words() async throws -> [String] {
+                let found = try await attendance(event, directory, at: 40)
+                return found.devices.map { "\($0.source.device ?? "-") \($0.source.browser ?? "-") \($0.attended)" }
+                    + found.sites.map { "\($0.source.site ?? "-") \($0.attended)" }
+            }
+            #expect(
+                try await words() == [
+                    "desktop chrome 2", "- - 1", "mobile safari 1", "other 2", "- 1", "www.x.example 1",
+                ]
+            )
+            let shown = try await directory.person(email: "kim@x.example", company: "acme").stays
+            #expect(shown.map(\.source.device) == ["mobile", "desktop"])
+            _ = try await directory.erasePerson(email: "kim@x.example", company: "acme")
+            #expect(try await words() == ["- - 2", "desktop chrome 2", "- 2", "other 2"])
+        }
+    }
 }

@@ -223,7 +223,8 @@ func session(
     registration: Registration? = nil,
     userID: String = "u1",
     role: Role = .attendee,
-    since: Milliseconds
+    since: Milliseconds,
+    source: ArrivalSource = ArrivalSource()
 ) -> LiveSession {
     let viewer = Viewer(
         kind: registration == nil ? .embed : .registration,
@@ -242,6 +243,7 @@ func session(
         viewer: viewer,
         event: event.uid,
         role: role,
-        since: since
+        since: since,
+        source: source
     )
 }

@@ -48,6 +48,53 @@ enum AttendanceJSON: AttendanceForm {
                     who attended who had not left for good. Empty if it has no dates.
                     """
             ),
+            Schema.Member(
+                name: "devices",
+                schema: .list(
+                    .named(
+                        "AttendedDevice",
+                        .object([
+                            Schema.Member(
+                                name: "device",
+                                schema: .nullable(.anyText),
+                                isRequired: true,
+                                description: "`desktop`, `mobile`, `tablet` or `other`; null if it is not known."
+                            ),
+                            Schema.Member(
+                                name: "browser",
+                                schema: .nullable(.anyText),
+                                isRequired: true,
+                                description:
+                                    "`chrome`, `edge`, `firefox`, `opera`, `safari`, `samsung` or `other`; null if it is not known."
+                            ),
+                            Schema.Member(name: "attended", schema: count, isRequired: true),
+                        ])
+                    )
+                ),
+                isRequired: true,
+                description:
+                    "Of those who attended, how many first joined with which, most first. From the `User-Agent` when they joined, which is not kept."
+            ),
+            Schema.Member(
+                name: "sites",
+                schema: .list(
+                    .named(
+                        "AttendedSite",
+                        .object([
+                            Schema.Member(
+                                name: "site",
+                                schema: .nullable(.anyText),
+                                isRequired: true,
+                                description:
+                                    "A host of the company's embed origins, `other` for all others; null if no page was named."
+                            ),
+                            Schema.Member(name: "attended", schema: count, isRequired: true),
+                        ])
+                    )
+                ),
+                isRequired: true,
+                description: "Of those who attended, how many first joined from a page of which site, most first."
+            ),
             Schema.Member(name: "participants", schema: .list(participant), isRequired: true),
         ])
     )
@@ -104,8 +151,21 @@ enum AttendanceJSON: AttendanceForm {
         text.removeLast()
         append("concurrency", attendance.concurrency.map { ($0.minute, Double($0.viewers)) }, to: &text)
         append("dropOff", attendance.dropOff.map { ($0.moment, ($0.share * 10_000).rounded() / 10_000) }, to: &text)
+        text += ",\"devices\":".utf8 + JSONValue.array(attendance.devices.map(device)).serialized()
+        text += ",\"sites\":".utf8 + JSONValue.array(attendance.sites.map(site)).serialized()
         text += ",\"participants\":[".utf8
         return text
+    }
+
+    private static func device(_ source: StoredSource, _ attended: Int) -> JSONValue {
+        .object([
+            JSONMember("device", text(source.device)), JSONMember("browser", text(source.browser)),
+            JSONMember("attended", .number(Double(attended))),
+        ])
+    }
+
+    private static func site(_ source: StoredSource, _ attended: Int) -> JSONValue {
+        .object([JSONMember("site", text(source.site)), JSONMember("attended", .number(Double(attended)))])
     }
 
     /// Appends a member with moments and what was then.

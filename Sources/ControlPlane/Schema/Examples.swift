@@ -83,6 +83,7 @@ enum Examples {
             ("registeredAt", "2027-02-14T09:30:00.000Z"), ("joinedAt", "2027-03-01T16:58:12.000Z"),
             ("leftAt", "2027-03-01T18:41:07.000Z"), ("firstJoin", "2027-03-01T16:58:12.000Z"),
             ("lastLeave", "2027-03-01T18:41:07.000Z"), ("removedAt", "2027-03-01T17:20:00.000Z"), ("role", "attendee"),
+            ("device", "desktop"), ("browser", "firefox"), ("site", "www.acme.example"),
             ("session", "9f86d081884c7d65"), ("reason", "Shared the link in public"),
             ("until", "2027-03-02T00:00:00.000Z"), ("q", "launch"),
             // Webhooks.

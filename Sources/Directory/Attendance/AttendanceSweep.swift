@@ -126,7 +126,8 @@ struct AttendanceSweep {
             peakConcurrent: peak,
             concurrencyStep: Int(step / Self.minute),
             concurrency: moments,
-            dropOff: dropOff
+            dropOff: dropOff,
+            sources: Dictionary(people.map { ($0.last.source, 1) }, uniquingKeysWith: +)
         )
     }
 
@@ -168,6 +169,7 @@ struct AttendanceSweep {
             people[place].sessions.append(stay.session)
         }
         last.replaced += before.replaced
+        if before.source.isKnown { last.source = before.source }
         people[place].last = last
         return place
     }

@@ -24,8 +24,9 @@ extension Directory {
         let insertion = try database.cachedStatement(
             sql: """
                 INSERT INTO stay
-                (session, company, event, registration, user, name, email, folded_email, folded_user, role, joined_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (session, company, event, registration, user, name, email, folded_email, folded_user, role, joined_at,
+                    device, browser, site)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         )
         if erasures.have(session) {
@@ -33,14 +34,15 @@ extension Directory {
             let registration = viewer.registration.map { _ in standIn }
             try insertion.execute(arguments: [
                 session.name, viewer.company, session.event, registration, standIn, nil, nil, nil, nil,
-                session.role.name, session.since,
+                session.role.name, session.since, nil, nil, nil,
             ])
             return
         }
+        let source = StoredSource(session.source)
         try insertion.execute(arguments: [
             session.name, viewer.company, session.event, viewer.registration, viewer.userID, viewer.name, viewer.email,
             viewer.email.map(foldedIdentity), DeliveryPeople.foldedUser(viewer.userID), session.role.name,
-            session.since,
+            session.since, source.device, source.browser, source.site,
         ])
         try announce(.sessionJoined, session, at: session.since, [], database, &effects)
     }
@@ -98,11 +100,12 @@ extension Directory {
         try database.cachedStatement(
             sql: """
                 UPDATE stay SET session = ?, name = ?, email = ?, folded_email = ?, role = ?, joined_at = ?, left_at = ?,
-                    ending = ?, joins = ?, replaced = ?, away = ? WHERE id = ?
+                    ending = ?, joins = ?, replaced = ?, away = ?, device = ?, browser = ?, site = ? WHERE id = ?
                 """
         ).execute(arguments: [
             whole.session, whole.name, whole.email, whole.email.map(foldedIdentity), whole.role, whole.joinedAt,
-            whole.leftAt, whole.ending, whole.joins, whole.replaced, whole.away, kept,
+            whole.leftAt, whole.ending, whole.joins, whole.replaced, whole.away,
+            whole.source.device, whole.source.browser, whole.source.site, kept,
         ])
     }
 

@@ -42,6 +42,24 @@ package struct EventAttendance: Sendable {
     /// The share of those who attended who had not left for good, at the event's start and after each tenth of it that
     /// has come. Empty if it has no dates or nobody attended.
     package let dropOff: [(moment: Milliseconds, share: Double)]
+    /// How many of those who attended joined from where.
+    let sources: [StoredSource: Int]
+
+    /// How many joined with which kind of device and family of browsers, most first.
+    package var devices: [(source: StoredSource, attended: Int)] {
+        counts { StoredSource(device: $0.device, browser: $0.browser) }
+    }
+
+    /// How many joined from which site, most first.
+    package var sites: [(source: StoredSource, attended: Int)] { counts { StoredSource(site: $0.site) } }
+
+    private func counts(_ part: (StoredSource) -> StoredSource) -> [(source: StoredSource, attended: Int)] {
+        let counts = Dictionary(sources.map { (part($0.key), $0.value) }, uniquingKeysWith: +)
+        func place(_ entry: (key: StoredSource, value: Int)) -> (Int, String, String) {
+            (-entry.value, entry.key.device ?? entry.key.site ?? "", entry.key.browser ?? "")
+        }
+        return counts.sorted { place($0) < place($1) }.map { ($0.key, $0.value) }
+    }
 
     package var attended: Int { participants.count }
     package var totalMinutes: Double { participants.reduce(0) { $0 + $1.minutes } }

@@ -22,6 +22,8 @@ struct Stay {
     var replaced = 0
     /// The total time between its sessions.
     var away: Milliseconds = 0
+    /// Of its first session of which it is known.
+    var source = StoredSource()
 
     /// Joins the stay with an earlier one of the same viewer. Both have ended.
     func following(_ earlier: Stay) -> Stay {
@@ -33,6 +35,7 @@ struct Stay {
         // The session came back after a restart of the gateway.
         if session.hasSameBytes(as: earlier.session) { whole.joins -= 1 }
         whole.replaced = replaced + earlier.replaced
+        whole.source = earlier.source.isKnown ? earlier.source : source
         var presence = Presence(earlier.joinedAt..<earlierEnd, away: earlier.away)
         presence.add(joinedAt..<end, away: away)
         whole.away = (whole.leftAt ?? 0) - whole.joinedAt - presence.length
@@ -54,6 +57,23 @@ struct Stay {
     }
 }
 
+/// Where somebody joined from, as stored: a later version may know other devices and browsers.
+package struct StoredSource: Sendable, Hashable {
+    package var device: String?
+    package var browser: String?
+    package var site: String?
+
+    var isKnown: Bool { device != nil || site != nil }
+}
+
+extension StoredSource {
+    init(_ source: ArrivalSource) {
+        self.init(device: source.device?.rawValue, browser: source.browser?.rawValue, site: source.site)
+    }
+
+    init(_ row: Row) { self.init(device: row["device"], browser: row["browser"], site: row["site"]) }
+}
+
 extension Stay {
     init(_ row: Row) {
         session = row["session"]
@@ -70,6 +90,7 @@ extension Stay {
         joins = row["joins"]
         replaced = row["replaced"]
         away = row["away"]
+        source = StoredSource(row)
     }
 
     /// An open stay at the time when it ends.

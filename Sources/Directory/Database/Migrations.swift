@@ -67,6 +67,9 @@ enum Migrations {
         migrator.registerMigration("19 how much is kept for calls that may be repeated") { database in
             try database.execute(sql: namedCallTotals)
         }
+        migrator.registerMigration("20 where viewers join from") { database in
+            try database.execute(sql: sources)
+        }
         return migrator
     }
 
@@ -415,6 +418,13 @@ enum Migrations {
     /// Adds an index for finding the stays of a registration whose e-mail has changed since.
     private static let registrationStays = """
         CREATE INDEX stay_by_registration ON stay (company, registration) WHERE registration IS NOT NULL;
+        """
+
+    /// Adds where viewers joined from; null if nothing is known.
+    private static let sources = """
+        ALTER TABLE stay ADD COLUMN device TEXT;
+        ALTER TABLE stay ADD COLUMN browser TEXT;
+        ALTER TABLE stay ADD COLUMN site TEXT;
         """
 
     /// Adds indexes for deleting what ended long ago.

@@ -21,6 +21,7 @@ package struct PersonRecord: Sendable {
         package let joinedAt: Milliseconds
         package let leftAt: Milliseconds?
         package let joins: Int
+        package let source: StoredSource
     }
 
     /// An event whose lists contain the person.
@@ -88,7 +89,8 @@ extension Directory {
                         role: stay.role,
                         joinedAt: stay.joinedAt,
                         leftAt: stay.leftAt,
-                        joins: stay.joins
+                        joins: stay.joins,
+                        source: stay.source
                     )
                 },
                 listings: try listing.flatMap { try Self.listings(of: folded, inEvent: $0, database) },
@@ -259,8 +261,8 @@ extension Directory {
             standIns[person] = standIn
             try database.execute(
                 sql: """
-                    UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, folded_user = NULL, user = ?,
-                        registration = ? WHERE id = ?
+                    UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, folded_user = NULL, device = NULL,
+                        browser = NULL, site = NULL, user = ?, registration = ? WHERE id = ?
                     """,
                 arguments: [standIn, registration == nil ? nil : standIn, row["id"] as Int64]
             )
