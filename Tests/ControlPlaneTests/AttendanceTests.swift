@@ -126,9 +126,10 @@ struct AttendanceTests {
         let first = try await report(nil, 60_000)
         #expect(first["attended"] == 1 && first["peakConcurrent"] == 1 && first["totalMinutes"] == 1)
         #expect(first["participants"]?.list.map { $0["userId"] } == ["+u1"])
+        // Of the minutes that it begins and ends in, all counts.
         let last = try await report(75_000, nil)
-        #expect(last["attended"] == 2 && last["peakConcurrent"] == 2 && last["totalMinutes"] == .number(0.17))
-        let later = try await report(80_005, 90_000)
+        #expect(last["attended"] == 2 && last["peakConcurrent"] == 2 && last["totalMinutes"] == .number(0.67))
+        let later = try await report(120_000, 130_000)
         #expect(later["attended"] == 1 && later["totalMinutes"] == 0 && later["registered"] == 1)
         let wrong = try await report(60_000, 60_000)
         #expect(wrong.status == 400 && wrong["errorMessage"] == "to: must be after from")
@@ -165,5 +166,33 @@ struct AttendanceTests {
         #expect(try await ids("?kind=networking") == [hub])
         #expect(try await ids("", as: "globex") == [foreign["uid"]?.text])
         #expect(try await service.call(.get, "/company/acme/analytics?cursor=x").status == 400)
+    }
+
+    @Test("Participants come in pages, each with the whole figures; the table has all of them, or a page too")
+    func pages() async throws {
+        let service = try Service()
+        service.admission.sessions.keepChanges()
+        let uid = try await service.makeEvent()
+        for number in 0..<5 {
+            _ = try service.join(viewer(uid, "u\(number)", name: "N", email: "u\(number)@example.com"), event: uid)
+            service.now += 1
+        }
+        try await service.directory.record(service.admission.sessions.takeChanges())
+        var (next, pages): (String?, [[String?]]) = ("/event/\(uid)/analytics?limit=2", [])
+        while let path = next, pages.count < 9 {
+            let reply = try await service.call(.get, path)
+            #expect(reply["attended"] == 5 && reply["peakConcurrent"] == 5 && reply.fields[.totalCount] == "5")
+            pages.append((reply["participants"]?.list ?? []).map { $0["userId"]?.text })
+            next = reply.fields[.link]?.split(separator: ">").first.map { String($0.dropFirst("</api/v1".count)) }
+        }
+        #expect(pages == [["u0", "u1"], ["u2", "u3"], ["u4"]])
+        let whole = try await service.call(.get, "/event/\(uid)/analytics")
+        #expect(whole["participants"]?.list.count == 5 && whole.fields[.link] == nil)
+        for (query, lines) in [("", 6), ("?limit=2", 3)] {
+            let table = try await service.call(.get, "/event/\(uid)/analytics\(query)", nil, [.accept: "text/csv"])
+            #expect(table.text.split(separator: "\r\n").count == lines && table.fields[.totalCount] == "5")
+            #expect((table.fields[.link] == nil) == query.isEmpty)
+        }
+        #expect(try await service.call(.get, "/event/\(uid)/analytics?limit=1001").status == 400)
     }
 }

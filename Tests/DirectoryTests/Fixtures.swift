@@ -201,6 +201,32 @@ extension Directory {
     }
 }
 
+/// An event's attendance with all of its people.
+@dynamicMemberLookup
+struct AttendanceReport {
+    let attendance: EventAttendance
+    let participants: [EventAttendance.Participant]
+
+    subscript<Value>(dynamicMember path: KeyPath<EventAttendance, Value>) -> Value { attendance[keyPath: path] }
+}
+
+extension Directory {
+    func report(
+        of event: Event,
+        now: Milliseconds,
+        within span: AttendanceSpan = .all
+    ) async throws -> AttendanceReport {
+        let attendance = try #require(
+            try await attendance(of: event.uid, event.kind, company: event.company, now: now, within: span)
+        )
+        let all = 0..<attendance.people.count
+        return AttendanceReport(
+            attendance: attendance,
+            participants: try await participants(all, of: attendance)
+        )
+    }
+}
+
 struct NotRegistered: Error {}
 
 extension DirectoryView {

@@ -45,7 +45,7 @@ enum AttendanceJSON: AttendanceForm {
                 isRequired: true,
                 description: """
                     The event's start and each tenth of its length that has come, with the share, from 0 to 1, of those \
-                    who attended who had not left for good. Empty if it has no dates.
+                    who attended who had not left for good before that minute. Empty if it has no dates.
                     """
             ),
             Schema.Member(
@@ -95,7 +95,13 @@ enum AttendanceJSON: AttendanceForm {
                 isRequired: true,
                 description: "Of those who attended, how many first joined from a page of which site, most first."
             ),
-            Schema.Member(name: "participants", schema: .list(participant), isRequired: true),
+            Schema.Member(
+                name: "participants",
+                schema: .list(participant),
+                isRequired: true,
+                description:
+                    "Those of the page, about in the order of their first arrival. All other members are of the whole."
+            ),
         ])
     )
 
@@ -178,12 +184,7 @@ enum AttendanceJSON: AttendanceForm {
         text += "]".utf8
     }
 
-    static func append(
-        _ participant: EventAttendance.Participant,
-        _ metadata: String?,
-        isFirst: Bool,
-        to text: inout [UInt8]
-    ) {
+    static func append(_ participant: EventAttendance.Participant, isFirst: Bool, to text: inout [UInt8]) {
         if !isFirst { text.append(UInt8(ascii: ",")) }
         var members: [JSONMember] = []
         if let user = participant.userID { members.append(JSONMember("userId", .string(user))) }
@@ -203,7 +204,7 @@ enum AttendanceJSON: AttendanceForm {
         text.removeLast()
         // This is JSON that the gateway wrote when the person registered.
         text += ",\"metadata\":".utf8
-        text += (metadata ?? "{}").utf8
+        text += (participant.metadata ?? "{}").utf8
         text.append(UInt8(ascii: "}"))
     }
 

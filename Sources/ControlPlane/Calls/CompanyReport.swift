@@ -81,7 +81,7 @@ enum CompanyReport {
         var values: [JSONValue] = []
         for event in shown.events {
             // One that was deleted meanwhile is left out.
-            let attendance = try await directory.attendance(of: event.uid, kind, company: tenant.id, now: now)
+            let attendance = try await directory.attendance(of: event.uid, kind, company: tenant.id, now: now, limit: 0)
             if let attendance { values.append(.object(AttendanceJSON.figures(attendance))) }
         }
         let last = shown.hasMore ? shown.events.last : nil

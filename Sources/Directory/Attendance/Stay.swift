@@ -8,8 +8,8 @@ struct Stay {
     var session: String
     var company = ""
     var event = ""
-    let registration: String?
-    let user: String
+    var registration: String?
+    var user: String
     var name: String?
     var email: String?
     var role: String
@@ -22,6 +22,8 @@ struct Stay {
     var replaced = 0
     /// The total time between its sessions.
     var away: Milliseconds = 0
+    /// Whose it is in the sums; `nil` if it is not in them yet.
+    var attendee: Int64?
     /// Of its first session of which it is known.
     var source = StoredSource()
 
@@ -90,7 +92,25 @@ extension Stay {
         joins = row["joins"]
         replaced = row["replaced"]
         away = row["away"]
+        attendee = row["attendee"]
         source = StoredSource(row)
+    }
+
+    /// A stay that begins.
+    init(_ session: LiveSession) {
+        let viewer = session.viewer
+        self.init(
+            session: session.name,
+            company: viewer.company,
+            event: session.event,
+            registration: viewer.registration,
+            user: viewer.userID,
+            name: viewer.name,
+            email: viewer.email,
+            role: session.role.name,
+            joinedAt: session.since,
+            source: StoredSource(session.source)
+        )
     }
 
     /// An open stay at the time when it ends.

@@ -70,6 +70,9 @@ enum Migrations {
         migrator.registerMigration("20 where viewers join from") { database in
             try database.execute(sql: sources)
         }
+        migrator.registerMigration("21 sums of attendance") { database in
+            try database.execute(sql: attendanceSums)
+        }
         return migrator
     }
 
@@ -418,13 +421,6 @@ enum Migrations {
     /// Adds an index for finding the stays of a registration whose e-mail has changed since.
     private static let registrationStays = """
         CREATE INDEX stay_by_registration ON stay (company, registration) WHERE registration IS NOT NULL;
-        """
-
-    /// Adds where viewers joined from; null if nothing is known.
-    private static let sources = """
-        ALTER TABLE stay ADD COLUMN device TEXT;
-        ALTER TABLE stay ADD COLUMN browser TEXT;
-        ALTER TABLE stay ADD COLUMN site TEXT;
         """
 
     /// Adds indexes for deleting what ended long ago.

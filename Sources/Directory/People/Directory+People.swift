@@ -246,10 +246,11 @@ extension Directory {
 
     /// Replaces the person by a nameless stand-in, the same one in all stays of one registration or user.
     private static func eraseStays(_ folded: String, _ company: String, _ database: Database) throws -> Int {
+        let book = AttendanceBook(database)
         var standIns: [[UInt8]: String] = [:]
         let rows = try Row.fetchAll(
             database,
-            sql: "SELECT id, event, registration, user FROM stay WHERE \(Self.isPersonsStay)",
+            sql: "SELECT id, event, registration, user, attendee FROM stay WHERE \(Self.isPersonsStay)",
             arguments: stayArguments(folded, company)
         )
         for row in rows {
@@ -259,6 +260,7 @@ extension Directory {
             let person = Array("\(event)\n\(registration ?? "\n" + user)".utf8)
             let standIn = standIns[person] ?? UUIDText.random()
             standIns[person] = standIn
+            if let attendee: Int64 = row["attendee"] { try book.erase(attendee, as: standIn) }
             try database.execute(
                 sql: """
                     UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, folded_user = NULL, device = NULL,
