@@ -21,8 +21,8 @@ struct Stay {
         self.policy = policy
     }
 
-    var arrival: Arrival {
-        Arrival(viewer: viewer, event: place.event, role: place.listing == nil ? .attendee : .host)
+    func arrival(from source: ArrivalSource) -> Arrival {
+        Arrival(viewer: viewer, event: place.event, role: place.listing == nil ? .attendee : .host, source: source)
     }
 
     /// Whether a session is within its lifetime and, unless it outlives its token, within the token's validity.
@@ -42,6 +42,7 @@ extension Admission {
         _ request: Request,
         _ stay: Stay,
         mayReturn: (SubjectKey) -> Bool,
+        source: () -> ArrivalSource,
         random: () -> (UInt64, UInt64)?
     ) -> Verdict {
         let subject = stay.place.subject
@@ -65,10 +66,22 @@ extension Admission {
             // A take-over counts as a join, unless there is no session to take over from.
             let isAcceptable = isCovered && presented.id.joinedAt <= after(request.now, clockSkew)
             if presented.isPending {
-                if isAcceptable, !request.isTakeOver { return join(.pending(presented.id), request, stay, own: nil) }
+                if isAcceptable, !request.isTakeOver {
+                    return join(.pending(presented.id), request, stay, own: nil, source)
+                }
             } else {
                 let mayTake = isAcceptable && !request.isTakeOver
-                switch resume(presented, subject, request, stay, isCovered, mayTake: mayTake, mayReturn: mayReturn) {
+                let resumption = resume(
+                    presented,
+                    subject,
+                    request,
+                    stay,
+                    isCovered,
+                    mayTake: mayTake,
+                    mayReturn: mayReturn,
+                    source
+                )
+                switch resumption {
                 case .held(let replaced):
                     if isCovered { return admit(presented.id, key: subject, replaced: replaced, stay) }
                     own = presented.id
@@ -88,14 +101,15 @@ extension Admission {
         guard !stay.isExpired else { return .refuse(.tokenExpired, since: nil, retryAfter: nil) }
         guard let random = random() else { return .refuse(.tooManyJoins, since: nil, retryAfter: nil) }
         guard request.purpose != .prepare else { return prepare(random, request, stay) }
-        return join(.new(random.0, random.1), request, stay, own: own)
+        return join(.new(random.0, random.1), request, stay, own: own, source)
     }
 
     private func join(
         _ candidate: LeaseTable.Candidate,
         _ request: Request,
         _ stay: Stay,
-        own: SessionID?
+        own: SessionID?,
+        _ source: () -> ArrivalSource
     ) -> Verdict {
         let subject = stay.place.subject
         let join = leases.join(
@@ -103,7 +117,7 @@ extension Admission {
             as: candidate,
             own: own,
             isTakeOver: request.isTakeOver,
-            arrival: stay.arrival,
+            arrival: stay.arrival(from: source()),
             address: request.address,
             now: request.now,
             policy: stay.policy
@@ -177,6 +191,7 @@ extension Admission {
         _ request: Request,
         _ stay: Stay,
         mayReturn: (SubjectKey) -> Bool,
+        source: () -> ArrivalSource,
         random: () -> (UInt64, UInt64)?
     ) -> Verdict {
         if let presented = request.presented, presented.subject == stay.place.subject,
@@ -188,7 +203,7 @@ extension Admission {
                 return admit(presented.id, key: key, stay)
             }
             if directory.hasEnded(presented.id, at: now) { return .refuse(.viewerRemoved, since: nil, retryAfter: nil) }
-            switch resume(presented, key, request, stay, true, mayTake: true, mayReturn: mayReturn) {
+            switch resume(presented, key, request, stay, true, mayTake: true, mayReturn: mayReturn, source) {
             case .held:
                 return admit(presented.id, key: key, isNew: presented.isPending, stay)
             case .left:
@@ -209,7 +224,7 @@ extension Admission {
         _ = leases.join(
             key,
             as: .new(random.0, random.1),
-            arrival: stay.arrival,
+            arrival: stay.arrival(from: source()),
             address: request.address,
             now: request.now,
             policy: stay.policy
@@ -225,8 +240,10 @@ extension Admission {
         _ stay: Stay,
         _ isCovered: Bool,
         mayTake: Bool,
-        mayReturn: (SubjectKey) -> Bool
+        mayReturn: (SubjectKey) -> Bool,
+        _ source: () -> ArrivalSource
     ) -> LeaseTable.Resumption {
+        let arrival = stay.arrival(from: source())
         func attempt(_ mayReturn: Bool) -> LeaseTable.Resumption {
             leases.resume(
                 presented.id,
@@ -234,7 +251,7 @@ extension Admission {
                 isCovered: isCovered,
                 mayTake: mayTake,
                 mayReturn: mayReturn,
-                arrival: stay.arrival,
+                arrival: arrival,
                 address: request.address,
                 now: request.now,
                 policy: stay.policy

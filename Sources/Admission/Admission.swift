@@ -114,6 +114,7 @@ package final class Admission: Sendable {
     ///     and acted upon.
     ///   - isAccepted: whether the token that the holder of the lease joined with would still be accepted. Asked only
     ///     before a viewer is kept out because of that holder.
+    ///   - source: where the viewer joins from. Asked only for a session that was not known to be under way.
     ///   - random: 128 random bits for a new session, or `nil` if the viewer has used up its joins.
     package func decide(
         _ request: Request,
@@ -122,6 +123,7 @@ package final class Admission: Sendable {
         rules: Rules,
         mayReturn: (SubjectKey) -> Bool = { _ in true },
         isAccepted: (Viewer) -> Bool = { _ in true },
+        source: () -> ArrivalSource = { ArrivalSource() },
         random: () -> (UInt64, UInt64)?
     ) -> Verdict {
         let isExpired: Bool
@@ -143,8 +145,8 @@ package final class Admission: Sendable {
         func decide() -> Verdict {
             guard request.purpose != .ask else { return decideAsked(request, stay) }
             return place.isLeased
-                ? decideLeased(request, stay, mayReturn: mayReturn, random: random)
-                : decideUnleased(request, stay, mayReturn: mayReturn, random: random)
+                ? decideLeased(request, stay, mayReturn: mayReturn, source: source, random: random)
+                : decideUnleased(request, stay, mayReturn: mayReturn, source: source, random: random)
         }
         let verdict = decide()
         guard place.isLeased, case .refuse(let refusal, _, _) = verdict,

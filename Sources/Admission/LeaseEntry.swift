@@ -179,11 +179,13 @@ extension SealedBytes {
         write(SealedSession(session, live.viewer, event: Array(live.event.utf8)))
         write(UInt64(live.role.rawValue), count: 1)
         write(UInt64(bitPattern: live.since), count: 8)
+        write(live.source)
     }
 
     private mutating func readLive(appliesTo: LeaseScope) -> LiveSession? {
         guard let sealed = readSession(appliesTo: appliesTo), !sealed.session.isPending,
-            let role = readNumber(1).flatMap({ Role(rawValue: UInt8($0)) }), let since = readNumber(8)
+            let role = readNumber(1).flatMap({ Role(rawValue: UInt8($0)) }), let since = readNumber(8),
+            let source = readSource()
         else { return nil }
         return LiveSession(
             id: sealed.session.id,
@@ -191,7 +193,8 @@ extension SealedBytes {
             viewer: sealed.viewer,
             event: String(decoding: sealed.event, as: UTF8.self),
             role: role,
-            since: Milliseconds(bitPattern: since)
+            since: Milliseconds(bitPattern: since),
+            source: source
         )
     }
 

@@ -69,6 +69,14 @@ extension LeaseShard {
 
 extension LiveSession {
     fileprivate init(_ arrival: Arrival, id: SessionID, key: SubjectKey, since: Milliseconds) {
-        self.init(id: id, key: key, viewer: arrival.viewer, event: arrival.event, role: arrival.role, since: since)
+        self.init(
+            id: id,
+            key: key,
+            viewer: arrival.viewer,
+            event: arrival.event,
+            role: arrival.role,
+            since: since,
+            source: arrival.source
+        )
     }
 }

@@ -11,6 +11,7 @@ package struct LiveSession: Sendable {
     package let role: Role
     /// When it began, as far as this process knows.
     package let since: Milliseconds
+    package var source = ArrivalSource()
 
     /// The session's public name; see ``SessionID/name``.
     package var name: String { id.name }
@@ -46,11 +47,13 @@ package struct Arrival: Sendable {
     /// The event that the stay is in; empty for none.
     package let event: String
     package let role: Role
+    package let source: ArrivalSource
 
-    package init(viewer: Viewer, event: String, role: Role) {
+    package init(viewer: Viewer, event: String, role: Role, source: ArrivalSource = ArrivalSource()) {
         self.viewer = viewer
         self.event = event
         self.role = role
+        self.source = source
     }
 }
 
@@ -97,7 +100,8 @@ package final class LiveSessions: Sendable {
             viewer: session.viewer,
             event: session.event,
             role: record.listing(of: session.viewer) == nil ? .attendee : .host,
-            since: session.since
+            since: session.since,
+            source: session.source
         )
     }
 }

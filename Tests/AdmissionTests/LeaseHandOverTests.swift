@@ -66,7 +66,8 @@ struct LeaseHandOverTests {
                 appliesTo: policy.appliesTo
             )
             let subject = viewer.subject
-            let arrival = Arrival(viewer: viewer, event: "launch", role: .attendee)
+            let source = ArrivalSource(device: .tablet, browser: .other, site: "www.acme.example")
+            let arrival = Arrival(viewer: viewer, event: "launch", role: .attendee, source: source)
             let known = sessions[subject, default: []].suffix(4)
             let session = known.randomElement(using: &numbers)
             let tables = [table, model]
@@ -134,7 +135,8 @@ struct LeaseHandOverTests {
     private func list(_ table: LeaseTable) -> [String: String] {
         var list: [String: String] = [:]
         table.forEachListed {
-            list[$0.name] = "\($0.id) \($0.key) \($0.event) \($0.role) \($0.since) \($0.viewer.registration ?? "")"
+            let place = "\($0.key) \($0.event) \($0.viewer.registration ?? "")"
+            list[$0.name] = "\($0.id) \(place) \($0.role) \($0.since) \($0.source)"
         }
         return list
     }

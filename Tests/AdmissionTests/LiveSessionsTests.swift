@@ -167,4 +167,40 @@ struct LiveSessionsTests {
         directory.set(EventRecord(company: "acme"), for: "launch")
         #expect(roles() == [.attendee])
     }
+
+    @Test("Where a viewer joins from is asked only when a session begins, and kept with it")
+    func sources() throws {
+        let gate = Gate()
+        gate.admission.sessions.keepChanges()
+        let viewer = viewer(registration: "r1")
+        var asked = 0
+        func ask(_ session: PresentedSession?) -> PresentedSession? {
+            let request = Admission.Request(access: .token, presented: session, address: 1, now: gate.now)
+            let event = bytes(viewer.event ?? "")
+            let verdict = gate.admission.decide(
+                request,
+                viewer: viewer,
+                event: event.span,
+                rules: gate.rules,
+                source: {
+                    asked += 1
+                    return ArrivalSource(device: .mobile, browser: .safari, site: "www.acme.example")
+                },
+                random: { gate.numbers.pair() }
+            )
+            guard case .admit(let admitted) = verdict else { return nil }
+            return admitted.presented
+        }
+        let session = try #require(ask(nil))
+        #expect(asked == 1)
+        for _ in 0..<10 { #expect(ask(session) != nil) }
+        #expect(asked == 1)
+        let live = try #require(gate.admission.sessions.all().first)
+        #expect(live.source == ArrivalSource(device: .mobile, browser: .safari, site: "www.acme.example"))
+        guard case .arrived(let arrived)? = gate.admission.sessions.takeChanges().first else {
+            Issue.record("nobody arrived")
+            return
+        }
+        #expect(arrived.source == live.source)
+    }
 }

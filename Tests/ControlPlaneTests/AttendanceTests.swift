@@ -111,4 +111,88 @@ struct AttendanceTests {
         )
         #expect(reply.fields[.contentType] == "application/json")
     }
+
+    @Test("A report of a part of the time has those who were there then, and their minutes within it")
+    func span() async throws {
+        let service = try Service()
+        let uid = try await event(service)
+        func report(_ from: Milliseconds?, _ to: Milliseconds?) async throws -> Reply {
+            let query = [("from", from), ("to", to)].compactMap { name, moment in
+                moment.map { "\(name)=\(Timestamp.text(Service.start + $0))" }
+            }
+            return try await service.call(.get, "/event/\(uid)/analytics?\(query.joined(separator: "&"))")
+        }
+        // The user was there for 80 seconds, the registered person from the second minute on.
+        let first = try await report(nil, 60_000)
+        #expect(first["attended"] == 1 && first["peakConcurrent"] == 1 && first["totalMinutes"] == 1)
+        #expect(first["participants"]?.list.map { $0["userId"] } == ["+u1"])
+        // Of the minutes that it begins and ends in, all counts.
+        let last = try await report(75_000, nil)
+        #expect(last["attended"] == 2 && last["peakConcurrent"] == 2 && last["totalMinutes"] == .number(0.67))
+        let later = try await report(120_000, 130_000)
+        #expect(later["attended"] == 1 && later["totalMinutes"] == 0 && later["registered"] == 1)
+        let wrong = try await report(60_000, 60_000)
+        #expect(wrong.status == 400 && wrong["errorMessage"] == "to: must be after from")
+        #expect(try await service.call(.get, "/event/\(uid)/analytics?until=x").status == 400)
+    }
+
+    @Test("A company's report has its own events' figures, the same as each event's, in pages, by date and by kind")
+    func company() async throws {
+        let service = try Service()
+        let uid = try await event(service)
+        let other = try await service.makeEvent([
+            "name": "Later", "startDate": "2028-01-01T00:00:00Z", "endDate": "2028-01-01T01:00:00Z",
+        ])
+        let hub = try await service.makeEvent(hub: true)
+        let foreign = try await service.call(.post, "/event/create", newEvent(["companyId": "globex"]), as: "globex")
+        let own = try await service.call(.get, "/event/\(uid)/analytics")
+        let first = try await service.call(.get, "/company/acme/analytics?limit=1")
+        #expect(first.fields[.totalCount] == "2" && first.json.list.count == 1)
+        let names = [
+            "eventId", "eventName", "startDate", "endDate", "registered", "attended", "peakConcurrent", "totalMinutes",
+            "averageMinutes",
+        ]
+        for name in names { #expect(first.json.list[0][name] == own[name], "\(name)") }
+        let next = try required(first.fields[.link]?.split(separator: ">").first?.dropFirst("</api/v1".count))
+        let second = try await service.call(.get, String(next))
+        #expect(second.json.list.map { $0["eventId"] } == [.string(other)] && second.fields[.link] == nil)
+        #expect(second.json.list.map { $0["attended"] } == [0])
+        func ids(_ query: String, as company: String = "acme") async throws -> [String?] {
+            try await service.call(.get, "/company/\(company)/analytics\(query)", as: company).json.list
+                .map { $0["eventId"]?.text }
+        }
+        #expect(try await ids("?from=2027-12-31T00:00:00Z") == [other])
+        #expect(try await ids("?to=2027-12-31T00:00:00Z") == [uid])
+        #expect(try await ids("?kind=networking") == [hub])
+        #expect(try await ids("", as: "globex") == [foreign["uid"]?.text])
+        #expect(try await service.call(.get, "/company/acme/analytics?cursor=x").status == 400)
+    }
+
+    @Test("Participants come in pages, each with the whole figures; the table has all of them, or a page too")
+    func pages() async throws {
+        let service = try Service()
+        service.admission.sessions.keepChanges()
+        let uid = try await service.makeEvent()
+        for number in 0..<5 {
+            _ = try service.join(viewer(uid, "u\(number)", name: "N", email: "u\(number)@example.com"), event: uid)
+            service.now += 1
+        }
+        try await service.directory.record(service.admission.sessions.takeChanges())
+        var (next, pages): (String?, [[String?]]) = ("/event/\(uid)/analytics?limit=2", [])
+        while let path = next, pages.count < 9 {
+            let reply = try await service.call(.get, path)
+            #expect(reply["attended"] == 5 && reply["peakConcurrent"] == 5 && reply.fields[.totalCount] == "5")
+            pages.append((reply["participants"]?.list ?? []).map { $0["userId"]?.text })
+            next = reply.fields[.link]?.split(separator: ">").first.map { String($0.dropFirst("</api/v1".count)) }
+        }
+        #expect(pages == [["u0", "u1"], ["u2", "u3"], ["u4"]])
+        let whole = try await service.call(.get, "/event/\(uid)/analytics")
+        #expect(whole["participants"]?.list.count == 5 && whole.fields[.link] == nil)
+        for (query, lines) in [("", 6), ("?limit=2", 3)] {
+            let table = try await service.call(.get, "/event/\(uid)/analytics\(query)", nil, [.accept: "text/csv"])
+            #expect(table.text.split(separator: "\r\n").count == lines && table.fields[.totalCount] == "5")
+            #expect((table.fields[.link] == nil) == query.isEmpty)
+        }
+        #expect(try await service.call(.get, "/event/\(uid)/analytics?limit=1001").status == 400)
+    }
 }

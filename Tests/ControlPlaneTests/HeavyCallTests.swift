@@ -59,10 +59,18 @@ struct HeavyCallTests {
         let globex = try required(reply["uid"]?.text, reply.text)
         try stays(20_000, in: acme, of: "acme", service)
         try stays(20_000, in: globex, of: "globex", service)
+        // What was written from outside is added to the sums.
+        for (company, event) in [("acme", acme), ("globex", globex)] {
+            let report = try await service.call(.get, "/event/\(event)/analytics?limit=1", as: company)
+            #expect(report["attended"] == 20_000)
+        }
         let began = ContinuousClock.now
         try await withThrowingTaskGroup(of: Int.self) { group in
             for (company, event) in [("acme", acme), ("globex", globex), ("acme", acme), ("globex", globex)] {
-                group.addTask { try await service.call(.get, "/event/\(event)/analytics", as: company).bytes.count }
+                group.addTask {
+                    let table: HTTPFields = [.accept: "text/csv"]
+                    return try await service.call(.get, "/event/\(event)/analytics", as: company, table).bytes.count
+                }
             }
             try await waitUntil("both companies' reports are being made") { service.plane.heavyCalls.runningCount == 2 }
             for isFirst in [true, false, false] {
@@ -71,7 +79,7 @@ struct HeavyCallTests {
                 // They were answered while the database was being read for the others.
                 if isFirst { #expect(service.plane.heavyCalls.runningCount > 0) }
             }
-            for try await size in group { #expect(size > 2_000_000) }
+            for try await size in group { #expect(size > 1_000_000) }
         }
         #expect(ContinuousClock.now - began < .seconds(240))
         #expect(service.plane.heavyCalls.runningCount == 0 && service.plane.calls.runningCount == 0)
@@ -108,7 +116,8 @@ struct HeavyCallTests {
         let people = try JSONValue(parsing: text.span, limits: limits)["participants"]?.list ?? []
         #expect(people.count == 900)
         for (index, person) in people.enumerated() {
-            #expect(person["registrationId"]?.text == "user\(index)")
+            // Who was erased meanwhile has another id.
+            #expect((person["registrationId"]?.text == "user\(index)") == (index != 899))
             let note = person["metadata"]?["note"]?.text?.split(separator: " ").first
             #expect(note.map(String.init) == (index == 899 ? nil : "\(index)"))
         }
@@ -154,7 +163,7 @@ struct HeavyCallTests {
         let uid = try await service.makeEvent()
         try stays(1000, in: uid, of: "acme", service)
         let place = try await service.plane.calls.enter("acme")
-        try place.hold((32 << 20) - 200_000, isDone: false)
+        try place.hold((32 << 20) - 7000, isDone: false)
         #expect(try await service.call(.get, "/event/\(uid)/analytics").code == "too_many_answers")
         #expect(try await service.call(.get, "/event/\(uid)").status == 200)
     }

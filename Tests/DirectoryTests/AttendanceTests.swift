@@ -17,17 +17,10 @@ struct AttendanceTests {
 
     static func at(_ minutes: Double) -> Milliseconds { origin + Milliseconds(minutes * 60_000) }
 
-    private func attendance(_ event: Event, _ directory: Directory, at minutes: Double) async throws
-        -> EventAttendance
+    func attendance(_ event: Event, _ directory: Directory, at minutes: Double) async throws
+        -> AttendanceReport
     {
-        try #require(
-            try await directory.attendance(
-                of: event.uid,
-                event.kind,
-                company: event.company,
-                now: Self.at(minutes)
-            )
-        )
+        try await directory.report(of: event, now: Self.at(minutes))
     }
 
     /// A person's stay in minutes; `nil` if still there.
@@ -45,7 +38,7 @@ struct AttendanceTests {
         }
     }
 
-    private func record(_ visits: [Visit], _ event: Event, _ directory: Directory) async throws {
+    func record(_ visits: [Visit], _ event: Event, _ directory: Directory) async throws {
         for (index, visit) in visits.enumerated() {
             let session = session(
                 UInt64(index + 1),
@@ -162,64 +155,55 @@ struct AttendanceTests {
         }
     }
 
-    @Test("Random stays: the sweep agrees with counting every second")
+    @Test("Random stays, recorded in any order, are the same as counting every second")
     func againstCounting() async throws {
         var state: UInt64 = 7
         func random(_ bound: UInt64) -> Int64 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int64(state >> 33 % bound)
         }
-        let event = Event(
-            uid: UUIDText.random(),
-            kind: .event,
-            company: "acme",
-            creator: "acme",
-            createdAt: start,
-            fields: fields()
-        )
-        for _ in 0..<50 {
-            var stays: [Stay] = []
-            for index in 0..<8 {
-                let from = Self.origin + random(300) * 1000
-                let user = "u\(random(4))"
-                stays.append(
-                    Stay(
-                        session: "\(index)",
-                        registration: nil,
-                        user: user,
-                        name: nil,
-                        email: nil,
-                        role: "attendee",
-                        joinedAt: from,
-                        leftAt: index == 0 ? nil : from + random(200) * 1000,
-                        ending: nil
+        try await database.withDirectory { directory in
+            for _ in 0..<30 {
+                let event = try await directory.makeEvent()
+                var visits: [(session: LiveSession, leftAt: Milliseconds?)] = []
+                for index in 0..<8 {
+                    let from = Self.origin + random(300) * 1000
+                    let user = "u\(random(4))"
+                    let visit = session(UInt64(index), event: event, userID: user, since: from)
+                    visits.append((visit, index == 0 ? nil : from + random(200) * 1000))
+                }
+                // As they happen; a part of them is written later than others.
+                let departures = visits.compactMap { visit in visit.leftAt.map { (visit.session, $0) } }
+                var changes: [(at: Milliseconds, SessionChange)] =
+                    visits.map { ($0.session.since, .arrived($0.session)) }
+                    + departures.map { ($1, .departed($0, .left, at: $1)) }
+                changes.sort { $0.at < $1.at }
+                for part in [changes.prefix(5), changes.dropFirst(5)] { try await directory.record(part.map(\.1)) }
+                let now = Self.origin + 600_000
+                let found = try await directory.report(of: event, now: now)
+                var seconds: [String: Int] = [:]
+                var minutes: [Int: Int] = [:]
+                for second in 0..<600 {
+                    let moment = Self.origin + Int64(second) * 1000
+                    let present = Set(
+                        visits.filter { $0.session.since <= moment && moment < $0.leftAt ?? now }
+                            .map(\.session.viewer.userID)
                     )
+                    for user in present { seconds[user, default: 0] += 1 }
+                    if !present.isEmpty { minutes[second / 60] = max(minutes[second / 60] ?? 0, present.count) }
+                }
+                for participant in found.participants {
+                    let expected = seconds[participant.userID ?? ""] ?? 0
+                    // A lower bound, where stays with pauses in them overlap.
+                    #expect(Int((participant.minutes * 60).rounded()) <= expected)
+                }
+                #expect(Int((found.totalMinutes * 60).rounded()) == seconds.values.reduce(0, +))
+                #expect(found.peakConcurrent == minutes.values.max() ?? 0)
+                let expected = minutes.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }
+                #expect(
+                    found.concurrency.map { [Int(($0.minute - Self.origin) / Self.minute), $0.viewers] } == expected
                 )
             }
-            stays.sort { $0.joinedAt < $1.joinedAt }
-            let now = Self.origin + 600_000
-            var sweep = AttendanceSweep(of: event, now: now)
-            for stay in stays { sweep.add(stay) }
-            let found = sweep.attendance(row: 1)
-            var seconds: [String: Int] = [:]
-            var minutes: [Int: Int] = [:]
-            for second in 0..<600 {
-                let moment = Self.origin + Int64(second) * 1000
-                let present = Set(
-                    stays.filter { $0.joinedAt <= moment && moment < $0.leftAt ?? now }.map(\.user)
-                )
-                for user in present { seconds[user, default: 0] += 1 }
-                if !present.isEmpty { minutes[second / 60] = max(minutes[second / 60] ?? 0, present.count) }
-            }
-            for participant in found.participants {
-                let expected = seconds[participant.userID ?? ""] ?? 0
-                #expect(Int((participant.minutes * 60).rounded()) == expected)
-            }
-            #expect(found.peakConcurrent == minutes.values.max() ?? 0)
-            let expected = minutes.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }
-            #expect(
-                found.concurrency.map { [Int(($0.minute - Self.origin) / Self.minute), $0.viewers] } == expected
-            )
         }
     }
 
@@ -247,7 +231,7 @@ struct AttendanceTests {
             let there = found.participants[0]
             #expect(there.joins == 2 && there.replaced == 1 && there.minutes == 3 && there.lastLeave == nil)
             #expect(there.role == "attendee" && there.email == kim.email)
-            #expect(try await directory.metadata(of: 0..<2, in: found) == ["{\"seat\":4}", nil])
+            #expect(found.participants.map(\.metadata) == ["{\"seat\":4}", nil])
             #expect(there.firstJoin == Self.at(0))
             // Made a host meanwhile; then gone; and back with the same session, which is not another join.
             try await directory.record([.departed(raised, .lapsed, at: Self.at(4))])
@@ -265,9 +249,8 @@ struct AttendanceTests {
             found = try await attendance(event, directory, at: 9)
             #expect(found.registered == 1 && found.attended == 2)
             #expect(found.participants[0].name == "Kim")
-            for attendance in [found, before] {
-                #expect(try await directory.metadata(of: 0..<1, in: attendance) == [nil])
-            }
+            let late = try await directory.participants(0..<1, of: before.attendance)
+            #expect(found.participants[0].metadata == nil && late[0].metadata == nil)
         }
     }
 
@@ -335,6 +318,65 @@ struct AttendanceTests {
         try await database.withDirectory { directory in
             let found = try await attendance(event, directory, at: 100)
             #expect(found.participants.map(\.minutes) == [7])
+        }
+    }
+
+    @Test("The drop-off has the share of those who had not left for good, at each tenth of the event that has come")
+    func dropOff() async throws {
+        try await database.withDirectory { directory in
+            // An hour from the origin on.
+            let event = try await directory.makeEvent(startsAt: Self.origin)
+            #expect(try await attendance(event, directory, at: 70).dropOff.isEmpty)
+            let visits = [
+                Visit("early", -9, -1), Visit("short", 0, 6), Visit("returning", 1, 3), Visit("returning", 20, 31),
+                Visit("late", 50, 60), Visit("open", 2, nil),
+            ]
+            try await record(visits, event, directory)
+            let found = try await attendance(event, directory, at: 70)
+            #expect(found.dropOff.map(\.moment) == (0...10).map { Self.at(Double($0) * 6) })
+            #expect(
+                found.dropOff.map { Int(($0.share * 5).rounded()) } == [4, 4, 3, 3, 3, 3, 2, 2, 2, 2, 2]
+            )
+            // Of an event that is under way, what is to come is left out.
+            #expect(try await attendance(event, directory, at: 13).dropOff.count == 3)
+        }
+    }
+
+    @Test("Each person counts once for where they first joined from, and no longer once they are erased")
+    func sources() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let kim = try await directory.makeRegistration("kim@x.example", for: event)
+            let (phone, desk) = (
+                ArrivalSource(device: .mobile, browser: .safari, site: "www.x.example"),
+                ArrivalSource(device: .desktop, browser: .chrome, site: ArrivalSource.otherSite)
+            )
+            let stays = [
+                session(1, event: event, registration: kim, since: Self.at(0), source: phone),
+                // Soon after, which makes it one row; and much later.
+                session(2, event: event, registration: kim, since: Self.at(1.5), source: desk),
+                session(3, event: event, registration: kim, since: Self.at(30), source: desk),
+                session(4, event: event, userID: "a", since: Self.at(0), source: desk),
+                session(5, event: event, userID: "b", since: Self.at(0), source: desk),
+                session(6, event: event, userID: "c", since: Self.at(0)),
+            ]
+            for stay in stays {
+                try await directory.record([.arrived(stay), .departed(stay, .left, at: stay.since + Self.minute)])
+            }
+            func words() async throws -> [String] {
+                let found = try await attendance(event, directory, at: 40)
+                return found.devices.map { "\($0.source.device ?? "-") \($0.source.browser ?? "-") \($0.attended)" }
+                    + found.sites.map { "\($0.source.site ?? "-") \($0.attended)" }
+            }
+            #expect(
+                try await words() == [
+                    "desktop chrome 2", "- - 1", "mobile safari 1", "other 2", "- 1", "www.x.example 1",
+                ]
+            )
+            let shown = try await directory.person(email: "kim@x.example", company: "acme").stays
+            #expect(shown.map(\.source.device) == ["mobile", "desktop"])
+            _ = try await directory.erasePerson(email: "kim@x.example", company: "acme")
+            #expect(try await words() == ["- - 2", "desktop chrome 2", "- 2", "other 2"])
         }
     }
 }

@@ -53,40 +53,4 @@ struct BacklogTests {
             #expect(ContinuousClock.now - began < .seconds(60))
         }
     }
-
-    @Test(
-        "Attack: a hundred thousand stays of one person, and of as many; attendance takes seconds and little memory"
-    )
-    func stays() {
-        let event = Event(
-            uid: "0b7ef9a5-3c0f-4b1e-9a55-2d5f0a5f6a01",
-            kind: .event,
-            company: "acme",
-            creator: "acme",
-            createdAt: start,
-            fields: fields()
-        )
-        let began = ContinuousClock.now
-        for people in [1, 100_000] {
-            var sweep = AttendanceSweep(of: event, now: start + 3_600_000)
-            for number in 0..<100_000 {
-                let joinedAt = start + Int64(number) * 36
-                sweep.add(
-                    Stay(
-                        session: "session \(number)",
-                        registration: nil,
-                        user: "user \(number % people)",
-                        role: "attendee",
-                        joinedAt: joinedAt,
-                        leftAt: joinedAt + 18
-                    )
-                )
-            }
-            let found = sweep.attendance(row: 1)
-            #expect(found.attended == people)
-            #expect(found.participants[0].joins == 100_000 / people)
-            #expect((60...61).contains(found.concurrency.count))
-        }
-        #expect(ContinuousClock.now - began < .seconds(120))
-    }
 }

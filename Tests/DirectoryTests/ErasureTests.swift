@@ -13,8 +13,7 @@ struct ErasureTests {
     init() throws { database = try TestDatabase() }
 
     private func stays(_ event: Event, _ directory: Directory) async throws -> [EventAttendance.Participant] {
-        try #require(try await directory.attendance(of: event.uid, .event, company: "acme", now: start + 600_000))
-            .participants
+        try await directory.report(of: event, now: start + 600_000).participants
     }
 
     @Test("Attack: a user id that is the e-mail, in another case; it is shown and erased")

@@ -201,6 +201,32 @@ extension Directory {
     }
 }
 
+/// An event's attendance with all of its people.
+@dynamicMemberLookup
+struct AttendanceReport {
+    let attendance: EventAttendance
+    let participants: [EventAttendance.Participant]
+
+    subscript<Value>(dynamicMember path: KeyPath<EventAttendance, Value>) -> Value { attendance[keyPath: path] }
+}
+
+extension Directory {
+    func report(
+        of event: Event,
+        now: Milliseconds,
+        within span: AttendanceSpan = .all
+    ) async throws -> AttendanceReport {
+        let attendance = try #require(
+            try await attendance(of: event.uid, event.kind, company: event.company, now: now, within: span)
+        )
+        let all = 0..<attendance.people.count
+        return AttendanceReport(
+            attendance: attendance,
+            participants: try await participants(all, of: attendance)
+        )
+    }
+}
+
 struct NotRegistered: Error {}
 
 extension DirectoryView {
@@ -223,7 +249,8 @@ func session(
     registration: Registration? = nil,
     userID: String = "u1",
     role: Role = .attendee,
-    since: Milliseconds
+    since: Milliseconds,
+    source: ArrivalSource = ArrivalSource()
 ) -> LiveSession {
     let viewer = Viewer(
         kind: registration == nil ? .embed : .registration,
@@ -242,6 +269,7 @@ func session(
         viewer: viewer,
         event: event.uid,
         role: role,
-        since: since
+        since: since,
+        source: source
     )
 }

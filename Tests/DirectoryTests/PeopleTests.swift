@@ -53,9 +53,7 @@ struct PeopleTests {
             #expect(erasure == Erasure(registrations: 1, stays: 1, messages: 1, events: 1))
             #expect(removals.withLock { $0 } == 1)
             #expect(try await directory.erasePerson(email: "kim@x.example", company: "acme") == Erasure())
-            let found = try #require(
-                try await directory.attendance(of: event.uid, .event, company: "acme", now: start + 60_000)
-            )
+            let found = try await directory.report(of: event, now: start + 60_000)
             #expect(found.attended == 2 && found.totalMinutes == 2 && found.registered == 1)
             #expect(found.participants[0].name == nil && found.participants[0].registrationID != kim.uid)
             #expect(directory.view.event(event.uid)?.presenters == ["ann"])

@@ -13,8 +13,9 @@ struct StayTests {
 
     init() throws { database = try TestDatabase() }
 
-    private func attendance(_ event: Event, _ directory: Directory, now: Milliseconds) async throws -> EventAttendance {
-        try #require(try await directory.attendance(of: event.uid, event.kind, company: event.company, now: now))
+    private func attendance(_ event: Event, _ directory: Directory, now: Milliseconds) async throws -> AttendanceReport
+    {
+        try await directory.report(of: event, now: now)
     }
 
     private func rows(_ directory: Directory) async throws -> Int {
@@ -101,14 +102,16 @@ struct StayTests {
     @Test("Attack: stays from 1970, and endless ones, count from a day before the event to a day after it")
     func oddClocks() async throws {
         try await database.withDirectory { directory in
-            let event = try await directory.makeEvent()
+            let origin = AttendanceTests.origin
+            let event = try await directory.makeEvent(startsAt: origin)
             let old = session(1, event: event, userID: "old", since: 0)
             let ahead = session(2, event: event, userID: "ahead", since: start * 4)
-            let late = session(3, event: event, userID: "late", since: start)
+            let late = session(3, event: event, userID: "late", since: origin)
             try await directory.record([.arrived(old), .arrived(ahead), .arrived(late)])
             let found = try await attendance(event, directory, now: start * 2)
             let day = 24 * 60.0
-            #expect(found.participants.map(\.minutes) == [2 * day + 60, day + 60, 0])
+            #expect(found.participants.map(\.minutes) == [2 * day + 60, 0, day + 60])
+            #expect(found.totalMinutes == 3 * day + 120)
             #expect(found.concurrency.count <= 2 * Int(day) + 61 && found.peakConcurrent == 2)
         }
     }

@@ -21,17 +21,13 @@ enum AttendanceCSV: AttendanceForm {
         return text
     }
 
-    static func append(
-        _ participant: EventAttendance.Participant,
-        _ metadata: String?,
-        isFirst: Bool,
-        to text: inout [UInt8]
-    ) {
+    static func append(_ participant: EventAttendance.Participant, isFirst: Bool, to text: inout [UInt8]) {
         let minutes = JSONValue.number(AttendanceJSON.rounded(participant.minutes)).serialized()
         append(
             [
                 participant.userID ?? "", participant.registrationID ?? "", participant.name ?? "",
-                participant.email ?? "", participant.role, metadata ?? "", Timestamp.text(participant.firstJoin),
+                participant.email ?? "", participant.role, participant.metadata ?? "",
+                Timestamp.text(participant.firstJoin),
                 participant.lastLeave.map(Timestamp.text) ?? "", String(decoding: minutes, as: UTF8.self),
                 String(participant.joins), String(participant.replaced),
             ],

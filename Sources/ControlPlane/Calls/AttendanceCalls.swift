@@ -16,50 +16,68 @@ struct AttendanceCalls {
             id: "get\(kind.operationNoun)Analytics",
             summary: "Who was there, and for how long",
             tag: kind.tag,
+            query: ReportSpan.parameters + [
+                Call.Parameter(
+                    name: "limit",
+                    schema: .integer(1...1000),
+                    description: """
+                        The most participants to return, with a `Link` to the others; \(Self.defaultLimit) by default, and all \
+                        of them in a table.
+                        """
+                ),
+                PageRequest.cursorParameter(digits: 15),
+            ],
             success: Call.Success(
                 schema: AttendanceJSON.schema,
                 description: "The attendance; with `Accept: text/csv` its participants as a table",
                 otherMediaType: "text/csv",
-                otherExample: AttendanceCSV.example
+                otherExample: AttendanceCSV.example,
+                isPage: true
             ),
             faults: [404],
             cost: .much,
             handler: .company { [kind] incoming, tenant in
+                let (page, isTable) = (PageRequest(incoming), Self.wantsCSV(incoming.head))
                 let attendance = try await incoming.directory.attendance(
                     of: try incoming.eventID(),
                     kind,
                     company: tenant.id,
-                    now: incoming.plane.now
+                    now: incoming.plane.now,
+                    within: try ReportSpan.read(incoming.query),
+                    limit: page.limit ?? (isTable ? nil : Self.defaultLimit),
+                    after: page.cursor.flatMap { Int64($0, radix: 16) }
                 )
                 guard let attendance else { throw Fault.notFound }
-                let form: any AttendanceForm.Type =
-                    Self.wantsCSV(incoming.head) ? AttendanceCSV.self : AttendanceJSON.self
+                let form: any AttendanceForm.Type = isTable ? AttendanceCSV.self : AttendanceJSON.self
                 var answer = try await Self.answer(attendance, form, incoming.directory)
                 answer.fields[.vary] = "Accept"
+                let last = attendance.hasMore ? attendance.people.last : nil
+                let next = last.map { String(Hexadecimal.text(UInt64(bitPattern: $0)).dropFirst()) }
+                page.describe(&answer, total: attendance.attended, next: next)
                 return answer
             }
         )
     }
 
+    /// How many participants a report has by default.
+    private static let defaultLimit = 1000
     /// How many participants are written at a time.
     private static let part = 200
-    /// The approximate memory of a participant, in bytes.
-    private static let weight = 512
 
-    /// Answers with the attendance. Registrations' metadata is read while the answer is written, or at once if there
-    /// are few.
+    /// Answers with the attendance. Participants are read while the answer is written, or at once if there are few.
     private static func answer(
         _ attendance: EventAttendance,
         _ form: any AttendanceForm.Type,
         _ directory: Directory
     ) async throws -> Answer {
-        let count = attendance.attended
-        let further = Further(count: max((count + part - 1) / part, 1), weight: count * weight) { number in
+        let count = attendance.people.count
+        let hasBegun = PageRequest.Begun()
+        let weight = count * MemoryLayout<Int64>.size
+        let further = Further(count: max((count + part - 1) / part, 1), weight: weight) { number in
             let part = number * part..<min((number + 1) * part, count)
-            let metadata = try await directory.metadata(of: part, in: attendance)
             var text: [UInt8] = []
-            for (index, metadata) in zip(part, metadata) {
-                form.append(attendance.participants[index], metadata, isFirst: index == 0, to: &text)
+            for participant in try await directory.participants(part, of: attendance) {
+                form.append(participant, isFirst: !hasBegun.set(), to: &text)
             }
             if part.upperBound == count { text += form.ending.utf8 }
             return text
@@ -124,18 +142,35 @@ struct AttendanceCalls {
     }
 }
 
+/// The span of time that a report is about.
+enum ReportSpan {
+    static let parameters = [
+        Call.Parameter(
+            name: "from",
+            schema: .moment,
+            description: "Leaves out what was before this minute: who left earlier, and the minutes until then."
+        ),
+        Call.Parameter(
+            name: "to",
+            schema: .moment,
+            description: "Leaves out what was after this minute. After `from`."
+        ),
+    ]
+
+    static func read(_ query: Members) throws(Fault) -> AttendanceSpan {
+        func time(_ name: String) -> Milliseconds? { query.text(name).flatMap(RFC3339.parse) }
+        let (from, to) = (time("from"), time("to"))
+        if let from, let to, to <= from { throw Fault.field("to", "must be after from") }
+        return AttendanceSpan(from: from, to: to).inMinutes
+    }
+}
+
 /// A format of attendance, written in parts: a beginning, the participants, an ending.
 protocol AttendanceForm: SendableMetatype {
     static var mediaType: String { get }
     /// Everything before the participants.
     static func beginning(_ attendance: EventAttendance) -> [UInt8]
-    /// - Parameter metadata: the registration's metadata, as the JSON text of an object.
-    static func append(
-        _ participant: EventAttendance.Participant,
-        _ metadata: String?,
-        isFirst: Bool,
-        to text: inout [UInt8]
-    )
+    static func append(_ participant: EventAttendance.Participant, isFirst: Bool, to text: inout [UInt8])
     static var ending: String { get }
 }
 

@@ -39,11 +39,73 @@ enum AttendanceJSON: AttendanceForm {
                     day after its end; without those in which nobody was.
                     """
             ),
-            Schema.Member(name: "participants", schema: .list(participant), isRequired: true),
+            Schema.Member(
+                name: "dropOff",
+                schema: .list(.tuple([.moment, .number]), upTo: 11),
+                isRequired: true,
+                description: """
+                    The event's start and each tenth of its length that has come, with the share, from 0 to 1, of those \
+                    who attended who had not left for good before that minute. Empty if it has no dates.
+                    """
+            ),
+            Schema.Member(
+                name: "devices",
+                schema: .list(
+                    .named(
+                        "AttendedDevice",
+                        .object([
+                            Schema.Member(
+                                name: "device",
+                                schema: .nullable(.anyText),
+                                isRequired: true,
+                                description: "`desktop`, `mobile`, `tablet` or `other`; null if it is not known."
+                            ),
+                            Schema.Member(
+                                name: "browser",
+                                schema: .nullable(.anyText),
+                                isRequired: true,
+                                description:
+                                    "`chrome`, `edge`, `firefox`, `opera`, `safari`, `samsung` or `other`; null if it is not known."
+                            ),
+                            Schema.Member(name: "attended", schema: count, isRequired: true),
+                        ])
+                    )
+                ),
+                isRequired: true,
+                description:
+                    "Of those who attended, how many first joined with which, most first. From the `User-Agent` when they joined, which is not kept."
+            ),
+            Schema.Member(
+                name: "sites",
+                schema: .list(
+                    .named(
+                        "AttendedSite",
+                        .object([
+                            Schema.Member(
+                                name: "site",
+                                schema: .nullable(.anyText),
+                                isRequired: true,
+                                description:
+                                    "A host of the company's embed origins, `other` for all others; null if no page was named."
+                            ),
+                            Schema.Member(name: "attended", schema: count, isRequired: true),
+                        ])
+                    )
+                ),
+                isRequired: true,
+                description: "Of those who attended, how many first joined from a page of which site, most first."
+            ),
+            Schema.Member(
+                name: "participants",
+                schema: .list(participant),
+                isRequired: true,
+                description:
+                    "Those of the page, about in the order of their first arrival. All other members are of the whole."
+            ),
         ])
     )
 
-    private static let count = Schema.integer(0...1_000_000_000)
+    static let count = Schema.integer(0...1_000_000_000)
 
     private static let participant = Schema.named(
         "Participant",
@@ -75,37 +137,54 @@ enum AttendanceJSON: AttendanceForm {
     static let mediaType = "application/json"
     static let ending = "]}"
 
-    static func beginning(_ attendance: EventAttendance) -> [UInt8] {
+    /// What is said about an event without its people.
+    static func figures(_ attendance: EventAttendance) -> [JSONMember] {
         let fields = attendance.event.fields
-        var text = JSONValue.object(
-            [
-                JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
-            ] + fields.dates + [
-                JSONMember("registered", .number(Double(attendance.registered))),
-                JSONMember("attended", .number(Double(attendance.attended))),
-                JSONMember("peakConcurrent", .number(Double(attendance.peakConcurrent))),
-                JSONMember("totalMinutes", .number(rounded(attendance.totalMinutes))),
-                JSONMember("averageMinutes", .number(rounded(attendance.averageMinutes))),
-                JSONMember("concurrencyStep", .number(Double(attendance.concurrencyStep))),
-            ]
-        ).serialized()
+        return [
+            JSONMember("eventId", .string(attendance.event.uid)), JSONMember("eventName", .string(fields.name)),
+        ] + fields.dates + [
+            JSONMember("registered", .number(Double(attendance.registered))),
+            JSONMember("attended", .number(Double(attendance.attended))),
+            JSONMember("peakConcurrent", .number(Double(attendance.peakConcurrent))),
+            JSONMember("totalMinutes", .number(rounded(attendance.totalMinutes))),
+            JSONMember("averageMinutes", .number(rounded(attendance.averageMinutes))),
+        ]
+    }
+
+    static func beginning(_ attendance: EventAttendance) -> [UInt8] {
+        let step = JSONMember("concurrencyStep", .number(Double(attendance.concurrencyStep)))
+        var text = JSONValue.object(figures(attendance) + [step]).serialized()
         text.removeLast()
-        text += ",\"concurrency\":[".utf8
-        for (index, entry) in attendance.concurrency.enumerated() {
-            if index > 0 { text.append(UInt8(ascii: ",")) }
-            let moment = JSONValue.string(Timestamp.text(entry.minute))
-            text += JSONValue.array([moment, .number(Double(entry.viewers))]).serialized()
-        }
-        text += "],\"participants\":[".utf8
+        append("concurrency", attendance.concurrency.map { ($0.minute, Double($0.viewers)) }, to: &text)
+        append("dropOff", attendance.dropOff.map { ($0.moment, ($0.share * 10_000).rounded() / 10_000) }, to: &text)
+        text += ",\"devices\":".utf8 + JSONValue.array(attendance.devices.map(device)).serialized()
+        text += ",\"sites\":".utf8 + JSONValue.array(attendance.sites.map(site)).serialized()
+        text += ",\"participants\":[".utf8
         return text
     }
 
-    static func append(
-        _ participant: EventAttendance.Participant,
-        _ metadata: String?,
-        isFirst: Bool,
-        to text: inout [UInt8]
-    ) {
+    private static func device(_ source: StoredSource, _ attended: Int) -> JSONValue {
+        .object([
+            JSONMember("device", text(source.device)), JSONMember("browser", text(source.browser)),
+            JSONMember("attended", .number(Double(attended))),
+        ])
+    }
+
+    private static func site(_ source: StoredSource, _ attended: Int) -> JSONValue {
+        .object([JSONMember("site", text(source.site)), JSONMember("attended", .number(Double(attended)))])
+    }
+
+    /// Appends a member with moments and what was then.
+    private static func append(_ name: String, _ entries: [(Milliseconds, Double)], to text: inout [UInt8]) {
+        text += ",\"\(name)\":[".utf8
+        for (index, entry) in entries.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            text += JSONValue.array([.string(Timestamp.text(entry.0)), .number(entry.1)]).serialized()
+        }
+        text += "]".utf8
+    }
+
+    static func append(_ participant: EventAttendance.Participant, isFirst: Bool, to text: inout [UInt8]) {
         if !isFirst { text.append(UInt8(ascii: ",")) }
         var members: [JSONMember] = []
         if let user = participant.userID { members.append(JSONMember("userId", .string(user))) }
@@ -125,7 +204,7 @@ enum AttendanceJSON: AttendanceForm {
         text.removeLast()
         // This is JSON that the gateway wrote when the person registered.
         text += ",\"metadata\":".utf8
-        text += (metadata ?? "{}").utf8
+        text += (participant.metadata ?? "{}").utf8
         text.append(UInt8(ascii: "}"))
     }
 

@@ -74,7 +74,7 @@ struct CallTable: Sendable {
 
     /// - Parameter webhookAddresses: what webhooks may be delivered to.
     static func calls(webhookAddresses: DeliveryAddresses) -> [Call] {
-        TokenCalls.calls + CompanyCalls.calls + PeopleCalls.calls + PlatformCalls.calls
+        TokenCalls.calls + CompanyCalls.calls + CompanyReport.calls + PeopleCalls.calls + PlatformCalls.calls
             + EventKind.allCases.flatMap(calls)
             + WebhookCalls(addresses: webhookAddresses).calls + DocumentCalls.calls
     }

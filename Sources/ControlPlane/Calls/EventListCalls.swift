@@ -51,12 +51,7 @@ struct EventListCalls {
     private static func answer(_ kind: EventKind, _ incoming: Incoming, _ tenant: Tenant) async throws -> Answer {
         let (page, query, directory, snapshot) =
             (PageRequest(incoming), incoming.query, incoming.directory, incoming.snapshot)
-        var moment = incoming.plane.now
-        var cursor: EventCursor?
-        if let text = page.cursor {
-            guard let place = EventCursor.read(text) else { throw PageRequest.cursorFault }
-            (moment, cursor) = place
-        }
+        let (moment, cursor) = try EventCursor.read(page, now: incoming.plane.now)
         var filter = EventFilter(moment: moment)
         filter.status = query.text("status").flatMap(EventStatus.init(rawValue:))
         (filter.from, filter.to) = try EventSpan.read(query, at: moment)
@@ -140,13 +135,20 @@ extension EventCursor {
     /// The position as hexadecimal digits.
     ///
     /// - Parameter moment: decides which events are over, on all pages.
-    fileprivate func text(at moment: Milliseconds) -> String {
+    func text(at moment: Milliseconds) -> String {
         let place = "0\(EventStatus.allCases.firstIndex(of: status) ?? 0)"
         let times = [moment, time].map { Hexadecimal.text(UInt64(bitPattern: $0)) }.joined()
         return place + times + uid.filter { $0 != "-" }
     }
 
-    fileprivate static func read(_ text: String) -> (moment: Milliseconds, EventCursor)? {
+    /// Where a page of a list begins, and the moment that decides which events are over.
+    static func read(_ page: PageRequest, now: Milliseconds) throws(Fault) -> (moment: Milliseconds, EventCursor?) {
+        guard let text = page.cursor else { return (now, nil) }
+        guard let place = read(text) else { throw PageRequest.cursorFault }
+        return place
+    }
+
+    private static func read(_ text: String) -> (moment: Milliseconds, EventCursor)? {
         let words = stride(from: 2, to: digits, by: 16).compactMap { UInt64(text.dropFirst($0).prefix(16), radix: 16) }
         guard words.count == 4, let place = Int(text.prefix(2), radix: 16), place < EventStatus.allCases.count,
             moments.contains(Milliseconds(bitPattern: words[0]))

@@ -134,6 +134,9 @@ enum PeopleCalls {
                         Schema.Member(name: "joinedAt", schema: .moment, isRequired: true),
                         Schema.Member(name: "leftAt", schema: .nullable(.moment), isRequired: true),
                         Schema.Member(name: "joins", schema: count, isRequired: true),
+                        Schema.Member(name: "device", schema: .nullable(.anyText), isRequired: true),
+                        Schema.Member(name: "browser", schema: .nullable(.anyText), isRequired: true),
+                        Schema.Member(name: "site", schema: .nullable(.anyText), isRequired: true),
                     ])
                 ),
                 isRequired: true
@@ -192,7 +195,8 @@ enum PeopleCalls {
             JSONMember("email", text(stay.email)), JSONMember("role", .string(stay.role)),
             JSONMember("joinedAt", .string(Timestamp.text(stay.joinedAt))),
             JSONMember("leftAt", text(stay.leftAt.map(Timestamp.text))),
-            JSONMember("joins", .number(Double(stay.joins))),
+            JSONMember("joins", .number(Double(stay.joins))), JSONMember("device", text(stay.source.device)),
+            JSONMember("browser", text(stay.source.browser)), JSONMember("site", text(stay.source.site)),
         ])
     }
 

@@ -60,9 +60,14 @@ struct PageRequest {
     ///   - next: the cursor of the next page; `nil` if this is the last.
     func answer(_ values: [JSONValue], total: Int, next: String?) -> Answer {
         var answer = Answer(.array(values))
+        describe(&answer, total: total, next: next)
+        return answer
+    }
+
+    /// Says in an answer how many entries there are, and where the next page is.
+    func describe(_ answer: inout Answer, total: Int, next: String?) {
         answer.fields[.totalCount] = String(total)
         if let next { answer.fields[.link] = link(to: next) }
-        return answer
     }
 
     /// The same list from a cursor on.
@@ -99,7 +104,7 @@ struct PageRequest {
     }
 
     /// Whether a text has begun, which is written in pieces.
-    private final class Begun: Sendable {
+    final class Begun: Sendable {
         private let value = Atomic(false)
 
         /// Sets it, and returns whether it was set.

@@ -83,6 +83,7 @@ enum Examples {
             ("registeredAt", "2027-02-14T09:30:00.000Z"), ("joinedAt", "2027-03-01T16:58:12.000Z"),
             ("leftAt", "2027-03-01T18:41:07.000Z"), ("firstJoin", "2027-03-01T16:58:12.000Z"),
             ("lastLeave", "2027-03-01T18:41:07.000Z"), ("removedAt", "2027-03-01T17:20:00.000Z"), ("role", "attendee"),
+            ("device", "desktop"), ("browser", "firefox"), ("site", "www.acme.example"),
             ("session", "9f86d081884c7d65"), ("reason", "Shared the link in public"),
             ("until", "2027-03-02T00:00:00.000Z"), ("q", "launch"),
             // Webhooks.
@@ -115,11 +116,20 @@ enum Examples {
         ("when", 1_803_920_292_000), ("registered", 240), ("attended", 180), ("peakConcurrent", 151),
         ("totalMinutes", 9216.5), ("averageMinutes", 51.2), ("minutes", 102.92), ("joins", 2), ("replaced", 1),
         ("registrations", 2), ("stays", 3), ("messages", 0), ("events", 1), ("removals", 0), ("status", 400),
-        ("limit", 100), ("RegistrationOutcome.status", 200), ("responseStatus", 200), ("milliseconds", 84),
+        ("limit", 100), ("concurrencyStep", 1), ("RegistrationOutcome.status", 200), ("responseStatus", 200),
+        ("milliseconds", 84),
         ("attempts", 1),
     ]
 
     private static let others: [(String, JSONValue)] = [
+        ("concurrency", .array([.array([.string("2027-03-01T16:58:00.000Z"), .number(3)])])),
+        (
+            "dropOff",
+            .array([
+                .array([.string("2027-03-01T17:00:00.000Z"), .number(0.9889)]),
+                .array([.string("2027-03-01T17:12:00.000Z"), .number(0.9444)]),
+            ])
+        ),
         ("organizers", .array([.string("olga@acme.example")])), ("presenters", .array([.string("pete@acme.example")])),
         ("metadata", .object([JSONMember("source", .string("newsletter"))])),
         ("Company.metadata", .object([])), ("Company.eventIds", .array([.string(event)])), ("logo", .null),

@@ -92,16 +92,31 @@ extension Exchange {
         guard isNavigation, request.isForFrame, let referer = request.value(of: .referer),
             let origins = snapshot.frameOrigins[ExactText(viewer.company)]
         else { return false }
-        // Up to the slash after `https://host`.
-        var slashes = 0
-        var end = 0
-        while end < referer.count {
-            if referer[end] == UInt8(ascii: "/") { slashes += 1 }
-            if slashes == 3 { break }
-            end += 1
-        }
+        let origin = FrameOrigins.origin(of: referer)
         let own = snapshot.publicOrigin
-        return !referer.equals(own.span, in: 0..<end) && !origins.contain(referer, 0..<end)
+        return !referer.equals(own.span, in: origin) && !origins.contain(referer, origin)
+    }
+
+    /// Where a viewer joins from, as far as the request tells.
+    private func arrivalSource(_ request: RequestView, of company: String) -> ArrivalSource {
+        var source = ArrivalSource()
+        if let agent = request.value(of: .userAgent) {
+            (source.device, source.browser) = (UserAgent.device(agent), UserAgent.browser(agent))
+        }
+        if let page = request.value(of: .referer) {
+            source.site = site(of: page, company)
+        } else if let page = request.value(of: .origin) {
+            source.site = site(of: page, company)
+        }
+        return source
+    }
+
+    /// The site of a page as attendance has it. `nil` for a page of ours.
+    private func site(of page: Span<UInt8>, _ company: String) -> String? {
+        let origin = FrameOrigins.origin(of: page)
+        let own = snapshot.publicOrigin
+        guard !page.equals(own.span, in: origin) else { return nil }
+        return snapshot.frameOrigins[ExactText(company)]?.listedHost(page, origin) ?? ArrivalSource.otherSite
     }
 
     /// Refuses an invalid token or join code. Beyond the limit of invalid ones per address, the refusal is
@@ -138,6 +153,7 @@ extension Exchange {
                     return joins.attempt(place.low, limit: limit, now: worker.clock.monotonic) == nil
                 },
                 isAccepted: { snapshot.authority.standing(of: $0) != .falls },
+                source: { arrivalSource(request, of: credentials.viewer.company) },
                 random: {
                     let limit = snapshot.settings.limits.joinsPerMinute
                     guard !joins.isExhausted(person, limit: limit, now: worker.clock.monotonic) else { return nil }

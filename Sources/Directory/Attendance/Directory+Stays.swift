@@ -8,40 +8,48 @@ extension Directory {
     package func record(_ changes: [SessionChange]) async throws {
         guard !changes.isEmpty else { return }
         try await writer.write { [self] database, effects in
+            var book = AttendanceBook(database)
             for change in changes {
                 switch change {
-                case .arrived(let session): try arrive(session, database, &effects)
+                case .arrived(let session): try arrive(session, &book, database, &effects)
                 case .departed(let session, let ending, let moment):
-                    try depart(session, ending, at: moment, database, &effects)
+                    try depart(session, ending, at: moment, &book, database, &effects)
                 }
             }
+            try book.write()
         }
     }
 
-    private func arrive(_ session: LiveSession, _ database: Database, _ effects: inout Writer.Effects) throws {
+    private func arrive(
+        _ session: LiveSession,
+        _ book: inout AttendanceBook,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
         guard !session.event.isEmpty else { return }
         let viewer = session.viewer
+        // Whoever was erased meanwhile is written without their name.
+        let standIn = erasures.have(session) ? UUIDText.random() : nil
+        var stay = Stay(session)
+        if let standIn {
+            (stay.user, stay.name, stay.email, stay.source) = (standIn, nil, nil, StoredSource())
+            stay.registration = viewer.registration.map { _ in standIn }
+        }
+        stay.attendee = try book.arrive(stay)
         let insertion = try database.cachedStatement(
             sql: """
                 INSERT INTO stay
-                (session, company, event, registration, user, name, email, folded_email, folded_user, role, joined_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (session, company, event, registration, user, name, email, folded_email, folded_user, role, joined_at,
+                    device, browser, site, attendee)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         )
-        if erasures.have(session) {
-            let standIn = UUIDText.random()
-            let registration = viewer.registration.map { _ in standIn }
-            try insertion.execute(arguments: [
-                session.name, viewer.company, session.event, registration, standIn, nil, nil, nil, nil,
-                session.role.name, session.since,
-            ])
-            return
-        }
         try insertion.execute(arguments: [
-            session.name, viewer.company, session.event, viewer.registration, viewer.userID, viewer.name, viewer.email,
-            viewer.email.map(foldedIdentity), DeliveryPeople.foldedUser(viewer.userID), session.role.name,
-            session.since,
+            stay.session, stay.company, stay.event, stay.registration, stay.user, stay.name, stay.email,
+            stay.email.map(foldedIdentity), standIn == nil ? DeliveryPeople.foldedUser(stay.user) : nil, stay.role,
+            stay.joinedAt, stay.source.device, stay.source.browser, stay.source.site, stay.attendee,
         ])
+        guard standIn == nil else { return }
         try announce(.sessionJoined, session, at: session.since, [], database, &effects)
     }
 
@@ -49,6 +57,7 @@ extension Directory {
         _ session: LiveSession,
         _ ending: SessionEnding,
         at moment: Milliseconds,
+        _ book: inout AttendanceBook,
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws {
@@ -58,7 +67,11 @@ extension Directory {
             arguments: [session.name]
         )
         if let open {
-            let stay = Stay(open, leftAt: moment, ending, role: session.role)
+            var stay = Stay(open, leftAt: moment, ending, role: session.role)
+            // An earlier version wrote it before it handed over.
+            let attendee = try stay.attendee ?? book.arrive(stay)
+            stay.attendee = attendee
+            try book.depart(attendee, at: stay.leftAt ?? moment)
             try close(stay, row: open["id"], database)
         }
         let end = [
@@ -82,12 +95,12 @@ extension Directory {
                 sql: """
                     SELECT * FROM stay INDEXED BY stay_by_viewer
                     WHERE event = ? AND user = ? AND left_at >= ? AND left_at IS NOT NULL
-                    AND company = ? AND registration IS ? AND joined_at <= ? ORDER BY left_at DESC LIMIT 1
+                    AND company = ? AND registration IS ? AND joined_at <= ? AND attendee = ? ORDER BY left_at DESC LIMIT 1
                     """
             ),
             arguments: [
                 stay.event, stay.user, stay.joinedAt - Self.longestGap, stay.company, stay.registration,
-                end + Self.longestGap,
+                end + Self.longestGap, stay.attendee,
             ]
         )
         var (whole, kept) = (stay, row)
@@ -98,11 +111,13 @@ extension Directory {
         try database.cachedStatement(
             sql: """
                 UPDATE stay SET session = ?, name = ?, email = ?, folded_email = ?, role = ?, joined_at = ?, left_at = ?,
-                    ending = ?, joins = ?, replaced = ?, away = ? WHERE id = ?
+                    ending = ?, joins = ?, replaced = ?, away = ?, device = ?, browser = ?, site = ?, attendee = ?
+                    WHERE id = ?
                 """
         ).execute(arguments: [
             whole.session, whole.name, whole.email, whole.email.map(foldedIdentity), whole.role, whole.joinedAt,
-            whole.leftAt, whole.ending, whole.joins, whole.replaced, whole.away, kept,
+            whole.leftAt, whole.ending, whole.joins, whole.replaced, whole.away,
+            whole.source.device, whole.source.browser, whole.source.site, whole.attendee, kept,
         ])
     }
 
@@ -191,5 +206,8 @@ extension Directory {
             sql: "UPDATE stay SET left_at = max(joined_at, ?), ending = ? WHERE left_at IS NULL",
             arguments: [moment, ending]
         )
+        var book = AttendanceBook(database)
+        try book.departAll(at: moment)
+        try book.write()
     }
 }

@@ -1,7 +1,34 @@
 import Admission
 package import Basics
 
-/// The people who were at an event, and for how long.
+/// The time that a report is about, in whole minutes.
+package struct AttendanceSpan: Sendable {
+    package static let all = AttendanceSpan(from: nil, to: nil)
+
+    package let range: Range<Milliseconds>
+
+    var isAll: Bool { range == Self.all.range }
+
+    /// - Parameters:
+    ///   - from: leaves out what was before; `nil` for no limit.
+    ///   - to: leaves out what was later; not before `from`.
+    package init(from: Milliseconds?, to: Milliseconds?) {
+        let from = from ?? .min
+        range = from..<max(to ?? .max, from)
+    }
+
+    /// With the whole of the minutes of which it has a part.
+    package var inMinutes: AttendanceSpan {
+        let minute = AttendanceMinute.length
+        let (from, to) = (range.lowerBound, range.upperBound)
+        return AttendanceSpan(
+            from: from == .min ? nil : from - from % minute,
+            to: to == .max || to % minute == 0 ? to : to - to % minute + minute
+        )
+    }
+}
+
+/// How many people were at an event, and for how long.
 ///
 /// Minutes and concurrency count from a day before the event's start to a day after its end; those of a hub without
 /// dates from its creation to now.
@@ -9,20 +36,47 @@ package struct EventAttendance: Sendable {
     package let event: Event
     /// The event's row id, which is never reused.
     let row: Int64
+    let span: AttendanceSpan
+    let now: Milliseconds
     /// The number of registrations that exist now.
     package let registered: Int
-    /// The people who were there, in the order of their first arrival.
-    package let participants: [Participant]
-    /// The most people who were there at one time.
+    /// The number of people who were there.
+    package let attended: Int
+    /// The time of all of them together.
+    package let totalMinutes: Double
+    /// The most people who were there at one time, that is, at the end of a second.
     package let peakConcurrent: Int
     /// How many minutes each entry of ``concurrency`` covers: one, except for events of more than two weeks.
     package let concurrencyStep: Int
     /// The most people present at one time in each minute. Minutes without anybody are left out.
     package let concurrency: [(minute: Milliseconds, viewers: Int)]
+    /// The share of all who attended, whatever the span, who had not left for good before the minute of the event's start
+    /// and of each tenth of it that has come. Empty if it has no dates or nobody attended.
+    package let dropOff: [(moment: Milliseconds, share: Double)]
+    /// How many of those who attended joined from where.
+    let sources: [StoredSource: Int]
+    /// The attendees that were asked for, in the order of their first arrival but for those who came within a second.
+    package let people: [Int64]
+    /// Whether there are others behind them.
+    package let hasMore: Bool
 
-    package var attended: Int { participants.count }
-    package var totalMinutes: Double { participants.reduce(0) { $0 + $1.minutes } }
-    package var averageMinutes: Double { participants.isEmpty ? 0 : totalMinutes / Double(attended) }
+    package var averageMinutes: Double { attended == 0 ? 0 : totalMinutes / Double(attended) }
+
+    /// How many joined with which kind of device and family of browsers, most first.
+    package var devices: [(source: StoredSource, attended: Int)] {
+        counts { StoredSource(device: $0.device, browser: $0.browser) }
+    }
+
+    /// How many joined from which site, most first.
+    package var sites: [(source: StoredSource, attended: Int)] { counts { StoredSource(site: $0.site) } }
+
+    private func counts(_ part: (StoredSource) -> StoredSource) -> [(source: StoredSource, attended: Int)] {
+        let counts = Dictionary(sources.map { (part($0.key), $0.value) }, uniquingKeysWith: +)
+        func place(_ entry: (key: StoredSource, value: Int)) -> (Int, String, String) {
+            (-entry.value, entry.key.device ?? entry.key.site ?? "", entry.key.browser ?? "")
+        }
+        return counts.sorted { place($0) < place($1) }.map { ($0.key, $0.value) }
+    }
 
     /// One person at the event, over all their stays.
     package struct Participant: Sendable {
@@ -34,8 +88,8 @@ package struct EventAttendance: Sendable {
         package let email: String?
         /// The latest role.
         package let role: String
-        /// The registration's row; `nil` if there is none or it no longer exists.
-        let row: Int64?
+        /// That of the registration, as the JSON text of an object; `nil` if it no longer exists.
+        package let metadata: String?
         package let firstJoin: Milliseconds
         /// `nil` if still there.
         package let lastLeave: Milliseconds?

@@ -8,8 +8,8 @@ struct Stay {
     var session: String
     var company = ""
     var event = ""
-    let registration: String?
-    let user: String
+    var registration: String?
+    var user: String
     var name: String?
     var email: String?
     var role: String
@@ -22,6 +22,10 @@ struct Stay {
     var replaced = 0
     /// The total time between its sessions.
     var away: Milliseconds = 0
+    /// Whose it is in the sums; `nil` if it is not in them yet.
+    var attendee: Int64?
+    /// Of its first session of which it is known.
+    var source = StoredSource()
 
     /// Joins the stay with an earlier one of the same viewer. Both have ended.
     func following(_ earlier: Stay) -> Stay {
@@ -33,6 +37,7 @@ struct Stay {
         // The session came back after a restart of the gateway.
         if session.hasSameBytes(as: earlier.session) { whole.joins -= 1 }
         whole.replaced = replaced + earlier.replaced
+        whole.source = earlier.source.isKnown ? earlier.source : source
         var presence = Presence(earlier.joinedAt..<earlierEnd, away: earlier.away)
         presence.add(joinedAt..<end, away: away)
         whole.away = (whole.leftAt ?? 0) - whole.joinedAt - presence.length
@@ -54,6 +59,23 @@ struct Stay {
     }
 }
 
+/// Where somebody joined from, as stored: a later version may know other devices and browsers.
+package struct StoredSource: Sendable, Hashable {
+    package var device: String?
+    package var browser: String?
+    package var site: String?
+
+    var isKnown: Bool { device != nil || site != nil }
+}
+
+extension StoredSource {
+    init(_ source: ArrivalSource) {
+        self.init(device: source.device?.rawValue, browser: source.browser?.rawValue, site: source.site)
+    }
+
+    init(_ row: Row) { self.init(device: row["device"], browser: row["browser"], site: row["site"]) }
+}
+
 extension Stay {
     init(_ row: Row) {
         session = row["session"]
@@ -70,6 +92,25 @@ extension Stay {
         joins = row["joins"]
         replaced = row["replaced"]
         away = row["away"]
+        attendee = row["attendee"]
+        source = StoredSource(row)
+    }
+
+    /// A stay that begins.
+    init(_ session: LiveSession) {
+        let viewer = session.viewer
+        self.init(
+            session: session.name,
+            company: viewer.company,
+            event: session.event,
+            registration: viewer.registration,
+            user: viewer.userID,
+            name: viewer.name,
+            email: viewer.email,
+            role: session.role.name,
+            joinedAt: session.since,
+            source: StoredSource(session.source)
+        )
     }
 
     /// An open stay at the time when it ends.

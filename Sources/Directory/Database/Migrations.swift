@@ -67,6 +67,12 @@ enum Migrations {
         migrator.registerMigration("19 how much is kept for calls that may be repeated") { database in
             try database.execute(sql: namedCallTotals)
         }
+        migrator.registerMigration("20 where viewers join from") { database in
+            try database.execute(sql: sources)
+        }
+        migrator.registerMigration("21 sums of attendance") { database in
+            try database.execute(sql: attendanceSums)
+        }
         return migrator
     }
 

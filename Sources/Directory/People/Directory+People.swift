@@ -21,6 +21,7 @@ package struct PersonRecord: Sendable {
         package let joinedAt: Milliseconds
         package let leftAt: Milliseconds?
         package let joins: Int
+        package let source: StoredSource
     }
 
     /// An event whose lists contain the person.
@@ -88,7 +89,8 @@ extension Directory {
                         role: stay.role,
                         joinedAt: stay.joinedAt,
                         leftAt: stay.leftAt,
-                        joins: stay.joins
+                        joins: stay.joins,
+                        source: stay.source
                     )
                 },
                 listings: try listing.flatMap { try Self.listings(of: folded, inEvent: $0, database) },
@@ -244,10 +246,11 @@ extension Directory {
 
     /// Replaces the person by a nameless stand-in, the same one in all stays of one registration or user.
     private static func eraseStays(_ folded: String, _ company: String, _ database: Database) throws -> Int {
+        let book = AttendanceBook(database)
         var standIns: [[UInt8]: String] = [:]
         let rows = try Row.fetchAll(
             database,
-            sql: "SELECT id, event, registration, user FROM stay WHERE \(Self.isPersonsStay)",
+            sql: "SELECT id, event, registration, user, attendee FROM stay WHERE \(Self.isPersonsStay)",
             arguments: stayArguments(folded, company)
         )
         for row in rows {
@@ -257,10 +260,11 @@ extension Directory {
             let person = Array("\(event)\n\(registration ?? "\n" + user)".utf8)
             let standIn = standIns[person] ?? UUIDText.random()
             standIns[person] = standIn
+            if let attendee: Int64 = row["attendee"] { try book.erase(attendee, as: standIn) }
             try database.execute(
                 sql: """
-                    UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, folded_user = NULL, user = ?,
-                        registration = ? WHERE id = ?
+                    UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, folded_user = NULL, device = NULL,
+                        browser = NULL, site = NULL, user = ?, registration = ? WHERE id = ?
                     """,
                 arguments: [standIn, registration == nil ? nil : standIn, row["id"] as Int64]
             )

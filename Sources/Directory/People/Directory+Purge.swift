@@ -50,6 +50,7 @@ extension Directory {
             """,
             [now - retention.stays]
         )
+        try await purgeAttendance(before: now - retention.stays)
         // Ids grow with time, so the oldest come first.
         purge.messages = try await inParts(
             """
@@ -89,6 +90,7 @@ extension Directory {
                 """,
                 [company, uid]
             )
+            try await purgeAttendance(of: uid, company: company)
             purge.events += try await inParts(
                 """
                 UPDATE event SET name = '', creator = '', picture = NULL, presenters = '[]', organizers = '[]',
@@ -129,7 +131,7 @@ extension Directory {
     }
 
     /// The most rows that one write deletes.
-    private static let part = 500
+    static let part = 500
 
     private func removedEvent(before moment: Milliseconds) async throws -> (Int64, String, String)? {
         try await pool.read { database in
@@ -144,7 +146,7 @@ extension Directory {
     }
 
     /// Runs a statement until it changes less than a part. Returns the total number of changed rows.
-    private func inParts(_ sql: String, _ arguments: [any DatabaseValueConvertible & Sendable]) async throws -> Int {
+    func inParts(_ sql: String, _ arguments: [any DatabaseValueConvertible & Sendable]) async throws -> Int {
         var count = 0
         while true {
             try Task.checkCancellation()

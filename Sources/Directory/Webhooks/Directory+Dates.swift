@@ -25,6 +25,7 @@ extension Directory {
                 )
             }
             guard !due.isEmpty else { return }
+            try await sumUpEarlierStays()
             for id in due {
                 try Task.checkCancellation()
                 try await writer.write { [self] database, effects in
@@ -66,23 +67,25 @@ extension Directory {
         at moment: Milliseconds,
         _ database: Database
     ) throws -> [JSONMember] {
-        let stays = try Row.fetchCursor(
-            database,
-            sql: "SELECT * FROM stay WHERE company = ? AND event = ? ORDER BY joined_at, id",
-            arguments: [event.company, event.uid]
+        let stored = Stored(id: row, event: event)
+        let attendance = try AttendanceReading(stored, now: moment, within: .all, database)
+            .attendance(limit: Payload.maxParticipants, after: nil)
+        let participants = try Self.participants(
+            attendance.people[...],
+            of: stored,
+            within: .all,
+            now: moment,
+            database
         )
-        var sweep = AttendanceSweep(of: event, now: moment)
-        while let stay = try stays.next() { sweep.add(Stay(stay)) }
-        let participants = sweep.attendance(row: row).participants
         var (named, size): ([JSONValue], Int) = ([], 0)
-        for participant in participants.prefix(Payload.maxParticipants) {
+        for participant in participants {
             let value = JSONValue.object(Self.values(participant))
             size += value.serialized().count
             if size > Payload.maxParticipantBytes { break }
             named.append(value)
         }
         return [
-            JSONMember("participantCount", .number(Double(participants.count))),
+            JSONMember("participantCount", .number(Double(attendance.attended))),
             JSONMember("participants", .array(named)),
         ]
     }

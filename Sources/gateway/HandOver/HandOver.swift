@@ -50,7 +50,7 @@ enum HandOver {
     }
 
     /// Changes with every change of the conversation.
-    static let version = 2
+    static let version = 3
     /// How long a gateway may take from the moment when it serves until its successor can connect. Milliseconds.
     static let openTime: Int64 = 1000
     /// How long an answer may take that needs no work. Milliseconds.

@@ -73,7 +73,7 @@ extension EndToEnd {
             ]
             var calls = Self.calls(at: "/event/EVENT") + Self.calls(at: "/networking/HUB")
             calls.append(ForeignCall("GET", "/company/COMPANY"))
-            calls += ["events", "networking", "list"].map { ForeignCall("GET", "/company/COMPANY/\($0)") }
+            calls += ["events", "networking", "list", "analytics"].map { ForeignCall("GET", "/company/COMPANY/\($0)") }
             calls.append(ForeignCall("GET", "/networking/HUB/participantsList"))
             calls += ["GET", "DELETE"].map { ForeignCall($0, "/company/COMPANY/people?email=ada@example.com") }
             calls.append(ForeignCall("PATCH", "/webhooks/HOOK", ["enabled": false]))

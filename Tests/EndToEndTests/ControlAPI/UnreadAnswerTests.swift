@@ -63,7 +63,7 @@ extension EndToEnd {
             // More than the kernel keeps for a client that does not read.
             try site.fill(event, registrations: 20_000, metadata: 1500)
             let client = try Client(port: site.port, receiveBuffer: 4096)
-            backend.ask("/event/\(event)/analytics", on: client)
+            backend.ask("/event/\(event)/analytics", on: client, accept: "text/csv")
             guard case .bytes(let start) = client.socket.receive(upTo: 12, within: 60) else {
                 throw GatewayFailure(text: "no answer")
             }
@@ -73,14 +73,16 @@ extension EndToEnd {
             var (count, end) = (0, [UInt8]())
             while case .bytes(let bytes) = client.socket.receive(within: 60) {
                 count += bytes.count
-                end = (end + bytes.suffix(5)).suffix(5)
+                end = (end + bytes.suffix(7)).suffix(7)
             }
             #expect((100_000..<30_000_000).contains(count), "\(count)")
-            #expect(!end.elementsEqual("0\r\n\r\n".utf8))
+            // A row may end in a zero, too.
+            #expect(!end.elementsEqual("\r\n0\r\n\r\n".utf8))
             #expect(eventually { site.gateway.log.contains("an answer of the control API was broken off") })
             try site.edit("database.execute('ALTER TABLE elsewhere RENAME TO registration')")
             backend.patience = 60
-            #expect(try backend.call("GET", "/event/\(event)/analytics").body.count > 30_000_000)
+            let table = try backend.call("GET", "/event/\(event)/analytics", nil, ["Accept: text/csv"])
+            #expect(table.body.count > 30_000_000)
         }
     }
 }

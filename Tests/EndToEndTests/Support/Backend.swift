@@ -42,8 +42,10 @@ final class Backend {
     }
 
     /// Sends a request on a connection of the test, which reads the answer itself.
-    func ask(_ path: String, on client: Client) {
-        client.send("GET /api/v1\(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token ?? "")\r\n\r\n")
+    func ask(_ path: String, on client: Client, accept: String = "*/*") {
+        client.send(
+            "GET /api/v1\(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \(token ?? "")\r\nAccept: \(accept)\r\n\r\n"
+        )
     }
 
     /// Makes a call and returns the answer. Reconnects after a failure.

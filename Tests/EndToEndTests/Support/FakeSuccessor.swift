@@ -30,7 +30,7 @@ final class FakeSuccessor: Sendable {
         channel = try found ?? LocalChannel(path: path)
         let (here, there) = try LocalChannel.open()
         leases = here
-        let hello = #"{"version": 2, "product": "test", "startedAt": 0}"#
+        let hello = #"{"version": 3, "product": "test", "startedAt": 0}"#
         try channel.send(Word.hello.rawValue, Array(hello.utf8), within: Self.time)
         var sockets: [Descriptor] = []
         while true {

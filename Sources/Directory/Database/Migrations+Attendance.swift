@@ -1,0 +1,98 @@
+/// Migrations of attendance.
+extension Migrations {
+    /// Adds where viewers joined from; null if nothing is known.
+    static let sources = """
+        ALTER TABLE stay ADD COLUMN device TEXT;
+        ALTER TABLE stay ADD COLUMN browser TEXT;
+        ALTER TABLE stay ADD COLUMN site TEXT;
+        """
+
+    /// Adds sums for reports. Stays that exist are added to them later.
+    static let attendanceSums = """
+        -- An event that somebody was at, also one that the directory does not know.
+        CREATE TABLE attendance (
+            id INTEGER PRIMARY KEY,
+            company TEXT NOT NULL,
+            event TEXT NOT NULL,
+            -- Since when minutes are kept, and how many were there at that time.
+            known_since INTEGER NOT NULL DEFAULT 0,
+            present INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE UNIQUE INDEX attendance_by_event ON attendance (company, event);
+
+        -- How many people joined from where.
+        CREATE TABLE attendance_source (
+            id INTEGER PRIMARY KEY,
+            attendance INTEGER NOT NULL REFERENCES attendance (id) ON DELETE CASCADE,
+            device TEXT,
+            browser TEXT,
+            site TEXT,
+            attended INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE INDEX attendance_source_by_names ON attendance_source (attendance, device, browser, site);
+
+        -- A person at an event: a registration by its uid, or a user by their id.
+        CREATE TABLE attendee (
+            id INTEGER PRIMARY KEY,
+            attendance INTEGER NOT NULL,
+            is_registered INTEGER NOT NULL,
+            person TEXT NOT NULL,
+            joined_at INTEGER NOT NULL,
+            -- The latest end of a session.
+            leaves_at INTEGER NOT NULL,
+            -- How many are under way.
+            sessions INTEGER NOT NULL,
+            source INTEGER NOT NULL
+        ) STRICT;
+        CREATE UNIQUE INDEX attendee_by_person ON attendee (attendance, is_registered, person);
+        CREATE INDEX attendee_by_attendance ON attendee (attendance);
+        CREATE INDEX attendee_by_end ON attendee (leaves_at) WHERE sessions = 0;
+        CREATE INDEX attendee_present ON attendee (attendance) WHERE sessions > 0;
+        CREATE TRIGGER attendee_added AFTER INSERT ON attendee BEGIN
+            UPDATE attendance_source SET attended = attended + 1 WHERE id = new.source;
+        END;
+        CREATE TRIGGER attendee_moved AFTER UPDATE OF source ON attendee BEGIN
+            UPDATE attendance_source SET attended = attended - 1 WHERE id = old.source;
+            UPDATE attendance_source SET attended = attended + 1 WHERE id = new.source;
+        END;
+        CREATE TRIGGER attendee_deleted AFTER DELETE ON attendee BEGIN
+            UPDATE attendance_source SET attended = attended - 1 WHERE id = old.source;
+        END;
+
+        -- Minutes in which the number of people changed: see AttendanceMinute.
+        CREATE TABLE attendance_minute (
+            attendance INTEGER NOT NULL,
+            begins_at INTEGER NOT NULL,
+            net INTEGER NOT NULL,
+            top INTEGER NOT NULL,
+            presence INTEGER NOT NULL,
+            gone INTEGER NOT NULL,
+            seconds BLOB NOT NULL,
+            PRIMARY KEY (attendance, begins_at)
+        ) STRICT, WITHOUT ROWID;
+
+        -- How many registrations an event has now.
+        CREATE TABLE registration_total (event INTEGER PRIMARY KEY, registrations INTEGER NOT NULL) STRICT;
+        INSERT INTO registration_total (event, registrations)
+            SELECT event, count(*) FROM registration WHERE removed_at IS NULL GROUP BY event;
+        CREATE TRIGGER registration_added AFTER INSERT ON registration WHEN new.removed_at IS NULL BEGIN
+            INSERT INTO registration_total (event, registrations) VALUES (new.event, 1)
+                ON CONFLICT (event) DO UPDATE SET registrations = registrations + 1;
+        END;
+        CREATE TRIGGER registration_cancelled AFTER UPDATE OF removed_at ON registration
+        WHEN old.removed_at IS NULL AND new.removed_at IS NOT NULL BEGIN
+            UPDATE registration_total SET registrations = registrations - 1 WHERE event = new.event;
+        END;
+        CREATE TRIGGER registration_restored AFTER UPDATE OF removed_at ON registration
+        WHEN old.removed_at IS NOT NULL AND new.removed_at IS NULL BEGIN
+            UPDATE registration_total SET registrations = registrations + 1 WHERE event = new.event;
+        END;
+        CREATE TRIGGER registration_deleted AFTER DELETE ON registration WHEN old.removed_at IS NULL BEGIN
+            UPDATE registration_total SET registrations = registrations - 1 WHERE event = old.event;
+        END;
+
+        ALTER TABLE stay ADD COLUMN attendee INTEGER;
+        CREATE INDEX stay_by_attendee ON stay (attendee, joined_at) WHERE attendee IS NOT NULL;
+        CREATE INDEX stay_without_attendee ON stay (joined_at) WHERE attendee IS NULL;
+        """
+}
