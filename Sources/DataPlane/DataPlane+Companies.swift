@@ -1,12 +1,11 @@
 package import Basics
 package import GatewayConfiguration
-import Synchronization
 
 /// Companies that change while the gateway runs.
 extension DataPlane {
     /// Lets `handler` answer the operator's calls about companies.
     package func serveCompanies(_ handler: @escaping @Sendable (OperatorCall) async -> OperatorAnswer) {
-        site.companyCalls.withLock { $0 = handler }
+        site.companyCalls.set(handler)
     }
 
     /// Takes other companies. Returns once every event loop has them: what is open and no longer good ends then.

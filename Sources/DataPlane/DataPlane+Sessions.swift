@@ -1,6 +1,5 @@
 package import Admission
 import Basics
-import Synchronization
 
 /// Actions on sessions that do not come from their viewers.
 extension DataPlane {
@@ -16,7 +15,7 @@ extension DataPlane {
 
     /// Shows what `reader` returns in metrics.
     package func showMetrics(ofControl reader: @escaping @Sendable () async -> ControlReading) {
-        site.controlReader.withLock { $0 = reader }
+        site.controlReader.set(reader)
     }
 
     /// Stores removals in the directory instead of in memory.

@@ -29,15 +29,15 @@ package final class Directory: Sendable {
     let erasures = Erasures()
     /// Seals companies' secrets. `nil` until ``openCompanies(secret:)``.
     let companySeal = Mutex<CompanySeal?>(nil)
-    private let companyHandler = Mutex<@Sendable (String, StoredCompany?) -> Void>({ _, _ in })
+    private let companyHandler = Handler<@Sendable (String, StoredCompany?) -> Void>({ _, _ in })
     let pulse: Pulse
     let checkpoints: Checkpoints
     private let lock: DatabaseLock
     private let presence: DatabasePresence
     private let clock: @Sendable () -> Milliseconds
-    private let deletionHandler = Mutex<@Sendable (Deletion) -> Void>({ _ in })
-    private let deliveryHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
-    private let switchHandler = Mutex<@Sendable (Webhook) -> Void>({ _ in })
+    private let deletionHandler = Handler<@Sendable (Deletion) -> Void>({ _ in })
+    private let deliveryHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
+    private let switchHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
     private let storage: StorageWatch
 
     /// Opens or creates the database, and loads the view.
@@ -101,18 +101,18 @@ package final class Directory: Sendable {
 
     /// Sets the handler that is called when something was deleted, after the view has the change.
     package func onDeletion(_ handler: @escaping @Sendable (Deletion) -> Void) {
-        deletionHandler.withLock { $0 = handler }
+        deletionHandler.set(handler)
     }
 
     /// Sets the handler that is called when there is something to deliver to a webhook.
     package func onDelivery(_ handler: @escaping @Sendable (Webhook) -> Void) {
-        deliveryHandler.withLock { $0 = handler }
+        deliveryHandler.set(handler)
     }
 
     /// Sets the handler that is called when a webhook's company says that its endpoint works, before anything is delivered
     /// to it: it was switched on, moved, or is to get a message again.
     package func onSwitchedOn(_ handler: @escaping @Sendable (Webhook) -> Void) {
-        switchHandler.withLock { $0 = handler }
+        switchHandler.set(handler)
     }
 
     /// Sets the handler that is told when the database begins to refuse writes, for which reason, and when it takes them
@@ -124,7 +124,7 @@ package final class Directory: Sendable {
 
     /// Sets the handler that is called when a company was made, changed, or, with `nil`, removed.
     package func onCompanyChange(_ handler: @escaping @Sendable (String, StoredCompany?) -> Void) {
-        companyHandler.withLock { $0 = handler }
+        companyHandler.set(handler)
     }
 
     var now: Milliseconds { clock() }
@@ -134,14 +134,14 @@ package final class Directory: Sendable {
     /// How long the process has been running.
     package static func uptime() -> Milliseconds { Milliseconds((ContinuousClock.now - startedAt) / .milliseconds(1)) }
 
-    func deleted(_ deletion: Deletion) { deletionHandler.withLock { $0 }(deletion) }
+    func deleted(_ deletion: Deletion) { deletionHandler.closure(deletion) }
 
-    func companyChanged(_ id: String, _ company: StoredCompany?) { companyHandler.withLock { $0 }(id, company) }
+    func companyChanged(_ id: String, _ company: StoredCompany?) { companyHandler.closure(id, company) }
 
     /// Tells the delivery of messages that a webhook may have some.
-    package func deliveryIsDue(to webhook: Webhook) { deliveryHandler.withLock { $0 }(webhook) }
+    package func deliveryIsDue(to webhook: Webhook) { deliveryHandler.closure(webhook) }
 
-    func isSwitchedOn(_ webhook: Webhook) { switchHandler.withLock { $0 }(webhook) }
+    func isSwitchedOn(_ webhook: Webhook) { switchHandler.closure(webhook) }
 
     /// Waits for pending writes, and closes the database.
     ///

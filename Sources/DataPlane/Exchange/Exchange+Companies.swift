@@ -17,7 +17,7 @@ extension Exchange {
     func serveCompanies(_ request: RequestView, path: String) {
         guard isOperator(request) else { return }
         let site = worker.site
-        guard site.companyCalls.withLock({ $0 != nil }) else {
+        guard site.companyCalls.closure != nil else {
             respond(status: 404, detail: "There is no directory of companies: control.enabled is not true.")
             return
         }
@@ -47,7 +47,7 @@ extension Exchange {
     func answerOperator(_ call: OperatorCall) {
         var call = call
         if let body = queued.take() { call.body = body.span.copied() }
-        guard let handler = worker.site.companyCalls.withLock({ $0 }) else { return respond(status: 404) }
+        guard let handler = worker.site.companyCalls.closure else { return respond(status: 404) }
         let mailbox = worker.loop.mailbox
         let (bound, serial) = (Confined(self, to: mailbox), serial)
         Task.detached { [call] in

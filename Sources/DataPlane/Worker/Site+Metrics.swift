@@ -29,7 +29,7 @@ extension Site {
         }
         reading.lostLogLines = accessLog.lostLines
         reading.tracing = spans.tally
-        reading.control = await controlReader.withLock { $0 }?()
+        reading.control = await controlReader.closure?()
         reading.laggingLoops = overload.laggingLoops
         reading.isShortOfMemory = overload.isShortOfMemory
         if snapshot.settings.control.enabled {

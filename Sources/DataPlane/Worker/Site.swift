@@ -38,9 +38,9 @@ final class Site: Sendable {
     private let memoryQuota = MemoryQuota.ofSystem()
     let scrapes = Scrapes()
     /// Reads what metrics show of the control API; `nil` without one.
-    let controlReader = Mutex<(@Sendable () async -> ControlReading)?>(nil)
+    let controlReader = Handler<(@Sendable () async -> ControlReading)?>(nil)
     /// Answers the operator's calls about companies; `nil` without the control API.
-    let companyCalls = Mutex<(@Sendable (OperatorCall) async -> OperatorAnswer)?>(nil)
+    let companyCalls = Handler<(@Sendable (OperatorCall) async -> OperatorAnswer)?>(nil)
     let missedKeys = MissedKeys()
     /// Keeps the fetched key sets over a restart. `nil` if nothing does.
     let keySetStore: KeySetStore?

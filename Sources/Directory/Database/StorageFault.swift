@@ -68,19 +68,19 @@ struct StorageState {
 /// Keeps the ``StorageState`` of a writer, and tells of its changes.
 final class StorageWatch: Sendable {
     private let state = Mutex(StorageState())
-    private let handler = Mutex<@Sendable (StorageFault?) -> Void>({ _ in })
+    private let handler = Handler<@Sendable (StorageFault?) -> Void>({ _ in })
     private let uptime: @Sendable () -> Milliseconds
 
     init(uptime: @escaping @Sendable () -> Milliseconds) { self.uptime = uptime }
 
     var fault: StorageFault? { state.withLock { $0.fault } }
 
-    func onChange(_ handler: @escaping @Sendable (StorageFault?) -> Void) { self.handler.withLock { $0 = handler } }
+    func onChange(_ handler: @escaping @Sendable (StorageFault?) -> Void) { self.handler.set(handler) }
 
     /// Takes in how a transaction has ended. Errors that are not the storage's say nothing about it.
     func wrote(_ error: (any Error)?) {
         let fault = error.flatMap(StorageFault.init)
         guard error == nil || fault != nil, state.withLock({ $0.wrote(fault, at: uptime()) }) else { return }
-        handler.withLock { $0 }(fault)
+        handler.closure(fault)
     }
 }

@@ -159,7 +159,7 @@ enum StateFiles {
         let isFailing = Atomic(false)
         let isFull = Atomic(false)
         // Only the latest is written if several come while one is.
-        let latest = Mutex<(@Sendable () -> KeySetStore.Content)?>(nil)
+        let latest = Mutex<Unsaved?>(nil)
         return KeySetStore(
             load: {
                 switch SystemFile.readPrivate(path, maxSize: KeySetStore.maxSize) {
@@ -172,9 +172,9 @@ enum StateFiles {
                 }
             },
             save: { make in
-                latest.withLock { $0 = make }
+                latest.withLock { $0 = Unsaved(make: make) }
                 queue.async {
-                    guard let content = latest.withLock({ $0.take() })?(),
+                    guard let content = latest.withLock({ $0.take() })?.make(),
                         content.areAll || !isUnusable.load(ordering: .relaxed)
                     else { return }
                     if content.leftOut.isEmpty {
@@ -194,6 +194,11 @@ enum StateFiles {
                 }
             }
         )
+    }
+
+    /// Key sets that are to be written.
+    private struct Unsaved {
+        let make: @Sendable () -> KeySetStore.Content
     }
 
     fileprivate static let maxSize = 64 << 10
