@@ -98,7 +98,7 @@ enum DemoAssets {
             font: 600 clamp(1.25rem, 5vw, 2.75rem)/1 ui-monospace, monospace;
         }
         .notice {
-            margin-top: 1rem; padding: 1rem 1.25rem; border-radius: .75rem;
+            margin-bottom: 1rem; padding: 1rem 1.25rem; border-radius: .75rem;
             background: var(--card); border: 1px solid #ff5d5d;
         }
         .notice p { margin: .25rem 0 0; }
@@ -118,10 +118,6 @@ enum DemoAssets {
         th, td { padding: .35rem 0; text-align: left; vertical-align: top; border-top: 1px solid var(--line); }
         th { padding-right: 1.5rem; font-weight: 500; white-space: nowrap; color: var(--soft); }
         td { font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
-        .links { padding: 0; list-style: none; display: grid; gap: .75rem; }
-        .links li { padding: .9rem 1.25rem; border: 1px solid var(--line); border-radius: .75rem; background: var(--card); }
-        .links a { font-weight: 600; }
-        .links p { margin: .15rem 0 0; color: var(--soft); }
 
         """
 

@@ -3,32 +3,43 @@ import Basics
 import GatewayConfiguration
 import JOSE
 
-/// The company of the demo, with its configuration, its events and its viewers' links. Its key is new for each run.
+/// The company of the demo: its configuration, and links that must not work. Its secrets are new for each run.
 struct DemoCompany {
-    let publicURL: String
+    static let id = "acme"
+    private static let keyID = "demo"
+
+    /// Where browsers find its site, and the gateway. Two names of this machine that belong to one site for browsers: over
+    /// plain HTTP, a frame on another one would get no cookies.
+    let (siteURL, gatewayURL): (String, String)
+    /// Where its backend finds the control API.
+    var apiURL: String { "http://127.0.0.1:\(gatewayPort)/api" }
+    /// With which its backend signs in to the control API.
+    let clientSecret: String
+    private let gatewayPort: Int
     private let secret: [UInt8]
     private let key: Key
 
-    private static let id = "acme"
-    private static let keyID = "demo"
-    private static let event = "launch"
-    private static let otherEvent = "retrospective"
-    private static let host = "grace"
-
-    init(publicURL: String) throws(KeyError) {
-        self.publicURL = publicURL
+    init(sitePort: Int, gatewayPort: Int) throws(KeyError) {
+        siteURL = "http://acme.localhost:\(sitePort)"
+        gatewayURL = "http://live.acme.localhost:\(gatewayPort)"
+        self.gatewayPort = gatewayPort
+        clientSecret = String(decoding: Base64URL.encode(SystemRandom.bytes(24).span), as: UTF8.self)
         secret = Base64URL.encode(SystemRandom.bytes(32).span)
         key = try Key.secret(secret, algorithm: .hs256, id: Self.keyID)
     }
 
-    /// The configuration that an operator would write, except for the free ports and the secret, which is not in a
-    /// file.
-    func settings(port: Int, upstreamPort: Int) throws(ConfigurationError) -> Settings {
+    /// The configuration that an operator would write, except for the free ports, and the secrets, which are not in
+    /// files.
+    ///
+    /// - Parameters:
+    ///   - folder: where the database is.
+    ///   - decisions: the file for the access log.
+    func settings(upstreamPort: Int, folder: String, decisions: String) throws(ConfigurationError) -> Settings {
         let text = """
-            public_url = "\(publicURL)"
+            public_url = "\(gatewayURL)"
             drain_timeout = "1s"
             [[listener]]
-            address = "127.0.0.1:\(port)"
+            address = "127.0.0.1:\(gatewayPort)"
             [admin]
             address = "127.0.0.1:0"
             [[upstream]]
@@ -50,116 +61,81 @@ struct DemoCompany {
             path = "/assets/**"
             upstream = "embed-host"
             access = "public"
+            [[route]]
+            path = "/api/**"
+            upstream = "control"
+            access = "public"
             [[company]]
             id = "\(Self.id)"
             name = "Acme"
+            embed_origins = ["\(siteURL)"]
+            client_secret_file = "client-secret"
             [[company.key]]
             id = "\(Self.keyID)"
             algorithm = "HS256"
             secret_file = "secret"
+            [control]
+            enabled = true
+            database = "\(folder)/demo.sqlite"
             [limits]
             joins_per_minute = 0
             failures_per_minute = 0
             [log]
             level = "warning"
             format = "text"
-            access = true
+            access_format = "json"
+            access_output = "\(decisions)"
             """
-        let secret = secret
+        let files = ["secret": secret, "client-secret": Array(clientSecret.utf8)]
         return try Settings(
             loading: ConfigurationSource(
                 name: "demo",
                 text: text,
                 environment: { _ in nil },
-                readFile: { $0 == "secret" ? .success(secret) : .failure(.notFound) }
+                readFile: { files[$0].map(Result.success) ?? .failure(.notFound) }
             )
         )
     }
 
-    /// Its events, one of which lists a presenter.
-    func directory() -> DirectoryView {
-        let directory = DirectoryView()
-        directory.set(EventRecord(company: Self.id, presenters: [Self.host]), for: Self.event)
-        directory.set(EventRecord(company: Self.id), for: Self.otherEvent)
-        return directory
-    }
-
-    func links() throws(KeyError) -> [DemoLink] {
-        let ada = Person(id: "ada", name: "Ada Lovelace", registration: "R-1815")
-        let alan = Person(id: "alan", name: "Alan Turing", registration: "R-1912")
-        let katherine = Person(id: "katherine", name: "Katherine Johnson")
-        let grace = Person(id: Self.host, name: "Grace Hopper")
+    /// Links that the gateway refuses, for this event.
+    ///
+    /// - Parameter other: another event of the company.
+    func mistakes(for event: PortalEvent, other: PortalEvent) throws(KeyError) -> [DemoLink] {
+        let good = try token(for: event.uid, lifetime: 3600)
+        // A character in the middle of the signature: the bits of the last one need not count.
+        let forged = good.prefix(good.utf8.count - 20) + (good.suffix(20).hasPrefix("A") ? "B" : "A") + good.suffix(19)
         return try [
-            link(
-                "Ada's join link",
-                ada,
-                expect: "Open it in two browsers, or in a normal and a private window: the second replaces the first."
+            DemoLink(
+                title: "An expired link",
+                address: event.address(token: token(for: event.uid, lifetime: -600)),
+                expectation: "401, and a page that says what to do"
             ),
-            link(
-                "Alan's join link",
-                alan,
-                expect: "Another registration: he and Ada watch at the same time."
+            DemoLink(
+                title: "A link for another event",
+                address: event.address(token: token(for: other.uid, lifetime: 3600)),
+                expectation: "403: the token is good, but not here"
             ),
-            link(
-                "Katherine's embed link",
-                katherine,
-                expect: "A known user without a registration: opens in as many browsers as you like."
-            ),
-            link(
-                "Grace's embed link",
-                grace,
-                expect: "The event lists her as a presenter: the page shows the role host."
-            ),
-            link(
-                "An expired link",
-                ada,
-                lifetime: -600,
-                expect: "Refused with 401 and a page that says what to do."
-            ),
-            link(
-                "A link for another event",
-                ada,
-                tokenEvent: Self.otherEvent,
-                expect: "Ada's token for the retrospective, tried on the launch: refused with 403."
+            DemoLink(
+                title: "A forged signature",
+                address: event.address(token: String(forged)),
+                expectation: "401: one character is different"
             ),
         ]
     }
 
-    private struct Person {
-        var id: String
-        var name: String
-        var registration: String?
-    }
-
-    /// - Parameters:
-    ///   - tokenEvent: the event that the token is for, if it differs from the one that the link opens.
-    ///   - lifetime: in seconds from now.
-    private func link(
-        _ title: String,
-        _ person: Person,
-        tokenEvent: String = event,
-        lifetime: Int64 = 4 * 3600,
-        expect: String
-    ) throws(KeyError) -> DemoLink {
+    /// - Parameter lifetime: in seconds from now.
+    private func token(for event: String, lifetime: Int64) throws(KeyError) -> String {
         let names = ClaimNames()
         let now = WallClock.seconds()
-        var claims = [
-            JSONMember("iss", .string(publicURL)),
+        let claims = [
             JSONMember("iat", .number(Double(min(now, now + lifetime)))),
             JSONMember("exp", .number(Double(now + lifetime))),
             JSONMember(names.company, .string(Self.id)),
-            JSONMember(names.event, .string(tokenEvent)),
+            JSONMember(names.event, .string(event)),
             JSONMember(names.eventSpecific, .bool(true)),
-            JSONMember(names.userID, .string(person.id)),
-            JSONMember(names.name, .string(person.name)),
-            JSONMember(names.email, .string("\(person.id)@example.com")),
+            JSONMember(names.userID, .string("mallory")),
+            JSONMember(names.name, .string("Mallory")),
         ]
-        if let registration = person.registration {
-            claims.append(JSONMember(names.registration, .string(registration)))
-        }
-        let type = person.registration == nil ? "embed+jwt" : "registration+jwt"
-        let token = try Token.sign(claims, type: type, with: key)
-        let address = "\(publicURL)/event/\(Self.event)?token=\(token)"
-        return DemoLink(title: title, address: address, expectation: expect)
+        return try Token.sign(claims, type: "embed+jwt", with: key)
     }
 }

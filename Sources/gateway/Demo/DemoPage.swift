@@ -2,14 +2,18 @@
 enum DemoPage {
     /// An event's page for a viewer.
     ///
-    /// - Parameter told: the identity headers that came with the request.
-    static func event(_ event: String, told: [(name: String, value: String)]) -> String {
+    /// - Parameters:
+    ///   - path: of the event.
+    ///   - told: the identity headers that came with the request.
+    static func event(named event: String, path: String, told: [(name: String, value: String)]) -> String {
         func value(_ name: String) -> String? {
             told.first { $0.name.lowercased() == "x-gateway-" + name }?.value
         }
         let name = value("user-name").flatMap(percentDecoded) ?? value("user-id") ?? "nobody known"
         let role = value("role") ?? "attendee"
-        let rows = told.map { "<tr><th scope=\"row\">\(escaped($0.name))</th><td>\(escaped($0.value))</td></tr>" }
+        let rows = told.map {
+            "<tr><th scope=\"row\">\(HTMLText.escaped($0.name))</th><td>\(HTMLText.escaped($0.value))</td></tr>"
+        }
         let note =
             role == "host"
             ? "You are host because the event lists you as a presenter. Your token says nothing of it."
@@ -18,20 +22,20 @@ enum DemoPage {
             title: "Acme Live: \(event)",
             body: """
                 <main class="event">
+                <section id="notice" class="notice" hidden>
+                <h2 id="notice-title"></h2>
+                <p id="notice-detail"></p>
+                <form method="post" action="/.gateway/take-over?to=\(HTMLText.escaped(path))" hidden>
+                <button type="submit">Use it here instead</button>
+                </form>
+                </section>
                 <section class="stage" aria-label="Live">
                 <img src="/assets/stage.svg" alt="A stage before an audience" width="960" height="540">
                 <p id="state" class="state" role="status" data-state="connecting">connecting</p>
                 <p id="clock" class="clock" aria-hidden="true">--:--:--</p>
                 </section>
-                <section id="notice" class="notice" hidden>
-                <h2 id="notice-title"></h2>
-                <p id="notice-detail"></p>
-                <form method="post" action="/.gateway/take-over?to=/event/\(escaped(event))" hidden>
-                <button type="submit">Use it here instead</button>
-                </form>
-                </section>
-                <h1>\(escaped(event.prefix(1).uppercased() + event.dropFirst())) <span class="role" data-role="\(escaped(role))">\(escaped(role))</span></h1>
-                <p>Welcome, <strong>\(escaped(name))</strong>. \(note)</p>
+                <h1>\(HTMLText.escaped(event)) <span class="role" data-role="\(HTMLText.escaped(role))">\(HTMLText.escaped(role))</span></h1>
+                <p>Welcome, <strong>\(HTMLText.escaped(name))</strong>. \(note)</p>
                 <details>
                 <summary>What the gateway told this embed host about you</summary>
                 <table>\(rows.joined(separator: "\n"))</table>
@@ -42,22 +46,15 @@ enum DemoPage {
         )
     }
 
-    /// The page with the links to try.
-    static func index(_ links: [DemoLink]) -> String {
-        let items = links.map { link in
-            """
-            <li><a href="\(escaped(link.address))" target="_blank">\(escaped(link.title))</a>
-            <p>\(escaped(link.expectation))</p></li>
-            """
-        }
-        return page(
-            title: "Embed Gateway demo",
+    /// The front page.
+    static func index(site: String) -> String {
+        page(
+            title: "Acme Live",
             body: """
                 <main>
-                <h1>Embed Gateway demo</h1>
-                <p>This page and the events are served by a small embed host. The gateway stands in front of it and decides who
-                gets in. Copy a link into another browser to be somebody else.</p>
-                <ul class="links">\(items.joined(separator: "\n"))</ul>
+                <h1>This is the embed host</h1>
+                <p>Events run here. The gateway stands in front and decides who gets in. Viewers come from the company's own
+                site: <a href="\(HTMLText.escaped(site))/">\(HTMLText.escaped(site))</a>.</p>
                 </main>
                 """
         )
@@ -70,7 +67,7 @@ enum DemoPage {
         <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>\(escaped(title))</title>
+        <title>\(HTMLText.escaped(title))</title>
         <link rel="icon" href="/assets/mark.svg">
         <link rel="stylesheet" href="/assets/event.css">
         </head>
@@ -96,19 +93,5 @@ enum DemoPage {
             }
         }
         return String(validating: bytes, as: UTF8.self)
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for character in text {
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            default: escaped.append(character)
-            }
-        }
-        return escaped
     }
 }

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
+import Synchronization
 
 /// A small embed host like those that live events run on: a page for each event, its assets, and a clock over a
 /// WebSocket.
@@ -14,13 +15,14 @@ final class EmbedHost: Sendable {
 
     /// Starts it on 127.0.0.1.
     ///
-    /// - Parameter links: the links on its front page.
-    init(links: [DemoLink]) async throws {
-        let frontPage = DemoPage.index(links)
+    /// - Parameters:
+    ///   - site: the company's, which its front page leads to.
+    ///   - names: of events.
+    init(site: String, names: EventNames) async throws {
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try Self.serve(channel, frontPage: frontPage) }
+                channel.eventLoop.makeCompletedFuture { try Self.serve(channel, site, names) }
             }
             .bind(host: "127.0.0.1", port: 0).get()
         port = channel.localAddress?.port ?? 0
@@ -28,12 +30,12 @@ final class EmbedHost: Sendable {
 
     func close() async throws { try await channel.close() }
 
-    private static func serve(_ channel: any Channel, frontPage: String) throws {
-        let handler = EmbedHostHandler(frontPage: frontPage)
+    private static func serve(_ channel: any Channel, _ site: String, _ names: EventNames) throws {
+        let handler = EmbedHostHandler(site: site, names: names)
         let pipeline = channel.pipeline.syncOperations
         let upgrader = NIOWebSocketServerUpgrader(
             shouldUpgrade: { channel, head in
-                let isLive = EmbedHostHandler.event(ofPath: head.uri, ending: "/live") != nil
+                let isLive = EmbedHostHandler.event(inPath: head.uri, ending: "/live") != nil
                 return channel.eventLoop.makeSucceededFuture(isLive ? HTTPHeaders() : nil)
             },
             upgradePipelineHandler: { channel, _ in
@@ -66,10 +68,11 @@ private final class EmbedHostHandler: ChannelInboundHandler, RemovableChannelHan
         var body: String
     }
 
-    private let frontPage: String
+    private let site: String
+    private let names: EventNames
     private var head: HTTPRequestHead?
 
-    init(frontPage: String) { self.frontPage = frontPage }
+    init(site: String, names: EventNames) { (self.site, self.names) = (site, names) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -87,19 +90,23 @@ private final class EmbedHostHandler: ChannelInboundHandler, RemovableChannelHan
     private func answer(to head: HTTPRequestHead) -> Answer {
         let path = head.uri.prefix { $0 != "?" }
         switch path {
-        case "/": return Answer(type: "text/html; charset=utf-8", body: frontPage)
+        case "/": return Answer(type: "text/html; charset=utf-8", body: DemoPage.index(site: site))
         case "/assets/event.css": return Answer(type: "text/css; charset=utf-8", body: DemoAssets.style)
         case "/assets/event.js": return Answer(type: "text/javascript; charset=utf-8", body: DemoAssets.script)
         case "/assets/stage.svg": return Answer(type: "image/svg+xml", body: DemoAssets.stage)
         case "/assets/mark.svg": return Answer(type: "image/svg+xml", body: DemoAssets.mark)
         default:
-            guard let event = Self.event(ofPath: head.uri, ending: "") else {
+            guard let event = Self.event(inPath: head.uri, ending: "") else {
                 return Answer(status: .notFound, type: "text/plain; charset=utf-8", body: "There is no such page.\n")
             }
             let told = head.headers.filter { $0.name.lowercased().hasPrefix("x-gateway-") }
             return Answer(
                 type: "text/html; charset=utf-8",
-                body: DemoPage.event(event, told: told.map { ($0.name, $0.value) })
+                body: DemoPage.event(
+                    named: names[event],
+                    path: String(path),
+                    told: told.map { ($0.name, $0.value) }
+                )
             )
         }
     }
@@ -119,11 +126,28 @@ private final class EmbedHostHandler: ChannelInboundHandler, RemovableChannelHan
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
     }
 
-    /// The event that a path of the form `/event/{event}` plus `ending` names; `nil` for every other path.
-    static func event(ofPath uri: String, ending: String) -> String? {
+    /// The event that a path of the form `/event/{event}` or `/networking/{event}` plus `ending` names; `nil` for every other
+    /// path.
+    static func event(inPath uri: String, ending: String) -> String? {
         let path = uri.prefix { $0 != "?" }
-        guard path.hasPrefix("/event/"), path.hasSuffix(ending) else { return nil }
-        let event = path.dropFirst("/event/".count).dropLast(ending.count)
-        return event.isEmpty || event.contains("/") ? nil : String(event)
+        for start in ["/event/", "/networking/"] where path.hasPrefix(start) && path.hasSuffix(ending) {
+            let event = path.dropFirst(start.count).dropLast(ending.count)
+            return event.isEmpty || event.contains("/") ? nil : String(event)
+        }
+        return nil
     }
+}
+
+/// The names of events, which an embed host knows of its own.
+final class EventNames: Sendable {
+    private let names = Mutex<[String: String]>([:])
+
+    func set(_ events: [PortalEvent]) {
+        names.withLock { names in
+            for event in events { names[event.uid] = event.name }
+        }
+    }
+
+    /// The name of an event, or its id.
+    subscript(event: String) -> String { names.withLock { $0[event] ?? event } }
 }

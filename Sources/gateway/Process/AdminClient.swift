@@ -28,7 +28,9 @@ struct AdminClient {
         }
         let answer: NIOHTTPClientResponseFull
         do {
-            answer = try await exchange(method, target, body?.serialized() ?? [])
+            var call = HTTPCall(method, target, body: body?.serialized() ?? [])
+            if let token { call.setToken(String(decoding: token.bytes, as: UTF8.self)) }
+            answer = try await call.send(to: address, maxSize: Self.maxSize)
         } catch {
             throw Fault(description: "no gateway answers at \(name): \(Self.words(error))")
         }
@@ -50,7 +52,7 @@ struct AdminClient {
 
     private static func words(_ error: any Error) -> String {
         switch error {
-        case let fault as Fault: fault.description
+        case HTTPCall.Fault.closed: "it closed the connection"
         case let error as NIOConnectionError: error.connectionErrors.last.map { words($0.error) } ?? "no such host"
         case let error as IOError: SystemFault("connect", error.errnoCode).reason
         case ChannelError.connectTimeout: "nothing accepts the connection"
@@ -61,44 +63,4 @@ struct AdminClient {
     private static let maxSize = 256 << 20
 
     private var name: String { "\(address.text) (admin.address)" }
-
-    private func exchange(
-        _ method: HTTPMethod,
-        _ target: String,
-        _ body: [UInt8]
-    ) async throws -> NIOHTTPClientResponseFull {
-        typealias Connection = NIOAsyncChannel<NIOHTTPClientResponseFull, HTTPClientRequestPart>
-        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(5))
-        let wrap: @Sendable (any Channel) -> EventLoopFuture<Connection> = { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                try channel.pipeline.syncOperations.addHandler(
-                    NIOHTTPClientResponseAggregator(maxContentLength: Self.maxSize)
-                )
-                return try Connection(wrappingChannelSynchronously: channel)
-            }
-        }
-        let connection: Connection =
-            switch address {
-            case .tcp(let host, let port): try await bootstrap.connect(host: host, port: port, channelInitializer: wrap)
-            case .unix(let path): try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: wrap)
-            }
-        var headers = HTTPHeaders([("Host", "localhost"), ("Connection", "close")])
-        if let token {
-            headers.add(name: "Authorization", value: "Bearer \(String(decoding: token.bytes, as: UTF8.self))")
-        }
-        if !body.isEmpty {
-            headers.add(name: "Content-Type", value: "application/json")
-            headers.add(name: "Content-Length", value: "\(body.count)")
-        }
-        let head = HTTPRequestHead(version: .http1_1, method: method, uri: target, headers: headers)
-        return try await connection.executeThenClose { answers, requests in
-            var parts: [HTTPClientRequestPart] = [.head(head)]
-            if !body.isEmpty { parts.append(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
-            parts.append(.end(nil))
-            try await requests.write(contentsOf: parts)
-            for try await answer in answers { return answer }
-            throw Fault(description: "it closed the connection")
-        }
-    }
 }

@@ -89,12 +89,7 @@ final class ServiceManager: Sendable {
     }
 
     /// The time by which systemd tells whether a reload began before or after it was asked for.
-    private static var monotonicMicroseconds: Int64 {
-        var time = timespec()
-        // SAFETY: the call fills a local.
-        _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
-    }
+    private static var monotonicMicroseconds: Int64 { MonotonicClock.nanoseconds() / 1000 }
 
     /// Sends a message, unless nobody listens.
     private func send(_ text: String) {

@@ -6,8 +6,10 @@ final class Browser {
     private(set) var cookies: [String: String] = [:]
     var keepsCookies = true
 
-    init(_ site: Site, host: UInt8 = 1) {
-        port = site.port
+    convenience init(_ site: Site, host: UInt8 = 1) { self.init(port: site.port, host: host) }
+
+    init(port: UInt16, host: UInt8 = 1) {
+        self.port = port
         self.host = host
     }
 
