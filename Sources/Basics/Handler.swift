@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A closure that any thread may take out, and exchange.
 ///
 /// A `Mutex` of the closure itself would put two more thunks around it each time it is taken out, and in the end a call
