@@ -32,7 +32,7 @@ struct DemoCompany {
     /// files.
     ///
     /// - Parameters:
-    ///   - folder: where the database is.
+    ///   - folder: where the database is, with a short name: the path of a socket has at most 107 bytes.
     ///   - decisions: the file for the access log.
     func settings(upstreamPort: Int, folder: String, decisions: String) throws(ConfigurationError) -> Settings {
         let text = """
@@ -76,7 +76,7 @@ struct DemoCompany {
             secret_file = "secret"
             [control]
             enabled = true
-            database = "\(folder)/demo.sqlite"
+            database = "\(folder)/db"
             [limits]
             joins_per_minute = 0
             failures_per_minute = 0
