@@ -22,10 +22,12 @@ package struct Company: Sendable {
 
     /// - Parameters:
     ///   - keys: the first signs, the others only verify.
+    ///   - firstSigns: whether it does. If not, the company makes no tokens here.
     ///   - earlierKeys: those among them that used to be the first.
     package init(
         id: String,
         keys: [Key],
+        firstSigns: Bool = true,
         earlierKeys: [Key] = [],
         issuers: [String] = [],
         audiences: [String] = [],
@@ -34,7 +36,7 @@ package struct Company: Sendable {
     ) {
         self.id = id
         self.keys = keys
-        signingKey = keys.first.flatMap { $0.canSign ? $0 : nil }
+        signingKey = firstSigns ? keys.first.flatMap { $0.canSign ? $0 : nil } : nil
         ownKeys = (signingKey.map { [$0] } ?? []) + earlierKeys
         self.issuers = issuers
         self.audiences = audiences

@@ -8,6 +8,7 @@ extension Company {
         self.init(
             id: settings.id,
             keys: isSuspended ? [] : settings.keys + settings.keySetURLs.flatMap { fetched[$0] ?? [] },
+            firstSigns: settings.firstSigns,
             earlierKeys: isSuspended ? [] : settings.earlierKeys,
             issuers: settings.issuers,
             audiences: settings.audiences,

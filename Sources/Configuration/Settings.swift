@@ -221,6 +221,8 @@ package struct CompanySettings: Sendable {
     package var audiences: [String] = []
     /// The first signs, the others only verify. One `jwks_file` may contribute several.
     package var keys: [Key]
+    /// Whether the first of `keys` signs. If not, all of them only verify.
+    package var firstSigns = true
     /// The keys among `keys` that signed before the first one did.
     package var earlierKeys: [Key] = []
     /// Each `[[company.key]]` as written.

@@ -30,6 +30,7 @@ extension ControlPlane {
 
     /// The fault of a call that failed through no fault of the caller's.
     private func fault(for error: any Error, _ head: HTTPRequest, _ requestID: String) -> Fault {
+        if error is RemovedCompany { return .unauthorized(isTokenWrong: true) }
         let fault = StorageFault(error)
         // Of this one the operator knows already.
         if fault == nil || fault != directory.storageFault {
@@ -105,7 +106,7 @@ extension ControlPlane {
     ) async throws -> Answer {
         let quota: CallQuota
         switch call.cost {
-        case .little: return try await perform(call, try await read(call, incoming, body), tenant)
+        case .little: return try await performStill(call, try await read(call, incoming, body))
         case .list: quota = lists
         case .pageOrAll: quota = incoming.query.has("limit") ? lists : heavyCalls
         case .much: quota = heavyCalls
@@ -119,7 +120,7 @@ extension ControlPlane {
         defer { turn.leave() }
         // Check again: many answers may have been made while it waited.
         try place.checkRoom()
-        return try await perform(call, incoming, tenant)
+        return try await performStill(call, incoming)
     }
 
     /// The request with its body, checked.
@@ -152,6 +153,19 @@ extension ControlPlane {
             try problems.check()
         }
         return incoming
+    }
+
+    /// Performs a company's call if it still may be made: while its body came or it waited, its token's secret may have been
+    /// revoked, or its company suspended or removed.
+    private func performStill(_ call: Call, _ incoming: Incoming) async throws -> Answer {
+        var incoming = incoming
+        incoming.snapshot = snapshot
+        let tenant = try AccessToken.tenant(of: incoming.head.headerFields, incoming.snapshot, now: now)
+        if tenant.isSuspended { throw Fault.suspended }
+        if tenant.company.signingKey == nil, call.makesLinks || incoming.query.has(RegistrationJSON.include.name) {
+            throw Fault.noSigningKey
+        }
+        return try await perform(call, incoming, tenant)
     }
 
     private func perform(_ call: Call, _ incoming: Incoming, _ tenant: Tenant?) async throws -> Answer {

@@ -195,4 +195,16 @@ struct AttendanceTests {
         }
         #expect(try await service.call(.get, "/event/\(uid)/analytics?limit=1001").status == 400)
     }
+
+    @Test(
+        "A cell is guarded if a spreadsheet may take it, or a part of it, for a formula",
+        arguments: [
+            ("=1", true), ("\n=1", true), ("\t=1", true), (" =1", true), ("\u{FEFF}=1", true), ("\u{FF1D}1+1", true),
+            ("\u{FF20}SUM", true), ("a;=HYPERLINK(\"http://e\")", true), ("a\t@x", true), ("a; +1", true), ("-1", true),
+            ("Ada", false), ("a=b", false), ("a-b@x.example", false), ("a, =b", false), ("", false),
+        ]
+    )
+    func formulas(cell: String, isFormula: Bool) {
+        #expect(AttendanceCSV.mayBeFormula(cell) == isFormula)
+    }
 }

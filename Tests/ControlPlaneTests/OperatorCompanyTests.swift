@@ -1,3 +1,4 @@
+import Admission
 import Basics
 import Directory
 import Foundation
@@ -157,6 +158,41 @@ import Testing
             let answer = await desk.call("POST", "/companies/umbrella/keys", body(algorithm))
             #expect(fields(answer) == ["keys"], "\(algorithm)")
         }
+    }
+
+    @Test("Attack: a key that only verifies never signs, also when the last one that signs has ended")
+    func noSigner() async throws {
+        let desk = try Desk()
+        _ = try await desk.make()
+        let first = try desk.settings().keys[0]
+        let until = Timestamp.text(desk.service.now + 60_000)
+        let added = await desk.call(
+            "POST",
+            "/companies/initech/keys",
+            "{\"id\": \"k2\", \"previousUntil\": \"\(until)\"}"
+        )
+        #expect(added.status == 201)
+        let theirs = """
+            {"id": "theirs", "algorithm": "HS256", "secret": "0123456789abcdef0123456789abcdef"}
+            """
+        #expect(await desk.call("POST", "/companies/initech/keys", theirs).status == 201)
+        // The first one still signs, but will end.
+        #expect(code(await desk.call("DELETE", "/companies/initech/keys/k2")) == "409 last_signing_key")
+        #expect(await desk.call("DELETE", "/companies/initech/keys/\(first.id ?? "")").status == 204)
+        let settings = try desk.settings()
+        #expect(Company(settings).signingKey?.id == "k2")
+        var ended = settings
+        ended.keys.removeFirst()
+        #expect(ended.keys.map(\.id) == ["theirs"])
+        ended.firstSigns = false
+        #expect(Company(ended).signingKey == nil && Company(ended).ownKeys.isEmpty)
+    }
+
+    @Test("An id of dots only is refused: paths take it for another place", arguments: [".", "..", "..."])
+    func dots(id: String) async throws {
+        let desk = try Desk()
+        let answer = await desk.call("POST", "/companies", "{\"id\": \"\(id)\"}")
+        #expect(answer.status == 400 && fields(answer) == ["id"])
     }
 
     @Test("A new key signs, the one before is good until its time or its revocation; the last one cannot be revoked")

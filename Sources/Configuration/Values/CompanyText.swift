@@ -7,6 +7,9 @@ package enum CompanyText {
         guard (1...64).contains(text.utf8.count),
             text.utf8.allSatisfy({ $0.isLetterOrDigit || "-._".utf8.contains($0) })
         else { throw ValueFault("\(quoted(text)) is not 1 to 64 letters, digits, -, . and _") }
+        guard !text.utf8.allSatisfy({ $0 == UInt8(ascii: ".") }) else {
+            throw ValueFault("\(quoted(text)) must not be of dots only, which have a meaning in paths")
+        }
         return text
     }
 

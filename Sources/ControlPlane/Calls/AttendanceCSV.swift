@@ -45,8 +45,9 @@ enum AttendanceCSV: AttendanceForm {
 
     /// A cell that a spreadsheet would take for a formula gets an apostrophe in front.
     private static func append(_ cell: String, to text: inout [UInt8]) {
-        let isFormula = cell.utf8.first.map { "=+-@\t\r".utf8.contains($0) } ?? false
-        let needsQuotes = cell.utf8.contains { "\",\r\n".utf8.contains($0) }
+        let isFormula = mayBeFormula(cell)
+        // Spreadsheets of some languages divide lines at semicolons, others at tabs.
+        let needsQuotes = cell.utf8.contains { "\",;\t\r\n".utf8.contains($0) }
         if needsQuotes { text.append(UInt8(ascii: "\"")) }
         if isFormula { text.append(UInt8(ascii: "'")) }
         for byte in cell.utf8 {
@@ -54,5 +55,23 @@ enum AttendanceCSV: AttendanceForm {
             text.append(byte)
         }
         if needsQuotes { text.append(UInt8(ascii: "\"")) }
+    }
+
+    /// Whether a spreadsheet may take a cell, or what it takes for a cell within it, for a formula
+    /// ([OWASP, CSV injection](https://owasp.org/www-community/attacks/CSV_Injection)).
+    static func mayBeFormula(_ cell: String) -> Bool {
+        var isAtStart = true
+        for scalar in cell.unicodeScalars {
+            switch scalar {
+            case ";", "\t", "\r", "\n": isAtStart = true
+            case "=", "+", "-", "@", "\u{FF1D}", "\u{FF0B}", "\u{FF0D}", "\u{FF20}":
+                if isAtStart { return true }
+            default:
+                // Spaces and invisible characters are skipped, as spreadsheets skip them.
+                isAtStart =
+                    isAtStart && (scalar.properties.isWhitespace || scalar.properties.isDefaultIgnorableCodePoint)
+            }
+        }
+        return false
     }
 }

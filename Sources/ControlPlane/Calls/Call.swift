@@ -81,6 +81,8 @@ struct Call: Sendable {
     var faults: [Int] = []
     /// The errors with status 409 that are specific to this call.
     var conflicts: [Fault] = []
+    /// Whether it makes links for viewers, which a key of the company signs.
+    var makesLinks = false
     var links: [Link] = []
     var cost = Cost.little
     let handler: Handler

@@ -56,6 +56,7 @@ struct EmbedCalls {
                 example: .string(Examples.embedURL)
             ),
             faults: [404],
+            makesLinks: true,
             handler: .company { [kind] incoming, tenant in
                 Answer(.string(try Embed(kind, incoming, tenant).url))
             }
@@ -83,6 +84,7 @@ struct EmbedCalls {
                 description: "The address, its token and the user's present role"
             ),
             faults: [404],
+            makesLinks: true,
             handler: .company { [kind] incoming, tenant in
                 let embed = try Embed(kind, incoming, tenant)
                 return Answer(

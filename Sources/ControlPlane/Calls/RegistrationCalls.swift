@@ -23,6 +23,7 @@ struct RegistrationCalls {
             success: Call.Success(schema: RegistrationJSON.schema, description: "The registration"),
             faults: [404, 409],
             conflicts: [.alreadyRegistered],
+            makesLinks: true,
             links: ["get", "patch", "cancel"].map {
                 Call.Link(
                     operation: "\($0)\(kind.operationNoun)Registrant",

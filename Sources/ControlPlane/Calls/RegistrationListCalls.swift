@@ -115,6 +115,7 @@ struct RegistrationListCalls {
             ),
             faults: [404, 409],
             conflicts: [.alreadyRegistered(at: [2])],
+            makesLinks: true,
             cost: .much,
             handler: .company { [kind] incoming, tenant in
                 let uid = try incoming.eventID()

@@ -5,7 +5,7 @@ import JOSE
 
 /// Companies as the operator sees them. Never a secret.
 enum CompanyJSON {
-    static func members(_ company: StoredCompany, isInFile: Bool) -> [JSONMember] {
+    static func members(_ company: StoredCompany, isInFile: Bool, at now: Milliseconds) -> [JSONMember] {
         let state = isInFile ? "shadowed" : company.suspendedAt == nil ? "active" : "suspended"
         return [
             JSONMember("id", .string(company.id)), JSONMember("name", .string(company.name)),
@@ -14,7 +14,7 @@ enum CompanyJSON {
             list("audiences", company.audiences), moment("createdAt", company.createdAt),
             moment("changedAt", company.changedAt), moment("suspendedAt", company.suspendedAt),
             JSONMember("clientSecrets", .array(company.secrets.filter { !$0.isKey }.map { .object(secret($0)) })),
-            JSONMember("keys", .array(company.secrets.filter(\.isKey).map { .object(key($0, of: company)) })),
+            JSONMember("keys", .array(company.secrets.filter(\.isKey).map { .object(key($0, of: company, at: now)) })),
         ]
     }
 
@@ -34,8 +34,8 @@ enum CompanyJSON {
         ]
     }
 
-    static func key(_ key: CompanySecret, of company: StoredCompany) -> [JSONMember] {
-        let signer = company.secrets.last(where: \.signs)
+    static func key(_ key: CompanySecret, of company: StoredCompany, at now: Milliseconds) -> [JSONMember] {
+        let signer = company.secrets.last { $0.signs && $0.isGood(at: now) }
         let use = !key.signs ? "verifies" : signer?.id.hasSameBytes(as: key.id) ?? false ? "signs" : "signed_before"
         var members = [
             JSONMember("id", .string(key.id)), JSONMember("form", .string(key.form.rawValue)),

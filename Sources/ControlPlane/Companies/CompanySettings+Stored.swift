@@ -10,7 +10,9 @@ extension CompanySettings {
     /// signed.
     ///
     /// - Parameter now: secrets whose time is up are left out.
+    /// - Throws: if one of its secrets cannot be used.
     package init(_ stored: StoredCompany, at now: Milliseconds) throws {
+        guard stored.damagedSecrets.isEmpty else { throw DamagedSecret() }
         self.init(id: stored.id, name: stored.name, keys: [], keyOrigins: [])
         isInDirectory = true
         isSuspended = stored.suspendedAt != nil
@@ -30,9 +32,13 @@ extension CompanySettings {
             }
         }
         keys = signing + verifying
+        firstSigns = !signing.isEmpty
         earlierKeys = Array(signing.dropFirst())
     }
 }
+
+/// A secret in the database was changed by something else.
+struct DamagedSecret: Error {}
 
 extension CompanySecret {
     /// The key, which is not a key set.

@@ -24,7 +24,13 @@ package final class DirectoryCompanies: Sendable {
         made.reserveCapacity(all.count)
         for company in all {
             let entry = Self.entry(company, at: now)
-            if entry.settings == nil { faults.append("company \(company.id): a key of it cannot be used") }
+            if entry.settings == nil {
+                let damaged = company.damagedSecrets.map { "secret \($0)" }.joined(separator: ", ")
+                let what =
+                    damaged.isEmpty
+                    ? "a key of it cannot be used" : "\(damaged): changed in the database by something else"
+                faults.append("company \(company.id): \(what): nothing of it is accepted")
+            }
             made[ExactText(company.id)] = entry
         }
         let ready = made

@@ -60,7 +60,7 @@ extension OperatorCompanies {
             company.secrets.append(key)
         }
         await tell("key added", of: id, ["key": "\(key.id)", "form": "\(key.form.rawValue)"])
-        return OperatorAnswer(201, CompanyJSON.key(key, of: changed))
+        return OperatorAnswer(201, CompanyJSON.key(key, of: changed, at: now))
     }
 
     /// Revokes a key, and the sessions and links that stand on it.
@@ -79,8 +79,9 @@ extension OperatorCompanies {
             let found = company.secrets.firstIndex { isMeant($0) && $0.id.hasSameBytes(as: secret) }
             guard let found else { throw OperatorFault.notFound }
             let removed = company.secrets.remove(at: found)
-            if removed.signs, !company.secrets.contains(where: \.signs) {
-                throw OperatorFault(409, "last_signing_key", "No other key signs: add one first")
+            // One whose end is set would leave the company without.
+            if removed.signs, !company.secrets.contains(where: { $0.signs && $0.until == nil }) {
+                throw OperatorFault(409, "last_signing_key", "No other key signs for good: add one first")
             }
         }
     }

@@ -117,7 +117,7 @@ package final class OperatorCompanies: Sendable {
         let claims = CompanyClaims(settings.companiesOfFile, publicURL: settings.publicURL.text)
         var all = settings.companiesOfFile.map { (id: $0.id, name: $0.name, members: CompanyJSON.members($0)) }
         all += companies.all.map { company in
-            let members = CompanyJSON.members(company, isInFile: claims.hasCompany(company.id))
+            let members = CompanyJSON.members(company, isInFile: claims.hasCompany(company.id), at: now)
             return (company.id, company.name, members)
         }
         if let words = text("q").map({ $0.lowercased() }), !words.isEmpty {
@@ -144,7 +144,7 @@ package final class OperatorCompanies: Sendable {
     private func show(_ call: OperatorCall, _ id: String) throws -> OperatorAnswer {
         let file = settings().companiesOfFile.first { $0.id.hasSameBytes(as: id) }
         if let company = companies.company(id) {
-            return OperatorAnswer(200, CompanyJSON.members(company, isInFile: file != nil))
+            return OperatorAnswer(200, CompanyJSON.members(company, isInFile: file != nil, at: now))
         }
         guard let file else { throw OperatorFault.notFound }
         return OperatorAnswer(200, CompanyJSON.members(file))
@@ -179,7 +179,7 @@ package final class OperatorCompanies: Sendable {
         await tell("made", of: id)
         return OperatorAnswer(
             201,
-            CompanyJSON.members(made, isInFile: false) + [JSONMember("clientSecret", .string(secret))]
+            CompanyJSON.members(made, isInFile: false, at: now) + [JSONMember("clientSecret", .string(secret))]
         )
     }
 
@@ -197,7 +197,7 @@ package final class OperatorCompanies: Sendable {
             if let suspends { company.suspendedAt = suspends ? company.suspendedAt ?? now : nil }
         }
         await tell(suspends.map { $0 ? "suspended" : "resumed" } ?? "changed", of: id)
-        return OperatorAnswer(200, CompanyJSON.members(changed, isInFile: false))
+        return OperatorAnswer(200, CompanyJSON.members(changed, isInFile: false, at: now))
     }
 
     /// Reads what can be changed.

@@ -134,6 +134,12 @@ struct Fault: Error, Sendable {
         "The company is suspended: ask whoever operates the gateway"
     )
 
+    static let noSigningKey = Fault(
+        .conflict,
+        "no_signing_key",
+        "The company has no key that signs links: ask whoever operates the gateway to add one"
+    )
+
     static let inner = Fault(
         .internalServerError,
         "internal_error",

@@ -7,7 +7,7 @@ import Hummingbird
 /// A request for which a call was found.
 struct Incoming: Sendable {
     let plane: ControlPlane
-    let snapshot: Snapshot
+    var snapshot: Snapshot
     let head: HTTPRequest
     /// The values of the path's `{…}`, in order.
     let parameters: [String]

@@ -16,6 +16,9 @@ enum FaultExamples {
         }
         if call.faults.contains(404) { faults.append(.notFound) }
         faults += call.conflicts
+        if call.makesLinks || call.query.contains(where: { $0.name.hasSameBytes(as: RegistrationJSON.include.name) }) {
+            faults.append(.noSigningKey)
+        }
         if call.mayBeNamed { faults += [.callUnderWay, .answerLost, .keyReused] }
         if call.cost != .little { faults.append(.busy) }
         var byStatus: [Int: [Fault]] = [:]

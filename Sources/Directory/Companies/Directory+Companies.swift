@@ -179,12 +179,29 @@ extension Directory {
             return try String.fetchAll(database, sql: sql)
         }
         for id in unfinished { try await removeData(ofCompany: id) }
+        // A call that had begun may have made something after the company was emptied.
+        let ended = try await pool.read { database in
+            let sql = "SELECT id FROM company WHERE removed_at < ? AND is_emptied = 1"
+            return try String.fetchAll(database, sql: sql, arguments: [moment])
+        }
+        for id in ended { try await removeData(ofCompany: id) }
         try await writer.write { database, _ in
             try database.execute(
                 sql: "DELETE FROM company WHERE removed_at < ? AND is_emptied = 1",
                 arguments: [moment]
             )
         }
+    }
+
+    /// Throws if a company was removed from the directory: what is made for it afterwards would wait for the next with its id.
+    static func checkIsThere(_ company: String, _ database: Database) throws {
+        let wasRemoved = try Bool.fetchOne(
+            database.cachedStatement(
+                sql: "SELECT EXISTS (SELECT 1 FROM company WHERE id = ? AND removed_at IS NOT NULL)"
+            ),
+            arguments: [company]
+        )
+        if wasRemoved ?? false { throw RemovedCompany() }
     }
 
     private func seal() throws(DirectoryFault) -> CompanySeal {
@@ -209,6 +226,9 @@ extension Directory {
     }
 }
 
+/// The company of a call was removed while the call was under way.
+package struct RemovedCompany: Error {}
+
 extension CompanySeal {
     /// The companies that fulfil a condition, with their secrets, oldest first.
     fileprivate func companies(
@@ -229,8 +249,14 @@ extension CompanySeal {
             arguments: arguments
         )
         var secretsOf: [ExactText: [CompanySecret]] = [:]
+        var damagedOf: [ExactText: [String]] = [:]
         while let row = try secrets.next() {
-            secretsOf[ExactText(row["company"]), default: []].append(try secret(row))
+            let company = ExactText(row["company"])
+            if let secret = secret(row) {
+                secretsOf[company, default: []].append(secret)
+            } else {
+                damagedOf[company, default: []].append(row["id"])
+            }
         }
         return try rows.map { row in
             var company = StoredCompany(id: row["id"], name: row["name"], createdAt: row["created_at"])
@@ -239,17 +265,17 @@ extension CompanySeal {
             company.audiences = try JSONText.list(row["audiences"])
             (company.changedAt, company.suspendedAt) = (row["changed_at"], row["suspended_at"])
             company.secrets = secretsOf[ExactText(company.id)] ?? []
+            company.damagedSecrets = damagedOf[ExactText(company.id)] ?? []
             return company
         }
     }
 
-    private func secret(_ row: Row) throws -> CompanySecret {
+    /// Returns `nil` if it is not as it was sealed.
+    private func secret(_ row: Row) -> CompanySecret? {
         let (company, id): (String, String) = (row["company"], row["id"])
         guard let content = open(row["sealed"], of: company, named: id),
             let form = CompanySecret.Form(rawValue: row["form"])
-        else {
-            throw DirectoryFault(description: "secret \(id) of company \(company) was changed by something else")
-        }
+        else { return nil }
         return CompanySecret(
             id: id,
             form: form,

@@ -14,6 +14,8 @@ package struct StoredCompany: Sendable {
     package var suspendedAt: Milliseconds?
     /// In the order in which they were added.
     package var secrets: [CompanySecret] = []
+    /// The ids of secrets that something else has changed in the database.
+    package internal(set) var damagedSecrets: [String] = []
 
     package init(id: String, name: String, createdAt: Milliseconds) {
         (self.id, self.name, self.createdAt, changedAt) = (id, name, createdAt, createdAt)

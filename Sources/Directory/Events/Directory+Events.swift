@@ -127,6 +127,7 @@ extension Directory {
     }
 
     private func insert(_ event: Event, _ database: Database, _ effects: inout Writer.Effects) throws {
+        try Self.checkIsThere(event.company, database)
         try database.cachedStatement(sql: Self.insertSQL)
             .execute(
                 arguments: StatementArguments(event.columns) + [

@@ -24,6 +24,7 @@ extension Directory {
             createdAt: now
         )
         return try await writer.write { [self] database, effects in
+            try Self.checkIsThere(company, database)
             try database.execute(
                 sql: """
                     INSERT INTO webhook (id, company, event, types, endpoint, secret, created_at)

@@ -211,7 +211,7 @@ enum StateFiles {
     /// Accepts 32 random bytes or more.
     private static func secret(_ key: String, _ path: String, _ secret: [UInt8]) throws(Fault) -> [UInt8] {
         guard secret.count >= 32 else {
-            throw Fault(description: "\(key): \(path): shorter than 32 bytes; remove it to have one made")
+            throw Fault(description: "\(key): \(path): shorter than 32 bytes: put it back, from a backup")
         }
         return secret
     }
