@@ -62,7 +62,9 @@ extension ControlPlane {
         if CrossOrigin.isPreflight(head), let origin = head.headerFields[.origin] {
             return CrossOrigin.preflight(origin, snapshot.origins(for: nil))
         }
-        guard let match = snapshot.served.table.match(Substring(parts[0])) else { throw Fault.notFound }
+        guard let match = snapshot.served.table.match(Substring(parts[0])) else {
+            throw Fault.noSuchCall(near: snapshot.served.table.nearest(to: Substring(parts[0])))
+        }
         guard let call = match.call(head.method) else { throw Fault.method(allowed: match.methods) }
         if call.needsToken {
             do throws(Fault) {
@@ -152,6 +154,8 @@ extension ControlPlane {
                 call.judge?(incoming.body, &problems)
             }
             try problems.check()
+        } else if call.method != .get {
+            try await BodyReader.checkAbsence(of: body, incoming.head.headerFields)
         }
         return incoming
     }
@@ -215,8 +219,10 @@ extension ControlPlane {
         case .boolean where text.hasSameBytes(as: "false"): return .bool(false)
         case .text(let rule):
             // A timestamp contains no space, so this was a plus that the client encoded as in a form.
-            if case .moment = rule.kind { return .string(withPluses(text)) }
-            return .string(text)
+            switch rule.kind {
+            case .moment, .momentOrDay: return .string(withPluses(text))
+            default: return .string(text)
+            }
         default: return .string(text)
         }
     }

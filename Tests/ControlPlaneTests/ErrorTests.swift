@@ -18,7 +18,7 @@ struct ErrorTests {
         ] {
             let reply = await service.send(.get, path)
             #expect(reply.status == 404, "\(path)")
-            #expect(reply.code == "not_found")
+            #expect(reply.code == "no_such_call")
         }
         let reply = await service.send(.put, "/api/v1/event/9b2b2c5e-0000-4000-8000-000000000000")
         #expect(reply.status == 405)
@@ -36,6 +36,68 @@ struct ErrorTests {
             let made = await service.send(.get, "/api/v1/nothing", [name: bad])
             #expect(made["requestId"]?.text?.utf8.count == 32)
         }
+    }
+
+    @Test(
+        "A path that no call has is not an id that there is not; the call that was probably meant is named",
+        arguments: [
+            ("/api/v1/events/create", "/api/v1/event/create"),
+            ("/api/v1/event/create/", "/api/v1/event/create"), ("/api/v2/company/acme", "/api/v1/company/{companyId}"),
+            ("/api/v1/event/secret-7/registrents", "/api/v1/event/{id}/registrants"),
+            ("/api/event/secret-7/embedcode", "/api/v1/event/{id}/embedCode"),
+            ("/api/api/v1/webhooks", "/api/v1/webhooks"),
+            ("/api/v1/webhook/secret-7/test", "/api/v1/webhooks/{id}/test"),
+            ("/api/oauth/tokens", "/api/oauth/token"), ("/api/v1/event/x/y/z", nil), ("/api/v1/health", nil),
+            ("/", nil),
+            ("/api/v1/event/secret-7/availableReplays", nil), ("/api//", nil), ("/api/v1/%00", nil),
+        ] as [(String, String?)]
+    )
+    func mistaken(path: String, meant: String?) async throws {
+        let service = try Service()
+        let reply = await service.send(.post, path)
+        #expect(reply.status == 404 && reply.code == "no_such_call", "\(reply.text)")
+        #expect(reply.message?.contains("did you mean") == (meant != nil), "\(reply.text)")
+        if let meant { #expect(reply.message?.hasSuffix("did you mean \(meant)?") == true, "\(reply.text)") }
+        #expect(!reply.text.contains("secret-7"))
+    }
+
+    @Test("Attack: a path of any form costs little, and no hint repeats it")
+    func hostilePaths() async throws {
+        let service = try Service()
+        for path in [
+            "/api/v1/" + String(repeating: "a", count: 4000), String(repeating: "/a", count: 2000),
+            "/api/v1/event/<script>/x", String(repeating: "/", count: 3000), "/api/v1/event/%ff/registrans",
+        ] {
+            let reply = await service.send(.get, path)
+            #expect(reply.status == 404 && reply.bytes.count < 400, "\(path.prefix(40)) \(reply.text)")
+        }
+    }
+
+    @Test(
+        "JSON that cannot be read: where, by line and column, and as a problem of the body",
+        arguments: [
+            ("{", "line 1, column 2"), ("{\"name\": \"é\",\n  \"x\" 5}", "line 2, column 7"),
+            ("{\"a\": tru}", "line 1, column 10"), ("{\"a\": 1,}", "line 1, column 9"), ("[1 2]", "line 1, column 4"),
+            ("{\n\n\"é😀\": ;}", "line 3, column 7"), ("\u{FEFF}{", "line 1, column 2"),
+        ]
+    )
+    func places(body: String, place: String) async throws {
+        let service = try Service()
+        var fields = Self.json
+        fields[.authorization] = "Bearer \(try service.token())"
+        let reply = await service.send(.post, "/api/v1/event/create", fields, body: Array(body.utf8))
+        #expect(reply.status == 400 && reply.message?.hasSuffix("(\(place))") == true, "\(reply.text)")
+        let problem = reply["problems"]?.list.first
+        #expect(problem?["field"] == "" && problem?["message"]?.text == reply.message)
+    }
+
+    @Test("A byte order mark before a body is ignored")
+    func byteOrderMark() async throws {
+        let service = try Service()
+        var fields = Self.json
+        fields[.authorization] = "Bearer \(try service.token())"
+        let body = [0xef, 0xbb, 0xbf] + newEvent().serialized()
+        #expect(await service.send(.post, "/api/v1/event/create", fields, body: body).status == 200)
     }
 
     @Test(

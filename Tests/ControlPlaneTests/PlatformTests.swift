@@ -96,7 +96,7 @@ struct PlatformTests {
         for name in ["startDate", "endDate"] {
             let reply = try await service.call(.post, path, object([name: start]))
             let other = name == "startDate" ? "endDate" : "startDate"
-            #expect(reply.message == "\(other): must be a date like the other, or both must be null")
+            #expect(reply.message == "\(name): needs \(other) besides")
             #expect(try await service.call(.post, path, object([name: .null])).status == 200)
         }
         let dated = try await service.call(.post, path, object(["startDate": start, "endDate": end]))

@@ -95,7 +95,7 @@ struct ProblemTests {
         #expect(
             Set(problems(reply)) == [
                 #"limt: is not a known parameter; did you mean "limit"?"#,
-                "from: not a date and time of RFC 3339, such as 2026-11-22T17:00:00Z",
+                "from: not a date of RFC 3339, such as 2026-11-22 or 2026-11-22T17:00:00Z",
                 "cursor: not one that a list gave",
             ]
         )
@@ -137,5 +137,155 @@ struct ProblemTests {
         let people = JSONValue.array(.init(repeating: 5, count: 200))
         let reply = try await service.call(.post, "/event/create", newEvent(["presenters": people]))
         #expect(problems(reply).count == Problems.maxCount)
+    }
+
+    @Test("Problems name what the caller has sent, not what the event has besides")
+    func sent() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent(["presenters": ["ann", "bob"], "organizers": ["eve"]])
+        let both = "Users cannot be hosts and presenters at the same time: "
+        for (method, path, body, expected, sentence) in [
+            (.put, "/organizer", object(["organizer": "bob"]), "organizer: is a presenter too", both + "bob"),
+            (.put, "/presenter", object(["presenter": "eve"]), "presenter: is an organizer too", both + "eve"),
+            (.patch, "", object(["organizers": ["x", "x", "ann"]]), "organizers[2]: is a presenter too", both + "ann"),
+            (.patch, "", object(["hosts": ["ann"]]), "hosts[0]: is a presenter too", both + "ann"),
+            (.patch, "", object(["presenters": ["a", "eve"]]), "presenters[1]: is an organizer too", both + "eve"),
+            (
+                .patch, "", object(["startDate": "2027-01-15T10:00:00Z"]),
+                "startDate: must be before endDate, which is 2027-01-15T10:00:00.000Z: change both at once", nil
+            ),
+            (
+                .patch, "", object(["endDate": "2027-01-15T09:00:00Z"]),
+                "endDate: must be after startDate, which is 2027-01-15T09:00:00.000Z", nil
+            ),
+        ] as [(HTTPRequest.Method, String, JSONValue, String, String?)] {
+            let reply = try await service.call(method, "/event/\(uid)\(path)", body)
+            #expect(reply.status == 400)
+            #expect(problems(reply) == [expected])
+            #expect(reply.message == sentence ?? expected)
+        }
+        let hub = try await service.makeEvent(hub: true)
+        let open = try await service.makeEvent(["startDate": .null, "endDate": .null], hub: true)
+        for (uid, member, value, expected) in [
+            (hub, "startDate", .null, "startDate: can be null only together with endDate"),
+            (hub, "endDate", .null, "endDate: can be null only together with startDate"),
+            (open, "startDate", "2027-01-15T10:00:00Z", "startDate: needs endDate besides"),
+            (open, "endDate", "2027-01-15T10:00:00Z", "endDate: needs startDate besides"),
+        ] as [(String, String, JSONValue, String)] {
+            let reply = try await service.call(.patch, "/networking/\(uid)", object([member: value]))
+            #expect(problems(reply) == [expected])
+        }
+        let mixed = object(["startDate": "2027-01-15T10:00:00Z", "endDate": .null])
+        let reply = try await service.call(.patch, "/networking/\(hub)", mixed)
+        #expect(problems(reply) == ["endDate: must be a date like the other, or both must be null"])
+    }
+
+    @Test("What is too long for a cookie has the caller's name for it")
+    func tooLong() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        func faces(_ count: Int) -> JSONValue { .string(String(repeating: "\u{1F600}", count: count)) }
+        let avatar = JSONValue.string("https://a.example/" + String(repeating: "a", count: 980))
+        for name in ["userName", "userDisplayName"] {
+            let body = object(["userId": faces(200), name: faces(256), "userAvatar": avatar])
+            let reply = try await service.call(.post, "/event/\(uid)/embed", body)
+            #expect(problems(reply) == ["\(name): too long: the token would not fit into a cookie"])
+        }
+    }
+
+    @Test(
+        "A body of a call that takes none is refused, but for an empty object",
+        arguments: [
+            ("", nil), ("{}", nil), (" { } ", nil), (#"{"secrets": 1, "b": 2}"#, "secrets: is not a known member"),
+            ("[]", ": This call takes no body"), ("null", ": This call takes no body"),
+            ("x", ": This call takes no body"),
+            ("{\"a\": \"\(String(repeating: "a", count: 5000))\"}", ": This call takes no body"),
+        ] as [(String, String?)]
+    )
+    func noBody(body: String, expected: String?) async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let webhook = object(["eventTypes": ["event.updated"], "endpoint": "https://hooks.example/"])
+        let id = try required(try await service.call(.post, "/webhooks", webhook)["id"]?.text)
+        let fields: HTTPFields = [.authorization: "Bearer \(try service.token())"]
+        let calls: [(HTTPRequest.Method, String)] = [
+            (.post, "/webhooks/\(id)/rotate-secret"), (.post, "/webhooks/\(id)/deliveries/none/redeliver"),
+            (.delete, "/event/\(uid)/presenter/ann"), (.delete, "/webhooks/\(id)"), (.delete, "/event/\(uid)"),
+        ]
+        for (method, path) in calls {
+            let reply = await service.send(method, "/api/v1" + path, fields, body: Array(body.utf8))
+            #expect((reply.status == 400) == (expected != nil), "\(path) \(reply.text)")
+            if let expected { #expect(problems(reply).first == expected) }
+        }
+        #expect((try await service.call(.get, "/event/\(uid)").status == 200) == (expected != nil))
+    }
+
+    @Test("Whatever is wrong with a body as a whole is a problem, too")
+    func whole() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let many = JSONValue.array(.init(repeating: object([:]), count: 1001))
+        for (path, body, expected) in [
+            ("/event/create", ["x"], ": The body must be a JSON object"),
+            ("/event/\(uid)/registrants", object([:]), ": The body must be a JSON array"),
+            ("/event/\(uid)/registrants", many, ": The body has more than 1000 entries"),
+            ("/event/\(uid)/registrants?atomic=true", ["x"], "[0]: must be an object"),
+            ("/event/\(uid)/removals", object([:]), "userId: is required, or email, or registrationId"),
+            ("/event/\(uid)/removals", object(["email": "a", "userId": "b"]), "email: cannot be combined with userId"),
+        ] as [(String, JSONValue, String)] {
+            let reply = try await service.call(.post, path, body)
+            #expect(reply.status == 400)
+            #expect(problems(reply) == [expected])
+        }
+        let bulk = try await service.call(.post, "/event/\(uid)/registrants", ["x"]).json.list.first
+        #expect(bulk?["errorMessage"] == "must be an object" && bulk?["problems"]?.list.first?["field"] == "")
+        let fields: HTTPFields = [.contentType: "application/json"]
+        for (body, expected) in [
+            (object(["grant_type": "password"]), "grant_type: must be \"client_credentials\""),
+            (object(["grant_type": "client_credentials", "client_id": "acme"]), "client_secret: is required"),
+            (object(["grant_type": "client_credentials", "client_secret": "x"]), "client_id: is required"),
+        ] {
+            let reply = await service.send(.post, "/api/oauth/token", fields, body: body.serialized())
+            #expect(reply.status == 400)
+            #expect(problems(reply) == [expected])
+        }
+    }
+
+    @Test("An answer that names as many problems as it may says that there may be more")
+    func more() async throws {
+        let service = try Service()
+        for (count, isCut) in [(Problems.maxCount - 1, false), (Problems.maxCount, true), (200, true)] {
+            let people = JSONValue.array(.init(repeating: 5, count: count))
+            let reply = try await service.call(.post, "/event/create", newEvent(["presenters": people]))
+            #expect(reply.message?.contains("these are the first 32, there may be more") == isCut)
+        }
+    }
+
+    @Test("Dates of lists: a date alone is the start of the day in UTC; from after to is refused, and both are named")
+    func spans() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        for (query, isThere) in [
+            ("from=2027-01-15", true), ("from=2027-01-16", false), ("to=2027-01-15", false), ("to=2027-01-16", true),
+            ("startDate=2027-01-15&endDate=2027-01-16", true),
+            ("from=2027-01-15T10:00:00Z&to=2027-01-15T10:00:00Z", true),
+            ("from=2027-01-15T10:30:00+01:00", true), ("from=2027-01-15T12:30:00+01:00", false),
+        ] {
+            let list = try await service.call(.get, "/company/acme/events?\(query)").json.list
+            #expect(list.compactMap { $0["uid"]?.text } == (isThere ? [uid] : []), "\(query)")
+        }
+        for (query, first, second) in [
+            ("from=2027-01-16&to=2027-01-15", "from", "to"), ("startDate=2027-01-16&to=2027-01-15", "startDate", "to"),
+            ("from=2027-01-15T00:00:00.001Z&endDate=2027-01-15", "from", "endDate"),
+        ] {
+            let reply = try await service.call(.get, "/company/acme/events?\(query)")
+            #expect(reply.status == 400)
+            #expect(
+                problems(reply) == ["\(first): must not be after \(second)", "\(second): must not be before \(first)"]
+            )
+        }
+        for text in ["2027-02-30", "2027-1-15", "20270115", "2027-01-1x"] {
+            #expect(try await service.call(.get, "/company/acme/events?from=\(text)").status == 400, "\(text)")
+        }
     }
 }

@@ -42,7 +42,7 @@ struct RemovalTests {
     @Test(
         "A call that does not name one person, or a future time, is refused with a reason",
         arguments: [
-            (object([:]), "userId"), (object(["userId": "a", "email": "a@b.example"]), "registrationId"),
+            (object([:]), "userId"), (object(["userId": "a", "email": "a@b.example"]), "email"),
             (object(["email": "\u{2003} "]), "email"), (object(["userId": " "]), "userId"),
             (object(["email": "a\r\nb"]), "email"), (object(["email": text(321)]), "email"),
             (object(["userId": text(1025)]), "userId"), (object(["registrationId": text(257)]), "registrationId"),

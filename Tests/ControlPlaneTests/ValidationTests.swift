@@ -52,7 +52,8 @@ struct ValidationTests {
         let uid = try await service.makeEvent()
         let before = try await service.call(.get, "/event/\(uid)")
         let change = try await service.call(.patch, "/event/\(uid)", .object([JSONMember(name, value)]))
-        #expect(change.message == "\(name): \(fault)")
+        // Of dates, it also says what the event has.
+        #expect(change.message?.hasPrefix("\(name): \(fault)") == true)
         #expect(try await service.call(.get, "/event/\(uid)").text == before.text)
     }
 
@@ -71,17 +72,18 @@ struct ValidationTests {
     @Test("Nobody is both organizer and presenter, whatever the spelling")
     func bothLists() async throws {
         let service = try Service()
-        let text = "Users cannot be hosts and presenters at the same time: Ann@Example.com"
+        // The sentence has the person as the call does.
+        let text = "Users cannot be hosts and presenters at the same time: "
         let body = newEvent(["presenters": ["Ann@Example.com"], "organizers": [" ann@example.COM "]])
         let created = try await service.call(.post, "/event/create", body)
         #expect(created.status == 400)
-        #expect(created.message == text)
+        #expect(created.message == text + "Ann@Example.com")
         let uid = try await service.makeEvent(["presenters": ["Ann@Example.com"]])
         let added = try await service.call(.put, "/event/\(uid)/organizer", object(["organizer": "ann@example.com"]))
         #expect(added.status == 400)
-        #expect(added.message == text)
+        #expect(added.message == text + "ann@example.com")
         let changed = try await service.call(.post, "/event/\(uid)", object(["organizers": ["ANN@example.com"]]))
-        #expect(changed.message == text)
+        #expect(changed.message == text + "ANN@example.com")
     }
 
     @Test("A full list accepts nobody else")
@@ -260,7 +262,8 @@ struct ValidationTests {
         arguments: [
             ("limit=0", "limit: must be 1 to 1000"), ("limit=1001", "limit: must be 1 to 1000"),
             ("limit=x", "limit: must be a whole number"), ("limit=1&limit=2", "limit: given twice"),
-            ("cursor=zz", "cursor: not one that a list gave"), ("from=yesterday", "from: \(date)"),
+            ("cursor=zz", "cursor: not one that a list gave"),
+            ("from=yesterday", "from: not a date of RFC 3339, such as 2026-11-22 or 2026-11-22T17:00:00Z"),
             ("to=%ff", "A text is not percent-encoded UTF-8"),
         ]
     )

@@ -60,7 +60,7 @@ struct WebhookOutboxTests {
                 #expect(message["timestamp"] == .string(Timestamp.text(start + moments[index])))
                 #expect(message["sequence"] == .number(Double(index + 1)))
                 #expect(message["companyId"] == .string("acme") && message["eventId"] == .string(event.uid))
-                #expect(delivery.createdAt == start && delivery.attempts == 0)
+                #expect(delivery.queuedAt == start && delivery.attempts == 0)
             }
             let ids = try deliveries.map { try members($0)["id"] }
             #expect(ids.allSatisfy { if case .string(let id) = $0 { UUIDText.parse(id) != nil } else { false } })
@@ -381,7 +381,7 @@ struct WebhookOutboxTests {
             #expect(after.id == before.id && after.message == before.message && after.attempts == 1)
             #expect(
                 after.webhook.id == webhook.id && after.webhook.secret == webhook.secret
-                    && after.createdAt == before.createdAt
+                    && after.queuedAt == before.queuedAt
             )
             // The loaded webhook gets new messages.
             _ = try await directory.makeEvent("second")

@@ -4,9 +4,22 @@ extension JSONValue {
     /// Strict where readers are known to differ: refuses a repeated member name, even if one of them is spelt with
     /// escapes, a byte order mark, bytes that are not UTF-8, and numbers too large for a `Double`.
     package init(parsing bytes: Span<UInt8>, limits: JSONLimits) throws(JSONFault) {
+        var place = 0
+        try self.init(parsing: bytes, limits: limits, stoppedAt: &place)
+    }
+
+    /// Reads the same, and says where it stopped if it fails.
+    ///
+    /// - Parameter place: the index of the byte at which or just before which the fault was found.
+    package init(parsing bytes: Span<UInt8>, limits: JSONLimits, stoppedAt place: inout Int) throws(JSONFault) {
         guard bytes.count <= limits.size else { throw .size }
         var parser = JSONParser(bytes, limits)
-        self = try parser.text()
+        do throws(JSONFault) {
+            self = try parser.text()
+        } catch {
+            place = parser.position
+            throw error
+        }
     }
 }
 
@@ -14,7 +27,7 @@ extension JSONValue {
 private struct JSONParser: ~Copyable, ~Escapable {
     private let bytes: Span<UInt8>
     private let limits: JSONLimits
-    private var position = 0
+    private(set) var position = 0
     private var depth = 0
     private var containers = 0
 

@@ -3,13 +3,20 @@ package enum NearestName {
     /// The candidate that `name` is probably a misspelling of: at most two edits away, and at most a third of its
     /// length.
     package static func find(_ name: String, among candidates: [String]) -> String? {
-        guard name.utf8.count <= 64 else { return nil }
+        let name = Array(name.utf8)
         return
             candidates
-            .map { (candidate: $0, distance: editDistance(Array(name.utf8), Array($0.utf8))) }
-            .filter { $0.distance <= min(2, max(1, $0.candidate.utf8.count / 3)) }
-            .min { $0.distance < $1.distance }?
+            .compactMap { candidate in edits(name, Array(candidate.utf8)).map { (candidate: candidate, edits: $0) } }
+            .min { $0.edits < $1.edits }?
             .candidate
+    }
+
+    /// How many edits make `candidate` of `name`. Returns `nil` if it is not probably a misspelling of it.
+    package static func edits(_ name: [UInt8], _ candidate: [UInt8]) -> Int? {
+        let limit = min(2, max(1, candidate.count / 3))
+        guard abs(name.count - candidate.count) <= limit, name.count <= 64 else { return nil }
+        let distance = editDistance(name, candidate)
+        return distance <= limit ? distance : nil
     }
 
     /// The number of insertions, removals, replacements and swaps of neighbours that turn one into the other.

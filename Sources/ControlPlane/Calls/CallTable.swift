@@ -39,6 +39,24 @@ struct CallTable: Sendable {
                 literals[ExactText(String(segment)), default: Node()].add(call, segments.dropFirst())
             }
         }
+
+        /// The path below that is fewest edits away, and how many these are. Follows only names that a misspelling may
+        /// stand for, and prefers them to parameters.
+        ///
+        /// - Parameter spent: the edits above.
+        func nearest(_ segments: ArraySlice<[UInt8]>, spent: Int) -> (path: String, edits: Int)? {
+            guard let segment = segments.first else { return calls.first.map { ($0.path, spent) } }
+            var best: (path: String, edits: Int)?
+            for (name, node) in literals {
+                guard let edits = NearestName.edits(segment, Array(name.text.utf8)) else { continue }
+                guard let found = node.nearest(segments.dropFirst(), spent: spent + edits) else { continue }
+                if best.map({ (found.edits, found.path) < ($0.edits, $0.path) }) ?? true { best = found }
+            }
+            if best == nil, let node = parameter.first {
+                best = node.nearest(segments.dropFirst(), spent: spent)
+            }
+            return best
+        }
     }
 
     private var root = Node()
@@ -71,6 +89,25 @@ struct CallTable: Sendable {
         }
         return node.calls.isEmpty ? nil : Match(calls: node.calls, parameters: parameters)
     }
+
+    /// The path of the call that was probably meant by a path that ``match(_:)`` does not find, with `{name}` for its
+    /// parameters.
+    func nearest(to path: Substring) -> String? {
+        guard path.utf8.count <= Self.maxMistaken else { return nil }
+        var segments = path.utf8.split(separator: UInt8(ascii: "/"))[...].map { Array($0) }
+        guard segments.count < maxSegments + 2 else { return nil }
+        // Base addresses with too much or too little at their end.
+        let (api, version) = (Array("api".utf8), Array("v1".utf8))
+        while segments.count > 1, segments[0] == api, segments[1] == api { segments.removeFirst() }
+        if segments.first == api, segments.count > 1, segments[1] != version, segments[1] != Array("oauth".utf8) {
+            let withVersion = [api, version] + segments[1...]
+            if let found = root.nearest(withVersion[...], spent: 0) { return found.path }
+        }
+        return root.nearest(segments[...], spent: 0)?.path
+    }
+
+    /// The longest path for which ``nearest(to:)`` looks, in bytes.
+    private static let maxMistaken = 512
 
     /// - Parameter webhookAddresses: what webhooks may be delivered to.
     static func calls(webhookAddresses: DeliveryAddresses) -> [Call] {

@@ -55,7 +55,8 @@ struct EmbedCalls {
                 description: "The address",
                 example: .string(Examples.embedURL)
             ),
-            faults: [404],
+            faults: [404, 409],
+            conflicts: [.eventOver],
             makesLinks: true,
             handler: .company { [kind] incoming, tenant in
                 Answer(.string(try Embed(kind, incoming, tenant).url))
@@ -83,7 +84,8 @@ struct EmbedCalls {
                 ),
                 description: "The address, its token and the user's present role"
             ),
-            faults: [404],
+            faults: [404, 409],
+            conflicts: [.eventOver],
             makesLinks: true,
             handler: .company { [kind] incoming, tenant in
                 let embed = try Embed(kind, incoming, tenant)
@@ -139,13 +141,18 @@ private struct Embed {
         )
         try TokenSize.check(
             made.token,
-            [("userId", user.id), ("userName", user.name), ("userEmail", email), ("userAvatar", user.avatar)]
+            [
+                ("userId", user.id), (body.words("userName") == nil ? "userDisplayName" : "userName", user.name),
+                ("userEmail", email), ("userAvatar", body.words("userAvatar")),
+            ]
         )
         url = ViewerAddress.text(kind, uid, made, incoming.snapshot)
         // In the form in which admission compares them.
         let canonical = email.flatMap(EmailAddress.canonical).map { ExactText($0) }
         let identities = [listedIdentity(user.id)] + (canonical.map { [$0] } ?? [])
         role = event.listing(of: identities) == nil ? .attendee : .host
+        // One for all events of the company may be used elsewhere.
+        if eventSpecific { try OpenLink.check(event, role, at: incoming.plane.now) }
     }
 
     /// Until an hour after the event's end, and at least an hour; in seconds. Returns `nil` if it has no end.

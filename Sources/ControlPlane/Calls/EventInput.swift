@@ -146,8 +146,8 @@ struct EventInput {
         // Again with what the body does not name.
         var problems = Problems()
         Self.setDates(body, &fields, &problems)
-        Self.checkOrder(fields.startsAt, fields.endsAt, &problems)
-        Self.checkApart(fields.presenters, fields.organizers, &problems)
+        Self.checkOrder(fields.startsAt, fields.endsAt, in: body, &problems)
+        Self.checkApart(body, else: fields, &problems)
         try problems.check()
     }
 
@@ -163,9 +163,13 @@ struct EventInput {
         case (1, 1) where fields.hasDates:
             if given[0].hasSameBytes(as: names[0]) { fields.startsAt = dates[0] } else { fields.endsAt = dates[0] }
         case (1, 0) where !fields.hasDates: return
+        case (2, _):
+            let null = names.first { body.text($0) == nil } ?? names[1]
+            problems.add(null, "must be a date like the other, or both must be null")
         default:
-            let other = names.first { body.text($0) == nil } ?? names[1]
-            problems.add(other, "must be a date like the other, or both must be null")
+            let other = names.first { !$0.hasSameBytes(as: given[0]) } ?? names[1]
+            let isNull = dates.isEmpty
+            problems.add(given[0], isNull ? "can be null only together with \(other)" : "needs \(other) besides")
         }
     }
 
@@ -179,10 +183,9 @@ struct EventInput {
         if let start = body.text("startDate").flatMap(RFC3339.parse),
             let end = body.text("endDate").flatMap(RFC3339.parse)
         {
-            checkOrder(start, end, &problems)
+            checkOrder(start, end, in: body, &problems)
         }
-        let organizers = organizers(body).flatMap { body.list($0) }
-        checkApart(body.list("presenters") ?? [], organizers ?? [], &problems)
+        checkApart(body, else: nil, &problems)
     }
 
     /// Checks that the body is about the company that asks and, of a change, about what the path names.
@@ -195,8 +198,20 @@ struct EventInput {
         guard given.lowercased().hasSameBytes(as: uid) else { throw .field("uid", "must be the one in the path") }
     }
 
-    private static func checkOrder(_ start: Milliseconds, _ end: Milliseconds, _ problems: inout Problems) {
-        if end <= start { problems.add("endDate", "must be after startDate") }
+    /// Checks that an event ends after it starts. The problem names a date that the body has.
+    private static func checkOrder(
+        _ start: Milliseconds,
+        _ end: Milliseconds,
+        in body: Members,
+        _ problems: inout Problems
+    ) {
+        guard end <= start else { return }
+        switch (body.has("startDate"), body.has("endDate")) {
+        case (false, true): problems.add("endDate", "must be after startDate, which is \(Timestamp.text(start))")
+        case (true, false):
+            problems.add("startDate", "must be before endDate, which is \(Timestamp.text(end)): change both at once")
+        default: problems.add("endDate", "must be after startDate")
+        }
     }
 
     /// Checks that a webinar's networking hub belongs to its company.
@@ -215,18 +230,45 @@ struct EventInput {
         }
     }
 
-    /// Checks that nobody is in both lists.
-    static func checkApart(_ presenters: [String], _ organizers: [String], _ problems: inout Problems) {
-        guard !presenters.isEmpty, !organizers.isEmpty else { return }
-        let identities = Set(organizers.map(identity))
-        guard let index = presenters.firstIndex(where: { identities.contains(identity($0)) }) else { return }
-        problems.add(
-            Problem(
-                "presenters[\(index)]",
-                "is an organizer too",
-                sentence: "Users cannot be hosts and presenters at the same time: \(presenters[index])"
-            )
-        )
+    /// Checks that nobody is in both lists. The problem names an entry that the body has.
+    ///
+    /// - Parameter fields: those of the event, for a list that the body does not have.
+    private static func checkApart(_ body: Members, else fields: EventFields?, _ problems: inout Problems) {
+        let name = organizers(body)
+        let presenters = body.has("presenters") ? body.list("presenters") ?? [] : fields?.presenters ?? []
+        let organizers = name.map { body.list($0) ?? [] } ?? fields?.organizers ?? []
+        if body.has("presenters") {
+            checkApart(presenters, "presenters", from: organizers, "is an organizer too", &problems)
+        } else if let name {
+            checkApart(organizers, name, from: presenters, "is a presenter too", &problems)
+        }
+    }
+
+    private static func checkApart(
+        _ people: [String],
+        _ name: String,
+        from others: [String],
+        _ message: String,
+        _ problems: inout Problems
+    ) {
+        let identities = Set(others.map(identity))
+        guard let index = people.firstIndex(where: { identities.contains(identity($0)) }) else { return }
+        problems.add(Problem("\(name)[\(index)]", message, sentence: bothSentence(people[index])))
+    }
+
+    /// Checks that a person who is to be listed is not in the other list.
+    static func check(_ person: String, isNotIn listing: Listing, of fields: EventFields) throws(Fault) {
+        let (others, message) =
+            switch listing {
+            case .presenter: (fields.presenters, "is a presenter too")
+            case .organizer: (fields.organizers, "is an organizer too")
+            }
+        guard others.contains(where: { identity($0) == identity(person) }) else { return }
+        throw .fields([Problem(listing.other.name, message, sentence: bothSentence(person))])
+    }
+
+    private static func bothSentence(_ person: String) -> String {
+        "Users cannot be hosts and presenters at the same time: \(person)"
     }
 
     /// Removes duplicates and surrounding white space. Keeps the order of first appearance.
@@ -242,4 +284,13 @@ struct EventInput {
 
     /// The person that an entry of a list means. Earlier versions stored entries with surrounding white space.
     static func identity(_ person: String) -> ExactText { listedIdentity(trimmed(person)) }
+}
+
+extension Listing {
+    var other: Listing {
+        switch self {
+        case .presenter: .organizer
+        case .organizer: .presenter
+        }
+    }
 }

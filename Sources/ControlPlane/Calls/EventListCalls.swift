@@ -42,8 +42,18 @@ struct EventListCalls {
                 schema: .choice(EventStatus.allCases.map(\.rawValue)),
                 description: "Only those under way (`live`), to come, or over, when the first page was asked for."
             ),
-            Call.Parameter(name: "from", schema: .moment, description: "Leaves out \(kind.noun)s that end before."),
-            Call.Parameter(name: "to", schema: .moment, description: "Leaves out \(kind.noun)s that start after."),
+            Call.Parameter(
+                name: "from",
+                schema: .momentOrDay,
+                description: "Leaves out \(kind.noun)s that end before. A date alone means the start of the day in UTC."
+            ),
+            Call.Parameter(
+                name: "to",
+                schema: .momentOrDay,
+                description: """
+                    Leaves out \(kind.noun)s that start after. Not before `from`. A date alone means the start of the day in UTC.
+                    """
+            ),
             PageRequest.searchParameter("Only those whose name contains this text."),
         ]
     }
@@ -83,8 +93,8 @@ enum EventSpan {
 
     static let parameters: [Call.Parameter] =
         [
-            Call.Parameter(name: "startDate", schema: .moment, description: "The same as `from`."),
-            Call.Parameter(name: "endDate", schema: .moment, description: "The same as `to`."),
+            Call.Parameter(name: "startDate", schema: .momentOrDay, description: "The same as `from`."),
+            Call.Parameter(name: "endDate", schema: .momentOrDay, description: "The same as `to`."),
         ]
         + presets.map { preset in
             Call.Parameter(
@@ -121,8 +131,16 @@ enum EventSpan {
         }
         try problems.check()
         if let preset = chosen.first { return (moment - preset.length, moment) }
-        func time(_ names: [String]) -> Milliseconds? { names.compactMap(query.text).first.flatMap(RFC3339.parse) }
-        return (time(["from", "startDate"]), time(["to", "endDate"]))
+        func time(_ names: [String]) -> (name: String, moment: Milliseconds)? {
+            names.lazy.compactMap { name in query.text(name).flatMap(Text.momentOrDay).map { (name, $0) } }.first
+        }
+        let (from, to) = (time(["from", "startDate"]), time(["to", "endDate"]))
+        if let from, let to, from.moment > to.moment {
+            problems.add(from.name, "must not be after \(to.name)")
+            problems.add(to.name, "must not be before \(from.name)")
+            try problems.check()
+        }
+        return (from?.moment, to?.moment)
     }
 }
 

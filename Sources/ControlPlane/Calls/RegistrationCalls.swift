@@ -22,7 +22,7 @@ struct RegistrationCalls {
             body: .named("NewRegistration", .input(RegistrationInput.members(email: .emailUnlessStored))),
             success: Call.Success(schema: RegistrationJSON.schema, description: "The registration"),
             faults: [404, 409],
-            conflicts: [.alreadyRegistered],
+            conflicts: [.alreadyRegistered(Examples.registration), .eventOver, .registrationExpired],
             makesLinks: true,
             links: ["get", "patch", "cancel"].map {
                 Call.Link(
@@ -40,10 +40,11 @@ struct RegistrationCalls {
                     return known
                 }
                 let person = try RegistrationInput.person(body, incoming, uid, tenant)
+                try await OpenLink.check(person, kind, uid, incoming, tenant)
                 switch try await incoming.directory.register(person, for: uid, kind, company: tenant.id) {
                 case .noEvent: throw Fault.notFound
                 case .known(let registration, let event, let changed):
-                    guard person.changesKnown else { throw Fault.alreadyRegistered }
+                    guard person.changesKnown else { throw Fault.alreadyRegistered(registration.uid) }
                     return Answer(
                         try RegistrationJSON.value(registration, event, incoming, tenant, changed: changed)
                     )
@@ -61,6 +62,8 @@ struct RegistrationCalls {
         guard RegistrationInput.isResend(body) else { return nil }
         let (uid, name, email) = (try incoming.eventID(), body.text("name") ?? "", body.text("email") ?? "")
         try RegistrationInput.checkSize(name: name, email: email, incoming, uid, tenant)
+        let person = NewRegistration(name: name, email: email, changesKnown: true)
+        try await OpenLink.check(person, kind, uid, incoming, tenant)
         let outcome = try await incoming.directory.changeRegistration(
             .email(email),
             of: uid,
@@ -103,7 +106,7 @@ struct RegistrationCalls {
             body: .named("RegistrationChanges", .input(RegistrationInput.changes)),
             success: shown,
             faults: [404, 409],
-            conflicts: [.emailTaken],
+            conflicts: [.emailTaken(by: Examples.registration)],
             handler: .company { [kind] incoming, tenant in
                 let (before, event) = try await Self.found(kind, incoming, tenant)
                 let body = incoming.body
@@ -128,7 +131,7 @@ struct RegistrationCalls {
                 )
                 switch outcome {
                 case .none: throw Fault.notFound
-                case .taken: throw Fault.emailTaken
+                case .taken(let other): throw Fault.emailTaken(by: other)
                 case .changed(let registration, let event, _):
                     return Answer(try RegistrationJSON.shownValue(registration, event, incoming, tenant))
                 }

@@ -114,7 +114,7 @@ struct RegistrationListCalls {
                 description: "An answer for each person, in the same order"
             ),
             faults: [404, 409],
-            conflicts: [.alreadyRegistered(at: [2])],
+            conflicts: [.alreadyRegistered(at: [2]), .eventOver, .registrationExpired],
             makesLinks: true,
             cost: .much,
             handler: .company { [kind] incoming, tenant in
@@ -122,7 +122,10 @@ struct RegistrationListCalls {
                 guard try await incoming.directory.event(uid, kind, company: tenant.id) != nil else {
                     throw Fault.notFound
                 }
-                let people = incoming.elements.map { Self.judge($0, incoming, uid, tenant) }
+                var people: [Result<NewRegistration, Fault>] = []
+                for element in incoming.elements {
+                    people.append(try await Self.judge(element, kind, incoming, uid, tenant))
+                }
                 let isAtomic = incoming.query.bool("atomic") ?? false
                 if isAtomic { try Self.checkAll(people) }
                 let outcome = try await incoming.directory.register(
@@ -144,32 +147,38 @@ struct RegistrationListCalls {
 
     private static func judge(
         _ element: JSONValue,
+        _ kind: EventKind,
         _ incoming: Incoming,
         _ uid: String,
         _ tenant: Tenant
-    ) -> Result<NewRegistration, Fault> {
+    ) async throws -> Result<NewRegistration, Fault> {
         var problems = Problems()
         person.check(element, "", &problems)
-        guard case .object(let members) = element else { return .failure(.malformed("must be an object")) }
+        guard case .object(let members) = element, problems.all.isEmpty else {
+            return .failure(.fields(problems.all))
+        }
         do {
-            try problems.check()
-            return .success(try RegistrationInput.person(Members(members), incoming, uid, tenant))
+            let person = try RegistrationInput.person(Members(members), incoming, uid, tenant)
+            try await OpenLink.check(person, kind, uid, incoming, tenant)
+            return .success(person)
         } catch let fault as Fault {
             return .failure(fault)
-        } catch {
-            return .failure(.inner)
         }
     }
 
-    /// Throws the problems of everybody, if there are any.
+    /// Throws the problems of everybody, if there are any. Whatever is wrong with the body comes before what is in the way.
     private static func checkAll(_ people: [Result<NewRegistration, Fault>]) throws(Fault) {
         var problems = Problems()
+        var conflict: Fault?
         for (index, person) in people.enumerated() where !problems.isFull {
             guard case .failure(let fault) = person else { continue }
-            if fault.problems.isEmpty { problems.add("[\(index)]", fault.message) }
-            for problem in fault.problems { problems.add("[\(index)].\(problem.field)", problem.message) }
+            if fault.problems.isEmpty { conflict = conflict ?? fault }
+            for problem in fault.problems {
+                problems.add("[\(index)]\(problem.field.isEmpty ? "" : ".")\(problem.field)", problem.message)
+            }
         }
         try problems.check()
+        if let conflict { throw conflict }
     }
 
     private static func answers(
@@ -192,7 +201,8 @@ struct RegistrationListCalls {
                     return RegistrationOutcomeJSON.value(
                         try RegistrationJSON.value(registration, event, incoming, tenant, changed: changed)
                     )
-                case .known: return RegistrationOutcomeJSON.value(.alreadyRegistered)
+                case .known(let registration, _, _):
+                    return RegistrationOutcomeJSON.value(.alreadyRegistered(registration.uid))
                 case .noEvent, nil: return RegistrationOutcomeJSON.value(.notFound)
                 }
             }
@@ -215,7 +225,7 @@ private enum RegistrationOutcomeJSON {
             Schema.Member(name: "hasError", schema: .boolean, description: "`true` for every other status."),
             Schema.Member(name: "errorMessage", schema: .anyText, description: "For people."),
             Schema.Member(name: "code", schema: .anyText, description: "For programs."),
-            CommonSchemas.problems,
+            CommonSchemas.registrationInTheWay, CommonSchemas.problems,
         ])
     )
 

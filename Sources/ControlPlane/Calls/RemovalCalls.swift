@@ -48,12 +48,14 @@ struct RemovalCalls {
                     ),
                 ])
             ),
+            judge: Self.judge,
             success: Call.Success(status: 201, schema: RemovalJSON.schema, description: "The removal"),
-            faults: [404],
+            faults: [404, 409],
+            conflicts: [Self.tooMany(.eventIsFull)],
             links: [Call.Link(operation: "lift\(kind.operationNoun)Removal", parameter: "removal", member: "id")],
             handler: .company { [kind] incoming, tenant in
                 let uid = try await Self.event(kind, incoming, tenant)
-                let person = try Self.person(incoming.body)
+                guard let person = Self.people(incoming.body).first?.person else { throw Fault.inner }
                 let until = incoming.body.text("until").flatMap(RFC3339.parse)
                 if let until, until <= incoming.plane.now { throw Fault.field("until", "must be in the future") }
                 do {
@@ -67,7 +69,7 @@ struct RemovalCalls {
                     incoming.plane.sendAway(removal)
                     return Answer(RemovalJSON.value(removal), status: .created)
                 } catch let fault as RemovalFault {
-                    throw Fault.malformed("\(fault)")
+                    throw Self.tooMany(fault)
                 }
             }
         )
@@ -119,13 +121,27 @@ struct RemovalCalls {
         return uid
     }
 
-    private static func person(_ body: Members) throws(Fault) -> RemovedPerson {
-        var people: [RemovedPerson] = []
-        if let user = body.text("userId") { people.append(RemovedPerson(.user, user)) }
-        if let email = body.text("email") { people.append(RemovedPerson(.email, trimmed(email))) }
-        if let registration = body.text("registrationId") { people.append(RemovedPerson(.registration, registration)) }
-        guard people.count == 1 else { throw .malformed("give one of userId, email and registrationId") }
-        return people[0]
+    private static func tooMany(_ fault: RemovalFault) -> Fault {
+        let text = "\(fault)"
+        return Fault(.conflict, "too_many_removals", text.prefix(1).uppercased() + text.dropFirst())
+    }
+
+    /// Whoever a body names, with the member that does.
+    private static func people(_ body: Members) -> [(member: String, person: RemovedPerson)] {
+        var people: [(member: String, person: RemovedPerson)] = []
+        if let user = body.text("userId") { people.append(("userId", RemovedPerson(.user, user))) }
+        if let email = body.text("email") { people.append(("email", RemovedPerson(.email, trimmed(email)))) }
+        if let registration = body.text("registrationId") {
+            people.append(("registrationId", RemovedPerson(.registration, registration)))
+        }
+        return people
+    }
+
+    @Sendable private static func judge(_ body: Members, _ problems: inout Problems) {
+        let names = ["userId", "email", "registrationId"]
+        let given = names.filter { body.value($0) != nil }
+        if given.isEmpty { problems.add("userId", "is required, or email, or registrationId") }
+        for name in given.dropFirst() { problems.add(name, "cannot be combined with \(given[0])") }
     }
 }
 

@@ -45,13 +45,14 @@ struct RosterCalls {
             faults: [404],
             handler: .company { [kind] incoming, tenant in
                 let person = EventInput.entered(incoming.body.text(listing.name) ?? "")
-                return try await Self.change(kind, listing, incoming, tenant) { people throws(Fault) in
+                return try await Self.change(kind, listing, incoming, tenant) { fields throws(Fault) in
                     let identity = listedIdentity(person)
-                    guard !people.contains(where: { EventInput.identity($0) == identity }) else { return }
-                    guard people.count < EventInput.maxPeople else {
+                    guard !fields[listing].contains(where: { EventInput.identity($0) == identity }) else { return }
+                    try EventInput.check(person, isNotIn: listing.other, of: fields)
+                    guard fields[listing].count < EventInput.maxPeople else {
                         throw .field(listing.name, "the list has \(EventInput.maxPeople) entries already")
                     }
-                    people.append(person)
+                    fields[listing].append(person)
                 }
             }
         )
@@ -97,8 +98,8 @@ struct RosterCalls {
         _ tenant: Tenant
     ) async throws -> Answer {
         let identity = EventInput.identity(person)
-        return try await change(kind, listing, incoming, tenant) { people throws(Fault) in
-            people.removeAll { EventInput.identity($0) == identity }
+        return try await change(kind, listing, incoming, tenant) { fields throws(Fault) in
+            fields[listing].removeAll { EventInput.identity($0) == identity }
         }
     }
 
@@ -107,15 +108,10 @@ struct RosterCalls {
         _ listing: Listing,
         _ incoming: Incoming,
         _ tenant: Tenant,
-        _ edit: @escaping @Sendable (inout [String]) throws(Fault) -> Void
+        _ edit: @escaping @Sendable (inout EventFields) throws(Fault) -> Void
     ) async throws -> Answer {
         let uid = try incoming.eventID()
-        let event = try await incoming.directory.update(uid, kind, company: tenant.id) { fields in
-            try edit(&fields[listing])
-            var problems = Problems()
-            EventInput.checkApart(fields.presenters, fields.organizers, &problems)
-            try problems.check()
-        }
+        let event = try await incoming.directory.update(uid, kind, company: tenant.id) { try edit(&$0) }
         guard let event else { throw Fault.notFound }
         return Answer(.array(event.fields[listing].map(JSONValue.string)))
     }

@@ -203,7 +203,7 @@ struct WebhookCalls {
             method: .post,
             path: "\(Self.path)/{id}/rotate-secret",
             id: "rotateWebhookSecret",
-            summary: "Gives a webhook another secret; the one before it signs too for a day",
+            summary: "Gives a webhook another secret; each of those before it signs too, for a day",
             tag: "Webhooks",
             success: Call.Success(
                 schema: .named(
@@ -214,22 +214,41 @@ struct WebhookCalls {
                                 name: "oldSecretExpiresAt",
                                 schema: .moment,
                                 isRequired: true,
-                                description: "Until then `webhook-signature` has a signature by each secret."
+                                description: """
+                                    Until then the secret that was replaced signs too: `webhook-signature` has a signature by \
+                                    each secret.
+                                    """
                             )
                         ]
                     )
                 ),
                 description: "The new secret"
             ),
-            faults: [404],
+            faults: [404, 409],
+            conflicts: [Self.tooManySecrets(until: 1_801_483_200_000)],
             handler: .company { incoming, tenant in
                 let id = try incoming.uuid(at: 0)
-                guard let webhook = try await incoming.directory.rotateSecret(of: id, company: tenant.id) else {
-                    throw Fault.notFound
+                switch try await incoming.directory.rotateSecret(of: id, company: tenant.id) {
+                case .unknown: throw Fault.notFound
+                case .full(let moment): throw Self.tooManySecrets(until: moment)
+                case .rotated(let webhook):
+                    let expiry = webhook.formersExpire(at: incoming.plane.now)
+                    let member = JSONMember("oldSecretExpiresAt", WebhookJSON.moment(expiry))
+                    return Answer(.object(Self.secretValues(webhook) + [member]))
                 }
-                let expiry = JSONMember("oldSecretExpiresAt", WebhookJSON.moment(webhook.former?.expiresAt))
-                return Answer(.object(Self.secretValues(webhook) + [expiry]))
             }
+        )
+    }
+
+    /// - Parameter moment: when the first of them ends.
+    private static func tooManySecrets(until moment: Milliseconds) -> Fault {
+        Fault(
+            .conflict,
+            "too_many_secrets",
+            """
+            \(Directory.maxFormerSecrets) earlier secrets still sign besides the present one: rotate again after \
+            \(Timestamp.text(moment)), or make another webhook
+            """
         )
     }
 

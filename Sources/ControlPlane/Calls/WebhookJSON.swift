@@ -46,7 +46,7 @@ enum WebhookJSON {
                 name: "oldSecretExpiresAt",
                 schema: .nullable(.moment),
                 isRequired: true,
-                description: "Until when the secret before the present one signs too; null if it does not."
+                description: "Until when a secret before the present one signs too; null if none does."
             ),
         ])
     )
@@ -55,7 +55,6 @@ enum WebhookJSON {
         let types = webhook.types.map { JSONValue.string($0.rawValue) }
         var members = [JSONMember("id", .string(webhook.id)), JSONMember("eventTypes", .array(types))]
         if types.count == 1 { members.append(JSONMember("eventType", types[0])) }
-        let expiry = webhook.former?.expiresAt
         members += [
             JSONMember("endpoint", .string(webhook.endpoint)),
             JSONMember("eventId", webhook.event.map(JSONValue.string) ?? .null),
@@ -65,7 +64,7 @@ enum WebhookJSON {
             JSONMember("lastError", webhook.lastError.map(JSONValue.string) ?? .null),
             JSONMember("disabledAt", moment(webhook.disabledAt)),
             JSONMember("disabledBy", webhook.disabledBy.map { .string($0.rawValue) } ?? .null),
-            JSONMember("oldSecretExpiresAt", moment(expiry.flatMap { $0 > now ? $0 : nil })),
+            JSONMember("oldSecretExpiresAt", moment(webhook.formersExpire(at: now))),
         ]
         return .object(members)
     }
@@ -96,9 +95,14 @@ enum DeliveryJSON {
                 name: "createdAt",
                 schema: .moment,
                 isRequired: true,
-                description: "When it was queued, by what happened or to be delivered again."
+                description: "When it was queued; delivering it again does not change it."
             ),
-            Schema.Member(name: "attempts", schema: .integer(0...1_000_000_000), isRequired: true),
+            Schema.Member(
+                name: "attempts",
+                schema: .integer(0...1_000_000_000),
+                isRequired: true,
+                description: "All of them, also those before it was delivered again."
+            ),
             Schema.Member(name: "lastAttemptAt", schema: .nullable(.moment), isRequired: true),
             Schema.Member(
                 name: "nextAttemptAt",

@@ -23,8 +23,8 @@ struct ClientCredentials {
             isBasic = true
         } else {
             if inBody.0 == nil, inBody.1 == nil { return nil }
-            guard let id = inBody.0 else { throw .field("client_id", "is missing") }
-            guard let secret = inBody.1 else { throw .field("client_secret", "is missing") }
+            guard let id = inBody.0 else { throw .field("client_id", "is required") }
+            guard let secret = inBody.1 else { throw .field("client_secret", "is required") }
             self.id = id
             secrets = [secret]
             isBasic = false

@@ -92,11 +92,12 @@ enum TokenCalls {
         )
     }
 
-    static let unsupportedGrant = Fault(
-        .badRequest,
-        "unsupported_grant_type",
-        "grant_type: must be \"client_credentials\""
-    )
+    static let unsupportedGrant = {
+        let problem = Problem("grant_type", "must be \"client_credentials\"")
+        var fault = Fault(.badRequest, "unsupported_grant_type", problem.sentence)
+        fault.problems = [problem]
+        return fault
+    }()
 
     static let suspendedClient = Fault(.badRequest, "unauthorized_client", Fault.suspended.message)
 

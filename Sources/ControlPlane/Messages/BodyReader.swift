@@ -38,6 +38,26 @@ enum BodyReader {
         }
     }
 
+    /// Checks that a call that takes no body has none. Some clients send an empty object.
+    static func checkAbsence(of body: RequestBody, _ fields: HTTPFields) async throws {
+        let fault = Fault.malformed("This call takes no body")
+        if let text = fields[.contentLength], let length = Int(text), length > maxUnwanted { throw fault }
+        let bytes: [UInt8]
+        do {
+            bytes = try await self.bytes(of: body, upTo: maxUnwanted)
+        } catch let error as Fault where error.status == .contentTooLarge {
+            throw fault
+        }
+        guard !bytes.isEmpty else { return }
+        guard case .object(let members) = try? json(bytes, maxUnwanted) else { throw fault }
+        var problems = Problems()
+        problems.addUnknown(of: members, "member", known: [])
+        try problems.check()
+    }
+
+    /// How much of a body is read that there should not be, in bytes.
+    private static let maxUnwanted = 4 << 10
+
     private enum Media {
         case json
         case form
@@ -78,11 +98,26 @@ enum BodyReader {
     }
 
     private static func json(_ bytes: [UInt8], _ maxSize: Int) throws(Fault) -> JSONValue {
+        // Some programs begin a file with a byte order mark: RFC 8259 section 8.1 lets readers ignore it.
+        let text = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes[3...]) : bytes
+        var place = 0
         do throws(JSONFault) {
-            return try JSONValue(parsing: bytes.span, limits: limits(size: maxSize))
+            return try JSONValue(parsing: text.span, limits: limits(size: maxSize), stoppedAt: &place)
         } catch {
-            throw .malformed("The body is not JSON that can be read: \(words(error))")
+            let end = error == .syntax && place >= text.count ? ", and it ends too early" : ""
+            throw .malformed(
+                "The body is not JSON that can be read: \(words(error))\(end) (\(position(of: place, in: text)))"
+            )
         }
+    }
+
+    /// Line and column for people, who count characters from 1.
+    private static func position(of place: Int, in text: [UInt8]) -> String {
+        let before = text.prefix(place)
+        let line = before.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        // Bytes within a character begin with the bits 10.
+        let column = (line.last ?? []).count { $0 & 0xc0 != 0x80 }
+        return "line \(line.count), column \(column + 1)"
     }
 
     private static func words(_ fault: JSONFault) -> String {

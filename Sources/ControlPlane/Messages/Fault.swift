@@ -15,7 +15,9 @@ struct Fault: Error, Sendable {
     /// Whether it counts as a failed attempt of the client.
     var isGuess = false
     /// What is wrong with each member or parameter.
-    private(set) var problems: [Problem] = []
+    var problems: [Problem] = []
+    /// The registration that is in the way.
+    private(set) var registrationID: String?
 
     /// - Parameter pause: after how many seconds the call may be tried again.
     init(_ status: HTTPResponse.Status, _ code: String, _ message: String, retryAfter pause: Int? = nil) {
@@ -30,14 +32,23 @@ struct Fault: Error, Sendable {
 
     /// Members or parameters with invalid values.
     static func fields(_ problems: [Problem]) -> Fault {
-        var fault = Fault(.badRequest, "invalid_request", problems.map(\.sentence).joined(separator: "; "))
+        var fault = Fault(.badRequest, "invalid_request", Problems.sentence(of: problems))
         fault.problems = problems
         return fault
     }
 
-    static func malformed(_ what: String) -> Fault { Fault(.badRequest, "invalid_request", what) }
+    /// A body or a query that is wrong as a whole.
+    static func malformed(_ what: String) -> Fault { field("", what) }
 
     static let notFound = Fault(.notFound, "not_found", "There is no such thing here")
+    /// A path that no call has. Nothing of the path is repeated, which may have ids.
+    ///
+    /// - Parameter path: of the call that was probably meant, with `{name}` for its parameters.
+    static func noSuchCall(near path: String?) -> Fault {
+        let hint = path.map { "; did you mean \($0)?" } ?? ": /api/docs lists those that there are"
+        return Fault(.notFound, "no_such_call", "There is no such call\(hint)")
+    }
+
     static let companyNotFound = Fault(.notFound, "not_found", "Company not found")
 
     /// - Parameter limit: in bytes.
@@ -75,13 +86,39 @@ struct Fault: Error, Sendable {
         )
     }
 
-    static let alreadyRegistered = Fault(
+    /// - Parameter id: the registration that the e-mail has.
+    static func alreadyRegistered(_ id: String) -> Fault {
+        var fault = Fault(
+            .conflict,
+            "already_registered",
+            "This e-mail is registered already; with \"resend\": true the answer has that registration"
+        )
+        fault.registrationID = id
+        return fault
+    }
+
+    /// - Parameter id: the registration that has the e-mail.
+    static func emailTaken(by id: String) -> Fault {
+        var fault = Fault(
+            .conflict,
+            "already_registered",
+            "Another registration for this event has the e-mail"
+        )
+        fault.registrationID = id
+        return fault
+    }
+
+    static let eventOver = Fault(
         .conflict,
-        "already_registered",
-        "This e-mail is registered already; with \"resend\": true the answer has that registration"
+        "event_over",
+        "The event is over, and a link would not open: move the event first (endDate, doorsClose), or take another one"
     )
 
-    static let emailTaken = Fault(.conflict, "already_registered", "Another registration for this event has the e-mail")
+    static let registrationExpired = Fault(
+        .conflict,
+        "registration_expired",
+        "The registration has expired, and its link does not open: delete it, and register the person again"
+    )
 
     /// - Parameter indexes: those of the people in the body.
     static func alreadyRegistered(at indexes: [Int]) -> Fault {
@@ -90,7 +127,7 @@ struct Fault: Error, Sendable {
         var fault = Fault(
             .conflict,
             "already_registered",
-            problems.all.map(\.sentence).joined(separator: "; ") + "; nobody was registered"
+            Problems.sentence(of: problems.all) + "; nobody was registered"
         )
         fault.problems = problems.all
         return fault
@@ -169,10 +206,11 @@ struct Fault: Error, Sendable {
 
     /// What is wrong, as members of an answer.
     var members: [JSONMember] {
-        let members = [
+        var members = [
             JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(message)),
             JSONMember("code", .string(code)),
         ]
+        if let registrationID { members.append(JSONMember("registrationId", .string(registrationID))) }
         return problems.isEmpty ? members : members + [JSONMember("problems", .array(problems.map(Self.value)))]
     }
 

@@ -2,14 +2,14 @@ import Basics
 
 /// One thing that is wrong with a request.
 struct Problem: Sendable, Equatable {
-    /// The member of the body or the parameter of the query, such as `presenters[1]`.
+    /// The member of the body or the parameter of the query, such as `presenters[1]`; empty for the whole of it.
     let field: String
     let message: String
     /// The same for people, in one line.
     let sentence: String
 
     init(_ field: String, _ message: String) {
-        self.init(field, message, sentence: "\(field): \(message)")
+        self.init(field, message, sentence: field.isEmpty ? message : "\(field): \(message)")
     }
 
     init(_ field: String, _ message: String, sentence: String) {
@@ -50,6 +50,12 @@ struct Problems: Sendable {
     /// A name that comes from outside, and may be long: a character alone can have any number of scalars.
     private static func shown(_ name: String) -> String {
         name.utf8.count <= 64 ? name : String(name.unicodeScalars.prefix(32)) + "…"
+    }
+
+    /// All of them for people, in one line.
+    static func sentence(of problems: [Problem]) -> String {
+        let line = problems.map(\.sentence).joined(separator: "; ")
+        return problems.count < maxCount ? line : "\(line); these are the first \(maxCount), there may be more"
     }
 
     /// - Throws: a fault that names all of them, if there are any.

@@ -15,11 +15,12 @@ enum APIOverview {
 
         An error has `hasError`, an `errorMessage` for people, a `code` for programs and a `requestId`, which finds the request \
         in the operator's log. Status 400 names everything that is wrong at once: `problems` has a `field` and a `message` for \
-        each. Members and query parameters that a call does not know are refused, not ignored.
+        each. Members and query parameters that a call does not know are refused, not ignored; a call that takes no body \
+        accepts none, or an empty object.
 
         - 401 `unauthorized`: get a new token.
         - 403 `company_suspended`: ask the operator.
-        - 404 `not_found`: also for what belongs to another company.
+        - 404 `not_found`: also for what belongs to another company. `no_such_call`: the path is wrong.
         - 405 `method_not_allowed`: `Allow` names the methods of the path.
         - 409: what the call asks for contradicts what is there; the code says how.
         - 413 `too_large` and 415 `unsupported_media_type`: the body is too long, or not JSON.

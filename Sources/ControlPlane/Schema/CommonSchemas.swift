@@ -40,8 +40,14 @@ enum CommonSchemas {
                 isRequired: true,
                 description: "The request's id in the operator's log."
             ),
-            problems,
+            registrationInTheWay, problems,
         ])
+    )
+
+    static let registrationInTheWay = Schema.Member(
+        name: "registrationId",
+        schema: .uuid,
+        description: "For `already_registered`: the registration that has the e-mail."
     )
 
     static let problems = Schema.Member(
@@ -52,14 +58,19 @@ enum CommonSchemas {
                     name: "field",
                     schema: .anyText,
                     isRequired: true,
-                    description: "The member of the body or the parameter of the query, such as `presenters[1]`."
+                    description: """
+                        The member of the body or the parameter of the query, such as `presenters[1]`; empty for the whole \
+                        body or query.
+                        """
                 ),
                 Schema.Member(name: "message", schema: .anyText, isRequired: true),
             ]),
             upTo: Problems.maxCount
         ),
-        description:
-            "Everything that is wrong with the body or the query, for status 400; whoever is in the way, for 409."
+        description: """
+            Everything that is wrong with the body or the query, for status 400; whoever is in the way, for 409. Only the \
+            first \(Problems.maxCount) are named: if there are as many, there may be more.
+            """
     )
 
     /// The gateway's own answer if a request does not reach the API: the members of other errors and those of

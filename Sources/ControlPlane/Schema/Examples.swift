@@ -4,7 +4,7 @@ import Basics
 enum Examples {
     static let event = "0f8fad5b-d9cb-469f-a165-70867728950e"
     static let requestID = "5f2b8c1e9d4a7063"
-    private static let registration = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    static let registration = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
     private static let message = "6f1f9d3e-6a0b-4a51-8f3c-2b1d0e9c8a7f"
     private static let host = "https://events.example.com"
     private static let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYmVkK2p3dCJ9.eyJldmVudCI6IjBmOGZhZDViIn0.c2lnbmF0dXJl"
@@ -199,7 +199,7 @@ extension Text {
         switch kind {
         case .choice(let choices): choices.first ?? ""
         case .uuid: Examples.event
-        case .moment: "2027-03-01T17:00:00.000Z"
+        case .moment, .momentOrDay: "2027-03-01T17:00:00.000Z"
         case .email, .storedEmail, .emailUnlessStored, .person, .claim: "ada@example.com"
         case .url: "https://www.acme.example/"
         case .endpoint: "https://hooks.acme.example/gateway"

@@ -38,6 +38,7 @@ indirect enum Schema: Sendable {
     static func words(_ maxLength: Int) -> Schema { .text(Text(kind: .words, maxLength: maxLength)) }
     static let anyText = Schema.text(Text(kind: .any))
     static let moment = Schema.text(Text(kind: .moment))
+    static let momentOrDay = Schema.text(Text(kind: .momentOrDay))
     static let uuid = Schema.text(Text(kind: .uuid))
     static func choice(_ choices: [String]) -> Schema { .text(Text(kind: .choice(choices))) }
 

@@ -65,7 +65,7 @@ struct SharedFaults {
     /// What a fault means, apart from the example.
     private static func words(_ fault: Fault) -> String {
         switch fault.status {
-        case .badRequest where !fault.problems.isEmpty:
+        case .badRequest where fault.code.hasSameBytes(as: "invalid_request"):
             "a member or parameter is missing, wrong or not known; `problems` names each"
         case .methodNotAllowed: "the path has other methods, which `Allow` names"
         default: fault.message

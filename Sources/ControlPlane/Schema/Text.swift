@@ -31,6 +31,8 @@ struct Text: Sendable {
         case endpoint(isSecure: Bool)
         /// An RFC 3339 timestamp.
         case moment
+        /// The same, or its date alone.
+        case momentOrDay
         case uuid
         /// One of these.
         case choice([String])
@@ -77,6 +79,9 @@ struct Text: Sendable {
         case .moment:
             return RFC3339.parse(text) == nil
                 ? "not a date and time of RFC 3339, such as 2026-11-22T17:00:00Z" : nil
+        case .momentOrDay:
+            return Self.momentOrDay(text) == nil
+                ? "not a date of RFC 3339, such as 2026-11-22 or 2026-11-22T17:00:00Z" : nil
         case .uuid: return Self.isUUID(text) ? nil : "not a UUID"
         case .choice(let choices):
             if choices.contains(where: { $0.hasSameBytes(as: text) }) { return nil }
@@ -85,6 +90,11 @@ struct Text: Sendable {
                 : "must be one of \(choices.map { "\"\($0)\"" }.joined(separator: ", "))"
         case .cursor: return isCursor(text) ? nil : "not one that a list gave"
         }
+    }
+
+    /// A moment; of a date alone, the start of the day in UTC.
+    static func momentOrDay(_ text: String) -> Milliseconds? {
+        RFC3339.parse(text.utf8.count == 10 ? text + "T00:00:00Z" : text)
     }
 
     private static let noEmail = "not an e-mail address, such as name@example.com"
@@ -186,7 +196,7 @@ struct Text: Sendable {
                     + "://(\(Self.hostName)|\(Self.address)|\(Self.addressV6))(:\(Self.port))?"
                     + #"([/?][!"$-\[\]-~]*)?"#
             case .cursor(let digits): "[0-9a-f]{\(digits)}"
-            case .any, .moment, .uuid, .choice: nil
+            case .any, .moment, .momentOrDay, .uuid, .choice: nil
             }
         return pattern.map { mayBeBlank ? "^([\(Self.white)]*|\($0))$" : "^\($0)$" }
     }
@@ -242,6 +252,11 @@ struct Text: Sendable {
         var members = [JSONMember("type", .string("string"))]
         switch kind {
         case .moment: members.append(JSONMember("format", .string("date-time")))
+        case .momentOrDay:
+            let forms = ["date-time", "date"].map { format in
+                JSONValue.object([JSONMember("type", .string("string")), JSONMember("format", .string(format))])
+            }
+            members.append(JSONMember("anyOf", .array(forms)))
         case .uuid: members.append(JSONMember("format", .string("uuid")))
         case .choice(let choices): members.append(JSONMember("enum", .array(choices.map(JSONValue.string))))
         default: break

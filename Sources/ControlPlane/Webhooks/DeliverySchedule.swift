@@ -28,8 +28,8 @@ enum DeliverySchedule {
     /// Whether a failed attempt was the last one.
     ///
     /// - Parameter attempts: the number of attempts before it.
-    static func givesUp(after attempts: Int, createdAt: Milliseconds, now: Milliseconds) -> Bool {
-        attempts + 1 >= leastAttempts && (now - createdAt).magnitude >= lifetime
+    static func givesUp(after attempts: Int, queuedAt: Milliseconds, now: Milliseconds) -> Bool {
+        attempts + 1 >= leastAttempts && (now - queuedAt).magnitude >= lifetime
     }
 
     /// Whether to switch off a failing endpoint.

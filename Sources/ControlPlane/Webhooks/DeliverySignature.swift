@@ -7,7 +7,7 @@ enum DeliverySignature {
     /// The value of `webhook-signature`: for each key, `v1` and the HMAC-SHA-256 of id, time and body with dots between.
     ///
     /// - Parameters:
-    ///   - keys: one, or two after a rotation.
+    ///   - keys: one, and those before it after a rotation.
     ///   - id: the value of `webhook-id`, which must not contain a dot.
     ///   - timestamp: the value of `webhook-timestamp`, in seconds since 1970.
     static func field(keys: [[UInt8]], id: String, timestamp: Int64, body: String) -> String {

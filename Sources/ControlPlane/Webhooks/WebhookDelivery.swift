@@ -316,7 +316,7 @@ package final class WebhookDelivery: Sendable {
         let response = answer.map { Int($0.status) }
         var metadata = metadata(delivery, host: host)
         metadata.updateValue("\(failure.reason)", forKey: "reason")
-        if DeliverySchedule.givesUp(after: delivery.attempts, createdAt: delivery.createdAt, now: now) {
+        if DeliverySchedule.givesUp(after: delivery.attempts, queuedAt: delivery.queuedAt, now: now) {
             logger.warning("a webhook message was given up", metadata: metadata)
             attempts.withLock { $0.givenUp += 1 }
             try await directory.retry(delivery, at: nil, reason: failure.told, response: response)

@@ -54,7 +54,8 @@ extension Directory {
         // Ids grow with time, so the oldest come first.
         purge.messages = try await inParts(
             """
-            DELETE FROM delivery WHERE created_at < ? AND id IN (SELECT id FROM delivery ORDER BY id LIMIT \(Self.part))
+            DELETE FROM delivery WHERE ifnull(requeued_at, created_at) < ?
+                AND id IN (SELECT id FROM delivery ORDER BY id LIMIT \(Self.part))
             """,
             [now - retention.webhooks]
         )

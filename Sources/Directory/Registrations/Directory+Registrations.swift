@@ -143,7 +143,7 @@ extension Directory {
         if let email = changes.email, !email.hasSameBytes(as: registration.email) {
             let identity = foldedIdentity(email)
             if !identity.hasSameBytes(as: foldedIdentity(registration.email)) {
-                if try Self.row(.email(email), event: stored.id, database) != nil { return .taken }
+                if let other = try Self.row(.email(email), event: stored.id, database) { return .taken(other["uid"]) }
                 folded = identity
             }
             registration.email = email

@@ -87,8 +87,8 @@ package enum BulkOutcome: Sendable {
 package enum ChangeOutcome: Sendable {
     /// The registration with the changes, and what was not the same before.
     case changed(Registration, Event, [RegistrationMember])
-    /// Another registration has the e-mail.
-    case taken
+    /// The registration with this ``Registration/uid`` has the e-mail.
+    case taken(String)
     /// There is no such registration.
     case none
 }

@@ -18,7 +18,9 @@ package struct DeliveryRecord: Sendable, Equatable {
     package let type: String
     package let event: String
     package let status: Status
+    /// When it was first queued.
     package let createdAt: Milliseconds
+    /// All of them, also those before it was delivered again.
     package let attempts: Int
     /// The last attempt; `nil` if there was none.
     package let triedAt: Milliseconds?
@@ -124,14 +126,17 @@ extension Directory {
             database,
             sql: """
                 INSERT INTO delivery
-                    (webhook, event, uid, type, message, folded_email, folded_user, created_at, due_at, is_head)
+                    (webhook, event, uid, type, message, folded_email, folded_user, requeued_at, due_at, is_head,
+                    created_at, earlier_attempts, tried_at, response, error)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8,
-                    NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2))
+                    NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2), ?9, ?10, ?11, ?12, ?13)
                 RETURNING *
                 """,
             arguments: [
                 webhook, past["event"] as String, uid, past["type"] as String, past["message"] as String,
                 past["folded_email"] as String?, past["folded_user"] as String?, moment,
+                past["created_at"] as Milliseconds, past["attempts"] as Int, past["tried_at"] as Milliseconds,
+                past["response"] as Int?, past["error"] as String?,
             ]
         )
     }
@@ -139,14 +144,14 @@ extension Directory {
 
 extension DeliveryRecord {
     fileprivate init(waiting row: Row) {
-        self.init(row, .pending, dueAt: row["due_at"])
+        self.init(row, .pending, attempts: row["attempts"] + row["earlier_attempts"], dueAt: row["due_at"])
     }
 
     fileprivate init(past row: Row) {
-        self.init(row, row["has_arrived"] ? .delivered : .failed, dueAt: nil)
+        self.init(row, row["has_arrived"] ? .delivered : .failed, attempts: row["attempts"], dueAt: nil)
     }
 
-    private init(_ row: Row, _ status: Status, dueAt: Milliseconds?) {
+    private init(_ row: Row, _ status: Status, attempts: Int, dueAt: Milliseconds?) {
         self.init(
             row: row["id"],
             uid: row["uid"],
@@ -154,7 +159,7 @@ extension DeliveryRecord {
             event: row["event"],
             status: status,
             createdAt: row["created_at"],
-            attempts: row["attempts"],
+            attempts: attempts,
             triedAt: row["tried_at"],
             response: row["response"],
             error: row["error"],

@@ -122,7 +122,7 @@ extension Directory {
             uid: uid,
             type: type,
             message: JSONText.write(message),
-            createdAt: moment,
+            queuedAt: moment,
             attempts: 0
         )
     }

@@ -12,8 +12,9 @@ package struct Delivery: Sendable {
     package let type: String
     /// The JSON text to send.
     package let message: String
-    package let createdAt: Milliseconds
-    /// How often delivery was tried.
+    /// When it was queued; the last time, if it is delivered again.
+    package let queuedAt: Milliseconds
+    /// How often delivery was tried since.
     package let attempts: Int
 }
 
@@ -31,7 +32,7 @@ extension Delivery {
         uid = row["uid"]
         type = row["type"]
         message = row["message"]
-        createdAt = row["created_at"]
+        queuedAt = row["queued_at"]
         attempts = row["attempts"]
     }
 }
@@ -55,7 +56,8 @@ extension Directory {
                 let rows = try Row.fetchAll(
                     database.cachedStatement(
                         sql: """
-                            SELECT id, uid, type, message, created_at, attempts FROM delivery
+                            SELECT id, uid, type, message, ifnull(requeued_at, created_at) AS queued_at, attempts
+                            FROM delivery
                             WHERE webhook = ? AND is_head = 1 AND due_at \(condition) ? ORDER BY due_at, id LIMIT ?
                             """
                     ),
@@ -156,8 +158,8 @@ extension Directory {
             sql: """
                 INSERT INTO past_delivery (id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
                     attempts, tried_at, has_arrived, response, error)
-                SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at, attempts + 1,
-                    ?, ?, ?, ? FROM delivery WHERE id = ?
+                SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
+                    attempts + earlier_attempts + 1, ?, ?, ?, ? FROM delivery WHERE id = ?
                 """
         ).execute(arguments: [outcome.moment, outcome.hasArrived, outcome.response, outcome.error, delivery.id])
         guard database.changesCount > 0 else { return }

@@ -1,5 +1,5 @@
 import Admission
-import Basics
+package import Basics
 import GRDB
 
 extension Directory {
@@ -164,30 +164,40 @@ extension Directory {
         ) ?? false
     }
 
+    /// How many secrets before the present one may sign at a time.
+    package static let maxFormerSecrets = 3
     /// How long a secret signs after it was replaced.
     private static let farewell: Milliseconds = 24 * 3_600_000
 
-    /// Gives a webhook another secret. The one before it signs too for a day; one before that no more. Returns `nil` if
-    /// the company has no such webhook.
-    package func rotateSecret(of id: String, company: String) async throws -> Webhook? {
-        let (secret, expiresAt) = (WebhookSecret.random(), now + Self.farewell)
-        let isKnown = try await writer.write { [self] database, effects in
+    /// Gives a webhook another secret. Each of those before it signs too for a day after it was replaced.
+    package func rotateSecret(of id: String, company: String) async throws -> RotationOutcome {
+        let (now, secret) = (now, WebhookSecret.random())
+        let expiresAt = now + Self.farewell
+        let refusal: RotationOutcome? = try await writer.write { [self] database, effects in
+            guard try Self.hasWebhook(id, company, database) else { return .unknown }
+            let others = try Int64.fetchAll(
+                database,
+                sql: "SELECT until FROM former_secret WHERE webhook = ? AND until > ? ORDER BY until",
+                arguments: [id, now]
+            )
+            if others.count >= Self.maxFormerSecrets, let first = others.first { return .full(until: first) }
             try database.execute(
                 sql: """
-                    UPDATE webhook SET old_secret = secret, old_secret_until = ?, secret = ? WHERE id = ? AND company = ?
+                    INSERT INTO former_secret (webhook, secret, until) SELECT id, secret, ? FROM webhook WHERE id = ?
                     """,
-                arguments: [expiresAt, secret.text, id, company]
+                arguments: [expiresAt, id]
             )
-            guard database.changesCount > 0 else { return false }
+            try database.execute(sql: "UPDATE webhook SET secret = ? WHERE id = ?", arguments: [secret.text, id])
             effects.add { [webhookIndex] in
                 webhookIndex.change(id, company: company) { webhook in
-                    webhook.former = Webhook.FormerSecret(secret: webhook.secret, expiresAt: expiresAt)
+                    let former = Webhook.FormerSecret(secret: webhook.secret, expiresAt: expiresAt)
+                    webhook.formers = [former] + webhook.formers.filter { $0.expiresAt > now }
                     webhook.secret = secret
                 }
             }
-            return true
+            return nil
         }
-        return isKnown ? webhook(id, company: company) : nil
+        return refusal ?? webhook(id, company: company).map { .rotated($0) } ?? .unknown
     }
 
     /// Deletes secrets that no longer sign.
@@ -196,13 +206,17 @@ extension Directory {
             let over = try Row.fetchAll(
                 database,
                 sql: """
-                    UPDATE webhook SET old_secret = NULL, old_secret_until = NULL WHERE old_secret_until <= ?
-                    RETURNING id, company
+                    DELETE FROM former_secret WHERE until <= ?
+                    RETURNING webhook, (SELECT company FROM webhook WHERE id = former_secret.webhook)
                     """,
                 arguments: [now]
             ).map { (id: $0[0] as String, company: $0[1] as String) }
             effects.add { [webhookIndex] in
-                for webhook in over { webhookIndex.change(webhook.id, company: webhook.company) { $0.former = nil } }
+                for webhook in over {
+                    webhookIndex.change(webhook.id, company: webhook.company) { webhook in
+                        webhook.formers.removeAll { $0.expiresAt <= now }
+                    }
+                }
             }
         }
     }
@@ -215,6 +229,16 @@ extension Directory {
         UPDATE webhook SET disabled_by = CASE WHEN disabled_at IS NULL THEN ? ELSE disabled_by END,
             disabled_at = ifnull(disabled_at, ?) WHERE id = ? AND company = ?
         """
+}
+
+/// The result of giving a webhook another secret.
+package enum RotationOutcome: Sendable {
+    /// The webhook with the new secret.
+    case rotated(Webhook)
+    /// As many secrets before the present one sign as may; the first of them until then.
+    case full(until: Milliseconds)
+    /// The company has no such webhook.
+    case unknown
 }
 
 extension Webhook {

@@ -39,8 +39,8 @@ package struct Webhook: Sendable, Equatable {
     package var event: String?
     /// Signs the deliveries.
     package var secret: WebhookSecret
-    /// The secret before it, which signs too for a while.
-    package var former: FormerSecret?
+    /// The secrets before it, each of which signs too for a while; the latest first.
+    package var formers: [FormerSecret] = []
     package let createdAt: Milliseconds
     /// When its endpoint began to fail without a success since; `nil` if it works.
     package var failingSince: Milliseconds?
@@ -74,8 +74,12 @@ package struct Webhook: Sendable, Equatable {
 
     /// What to sign with, the present secret first.
     package func secrets(at now: Milliseconds) -> [WebhookSecret] {
-        guard let former, former.expiresAt > now else { return [secret] }
-        return [secret, former.secret]
+        [secret] + formers.filter { $0.expiresAt > now }.map(\.secret)
+    }
+
+    /// Until when a secret before the present one signs too. Returns `nil` if none does.
+    package func formersExpire(at now: Milliseconds) -> Milliseconds? {
+        formers.map(\.expiresAt).filter { $0 > now }.max()
     }
 }
 
@@ -101,7 +105,18 @@ final class WebhookIndex: Sendable {
 
     func load(from pool: DatabasePool) throws {
         let all = try pool.read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM webhook ORDER BY created_at, id").compactMap(Webhook.init)
+            let formers = Dictionary(
+                grouping: try Row.fetchAll(
+                    database,
+                    sql: "SELECT webhook, secret, until FROM former_secret ORDER BY until DESC, rowid DESC"
+                ),
+                by: { ExactText($0[0]) }
+            )
+            return try Row.fetchAll(database, sql: "SELECT * FROM webhook ORDER BY created_at, id").compactMap { row in
+                var webhook = Webhook(row)
+                webhook?.formers = (formers[ExactText(row["id"])] ?? []).compactMap(Webhook.FormerSecret.init)
+                return webhook
+            }
         }
         webhooks.withLock { $0 = Dictionary(grouping: all, by: { ExactText($0.company) }) }
     }
@@ -137,8 +152,16 @@ final class WebhookIndex: Sendable {
     var isEmpty: Bool { webhooks.withLock { $0.isEmpty } }
 }
 
+extension Webhook.FormerSecret {
+    /// Returns `nil` for a secret that this version does not know.
+    init?(_ row: Row) {
+        guard let secret = WebhookSecret(row["secret"]) else { return nil }
+        self.init(secret: secret, expiresAt: row["until"])
+    }
+}
+
 extension Webhook {
-    /// Returns `nil` for types or a secret that this version does not know.
+    /// Without ``formers``. Returns `nil` for types or a secret that this version does not know.
     init?(_ row: Row) {
         let types = WebhookType.list(row["types"])
         guard !types.isEmpty, let secret = WebhookSecret(row["secret"]) else { return nil }
@@ -148,9 +171,6 @@ extension Webhook {
         endpoint = row["endpoint"]
         event = row["event"]
         self.secret = secret
-        if let text: String = row["old_secret"], let old = WebhookSecret(text) {
-            former = FormerSecret(secret: old, expiresAt: row["old_secret_until"] ?? 0)
-        }
         createdAt = row["created_at"]
         failingSince = row["failing_since"]
         failures = row["failures"]

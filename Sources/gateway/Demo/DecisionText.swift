@@ -11,7 +11,7 @@ enum DecisionText {
         var status = ""
         if case .number(let number)? = value["status"] { status = "\(Int(number))" }
         let request = [value["method"]?.text, value["path"]?.text].compactMap(\.self)
-        let reason = [value["refusal"]?.text, value["role"]?.text].compactMap(\.self)
+        let reason = [value["refusal"]?.text, value["fault"]?.text, value["role"]?.text].compactMap(\.self)
         let padded = verdict + String(repeating: " ", count: max(0, 6 - verdict.count))
         return ([padded, status] + request + reason).joined(separator: " ")
     }

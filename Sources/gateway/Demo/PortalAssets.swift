@@ -23,7 +23,7 @@ enum PortalAssets {
                 item.dataset.verdict = verdict;
                 part("verdict", verdict);
                 part("request", `${line.method} ${line.path}`);
-                const why = [line.refusal, line.role, line.session && `session ${line.session.slice(0, 8)}`];
+                const why = [line.refusal, line.fault, line.role, line.session && `session ${line.session.slice(0, 8)}`];
                 part("detail", [line.status, ...why].filter(Boolean).join(" · "));
                 item.title = data;
                 decisions.prepend(item);

@@ -160,4 +160,20 @@ struct JSONTests {
             #expect(throws: JSONFault.self) { try JSONValue(Array(text.prefix(length))) }
         }
     }
+
+    @Test(
+        "A text that is refused says where",
+        arguments: [
+            ("", 0), ("{", 1), ("{\"a\" 1}", 5), ("[1,]", 3), ("nul", 3), ("[1] 2", 4), ("\"a\nb\"", 2), ("[01]", 2),
+            ("{\"a\":1,\"a\":2}", 10),
+        ]
+    )
+    func place(text: String, place: Int) {
+        let text = bytes(text)
+        var found = -1
+        #expect(throws: JSONFault.self) {
+            try JSONValue(parsing: text.span, limits: JSONLimits(size: 100), stoppedAt: &found)
+        }
+        #expect(found == place)
+    }
 }

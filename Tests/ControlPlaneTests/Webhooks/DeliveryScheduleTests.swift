@@ -45,7 +45,7 @@ struct DeliveryScheduleTests {
     )
     func givesUp(attempts: Int, age: Int64, expected: Bool) {
         let now: Int64 = 1_700_000_000_000
-        #expect(DeliverySchedule.givesUp(after: attempts, createdAt: now - age, now: now) == expected)
+        #expect(DeliverySchedule.givesUp(after: attempts, queuedAt: now - age, now: now) == expected)
     }
 
     @Test("Within a day there are always more attempts than giving up requires")

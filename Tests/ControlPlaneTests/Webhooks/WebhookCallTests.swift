@@ -68,7 +68,7 @@ struct WebhookCallTests {
         #expect(all["eventId"] == .null && all["endpoint"] == "https://other.example/x" && all["enabled"] == false)
     }
 
-    @Test("After a rotation the old secret signs too, for a day; another rotation ends it")
+    @Test("After a rotation the old secret signs too, for a day, also after another rotation")
     func rotation() async throws {
         let service = try Service()
         let id = try await make(service)
@@ -84,12 +84,41 @@ struct WebhookCallTests {
         let shown = try await service.call(.get, "/webhooks/\(id)")
         #expect(shown["oldSecretExpiresAt"] == reply["oldSecretExpiresAt"])
         #expect(!shown.text.contains(second.text))
+        service.now += 1000
         let again = try await service.call(.post, "/webhooks/\(id)/rotate-secret")
         let third = try required(WebhookSecret(again["secret"]?.text ?? ""))
-        #expect(try keys() == [third, second])
+        #expect(try keys() == [third, second] + first)
+        #expect(again["oldSecretExpiresAt"] == .string(Timestamp.text(end + 1000)))
         service.now = end
+        #expect(try keys() == [third, second])
+        let last = try await service.call(.get, "/webhooks/\(id)")
+        #expect(last["oldSecretExpiresAt"] == again["oldSecretExpiresAt"])
+        service.now = end + 1000
         #expect(try keys() == [third])
         #expect(try await service.call(.get, "/webhooks/\(id)")["oldSecretExpiresAt"] == .null)
+    }
+
+    @Test("A rotation that would end a secret before its day is refused, and says when it can be; nothing changes")
+    func rotations() async throws {
+        let service = try Service()
+        let id = try await make(service)
+        func keys() throws -> [WebhookSecret] {
+            try required(service.directory.webhook(id, company: "acme")).secrets(at: service.now)
+        }
+        for _ in 0..<Directory.maxFormerSecrets {
+            #expect(try await service.call(.post, "/webhooks/\(id)/rotate-secret").status == 200)
+            service.now += 1000
+        }
+        let before = try keys()
+        #expect(before.count == 4)
+        let full = try await service.call(.post, "/webhooks/\(id)/rotate-secret")
+        #expect(full.status == 409 && full.code == "too_many_secrets")
+        let first = Service.start + 24 * 3_600_000
+        #expect(full.message?.contains(Timestamp.text(first)) == true, "\(full.text)")
+        #expect(try keys() == before)
+        service.now = first
+        #expect(try await service.call(.post, "/webhooks/\(id)/rotate-secret").status == 200)
+        #expect(try keys().dropFirst() == before.dropLast())
     }
 
     @Test("A test call delivers a signed message at once, and says how it went", arguments: [204, 500])
@@ -164,12 +193,21 @@ struct WebhookCallTests {
         #expect(pages == all.json.list)
 
         // Again: the same id and content, behind what waits.
+        service.now += 1000
+        let later = JSONValue.string(Timestamp.text(service.now))
         let again = try await service.call(.post, "\(path)/\(arrived.uid)/redeliver")
         #expect(again.status == 202 && again["status"] == "pending" && again["id"] == .string(arrived.uid))
+        #expect(again["createdAt"] == now && again["nextAttemptAt"] == later)
+        #expect(again["attempts"] == 1 && again["lastAttemptAt"] == now && again["responseStatus"] == 204)
         #expect(try await service.call(.get, "\(path)?status=delivered").json == [])
         try await service.directory.finish(try await next())
         let repeated = try await next()
-        #expect(repeated.uid == arrived.uid && repeated.message == arrived.message && repeated.attempts == 0)
+        #expect(repeated.uid == arrived.uid && repeated.message == arrived.message)
+        // The attempts and the day of retries begin anew.
+        #expect(repeated.attempts == 0 && repeated.queuedAt == service.now)
+        try await service.directory.retry(repeated, at: nil, reason: "timed out")
+        let failed = try await service.call(.get, "\(path)?status=failed").json.list.first
+        #expect(failed?["id"] == .string(arrived.uid) && failed?["createdAt"] == now && failed?["attempts"] == 2)
         #expect(try await service.call(.post, "\(path)/nothing/redeliver").status == 404)
         try await service.call(.patch, "/webhooks/\(id)", object(["enabled": false]))
         let refused = try await service.call(.post, "\(path)/\(arrived.uid)/redeliver")

@@ -143,7 +143,7 @@ extension EndToEnd {
             ]
         )
         func unknown(path: String) throws {
-            try expectFault(try backend.call("GET", path), 404, "not_found")
+            try expectFault(try backend.call("GET", path), 404, "no_such_call")
         }
 
         @Test(

@@ -95,7 +95,7 @@ extension EndToEnd {
             try expectFault(try page.fetch("GET", "/api/v1/event/\(unknown)", token: token), 404, "not_found")
             let wrong = try page.fetch("POST", "/api/v1/event/\(event)/embedCode", token: token, body: [:])
             try expectFault(wrong, 400, "invalid_request", naming: "userId")
-            try expectFault(try page.fetch("DELETE", "/api/v1/nothing", token: token), 404, "not_found")
+            try expectFault(try page.fetch("DELETE", "/api/v1/nothing", token: token), 404, "no_such_call")
         }
 
         @Test("A page of any other origin cannot read answers", arguments: ["https://evil.example", "null"])
