@@ -136,6 +136,6 @@ struct DemoCompany {
             JSONMember(names.userID, .string("mallory")),
             JSONMember(names.name, .string("Mallory")),
         ]
-        return try Token.sign(claims, type: "embed+jwt", with: key)
+        return try Token.sign(claims, type: "JWT", with: key)
     }
 }
