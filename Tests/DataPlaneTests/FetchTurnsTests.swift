@@ -133,6 +133,22 @@ struct FetchTurnsTests {
         #expect(bench.begin().count == 16)
     }
 
+    @Test("Sets that a reload tries are fetched whatever becomes of those in use, until it has ended")
+    func tried() throws {
+        let bench = try Bench(4)
+        let (urls, targets) = (bench.urls, bench.urls.map(\.target))
+        _ = bench.begin()
+        bench.sets.adopt([])
+        bench.sets.adopt([urls[0]], trying: [urls[1], urls[2]])
+        #expect(Set(bench.begin()) == Set(targets[..<3]))
+        bench.sets.adopt([urls[1], urls[3]])
+        bench.sets.adopt([urls[3]])
+        #expect(bench.begin() == [targets[3]])
+        bench.sets.adopt([urls[2]], trying: [])
+        bench.sets.adopt(urls)
+        #expect(Set(bench.begin()) == [targets[0], targets[1], targets[3]])
+    }
+
     @Test("Where publishing takes long, it is done for several sets together; nobody is told of a fetch before")
     func publishing() throws {
         let bench = try Bench(3)
