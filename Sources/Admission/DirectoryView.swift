@@ -15,8 +15,8 @@ package struct EventRecord: Sendable {
     package let company: String
     package let kind: EventKind
     /// User ids and e-mails in the form of ``listedIdentity(_:)``.
-    package let presenters: Set<ExactText>
-    package let organizers: Set<ExactText>
+    package private(set) var presenters: Set<ExactText>
+    package private(set) var organizers: Set<ExactText>
     /// The event's own rule for a second join; `nil` for the configured one.
     package let secondJoin: SecondJoin?
     /// When the registration tokens that we issued stop being valid, whatever their `exp`; `nil` if only `exp` counts.
@@ -52,6 +52,14 @@ package struct EventRecord: Sendable {
             if organizers.contains(identity) { return .organizer }
         }
         return nil
+    }
+
+    /// The same event without these people in its lists.
+    package func without(_ identities: Set<ExactText>) -> EventRecord {
+        var record = self
+        record.presenters.subtract(identities)
+        record.organizers.subtract(identities)
+        return record
     }
 
     /// The entries without surrounding white space, which earlier versions stored.

@@ -44,7 +44,7 @@ extension Settings {
 }
 
 /// What companies must not share: ids, issuers, and the secrets that sign.
-package struct CompanyClaims {
+package struct CompanyClaims: Sendable {
     private let publicURL: String
     private var ids: Set<ExactText> = []
     private var issuers: Set<ExactText> = []

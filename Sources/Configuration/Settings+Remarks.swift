@@ -68,30 +68,6 @@ extension Settings {
         }
     }
 
-    /// Lines about what a reload of these settings ends, possibly against the operator's intention.
-    ///
-    /// - Parameter running: the settings in effect until now.
-    package func losses(since running: Settings) -> [String] {
-        companiesOfFile.compactMap { company in
-            guard let before = running.companiesOfFile.first(where: { $0.id == company.id }),
-                let key = Company(before).signingKey,
-                !Company(company).ownKeys.contains(where: { $0.thumbprint == key.thumbprint })
-            else { return nil }
-            let start = "company \(quoted(company.id)): another key signs now"
-            let end = "every embed and join link that the gateway made with it"
-            guard let id = key.id else {
-                return "\(start), and the one before is not listed with signed_before = true: \(end) has ended"
-            }
-            // Links name the key by its id: listed beside another with that id, the former key is not found.
-            if Company(company).signingKey?.id.hasSameBytes(as: id) == true {
-                return "\(start) with the id \(quoted(id)) of the one before: \(end) has ended; to undo that, put the "
-                    + "key before back, and list the new one in front of it with an id of its own"
-            }
-            return "\(start), and the one before \(quoted(id)) is not listed with signed_before = true: \(end) "
-                + "has ended"
-        }
-    }
-
     /// Client secrets that occur twice: more people than necessary know them, and withdrawing one leaves the other.
     private var sharedSecrets: [String] {
         var seen: [[UInt8]: String] = [:]

@@ -10,10 +10,14 @@ extension DataPlane {
 
     /// Takes other companies. Returns once every event loop has them: what is open and no longer good ends then.
     ///
-    /// - Parameter settings: ``settings`` but for companies.
-    package func adoptCompanies(of settings: Settings) async {
-        let before = site.snapshot.keySetURLs
-        await site.adopt(settings)
-        if site.snapshot.keySetURLs != before { site.runOnFirstWorker { $0.adoptChores() } }
+    /// - Parameter merge: makes the settings from those in effect, with other companies.
+    package func adoptCompanies(_ merge: (_ running: Settings) -> Settings) async {
+        var changesKeySets = false
+        await site.adopt { running in
+            let settings = merge(running)
+            changesKeySets = settings.companies.flatMap(\.keySetURLs) != running.companies.flatMap(\.keySetURLs)
+            return settings
+        }
+        if changesKeySets { site.runOnFirstWorker { $0.adoptChores() } }
     }
 }

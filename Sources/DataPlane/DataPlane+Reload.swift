@@ -11,56 +11,78 @@ extension DataPlane {
         package var notes: [String] = []
     }
 
-    /// Replaces the configuration. Connections, leases and sockets stay.
+    /// Fetches the key sets of a configuration before it is adopted, so that nobody is without keys then.
     ///
-    /// Waits for nothing but key sets that are new. Those in use are fetched again, but their keys are at hand.
+    /// Waits for nothing but sets that are new. They are kept until ``endReload()``. Those in use are fetched again, but
+    /// their keys are at hand. Meanwhile other changes can take effect.
     ///
-    /// - Throws: if OpenSSL does not accept a certificate, a key set that is new could not be fetched, or the task was
-    ///   cancelled. Then nothing changes but the keys of the sets in use.
-    package func reload(_ settings: Settings) async throws(ConfigurationError) -> Reloaded {
-        let previous = site.snapshot
-        let addsControl = settings.control.enabled && !previous.settings.control.enabled
-        var reloaded = Reloaded(notes: settings.losses(since: previous.settings))
-        var settings = settings
-        reloaded.waiting = settings.keep(from: previous.settings)
-        if addsControl {
-            reloaded.notes.append("control.enabled: until then, calls of the control API are answered with 503")
-        }
-        // First, so that nobody is without keys meanwhile.
+    /// - Parameter again: false if this reload has fetched key sets already.
+    /// - Throws: if a key set that is new could not be fetched, or the task was cancelled.
+    package func prepareReload(_ settings: Settings, again: Bool) async throws(ConfigurationError) {
         let urls = settings.companies.flatMap(\.keySetURLs)
-        let known = Set(previous.keySetURLs)
+        let known = Set(site.snapshot.keySetURLs)
         let new = urls.filter { !known.contains($0) }
-        let faults = await fetchKeySets(urls, awaiting: new, again: true)
-        defer { site.runOnFirstWorker { $0.adoptChores() } }
+        let faults = await fetchKeySets(trying: urls, awaiting: new, again: again)
         guard !Task.isCancelled else { throw ConfigurationError(problems: []) }
         let missing = missingKeySets(of: settings, among: new, faults)
         guard missing.isEmpty else { throw ConfigurationError(problems: missing) }
-        try security.adopt(settings)
-        for socket in settings.sockets {
+    }
+
+    /// Replaces the configuration. Connections, leases and sockets stay.
+    ///
+    /// - Parameter decide: returns what takes the place of the settings in effect, which nobody else replaces meanwhile;
+    ///   `nil` if what was prepared is out of date.
+    /// - Returns: `nil` if it is. Then nothing changes.
+    /// - Throws: if OpenSSL does not accept a certificate. Then nothing changes.
+    package func reload(_ decide: () -> Settings?) async throws(ConfigurationError) -> Reloaded? {
+        var (adopted, reloaded): (Settings?, Reloaded) = (nil, Reloaded())
+        try await site.adopt { running throws(ConfigurationError) in
+            guard var settings = decide() else { return nil }
+            let addsControl = settings.control.enabled && !running.control.enabled
+            reloaded.notes = settings.losses(since: running)
+            reloaded.waiting = settings.keep(from: running)
+            if addsControl {
+                reloaded.notes.append("control.enabled: until then, calls of the control API are answered with 503")
+            }
+            try security.adopt(settings)
+            adopted = settings
+            return settings
+        }
+        guard let adopted else { return nil }
+        for socket in adopted.sockets {
             do throws(ListenFault) {
                 try SocketFile.permit(socket)
             } catch {
                 reloaded.notes.append("\(error)")
             }
         }
-        site.spans.adopt(settings.tracing)
-        await site.adopt(settings)
+        site.spans.adopt(adopted.tracing)
         certificatesCheckedAt.store(0, ordering: .relaxed)
         site.reloads.withLock { $0.succeeded(at: WallClock.now()) }
         return reloaded
     }
+
+    /// Call once a reload has ended, whatever became of it.
+    package func endReload() { site.runOnFirstWorker { $0.adoptChores(endsTrial: true) } }
 
     /// The settings in effect.
     package var settings: Settings { site.snapshot.settings }
 
     /// Takes certificates and keys that were read again. Open connections keep their certificates.
     ///
-    /// - Parameter settings: ``settings`` with the content of other files.
+    /// - Parameter decide: returns the settings in effect with the content of other files; `nil` if that is out of date.
+    /// - Returns: false if it is. Then nothing changes.
     /// - Throws: if OpenSSL does not accept a certificate; see ``fault(of:)``. Then nothing changes.
-    package func renew(_ settings: Settings) async throws(ConfigurationError) {
-        try security.adopt(settings)
-        await site.adopt(settings)
-        certificatesCheckedAt.store(0, ordering: .relaxed)
+    package func renew(_ decide: () -> Settings?) async throws(ConfigurationError) -> Bool {
+        var isAdopted = false
+        try await site.adopt { _ throws(ConfigurationError) in
+            guard let settings = decide() else { return nil }
+            try security.adopt(settings)
+            isAdopted = true
+            return settings
+        }
+        if isAdopted { certificatesCheckedAt.store(0, ordering: .relaxed) }
+        return isAdopted
     }
 
     /// New key sets without keys, as lines that begin with a key.

@@ -128,7 +128,7 @@ package final class DataPlane: Sendable {
             for (socket, role) in bound where role == .admin { try await accept(socket, role: role) }
         }
         let urls = settings.companies.flatMap(\.keySetURLs)
-        await fetchKeySets(urls, awaiting: urls)
+        await fetchKeySets(trying: [], awaiting: urls)
         try await whenBound?()
         for (socket, role) in bound where role != .admin || whenBound != nil { try await accept(socket, role: role) }
         return lines
@@ -199,23 +199,22 @@ package final class DataPlane: Sendable {
     /// Fetches key sets.
     ///
     /// - Parameters:
-    ///   - urls: fetched if they are new.
-    ///   - awaited: those of them to wait for: returns once each was fetched or could not be, and every event loop has
-    ///     the keys.
+    ///   - tried: fetched beside those in use, if they are new, until the trial ends.
+    ///   - awaited: those to wait for: returns once each was fetched or could not be, and every event loop has the keys.
     ///   - again: whether to fetch those again that are in use.
     /// - Returns: what is wrong with sets.
     @discardableResult
     func fetchKeySets(
-        _ urls: [KeySetURL],
+        trying tried: [KeySetURL],
         awaiting awaited: [KeySetURL],
         again: Bool = false
     ) async -> [KeySetURL: String] {
-        guard !urls.isEmpty else { return [:] }
+        guard !tried.isEmpty || !awaited.isEmpty else { return [:] }
         let faults = await Reply<[KeySetURL: String]>.wait { reply in
             site.runOnFirstWorker { worker in
                 guard let sets = worker.keySets else { return reply.give([:]) }
                 if again { sets.fetchAgain() }
-                sets.adopt(worker.snapshot.keySetURLs, trying: urls)
+                sets.adopt(worker.snapshot.keySetURLs, trying: tried)
                 sets.afterFirstFetch(of: awaited) { reply.give(sets.faults) }
             }
         }

@@ -27,6 +27,7 @@ package final class Directory: Sendable {
     let writer: Writer
     let webhookIndex = WebhookIndex()
     let erasures = Erasures()
+    let eventTurns = EventTurns()
     /// Seals companies' secrets. `nil` until ``openCompanies(secret:)``.
     let companySeal = Mutex<CompanySeal?>(nil)
     private let companyHandler = Handler<@Sendable (String, StoredCompany?) -> Void>({ _, _ in })

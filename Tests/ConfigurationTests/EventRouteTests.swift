@@ -188,7 +188,21 @@ import Testing
         let one = "id = \"one\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret\"\n"
         let new = "id = \"new\"\nalgorithm = \"HS256\"\nsecret_file = \"/secret2\"\n"
         let running = try loaded(one)
-        func losses(_ keys: String) throws -> [String] { try loaded(keys).losses(since: running) }
+        let marks = running.signingMarks(atMost: 1024)
+        func losses(_ keys: String) throws -> [String] {
+            let settings = try loaded(keys)
+            let said = settings.losses(since: running)
+            // The same is known to a process that takes over.
+            let others = settings.losses(sinceMarks: marks)
+            #expect(others.count == said.count)
+            let start = "company \"acme\": another key signs now than in the process before"
+            #expect(others.allSatisfy { $0.hasPrefix(start) })
+            #expect(settings.losses(sinceMarks: []) == [])
+            #expect(settings.losses(sinceMarks: Array(marks.dropLast())) == [])
+            return said
+        }
+        #expect(marks.count == 16)
+        #expect(running.signingMarks(atMost: 15) == [])
         for kept in [one, one + "[[company.key]]\n" + new, new + "[[company.key]]\nsigned_before = true\n" + one] {
             #expect(try losses(kept) == [])
         }

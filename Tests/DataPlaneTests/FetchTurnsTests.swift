@@ -13,12 +13,10 @@ import Transport
 struct FetchTurnsTests {
     /// Many sets on one server, which answers when the test says.
     private final class Bench {
-        private let kernel = TestKernel()
-        private let loop: EventLoop
+        private let server: KeySetServer
+        private var loop: EventLoop { server.loop }
         let sets: KeySets
         let urls: [KeySetURL]
-        private let listener: Descriptor
-        private let number: Int32
         /// The fetches that have begun and were not answered, the oldest first.
         private var open: [(target: String, peer: Peer)] = []
         /// The targets of all fetches so far.
@@ -29,27 +27,23 @@ struct FetchTurnsTests {
         var publishingTime: Int64 = 0
 
         init(_ count: Int) throws {
-            let descriptor = try Listener.open(.v4([127, 0, 0, 1], port: 0))
-            number = descriptor.take()
-            listener = Descriptor(number)
-            let port = try #require(NetworkAddress.local(of: number)?.port)
-            kernel.clock = 1_000_000_000
-            loop = try EventLoop(kernel: kernel)
-            urls = try (0..<count).map { try KeySetURL(parsing: "http://127.0.0.1:\(port)/\($0)") }
+            let server = try KeySetServer()
+            self.server = server
+            urls = try (0..<count).map { try server.url("\($0)") }
             var publish: (Int) -> Void = { _ in }
             var tell: (String) -> Void = { _ in }
             sets = KeySets(
-                loop: loop,
+                loop: server.loop,
                 resolver: Resolver(),
                 descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false),
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                 publish: { publish($0.count) },
                 fetchEnded: { tell($0.target) },
-                clock: { [kernel] in kernel.clock ?? 0 }
+                clock: { server.now }
             )
             publish = { [unowned self] count in
                 news.append("\(count) published")
-                kernel.clock? += publishingTime
+                server.kernel.clock? += publishingTime
             }
             tell = { [unowned self] target in news.append(target) }
             sets.adopt(urls)
@@ -57,7 +51,6 @@ struct FetchTurnsTests {
 
         deinit {
             sets.stop()
-            loop.end()
             for (_, peer) in open { peer.close() }
         }
 
@@ -66,9 +59,7 @@ struct FetchTurnsTests {
             var new: [String] = []
             for _ in 0..<20 {
                 loop.turn(waitingAtMost: 5)
-                var address: NetworkAddress?
-                while case let result = Kernel().accept(number, from: &address), result >= 0 {
-                    let peer = Peer(Int32(result))
+                while let peer = server.accept() {
                     var head: [UInt8] = []
                     // The request is sent once the loop knows of the connection.
                     for _ in 0..<1000 where head.isEmpty {
@@ -96,10 +87,7 @@ struct FetchTurnsTests {
             open.removeFirst(min(count, open.count))
         }
 
-        func pass(_ milliseconds: Int64) {
-            kernel.clock? += milliseconds
-            loop.turn(waitingAtMost: 0)
-        }
+        func pass(_ milliseconds: Int64) { server.pass(milliseconds) }
     }
 
     @Test("Sixteen at a time, each after another has ended, and in the end all")
@@ -143,6 +131,22 @@ struct FetchTurnsTests {
         bench.sets.adopt([])
         bench.sets.adopt(bench.urls)
         #expect(bench.begin().count == 16)
+    }
+
+    @Test("Sets that a reload tries are fetched whatever becomes of those in use, until it has ended")
+    func tried() throws {
+        let bench = try Bench(4)
+        let (urls, targets) = (bench.urls, bench.urls.map(\.target))
+        _ = bench.begin()
+        bench.sets.adopt([])
+        bench.sets.adopt([urls[0]], trying: [urls[1], urls[2]])
+        #expect(Set(bench.begin()) == Set(targets[..<3]))
+        bench.sets.adopt([urls[1], urls[3]])
+        bench.sets.adopt([urls[3]])
+        #expect(bench.begin() == [targets[3]])
+        bench.sets.adopt([urls[2]], trying: [])
+        bench.sets.adopt(urls)
+        #expect(Set(bench.begin()) == [targets[0], targets[1], targets[3]])
     }
 
     @Test("Where publishing takes long, it is done for several sets together; nobody is told of a fetch before")

@@ -34,48 +34,35 @@ struct KeySetSourceTests {
 
     /// A source with a clock that the test sets, and its server.
     private final class Bench {
-        let kernel = TestKernel()
-        let loop: EventLoop
+        private let server: KeySetServer
+        var loop: EventLoop { server.loop }
         let sets: KeySets
         let urls: [KeySetURL]
         let other: KeySetURL
-        private let listener: Descriptor
-        private let number: Int32
         private(set) var published: [[String?]] = []
 
         init(_ store: Store? = nil) throws {
-            let descriptor = try Listener.open(.v4([127, 0, 0, 1], port: 0))
-            number = descriptor.take()
-            listener = Descriptor(number)
-            let port = try #require(NetworkAddress.local(of: number)?.port)
-            kernel.clock = 1_000_000_000
-            loop = try EventLoop(kernel: kernel)
-            urls = [try KeySetURL(parsing: "http://127.0.0.1:\(port)/k")]
-            other = try KeySetURL(parsing: "http://127.0.0.1:\(port)/other")
+            let server = try KeySetServer()
+            self.server = server
+            urls = [try server.url("k")]
+            other = try server.url("other")
             var receive: ([KeySetURL: [Key]]) -> Void = { _ in }
             sets = KeySets(
-                loop: loop,
+                loop: server.loop,
                 resolver: Resolver(),
                 descriptors: DescriptorBudget(descriptors: 0, loops: 1, hasControl: false),
                 store: store?.keyStore(urls + [other]),
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                 publish: { receive($0) },
-                clock: { [kernel] in kernel.clock ?? 0 }
+                clock: { server.now }
             )
             receive = { [unowned self] keys in published.append(keys.values.flatMap { $0 }.map(\.id)) }
             sets.adopt(urls)
         }
 
-        deinit {
-            sets.stop()
-            loop.end()
-        }
+        deinit { sets.stop() }
 
-        func pass(_ milliseconds: Int64) {
-            kernel.clock? += milliseconds
-            // The loop looks at the clock.
-            loop.turn(waitingAtMost: 0)
-        }
+        func pass(_ milliseconds: Int64) { server.pass(milliseconds) }
 
         func miss() { sets.fetchAfterMiss(urls) }
 
@@ -84,9 +71,7 @@ struct KeySetSourceTests {
             var peer: Peer?
             for _ in 0..<20 where peer == nil {
                 loop.turn(waitingAtMost: 5)
-                var address: NetworkAddress?
-                let result = Kernel().accept(number, from: &address)
-                if result >= 0 { peer = Peer(Int32(result)) }
+                peer = server.accept()
             }
             guard let peer else { return false }
             peer.send(response)

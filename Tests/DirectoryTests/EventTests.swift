@@ -1,4 +1,5 @@
 import Basics
+import GRDB
 import JOSE
 import Testing
 
@@ -121,6 +122,49 @@ struct EventTests {
             }
             #expect(emptied?.fields == DirectoryTests.fields("Launch"))
             #expect(try await directory.event(event.uid, .event, company: "acme") == emptied)
+        }
+    }
+
+    @Test("Changes of an event at the same time all take effect")
+    func together() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let people = Set((0..<20).map { "u\($0)" })
+            await withDiscardingTaskGroup { group in
+                for person in people {
+                    group.addTask {
+                        _ = try? await directory.update(event.uid, .event, company: "acme") {
+                            $0.presenters.append(person)
+                        }
+                    }
+                }
+            }
+            let presenters = try await directory.event(event.uid, .event, company: "acme")?.fields.presenters
+            #expect(presenters?.count == 20 && Set(presenters ?? []) == people)
+        }
+    }
+
+    @Test("While a change is being made, others can write; if the event was changed meanwhile, it is made again")
+    func changedMeanwhile() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            var calls = 0
+            let changed = try await directory.update(event.uid, .event, company: "acme") { fields in
+                calls += 1
+                if calls == 1 {
+                    try directory.pool.write { try $0.execute(sql: "UPDATE event SET presenters = '[\"kim\"]'") }
+                }
+                fields.name += "!"
+            }
+            #expect(calls == 2)
+            #expect(changed?.fields.name == "Launch!" && changed?.fields.presenters == ["kim"])
+            #expect(try await directory.event(event.uid, .event, company: "acme") == changed)
+            #expect(directory.view.event(event.uid)?.presenters == ["kim"])
+            let gone = try await directory.update(event.uid, .event, company: "acme") { fields in
+                try directory.pool.write { try $0.execute(sql: "UPDATE event SET removed_at = 1") }
+                fields.name = "Gone"
+            }
+            #expect(gone == nil)
         }
     }
 

@@ -71,6 +71,31 @@ struct PeopleTests {
         await directory.close()
     }
 
+    @Test("Who is erased is taken out of lists that have changed since the search, too, and once")
+    func changedLists() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            _ = try await directory.update(event.uid, .event, company: "acme") {
+                $0.presenters = ["kim@x.example", "ann"]
+            }
+            let mentions = try await directory.mentions(of: "kim@x.example", company: "acme")
+            #expect(mentions.map(\.presenters) == [[0]])
+            _ = try await directory.update(event.uid, .event, company: "acme") {
+                ($0.presenters, $0.organizers) = (["ann", " KIM@x.example"], ["bob@x.example"])
+            }
+            for isListed in [true, false] {
+                let isUnlisted = try await directory.writer.write { database, effects in
+                    try directory.unlist("kim@x.example", from: mentions[0], database, &effects)
+                }
+                #expect(isUnlisted == isListed)
+                let fields = try await directory.event(event.uid, .event, company: "acme")?.fields
+                #expect(fields?.presenters == ["ann"] && fields?.organizers == ["bob@x.example"])
+                let record = directory.view.event(event.uid)
+                #expect(record?.presenters == ["ann"] && record?.organizers == ["bob@x.example"])
+            }
+        }
+    }
+
     @Test("Removed, ended or undelivered data is deleted after its retention, and its tokens stay refused")
     func purged() async throws {
         let day: Milliseconds = 86_400_000

@@ -92,6 +92,49 @@ extension EndToEnd {
             #expect(try fetch(site.port, "/public/x").status == 200)
         }
 
+        @Test(
+            "A successor that hangs before it connects is ended, so that it does not take over when nobody expects it",
+            .enabled(if: FileManager.default.isExecutableFile(atPath: HangingGateway.compiler))
+        )
+        func hangingChild() throws {
+            let gateway = try HangingGateway { configuration, folder in
+                let file = folder + "/acme.secret"
+                try Data(Minter.secret.utf8).write(to: URL(fileURLWithPath: file))
+                configuration.companyKeys = """
+                    [[company.key]]
+                    id = "acme-2026"
+                    algorithm = "HS256"
+                    secret_file = "\(file)"
+                    """
+            }
+            try gateway.hang()
+            gateway.send(SIGUSR2)
+            #expect(eventually { gateway.waiting > 0 })
+            #expect(eventually(within: 60) { gateway.log.contains("has not connected in 20 s, and is ended") })
+            #expect(eventually { gateway.log.contains("has ended by signal 9, and this one goes on") })
+            try gateway.goOn()
+            #expect(try fetch(gateway.port, "/public/x").status == 200)
+            #expect(!gateway.log.contains("handing over"))
+        }
+
+        @Test("Another key that signs is warned of by the process that takes over, as after a reload")
+        func signingKey() throws {
+            let site = try Site.drainingSoon()
+            let folder = site.gateway.directory
+            let file = try folder.write("acme.new", "a fresh HMAC secret that acme shares with the gateway")
+            func key(_ id: String, _ file: String) -> String {
+                "[[company.key]]\nid = \"\(id)\"\nalgorithm = \"HS256\"\nsecret_file = \"\(file)\"\n"
+            }
+            let (new, old) = (key("acme-2027", file), key("acme-2026", folder["acme.secret"]))
+            let warning = "another key signs now than in the process before"
+            try site.gateway.rewrite(site.configuration { $0.companyKeys = new + old + "signed_before = true\n" })
+            _ = try site.gateway.takeOver()
+            #expect(!site.gateway.log.contains(warning))
+            try site.gateway.rewrite(site.configuration { $0.companyKeys = old })
+            _ = try site.gateway.takeOver()
+            #expect(eventually { site.gateway.log.contains(#"company \"acme\": \#(warning)"#) }, "\(site.gateway.log)")
+        }
+
         @Test("SIGUSR2 starts what a link leads to by now")
         func link() throws {
             let directory = try TemporaryDirectory()

@@ -164,7 +164,7 @@ package final class OperatorCompanies: Sendable {
         ]
         let made = company
         try await inTurn {
-            try self.judge(made)
+            try self.judge(made, among: self.others(than: id))
             do {
                 try await self.directory.create(made)
             } catch CompanyFault.exists {
@@ -233,18 +233,27 @@ package final class OperatorCompanies: Sendable {
         let now = now
         return try await inTurn {
             if self.isInFile(id) { throw Self.inFile }
+            // Here, and not while the database can be written by nobody else: there may be thousands.
+            let others = self.others(than: id)
             let changed = try await self.directory.changeCompany(id) { company in
                 company.secrets.removeAll { !$0.isGood(at: now) }
                 try change(&company)
-                try self.judge(company)
+                try self.judge(company, among: others)
             }
             guard let changed else { throw OperatorFault.notFound }
             return changed
         }
     }
 
-    /// Judges a company that is about to be stored, in place of the one with its id.
-    private func judge(_ company: StoredCompany) throws {
+    /// What all companies but one claim.
+    private func others(than id: String) -> CompanyClaims {
+        let settings = settings()
+        let stored = companies.settings(at: now).filter { !$0.id.hasSameBytes(as: id) }
+        return CompanyClaims(settings.companiesOfFile + stored, publicURL: settings.publicURL.text)
+    }
+
+    /// Judges a company that is about to be stored.
+    private func judge(_ company: StoredCompany, among others: CompanyClaims) throws {
         if isInFile(company.id) { throw Self.inFile }
         let new: CompanySettings
         do {
@@ -252,13 +261,8 @@ package final class OperatorCompanies: Sendable {
         } catch {
             throw OperatorFault.field("key", "\(error)")
         }
-        let settings = settings()
-        let others =
-            settings.companiesOfFile
-            + companies.settings(at: now).filter { !$0.id.hasSameBytes(as: company.id) }
         do throws(CompanyClash) {
-            try CompanyClaims(others, publicURL: settings.publicURL.text)
-                .check(new, secrets: company.secrets.flatMap(\.otherForms))
+            try others.check(new, secrets: company.secrets.flatMap(\.otherForms))
         } catch {
             throw OperatorFault.field(error.member, error.reason)
         }

@@ -21,6 +21,8 @@ final class KeySets {
     private var hasAdopted = false
     private var savedAt: Int64?
     private var sources: [KeySetURL: KeySetSource] = [:]
+    /// Sets that are fetched although they may not be in use.
+    private var tried: [KeySetURL] = []
     /// The sets whose fetches have ended, while nobody was told yet.
     private var ended: [KeySetURL] = []
     /// Whether their keys have changed.
@@ -62,13 +64,16 @@ final class KeySets {
         self.clock = clock
     }
 
-    /// Fetches these sets and no others.
+    /// Fetches these sets, those that are tried, and no others.
     ///
-    /// - Parameter new: sets that are not in use yet, and may never be.
-    func adopt(_ urls: [KeySetURL], trying new: [KeySetURL] = []) {
+    /// - Parameter new: the sets to try from now on, which are not in use yet, and may never be. `nil` for those that are
+    ///   tried already.
+    func adopt(_ urls: [KeySetURL], trying new: [KeySetURL]? = nil) {
+        let endsTrial = new?.isEmpty ?? false && !tried.isEmpty
+        if let new { tried = new }
         let previous = sources
         let inUse = Set(urls)
-        let wanted = inUse.union(new)
+        let wanted = inUse.union(tried)
         let added = wanted.filter { previous[$0] == nil }.map { source($0) }
         let dropped = previous.values.filter { !wanted.contains($0.url) }
         for source in dropped { sources[source.url] = nil }
@@ -84,7 +89,8 @@ final class KeySets {
             )
             for source in added { if let set = kept[source.url] { source.resume(set) } }
         }
-        if (dropped + added).contains(where: { $0.keys != nil }) { publishAll() }
+        // A set that goes and comes back while it is tried was never dropped, but its keys are not in use.
+        if endsTrial || (dropped + added).contains(where: { $0.keys != nil }) { publishAll() }
         if dropped.contains(where: { $0.keys != nil }) { save() }
         for source in added { source.fetch() }
         resumeWaiting()

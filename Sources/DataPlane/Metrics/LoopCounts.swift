@@ -6,7 +6,7 @@ import JOSE
 /// Rows of routes, upstreams and servers lie one after another, by slot.
 struct LoopCounts: Sendable {
     private(set) var labels: CounterLabels
-    /// By counter. Stored in place: most of what a request counts is here.
+    /// By counter. Stored in place: most of what a request counts is here. The language takes no constant for the size.
     var totals = InlineArray<30, Int>(repeating: 0)
     /// By the refusal's position.
     var refusals = [Int](repeating: 0, count: Refusal.allCases.count)
@@ -24,6 +24,7 @@ struct LoopCounts: Sendable {
     var servers: [Int]
 
     init(_ labels: CounterLabels) {
+        precondition(totals.count == Counter.allCases.count, "totals must have a place for each Counter, and no other")
         self.labels = labels
         routes = [Int](repeating: 0, count: labels.routes.names.count * RouteRow.size)
         upstreams = [Int](repeating: 0, count: labels.upstreams.names.count * UpstreamRow.size)

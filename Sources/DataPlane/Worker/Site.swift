@@ -52,6 +52,8 @@ final class Site: Sendable {
     /// The version of the program.
     let version: String
     private let current: Mutex<Snapshot>
+    /// Locked while settings are replaced. Event loops never wait for it.
+    private let adoption = Mutex(())
     /// The keys of each `jwks_url` that was fetched, without those that never were. The lock is held while a snapshot is made.
     private let fetchedKeys = Mutex<[KeySetURL: [Key]]>([:])
     private let draining = Atomic<Bool>(false)
@@ -251,14 +253,23 @@ final class Site: Sendable {
     }
 
     /// Replaces the settings. Returns once every event loop uses them.
-    func adopt(_ settings: Settings) async {
-        fetchedKeys.withLock { keys in
-            // What was fetched from a URL that goes must not come back with it.
-            let urls = Set(settings.companies.flatMap(\.keySetURLs))
-            keys = keys.filter { urls.contains($0.key) }
-            let next = Snapshot(settings: settings, fetchedKeys: keys, previous: snapshot)
-            current.withLock { $0 = next }
+    ///
+    /// - Parameter change: makes them from those in effect, which nobody else replaces meanwhile. If it returns `nil` or
+    ///   throws, they stay.
+    func adopt<Fault>(_ change: (_ running: Settings) throws(Fault) -> Settings?) async throws(Fault) {
+        let isChanged = try adoption.withLock { _ throws(Fault) -> Bool in
+            let previous = snapshot
+            guard let settings = try change(previous.settings) else { return false }
+            fetchedKeys.withLock { keys in
+                // What was fetched from a URL that goes must not come back with it.
+                let gone = Set(previous.keySetURLs).subtracting(settings.companies.flatMap(\.keySetURLs))
+                keys = keys.filter { !gone.contains($0.key) }
+                let next = Snapshot(settings: settings, fetchedKeys: keys, previous: snapshot)
+                current.withLock { $0 = next }
+            }
+            return true
         }
+        guard isChanged else { return }
         for bound in everyWorker.withLock({ $0 }) {
             // A loop that accepts no more messages uses no snapshot at all.
             _ = await bound.mailbox.run { [self] _ in bound.value.adopt(snapshot) }

@@ -116,9 +116,11 @@ final class Worker {
     }
 
     /// Starts or changes what one loop does for all. The other loops must be registered, so that they get the results.
-    func adoptChores() {
+    ///
+    /// - Parameter endsTrial: whether key sets that are not in use are no longer tried.
+    func adoptChores(endsTrial: Bool = false) {
         healthChecks?.adopt(snapshot.upstreams, host: snapshot.publicHost)
-        keySets?.adopt(snapshot.keySetURLs)
+        keySets?.adopt(snapshot.keySetURLs, trying: endsTrial ? [] : nil)
     }
 
     // MARK: Goodbyes

@@ -18,8 +18,20 @@ extension Directory {
             createdAt: now,
             fields: fields
         )
+        let record = EventRecord(event)
         return try await writer.write { [self] database, effects in
-            try insert(event, database, &effects)
+            try Self.checkIsThere(company, database)
+            try database.cachedStatement(sql: Self.insertSQL)
+                .execute(
+                    arguments: StatementArguments(event.columns) + [
+                        event.uid, event.company, event.creator, event.kind.rawValue, event.createdAt,
+                    ]
+                )
+            if event.fields.endsAt <= event.createdAt || !event.fields.hasDates {
+                try Self.skipDates(ofEvent: event.uid, database)
+            }
+            effects.add { [view] in view.set(record, for: event.uid) }
+            try announce(.eventCreated, event, database, &effects)
             return event
         }
     }
@@ -45,22 +57,46 @@ extension Directory {
 
     /// Changes an event. Returns `nil` if the company has no such event.
     ///
-    /// - Parameter change: if it throws, nothing changes and the error is passed on.
+    /// What a list with hundreds of e-mails means takes tens of milliseconds to find. So the change is made before it is
+    /// written, while others can write, and again if the event was changed meanwhile.
+    ///
+    /// - Parameter change: if it throws, nothing changes and the error is passed on. May be called again.
     package func update(
         _ uid: String,
         _ kind: EventKind,
         company: String,
-        change: @escaping @Sendable (inout EventFields) throws -> Void
+        change: (inout EventFields) throws -> Void
     ) async throws -> Event? {
-        try await writer.write { [self] database, effects in
-            guard var stored = try Stored.event(uid, kind, company: company, database) else { return nil }
-            let before = stored.event.fields
-            try change(&stored.event.fields)
-            let event = stored.event
-            guard event.fields != before else { return event }
+        try await eventTurns.inTurn(uid, of: company) {
+            while true {
+                guard let before = try await event(uid, kind, company: company) else { return nil }
+                var event = before
+                try change(&event.fields)
+                guard event.fields != before.fields else { return event }
+                switch try await write(event, over: before.fields) {
+                case .done: return event
+                case .isGone: return nil
+                case .hasChanged: continue
+                }
+            }
+        }
+    }
+
+    private enum Written {
+        case done, isGone, hasChanged
+    }
+
+    /// Stores a changed event, unless its fields are no longer what they were.
+    private func write(_ event: Event, over before: EventFields) async throws -> Written {
+        let (record, roles) = (EventRecord(event), roleChanges(of: event, before: before))
+        return try await writer.write { [self] database, effects in
+            guard let stored = try Stored.event(event.uid, event.kind, company: event.company, database) else {
+                return .isGone
+            }
+            guard stored.event.fields == before else { return .hasChanged }
             try database.cachedStatement(sql: Self.updateSQL)
                 .execute(arguments: StatementArguments(event.columns) + [stored.id])
-            effects.add { [view] in view.set(EventRecord(event), for: event.uid) }
+            effects.add { [view] in view.set(record, for: event.uid) }
             if (before.startsAt, before.endsAt) != (event.fields.startsAt, event.fields.endsAt) {
                 if event.fields.hasDates {
                     try Self.forgetDates(ofEvent: stored.id, after: now, database)
@@ -69,8 +105,11 @@ extension Directory {
                 }
             }
             try announce(.eventUpdated, event, database, &effects)
-            try announceRoles(of: event, before: before, database, &effects)
-            return event
+            for role in roles {
+                let (company, moment) = (event.company, now)
+                try announce(.roleChanged, company: company, event: event.uid, at: moment, role, database, &effects)
+            }
+            return .done
         }
     }
 
@@ -82,23 +121,11 @@ extension Directory {
         _ kind: EventKind,
         company: String,
         creator: String,
-        change: @escaping @Sendable (inout EventFields) throws -> Void
+        change: (inout EventFields) throws -> Void
     ) async throws -> Event? {
-        let (clonedUID, createdAt) = (UUIDText.random(), now)
-        return try await writer.write { [self] database, effects in
-            guard var fields = try Stored.event(uid, kind, company: company, database)?.event.fields else { return nil }
-            try change(&fields)
-            let event = Event(
-                uid: clonedUID,
-                kind: kind,
-                company: company,
-                creator: creator,
-                createdAt: createdAt,
-                fields: fields
-            )
-            try insert(event, database, &effects)
-            return event
-        }
+        guard var fields = try await event(uid, kind, company: company)?.fields else { return nil }
+        try change(&fields)
+        return try await create(kind, fields: fields, company: company, creator: creator)
     }
 
     /// Deletes an event, so that nobody is let in any more. Returns false if the company has no such event.
@@ -124,21 +151,6 @@ extension Directory {
             try announce(.eventDeleted, stored.event, database, &effects)
             return true
         }
-    }
-
-    private func insert(_ event: Event, _ database: Database, _ effects: inout Writer.Effects) throws {
-        try Self.checkIsThere(event.company, database)
-        try database.cachedStatement(sql: Self.insertSQL)
-            .execute(
-                arguments: StatementArguments(event.columns) + [
-                    event.uid, event.company, event.creator, event.kind.rawValue, event.createdAt,
-                ]
-            )
-        if event.fields.endsAt <= event.createdAt || !event.fields.hasDates {
-            try Self.skipDates(ofEvent: event.uid, database)
-        }
-        effects.add { [view] in view.set(EventRecord(event), for: event.uid) }
-        try announce(.eventCreated, event, database, &effects)
     }
 
     private static let columns = """

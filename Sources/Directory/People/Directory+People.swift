@@ -53,7 +53,7 @@ extension Directory {
     /// - Parameter email: compared by ``foldedIdentity(_:)``.
     package func person(email: String, company: String) async throws -> PersonRecord {
         let folded = foldedIdentity(email)
-        let listing = try await events(listing: folded, company: company)
+        let mentions = try await mentions(of: folded, company: company)
         return try await pool.read { database in
             let registrations = try Row.fetchAll(
                 database,
@@ -93,7 +93,7 @@ extension Directory {
                         source: stay.source
                     )
                 },
-                listings: try listing.flatMap { try Self.listings(of: folded, inEvent: $0, database) },
+                listings: try mentions.flatMap { try Self.listings(of: folded, inEvent: $0.event, database) },
                 removals: try Row.fetchAll(
                     database,
                     sql: "SELECT * FROM removal WHERE \(Self.isPersonsRemoval) ORDER BY created_at, rowid",
@@ -113,7 +113,7 @@ extension Directory {
         }
         let event = try Event(row)
         return [(Listing.presenter, event.fields.presenters), (.organizer, event.fields.organizers)]
-            .filter { $0.1.contains { isEmail($0, folded) } }
+            .filter { !Self.places(of: folded, in: $0.1).isEmpty }
             .map { listing, _ in
                 PersonRecord.Listed(
                     event: event.uid,
@@ -130,8 +130,8 @@ extension Directory {
     /// - Parameter email: compared by ``foldedIdentity(_:)``.
     package func erasePerson(email: String, company: String) async throws -> Erasure {
         let folded = foldedIdentity(email)
-        // Search outside the write: a company may have many events.
-        let listing = try await events(listing: folded, company: company)
+        // Search outside the write: a company may have many events with long lists.
+        let mentions = try await mentions(of: folded, company: company)
         let erasure = try await writer.write { [self] database, effects in
             let removedAt = now
             // Covers what has happened until now but is written later.
@@ -155,8 +155,8 @@ extension Directory {
             }
             // Only who made the calls can read which of these tell of the person.
             try database.execute(sql: "UPDATE named_call SET answer = NULL WHERE company = ?", arguments: [company])
-            for id in listing {
-                if try unlist(folded, fromEvent: id, database, &effects) { erasure.events += 1 }
+            for mention in mentions {
+                if try unlist(folded, from: mention, database, &effects) { erasure.events += 1 }
             }
             effects.add { [self] in
                 deleted(.person(company: company, foldedEmail: folded))
@@ -270,55 +270,5 @@ extension Directory {
             )
         }
         return rows.count
-    }
-
-    /// The rows of the events whose lists contain the person.
-    private func events(listing folded: String, company: String) async throws -> [Int64] {
-        try await pool.read { database in
-            let rows = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT id, presenters, organizers FROM event
-                    WHERE company = ? AND (presenters <> '[]' OR organizers <> '[]')
-                    """,
-                arguments: [company]
-            )
-            var found: [Int64] = []
-            while let row = try rows.next() {
-                let people = try JSONText.list(row[1]) + JSONText.list(row[2])
-                if people.contains(where: { Self.isEmail($0, folded) }) { found.append(row[0]) }
-            }
-            return found
-        }
-    }
-
-    /// Whether an entry of an event's lists is this e-mail, in the form of ``foldedIdentity(_:)``. Without an `@` it is
-    /// a user id.
-    private static func isEmail(_ entry: String, _ folded: String) -> Bool {
-        entry.utf8.contains(UInt8(ascii: "@")) && foldedIdentity(entry).hasSameBytes(as: folded)
-    }
-
-    private func unlist(
-        _ folded: String,
-        fromEvent id: Int64,
-        _ database: Database,
-        _ effects: inout Writer.Effects
-    ) throws -> Bool {
-        let row = try Row.fetchOne(database, sql: "SELECT * FROM event WHERE id = ?", arguments: [id])
-        guard let row else { return false }
-        var event = try Event(row)
-        let before = event.fields
-        event.fields.presenters.removeAll { Self.isEmail($0, folded) }
-        event.fields.organizers.removeAll { Self.isEmail($0, folded) }
-        guard event.fields != before else { return false }
-        try database.execute(
-            sql: "UPDATE event SET presenters = ?, organizers = ? WHERE id = ?",
-            arguments: [JSONText.write(event.fields.presenters), JSONText.write(event.fields.organizers), id]
-        )
-        if (row["removed_at"] as Int64?) == nil {
-            let record = EventRecord(event)
-            effects.add { [view, uid = event.uid] in view.set(record, for: uid) }
-        }
-        return true
     }
 }

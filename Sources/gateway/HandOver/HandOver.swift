@@ -27,7 +27,7 @@ enum HandOver {
         case refusal
         /// To the successor: a JSON array of addresses, and a descriptor for each.
         case sockets
-        /// To the successor: there are no more sockets.
+        /// To the successor: there are no more sockets. With what it may compare, see ``Settings/signingMarks(atMost:)``.
         case allSockets
         /// To the predecessor: everything is ready that needs nothing of it. With it goes the other end of a ``LeaseLine``.
         case ready
@@ -53,6 +53,9 @@ enum HandOver {
     static let version = 3
     /// How long a gateway may take from the moment when it serves until its successor can connect. Milliseconds.
     static let openTime: Int64 = 1000
+    /// How long a process that was started to take over may take until it connects: it loads its configuration.
+    /// Milliseconds.
+    static let connectTime: Int32 = 20_000
     /// How long an answer may take that needs no work. Milliseconds.
     static let answerTime: Int64 = 5000
     /// How long the successor may take to get ready: it may have to fetch key sets. Milliseconds.

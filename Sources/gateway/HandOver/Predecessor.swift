@@ -10,6 +10,8 @@ final class Predecessor: Sendable {
     let process: pid_t
     /// Its listening sockets.
     let sockets: [InheritedSocket]
+    /// Which keys sign there, see ``Settings/signingMarks(atMost:)``. Empty if its version does not say.
+    let marks: [UInt8]
     private let channel: LocalChannel
     private let watch: ProcessWatch?
     /// Left once it has ended, or is not listened to any more.
@@ -46,7 +48,7 @@ final class Predecessor: Sendable {
             JSONMember("startedAt", .number(Double(Program.startedAt))),
         ])
         try channel.say(.hello, hello.serialized())
-        sockets = try Self.hearSockets(channel)
+        (sockets, marks) = try Self.hearSockets(channel)
     }
 
     private static func connect(_ path: String) throws(HandOverFault) -> LocalChannel {
@@ -64,11 +66,13 @@ final class Predecessor: Sendable {
         }
     }
 
-    private static func hearSockets(_ channel: LocalChannel) throws(HandOverFault) -> [InheritedSocket] {
+    private static func hearSockets(
+        _ channel: LocalChannel
+    ) throws(HandOverFault) -> (sockets: [InheritedSocket], marks: [UInt8]) {
         var sockets: [InheritedSocket] = []
         while true {
             let (word, message) = try channel.hear(within: HandOver.answerTime)
-            guard word != .allSockets else { return sockets }
+            guard word != .allSockets else { return (sockets, message.bytes) }
             guard word == .sockets, let addresses = texts(message.bytes), addresses.count == message.descriptors.count,
                 sockets.count + addresses.count <= HandOver.maxSockets
             else { throw HandOverFault("it sent no sockets") }

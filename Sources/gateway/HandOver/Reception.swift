@@ -1,4 +1,5 @@
 import DataPlane
+import GatewayConfiguration
 import Glibc
 import Logging
 import Synchronization
@@ -10,6 +11,7 @@ final class Reception: Sendable {
     private let logger: Logger
     private let whenReady: @Sendable (Successor) -> Void
     private let isBusy = Atomic<Bool>(false)
+    private let connections = Atomic<Int>(0)
     private let door = Mutex<(path: String, fault: String?)?>(nil)
 
     /// - Parameter whenReady: called with a process that has everything ready. Nobody else is met until ``isFree()``.
@@ -53,17 +55,22 @@ final class Reception: Sendable {
     /// Meets the next one.
     func isFree() { isBusy.store(false, ordering: .releasing) }
 
+    /// How many processes have connected so far.
+    var count: Int { connections.load(ordering: .relaxed) }
+
     private func meet(_ channel: LocalChannel) async {
+        connections.wrappingAdd(1, ordering: .relaxed)
         if let obstacle = Server.obstacle { return await turnAway(channel, obstacle) }
         guard !isBusy.exchange(true, ordering: .acquiring) else {
             return await turnAway(channel, "another process is taking over already")
         }
         do {
             let sockets = try await dataPlane.lendSockets()
-            if let successor = try await HandOver.waiting({ () throws(HandOverFault) in try Successor(channel, sockets)
-            }) {
-                return whenReady(successor)
+            let marks = dataPlane.settings.signingMarks(atMost: HandOver.maxText)
+            let successor = try await HandOver.waiting { () throws(HandOverFault) in
+                try Successor(channel, sockets, marks: marks)
             }
+            if let successor { return whenReady(successor) }
         } catch {
             let process = channel.peer.map { "process \($0.process)" } ?? "a process"
             logger.warning("\(process) did not take over: \(error)")

@@ -1,8 +1,10 @@
 import Admission
 import DataPlane
 import Dispatch
+import GatewayConfiguration
 import Glibc
 import Logging
+import Transport
 
 extension Server {
     /// Takes the place of a running gateway. Returns once this process accepts connections and the other one does not.
@@ -34,6 +36,7 @@ extension Server {
                 "process \(predecessor.process) has ended before it had handed over: this one goes on with what it has"
             )
         }
+        for loss in settings.losses(sinceMarks: predecessor.marks) { logger.warning("\(loss)") }
         logger.notice(
             "process \(getpid()) took over from process \(predecessor.process): \(dataPlane.sessions.count) sessions"
         )
@@ -50,15 +53,33 @@ extension Server {
 
     /// Starts the program again, in order to take the place of this process.
     ///
+    /// It is ended if it does not connect to `reception` in time: it would take over at a moment that nobody expects.
+    ///
     /// - Parameter whenEnded: called when that process has ended.
-    func startSuccessor(_ logger: Logger, whenEnded: @escaping @Sendable (ChildEnd) -> Void) {
+    func startSuccessor(
+        _ reception: Reception,
+        _ logger: Logger,
+        whenEnded: @escaping @Sendable (ChildEnd) -> Void
+    ) {
         guard let file, let program = Program.path else { return }
         if let obstacle = Self.obstacle { return logger.error("SIGUSR2: \(obstacle)") }
         // The program's file system may not answer.
         DispatchQueue(label: "successor").async {
             do throws(SystemFile.Fault) {
+                let met = reception.count
                 let process = try Spawn.run(program, ["run", "--take-over", "--from", "\(getpid())", file.path])
                 logger.notice("process \(process) was started to take over", metadata: ["program": "\(program)"])
+                // A script may have started the one that connects.
+                if ProcessWatch(of: process)?.hasEnded(within: HandOver.connectTime) == false, reception.count == met {
+                    logger.error(
+                        """
+                        process \(process) has not connected in \(HandOver.connectTime / 1000) s, and is ended: does the file \
+                        system of its configuration, or of a file that this names, answer?
+                        """
+                    )
+                    // Only this thread asks for its status, so the number is still its own.
+                    kill(process, SIGKILL)
+                }
                 whenEnded(Spawn.awaitEnd(of: process))
             } catch {
                 logger.error("\(program) cannot be started to take over: \(error.words)")

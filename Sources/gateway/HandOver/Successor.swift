@@ -17,8 +17,9 @@ final class Successor: Sendable {
 
     /// Gives it the sockets, and waits until it is ready.
     ///
+    /// - Parameter marks: which keys sign here.
     /// - Returns: `nil` if it is not a gateway: something only tried whether anybody listens.
-    init?(_ channel: LocalChannel, _ sockets: [InheritedSocket]) throws(HandOverFault) {
+    init?(_ channel: LocalChannel, _ sockets: [InheritedSocket], marks: [UInt8]) throws(HandOverFault) {
         guard let peer = channel.peer, channel.isOfSameUser,
             let hello = try? channel.hear(.hello, within: HandOver.answerTime)
         else { return nil }
@@ -35,6 +36,7 @@ final class Successor: Sendable {
             throw HandOverFault(reason)
         }
         try Self.give(sockets, channel)
+        try channel.say(.allSockets, marks)
         let ready = try channel.hear(.ready, within: HandOver.readyTime)
         guard let end = ready.descriptors.first else { throw HandOverFault("it takes no leases") }
         leases = LeaseLine(LocalChannel(end)) { [commitment, callingOff] reason in
@@ -52,7 +54,6 @@ final class Successor: Sendable {
             let addresses = JSONValue.array(part.map { .string($0.address) })
             try channel.say(.sockets, addresses.serialized(), part.map(\.descriptor))
         }
-        try channel.say(.allSockets)
     }
 
     /// Passes what `dataPlane` knows. From now on, this process asks it about leases.

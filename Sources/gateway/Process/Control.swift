@@ -14,13 +14,14 @@ import Transport
 /// It can be stopped, so that another process may use the database, and started again.
 final class Control: Sendable {
     private let view: DirectoryView
-    private let settings: Mutex<Settings>
     private let logger: Logger
     private let running = Mutex<Running?>(nil)
     private let retention: Mutex<Retention>
+    /// Locked while settings are replaced.
+    private let adoption = Mutex(())
     private let files = FileThread("files of the database")
     private let opening = FileThread("database")
-    /// Where the database and the API's socket are. Other settings take effect at the next start.
+    /// Where the database and the API's socket are. Others take effect at the next start.
     private let (database, socket): (String, String)
     /// What has happened to sessions and is not written yet.
     private let journal = Mutex(AttendanceJournal(limit: Control.maxUnwritten))
@@ -47,7 +48,6 @@ final class Control: Sendable {
 
     init(_ settings: Settings, view: DirectoryView, logger: Logger) {
         self.view = view
-        self.settings = Mutex(settings)
         self.logger = logger
         retention = Mutex(Retention(settings.control.retention))
         (database, socket) = (settings.control.database, settings.control.socket)
@@ -60,7 +60,6 @@ final class Control: Sendable {
     ///
     /// - Parameter keepsStays: whether stays that are open go on, since nobody has left.
     func start(for dataPlane: DataPlane, keepsStays: Bool = false) async throws {
-        let settings = settings.withLock { $0 }
         // On a thread of its own: its file system may not answer.
         let directory = try await opening.run { [database, view] in
             Result { () throws(DirectoryFault) in
@@ -68,19 +67,18 @@ final class Control: Sendable {
             }
         }.get()
         do {
-            try await start(directory, settings, for: dataPlane)
+            try await start(directory, for: dataPlane)
         } catch {
             await directory.close(keepsStays: keepsStays)
             throw error
         }
     }
 
-    private func start(_ directory: Directory, _ settings: Settings, for dataPlane: DataPlane) async throws {
-        let tokenKey = try StateFiles.tokenKey(for: settings)
-        try openCompanies(of: directory, settings)
-        let effective = withCompanies(settings)
-        self.settings.withLock { $0 = effective }
-        await dataPlane.adoptCompanies(of: withCompanies(dataPlane.settings))
+    private func start(_ directory: Directory, for dataPlane: DataPlane) async throws {
+        let tokenKey = try StateFiles.tokenKey(for: dataPlane.settings)
+        try openCompanies(of: directory, dataPlane.settings)
+        await dataPlane.adoptCompanies { self.withCompanies($0) }
+        let settings = dataPlane.settings
         directory.onDeletion { deletion in
             switch deletion {
             case .event(let company, let uid): dataPlane.remove(event: uid, company: company)
@@ -109,9 +107,9 @@ final class Control: Sendable {
             logger: logger,
             clock: WallClock.now
         )
-        webhooks.adopt(effective)
+        webhooks.adopt(settings)
         let api = try ControlPlane(
-            settings: effective,
+            settings: settings,
             tokenKey: tokenKey,
             directory: directory,
             sessions: dataPlane.sessions,
@@ -138,6 +136,8 @@ final class Control: Sendable {
             Task { await self.watchFiles(of: directory) }, Task { await self.endSecrets() },
         ]
         running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, tasks: tasks) }
+        // They may have changed meanwhile.
+        adoptSettings(of: dataPlane)
     }
 
     /// Opens the directory's companies, and follows their changes.
@@ -157,9 +157,12 @@ final class Control: Sendable {
         }
     }
 
-    /// The settings with the companies of the directory. Logs which of them cannot be served.
-    func withCompanies(_ settings: Settings) -> Settings {
+    /// The settings with the companies of the directory.
+    ///
+    /// - Parameter isTrial: whether the settings may never be in effect. Otherwise logs which companies cannot be served.
+    func withCompanies(_ settings: Settings, isTrial: Bool = false) -> Settings {
         let (merged, found) = settings.merging(companies.settings(at: WallClock.now()))
+        guard !isTrial else { return merged }
         let told = clashes.withLock { clashes in
             defer { clashes = found }
             return clashes
@@ -177,16 +180,20 @@ final class Control: Sendable {
         }
     }
 
-    func adopt(_ settings: Settings) {
-        self.settings.withLock { $0 = settings }
-        retention.withLock { $0 = Retention(settings.control.retention) }
-        guard let running = running.withLock({ $0 }) else { return }
-        do {
-            try running.api.adopt(settings)
-        } catch {
-            logger.error("the control API keeps its settings: \(error)")
+    /// Uses the settings that are in effect.
+    func adoptSettings(of dataPlane: DataPlane) {
+        // One after the other, so that none brings back what another has replaced.
+        adoption.withLock { _ in
+            let settings = dataPlane.settings
+            retention.withLock { $0 = Retention(settings.control.retention) }
+            guard let running = running.withLock({ $0 }) else { return }
+            do {
+                try running.api.adopt(settings)
+            } catch {
+                logger.error("the control API keeps its settings: \(error)")
+            }
+            running.webhooks.adopt(settings)
         }
-        running.webhooks.adopt(settings)
     }
 
     /// Why the database must not be let go: the next process could not use it, or would begin with another one.

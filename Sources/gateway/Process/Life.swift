@@ -119,7 +119,7 @@ struct Life {
             if let obstacle = reception.obstacle {
                 return logger.error("SIGUSR2: nothing can take over from this process: \(obstacle)")
             }
-            server.startSuccessor(logger) { arrivals.yield(.childEnded($0)) }
+            server.startSuccessor(reception, logger) { arrivals.yield(.childEnded($0)) }
         }
     }
 
