@@ -17,7 +17,7 @@ enum FaultExamples {
         if call.faults.contains(404) { faults.append(.notFound) }
         faults += call.conflicts
         if call.mayBeNamed { faults += [.callUnderWay, .answerLost, .keyReused] }
-        if call.cost != .little { faults.append(.busy) }
+        if call.cost != .little || call.faults.contains(503) { faults.append(.busy) }
         var byStatus: [Int: [Fault]] = [:]
         for var fault in faults {
             if call.hasOAuthFaults { fault.oauthError = fault.code }

@@ -6,6 +6,8 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
     case address(String)
     case timeout
     case noAnswer
+    /// Other hosts' names are being looked up: too many of the same company, if `isOwn`.
+    case namesWait(isOwn: Bool)
 
     var description: String {
         switch self {
@@ -14,6 +16,7 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
         case .address(let text): "nothing is delivered to \(text): it is not public, or the connection would not be TLS"
         case .timeout: "timed out"
         case .noAnswer: "the connection ended before an answer"
+        case .namesWait: "too many names of hosts are being looked up"
         }
     }
 
@@ -21,7 +24,7 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
     var wordsForCompany: String {
         switch self {
         case .address, .noAddress: "the host has no address that messages may be delivered to"
-        case .endpoint, .timeout, .noAnswer: description
+        case .endpoint, .timeout, .noAnswer, .namesWait: description
         }
     }
 }

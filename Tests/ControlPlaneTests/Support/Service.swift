@@ -60,7 +60,7 @@ final class Service: Sendable {
             tellLifted: { removal in state.lifted.withLock { $0.append(removal) } },
             webhooks: WebhookDelivery(
                 directory: directory,
-                client: DeliveryClient(tls: Self.tls, resolve: { try Self.resolve($0, port: $1) }),
+                client: DeliveryClient(tls: Self.tls, resolve: { host, port, _ in try Self.resolve(host, port: port) }),
                 allowedPrivate: settings.control.webhookPrivateAddresses,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                 clock: { state.now.withLock { $0 } }
