@@ -111,9 +111,9 @@ extension ControlPlane {
         case .much: quota = heavyCalls
         }
         // Read the body first: a client that sends it slowly holds up no call of another kind.
-        let reading = call.hasLargeBody ? try await largeBodies.enter(tenant.id) : nil
-        defer { reading?.leave() }
-        let incoming = try await read(call, incoming, body)
+        let large = call.hasLargeBody ? LargeBody(largeBodies, company: tenant.id) : nil
+        defer { large?.leave() }
+        let incoming = try await read(call, incoming, body, large)
         let turn = try await quota.enter(tenant.id)
         // Give the turn back before the answer is written: others wait only for the database.
         defer { turn.leave() }
@@ -123,7 +123,14 @@ extension ControlPlane {
     }
 
     /// The request with its body, checked.
-    private func read(_ call: Call, _ incoming: Incoming, _ body: RequestBody) async throws -> Incoming {
+    ///
+    /// - Parameter large: makes room for a body beyond ``Call/usualBody``.
+    private func read(
+        _ call: Call,
+        _ incoming: Incoming,
+        _ body: RequestBody,
+        _ large: LargeBody? = nil
+    ) async throws -> Incoming {
         var incoming = incoming
         if let schema = call.body {
             let value = try await BodyReader.value(
@@ -131,6 +138,7 @@ extension ControlPlane {
                 incoming.head.headerFields,
                 takesForms: call.takesForms,
                 maxSize: call.maxBody,
+                large: large,
                 names: schema.memberNames
             )
             var problems = Problems()

@@ -145,6 +145,7 @@ struct HeavyCallTests {
             )
             return (Task { await service.plane.answer(head, RequestBody(asyncSequence: stream)) }, sender)
         }
+        for (_, sender) in senders { sender.yield(ByteBuffer(repeating: 0x20, count: Call.usualBody + 1)) }
         try await waitUntil("both bodies are being read") { service.plane.largeBodies.runningCount == 2 }
         for (company, event) in events {
             #expect(try await service.call(.get, "/event/\(event)/analytics", as: company).status == 200)

@@ -31,6 +31,7 @@ enum FaultExamples {
         if call.body != nil {
             let media = BodyReader.mediaTypes(takesForms: call.takesForms)
             faults += [.fields(problems), .tooLarge(call.maxBody), .mediaType(media)]
+            if call.hasLargeBody { faults.append(.slowBody) }
         } else if call.needsToken {
             faults.append(.fields(problems))
         }
