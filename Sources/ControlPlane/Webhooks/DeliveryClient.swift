@@ -83,6 +83,7 @@ struct DeliveryClient: Sendable {
                 endpoint.isSecure
                 ? tls.secure(channel, host: endpoint.host, within: deadline - .now()) : loop.makeSucceededVoidFuture()
             ready.flatMapThrowing {
+                try channel.pipeline.syncOperations.addHandler(DeliveryIntake())
                 try channel.pipeline.syncOperations.addHTTPClientHandlers()
                 try channel.pipeline.syncOperations.addHandler(DeliveryExchange(request, answer: answer))
             }.whenFailure { error in
