@@ -107,7 +107,7 @@ extension ControlPlane {
         switch call.cost {
         case .little: return try await perform(call, try await read(call, incoming, body), tenant)
         case .list: quota = lists
-        case .pageOrAll: quota = incoming.query.has("limit") ? lists : heavyCalls
+        case .pageOrAll: quota = incoming.query.has("limit") && !incoming.query.has("q") ? lists : heavyCalls
         case .much: quota = heavyCalls
         }
         // Read the body first: a client that sends it slowly holds up no call of another kind.

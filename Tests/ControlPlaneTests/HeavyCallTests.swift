@@ -158,6 +158,23 @@ struct HeavyCallTests {
         #expect(service.plane.largeBodies.runningCount == 0 && service.plane.heavyCalls.runningCount == 0)
     }
 
+    @Test(
+        "Attack: searches take every place that they may have; pages and GET /company still pass, and the other way round"
+    )
+    func searches() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let searches = ["/event/\(uid)/registrants?limit=1&q=z", "/company/acme/events?limit=1&q=z"]
+        let pages = ["/event/\(uid)/registrants?limit=1", "/company/acme/events?limit=1", "/company/acme"]
+        for (full, others) in [
+            (service.plane.heavyCalls, pages), (service.plane.lists, searches),
+        ] {
+            let places = [try await full.enter("globex"), try await full.enter("initech")]
+            for path in others { #expect(try await service.call(.get, path).status == 200) }
+            for place in places { place.leave() }
+        }
+    }
+
     @Test("The data behind an answer counts towards the company's unread bytes")
     func weight() async throws {
         let service = try Service()
