@@ -111,13 +111,13 @@ extension ControlPlane {
         switch call.cost {
         case .little: return try await performStill(call, try await read(call, incoming, body))
         case .list: quota = lists
-        case .pageOrAll: quota = incoming.query.has("limit") ? lists : heavyCalls
+        case .pageOrAll: quota = incoming.query.has("limit") && !incoming.query.has("q") ? lists : heavyCalls
         case .much: quota = heavyCalls
         }
         // Read the body first: a client that sends it slowly holds up no call of another kind.
-        let reading = call.hasLargeBody ? try await largeBodies.enter(tenant.id) : nil
-        defer { reading?.leave() }
-        let incoming = try await read(call, incoming, body)
+        let large = call.hasLargeBody ? LargeBody(largeBodies, company: tenant.id) : nil
+        defer { large?.leave() }
+        let incoming = try await read(call, incoming, body, large)
         let turn = try await quota.enter(tenant.id)
         // Give the turn back before the answer is written: others wait only for the database.
         defer { turn.leave() }
@@ -127,7 +127,14 @@ extension ControlPlane {
     }
 
     /// The request with its body, checked.
-    private func read(_ call: Call, _ incoming: Incoming, _ body: RequestBody) async throws -> Incoming {
+    ///
+    /// - Parameter large: makes room for a body beyond ``Call/usualBody``.
+    private func read(
+        _ call: Call,
+        _ incoming: Incoming,
+        _ body: RequestBody,
+        _ large: LargeBody? = nil
+    ) async throws -> Incoming {
         var incoming = incoming
         if let schema = call.body {
             let value = try await BodyReader.value(
@@ -135,6 +142,7 @@ extension ControlPlane {
                 incoming.head.headerFields,
                 takesForms: call.takesForms,
                 maxSize: call.maxBody,
+                large: large,
                 names: schema.memberNames
             )
             var problems = Problems()

@@ -23,8 +23,10 @@ package final class ControlPlane: Sendable {
     // Together these leave database readers for all other calls: ``Directory/readerCount``.
     let lists = CallQuota(perCompany: 1, total: 2, waiting: 64)
     let heavyCalls = CallQuota(perCompany: 1, total: 2, waiting: 16)
-    /// For reading bodies larger than ``Call/usualBody``.
-    let largeBodies = CallQuota(perCompany: 1, total: 8, waiting: 16)
+    /// For what of bodies is beyond ``Call/usualBody``. Waits for longer than a body may have its place.
+    let largeBodies = CallQuota(perCompany: 1, total: 8, waiting: 16, patience: LargeBody.usualTime + .seconds(5))
+    /// Each of them may wait for its endpoint for seconds.
+    let webhookTests = CallQuota(perCompany: 4, waiting: 16)
     private let present: Mutex<Snapshot>
     private let tokenKey: Key
     private let clock: @Sendable () -> Milliseconds

@@ -1,6 +1,5 @@
 public import Basics
 import CLinux
-import Dispatch
 import Synchronization
 
 /// Resolves host names on its own threads, since the system's call blocks for as long as a name server stays silent.
@@ -19,25 +18,17 @@ public final class Resolver: Sendable {
         let port: UInt16
     }
 
-    private struct State {
-        /// The callers waiting for the answer to each question.
-        var waiting: [Question: [Completion]] = [:]
-        /// Questions that are not being resolved yet, the last one first.
-        var backlog: [Question] = []
-        var asking = 0
-    }
-
-    private let state = Locked(State())
-    private let queue: DispatchQueue
-    private let lookUp: @Sendable (String, UInt16) -> Outcome
-
     /// A silent name server blocks one thread per name. Beyond this number, names wait for each other.
     private static let maxThreads = 8
+
+    /// The callers waiting for the answer to each question.
+    private let waiting = Locked<[Question: [Completion]]>([:])
+    private let threads = BlockingThreads(name: "resolver", limit: maxThreads)
+    private let lookUp: @Sendable (String, UInt16) -> Outcome
 
     /// - Parameter lookUp: blocks until it has the answer.
     public init(lookUp: @escaping @Sendable (String, UInt16) -> Outcome = Resolver.askSystem) {
         self.lookUp = lookUp
-        queue = DispatchQueue(label: "resolver", attributes: .concurrent)
     }
 
     /// Finds the addresses of `host`, which is a name or an address. Equal questions are resolved once.
@@ -55,30 +46,16 @@ public final class Resolver: Sendable {
             return
         }
         let question = Question(host: Array(host.utf8), port: port)
-        let isNew = state.withLock { state in
-            state.waiting[question, default: []].append(deliver)
-            guard state.waiting[question]?.count == 1 else { return false }
-            state.backlog.insert(question, at: 0)
-            guard state.asking < Self.maxThreads else { return false }
-            state.asking += 1
-            return true
+        let isNew = waiting.withLock { waiting in
+            waiting[question, default: []].append(deliver)
+            return waiting[question]?.count == 1
         }
-        if isNew { queue.async { [self] in askAll() } }
+        if isNew { threads.run { [self] in ask(question) } }
     }
 
-    /// Resolves one question after the other until none is left.
-    private func askAll() {
-        while let question = takeQuestion() {
-            let outcome = lookUp(String(decoding: question.host, as: UTF8.self), question.port)
-            for deliver in state.withLock({ $0.waiting.removeValue(forKey: question) }) ?? [] { deliver(outcome) }
-        }
-    }
-
-    private func takeQuestion() -> Question? {
-        state.withLock { state in
-            if state.backlog.isEmpty { state.asking -= 1 }
-            return state.backlog.popLast()
-        }
+    private func ask(_ question: Question) {
+        let outcome = lookUp(String(decoding: question.host, as: UTF8.self), question.port)
+        for deliver in waiting.withLock({ $0.removeValue(forKey: question) }) ?? [] { deliver(outcome) }
     }
 
     /// Asks the system (getaddrinfo(3)).

@@ -145,6 +145,7 @@ struct HeavyCallTests {
             )
             return (Task { await service.plane.answer(head, RequestBody(asyncSequence: stream)) }, sender)
         }
+        for (_, sender) in senders { sender.yield(ByteBuffer(repeating: 0x20, count: Call.usualBody + 1)) }
         try await waitUntil("both bodies are being read") { service.plane.largeBodies.runningCount == 2 }
         for (company, event) in events {
             #expect(try await service.call(.get, "/event/\(event)/analytics", as: company).status == 200)
@@ -155,6 +156,23 @@ struct HeavyCallTests {
             #expect(await answer.value.status.code == 200)
         }
         #expect(service.plane.largeBodies.runningCount == 0 && service.plane.heavyCalls.runningCount == 0)
+    }
+
+    @Test(
+        "Attack: searches take every place that they may have; pages and GET /company still pass, and the other way round"
+    )
+    func searches() async throws {
+        let service = try Service()
+        let uid = try await service.makeEvent()
+        let searches = ["/event/\(uid)/registrants?limit=1&q=z", "/company/acme/events?limit=1&q=z"]
+        let pages = ["/event/\(uid)/registrants?limit=1", "/company/acme/events?limit=1", "/company/acme"]
+        for (full, others) in [
+            (service.plane.heavyCalls, pages), (service.plane.lists, searches),
+        ] {
+            let places = [try await full.enter("globex"), try await full.enter("initech")]
+            for path in others { #expect(try await service.call(.get, path).status == 200) }
+            for place in places { place.leave() }
+        }
     }
 
     @Test("The data behind an answer counts towards the company's unread bytes")

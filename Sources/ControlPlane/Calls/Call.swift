@@ -47,7 +47,8 @@ struct Call: Sendable {
         case little
         /// A list that is seldom long.
         case list
-        /// A page of a list, or without a `limit` all of it.
+        /// A page of a list that begins at its place in an index; or all of a list, without a `limit` or to search it
+        /// for `q`.
         case pageOrAll
         /// A complete result of any size.
         case much

@@ -53,6 +53,8 @@ enum DeliveryCalls {
         handler: .company { incoming, tenant in
             let webhook = incoming.directory.webhook(try incoming.uuid(at: 0), company: tenant.id)
             guard let webhook else { throw Fault.notFound }
+            let turn = try await incoming.plane.webhookTests.enter(tenant.id)
+            defer { turn.leave() }
             let result = await incoming.plane.webhooks.test(webhook)
             return Answer(
                 .object([

@@ -34,13 +34,13 @@ struct WebhookCalls {
                 schema: .named("WebhookSecret", .object(Self.secretMembers)),
                 description: "It is made"
             ),
-            faults: [404, 409],
+            faults: [404, 409, 503],
             conflicts: [Self.tooMany],
             links: [Call.Link(operation: "deleteWebhook", parameter: "id", member: "id")],
             handler: .company { [addresses] incoming, tenant in
                 let (directory, body) = (incoming.directory, incoming.body)
                 let event = try await Self.event(incoming, tenant)
-                try await Self.checkEndpoint(addresses, incoming)
+                try await Self.checkEndpoint(addresses, incoming, tenant)
                 guard directory.webhooks(of: tenant.id).count < Self.maxCount else {
                     throw Self.tooMany
                 }
@@ -112,11 +112,15 @@ struct WebhookCalls {
     }
 
     /// Refuses an endpoint that cannot be called.
-    private static func checkEndpoint(_ addresses: DeliveryAddresses, _ incoming: Incoming) async throws {
+    private static func checkEndpoint(
+        _ addresses: DeliveryAddresses,
+        _ incoming: Incoming,
+        _ tenant: Tenant
+    ) async throws {
         guard let text = incoming.body.text("endpoint"), let endpoint = WebhookEndpoint(text) else { return }
         if addresses.exclude(endpoint) { throw Fault.field("endpoint", Self.excluded(endpoint)) }
         // What the name stands for is checked again with every delivery.
-        if await !incoming.plane.webhooks.accepts(endpoint) {
+        if try await !incoming.plane.webhooks.accepts(endpoint, of: tenant.id) {
             let fault = "\(endpoint.host) has no address, or not only such as messages may be delivered to"
             throw Fault.field("endpoint", fault)
         }
@@ -179,12 +183,12 @@ struct WebhookCalls {
             body: .named("WebhookChange", .input(members(isNew: false) + [enabled])),
             judge: Self.judgeTypes,
             success: Call.Success(schema: WebhookJSON.schema, description: "The webhook after the change"),
-            faults: [404],
+            faults: [404, 503],
             handler: .company { [addresses] incoming, tenant in
                 let (id, body) = (try incoming.uuid(at: 0), incoming.body)
                 guard incoming.directory.webhook(id, company: tenant.id) != nil else { throw Fault.notFound }
                 let event = try await Self.event(incoming, tenant)
-                try await Self.checkEndpoint(addresses, incoming)
+                try await Self.checkEndpoint(addresses, incoming, tenant)
                 let change = WebhookChange(
                     endpoint: body.text("endpoint"),
                     types: Self.types(body),

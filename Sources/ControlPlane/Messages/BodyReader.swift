@@ -18,18 +18,20 @@ enum BodyReader {
     ///
     /// - Parameters:
     ///   - maxSize: in bytes.
+    ///   - large: makes room for what is beyond ``Call/usualBody``.
     ///   - names: the names of the known members.
     static func value(
         of body: RequestBody,
         _ fields: HTTPFields,
         takesForms: Bool,
         maxSize: Int,
+        large: LargeBody? = nil,
         names: [String]
     ) async throws -> JSONValue {
         if let text = fields[.contentLength], let length = Int(text), length > maxSize { throw Fault.tooLarge(maxSize) }
         let type = fields[.contentType]
         let media = try type.map { text throws(Fault) in try Media(text, takesForms: takesForms) }
-        let bytes = try await bytes(of: body, upTo: maxSize)
+        let bytes = try await bytes(of: body, upTo: maxSize, large)
         guard !bytes.isEmpty else { throw Fault.malformed("The request needs a body") }
         guard let media else { throw Fault.mediaType(mediaTypes(takesForms: takesForms)) }
         return switch media {
@@ -88,13 +90,26 @@ enum BodyReader {
         takesForms ? "application/json or application/x-www-form-urlencoded" : "application/json, in UTF-8"
     }
 
-    private static func bytes(of body: RequestBody, upTo maxSize: Int) async throws -> [UInt8] {
-        do {
-            var buffer = try await body.collect(upTo: maxSize)
-            return buffer.readBytes(length: buffer.readableBytes) ?? []
-        } catch is NIOTooManyBytesError {
-            throw Fault.tooLarge(maxSize)
+    private static func bytes(
+        of body: RequestBody,
+        upTo maxSize: Int,
+        _ large: LargeBody?
+    ) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var pieces = body.makeAsyncIterator()
+        while let piece = try await next(&pieces) {
+            let size = bytes.count + piece.readableBytes
+            guard size <= maxSize else { throw Fault.tooLarge(maxSize) }
+            if size > Call.usualBody { try await large?.grow() }
+            bytes += piece.readableBytesView
         }
+        large?.isRead()
+        return bytes
+    }
+
+    /// The next piece of a body; `nil` at its end. The connection is the only thing that can fail here.
+    private static func next(_ pieces: inout RequestBody.AsyncIterator) async throws(Fault) -> ByteBuffer? {
+        do { return try await pieces.next() } catch { throw .bodyCut }
     }
 
     private static func json(_ bytes: [UInt8], _ maxSize: Int) throws(Fault) -> JSONValue {

@@ -56,6 +56,14 @@ struct Fault: Error, Sendable {
         Fault(.contentTooLarge, "too_large", "The body is larger than \(limit >> 10) KiB")
     }
 
+    static let bodyCut = malformed("The body ends before its end")
+
+    static let slowBody = Fault(
+        .requestTimeout,
+        "slow_body",
+        "The body takes too long to arrive; send fewer entries at once"
+    )
+
     static let tooManyCalls = Fault(
         .tooManyRequests,
         "too_many_calls",

@@ -20,7 +20,7 @@ enum FaultExamples {
             faults.append(.noSigningKey)
         }
         if call.mayBeNamed { faults += [.callUnderWay, .answerLost, .keyReused] }
-        if call.cost != .little { faults.append(.busy) }
+        if call.cost != .little || call.faults.contains(503) { faults.append(.busy) }
         var byStatus: [Int: [Fault]] = [:]
         for var fault in faults {
             if call.hasOAuthFaults { fault.oauthError = fault.code }
@@ -34,6 +34,7 @@ enum FaultExamples {
         if call.body != nil {
             let media = BodyReader.mediaTypes(takesForms: call.takesForms)
             faults += [.fields(problems), .tooLarge(call.maxBody), .mediaType(media)]
+            if call.hasLargeBody { faults.append(.slowBody) }
         } else if call.needsToken {
             faults.append(.fields(problems))
         }

@@ -6,36 +6,40 @@ import NIOPosix
 /// time limit.
 struct DeliveryClient: Sendable {
     let tls: OutgoingTLS
-    var resolve: @Sendable (_ host: String, _ port: Int) async throws -> [SocketAddress] = {
-        try await AddressResolver.addresses(of: $0, port: $1)
+    var resolve: @Sendable (_ host: String, _ port: Int, _ company: String) async throws -> [SocketAddress] = {
+        try await AddressResolver.system.addresses(of: $0, port: $1, for: $2)
     }
     var connectTime: TimeAmount = .seconds(5)
     /// The limit for the whole request, from the host look-up to the last byte of the answer.
     var exchangeTime: TimeAmount = .seconds(10)
 
     /// Sends a request and returns the answer.
+    ///
+    /// - Parameter company: the one whose webhook it is.
     func send(
         _ request: DeliveryRequest,
         to endpoint: WebhookEndpoint,
+        of company: String,
         allowed: DeliveryAddresses
     ) async throws -> DeliveryAnswer {
         let deadline = NIODeadline.now() + exchangeTime
         return try await within(exchangeTime) {
-            let addresses = try await addresses(of: endpoint, allowed)
+            let addresses = try await addresses(of: endpoint, company, allowed)
             return try await exchange(request, endpoint, over: connect(to: addresses, by: deadline), by: deadline)
         }
     }
 
     /// Checks that an endpoint's host has addresses now, all of which messages may be delivered to.
-    func check(_ endpoint: WebhookEndpoint, allowed: DeliveryAddresses) async throws {
-        _ = try await within(connectTime) { try await addresses(of: endpoint, allowed) }
+    func check(_ endpoint: WebhookEndpoint, of company: String, allowed: DeliveryAddresses) async throws {
+        _ = try await within(connectTime) { try await addresses(of: endpoint, company, allowed) }
     }
 
     private func addresses(
         of endpoint: WebhookEndpoint,
+        _ company: String,
         _ allowed: DeliveryAddresses
     ) async throws -> [SocketAddress] {
-        let addresses = try await resolve(endpoint.host, endpoint.port)
+        let addresses = try await resolve(endpoint.host, endpoint.port, company)
         // If one address is not allowed, do not trust the name with the others either.
         for address in addresses where !allowed.allow(address, isSecure: endpoint.isSecure) {
             throw DeliveryFault.address(address.ipAddress ?? "\(address)")
@@ -79,6 +83,7 @@ struct DeliveryClient: Sendable {
                 endpoint.isSecure
                 ? tls.secure(channel, host: endpoint.host, within: deadline - .now()) : loop.makeSucceededVoidFuture()
             ready.flatMapThrowing {
+                try channel.pipeline.syncOperations.addHandler(DeliveryIntake())
                 try channel.pipeline.syncOperations.addHTTPClientHandlers()
                 try channel.pipeline.syncOperations.addHandler(DeliveryExchange(request, answer: answer))
             }.whenFailure { error in

@@ -33,6 +33,8 @@ final class DeliveryExchange: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
+            // RFC 9110 section 15: a status has three digits, and its first one is the class.
+            guard head.status.code >= 100 else { return settle(DeliveryFault.malformed, context) }
             self.head = DeliveryAnswer(status: head.status.code, retryAfter: head.headers.first(name: "Retry-After"))
         case .body(let piece):
             bodySize += piece.readableBytes

@@ -6,6 +6,12 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
     case address(String)
     case timeout
     case noAnswer
+    /// Longer than any answer has reason to be.
+    case tooLong
+    /// Not HTTP.
+    case malformed
+    /// Other hosts' names are being looked up: too many of the same company, if `isOwn`.
+    case namesWait(isOwn: Bool)
 
     var description: String {
         switch self {
@@ -14,6 +20,9 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
         case .address(let text): "nothing is delivered to \(text): it is not public, or the connection would not be TLS"
         case .timeout: "timed out"
         case .noAnswer: "the connection ended before an answer"
+        case .tooLong: "the answer's head does not end"
+        case .malformed: "the answer is not HTTP"
+        case .namesWait: "too many names of hosts are being looked up"
         }
     }
 
@@ -21,7 +30,7 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
     var wordsForCompany: String {
         switch self {
         case .address, .noAddress: "the host has no address that messages may be delivered to"
-        case .endpoint, .timeout, .noAnswer: description
+        case .endpoint, .timeout, .noAnswer, .tooLong, .malformed, .namesWait: description
         }
     }
 }

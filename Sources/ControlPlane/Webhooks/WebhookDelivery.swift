@@ -120,8 +120,17 @@ package final class WebhookDelivery: Sendable {
     // MARK: Trying out
 
     /// Whether messages may be delivered to an endpoint now: its host has addresses, and all of them are allowed.
-    func accepts(_ endpoint: WebhookEndpoint) async -> Bool {
-        (try? await client.check(endpoint, allowed: allowed)) != nil
+    ///
+    /// - Throws: if too many look-ups are under way.
+    func accepts(_ endpoint: WebhookEndpoint, of company: String) async throws(Fault) -> Bool {
+        do {
+            try await client.check(endpoint, of: company, allowed: allowed)
+            return true
+        } catch DeliveryFault.namesWait(let isOwn) {
+            throw isOwn ? .tooManyCalls : .busy
+        } catch {
+            return false
+        }
     }
 
     /// Sends a message of its own kind to a webhook, once and at once, past those that wait.
@@ -132,7 +141,7 @@ package final class WebhookDelivery: Sendable {
         do {
             guard let endpoint = WebhookEndpoint(webhook.endpoint) else { throw DeliveryFault.endpoint }
             let request = DeliveryRequest(delivery, to: endpoint, now: clock())
-            let answer = try await client.send(request, to: endpoint, allowed: allowed)
+            let answer = try await client.send(request, to: endpoint, of: webhook.company, allowed: allowed)
             result.status = Int(answer.status)
             if !answer.hasArrived { result.error = "answered \(answer.status)" }
         } catch let fault as DeliveryFault {
@@ -216,7 +225,12 @@ package final class WebhookDelivery: Sendable {
         do {
             guard let endpoint else { throw DeliveryFault.endpoint }
             let request = DeliveryRequest(delivery, to: endpoint, now: clock())
-            let found = try await client.send(request, to: endpoint, allowed: allowed)
+            let found = try await client.send(
+                request,
+                to: endpoint,
+                of: delivery.webhook.company,
+                allowed: allowed
+            )
             if !found.hasArrived { failure = ("answered \(found.status)", "answered \(found.status)") }
             answer = found
         } catch is CancellationError {

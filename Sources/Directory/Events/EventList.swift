@@ -79,11 +79,13 @@ extension Directory {
     ) async throws -> EventPage {
         try await pool.read { database in
             let list = EventList(company: company, kind: kind, filter: filter)
-            let ids = try list.ids(limit: limit + 1, after: after, database)
+            // The first page of a search reads each event once.
+            let readsAll = filter.text != nil && after == nil
+            let ids = try list.ids(limit: readsAll ? -1 : limit + 1, after: after, database)
             return EventPage(
                 events: try Self.events(ids.prefix(limit), of: company, database),
                 hasMore: ids.count > limit,
-                total: try list.count(database)
+                total: readsAll ? ids.count : try list.count(database)
             )
         }
     }

@@ -63,15 +63,12 @@ extension Directory {
     ) async throws -> RegistrationPage? {
         try await pool.read { database in
             guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
-            let rows = try Row.fetchAll(
-                database.cachedStatement(sql: Self.listSQL("*", filter)),
-                arguments: [stored.id, after ?? 0] + filter.arguments + [limit + 1]
-            )
+            let rows = try Self.rows(filter, event: stored.id, after: after, limit: limit + 1, database)
             return RegistrationPage(
                 event: stored.event,
-                registrations: try rows.prefix(limit).map { try Registration($0) },
-                next: rows.count > limit ? rows[limit - 1]["id"] : nil,
-                total: try Self.count(filter, event: stored.id, database)
+                registrations: try Self.registrations(rows.ids.prefix(limit), filter.state, database),
+                next: rows.ids.count > limit ? rows.ids[limit - 1] : nil,
+                total: rows.total
             )
         }
     }
@@ -87,12 +84,7 @@ extension Directory {
     ) async throws -> (Event, ListedRows)? {
         try await pool.read { database in
             guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
-            let ids = try Int64.fetchAll(
-                database.cachedStatement(sql: Self.listSQL("id", filter)),
-                arguments: [stored.id, after ?? 0] + filter.arguments + [-1]
-            )
-            let total = after == nil ? ids.count : try Self.count(filter, event: stored.id, database)
-            return (stored.event, ListedRows(ids: ids, total: total))
+            return (stored.event, try Self.rows(filter, event: stored.id, after: after, limit: -1, database))
         }
     }
 
@@ -101,28 +93,61 @@ extension Directory {
         inRows ids: ArraySlice<Int64>,
         _ state: RegistrationState
     ) async throws -> [Registration] {
+        try await pool.read { try Self.registrations(ids, state, $0) }
+    }
+
+    private static func registrations(
+        _ ids: ArraySlice<Int64>,
+        _ state: RegistrationState,
+        _ database: Database
+    ) throws -> [Registration] {
         var filter = RegistrationFilter()
         filter.state = state
-        let condition = filter.condition
-        return try await pool.read { database in
-            let rows = try Row.fetchCursor(
-                database.cachedStatement(
-                    sql: """
-                        SELECT * FROM registration WHERE id IN (SELECT value FROM json_each(?)) AND \(condition)
-                        """
-                ),
-                arguments: [ListedRows.argument(ids)]
+        let rows = try Row.fetchCursor(
+            database.cachedStatement(
+                sql: """
+                    SELECT * FROM registration
+                    WHERE id IN (SELECT value FROM json_each(?)) AND \(filter.condition)
+                    """
+            ),
+            arguments: [ListedRows.argument(ids)]
+        )
+        var registrations: [Int64: Registration] = [:]
+        while let row = try rows.next() { registrations[row["id"]] = try Registration(row) }
+        return ids.compactMap { registrations[$0] }
+    }
+
+    /// The rows of a list from a position on, and the number of all of its rows. A search reads each row once.
+    ///
+    /// - Parameter limit: the most ids; negative for all.
+    private static func rows(
+        _ filter: RegistrationFilter,
+        event: Int64,
+        after: Int64?,
+        limit: Int,
+        _ database: Database
+    ) throws -> ListedRows {
+        func ids(after: Int64, limit: Int) throws -> [Int64] {
+            try Int64.fetchAll(
+                database.cachedStatement(sql: listSQL(filter)),
+                arguments: [event, after] + filter.arguments + [limit]
             )
-            var registrations: [Int64: Registration] = [:]
-            while let row = try rows.next() { registrations[row["id"]] = try Registration(row) }
-            return ids.compactMap { registrations[$0] }
         }
+        guard filter.text != nil || after == nil && limit < 0 else {
+            return ListedRows(
+                ids: try ids(after: after ?? 0, limit: limit),
+                total: try count(filter, event: event, database)
+            )
+        }
+        let all = try ids(after: 0, limit: -1)
+        let rest = all.drop { $0 <= after ?? 0 }
+        return ListedRows(ids: Array(limit < 0 ? rest : rest.prefix(limit)), total: all.count)
     }
 
     /// A list in the order of creation. Begins at its position in an index, unless the e-mail finds it.
-    private static func listSQL(_ columns: String, _ filter: RegistrationFilter) -> String {
+    private static func listSQL(_ filter: RegistrationFilter) -> String {
         """
-        SELECT \(columns) FROM registration INDEXED BY \(filter.index)
+        SELECT id FROM registration INDEXED BY \(filter.index)
         WHERE event = ? AND id > ? AND \(filter.condition) ORDER BY id LIMIT ?
         """
     }

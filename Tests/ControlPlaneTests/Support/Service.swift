@@ -23,6 +23,8 @@ final class Service: Sendable {
     let directory: Directory
     let admission: Admission
     let folder: URL
+    /// What the control plane logs.
+    let log: RecordedLog
     private let state: State
 
     /// State shared with closures that are made before the service.
@@ -36,6 +38,8 @@ final class Service: Sendable {
     init(_ change: (inout Settings) throws -> Void = { _ in }) throws {
         let state = State()
         self.state = state
+        let log = RecordedLog()
+        self.log = log
         folder = FileManager.default.temporaryDirectory.appending(path: "control-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         directory = try Directory(
@@ -60,12 +64,12 @@ final class Service: Sendable {
             tellLifted: { removal in state.lifted.withLock { $0.append(removal) } },
             webhooks: WebhookDelivery(
                 directory: directory,
-                client: DeliveryClient(tls: Self.tls, resolve: { try Self.resolve($0, port: $1) }),
+                client: DeliveryClient(tls: Self.tls, resolve: { host, port, _ in try Self.resolve(host, port: port) }),
                 allowedPrivate: settings.control.webhookPrivateAddresses,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                 clock: { state.now.withLock { $0 } }
             ),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            logger: Logger(label: "test") { _ in log },
             clock: { state.now.withLock { $0 } }
         )
     }

@@ -53,7 +53,8 @@ final class DeliveryFixture: Sendable {
         exchangeTime: TimeAmount = .seconds(10),
         wait: Int64 = 20
     ) throws -> WebhookDelivery {
-        let resolve: @Sendable (String, Int) async throws -> [NIOCore.SocketAddress] = { [self] host, port in
+        let resolve: @Sendable (String, Int, String) async throws -> [NIOCore.SocketAddress] = {
+            [self] host, port, _ in
             lookUps.withLock { $0.append(host) }
             let texts = addresses.withLock { $0[host] } ?? ["127.0.0.1"]
             return try texts.map { try NIOCore.SocketAddress(ipAddress: $0, port: port) }

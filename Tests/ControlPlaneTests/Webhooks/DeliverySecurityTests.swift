@@ -167,17 +167,4 @@ struct DeliverySecurityTests {
         let line = try await firstLine("https://empty.example/") { try fixture.delivery($0) }
         #expect(line.contains("the host has no address"))
     }
-
-    @Test("The system's look-up finds addresses, and reports if there are none")
-    func lookUp() async throws {
-        let addresses = try await AddressResolver.addresses(of: "127.0.0.1", port: 80)
-        #expect(addresses.map(\.ipAddress) == ["127.0.0.1"] && addresses.map(\.port) == [80])
-        let six = try await AddressResolver.addresses(of: "::1", port: 443)
-        #expect(six.map(\.ipAddress) == ["::1"])
-        let local = try await AddressResolver.addresses(of: "localhost", port: 80)
-        #expect(local.contains { $0.ipAddress == "127.0.0.1" || $0.ipAddress == "::1" })
-        await #expect(throws: AddressResolver.NoSuchHost.self) {
-            try await AddressResolver.addresses(of: "nothing.invalid", port: 80)
-        }
-    }
 }
