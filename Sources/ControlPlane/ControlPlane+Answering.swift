@@ -30,6 +30,7 @@ extension ControlPlane {
 
     /// The fault of a call that failed through no fault of the caller's.
     private func fault(for error: any Error, _ head: HTTPRequest, _ requestID: String) -> Fault {
+        if error is AttendanceIsBehind { return .attendanceIsBehind }
         let fault = StorageFault(error)
         // Of this one the operator knows already.
         if fault == nil || fault != directory.storageFault {

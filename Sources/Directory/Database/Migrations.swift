@@ -73,6 +73,9 @@ enum Migrations {
         migrator.registerMigration("21 sums of attendance") { database in
             try database.execute(sql: attendanceSums)
         }
+        migrator.registerMigration("22 sums of parts of attendance") { database in
+            try database.execute(sql: attendanceParts)
+        }
         return migrator
     }
 
