@@ -32,6 +32,7 @@ extension ControlPlane {
     /// The fault of a call that failed through no fault of the caller's.
     private func fault(for error: any Error, _ head: HTTPRequest, _ requestID: String) -> Fault {
         if error is RemovedCompany { return .unauthorized(isTokenWrong: true) }
+        if error is AttendanceIsBehind { return .attendanceIsBehind }
         let fault = StorageFault(error)
         // Of this one the operator knows already.
         if fault == nil || fault != directory.storageFault {

@@ -162,9 +162,10 @@ extension ControlPlane {
             return ResponseBody(contentLength: answer.further == nil ? answer.body.count : nil) {
                 [logger = plane.logger] writer in
                 try await Self.write(answer.body, to: &writer)
-                for number in 0..<(answer.further?.count ?? 0) {
-                    guard let piece = try await Self.piece(number, of: answer, logger) else { continue }
+                var number = 0
+                while let piece = try await Self.piece(number, of: answer, logger) {
                     try await Self.write(piece, to: &writer)
+                    number += 1
                 }
                 try await writer.finish(nil)
                 answer.place?.leave()

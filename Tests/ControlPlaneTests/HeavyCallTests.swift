@@ -16,7 +16,7 @@ struct HeavyCallTests {
     ///
     /// - Parameter metadata: the length of the registrations' metadata; `nil` for users.
     private func stays(_ count: Int, in event: String, of company: String, metadata: Int? = nil, _ service: Service)
-        throws
+        async throws
     {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -47,6 +47,10 @@ struct HeavyCallTests {
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else { throw Unexpected(what: "python3") }
+        // They look as if an earlier version had written them.
+        let path = "/event/\(event)/analytics"
+        #expect(try await service.call(.get, path, as: company).code == "try_again")
+        try await service.directory.sumUpEarlierStays()
     }
 
     @Test(
@@ -57,9 +61,8 @@ struct HeavyCallTests {
         let acme = try await service.makeEvent()
         let reply = try await service.call(.post, "/event/create", newEvent(["companyId": "globex"]), as: "globex")
         let globex = try required(reply["uid"]?.text, reply.text)
-        try stays(20_000, in: acme, of: "acme", service)
-        try stays(20_000, in: globex, of: "globex", service)
-        // What was written from outside is added to the sums.
+        try await stays(20_000, in: acme, of: "acme", service)
+        try await stays(20_000, in: globex, of: "globex", service)
         for (company, event) in [("acme", acme), ("globex", globex)] {
             let report = try await service.call(.get, "/event/\(event)/analytics?limit=1", as: company)
             #expect(report["attended"] == 20_000)
@@ -89,7 +92,7 @@ struct HeavyCallTests {
     func pieces() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
-        try stays(900, in: uid, of: "acme", metadata: 10_000, service)
+        try await stays(900, in: uid, of: "acme", metadata: 10_000, service)
         let head = HTTPRequest(
             method: .get,
             scheme: "http",
@@ -99,18 +102,19 @@ struct HeavyCallTests {
         )
         let answer = await service.plane.answer(head, RequestBody(buffer: ByteBuffer()))
         let further = try required(answer.further)
-        #expect(answer.body.count < 4096 && further.count == 5)
+        #expect(answer.body.count < 4096)
         var text = answer.body
-        text += try await further.piece(0)
+        text += try required(try await further.piece(0))
         // An erasure empties the database's log, which is impossible while somebody reads.
         _ = try await service.directory.erasePerson(email: "899@x.example", company: "acme")
         let log = service.folder.appending(path: "gateway.sqlite-wal").path
         #expect(try FileManager.default.attributesOfItem(atPath: log)[.size] as? Int == 0)
-        for number in 1..<further.count {
-            let piece = try await further.piece(number)
+        for number in 1..<5 {
+            let piece = try required(try await further.piece(number))
             #expect(piece.count < 201 * 10_500)
             text += piece
         }
+        #expect(try await further.piece(5) == nil)
         var limits = JSONLimits(size: 16 << 20)
         limits.members = 1 << 20
         let people = try JSONValue(parsing: text.span, limits: limits)["participants"]?.list ?? []
@@ -179,7 +183,7 @@ struct HeavyCallTests {
     func weight() async throws {
         let service = try Service()
         let uid = try await service.makeEvent()
-        try stays(1000, in: uid, of: "acme", service)
+        try await stays(1000, in: uid, of: "acme", service)
         let place = try await service.plane.calls.enter("acme")
         try place.hold((32 << 20) - 7000, isDone: false)
         #expect(try await service.call(.get, "/event/\(uid)/analytics").code == "too_many_answers")

@@ -249,7 +249,7 @@ struct AttendanceTests {
             found = try await attendance(event, directory, at: 9)
             #expect(found.registered == 1 && found.attended == 2)
             #expect(found.participants[0].name == "Kim")
-            let late = try await directory.participants(0..<1, of: before.attendance)
+            let late = try await directory.participants(before.people[0..<1], of: before.attendance)
             #expect(found.participants[0].metadata == nil && late[0].metadata == nil)
         }
     }

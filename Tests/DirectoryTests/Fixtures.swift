@@ -205,6 +205,7 @@ extension Directory {
 @dynamicMemberLookup
 struct AttendanceReport {
     let attendance: EventAttendance
+    let people: [Int64]
     let participants: [EventAttendance.Participant]
 
     subscript<Value>(dynamicMember path: KeyPath<EventAttendance, Value>) -> Value { attendance[keyPath: path] }
@@ -217,12 +218,18 @@ extension Directory {
         within span: AttendanceSpan = .all
     ) async throws -> AttendanceReport {
         let attendance = try #require(
-            try await attendance(of: event.uid, event.kind, company: event.company, now: now, within: span)
+            try await attendance(of: event.uid, event.kind, company: event.company, now: now, within: span, limit: 100)
         )
-        let all = 0..<attendance.people.count
+        var (people, next) = (attendance.page.people, attendance.page.next)
+        while let last = next {
+            let page = try await self.people(of: attendance, limit: 100, after: last)
+            people += page.people
+            next = page.next
+        }
         return AttendanceReport(
             attendance: attendance,
-            participants: try await participants(all, of: attendance)
+            people: people,
+            participants: try await participants(people[...], of: attendance)
         )
     }
 }

@@ -169,6 +169,7 @@ struct StayTests {
             #expect(heads.count == 1 && heads[0].message.contains("Kim"))
             #expect(try await directory.takeDeliveries(at: start).count == 2)
             let event = try #require(try await directory.event(uid, .event, company: "acme"))
+            #expect(try await directory.sumUpEarlierStays() == 2)
             let found = try await attendance(event, directory, now: start).participants
             #expect(found.map(\.minutes) == [1] && found.map(\.joins) == [2] && found.map(\.replaced) == [2])
             let folded = try await directory.pool.read { try String.fetchAll($0, sql: "SELECT folded_email FROM stay") }

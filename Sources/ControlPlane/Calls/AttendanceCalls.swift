@@ -2,6 +2,7 @@ import Admission
 import Basics
 import Directory
 import HTTPTypes
+import Synchronization
 
 /// The calls about who was at an event, and who is there now.
 struct AttendanceCalls {
@@ -22,7 +23,7 @@ struct AttendanceCalls {
                     schema: .integer(1...1000),
                     description: """
                         The most participants to return, with a `Link` to the others; \(Self.defaultLimit) by default, and all \
-                        of them in a table.
+                        of them in a table. With `from` or `to`, a page may have fewer, or none, and still a `Link`.
                         """
                 ),
                 PageRequest.cursorParameter(digits: 15),
@@ -44,14 +45,16 @@ struct AttendanceCalls {
                     company: tenant.id,
                     now: incoming.plane.now,
                     within: try ReportSpan.read(incoming.query),
-                    limit: page.limit ?? (isTable ? nil : Self.defaultLimit),
+                    limit: page.limit ?? Self.defaultLimit,
                     after: page.cursor.flatMap { Int64($0, radix: 16) }
                 )
                 guard let attendance else { throw Fault.notFound }
+                let isWhole = isTable && page.limit == nil
+                let participants = ParticipantParts(attendance, isWhole: isWhole, incoming.directory)
                 let form: any AttendanceForm.Type = isTable ? AttendanceCSV.self : AttendanceJSON.self
-                var answer = try await Self.answer(attendance, form, incoming.directory)
+                var answer = try await Self.answer(attendance, participants, form)
                 answer.fields[.vary] = "Accept"
-                let last = attendance.hasMore ? attendance.people.last : nil
+                let last = isWhole ? nil : attendance.page.next
                 let next = last.map { String(Hexadecimal.text(UInt64(bitPattern: $0)).dropFirst()) }
                 page.describe(&answer, total: attendance.attended, next: next)
                 return answer
@@ -60,30 +63,25 @@ struct AttendanceCalls {
     }
 
     /// How many participants a report has by default.
-    private static let defaultLimit = 1000
-    /// How many participants are written at a time.
-    private static let part = 200
+    fileprivate static let defaultLimit = 1000
 
     /// Answers with the attendance. Participants are read while the answer is written, or at once if there are few.
     private static func answer(
         _ attendance: EventAttendance,
-        _ form: any AttendanceForm.Type,
-        _ directory: Directory
+        _ participants: ParticipantParts,
+        _ form: any AttendanceForm.Type
     ) async throws -> Answer {
-        let count = attendance.people.count
         let hasBegun = PageRequest.Begun()
-        let weight = count * MemoryLayout<Int64>.size
-        let further = Further(count: max((count + part - 1) / part, 1), weight: weight) { number in
-            let part = number * part..<min((number + 1) * part, count)
+        let further = Further(weight: attendance.page.people.count * MemoryLayout<Int64>.size) { _ in
+            guard let part = try await participants.next() else { return nil }
             var text: [UInt8] = []
-            for participant in try await directory.participants(part, of: attendance) {
+            for participant in part.participants {
                 form.append(participant, isFirst: !hasBegun.set(), to: &text)
             }
-            if part.upperBound == count { text += form.ending.utf8 }
-            return text
+            return part.isLast ? text + form.ending.utf8 : text
         }
         var answer = Answer(form.beginning(attendance), type: form.mediaType)
-        if further.count == 1 { answer.body += try await further.piece(0) } else { answer.further = further }
+        if participants.areFew { answer.body += try await further.piece(0) ?? [] } else { answer.further = further }
         return answer
     }
 
@@ -139,6 +137,41 @@ struct AttendanceCalls {
         let uid = try incoming.eventID()
         guard try await incoming.directory.event(uid, kind, company: tenant.id) != nil else { throw Fault.notFound }
         return incoming.plane.sessions.list(company: tenant.id, event: uid)
+    }
+}
+
+/// A report's participants, part by part.
+private final class ParticipantParts: Sendable {
+    /// How many are read and written at a time.
+    private static let size = 200
+
+    private let attendance: EventAttendance
+    private let isWhole: Bool
+    private let directory: Directory
+    private let rest: Mutex<AttendancePage?>
+
+    /// - Parameter isWhole: whether the pages behind the attendance's own are wanted too.
+    init(_ attendance: EventAttendance, isWhole: Bool, _ directory: Directory) {
+        (self.attendance, self.isWhole, self.directory) = (attendance, isWhole, directory)
+        var page = attendance.page
+        if !isWhole { page.next = nil }
+        rest = Mutex(page)
+    }
+
+    /// Whether the first part is the only one.
+    var areFew: Bool { attendance.page.people.count <= Self.size && (!isWhole || attendance.page.next == nil) }
+
+    /// The next part; `nil` after the last. Call one after the other.
+    func next() async throws -> (participants: [EventAttendance.Participant], isLast: Bool)? {
+        guard var page = rest.withLock({ $0 }) else { return nil }
+        while page.people.isEmpty, let last = page.next {
+            page = try await directory.people(of: attendance, limit: AttendanceCalls.defaultLimit, after: last)
+        }
+        let part = page.people.prefix(Self.size)
+        page.people.removeFirst(part.count)
+        let isLast = page.people.isEmpty && page.next == nil
+        rest.withLock { [page] in $0 = isLast ? nil : page }
+        return (try await directory.participants(part, of: attendance), isLast)
     }
 }
 

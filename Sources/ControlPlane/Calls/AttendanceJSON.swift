@@ -73,7 +73,7 @@ enum AttendanceJSON: AttendanceForm {
                 ),
                 isRequired: true,
                 description:
-                    "Of those who attended, how many first joined with which, most first. From the `User-Agent` when they joined, which is not kept."
+                    "How many first joined with which, most first; with `from` or `to`, of those who first joined in that time. From the `User-Agent` when they joined, which is not kept."
             ),
             Schema.Member(
                 name: "sites",
@@ -93,7 +93,10 @@ enum AttendanceJSON: AttendanceForm {
                     )
                 ),
                 isRequired: true,
-                description: "Of those who attended, how many first joined from a page of which site, most first."
+                description: """
+                    How many first joined from a page of which site, most first; with `from` or `to`, of those who first \
+                    joined in that time.
+                    """
             ),
             Schema.Member(
                 name: "participants",

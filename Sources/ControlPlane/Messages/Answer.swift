@@ -32,10 +32,9 @@ struct Answer: Sendable {
 /// The rest of a long answer. Each piece is made once the previous one was taken, so that no more than one is in memory
 /// however slowly the client reads.
 struct Further: Sendable {
-    /// The number of pieces.
-    let count: Int
     /// The memory of the data that the pieces are made from, in bytes. It is kept until the last piece is written.
     let weight: Int
-    /// Makes the piece with this number. If it throws, the answer is cut short.
-    let piece: @Sendable (Int) async throws -> [UInt8]
+    /// Makes the piece with this number, one after the other; `nil` if there are no more. If it throws, the answer is cut
+    /// short.
+    let piece: @Sendable (Int) async throws -> [UInt8]?
 }

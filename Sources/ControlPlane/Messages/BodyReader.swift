@@ -46,7 +46,7 @@ enum BodyReader {
         if let text = fields[.contentLength], let length = Int(text), length > maxUnwanted { throw fault }
         let bytes: [UInt8]
         do {
-            bytes = try await self.bytes(of: body, upTo: maxUnwanted)
+            bytes = try await self.bytes(of: body, upTo: maxUnwanted, nil)
         } catch let error as Fault where error.status == .contentTooLarge {
             throw fault
         }

@@ -172,6 +172,13 @@ struct Fault: Error, Sendable {
         )
     }
 
+    static let attendanceIsBehind = Fault(
+        .serviceUnavailable,
+        "try_again",
+        "Attendance is being summed up after an update; try again shortly",
+        retryAfter: 5
+    )
+
     /// Told only to those who have shown that they act for the company.
     static let suspended = Fault(
         .forbidden,

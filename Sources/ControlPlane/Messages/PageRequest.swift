@@ -90,7 +90,8 @@ struct PageRequest {
         let ids = rows.ids
         let hasBegun = Begun()
         let count = max((ids.count + part - 1) / part, 1)
-        let further = Further(count: count, weight: ids.count * MemoryLayout<Int64>.size) { number in
+        let further = Further(weight: ids.count * MemoryLayout<Int64>.size) { number in
+            guard number < count else { return nil }
             let entries = try await read(ids[number * part..<min((number + 1) * part, ids.count)])
             var text: [UInt8] = []
             for entry in entries { text += (hasBegun.set() ? "," : "[").utf8 + entry.serialized() }
@@ -99,7 +100,7 @@ struct PageRequest {
         }
         var answer = Answer([], type: "application/json")
         answer.fields[.totalCount] = String(rows.total)
-        if count == 1 { answer.body = try await further.piece(0) } else { answer.further = further }
+        if count == 1 { answer.body = try await further.piece(0) ?? [] } else { answer.further = further }
         return answer
     }
 

@@ -13,44 +13,108 @@ struct AttendanceBook {
         let begins: Milliseconds
     }
 
+    private struct EventName: Hashable {
+        let event: ExactText
+        let company: ExactText
+    }
+
+    /// Minutes between which people were away, by their beginnings.
+    private struct Gap: Hashable {
+        let attendance: Int64
+        let leftAt: Milliseconds
+        let cameAt: Milliseconds
+    }
+
+    /// Those who came for the first time in a minute from a source.
+    private struct Newcomers: Hashable {
+        let source: Int64
+        let begins: Milliseconds
+    }
+
+    private struct Source: Hashable {
+        let attendance: Int64
+        let device: ExactText?
+        let browser: ExactText?
+        let site: ExactText?
+    }
+
     private let database: Database
     private var minutes: [Minute: AttendanceMinute] = [:]
+    private var gaps: [Gap: Int] = [:]
+    private var newcomers: [Newcomers: Int] = [:]
+    /// The rows of events and of sources that were looked up.
+    private var attendances: [EventName: Int64] = [:]
+    private var sources: [Source: Int64] = [:]
+    /// What ``isBehind(_:_:)`` has found.
+    private var behind: [EventName: Bool] = [:]
 
     init(_ database: Database) { self.database = database }
 
+    /// Whether an event has stays that an earlier version wrote and that are not in the sums yet.
+    mutating func isBehind(_ event: String, _ company: String) throws -> Bool {
+        let name = EventName(event: ExactText(event), company: ExactText(company))
+        if let known = behind[name] { return known }
+        let found = try Self.isBehind(event, company, database)
+        behind[name] = found
+        return found
+    }
+
+    static func isBehind(_ event: String, _ company: String, _ database: Database) throws -> Bool {
+        try Bool.fetchOne(
+            database.cachedStatement(
+                sql: """
+                    SELECT EXISTS (
+                        SELECT 1 FROM stay INDEXED BY stay_without_attendee
+                        WHERE company = ? AND event = ? AND attendee IS NULL
+                    )
+                    """
+            ),
+            arguments: [company, event]
+        ) ?? false
+    }
+
     /// Notes that a stay has begun. Returns its attendee.
+    ///
+    /// Stays of an event must be noted in the order in which they began: those of an earlier version first.
     mutating func arrive(_ stay: Stay) throws -> Int64 {
         let attendance = try attendance(of: stay.event, stay.company)
-        let isRegistered = stay.registration != nil
+        let (isRegistered, person) = (stay.registration != nil, stay.registration ?? stay.user)
+        let source = try source(stay.source, of: attendance)
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO attendee (attendance, is_registered, person, joined_at, leaves_at, sessions, source)
+                VALUES (?1, ?2, ?3, ?4, ?4, 1, ?5) ON CONFLICT (attendance, is_registered, person) DO NOTHING
+                """
+        ).execute(arguments: [attendance, isRegistered, person, stay.joinedAt, source])
+        if database.changesCount > 0 {
+            change(1, attendance, at: stay.joinedAt)
+            let begins = Self.minute(attendance, stay.joinedAt).minute.begins
+            newcomers[Newcomers(source: source, begins: begins), default: 0] += 1
+            return database.lastInsertedRowID
+        }
         let known = try Row.fetchOne(
             database.cachedStatement(
                 sql: """
-                    SELECT id, sessions, leaves_at FROM attendee
+                    SELECT id, sessions, leaves_at, joined_at FROM attendee
                     WHERE attendance = ? AND is_registered = ? AND person = ?
                     """
             ),
-            arguments: [attendance, isRegistered, stay.registration ?? stay.user]
+            arguments: [attendance, isRegistered, person]
         )
-        guard let known else {
-            change(1, attendance, at: stay.joinedAt)
-            let source = try source(stay.source, of: attendance)
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO attendee (attendance, is_registered, person, joined_at, leaves_at, sessions, source)
-                    VALUES (?1, ?2, ?3, ?4, ?4, 1, ?5)
-                    """
-            ).execute(
-                arguments: [attendance, isRegistered, stay.registration ?? stay.user, stay.joinedAt, source]
-            )
-            return database.lastInsertedRowID
-        }
+        guard let known else { throw DatabaseError(resultCode: .SQLITE_INTERNAL) }
         let (id, sessions, leavesAt): (Int64, Int, Milliseconds) = (known[0], known[1], known[2])
+        // What is stored moves to the earlier minute.
+        if stay.joinedAt < known[3] { try write() }
         var until = leavesAt
         if sessions == 0 {
             // Whoever comes back before having left has not left.
             until = max(leavesAt, stay.joinedAt)
             change(1, attendance, at: until)
             leave(-1, attendance, at: leavesAt)
+            let (left, came) = (Self.minute(attendance, leavesAt).minute, Self.minute(attendance, until).minute)
+            if came.begins - left.begins > AttendanceMinute.length {
+                gaps[Gap(attendance: attendance, leftAt: left.begins, cameAt: came.begins), default: 0] += 1
+            }
         }
         try database.cachedStatement(
             sql: """
@@ -61,7 +125,10 @@ struct AttendanceBook {
     }
 
     /// Notes that a stay of an attendee has ended.
-    mutating func depart(_ attendee: Int64, at moment: Milliseconds) throws {
+    ///
+    /// - Parameter away: for how long its viewer was away in it. It is taken from the time of the minute in which the stay
+    ///   ends, since it is not known when that was.
+    mutating func depart(_ attendee: Int64, at moment: Milliseconds, away: Milliseconds = 0) throws {
         let row = try Row.fetchOne(
             database.cachedStatement(
                 sql: """
@@ -71,32 +138,33 @@ struct AttendanceBook {
             ),
             arguments: [moment, attendee]
         )
-        guard let row, (row[1] as Int) == 0 else { return }
+        guard let row else { return }
+        if away > 0 { minutes[Self.minute(row[0], moment).minute, default: AttendanceMinute()].pause(away) }
+        guard (row[1] as Int) == 0 else { return }
         change(-1, row[0], at: row[2])
         leave(1, row[0], at: row[2])
     }
 
-    /// Notes that all stays have ended.
+    /// Notes that all stays that are open end.
     mutating func departAll(at moment: Milliseconds) throws {
-        let present = try Row.fetchAll(
+        let present = "sessions > 0 AND id IN (SELECT attendee FROM stay WHERE left_at IS NULL)"
+        let rows = try Row.fetchAll(
             database,
-            sql: """
-                SELECT attendance, max(leaves_at, ?), count(*) FROM attendee WHERE sessions > 0 GROUP BY 1, 2
-                """,
+            sql: "SELECT attendance, max(leaves_at, ?), count(*) FROM attendee WHERE \(present) GROUP BY 1, 2",
             arguments: [moment]
         )
-        for row in present {
+        for row in rows {
             change(-(row[2] as Int), row[0], at: row[1])
             leave(row[2], row[0], at: row[1])
         }
         try database.execute(
-            sql: "UPDATE attendee SET sessions = 0, leaves_at = max(leaves_at, ?) WHERE sessions > 0",
+            sql: "UPDATE attendee SET sessions = 0, leaves_at = max(leaves_at, ?) WHERE \(present)",
             arguments: [moment]
         )
     }
 
     /// Replaces an attendee who is erased by a nameless stand-in.
-    func erase(_ attendee: Int64, as standIn: String) throws {
+    mutating func erase(_ attendee: Int64, as standIn: String) throws {
         let attendance = try Int64.fetchOne(
             database,
             sql: "SELECT attendance FROM attendee WHERE id = ?",
@@ -111,6 +179,26 @@ struct AttendanceBook {
 
     /// Stores the changes of minutes.
     mutating func write() throws {
+        for (gap, people) in gaps {
+            try database.cachedStatement(
+                sql: """
+                    INSERT INTO attendance_gap (attendance, left_at, came_at, people) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (attendance, left_at, came_at) DO UPDATE SET people = people + excluded.people
+                    """
+            ).execute(arguments: [gap.attendance, gap.leftAt, gap.cameAt, people])
+        }
+        gaps = [:]
+        for (key, people) in newcomers {
+            try database.cachedStatement(
+                sql: """
+                    INSERT INTO attendance_newcomer (source, begins_at, people) VALUES (?, ?, ?)
+                    ON CONFLICT (source, begins_at) DO UPDATE SET people = people + excluded.people
+                    """
+            ).execute(arguments: [key.source, key.begins, people])
+            try database.cachedStatement(sql: "UPDATE attendance_source SET attended = attended + ? WHERE id = ?")
+                .execute(arguments: [people, key.source])
+        }
+        newcomers = [:]
         for (minute, changes) in minutes {
             var sum = changes
             let stored = try Row.fetchOne(
@@ -152,22 +240,34 @@ struct AttendanceBook {
         return (Minute(attendance: attendance, begins: max(moment, 0) - time), time)
     }
 
-    private func attendance(of event: String, _ company: String) throws -> Int64 {
-        let known = try Int64.fetchOne(
+    private mutating func attendance(of event: String, _ company: String) throws -> Int64 {
+        let name = EventName(event: ExactText(event), company: ExactText(company))
+        if let known = attendances[name] { return known }
+        let stored = try Int64.fetchOne(
             database.cachedStatement(sql: "SELECT id FROM attendance WHERE company = ? AND event = ?"),
             arguments: [company, event]
         )
-        if let known { return known }
-        try database.execute(
-            sql: "INSERT INTO attendance (company, event) VALUES (?, ?)",
-            arguments: [company, event]
-        )
-        return database.lastInsertedRowID
+        if stored == nil {
+            try database.execute(
+                sql: "INSERT INTO attendance (company, event) VALUES (?, ?)",
+                arguments: [company, event]
+            )
+        }
+        let row = stored ?? database.lastInsertedRowID
+        attendances[name] = row
+        return row
     }
 
-    private func source(_ source: StoredSource, of attendance: Int64) throws -> Int64 {
+    private mutating func source(_ source: StoredSource, of attendance: Int64) throws -> Int64 {
+        let key = Source(
+            attendance: attendance,
+            device: source.device.map { ExactText($0) },
+            browser: source.browser.map { ExactText($0) },
+            site: source.site.map { ExactText($0) }
+        )
+        if let known = sources[key] { return known }
         let arguments: StatementArguments = [attendance, source.device, source.browser, source.site]
-        let known = try Int64.fetchOne(
+        let stored = try Int64.fetchOne(
             database.cachedStatement(
                 sql: """
                     SELECT id FROM attendance_source
@@ -176,10 +276,13 @@ struct AttendanceBook {
             ),
             arguments: arguments
         )
-        if let known { return known }
-        try database.cachedStatement(
-            sql: "INSERT INTO attendance_source (attendance, device, browser, site) VALUES (?, ?, ?, ?)"
-        ).execute(arguments: arguments)
-        return database.lastInsertedRowID
+        if stored == nil {
+            try database.cachedStatement(
+                sql: "INSERT INTO attendance_source (attendance, device, browser, site) VALUES (?, ?, ?, ?)"
+            ).execute(arguments: arguments)
+        }
+        let row = stored ?? database.lastInsertedRowID
+        sources[key] = row
+        return row
     }
 }

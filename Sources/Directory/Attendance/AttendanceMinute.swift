@@ -39,6 +39,9 @@ struct AttendanceMinute: Equatable {
     /// Notes that people have left for as long as is known. If there are less than none, they have come back.
     mutating func leave(_ count: Int) { gone += count }
 
+    /// Takes time in which somebody was away from the presence.
+    mutating func pause(_ time: Milliseconds) { presence -= time }
+
     mutating func add(_ other: AttendanceMinute) {
         presence += other.presence
         gone += other.gone

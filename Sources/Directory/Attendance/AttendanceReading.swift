@@ -31,7 +31,7 @@ struct AttendanceReading {
         known = (row[1], row[2])
     }
 
-    func attendance(limit: Int?, after last: Int64?) throws -> EventAttendance {
+    func attendance(limit: Int, after last: Int64?) throws -> EventAttendance {
         var sweep = ConcurrencySweep(
             of: stored.event,
             within: span,
@@ -39,76 +39,79 @@ struct AttendanceReading {
             since: known.since,
             present: known.present
         )
-        let all = try counts()
-        let dropOff = try addMinutes(to: &sweep, attended: all.values.reduce(0, +))
-        var people: [Int64]
-        let sources: [StoredSource: Int]
-        if span.isAll {
-            sources = try self.sources(all)
-            people = limit == 0 ? [] : try self.people(limit: limit, after: last)
-        } else {
-            let found = try peopleWithinSpan()
-            sources = try self.sources(Dictionary(found.map { ($0.source, 1) }, uniquingKeysWith: +))
-            people = found.map(\.id)
-            if let last { people.removeAll { $0 <= last } }
-        }
-        let hasMore = limit.map { people.count > $0 } ?? false
-        if let limit { people = Array(people.prefix(limit)) }
+        let all = try sources()
+        let total = all.values.reduce(0, +)
+        let (dropOff, goneBefore) = try addMinutes(to: &sweep, attended: total)
+        let attended = span.isAll ? total : min(max(total - goneBefore - (try countOfAbsent()), 0), total)
         return EventAttendance(
             event: stored.event,
             row: stored.id,
             span: span,
             now: now,
             registered: try registered(),
-            attended: sources.values.reduce(0, +),
-            totalMinutes: Double(sweep.total) / Double(AttendanceMinute.length),
+            attended: attended,
+            totalMinutes: Double(max(sweep.total, 0)) / Double(AttendanceMinute.length),
             peakConcurrent: sweep.peak,
             concurrencyStep: Int(sweep.step / AttendanceMinute.length),
             concurrency: sweep.concurrency,
             dropOff: dropOff,
-            sources: sources,
-            people: people,
-            hasMore: hasMore
+            sources: span.isAll ? all : try sourcesOfNewcomers(),
+            page: attended == 0 || limit == 0 ? AttendancePage() : try page(limit: limit, after: last)
         )
     }
 
-    /// The first of the people, and one more than asked for if there are others.
-    func people(limit: Int?, after last: Int64? = nil) throws -> [Int64] {
-        try Int64.fetchAll(
+    /// Some of those who were there at some time within the span.
+    func page(limit: Int, after last: Int64?) throws -> AttendancePage {
+        let end = try Int64.fetchOne(
             database.cachedStatement(
-                sql: "SELECT id FROM attendee WHERE attendance = ? AND id > ? ORDER BY id LIMIT ?"
+                sql: "SELECT id FROM attendee WHERE attendance = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?"
             ),
-            arguments: [sums, last ?? 0, limit.map { $0 + 1 } ?? -1]
+            arguments: [sums, last ?? 0, AttendancePage.maxExamined - 1]
         )
-    }
-
-    /// Those who were there at some time within the span, with the rows of their sources. Stays are looked up only of
-    /// those who came before it and left after it.
-    private func peopleWithinSpan() throws -> [(id: Int64, source: Int64)] {
-        let rows = try Row.fetchCursor(
+        // Stays are looked up only of those who came before the span and left after it.
+        let people = try Int64.fetchAll(
             database.cachedStatement(
                 sql: """
-                    SELECT id, source FROM attendee WHERE attendance = ?1 AND joined_at < ?3
-                    AND (sessions > 0 OR leaves_at >= ?2)
-                    AND (joined_at >= ?2 OR sessions = 0 AND leaves_at < ?3 OR EXISTS (
-                        SELECT 1 FROM stay WHERE attendee = attendee.id AND stay.joined_at < ?3
-                        AND (left_at IS NULL OR left_at >= ?2)
+                    SELECT id FROM attendee WHERE attendance = ?1 AND id > ?2 AND id <= ?3
+                    AND joined_at < ?5 AND (sessions > 0 OR leaves_at >= ?4)
+                    AND (joined_at >= ?4 OR sessions = 0 AND leaves_at < ?5 OR EXISTS (
+                        SELECT 1 FROM stay WHERE attendee = attendee.id AND stay.joined_at < ?5
+                        AND (left_at IS NULL OR left_at >= ?4)
                     ))
-                    ORDER BY id
+                    ORDER BY id LIMIT ?6
                     """
             ),
-            arguments: [sums, span.range.lowerBound, span.range.upperBound]
+            arguments: [sums, last ?? 0, end ?? .max, span.range.lowerBound, span.range.upperBound, limit + 1]
         )
-        var people: [(Int64, Int64)] = []
-        while let row = try rows.next() { people.append((row[0], row[1])) }
-        return people
+        guard people.count > limit else { return AttendancePage(people: people, next: end) }
+        return AttendancePage(people: Array(people.prefix(limit)), next: people[limit - 1])
     }
 
-    /// Adds the minutes to a sweep. Returns the drop-off.
+    /// How many were not there within the span, without those who had left for good before it: they came later, or were
+    /// away for all of it.
+    private func countOfAbsent() throws -> Int {
+        let (from, to) = (span.range.lowerBound, span.range.upperBound)
+        return try Int.fetchOne(
+            database.cachedStatement(
+                sql: """
+                    SELECT (
+                        SELECT total(people) FROM attendance_newcomer
+                        WHERE source IN (SELECT id FROM attendance_source WHERE attendance = ?1) AND begins_at >= ?3
+                    ) + (
+                        SELECT total(people) FROM attendance_gap
+                        WHERE attendance = ?1 AND left_at < ?2 AND came_at >= ?3
+                    )
+                    """
+            ),
+            arguments: [sums, from, to]
+        ) ?? 0
+    }
+
+    /// Adds the minutes to a sweep. Returns the drop-off, and how many had left for good before the span.
     private func addMinutes(
         to sweep: inout ConcurrencySweep,
         attended: Int
-    ) throws -> [(moment: Milliseconds, share: Double)] {
+    ) throws -> (dropOff: [(moment: Milliseconds, share: Double)], goneBefore: Int) {
         let minutes = try Row.fetchCursor(
             database.cachedStatement(
                 sql: """
@@ -119,7 +122,7 @@ struct AttendanceReading {
             arguments: [sums]
         )
         var tenths = self.tenths[...]
-        var gone = 0
+        var (gone, goneBefore) = (0, 0)
         var shares: [(Milliseconds, Double)] = []
         while let minute = try minutes.next() {
             let begin: Milliseconds = minute[0]
@@ -128,12 +131,13 @@ struct AttendanceReading {
                 shares.append((tenth, Double(attended - gone)))
             }
             gone += minute[4]
+            if begin < span.range.lowerBound { goneBefore = gone }
             sweep.add(begin, net: minute[1], top: minute[2], presence: minute[3])
         }
         shares += tenths.map { ($0, Double(attended - gone)) }
         sweep.finish()
-        guard attended > 0 else { return [] }
-        return shares.map { ($0, min(max($1 / Double(attended), 0), 1)) }
+        guard attended > 0 else { return ([], goneBefore) }
+        return (shares.map { ($0, min(max($1 / Double(attended), 0), 1)) }, goneBefore)
     }
 
     /// The event's start and each tenth of it that has come and lies within the span.
@@ -154,28 +158,38 @@ struct AttendanceReading {
         ) ?? 0
     }
 
-    /// The number of attendees by the rows of their sources.
-    private func counts() throws -> [Int64: Int] {
-        let rows = try Row.fetchAll(
-            database.cachedStatement(
-                sql: "SELECT id, attended FROM attendance_source WHERE attendance = ? AND attended > 0"
-            ),
-            arguments: [sums]
+    /// From where how many attendees came.
+    private func sources() throws -> [StoredSource: Int] {
+        Self.counts(
+            try Row.fetchAll(
+                database.cachedStatement(
+                    sql: "SELECT device, browser, site, attended AS people FROM attendance_source WHERE attendance = ?"
+                ),
+                arguments: [sums]
+            )
         )
-        return Dictionary(rows.map { ($0[0] as Int64, $0[1] as Int) }, uniquingKeysWith: +)
     }
 
-    private func sources(_ counts: [Int64: Int]) throws -> [StoredSource: Int] {
-        let rows = try Row.fetchAll(
-            database.cachedStatement(
-                sql: "SELECT id, device, browser, site FROM attendance_source WHERE attendance = ?"
-            ),
-            arguments: [sums]
+    /// From where how many came who were there for the first time within the span.
+    private func sourcesOfNewcomers() throws -> [StoredSource: Int] {
+        Self.counts(
+            try Row.fetchAll(
+                database.cachedStatement(
+                    sql: """
+                        SELECT device, browser, site, ifnull((
+                            SELECT sum(people) FROM attendance_newcomer
+                            WHERE source = attendance_source.id AND begins_at >= ? AND begins_at < ?
+                        ), 0) AS people
+                        FROM attendance_source WHERE attendance = ?
+                        """
+                ),
+                arguments: [span.range.lowerBound, span.range.upperBound, sums]
+            )
         )
-        var sources: [StoredSource: Int] = [:]
-        for row in rows {
-            if let count = counts[row["id"]] { sources[StoredSource(row), default: 0] += count }
-        }
-        return sources
+    }
+
+    private static func counts(_ rows: [Row]) -> [StoredSource: Int] {
+        let counts = rows.map { (StoredSource($0), $0["people"] as Int) }.filter { $1 > 0 }
+        return Dictionary(counts, uniquingKeysWith: +)
     }
 }

@@ -2,44 +2,61 @@ package import Admission
 package import Basics
 import GRDB
 
+/// An event's attendance cannot be reported yet: stays that an earlier version wrote are being added to its sums.
+package struct AttendanceIsBehind: Error {}
+
 extension Directory {
     /// How many people were at an event, with a part of them. Returns `nil` if the company has no such event.
     ///
-    /// Takes no longer for many stays than for few; only a `span` is searched for those who were there in it. Their data
-    /// may be large; ask for it in parts with ``participants(_:of:)``.
+    /// Takes no longer for many stays than for few. Participants' data may be large; ask for it in parts with
+    /// ``participants(_:of:)``.
     ///
     /// - Parameters:
     ///   - span: leaves out what was before and after.
-    ///   - limit: the most people; `nil` for all.
+    ///   - limit: the most people.
     ///   - last: the attendee after whom the people begin.
+    /// - Throws: ``AttendanceIsBehind``.
     package func attendance(
         of uid: String,
         _ kind: EventKind,
         company: String,
         now: Milliseconds,
         within span: AttendanceSpan = .all,
-        limit: Int? = nil,
+        limit: Int,
         after last: Int64? = nil
     ) async throws -> EventAttendance? {
-        try await sumUpEarlierStays()
-        return try await pool.read { database in
+        try await pool.read { database in
             guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
+            guard try !AttendanceBook.isBehind(uid, company, database) else { throw AttendanceIsBehind() }
             return try AttendanceReading(stored, now: now, within: span.inMinutes, database)
                 .attendance(limit: limit, after: last)
         }
     }
 
-    /// Some of the people of an attendance.
+    /// Further people of an attendance, as they are now.
+    package func people(
+        of attendance: EventAttendance,
+        limit: Int,
+        after last: Int64?
+    ) async throws -> AttendancePage {
+        try await pool.read { database in
+            let stored = Stored(id: attendance.row, event: attendance.event)
+            return try AttendanceReading(stored, now: attendance.now, within: attendance.span, database)
+                .page(limit: limit, after: last)
+        }
+    }
+
+    /// The data of some of the people of an attendance.
     ///
-    /// They are read as they are now and in parts, so that nothing is held while an answer is written to a slow client.
-    /// A person who was removed or erased since the attendance was read has no metadata or name.
+    /// It is read as it is now and in parts, so that nothing is held while an answer is written to a slow client. A
+    /// person who was removed or erased since the attendance was read has no metadata or name.
     package func participants(
-        _ part: Range<Int>,
+        _ people: ArraySlice<Int64>,
         of attendance: EventAttendance
     ) async throws -> [EventAttendance.Participant] {
         try await pool.read { database in
             try Self.participants(
-                attendance.people[part],
+                people,
                 of: Stored(id: attendance.row, event: attendance.event),
                 within: attendance.span,
                 now: attendance.now,
@@ -75,27 +92,46 @@ extension Directory {
         return try list.participants { try String.fetchOne(metadata, arguments: [stored.id, $0]) }
     }
 
-    /// Adds the stays to the sums that an earlier version has written without them, in parts.
-    func sumUpEarlierStays() async throws {
+    /// Adds stays to the sums that an earlier version has written without them, in parts, so that no write waits for all
+    /// of it. Until an event's are added, it has no report.
+    ///
+    /// Event by event, since its stays must be added in the order in which they began.
+    ///
+    /// - Returns: the number of stays that were added.
+    @discardableResult
+    package func sumUpEarlierStays() async throws -> Int {
+        var count = 0
         while try await pool.read({ database in
             try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM stay WHERE attendee IS NULL)") ?? false
         }) {
-            try await writer.write { database, _ in
-                var book = AttendanceBook(database)
-                let rows = try Row.fetchAll(
-                    database,
-                    sql: "SELECT * FROM stay WHERE attendee IS NULL ORDER BY joined_at LIMIT \(AttendanceJournal.part)"
-                )
-                let update = try database.cachedStatement(sql: "UPDATE stay SET attendee = ? WHERE id = ?")
-                for row in rows {
-                    let stay = Stay(row)
-                    let attendee = try book.arrive(stay)
-                    if let leftAt = stay.leftAt { try book.depart(attendee, at: leftAt) }
-                    try update.execute(arguments: [attendee, row["id"] as Int64])
-                }
-                try book.write()
-            }
+            try Task.checkCancellation()
+            count += try await writer.write { database, _ in try Self.sumUpPart(database) }
         }
+        return count
+    }
+
+    /// How many stays are added at once.
+    private static let sumPart = 500
+
+    private static func sumUpPart(_ database: Database) throws -> Int {
+        var book = AttendanceBook(database)
+        let rows = try Row.fetchAll(
+            database.cachedStatement(
+                sql: """
+                    SELECT * FROM stay INDEXED BY stay_without_attendee WHERE attendee IS NULL
+                    ORDER BY company, event, joined_at LIMIT \(sumPart)
+                    """
+            )
+        )
+        let update = try database.cachedStatement(sql: "UPDATE stay SET attendee = ? WHERE id = ?")
+        for row in rows {
+            let stay = Stay(row)
+            let attendee = try book.arrive(stay)
+            if let leftAt = stay.leftAt { try book.depart(attendee, at: leftAt, away: stay.away) }
+            try update.execute(arguments: [attendee, row["id"] as Int64])
+        }
+        try book.write()
+        return rows.count
     }
 
     /// Deletes the sums of what ended before a moment.
@@ -121,6 +157,15 @@ extension Directory {
             )
         }
         for id in old {
+            _ = try await inParts(
+                """
+                DELETE FROM attendance_gap WHERE (attendance, left_at, came_at) IN (
+                    SELECT attendance, left_at, came_at FROM attendance_gap WHERE attendance = ? AND came_at < ?
+                    LIMIT \(Self.part)
+                )
+                """,
+                [id, begin]
+            )
             while try await writer.write({ database, _ in try Self.purgeMinutes(of: id, before: begin, database) }) {}
         }
     }
@@ -160,24 +205,59 @@ extension Directory {
         return true
     }
 
-    /// Deletes the sums of an event.
-    func purgeAttendance(of uid: String, company: String) async throws {
-        let own = "SELECT id FROM attendance WHERE company = ? AND event = ?"
-        for (table, id) in [("attendee", "id"), ("attendance_minute", "attendance, begins_at")] {
-            _ = try await inParts(
-                """
-                DELETE FROM \(table) WHERE (\(id)) IN (
-                    SELECT \(id) FROM \(table) WHERE attendance = (\(own)) LIMIT \(Self.part)
-                )
-                """,
-                [company, uid]
+    /// Deletes the stays and the sums of an event. Returns the number of stays.
+    func purgeAttendance(of uid: String, company: String) async throws -> Int {
+        var count = try await inParts(
+            """
+            DELETE FROM stay WHERE id IN (
+                SELECT id FROM stay WHERE company = ? AND event = ? AND attendee IS NULL LIMIT \(Self.part)
             )
-        }
-        try await writer.write { database, _ in
-            try database.execute(
-                sql: "DELETE FROM attendance WHERE company = ? AND event = ?",
+            """,
+            [company, uid]
+        )
+        let attendance = try await pool.read { database in
+            try Int64.fetchOne(
+                database,
+                sql: "SELECT id FROM attendance WHERE company = ? AND event = ?",
                 arguments: [company, uid]
             )
         }
+        guard let attendance else { return count }
+        while true {
+            try Task.checkCancellation()
+            let stays = try await writer.write { database, _ in try Self.purgeAttendees(of: attendance, database) }
+            guard let stays else { break }
+            count += stays
+        }
+        for (table, id) in [("attendance_minute", "begins_at"), ("attendance_gap", "left_at, came_at")] {
+            _ = try await inParts(
+                """
+                DELETE FROM \(table) WHERE attendance = ?1 AND (\(id)) IN (
+                    SELECT \(id) FROM \(table) WHERE attendance = ?1 LIMIT \(Self.part)
+                )
+                """,
+                [attendance]
+            )
+        }
+        try await writer.write { database, _ in
+            try database.execute(sql: "DELETE FROM attendance WHERE id = ?", arguments: [attendance])
+        }
+        return count
+    }
+
+    /// Deletes some attendees with their stays. Returns the number of stays; `nil` if there was nobody.
+    private static func purgeAttendees(of attendance: Int64, _ database: Database) throws -> Int? {
+        let people = try Int64.fetchAll(
+            database,
+            sql: "SELECT id FROM attendee WHERE attendance = ? LIMIT \(part)",
+            arguments: [attendance]
+        )
+        guard !people.isEmpty else { return nil }
+        let arguments: StatementArguments = [ListedRows.argument(people)]
+        let these = "IN (SELECT value FROM json_each(?))"
+        try database.execute(sql: "DELETE FROM stay WHERE attendee \(these)", arguments: arguments)
+        let count = database.changesCount
+        try database.execute(sql: "DELETE FROM attendee WHERE id \(these)", arguments: arguments)
+        return count
     }
 }

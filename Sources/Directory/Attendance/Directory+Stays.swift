@@ -35,7 +35,8 @@ extension Directory {
             (stay.user, stay.name, stay.email, stay.source) = (standIn, nil, nil, StoredSource())
             stay.registration = viewer.registration.map { _ in standIn }
         }
-        stay.attendee = try book.arrive(stay)
+        // Stays that are older are added to the sums first.
+        if try !book.isBehind(stay.event, stay.company) { stay.attendee = try book.arrive(stay) }
         let insertion = try database.cachedStatement(
             sql: """
                 INSERT INTO stay
@@ -67,11 +68,8 @@ extension Directory {
             arguments: [session.name]
         )
         if let open {
-            var stay = Stay(open, leftAt: moment, ending, role: session.role)
-            // An earlier version wrote it before it handed over.
-            let attendee = try stay.attendee ?? book.arrive(stay)
-            stay.attendee = attendee
-            try book.depart(attendee, at: stay.leftAt ?? moment)
+            let stay = Stay(open, leftAt: moment, ending, role: session.role)
+            if let attendee = stay.attendee { try book.depart(attendee, at: stay.leftAt ?? moment) }
             try close(stay, row: open["id"], database)
         }
         let end = [
@@ -93,31 +91,29 @@ extension Directory {
         let before = try Row.fetchOne(
             database.cachedStatement(
                 sql: """
-                    SELECT * FROM stay INDEXED BY stay_by_viewer
-                    WHERE event = ? AND user = ? AND left_at >= ? AND left_at IS NOT NULL
-                    AND company = ? AND registration IS ? AND joined_at <= ? AND attendee = ? ORDER BY left_at DESC LIMIT 1
+                    SELECT * FROM stay INDEXED BY stay_by_attendee
+                    WHERE attendee = ? AND left_at >= ? AND joined_at <= ? ORDER BY left_at DESC LIMIT 1
                     """
             ),
-            arguments: [
-                stay.event, stay.user, stay.joinedAt - Self.longestGap, stay.company, stay.registration,
-                end + Self.longestGap, stay.attendee,
-            ]
+            arguments: [stay.attendee, stay.joinedAt - Self.longestGap, end + Self.longestGap]
         )
-        var (whole, kept) = (stay, row)
-        if let before {
-            (whole, kept) = (stay.following(Stay(before)), before["id"])
-            try database.cachedStatement(sql: "DELETE FROM stay WHERE id = ?").execute(arguments: [row])
+        guard let before else {
+            try database.cachedStatement(
+                sql: "UPDATE stay SET role = ?, left_at = ?, ending = ?, replaced = ? WHERE id = ?"
+            ).execute(arguments: [stay.role, stay.leftAt, stay.ending, stay.replaced, row])
+            return
         }
+        try database.cachedStatement(sql: "DELETE FROM stay WHERE id = ?").execute(arguments: [row])
+        let whole = stay.following(Stay(before))
         try database.cachedStatement(
             sql: """
                 UPDATE stay SET session = ?, name = ?, email = ?, folded_email = ?, role = ?, joined_at = ?, left_at = ?,
-                    ending = ?, joins = ?, replaced = ?, away = ?, device = ?, browser = ?, site = ?, attendee = ?
-                    WHERE id = ?
+                    ending = ?, joins = ?, replaced = ?, away = ?, device = ?, browser = ?, site = ? WHERE id = ?
                 """
         ).execute(arguments: [
             whole.session, whole.name, whole.email, whole.email.map(foldedIdentity), whole.role, whole.joinedAt,
             whole.leftAt, whole.ending, whole.joins, whole.replaced, whole.away,
-            whole.source.device, whole.source.browser, whole.source.site, whole.attendee, kept,
+            whole.source.device, whole.source.browser, whole.source.site, before["id"] as Int64,
         ])
     }
 
@@ -202,12 +198,12 @@ extension Directory {
             ]
             try announce(.sessionLeft, company: company, event: event, at: leftAt, data, database, &effects)
         }
+        var book = AttendanceBook(database)
+        try book.departAll(at: moment)
+        try book.write()
         try database.execute(
             sql: "UPDATE stay SET left_at = max(joined_at, ?), ending = ? WHERE left_at IS NULL",
             arguments: [moment, ending]
         )
-        var book = AttendanceBook(database)
-        try book.departAll(at: moment)
-        try book.write()
     }
 }

@@ -28,6 +28,17 @@ package struct AttendanceSpan: Sendable {
     }
 }
 
+/// Some of those who were at an event, in the order of their first arrival but for those who came within a second.
+package struct AttendancePage: Sendable {
+    /// The most attendees that are examined for a page. If few of them were there in the span, it ends before its limit,
+    /// so that a page takes no longer for many attendees than for few.
+    static let maxExamined = 50_000
+
+    package var people: [Int64] = []
+    /// The attendee after whom the next page begins; `nil` if this is the last.
+    package var next: Int64?
+}
+
 /// How many people were at an event, and for how long.
 ///
 /// Minutes and concurrency count from a day before the event's start to a day after its end; those of a hub without
@@ -40,7 +51,8 @@ package struct EventAttendance: Sendable {
     let now: Milliseconds
     /// The number of registrations that exist now.
     package let registered: Int
-    /// The number of people who were there.
+    /// The number of people who were there. In a span of which a part was purged, too many may be counted: who is still
+    /// kept counts as there.
     package let attended: Int
     /// The time of all of them together.
     package let totalMinutes: Double
@@ -53,21 +65,19 @@ package struct EventAttendance: Sendable {
     /// The share of all who attended, whatever the span, who had not left for good before the minute of the event's start
     /// and of each tenth of it that has come. Empty if it has no dates or nobody attended.
     package let dropOff: [(moment: Milliseconds, share: Double)]
-    /// How many of those who attended joined from where.
+    /// From where how many joined who were there for the first time.
     let sources: [StoredSource: Int]
-    /// The attendees that were asked for, in the order of their first arrival but for those who came within a second.
-    package let people: [Int64]
-    /// Whether there are others behind them.
-    package let hasMore: Bool
+    /// The attendees that were asked for.
+    package let page: AttendancePage
 
     package var averageMinutes: Double { attended == 0 ? 0 : totalMinutes / Double(attended) }
 
-    /// How many joined with which kind of device and family of browsers, most first.
+    /// How many were there for the first time with which kind of device and family of browsers, most first.
     package var devices: [(source: StoredSource, attended: Int)] {
         counts { StoredSource(device: $0.device, browser: $0.browser) }
     }
 
-    /// How many joined from which site, most first.
+    /// How many were there for the first time from which site, most first.
     package var sites: [(source: StoredSource, attended: Int)] { counts { StoredSource(site: $0.site) } }
 
     private func counts(_ part: (StoredSource) -> StoredSource) -> [(source: StoredSource, attended: Int)] {

@@ -95,4 +95,66 @@ extension Migrations {
         CREATE INDEX stay_by_attendee ON stay (attendee, joined_at) WHERE attendee IS NOT NULL;
         CREATE INDEX stay_without_attendee ON stay (joined_at) WHERE attendee IS NULL;
         """
+
+    /// Adds sums for reports of a part of the time. What was summed up without them is summed up again.
+    static let attendanceParts = """
+        DROP TRIGGER attendee_added;
+        DROP TRIGGER attendee_moved;
+        DROP TRIGGER attendee_deleted;
+        DROP INDEX stay_without_attendee;
+        UPDATE stay SET attendee = NULL WHERE attendee IS NOT NULL;
+        DELETE FROM attendee;
+        DELETE FROM attendance_minute;
+        DELETE FROM attendance_source;
+        DELETE FROM attendance;
+
+        -- Found through attendees.
+        DROP INDEX stay_by_event;
+        DROP INDEX stay_by_viewer;
+        DROP INDEX stay_by_attendee;
+        CREATE INDEX stay_by_attendee ON stay (attendee, left_at) WHERE attendee IS NOT NULL;
+        DROP INDEX attendee_present;
+
+        -- How many came for the first time in a minute, by where they joined from. Who is added to the attendees is added
+        -- to these by whoever adds them.
+        CREATE TABLE attendance_newcomer (
+            source INTEGER NOT NULL REFERENCES attendance_source (id) ON DELETE CASCADE,
+            begins_at INTEGER NOT NULL,
+            people INTEGER NOT NULL,
+            PRIMARY KEY (source, begins_at)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TRIGGER attendee_moved AFTER UPDATE OF source, joined_at ON attendee
+        WHEN old.source <> new.source OR old.joined_at <> new.joined_at BEGIN
+            UPDATE attendance_source SET attended = attended - 1 WHERE id = old.source;
+            UPDATE attendance_source SET attended = attended + 1 WHERE id = new.source;
+            UPDATE attendance_newcomer SET people = people - 1
+                WHERE source = old.source AND begins_at = old.joined_at - old.joined_at % 60000;
+            DELETE FROM attendance_newcomer
+                WHERE source = old.source AND begins_at = old.joined_at - old.joined_at % 60000 AND people = 0;
+            INSERT INTO attendance_newcomer (source, begins_at, people)
+                VALUES (new.source, new.joined_at - new.joined_at % 60000, 1)
+                ON CONFLICT (source, begins_at) DO UPDATE SET people = people + 1;
+        END;
+        CREATE TRIGGER attendee_deleted AFTER DELETE ON attendee BEGIN
+            UPDATE attendance_source SET attended = attended - 1 WHERE id = old.source;
+            UPDATE attendance_minute SET gone = gone - 1 WHERE old.sessions = 0
+                AND attendance = old.attendance AND begins_at = old.leaves_at - old.leaves_at % 60000;
+            UPDATE attendance_newcomer SET people = people - 1
+                WHERE source = old.source AND begins_at = old.joined_at - old.joined_at % 60000;
+            DELETE FROM attendance_newcomer
+                WHERE source = old.source AND begins_at = old.joined_at - old.joined_at % 60000 AND people = 0;
+        END;
+
+        -- How many left in a minute and came back in another, by the minutes' beginnings. Only those who were away for
+        -- the whole of a minute.
+        CREATE TABLE attendance_gap (
+            attendance INTEGER NOT NULL,
+            left_at INTEGER NOT NULL,
+            came_at INTEGER NOT NULL,
+            people INTEGER NOT NULL,
+            PRIMARY KEY (attendance, left_at, came_at)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE INDEX stay_without_attendee ON stay (company, event, joined_at) WHERE attendee IS NULL;
+        """
 }

@@ -76,6 +76,9 @@ enum Migrations {
         migrator.registerMigration("22 secrets before the last, and messages that are delivered again") { database in
             try database.execute(sql: formerSecrets)
         }
+        migrator.registerMigration("23 sums of parts of attendance") { database in
+            try database.execute(sql: attendanceParts)
+        }
         return migrator
     }
 

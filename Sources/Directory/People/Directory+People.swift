@@ -246,7 +246,7 @@ extension Directory {
 
     /// Replaces the person by a nameless stand-in, the same one in all stays of one registration or user.
     private static func eraseStays(_ folded: String, _ company: String, _ database: Database) throws -> Int {
-        let book = AttendanceBook(database)
+        var book = AttendanceBook(database)
         var standIns: [[UInt8]: String] = [:]
         let rows = try Row.fetchAll(
             database,

@@ -83,15 +83,7 @@ extension Directory {
                 "DELETE FROM registration WHERE id IN (SELECT id FROM registration WHERE event = ? LIMIT \(Self.part))",
                 [id]
             )
-            purge.stays += try await inParts(
-                """
-                DELETE FROM stay WHERE id IN (
-                    SELECT id FROM stay WHERE company = ? AND event = ? LIMIT \(Self.part)
-                )
-                """,
-                [company, uid]
-            )
-            try await purgeAttendance(of: uid, company: company)
+            purge.stays += try await purgeAttendance(of: uid, company: company)
             purge.events += try await inParts(
                 """
                 UPDATE event SET name = '', creator = '', picture = NULL, presenters = '[]', organizers = '[]',

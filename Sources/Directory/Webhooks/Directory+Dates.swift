@@ -8,7 +8,7 @@ extension Directory {
     private static let datePart = 100
 
     /// Announces the starts and ends that have come since the last call, also those that came while the gateway was
-    /// down. Call about once a second.
+    /// down. An end waits until the event's attendance is known. Call about once a second.
     package func announceDates() async throws {
         let moment = now
         while true {
@@ -18,6 +18,10 @@ extension Directory {
                         sql: """
                             SELECT id FROM event WHERE told < 2 AND removed_at IS NULL
                             AND iif(told = 0, starts_at, ends_at) <= ?
+                            AND NOT (told = 1 AND EXISTS (
+                                SELECT 1 FROM stay WHERE company = event.company AND stay.event = event.uid
+                                AND attendee IS NULL
+                            ))
                             ORDER BY iif(told = 0, starts_at, ends_at) LIMIT \(Self.datePart)
                             """
                     ),
@@ -25,7 +29,6 @@ extension Directory {
                 )
             }
             guard !due.isEmpty else { return }
-            try await sumUpEarlierStays()
             for id in due {
                 try Task.checkCancellation()
                 try await writer.write { [self] database, effects in
@@ -71,7 +74,7 @@ extension Directory {
         let attendance = try AttendanceReading(stored, now: moment, within: .all, database)
             .attendance(limit: Payload.maxParticipants, after: nil)
         let participants = try Self.participants(
-            attendance.people[...],
+            attendance.page.people[...],
             of: stored,
             within: .all,
             now: moment,

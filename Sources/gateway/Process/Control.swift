@@ -132,6 +132,7 @@ final class Control: Sendable {
         let tasks = [
             serving, Task { await webhooks.run() },
             Task { await self.keepAttendance(of: dataPlane.sessions, in: directory) },
+            Task { await self.sumUpAttendance(in: directory) },
             Task { await self.announceDates(of: directory) }, Task { await self.purge(directory) },
             Task { await self.watchFiles(of: directory) }, Task { await self.endSecrets() },
         ]
@@ -292,6 +293,29 @@ final class Control: Sendable {
                 if !Task.isCancelled { logger.error("expired data cannot be deleted: \(error)") }
             }
             try? await Task.sleep(for: Self.purgeInterval)
+        }
+    }
+
+    /// Adds what an earlier version has recorded to the sums of attendance.
+    private func sumUpAttendance(in directory: Directory) async {
+        var isFailing = false
+        while !Task.isCancelled {
+            let start = ContinuousClock.now
+            do {
+                let count = try await directory.sumUpEarlierStays()
+                isFailing = false
+                if count > 0 {
+                    let seconds = start.duration(to: .now).components.seconds
+                    logger.notice(
+                        "attendance of an earlier version can be reported",
+                        metadata: ["stays": "\(count)", "seconds": "\(seconds)"]
+                    )
+                }
+            } catch {
+                if !isFailing, !Task.isCancelled { logger.error("attendance cannot be summed up: \(error)") }
+                isFailing = true
+            }
+            try? await Task.sleep(for: .seconds(1))
         }
     }
 

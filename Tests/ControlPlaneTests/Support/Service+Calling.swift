@@ -83,7 +83,11 @@ extension Service {
         let answer = await plane.answer(head, RequestBody(buffer: ByteBuffer(bytes: body)))
         var bytes = answer.body
         do {
-            for number in 0..<(answer.further?.count ?? 0) { bytes += try await answer.further?.piece(number) ?? [] }
+            var number = 0
+            while let piece = try await answer.further?.piece(number) {
+                bytes += piece
+                number += 1
+            }
         } catch {
             Issue.record("the answer breaks off: \(error)")
         }

@@ -62,6 +62,7 @@ extension EndToEnd {
             let event = try backend.createEvent()
             // More than the kernel keeps for a client that does not read.
             try site.fill(event, registrations: 20_000, metadata: 1500)
+            try backend.waitForAnalytics(of: event)
             let client = try Client(port: site.port, receiveBuffer: 4096)
             backend.ask("/event/\(event)/analytics", on: client, accept: "text/csv")
             guard case .bytes(let start) = client.socket.receive(upTo: 12, within: 60) else {

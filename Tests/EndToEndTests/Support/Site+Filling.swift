@@ -2,7 +2,7 @@ import Testing
 
 extension Site {
     /// Writes registrations of acme into an event's database, and a stay of ten minutes for each, from outside the
-    /// process.
+    /// process. The stays look as if an earlier version had written them.
     ///
     /// - Parameter metadata: the approximate number of metadata bytes for each.
     func fill(_ event: String, registrations count: Int, metadata: Int) throws {
@@ -32,5 +32,15 @@ extension Site {
             """
         let finished = try run("/usr/bin/env", ["python3", "-c", whole, gateway.directory["gateway.sqlite"]])
         try #require(finished.status == 0, "\(finished.errors)")
+    }
+}
+
+extension Backend {
+    /// Waits until the gateway has summed up the stays that an event was filled with.
+    func waitForAnalytics(of event: String) throws {
+        let isDone = try eventually(within: 120) {
+            try call("GET", "/event/\(event)/analytics?limit=1").status == 200
+        }
+        try #require(isDone)
     }
 }
