@@ -21,39 +21,43 @@ struct RemovalCalls {
             tag: kind.tag,
             body: .named(
                 "NewRemoval",
-                .input([
-                    Schema.Member(
-                        name: "userId",
-                        schema: .nullable(CommonSchemas.userID),
-                        description: "One of `userId`, `email` and `registrationId`. Compared byte by byte."
-                    ),
-                    Schema.Member(
-                        name: "email",
-                        schema: .nullable(CommonSchemas.claimedEmail),
-                        description: """
-                            What the viewer's token has for an e-mail, an address or not; whatever has an `@` is also of \
-                            viewers who have it for a user id. Compared without case and blanks at its ends.
-                            """
-                    ),
-                    Schema.Member(name: "registrationId", schema: .nullable(CommonSchemas.registrationID)),
-                    Schema.Member(
-                        name: "until",
-                        schema: .nullable(.moment),
-                        description: "When it ends by itself, in the future; null for never."
-                    ),
-                    Schema.Member(
-                        name: "reason",
-                        schema: CommonSchemas.optional(.words, 500),
-                        description: "For the company only; viewers do not see it."
-                    ),
-                ])
+                .oneOf(
+                    Self.names,
+                    isRequired: true,
+                    .input([
+                        Schema.Member(
+                            name: "userId",
+                            schema: .nullable(CommonSchemas.userID),
+                            description: "One of `userId`, `email` and `registrationId`. Compared byte by byte."
+                        ),
+                        Schema.Member(
+                            name: "email",
+                            schema: .nullable(CommonSchemas.claimedEmail),
+                            description: """
+                                What the viewer's token has for an e-mail, an address or not; whatever has an `@` is also of \
+                                viewers who have it for a user id. Compared without case and blanks at its ends.
+                                """
+                        ),
+                        Schema.Member(name: "registrationId", schema: .nullable(CommonSchemas.registrationID)),
+                        Schema.Member(
+                            name: "until",
+                            schema: .nullable(.moment),
+                            description: "When it ends by itself, in the future; null for never."
+                        ),
+                        Schema.Member(
+                            name: "reason",
+                            schema: CommonSchemas.optional(.words, 500),
+                            description: "For the company only; viewers do not see it."
+                        ),
+                    ])
+                )
             ),
             success: Call.Success(status: 201, schema: RemovalJSON.schema, description: "The removal"),
             faults: [404],
             links: [Call.Link(operation: "lift\(kind.operationNoun)Removal", parameter: "removal", member: "id")],
             handler: .company { [kind] incoming, tenant in
                 let uid = try await Self.event(kind, incoming, tenant)
-                let person = try Self.person(incoming.body)
+                let person = Self.person(incoming.body)
                 let until = incoming.body.text("until").flatMap(RFC3339.parse)
                 if let until, until <= incoming.plane.now { throw Fault.field("until", "must be in the future") }
                 do {
@@ -119,13 +123,13 @@ struct RemovalCalls {
         return uid
     }
 
-    private static func person(_ body: Members) throws(Fault) -> RemovedPerson {
-        var people: [RemovedPerson] = []
-        if let user = body.text("userId") { people.append(RemovedPerson(.user, user)) }
-        if let email = body.text("email") { people.append(RemovedPerson(.email, trimmed(email))) }
-        if let registration = body.text("registrationId") { people.append(RemovedPerson(.registration, registration)) }
-        guard people.count == 1 else { throw .malformed("give one of userId, email and registrationId") }
-        return people[0]
+    /// The members of which a body has exactly one.
+    private static let names = ["userId", "email", "registrationId"]
+
+    private static func person(_ body: Members) -> RemovedPerson {
+        if let user = body.text("userId") { return RemovedPerson(.user, user) }
+        if let email = body.text("email") { return RemovedPerson(.email, trimmed(email)) }
+        return RemovedPerson(.registration, body.text("registrationId") ?? "")
     }
 }
 
