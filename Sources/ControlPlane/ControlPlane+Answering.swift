@@ -147,7 +147,7 @@ extension ControlPlane {
                 names: schema.memberNames
             )
             var problems = Problems()
-            if case .list(_, let limit) = schema {
+            if case .list(_, _, let limit) = schema {
                 guard case .array(let elements) = value else { throw Fault.malformed("The body must be a JSON array") }
                 if let limit, elements.count > limit {
                     throw Fault.malformed("The body has more than \(limit) entries")
@@ -201,7 +201,8 @@ extension ControlPlane {
         // Whoever may ask without a token need not be told: RFC 6749 section 3.2 has unknown ones ignored.
         guard call.needsToken || !call.query.isEmpty else { return Members() }
         let known = call.query.map(\.name)
-        let given = try FormText.members(text, unique: known, plusIsSpace: false)
+        let spaced = call.query.filter(\.isFreeText).map(\.name)
+        let given = try FormText.members(text, unique: known, plusIsSpace: false, spaced: spaced)
         var members: [JSONMember] = []
         var problems = Problems()
         for parameter in call.query {

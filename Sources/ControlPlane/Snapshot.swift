@@ -31,12 +31,12 @@ final class Snapshot: Sendable {
         leeway = settings.tokens.leeway.components.seconds
         failedLoginsPerMinute = settings.limits.failuresPerMinute
         trustedProxies = settings.limits.trustedProxies
-        let addresses = settings.control.webhookPrivateAddresses
-        if let served = previous?.served, served.areFor(publicURL, addresses) {
-            self.served = served
-        } else {
-            served = ServedCalls(publicURL, webhookAddresses: addresses)
-        }
+        let terms = ServedCalls.Terms(
+            publicURL: publicURL,
+            webhookAddresses: settings.control.webhookPrivateAddresses,
+            maxEmbedLifetime: viewerTokens.embedLifetime
+        )
+        served = previous.flatMap { $0.served.terms == terms ? $0.served : nil } ?? ServedCalls(terms)
         var tenants: [ExactText: Tenant] = [:]
         for company in settings.companies { tenants[ExactText(company.id)] = try Tenant(company, tokenKey: tokenKey) }
         self.tenants = tenants
@@ -52,26 +52,37 @@ final class Snapshot: Sendable {
 
 /// The calls that are served, and their description, which takes too long to be made for each change of a company.
 final class ServedCalls: Sendable {
+    /// The settings that they depend on.
+    struct Terms: Equatable {
+        let publicURL: String
+        /// Private ones that webhooks may go to.
+        let webhookAddresses: [AddressRange]
+        /// In seconds.
+        let maxEmbedLifetime: Int64
+
+        static func == (one: Terms, other: Terms) -> Bool {
+            one.publicURL.hasSameBytes(as: other.publicURL) && one.webhookAddresses == other.webhookAddresses
+                && one.maxEmbedLifetime == other.maxEmbedLifetime
+        }
+    }
+
+    let terms: Terms
     let table: CallTable
     /// The OpenAPI document.
     let document: [UInt8]
     /// The same as a page.
     let page: [UInt8]
-    private let publicURL: String
-    private let webhookAddresses: [AddressRange]
 
-    /// - Parameter webhookAddresses: private ones that webhooks may go to.
-    init(_ publicURL: String, webhookAddresses: [AddressRange]) {
-        (self.publicURL, self.webhookAddresses) = (publicURL, webhookAddresses)
-        let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: webhookAddresses))
+    init(_ terms: Terms) {
+        self.terms = terms
+        let calls = CallTable.calls(
+            webhookAddresses: DeliveryAddresses(allowedPrivate: terms.webhookAddresses),
+            maxEmbedLifetime: terms.maxEmbedLifetime
+        )
         table = CallTable(calls)
-        let description = OpenAPIDocument(calls: calls, server: publicURL).json
+        let description = OpenAPIDocument(calls: calls, server: terms.publicURL).json
         document = description.serialized()
         page = DocumentPage(description).html
-    }
-
-    func areFor(_ publicURL: String, _ webhookAddresses: [AddressRange]) -> Bool {
-        publicURL.hasSameBytes(as: self.publicURL) && webhookAddresses == self.webhookAddresses
     }
 }
 

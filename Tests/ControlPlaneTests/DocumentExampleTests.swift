@@ -1,15 +1,17 @@
 import Basics
 import Directory
 import Foundation
+import GatewayConfiguration
 import HTTPTypes
 import JOSE
+import SchemaSupport
 import Testing
 
 @testable import ControlPlane
 
 @Suite("The OpenAPI document has an example and a word for everything")
 struct DocumentExampleTests {
-    private static let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: []))
+    private static let calls = CallTable.usual
 
     private func problems(_ value: JSONValue, _ schema: Schema) -> [String] {
         var problems = Problems()
@@ -31,6 +33,72 @@ struct DocumentExampleTests {
         call.judge?(Members(body.example.members), &between)
         #expect(between.all == [])
         #expect(!texts(body.example).contains(Schema.unknownText), "\(body.example)")
+    }
+
+    @Test("The document says which members of a body exclude each other, and the API agrees")
+    func choices() async throws {
+        let service = try Service()
+        let document = await service.send(.get, "/api/openapi.json").json
+        let checker = JSONSchema(document: document)
+        let (event, hook) = (try await service.makeEvent(), object(["endpoint": "https://hooks.example/"]))
+        let made = try await service.call(.post, "/webhooks", hook.replacing("eventType", "event.created"))
+        let path = "/webhooks/\(try required(made["id"]?.text))"
+        let types = [("eventTypes", ["event.created"]), ("eventType", "event.created")] as [(String, JSONValue)]
+        let people = [("userId", "u"), ("email", "a@b.example"), ("registrationId", "r")] as [(String, JSONValue)]
+        for (schema, method, path, members, mayBeNone) in [
+            ("NewWebhook", .post, "/webhooks", types, false), ("WebhookChange", .patch, path, types, true),
+            ("NewRemoval", .post, "/event/\(event)/removals", people, false),
+        ] as [(String, HTTPRequest.Method, String, [(String, JSONValue)], Bool)] {
+            let described = try required(document["components"]?["schemas"]?[schema])
+            for choice in 0..<(1 << members.count) {
+                var body = schema == "NewRemoval" ? object([:]) : hook
+                for (index, member) in members.enumerated() {
+                    if choice & 1 << index != 0 {
+                        body = body.replacing(member.0, member.1)
+                    } else if member.0 != "eventTypes" {
+                        body = .object(body.members + [JSONMember(member.0, .null)])
+                    }
+                }
+                let isRight = choice.nonzeroBitCount == 1 || mayBeNone && choice == 0
+                let reply = try await service.call(method, path, body)
+                #expect((reply.status != 400) == isRight, "\(reply.text)")
+                let faults = checker.faults(in: body, described)
+                #expect(faults.isEmpty == isRight, "\(schema) \(body) \(faults)")
+                let sentence = "give one of \(members.map { $0.0 }.joined(separator: ", "))"
+                #expect(isRight || reply.message == sentence && reply["problems"]?.list.count == 1, "\(reply.text)")
+            }
+        }
+        let none = hook.replacing("eventTypes", [])
+        #expect(try await service.call(.post, "/webhooks", none).message == "eventTypes: needs at least 1")
+        let webhook = try required(document["components"]?["schemas"]?["NewWebhook"])
+        #expect(!checker.faults(in: none, webhook).isEmpty)
+    }
+
+    @Test("The most that the operator allows for embed tokens is in the document, also after a reload")
+    func embedLifetime() async throws {
+        let service = try Service()
+        for seconds in [60, 7200, 86_400] {
+            var settings = try Service.settings()
+            settings.tokens.embedLifetime = .seconds(seconds)
+            try service.plane.adopt(settings)
+            let schemas = await service.send(.get, "/api/openapi.json").json["components"]?["schemas"]
+            let member = schemas?["EmbedRequest"]?["properties"]?["embedLifetime"]?["anyOf"]?.list.first
+            #expect(member?["minimum"] == 60 && member?["maximum"] == .number(Double(seconds)))
+            let path = "/event/\(try await service.makeEvent())/embed"
+            for (lifetime, status) in [(seconds, 200), (seconds + 1, 400)] {
+                let body = object(["userId": "u", "embedLifetime": .number(Double(lifetime))])
+                #expect(try await service.call(.post, path, body).status == status)
+            }
+        }
+    }
+
+    @Test("A name in a path that is longer than the document says is refused", arguments: ["organizer", "presenter"])
+    func longName(list: String) async throws {
+        let service = try Service()
+        let path = "/event/\(try await service.makeEvent())/\(list)"
+        #expect(try await service.call(.delete, "\(path)/\(String(repeating: "a", count: 1024))").json == [])
+        let reply = try await service.call(.delete, "\(path)/\(String(repeating: "a", count: 1025))")
+        #expect(reply.status == 400 && reply["problems"]?.list.first?["field"] == "who", "\(reply.text)")
     }
 
     @Test("The example of every answer follows its schema, and says something", arguments: calls.map(\.id))

@@ -96,7 +96,7 @@ struct IsolationTests {
             registration: "9b2b2c5e-0000-4000-8000-000000000000"
         )
         let id: HTTPFields = [HTTPField.Name("X-Request-Id")!: "x"]
-        let calls = CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: [])).filter {
+        let calls = CallTable.usual.filter {
             $0.needsToken && $0.path.contains("{")
         }
         #expect(calls.count > 30)
@@ -142,7 +142,7 @@ struct IsolationTests {
     func tokens() async throws {
         let service = try Service()
         let own = try await fill(service)
-        for call in CallTable.calls(webhookAddresses: DeliveryAddresses(allowedPrivate: [])) {
+        for call in CallTable.usual {
             let reply = await service.send(call.method, "/api/v1" + own.path(of: call), [:])
             #expect(call.needsToken ? reply.status == 401 : reply.status != 401, "\(call.id)")
         }

@@ -131,6 +131,24 @@ struct PageTests {
         #expect(names == (0..<6).map(String.init))
     }
 
+    @Test(
+        "A plus in what is searched for is a space, as programs write it; in an e-mail it is a plus",
+        arguments: [
+            ("events?q=Spring+la", 1), ("events?q=Spring%20la", 1), ("events?q=Spring%2Bla", 0),
+            ("registrants?q=Ann+Other", 1), ("registrants?q=ann%2Bnews", 1), ("registrants?q=ann+news", 0),
+            ("registrants?email=ann+news@acme.example", 1), ("registrants?email=ann%2Bnews@acme.example", 1),
+        ]
+    )
+    func pluses(query: String, count: Int) async throws {
+        let service = try Service()
+        let event = try await service.makeEvent(["name": "Spring launch"])
+        let person = object(["name": "Ann Other", "email": "ann+news@acme.example"])
+        #expect(try await service.call(.post, "/event/\(event)/registrant", person).status == 200)
+        let folder = query.hasPrefix("events") ? "company/acme" : "event/\(event)"
+        let reply = try await service.call(.get, "/\(folder)/\(query)")
+        #expect(reply.status == 200 && reply.json.list.count == count, "\(reply.text)")
+    }
+
     @Test("The link to the next page keeps all filters")
     func filters() async throws {
         let service = try Service()

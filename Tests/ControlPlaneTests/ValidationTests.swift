@@ -228,15 +228,14 @@ struct ValidationTests {
             ("endpoint", "https://nowhere.example/x", "nowhere.example \(Self.noAddress)"),
             ("endpoint", "https://private.example/x", "private.example \(Self.noAddress)"),
             ("endpoint", "https://mixed.example/x", "mixed.example \(Self.noAddress)"),
-            ("eventId", "x", "not a UUID"), ("eventType", .null, "is required"),
+            ("eventId", "x", "not a UUID"),
         ] as [(String, JSONValue, String)]
     )
     func webhook(name: String, value: JSONValue, fault: String) async throws {
         let body = object(["eventType": "event.created", "endpoint": "https://hooks.example/x"]).replacing(name, value)
         let reply = try await (try Service()).call(.post, "/webhooks", body)
         #expect(reply.status == 400)
-        let field = fault == "is required" && name == "eventType" ? "eventTypes" : name
-        #expect(reply.message == "\(field): \(fault)")
+        #expect(reply.message == "\(name): \(fault)")
     }
 
     private static let noAddress = "has no address, or not only such as messages may be delivered to"

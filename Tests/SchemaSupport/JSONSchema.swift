@@ -19,8 +19,19 @@ package struct JSONSchema {
             let found = choices.map { faults(in: value, $0, at: place) }
             return found.contains { $0.isEmpty } ? [] : found.first ?? ["\(place): no choice"]
         }
-        guard case .string(let type)? = words["type"], Self.isOf(type, value) else {
-            return ["\(place): \(value) is not of \(words["type"] ?? .null)"]
+        if let schema = words["not"], faults(in: value, schema, at: place).isEmpty {
+            return ["\(place): \(value) is what it must not be"]
+        }
+        if case .array(let choices)? = words["oneOf"] {
+            let count = choices.count { faults(in: value, $0, at: place).isEmpty }
+            if count != 1 { return ["\(place): fits \(count) of \(choices.count) choices, not one"] }
+        }
+        // A choice may be about some members only.
+        let isPartial = words["not"] != nil || words["required"] != nil && words["additionalProperties"] == nil
+        if !isPartial || words["type"] != nil {
+            guard case .string(let type)? = words["type"], Self.isOf(type, value) else {
+                return ["\(place): \(value) is not of \(words["type"] ?? .null)"]
+            }
         }
         if case .array(let values)? = words["enum"], !values.contains(value) {
             return ["\(place): \(value) is none of \(values)"]
@@ -28,11 +39,19 @@ package struct JSONSchema {
         switch value {
         case .object(let members): return faults(in: members, words, at: place)
         case .array(let elements):
-            guard let items = words["items"] else { return ["\(place): the schema has no items"] }
+            guard let items = words["items"] else { return isPartial ? [] : ["\(place): the schema has no items"] }
+            if let least = words["minItems"]?.number, Double(elements.count) < least {
+                return ["\(place): has fewer than \(least) entries"]
+            }
             return elements.enumerated().flatMap { faults(in: $1, items, at: "\(place)[\($0)]") }
         case .string(let text):
             guard case .string(let format)? = words["format"] else { return [] }
-            let fits = format == "uuid" ? UUIDText.parse(text) != nil : RFC3339.parse(text) != nil
+            let fits =
+                switch format {
+                case "uuid": UUIDText.parse(text) != nil
+                case "idn-email": text.contains("@")
+                default: RFC3339.parse(text) != nil
+                }
             return fits ? [] : ["\(place): \(text) is not a \(format)"]
         default: return []
         }
@@ -51,7 +70,7 @@ package struct JSONSchema {
         for member in members {
             if let schema = properties[member.name] {
                 faults += self.faults(in: member.value, schema, at: "\(place).\(member.name)")
-            } else {
+            } else if words["additionalProperties"] != nil {
                 faults.append("\(place).\(member.name): not described")
             }
         }

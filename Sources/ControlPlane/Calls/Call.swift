@@ -16,6 +16,12 @@ struct Call: Sendable {
         let schema: Schema
         let description: String
         var isRequired = false
+
+        /// Whether its value is what people write, in which programs that encode queries like forms have a plus for
+        /// each space. E-mails and times have pluses of their own, and no spaces.
+        var isFreeText: Bool {
+            if case .text(let rule) = schema, case .words = rule.kind { true } else { false }
+        }
     }
 
     /// The answer of a call that succeeded.

@@ -109,17 +109,19 @@ struct CallTable: Sendable {
     /// The longest path for which ``nearest(to:)`` looks, in bytes.
     private static let maxMistaken = 512
 
-    /// - Parameter webhookAddresses: what webhooks may be delivered to.
-    static func calls(webhookAddresses: DeliveryAddresses) -> [Call] {
+    /// - Parameters:
+    ///   - webhookAddresses: what webhooks may be delivered to.
+    ///   - maxEmbedLifetime: of embed tokens, in seconds.
+    static func calls(webhookAddresses: DeliveryAddresses, maxEmbedLifetime: Int64) -> [Call] {
         TokenCalls.calls + CompanyCalls.calls + CompanyReport.calls + PeopleCalls.calls + PlatformCalls.calls
-            + EventKind.allCases.flatMap(calls)
+            + EventKind.allCases.flatMap { calls(of: $0, maxEmbedLifetime: maxEmbedLifetime) }
             + WebhookCalls(addresses: webhookAddresses).calls + DocumentCalls.calls
     }
 
-    private static func calls(of kind: EventKind) -> [Call] {
+    private static func calls(of kind: EventKind, maxEmbedLifetime: Int64) -> [Call] {
         let parts: [[Call]] = [
             EventListCalls(kind: kind).calls, EventCalls(kind: kind).calls, RosterCalls(kind: kind).calls,
-            EmbedCalls(kind: kind).calls,
+            EmbedCalls(kind: kind, maxLifetime: maxEmbedLifetime).calls,
             RegistrationCalls(kind: kind).calls, RegistrationListCalls(kind: kind).calls,
             AttendanceCalls(kind: kind).calls, RemovalCalls(kind: kind).calls,
         ]

@@ -7,40 +7,46 @@ import JOSE
 /// Get Embed: makes tokens for users whom the company's own site knows.
 struct EmbedCalls {
     let kind: EventKind
+    /// The longest lifetime that the operator allows, in seconds; at least ``minLifetime``.
+    let maxLifetime: Int64
 
     var calls: [Call] { [code, full] }
 
-    private static let request = Schema.named(
-        "EmbedRequest",
-        .input([
-            Schema.Member(name: "userId", schema: CommonSchemas.newUserID, isRequired: true),
-            Schema.Member(name: "userName", schema: CommonSchemas.optional(.plain, 256)),
-            Schema.Member(
-                name: "userDisplayName",
-                schema: CommonSchemas.optional(.plain, 256),
-                description: "The same as userName, which wins."
-            ),
-            Schema.Member(name: "userEmail", schema: CommonSchemas.optional(.email, 254)),
-            Schema.Member(
-                name: "userAvatar",
-                schema: CommonSchemas.optional(.url, 1024),
-                description: "If absent, the Gravatar of the e-mail."
-            ),
-            Schema.Member(
-                name: "eventSpecific",
-                schema: .nullable(.boolean),
-                description: "true (the default) for this event only, false for all that the company made."
-            ),
-            Schema.Member(
-                name: "embedLifetime",
-                schema: .nullable(.integer(60...31_536_000)),
-                description: """
-                    How long the address lets somebody in, in seconds; at most as long as the operator of the gateway \
-                    allows. By default until an hour after the event's end, and at least an hour.
-                    """
-            ),
-        ])
-    )
+    private static let minLifetime: Int64 = 60
+
+    private var request: Schema {
+        .named(
+            "EmbedRequest",
+            .input([
+                Schema.Member(name: "userId", schema: CommonSchemas.newUserID, isRequired: true),
+                Schema.Member(name: "userName", schema: CommonSchemas.optional(.plain, 256)),
+                Schema.Member(
+                    name: "userDisplayName",
+                    schema: CommonSchemas.optional(.plain, 256),
+                    description: "The same as userName, which wins."
+                ),
+                Schema.Member(name: "userEmail", schema: CommonSchemas.optional(.email, 254)),
+                Schema.Member(
+                    name: "userAvatar",
+                    schema: CommonSchemas.optional(.url, 1024),
+                    description: "If absent, the Gravatar of the e-mail."
+                ),
+                Schema.Member(
+                    name: "eventSpecific",
+                    schema: .nullable(.boolean),
+                    description: "true (the default) for this event only, false for all that the company made."
+                ),
+                Schema.Member(
+                    name: "embedLifetime",
+                    schema: .nullable(.integer(Int(Self.minLifetime)...Int(maxLifetime))),
+                    description: """
+                        How long the address lets somebody in, in seconds; the operator of the gateway sets the most. By \
+                        default until an hour after the event's end, and at least an hour.
+                        """
+                ),
+            ])
+        )
+    }
 
     private var code: Call {
         Call(
@@ -49,7 +55,7 @@ struct EmbedCalls {
             id: "create\(kind.operationNoun)EmbedCode",
             summary: "The address that shows the \(kind.noun) to a user in an iframe",
             tag: kind.tag,
-            body: Self.request,
+            body: request,
             success: Call.Success(
                 schema: .anyText,
                 description: "The address",
@@ -71,7 +77,7 @@ struct EmbedCalls {
             id: "create\(kind.operationNoun)Embed",
             summary: "The same address with the token and its validity",
             tag: kind.tag,
-            body: Self.request,
+            body: request,
             success: Call.Success(
                 schema: .named(
                     "Embed",
@@ -116,12 +122,6 @@ private struct Embed {
         let body = incoming.body
         let now = incoming.plane.now / 1000
         let tokens = incoming.snapshot.viewerTokens
-        if let lifetime = body.integer("embedLifetime"), lifetime > tokens.embedLifetime {
-            throw Fault.field(
-                "embedLifetime",
-                "must be 60 to \(tokens.embedLifetime), the longest that is allowed here"
-            )
-        }
         let eventSpecific = body.bool("eventSpecific") ?? true
         let email = body.words("userEmail").map(EmailAddress.entered)
         let user = ViewerTokens.User(

@@ -21,41 +21,44 @@ struct RemovalCalls {
             tag: kind.tag,
             body: .named(
                 "NewRemoval",
-                .input([
-                    Schema.Member(
-                        name: "userId",
-                        schema: .nullable(CommonSchemas.userID),
-                        description: "One of `userId`, `email` and `registrationId`. Compared byte by byte."
-                    ),
-                    Schema.Member(
-                        name: "email",
-                        schema: .nullable(CommonSchemas.claimedEmail),
-                        description: """
-                            What the viewer's token has for an e-mail, an address or not; whatever has an `@` is also of \
-                            viewers who have it for a user id. Compared without case and blanks at its ends.
-                            """
-                    ),
-                    Schema.Member(name: "registrationId", schema: .nullable(CommonSchemas.registrationID)),
-                    Schema.Member(
-                        name: "until",
-                        schema: .nullable(.moment),
-                        description: "When it ends by itself, in the future; null for never."
-                    ),
-                    Schema.Member(
-                        name: "reason",
-                        schema: CommonSchemas.optional(.words, 500),
-                        description: "For the company only; viewers do not see it."
-                    ),
-                ])
+                .oneOf(
+                    Self.names,
+                    isRequired: true,
+                    .input([
+                        Schema.Member(
+                            name: "userId",
+                            schema: .nullable(CommonSchemas.userID),
+                            description: "One of `userId`, `email` and `registrationId`. Compared byte by byte."
+                        ),
+                        Schema.Member(
+                            name: "email",
+                            schema: .nullable(CommonSchemas.claimedEmail),
+                            description: """
+                                What the viewer's token has for an e-mail, an address or not; whatever has an `@` is also of \
+                                viewers who have it for a user id. Compared without case and blanks at its ends.
+                                """
+                        ),
+                        Schema.Member(name: "registrationId", schema: .nullable(CommonSchemas.registrationID)),
+                        Schema.Member(
+                            name: "until",
+                            schema: .nullable(.moment),
+                            description: "When it ends by itself, in the future; null for never."
+                        ),
+                        Schema.Member(
+                            name: "reason",
+                            schema: CommonSchemas.optional(.words, 500),
+                            description: "For the company only; viewers do not see it."
+                        ),
+                    ])
+                )
             ),
-            judge: Self.judge,
             success: Call.Success(status: 201, schema: RemovalJSON.schema, description: "The removal"),
             faults: [404, 409],
             conflicts: [Self.tooMany(.eventIsFull)],
             links: [Call.Link(operation: "lift\(kind.operationNoun)Removal", parameter: "removal", member: "id")],
             handler: .company { [kind] incoming, tenant in
                 let uid = try await Self.event(kind, incoming, tenant)
-                guard let person = Self.people(incoming.body).first?.person else { throw Fault.inner }
+                let person = Self.person(incoming.body)
                 let until = incoming.body.text("until").flatMap(RFC3339.parse)
                 if let until, until <= incoming.plane.now { throw Fault.field("until", "must be in the future") }
                 do {
@@ -126,22 +129,13 @@ struct RemovalCalls {
         return Fault(.conflict, "too_many_removals", text.prefix(1).uppercased() + text.dropFirst())
     }
 
-    /// Whoever a body names, with the member that does.
-    private static func people(_ body: Members) -> [(member: String, person: RemovedPerson)] {
-        var people: [(member: String, person: RemovedPerson)] = []
-        if let user = body.text("userId") { people.append(("userId", RemovedPerson(.user, user))) }
-        if let email = body.text("email") { people.append(("email", RemovedPerson(.email, trimmed(email)))) }
-        if let registration = body.text("registrationId") {
-            people.append(("registrationId", RemovedPerson(.registration, registration)))
-        }
-        return people
-    }
+    /// The members of which a body has exactly one.
+    private static let names = ["userId", "email", "registrationId"]
 
-    @Sendable private static func judge(_ body: Members, _ problems: inout Problems) {
-        let names = ["userId", "email", "registrationId"]
-        let given = names.filter { body.value($0) != nil }
-        if given.isEmpty { problems.add("userId", "is required, or email, or registrationId") }
-        for name in given.dropFirst() { problems.add(name, "cannot be combined with \(given[0])") }
+    private static func person(_ body: Members) -> RemovedPerson {
+        if let user = body.text("userId") { return RemovedPerson(.user, user) }
+        if let email = body.text("email") { return RemovedPerson(.email, trimmed(email)) }
+        return RemovedPerson(.registration, body.text("registrationId") ?? "")
     }
 }
 

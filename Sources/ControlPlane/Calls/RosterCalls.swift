@@ -68,7 +68,11 @@ struct RosterCalls {
             success: success(listing),
             faults: [404],
             handler: .company { [kind] incoming, tenant in
-                try await Self.remove(incoming.parameters[1], kind, listing, incoming, tenant)
+                let who = incoming.parameters[1]
+                if who.unicodeScalars.count > ClaimLimit.userID {
+                    throw Fault.field("who", "longer than \(ClaimLimit.userID) characters")
+                }
+                return try await Self.remove(who, kind, listing, incoming, tenant)
             }
         )
     }

@@ -22,13 +22,7 @@ struct WebhookCalls {
             id: "createWebhook",
             summary: "Notifies the company about some types of what happens",
             tag: "Webhooks",
-            body: .named("NewWebhook", .input(members(isNew: true))),
-            judge: { body, problems in
-                Self.judgeTypes(body, &problems)
-                if body.text("eventType") == nil, !body.has("eventTypes") {
-                    problems.add("eventTypes", "is required")
-                }
-            },
+            body: .named("NewWebhook", .oneOf(Self.namesOfTypes, isRequired: true, .input(members(isNew: true)))),
             success: Call.Success(
                 status: 201,
                 schema: .named("WebhookSecret", .object(Self.secretMembers)),
@@ -63,7 +57,7 @@ struct WebhookCalls {
         [
             Schema.Member(
                 name: "eventTypes",
-                schema: .list(WebhookJSON.types, upTo: 2 * WebhookType.allCases.count),
+                schema: .list(WebhookJSON.types, from: 1, upTo: 2 * WebhookType.allCases.count),
                 description: "What it announces, at least one type."
             ),
             Schema.Member(
@@ -88,12 +82,7 @@ struct WebhookCalls {
         ]
     }
 
-    @Sendable private static func judgeTypes(_ body: Members, _ problems: inout Problems) {
-        if body.text("eventType") != nil, body.has("eventTypes") {
-            problems.add("eventType", "give it or eventTypes, not both")
-        }
-        if body.list("eventTypes")?.isEmpty ?? false { problems.add("eventTypes", "must name at least one type") }
-    }
+    private static let namesOfTypes = ["eventTypes", "eventType"]
 
     /// The types that a body names, each once; `nil` if none.
     private static func types(_ body: Members) -> [WebhookType]? {
@@ -180,8 +169,10 @@ struct WebhookCalls {
             id: "patchWebhook",
             summary: "Changes what a webhook announces, and where; switches it on or off",
             tag: "Webhooks",
-            body: .named("WebhookChange", .input(members(isNew: false) + [enabled])),
-            judge: Self.judgeTypes,
+            body: .named(
+                "WebhookChange",
+                .oneOf(Self.namesOfTypes, isRequired: false, .input(members(isNew: false) + [enabled]))
+            ),
             success: Call.Success(schema: WebhookJSON.schema, description: "The webhook after the change"),
             faults: [404, 503],
             handler: .company { [addresses] incoming, tenant in

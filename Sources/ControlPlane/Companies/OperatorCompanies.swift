@@ -106,7 +106,7 @@ package final class OperatorCompanies: Sendable {
 
     private func list(_ call: OperatorCall) throws -> OperatorAnswer {
         let names = ["q", "limit", "cursor"]
-        let query = try FormText.members(call.query ?? [], unique: names, plusIsSpace: false)
+        let query = try FormText.members(call.query ?? [], unique: names, plusIsSpace: false, spaced: ["q"])
         if let other = query.first(where: { member in !names.contains { $0.hasSameBytes(as: member.name) } }) {
             throw OperatorFault.field(other.name, "is not known here; there are \(names.joined(separator: ", "))")
         }

@@ -40,7 +40,7 @@ struct PageRequest {
         Call.Parameter(
             name: "q",
             schema: .text(Text(kind: .words, maxLength: 100)),
-            description: "\(description) Case does not matter."
+            description: "\(description) Case does not matter; a plus is a space."
         )
     }
 

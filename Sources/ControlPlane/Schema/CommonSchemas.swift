@@ -15,6 +15,8 @@ enum CommonSchemas {
     static let person = Schema.text(Text(kind: .person, maxLength: ClaimLimit.userID))
     /// The same as stored in a list: earlier versions accepted any text with an `@`.
     static let listedPerson = Schema.words(ClaimLimit.userID)
+    /// A variable part of a path that is not an id of ours.
+    static let pathPart = Schema.text(Text(kind: .segment, maxLength: ClaimLimit.userID))
     static let email = Schema.text(Text(kind: .email, maxLength: 254))
     /// An e-mail claim that a token may contain. It need not be an address.
     static let claimedEmail = Schema.text(Text(kind: .claim, maxLength: ClaimLimit.email))

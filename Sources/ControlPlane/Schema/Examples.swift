@@ -165,14 +165,14 @@ extension Schema {
         case .boolean: return .bool(true)
         case .integer(let range): return .number(Double(range.contains(1) ? 1 : range.lowerBound))
         case .number: return .number(1)
-        case .list(let element, _): return .array([element.example(name, in: context)])
+        case .list(let element, _, _): return .array([element.example(name, in: context)])
         case .tuple(let elements): return .array(elements.map { $0.example(name, in: context) })
         case .object(let members), .input(let members):
             let context = name.isEmpty || context.isEmpty ? context + name : "\(context).\(name)"
             return Self.example(members, in: context)
         case .document: return .object([])
         case .nothing: return .null
-        case .nullable(let schema): return schema.example(name, in: context)
+        case .nullable(let schema), .oneOf(_, _, let schema): return schema.example(name, in: context)
         // A schema of its own is not seen as a part of another.
         case .named(let own, let schema): return schema.example("", in: own)
         }

@@ -102,8 +102,7 @@ struct OpenAPIDocument {
     private static func pathParameters(_ call: Call, _ named: inout [ExactText: JSONValue]) -> [JSONValue] {
         call.path.split(separator: "/").filter { $0.utf8.first == UInt8(ascii: "{") }.map { segment in
             let name = String(segment.dropFirst().dropLast())
-            let schema: Schema =
-                name.hasSameBytes(as: "id") ? .uuid : .text(Text(kind: .segment, maxLength: ClaimLimit.userID))
+            let schema: Schema = name.hasSameBytes(as: "id") ? .uuid : CommonSchemas.pathPart
             let example = JSONMember("example", schema.example(name, in: ""))
             return parameter(name, "path", isRequired: true, schema.json(&named), [example])
         }
@@ -115,7 +114,11 @@ struct OpenAPIDocument {
         isRequired: false,
         .object([
             JSONMember("type", .string("string")),
-            JSONMember("pattern", .string("^[!#-~][!-~]{0,\(IdempotencyKey.maxLength - 1)}$")),
+            // A comma stands between two keys.
+            JSONMember(
+                "pattern",
+                .string(#"^[!#-+\u002d-~][!-+\u002d-~]{0,"# + "\(IdempotencyKey.maxLength - 1)}$")
+            ),
         ]),
         [
             JSONMember(

@@ -16,8 +16,9 @@ extension Schema {
                     JSONMember("maximum", .number(Double(range.upperBound))),
                 ]
             )
-        case .list(let element, let limit):
+        case .list(let element, let least, let limit):
             var members = [JSONMember("items", element.json(&named))]
+            if least > 0 { members.append(JSONMember("minItems", .number(Double(least)))) }
             if let limit { members.append(JSONMember("maxItems", .number(Double(limit)))) }
             return Self.type("array", members)
         case .tuple(let elements):
@@ -33,6 +34,13 @@ extension Schema {
             )
         case .object(let members): return Self.object(members, isOpen: true, &named)
         case .input(let members): return Self.object(members, isOpen: false, &named)
+        case .oneOf(let names, let isRequired, let schema):
+            guard case .object(let words) = schema.json(&named) else { return .null }
+            let given = names.map(Self.given)
+            let choices =
+                isRequired
+                ? given : given + [.object([JSONMember("not", .object([JSONMember("anyOf", .array(given))]))])]
+            return .object(words + [JSONMember("oneOf", .array(choices))])
         case .document:
             return Self.type("object", [JSONMember("description", .string("Your own data, at most 16 KiB of JSON."))])
         case .nothing: return Self.type("null")
@@ -45,6 +53,15 @@ extension Schema {
             }
             return .object([JSONMember("$ref", .string("#/components/schemas/\(name)"))])
         }
+    }
+
+    /// An object in which a member is given and not null.
+    private static func given(_ name: String) -> JSONValue {
+        let value = JSONValue.object([JSONMember("not", type("null"))])
+        return .object([
+            JSONMember("required", .array([.string(name)])),
+            JSONMember("properties", .object([JSONMember(name, value)])),
+        ])
     }
 
     private static func object(

@@ -8,13 +8,16 @@ indirect enum Schema: Sendable {
     case integer(ClosedRange<Int>)
     /// In answers only.
     case number
-    case list(Schema, upTo: Int? = nil)
+    case list(Schema, from: Int = 0, upTo: Int? = nil)
     /// In answers only: one value of each schema.
     case tuple([Schema])
     /// May have other members too.
     case object([Member])
     /// In requests only: an object that has no other members.
     case input([Member])
+    /// In requests only: an object of which at most one of the named members is given and not null, and exactly one if
+    /// that is required.
+    case oneOf([String], isRequired: Bool, Schema)
     /// Any object of up to ``maxDocument`` bytes.
     case document
     case nullable(Schema)
@@ -46,7 +49,7 @@ indirect enum Schema: Sendable {
     var memberNames: [String] {
         switch self {
         case .object(let members), .input(let members): members.map(\.name)
-        case .named(_, let schema), .nullable(let schema): schema.memberNames
+        case .named(_, let schema), .nullable(let schema), .oneOf(_, _, let schema): schema.memberNames
         default: []
         }
     }
@@ -70,8 +73,9 @@ indirect enum Schema: Sendable {
                 return problems.add(name, "must be a whole number")
             }
             if !range.contains(integer) { problems.add(name, "must be \(range.lowerBound) to \(range.upperBound)") }
-        case (.list(let element, let limit), .array(let values)):
+        case (.list(let element, let least, let limit), .array(let values)):
             if let limit, values.count > limit { return problems.add(name, "has more than \(limit) entries") }
+            if values.count < least { return problems.add(name, "needs at least \(least)") }
             for (index, value) in values.enumerated() where !problems.isFull {
                 element.check(value, "\(name)[\(index)]", &problems)
             }
@@ -84,6 +88,13 @@ indirect enum Schema: Sendable {
         case (.input(let known), .object(let members)):
             Self.check(members, known, within: name, &problems)
             problems.addUnknown(of: members, in: name, "member", known: known.map(\.name))
+        case (.oneOf(let names, let isRequired, let schema), .object(let members)):
+            schema.check(value, name, &problems)
+            let given = names.filter { members[$0].map { $0 != .null } ?? false }
+            if given.count > 1 || isRequired && given.isEmpty, let field = given.last ?? names.first {
+                let fault = "give one of \(names.joined(separator: ", "))"
+                problems.add(Problem(name.isEmpty ? field : "\(name).\(field)", fault, sentence: fault))
+            }
         case (.document, .object):
             if value.serialized(upTo: Self.maxDocument) == nil { problems.add(name, "larger than 16 KiB") }
         default: problems.add(name, "must be \(kind)")
@@ -115,7 +126,7 @@ indirect enum Schema: Sendable {
         case .integer: "a whole number"
         case .number: "a number"
         case .list, .tuple: "an array"
-        case .object, .input, .document: "an object"
+        case .object, .input, .oneOf, .document: "an object"
         case .nothing(let reason): "null: \(reason)"
         case .nullable(let schema), .named(_, let schema): schema.kind
         }

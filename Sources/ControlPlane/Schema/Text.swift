@@ -167,15 +167,9 @@ struct Text: Sendable {
     private static let blanks =
         #"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"#
 
-    /// The other characters below U+10000 that ``EmailAddress/isVisible(_:)`` refuses.
-    private static let invisible =
-        #"\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"#
-        + #"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"#
-
     // MARK: What the document says
 
-    /// A regular expression equivalent to ``fault(in:)``. For e-mails it is an approximation: it has the letters of the
-    /// scripts that most non-ASCII domains use, and leaves lengths in bytes to the code.
+    /// A regular expression equivalent to ``fault(in:)``.
     private var pattern: String? {
         let pattern: String? =
             switch kind {
@@ -186,8 +180,6 @@ struct Text: Sendable {
                 "[\(Self.blanks)]*[^\(Self.controls)\(Self.white)]([^\(Self.controls)]*[^\(Self.controls)\(Self.white)])?"
                     + "[\(Self.blanks)]*"
             case .segment: "[^.\(Self.notInSegments)][^\(Self.notInSegments)]*"
-            case .email, .emailUnlessStored: Self.emailPattern
-            case .person: "(\(Self.emailPattern)|[^\\u0000@]*[^\\u0000@\(Self.white)][^\\u0000@]*)"
             case .storedEmail:
                 "[\(Self.blanks)]*[^@\(Self.controls)\(Self.white)]+@[^@\(Self.controls)\(Self.white)]+[\(Self.blanks)]*"
             case .url: "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\(Self.controls)\(Self.white)]*)?"
@@ -196,27 +188,25 @@ struct Text: Sendable {
                     + "://(\(Self.hostName)|\(Self.address)|\(Self.addressV6))(:\(Self.port))?"
                     + #"([/?][!"$-\[\]-~]*)?"#
             case .cursor(let digits): "[0-9a-f]{\(digits)}"
-            case .any, .moment, .momentOrDay, .uuid, .choice: nil
+            case .any, .email, .emailUnlessStored, .person, .moment, .momentOrDay, .uuid, .choice: nil
             }
         return pattern.map { mayBeBlank ? "^([\(Self.white)]*|\($0))$" : "^\($0)$" }
     }
 
     private static let notInSegments = #"/\\%;\u0000-\u001f\u007f"#
 
-    private static let emailPattern: String = {
-        let atom = #"[^\u0000-\u0020"(),.:;<>@\[\\\]\u007f-\u009f"# + "\(white)\(invisible)]"
-        let any = "[A-Za-z0-9\(letters)]"
-        // With at least one letter outside ASCII.
-        let other = "(\(any)+-)*\(any)*[\(letters)]\(any)*(-\(any)+)*"
-        let label = "([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|\(other))"
-        let top = "([A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?|\(other))"
-        return "[\(blanks)]*\\ufeff?[\(blanks)]*\(atom)(\\.?\(atom)){0,63}@(\(label)\\.)+\(top)[\(blanks)]*"
-    }()
+    /// An e-mail. No regular expression of bearable size has what makes one: lengths in bytes, and domains of all
+    /// scripts.
+    private static let email = JSONValue.object([
+        JSONMember("type", .string("string")), JSONMember("format", .string("idn-email")),
+    ])
 
-    /// Letters outside ASCII that domains may contain in any order: Latin, Greek, Cyrillic, kana, Han, Hangul.
-    static let letters =
-        #"\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u0131\u0134-\u013e\u0141-\u0148\u014a-\u017e\u0391-\u03a1\u03a3-\u03a9"#
-        + #"\u03ac-\u03ce\u0410-\u045f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fa5\uac00-\ud7a3"#
+    /// A user id as ``Kind/person`` has it.
+    private static let userID = matching("^[^\\u0000@]*[^\\u0000@\(white)][^\\u0000@]*$")
+
+    private static func matching(_ pattern: String) -> JSONValue {
+        .object([JSONMember("type", .string("string")), JSONMember("pattern", .string(pattern))])
+    }
 
     /// 1 to 65535, in at most five digits.
     private static let port =
@@ -259,6 +249,10 @@ struct Text: Sendable {
             members.append(JSONMember("anyOf", .array(forms)))
         case .uuid: members.append(JSONMember("format", .string("uuid")))
         case .choice(let choices): members.append(JSONMember("enum", .array(choices.map(JSONValue.string))))
+        case .email where mayBeBlank:
+            members.append(JSONMember("anyOf", .array([Self.email, Self.matching("^[\(Self.white)]*$")])))
+        case .email, .emailUnlessStored: members.append(JSONMember("format", .string("idn-email")))
+        case .person: members.append(JSONMember("anyOf", .array([Self.email, Self.userID])))
         default: break
         }
         if let pattern { members.append(JSONMember("pattern", .string(pattern))) }

@@ -158,3 +158,10 @@ func required<Value>(_ value: Value?, _ what: String = "nothing there") throws -
     guard let value else { throw Unexpected(what: what) }
     return value
 }
+
+extension CallTable {
+    /// The calls with the settings that most tests have.
+    static var usual: [Call] {
+        calls(webhookAddresses: DeliveryAddresses(allowedPrivate: []), maxEmbedLifetime: 4 * 3600)
+    }
+}
