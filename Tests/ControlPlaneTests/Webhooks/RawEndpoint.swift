@@ -42,8 +42,10 @@ final class RawEndpoint: Sendable {
 
         private func sendMore(_ context: ChannelHandlerContext) {
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            let eventLoop = context.eventLoop
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: more))).whenSuccess {
-                bound.value.0.sendMore(bound.value.1)
+                // In a later turn: what can be written at once would fill the stack.
+                eventLoop.execute { bound.value.0.sendMore(bound.value.1) }
             }
         }
 
