@@ -77,8 +77,10 @@ extension ControlPlane {
             try await Self.run(application, logger: quiet) {
                 let files = FileThread("socket of the control API")
                 while (try? await Task.sleep(for: Self.lookInterval)) != nil {
-                    let found = await files.run { SocketFile(path) }
-                    guard let own = made.withLock({ $0 }), found != own else { continue }
+                    // Not before it is in place: what is there by then may be an earlier process's.
+                    guard let own = made.withLock({ $0 }), await files.run({ SocketFile(path) }) != own else {
+                        continue
+                    }
                     isThere.store(false, ordering: .relaxed)
                     return
                 }

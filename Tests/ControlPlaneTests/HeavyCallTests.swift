@@ -68,6 +68,14 @@ struct HeavyCallTests {
             #expect(report["attended"] == 20_000)
         }
         let began = ContinuousClock.now
+        // As long as both companies have reports made, others are answered.
+        let turns = [
+            try await service.plane.heavyCalls.enter("acme"), try await service.plane.heavyCalls.enter("globex"),
+        ]
+        #expect(service.plane.heavyCalls.runningCount == 2)
+        #expect(try await service.call(.get, "/event/\(acme)").status == 200)
+        #expect(try await service.call(.get, "/company/globex/events?limit=100", as: "globex").status == 200)
+        for turn in turns { turn.leave() }
         try await withThrowingTaskGroup(of: Int.self) { group in
             for (company, event) in [("acme", acme), ("globex", globex), ("acme", acme), ("globex", globex)] {
                 group.addTask {
@@ -75,12 +83,9 @@ struct HeavyCallTests {
                     return try await service.call(.get, "/event/\(event)/analytics", as: company, table).bytes.count
                 }
             }
-            try await waitUntil("both companies' reports are being made") { service.plane.heavyCalls.runningCount == 2 }
-            for isFirst in [true, false, false] {
+            for _ in 0..<3 {
                 #expect(try await service.call(.get, "/event/\(acme)").status == 200)
                 #expect(try await service.call(.get, "/company/globex/events?limit=100", as: "globex").status == 200)
-                // They were answered while the database was being read for the others.
-                if isFirst { #expect(service.plane.heavyCalls.runningCount > 0) }
             }
             for try await size in group { #expect(size > 1_000_000) }
         }

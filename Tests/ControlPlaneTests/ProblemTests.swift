@@ -231,7 +231,10 @@ struct ProblemTests {
             ("/event/\(uid)/registrants", many, ": The body has more than 1000 entries"),
             ("/event/\(uid)/registrants?atomic=true", ["x"], "[0]: must be an object"),
             ("/event/\(uid)/removals", object([:]), "userId: give one of userId, email, registrationId"),
-            ("/event/\(uid)/removals", object(["email": "a", "userId": "b"]), "email: give one of userId, email, registrationId"),
+            (
+                "/event/\(uid)/removals", object(["email": "a", "userId": "b"]),
+                "email: give one of userId, email, registrationId"
+            ),
         ] as [(String, JSONValue, String)] {
             let reply = try await service.call(.post, path, body)
             #expect(reply.status == 400)
