@@ -38,10 +38,10 @@ BROKEN = [b"", b"{", b"nul", b"\xff", b'{"a":1,"a":2}', b"[1,]", b'{"a":"\\ud800
 
 # Why a call may be refused although each of its parts is as the document has it: what no schema can say.
 RULES = re.compile(
-    r"endDate: must be after startDate|(startDate|endDate): must be a date like the other|cannot be combined with"
-    r"|means the same as|(client_id|client_secret): is missing|Users cannot be hosts and presenters"
+    r"(startDate|endDate): (must be (after|before)|can be null only together with|must be a date like the other|needs )|cannot be combined with"
+    r"|means the same as|(client_id|client_secret): is required|Users cannot be hosts and presenters"
     r"|has no address|not one that (this|a) list gave|networkingHub: not a networking hub|until: must be in the future"
-    r"|to: must (be after|not be before) from|too long: the token|The body is larger"
+    r"|(from|to|startDate|endDate): must (be after|not be before|not be after) (from|to|startDate|endDate)|too long: the token|The body is larger"
 )
 # Leap seconds, which the gateway has no use for.
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:[0-5]\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -60,6 +60,16 @@ def is_moment(text):
         return False
 
 
+def is_date(text):
+    if not isinstance(text, str):
+        return True
+    try:
+        datetime.date.fromisoformat(text)
+        return len(text) == 10
+    except ValueError:
+        return False
+
+
 def is_email(text):
     # The gateway drops what programs leave at the ends.
     return not isinstance(text, str) or bool(re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", text.strip()))
@@ -67,6 +77,7 @@ def is_email(text):
 
 FORMATS = jsonschema.FormatChecker(formats=())
 FORMATS.checks("date-time")(is_moment)
+FORMATS.checks("date")(is_date)
 FORMATS.checks("idn-email")(is_email)
 FORMATS.checks("uuid")(lambda text: not isinstance(text, str) or bool(UUID.fullmatch(text)))
 
@@ -314,6 +325,8 @@ class Fuzzer:
         if form == "date-time":
             moment = datetime.datetime(2026, 1, 1) + datetime.timedelta(minutes=rng.randrange(2_000_000))
             return moment.isoformat() + rng.choice(["Z", ".5Z", "+01:00"])
+        if form == "date":
+            return (datetime.date(2026, 1, 1) + datetime.timedelta(days=rng.randrange(1400))).isoformat()
         if form == "uuid":
             return str(uuid.UUID(int=rng.getrandbits(128)))
         if form == "idn-email" or "mail" in name.lower():
