@@ -123,7 +123,11 @@ extension EndToEnd {
                 try fetch(site.port, "/event/e1", ["Authorization: Bearer \(minter.token())"]).status
             }
             try beginReload(site)
-            let fresh = Minter(company: "acme", keyID: "acme-2026", secret: "a fresh HMAC secret of acme's, long enough")
+            let fresh = Minter(
+                company: "acme",
+                keyID: "acme-2026",
+                secret: "a fresh HMAC secret of acme's, long enough"
+            )
             try site.gateway.directory.write("acme.secret", fresh.secret)
             #expect(try eventually { try status(fresh) == 200 })
             #expect(try status(.acme) == 401)
