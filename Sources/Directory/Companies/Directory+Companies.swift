@@ -174,17 +174,12 @@ extension Directory {
 
     /// Finishes removals that were interrupted, and lets ids be used again.
     func purgeCompanies(removedBefore moment: Milliseconds) async throws {
-        let unfinished = try await pool.read { database in
-            let sql = "SELECT id FROM company WHERE removed_at IS NOT NULL AND is_emptied = 0"
-            return try String.fetchAll(database, sql: sql)
-        }
-        for id in unfinished { try await removeData(ofCompany: id) }
-        // A call that had begun may have made something after the company was emptied.
-        let ended = try await pool.read { database in
-            let sql = "SELECT id FROM company WHERE removed_at < ? AND is_emptied = 1"
+        let removed = try await pool.read { database in
+            // A call that had begun may have made something after the company was emptied: empty it once more at the end.
+            let sql = "SELECT id FROM company WHERE removed_at IS NOT NULL AND is_emptied = 0 OR removed_at < ?"
             return try String.fetchAll(database, sql: sql, arguments: [moment])
         }
-        for id in ended { try await removeData(ofCompany: id) }
+        for id in removed { try await removeData(ofCompany: id) }
         try await writer.write { database, _ in
             try database.execute(
                 sql: "DELETE FROM company WHERE removed_at < ? AND is_emptied = 1",

@@ -61,7 +61,8 @@ enum DemoAssets {
 
         """
 
-    static let style = """
+    /// What the pages of both sites have in common.
+    static let look = """
         :root {
             color-scheme: light dark;
             --ink: light-dark(#1c2430, #e8edf4);
@@ -73,6 +74,10 @@ enum DemoAssets {
         }
         * { box-sizing: border-box; }
         body { margin: 0; font: 1rem/1.55 system-ui, sans-serif; color: var(--ink); background: var(--ground); }
+        """
+
+    static let style = """
+        \(look)
         header {
             display: flex; align-items: center; gap: .6rem; padding: .9rem 1.25rem;
             font-weight: 600; background: var(--card); border-bottom: 1px solid var(--line);

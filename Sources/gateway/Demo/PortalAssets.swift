@@ -99,19 +99,8 @@ enum PortalAssets {
         """
 
     static let style = """
-        :root {
-            color-scheme: light dark;
-            --ink: light-dark(#1c2430, #e8edf4);
-            --soft: light-dark(#5b6675, #9aa7b8);
-            --ground: light-dark(#f5f7fa, #12161d);
-            --card: light-dark(#ffffff, #1b212b);
-            --line: light-dark(#dfe4ea, #2d3644);
-            --accent: light-dark(#1f5fd0, #7db0ff);
-            --good: light-dark(#0b6b3a, #5fd394);
-            --bad: light-dark(#b3261e, #ff8a80);
-        }
-        * { box-sizing: border-box; }
-        body { margin: 0; font: 1rem/1.55 system-ui, sans-serif; color: var(--ink); background: var(--ground); }
+        \(DemoAssets.look)
+        :root { --good: light-dark(#0b6b3a, #5fd394); --bad: light-dark(#b3261e, #ff8a80); }
         header {
             display: flex; align-items: center; justify-content: space-between; flex-wrap: wrap; gap: .5rem; padding: .9rem 1.25rem;
             background: var(--card); border-bottom: 1px solid var(--line);
