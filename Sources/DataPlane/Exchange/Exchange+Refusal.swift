@@ -9,22 +9,24 @@ extension Exchange {
     ///   - request: the request while its head is available. It tells where a take-over leads back to.
     ///   - since: when the active session joined, in wall-clock milliseconds.
     ///   - retryAfter: in milliseconds.
-    ///   - text: replaces the refusal's own heading and advice.
+    ///   - topic: says more precisely what the page is about.
     ///   - wayIn: what the page offers to a viewer whose browser blocks the cookie.
     func refuse(
         _ refusal: Refusal,
         _ request: RequestView? = nil,
         since: Int64? = nil,
         retryAfter: Int64? = nil,
-        text: (title: String, detail: String)? = nil,
+        topic: Topic? = nil,
         wayIn: WayIn? = nil
     ) {
         state.verdict.refuse(refusal)
+        let topic = topic ?? .refusal(refusal)
+        let words = English.words(on: topic)
         var fields = ""
         if refusal.status == 401 {
             fields += "WWW-Authenticate: Bearer realm=\"gateway\""
             if let error = refusal.bearerError {
-                fields += ", error=\"\(error)\", error_description=\"\(refusal.title)\""
+                fields += ", error=\"\(error)\", error_description=\"\(English.words(on: .refusal(refusal)).title)\""
             }
             fields += "\r\n"
         }
@@ -38,30 +40,24 @@ extension Exchange {
         if isUpgrade {
             respond(status: refusal.status, fields: fields, type: nil, body: [])
         } else if isNavigation, !state.verdict.isControlCall {
-            var page = RefusalPage(
-                refusal: refusal,
-                activeFor: seconds,
-                requestID: state.request.id.string
-            )
-            if let request { page.action = takeOverAction(refusal, request) }
-            if let text { (page.title, page.detail) = text }
+            var page = RefusalPage(topic, code: refusal.code, requestID: state.request.id.string)
+            page.activeFor = seconds
             page.wayIn = wayIn
-            if let wayIn, wayIn.isTopLevel { page.detail = WayIn.switchedOff }
+            page.isRepeatable = method == .get
+            if let request { page.action = takeOverAction(refusal, request) }
             if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
-            page.offersRetry = method == .get && refusal.mayPass
             if refusal == .notOpen, let retryAfter {
                 let countdown = Countdown(left: retryAfter)
                 page.countdown = countdown
                 fields += "Refresh: \(countdown.refreshTime(random: SystemRandom.word()))\r\n"
             }
-            fields += pagePolicy(page)
-            respond(status: refusal.status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
+            respond(status: refusal.status, fields: fields, page, retryAfter: retryAfter)
         } else {
             var problem = Problem(
                 status: refusal.status,
                 code: refusal.code,
-                title: text?.title ?? refusal.title,
-                detail: text?.detail ?? refusal.detail,
+                title: words.title,
+                detail: words.detail,
                 activeFor: seconds,
                 requestID: state.request.id.string
             )
@@ -82,9 +78,9 @@ extension Exchange {
             return
         }
         if isNavigation, !state.verdict.isControlCall, client?.listener != .admin {
-            let page = RefusalPage(status: status, requestID: state.request.id.string)
-            let fields = fields + allowField(status) + pagePolicy(page)
-            respond(status: status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
+            var page = RefusalPage(status: status, requestID: state.request.id.string)
+            page.isRepeatable = method == .get
+            respond(status: status, fields: fields + allowField(status), page)
             return
         }
         let text = StatusText.of(status)
@@ -147,15 +143,33 @@ extension Exchange {
         complete()
     }
 
+    /// Answers with a page in the viewer's language.
+    ///
+    /// - Parameter retryAfter: when to try again, in milliseconds.
+    private func respond(status: Int, fields: String, _ page: RefusalPage, retryAfter: Int64? = nil) {
+        var page = page
+        if page.isRepeatable, page.topic.retriesByItself {
+            page.retry = RetryNotice(first: ((retryAfter ?? 5000) + 999) / 1000, random: worker.random.next())
+        }
+        page.brand = company.map { PageBrand($0) }
+        let (pages, language) = (snapshot.pages, state.request.language)
+        let about = "Content-Language: \(pages.wordings[language].tag)\r\nVary: Accept-Language\r\n"
+        let html = page.html(pages, in: language)
+        respond(status: status, fields: fields + about + pagePolicy(page), type: "text/html; charset=utf-8", body: html)
+    }
+
+    /// The company that a page shows: the viewer's, or the only one that there is. Without a viewer, pages do not reveal
+    /// which companies there are.
+    private var company: CompanySettings? {
+        if let viewer { return snapshot.company(viewer.company) }
+        return snapshot.settings.companies.count == 1 ? snapshot.settings.companies[0] : nil
+    }
+
     /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.
     private func pagePolicy(_ page: RefusalPage) -> String {
-        var policy =
-            "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
-            + "form-action 'self'; base-uri 'none'"
-        if page.countdown != nil { policy += "; script-src 'sha256-\(Countdown.scriptHash)'" }
-        if page.wayIn != nil { policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'" }
+        var policy = "Content-Security-Policy: \(page.policy)"
         // Without a viewer, do not reveal which companies there are.
-        if let viewer, let company = snapshot.company(viewer.company) {
+        if viewer != nil, let company {
             let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")
             policy += "; frame-ancestors \(sources)"
         }

@@ -30,7 +30,7 @@ extension Exchange {
                 isSecondTry: ticket.stage == .retry,
                 isTopLevel: request.isForTab
             )
-            refuse(.cookiesBlocked, request, wayIn: wayIn)
+            refuse(.cookiesBlocked, request, topic: wayIn.isTopLevel ? .cookiesOff : nil, wayIn: wayIn)
         case .page:
             handOut(request, ticket.sealed)
             let next = Ticket(.retry, ticket.sealed, now: worker.clock.wall)
