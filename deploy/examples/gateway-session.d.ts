@@ -30,6 +30,4 @@ type GatewaySessionMessage =
 /** What the embedding page may send to the frame, to be told the news once more. */
 type GatewaySessionQuestion = { source: "gateway-session-page" };
 
-interface Window {
-  readonly gatewaySession: GatewaySession;
-}
+declare var gatewaySession: GatewaySession;
