@@ -100,9 +100,9 @@ extension Exchange {
         }
     }
 
-    /// Whether the request may use the operator API: it carries the operator's token. If none is configured, only
-    /// programs on this machine reach the listener; refuse browsers acting for a page, whether from another origin or
-    /// through a DNS name that someone else controls.
+    /// Whether the request may use the operator API: it carries the operator's token, or reads and carries the one for
+    /// that. If none is configured, only programs on this machine reach the listener; refuse browsers acting for a page,
+    /// whether from another origin or through a DNS name that someone else controls.
     func isOperator(_ request: RequestView) -> Bool {
         guard let token = snapshot.settings.admin.token else {
             let isBrowser = request.contains(.origin) || request.contains(.secFetchSite)
@@ -113,8 +113,15 @@ extension Exchange {
             return true
         }
         if let shown = request.bearerToken, request.isSingle(.authorization) {
-            let (a, b) = (SHA256.hash(request.bytes.extracting(shown)), SHA256.hash(token.bytes.span))
-            if equalInConstantTime(a.span, b.span) { return true }
+            let hash = SHA256.hash(request.bytes.extracting(shown))
+            if equalInConstantTime(hash.span, SHA256.hash(token.bytes.span).span) { return true }
+            if let token = snapshot.settings.admin.readToken,
+                equalInConstantTime(hash.span, SHA256.hash(token.bytes.span).span)
+            {
+                guard method != .get, method != .head else { return true }
+                respond(status: 403, detail: "The token of admin.read_token_file may only read.")
+                return false
+            }
         }
         let problem = Problem(
             status: 401,
