@@ -14,6 +14,7 @@ import Transport
 /// - `/upstreams`: see ``Exchange/serveUpstreams(_:)``.
 /// - `/companies`: see ``Exchange/serveCompanies(_:path:)``.
 /// - `GET /metrics`: what the event loops have counted, for Prometheus.
+/// - `/console`: see ``Exchange/serveConsole(_:path:)``.
 ///
 /// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
 extension Exchange {
@@ -24,8 +25,11 @@ extension Exchange {
         case "/upstreams": serveUpstreams(request)
         case "/metrics": serveMetrics(request)
         case "/companies": serveCompanies(request, path: path)
+        case "/", "/console": serveConsole(request, path: path)
         default:
-            if path.utf8.starts(with: "/companies/".utf8) {
+            if path.utf8.starts(with: "/console/".utf8) {
+                serveConsole(request, path: path)
+            } else if path.utf8.starts(with: "/companies/".utf8) {
                 serveCompanies(request, path: path)
             } else {
                 respond(status: 404)
