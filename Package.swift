@@ -110,11 +110,19 @@ let package = Package(
             ],
             swiftSettings: settingsForOutsideText
         ),
+        .target(
+            name: "Console",
+            dependencies: [
+                "TextComparison", "Basics", "JOSE", "Admission", "GatewayConfiguration", "DataPlane", "Directory",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settingsForOutsideText
+        ),
         .executableTarget(
             name: "gateway",
             dependencies: [
                 "Basics", "JOSE", "Admission", "GatewayConfiguration", "Transport", "DataPlane", "Directory",
-                "ControlPlane",
+                "ControlPlane", "Console",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -179,6 +187,14 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ConsoleTests",
+            dependencies: [
+                "Console", "DataPlane", "Directory", "GatewayConfiguration", "Admission", "Basics", "JOSE",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),

@@ -87,6 +87,44 @@ package final class LiveSessions: Sendable {
         return found.sorted { $0.id < $1.id }
     }
 
+    /// The latest sessions for which `isIncluded` holds, with their present roles, latest first.
+    ///
+    /// Looks at every session, one shard at a time, and keeps no more than it returns.
+    ///
+    /// - Parameters:
+    ///   - count: the most to return. Must be positive.
+    ///   - bound: only those that joined before this one. `nil` for all.
+    /// - Returns: the sessions, and how many there are in all, bound or not.
+    package func latest(
+        _ count: Int,
+        before bound: SessionID? = nil,
+        where isIncluded: (LiveSession) -> Bool = { _ in true }
+    ) -> (sessions: [LiveSession], total: Int) {
+        var (kept, total): ([LiveSession], Int) = ([], 0)
+        /// What joined before this one is not among the latest.
+        var floor: SessionID?
+        leases.forEachListed { session in
+            guard isIncluded(session) else { return }
+            total += 1
+            if let bound, !(session.id < bound) { return }
+            if let floor, session.id < floor { return }
+            kept.append(session)
+            guard kept.count == 2 * count else { return }
+            kept.sort { $1.id < $0.id }
+            kept.removeLast(count)
+            floor = kept.last?.id
+        }
+        kept.sort { $1.id < $0.id }
+        return (kept.prefix(count).map(withPresentRole), total)
+    }
+
+    /// The session with this public name.
+    package func session(named name: String) -> LiveSession? {
+        var found: LiveSession?
+        leases.forEachListed { if $0.name.hasSameBytes(as: name) { found = $0 } }
+        return found.map(withPresentRole)
+    }
+
     package var count: Int { leases.listedCount }
 
     /// How many have begun and ended since the process started.

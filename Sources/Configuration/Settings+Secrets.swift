@@ -77,6 +77,7 @@ extension Settings {
             }
         }
         add("admin.token_file", admin.tokenFile, .adminToken)
+        add("admin.read_token_file", admin.readTokenFile, .adminToken)
         for (index, upstream) in upstreams.enumerated() {
             add("upstream[\(index)].ca_file", upstream.caFile, .tls, isSecret: false)
             add("upstream[\(index)].certificate", upstream.certificate, .tls, isSecret: false)

@@ -119,6 +119,10 @@ package struct AdminSettings: Sendable {
     /// The file from which `token` was read.
     package var tokenFile: String?
     package var token: Secret?
+    /// The file from which `readToken` was read.
+    package var readTokenFile: String?
+    /// The token of those who may look, but change nothing.
+    package var readToken: Secret?
 
     /// Restrictive, because anyone who can connect can remove viewers.
     static let standardMode: UInt32 = 0o600

@@ -65,6 +65,32 @@ struct LiveSessionsTests {
         #expect(!sessions.list(company: "acme", event: "launch").contains { $0.id.random0 == 7 })
     }
 
+    @Test("The latest are the same whatever order shards have them in, and pages have each session once")
+    func latest() {
+        // Joined in an order that is neither that of time nor its reverse.
+        for number in 0..<500 as Range<UInt64> { join(number * 211 % 500 + 1, at: start + Int64(number * 211 % 500)) }
+        join(900, company: "globex", at: start + 1000)
+        var (found, place): ([UInt64], SessionID?) = ([], nil)
+        while true {
+            let (page, total) = sessions.latest(60, before: place) { $0.company == "acme" }
+            #expect(total == 500)
+            guard let last = page.last else { break }
+            #expect(page.count == 60 || page.count == 500 % 60)
+            found += page.map(\.id.random0)
+            place = last.id
+        }
+        #expect(found == (1...500).reversed())
+        #expect(sessions.latest(1).sessions.map(\.id.random0) == [900])
+        #expect(sessions.latest(60) { _ in false }.sessions.isEmpty)
+    }
+
+    @Test("A session is found by its public name, exactly")
+    func named() throws {
+        for number in 1...20 as ClosedRange<UInt64> { join(number) }
+        #expect(sessions.session(named: "0000000000000011")?.id.random0 == 17)
+        for name in ["", "11", "0000000000000099", "000000000000000B"] { #expect(sessions.session(named: name) == nil) }
+    }
+
     @Test("Ids that look the same but have other bytes are other events")
     func lookAlikes() {
         join(1, event: "\u{E9}")

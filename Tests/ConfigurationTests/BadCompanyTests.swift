@@ -259,6 +259,9 @@ import Testing
             (.key, "algorithm = \"HS256\"\nsecret_file = \"\(secret)\"", "company[0].key[0].secret_file"),
             (.key, "algorithm = \"EdDSA\"\nprivate_key_file = \"\(secret)\"", "company[0].key[0].private_key_file"),
             (.admin, "token_file = \"\(secret)\"", "admin.token_file"),
+            (
+                .admin, "token_file = \"/secret\"\nread_token_file = \"\(secret)\"", "admin.read_token_file"
+            ),
         ]
         for (part, body, key) in written { #expect(problems(Sample(part, body).text) == ["\(key): \(hint)"]) }
         let named = Sample(.key, "algorithm = \"HS256\"\nsecret_file = \"${KEY}\"").text

@@ -330,6 +330,21 @@ import Testing
             "token_file = \"\"",
             "admin.token_file: must not be empty"
         ),
+        .init(
+            .admin,
+            "token_file = \"/secret\"\nread_token_file = \"/short\"",
+            "admin.read_token_file: the token has 5 bytes; at least 16 are needed"
+        ),
+        .init(
+            .admin,
+            "token_file = \"/secret\"\nread_token_file = \"/secret\"",
+            "admin.read_token_file: the token is that of token_file: use another one"
+        ),
+        .init(
+            .admin,
+            "read_token_file = \"/secret\"",
+            "admin.read_token_file: needs token_file, since without one nobody has to show a token"
+        ),
     ]
 
     @Test("One table in place of several, and the reverse, is reported")

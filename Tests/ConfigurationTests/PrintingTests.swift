@@ -142,6 +142,7 @@ import Testing
             ServerNameSettings(names: ["n"], certificate: "c", key: "k", ocspFile: "o")
         ]
         settings.admin.tokenFile = "t"
+        settings.admin.readTokenFile = "r"
         settings.upstreams[0].caFile = "a"
         settings.routes[0].accessLog = true
         settings.upstreams[0].certificate = "c"

@@ -1,13 +1,8 @@
 import Foundation
 import Testing
 
-/// The browser from Debian's package.
-private enum Chromium {
-    static let program = "/usr/bin/chromium"
-}
-
 extension EndToEnd {
-    @Suite("A real browser", .enabled(if: FileManager.default.isExecutableFile(atPath: Chromium.program)))
+    @Suite("A real browser", .enabled(if: Chromium.isInstalled))
     struct BrowserTests {
         /// Opens a WebSocket, and reports its findings to the upstream in its last request.
         private static let page = """

@@ -74,7 +74,7 @@ extension EndToEnd {
             for folder in ["tls", "acme"] {
                 try files.createDirectory(atPath: directory[folder], withIntermediateDirectories: true)
             }
-            for name in ["acme.secret", "acme-2027.secret", "acme.client", "acme.new", "admin.token"] {
+            for name in ["acme.secret", "acme-2027.secret", "acme.client", "acme.new", "admin.token", "read.token"] {
                 try directory.write(name, "\(name) with some more bytes, as it must be longer than the hash")
             }
             try directory.write("deny", "# nobody\n")

@@ -30,7 +30,7 @@ struct Schema: Sendable {
     static let root = Schema(
         "public_url allowed_origins drain_delay drain_timeout threads",
         tables("listener", listener),
-        table("admin", Schema("address mode group token_file")),
+        table("admin", Schema("address mode group token_file read_token_file")),
         tables("upstream", upstream),
         tables("route", Schema("path upstream access preflight cookies access_log header_size header_count body_size")),
         table("tokens", tokens),

@@ -12,13 +12,22 @@ extension AdminSettings {
         if !address.isLoopback, !table.has("token_file") {
             table.report("\(quoted(address.text)) is not loopback, so that admin.token_file is needed", at: "address")
         }
-        if let file = table.value("token_file", .secretFile) {
-            tokenFile = file.path
-            token = Secret(file.trimmed)
-            if file.trimmed.count < 16 {
-                table.report("the token has \(file.trimmed.count) bytes; at least 16 are needed", at: "token_file")
-            }
+        if let file = Self.readToken("token_file", from: table) { (tokenFile, token) = (file.path, file.token) }
+        guard let file = Self.readToken("read_token_file", from: table) else { return }
+        (readTokenFile, readToken) = (file.path, file.token)
+        if !table.has("token_file") {
+            table.report("needs token_file, since without one nobody has to show a token", at: "read_token_file")
+        } else if let token, token.bytes == file.token.bytes {
+            table.report("the token is that of token_file: use another one", at: "read_token_file")
         }
+    }
+
+    private static func readToken(_ key: String, from table: TableReader) -> (path: String, token: Secret)? {
+        guard let file = table.value(key, .secretFile) else { return nil }
+        if file.trimmed.count < 16 {
+            table.report("the token has \(file.trimmed.count) bytes; at least 16 are needed", at: key)
+        }
+        return (file.path, Secret(file.trimmed))
     }
 }
 

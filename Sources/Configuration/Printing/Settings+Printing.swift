@@ -20,6 +20,7 @@ extension Settings {
         writer.entry("mode", admin.mode.map { "0" + String($0, radix: 8) })
         writer.entry("group", admin.group)
         writer.entry("token_file", admin.tokenFile)
+        writer.entry("read_token_file", admin.readTokenFile)
         for upstream in upstreams { upstream.write(to: &writer) }
         for route in routes {
             writer.header("[[route]]")

@@ -4,9 +4,10 @@ import Transport
 
 /// A call of the operator whose body is arriving.
 final class ArrivingCall {
-    let call: OperatorCall
+    /// Answers it once the body is complete.
+    let answer: (Exchange, _ body: [UInt8]) -> Void
 
-    init(_ call: OperatorCall) { self.call = call }
+    init(_ answer: @escaping (Exchange, _ body: [UInt8]) -> Void) { self.answer = answer }
 }
 
 /// Companies of the directory in the operator API. The control plane answers.
@@ -39,18 +40,20 @@ extension Exchange {
             requestID: state.request.id.string
         )
         guard !state.request.isComplete else { return answerOperator(call) }
-        operatorCall = ArrivingCall(call)
+        operatorCall = ArrivingCall { exchange, body in
+            var call = call
+            call.body = body
+            exchange.answerOperator(call)
+        }
         if state.request.expectsContinue { sendContinue() }
     }
 
     /// Lets the control plane answer a call whose body is complete.
-    func answerOperator(_ call: OperatorCall) {
-        var call = call
-        if let body = queued.take() { call.body = body.span.copied() }
+    private func answerOperator(_ call: OperatorCall) {
         guard let handler = worker.site.companyCalls.closure else { return respond(status: 404) }
         let mailbox = worker.loop.mailbox
         let (bound, serial) = (Confined(self, to: mailbox), serial)
-        Task.detached { [call] in
+        Task.detached {
             let answer = await handler(call)
             mailbox.post { _ in
                 // By now the client may be gone, and another request may be in progress.

@@ -376,7 +376,11 @@ extension Exchange {
     /// Handles the end of the request.
     func requestEnded() {
         perform(state.on(.requestEnded(at: worker.clock.monotonic)))
-        if let arrived = operatorCall.take() { answerOperator(arrived.call) }
+        if let call = operatorCall.take() {
+            var body: [UInt8] = []
+            if let arrived = queued.take() { body = arrived.span.copied() }
+            call.answer(self, body)
+        }
     }
 
     /// Sends the end of the body.

@@ -14,6 +14,7 @@ import Transport
 /// - `/upstreams`: see ``Exchange/serveUpstreams(_:)``.
 /// - `/companies`: see ``Exchange/serveCompanies(_:path:)``.
 /// - `GET /metrics`: what the event loops have counted, for Prometheus.
+/// - `/console`: see ``Exchange/serveConsole(_:path:)``.
 ///
 /// Filters are query members: `session`, `company`, `event`, `user`, `email`, `registration`.
 extension Exchange {
@@ -24,8 +25,11 @@ extension Exchange {
         case "/upstreams": serveUpstreams(request)
         case "/metrics": serveMetrics(request)
         case "/companies": serveCompanies(request, path: path)
+        case "/", "/console": serveConsole(request, path: path)
         default:
-            if path.utf8.starts(with: "/companies/".utf8) {
+            if path.utf8.starts(with: "/console/".utf8) {
+                serveConsole(request, path: path)
+            } else if path.utf8.starts(with: "/companies/".utf8) {
                 serveCompanies(request, path: path)
             } else {
                 respond(status: 404)
@@ -100,9 +104,9 @@ extension Exchange {
         }
     }
 
-    /// Whether the request may use the operator API: it carries the operator's token. If none is configured, only
-    /// programs on this machine reach the listener; refuse browsers acting for a page, whether from another origin or
-    /// through a DNS name that someone else controls.
+    /// Whether the request may use the operator API: it carries the operator's token, or reads and carries the one for
+    /// that. If none is configured, only programs on this machine reach the listener; refuse browsers acting for a page,
+    /// whether from another origin or through a DNS name that someone else controls.
     func isOperator(_ request: RequestView) -> Bool {
         guard let token = snapshot.settings.admin.token else {
             let isBrowser = request.contains(.origin) || request.contains(.secFetchSite)
@@ -113,8 +117,15 @@ extension Exchange {
             return true
         }
         if let shown = request.bearerToken, request.isSingle(.authorization) {
-            let (a, b) = (SHA256.hash(request.bytes.extracting(shown)), SHA256.hash(token.bytes.span))
-            if equalInConstantTime(a.span, b.span) { return true }
+            let hash = SHA256.hash(request.bytes.extracting(shown))
+            if equalInConstantTime(hash.span, SHA256.hash(token.bytes.span).span) { return true }
+            if let token = snapshot.settings.admin.readToken,
+                equalInConstantTime(hash.span, SHA256.hash(token.bytes.span).span)
+            {
+                guard method != .get, method != .head else { return true }
+                respond(status: 403, detail: "The token of admin.read_token_file may only read.")
+                return false
+            }
         }
         let problem = Problem(
             status: 401,

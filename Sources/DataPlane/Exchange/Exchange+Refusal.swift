@@ -105,7 +105,31 @@ extension Exchange {
 
     /// Writes a response of the gateway's own and ends the exchange.
     func respond(status: Int, fields: String, type: String?, body: [UInt8], caching: String = "no-store") {
-        guard let client, state.on(.answered(status: status)) == .pass else { return }
+        guard beginAnswer(status: status, fields: fields, type: type, length: body.count, caching: caching) else {
+            return
+        }
+        if method != .head, !body.isEmpty {
+            var out = response.take() ?? worker.takeBuffer()
+            out.write(body)
+            state.answer.bytes = body.count
+            worker.counters.add(.bytesSent, body.count)
+            response = out
+        }
+        complete()
+    }
+
+    /// Begins a response of the gateway's own.
+    ///
+    /// - Parameter length: the body's; `nil` if it comes in pieces.
+    /// - Returns: false if nobody waits for one.
+    func beginAnswer(
+        status: Int,
+        fields: String,
+        type: String?,
+        length: Int?,
+        caching: String = "no-store"
+    ) -> Bool {
+        guard let client, state.on(.answered(status: status)) == .pass else { return false }
         releaseUpstream(reusable: false)
         if client.closesAfterAnswer(isRequestComplete: state.request.isComplete) { state.answer.keepsAlive = false }
         var head = worker.takeBuffer()
@@ -128,22 +152,24 @@ extension Exchange {
         head.write(fields)
         head.write(transportPolicy)
         if !state.verdict.extraFields.isEmpty { head.write(state.verdict.extraFields) }
-        if status >= 200, status != 204 {
-            head.write("Content-Length: ")
-            head.writeDecimal(body.count)
-            head.write("\r\n")
+        if let length {
+            if status >= 200, status != 204 {
+                head.write("Content-Length: ")
+                head.writeDecimal(length)
+                head.write("\r\n")
+            }
+        } else if !client.framesBodies, method != .head {
+            if state.request.isHTTP10 {
+                state.answer.keepsAlive = false
+            } else {
+                state.answer.isChunked = true
+                head.write("Transfer-Encoding: chunked\r\n")
+            }
         }
         head.write(connectionField())
         head.write("\r\n")
         begin(head)
-        if method != .head, !body.isEmpty {
-            var out = response.take() ?? worker.takeBuffer()
-            out.write(body)
-            state.answer.bytes = body.count
-            worker.counters.add(.bytesSent, body.count)
-            response = out
-        }
-        complete()
+        return true
     }
 
     /// Answers with a page in the viewer's language.

@@ -1,7 +1,6 @@
 import Basics
 import GatewayConfiguration
 import JOSE
-import Logging
 
 /// Upstream servers in the operator API: how they are, and taking them out for maintenance.
 extension Exchange {
@@ -52,9 +51,7 @@ extension Exchange {
         case "ready": isDrained = false
         default: return OperatorFault(status: 400, detail: "The state is drain or ready.")
         }
-        guard server.drain(isDrained) else { return nil }
-        let words = isDrained ? "drained" : "ready"
-        worker.site.logger.notice("upstream \(upstream.settings.name): \(server.name) is \(words), says an operator")
+        worker.site.drain(server, of: upstream.settings.name, isDrained)
         return nil
     }
 }

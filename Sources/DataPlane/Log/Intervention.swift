@@ -8,6 +8,8 @@ package enum InterventionWay: String, Sendable {
     case admin
     /// The control API.
     case api
+    /// The operator console.
+    case console
 }
 
 /// Logs what operators and companies do to viewers, one line each: the action, its target, the interface, and how many

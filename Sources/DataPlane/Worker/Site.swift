@@ -41,6 +41,8 @@ final class Site: Sendable {
     let controlReader = Handler<(@Sendable () async -> ControlReading)?>(nil)
     /// Answers the operator's calls about companies; `nil` without the control API.
     let companyCalls = Handler<(@Sendable (OperatorCall) async -> OperatorAnswer)?>(nil)
+    /// Answers requests to the console; `nil` before there is one.
+    let consoleCalls = Handler<(@Sendable (ConsoleCall) async -> ConsoleAnswer)?>(nil)
     let missedKeys = MissedKeys()
     /// Keeps the fetched key sets over a restart. `nil` if nothing does.
     let keySetStore: KeySetStore?
@@ -117,6 +119,12 @@ final class Site: Sendable {
     /// Ends the sessions that a removal covers. Once it is lifted, they may come back.
     func sendAway(_ removal: Removal, by way: InterventionWay) {
         Intervention(way: way, logger: logger).removed(removal, sessions: end(removal))
+    }
+
+    /// Takes a server out for an operator, or lets it serve again.
+    func drain(_ server: UpstreamServer, of upstream: String, _ isDrained: Bool) {
+        guard server.drain(isDrained) else { return }
+        logger.notice("upstream \(upstream): \(server.name) is \(isDrained ? "drained" : "ready"), says an operator")
     }
 
     /// Ends the sessions that a removal covers, and returns how many.

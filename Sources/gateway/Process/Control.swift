@@ -1,5 +1,6 @@
 import Admission
 import Basics
+import Console
 import ControlPlane
 import DataPlane
 import Directory
@@ -52,6 +53,9 @@ final class Control: Sendable {
         retention = Mutex(Retention(settings.control.retention))
         (database, socket) = (settings.control.database, settings.control.socket)
     }
+
+    /// The database while it is open.
+    var records: (any Records)? { running.withLock { $0?.directory } }
 
     /// Which file the database is, as ``SystemFile/identity(_:)`` says.
     func identity() async -> String { await files.run { [database] in SystemFile.identity(database) } }

@@ -1,4 +1,5 @@
 import Basics
+import Console
 import DataPlane
 import Dispatch
 import GatewayConfiguration
@@ -10,6 +11,8 @@ import Transport
 final class Logs: Sendable {
     let access: LogOutput
     let logger: Logger
+    /// The last messages to the operator.
+    let recent = RecentLines()
     private let messages: LogOutput
     private let mode: OperatorLogMode
     private let accessThread: LogThread
@@ -54,7 +57,7 @@ final class Logs: Sendable {
         access = LogOutput(targets.access, isJSON: isJSON)
         messages = LogOutput(targets.messages, isJSON: isJSON, name: "log", capacity: OperatorLog.capacity)
         mode = OperatorLogMode(level: settings.loggerLevel, isJSON: isJSON)
-        logger = OperatorLog.logger(mode, messages)
+        logger = OperatorLog.logger(mode, messages, recent)
         accessThread = LogThread(access, label: "access-log")
         messageThread = LogThread(messages, label: "operator-log")
         state = Mutex(State(settings: settings))

@@ -1,3 +1,4 @@
+import Console
 import DataPlane
 import GatewayConfiguration
 import Glibc
@@ -8,10 +9,13 @@ enum OperatorLog {
     /// The most bytes of lines that may wait for a reader.
     static let capacity = 1 << 20
 
-    /// - Parameter output: the destination. Event loops also write to it, so it must not block.
-    static func logger(_ mode: OperatorLogMode, _ output: LogOutput) -> Logger {
+    /// - Parameters:
+    ///   - output: the destination. Event loops also write to it, so it must not block.
+    ///   - recent: keeps the last lines.
+    static func logger(_ mode: OperatorLogMode, _ output: LogOutput, _ recent: RecentLines) -> Logger {
         Logger(label: "gateway") { _ in
             OperatorLogHandler(mode, process: getpid()) { line, level in
+                recent.append(line, level.recentLevel)
                 output.append(Array("\(line)\n".utf8), level.severity)
             }
         }
@@ -31,6 +35,16 @@ extension LogSettings {
 }
 
 extension Logger.Level {
+    fileprivate var recentLevel: RecentLines.Level {
+        switch self {
+        case .trace, .debug: .debug
+        case .info: .info
+        case .notice: .notice
+        case .warning: .warning
+        case .error, .critical: .error
+        }
+    }
+
     fileprivate var severity: LogSeverity {
         switch self {
         case .trace, .debug: .debug

@@ -1,6 +1,7 @@
 import Admission
 import ArgumentParser
 import Basics
+import Console
 import DataPlane
 import Directory
 import Dispatch
@@ -54,6 +55,7 @@ struct Server {
         defer { signalling.cancel() }
         let control = settings.control.enabled ? Control(settings, view: directory, logger: logger) : nil
         let dataPlane: DataPlane
+        let console: Console
         var found: Predecessor?
         do {
             found = takesOver ? try await Predecessor.find(for: settings, process: self.predecessor) : nil
@@ -67,6 +69,15 @@ struct Server {
                 version: ProductVersion.text,
                 keySetStore: keys == nil ? StateFiles.keySetStore(for: settings, logger) : nil
             )
+            let reload: @Sendable () -> Void = { _ = arrivals.yield(.signal(.sighup)) }
+            console = Console(
+                dataPlane,
+                lines: logs.recent,
+                logger: logger,
+                records: { control?.records },
+                reload: file == nil ? nil : reload
+            )
+            dataPlane.serveConsole { [console] in await console.answer($0) }
             if let predecessor = found {
                 try await take(over: predecessor, dataPlane, control, commitment, logger) { word in
                     if word == .reload { arrivals.yield(.signal(.sighup)) }
@@ -84,6 +95,8 @@ struct Server {
             StandardError.line("gateway: \(isRefused ? "the running gateway goes on: " : "")\(fault)")
             throw ExitCode(1)
         }
+        let watching = Task { await console.run() }
+        defer { watching.cancel() }
         let predecessor = found
         let marks = StateFiles.marks(for: settings)
         for remark in settings.remarks + remarks { logger.warning("\(settings.naming(remark))") }

@@ -1,0 +1,133 @@
+import Basics
+
+/// A chart of an hour, drawn as lines of SVG.
+struct Chart: Sendable {
+    /// What is drawn, its newest value last. `nil` where there is none.
+    struct Line: Sendable {
+        let name: String
+        let values: [Double?]
+    }
+
+    let key: String
+    let title: String
+    let unit: String
+    let lines: [Line]
+
+    /// The drawing's height. Its width is one for each value.
+    static let height = 100
+
+    /// The value at the upper edge: the next of 1, 2 and 5 times a power of ten.
+    var top: Double {
+        let most = lines.flatMap(\.values).compactMap(\.self).max() ?? 0
+        var step = 1.0
+        while step < most {
+            if step * 2 >= most { return step * 2 }
+            if step * 5 >= most { return step * 5 }
+            step *= 10
+        }
+        return step
+    }
+
+    /// The path of each line.
+    var paths: [(key: String, path: String)] {
+        let top = top
+        return lines.enumerated().map { number, line in
+            ("\(key).\(number)", Self.path(line.values, top: top))
+        }
+    }
+
+    /// A line through values, with gaps where there are none.
+    static func path(_ values: [Double?], top: Double) -> String {
+        var path = ""
+        var isDrawing = false
+        for (index, value) in values.enumerated() {
+            guard let value else {
+                isDrawing = false
+                continue
+            }
+            let share = min(max(value / top, 0), 1)
+            // Tenths are finer than a screen.
+            let tenths = Int((Double(Self.height * 10) * (1 - share)).rounded())
+            path += "\(isDrawing ? "L" : "M")\(index) \(tenths / 10)"
+            if tenths % 10 != 0 { path += ".\(tenths % 10)" }
+            // A single value would be a line without length.
+            if !isDrawing { path += "h.1" }
+            isDrawing = true
+        }
+        return path
+    }
+
+    var html: HTML {
+        let drawings = paths.enumerated().map { number, drawing -> HTML in
+            "<path class=\"line\(number)\" data-path=\"\(drawing.key)\" d=\"\(drawing.path)\"/>"
+        }
+        var legend: [HTML] = []
+        for (number, line) in lines.enumerated() where lines.count > 1 {
+            legend.append("<span class=\"key line\(number)\">\(line.name)</span> ")
+        }
+        return """
+            <figure class="chart">
+            <figcaption><strong>\(title)</strong> <span class="legend">\(legend)</span>\
+            <span class="top">to <span data-live="\(key).top">\(topText)</span> \(unit)</span></figcaption>
+            <svg viewBox="0 0 \(lines.first?.values.count ?? 1) \(Self.height)" preserveAspectRatio="none" role="img" \
+            aria-label="\(title) over the last hour">\(drawings)</svg>
+            <div class="axis"><span>an hour ago</span><span>now</span></div>
+            </figure>
+
+            """
+    }
+
+    var topText: String { Numbers.text(top) }
+}
+
+/// Numbers as people read them.
+enum Numbers {
+    /// With thin spaces between thousands.
+    static func text(_ number: Int) -> String {
+        let digits = Array(String(abs(number)).utf8)
+        var text = number < 0 ? "-" : ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index) % 3 == 0 { text += "\u{202f}" }
+            text.unicodeScalars.append(Unicode.Scalar(digit))
+        }
+        return text
+    }
+
+    /// With one decimal below 100, unless it is zero.
+    static func text(_ number: Double) -> String {
+        guard number.isFinite, abs(number) < 1e15 else { return "–" }
+        let tenths = Int((number * 10).rounded())
+        guard abs(number) < 100, tenths % 10 != 0 else { return text(Int(number.rounded())) }
+        return "\(tenths / 10).\(abs(tenths % 10))"
+    }
+
+    /// A length of time in milliseconds.
+    static func milliseconds(_ time: Double?) -> String {
+        guard let time else { return "–" }
+        return time < 1000 ? "\(text(time)) ms" : "\(text(time / 1000)) s"
+    }
+
+    static func bytes(_ count: Int) -> String {
+        count < 1 << 30 ? "\(text(Double(count) / 1_048_576)) MiB" : "\(text(Double(count) / 1_073_741_824)) GiB"
+    }
+
+    /// A time since something, in its two largest units.
+    static func age(_ time: Milliseconds) -> String {
+        let seconds = max(time, 0) / 1000
+        switch seconds {
+        case ..<60: return "\(seconds) s"
+        case ..<3600: return "\(seconds / 60) min"
+        case ..<86_400: return "\(seconds / 3600) h \(seconds / 60 % 60) min"
+        default: return "\(seconds / 86_400) d \(seconds / 3600 % 24) h"
+        }
+    }
+}
+
+extension HTML {
+    /// A moment in UTC. The script shows the browser's time when somebody points at it.
+    static func moment(_ moment: Milliseconds) -> HTML {
+        let text = Timestamp.text(moment)
+        let (date, time) = (String(text.prefix(10)), String(text.dropFirst(11).prefix(8)))
+        return "<time datetime=\"\(text)\">\(date) \(time)</time>"
+    }
+}

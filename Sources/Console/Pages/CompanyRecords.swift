@@ -1,0 +1,178 @@
+import Admission
+import Basics
+import Directory
+
+/// What the database holds of one company: webhooks, and events page by page.
+struct CompanyRecords {
+    let company: String
+    let webhooks: [Webhook]
+    let events: EventPage
+    /// Networking hubs, the first of them.
+    let hubs: EventPage
+    /// The moment that decides what is over.
+    let moment: Milliseconds
+
+    static let pageSize = 60
+
+    var html: HTML { "\(webhookTable)\(table("Events", events))\(more)\(table("Networking hubs", hubs))" }
+
+    private var webhookTable: HTML {
+        guard !webhooks.isEmpty else { return "<p>It has no webhooks.</p>" }
+        let rows = webhooks.map { webhook -> [HTML] in
+            let path = DeliveriesPage.path(webhook.id, company: company)
+            return [
+                "<a href=\"\(path)\">\(OutsideText.html(webhook.endpoint, limit: 200))</a>",
+                "\(webhook.types.map(\.rawValue).joined(separator: ", "))",
+                webhook.isEnabled ? webhook.failingSince == nil ? "on" : "failing" : "off",
+                OutsideText.html(webhook.lastError ?? ""),
+            ]
+        }
+        let columns = ["Endpoint", "Announces", "State", "Last fault"]
+        return Table(caption: "Webhooks", columns: columns, rows: rows).html
+    }
+
+    private func table(_ caption: String, _ page: EventPage) -> HTML {
+        guard !page.events.isEmpty else { return "<p>\(caption): none\(page.total > 0 ? " more" : "").</p>" }
+        let rows = page.events.map { event -> [HTML] in
+            let path = RegistrationsPage.path(event.uid, event.kind, company: company)
+            let isAlways = EventFields.always.lowerBound == event.fields.startsAt
+            return [
+                "<a href=\"\(path)\">\(OutsideText.html(event.fields.name))</a>", "<code>\(event.uid)</code>",
+                "\(EventCursor(event, at: moment).status.rawValue)",
+                isAlways ? "always" : HTML.moment(event.fields.startsAt),
+                isAlways ? "" : HTML.moment(event.fields.endsAt),
+            ]
+        }
+        let columns = ["Name", "Id", "State", "Starts (UTC)", "Ends (UTC)"]
+        return Table(caption: "\(caption), \(Numbers.text(page.total)) in all", columns: columns, rows: rows).html
+    }
+
+    private var more: HTML {
+        guard events.hasMore, let last = events.events.last else { return "" }
+        let path = CompanyPage.path(company, after: Self.text(EventCursor(last, at: moment), moment))
+        return "<p><a class=\"button\" rel=\"next\" href=\"\(path)\">More events</a></p>\n"
+    }
+
+    /// A place in the list of events, and the moment that the list is of.
+    static func text(_ cursor: EventCursor, _ moment: Milliseconds) -> String {
+        "\(moment).\(cursor.status.rawValue).\(cursor.time).\(cursor.uid)"
+    }
+
+    static func place(_ text: String) -> (cursor: EventCursor, moment: Milliseconds)? {
+        let parts = text.split(separator: ".").map(String.init)
+        guard parts.count == 4, let moment = Milliseconds(parts[0]), let status = EventStatus(rawValue: parts[1]),
+            let time = Milliseconds(parts[2])
+        else { return nil }
+        return (EventCursor(status: status, time: time, uid: parts[3]), moment)
+    }
+}
+
+/// An event's registrations, page by page.
+struct RegistrationsPage {
+    let company: String
+    let page: RegistrationPage
+    /// A part of a name or an e-mail address.
+    let text: String?
+
+    static let pageSize = 60
+
+    static func path(
+        _ uid: String,
+        _ kind: EventKind,
+        company: String,
+        text: String? = nil,
+        after: Int64? = nil
+    ) -> String {
+        "/console/companies/event"
+            + Form.query([
+                ("company", company), ("id", uid), ("kind", kind.rawValue), ("q", text),
+                ("after", after.map { "\($0)" }),
+            ])
+    }
+
+    var html: HTML {
+        let event = page.event
+        let rows = page.registrations.map { registration -> [HTML] in
+            [
+                OutsideText.html(registration.name), OutsideText.html(registration.email),
+                "<code>\(registration.uid)</code>", HTML.moment(registration.registeredAt),
+            ]
+        }
+        let next: HTML =
+            page.next.map { next -> HTML in
+                let path = Self.path(event.uid, event.kind, company: company, text: text, after: next)
+                return "<p><a class=\"button\" rel=\"next\" href=\"\(path)\">More</a></p>\n"
+            } ?? ""
+        let people: HTML = [("Presenters", event.fields.presenters), ("Organizers", event.fields.organizers)]
+            .reduce("") { html, list in
+                let names = list.1.map { "\(OutsideText.html($0)) " as HTML }
+                return names.isEmpty ? html : "\(html)<div><dt>\(list.0)</dt><dd>\(names)</dd></div>\n"
+            }
+        let sessions = Page.Place.sessions.path + Form.query([("company", company), ("event", event.uid)])
+        return """
+            <dl class="facts">
+            <div><dt>Name</dt><dd>\(OutsideText.html(event.fields.name, limit: OutsideText.long))</dd></div>
+            <div><dt>Id</dt><dd><code>\(event.uid)</code></dd></div>
+            <div><dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd></div>
+            <div><dt>Time zone</dt><dd>\(OutsideText.html(event.fields.timezone))</dd></div>
+            \(people)</dl>
+            <p><a class="button" href="\(sessions)">Its sessions</a></p>
+            <form class="filter" method="get" action="/console/companies/event" role="search">
+            <input type="hidden" name="company" value="\(company)"><input type="hidden" name="id" value="\(event.uid)">
+            <input type="hidden" name="kind" value="\(event.kind.rawValue)">
+            <label>Name or e-mail <input type="search" name="q" value="\(text ?? "")" maxlength="200"></label>
+            <button class="main">Search</button>
+            </form>
+            <p>Registrations: <strong id="total">\(Numbers.text(page.total))</strong></p>
+            \(Table(caption: "Registrations", columns: ["Name", "E-mail", "Id", "Registered (UTC)"], rows: rows).html)\(next)
+            """
+    }
+}
+
+/// What became of a webhook's messages, latest first.
+struct DeliveriesPage {
+    let company: String
+    let webhook: Webhook
+    let page: DeliveryPage
+    let visitor: Visitor
+
+    static let pageSize = 60
+
+    static func path(_ webhook: String, company: String, before: Int64? = nil, done: String? = nil) -> String {
+        "/console/companies/webhook"
+            + Form.query([("company", company), ("id", webhook), ("before", before.map { "\($0)" }), ("done", done)])
+    }
+
+    var html: HTML {
+        let rows = page.deliveries.map { delivery -> [HTML] in
+            let again: HTML =
+                visitor.mayAct
+                ? """
+                <form method="post" action="/console/companies/redeliver">\(Page.key(visitor))\
+                <input type="hidden" name="company" value="\(company)"><input type="hidden" name="webhook" value="\(webhook.id)">\
+                <input type="hidden" name="id" value="\(delivery.uid)"><button>Deliver again</button></form>
+                """ : ""
+            let answer = delivery.response.map { String($0) } ?? ""
+            return [
+                "\(delivery.type)", "<code>\(delivery.uid)</code>", "\(delivery.status.rawValue)",
+                "\(delivery.attempts)", "\(answer)",
+                OutsideText.html(delivery.error ?? ""), HTML.moment(delivery.createdAt), again,
+            ]
+        }
+        let next: HTML =
+            page.next.map { next -> HTML in
+                let path = Self.path(webhook.id, company: company, before: next)
+                return "<p><a class=\"button\" rel=\"next\" href=\"\(path)\">Earlier</a></p>\n"
+            } ?? ""
+        let columns = ["Type", "Id", "State", "Attempts", "Answer", "Last fault", "Made (UTC)", ""]
+        return """
+            <dl class="facts">
+            <div><dt>Endpoint</dt><dd>\(OutsideText.html(webhook.endpoint, limit: OutsideText.long))</dd></div>
+            <div><dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd></div>
+            <div><dt>State</dt><dd>\(webhook.isEnabled ? "on" : "off"), \(webhook.failures) failures since the last success</dd></div>
+            </dl>
+            <p>Kept or waiting: <strong id="total">\(Numbers.text(page.total))</strong></p>
+            \(Table(caption: "Messages, latest first", columns: columns, rows: rows).html)\(next)
+            """
+    }
+}

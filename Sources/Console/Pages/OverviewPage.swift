@@ -1,0 +1,86 @@
+import Admission
+import Basics
+import DataPlane
+
+/// Who watches, what is refused, how fast it is, and how the upstreams are.
+struct OverviewPage {
+    let overview: Overview
+
+    var html: HTML {
+        let texts = Dictionary(overview.texts.map { (ExactText($0.key), $0.value) }) { $1 }
+        /// A value that the script keeps up to date.
+        func live(_ key: String) -> HTML { "<span data-live=\"\(key)\">\(texts[ExactText(key)] ?? "")</span>" }
+        func tile(_ title: String, _ key: String, _ more: HTML = "") -> HTML {
+            "<div class=\"tile\"><dt>\(title)</dt><dd>\(live(key)) <small>\(more)</small></dd></div>\n"
+        }
+        let tiles: [HTML] = [
+            tile("Viewers now", "viewers"),
+            tile("Connections", "connections", "of \(live("connection-limit"))"),
+            tile("WebSockets", "websockets"),
+            tile("Requests", "requests", "a second"),
+            tile("Answered 5xx", "errors", "a second"),
+            tile("Joins", "joins", "a minute"),
+            tile("Take-overs", "take-overs", "a minute"),
+            tile("Refusals", "refusals", "a minute"),
+            tile("Median latency", "median"),
+            tile("Latency, 99th percentile", "slowest"),
+            tile("State", "state"),
+            tile("Up for", "uptime", "version \(overview.vitals.version)"),
+            tile("Memory", "memory"),
+        ]
+        return """
+            <dl class="tiles">
+            \(tiles)</dl>
+            <section class="charts" aria-label="The last hour">
+            \(overview.charts.map(\.html))</section>
+            <section aria-label="Upstreams">\(upstreams(live))</section>
+            <section class="pair">
+            \(refusals(live))\(limits(live))</section>
+
+            """
+    }
+
+    private func upstreams(_ live: (String) -> HTML) -> HTML {
+        let rows = overview.vitals.upstreams.enumerated().flatMap { number, upstream in
+            upstream.servers.enumerated().map { index, server -> [HTML] in
+                let key = "server.\(number).\(index)"
+                return [
+                    "\(OutsideText.html(upstream.name))", "\(OutsideText.html(server.name))",
+                    "<span class=\"state\" data-state=\"\(server.state.rawValue)\">\(live("\(key).state"))</span> \(live("\(key).reason"))",
+                    live("\(key).active"), live("\(key).answers"), live("\(key).errors"),
+                ]
+            }
+        }
+        let columns = ["Upstream", "Server", "State", "In progress", "Answers", "Of them 5xx"]
+        return Table(caption: "Upstream servers", columns: columns, rows: rows).html
+    }
+
+    /// Reasons that never came stay hidden, until one does.
+    private func refusals(_ live: (String) -> HTML) -> HTML {
+        let rows = overview.refusals.enumerated().map { number, row -> HTML in
+            let hidden: HTML = row.all == 0 ? " hidden" : ""
+            return """
+                <tr data-row="refusal.\(number).all"\(hidden)><th scope="row"><code>\(row.refusal.code)</code></th>\
+                <td>\(live("refusal.\(number).hour"))</td><td>\(live("refusal.\(number).all"))</td></tr>
+
+                """
+        }
+        return counts("Refusals by reason", ["Reason", "Last hour", "Since the start"], rows)
+    }
+
+    private func limits(_ live: (String) -> HTML) -> HTML {
+        let rows = overview.vitals.limits.enumerated().map { number, limit -> HTML in
+            "<tr><th scope=\"row\"><code>\(limit.key)</code></th><td>\(live("limit.\(number)"))</td></tr>\n"
+        }
+        return counts("Turned away by limits", ["Limit", "Since the start"], rows)
+    }
+
+    private func counts(_ caption: String, _ columns: [String], _ rows: [HTML]) -> HTML {
+        let head = columns.map { "<th scope=\"col\">\($0)</th>" as HTML }
+        return """
+            <table class="counts"><caption>\(caption)</caption><thead><tr>\(head)</tr></thead><tbody>
+            \(rows)</tbody></table>
+
+            """
+    }
+}

@@ -1,0 +1,99 @@
+import Admission
+import Basics
+
+/// Asks how to remove a viewer, and until when.
+struct RemovalForm {
+    let session: LiveSession
+    let visitor: Visitor
+    let now: Milliseconds
+
+    /// What to do with a session and its viewer.
+    enum Choice: Sendable, Equatable {
+        /// End the session. The viewer may join again.
+        case session
+        /// Keep the viewer out of the event, until a moment or for good.
+        case viewer(until: Milliseconds?)
+
+        /// - Throws: what is wrong with the form, worded for the operator.
+        init(_ form: Form, at now: Milliseconds) throws(ConsoleFault) {
+            switch form["how"].map({ ExactText($0) }) {
+            case "session": self = .session
+            case "hour": self = .viewer(until: now + 3_600_000)
+            case "day": self = .viewer(until: now + 86_400_000)
+            case "good": self = .viewer(until: nil)
+            case "until":
+                // As a browser's field for dates and times writes it, with or without seconds.
+                let text = form["until"] ?? ""
+                guard let until = RFC3339.parse(text + "Z") ?? RFC3339.parse(text + ":00Z"), until > now else {
+                    throw ConsoleFault("Say until when: a date and time in the future, in UTC.")
+                }
+                self = .viewer(until: until)
+            default: throw ConsoleFault("Choose what to do.")
+            }
+        }
+    }
+
+    static let path = "/console/sessions/remove"
+
+    static func path(_ session: String) -> String { path + Form.query([("session", session)]) }
+
+    /// Whom a removal names: the registration if there is one, or else the user.
+    static func person(_ session: LiveSession) -> RemovedPerson {
+        session.viewer.registration.map { RemovedPerson(.registration, $0) }
+            ?? RemovedPerson(.user, session.viewer.userID)
+    }
+
+    var html: HTML {
+        let viewer = session.viewer
+        func row(_ name: String, _ text: String?) -> HTML {
+            text.map { "<div><dt>\(name)</dt><dd>\(OutsideText.html($0, limit: OutsideText.long))</dd></div>\n" } ?? ""
+        }
+        func choice(_ value: String, _ text: HTML, isChosen: Bool = false) -> HTML {
+            "<label class=\"choice\"><input type=\"radio\" name=\"how\" value=\"\(value)\" required\(isChosen ? " checked" : "")> \(text)</label>\n"
+        }
+        // A removal is from an event.
+        let choices: [HTML] =
+            session.event.isEmpty
+            ? [choice("session", "End this session. The viewer may join again.", isChosen: true)]
+            : [
+                choice("session", "End this session. The viewer may join again."),
+                choice("hour", "Keep the viewer out of the event for an hour", isChosen: true),
+                choice("day", "for a day"), choice("good", "for good"),
+                choice(
+                    "until",
+                    """
+                    until <input type="datetime-local" name="until" aria-label="Until when (UTC)" \
+                    value="\(String(Timestamp.text(now + 7 * 86_400_000).prefix(16)))"> UTC
+                    """
+                ),
+            ]
+        let form: HTML =
+            visitor.mayAct
+            ? """
+            <form method="post" action="\(Self.path)">\(Page.key(visitor))
+            <input type="hidden" name="session" value="\(session.name)">
+            <fieldset><legend>What to do</legend>
+            \(choices)</fieldset>
+            <label>Reason, for the company only <input name="reason" maxlength="200"></label>
+            <p><button class="main danger">Remove</button> <a class="button" href="\(Page.Place.sessions.path)">Cancel</a></p>
+            </form>
+
+            """ : ""
+        return """
+            <dl class="facts">
+            \(row("Name", viewer.name))\(row("E-mail", viewer.email))\(row("User", viewer.userID))\
+            \(row("Registration", viewer.registration))\(row("Event", session.event))\(row("Company", session.company))\
+            \(row("Session", session.name))<div><dt>Joined</dt><dd>\(HTML.moment(session.id.joinedAt)) UTC</dd></div>
+            </dl>
+            \(form)
+            """
+    }
+}
+
+/// Why something is not done, worded for the operator.
+struct ConsoleFault: Error {
+    let text: String
+    var status = 400
+
+    init(_ text: String, status: Int = 400) { (self.text, self.status) = (text, status) }
+}

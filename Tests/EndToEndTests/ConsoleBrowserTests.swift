@@ -1,0 +1,284 @@
+import Basics
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Every page and action of the console in Chromium. Pictures of the pages are kept in `.build/screenshots`.
+    @Suite("The operator console in a real browser", .enabled(if: Chromium.isInstalled), .timeLimit(.minutes(4)))
+    struct ConsoleBrowserTests {
+        /// Opens a page of the console, signing in with the keyboard.
+        private func signIn(
+            _ browser: Chromium,
+            _ site: Site,
+            _ token: String = ConsoleTests.token,
+            at path: String = "/console/"
+        ) throws {
+            try browser.open("http://127.0.0.1:\(site.gateway.adminPort)\(path)")
+            try browser.wait("location.pathname === '/console/sign-in'")
+            try browser.wait("document.activeElement.id === 'token'")
+            try browser.fill("#token", token)
+            try browser.press("Enter")
+            try browser.wait("document.querySelector('nav [aria-current]')")
+        }
+
+        /// Opens a page by the navigation.
+        private func go(_ browser: Chromium, to place: String) throws {
+            _ = try browser.evaluate("window.isLeft = true")
+            try browser.click("nav a[href='/console/\(place)']")
+            try browser.wait(
+                "!window.isLeft && location.pathname === '/console/\(place)' && document.readyState === 'complete'"
+            )
+        }
+
+        /// Nothing sticks out of the page, and no policy was violated.
+        private func judge(_ browser: Chromium, width: Int) throws {
+            #expect(try browser.evaluate("document.documentElement.scrollWidth").number ?? 0 <= Double(width))
+            #expect(browser.complaints == [])
+        }
+
+        private func join(_ site: Site, _ viewer: Minter.Viewer) throws {
+            #expect(
+                try Browser(site).open("/event/\(viewer.event ?? "")?token=\(Minter.acme.token(viewer))").status == 200
+            )
+        }
+
+        @Test("A wrong token is refused in words; the right one leads to the page that was asked for")
+        func signingIn() throws {
+            let site = try ConsoleTests.site()
+            let browser = try Chromium()
+            try browser.open("http://127.0.0.1:\(site.gateway.adminPort)/console/log?level=warning")
+            try browser.fill("#token", "a wrong one that is long enough")
+            try browser.click("button.main")
+            try browser.wait(forText: "This is not the token.")
+            try browser.screenshot("console-sign-in")
+            try browser.fill("#token", ConsoleTests.token)
+            try browser.click("button.main")
+            try browser.wait("location.pathname + location.search === '/console/log?level=warning'")
+            #expect(try browser.evaluate("document.cookie").text == "")
+            try browser.wait(forText: "a sign-in was refused")
+            try browser.click(".who button")
+            try browser.wait("location.pathname === '/console/sign-in'")
+            try browser.open("http://127.0.0.1:\(site.gateway.adminPort)/console/")
+            try browser.wait("location.pathname === '/console/sign-in'")
+            // The answers to the wrong token are told of, and nothing else.
+            #expect(browser.complaints.allSatisfy { $0.contains("403") })
+        }
+
+        @Test("The overview follows what happens without being loaded again")
+        func overview() throws {
+            let site = try ConsoleTests.site()
+            let browser = try Chromium()
+            try signIn(browser, site)
+            try browser.wait("document.getElementById('live').textContent === 'live'")
+            _ = try browser.evaluate("window.isSamePage = true")
+            try join(site, Minter.Viewer(registration: "r1", user: "u1"))
+            try join(site, Minter.Viewer(registration: "r1", user: "u1"))
+            _ = try fetch(site.port, "/event/e1?token=broken")
+            try browser.wait("document.querySelector('[data-live=viewers]').textContent === '1'")
+            try browser.wait(
+                "[...document.querySelectorAll('tbody tr:not([hidden]) th')].some(x => x.innerText === 'token_invalid')"
+            )
+            try browser.wait(
+                "document.querySelector('[data-path=\"chart.viewers.0\"]').getAttribute('d').startsWith('M')"
+            )
+            #expect(try browser.evaluate("window.isSamePage === true") == true)
+            let text = try browser.text()
+            for word in ["Viewers now", "Take-overs", "embed-host", "127.0.0.1:\(site.upstream.port)", "up", "ready"] {
+                #expect(text.contains(word), "\(word)")
+            }
+            try judge(browser, width: 1280)
+            try browser.screenshot("console-overview")
+        }
+
+        @Test("A viewer is found, removed until a time with confirmation, and let in again")
+        func removing() throws {
+            let site = try ConsoleTests.site()
+            for number in 1...3 {
+                try join(site, Minter.Viewer(registration: "r\(number)", user: "u\(number)", name: "Viewer \(number)"))
+            }
+            let browser = try Chromium()
+            try signIn(browser, site, at: "/console/sessions")
+            try browser.wait(forText: "Viewer 3")
+            try browser.screenshot("console-sessions")
+            try browser.fill("input[name=q]", "viewer 2")
+            try browser.click(".filter button")
+            try browser.wait("document.getElementById('total').textContent === '1'")
+            try browser.click("tbody a.button")
+            try browser.wait("document.querySelector('h1').textContent === 'Remove a viewer'")
+            try browser.wait(forText: "Viewer 2")
+            try browser.click("input[value=until]")
+            try browser.fill("input[name=until]", "2090-12-24T18:30")
+            try browser.fill("input[name=reason]", "Shouting")
+            try browser.screenshot("console-remove")
+            #expect(
+                try fetch(site.gateway.adminPort, "/removals", ["Authorization: Bearer \(ConsoleTests.token)"]).json()[
+                    "total"
+                ] == 0
+            )
+            try browser.click("button.danger")
+            try browser.wait(forText: "The viewer was removed.")
+            for word in ["r2", "2090-12-24 18:30:00", "Shouting"] { try browser.wait(forText: word) }
+            try browser.screenshot("console-removals")
+            let link = "/event/e1?token=\(Minter.acme.registration("r2"))"
+            #expect(try Browser(site).open(link).status == 403)
+            try browser.click("tbody button")
+            try browser.wait(forText: "The viewer may come back.")
+            #expect(try Browser(site).open(link).status == 200)
+            try judge(browser, width: 1280)
+        }
+
+        @Test("Ending a session lets its viewer join again")
+        func ending() throws {
+            let site = try ConsoleTests.site()
+            let viewer = Browser(site)
+            let link = "/event/e1?token=\(Minter.acme.registration("r1"))"
+            #expect(try viewer.open(link).status == 200)
+            let browser = try Chromium()
+            try signIn(browser, site, at: "/console/sessions")
+            try browser.click("tbody a.button")
+            try browser.click("input[value=session]")
+            try browser.click("button.danger")
+            try browser.wait(forText: "The session was ended.")
+            #expect(try viewer.fetch("/event/e1").status == 403)
+            #expect(try Browser(site).open(link).status == 200)
+            #expect(browser.complaints == [])
+        }
+
+        @Test("A server is taken out and put back, and the file is loaded again or refused")
+        func operating() throws {
+            let site = try ConsoleTests.site()
+            let browser = try Chromium()
+            try signIn(browser, site)
+            try go(browser, to: "upstreams")
+            try browser.click("tbody button")
+            try browser.wait(forText: "The server gets no more requests.")
+            try browser.wait("document.querySelector('.state').dataset.state === 'drained'")
+            #expect(try fetch(site.port, "/public/x").status != 200)
+            try browser.screenshot("console-upstreams")
+            try browser.click("tbody button")
+            try browser.wait(forText: "The server gets requests again.")
+            #expect(try fetch(site.port, "/public/x").status == 200)
+
+            try go(browser, to: "configuration")
+            let settings = try browser.text(of: "pre")
+            #expect(settings.contains("[[company]]") && settings.contains("token_file"))
+            for secret in [ConsoleTests.token, ConsoleTests.readToken, Minter.secret] {
+                #expect(!settings.contains(secret))
+            }
+            try browser.click("main button")
+            try browser.wait(forText: "The file was loaded.")
+            try browser.screenshot("console-configuration")
+            try site.gateway.directory.write("gateway.conf", "no_such_key = 1")
+            try browser.click("main button")
+            try browser.wait(forText: "nothing has changed")
+
+            try go(browser, to: "log")
+            try browser.wait(forText: "no_such_key")
+            try browser.fill("input[name=q]", "NO_SUCH_KEY")
+            try browser.click(".filter button")
+            try browser.wait("location.search.includes('NO_SUCH_KEY') && document.querySelector('.log')")
+            let lines =
+                try browser.evaluate("[...document.querySelectorAll('.log li')].map(x => x.innerText)").list ?? []
+            #expect(!lines.isEmpty && lines.allSatisfy { $0.text?.contains("no_such_key") ?? false })
+            try browser.screenshot("console-log")
+            try judge(browser, width: 1280)
+        }
+
+        @Test("Companies lead to their keys, events, registrations and webhooks, and a message is delivered again")
+        func companies() throws {
+            let receiver = try RecordingUpstream { try $0.reply("204 No Content") }
+            let site = try ConsoleTests.site { $0.control = "webhook_private_addresses = [\"127.0.0.0/8\"]" }
+            let backend = try Backend.signedIn(site)
+            let webhook: JSONValue = [
+                "eventType": "registration.created", "endpoint": .string("http://127.0.0.1:\(receiver.port)/hook"),
+            ]
+            #expect(try backend.call("POST", "/webhooks", webhook).status == 201)
+            let event = try backend.createEvent("Launch <b>now</b>")
+            _ = try backend.register("ada@acme.example", for: event, name: "Ada <i>Lovelace</i>")
+            #expect(eventually { receiver.requests(for: "/hook").count == 1 })
+
+            let browser = try Chromium()
+            try signIn(browser, site)
+            try go(browser, to: "companies")
+            try browser.screenshot("console-companies")
+            try browser.click("tbody a[href$='=acme']")
+            try browser.wait(forText: "Launch <b>now</b>")
+            try browser.wait(forText: "acme-2026, HS256, signs and verifies")
+            #expect(try !browser.text().contains(Minter.secret))
+            try browser.screenshot("console-company")
+            try browser.click("tbody a[href*='/event?']")
+            try browser.wait(forText: "Ada <i>Lovelace</i>")
+            try browser.fill("input[name=q]", "ADA@")
+            try browser.click(".filter button")
+            try browser.wait("location.search.includes('ADA') && document.getElementById('total').textContent === '1'")
+            try browser.screenshot("console-event")
+            try browser.click("dd a[href*='/one?']")
+            try browser.click("tbody a[href*='/webhook?']")
+            try browser.wait(forText: "registration.created")
+            try browser.screenshot("console-webhook")
+            try browser.click("tbody button")
+            try browser.wait(forText: "The message is delivered again.")
+            #expect(eventually { receiver.requests(for: "/hook").count == 2 })
+            try judge(browser, width: 1280)
+        }
+
+        @Test("Names with markup and turned directions run nothing and turn nothing, wide and on a telephone")
+        func hostile() throws {
+            let site = try ConsoleTests.site()
+            let names = [
+                "<img src=x onerror=\"document.title='run'\">",
+                "</td></tr></table><script>document.title='run'</script>",
+                "exe.\u{202e}gnp", String(repeating: "W", count: 200), "'\"><svg onload=document.title='run'>",
+            ]
+            for (number, name) in names.enumerated() {
+                try join(site, Minter.Viewer(registration: "r\(number)", user: "<b>u\(number)</b>", name: name))
+            }
+            for width in [1280, 390] {
+                let browser = try Chromium(width: width)
+                try signIn(browser, site, at: "/console/sessions")
+                try browser.wait(forText: "<img src=x")
+                #expect(
+                    try browser.evaluate("document.querySelectorAll('main img, main svg, main b, main script').length")
+                        == 0
+                )
+                #expect(try browser.evaluate("document.title").text == "Sessions · Embed Gateway")
+                #expect(try browser.text().contains("exe.\\u202egnp"))
+                try judge(browser, width: width)
+                try browser.screenshot("console-hostile-\(width)")
+            }
+        }
+
+        @Test(
+            "Every page fits a telephone, in light and dark, and shows readers no way to act",
+            arguments: [false, true]
+        )
+        func narrow(isDark: Bool) throws {
+            let site = try ConsoleTests.site()
+            try join(site, Minter.Viewer(registration: "r1", user: "u1"))
+            let browser = try Chromium(width: 390, height: 844, isDark: isDark)
+            try signIn(browser, site, ConsoleTests.readToken)
+            for place in ["", "sessions", "removals", "companies", "upstreams", "configuration", "log"] {
+                try go(browser, to: place)
+                try judge(browser, width: 390)
+                #expect(try browser.evaluate("document.querySelectorAll('main form[method=post]').length") == 0)
+                try browser.screenshot("console-390-\(isDark ? "dark" : "light")-\(place.isEmpty ? "overview" : place)")
+            }
+        }
+
+        @Test("The keyboard reaches everything: first a way past the navigation, and the focus can be seen")
+        func keyboard() throws {
+            let site = try ConsoleTests.site()
+            let browser = try Chromium()
+            try signIn(browser, site)
+            try browser.press("Tab")
+            #expect(try browser.evaluate("document.activeElement.className").text == "skip")
+            #expect(try browser.evaluate("document.activeElement.getBoundingClientRect().left >= 0") == true)
+            try browser.press("Enter")
+            try browser.wait("document.activeElement.id === 'content'")
+            _ = try browser.evaluate("document.querySelector('nav a').focus()")
+            try browser.press("Tab")
+            try browser.press("Enter")
+            try browser.wait("location.pathname === '/console/sessions'")
+        }
+    }
+}
