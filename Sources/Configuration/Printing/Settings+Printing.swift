@@ -214,11 +214,7 @@ extension CompanySettings {
         writer.entry("audience", oneOrSeveral: audiences)
         if page != CompanyPage() {
             writer.header("[company.page]")
-            writer.entry("name", page.name)
-            writer.entry("logo", page.logo?.text)
-            writer.entry("accent", page.accent?.text)
-            writer.entry("contact", page.contact?.text)
-            writer.entry("home", page.home)
+            for key in CompanyPage.Key.allCases { writer.entry(key.rawValue, page[key]) }
         }
         for origin in keyOrigins {
             writer.header("[[company.key]]")

@@ -9,6 +9,8 @@ struct PageLayout: Sendable {
         case head
         /// The company.
         case brand
+        /// The event's name and start.
+        case event
         /// Notes and buttons.
         case more
         /// What a viewer tells the support: the code and the request's id.

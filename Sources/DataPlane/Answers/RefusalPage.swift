@@ -21,6 +21,8 @@ struct RefusalPage {
     var countdown: Countdown?
     /// The viewer's company. `nil` if it is not known.
     var brand: PageBrand?
+    /// The event, if the viewer belongs there.
+    var event: EventNote?
     /// For a fault of ours.
     var retry: RetryNotice?
     /// Seconds until a vanished session frees its place. `nil` if the viewer does not wait for that.
@@ -47,6 +49,7 @@ struct RefusalPage {
             switch slot {
             case .head: (brand?.head ?? "") + (retry?.refresh ?? "")
             case .brand: brand?.header ?? ""
+            case .event: event?.html ?? ""
             case .more: more(wording)
             case .reference: "\(code) · \(Self.escaped(requestID))"
             case .lang, .dir, .title, .detail: ""
@@ -89,6 +92,7 @@ struct RefusalPage {
         if let source = brand?.imageSource { policy += "; img-src \(source)" }
         policy += "; form-action 'self'; base-uri 'none'"
         var scripts: [String] = []
+        if event?.startsAt != nil { scripts.append(EventNote.scriptHash) }
         if countdown != nil { scripts.append(Countdown.scriptHash) }
         if retry != nil { scripts.append(RetryNotice.scriptHash) }
         if wayIn != nil { scripts.append(WayIn.scriptHash) }
@@ -111,7 +115,7 @@ struct RefusalPage {
         <body>
         <main>
         {{brand}}<h1>{{title}}</h1>
-        <p>{{detail}}</p>
+        {{event}}<p>{{detail}}</p>
         {{more}}
         <p class="id" dir="ltr">{{reference}}</p>
         </main>
@@ -138,6 +142,7 @@ struct RefusalPage {
         button,a.button{font:inherit;font-weight:600;color:var(--on-accent);background:var(--accent);\
         text-decoration:none;display:inline-block;margin:0 0 .5rem;margin-inline-end:.5rem;padding:.6rem 1.2rem;\
         border:1px solid transparent;border-radius:.4rem;cursor:pointer}\
+        .event strong{font-size:1.125rem}\
         .brand{margin:0 0 1.25rem;font-weight:600;color:var(--quiet)}\
         .brand img{display:block;max-width:min(12rem,100%);max-height:3.5rem}\
         a{color:inherit}\

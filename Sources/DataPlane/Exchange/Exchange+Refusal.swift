@@ -152,6 +152,7 @@ extension Exchange {
             page.retry = RetryNotice(first: ((retryAfter ?? 5000) + 999) / 1000, random: worker.random.next())
         }
         page.brand = company.map { PageBrand($0) }
+        page.event = eventNote(on: page.topic)
         let (pages, language) = (snapshot.pages, state.request.language)
         let about = "Content-Language: \(pages.wordings[language].tag)\r\nVary: Accept-Language\r\n"
         let html = page.html(pages, in: language)
@@ -163,6 +164,15 @@ extension Exchange {
     private var company: CompanySettings? {
         if let viewer { return snapshot.company(viewer.company) }
         return snapshot.settings.companies.count == 1 ? snapshot.settings.companies[0] : nil
+    }
+
+    /// What the page may say of the event. Viewers of another event are told nothing of this one.
+    private func eventNote(on topic: Topic) -> EventNote? {
+        guard let viewer, topic != .refusal(.wrongEvent), topic != .otherEvent,
+            let id = admitted?.event ?? state.verdict.refusedEvent,
+            let event = worker.site.directory.event(id), event.company.hasSameBytes(as: viewer.company)
+        else { return nil }
+        return EventNote(name: event.name, startsAt: event.startsAt)
     }
 
     /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.
