@@ -164,12 +164,12 @@ struct RefusalPageTests {
             let inline = html.matches(of: #/<(script|style)>(.*?)<\/\1>/#.dotMatchesNewlines()).map {
                 "\($0.1)-src " + Data(SHA256.hash(Array($0.2.utf8).span)).base64EncodedString()
             }
-            let allowed = page.policy.split(separator: "; ").flatMap { directive in
+            let allowed = page.policy(.standard).split(separator: "; ").flatMap { directive in
                 let name = directive.prefix { $0 != " " }
                 return directive.matches(of: #/'sha256-(.*?)'/#).map { "\(name) \($0.1)" }
             }
             #expect(Set(inline) == Set(allowed) && inline.count == allowed.count)
-            #expect(page.policy.hasPrefix("default-src 'none'; "))
+            #expect(page.policy(.standard).hasPrefix("default-src 'none'; "))
         }
     }
 
@@ -230,7 +230,7 @@ struct RefusalPageTests {
         )
         #expect(shown.contains("<a href=\"mailto:help@acme.example\">Contact Acme &quot;Live&quot;</a>"))
         #expect(!shown.contains("id=\"back\""))
-        #expect(page.policy.contains("; img-src https://cdn.acme.example; "))
+        #expect(page.policy(.standard).contains("; img-src https://cdn.acme.example; "))
         let colors = shown.matches(of: /--accent:(#[0-9a-f]{6});--on-accent:(#[0-9a-f]{6})/)
         let own = try colors.suffix(2).map {
             (try PageColor(parsing: String($0.1)), try PageColor(parsing: String($0.2)))

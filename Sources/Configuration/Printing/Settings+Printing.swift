@@ -48,6 +48,11 @@ extension Settings {
             writer.header("[identity.claims]")
             for field in identity.claims { writer.entry(field.name, field.claim) }
         }
+        if let directory = pages.directory {
+            writer.header("[pages]")
+            writer.entry("directory", directory)
+            writer.entry("languages", pages.languages)
+        }
         limits.write(to: &writer)
         writer.header("[http2]")
         writer.entry("concurrent_streams", http2.concurrentStreams)

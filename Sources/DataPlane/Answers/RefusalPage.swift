@@ -86,12 +86,14 @@ struct RefusalPage {
     private var hasBackButton: Bool { topic.remedy == .goBack && !(brand?.hasHome ?? false) }
 
     /// What the page may do, for `Content-Security-Policy`.
-    var policy: String {
-        var policy = "default-src 'none'; style-src 'sha256-\(Self.styleHash)'"
+    func policy(_ pages: Pages) -> String {
+        var policy = "default-src 'none'; style-src"
+        for style in pages.template.styles { policy += " 'sha256-\(style)'" }
         if let style = brand?.styleHash { policy += " 'sha256-\(style)'" }
+        if pages.template.styles.isEmpty, brand?.styleHash == nil { policy += " 'none'" }
         if let source = brand?.imageSource { policy += "; img-src \(source)" }
         policy += "; form-action 'self'; base-uri 'none'"
-        var scripts: [String] = []
+        var scripts = pages.template.scripts
         if event?.startsAt != nil { scripts.append(EventNote.scriptHash) }
         if countdown != nil { scripts.append(Countdown.scriptHash) }
         if retry != nil { scripts.append(RetryNotice.scriptHash) }
@@ -152,9 +154,6 @@ struct RefusalPage {
         .id{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);font-size:.8rem;color:var(--quiet);\
         text-align:start}
         """
-
-    /// The style's SHA-256 as a content security policy writes it.
-    static let styleHash = hash(of: style)
 
     /// The SHA-256 of an inline style or script as a content security policy writes it.
     static func hash(of text: String) -> String {

@@ -156,7 +156,8 @@ extension Exchange {
         let (pages, language) = (snapshot.pages, state.request.language)
         let about = "Content-Language: \(pages.wordings[language].tag)\r\nVary: Accept-Language\r\n"
         let html = page.html(pages, in: language)
-        respond(status: status, fields: fields + about + pagePolicy(page), type: "text/html; charset=utf-8", body: html)
+        let all = fields + about + pagePolicy(page, pages)
+        respond(status: status, fields: all, type: "text/html; charset=utf-8", body: html)
     }
 
     /// The company that a page shows: the viewer's, or the only one that there is. Without a viewer, pages do not reveal
@@ -176,8 +177,8 @@ extension Exchange {
     }
 
     /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.
-    private func pagePolicy(_ page: RefusalPage) -> String {
-        var policy = "Content-Security-Policy: \(page.policy)"
+    private func pagePolicy(_ page: RefusalPage, _ pages: Pages) -> String {
+        var policy = "Content-Security-Policy: \(page.policy(pages))"
         // Without a viewer, do not reveal which companies there are.
         if viewer != nil, let company {
             let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")
