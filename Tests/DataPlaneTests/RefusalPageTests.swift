@@ -76,7 +76,7 @@ struct RefusalPageTests {
         #expect(page.contains("<h1>\(RefusalPage.escaped(words.title))</h1>"))
         #expect(page.contains(RefusalPage.escaped(words.detail)))
         #expect(page.contains("\(refusal.code) · r1"))
-        #expect(page.contains("color-scheme:light dark"))
+        #expect(page.contains("<meta name=\"color-scheme\" content=\"light dark\">"))
         #expect(!page.contains("<form"))
     }
 
