@@ -13,6 +13,10 @@ package enum EventKind: String, Sendable, CaseIterable {
 package struct EventRecord: Sendable {
     /// The company that owns the event.
     package let company: String
+    /// What its viewers know it by.
+    package let name: String
+    /// `nil` if it has no dates.
+    package let startsAt: Milliseconds?
     package let kind: EventKind
     /// User ids and e-mails in the form of ``listedIdentity(_:)``.
     package private(set) var presenters: Set<ExactText>
@@ -28,6 +32,8 @@ package struct EventRecord: Sendable {
     ///   - organizers: likewise.
     package init(
         company: String,
+        name: String = "",
+        startsAt: Milliseconds? = nil,
         kind: EventKind = .event,
         presenters: [String] = [],
         organizers: [String] = [],
@@ -35,7 +41,7 @@ package struct EventRecord: Sendable {
         closesAt: Milliseconds? = nil,
         doors: Doors = Doors()
     ) {
-        self.company = company
+        (self.company, self.name, self.startsAt) = (company, name, startsAt)
         self.kind = kind
         self.presenters = Self.identities(presenters)
         self.organizers = Self.identities(organizers)

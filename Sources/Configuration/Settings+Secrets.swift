@@ -16,6 +16,8 @@ package struct FileUse: Sendable {
         case companyKey
         case database
         case denyList
+        /// The layout of pages, or their texts. A layout may have scripts.
+        case page
         case tracingHeaders
         case log
 
@@ -42,6 +44,7 @@ package struct FileUse: Sendable {
             case .companyKey: "the key of companies' secrets"
             case .database: "the database"
             case .denyList: "the list of denied addresses"
+            case .page: "what pages show"
             case .tracingHeaders: "fields for the collector of traces"
             case .log: "a log"
             }
@@ -98,6 +101,10 @@ extension Settings {
         }
         add("sessions.cookie_key_file", sessions.cookieKeyFile, .cookieKey)
         add("identity.assertion_key_file", identity.assertionKeyFile, .assertionKey)
+        if let directory = pages.directory {
+            if pages.template != nil { add("pages.directory", directory + "/page.html", .page, isSecret: false) }
+            for tag in pages.languages { add("pages.languages", "\(directory)/\(tag).toml", .page, isSecret: false) }
+        }
         add("limits.deny_file", limits.denyFile, .denyList, isSecret: false)
         add("tracing.headers_file", tracing.headersFile, .tracingHeaders)
         add("tracing.ca_file", tracing.caFile, .tls, isSecret: false)

@@ -23,6 +23,7 @@ package struct Settings: Sendable {
     package var companies: [CompanySettings]
     package var sessions = SessionSettings()
     package var identity = IdentitySettings()
+    package var pages = PagesSettings()
     package var limits = LimitSettings()
     package var http2 = HTTP2Settings()
     package var control = ControlSettings()

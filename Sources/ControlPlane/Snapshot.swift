@@ -90,6 +90,8 @@ final class ServedCalls: Sendable {
 final class Tenant: Sendable {
     let id: String
     let name: String
+    /// The URL of its logo.
+    let logo: String?
     let company: Company
     let origins: OriginList
     /// Any of them is accepted. If empty, nobody can sign in.
@@ -100,6 +102,7 @@ final class Tenant: Sendable {
     init(_ settings: CompanySettings, tokenKey: Key) throws(KeyError) {
         id = settings.id
         name = settings.name
+        logo = settings.page.logo?.url
         company = Company(settings)
         origins = OriginList(settings.embedOrigins)
         isSuspended = settings.isSuspended

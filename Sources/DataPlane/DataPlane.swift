@@ -279,13 +279,15 @@ package final class DataPlane: Sendable {
         listeners.withLock { $0.append(open) }
     }
 
-    /// The certificates in a configuration that OpenSSL does not accept, as lines such as `listener[0].certificate: …`.
+    /// What only the data plane can judge in a configuration: certificates that OpenSSL does not accept, and texts and
+    /// templates of pages. Lines such as `listener[0].certificate: …`.
     package static func problems(in settings: Settings) -> [String] {
+        let ofPages = Pages.problems(in: settings.pages)
         do {
             _ = try ListenerSecurity(settings)
-            return []
+            return ofPages
         } catch {
-            return error.problems
+            return error.problems + ofPages
         }
     }
 

@@ -167,6 +167,7 @@ import Testing
         settings.routes[0].bodySize = 1
         settings.limits.requestsPerAddress = RateLimit(rate: try EventRate(parsing: "1/s"))
         settings.limits.newConnectionsPerAddress = RateLimit(rate: try EventRate(parsing: "1/s"))
+        settings.pages.directory = "d"
         settings.limits.denyFile = "d"
         settings.limits.memoryLimit = 1
         settings.tracing.endpoint = try CollectorURL(parsing: "http://c.example:4318/v1/traces")

@@ -129,6 +129,33 @@ import Testing
         #expect(desk.companies.all.isEmpty)
     }
 
+    @Test("What pages show of a company is set member by member, and judged like [company.page]")
+    func page() async throws {
+        let desk = try Desk()
+        func page(_ answer: OperatorAnswer) -> String {
+            String(decoding: members(answer)["page"]?.serialized() ?? [], as: UTF8.self)
+        }
+        let made = try await desk.make(", \"page\": {\"accent\": \"#ABC\", \"name\": \"Initech Live\"}")
+        #expect(page(made) == "{\"name\":\"Initech Live\",\"accent\":\"#aabbcc\"}")
+        #expect(try desk.settings().page.name == "Initech Live" && desk.settings().page.accent?.text == "#aabbcc")
+        let logo = "{\"logo\":\"https://a.example/l.png\",\"accent\":\"#aabbcc\"}"
+        for (body, shown) in [
+            ("{\"name\": \"Initech\"}", page(made)),
+            ("{\"page\": {\"name\": null, \"logo\": \"https://a.example/l.png\"}}", logo), ("{\"page\": {}}", logo),
+            ("{\"page\": null}", "{}"),
+        ] {
+            let changed = await desk.call("PATCH", "/companies/initech", body)
+            #expect(changed.status == 200 && page(changed) == shown, "\(body)")
+        }
+        #expect(try desk.settings().page == CompanyPage())
+        let wrong = """
+            {"page": {"accent": "red", "logo": "/etc/passwd", "home": 1, "contact": "javascript:x", "colour": "#fff"}}
+            """
+        let answer = await desk.call("PATCH", "/companies/initech", wrong)
+        #expect(fields(answer) == ["page.colour", "page.logo", "page.accent", "page.contact", "page.home"])
+        #expect(fields(await desk.call("PATCH", "/companies/initech", "{\"page\": \"x\"}")) == ["page"])
+    }
+
     @Test("An id that is taken, by the directory or the file, and an issuer that is taken are refused")
     func taken() async throws {
         let desk = try Desk()

@@ -19,7 +19,8 @@ struct LanguageChoiceTests {
             ("den-AT", "en"),
             ("en;q=0.8,de;q=0.9", "de"), ("fr,de;q=0.5", "de"), ("fr, *;q=0.1", "en"), ("*", "en"),
             ("de;q=0", "en"), ("de;q=0.0,pt;q=0.001", "pt"), ("nl;q=0.9, pt;q=0.2 , de ;q=0.7", "de"),
-            ("pt-PT", "pt"), ("pt-BR", "pt"), ("zh", "zh-Hant"), ("zh-hant-TW", "zh-Hant"), ("zh-Hans", "en"),
+            ("pt-PT", "pt"), ("pt-br", "pt-BR"), ("pt", "pt"), ("zh", "zh-Hant"), ("zh-hant-TW", "zh-Hant"),
+            ("zh-Hans", "en"),
             ("de;Q=0.4,pt ; q=0.5", "pt"), ("de;q=1.000,pt", "de"), ("de,pt", "de"), ("pt,de", "pt"),
         ]
     )

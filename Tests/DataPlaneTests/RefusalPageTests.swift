@@ -26,6 +26,7 @@ struct RefusalPageTests {
         if topic == .refusal(.alreadyActive) || topic == .refusal(.sessionReplaced) { page.action = "/a" }
         if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
+        page.event = EventNote(name: String(repeating: "e", count: 256), startsAt: 1_796_396_400_000)
         if topic.retriesByItself { page.retry = RetryNotice(first: 5, random: 0) }
         page.brand = try? brand {
             $0.name = String(repeating: "n", count: 256)
@@ -75,7 +76,7 @@ struct RefusalPageTests {
         #expect(page.contains("<h1>\(RefusalPage.escaped(words.title))</h1>"))
         #expect(page.contains(RefusalPage.escaped(words.detail)))
         #expect(page.contains("\(refusal.code) · r1"))
-        #expect(page.contains("color-scheme:light dark"))
+        #expect(page.contains("<meta name=\"color-scheme\" content=\"light dark\">"))
         #expect(!page.contains("<form"))
     }
 
@@ -163,12 +164,12 @@ struct RefusalPageTests {
             let inline = html.matches(of: #/<(script|style)>(.*?)<\/\1>/#.dotMatchesNewlines()).map {
                 "\($0.1)-src " + Data(SHA256.hash(Array($0.2.utf8).span)).base64EncodedString()
             }
-            let allowed = page.policy.split(separator: "; ").flatMap { directive in
+            let allowed = page.policy(.standard).split(separator: "; ").flatMap { directive in
                 let name = directive.prefix { $0 != " " }
                 return directive.matches(of: #/'sha256-(.*?)'/#).map { "\(name) \($0.1)" }
             }
             #expect(Set(inline) == Set(allowed) && inline.count == allowed.count)
-            #expect(page.policy.hasPrefix("default-src 'none'; "))
+            #expect(page.policy(.standard).hasPrefix("default-src 'none'; "))
         }
     }
 
@@ -229,7 +230,7 @@ struct RefusalPageTests {
         )
         #expect(shown.contains("<a href=\"mailto:help@acme.example\">Contact Acme &quot;Live&quot;</a>"))
         #expect(!shown.contains("id=\"back\""))
-        #expect(page.policy.contains("; img-src https://cdn.acme.example; "))
+        #expect(page.policy(.standard).contains("; img-src https://cdn.acme.example; "))
         let colors = shown.matches(of: /--accent:(#[0-9a-f]{6});--on-accent:(#[0-9a-f]{6})/)
         let own = try colors.suffix(2).map {
             (try PageColor(parsing: String($0.1)), try PageColor(parsing: String($0.2)))
@@ -237,6 +238,20 @@ struct RefusalPageTests {
         #expect(own[0].0.text == "#0a0a40" && own[0].1 == .white)
         #expect(own[1].0.contrast(to: RefusalPage.darkCard) >= 3, "lighter on the dark page")
         #expect(own.allSatisfy { $0.0.contrast(to: $0.1) >= 4.5 })
+    }
+
+    @Test("A page says which event it is about, and when it begins: in UTC until its script knows the viewer's zone")
+    func event() {
+        let page = html(.notOpen) { $0.event = EventNote(name: "<Launch>", startsAt: 1_796_396_400_000) }
+        let note = """
+            <h1>The event is not open yet</h1>
+            <p class="event"><strong dir="auto">&lt;Launch&gt;</strong><br>\
+            <time id="start" datetime="2026-12-04T15:00:00.000Z">2026-12-04 15:00 UTC</time></p>
+            """
+        #expect(page.contains(note), "\(page)")
+        let endless = html(.alreadyActive) { $0.event = EventNote(name: "Lounge") }
+        #expect(endless.contains("<p class=\"event\"><strong dir=\"auto\">Lounge</strong></p>\n<p>"))
+        #expect(!endless.contains("<time") && !endless.contains("<script"))
     }
 
     @Test("A layout keeps its text, whatever is in a slot or looks like one")

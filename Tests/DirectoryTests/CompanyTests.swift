@@ -17,6 +17,7 @@ import Testing
         company.embedOrigins = ["https://www.globex.example"]
         company.issuers = ["https://login.\(id).example"]
         company.audiences = ["events"]
+        company.page = [JSONMember("accent", .string("#1d4ed8"))]
         company.secrets = [
             CompanySecret(id: "c1", form: .clientSecret, content: Array(Self.secrets[0].utf8), createdAt: start),
             CompanySecret(
@@ -56,6 +57,7 @@ import Testing
             #expect(found.map(\.id) == ["globex"] && found[0].name == "Globex" && found[0].createdAt == start)
             #expect(found[0].embedOrigins == company().embedOrigins && found[0].issuers == company().issuers)
             #expect(found[0].audiences == ["events"] && found[0].suspendedAt == nil)
+            #expect(found[0].page == company().page)
             #expect(found[0].secrets.map { String(decoding: $0.content, as: UTF8.self) } == Self.secrets)
             #expect(found[0].secrets.map(\.id) == ["c1", "k1"] && found[0].secrets.map(\.signs) == [false, true])
             #expect(found[0].secrets[1].algorithm == .hs256)

@@ -38,6 +38,8 @@ struct ViewTests {
             let event = try await directory.makeEvent()
             #expect(view.event(event.uid)?.company == "acme")
             #expect(view.event(event.uid)?.closesAt == event.fields.endsAt + 86_400_000)
+            #expect(view.event(event.uid)?.name == event.fields.name)
+            #expect(view.event(event.uid)?.startsAt == event.fields.startsAt)
             _ = try await directory.update(event.uid, .event, company: "acme") { fields in
                 fields.presenters = [" Kim@Acme.example "]
                 fields.organizers = ["u7"]

@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import Testing
 
@@ -42,6 +43,40 @@ extension EndToEnd {
                 (try? follow(site, "two").text.contains("<p class=\"brand\">Acme</p>")) ?? false
             }
             #expect(isPlain)
+        }
+
+        @Test("So does the page of a company of the directory, and it names the event, but not to viewers of another")
+        func directory() throws {
+            let site = try Site { $0.control = "" }
+            let page: JSONValue = [
+                "name": "Initech Live", "accent": "#0a0a40", "logo": "https://initech.example/l.png",
+            ]
+            func operate(_ method: String, _ path: String, _ body: JSONValue) throws -> Response {
+                try fetch(site.gateway.adminPort, path, method: method, body: body.serialized(), within: 20)
+            }
+            let made = try operate("POST", "/companies", ["id": "initech", "page": page])
+            try #require(made.status == 201, "\(made)")
+            let backend = Backend(port: site.port, company: "initech")
+            try backend.signIn(secret: try #require(try made.json()["clientSecret"]?.text))
+            let later: JSONValue = [
+                "startDate": "2040-01-01T10:00:00Z", "endDate": "2040-01-01T11:00:00Z", "doorsOpen": 5,
+            ]
+            let (first, second) = (try backend.createEvent("First", later), try backend.createEvent("Second", later))
+            let user: JSONValue = ["userId": "u1", "userName": "Ada"]
+            let token = try #require(try backend.embed(user, in: first).split(separator: "=").last)
+            let early = try Browser(site).navigate("/event/\(first)?token=\(token)")
+            #expect(early.status == 403 && early.text.contains("not_open"), "\(early)")
+            let logo = "<p class=\"brand\"><img src=\"https://initech.example/l.png\" alt=\"Initech Live\"></p>"
+            #expect(early.text.contains(logo) && early.text.contains("#0a0a40"))
+            #expect(try backend.ask("GET", "/company/initech")["logo"]?.text == "https://initech.example/l.png")
+            #expect(early.text.contains(">First</strong><br><time id=\"start\" datetime=\"2040-01-01T10:00:00.000Z\">"))
+            let other = try Browser(site).navigate("/event/\(second)?token=\(token)")
+            #expect(other.status == 403 && other.text.contains("wrong_event"))
+            #expect(other.text.contains("Initech Live") && !other.text.contains("Second"))
+
+            #expect(try operate("PATCH", "/companies/initech", ["page": .null]).status == 200)
+            let plain = try Browser(site).navigate("/event/\(first)?token=\(token)")
+            #expect(plain.text.contains("not_open") && !plain.text.contains("Initech Live"))
         }
     }
 }

@@ -37,6 +37,7 @@ struct Schema: Sendable {
         tables("company", company),
         table("sessions", sessions),
         table("identity", Schema("header_prefix assertion_key_file claims")),
+        table("pages", Schema("directory languages")),
         table("limits", limits),
         table("http2", Schema("concurrent_streams websocket")),
         table(

@@ -50,6 +50,7 @@ extension Settings {
         (loaded.tokens, loaded.limits) = (tokens, limits)
         loaded.sessions.read(from: root.table("sessions"))
         loaded.identity.read(from: root.table("identity"))
+        loaded.pages.read(from: root.table("pages"))
         loaded.http2.read(from: root.table("http2"))
         loaded.control.read(from: root.table("control"), of: loaded)
         loaded.log.read(from: root.table("log"))

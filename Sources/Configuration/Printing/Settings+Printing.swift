@@ -49,6 +49,11 @@ extension Settings {
             writer.header("[identity.claims]")
             for field in identity.claims { writer.entry(field.name, field.claim) }
         }
+        if let directory = pages.directory {
+            writer.header("[pages]")
+            writer.entry("directory", directory)
+            writer.entry("languages", pages.languages)
+        }
         limits.write(to: &writer)
         writer.header("[http2]")
         writer.entry("concurrent_streams", http2.concurrentStreams)
@@ -215,11 +220,7 @@ extension CompanySettings {
         writer.entry("audience", oneOrSeveral: audiences)
         if page != CompanyPage() {
             writer.header("[company.page]")
-            writer.entry("name", page.name)
-            writer.entry("logo", page.logo?.text)
-            writer.entry("accent", page.accent?.text)
-            writer.entry("contact", page.contact?.text)
-            writer.entry("home", page.home)
+            for key in CompanyPage.Key.allCases { writer.entry(key.rawValue, page[key]) }
         }
         for origin in keyOrigins {
             writer.header("[[company.key]]")

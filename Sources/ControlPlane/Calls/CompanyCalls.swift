@@ -21,7 +21,8 @@ enum CompanyCalls {
                 return Answer(
                     .object([
                         JSONMember("uid", .string(tenant.id)), JSONMember("name", .string(tenant.name)),
-                        JSONMember("logo", .null), JSONMember("parentCompanyId", .null),
+                        JSONMember("logo", tenant.logo.map(JSONValue.string) ?? .null),
+                        JSONMember("parentCompanyId", .null),
                         JSONMember("eventIds", .array(events.map(JSONValue.string))),
                         JSONMember("metadata", .object([])),
                     ])
@@ -35,7 +36,12 @@ enum CompanyCalls {
         .object([
             Schema.Member(name: "uid", schema: .anyText, isRequired: true),
             Schema.Member(name: "name", schema: .anyText, isRequired: true),
-            Schema.Member(name: "logo", schema: .nullable(.anyText), isRequired: true),
+            Schema.Member(
+                name: "logo",
+                schema: .nullable(.anyText),
+                isRequired: true,
+                description: "The URL of the logo on the gateway's pages."
+            ),
             Schema.Member(name: "parentCompanyId", schema: .nullable(.anyText), isRequired: true),
             Schema.Member(name: "eventIds", schema: .list(.uuid), isRequired: true),
             Schema.Member(name: "metadata", schema: .document, isRequired: true, description: "Always empty."),

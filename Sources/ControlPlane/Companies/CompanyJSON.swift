@@ -11,7 +11,8 @@ enum CompanyJSON {
             JSONMember("id", .string(company.id)), JSONMember("name", .string(company.name)),
             JSONMember("source", .string("directory")), JSONMember("state", .string(state)),
             list("embedOrigins", company.embedOrigins), list("issuers", company.issuers),
-            list("audiences", company.audiences), moment("createdAt", company.createdAt),
+            list("audiences", company.audiences), JSONMember("page", .object(CompanyPage(company.page).members)),
+            moment("createdAt", company.createdAt),
             moment("changedAt", company.changedAt), moment("suspendedAt", company.suspendedAt),
             JSONMember("clientSecrets", .array(company.secrets.filter { !$0.isKey }.map { .object(secret($0)) })),
             JSONMember("keys", .array(company.secrets.filter(\.isKey).map { .object(key($0, of: company, at: now)) })),
@@ -24,7 +25,7 @@ enum CompanyJSON {
             JSONMember("id", .string(company.id)), JSONMember("name", .string(company.name)),
             JSONMember("source", .string("file")), JSONMember("state", .string("active")),
             list("embedOrigins", company.embedOrigins), list("issuers", company.issuers),
-            list("audiences", company.audiences),
+            list("audiences", company.audiences), JSONMember("page", .object(company.page.members)),
         ]
     }
 

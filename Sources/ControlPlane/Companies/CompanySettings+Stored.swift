@@ -19,6 +19,7 @@ extension CompanySettings {
         embedOrigins = stored.embedOrigins
         issuers = stored.issuers
         audiences = stored.audiences
+        page = CompanyPage(stored.page)
         var (signing, verifying): ([Key], [Key]) = ([], [])
         for secret in stored.secrets where secret.isGood(at: now) {
             switch secret.form {
@@ -34,6 +35,19 @@ extension CompanySettings {
         keys = signing + verifying
         firstSigns = !signing.isEmpty
         earlierKeys = Array(signing.dropFirst())
+    }
+}
+
+extension CompanyPage {
+    /// Reads what is stored, and leaves out what cannot be shown.
+    init(_ members: [JSONMember]) {
+        self.init()
+        for key in Key.allCases { if case .string(let text)? = members[key.rawValue] { try? set(key, text) } }
+    }
+
+    /// What is set, as the operator API has it.
+    var members: [JSONMember] {
+        Key.allCases.compactMap { key in self[key].map { JSONMember(key.rawValue, .string($0)) } }
     }
 }
 

@@ -22,6 +22,10 @@ struct OperatorBody {
         guard case .object(let members) = value else {
             throw OperatorFault(400, "invalid_request", "The body must be a JSON object")
         }
+        self.init(members, names)
+    }
+
+    private init(_ members: [JSONMember], _ names: [String]) {
         self.members = members
         for member in members where !names.contains(where: { $0.hasSameBytes(as: member.name) }) {
             report(member.name, "is not known here; there are \(names.joined(separator: ", "))")
@@ -30,6 +34,8 @@ struct OperatorBody {
 
     /// Whether a member is there, `null` or not.
     func has(_ name: String) -> Bool { members[name] != nil }
+
+    func isNull(_ name: String) -> Bool { members[name] == .null }
 
     mutating func report(_ name: String, _ message: String) {
         problems.append(OperatorFault.Problem(field: name, message: message))
@@ -87,6 +93,17 @@ struct OperatorBody {
             }
         }
         return texts
+    }
+
+    /// Reads an object within the body.
+    ///
+    /// - Parameter names: the members that it may have.
+    mutating func object(_ name: String, _ names: [String], _ read: (inout OperatorBody) -> Void) {
+        guard let value = value(name) else { return }
+        guard case .object(let members) = value else { return report(name, "must be an object") }
+        var inner = OperatorBody(members, names)
+        read(&inner)
+        for problem in inner.problems { report("\(name).\(problem.field)", problem.message) }
     }
 
     mutating func bool(_ name: String) -> Bool? {

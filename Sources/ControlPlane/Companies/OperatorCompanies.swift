@@ -152,7 +152,7 @@ package final class OperatorCompanies: Sendable {
 
     private func create(_ call: OperatorCall) async throws -> OperatorAnswer {
         let now = now
-        var body = try OperatorBody(call.body, ["id", "name", "embedOrigins", "issuers", "audiences"])
+        var body = try OperatorBody(call.body, ["id"] + Self.changeable)
         let id = body.required("id", body.text("id", CompanyText.readID)) ?? ""
         var company = StoredCompany(id: id, name: id, createdAt: now)
         Self.read(&body, into: &company)
@@ -185,7 +185,7 @@ package final class OperatorCompanies: Sendable {
 
     private func change(_ call: OperatorCall, _ id: String) async throws -> OperatorAnswer {
         let now = now
-        var body = try OperatorBody(call.body, ["name", "embedOrigins", "issuers", "audiences", "suspended"])
+        var body = try OperatorBody(call.body, Self.changeable + ["suspended"])
         var probe = StoredCompany(id: id, name: id, createdAt: now)
         Self.read(&body, into: &probe)
         let suspends = body.bool("suspended")
@@ -200,7 +200,9 @@ package final class OperatorCompanies: Sendable {
         return OperatorAnswer(200, CompanyJSON.members(changed, isInFile: false, at: now))
     }
 
-    /// Reads what can be changed.
+    /// The members that ``read(_:into:)`` reads.
+    private static let changeable = ["name", "embedOrigins", "issuers", "audiences", "page"]
+
     private static func read(_ body: inout OperatorBody, into company: inout StoredCompany) {
         if let name = body.text("name", CompanyText.readName) { company.name = name }
         if let origins = body.texts("embedOrigins", atMost: maxOrigins, CompanyText.readOrigin) {
@@ -208,6 +210,22 @@ package final class OperatorCompanies: Sendable {
         }
         if let issuers = body.texts("issuers", atMost: maxNames, CompanyText.readName) { company.issuers = issuers }
         if let names = body.texts("audiences", atMost: maxNames, CompanyText.readName) { company.audiences = names }
+        readPage(&body, into: &company)
+    }
+
+    /// Reads what pages show of the company. What is not there stays as it is, and null takes it away.
+    private static func readPage(_ body: inout OperatorBody, into company: inout StoredCompany) {
+        var page = body.isNull("page") ? CompanyPage() : CompanyPage(company.page)
+        body.object("page", CompanyPage.Key.allCases.map(\.rawValue)) { members in
+            for key in CompanyPage.Key.allCases {
+                if members.isNull(key.rawValue) { try? page.set(key, nil) }
+                _ = members.text(key.rawValue) { text throws(ValueFault) in
+                    try page.set(key, text)
+                    return text
+                }
+            }
+        }
+        company.page = page.members
     }
 
     private func remove(_ call: OperatorCall, _ id: String) async throws -> OperatorAnswer {

@@ -9,6 +9,8 @@ struct PageLayout: Sendable {
         case head
         /// The company.
         case brand
+        /// The event's name and start.
+        case event
         /// Notes and buttons.
         case more
         /// What a viewer tells the support: the code and the request's id.
@@ -34,6 +36,18 @@ struct PageLayout: Sendable {
             rest = rest[close.upperBound...]
         }
         append(Array(rest.utf8))
+    }
+
+    /// What stands in braces in a text and is no slot.
+    static func unknownSlots(_ text: String) -> [String] {
+        var names: [String] = []
+        var rest = text[...]
+        while let open = rest.firstRange(of: "{{"), let close = rest[open.upperBound...].firstRange(of: "}}") {
+            let name = String(rest[open.upperBound..<close.lowerBound])
+            if Slot(rawValue: name) == nil { names.append(name) }
+            rest = rest[close.upperBound...]
+        }
+        return names
     }
 
     private mutating func append(_ bytes: [UInt8]) {

@@ -21,6 +21,8 @@ struct RefusalPage {
     var countdown: Countdown?
     /// The viewer's company. `nil` if it is not known.
     var brand: PageBrand?
+    /// The event, if the viewer belongs there.
+    var event: EventNote?
     /// For a fault of ours.
     var retry: RetryNotice?
     /// Seconds until a vanished session frees its place. `nil` if the viewer does not wait for that.
@@ -49,6 +51,7 @@ struct RefusalPage {
             switch slot {
             case .head: (brand?.head ?? "") + (retry?.refresh ?? "")
             case .brand: brand?.header ?? ""
+            case .event: event?.html ?? ""
             case .more: more(wording)
             case .reference: "\(code) · \(Self.escaped(requestID))"
             case .lang, .dir, .title, .detail: ""
@@ -64,14 +67,8 @@ struct RefusalPage {
         }
         if let activeFor { add(.activeFor, activeFor) }
         if let freeIn { add(.freeIn, freeIn + 59) }
-        if let action {
-            let name = Self.escaped(wording[.useHere])
-            parts.append(
-                "<form method=\"post\" action=\"\(Self.escaped(action))\"><button type=\"submit\">\(name)</button></form>"
-            )
-        }
-        // An empty `href` is the page's own address.
-        if offersRetry { parts.append("<p><a class=\"button\" href=\"\">\(Self.escaped(wording[.tryAgain]))</a></p>") }
+        let buttons = buttons(wording)
+        if !buttons.isEmpty { parts.append("<div class=\"row\">\n\(buttons.joined(separator: "\n"))\n</div>") }
         if let retry { parts.append(retry.html(wording)) }
         if let countdown { parts.append(countdown.html(wording)) }
         if let wayIn { parts.append(wayIn.html(wording)) }
@@ -83,15 +80,33 @@ struct RefusalPage {
         return parts.joined(separator: "\n")
     }
 
+    /// To use the event here, and to try again. The first of them stands out.
+    private func buttons(_ wording: Wording) -> [String] {
+        var buttons: [String] = []
+        if let action {
+            let button = "<button type=\"submit\">\(Self.escaped(wording[.useHere]))</button>"
+            buttons.append("<form method=\"post\" action=\"\(Self.escaped(action))\">\(button)</form>")
+        }
+        if offersRetry {
+            let kind = buttons.isEmpty ? "button" : "button quiet"
+            // An empty `href` is the page's own address.
+            buttons.append("<a class=\"\(kind)\" href=\"\">\(Self.escaped(wording[.tryAgain]))</a>")
+        }
+        return buttons
+    }
+
     private var hasBackButton: Bool { topic.remedy == .goBack && !(brand?.hasHome ?? false) }
 
     /// What the page may do, for `Content-Security-Policy`.
-    var policy: String {
-        var policy = "default-src 'none'; style-src 'sha256-\(Self.styleHash)'"
+    func policy(_ pages: Pages) -> String {
+        var policy = "default-src 'none'; style-src"
+        for style in pages.template.styles { policy += " 'sha256-\(style)'" }
         if let style = brand?.styleHash { policy += " 'sha256-\(style)'" }
+        if pages.template.styles.isEmpty, brand?.styleHash == nil { policy += " 'none'" }
         if let source = brand?.imageSource { policy += "; img-src \(source)" }
         policy += "; form-action 'self'; base-uri 'none'"
-        var scripts: [String] = []
+        var scripts = pages.template.scripts
+        if event?.startsAt != nil { scripts.append(EventNote.scriptHash) }
         if countdown != nil { scripts.append(Countdown.scriptHash) }
         if retry != nil { scripts.append(RetryNotice.scriptHash) }
         if wayIn != nil { scripts.append(WayIn.scriptHash) }
@@ -109,13 +124,14 @@ struct RefusalPage {
         <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
         <title>{{title}}</title>
         <style>\(style)</style>
         {{head}}</head>
         <body>
         <main>
         {{brand}}<h1>{{title}}</h1>
-        <p>{{detail}}</p>
+        {{event}}<p>{{detail}}</p>
         {{more}}
         <p class="id" dir="ltr">{{reference}}</p>
         </main>
@@ -128,7 +144,7 @@ struct RefusalPage {
     static let darkCard = PageColor(red: 0x17, green: 0x1b, blue: 0x22)
 
     private static let style = """
-        :root{color-scheme:light dark;--page:#f3f4f6;--card:#fff;--text:#1a1d21;--quiet:#59606b;--line:#d5d9df;\
+        :root{--page:#f3f4f6;--card:#fff;--text:#1a1d21;--quiet:#59606b;--line:#d5d9df;\
         --accent:#1d4ed8;--on-accent:#fff}\
         @media(prefers-color-scheme:dark){:root{--page:#0e1116;--card:#171b22;--text:#e8eaee;--quiet:#a3acb8;\
         --line:#333b47;--accent:#a5bdff;--on-accent:#0d1530}}\
@@ -137,11 +153,14 @@ struct RefusalPage {
         color:var(--text);font:1rem/1.5 system-ui,sans-serif}\
         main{width:100%;max-width:34rem;padding:clamp(1.25rem,6vw,2.5rem);background:var(--card);\
         border:1px solid var(--line);border-radius:.75rem;overflow-wrap:anywhere}\
-        h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem;text-wrap:balance}\
-        p,form{margin:0 0 1rem}\
+        h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem}\
+        p,.row{margin:0 0 1rem}\
+        .row{display:flex;flex-wrap:wrap;gap:.5rem}\
         button,a.button{font:inherit;font-weight:600;color:var(--on-accent);background:var(--accent);\
-        text-decoration:none;display:inline-block;margin:0 0 .5rem;margin-inline-end:.5rem;padding:.6rem 1.2rem;\
+        text-decoration:none;display:inline-block;padding:.6rem 1.2rem;\
         border:1px solid transparent;border-radius:.4rem;cursor:pointer}\
+        a.quiet{color:inherit;background:none;border-color:var(--quiet)}\
+        .event strong{font-size:1.125rem}\
         .brand{margin:0 0 1.25rem;font-weight:600;color:var(--quiet)}\
         .brand img{display:block;max-width:min(12rem,100%);max-height:3.5rem}\
         a{color:inherit}\
@@ -151,9 +170,6 @@ struct RefusalPage {
         .id{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);font-size:.8rem;color:var(--quiet);\
         text-align:start}
         """
-
-    /// The style's SHA-256 as a content security policy writes it.
-    static let styleHash = hash(of: style)
 
     /// The SHA-256 of an inline style or script as a content security policy writes it.
     static func hash(of text: String) -> String {

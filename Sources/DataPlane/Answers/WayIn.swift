@@ -16,8 +16,8 @@ struct WayIn {
         let (target, name) =
             isTopLevel ? ("", text(.tryAgain)) : (" target=\"_blank\" rel=\"noopener\"", text(.openInTab))
         return """
-            <p><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)">\(name)</a>
-            <button id="allow" type="button" hidden>\(text(.allow))</button></p>
+            <div class="row"><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)">\(name)</a>
+            <button id="allow" type="button" hidden>\(text(.allow))</button></div>
             <p id="hint" role="status"\(isSecondTry && !isTopLevel ? "" : " hidden")>\(text(.notAllowed))</p>
             <p id="late" role="status" hidden>\(text(.late))</p>
             <script>\(Self.script)</script>

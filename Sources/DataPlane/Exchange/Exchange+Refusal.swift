@@ -181,10 +181,12 @@ extension Exchange {
             page.retry = RetryNotice(first: ((retryAfter ?? 5000) + 999) / 1000, random: worker.random.next())
         }
         page.brand = company.map { PageBrand($0) }
+        page.event = eventNote(on: page.topic)
         let (pages, language) = (snapshot.pages, state.request.language)
         let about = "Content-Language: \(pages.wordings[language].tag)\r\nVary: Accept-Language\r\n"
         let html = page.html(pages, in: language)
-        respond(status: status, fields: fields + about + pagePolicy(page), type: "text/html; charset=utf-8", body: html)
+        let all = fields + about + pagePolicy(page, pages)
+        respond(status: status, fields: all, type: "text/html; charset=utf-8", body: html)
     }
 
     /// What the embedding page is told. Not of a fault of ours: the page tries again by itself.
@@ -202,9 +204,18 @@ extension Exchange {
         return snapshot.settings.companies.count == 1 ? snapshot.settings.companies[0] : nil
     }
 
+    /// What the page may say of the event. Viewers of another event are told nothing of this one.
+    private func eventNote(on topic: Topic) -> EventNote? {
+        guard let viewer, topic != .refusal(.wrongEvent), topic != .otherEvent,
+            let id = admitted?.event ?? state.verdict.refusedEvent,
+            let event = worker.site.directory.event(id), event.company.hasSameBytes(as: viewer.company)
+        else { return nil }
+        return EventNote(name: event.name, startsAt: event.startsAt)
+    }
+
     /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.
-    private func pagePolicy(_ page: RefusalPage) -> String {
-        var policy = "Content-Security-Policy: \(page.policy)"
+    private func pagePolicy(_ page: RefusalPage, _ pages: Pages) -> String {
+        var policy = "Content-Security-Policy: \(page.policy(pages))"
         // Without a viewer, do not reveal which companies there are.
         if viewer != nil, let company {
             let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")

@@ -48,10 +48,16 @@ struct LanguageChoice {
             (place, self.weight) = (0, weight)
             return
         }
+        // The longest that does not say more than the range, or else the first that says more.
+        var best: Int?
         for (place, tag) in tags.enumerated() where Self.fits(tag.span, field, range) {
-            (self.place, self.weight) = (place, weight)
-            return
+            if let best {
+                guard tag.count <= range.count else { continue }
+                guard tags[best].count > range.count || tags[best].count < tag.count else { continue }
+            }
+            best = place
         }
+        if let best { (place, self.weight) = (best, weight) }
     }
 
     /// Whether the shorter one is the beginning of the other, up to its end or a hyphen.

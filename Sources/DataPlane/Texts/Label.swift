@@ -1,32 +1,33 @@
-/// What pages say besides a topic's heading and advice: buttons, notes and times.
+/// What pages say besides a topic's heading and advice: buttons, notes and times. The raw value is its key in a file of
+/// texts.
 enum Label: String, CaseIterable, Sendable {
-    case useHere
-    case tryAgain
-    case goBack
-    case openInTab
+    case useHere = "use_here"
+    case tryAgain = "try_again"
+    case goBack = "go_back"
+    case openInTab = "open_in_tab"
     case allow
     case home
     case contact
 
     /// The browser did not grant what ``allow`` asked for.
-    case notAllowed
+    case notAllowed = "not_allowed"
     /// The page has been open for so long that its links no longer work.
     case late
-    case activeFor
-    case freeIn
-    case opensIn
-    case retriesIn
+    case activeFor = "active_for"
+    case freeIn = "free_in"
+    case opensIn = "opens_in"
+    case retriesIn = "retries_in"
 
     /// Instead of a time of less than a second.
     case moment
     case seconds
-    case underAMinute
-    case aMinute
+    case underAMinute = "under_a_minute"
+    case aMinute = "a_minute"
     case minutes
-    case anHour
+    case anHour = "an_hour"
     case hours
     case days
-    case daysAndHours
+    case daysAndHours = "days_and_hours"
 
     /// What stands for something else in the text, in braces.
     var placeholders: [String] {

@@ -28,6 +28,18 @@ enum Topic: Hashable, Sendable {
         case other = 0
     }
 
+    /// Its table in a file of texts.
+    var key: String {
+        switch self {
+        case .refusal(let refusal): refusal.code
+        case .visitEnded: "visit_ended"
+        case .otherEvent: "other_event"
+        case .cookiesOff: "cookies_off"
+        case .status(.other): "other_status"
+        case .status(let status): "status_\(status.rawValue)"
+        }
+    }
+
     init(status: Int) { self = .status(Status(rawValue: status) ?? .other) }
 
     /// What a viewer can do on the page itself.

@@ -19,15 +19,37 @@ protocol Language {
 /// Everything that pages say in one language.
 struct Wording: Sendable {
     let tag: String
-    let isRightToLeft: Bool
-    private let words: [Topic: Words]
-    private let labels: [Label: String]
+    private(set) var isRightToLeft = false
+    private var words: [Topic: Words]
+    private var labels: [Label: String]
 
     init<L: Language>(_ language: L.Type) {
         tag = L.tag
-        isRightToLeft = false
-        words = Dictionary(Topic.allCases.map { ($0, L.words(on: $0)) }) { first, _ in first }
-        labels = Dictionary(Label.allCases.map { ($0, L.text($0)) }) { first, _ in first }
+        words = Dictionary(uniqueKeysWithValues: Topic.allCases.map { ($0, L.words(on: $0)) })
+        labels = Dictionary(uniqueKeysWithValues: Label.allCases.map { ($0, L.text($0)) })
+    }
+
+    /// A language with the operator's texts in the place of some of `base`.
+    ///
+    /// - Parameter texts: those of known keys; others are left out.
+    init(_ base: Wording, tag: String, isRightToLeft: Bool, _ texts: [TextKey: String]) {
+        (self.tag, self.isRightToLeft) = (tag, isRightToLeft)
+        (words, labels) = (base.words, base.labels)
+        for (key, text) in texts {
+            switch key {
+            case .title(let topic): words[topic]?.title = text
+            case .detail(let topic): words[topic]?.detail = text
+            case .label(let label): labels[label] = text
+            }
+        }
+    }
+
+    subscript(_ key: TextKey) -> String {
+        switch key {
+        case .title(let topic): self[topic].title
+        case .detail(let topic): self[topic].detail
+        case .label(let label): self[label]
+        }
     }
 
     subscript(_ topic: Topic) -> Words { words[topic] ?? English.words(on: topic) }
@@ -59,15 +81,4 @@ struct Wording: Sendable {
         return self[.daysAndHours].replacing("{days}", with: days)
             .replacing("{hours}", with: hours == 1 ? self[.anHour] : self[.hours, hours])
     }
-}
-
-/// All languages that pages are written in.
-struct Catalogue: Sendable {
-    /// The first is for those who accept none of them.
-    let wordings: [Wording]
-
-    static let standard = Catalogue(wordings: [
-        Wording(English.self), Wording(German.self), Wording(Spanish.self), Wording(French.self),
-        Wording(Portuguese.self), Wording(Japanese.self),
-    ])
 }

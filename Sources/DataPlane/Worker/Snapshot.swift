@@ -119,7 +119,9 @@ final class Snapshot: Sendable {
         }
         cookie = CookieFormat(isSecure: settings.publicURL.isSecure)
         headLimits = RequestHead.Limits(size: settings.limits.headerSize, count: settings.limits.headerCount)
-        pages = .standard
+        // The operator's companies change often, and pages seldom.
+        pages =
+            previous.flatMap { $0.settings.pages == settings.pages ? $0.pages : nil } ?? .made(by: settings.pages)
         publicOrigin = Array(settings.publicURL.origin.utf8)
         publicHost = settings.publicURL.authority
         allowedOrigins = settings.allowedOrigins.map { Array($0.utf8) }

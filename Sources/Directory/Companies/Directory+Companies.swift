@@ -66,8 +66,9 @@ extension Directory {
             guard count < StoredCompany.maxCount else { throw CompanyFault.tooMany }
             try database.execute(
                 sql: """
-                    INSERT INTO company (name, embed_origins, issuers, audiences, suspended_at, changed_at, id, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO company
+                        (name, embed_origins, issuers, audiences, page, suspended_at, changed_at, id, created_at)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: company.columns + [company.id, company.createdAt]
             )
@@ -93,8 +94,8 @@ extension Directory {
             company.changedAt = now
             try database.execute(
                 sql: """
-                    UPDATE company SET (name, embed_origins, issuers, audiences, suspended_at, changed_at)
-                        = (?, ?, ?, ?, ?, ?) WHERE id = ?
+                    UPDATE company SET (name, embed_origins, issuers, audiences, page, suspended_at, changed_at)
+                        = (?, ?, ?, ?, ?, ?, ?) WHERE id = ?
                     """,
                 arguments: company.columns + [id]
             )
@@ -131,8 +132,9 @@ extension Directory {
             } else {
                 try database.execute(
                     sql: """
-                        UPDATE company SET removed_at = ?, name = '', embed_origins = '[]', issuers = '[]', audiences = '[]'
-                            WHERE id = ? AND removed_at IS NULL
+                        UPDATE company SET removed_at = ?, name = '', embed_origins = '[]', issuers = '[]',
+                            audiences = '[]', page = '{}'
+                        WHERE id = ? AND removed_at IS NULL
                         """,
                     arguments: [now, id]
                 )
@@ -259,6 +261,7 @@ extension CompanySeal {
             company.embedOrigins = try JSONText.list(row["embed_origins"])
             company.issuers = try JSONText.list(row["issuers"])
             company.audiences = try JSONText.list(row["audiences"])
+            company.page = try JSONText.members(row["page"])
             (company.changedAt, company.suspendedAt) = (row["changed_at"], row["suspended_at"])
             company.secrets = secretsOf[ExactText(company.id)] ?? []
             company.damagedSecrets = damagedOf[ExactText(company.id)] ?? []
@@ -301,8 +304,8 @@ extension StoredCompany {
     /// The values of its changeable columns, in the order in which statements name them.
     fileprivate var columns: StatementArguments {
         [
-            name, JSONText.write(embedOrigins), JSONText.write(issuers), JSONText.write(audiences), suspendedAt,
-            changedAt,
+            name, JSONText.write(embedOrigins), JSONText.write(issuers), JSONText.write(audiences),
+            JSONText.write(page), suspendedAt, changedAt,
         ]
     }
 }

@@ -8,6 +8,8 @@ package struct StoredCompany: Sendable {
     package var embedOrigins: [String] = []
     package var issuers: [String] = []
     package var audiences: [String] = []
+    /// What the gateway's pages show of it: members of `page` in the operator API.
+    package var page: [JSONMember] = []
     package let createdAt: Milliseconds
     package internal(set) var changedAt: Milliseconds
     /// Since when nothing of it is accepted; `nil` if it is.

@@ -82,6 +82,9 @@ enum Migrations {
         migrator.registerMigration("24 what waits for webhooks") { database in
             try database.execute(sql: backlogs)
         }
+        migrator.registerMigration("25 what pages show of companies") { database in
+            try database.execute(sql: companyPages)
+        }
         return migrator
     }
 
@@ -356,6 +359,11 @@ enum Migrations {
         ) STRICT;
         -- Shows whether a key is the one that has sealed.
         CREATE TABLE company_seal (id INTEGER PRIMARY KEY CHECK (id = 0), proof TEXT NOT NULL) STRICT;
+        """
+
+    /// Adds what pages show of companies, as a JSON text.
+    private static let companyPages = """
+        ALTER TABLE company ADD COLUMN page TEXT NOT NULL DEFAULT '{}';
         """
 
     /// Adds members of events that are kept for clients, as a JSON text.

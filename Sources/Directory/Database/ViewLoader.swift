@@ -44,7 +44,7 @@ struct ViewLoader {
                 database,
                 sql: """
                     SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at, kind, starts_at,
-                        doors_open, doors_close FROM event
+                        doors_open, doors_close, name FROM event
                     """
             )
             while let row = try rows.next() {
@@ -55,6 +55,8 @@ struct ViewLoader {
                 }
                 let record = EventRecord(
                     company: company,
+                    name: row[11],
+                    startsAt: Event.hasDates(endsAt: row[6]) ? row[8] : nil,
                     kind: EventKind(rawValue: row[7]) ?? .event,
                     presenters: try JSONText.list(row[3]),
                     organizers: try JSONText.list(row[4]),
@@ -134,6 +136,8 @@ extension EventRecord {
     init(_ event: Event) {
         self.init(
             company: event.company,
+            name: event.fields.name,
+            startsAt: event.fields.hasDates ? event.fields.startsAt : nil,
             kind: event.kind,
             presenters: event.fields.presenters,
             organizers: event.fields.organizers,

@@ -58,8 +58,11 @@ extension Event {
     package var closesAt: Milliseconds? { Self.closesAt(endsAt: fields.endsAt) }
 
     static func closesAt(endsAt: Milliseconds) -> Milliseconds? {
-        endsAt < EventFields.always.upperBound ? endsAt + timeAfterEnd : nil
+        hasDates(endsAt: endsAt) ? endsAt + timeAfterEnd : nil
     }
+
+    /// Whether an event begins and ends, by its end.
+    static func hasDates(endsAt: Milliseconds) -> Bool { endsAt < EventFields.always.upperBound }
 
     fileprivate static let timeAfterEnd: Milliseconds = 86_400_000
 }

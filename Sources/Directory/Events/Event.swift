@@ -60,7 +60,7 @@ extension EventFields {
     package static let always = 0..<Timestamp.last + 1
 
     /// Whether it begins and ends; false for a networking hub that is always open.
-    package var hasDates: Bool { endsAt < Self.always.upperBound }
+    package var hasDates: Bool { Event.hasDates(endsAt: endsAt) }
 
     /// The dates in answers and messages; null if it has none.
     package var dates: [JSONMember] {

@@ -86,10 +86,29 @@ struct CompanyOptions: ParsableArguments {
     @Option(name: .customLong("audience"), help: "An audience of its own tokens; repeat it for several.")
     var audiences: [String] = []
 
+    @Option(
+        name: .customLong("page"),
+        help: "What its pages show, such as accent=#1d4ed8: name, logo, accent, contact, home; repeat it for several.",
+        transform: PageOption.init(parsing:)
+    )
+    var page: [PageOption] = []
+
     var members: [JSONMember] {
         let lists = [("embedOrigins", origins), ("issuers", issuers), ("audiences", audiences)]
         return (name.map { [JSONMember("name", .string($0))] } ?? [])
             + lists.filter { !$0.1.isEmpty }.map { JSONMember($0.0, .array($0.1.map(JSONValue.string))) }
+            + (page.isEmpty ? [] : [JSONMember("page", .object(page.map(\.member)))])
+    }
+}
+
+/// `accent=#1d4ed8`: a member of a company's page. Without a value, it is taken away.
+struct PageOption {
+    let member: JSONMember
+
+    init(parsing text: String) throws {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { throw ValidationError("write KEY=VALUE, such as accent=#1d4ed8") }
+        member = JSONMember(String(parts[0]), parts[1].isEmpty ? .null : .string(String(parts[1])))
     }
 }
 
@@ -168,7 +187,9 @@ struct CompanyChange: AsyncParsableCommand {
     @OptionGroup var options: CompanyOptions
 
     func validate() throws {
-        guard !options.members.isEmpty else { throw ValidationError("give --name, --origin, --issuer or --audience") }
+        guard !options.members.isEmpty else {
+            throw ValidationError("give --name, --origin, --issuer, --audience or --page")
+        }
     }
 
     func run() async throws {
