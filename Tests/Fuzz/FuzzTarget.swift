@@ -19,7 +19,8 @@ struct FuzzTarget: Sendable {
     }
 
     static let all = [
-        requestHead, requestTarget, responseHead, chunkedBody, cookies, forwarded, proxyHeader, http2Fields, webSocket,
+        requestHead, requestTarget, responseHead, chunkedBody, cookies, language, forwarded, proxyHeader, http2Fields,
+        webSocket,
         json,
         token, sealed, configuration, connection,
     ]

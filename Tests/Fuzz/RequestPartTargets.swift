@@ -195,6 +195,24 @@ extension FuzzTarget {
         )
     }
 
+    /// `Accept-Language`, in which neither case nor the number of fields counts.
+    static let language = FuzzTarget("language") { bytes in
+        let tags = ["en", "de", "pt", "pt-BR", "zh-Hant"].map(utf8)
+        func choice(_ fields: [[UInt8]]) -> Int {
+            var choice = LanguageChoice(among: tags)
+            for field in fields { choice.read(field.span) }
+            return choice.place
+        }
+        let place = choice([bytes])
+        try require(tags.indices.contains(place), "no language is chosen")
+        let lower = bytes.map(\.lowercased)
+        try require(choice([lower]) == place, "the case of a letter counts")
+        // What is behind so many bytes is not looked at.
+        guard bytes.count <= 512 else { return }
+        let fields = bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map(Array.init)
+        try require(choice(fields) == place, "several fields are not one list")
+    }
+
     /// `X-Forwarded-For`, read past trusted proxies.
     static let forwarded = FuzzTarget("forwarded") {
         let trusted = try ["10.0.0.0/8", "::1", "fd00::/8"].map(AddressRange.init(parsing:))
