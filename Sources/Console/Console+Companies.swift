@@ -26,8 +26,11 @@ extension Console {
     /// - Returns: `nil` without a database.
     private func companyRecords(of company: String, _ form: Form) async throws -> CompanyRecords? {
         guard let records = self.records() else { return nil }
-        let place = form["after"].flatMap(CompanyRecords.place)
-        let filter = EventFilter(moment: place?.moment ?? clock())
+        func place(_ kind: EventKind) -> (cursor: EventCursor, moment: Milliseconds)? {
+            form[.init(kind.rawValue)].flatMap(CompanyRecords.place)
+        }
+        let (event, hub) = (place(.event), place(.networking))
+        let filter = EventFilter(moment: event?.moment ?? hub?.moment ?? clock())
         return CompanyRecords(
             company: company,
             webhooks: records.webhooks(of: company),
@@ -36,14 +39,14 @@ extension Console {
                 .event,
                 filter,
                 limit: CompanyRecords.pageSize,
-                after: place?.cursor
+                after: event?.cursor
             ),
             hubs: try await records.events(
                 of: company,
                 .networking,
                 filter,
                 limit: CompanyRecords.pageSize,
-                after: nil
+                after: hub?.cursor
             ),
             moment: filter.moment
         )

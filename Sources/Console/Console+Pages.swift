@@ -92,7 +92,7 @@ extension Console {
         guard let session = await gateway.session(named: Form(call.query)["session"] ?? "") else {
             return failed("This session has ended.", status: 404, visitor)
         }
-        let form = RemovalForm(session: session, visitor: visitor, now: clock())
+        let form = RemovalForm(session: session, visitor: visitor)
         return .page(
             200,
             Page(title: "Remove a viewer", place: .sessions, visitor: visitor, content: form.html).html

@@ -114,7 +114,9 @@ import Testing
     @Test(
         "A removal that is not clear is not done",
         arguments: [
-            "", "how=", "how=forever", "how=until", "how=until&until=yesterday", "how=until&until=2020-01-01T00%3A00",
+            "", "how=", "how=forever", "how=until", "how=until&until=yesterday",
+            "how=day&until=2090-12-24T18%3A30", "how=session&until=2090-12-24T18%3A30",
+            "how=until&until=2020-01-01T00%3A00",
             "how=good&reason=a%00b", "how=good&reason=\(String(repeating: "x", count: 900))",
             "how=good&reason=a%E2%80%AEb",
         ]

@@ -160,6 +160,29 @@ extension EndToEnd {
             #expect(try fetch(port, "/sessions", [try signIn(site)]).status == 401)
         }
 
+        @Test(
+            "Every event and every networking hub of a company is on one of its pages",
+            arguments: ["event", "networking"]
+        )
+        func eventPages(kind: String) throws {
+            let site = try Self.site { $0.control = "" }
+            let backend = try Backend.signedIn(site)
+            let made = try (0..<61).map { number in
+                try backend.ask("POST", "/\(kind)/create", backend.newEvent("Event \(number)"))["uid"]?.text ?? ""
+            }
+            let cookie = try signIn(site)
+            var (listed, next): ([String], String?) = ([], "/console/companies/one?id=acme")
+            while let path = next {
+                let page = try fetch(site.gateway.adminPort, path, [cookie]).text
+                listed += page.matches(of: /<code>([0-9a-f-]{36})<\/code>/).map { String($0.1) }
+                next = page.firstMatch(of: /rel="next" href="([^"]+)"/).map {
+                    String($0.1).replacing("&amp;", with: "&")
+                }
+                try #require(listed.count <= made.count)
+            }
+            #expect(listed.sorted() == made.sorted())
+        }
+
         @Test("The log says who signed in and from where, and no token")
         func log() throws {
             let site = try Self.site()

@@ -47,11 +47,11 @@ let consoleStyle = """
     .choice { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; padding: .25rem 0; min-height: 2rem; }
     .notice { padding: .6rem .9rem; border-left: 4px solid var(--good); background: var(--panel); }
     .notice.bad { border-color: var(--bad); }
-    .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; margin: 0 0 1rem; }
-    .tile { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .55rem .8rem; }
-    .tile dt { color: var(--soft); font-size: .85rem; }
-    .tile dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-    .tile small { font-size: .8rem; color: var(--soft); }
+    .tiles { list-style: none; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; margin: 0 0 1rem; }
+    .tiles li { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .55rem .8rem; }
+    .what { display: block; color: var(--soft); font-size: .85rem; }
+    .value { font-size: 1.35rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+    .value small { font-size: .8rem; color: var(--soft); }
     .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: .6rem; }
     .chart { margin: 0; background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; }
     .chart figcaption { display: flex; flex-wrap: wrap; gap: 0 .75rem; }
@@ -84,12 +84,12 @@ let consoleStyle = """
     .filter { display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: end; }
     .filter label { display: grid; gap: .2rem; color: var(--soft); font-size: .85rem; }
     .filter input, .filter select { color: var(--text); font-size: 15px; }
-    .facts div { display: grid; grid-template-columns: minmax(7rem, 14rem) 1fr; gap: .75rem; padding: .25rem 0;
-      border-bottom: 1px solid var(--line); }
-    .facts dt { color: var(--soft); } .facts dd { margin: 0; overflow-wrap: anywhere; }
+    .facts { display: grid; grid-template-columns: minmax(7rem, 14rem) 1fr; }
+    .facts > * { margin: 0; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); }
+    .facts dt { color: var(--soft); } .facts dd { overflow-wrap: anywhere; }
     pre, .log { background: var(--panel); border: 1px solid var(--line); border-radius: .35rem; padding: .75rem; margin: 0;
       overflow: auto; max-height: 75vh; }
-    .log { list-style: none; }
+    .log ol { list-style: none; margin: 0; padding: 0; }
     .log li { padding: .15rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; white-space: pre-wrap; }
     .log [data-level=warning] { color: var(--warn); } .log [data-level=error] { color: var(--bad); }
     @media (max-width: 46rem) {
@@ -106,7 +106,8 @@ let consoleStyle = """
       table:not(.counts) td br { display: none; }
       .tiles { grid-template-columns: 1fr 1fr; }
       .counts td { width: 5rem; }
-      .facts div { grid-template-columns: 1fr; gap: 0; }
+      .facts { grid-template-columns: 1fr; }
+      .facts dt { border: 0; padding-bottom: 0; }
     }
 
     """

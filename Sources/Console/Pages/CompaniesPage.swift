@@ -1,3 +1,4 @@
+import Admission
 import Basics
 import GatewayConfiguration
 import JOSE
@@ -57,8 +58,11 @@ struct CompanyPage {
     /// `nil` without a database.
     let records: CompanyRecords?
 
-    static func path(_ id: String, after place: String? = nil) -> String {
-        "/console/companies/one" + Form.query([("id", id), ("after", place)])
+    /// - Parameters:
+    ///   - list: the kind whose list goes on.
+    ///   - place: after which it does.
+    static func path(_ id: String, _ list: EventKind = .event, after place: String? = nil) -> String {
+        "/console/companies/one" + Form.query([("id", id), (list.rawValue, place)])
     }
 
     var html: HTML {
@@ -66,7 +70,7 @@ struct CompanyPage {
             HTML(texts.map { "\(OutsideText.html($0, limit: OutsideText.long))<br>" as HTML })
         }
         func row(_ name: String, _ texts: [String]) -> HTML {
-            texts.isEmpty ? "" : "<div><dt>\(name)</dt><dd>\(list(texts))</dd></div>\n"
+            texts.isEmpty ? "" : "<dt>\(name)</dt><dd>\(list(texts))</dd>\n"
         }
         let keys = company.keys.enumerated().map { number, key in
             [key.id ?? "without an id", key.algorithm.rawValue, number == 0 ? "signs and verifies" : "verifies"]

@@ -7,14 +7,16 @@ struct CompanyRecords {
     let company: String
     let webhooks: [Webhook]
     let events: EventPage
-    /// Networking hubs, the first of them.
+    /// Networking hubs.
     let hubs: EventPage
     /// The moment that decides what is over.
     let moment: Milliseconds
 
     static let pageSize = 60
 
-    var html: HTML { "\(webhookTable)\(table("Events", events))\(more)\(table("Networking hubs", hubs))" }
+    var html: HTML {
+        "\(webhookTable)\(table("Events", .event, events))\(table("Networking hubs", .networking, hubs))"
+    }
 
     private var webhookTable: HTML {
         guard !webhooks.isEmpty else { return "<p>It has no webhooks.</p>" }
@@ -31,7 +33,7 @@ struct CompanyRecords {
         return Table(caption: "Webhooks", columns: columns, rows: rows).html
     }
 
-    private func table(_ caption: String, _ page: EventPage) -> HTML {
+    private func table(_ caption: String, _ kind: EventKind, _ page: EventPage) -> HTML {
         guard !page.events.isEmpty else { return "<p>\(caption): none\(page.total > 0 ? " more" : "").</p>" }
         let rows = page.events.map { event -> [HTML] in
             let path = RegistrationsPage.path(event.uid, event.kind, company: company)
@@ -44,13 +46,10 @@ struct CompanyRecords {
             ]
         }
         let columns = ["Name", "Id", "State", "Starts (UTC)", "Ends (UTC)"]
-        return Table(caption: "\(caption), \(Numbers.text(page.total)) in all", columns: columns, rows: rows).html
-    }
-
-    private var more: HTML {
-        guard events.hasMore, let last = events.events.last else { return "" }
-        let path = CompanyPage.path(company, after: Self.text(EventCursor(last, at: moment), moment))
-        return "<p><a class=\"button\" rel=\"next\" href=\"\(path)\">More events</a></p>\n"
+        let table = Table(caption: "\(caption), \(Numbers.text(page.total)) in all", columns: columns, rows: rows).html
+        guard page.hasMore, let last = page.events.last else { return table }
+        let next = CompanyPage.path(company, kind, after: Self.text(EventCursor(last, at: moment), moment))
+        return "\(table)<p><a class=\"button\" rel=\"next\" href=\"\(next)\">More of these</a></p>\n"
     }
 
     /// A place in the list of events, and the moment that the list is of.
@@ -106,15 +105,15 @@ struct RegistrationsPage {
         let people: HTML = [("Presenters", event.fields.presenters), ("Organizers", event.fields.organizers)]
             .reduce("") { html, list in
                 let names = list.1.map { "\(OutsideText.html($0)) " as HTML }
-                return names.isEmpty ? html : "\(html)<div><dt>\(list.0)</dt><dd>\(names)</dd></div>\n"
+                return names.isEmpty ? html : "\(html)<dt>\(list.0)</dt><dd>\(names)</dd>\n"
             }
         let sessions = Page.Place.sessions.path + Form.query([("company", company), ("event", event.uid)])
         return """
             <dl class="facts">
-            <div><dt>Name</dt><dd>\(OutsideText.html(event.fields.name, limit: OutsideText.long))</dd></div>
-            <div><dt>Id</dt><dd><code>\(event.uid)</code></dd></div>
-            <div><dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd></div>
-            <div><dt>Time zone</dt><dd>\(OutsideText.html(event.fields.timezone))</dd></div>
+            <dt>Name</dt><dd>\(OutsideText.html(event.fields.name, limit: OutsideText.long))</dd>
+            <dt>Id</dt><dd><code>\(event.uid)</code></dd>
+            <dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd>
+            <dt>Time zone</dt><dd>\(OutsideText.html(event.fields.timezone))</dd>
             \(people)</dl>
             <p><a class="button" href="\(sessions)">Its sessions</a></p>
             <form class="filter" method="get" action="/console/companies/event" role="search">
@@ -167,9 +166,9 @@ struct DeliveriesPage {
         let columns = ["Type", "Id", "State", "Attempts", "Answer", "Last fault", "Made (UTC)", ""]
         return """
             <dl class="facts">
-            <div><dt>Endpoint</dt><dd>\(OutsideText.html(webhook.endpoint, limit: OutsideText.long))</dd></div>
-            <div><dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd></div>
-            <div><dt>State</dt><dd>\(webhook.isEnabled ? "on" : "off"), \(webhook.failures) failures since the last success</dd></div>
+            <dt>Endpoint</dt><dd>\(OutsideText.html(webhook.endpoint, limit: OutsideText.long))</dd>
+            <dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd>
+            <dt>State</dt><dd>\(webhook.isEnabled ? "on" : "off"), \(webhook.failures) failures since the last success</dd>
             </dl>
             <p>Kept or waiting: <strong id="total">\(Numbers.text(page.total))</strong></p>
             \(Table(caption: "Messages, latest first", columns: columns, rows: rows).html)\(next)

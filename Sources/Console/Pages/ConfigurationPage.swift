@@ -21,10 +21,10 @@ struct ConfigurationPage {
         let last = reloads.hasSucceeded ? "in effect" : "the last reload failed, see the log"
         return """
             <dl class="facts">
-            <div><dt>State</dt><dd>\(last)</dd></div>
-            <div><dt>In effect since (UTC)</dt><dd>\(HTML.moment(reloads.succeededAt))</dd></div>
-            <div><dt>Reloads</dt><dd>\(reloads.successes) done, \(reloads.failures) failed</dd></div>
-            <div><dt>Files that cannot be used as they are now</dt><dd>\(vitals.unusableFiles)</dd></div>
+            <dt>State</dt><dd>\(last)</dd>
+            <dt>In effect since (UTC)</dt><dd>\(HTML.moment(reloads.succeededAt))</dd>
+            <dt>Reloads</dt><dd>\(reloads.successes) done, \(reloads.failures) failed</dd>
+            <dt>Files that cannot be used as they are now</dt><dd>\(vitals.unusableFiles)</dd>
             </dl>
             \(reload)
             <h2 id="in-force">In force</h2>

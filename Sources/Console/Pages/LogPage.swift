@@ -18,7 +18,7 @@ struct LogPage {
         let list: HTML =
             rows.isEmpty
             ? "<p>No line is as you say.</p>"
-            : "<ol class=\"log\" tabindex=\"0\" role=\"region\" aria-label=\"Lines, latest first\">\n\(rows)</ol>"
+            : "<div class=\"log\" tabindex=\"0\" role=\"region\" aria-label=\"Lines, latest first\"><ol>\n\(rows)</ol></div>"
         return """
             <form class="filter" method="get" action="\(Page.Place.log.path)" role="search">
             <label>Contains <input type="search" name="q" value="\(text ?? "")" maxlength="200"></label>

@@ -11,7 +11,7 @@ struct OverviewPage {
         /// A value that the script keeps up to date.
         func live(_ key: String) -> HTML { "<span data-live=\"\(key)\">\(texts[ExactText(key)] ?? "")</span>" }
         func tile(_ title: String, _ key: String, _ more: HTML = "") -> HTML {
-            "<div class=\"tile\"><dt>\(title)</dt><dd>\(live(key)) <small>\(more)</small></dd></div>\n"
+            "<li><span class=\"what\">\(title)</span> <span class=\"value\">\(live(key)) <small>\(more)</small></span></li>\n"
         }
         let tiles: [HTML] = [
             tile("Viewers now", "viewers"),
@@ -29,8 +29,8 @@ struct OverviewPage {
             tile("Memory", "memory"),
         ]
         return """
-            <dl class="tiles">
-            \(tiles)</dl>
+            <ul class="tiles" aria-label="At this moment">
+            \(tiles)</ul>
             <section class="charts" aria-label="The last hour">
             \(overview.charts.map(\.html))</section>
             <section aria-label="Upstreams">\(upstreams(live))</section>

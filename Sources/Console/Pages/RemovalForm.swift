@@ -5,7 +5,6 @@ import Basics
 struct RemovalForm {
     let session: LiveSession
     let visitor: Visitor
-    let now: Milliseconds
 
     /// What to do with a session and its viewer.
     enum Choice: Sendable, Equatable {
@@ -16,7 +15,11 @@ struct RemovalForm {
 
         /// - Throws: what is wrong with the form, worded for the operator.
         init(_ form: Form, at now: Milliseconds) throws(ConsoleFault) {
-            switch form["how"].map({ ExactText($0) }) {
+            let how = form["how"].map { ExactText($0) }
+            guard how == "until" || form["until"] == nil else {
+                throw ConsoleFault("The date and time counts only with its choice: choose that, or clear the field.")
+            }
+            switch how {
             case "session": self = .session
             case "hour": self = .viewer(until: now + 3_600_000)
             case "day": self = .viewer(until: now + 86_400_000)
@@ -46,7 +49,7 @@ struct RemovalForm {
     var html: HTML {
         let viewer = session.viewer
         func row(_ name: String, _ text: String?) -> HTML {
-            text.map { "<div><dt>\(name)</dt><dd>\(OutsideText.html($0, limit: OutsideText.long))</dd></div>\n" } ?? ""
+            text.map { "<dt>\(name)</dt><dd>\(OutsideText.html($0, limit: OutsideText.long))</dd>\n" } ?? ""
         }
         func choice(_ value: String, _ text: HTML, isChosen: Bool = false) -> HTML {
             "<label class=\"choice\"><input type=\"radio\" name=\"how\" value=\"\(value)\" required\(isChosen ? " checked" : "")> \(text)</label>\n"
@@ -59,14 +62,11 @@ struct RemovalForm {
                 choice("session", "End this session. The viewer may join again."),
                 choice("hour", "Keep the viewer out of the event for an hour", isChosen: true),
                 choice("day", "for a day"), choice("good", "for good"),
-                choice(
-                    "until",
-                    """
-                    until <input type="datetime-local" name="until" aria-label="Until when (UTC)" \
-                    value="\(String(Timestamp.text(now + 7 * 86_400_000).prefix(16)))"> UTC
-                    """
-                ),
+                choice("until", "until the date and time below"),
             ]
+        let until: HTML =
+            session.event.isEmpty
+            ? "" : "<p><label>Until, in UTC <input type=\"datetime-local\" name=\"until\"></label></p>\n"
         let form: HTML =
             visitor.mayAct
             ? """
@@ -74,7 +74,7 @@ struct RemovalForm {
             <input type="hidden" name="session" value="\(session.name)">
             <fieldset><legend>What to do</legend>
             \(choices)</fieldset>
-            <label>Reason, for the company only <input name="reason" maxlength="200"></label>
+            \(until)<label>Reason, for the company only <input name="reason" maxlength="200"></label>
             <p><button class="main danger">Remove</button> <a class="button" href="\(Page.Place.sessions.path)">Cancel</a></p>
             </form>
 
@@ -83,7 +83,7 @@ struct RemovalForm {
             <dl class="facts">
             \(row("Name", viewer.name))\(row("E-mail", viewer.email))\(row("User", viewer.userID))\
             \(row("Registration", viewer.registration))\(row("Event", session.event))\(row("Company", session.company))\
-            \(row("Session", session.name))<div><dt>Joined</dt><dd>\(HTML.moment(session.id.joinedAt)) UTC</dd></div>
+            \(row("Session", session.name))<dt>Joined</dt><dd>\(HTML.moment(session.id.joinedAt)) UTC</dd>
             </dl>
             \(form)
             """
