@@ -156,8 +156,7 @@ extension Exchange {
         if page.wayIn != nil { policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'" }
         // Without a viewer, do not reveal which companies there are.
         if let viewer, let company = snapshot.company(viewer.company) {
-            let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")
-            policy += "; frame-ancestors \(sources)"
+            policy += "; \(Snapshot.frameAncestors(company.embedOrigins))"
         }
         // Only the origin: the address of a refused link contains its token.
         return policy + "\r\nReferrer-Policy: strict-origin\r\n"

@@ -208,8 +208,13 @@ final class Snapshot: Sendable {
     func company(_ id: String) -> CompanySettings? { companyPlaces[ExactText(id)].map { settings.companies[$0] } }
 
     private static func framePolicy(_ origins: [String]) -> [UInt8] {
-        let sources = origins.isEmpty ? "'none'" : origins.joined(separator: " ")
-        return Array("Content-Security-Policy: frame-ancestors \(sources)\r\n".utf8)
+        Array("Content-Security-Policy: \(frameAncestors(origins))\r\n".utf8)
+    }
+
+    /// Who may frame a company's events: its pages, and within them the event's own. All ancestors of a frame must match,
+    /// so that no other company's page can.
+    static func frameAncestors(_ origins: [String]) -> String {
+        "frame-ancestors " + (origins + ["'self'"]).joined(separator: " ")
     }
 }
 
