@@ -153,7 +153,10 @@ extension Exchange {
             "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
             + "form-action 'self'; base-uri 'none'"
         if page.countdown != nil { policy += "; script-src 'sha256-\(Countdown.scriptHash)'" }
-        if page.wayIn != nil { policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'" }
+        if let wayIn = page.wayIn {
+            policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'"
+            if wayIn.silentWay != nil { policy += "; worker-src 'self'" }
+        }
         // Without a viewer, do not reveal which companies there are.
         if let viewer, let company = snapshot.company(viewer.company) {
             policy += "; \(Snapshot.frameAncestors(company.embedOrigins))"
@@ -201,10 +204,12 @@ extension Exchange {
     func redirect(to location: [UInt8]) { redirect(to: String(decoding: location, as: UTF8.self)) }
 
     func redirect(to location: String) {
-        var fields = "Location: \(location)\r\nReferrer-Policy: strict-origin\r\n"
+        let isTold = tellsRedirect(303)
+        var fields = isTold ? "Gateway-Location: 303 \(location)\r\n" : "Location: \(location)\r\n"
+        fields += "Referrer-Policy: strict-origin\r\n"
         if let viewer, let policy = snapshot.framePolicies[ExactText(viewer.company)] {
             fields += String(decoding: policy, as: UTF8.self)
         }
-        respond(status: 303, fields: fields, type: nil, body: [])
+        respond(status: isTold ? 200 : 303, fields: fields, type: nil, body: [])
     }
 }
