@@ -12,6 +12,13 @@ extension Settings {
                 ? "it has only the events that the control API makes for it" : "its tokens open no event"
             remarks.append("company[\(index)].event_ids: left out for \(quoted(company.id)), one of several: \(what)")
         }
+        for (index, company) in companies.enumerated() {
+            guard let accent = company.page.accent, accent.contrast(to: .white) < 3 else { continue }
+            remarks.append(
+                "company[\(index)].page.accent: \(quoted(accent.text)) hardly stands out from the white page: the contrast "
+                    + "is \((accent.contrast(to: .white) * 10).rounded(.down) / 10), and should be 3 or more"
+            )
+        }
         let standard = RetentionSettings()
         for (name, isGiven) in [
             ("stays", control.retention.stays != standard.stays),

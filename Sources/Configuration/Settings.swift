@@ -213,6 +213,8 @@ package struct CompanySettings: Sendable {
     /// Patterns of the event ids that belong to this company if the directory does not know them; `nil` if not
     /// configured.
     package var eventIDs: [String]?
+    /// What the gateway's pages for its viewers show of it.
+    package var page = CompanyPage()
     /// Origins in the form of `frame-ancestors`: as browsers send them, `https://*.host`, or `*` for any.
     package var embedOrigins: [String] = []
     /// Accepted values of `iss` in tokens that the company signs itself; empty if not checked.

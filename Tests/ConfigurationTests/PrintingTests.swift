@@ -149,6 +149,10 @@ import Testing
         settings.upstreams[0].serverName = "n"
         settings.upstreams[0].health = HealthSettings(path: "/h")
         settings.companies[0].clientSecretFiles = ["s"]
+        var page = CompanyPage()
+        (page.name, page.logo, page.accent) = ("n", try PageImage(parsing: "https://l.example"), .black)
+        (page.contact, page.home) = (try PageContact(parsing: "a@b.example"), "https://h.example")
+        settings.companies[0].page = page
         settings.control.tokenKeyFile = "k"
         settings.control.companyKeyFile = "k"
         settings.identity.claims = [ClaimField(name: "Tier", claim: "t")]

@@ -23,4 +23,16 @@ struct NavigationTests {
     func heads(_ head: String, _ isOne: Bool) {
         #expect(Navigation.mayBeOne(bytes(head).span) == isOne)
     }
+
+    @Test(
+        "The page for a broken head is in the viewer's language, as far as the head can be read",
+        arguments: [
+            ("GET / HTTP/1.1\r\nAccept-Language: de-CH, fr;q=0.5\r\nX : y\r\n\r\n", 1),
+            ("GET / HTTP/1.1\r\naccept-language:fr;q=0.5\r\nACCEPT-LANGUAGE: de", 1),
+            ("GET / HTTP/1.1\r\nAccept-Language: nl\r\n", 0), ("Accept-Languages: de", 0), ("", 0),
+        ]
+    )
+    func languages(_ head: String, _ place: Int) {
+        #expect(Navigation.language(bytes(head).span, among: ["en", "de", "fr"].map { Array($0.utf8) }) == place)
+    }
 }

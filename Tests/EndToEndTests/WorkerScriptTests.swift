@@ -96,6 +96,78 @@ extension EndToEnd {
             #expect(printed == "done\n")
         }
 
+        @Test("A request gets its event's session; redirects, cookies and an order to go take effect")
+        func requests() throws {
+            let printed = try output(
+                #"""
+                const stored = new Map();
+                globalThis.caches = {
+                  open: async () => ({ put: async (key, kept) => stored.set(key, kept) }),
+                  delete: async (name) => say("deleted", name),
+                };
+                globalThis.registration = { unregister: async () => say("unregistered") };
+                // Firefox, while a page's own worker waits for what it imports.
+                globalThis.clients = { get: () => new Promise(() => {}) };
+                const say = (...values) => console.log(JSON.stringify(values));
+                let answers = [];
+                globalThis.fetch = async (request) => {
+                  say(new URL(request.url).pathname, request.redirect, request.headers.get("Gateway-Session"));
+                  return answers.shift() ?? new Response("");
+                };
+                const ask = (path, fields, init) => {
+                  if (fields) answers.push(new Response("", { headers: fields }));
+                  const request = new Request("https://embed.example" + path, init);
+                  return answer({ clientId: "page", waitUntil() {} }, request, new URL(request.url));
+                };
+                (async () => {
+                  loading = Promise.resolve();
+                  const until = Date.now() + 900000;
+                  for (const [index, event] of ["e1", "e2"].entries()) {
+                    sessions.set(event, { event, session: "S" + event, socket: "T", joined: index, until });
+                  }
+                  await ask("/event/e1/data");
+                  await ask("/style.css");
+                  const told = await ask("/event/e1/go", { "Gateway-Location": "307 https://other.example/x#y" });
+                  say(told.status, told.headers.get("Location"));
+                  // The gateway did not know the session: what is public is loaded without it.
+                  answers.push({ type: "opaqueredirect", headers: new Headers() });
+                  await ask("/public/moved");
+                  answers.push({ type: "opaqueredirect", headers: new Headers() });
+                  say((await ask("/public/moved", undefined, { redirect: "manual" })).type);
+                  await ask("/event/e1/login", { "Gateway-Set-Cookie": "a.1, b.2" });
+                  await ask("/event/e1/login", { "Gateway-Set-Cookie": "a." });
+                  say(...[...cookies].flat());
+                  for (const name of ["c", "d"]) await keepCookies(`${name}.${name.repeat(3000)}`);
+                  say(...cookies.keys());
+                  await ask("/event/e1/data", { "Gateway-Worker": "unregister" });
+                  say(sessions.size, cookies.size);
+                })();
+                """#
+            )
+            #expect(
+                printed == """
+                    ["/event/e1/data","manual","Se1"]
+                    ["/style.css","manual","Se2"]
+                    ["/event/e1/go","manual","Se1"]
+                    [307,"https://other.example/x#y"]
+                    ["/public/moved","manual","Se2"]
+                    ["/public/moved","follow",null]
+                    ["/public/moved","manual","Se2"]
+                    ["opaqueredirect"]
+                    ["/event/e1/login","manual","Se1"]
+                    ["/event/e1/login","manual","Se1"]
+                    ["b","2"]
+                    ["d"]
+                    ["/event/e1/data","manual","Se1"]
+                    ["deleted","gateway-sessions"]
+                    ["deleted","gateway-cookies"]
+                    ["unregistered"]
+                    [0,0]
+
+                    """
+            )
+        }
+
         @Test("A socket to the gateway offers the ticket, and the page does not notice; others are as they were")
         func sockets() throws {
             let printed = try output(

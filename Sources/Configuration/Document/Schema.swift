@@ -88,6 +88,7 @@ struct Schema: Sendable {
 
     private static let company = Schema(
         "id name client_secret_file client_secret_files event_ids embed_origins issuer audience",
+        table("page", Schema("name logo accent contact home")),
         tables(
             "key",
             Schema(

@@ -42,6 +42,7 @@ final class CompanyReader {
         table.read("issuer", into: &company.issuers, .oneOrSeveral(.name))
         for issuer in company.issuers { check(issuer: issuer, in: table) }
         table.read("audience", into: &company.audiences, .oneOrSeveral(.name))
+        readPage(table.table("page"), into: &company.page)
         let keyTables = table.tables("key")
         if keyTables.isEmpty {
             table.context.problems.report("needs at least one [[company.key]]", at: table.place)
@@ -85,12 +86,38 @@ final class CompanyReader {
         }
     }
 
+    private func readPage(_ table: TableReader, into page: inout CompanyPage) {
+        table.read("name", into: &page.name, .name)
+        table.read("logo", into: &page.logo, .image)
+        table.read("accent", into: &page.accent, .text("a colour such as \"#1d4ed8\"", PageColor.init(parsing:)))
+        table.read("contact", into: &page.contact, .text("a string", PageContact.init(parsing:)))
+        table.read("home", into: &page.home, .text("an https URL", CompanyPage.readHome))
+    }
+
     /// Checks that the issuer is unique: tokens are assigned to companies by their `iss`.
     private func check(issuer: String, in table: TableReader) {
         if let other = issuers[issuer] { table.report("\(other) has the same issuer", at: "issuer") }
         issuers[issuer] = table.place
         if issuer == publicURL?.text {
             table.report("is public_url, which issues the gateway's own tokens", at: "issuer")
+        }
+    }
+}
+
+extension Form where Value == PageImage {
+    /// An https URL, or the path of a file that is read at once.
+    fileprivate static var image: Form {
+        Form { value, place, context in
+            guard case .string(let text) = value, !text.contains("://") else {
+                return Form.text("an https URL or a path", PageImage.init(parsing:)).read(value, place, context)
+            }
+            guard let file = Form<NamedFile>.file.read(value, place, context) else { return nil }
+            do throws(ValueFault) {
+                return try PageImage(file.bytes, of: file.path)
+            } catch {
+                context.problems.report(error.reason, at: place)
+                return nil
+            }
         }
     }
 }

@@ -212,6 +212,14 @@ extension CompanySettings {
         writer.entry("embed_origins", embedOrigins)
         writer.entry("issuer", oneOrSeveral: issuers)
         writer.entry("audience", oneOrSeveral: audiences)
+        if page != CompanyPage() {
+            writer.header("[company.page]")
+            writer.entry("name", page.name)
+            writer.entry("logo", page.logo?.text)
+            writer.entry("accent", page.accent?.text)
+            writer.entry("contact", page.contact?.text)
+            writer.entry("home", page.home)
+        }
         for origin in keyOrigins {
             writer.header("[[company.key]]")
             writer.entry("id", origin.id)

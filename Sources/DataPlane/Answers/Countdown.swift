@@ -1,5 +1,3 @@
-import Basics
-
 /// The countdown on the page of an event that is not open yet. The page reloads itself when the event opens.
 struct Countdown {
     /// Milliseconds until the doors open.
@@ -12,19 +10,19 @@ struct Countdown {
     /// Spreads the viewers when the event opens, and reloads within five minutes in case the event was moved.
     func refreshTime(random: UInt64) -> Int64 { min(seconds + Int64(random % 4), 300) }
 
-    var html: String {
-        """
-        <p>It opens in <span id="left" role="timer" data-left="\(seconds)">\(Self.text(seconds))</span>. \
-        This page goes on by itself then.</p>
-        <script>\(Self.script)</script>
-        """
+    func html(_ wording: Wording) -> String {
+        func text(_ label: Label) -> String { RefusalPage.escaped(wording[label]) }
+        let timer = """
+            <span id="left" role="timer" data-left="\(seconds)" data-moment="\(text(.moment))" \
+            data-days="\(text(.days))" data-both="\(text(.daysAndHours))" data-hour="\(text(.anHour))" \
+            data-hours="\(text(.hours))">\(RefusalPage.escaped(Self.text(seconds, wording)))</span>
+            """
+        return "<p>\(text(.opensIn).replacing("{time}", with: timer))</p>\n<script>\(Self.script)</script>"
     }
 
     /// The time in words for a browser without scripts, in the same units.
-    static func text(_ seconds: Int64) -> String {
-        guard seconds >= daysFrom else { return RefusalPage.duration(seconds) }
-        let hours = seconds / 3600 % 24
-        return "\(seconds / 86_400) days" + (hours == 0 ? "" : " and \(hours) \(hours == 1 ? "hour" : "hours")")
+    static func text(_ seconds: Int64, _ wording: Wording) -> String {
+        seconds < daysFrom ? wording.duration(seconds) : wording.days(seconds)
     }
 
     /// From this many seconds on, days and hours are shown instead of the time of a clock.
@@ -32,13 +30,13 @@ struct Countdown {
 
     /// Counts down by the clock. Reloads the page if the browser slept past the time.
     private static let script = """
-        (()=>{const left=document.getElementById("left"),end=Date.now()+1000*left.dataset.left,\
+        (()=>{const left=document.getElementById("left"),text=left.dataset,end=Date.now()+1000*text.left,\
         two=n=>String(n).padStart(2,"0");\
         const show=()=>{const s=Math.ceil((end-Date.now())/1000);\
         if(s<-5){location.reload();return}\
-        const h=Math.floor(s/3600)%24;\
-        left.textContent=s<1?"a moment":s<\(daysFrom)?Math.floor(s/3600)+":"+two(Math.floor(s/60)%60)+":"+two(s%60):\
-        Math.floor(s/86400)+" days"+(h?" and "+h+(h<2?" hour":" hours"):"")};\
+        const h=Math.floor(s/3600)%24,days=text.days.replace("{count}",Math.floor(s/86400));\
+        left.textContent=s<1?text.moment:s<\(daysFrom)?Math.floor(s/3600)+":"+two(Math.floor(s/60)%60)+":"+two(s%60):\
+        h?text.both.replace("{days}",days).replace("{hours}",h<2?text.hour:text.hours.replace("{count}",h)):days};\
         setInterval(show,1000);document.addEventListener("visibilitychange",show);show()})()
         """
 

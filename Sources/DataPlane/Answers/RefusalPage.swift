@@ -1,128 +1,156 @@
 import Admission
 import Basics
+import GatewayConfiguration
 import JOSE
 
-/// The page that a viewer's browser shows for a refused request. It is small, accessible, follows the browser's light
-/// or dark colours, and loads nothing from elsewhere.
+/// The page that a viewer's browser shows for a refused request or a fault, in the viewer's language.
+///
+/// It is small and accessible, follows the browser's light or dark colours, and loads nothing from elsewhere but the
+/// company's logo if that is a URL.
 struct RefusalPage {
-    var title: String
-    var detail: String
+    var topic: Topic
     let code: String
+    var requestID: String
     /// Seconds since the active session joined.
     var activeFor: Int64?
-    var requestID: String
     /// Where the "use it here" button posts to. `nil` if there is no button.
     var action: String?
     /// For a viewer whose browser blocks the cookie.
     var wayIn: WayIn?
     /// For a viewer who is early.
     var countdown: Countdown?
+    /// The viewer's company. `nil` if it is not known.
+    var brand: PageBrand?
+    /// For a fault of ours.
+    var retry: RetryNotice?
     /// Seconds until a vanished session frees its place. `nil` if the viewer does not wait for that.
     var freeIn: Int64?
-    /// Whether the same address may work later.
-    var offersRetry = false
+    /// For the page that embeds this one.
+    var notice: FrameNotice?
+    /// Whether the request can be sent again, so that the page may offer that.
+    var isRepeatable = false
 
-    init(
-        refusal: Refusal,
-        activeFor: Int64? = nil,
-        requestID: String,
-        action: String? = nil,
-        wayIn: WayIn? = nil
-    ) {
-        (title, detail, code) = (refusal.title, refusal.detail, refusal.code)
-        self.activeFor = activeFor
-        self.requestID = requestID
-        self.action = action
-        self.wayIn = wayIn
+    init(_ topic: Topic, code: String, requestID: String) {
+        (self.topic, self.code, self.requestID) = (topic, code, requestID)
     }
 
     /// Makes the page of a plain HTTP status.
     init(status: Int, requestID: String) {
-        let text = StatusText.of(status)
-        (title, detail, code) = (
-            Self.words(for: status)?.title ?? text.title, Self.words(for: status)?.detail ?? text.detail, text.code
-        )
-        self.requestID = requestID
+        self.init(Topic(status: status), code: StatusText.of(status).code, requestID: requestID)
     }
 
-    /// What a viewer can do about a status that means little to most people.
-    private static func words(for status: Int) -> (title: String, detail: String)? {
-        switch status {
-        case 400:
-            (
-                "This address does not work",
-                "Part of it is missing, or something was added to it. Open the link again from where you got it."
-            )
-        case 403:
-            ("Not from here", "Nothing is served to the network that you are in. Try another one.")
-        case 404:
-            ("There is nothing here", "Check the address, or open the link again from where you got it.")
-        case 413:
-            ("That is too much", "Send less at once.")
-        case 429:
-            ("Too many requests", "Too much was asked for from your network. Wait a moment, then reload the page.")
-        case 431:
-            (
-                "Your browser sends too much",
-                "Most often these are cookies: delete this site's cookies, then open the link again."
-            )
-        default: nil
+    private var offersRetry: Bool { isRepeatable && countdown == nil && topic.remedy == .reload }
+
+    /// - Parameter language: a place among those of `pages`.
+    func html(_ pages: Pages, in language: Int) -> [UInt8] {
+        guard let layout = pages.layout(of: topic, in: language) else { return [] }
+        let wording = pages.wordings[language]
+        return layout.page { slot in
+            switch slot {
+            case .head: (brand?.head ?? "") + (retry?.refresh ?? "")
+            case .brand: brand?.header ?? ""
+            case .more: more(wording)
+            case .reference: "\(code) · \(Self.escaped(requestID))"
+            case .lang, .dir, .title, .detail: ""
+            }
         }
     }
 
-    var html: [UInt8] {
-        var parts = [
-            "<p>\(Self.escaped(detail))</p>"
-        ]
-        if let activeFor { parts.append("<p>Active there for \(Self.duration(activeFor)).</p>") }
-        if let freeIn {
-            let time = Self.duration(freeIn + 59)
-            parts.append("<p>If it is closed there already, this place is free in \(time) at most.</p>")
+    /// Notes and buttons.
+    private func more(_ wording: Wording) -> String {
+        var parts: [String] = []
+        func add(_ label: Label, _ seconds: Int64) {
+            parts.append("<p>\(Self.escaped(wording[label, wording.duration(seconds)]))</p>")
         }
+        if let activeFor { add(.activeFor, activeFor) }
+        if let freeIn { add(.freeIn, freeIn + 59) }
         if let action {
+            let name = Self.escaped(wording[.useHere])
             parts.append(
-                "<form method=\"post\" action=\"\(Self.escaped(action))\"><button type=\"submit\">Use it here instead</button></form>"
+                "<form method=\"post\" action=\"\(Self.escaped(action))\"><button type=\"submit\">\(name)</button></form>"
             )
         }
         // An empty `href` is the page's own address.
-        if offersRetry { parts.append("<p><a class=\"button\" href=\"\">Try again</a></p>") }
-        if let countdown { parts.append(countdown.html) }
-        if let wayIn { parts.append(wayIn.html) }
-        parts.append("<p class=\"id\">\(code) · \(Self.escaped(requestID))</p>")
-        return Self.page(title: title, body: parts.joined(separator: "\n"))
+        if offersRetry { parts.append("<p><a class=\"button\" href=\"\">\(Self.escaped(wording[.tryAgain]))</a></p>") }
+        if let retry { parts.append(retry.html(wording)) }
+        if let countdown { parts.append(countdown.html(wording)) }
+        if let wayIn { parts.append(wayIn.html(wording)) }
+        if topic.remedy == .goBack {
+            parts.append(brand?.homeButton(wording) ?? BackButton.html(wording))
+        }
+        if let contact = brand?.contact(wording) { parts.append(contact) }
+        if let notice { parts.append(notice.html) }
+        return parts.joined(separator: "\n")
     }
 
-    private static func page(title: String, body: String) -> [UInt8] {
-        let text = """
-            <!doctype html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>\(escaped(title))</title>
-            <style>\(style)</style>
-            </head>
-            <body>
-            <main>
-            <h1>\(escaped(title))</h1>
-            \(body)
-            </main>
-            </body>
-            </html>
+    private var hasBackButton: Bool { topic.remedy == .goBack && !(brand?.hasHome ?? false) }
 
-            """
-        return Array(text.utf8)
+    /// What the page may do, for `Content-Security-Policy`.
+    var policy: String {
+        var policy = "default-src 'none'; style-src 'sha256-\(Self.styleHash)'"
+        if let style = brand?.styleHash { policy += " 'sha256-\(style)'" }
+        if let source = brand?.imageSource { policy += "; img-src \(source)" }
+        policy += "; form-action 'self'; base-uri 'none'"
+        var scripts: [String] = []
+        if countdown != nil { scripts.append(Countdown.scriptHash) }
+        if retry != nil { scripts.append(RetryNotice.scriptHash) }
+        if wayIn != nil { scripts.append(WayIn.scriptHash) }
+        if notice != nil { scripts.append(FrameNotice.scriptHash) }
+        if hasBackButton { scripts.append(BackButton.scriptHash) }
+        if !scripts.isEmpty { policy += "; script-src" }
+        for script in scripts { policy += " 'sha256-\(script)'" }
+        if retry != nil || wayIn != nil { policy += "; connect-src 'self'" }
+        if wayIn?.silentWay != nil { policy += "; worker-src 'self'" }
+        return policy
     }
+
+    static let layout = """
+        <!doctype html>
+        <html lang="{{lang}}" dir="{{dir}}">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>{{title}}</title>
+        <style>\(style)</style>
+        {{head}}</head>
+        <body>
+        <main>
+        {{brand}}<h1>{{title}}</h1>
+        <p>{{detail}}</p>
+        {{more}}
+        <p class="id" dir="ltr">{{reference}}</p>
+        </main>
+        </body>
+        </html>
+
+        """
+
+    /// `--card` of the dark page.
+    static let darkCard = PageColor(red: 0x17, green: 0x1b, blue: 0x22)
 
     private static let style = """
-        :root{color-scheme:light dark}\
-        body{margin:0;min-height:100vh;display:grid;place-items:center;font:1rem/1.5 system-ui,sans-serif}\
-        main{max-width:32rem;padding:2rem}\
-        h1{font-size:1.5rem;line-height:1.2;margin:0 0 1rem}\
-        button,a.button{font:inherit;color:inherit;text-decoration:none;display:inline-block;margin:0 .5rem .5rem 0;\
-        padding:.6rem 1.2rem;border:1px solid;border-radius:.4rem;cursor:pointer}\
+        :root{color-scheme:light dark;--page:#f3f4f6;--card:#fff;--text:#1a1d21;--quiet:#59606b;--line:#d5d9df;\
+        --accent:#1d4ed8;--on-accent:#fff}\
+        @media(prefers-color-scheme:dark){:root{--page:#0e1116;--card:#171b22;--text:#e8eaee;--quiet:#a3acb8;\
+        --line:#333b47;--accent:#a5bdff;--on-accent:#0d1530}}\
+        *{box-sizing:border-box}\
+        body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;background:var(--page);\
+        color:var(--text);font:1rem/1.5 system-ui,sans-serif}\
+        main{width:100%;max-width:34rem;padding:clamp(1.25rem,6vw,2.5rem);background:var(--card);\
+        border:1px solid var(--line);border-radius:.75rem;overflow-wrap:anywhere}\
+        h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem;text-wrap:balance}\
+        p,form{margin:0 0 1rem}\
+        button,a.button{font:inherit;font-weight:600;color:var(--on-accent);background:var(--accent);\
+        text-decoration:none;display:inline-block;margin:0 0 .5rem;margin-inline-end:.5rem;padding:.6rem 1.2rem;\
+        border:1px solid transparent;border-radius:.4rem;cursor:pointer}\
+        .brand{margin:0 0 1.25rem;font-weight:600;color:var(--quiet)}\
+        .brand img{display:block;max-width:min(12rem,100%);max-height:3.5rem}\
+        a{color:inherit}\
+        :focus-visible{outline:3px solid var(--text);outline-offset:3px}\
         [hidden]{display:none}\
-        .id{overflow-wrap:anywhere;margin-top:2rem;font-size:.8rem;opacity:.7}
+        [role=timer]{font-variant-numeric:tabular-nums;font-weight:600}\
+        .id{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);font-size:.8rem;color:var(--quiet);\
+        text-align:start}
         """
 
     /// The style's SHA-256 as a content security policy writes it.
@@ -131,15 +159,6 @@ struct RefusalPage {
     /// The SHA-256 of an inline style or script as a content security policy writes it.
     static func hash(of text: String) -> String {
         String(decoding: Base64.encode(SHA256.hash(Array(text.utf8).span).span), as: UTF8.self)
-    }
-
-    static func duration(_ seconds: Int64) -> String {
-        switch seconds {
-        case ..<60: "less than a minute"
-        case ..<120: "a minute"
-        case ..<7200: "\(seconds / 60) minutes"
-        default: "\(seconds / 3600) hours"
-        }
     }
 
     static func escaped(_ text: String) -> String {

@@ -22,24 +22,20 @@ struct WayIn {
         var place: String
     }
 
-    /// What a viewer reads in a tab of their own.
-    static let switchedOff = "Cookies are switched off for this site. Allow them in your browser, then try again."
-
-    var html: String {
+    func html(_ wording: Wording) -> String {
+        func text(_ label: Label) -> String { RefusalPage.escaped(wording[label]) }
         let place = RefusalPage.escaped(place)
-        let hint = "Your browser did not allow it. Open the event in a new tab, or allow cookies for this site."
         let silent =
             silentWay.map { way in
                 " data-worker=\"\(way.script)\" data-join=\"\(way.ticket)\" data-place=\"\(RefusalPage.escaped(way.place))\""
             } ?? ""
         let (target, name) =
-            isTopLevel ? ("", "Try again") : (" target=\"_blank\" rel=\"noopener\"", "Open in a new tab")
+            isTopLevel ? ("", text(.tryAgain)) : (" target=\"_blank\" rel=\"noopener\"", text(.openInTab))
         return """
             <p><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)"\(silent)>\(name)</a>
-            <button id="allow" type="button" hidden>Allow it here</button></p>
-            <p id="hint" role="status"\(isSecondTry && !isTopLevel ? "" : " hidden")>\(hint)</p>
-            <p id="late" role="status" hidden>This page has waited too long: reload the page that it is on, or open your \
-            link again.</p>
+            <button id="allow" type="button" hidden>\(text(.allow))</button></p>
+            <p id="hint" role="status"\(isSecondTry && !isTopLevel ? "" : " hidden")>\(text(.notAllowed))</p>
+            <p id="late" role="status" hidden>\(text(.late))</p>
             <script>\(Self.script)</script>
             """
     }

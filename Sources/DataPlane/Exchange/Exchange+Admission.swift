@@ -79,7 +79,7 @@ extension Exchange {
         }
         guard state.verdict.isSessionVoid else { return refuse(.tokenMissing, request) }
         record.fault = Self.voidSession
-        refuse(.tokenInvalid, request, text: Refusal.textForEnded)
+        refuse(.tokenInvalid, request, topic: .visitEnded)
     }
 
     /// The fault of a session that the configuration ended: its key, its company or the rules that its token was read by
@@ -214,8 +214,8 @@ extension Exchange {
             if refusal == .tokenInvalid, credentials.viewer.validity.expires == nil {
                 record.fault = TokenFault.expiryMissing.code
             }
-            let text = credentials.hasToken ? nil : text(of: refusal, credentials, event: event)
-            refuse(refusal, request, since: since, retryAfter: retryAfter, text: text)
+            let topic = credentials.hasToken ? nil : topic(of: refusal, credentials, event: event)
+            refuse(refusal, request, since: since, retryAfter: retryAfter, topic: topic)
             return false
         case .outside:
             answerOutside(request)
@@ -223,19 +223,16 @@ extension Exchange {
         }
     }
 
-    /// What a refusal says to a viewer who came with a session. One who was kicked may join again, unlike one who was
-    /// removed.
-    private func text(
-        of refusal: Refusal,
-        _ credentials: Credentials,
-        event: Span<UInt8>?
-    ) -> (title: String, detail: String)? {
-        guard refusal == .viewerRemoved else { return refusal.textForSession }
+    /// What a refusal is about for a viewer who came with a session; `nil` if that is the same. One who was kicked may
+    /// join again, unlike one who was removed.
+    private func topic(of refusal: Refusal, _ credentials: Credentials, event: Span<UInt8>?) -> Topic? {
+        if refusal == .wrongEvent { return .otherEvent }
+        guard refusal == .viewerRemoved else { return nil }
         var place = credentials.viewer.event ?? ""
         if let event { place = String(decoding: event.copied(), as: UTF8.self) }
         let (now, rules) = (worker.clock.wall, snapshot.rules)
         let barrier = worker.site.admission.refusal(of: credentials.viewer, at: place, now: now, rules)
-        return barrier == nil ? Refusal.textForEnded : nil
+        return barrier == nil ? .visitEnded : nil
     }
 
     /// Answers a valid link in a request that must not join.

@@ -27,7 +27,7 @@ extension Exchange {
         var problem = Problem(
             status: refusal.status,
             code: refusal.code,
-            title: refusal.title,
+            title: English.words(on: .refusal(refusal)).title,
             detail: detail,
             activeFor: nil,
             requestID: state.request.id.string

@@ -9,22 +9,24 @@ extension Exchange {
     ///   - request: the request while its head is available. It tells where a take-over leads back to.
     ///   - since: when the active session joined, in wall-clock milliseconds.
     ///   - retryAfter: in milliseconds.
-    ///   - text: replaces the refusal's own heading and advice.
+    ///   - topic: says more precisely what the page is about.
     ///   - wayIn: what the page offers to a viewer whose browser blocks the cookie.
     func refuse(
         _ refusal: Refusal,
         _ request: RequestView? = nil,
         since: Int64? = nil,
         retryAfter: Int64? = nil,
-        text: (title: String, detail: String)? = nil,
+        topic: Topic? = nil,
         wayIn: WayIn? = nil
     ) {
         state.verdict.refuse(refusal)
+        let topic = topic ?? .refusal(refusal)
+        let words = English.words(on: topic)
         var fields = ""
         if refusal.status == 401 {
             fields += "WWW-Authenticate: Bearer realm=\"gateway\""
             if let error = refusal.bearerError {
-                fields += ", error=\"\(error)\", error_description=\"\(refusal.title)\""
+                fields += ", error=\"\(error)\", error_description=\"\(English.words(on: .refusal(refusal)).title)\""
             }
             fields += "\r\n"
         }
@@ -38,30 +40,25 @@ extension Exchange {
         if isUpgrade {
             respond(status: refusal.status, fields: fields, type: nil, body: [])
         } else if isNavigation, !state.verdict.isControlCall {
-            var page = RefusalPage(
-                refusal: refusal,
-                activeFor: seconds,
-                requestID: state.request.id.string
-            )
-            if let request { page.action = takeOverAction(refusal, request) }
-            if let text { (page.title, page.detail) = text }
+            var page = RefusalPage(topic, code: refusal.code, requestID: state.request.id.string)
+            page.activeFor = seconds
             page.wayIn = wayIn
-            if let wayIn, wayIn.isTopLevel { page.detail = WayIn.switchedOff }
+            page.notice = wayIn == nil ? frameNotice(refusal) : nil
+            page.isRepeatable = method == .get
+            if let request { page.action = takeOverAction(refusal, request) }
             if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
-            page.offersRetry = method == .get && refusal.mayPass
             if refusal == .notOpen, let retryAfter {
                 let countdown = Countdown(left: retryAfter)
                 page.countdown = countdown
                 fields += "Refresh: \(countdown.refreshTime(random: SystemRandom.word()))\r\n"
             }
-            fields += pagePolicy(page)
-            respond(status: refusal.status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
+            respond(status: refusal.status, fields: fields, page, retryAfter: retryAfter)
         } else {
             var problem = Problem(
                 status: refusal.status,
                 code: refusal.code,
-                title: text?.title ?? refusal.title,
-                detail: text?.detail ?? refusal.detail,
+                title: words.title,
+                detail: words.detail,
                 activeFor: seconds,
                 requestID: state.request.id.string
             )
@@ -82,9 +79,9 @@ extension Exchange {
             return
         }
         if isNavigation, !state.verdict.isControlCall, client?.listener != .admin {
-            let page = RefusalPage(status: status, requestID: state.request.id.string)
-            let fields = fields + allowField(status) + pagePolicy(page)
-            respond(status: status, fields: fields, type: "text/html; charset=utf-8", body: page.html)
+            var page = RefusalPage(status: status, requestID: state.request.id.string)
+            page.isRepeatable = method == .get
+            respond(status: status, fields: fields + allowField(status), page)
             return
         }
         let text = StatusText.of(status)
@@ -107,7 +104,7 @@ extension Exchange {
     }
 
     /// Writes a response of the gateway's own and ends the exchange.
-    func respond(status: Int, fields: String, type: String?, body: [UInt8]) {
+    func respond(status: Int, fields: String, type: String?, body: [UInt8], caching: String = "no-store") {
         guard let client, state.on(.answered(status: status)) == .pass else { return }
         releaseUpstream(reusable: false)
         if client.closesAfterAnswer(isRequestComplete: state.request.isComplete) { state.answer.keepsAlive = false }
@@ -120,7 +117,9 @@ extension Exchange {
         head.write("Date: ")
         head.write(worker.clock.date)
         head.write("\r\n")
-        head.write("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n")
+        head.write("Cache-Control: ")
+        head.write(caching)
+        head.write("\r\nX-Content-Type-Options: nosniff\r\n")
         if let type {
             head.write("Content-Type: ")
             head.write(type)
@@ -147,18 +146,41 @@ extension Exchange {
         complete()
     }
 
+    /// Answers with a page in the viewer's language.
+    ///
+    /// - Parameter retryAfter: when to try again, in milliseconds.
+    private func respond(status: Int, fields: String, _ page: RefusalPage, retryAfter: Int64? = nil) {
+        var page = page
+        if page.isRepeatable, page.topic.retriesByItself {
+            page.retry = RetryNotice(first: ((retryAfter ?? 5000) + 999) / 1000, random: worker.random.next())
+        }
+        page.brand = company.map { PageBrand($0) }
+        let (pages, language) = (snapshot.pages, state.request.language)
+        let about = "Content-Language: \(pages.wordings[language].tag)\r\nVary: Accept-Language\r\n"
+        let html = page.html(pages, in: language)
+        respond(status: status, fields: fields + about + pagePolicy(page), type: "text/html; charset=utf-8", body: html)
+    }
+
+    /// What the embedding page is told. Not of a fault of ours: the page tries again by itself.
+    private func frameNotice(_ refusal: Refusal) -> FrameNotice? {
+        guard refusal.status < 500, let viewer, let company = snapshot.company(viewer.company),
+            !company.embedOrigins.isEmpty
+        else { return nil }
+        return FrameNotice(refusal: refusal, event: viewer.event, origins: company.embedOrigins)
+    }
+
+    /// The company that a page shows: the viewer's, or the only one that there is. Without a viewer, pages do not reveal
+    /// which companies there are.
+    private var company: CompanySettings? {
+        if let viewer { return snapshot.company(viewer.company) }
+        return snapshot.settings.companies.count == 1 ? snapshot.settings.companies[0] : nil
+    }
+
     /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.
     private func pagePolicy(_ page: RefusalPage) -> String {
-        var policy =
-            "Content-Security-Policy: default-src 'none'; style-src 'sha256-\(RefusalPage.styleHash)'; "
-            + "form-action 'self'; base-uri 'none'"
-        if page.countdown != nil { policy += "; script-src 'sha256-\(Countdown.scriptHash)'" }
-        if let wayIn = page.wayIn {
-            policy += "; script-src 'sha256-\(WayIn.scriptHash)'; connect-src 'self'"
-            if wayIn.silentWay != nil { policy += "; worker-src 'self'" }
-        }
+        var policy = "Content-Security-Policy: \(page.policy)"
         // Without a viewer, do not reveal which companies there are.
-        if let viewer, let company = snapshot.company(viewer.company) {
+        if viewer != nil, let company {
             policy += "; \(Snapshot.frameAncestors(company.embedOrigins))"
         }
         // Only the origin: the address of a refused link contains its token.

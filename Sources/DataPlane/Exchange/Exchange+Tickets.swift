@@ -31,7 +31,7 @@ extension Exchange {
                 isSecondTry: ticket.stage == .retry,
                 isTopLevel: request.isForTab
             )
-            refuse(.cookiesBlocked, request, wayIn: wayIn)
+            refuse(.cookiesBlocked, request, topic: wayIn.isTopLevel ? .cookiesOff : nil, wayIn: wayIn)
         case .serviceWorker:
             refuse(.tokenMissing, request)
         case .page:

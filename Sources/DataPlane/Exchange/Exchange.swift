@@ -107,7 +107,10 @@ final class Exchange: UpstreamUser {
             state.request.addressHash = address.hash
             state.request.forwardedAddress = address
         }
-        state.request.isNavigation = request.isNavigation
+        if request.isNavigation {
+            state.request.isNavigation = true
+            state.request.language = request.language(among: snapshot.pages.tags)
+        }
         state.request.id.read(request, &worker.random)
         state.answer.keepsAlive = request.keepsAlive
     }
@@ -118,7 +121,10 @@ final class Exchange: UpstreamUser {
     func refuseHead(_ fault: HeadFault, _ bytes: Span<UInt8>, client: any ClientStream) {
         beginFailed(bytes, client: client)
         record.fault = fault.code
-        state.request.isNavigation = Navigation.mayBeOne(bytes)
+        if Navigation.mayBeOne(bytes) {
+            state.request.isNavigation = true
+            state.request.language = Navigation.language(bytes, among: snapshot.pages.tags)
+        }
         respond(status: fault.status)
     }
 

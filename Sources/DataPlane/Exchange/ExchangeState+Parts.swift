@@ -10,9 +10,13 @@ extension ExchangeState {
         var isUpgrade = false
         var isComplete = false
         var isNavigation = false
+        /// The place of the viewer's language among those of the pages. Known of navigations.
+        var language = 0
         var expectsContinue = false
         /// Whether a program asks, time and again, how the gateway is: a health check or a scrape of metrics.
         var isProbe = false
+        /// Whether a page asks, time and again, for its session, and found it.
+        var isPoll = false
         /// Body bytes that have arrived.
         var bytes = 0
         /// The most body bytes to accept.

@@ -3,6 +3,14 @@ extension RequestView {
     /// Whether a browser navigates here, so that a person sees the answer. See ``Navigation``.
     var isNavigation: Bool { Navigation.isOne(method, mode: value(of: .secFetchMode), accept: value(of: .accept)) }
 
+    /// The place among `tags` of the language that fits the viewer best.
+    func language(among tags: [[UInt8]]) -> Int {
+        guard contains(.acceptLanguage) else { return 0 }
+        var choice = LanguageChoice(among: tags)
+        for field in fields where field.name == .acceptLanguage { choice.read(bytes.extracting(field.value)) }
+        return choice.place
+    }
+
     /// Whether a browser fetches this in advance, in case someone wants it later.
     var isSpeculative: Bool {
         // Most requests have none of these fields.

@@ -4,6 +4,7 @@ import Basics
 package enum FieldName: UInt8, Sendable, CaseIterable {
     case other
     case accept
+    case acceptLanguage
     case accessControlRequestMethod
     case authorization
     case cacheControl
@@ -62,6 +63,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         switch self {
         case .other: ""
         case .accept: "accept"
+        case .acceptLanguage: "accept-language"
         case .accessControlRequestMethod: "access-control-request-method"
         case .authorization: "authorization"
         case .cacheControl: "cache-control"

@@ -4,12 +4,11 @@ enum Navigation {
     static func mayBeOne(_ bytes: Span<UInt8>) -> Bool {
         var isGet = false
         var takesPages: Bool?
+        var isFirst = true
         var start = 0
-        while start < bytes.count {
-            let end = bytes.firstIndex(of: .lineFeed, from: start, to: bytes.count) ?? bytes.count
-            let isWhole = end > start && bytes[end - 1] == .carriageReturn
-            let line = bytes.trimming(start..<(isWhole ? end - 1 : end))
-            if start == 0 {
+        while let line = bytes.nextLine(&start) {
+            if isFirst {
+                isFirst = false
                 isGet = bytes.begins("get ", ignoringCaseIn: line) || bytes.begins("head ", ignoringCaseIn: line)
                 guard isGet || bytes.begins("post ", ignoringCaseIn: line) else { return false }
             } else if let value = bytes.value(of: "sec-fetch-mode:", in: line) {
@@ -17,9 +16,18 @@ enum Navigation {
             } else if takesPages == nil, let value = bytes.value(of: "accept:", in: line) {
                 takesPages = isPageAccepted(bytes.extracting(value))
             }
-            start = end + 1
         }
         return isGet && takesPages ?? false
+    }
+
+    /// The place among `tags` of the language that fits best, as far as what is left of a broken head tells.
+    static func language(_ bytes: Span<UInt8>, among tags: [[UInt8]]) -> Int {
+        var choice = LanguageChoice(among: tags)
+        var start = 0
+        while let line = bytes.nextLine(&start) {
+            if let value = bytes.value(of: "accept-language:", in: line) { choice.read(bytes.extracting(value)) }
+        }
+        return choice.place
     }
 
     /// Whether a request is a navigation, by its `Sec-Fetch-Mode` and `Accept`.
@@ -43,6 +51,17 @@ enum Navigation {
 }
 
 extension Span<UInt8> {
+    /// The line that begins at `start`, without its end and the space around it. Moves `start` to the next one. Returns
+    /// `nil` at the end.
+    fileprivate func nextLine(_ start: inout Int) -> Range<Int>? {
+        guard start < count else { return nil }
+        let end = firstIndex(of: .lineFeed, from: start, to: count) ?? count
+        let isWhole = end > start && self[end - 1] == .carriageReturn
+        let line = trimming(start..<(isWhole ? end - 1 : end))
+        start = end + 1
+        return line
+    }
+
     /// Whether a range begins with `text`, ignoring case. `text` is in lower case.
     fileprivate func begins(_ text: StaticString, ignoringCaseIn range: Range<Int>) -> Bool {
         let end = range.lowerBound + text.utf8CodeUnitCount

@@ -43,6 +43,8 @@ final class Snapshot: Sendable {
     let serverPlaces: [CounterLabels.Server: ServerPlaces]
     /// The upstreams of the `token` and `session` routes, which viewers need.
     let viewerUpstreams: [Upstream]
+    /// What viewers see who are refused.
+    let pages: Pages
     /// What requests are counted by.
     let labels: CounterLabels
     /// The rules of each viewers' listener.
@@ -124,6 +126,7 @@ final class Snapshot: Sendable {
         isCookieless = settings.sessions.cookieless
         serviceWorker = isCookieless ? ServiceWorker(tokenNames: tokenNames) : nil
         headLimits = RequestHead.Limits(size: settings.limits.headerSize, count: settings.limits.headerCount)
+        pages = .standard
         publicOrigin = Array(settings.publicURL.origin.utf8)
         publicHost = settings.publicURL.authority
         allowedOrigins = settings.allowedOrigins.map { Array($0.utf8) }

@@ -79,6 +79,9 @@ enum Migrations {
         migrator.registerMigration("23 sums of parts of attendance") { database in
             try database.execute(sql: attendanceParts)
         }
+        migrator.registerMigration("24 what waits for webhooks") { database in
+            try database.execute(sql: backlogs)
+        }
         return migrator
     }
 

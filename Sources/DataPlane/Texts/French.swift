@@ -1,0 +1,182 @@
+import Admission
+
+enum French: Language {
+    static let tag = "fr"
+
+    static func words(on topic: Topic) -> Words {
+        switch topic {
+        case .refusal(let refusal): words(on: refusal)
+        case .visitEnded:
+            Words(
+                "Votre visite a pris fin",
+                "Ouvrez de nouveau votre lien pour revenir, ou rechargez la page qui affiche l’événement."
+            )
+        case .otherEvent:
+            Words("Vous participez à un autre événement", "Ouvrez le lien de cet événement-ci.")
+        case .cookiesOff:
+            Words(
+                "Votre navigateur n’accepte pas les cookies",
+                "Les cookies sont désactivés pour ce site. Autorisez-les dans votre navigateur, puis réessayez."
+            )
+        case .status(let status): words(on: status)
+        }
+    }
+
+    private static func words(on refusal: Refusal) -> Words {
+        switch refusal {
+        case .tokenMissing:
+            Words(
+                "Veuillez ouvrir votre lien d’accès",
+                "Ouvrez l’événement avec le lien de votre invitation, ou depuis la page qui l’affiche."
+            )
+        case .tokenInvalid:
+            Words(
+                "Ce lien ne fonctionne pas",
+                "Copiez le lien entier depuis votre invitation et ouvrez-le de nouveau, ou demandez-en un autre "
+                    + "à l’organisateur."
+            )
+        case .tokenExpired:
+            Words(
+                "Ce lien a expiré",
+                "Rechargez la page qui affiche l’événement, ou demandez un nouveau lien à l’organisateur."
+            )
+        case .tokenNotYetValid:
+            Words(
+                "Il est trop tôt pour ce lien",
+                "Vérifiez la date et l’heure dans votre invitation, puis ouvrez de nouveau le lien."
+            )
+        case .tokenConflict:
+            Words(
+                "Deux liens différents à la fois",
+                "Ouvrez seulement le lien de votre invitation, exactement tel qu’il y figure."
+            )
+        case .cookiesBlocked:
+            Words(
+                "Votre navigateur bloque les cookies ici",
+                "Ouvrez l’événement dans un nouvel onglet, ou autorisez ses cookies, puis réessayez."
+            )
+        case .wrongEvent:
+            Words(
+                "Ce lien correspond à un autre événement",
+                "Ouvrez cet événement avec son propre lien, ou demandez-en un à l’organisateur."
+            )
+        case .originDenied:
+            Words("Cette page n’y est pas autorisée", "Ouvrez l’événement depuis la page à laquelle il appartient.")
+        case .addressDenied:
+            Words(
+                "Non disponible d’ici",
+                "Essayez depuis un autre réseau, ou contactez l’organisateur si vous pensez que c’est une erreur."
+            )
+        case .frameDenied:
+            Words("Cet événement n’est pas affiché ici", "Ouvrez-le sur la page de l’entreprise qui vous invite.")
+        case .registrationRemoved:
+            Words("L’accès n’est plus disponible", "Contactez l’organisateur si vous pensez que c’est une erreur.")
+        case .viewerRemoved:
+            Words(
+                "Votre accès à cet événement a été retiré",
+                "L’organisateur a mis fin à votre visite. Contactez-le si vous pensez que c’est une erreur."
+            )
+        case .notOpen:
+            Words("L’événement n’est pas encore ouvert", "Votre lien est bon, vous êtes simplement en avance.")
+        case .eventOver:
+            Words(
+                "L’événement est terminé",
+                "Plus personne ne peut entrer. Demandez à l’organisateur s’il existe un enregistrement."
+            )
+        case .sessionReplaced:
+            Words(
+                "Vous participez depuis un autre endroit",
+                "Vous pouvez regarder à un seul endroit à la fois. Pour continuer ici, choisissez « Regarder ici "
+                    + "»."
+            )
+        case .sessionLeft:
+            Words("Vous avez quitté l’événement", "Ouvrez-le de nouveau pour revenir.")
+        case .roleChanged:
+            Words("Votre rôle a changé", "Rechargez la page pour continuer avec votre nouveau rôle.")
+        case .alreadyActive:
+            Words(
+                "Vous regardez déjà l’événement ailleurs",
+                "Vous pouvez regarder à un seul endroit à la fois. Fermez l’événement là-bas, puis réessayez ici."
+            )
+        case .tooManyJoins:
+            Words(
+                "Trop de tentatives d’entrée",
+                "Attendez une minute, puis ouvrez l’événement une seule fois, là où vous voulez le regarder."
+            )
+        case .draining:
+            Words("De retour dans un instant", "Le service redémarre. Réessayez dans quelques secondes.")
+        case .tryAgain:
+            Words("Réessayez dans un instant", "Votre lien est bon. Réessayez dans quelques secondes.")
+        case .upstreamUnavailable:
+            Words("L’événement est injoignable", "Votre lien est bon. Réessayez dans une minute.")
+        case .upstreamTimeout:
+            Words("L’événement n’a pas répondu", "Votre lien est bon. Réessayez dans une minute.")
+        }
+    }
+
+    private static func words(on status: Topic.Status) -> Words {
+        switch status {
+        case .badRequest:
+            Words(
+                "Cette adresse ne fonctionne pas",
+                "Il en manque une partie, ou quelque chose y a été ajouté. Ouvrez de nouveau le lien là où vous "
+                    + "l’avez reçu."
+            )
+        case .forbidden:
+            Words("Ce réseau n’a pas accès", "Rien n’est affiché sur le réseau où vous êtes. Essayez-en un autre.")
+        case .notFound:
+            Words("Il n’y a rien ici", "Vérifiez l’adresse, ou ouvrez de nouveau le lien là où vous l’avez reçu.")
+        case .contentTooLarge:
+            Words("C’est trop", "Envoyez-en moins à la fois.")
+        case .tooManyRequests:
+            Words(
+                "Trop de requêtes",
+                "Trop de requêtes sont venues de votre réseau. Attendez un instant, puis rechargez la page."
+            )
+        case .headTooLarge:
+            Words(
+                "Votre navigateur envoie trop de données",
+                "Il s’agit le plus souvent de cookies. Supprimez ceux de ce site, puis ouvrez de nouveau le lien."
+            )
+        case .badGateway:
+            Words("Le service est injoignable", "Réessayez dans une minute.")
+        case .unavailable:
+            Words("Le service est momentanément indisponible", "Réessayez dans quelques secondes.")
+        case .gatewayTimeout:
+            Words("Le service n’a pas répondu", "Réessayez dans une minute.")
+        case .other:
+            Words("Cela n’a pas fonctionné", "Revenez en arrière et réessayez, ou ouvrez de nouveau votre lien.")
+        }
+    }
+
+    static func text(_ label: Label) -> String {
+        switch label {
+        case .useHere: "Regarder ici"
+        case .tryAgain: "Réessayer"
+        case .goBack: "Retour"
+        case .openInTab: "Ouvrir dans un nouvel onglet"
+        case .allow: "Autoriser ici"
+        case .home: "Aller sur le site de {name}"
+        case .contact: "Contacter {name}"
+        case .notAllowed:
+            "Votre navigateur ne l’a pas autorisé. Ouvrez l’événement dans un nouvel onglet, ou autorisez les "
+                + "cookies de ce site."
+        case .late:
+            "Cette page a attendu trop longtemps. Rechargez la page où elle se trouve, ou ouvrez de nouveau "
+                + "votre lien."
+        case .activeFor: "Ouvert là-bas depuis {time}."
+        case .freeIn: "S’il y est déjà fermé, cette place se libère dans {time} au plus."
+        case .opensIn: "Ouverture dans {time}. Cette page continuera alors d’elle-même."
+        case .retriesIn: "Cette page réessaiera d’elle-même dans {time}."
+        case .moment: "un instant"
+        case .seconds: "{count} secondes"
+        case .underAMinute: "moins d’une minute"
+        case .aMinute: "une minute"
+        case .minutes: "{count} minutes"
+        case .anHour: "1 heure"
+        case .hours: "{count} heures"
+        case .days: "{count} jours"
+        case .daysAndHours: "{days} et {hours}"
+        }
+    }
+}
