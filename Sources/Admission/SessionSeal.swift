@@ -1,18 +1,22 @@
 package import Basics
 import JOSE
 
-/// Seals sessions, and opens them when they come back in a cookie, a header or a ticket.
+/// Seals sessions, and opens them when they come back in a cookie, a header, a ticket or from a script.
 ///
 /// The sealed content is the session and what was verified about its token, never the token. So every algorithm costs
 /// the same afterwards, and a browser's cookies contain no readable personal data.
 package final class SessionSeal: Sendable {
     private let sessions: SealingKey
     private let tickets: SealingKey
+    private let workers: SealingKey
+    private let sockets: SealingKey
 
     /// - Parameter secret: the cookie key; 32 random bytes.
     package init(secret: [UInt8]) {
         sessions = SealingKey(secret: secret, purpose: "session")
         tickets = SealingKey(secret: secret, purpose: "ticket")
+        workers = SealingKey(secret: secret, purpose: "worker")
+        sockets = SealingKey(secret: secret, purpose: "socket")
     }
 
     /// The text for the holder: base64url, suitable for a cookie and for a header.
@@ -51,6 +55,38 @@ package final class SessionSeal: Sendable {
         // A clock that was set back does not extend a ticket by more than clocks may differ.
         guard now < expires, expires <= after(now, Ticket.lifetime + Ticket.clockDifference) else { return nil }
         return Ticket(stage: stage, number: number, expires: expires, sealed: sealed)
+    }
+
+    package func text(of session: ScriptSession, now: Milliseconds) -> [UInt8] {
+        var writer = SealedBytes()
+        writer.write(UInt64(bitPattern: session.until), count: 8)
+        writer.write(session.sealed)
+        return Base64URL.encode(key(for: session.use).seal(writer.bytes.span, day: day(now)).span)
+    }
+
+    /// Opens the text of a session that scripts hold. Returns `nil` unless this gateway made it for this use. It may be
+    /// over: it still says whose it was.
+    func open(
+        _ text: Span<UInt8>,
+        for use: ScriptSession.Use,
+        now: Milliseconds,
+        appliesTo: LeaseScope
+    ) -> ScriptSession? {
+        guard let content = content(of: text, key(for: use), now) else { return nil }
+        var reader = SealedBytes(content)
+        guard let until = reader.readNumber(8).map({ Milliseconds(bitPattern: $0) }),
+            let sealed = reader.readSession(appliesTo: appliesTo), reader.isAtEnd
+        else { return nil }
+        // A clock that was set back does not extend it by more than clocks may differ.
+        guard until <= after(now, ScriptSession.lifetime + Ticket.clockDifference) else { return nil }
+        return ScriptSession(use, sealed, until: until)
+    }
+
+    private func key(for use: ScriptSession.Use) -> SealingKey {
+        switch use {
+        case .worker: workers
+        case .socket: sockets
+        }
     }
 
     private func content(of text: Span<UInt8>, _ key: SealingKey, _ now: Milliseconds) -> [UInt8]? {

@@ -15,6 +15,8 @@ package struct Ticket: Sendable {
         /// From the redirect that sets the cookie once more. If this one also comes back alone, cookies are switched
         /// off.
         case retry = 3
+        /// On that page, for its script alone: exchanged for a session that a service worker holds.
+        case serviceWorker = 4
     }
 
     package let stage: Stage

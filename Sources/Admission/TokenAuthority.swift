@@ -191,6 +191,17 @@ package struct TokenAuthority: Sendable {
         return session
     }
 
+    /// Opens a session that scripts hold. Returns `nil` unless we made it for this use. Does not check the time.
+    package func open(
+        _ text: Span<UInt8>,
+        for use: ScriptSession.Use,
+        _ seal: SessionSeal,
+        now: Milliseconds
+    ) -> (session: ScriptSession, standing: Standing)? {
+        guard let session = seal.open(text, for: use, now: now, appliesTo: appliesTo) else { return nil }
+        return (session, standing(of: session.viewer))
+    }
+
     /// Opens a ticket. Returns `nil` unless we made it, it has not expired and its voucher still stands.
     package func ticket(_ text: Span<UInt8>, _ seal: SessionSeal, now: Milliseconds) -> Ticket? {
         guard let ticket = seal.openTicket(text, now: now, appliesTo: appliesTo), standsBehind(ticket.viewer) else {

@@ -12,6 +12,8 @@ package struct TokenCache: ~Copyable {
     package enum Finding: Sendable {
         case token(Viewer)
         case session(SealedSession)
+        /// Never used for a session that a cookie or a program holds, nor for another use.
+        case script(ScriptSession)
         /// Not ours: a credential of the application.
         case foreign
 
@@ -20,6 +22,7 @@ package struct TokenCache: ~Copyable {
             switch self {
             case .token(let viewer): viewer.company
             case .session(let session): session.viewer.company
+            case .script(let session): session.viewer.company
             case .foreign: nil
             }
         }

@@ -302,6 +302,8 @@ package struct KeyOrigin: Sendable, Equatable {
 
 package struct SessionSettings: Sendable {
     package var policy = SessionPolicy()
+    /// Whether a service worker may hold the session where a browser keeps no cookie.
+    package var cookieless = false
     package var cookieKeyFile = "/var/lib/gateway/cookie.key"
 }
 

@@ -100,7 +100,8 @@ struct Schema: Sendable {
 
     private static let sessions = Schema(
         """
-        second_join applies_to idle_timeout outlives_token max_lifetime take_over_limit on_role_change cookie_key_file
+        second_join applies_to idle_timeout outlives_token max_lifetime take_over_limit on_role_change cookieless
+        cookie_key_file
         """
     )
 

@@ -110,6 +110,7 @@ extension SessionSettings {
         }
         table.read("take_over_limit", into: &policy.takeOverLimit, .integer(1...1000))
         table.read("on_role_change", into: &policy.onRoleChange, Form<RoleChange>.choice)
+        table.read("cookieless", into: &cookieless, .boolean)
         table.read("cookie_key_file", into: &cookieKeyFile, .path)
         policy.idleTimeout = idle.wholeMilliseconds
         policy.maxLifetime = life.wholeMilliseconds

@@ -249,6 +249,7 @@ extension SessionSettings {
         writer.entry("max_lifetime", .milliseconds(policy.maxLifetime))
         writer.entry("take_over_limit", policy.takeOverLimit)
         writer.entry("on_role_change", policy.onRoleChange.rawValue)
+        writer.entry("cookieless", cookieless)
         writer.entry("cookie_key_file", cookieKeyFile)
     }
 }

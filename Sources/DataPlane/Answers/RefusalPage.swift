@@ -115,6 +115,7 @@ struct RefusalPage {
         if !scripts.isEmpty { policy += "; script-src" }
         for script in scripts { policy += " 'sha256-\(script)'" }
         if retry != nil || wayIn != nil { policy += "; connect-src 'self'" }
+        if wayIn?.silentWay != nil { policy += "; worker-src 'self'" }
         return policy
     }
 

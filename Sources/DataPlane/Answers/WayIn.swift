@@ -5,18 +5,34 @@ struct WayIn {
     var place: String
     /// The ticket that the page's script exchanges for the next ones.
     var keep: String
+    /// What the script tries before the viewer sees the page. `nil` if there is nothing to try.
+    var silentWay: SilentWay?
     /// Whether the cookie did not come back from the own tab either.
     var isSecondTry: Bool
     /// Whether the page is in a tab and not in a frame, so that another tab would not help.
     var isTopLevel: Bool
 
+    /// A service worker that holds the session instead of a cookie.
+    struct SilentWay {
+        /// The address of its script.
+        var script: String
+        /// The ticket that it exchanges for the session.
+        var ticket: String
+        /// The event's address without a ticket.
+        var place: String
+    }
+
     func html(_ wording: Wording) -> String {
         func text(_ label: Label) -> String { RefusalPage.escaped(wording[label]) }
         let place = RefusalPage.escaped(place)
+        let silent =
+            silentWay.map { way in
+                " data-worker=\"\(way.script)\" data-join=\"\(way.ticket)\" data-place=\"\(RefusalPage.escaped(way.place))\""
+            } ?? ""
         let (target, name) =
             isTopLevel ? ("", text(.tryAgain)) : (" target=\"_blank\" rel=\"noopener\"", text(.openInTab))
         return """
-            <div class="row"><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)">\(name)</a>
+            <div class="row"><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)"\(silent)>\(name)</a>
             <button id="allow" type="button" hidden>\(text(.allow))</button></div>
             <p id="hint" role="status"\(isSecondTry && !isTopLevel ? "" : " hidden")>\(text(.notAllowed))</p>
             <p id="late" role="status" hidden>\(text(.late))</p>
@@ -24,8 +40,8 @@ struct WayIn {
             """
     }
 
-    /// Keeps the link's ticket fresh, and asks for storage access when the viewer clicks: browsers grant it only in
-    /// response to a click.
+    /// Tries the silent way, behind an empty page. Then keeps the link's ticket fresh, and asks for storage access when the
+    /// viewer clicks: browsers grant it only in response to a click.
     private static let script = """
         (()=>{const tab=document.getElementById("tab"),allow=document.getElementById("allow"),\
         hint=document.getElementById("hint"),late=document.getElementById("late");\
@@ -35,6 +51,15 @@ struct WayIn {
         tab.dataset.keep=keep;late.hidden=true;history.replaceState(null,"",tab.href)};\
         const soon=()=>renew().catch(()=>{});history.replaceState(null,"",tab.href);setInterval(soon,40000);\
         document.addEventListener("visibilitychange",()=>{if(!document.hidden)soon()});tab.onclick=()=>setTimeout(soon,500);\
+        const{worker,join,place}=tab.dataset;\
+        const enter=async()=>{const entry=await navigator.serviceWorker.register(worker,{scope:"/"});\
+        const ours=entry.installing||entry.waiting||entry.active,{port1,port2}=new MessageChannel();\
+        return new Promise((done)=>{port1.onmessage=({data})=>done(data);const look=()=>{\
+        if(ours.state==="redundant")done();if(ours.state!=="activated")return;\
+        ours.onstatechange=null;ours.postMessage({ticket:join,place},[port2])};ours.onstatechange=look;look()})};\
+        if(worker&&navigator.serviceWorker){const page=document.body;page.hidden=true;\
+        Promise.race([enter(),new Promise((done)=>setTimeout(done,15000))]).catch(()=>{})\
+        .then((done)=>{if(done)location.replace(place);else page.hidden=false})}\
         if(document.requestStorageAccess&&window!==top){allow.hidden=false;\
         allow.onclick=()=>document.requestStorageAccess().then(()=>location.replace(tab.href),\
         ()=>{hint.hidden=false})}})()

@@ -18,6 +18,10 @@ struct Credentials {
         case cookie
         /// `Gateway-Session`, which API clients send.
         case header
+        /// `Gateway-Session`, which a service worker adds in a browser that keeps no cookie in a frame.
+        case serviceWorker
+        /// `Sec-WebSocket-Protocol`, in which a page in such a frame shows its socket ticket.
+        case socketTicket
     }
 
     var source: Source
@@ -30,7 +34,7 @@ struct Credentials {
     var session: PresentedSession? { sealed?.session }
 
     /// Whether the viewer is identified by a token and not only by a session.
-    var hasToken: Bool { source != .cookie && source != .header }
+    var hasToken: Bool { source != .cookie && source != .header && !isScripts }
 
     /// Whether this viewer has no session that has joined.
     var mustJoin: Bool {
@@ -235,7 +239,7 @@ extension Exchange {
             case .token(let viewer):
                 countHit(.cachedTokens)
                 return .success(viewer)
-            case .session, .foreign: return .failure(.malformed)
+            case .session, .script, .foreign: return .failure(.malformed)
             case nil: countMiss(.uncachedTokens)
             }
             var algorithm: Algorithm?
@@ -274,7 +278,7 @@ extension Exchange {
         for check in checks { worker.counters.add(check.outcome, check.algorithm) }
     }
 
-    private func countHit(_ counter: Counter) {
+    func countHit(_ counter: Counter) {
         noteLookup(isHit: true)
         worker.counters.add(counter)
     }
@@ -304,7 +308,7 @@ extension Exchange {
             return true
         }
         switch worker.tokens.finding(for: value, generation: snapshot.authority.generation) {
-        case .token, .session: return true
+        case .token, .session, .script: return true
         case .foreign: return false
         case nil: return holdsViewersToken(value)
         }
@@ -347,6 +351,7 @@ extension Exchange {
         event: Span<UInt8>?,
         _ missed: inout [KeySetURL]
     ) -> Credentials? {
+        if snapshot.isCookieless, let held = heldByScript(request, event: event, &missed) { return held }
         if let text = request.value(of: .gatewaySession), request.isSingle(.gatewaySession) {
             switch open(text) {
             case (let sealed, .stands)?:
@@ -394,7 +399,7 @@ extension Exchange {
     }
 
     /// Notes that a session cannot be judged without its company's keys, unless it would not apply at this event anyway.
-    private func awaitKeys(of viewer: Viewer, at event: Span<UInt8>?, _ missed: inout [KeySetURL]) {
+    func awaitKeys(of viewer: Viewer, at event: Span<UInt8>?, _ missed: inout [KeySetURL]) {
         if let event, isOfAnotherEvent(viewer, event) { return }
         state.verdict.awaitsKeys = true
         missed += worker.site.keySetURLs(of: viewer.company)
@@ -432,7 +437,7 @@ extension Exchange {
         case .session(let sealed):
             countHit(.cachedSessions)
             return (sealed, .stands)
-        case .token, .foreign: return nil
+        case .token, .script, .foreign: return nil
         case nil: countMiss(.uncachedSessions)
         }
         guard let found = snapshot.authority.open(text, worker.site.seal, now: worker.clock.wall) else { return nil }

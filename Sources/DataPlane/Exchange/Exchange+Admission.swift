@@ -47,7 +47,7 @@ extension Exchange {
         if worker.isShedding, credentials.mustJoin, sheds(request, nil) { return false }
         state.verdict.viewer = credentials.viewer
         state.verdict.source = credentials.source
-        if credentials.source == .cookie, !isOriginAllowed(request) {
+        if credentials.isAmbient, !isOriginAllowed(request) {
             refuse(.originDenied, request)
             return false
         }
@@ -57,7 +57,9 @@ extension Exchange {
             return false
         }
         let isDecided: Bool
-        if path == nil, !credentials.viewer.eventSpecific, let referred = referredEvent(request) {
+        if path == nil, !credentials.viewer.eventSpecific, !credentials.isScripts,
+            let referred = referredEvent(request)
+        {
             // The token is valid for several events. Use the session of the event whose page sent the request.
             isDecided = decide(request, credentials, event: referred.span, purpose)
         } else if path == nil, !credentials.hasToken, let joined = credentials.sealed?.event {
@@ -71,6 +73,10 @@ extension Exchange {
 
     /// Refuses a request without a token or a session that counts.
     func refuseStranger(_ request: RequestView) {
+        // The settings allowed a service worker once, and no longer do.
+        if !snapshot.isCookieless, request.contains(.gatewayRequest) {
+            state.verdict.extraFields.append(contentsOf: "Gateway-Worker: unregister\r\n".utf8)
+        }
         guard state.verdict.isSessionVoid else { return refuse(.tokenMissing, request) }
         record.fault = Self.voidSession
         refuse(.tokenInvalid, request, topic: .visitEnded)
@@ -82,8 +88,12 @@ extension Exchange {
 
     /// What the request may do to a lease. Link scanners, previews and preflights never end a session.
     private func purpose(of credentials: Credentials, _ request: RequestView) -> Admission.Purpose {
-        if method == .head || method == .options || request.isSpeculative || request.isDecoration { return .ask }
+        if method == .head || method == .options || request.isSpeculative || isDecoration(request) { return .ask }
         return isNavigation && method == .get && credentials.source == .query ? .prepare : .join
+    }
+
+    private func isDecoration(_ request: RequestView) -> Bool {
+        isToldByServiceWorker ? request.isDecorationOfPage : request.isDecoration
     }
 
     /// Whether the page is shown in a frame on a page that may not frame the company's events, as far as the request
@@ -168,6 +178,13 @@ extension Exchange {
             // An operator ended this session but not the registration it was joined with, so the viewer joins again. A
             // viewer who was removed cannot.
             verdict = ask(presenting: nil)
+        }
+        if case .refuse(.viewerRemoved, _, _) = verdict, credentials.source == .serviceWorker,
+            let ticket = ticket(request, event: event)
+        {
+            // The same, with a link whose token is out of the address already.
+            offerWayIn(ticket, request)
+            return false
         }
         if credentials.hasToken, purpose != .ask, credentials.mustJoin {
             // The loop's own time is that of the beginning of its turn, before the signature was checked.
@@ -255,6 +272,11 @@ extension Exchange {
     }
 
     func handOut(_ request: RequestView, _ sealed: SealedSession) {
+        if snapshot.isCookieless {
+            if state.verdict.source == .serviceWorker { return handOutToServiceWorker(sealed) }
+            // No script can read the answer to a handshake.
+            if state.verdict.source == .socketTicket { return }
+        }
         let event = sealed.event
         let text = worker.site.seal.text(of: sealed, now: worker.clock.wall)
         state.verdict.extraFields.append(contentsOf: "Gateway-Session: ".utf8)

@@ -85,6 +85,7 @@ extension Exchange {
         }
         if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
         writeReferer(request, to: &head)
+        if snapshot.isCookieless { writeWorkerFields(request, to: &head) }
         writeSubprotocols(request, to: &head)
         writeCookies(request, to: &head)
         writeForwarded(request, isTrusted: isTrusted, to: &head)
@@ -117,10 +118,13 @@ extension Exchange {
         case .other:
             return !isForgedIdentity(request.bytes, field.nameRange)
                 && (isTrusted || !ProxyFields.contain(request.bytes, field.nameRange))
-        case .host, .expect, .gatewaySession, .cookie: return false
+                && !(snapshot.isCookieless && GatewayFields.contain(request.bytes, field.nameRange))
+        case .host, .expect, .gatewayCookie, .gatewayRequest, .gatewaySession, .cookie: return false
+        case .secFetchDest, .secFetchMode, .secFetchSite:
+            return !isToldByServiceWorker && !isForgedIdentity(request.bytes, field.nameRange)
         case .secWebSocketProtocol: return false
         case .authorization: return !isViewersAuthorization(request.bytes.extracting(field.value), upstream: upstream)
-        case .referer: return !request.hasSecretInReferer
+        case .referer: return !request.hasSecretInReferer && !restoresReferer(request)
         case .xForwardedFor, .xForwardedHost, .xForwardedProto: return false
         case .forwarded, .xRealIP: return isTrusted
         case .xRequestID: return state.request.id.keepsID
@@ -147,7 +151,7 @@ extension Exchange {
     /// Writes the `Referer` up to its query. A page opened with a token in its address would leak it to everything that
     /// it loads.
     private func writeReferer(_ request: RequestView, to head: inout ByteWriter) {
-        guard request.hasSecretInReferer, let referer = request.value(of: .referer),
+        guard request.hasSecretInReferer, !restoresReferer(request), let referer = request.value(of: .referer),
             let question = referer.firstIndex(of: UInt8(ascii: "?"), from: 0, to: referer.count)
         else { return }
         head.write("Referer: ")
@@ -155,14 +159,14 @@ extension Exchange {
         head.write("\r\n")
     }
 
-    /// Writes the subprotocols that the client offers, except those that carry tokens.
+    /// Writes the subprotocols that the client offers, except those that carry tokens or socket tickets.
     private func writeSubprotocols(_ request: RequestView, to head: inout ByteWriter) {
         guard request.contains(.secWebSocketProtocol) else { return }
         let bytes = request.bytes
         var isFirst = true
         for field in request.fields where field.name == .secWebSocketProtocol {
             Subprotocols.forEach(bytes, in: field.value) { name in
-                if Subprotocols.token(bytes, name) != nil {
+                if Subprotocols.token(bytes, name) != nil || Subprotocols.socketTicket(bytes, name) != nil {
                     if let upgrade, upgrade.offeredSubprotocol.isEmpty {
                         upgrade.offeredSubprotocol = bytes.extracting(name).copied()
                     }
@@ -179,12 +183,18 @@ extension Exchange {
     /// Writes the client's cookies as one field, except session cookies.
     private func writeCookies(_ request: RequestView, to head: inout ByteWriter) {
         let pairs = request.otherCookies
-        guard !pairs.isEmpty else { return }
+        let stored = isToldByServiceWorker ? storedCookies(request) : []
+        guard !pairs.isEmpty || !stored.isEmpty else { return }
         head.write("Cookie: ")
         var isFirst = true
         for pair in pairs {
             if !isFirst { head.write("; ") }
             head.write(request.bytes.extracting(pair))
+            isFirst = false
+        }
+        for cookie in stored {
+            if !isFirst { head.write("; ") }
+            head.write(cookie.pair)
             isFirst = false
         }
         head.write("\r\n")

@@ -23,6 +23,9 @@ extension Exchange {
         case "/.gateway/leave": leave(request)
         case "/.gateway/take-over": takeOver(request)
         case "/.gateway/ticket": renewTicket(request)
+        case "/.gateway/worker.js": serveServiceWorker()
+        case "/.gateway/join": joinForServiceWorker(request)
+        case "/.gateway/renew": renewForServiceWorker(request)
         default: respond(status: 404)
         }
     }
@@ -129,7 +132,8 @@ extension Exchange {
             // If the token is valid for several events, the page that says goodbye tells which one.
             let event = named ?? referredEvent(request) ?? credentials.sealed?.event ?? viewer.eventBytes
             let subject = event == viewer.eventBytes ? viewer.subject : viewer.subject(for: event.span)
-            worker.leave(session, subject: subject, isLeased: viewer.isLeased, isBeacon: request.isBeacon)
+            let isBeacon = isToldByServiceWorker ? request.isBeaconOfPage : request.isBeacon
+            worker.leave(session, subject: subject, isLeased: viewer.isLeased, isBeacon: isBeacon)
         }
         respond(status: 204, fields: "", type: nil, body: [])
     }
@@ -168,7 +172,9 @@ extension Exchange {
         // A session that is not for the event answers nothing.
         state.verdict.access = named.isEmpty ? .session : .token
         switch findCredentials(request, event: named.isEmpty ? nil : named.span) {
-        case .found(let credentials): return credentials
+        case .found(let credentials):
+            state.verdict.source = credentials.source
+            return credentials
         case .missing: refuseStranger(request)
         case .refused: break
         }

@@ -43,7 +43,7 @@ extension Exchange {
 
     private func isViewers(_ token: Span<UInt8>) -> Bool {
         switch worker.tokens.finding(for: token, generation: snapshot.authority.generation) {
-        case .token, .session: true
+        case .token, .session, .script: true
         case .foreign: false
         case nil: snapshot.authority.withholds(token, allowance: signatureAllowance)
         }

@@ -218,8 +218,7 @@ extension Exchange {
         var policy = "Content-Security-Policy: \(page.policy(pages))"
         // Without a viewer, do not reveal which companies there are.
         if viewer != nil, let company {
-            let sources = company.embedOrigins.isEmpty ? "'self'" : company.embedOrigins.joined(separator: " ")
-            policy += "; frame-ancestors \(sources)"
+            policy += "; \(Snapshot.frameAncestors(company.embedOrigins))"
         }
         // Only the origin: the address of a refused link contains its token.
         return policy + "\r\nReferrer-Policy: strict-origin\r\n"
@@ -264,10 +263,12 @@ extension Exchange {
     func redirect(to location: [UInt8]) { redirect(to: String(decoding: location, as: UTF8.self)) }
 
     func redirect(to location: String) {
-        var fields = "Location: \(location)\r\nReferrer-Policy: strict-origin\r\n"
+        let isTold = tellsRedirect(303)
+        var fields = isTold ? "Gateway-Location: 303 \(location)\r\n" : "Location: \(location)\r\n"
+        fields += "Referrer-Policy: strict-origin\r\n"
         if let viewer, let policy = snapshot.framePolicies[ExactText(viewer.company)] {
             fields += String(decoding: policy, as: UTF8.self)
         }
-        respond(status: 303, fields: fields, type: nil, body: [])
+        respond(status: isTold ? 200 : 303, fields: fields, type: nil, body: [])
     }
 }

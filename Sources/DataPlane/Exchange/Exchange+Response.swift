@@ -10,7 +10,7 @@ extension Exchange {
         guard viewer != nil else { return 0 }
         return worker.upstreams.responseHead.block.fields.reduce(0) { sum, field in
             switch field.name {
-            case .setCookie: sum + 40
+            case .setCookie: sum + (isToldByServiceWorker ? field.value.count + 1024 : 40)
             case .contentSecurityPolicy: sum + field.value.count
             default: sum
             }
@@ -66,10 +66,23 @@ extension Exchange {
         head.write("HTTP/1.1 ")
         // RFC 8441 section 5: over HTTP/2 an open WebSocket is an ordinary success.
         let isStreamTunnel = status == 101 && client?.framesBodies ?? false
-        head.writeDecimal(isStreamTunnel ? 200 : status)
+        let place = toldPlace
+        head.writeDecimal(isStreamTunnel || place != nil ? 200 : status)
         head.write(UInt8.space)
         head.write(bytes.extracting(worker.upstreams.responseHead.reason))
         head.write("\r\n")
+        guard let place else { return }
+        head.write("Gateway-Location: ")
+        head.writeDecimal(status)
+        head.write(UInt8.space)
+        head.write(bytes.extracting(place))
+        head.write("\r\n")
+    }
+
+    /// Where a redirect leads that a service worker is told in a field; `nil` if there is none.
+    private var toldPlace: Range<Int>? {
+        guard snapshot.isCookieless, tellsRedirect(worker.upstreams.responseHead.status) else { return nil }
+        return worker.upstreams.responseHead.block.first(.location)
     }
 
     /// The `Strict-Transport-Security` line for the client; empty if the listener has none, or the client no TLS.
@@ -89,9 +102,13 @@ extension Exchange {
         let block = worker.upstreams.responseHead.block
         let isViewer = viewer != nil
         let referrerPolicy = referrerPolicy(bytes)
-        // A response that carries a session is for one browser, even if the upstream allowed caching it.
         let status = state.answer.status
-        let handsOutSession = !state.verdict.extraFields.isEmpty
+        let isCookieless = snapshot.isCookieless
+        let tellsRedirect = toldPlace != nil
+        let storesCookies = storesCookies && block.contains(.setCookie)
+        // A response that carries a session is for one browser, even if the upstream allowed caching it; and what a
+        // service worker is told is for no other reader.
+        let isForOne = !state.verdict.extraFields.isEmpty || tellsRedirect || storesCookies
         var runStart = 0
         var runEnd = 0
         let fields = block.fields
@@ -102,8 +119,15 @@ extension Exchange {
             if isViewer, field.name == .xFrameOptions { continue }
             if referrerPolicy != nil, field.name == .referrerPolicy { continue }
             if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
+            if isCookieless, isWithheld(field, bytes) || (tellsRedirect && field.name == .location) { continue }
             if !transportPolicy.isEmpty, field.name == .strictTransportSecurity { continue }
             if state.verdict.isPreflight, field.name == .setCookie || field.describesBody(bytes) { continue }
+            if storesCookies, field.name == .setCookie {
+                if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
+                (runStart, runEnd) = (0, 0)
+                writeStoredCookie(bytes, field.value, to: &head)
+                continue
+            }
             if isViewer,
                 field.name == .contentSecurityPolicy || (state.verdict.partitionsCookies && field.name == .setCookie)
             {
@@ -118,7 +142,7 @@ extension Exchange {
             }
             // RFC 8441 section 5: the client sent no key that this could answer.
             if field.name == .secWebSocketAccept, client?.framesBodies ?? false { continue }
-            if handsOutSession, field.name.isAboutCaching { continue }
+            if isForOne, field.name.isAboutCaching { continue }
             if Int(field.nameStart) != runEnd {
                 if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
                 runStart = Int(field.nameStart)
@@ -135,7 +159,11 @@ extension Exchange {
             head.write("\r\n")
         }
         head.write(transportPolicy)
-        guard isViewer else { return }
+        guard isViewer else {
+            if isForOne { head.write("Cache-Control: no-store\r\n") }
+            if let referrerPolicy { write(referrerPolicy, to: &head) }
+            return
+        }
         if status != 101 {
             head.write(framePolicy)
             if let referrerPolicy {
@@ -145,7 +173,7 @@ extension Exchange {
             }
             if !block.contains(.cacheControl) {
                 head.write("Cache-Control: private\r\n")
-            } else if handsOutSession {
+            } else if isForOne {
                 head.write("Cache-Control: no-store\r\n")
             }
         }
@@ -154,7 +182,7 @@ extension Exchange {
 
     /// The policy to write instead of the upstream's. Returns `nil` if the upstream's can stay.
     private func referrerPolicy(_ bytes: Span<UInt8>) -> ReferrerPolicy? {
-        guard viewer != nil else { return nil }
+        guard viewer != nil || isToldByServiceWorker else { return nil }
         return state.verdict.hidesAddress
             ? .sameOrigin : ReferrerPolicy(bytes, worker.upstreams.responseHead.block)?.forEvents
     }
@@ -227,6 +255,7 @@ extension Exchange {
             for field in worker.upstreams.responseHead.block.fields where !field.isRemoved && !field.name.isHopByHop {
                 if referrerPolicy != nil, field.name == .referrerPolicy { continue }
                 if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
+                if snapshot.isCookieless, isWithheld(field, bytes) { continue }
                 head.write(bytes.extracting(field.line))
             }
             if let referrerPolicy { write(referrerPolicy, to: &head) }

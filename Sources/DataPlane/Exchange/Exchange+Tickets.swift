@@ -27,15 +27,25 @@ extension Exchange {
             let wayIn = WayIn(
                 place: add(page, to: request.location),
                 keep: text(of: keep),
+                silentWay: silentWay(request, ticket.sealed),
                 isSecondTry: ticket.stage == .retry,
                 isTopLevel: request.isForTab
             )
             refuse(.cookiesBlocked, request, topic: wayIn.isTopLevel ? .cookiesOff : nil, wayIn: wayIn)
+        case .serviceWorker:
+            refuse(.tokenMissing, request)
         case .page:
             handOut(request, ticket.sealed)
             let next = Ticket(.retry, ticket.sealed, now: worker.clock.wall)
             redirect(to: add(next, to: request.location))
         }
+    }
+
+    /// What the page's script tries before it shows the page, if the settings allow that.
+    private func silentWay(_ request: RequestView, _ sealed: SealedSession) -> WayIn.SilentWay? {
+        guard let serviceWorker = snapshot.serviceWorker else { return nil }
+        let ticket = text(of: Ticket(.serviceWorker, sealed, now: worker.clock.wall))
+        return WayIn.SilentWay(script: serviceWorker.address, ticket: ticket, place: request.location)
     }
 
     /// Issues two fresh tickets for one about to expire, since the page that shows them may stay open indefinitely.

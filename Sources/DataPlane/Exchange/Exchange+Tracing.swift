@@ -122,6 +122,8 @@ extension Credentials.Source {
         case .subprotocol: "subprotocol"
         case .cookie: "cookie"
         case .header: "header"
+        case .serviceWorker: "service_worker"
+        case .socketTicket: "socket_ticket"
         }
     }
 }

@@ -32,6 +32,8 @@ final class Exchange: UpstreamUser {
     var parked: ParkedRequest?
     /// The operator's call whose body is arriving, to be answered once it is complete; `nil` if there is none.
     var operatorCall: ArrivingCall?
+    /// The path of the last request for which a service worker keeps cookies.
+    var cookiePath: [UInt8] = []
     /// What is recorded of the request if its trace is sampled, or was of an earlier one. `nil` if none was.
     var traceNotes: TraceNotes?
 
@@ -186,6 +188,11 @@ final class Exchange: UpstreamUser {
         let access = snapshot.routeAccess[match.route]
         state.verdict.access = access
         request.scanCookies(isSecure: snapshot.cookie.isSecure)
+        if snapshot.isCookieless, isForeignServiceWorker(request) {
+            record.fault = "foreign_service_worker"
+            respond(status: 403)
+            return
+        }
         if access != .public, request.isPreflight {
             guard snapshot.routeForwardsPreflights[match.route] else {
                 refuse(.originDenied, request)
@@ -206,7 +213,10 @@ final class Exchange: UpstreamUser {
         state.verdict.isControlCall = isControl(upstream)
         if state.verdict.isControlCall, refusesUnstartedControl() { return }
         if access == .public, worker.isShedding, sheds(request, heldSession(request, event: nil)?.session) { return }
-        if state.verdict.access == .public { scanPublicQuery(request, upstream: upstream) }
+        if state.verdict.access == .public {
+            if snapshot.isCookieless { noteServiceWorker(request) }
+            scanPublicQuery(request, upstream: upstream)
+        }
         if case .length(let length) = state.request.framing, length > bodySize {
             respond(status: 413)
             return

@@ -17,10 +17,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case expect
     case expires
     case forwarded
+    case gatewayCookie
+    case gatewayRequest
     case gatewaySession
     case host
     case http2Settings
     case keepAlive
+    case location
     case origin
     case proxyAuthenticate
     case proxyAuthorization
@@ -36,6 +39,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     case secWebSocketKey
     case secWebSocketProtocol
     case secWebSocketVersion
+    case serviceWorker
     case setCookie
     case strictTransportSecurity
     case surrogateControl
@@ -72,10 +76,13 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .expect: "expect"
         case .expires: "expires"
         case .forwarded: "forwarded"
+        case .gatewayCookie: "gateway-cookie"
+        case .gatewayRequest: "gateway-request"
         case .gatewaySession: "gateway-session"
         case .host: "host"
         case .http2Settings: "http2-settings"
         case .keepAlive: "keep-alive"
+        case .location: "location"
         case .origin: "origin"
         case .proxyAuthenticate: "proxy-authenticate"
         case .proxyAuthorization: "proxy-authorization"
@@ -91,6 +98,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         case .secWebSocketKey: "sec-websocket-key"
         case .secWebSocketProtocol: "sec-websocket-protocol"
         case .secWebSocketVersion: "sec-websocket-version"
+        case .serviceWorker: "service-worker"
         case .setCookie: "set-cookie"
         case .strictTransportSecurity: "strict-transport-security"
         case .surrogateControl: "surrogate-control"

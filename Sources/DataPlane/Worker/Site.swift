@@ -14,6 +14,7 @@ final class Site: Sendable {
     private let removalKeeper: Mutex<any RemovalKeeper>
     /// Seals sessions and tickets.
     let seal: SessionSeal
+    let cookieSeal: CookieSeal
     let usedTickets = UsedTickets()
     /// Signs identity assertions.
     let assertionKey: Key
@@ -91,6 +92,7 @@ final class Site: Sendable {
         spans = SpanExporter(resolver: resolver, descriptors: descriptors, logger: logger, version: version)
         self.logger = logger
         seal = SessionSeal(secret: cookieKey)
+        cookieSeal = CookieSeal(secret: cookieKey)
         leases = LeaseTable(startedAt: WallClock.now(), seed: SystemRandom.word())
         admission = Admission(leases: leases, directory: directory)
     }

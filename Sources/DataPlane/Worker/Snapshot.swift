@@ -24,6 +24,9 @@ final class Snapshot: Sendable {
     /// The identity prefix in lower case, including the `-` at its end.
     let identityPrefix: [UInt8]
     let cookie: CookieFormat
+    /// Whether a service worker may hold the session where a browser keeps no cookie.
+    let isCookieless: Bool
+    let serviceWorker: ServiceWorker?
     let headLimits: RequestHead.Limits
     let publicOrigin: [UInt8]
     /// The host and port of `public_url`, as `Host` of health checks.
@@ -53,6 +56,8 @@ final class Snapshot: Sendable {
     /// The places of the routes' counters.
     let routeSlots: [Int]
     let routePartitionsCookies: [Bool]
+    /// Whether a service worker keeps the upstream's cookies where the browser keeps none.
+    let routeStoresCookies: [Bool]
     let routeForwardsPreflights: [Bool]
     /// The most bytes of a body.
     let routeBodySize: [Int]
@@ -118,6 +123,8 @@ final class Snapshot: Sendable {
             $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0.lowercased
         }
         cookie = CookieFormat(isSecure: settings.publicURL.isSecure)
+        isCookieless = settings.sessions.cookieless
+        serviceWorker = isCookieless ? ServiceWorker(tokenNames: tokenNames) : nil
         headLimits = RequestHead.Limits(size: settings.limits.headerSize, count: settings.limits.headerCount)
         // The operator's companies change often, and pages seldom.
         pages =
@@ -163,6 +170,7 @@ final class Snapshot: Sendable {
         routeUpstream = settings.routes.map(\.upstream)
         routeSlots = settings.routes.map { labels.routes[ExactText($0.path.text)] }
         routeForwardsPreflights = settings.routes.map { $0.preflight == .forward }
+        routeStoresCookies = settings.routes.map { $0.access != .public && $0.cookies == .partition }
         // Browsers would refuse partitioned cookies over plaintext on loopback.
         let isSecure = settings.publicURL.isSecure
         routePartitionsCookies = settings.routes.map { isSecure && $0.access != .public && $0.cookies == .partition }
@@ -213,8 +221,13 @@ final class Snapshot: Sendable {
     func company(_ id: String) -> CompanySettings? { companyPlaces[ExactText(id)].map { settings.companies[$0] } }
 
     private static func framePolicy(_ origins: [String]) -> [UInt8] {
-        let sources = origins.isEmpty ? "'none'" : origins.joined(separator: " ")
-        return Array("Content-Security-Policy: frame-ancestors \(sources)\r\n".utf8)
+        Array("Content-Security-Policy: \(frameAncestors(origins))\r\n".utf8)
+    }
+
+    /// Who may frame a company's events: its pages, and within them the event's own. All ancestors of a frame must match,
+    /// so that no other company's page can.
+    static func frameAncestors(_ origins: [String]) -> String {
+        "frame-ancestors " + (origins + ["'self'"]).joined(separator: " ")
     }
 }
 

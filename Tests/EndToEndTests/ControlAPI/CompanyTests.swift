@@ -61,13 +61,13 @@ extension EndToEnd {
             let url = try backend.embed(["userId": "u1", "userName": "Ada"], in: event)
             let opened = try Browser(admin.site).open(Browser.path(url))
             #expect(opened.status == 200)
-            #expect(opened["Content-Security-Policy"] == "frame-ancestors \(Self.origin)")
+            #expect(opened["Content-Security-Policy"] == "frame-ancestors \(Self.origin) 'self'")
             // Another's token does not open it, and the company sees nothing of others.
             #expect(try fetch(admin.site.port, "/event/\(event)?token=\(Minter.acme.token())").status != 200)
             #expect(try backend.call("GET", "/company/acme").status == 404)
             _ = try admin.ask("PATCH", "/initech", ["embedOrigins": ["https://new.initech.example"]])
             let later = try Browser(admin.site).open(Browser.path(url))
-            #expect(later["Content-Security-Policy"] == "frame-ancestors https://new.initech.example")
+            #expect(later["Content-Security-Policy"] == "frame-ancestors https://new.initech.example 'self'")
         }
 
         @Test(
