@@ -38,6 +38,8 @@ package final class Directory: Sendable {
     private let clock: @Sendable () -> Milliseconds
     private let deletionHandler = Handler<@Sendable (Deletion) -> Void>({ _ in })
     private let deliveryHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
+    private let announcementHandler = Handler<@Sendable () -> Void>({})
+    private let backlogHandler = Handler<@Sendable (Webhook, Int) -> Void>({ _, _ in })
     private let switchHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
     private let storage: StorageWatch
 
@@ -110,6 +112,12 @@ package final class Directory: Sendable {
         deliveryHandler.set(handler)
     }
 
+    /// Sets the handler that is called when announcements wait: see ``spread()``.
+    package func onAnnouncement(_ handler: @escaping @Sendable () -> Void) { announcementHandler.set(handler) }
+
+    /// Sets the handler that is told how many of a webhook's messages were given up, since too many waited.
+    package func onFullBacklog(_ handler: @escaping @Sendable (Webhook, Int) -> Void) { backlogHandler.set(handler) }
+
     /// Sets the handler that is called when a webhook's company says that its endpoint works, before anything is delivered
     /// to it: it was switched on, moved, or is to get a message again.
     package func onSwitchedOn(_ handler: @escaping @Sendable (Webhook) -> Void) {
@@ -141,6 +149,10 @@ package final class Directory: Sendable {
 
     /// Tells the delivery of messages that a webhook may have some.
     package func deliveryIsDue(to webhook: Webhook) { deliveryHandler.closure(webhook) }
+
+    func announcementWaits() { announcementHandler.closure() }
+
+    func gaveUp(_ count: Int, of webhook: Webhook) { backlogHandler.closure(webhook, count) }
 
     func isSwitchedOn(_ webhook: Webhook) { switchHandler.closure(webhook) }
 

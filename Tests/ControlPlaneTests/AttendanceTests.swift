@@ -163,7 +163,15 @@ struct AttendanceTests {
         }
         #expect(try await ids("?from=2027-12-31T00:00:00Z") == [other])
         #expect(try await ids("?to=2027-12-31T00:00:00Z") == [uid])
+        #expect(try await ids("?from=2027-12-31") == [other])
+        #expect(try await ids("?to=2027-12-31") == [uid])
+        #expect(try await service.call(.get, "/company/acme/analytics?from=2027-12-31&to=2027-12-30").status == 400)
         #expect(try await ids("?kind=networking") == [hub])
+        let table = try await service.call(.get, "/company/acme/analytics?limit=1", nil, [.accept: "text/csv"])
+        let lines = table.text.split(separator: "\r\n").map { $0.split(separator: ",").map(String.init) }
+        #expect(lines.count == 2 && lines[0] == names && table.fields[.totalCount] == "2")
+        #expect(lines[1][0] == uid && lines[1][5] == "\(Int(own["attended"]?.number ?? -1))")
+        #expect(table.fields[.contentType]?.hasPrefix("text/csv") == true && table.fields[.link] != nil)
         #expect(try await ids("", as: "globex") == [foreign["uid"]?.text])
         #expect(try await service.call(.get, "/company/acme/analytics?cursor=x").status == 400)
     }
@@ -205,6 +213,6 @@ struct AttendanceTests {
         ]
     )
     func formulas(cell: String, isFormula: Bool) {
-        #expect(AttendanceCSV.mayBeFormula(cell) == isFormula)
+        #expect(Table.mayBeFormula(cell) == isFormula)
     }
 }

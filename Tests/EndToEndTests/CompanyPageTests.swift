@@ -31,7 +31,8 @@ extension EndToEnd {
             #expect(page.text.contains("--accent:#0a0a40") && page.text.contains("mailto:help@acme.example"))
             #expect(page.text.contains("href=\"https://www.acme.example/events\" target=\"_top\""))
             let policy = try #require(page["Content-Security-Policy"])
-            #expect(policy.contains("img-src data:;") && policy.matches(of: /sha256-/).count == 2, "\(policy)")
+            // Two styles, and the script that tells the embedding page.
+            #expect(policy.contains("img-src data:;") && policy.matches(of: /sha256-/).count == 3, "\(policy)")
 
             let stranger = try Browser(site).navigate("/event/e1")
             #expect(stranger.status == 401 && !stranger.text.contains("Acme") && !stranger.text.contains("<img"))

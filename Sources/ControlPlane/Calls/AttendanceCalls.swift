@@ -38,7 +38,7 @@ struct AttendanceCalls {
             faults: [404],
             cost: .much,
             handler: .company { [kind] incoming, tenant in
-                let (page, isTable) = (PageRequest(incoming), Self.wantsCSV(incoming.head))
+                let (page, isTable) = (PageRequest(incoming), Table.isWanted(incoming.head))
                 let attendance = try await incoming.directory.attendance(
                     of: try incoming.eventID(),
                     kind,
@@ -83,14 +83,6 @@ struct AttendanceCalls {
         var answer = Answer(form.beginning(attendance), type: form.mediaType)
         if participants.areFew { answer.body += try await further.piece(0) ?? [] } else { answer.further = further }
         return answer
-    }
-
-    /// Whether the client prefers CSV over JSON.
-    private static func wantsCSV(_ head: HTTPRequest) -> Bool {
-        let types = ListText.parts(head.headerFields[.accept] ?? "", separator: ",")
-            .map { $0.prefix { $0 != UInt8(ascii: ";") } }
-        func names(_ type: StaticString) -> Bool { types.contains { $0.elementsEqual(type.description.utf8) } }
-        return names("text/csv") && !names("application/json")
     }
 
     private var sessions: Call {
@@ -180,18 +172,23 @@ enum ReportSpan {
     static let parameters = [
         Call.Parameter(
             name: "from",
-            schema: .moment,
-            description: "Leaves out what was before this minute: who left earlier, and the minutes until then."
+            schema: .momentOrDay,
+            description: """
+                Leaves out what was before this minute: who left earlier, and the minutes until then. A date alone means the \
+                start of the day in UTC.
+                """
         ),
         Call.Parameter(
             name: "to",
-            schema: .moment,
-            description: "Leaves out what was after this minute. After `from`."
+            schema: .momentOrDay,
+            description: """
+                Leaves out what was after this minute. After `from`. A date alone means the start of the day in UTC.
+                """
         ),
     ]
 
     static func read(_ query: Members) throws(Fault) -> AttendanceSpan {
-        func time(_ name: String) -> Milliseconds? { query.text(name).flatMap(RFC3339.parse) }
+        func time(_ name: String) -> Milliseconds? { query.text(name).flatMap(Text.momentOrDay) }
         let (from, to) = (time("from"), time("to"))
         if let from, let to, to <= from { throw Fault.field("to", "must be after from") }
         return AttendanceSpan(from: from, to: to).inMinutes

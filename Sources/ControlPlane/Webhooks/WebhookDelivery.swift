@@ -25,10 +25,13 @@ package final class WebhookDelivery: Sendable {
     private let suspended = Mutex<Set<ExactText>>([])
     private let shares = Mutex(DeliveryShares())
     private let attempts = Mutex(DeliveryTally())
+    /// When it was logged that a webhook's backlog is full.
+    private let fullBacklogs = Mutex<[ExactText: Milliseconds]>([:])
 
     /// The time of day may jump, so never sleep for longer than this.
     private static let longestSleep: Milliseconds = 60_000
     private static let pauseAfterFault: Duration = .seconds(5)
+    private static let fullBacklogPause: Milliseconds = 3_600_000
 
     /// - Parameters:
     ///   - allowedPrivate: addresses that are allowed although they are not public.
@@ -101,9 +104,11 @@ package final class WebhookDelivery: Sendable {
             bell.yield()
         }
         directory.onSwitchedOn { [self] webhook in shares.withLock { $0.hasten(ExactText(webhook.id)) } }
+        directory.onFullBacklog { [self] webhook, count in gaveUp(count, of: webhook) }
         for webhook in directory.allWebhooks where webhook.isEnabled { wake(webhook) }
         bell.yield()
         await withDiscardingTaskGroup { group in
+            group.addTask { [self] in await spread() }
             var timer: Task<Void, any Error>?
             for await _ in rings {
                 timer?.cancel()
@@ -115,6 +120,41 @@ package final class WebhookDelivery: Sendable {
             }
             timer?.cancel()
         }
+    }
+
+    /// Makes messages of what is announced to many webhooks, until the task is cancelled.
+    private func spread() async {
+        let (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        directory.onAnnouncement { bell.yield() }
+        bell.yield()
+        for await _ in rings {
+            do {
+                try await directory.spread()
+            } catch {
+                if Task.isCancelled { break }
+                logger.error("webhook messages cannot be written", metadata: ["reason": "\(error)"])
+                try? await Task.sleep(for: Self.pauseAfterFault)
+                bell.yield()
+            }
+        }
+    }
+
+    /// Notes that a webhook's oldest messages were given up. Logs it once an hour, since each new message may do it.
+    private func gaveUp(_ count: Int, of webhook: Webhook) {
+        attempts.withLock { $0.givenUp += count }
+        let now = clock()
+        let isNew = fullBacklogs.withLock { backlogs in
+            backlogs = backlogs.filter { now - $0.value < Self.fullBacklogPause }
+            return backlogs.updateValue(backlogs[ExactText(webhook.id)] ?? now, forKey: ExactText(webhook.id)) == nil
+        }
+        guard isNew else { return }
+        logger.warning(
+            "a webhook's oldest messages are given up: too many wait",
+            metadata: [
+                "company": "\(webhook.company)", "webhook": "\(webhook.id)",
+                "host": "\(WebhookEndpoint(webhook.endpoint)?.host ?? "")",
+            ]
+        )
     }
 
     // MARK: Trying out
@@ -359,6 +399,6 @@ struct WebhookTest: Sendable {
 package struct DeliveryTally: Sendable, Equatable {
     package var arrived = 0
     package var retried = 0
-    /// Those that were the last one.
+    /// Those that were the last one; and messages that were given up since too many waited behind them.
     package var givenUp = 0
 }

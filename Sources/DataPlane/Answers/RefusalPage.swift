@@ -27,6 +27,8 @@ struct RefusalPage {
     var retry: RetryNotice?
     /// Seconds until a vanished session frees its place. `nil` if the viewer does not wait for that.
     var freeIn: Int64?
+    /// For the page that embeds this one.
+    var notice: FrameNotice?
     /// Whether the request can be sent again, so that the page may offer that.
     var isRepeatable = false
 
@@ -74,6 +76,7 @@ struct RefusalPage {
             parts.append(brand?.homeButton(wording) ?? BackButton.html(wording))
         }
         if let contact = brand?.contact(wording) { parts.append(contact) }
+        if let notice { parts.append(notice.html) }
         return parts.joined(separator: "\n")
     }
 
@@ -107,6 +110,7 @@ struct RefusalPage {
         if countdown != nil { scripts.append(Countdown.scriptHash) }
         if retry != nil { scripts.append(RetryNotice.scriptHash) }
         if wayIn != nil { scripts.append(WayIn.scriptHash) }
+        if notice != nil { scripts.append(FrameNotice.scriptHash) }
         if hasBackButton { scripts.append(BackButton.scriptHash) }
         if !scripts.isEmpty { policy += "; script-src" }
         for script in scripts { policy += " 'sha256-\(script)'" }

@@ -19,6 +19,7 @@ extension Exchange {
         case "/.gateway/readyz": serveReadiness()
         case "/.gateway/jwks.json": serveKeys()
         case "/.gateway/session": serveSession(request)
+        case "/.gateway/session.js": serveSessionScript()
         case "/.gateway/leave": leave(request)
         case "/.gateway/take-over": takeOver(request)
         case "/.gateway/ticket": renewTicket(request)
@@ -83,12 +84,15 @@ extension Exchange {
         state.verdict.access = .session
         let event = credentials.sealed?.event ?? []
         guard decide(request, credentials, event: event.span, .ask), let admitted else { return }
+        state.request.isPoll = request.member(SessionScript.pollName) != nil
         var members = [
             JSONMember("session", .string(admitted.session.name)),
             JSONMember("event", .string(admitted.event)), JSONMember("company", .string(viewer.company)),
             JSONMember("role", .string(admitted.role.name)), JSONMember("userId", .string(viewer.userID)),
             JSONMember("joinedAt", .string(Timestamp.text(admitted.session.joinedAt))),
         ]
+        let origins = snapshot.company(viewer.company)?.embedOrigins ?? []
+        members.append(JSONMember("embedOrigins", .array(origins.map(JSONValue.string))))
         if let listing = admitted.listing { members.append(JSONMember("listedAs", .string(listing.name))) }
         if let name = viewer.name { members.append(JSONMember("userName", .string(name))) }
         if let expires = worker.site.admission.end(of: viewer, in: admitted.event) {
@@ -99,6 +103,17 @@ extension Exchange {
             fields: "",
             type: "application/json",
             body: JSONValue.object(members).serialized()
+        )
+    }
+
+    private func serveSessionScript() {
+        guard allows(method == .get || method == .head, "GET, HEAD") else { return }
+        respond(
+            status: 200,
+            fields: "",
+            type: "text/javascript; charset=utf-8",
+            body: Array(SessionScript.text.utf8),
+            caching: "max-age=300"
         )
     }
 

@@ -43,6 +43,7 @@ extension Exchange {
             var page = RefusalPage(topic, code: refusal.code, requestID: state.request.id.string)
             page.activeFor = seconds
             page.wayIn = wayIn
+            page.notice = wayIn == nil ? frameNotice(refusal) : nil
             page.isRepeatable = method == .get
             if let request { page.action = takeOverAction(refusal, request) }
             if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
@@ -103,7 +104,7 @@ extension Exchange {
     }
 
     /// Writes a response of the gateway's own and ends the exchange.
-    func respond(status: Int, fields: String, type: String?, body: [UInt8]) {
+    func respond(status: Int, fields: String, type: String?, body: [UInt8], caching: String = "no-store") {
         guard let client, state.on(.answered(status: status)) == .pass else { return }
         releaseUpstream(reusable: false)
         if client.closesAfterAnswer(isRequestComplete: state.request.isComplete) { state.answer.keepsAlive = false }
@@ -116,7 +117,9 @@ extension Exchange {
         head.write("Date: ")
         head.write(worker.clock.date)
         head.write("\r\n")
-        head.write("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n")
+        head.write("Cache-Control: ")
+        head.write(caching)
+        head.write("\r\nX-Content-Type-Options: nosniff\r\n")
         if let type {
             head.write("Content-Type: ")
             head.write(type)
@@ -158,6 +161,14 @@ extension Exchange {
         let html = page.html(pages, in: language)
         let all = fields + about + pagePolicy(page, pages)
         respond(status: status, fields: all, type: "text/html; charset=utf-8", body: html)
+    }
+
+    /// What the embedding page is told. Not of a fault of ours: the page tries again by itself.
+    private func frameNotice(_ refusal: Refusal) -> FrameNotice? {
+        guard refusal.status < 500, let viewer, let company = snapshot.company(viewer.company),
+            !company.embedOrigins.isEmpty
+        else { return nil }
+        return FrameNotice(refusal: refusal, event: viewer.event, origins: company.embedOrigins)
     }
 
     /// The company that a page shows: the viewer's, or the only one that there is. Without a viewer, pages do not reveal

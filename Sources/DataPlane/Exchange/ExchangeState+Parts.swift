@@ -15,6 +15,8 @@ extension ExchangeState {
         var expectsContinue = false
         /// Whether a program asks, time and again, how the gateway is: a health check or a scrape of metrics.
         var isProbe = false
+        /// Whether a page asks, time and again, for its session, and found it.
+        var isPoll = false
         /// Body bytes that have arrived.
         var bytes = 0
         /// The most body bytes to accept.

@@ -158,7 +158,8 @@ extension Exchange {
     /// Whether the exchange gets a line in the access log.
     var isLogged: Bool {
         let isOn = state.request.route.map { snapshot.routeLogsAccess[$0] } ?? snapshot.logsUnrouted
-        let isLeftOut = state.request.isProbe && !snapshot.settings.log.accessProbes
+        let isLeftOut =
+            state.request.isPoll || state.request.isProbe && !snapshot.settings.log.accessProbes
         guard isOn, isLeftOut || snapshot.accessShare < .max else { return isOn }
         let isFine =
             record.fault == nil && record.cut == nil && state.verdict.refusal == nil && state.answer.status < 400

@@ -167,6 +167,7 @@ extension Directory {
         }
         try await writer.write { [self] database, effects in
             _ = try delete("company = ?", [id], database, &effects)
+            try database.execute(sql: "DELETE FROM announcement WHERE company = ?", arguments: [id])
             let sql = "UPDATE company SET is_emptied = 1 WHERE id = ? AND removed_at IS NOT NULL"
             try database.execute(sql: sql, arguments: [id])
         }

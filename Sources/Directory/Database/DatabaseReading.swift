@@ -23,21 +23,19 @@ package struct CommitTally: Sendable, Equatable {
 }
 
 extension Directory {
-    /// Reads what metrics show. Counts the waiting messages, so it takes milliseconds for each ten thousand of them.
+    /// Reads what metrics show. Looks at each webhook, and not at each message.
     package func read() async -> DatabaseReading {
         var reading = DatabaseReading(waitingWrites: writer.waitingCount, commits: writer.tally)
         let messages = try? await pool.read { database -> (count: Int, oldest: Milliseconds?) in
             (
-                try Int.fetchOne(database, sql: "SELECT count(*) FROM delivery") ?? 0,
-                // Only the first one of each queue can be the oldest.
+                try Int.fetchOne(database, sql: "SELECT ifnull(sum(waiting), 0) FROM webhook") ?? 0,
                 try Int64.fetchOne(
                     database,
                     sql: """
-                        SELECT min(created_at) FROM delivery WHERE is_head = 1
-                            AND webhook IN (
-                                SELECT id FROM webhook WHERE disabled_at IS NULL
-                                    AND company NOT IN (SELECT id FROM company WHERE suspended_at IS NOT NULL)
-                            )
+                        SELECT min(ifnull(requeued_at, delivery.created_at)) FROM webhook JOIN delivery
+                            ON delivery.id = (SELECT min(id) FROM delivery WHERE webhook = webhook.id)
+                            WHERE waiting > 0 AND disabled_at IS NULL
+                            AND company NOT IN (SELECT id FROM company WHERE suspended_at IS NOT NULL)
                         """
                 )
             )

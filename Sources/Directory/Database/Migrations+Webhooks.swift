@@ -60,4 +60,38 @@ extension Migrations {
         ALTER TABLE delivery ADD COLUMN requeued_at INTEGER;
         ALTER TABLE delivery ADD COLUMN earlier_attempts INTEGER NOT NULL DEFAULT 0;
         """
+
+    /// Adds announcements that become messages later, and sums of the messages that wait.
+    static let backlogs = """
+        -- What is to become a message to each of a company's webhooks for it; ids grow.
+        CREATE TABLE announcement (
+            id INTEGER PRIMARY KEY,
+            company TEXT NOT NULL,
+            event TEXT NOT NULL,
+            type TEXT NOT NULL,
+            -- Without its id.
+            message TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            folded_email TEXT,
+            folded_user TEXT
+        ) STRICT;
+        CREATE INDEX announcement_by_company ON announcement (company, id);
+        ALTER TABLE webhook ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE webhook ADD COLUMN waiting_bytes INTEGER NOT NULL DEFAULT 0;
+        UPDATE webhook SET (waiting, waiting_bytes) = (
+            SELECT count(*), ifnull(sum(length(CAST(message AS BLOB))), 0) FROM delivery WHERE webhook = webhook.id
+        );
+        CREATE TRIGGER delivery_begins_to_wait AFTER INSERT ON delivery BEGIN
+            UPDATE webhook SET waiting = waiting + 1, waiting_bytes = waiting_bytes + length(CAST(new.message AS BLOB))
+            WHERE id = new.webhook;
+        END;
+        CREATE TRIGGER delivery_waits_no_longer AFTER DELETE ON delivery BEGIN
+            UPDATE webhook SET waiting = waiting - 1, waiting_bytes = waiting_bytes - length(CAST(old.message AS BLOB))
+            WHERE id = old.webhook;
+        END;
+        CREATE TRIGGER delivery_gets_other_text AFTER UPDATE OF message ON delivery BEGIN
+            UPDATE webhook SET waiting_bytes = waiting_bytes + length(CAST(new.message AS BLOB))
+                - length(CAST(old.message AS BLOB)) WHERE id = new.webhook;
+        END;
+        """
 }

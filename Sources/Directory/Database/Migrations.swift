@@ -79,7 +79,10 @@ enum Migrations {
         migrator.registerMigration("23 sums of parts of attendance") { database in
             try database.execute(sql: attendanceParts)
         }
-        migrator.registerMigration("24 what pages show of companies") { database in
+        migrator.registerMigration("24 what waits for webhooks") { database in
+            try database.execute(sql: backlogs)
+        }
+        migrator.registerMigration("25 what pages show of companies") { database in
             try database.execute(sql: companyPages)
         }
         return migrator

@@ -11,6 +11,8 @@ final class Writer: Sendable {
     /// What to do in order once a write is on disk.
     struct Effects {
         private(set) var all: [@Sendable () -> Void] = []
+        /// The messages to webhooks beyond the first one of each change.
+        var copies = 0
 
         mutating func add(_ effect: @escaping @Sendable () -> Void) { all.append(effect) }
     }

@@ -142,17 +142,7 @@ extension Directory {
             erasure.removals = try delete(Self.isPersonsRemoval, arguments, database, &effects).count
             erasure.stays = try Self.eraseStays(folded, company, database)
             erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
-            for table in ["delivery", "past_delivery"] {
-                try database.execute(
-                    sql: """
-                        DELETE FROM \(table) WHERE (folded_email = ? OR folded_user = ?)
-                        AND webhook IN (SELECT id FROM webhook WHERE company = ?)
-                        """,
-                    arguments: [folded, folded, company]
-                )
-                erasure.messages += database.changesCount
-                try DeliveryPeople.leaveOut(folded, company, of: table, database)
-            }
+            erasure.messages = try DeliveryPeople.erase(folded, company, database)
             // Only who made the calls can read which of these tell of the person.
             try database.execute(sql: "UPDATE named_call SET answer = NULL WHERE company = ?", arguments: [company])
             for mention in mentions {

@@ -21,14 +21,35 @@ enum DeliveryPeople {
         user.utf8.contains(UInt8(ascii: "@")) ? foldedIdentity(user) : nil
     }
 
-    /// Leaves a person out of a company's messages that name many people.
-    static func leaveOut(_ folded: String, _ company: String, of table: String, _ database: Database) throws {
+    /// Deletes what tells of a person, and leaves them out of what tells of many people.
+    ///
+    /// - Returns: how many messages, and announcements of which there are none yet, are deleted.
+    static func erase(_ folded: String, _ company: String, _ database: Database) throws -> Int {
+        var count = 0
+        let ofWebhooks = "webhook IN (SELECT id FROM webhook WHERE company = ?)"
+        for (table, isCompanys) in [
+            ("announcement", "company = ?"), ("delivery", ofWebhooks), ("past_delivery", ofWebhooks),
+        ] {
+            try database.execute(
+                sql: "DELETE FROM \(table) WHERE (folded_email = ? OR folded_user = ?) AND \(isCompanys)",
+                arguments: [folded, folded, company]
+            )
+            count += database.changesCount
+            try leaveOut(folded, of: table, where: isCompanys, company, database)
+        }
+        return count
+    }
+
+    private static func leaveOut(
+        _ folded: String,
+        of table: String,
+        where isCompanys: String,
+        _ company: String,
+        _ database: Database
+    ) throws {
         let rows = try Row.fetchAll(
             database,
-            sql: """
-                SELECT id, message FROM \(table) WHERE type = 'event.ended'
-                AND webhook IN (SELECT id FROM webhook WHERE company = ?)
-                """,
+            sql: "SELECT id, message FROM \(table) WHERE type = 'event.ended' AND \(isCompanys)",
             arguments: [company]
         )
         for row in rows {

@@ -56,17 +56,22 @@ extension Directory {
         try await pool.read { database in
             guard try Self.hasWebhook(webhook, company, database) else { return nil }
             var (found, total): ([DeliveryRecord], Int) = ([], 0)
-            func add(from table: String, _ condition: String, _ record: (Row) -> DeliveryRecord) throws {
+            func add(
+                from table: String,
+                _ condition: String,
+                count: String,
+                _ record: (Row) -> DeliveryRecord
+            ) throws {
                 found += try Row.fetchAll(
                     database,
                     sql: "SELECT * FROM \(table) WHERE webhook = ? AND id < ? \(condition) ORDER BY id DESC LIMIT ?",
                     arguments: [webhook, before ?? .max, limit + 1]
                 ).map(record)
-                let count = "SELECT count(*) FROM \(table) WHERE webhook = ? \(condition)"
                 total += try Int.fetchOne(database, sql: count, arguments: [webhook]) ?? 0
             }
             if status == nil || status == .pending {
-                try add(from: "delivery", "") { DeliveryRecord(waiting: $0) }
+                let count = "SELECT waiting FROM webhook WHERE id = ?"
+                try add(from: "delivery", "", count: count) { DeliveryRecord(waiting: $0) }
             }
             if status != .pending {
                 let condition =
@@ -75,7 +80,8 @@ extension Directory {
                     case .failed: "AND has_arrived = 0"
                     case .pending, nil: ""
                     }
-                try add(from: "past_delivery", condition) { DeliveryRecord(past: $0) }
+                let count = "SELECT count(*) FROM past_delivery WHERE webhook = ? \(condition)"
+                try add(from: "past_delivery", condition, count: count) { DeliveryRecord(past: $0) }
             }
             found.sort { $0.row > $1.row }
             let page = Array(found.prefix(limit))
@@ -160,7 +166,7 @@ extension DeliveryRecord {
             status: status,
             createdAt: row["created_at"],
             attempts: attempts,
-            triedAt: row["tried_at"],
+            triedAt: attempts > 0 ? row["tried_at"] : nil,
             response: row["response"],
             error: row["error"],
             dueAt: dueAt

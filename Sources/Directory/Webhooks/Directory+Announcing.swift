@@ -54,6 +54,9 @@ extension Directory {
     /// Queues messages for webhooks, in the same transaction as the change that they announce. All messages about one
     /// change have the same number, which grows with each change announced to the company.
     ///
+    /// What would make many messages of few changes is noted once, and becomes messages in writes of its own: see
+    /// ``spread()``.
+    ///
     /// - Parameters:
     ///   - moment: when it happened.
     ///   - values: the values of ``Payload/members(of:)``, in any order.
@@ -68,7 +71,6 @@ extension Directory {
     ) throws {
         let webhooks = webhookIndex.webhooks(of: company, type: type, event: event)
         guard !webhooks.isEmpty else { return }
-        let createdAt = now
         let data = Payload.data(Payload.members(of: type), values)
         let number = try Int64.fetchOne(
             database.cachedStatement(
@@ -79,32 +81,34 @@ extension Directory {
             ),
             arguments: [company]
         )
-        let (email, user) = (DeliveryPeople.foldedEmail(in: data), DeliveryPeople.foldedUser(in: data))
-        for webhook in webhooks {
-            let uid = UUIDText.random()
-            let message: [JSONMember] = [
-                JSONMember("id", .string(uid)), JSONMember("type", .string(type.rawValue)),
-                JSONMember("timestamp", .string(Timestamp.text(moment))),
-                JSONMember("sequence", .number(Double(number ?? 0))), JSONMember("companyId", .string(company)),
-                JSONMember("eventId", .string(event)), JSONMember("data", .object(data)),
-            ]
-            // A write of the same group may have deleted the webhook, which the index does not reflect yet.
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO delivery
-                        (webhook, event, message, created_at, due_at, folded_email, folded_user, uid, type, is_head)
-                    SELECT id, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8,
-                        NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2)
-                    FROM webhook WHERE id = ?1
-                    """
-            ).execute(arguments: [
-                webhook.id, event, JSONText.write(message), createdAt, email, user, uid, type.rawValue,
-            ])
-        }
-        effects.add { [self] in
-            for webhook in webhooks { deliveryIsDue(to: webhook) }
+        let message: [JSONMember] = [
+            JSONMember("type", .string(type.rawValue)), JSONMember("timestamp", .string(Timestamp.text(moment))),
+            JSONMember("sequence", .number(Double(number ?? 0))), JSONMember("companyId", .string(company)),
+            JSONMember("eventId", .string(event)), JSONMember("data", .object(data)),
+        ]
+        let announcement = Announcement(
+            company: company,
+            event: event,
+            type: type.rawValue,
+            message: JSONText.write(message),
+            createdAt: now,
+            foldedEmail: DeliveryPeople.foldedEmail(in: data),
+            foldedUser: DeliveryPeople.foldedUser(in: data)
+        )
+        effects.copies += webhooks.count - 1
+        if try effects.copies > Self.maxCopies || Announcement.waits(of: company, database) {
+            try announcement.insert(database)
+            effects.add { [self] in announcementWaits() }
+        } else {
+            for webhook in webhooks { try queue(announcement, for: webhook, database, &effects) }
+            effects.add { [self] in
+                for webhook in webhooks { deliveryIsDue(to: webhook) }
+            }
         }
     }
+
+    /// The most messages of one write beyond the first one of each change. With one webhook there are none.
+    private static let maxCopies = 100
 
     /// The message that tries out a webhook. It is not stored.
     package func testMessage(for webhook: Webhook) -> Delivery {

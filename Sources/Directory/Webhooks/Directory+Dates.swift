@@ -4,37 +4,51 @@ import GRDB
 
 /// Announcements of events that start and end, at their dates, each once.
 extension Directory {
-    /// The most events whose dates are looked at together.
-    private static let datePart = 100
+    /// The most dates that are announced before those that have come meanwhile are looked for.
+    private static let datePart = 1000
 
     /// Announces the starts and ends that have come since the last call, also those that came while the gateway was
-    /// down. An end waits until the event's attendance is known. Call about once a second.
+    /// down, in short writes, in turns by company. An end waits until the event's attendance is known. Call about once
+    /// a second.
     package func announceDates() async throws {
         let moment = now
         while true {
-            let due = try await pool.read { database in
-                try Int64.fetchAll(
-                    database.cachedStatement(
-                        sql: """
-                            SELECT id FROM event WHERE told < 2 AND removed_at IS NULL
-                            AND iif(told = 0, starts_at, ends_at) <= ?
-                            AND NOT (told = 1 AND EXISTS (
-                                SELECT 1 FROM stay WHERE company = event.company AND stay.event = event.uid
-                                AND attendee IS NULL
-                            ))
-                            ORDER BY iif(told = 0, starts_at, ends_at) LIMIT \(Self.datePart)
-                            """
-                    ),
-                    arguments: [moment]
-                )
-            }
+            var due = try await dueDates(at: moment)[...]
             guard !due.isEmpty else { return }
-            for id in due {
+            while !due.isEmpty {
                 try Task.checkCancellation()
-                try await writer.write { [self] database, effects in
-                    try announceDate(ofEvent: id, at: moment, database, &effects)
+                due = try await writer.write { [self, due] database, effects in
+                    var (turn, rest) = (WriteTurn(), due)
+                    repeat {
+                        guard let id = rest.popFirst() else { break }
+                        try announceDate(ofEvent: id, at: moment, database, &effects)
+                    } while !turn.isOver
+                    return rest
                 }
             }
+        }
+    }
+
+    /// Events of which a date has come, each company's first one first.
+    private func dueDates(at moment: Milliseconds) async throws -> [Int64] {
+        try await pool.read { database in
+            try Int64.fetchAll(
+                database.cachedStatement(
+                    sql: """
+                        SELECT id FROM (
+                            SELECT id, date, row_number() OVER (PARTITION BY company ORDER BY date, id) AS turn FROM (
+                                SELECT id, company, iif(told = 0, starts_at, ends_at) AS date FROM event
+                                WHERE told < 2 AND removed_at IS NULL AND iif(told = 0, starts_at, ends_at) <= ?
+                                AND NOT (told = 1 AND EXISTS (
+                                    SELECT 1 FROM stay WHERE company = event.company AND stay.event = event.uid
+                                    AND attendee IS NULL
+                                ))
+                            )
+                        ) ORDER BY turn, date, id LIMIT \(Self.datePart)
+                        """
+                ),
+                arguments: [moment]
+            )
         }
     }
 

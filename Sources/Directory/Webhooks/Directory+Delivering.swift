@@ -149,6 +149,19 @@ extension Directory {
         var error: String?
     }
 
+    /// Gives up a message that could not be tried, or not again, since too many waited behind it.
+    static func giveUp(_ delivery: Int64, of webhook: Webhook, at moment: Milliseconds, _ database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO past_delivery (id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
+                    attempts, tried_at, has_arrived, response, error)
+                SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
+                    attempts + earlier_attempts, ?, 0, response, ? FROM delivery WHERE id = ?
+                """
+        ).execute(arguments: [moment, "too many messages waited behind it", delivery])
+        try forget(delivery, of: webhook, database)
+    }
+
     /// How many messages of a webhook that have arrived or were given up are kept.
     static let maxPastDeliveries = 1000
 
@@ -163,13 +176,18 @@ extension Directory {
                 """
         ).execute(arguments: [outcome.moment, outcome.hasArrived, outcome.response, outcome.error, delivery.id])
         guard database.changesCount > 0 else { return }
+        try forget(delivery.id, of: delivery.webhook, database)
+    }
+
+    /// Deletes a message that waits, and those that are over beyond those that are kept.
+    private static func forget(_ delivery: Int64, of webhook: Webhook, _ database: Database) throws {
         try database.cachedStatement(
             sql: """
                 DELETE FROM past_delivery WHERE webhook = ?1 AND id <= (
                     SELECT id FROM past_delivery WHERE webhook = ?1 ORDER BY id DESC LIMIT 1 OFFSET \(maxPastDeliveries)
                 )
                 """
-        ).execute(arguments: [delivery.webhook.id])
-        try database.cachedStatement(sql: "DELETE FROM delivery WHERE id = ?").execute(arguments: [delivery.id])
+        ).execute(arguments: [webhook.id])
+        try database.cachedStatement(sql: "DELETE FROM delivery WHERE id = ?").execute(arguments: [delivery])
     }
 }

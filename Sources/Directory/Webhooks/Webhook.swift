@@ -140,6 +140,9 @@ final class WebhookIndex: Sendable {
 
     func webhooks(of company: String) -> [Webhook] { webhooks.withLock { $0[ExactText(company)] ?? [] } }
 
+    /// How many webhooks a company has.
+    func count(of company: String) -> Int { webhooks.withLock { $0[ExactText(company)]?.count ?? 0 } }
+
     var all: [Webhook] { webhooks.withLock { $0.values.flatMap { $0 } } }
 
     /// The enabled webhooks of this type that cover the event.

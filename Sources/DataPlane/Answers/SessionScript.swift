@@ -1,0 +1,82 @@
+import Admission
+import Basics
+
+/// The script at `/.gateway/session.js`. A page that loads it knows the state of its viewer's session while it is open,
+/// and so does the page that embeds it.
+enum SessionScript {
+    /// A member of the queries of the script's requests. Those that find the session are no lines of the access log.
+    static let pollName: StaticString = "poll"
+
+    /// The states by the codes of refusals, as members of a JavaScript object.
+    private static let states = Refusal.allCases.map { ($0.code, SessionState($0)) }.filter { $0.1 != .refused }
+        .map { "\($0): \"\($1.rawValue)\"" }.joined(separator: ", ")
+
+    static let text = """
+        // gatewaySession: the session of this page's viewer. Its types: deploy/examples/gateway-session.d.ts.
+        (() => {
+          "use strict";
+          const data = document.currentScript?.dataset ?? {};
+          const pause = Math.max(2, Number(data.seconds) || 10) * 1000;
+          const states = { \(states) };
+          let event = data.event || null, checking = null, timer, failures = 0;
+          \(ParentPage.script)
+          const path = (name, more) =>
+            `/.gateway/${name}?` + new URLSearchParams({ ...more, ...(event && { event }) });
+
+          class GatewaySession extends EventTarget {
+            state = "unknown"; code = null; role = null; listedAs = null; expiresAt = null;
+            /// Asks the gateway now. Resolves to the state.
+            check() { return checking ??= ask().finally(() => { checking = null; }); }
+            /// Makes the session the active one, here. Resolves to the new state.
+            takeOver() { return act("take-over"); }
+            /// Ends the session. Resolves to the new state.
+            leave() { return act("leave"); }
+            /// Asks the embedding page for a new link.
+            renew() { tell({ wants: "link", event }); }
+          }
+          const session = new GatewaySession();
+          const ask = async () => {
+            clearTimeout(timer);
+            try {
+              const answer = await fetch(path("session", { poll: 1 }), {
+                headers: { Accept: "application/json" }, cache: "no-store",
+              });
+              const body = await answer.json();
+              if (answer.ok) {
+                event = body.event;
+                origins = body.embedOrigins;
+                const left = Date.parse(body.expiresAt) - (Date.parse(answer.headers.get("Date")) || Date.now());
+                set(left < 120000 ? "expiring" : "active", body);
+              } else if (answer.status < 500 && answer.status !== 429) {
+                set(states[body.code] ?? "refused", { code: body.code });
+              } else throw body;
+              failures = 0;
+            } catch {
+              // Nothing is known: the state stays as it is.
+              failures++;
+            }
+            timer = setTimeout(() => session.check(), Math.min(pause * 2 ** failures, Math.max(pause, 60000)));
+            return session.state;
+          };
+          const act = async (name) => {
+            await checking;
+            try { await fetch(path(name), { method: "POST" }); } catch { /* The check tells. */ }
+            return session.check();
+          };
+          const set = (state, { code = null, role = null, listedAs = null, expiresAt = null }) => {
+            const next = { state, code, role, listedAs, expiresAt };
+            if (Object.keys(next).every((name) => session[name] === next[name])) return;
+            Object.assign(session, next);
+            news = { event, ...next };
+            tell(news);
+            session.dispatchEvent(new Event("change"));
+          };
+          window.gatewaySession = session;
+          addEventListener("online", () => session.check());
+          addEventListener("pageshow", ({ persisted }) => persisted && session.check());
+          document.addEventListener("visibilitychange", () => document.hidden || session.check());
+          session.check();
+        })();
+
+        """
+}

@@ -1,0 +1,121 @@
+import Admission
+import Basics
+import GRDB
+
+/// What is announced to many webhooks, and how much of it may wait for each.
+extension Directory {
+    /// Makes messages of the announcements that wait, in short writes, in turns by company. Call it at the start, and
+    /// when the handler of ``onAnnouncement(_:)`` is called.
+    package func spread() async throws {
+        var company: String? = ""
+        while let last = company {
+            try Task.checkCancellation()
+            company = try await writer.write { [self] database, effects in
+                let next = try Self.nextAnnouncer(after: last, database)
+                if let next { try spread(announcementsOf: next, database, &effects) }
+                return next
+            }
+        }
+    }
+
+    /// The company whose turn comes after another's. Returns `nil` if no announcement waits.
+    private static func nextAnnouncer(after company: String, _ database: Database) throws -> String? {
+        let statement = try database.cachedStatement(
+            sql: "SELECT company FROM announcement WHERE company > ? ORDER BY company LIMIT 1"
+        )
+        return try String.fetchOne(statement, arguments: [company]) ?? String.fetchOne(statement, arguments: [""])
+    }
+
+    private func spread(
+        announcementsOf company: String,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        let turn = WriteTurn()
+        let rows = try Row.fetchAll(
+            database.cachedStatement(sql: "SELECT * FROM announcement WHERE company = ? ORDER BY id LIMIT 100"),
+            arguments: [company]
+        )
+        var told: [ExactText: Webhook] = [:]
+        for row in rows {
+            let announcement = Announcement(row)
+            if let type = WebhookType(rawValue: announcement.type) {
+                let webhooks = webhookIndex.webhooks(of: company, type: type, event: announcement.event)
+                for webhook in webhooks where webhook.createdAt <= announcement.createdAt {
+                    try queue(announcement, for: webhook, database, &effects)
+                    told[ExactText(webhook.id)] = webhook
+                }
+            }
+            try database.cachedStatement(sql: "DELETE FROM announcement WHERE id = ?")
+                .execute(arguments: [row["id"] as Int64])
+            if turn.isOver { break }
+        }
+        effects.add { [self, told] in
+            for webhook in told.values { deliveryIsDue(to: webhook) }
+        }
+    }
+
+    // MARK: Backlogs
+
+    /// The most messages of a company that wait, which its webhooks share in equal parts.
+    package static let maxBacklog = 200_000
+    /// The most bytes of them.
+    package static let maxBacklogBytes = 256 << 20
+    /// How many of a webhook's messages are given up for another one that finds its backlog full. More than one, so that
+    /// a backlog gets smaller when the parts do.
+    private static let givenUpForOne = 2
+
+    /// Queues the message of an announcement for a webhook. If as many wait as may, gives up the oldest ones.
+    func queue(
+        _ announcement: Announcement,
+        for webhook: Webhook,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        let backlog = try Row.fetchOne(
+            database.cachedStatement(sql: "SELECT waiting, waiting_bytes FROM webhook WHERE id = ?"),
+            arguments: [webhook.id]
+        )
+        // A write of the same group may have deleted the webhook, which the index does not reflect yet.
+        guard let backlog else { return }
+        let shares = max(webhookIndex.count(of: webhook.company), 1)
+        if backlog[0] >= max(Self.maxBacklog / shares, 1) || backlog[1] >= Self.maxBacklogBytes / shares {
+            try giveUpOldest(of: webhook, database, &effects)
+        }
+        let uid = UUIDText.random()
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO delivery
+                    (webhook, event, message, created_at, due_at, folded_email, folded_user, uid, type, is_head)
+                VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8,
+                    NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2))
+                """
+        ).execute(arguments: [
+            webhook.id, announcement.event, announcement.message(id: uid), announcement.createdAt,
+            announcement.foldedEmail, announcement.foldedUser, uid, announcement.type,
+        ])
+    }
+
+    private func giveUpOldest(
+        of webhook: Webhook,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws {
+        let ids = try Int64.fetchAll(
+            database.cachedStatement(
+                sql: "SELECT id FROM delivery WHERE webhook = ? ORDER BY id LIMIT \(Self.givenUpForOne)"
+            ),
+            arguments: [webhook.id]
+        )
+        for id in ids { try Self.giveUp(id, of: webhook, at: now, database) }
+        effects.add { [self] in gaveUp(ids.count, of: webhook) }
+    }
+}
+
+/// How long a write of the gateway's own takes, so that others need not wait for it.
+struct WriteTurn {
+    private let end = ContinuousClock.now + .milliseconds(5)
+
+    /// Whether to go on in another write.
+    var isOver: Bool { ContinuousClock.now >= end }
+}

@@ -1,0 +1,164 @@
+import Basics
+import Foundation
+import Synchronization
+import Testing
+
+/// The browser from Debian's package.
+private let chromium = "/usr/bin/chromium"
+
+extension EndToEnd {
+    @Suite("The script that knows the session, and tells the embedding page")
+    struct SessionScriptTests {
+        @Test(
+            "It is small, may be kept for a while, and is one of the gateway's paths; each session says who may be told"
+        )
+        func script() throws {
+            let site = try Site()
+            let answer = try Client(port: site.port).exchange("/.gateway/session.js", ["Connection: close"])
+            #expect(answer.status == 200 && answer["Content-Type"] == "text/javascript; charset=utf-8")
+            #expect(answer["Cache-Control"] == "max-age=300" && answer.body.count <= 4096)
+            let refused = try Client(port: site.port).exchange(
+                "/.gateway/session.js",
+                method: "POST",
+                ["Content-Length: 0", "Connection: close"]
+            )
+            #expect(refused.status == 405)
+            let browser = Browser(site)
+            _ = try browser.open("/event/e1?token=\(Minter.acme.registration("kim"))")
+            let session = try browser.fetch("/.gateway/session?poll=1").json()
+            #expect(session["embedOrigins"]?.list == ["https://www.acme.example"])
+        }
+
+        @Test("Only polls that find the session as it was are no lines of the access log")
+        func log() throws {
+            let site = try Site()
+            let browser = Browser(site)
+            let link = "/event/e1?token=\(Minter.acme.registration("kim"))"
+            _ = try browser.open(link)
+            for _ in 0..<3 { #expect(try browser.fetch("/.gateway/session?poll=1").status == 200) }
+            #expect(try browser.fetch("/.gateway/session").status == 200)
+            _ = try Browser(site, host: 2).open(link)
+            #expect(try browser.fetch("/.gateway/session?poll=1").status == 409)
+            #expect(
+                try Client(port: site.port).exchange("/.gateway/session?poll=1", ["Connection: close"]).status == 401
+            )
+            func lines() -> [Substring] {
+                site.gateway.log.split(separator: "\n").filter { $0.contains("/.gateway/session") }
+            }
+            let isLogged = eventually { lines().count >= 3 }
+            #expect(isLogged)
+            #expect(lines().count == 3, "\(lines())")
+        }
+
+        /// The embedding page: a frame for each link, and reports of what they say.
+        private static func parent(_ links: [String]) -> String {
+            let frames = links.map { "<iframe src=\"\($0)\" title=\"event\"></iframe>" }
+            return """
+                <!doctype html><title>company</title>\(frames.joined())
+                <script>
+                addEventListener("message", ({ source, origin, data }) => {
+                  const place = [...document.querySelectorAll("iframe")].findIndex((one) => one.contentWindow === source);
+                  fetch("/report?" + encodeURIComponent(JSON.stringify({ place, origin, ...data })));
+                });
+                </script>
+                """
+        }
+
+        /// A page of the embed host. Takes over once when the test says so.
+        private static let page = """
+            <!doctype html><title>event</title>
+            <script src="/.gateway/session.js" data-seconds="2"></script>
+            <script type="module">
+            gatewaySession.addEventListener("change", async () => {
+              if (gatewaySession.state !== "replaced") return;
+              await fetch("/public/go");
+              gatewaySession.takeOver();
+            });
+            addEventListener("hashchange", () => gatewaySession.renew());
+            </script>
+            """
+
+        @Test(
+            "The embedding page is told: active, role, replaced, taken over, removed, expiring and expired; a refusal's page too",
+            .enabled(if: FileManager.default.isExecutableFile(atPath: chromium)),
+            .timeLimit(.minutes(3))
+        )
+        func states() throws {
+            let site = try Site {
+                $0.control = ""
+                $0.embedOrigins = [$0.servers[0].replacing("127.0.0.1", with: "http://localhost")]
+            } standard: { exchange in
+                try exchange.reply("200 OK", ["Content-Type: text/html"], Self.page)
+            }
+            let mayGo = DispatchSemaphore(value: 0)
+            site.upstream.on("/public/go") { exchange in
+                _ = mayGo.wait(timeout: .now() + 60)
+                return try exchange.reply("204 No Content")
+            }
+            let backend = try Backend.signedIn(site)
+            let event = try backend.createEvent()
+            let link = try backend.register("ada@example.com", for: event).target
+            let wrong = Minter.acme.token(Minter.Viewer(event: "e2", registration: "wrong"))
+            let address = "http://localhost:\(site.port)"
+            site.upstream.on("/company") { exchange in
+                // Made now, since the browser may take its time.
+                let short = Minter.acme.token(Minter.Viewer(registration: "short", expires: Minter.now + 20))
+                let links = [link, "/event/e1?token=\(short)", "/event/e1?token=\(wrong)"]
+                return try exchange.reply(
+                    "200 OK",
+                    ["Content-Type: text/html"],
+                    Self.parent(links.map { address + $0 })
+                )
+            }
+            let directory = try TemporaryDirectory()
+            let browser = try Child(
+                chromium,
+                [
+                    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+                    "--user-data-dir=\(directory["profile"])", "http://localhost:\(site.upstream.port)/company",
+                ],
+                output: directory["output"],
+                errors: directory["errors"]
+            )
+            defer {
+                browser.send(SIGTERM)
+                _ = browser.wait(within: 10)
+            }
+            /// What the parent was told by one of its frames, in order.
+            func told(_ place: Int) -> [JSONValue] {
+                site.upstream.requests(for: "/report").compactMap { request in
+                    let text = request.target.split(separator: "?").last.flatMap { String($0).removingPercentEncoding }
+                    let bytes = Array((text ?? "").utf8)
+                    return try? JSONValue(parsing: bytes.span, limits: JSONLimits(size: 4096))
+                }
+                .filter { $0["place"]?.number == Double(place) }
+            }
+            func waitFor(_ count: Int, _ place: Int, _ state: String, _ code: String? = nil) throws -> JSONValue {
+                let isTold = eventually(within: 60) { told(place).count >= count }
+                try #require(isTold, "\(told(place)) \(Child.text(of: directory["errors"]).suffix(2000))")
+                let news = told(place)[count - 1]
+                #expect(news["state"]?.text == state && news["code"]?.text == code, "\(news)")
+                #expect(news["origin"]?.text == address && news["source"]?.text == "gateway-session")
+                return news
+            }
+            let first = try waitFor(1, 0, "active")
+            #expect(first["role"]?.text == "attendee" && first["event"]?.text == event)
+            #expect(first["userName"] == nil && first["userId"] == nil)
+            _ = try backend.ask("PATCH", "/event/\(event)", ["presenters": ["ada@example.com"]])
+            let host = try waitFor(2, 0, "active")
+            #expect(host["role"]?.text == "host" && host["listedAs"]?.text == "presenter")
+            #expect(try Browser(site, host: 2).open(link).status == 200)
+            _ = try waitFor(3, 0, "replaced", "session_replaced")
+            mayGo.signal()
+            _ = try waitFor(4, 0, "active")
+            let removal = try backend.call("POST", "/event/\(event)/removals", ["email": "ada@example.com"])
+            #expect(removal.status == 201)
+            _ = try waitFor(5, 0, "removed", "viewer_removed")
+
+            #expect(try waitFor(1, 1, "expiring")["expiresAt"]?.text != nil)
+            _ = try waitFor(2, 1, "expired", "token_expired")
+            let refused = try waitFor(1, 2, "refused", "wrong_event")
+            #expect(refused["role"] == .null)
+        }
+    }
+}
