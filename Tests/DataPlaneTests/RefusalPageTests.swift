@@ -26,6 +26,9 @@ struct RefusalPageTests {
         if topic == .refusal(.alreadyActive) || topic == .refusal(.sessionReplaced) { page.action = "/a" }
         if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
+        if case .refusal(let refusal) = topic, page.wayIn == nil {
+            page.notice = FrameNotice(refusal: refusal, event: "e", origins: ["https://www.acme.example"])
+        }
         page.event = EventNote(name: String(repeating: "e", count: 256), startsAt: 1_796_396_400_000)
         if topic.retriesByItself { page.retry = RetryNotice(first: 5, random: 0) }
         page.brand = try? brand {
@@ -161,7 +164,7 @@ struct RefusalPageTests {
     func policy(_ topic: Topic) throws {
         for page in [RefusalPage(topic, code: "code", requestID: "r1"), Self.fullPage(topic)] {
             let html = text(page.html(.standard, in: 0))
-            let inline = html.matches(of: #/<(script|style)>(.*?)<\/\1>/#.dotMatchesNewlines()).map {
+            let inline = html.matches(of: #/<(script|style)(?: [^>]*)?>(.*?)<\/\1>/#.dotMatchesNewlines()).map {
                 "\($0.1)-src " + Data(SHA256.hash(Array($0.2.utf8).span)).base64EncodedString()
             }
             let allowed = page.policy(.standard).split(separator: "; ").flatMap { directive in

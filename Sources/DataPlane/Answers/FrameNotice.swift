@@ -2,11 +2,20 @@ import Admission
 
 /// Tells the page that embeds a refusal's page what the viewer is told: see ``SessionScript``.
 struct FrameNotice {
-    let refusal: Refusal
-    /// The event that the viewer wanted, if it is known.
-    let event: String?
-    /// The company's, as in `embed_origins`.
-    let origins: [String]
+    private let refusal: Refusal
+    private let event: String?
+    private let origins: [String]
+
+    /// The page stays small.
+    private static let maxOrigins = 50
+
+    /// - Parameters:
+    ///   - event: the one that the viewer wanted, if it is known.
+    ///   - origins: the company's, as in `embed_origins`. Only pages of the first ones are told.
+    init(_ refusal: Refusal, event: String?, origins: [String]) {
+        (self.refusal, self.event) = (refusal, event)
+        self.origins = Array(origins.prefix(Self.maxOrigins))
+    }
 
     var html: String {
         let values = [

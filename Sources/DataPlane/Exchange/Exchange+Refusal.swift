@@ -194,7 +194,7 @@ extension Exchange {
         guard refusal.status < 500, let viewer, let company = snapshot.company(viewer.company),
             !company.embedOrigins.isEmpty
         else { return nil }
-        return FrameNotice(refusal: refusal, event: viewer.event, origins: company.embedOrigins)
+        return FrameNotice(refusal, event: viewer.event, origins: company.embedOrigins)
     }
 
     /// The company that a page shows: the viewer's, or the only one that there is. Without a viewer, pages do not reveal
