@@ -27,7 +27,7 @@ struct RefusalPageTests {
         if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
         if case .refusal(let refusal) = topic, page.wayIn == nil {
-            page.notice = FrameNotice(refusal, event: "e", origins: ["https://www.acme.example"])
+            page.notice = FrameNotice(.refused, refusal, event: "e", origins: ["https://www.acme.example"])
         }
         page.event = EventNote(name: String(repeating: "e", count: 256), startsAt: 1_796_396_400_000)
         if topic.retriesByItself { page.retry = RetryNotice(first: 5, random: 0) }

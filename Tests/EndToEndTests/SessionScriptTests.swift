@@ -64,7 +64,7 @@ extension EndToEnd {
                 """
         }
 
-        /// A page of the embed host. Takes over once when the test says so.
+        /// A page of the embed host. Takes over, or leaves, when the test says so.
         private static let page = """
             <!doctype html><title>event</title>
             <script src="/.gateway/session.js" data-seconds="2"></script>
@@ -74,12 +74,15 @@ extension EndToEnd {
               await fetch("/public/go");
               gatewaySession.takeOver();
             });
-            addEventListener("hashchange", () => gatewaySession.renew());
+            if (location.pathname === "/event/e4") {
+              await fetch("/public/leave");
+              gatewaySession.leave();
+            }
             </script>
             """
 
         @Test(
-            "The embedding page is told: active, role, replaced, taken over, removed, expiring and expired; a refusal's page too",
+            "The embedding page is told: active, role, replaced, taken over, removed, expiring, expired and ended; by a refusal too",
             .enabled(if: FileManager.default.isExecutableFile(atPath: chromium)),
             .timeLimit(.minutes(3))
         )
@@ -95,15 +98,21 @@ extension EndToEnd {
                 _ = mayGo.wait(timeout: .now() + 60)
                 return try exchange.reply("204 No Content")
             }
+            let mayLeave = DispatchSemaphore(value: 0)
+            site.upstream.on("/public/leave") { exchange in
+                _ = mayLeave.wait(timeout: .now() + 90)
+                return try exchange.reply("204 No Content")
+            }
             let backend = try Backend.signedIn(site)
             let event = try backend.createEvent()
             let link = try backend.register("ada@example.com", for: event).target
             let wrong = Minter.acme.token(Minter.Viewer(event: "e2", registration: "wrong"))
+            let others = ["e3", "e4"].map { "/event/\($0)?token=\(Minter.acme.registration("other", event: $0))" }
             let address = "http://localhost:\(site.port)"
             site.upstream.on("/company") { exchange in
                 // Made now, since the browser may take its time.
                 let short = Minter.acme.token(Minter.Viewer(registration: "short", expires: Minter.now + 20))
-                let links = [link, "/event/e1?token=\(short)", "/event/e1?token=\(wrong)"]
+                let links = [link, "/event/e1?token=\(short)", "/event/e1?token=\(wrong)"] + others
                 return try exchange.reply(
                     "200 OK",
                     ["Content-Type: text/html"],
@@ -157,6 +166,17 @@ extension EndToEnd {
 
             #expect(try waitFor(1, 1, "expiring")["expiresAt"]?.text != nil)
             _ = try waitFor(2, 1, "expired", "token_expired")
+            _ = try waitFor(1, 3, "active")
+            let kick = try Client(port: site.gateway.adminPort).exchange(
+                "/sessions?event=e3",
+                method: "DELETE",
+                ["Connection: close"]
+            )
+            #expect(kick.status == 200)
+            _ = try waitFor(2, 3, "removed", "viewer_removed")
+            _ = try waitFor(1, 4, "active")
+            mayLeave.signal()
+            _ = try waitFor(2, 4, "ended", "session_left")
             let refused = try waitFor(1, 2, "refused", "wrong_event")
             #expect(refused["role"] == .null)
         }

@@ -1,7 +1,11 @@
 // The types of `/.gateway/session.js`, and of the messages that the embedding page gets.
 
-/** `unknown` until the gateway has answered; `expiring` in the last two minutes; `refused` for any other reason, which the code tells. */
-type GatewaySessionState = "unknown" | "active" | "expiring" | "replaced" | "removed" | "expired" | "refused";
+/**
+ * `unknown` until the gateway has answered; `expiring` in the last two minutes; `ended` by an operator, with the event, or by the viewer;
+ * `refused` if there was no session, for a reason that the code tells.
+ */
+type GatewaySessionState =
+  | "unknown" | "active" | "expiring" | "replaced" | "removed" | "expired" | "ended" | "refused";
 
 interface GatewaySessionNews {
   readonly state: GatewaySessionState;

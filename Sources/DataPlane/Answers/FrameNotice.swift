@@ -2,6 +2,7 @@ import Admission
 
 /// Tells the page that embeds a refusal's page what the viewer is told: see ``SessionScript``.
 struct FrameNotice {
+    private let state: SessionState
     private let refusal: Refusal
     private let event: String?
     private let origins: [String]
@@ -12,14 +13,14 @@ struct FrameNotice {
     /// - Parameters:
     ///   - event: the one that the viewer wanted, if it is known.
     ///   - origins: the company's, as in `embed_origins`. Only pages of the first ones are told.
-    init(_ refusal: Refusal, event: String?, origins: [String]) {
-        (self.refusal, self.event) = (refusal, event)
+    init(_ state: SessionState, _ refusal: Refusal, event: String?, origins: [String]) {
+        (self.state, self.refusal, self.event) = (state, refusal, event)
         self.origins = Array(origins.prefix(Self.maxOrigins))
     }
 
     var html: String {
         let values = [
-            ("origins", origins.joined(separator: " ")), ("state", SessionState(refusal).rawValue),
+            ("origins", origins.joined(separator: " ")), ("state", state.rawValue),
             ("code", refusal.code), ("event", event ?? ""),
         ]
         let data = values.map { " data-\($0)=\"\(RefusalPage.escaped($1))\"" }.joined()

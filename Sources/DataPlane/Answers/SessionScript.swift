@@ -18,7 +18,7 @@ enum SessionScript {
           const data = document.currentScript?.dataset ?? {};
           const pause = Math.max(2, Number(data.seconds) || 10) * 1000;
           const states = { \(states) };
-          let event = data.event || null, checking = null, timer, failures = 0;
+          let event = data.event || null, isKnown = false, hasLeft = false, checking = null, timer, failures = 0;
           \(ParentPage.script)
           const path = (name, more) =>
             `/.gateway/${name}?` + new URLSearchParams({ ...more, ...(event && { event }) });
@@ -26,10 +26,10 @@ enum SessionScript {
           class GatewaySession extends EventTarget {
             state = "unknown"; code = null; role = null; listedAs = null; expiresAt = null;
             /// Asks the gateway now. Resolves to the state.
-            check() { return checking ??= ask().finally(() => { checking = null; }); }
+            async check() { return hasLeft ? this.state : checking ??= ask().finally(() => { checking = null; }); }
             /// Makes the session the active one, here. Resolves to the new state.
             takeOver() { return act("take-over"); }
-            /// Ends the session. Resolves to the new state.
+            /// Ends the session, until the page is loaded again. Resolves to the new state.
             leave() { return act("leave"); }
             /// Asks the embedding page for a new link.
             renew() { tell({ wants: "link", event }); }
@@ -45,10 +45,11 @@ enum SessionScript {
               if (answer.ok) {
                 event = body.event;
                 origins = body.embedOrigins;
+                isKnown = true;
                 const left = Date.parse(body.expiresAt) - (Date.parse(answer.headers.get("Date")) || Date.now());
                 set(left < 120000 ? "expiring" : "active", body);
               } else if (answer.status < 500 && answer.status !== 429) {
-                set(states[body.code] ?? "refused", { code: body.code });
+                set(states[body.code] ?? (isKnown ? "ended" : "refused"), { code: body.code });
               } else throw body;
               failures = 0;
             } catch {
@@ -60,7 +61,12 @@ enum SessionScript {
           };
           const act = async (name) => {
             await checking;
-            try { await fetch(path(name), { method: "POST" }); } catch { /* The check tells. */ }
+            try {
+              const { ok } = await fetch(path(name), { method: "POST" });
+              // The gateway would let its viewer come back.
+              hasLeft = ok && name === "leave";
+            } catch { /* The check tells. */ }
+            if (hasLeft) set("ended", { code: "session_left" });
             return session.check();
           };
           const set = (state, { code = null, role = null, listedAs = null, expiresAt = null }) => {

@@ -9,7 +9,9 @@ enum SessionState: String, CaseIterable {
     case replaced
     case removed
     case expired
-    /// For any other reason, which its code tells.
+    /// For another reason: an operator has ended it, the event is over, or the viewer has left.
+    case ended
+    /// There was none that could have ended. Its code tells why.
     case refused
 
     init(_ refusal: Refusal) {
@@ -18,6 +20,7 @@ enum SessionState: String, CaseIterable {
             case .sessionReplaced, .alreadyActive: .replaced
             case .viewerRemoved, .registrationRemoved: .removed
             case .tokenExpired: .expired
+            case .eventOver, .sessionLeft: .ended
             default: .refused
             }
     }

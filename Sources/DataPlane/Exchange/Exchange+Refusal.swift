@@ -43,7 +43,7 @@ extension Exchange {
             var page = RefusalPage(topic, code: refusal.code, requestID: state.request.id.string)
             page.activeFor = seconds
             page.wayIn = wayIn
-            page.notice = wayIn == nil ? frameNotice(refusal) : nil
+            page.notice = wayIn == nil ? frameNotice(refusal, topic) : nil
             page.isRepeatable = method == .get
             if let request { page.action = takeOverAction(refusal, request) }
             if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
@@ -190,11 +190,12 @@ extension Exchange {
     }
 
     /// What the embedding page is told. Not of a fault of ours: the page tries again by itself.
-    private func frameNotice(_ refusal: Refusal) -> FrameNotice? {
+    private func frameNotice(_ refusal: Refusal, _ topic: Topic) -> FrameNotice? {
         guard refusal.status < 500, let viewer, let company = snapshot.company(viewer.company),
             !company.embedOrigins.isEmpty
         else { return nil }
-        return FrameNotice(refusal, event: viewer.event, origins: company.embedOrigins)
+        let state: SessionState = topic == .visitEnded ? .ended : SessionState(refusal)
+        return FrameNotice(state, refusal, event: viewer.event, origins: company.embedOrigins)
     }
 
     /// The company that a page shows: the viewer's, or the only one that there is. Without a viewer, pages do not reveal
