@@ -39,6 +39,8 @@ package struct ConsoleAnswer: Sendable {
     /// The media type of the body; `nil` if there is none.
     package var type: String?
     package var body: [UInt8]
+    /// The value of `Cache-Control`.
+    package var caching = "no-store"
     /// Waits for the next piece of a body that goes on, and returns `nil` at its end. `nil` if ``body`` is all.
     package var pieces: (@Sendable () async -> [UInt8]?)?
 

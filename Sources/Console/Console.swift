@@ -105,7 +105,7 @@ package final class Console: Sendable {
         else {
             attempts.count(address, now: now)
             logger.warning("console: a sign-in was refused: wrong token", metadata: ["client": "\(call.address)"])
-            return .page(403, SignInPage(fault: "This is not the token.", destination: destination).html)
+            return .page(403, SignInPage(fault: "Wrong token.", destination: destination).html)
         }
         logger.notice(
             "console: somebody signed in",
@@ -160,7 +160,12 @@ package final class Console: Sendable {
         guard visitor.mayAct else { return forbid("The token of admin.read_token_file may only read.", visitor) }
         guard isMeant(call, by: visitor) else { return forbid("Use the form on the page.", visitor) }
         do {
-            return try await body(Form(call.body))
+            let answer = try await body(Form(call.body))
+            logger.notice(
+                "console: an operator acted",
+                metadata: ["action": "\(call.path)", "client": "\(call.address)"]
+            )
+            return answer
         } catch let fault as ConsoleFault {
             return failed(fault.text, status: fault.status, visitor)
         } catch let fault as RemovalFault {

@@ -45,12 +45,14 @@ struct Asset: Sendable {
     }
 
     var answer: ConsoleAnswer {
-        ConsoleAnswer(
+        var answer = ConsoleAnswer(
             200,
             fields: [("Cross-Origin-Resource-Policy", "same-origin")],
             type: type,
             body: Array(text.utf8)
         )
+        answer.caching = "private, max-age=31536000, immutable"
+        return answer
     }
 
     static let style = Asset("console.css", "text/css; charset=utf-8", consoleStyle)

@@ -89,6 +89,6 @@ import Testing
             #expect(faults(in: await desk.call(.get, path).text) == [])
         }
         let wrong = await desk.call(.post, "/console/sign-in", "token=x&to=%2Fconsole%2Flog")
-        #expect(faults(in: wrong.text) == [] && wrong.text.contains("This is not the token."))
+        #expect(faults(in: wrong.text) == [] && wrong.text.contains("Wrong token."))
     }
 }

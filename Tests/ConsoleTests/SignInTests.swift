@@ -34,7 +34,10 @@ import Testing
     @Test("Without a sign-in there are no events, and nothing is done")
     func strangersAct() async {
         #expect(await desk.call(.get, "/console/events").status == 401)
-        for path in ["/console/sessions/remove", "/console/upstreams", "/console/configuration/reload"] {
+        for path in [
+            "/console/sessions/remove", "/console/upstreams", "/console/configuration/reload",
+            "/console/companies/redeliver",
+        ] {
             #expect(await desk.call(.post, path, "key=x").status == 403)
         }
         #expect(desk.gateway.deeds.withLock { $0 } == [] && desk.reloads.value == 0)
@@ -209,7 +212,7 @@ import Testing
         for (path, form) in [
             ("/console/sessions/remove", "session=0000000000000001&how=session"), ("/console/removals/lift", "id=x"),
             ("/console/upstreams", "upstream=embed-host&server=127.0.0.1:1&state=drain"),
-            ("/console/configuration/reload", ""),
+            ("/console/configuration/reload", ""), ("/console/companies/redeliver", "company=acme&webhook=x&id=y"),
         ] {
             let answer = await desk.call(.post, path, "key=\(key)&\(form)", cookie: cookie)
             #expect(answer.status == 403 && answer.text.contains("read_token_file"))

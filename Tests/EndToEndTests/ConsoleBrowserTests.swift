@@ -49,7 +49,7 @@ extension EndToEnd {
             try browser.open("http://127.0.0.1:\(site.gateway.adminPort)/console/log?level=warning")
             try browser.fill("#token", "a wrong one that is long enough")
             try browser.click("button.main")
-            try browser.wait(forText: "This is not the token.")
+            try browser.wait(forText: "Wrong token.")
             try browser.screenshot("console-sign-in")
             try browser.fill("#token", ConsoleTests.token)
             try browser.click("button.main")

@@ -251,6 +251,49 @@ extension EndToEnd {
             Issue.record("no round took less than three seconds")
         }
 
+        @Test("A viewer who waits for a reload that takes their language away is answered in another one")
+        func language() throws {
+            let examples = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent().appendingPathComponent("deploy/examples/pages/en.toml")
+            let files = try TemporaryDirectory()
+            try files.write("nl.toml", try String(contentsOf: examples, encoding: .utf8))
+            let old = try Key.generate(.es256, id: "old")
+            provider.publish([old])
+            func configure(_ configuration: inout GatewayConfiguration) {
+                configuration.company = provider.companyKey
+                configuration.top = "threads = 1"
+            }
+            let site = try Site {
+                configure(&$0)
+                $0.more = "[pages]\ndirectory = \"\(files.path)\"\nlanguages = [\"nl\"]"
+            }
+            func head(_ key: Key) throws -> String {
+                "GET /event/e1?token=\(try token(key)) HTTP/1.1\r\nHost: x\r\nAccept-Language: nl\r\n"
+                    + Browser.navigation.joined(separator: "\r\n") + "\r\n\r\n"
+            }
+            let stranger = try Key.generate(.es256, id: "none")
+            let first = try Client(port: site.port)
+            first.send(try head(stranger))
+            #expect(try first.response()["Content-Language"] == "nl")
+            let (asked, goOn) = holdAnswer([old])
+            try site.gateway.rewrite(site.configuration(configure))
+            site.gateway.send(SIGHUP)
+            #expect(asked.wait(timeout: .now() + 20) == .success)
+            let client = try Client(port: site.port)
+            client.send(try head(stranger))
+            // By then, the one loop has read the head.
+            #expect(try fetch(site.port, "/event/e1?token=\(Minter.acme.token())").status == 200)
+            goOn.signal()
+            let answer = try client.response()
+            #expect(answer.status == 401 || answer.status == 503)
+            let isReloaded = eventually {
+                guard let client = try? Client(port: site.port), let head = try? head(stranger) else { return false }
+                client.send(head)
+                return (try? client.response()["Content-Language"]) == "en"
+            }
+            #expect(isReloaded)
+        }
+
         @Test("token inspect fetches the company's set to judge a token, and says why it cannot")
         func inspect() throws {
             let (key, stranger) = (try Key.generate(.es256, id: "one"), try Key.generate(.es256, id: "two"))

@@ -1,8 +1,8 @@
 // The types of `/.gateway/session.js`, and of the messages that the embedding page gets.
 
 /**
- * `unknown` until the gateway has answered; `expiring` in the last two minutes; `ended` by an operator, with the event, or by the viewer;
- * `refused` if there was no session, for a reason that the code tells.
+ * `unknown` until the gateway has answered; `expiring` in the last two minutes; `removed` by the company or an operator; `ended` with
+ * the event, by the viewer, or since nobody vouches for it any more; `refused` if there was no session, for a reason that the code tells.
  */
 type GatewaySessionState =
   | "unknown" | "active" | "expiring" | "replaced" | "removed" | "expired" | "ended" | "refused";

@@ -17,7 +17,7 @@ struct LogPage {
         }
         let list: HTML =
             rows.isEmpty
-            ? "<p>No line is as you say.</p>"
+            ? "<p>There are no such lines.</p>"
             : "<div class=\"log\" tabindex=\"0\" role=\"region\" aria-label=\"Lines, latest first\"><ol>\n\(rows)</ol></div>"
         return """
             <form class="filter" method="get" action="\(Page.Place.log.path)" role="search">

@@ -73,7 +73,7 @@ struct SessionsPage {
         }
         let table =
             rows.isEmpty
-            ? "<p>No session is as you say.</p>"
+            ? "<p>There are no such sessions.</p>"
             : Table(
                 caption: "Sessions, latest first",
                 columns: ["Viewer", "Event", "Company", "Role", "Joined (UTC)", "Browser", ""],

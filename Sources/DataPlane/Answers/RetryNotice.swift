@@ -1,6 +1,6 @@
 /// The note on a page about a fault of ours, which tries again by itself and says when.
 ///
-/// It waits twice as long after each try, a minute at most, and never as long as others do, so that viewers do not all
+/// It waits twice as long after each try, a minute at most, and for a random time more, so that viewers do not all
 /// come back at once. Before it reloads, it makes sure that the gateway answers: a browser's own error page would not
 /// try again.
 struct RetryNotice {

@@ -64,8 +64,9 @@ enum SessionScript {
             try {
               const { ok } = await fetch(path(name), { method: "POST" });
               // The gateway would let its viewer come back.
-              hasLeft = ok && name === "leave";
+              if (ok) hasLeft = name === "leave";
             } catch { /* The check tells. */ }
+            await checking;
             if (hasLeft) set("ended", { code: "session_left" });
             return session.check();
           };

@@ -7,9 +7,10 @@ enum SessionState: String, CaseIterable {
     case expiring
     /// Another join took its place.
     case replaced
+    /// The company or an operator has sent the viewer away.
     case removed
     case expired
-    /// For another reason: an operator has ended it, the event is over, or the viewer has left.
+    /// For another reason: the event is over, the viewer has left, or nobody vouches for the session any more.
     case ended
     /// There was none that could have ended. Its code tells why.
     case refused

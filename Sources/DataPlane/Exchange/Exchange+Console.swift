@@ -73,7 +73,8 @@ extension Exchange {
             fields += "\(name): \(value)\r\n"
         }
         guard answer.pieces != nil else {
-            respond(status: answer.status, fields: fields, type: answer.type, body: answer.body)
+            let (type, body) = (answer.type, answer.body)
+            respond(status: answer.status, fields: fields, type: type, body: body, caching: answer.caching)
             return false
         }
         guard beginAnswer(status: answer.status, fields: fields, type: answer.type, length: nil) else { return false }

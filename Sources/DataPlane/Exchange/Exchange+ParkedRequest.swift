@@ -48,7 +48,10 @@ extension Exchange {
         state.request.waitsSince = parked.since
         record.fault = nil
         let bytes = parked.bytes
-        judge(RequestView(bytes.span, of: parked.parts))
+        let request = RequestView(bytes.span, of: parked.parts)
+        // It may have changed the languages of the pages, too.
+        if state.request.isNavigation { state.request.language = request.language(among: snapshot.pages.tags) }
+        judge(request)
         flushToUpstream()
     }
 }

@@ -194,8 +194,15 @@ extension Exchange {
         guard refusal.status < 500, let viewer, let company = snapshot.company(viewer.company),
             !company.embedOrigins.isEmpty
         else { return nil }
-        let state: SessionState = topic == .visitEnded ? .ended : SessionState(refusal)
-        return FrameNotice(state, refusal, event: viewer.event, origins: company.embedOrigins)
+        // Without this, a session that nobody vouches for any more looks like a wrong link.
+        let state: SessionState =
+            refusal == .tokenInvalid && topic == .visitEnded ? .ended : SessionState(refusal)
+        return FrameNotice(
+            state,
+            refusal,
+            event: self.state.verdict.refusedEvent ?? viewer.event,
+            origins: company.embedOrigins
+        )
     }
 
     /// The company that a page shows: the viewer's, or the only one that there is. Without a viewer, pages do not reveal

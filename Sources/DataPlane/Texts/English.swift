@@ -146,7 +146,7 @@ enum English: Language {
         case .tryAgain: "Try again"
         case .goBack: "Go back"
         case .openInTab: "Open in a new tab"
-        case .allow: "Allow it here"
+        case .allow: "Allow cookies here"
         case .home: "Go to the website of {name}"
         case .contact: "Contact {name}"
         case .notAllowed: "Your browser did not allow it. Open the event in a new tab, or allow cookies for this site."

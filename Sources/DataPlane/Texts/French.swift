@@ -53,7 +53,7 @@ enum French: Language {
         case .cookiesBlocked:
             Words(
                 "Votre navigateur bloque les cookies ici",
-                "Ouvrez l’événement dans un nouvel onglet, ou autorisez ses cookies, puis réessayez."
+                "Ouvrez l’événement dans un nouvel onglet, ou autorisez les cookies de ce site, puis réessayez."
             )
         case .wrongEvent:
             Words(
@@ -61,10 +61,13 @@ enum French: Language {
                 "Ouvrez cet événement avec son propre lien, ou demandez-en un à l’organisateur."
             )
         case .originDenied:
-            Words("Cette page n’y est pas autorisée", "Ouvrez l’événement depuis la page à laquelle il appartient.")
+            Words(
+                "Cette page n’a pas le droit de faire cela",
+                "Ouvrez l’événement depuis la page à laquelle il appartient."
+            )
         case .addressDenied:
             Words(
-                "Non disponible d’ici",
+                "Indisponible depuis cet endroit",
                 "Essayez depuis un autre réseau, ou contactez l’organisateur si vous pensez que c’est une erreur."
             )
         case .frameDenied:
@@ -86,8 +89,8 @@ enum French: Language {
         case .sessionReplaced:
             Words(
                 "Vous participez depuis un autre endroit",
-                "Vous pouvez regarder à un seul endroit à la fois. Pour continuer ici, choisissez « Regarder ici "
-                    + "»."
+                "Vous ne pouvez regarder qu’à un seul endroit à la fois. Pour continuer ici, choisissez "
+                    + "«\u{A0}Regarder ici\u{A0}»."
             )
         case .sessionLeft:
             Words("Vous avez quitté l’événement", "Ouvrez-le de nouveau pour revenir.")
@@ -96,11 +99,11 @@ enum French: Language {
         case .alreadyActive:
             Words(
                 "Vous regardez déjà l’événement ailleurs",
-                "Vous pouvez regarder à un seul endroit à la fois. Fermez l’événement là-bas, puis réessayez ici."
+                "Vous ne pouvez regarder qu’à un seul endroit à la fois. Fermez l’événement là-bas, puis réessayez ici."
             )
         case .tooManyJoins:
             Words(
-                "Trop de tentatives d’entrée",
+                "Trop de tentatives d’accès",
                 "Attendez une minute, puis ouvrez l’événement une seule fois, là où vous voulez le regarder."
             )
         case .draining:
@@ -108,7 +111,7 @@ enum French: Language {
         case .tryAgain:
             Words("Réessayez dans un instant", "Votre lien est bon. Réessayez dans quelques secondes.")
         case .upstreamUnavailable:
-            Words("L’événement est injoignable", "Votre lien est bon. Réessayez dans une minute.")
+            Words("L’événement est inaccessible", "Votre lien est bon. Réessayez dans une minute.")
         case .upstreamTimeout:
             Words("L’événement n’a pas répondu", "Votre lien est bon. Réessayez dans une minute.")
         }
@@ -123,7 +126,10 @@ enum French: Language {
                     + "l’avez reçu."
             )
         case .forbidden:
-            Words("Ce réseau n’a pas accès", "Rien n’est affiché sur le réseau où vous êtes. Essayez-en un autre.")
+            Words(
+                "Ce réseau n’a pas accès",
+                "Le contenu n’est pas accessible depuis votre réseau. Essayez-en un autre."
+            )
         case .notFound:
             Words("Il n’y a rien ici", "Vérifiez l’adresse, ou ouvrez de nouveau le lien là où vous l’avez reçu.")
         case .contentTooLarge:
@@ -131,7 +137,7 @@ enum French: Language {
         case .tooManyRequests:
             Words(
                 "Trop de requêtes",
-                "Trop de requêtes sont venues de votre réseau. Attendez un instant, puis rechargez la page."
+                "Trop de requêtes proviennent de votre réseau. Attendez un instant, puis rechargez la page."
             )
         case .headTooLarge:
             Words(
@@ -139,7 +145,7 @@ enum French: Language {
                 "Il s’agit le plus souvent de cookies. Supprimez ceux de ce site, puis ouvrez de nouveau le lien."
             )
         case .badGateway:
-            Words("Le service est injoignable", "Réessayez dans une minute.")
+            Words("Le service est inaccessible", "Réessayez dans une minute.")
         case .unavailable:
             Words("Le service est momentanément indisponible", "Réessayez dans quelques secondes.")
         case .gatewayTimeout:
@@ -155,7 +161,7 @@ enum French: Language {
         case .tryAgain: "Réessayer"
         case .goBack: "Retour"
         case .openInTab: "Ouvrir dans un nouvel onglet"
-        case .allow: "Autoriser ici"
+        case .allow: "Autoriser les cookies ici"
         case .home: "Aller sur le site de {name}"
         case .contact: "Contacter {name}"
         case .notAllowed:
@@ -165,9 +171,9 @@ enum French: Language {
             "Cette page a attendu trop longtemps. Rechargez la page où elle se trouve, ou ouvrez de nouveau "
                 + "votre lien."
         case .activeFor: "Ouvert là-bas depuis {time}."
-        case .freeIn: "S’il y est déjà fermé, cette place se libère dans {time} au plus."
-        case .opensIn: "Ouverture dans {time}. Cette page continuera alors d’elle-même."
-        case .retriesIn: "Cette page réessaiera d’elle-même dans {time}."
+        case .freeIn: "Si vous l’y avez déjà fermé, cette place se libérera dans {time} au plus."
+        case .opensIn: "Ouverture dans {time}. Cette page continuera alors automatiquement."
+        case .retriesIn: "Cette page réessaiera automatiquement dans {time}."
         case .moment: "un instant"
         case .seconds: "{count} secondes"
         case .underAMinute: "moins d’une minute"

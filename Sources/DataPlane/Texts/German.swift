@@ -59,13 +59,13 @@ enum German: Language {
         case .cookiesBlocked:
             Words(
                 "Ihr Browser blockiert hier Cookies",
-                "Öffnen Sie die Veranstaltung in einem neuen Tab, oder erlauben Sie ihr Cookies und versuchen "
-                    + "Sie es noch einmal."
+                "Öffnen Sie die Veranstaltung in einem neuen Tab, oder erlauben Sie Cookies für diese Website "
+                    + "und versuchen Sie es noch einmal."
             )
         case .wrongEvent:
             Words(
                 "Dieser Link gehört zu einer anderen Veranstaltung",
-                "Öffnen Sie diese Veranstaltung mit ihrem eigenen Link, oder bitten Sie den Veranstalter darum."
+                "Öffnen Sie diese Veranstaltung mit ihrem eigenen Link, oder bitten Sie den Veranstalter um diesen."
             )
         case .originDenied:
             Words("Diese Seite darf das nicht", "Öffnen Sie die Veranstaltung auf der Seite, zu der sie gehört.")
@@ -89,7 +89,7 @@ enum German: Language {
                     + "halten."
             )
         case .notOpen:
-            Words("Die Veranstaltung ist noch nicht geöffnet", "Ihr Link ist in Ordnung, Sie sind nur früh dran.")
+            Words("Der Einlass hat noch nicht begonnen", "Ihr Link ist in Ordnung, Sie sind nur früh dran.")
         case .eventOver:
             Words(
                 "Die Veranstaltung ist zu Ende",
@@ -112,7 +112,7 @@ enum German: Language {
             )
         case .tooManyJoins:
             Words(
-                "Zu oft beigetreten",
+                "Zu viele Beitritte",
                 "Warten Sie eine Minute. Öffnen Sie die Veranstaltung dann nur einmal, dort, wo Sie zusehen "
                     + "möchten."
             )
@@ -150,7 +150,7 @@ enum German: Language {
         case .forbidden:
             Words(
                 "Kein Zugang aus diesem Netz",
-                "In Ihrem Netz wird nichts angezeigt. Versuchen Sie es aus einem anderen."
+                "Aus Ihrem Netz ist kein Zugriff möglich. Versuchen Sie es aus einem anderen."
             )
         case .notFound:
             Words(
@@ -191,7 +191,7 @@ enum German: Language {
         case .tryAgain: "Noch einmal versuchen"
         case .goBack: "Zurück"
         case .openInTab: "In neuem Tab öffnen"
-        case .allow: "Hier erlauben"
+        case .allow: "Cookies hier erlauben"
         case .home: "Zur Website von {name}"
         case .contact: "{name} kontaktieren"
         case .notAllowed:
@@ -201,7 +201,7 @@ enum German: Language {
             "Diese Seite hat zu lange gewartet. Laden Sie die Seite neu, auf der sie zu sehen ist, oder öffnen "
                 + "Sie Ihren Link noch einmal."
         case .activeFor: "Dort aktiv seit {time}."
-        case .freeIn: "Wenn die Veranstaltung dort schon geschlossen ist, wird dieser Platz in spätestens {time} frei."
+        case .freeIn: "Wenn Sie sie dort schon geschlossen haben, wird dieser Platz in spätestens {time} frei."
         case .opensIn: "Einlass in {time}. Dann geht es hier von selbst weiter."
         case .retriesIn: "Diese Seite versucht es in {time} von selbst noch einmal."
         case .moment: "einem Moment"

@@ -66,7 +66,7 @@ enum Spanish: Language {
             Words("Ya no está disponible", "Consulte al organizador si cree que se trata de un error.")
         case .viewerRemoved:
             Words(
-                "Se le ha retirado de este evento",
+                "Se le ha expulsado de este evento",
                 "El organizador ha puesto fin a su visita. Consúltele si cree que se trata de un error."
             )
         case .notOpen:
@@ -81,7 +81,7 @@ enum Spanish: Language {
         case .sessionLeft:
             Words("Ha salido del evento", "Ábralo de nuevo para volver.")
         case .roleChanged:
-            Words("Su función ha cambiado", "Recargue la página para continuar con su nueva función.")
+            Words("Su rol ha cambiado", "Recargue la página para continuar con su nuevo rol.")
         case .alreadyActive:
             Words(
                 "Ya está viendo el evento en otro lugar",
@@ -111,11 +111,11 @@ enum Spanish: Language {
                 "Falta una parte o se ha añadido algo. Abra el enlace de nuevo desde donde lo recibió."
             )
         case .forbidden:
-            Words("Esta red no tiene acceso", "No se muestra nada en la red en la que está. Pruebe con otra.")
+            Words("Esta red no tiene acceso", "Desde su red no se puede acceder. Pruebe con otra.")
         case .notFound:
             Words("Aquí no hay nada", "Compruebe la dirección o abra el enlace de nuevo desde donde lo recibió.")
         case .contentTooLarge:
-            Words("Es demasiado", "Envíe menos de una vez.")
+            Words("Es demasiado", "Envíe menos datos a la vez.")
         case .tooManyRequests:
             Words(
                 "Demasiadas solicitudes",
@@ -123,7 +123,7 @@ enum Spanish: Language {
             )
         case .headTooLarge:
             Words(
-                "Su navegador envía demasiado",
+                "Su navegador envía demasiados datos",
                 "Suele deberse a las cookies: borre las de este sitio y abra el enlace de nuevo."
             )
         case .badGateway:
@@ -143,15 +143,15 @@ enum Spanish: Language {
         case .tryAgain: "Intentar de nuevo"
         case .goBack: "Volver"
         case .openInTab: "Abrir en una pestaña nueva"
-        case .allow: "Permitir aquí"
-        case .home: "Ir al sitio de {name}"
+        case .allow: "Permitir las cookies aquí"
+        case .home: "Ir al sitio web de {name}"
         case .contact: "Contactar con {name}"
         case .notAllowed:
             "Su navegador no lo ha permitido. Abra el evento en una pestaña nueva o permita las cookies de este "
                 + "sitio."
         case .late: "Esta página ha esperado demasiado: recargue la página en la que está o abra de nuevo su enlace."
         case .activeFor: "Activo allí desde hace {time}."
-        case .freeIn: "Si allí ya está cerrado, este lugar quedará libre en {time} como máximo."
+        case .freeIn: "Si allí ya está cerrado, esta plaza quedará libre en {time} como máximo."
         case .opensIn: "Abre en {time}. Después, esta página continúa por sí sola."
         case .retriesIn: "Esta página lo intentará de nuevo por sí sola en {time}."
         case .moment: "un momento"

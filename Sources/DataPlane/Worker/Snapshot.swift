@@ -43,7 +43,7 @@ final class Snapshot: Sendable {
     let serverPlaces: [CounterLabels.Server: ServerPlaces]
     /// The upstreams of the `token` and `session` routes, which viewers need.
     let viewerUpstreams: [Upstream]
-    /// What viewers see who are refused.
+    /// The pages that refused viewers see.
     let pages: Pages
     /// What requests are counted by.
     let labels: CounterLabels
@@ -225,7 +225,7 @@ final class Snapshot: Sendable {
     }
 
     /// Who may frame a company's events: its pages, and within them the event's own. All ancestors of a frame must match,
-    /// so that no other company's page can.
+    /// so that no other site can.
     static func frameAncestors(_ origins: [String]) -> String {
         "frame-ancestors " + (origins + ["'self'"]).joined(separator: " ")
     }

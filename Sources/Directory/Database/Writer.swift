@@ -8,7 +8,7 @@ import Synchronization
 /// Each write has its own savepoint, so one that fails does not undo the others. A write returns when the transaction
 /// is on disk, after the in-memory view has the change.
 final class Writer: Sendable {
-    /// What to do in order once a write is on disk.
+    /// What to do in order once a write is on disk, and what the write has made so far.
     struct Effects {
         private(set) var all: [@Sendable () -> Void] = []
         /// The messages to webhooks beyond the first one of each change.

@@ -156,7 +156,7 @@ extension Directory {
                 INSERT INTO past_delivery (id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
                     attempts, tried_at, has_arrived, response, error)
                 SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
-                    attempts + earlier_attempts, ?, 0, response, ? FROM delivery WHERE id = ?
+                    attempts + earlier_attempts, ifnull(tried_at, ?), 0, response, ? FROM delivery WHERE id = ?
                 """
         ).execute(arguments: [moment, "too many messages waited behind it", delivery])
         try forget(delivery, of: webhook, database)
@@ -175,8 +175,15 @@ extension Directory {
                     attempts + earlier_attempts + 1, ?, ?, ?, ? FROM delivery WHERE id = ?
                 """
         ).execute(arguments: [outcome.moment, outcome.hasArrived, outcome.response, outcome.error, delivery.id])
-        guard database.changesCount > 0 else { return }
-        try forget(delivery.id, of: delivery.webhook, database)
+        if database.changesCount > 0 { return try forget(delivery.id, of: delivery.webhook, database) }
+        guard outcome.hasArrived else { return }
+        // It was given up while it was under way.
+        try database.cachedStatement(
+            sql: """
+                UPDATE past_delivery SET has_arrived = 1, attempts = attempts + 1, tried_at = ?, response = ?, error = NULL
+                WHERE id = ? AND has_arrived = 0
+                """
+        ).execute(arguments: [outcome.moment, outcome.response, delivery.id])
     }
 
     /// Deletes a message that waits, and those that are over beyond those that are kept.

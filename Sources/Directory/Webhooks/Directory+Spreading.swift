@@ -61,9 +61,8 @@ extension Directory {
     package static let maxBacklog = 200_000
     /// The most bytes of them.
     package static let maxBacklogBytes = 256 << 20
-    /// How many of a webhook's messages are given up for another one that finds its backlog full. More than one, so that
-    /// a backlog gets smaller when the parts do.
-    private static let givenUpForOne = 2
+    /// The most messages of a webhook that are given up for another one.
+    private static let maxGivenUp = 1000
 
     /// Queues the message of an announcement for a webhook. If as many wait as may, gives up the oldest ones.
     func queue(
@@ -78,11 +77,17 @@ extension Directory {
         )
         // A write of the same group may have deleted the webhook, which the index does not reflect yet.
         guard let backlog else { return }
-        let shares = max(webhookIndex.count(of: webhook.company), 1)
-        if backlog[0] >= max(Self.maxBacklog / shares, 1) || backlog[1] >= Self.maxBacklogBytes / shares {
-            try giveUpOldest(of: webhook, database, &effects)
-        }
         let uid = UUIDText.random()
+        let message = announcement.message(id: uid)
+        let shares = max(webhookIndex.count(of: webhook.company), 1)
+        let (waiting, bytes): (Int, Int) = (backlog[0], backlog[1] + message.utf8.count)
+        try giveUp(
+            waiting + 1 - max(Self.maxBacklog / shares, 1),
+            bytes: bytes - Self.maxBacklogBytes / shares,
+            of: webhook,
+            database,
+            &effects
+        )
         try database.cachedStatement(
             sql: """
                 INSERT INTO delivery
@@ -91,24 +96,36 @@ extension Directory {
                     NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2))
                 """
         ).execute(arguments: [
-            webhook.id, announcement.event, announcement.message(id: uid), announcement.createdAt,
+            webhook.id, announcement.event, message, announcement.createdAt,
             announcement.foldedEmail, announcement.foldedUser, uid, announcement.type,
         ])
     }
 
-    private func giveUpOldest(
+    /// Gives up the oldest messages of a webhook: at least so many, with at least so many bytes.
+    private func giveUp(
+        _ count: Int,
+        bytes: Int,
         of webhook: Webhook,
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws {
-        let ids = try Int64.fetchAll(
+        guard count > 0 || bytes > 0 else { return }
+        let oldest = try Row.fetchAll(
             database.cachedStatement(
-                sql: "SELECT id FROM delivery WHERE webhook = ? ORDER BY id LIMIT \(Self.givenUpForOne)"
+                sql: """
+                    SELECT id, length(CAST(message AS BLOB)) FROM delivery WHERE webhook = ? ORDER BY id
+                    LIMIT \(Self.maxGivenUp)
+                    """
             ),
             arguments: [webhook.id]
         )
-        for id in ids { try Self.giveUp(id, of: webhook, at: now, database) }
-        effects.add { [self] in gaveUp(ids.count, of: webhook) }
+        var (given, freed) = (0, 0)
+        for message in oldest where given < count || freed < bytes {
+            try Self.giveUp(message[0], of: webhook, at: now, database)
+            given += 1
+            freed += message[1] as Int
+        }
+        effects.add { [self, given] in gaveUp(given, of: webhook) }
     }
 }
 
