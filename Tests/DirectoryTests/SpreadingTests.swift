@@ -199,10 +199,10 @@ struct SpreadingTests {
             guard case .message(let delivery) = next else { throw NotRegistered() }
             #expect(delivery.uid == "uid 1")
             // One that arrives although it was given up has arrived.
-            let other = try #require(directory.webhook(full.id, company: "acme"))
+            let hook = try #require(directory.webhook(full.id, company: "acme"))
             let lost = Delivery(
                 id: failed.deliveries[0].row,
-                webhook: other,
+                webhook: hook,
                 uid: "uid 0",
                 type: "event.created",
                 message: "{}",

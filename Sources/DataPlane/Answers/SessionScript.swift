@@ -11,7 +11,11 @@ enum SessionScript {
     private static let states = Refusal.allCases.map { ($0.code, SessionState($0)) }.filter { $0.1 != .refused }
         .map { "\($0): \"\($1.rawValue)\"" }.joined(separator: ", ")
 
-    static let text = """
+    /// Without its comments, so that it is small.
+    static let text = source.split(separator: "\n")
+        .filter { !$0.utf8.drop { $0 == UInt8(ascii: " ") }.starts(with: "//".utf8) }.joined(separator: "\n")
+
+    private static let source = """
         // gatewaySession: the session of this page's viewer. Its types: deploy/examples/gateway-session.d.ts.
         (() => {
           "use strict";
@@ -42,12 +46,15 @@ enum SessionScript {
                 headers: { Accept: "application/json" }, cache: "no-store",
               });
               const body = await answer.json();
+              const now = Date.parse(answer.headers.get("Date")) || Date.now();
               if (answer.ok) {
                 event = body.event;
                 origins = body.embedOrigins;
                 isKnown = true;
-                const left = Date.parse(body.expiresAt) - (Date.parse(answer.headers.get("Date")) || Date.now());
-                set(left < 120000 ? "expiring" : "active", body);
+                set(Date.parse(body.expiresAt) - now < 120000 ? "expiring" : "active", body);
+              } else if (isKnown && body.code === "token_missing") {
+                // It comes back with the page's next request, such as after a restart, unless it is over.
+                if (Date.parse(session.expiresAt) <= now) set("expired", body);
               } else if (answer.status < 500 && answer.status !== 429) {
                 set(states[body.code] ?? (isKnown ? "ended" : "refused"), { code: body.code });
               } else throw body;

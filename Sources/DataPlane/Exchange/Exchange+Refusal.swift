@@ -216,6 +216,7 @@ extension Exchange {
     private func eventNote(on topic: Topic) -> EventNote? {
         guard let viewer, topic != .refusal(.wrongEvent), topic != .otherEvent,
             let id = admitted?.event ?? state.verdict.refusedEvent,
+            !viewer.eventSpecific || viewer.event.hasSameBytes(as: id),
             let event = worker.site.directory.event(id), event.company.hasSameBytes(as: viewer.company)
         else { return nil }
         return EventNote(name: event.name, startsAt: event.startsAt)

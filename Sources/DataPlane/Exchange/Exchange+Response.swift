@@ -171,10 +171,11 @@ extension Exchange {
             } else if !block.contains(.referrerPolicy) {
                 write(.strictOriginWhenCrossOrigin, to: &head)
             }
-            if !block.contains(.cacheControl) {
-                head.write("Cache-Control: private\r\n")
-            } else if isForOne {
+            // A browser's cache, too, would give a worker an old session again.
+            if isForOne, isToldByServiceWorker || block.contains(.cacheControl) {
                 head.write("Cache-Control: no-store\r\n")
+            } else if !block.contains(.cacheControl) {
+                head.write("Cache-Control: private\r\n")
             }
         }
         if !state.verdict.extraFields.isEmpty { head.write(state.verdict.extraFields) }

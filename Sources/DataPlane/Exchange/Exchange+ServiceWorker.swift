@@ -131,6 +131,11 @@ extension Exchange {
     ///
     /// - Parameter missed: receives the key sets without which it cannot be judged.
     func heldByScript(_ request: RequestView, event: Span<UInt8>?, _ missed: inout [KeySetURL]) -> Credentials? {
+        // The browser describes the worker's request, not the page's, whatever has become of the session.
+        if request.contains(.gatewaySession), request.isNavigationOfPage {
+            state.request.isNavigation = true
+            state.request.language = request.language(among: snapshot.pages.tags)
+        }
         let found = isUpgrade ? shownTicket(request) : shownSession(request)
         guard let (held, standing) = found else { return nil }
         let fault = held.fault(
@@ -152,8 +157,6 @@ extension Exchange {
             state.verdict.isSessionVoid = true
             return nil
         }
-        // The browser describes the worker's request, not the page's.
-        if request.isNavigationOfPage { state.request.isNavigation = true }
         let source: Credentials.Source = held.use == .socket ? .socketTicket : .serviceWorker
         return Credentials(source: source, viewer: held.viewer, sealed: held.sealed, isInCookie: false)
     }
