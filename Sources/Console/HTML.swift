@@ -21,24 +21,7 @@ struct HTML: ExpressibleByStringInterpolation, Sendable {
         mutating func appendInterpolation(_ html: HTML) { text += html.text }
         mutating func appendInterpolation(_ parts: [HTML]) { for part in parts { text += part.text } }
         mutating func appendInterpolation(_ number: Int) { text += String(number) }
-        mutating func appendInterpolation(_ plain: String) { text += HTML.escaped(plain) }
-    }
-
-    /// A text as markup, also within quoted attributes.
-    static func escaped(_ source: String) -> String {
-        var escaped = ""
-        escaped.reserveCapacity(source.utf8.count)
-        for scalar in source.unicodeScalars {
-            switch scalar {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
+        mutating func appendInterpolation(_ plain: String) { text += Markup.escaped(plain) }
     }
 }
 

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 import Foundation
 import GatewayConfiguration
 import JOSE
@@ -51,7 +52,7 @@ struct RefusalPageTests {
         ]
     )
     func escaping(_ raw: String, _ escaped: String) {
-        #expect(RefusalPage.escaped(raw) == escaped)
+        #expect(Markup.escaped(raw) == escaped)
     }
 
     @Test("Attack: markup in the address, the id or the button's target stays text", arguments: Refusal.allCases)
@@ -75,9 +76,9 @@ struct RefusalPageTests {
         let page = html(refusal)
         let words = English.words(on: .refusal(refusal))
         #expect(page.hasPrefix("<!doctype html>\n<html lang=\"en\" dir=\"ltr\">"))
-        #expect(page.contains("<title>\(RefusalPage.escaped(words.title))</title>"))
-        #expect(page.contains("<h1>\(RefusalPage.escaped(words.title))</h1>"))
-        #expect(page.contains(RefusalPage.escaped(words.detail)))
+        #expect(page.contains("<title>\(Markup.escaped(words.title))</title>"))
+        #expect(page.contains("<h1>\(Markup.escaped(words.title))</h1>"))
+        #expect(page.contains(Markup.escaped(words.detail)))
         #expect(page.contains("\(refusal.code) · r1"))
         #expect(page.contains("<meta name=\"color-scheme\" content=\"light dark\">"))
         #expect(!page.contains("<form"))

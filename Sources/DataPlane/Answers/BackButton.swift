@@ -1,9 +1,11 @@
+import Basics
+
 /// A button that leads back to the page that the viewer came from. Hidden where there is none, and in a frame, which must
 /// not move the page around it.
 enum BackButton {
     static func html(_ wording: Wording) -> String {
         """
-        <p><button id="back" type="button" hidden>\(RefusalPage.escaped(wording[.goBack]))</button></p>
+        <p><button id="back" type="button" hidden>\(Markup.escaped(wording[.goBack]))</button></p>
         <script>\(script)</script>
         """
     }

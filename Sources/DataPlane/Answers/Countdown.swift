@@ -1,3 +1,5 @@
+import Basics
+
 /// The countdown on the page of an event that is not open yet. The page reloads itself when the event opens.
 struct Countdown {
     /// Milliseconds until the doors open.
@@ -11,11 +13,11 @@ struct Countdown {
     func refreshTime(random: UInt64) -> Int64 { min(seconds + Int64(random % 4), 300) }
 
     func html(_ wording: Wording) -> String {
-        func text(_ label: Label) -> String { RefusalPage.escaped(wording[label]) }
+        func text(_ label: Label) -> String { Markup.escaped(wording[label]) }
         let timer = """
             <span id="left" role="timer" data-left="\(seconds)" data-moment="\(text(.moment))" \
             data-days="\(text(.days))" data-both="\(text(.daysAndHours))" data-hour="\(text(.anHour))" \
-            data-hours="\(text(.hours))">\(RefusalPage.escaped(Self.text(seconds, wording)))</span>
+            data-hours="\(text(.hours))">\(Markup.escaped(Self.text(seconds, wording)))</span>
             """
         return "<p>\(text(.opensIn).replacing("{time}", with: timer))</p>\n<script>\(Self.script)</script>"
     }

@@ -9,7 +9,7 @@ struct EventNote {
     var startsAt: Milliseconds?
 
     var html: String {
-        let name = "<strong dir=\"auto\">\(RefusalPage.escaped(name))</strong>"
+        let name = "<strong dir=\"auto\">\(Markup.escaped(name))</strong>"
         guard let startsAt else { return "<p class=\"event\">\(name)</p>\n" }
         let moment = Timestamp.text(startsAt)
         let words = "\(moment.prefix(10)) \(moment.dropFirst(11).prefix(5)) UTC"

@@ -1,4 +1,5 @@
 import Admission
+import Basics
 
 /// Tells the page that embeds a refusal's page what the viewer is told: see ``SessionScript``.
 struct FrameNotice {
@@ -23,7 +24,7 @@ struct FrameNotice {
             ("origins", origins.joined(separator: " ")), ("state", state.rawValue),
             ("code", refusal.code), ("event", event ?? ""),
         ]
-        let data = values.map { " data-\($0)=\"\(RefusalPage.escaped($1))\"" }.joined()
+        let data = values.map { " data-\($0)=\"\(Markup.escaped($1))\"" }.joined()
         return "<script\(data)>\(Self.script)</script>"
     }
 

@@ -20,9 +20,9 @@ struct PageBrand {
 
     /// What stands above the heading: the logo, or else the name.
     var header: String {
-        let name = RefusalPage.escaped(name)
+        let name = Markup.escaped(name)
         guard let logo = page.logo else { return isNamed ? "<p class=\"brand\">\(name)</p>\n" : "" }
-        return "<p class=\"brand\"><img src=\"\(RefusalPage.escaped(logo.address))\" alt=\"\(name)\"></p>\n"
+        return "<p class=\"brand\"><img src=\"\(Markup.escaped(logo.address))\" alt=\"\(name)\"></p>\n"
     }
 
     /// The company's colours. On the dark page, a colour that is too dark becomes lighter.
@@ -54,14 +54,14 @@ struct PageBrand {
     /// A button to the company's own page, which leaves the frame.
     func homeButton(_ wording: Wording) -> String? {
         guard let home = page.home else { return nil }
-        let text = RefusalPage.escaped(wording[.home, name])
-        return "<p><a class=\"button\" href=\"\(RefusalPage.escaped(home))\" target=\"_top\">\(text)</a></p>"
+        let text = Markup.escaped(wording[.home, name])
+        return "<p><a class=\"button\" href=\"\(Markup.escaped(home))\" target=\"_top\">\(text)</a></p>"
     }
 
     func contact(_ wording: Wording) -> String? {
         guard let contact = page.contact else { return nil }
-        let text = RefusalPage.escaped(wording[.contact, name])
+        let text = Markup.escaped(wording[.contact, name])
         let place = contact.address.utf8.starts(with: "https:".utf8) ? " target=\"_blank\" rel=\"noopener\"" : ""
-        return "<p><a href=\"\(RefusalPage.escaped(contact.address))\"\(place)>\(text)</a></p>"
+        return "<p><a href=\"\(Markup.escaped(contact.address))\"\(place)>\(text)</a></p>"
     }
 }

@@ -1,3 +1,4 @@
+import Basics
 import GatewayConfiguration
 
 /// The pages for all topics in all languages, but for what differs from one request to the next. Made once.
@@ -42,7 +43,7 @@ final class Pages: Sendable {
         layouts = catalogue.wordings.map { wording in
             let ofLanguage = template.layout.filled { slot in
                 switch slot {
-                case .lang: RefusalPage.escaped(wording.tag)
+                case .lang: Markup.escaped(wording.tag)
                 case .dir: wording.isRightToLeft ? "rtl" : "ltr"
                 default: nil
                 }
@@ -51,8 +52,8 @@ final class Pages: Sendable {
                 let words = wording[topic]
                 let page = ofLanguage.filled { slot in
                     switch slot {
-                    case .title: RefusalPage.escaped(words.title)
-                    case .detail: RefusalPage.escaped(words.detail)
+                    case .title: Markup.escaped(words.title)
+                    case .detail: Markup.escaped(words.detail)
                     default: nil
                     }
                 }

@@ -53,7 +53,7 @@ struct RefusalPage {
             case .brand: brand?.header ?? ""
             case .event: event?.html ?? ""
             case .more: more(wording)
-            case .reference: "\(code) · \(Self.escaped(requestID))"
+            case .reference: "\(code) · \(Markup.escaped(requestID))"
             case .lang, .dir, .title, .detail: ""
             }
         }
@@ -63,7 +63,7 @@ struct RefusalPage {
     private func more(_ wording: Wording) -> String {
         var parts: [String] = []
         func add(_ label: Label, _ seconds: Int64) {
-            parts.append("<p>\(Self.escaped(wording[label, wording.duration(seconds)]))</p>")
+            parts.append("<p>\(Markup.escaped(wording[label, wording.duration(seconds)]))</p>")
         }
         if let activeFor { add(.activeFor, activeFor) }
         if let freeIn { add(.freeIn, freeIn + 59) }
@@ -84,13 +84,13 @@ struct RefusalPage {
     private func buttons(_ wording: Wording) -> [String] {
         var buttons: [String] = []
         if let action {
-            let button = "<button type=\"submit\">\(Self.escaped(wording[.useHere]))</button>"
-            buttons.append("<form method=\"post\" action=\"\(Self.escaped(action))\">\(button)</form>")
+            let button = "<button type=\"submit\">\(Markup.escaped(wording[.useHere]))</button>"
+            buttons.append("<form method=\"post\" action=\"\(Markup.escaped(action))\">\(button)</form>")
         }
         if offersRetry {
             let kind = buttons.isEmpty ? "button" : "button quiet"
             // An empty `href` is the page's own address.
-            buttons.append("<a class=\"\(kind)\" href=\"\">\(Self.escaped(wording[.tryAgain]))</a>")
+            buttons.append("<a class=\"\(kind)\" href=\"\">\(Markup.escaped(wording[.tryAgain]))</a>")
         }
         return buttons
     }
@@ -175,20 +175,5 @@ struct RefusalPage {
     /// The SHA-256 of an inline style or script as a content security policy writes it.
     static func hash(of text: String) -> String {
         String(decoding: Base64.encode(SHA256.hash(Array(text.utf8).span).span), as: UTF8.self)
-    }
-
-    static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
     }
 }

@@ -1,3 +1,5 @@
+import Basics
+
 /// The note on a page about a fault of ours, which tries again by itself and says when.
 ///
 /// It waits twice as long after each try, a minute at most, and for a random time more, so that viewers do not all
@@ -23,14 +25,14 @@ struct RetryNotice {
     }
 
     func html(_ wording: Wording) -> String {
-        let seconds = RefusalPage.escaped(wording[.seconds])
-        let moment = RefusalPage.escaped(wording[.moment])
-        let time = RefusalPage.escaped(wording[.seconds, withoutScripts])
+        let seconds = Markup.escaped(wording[.seconds])
+        let moment = Markup.escaped(wording[.moment])
+        let time = Markup.escaped(wording[.seconds, withoutScripts])
         let timer = """
             <span id="next" role="timer" data-first="\(first)" data-seconds="\(seconds)" \
             data-moment="\(moment)">\(time)</span>
             """
-        let note = RefusalPage.escaped(wording[.retriesIn]).replacing("{time}", with: timer)
+        let note = Markup.escaped(wording[.retriesIn]).replacing("{time}", with: timer)
         return "<p>\(note)</p>\n<script>\(Self.script)</script>"
     }
 

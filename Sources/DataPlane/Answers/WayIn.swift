@@ -1,3 +1,5 @@
+import Basics
+
 /// What the page offers a viewer whose browser blocks the cookie: open the event in its own tab, or ask the browser for
 /// access.
 struct WayIn {
@@ -23,11 +25,11 @@ struct WayIn {
     }
 
     func html(_ wording: Wording) -> String {
-        func text(_ label: Label) -> String { RefusalPage.escaped(wording[label]) }
-        let place = RefusalPage.escaped(place)
+        func text(_ label: Label) -> String { Markup.escaped(wording[label]) }
+        let place = Markup.escaped(place)
         let silent =
             silentWay.map { way in
-                " data-worker=\"\(way.script)\" data-join=\"\(way.ticket)\" data-place=\"\(RefusalPage.escaped(way.place))\""
+                " data-worker=\"\(way.script)\" data-join=\"\(way.ticket)\" data-place=\"\(Markup.escaped(way.place))\""
             } ?? ""
         let (target, name) =
             isTopLevel ? ("", text(.tryAgain)) : (" target=\"_blank\" rel=\"noopener\"", text(.openInTab))
