@@ -157,6 +157,43 @@ extension EndToEnd {
             #expect(try eventually { try fetch(site.port, link).status == 200 })
         }
 
+        @Test("A leave ends what was open, and nothing that the viewer asks for once it was answered", arguments: [false, true])
+        func returningAtOnce(isHTTP2: Bool) throws {
+            let site = try Site { $0.top = "threads = 1" }
+            let mayAnswer = DispatchSemaphore(value: 0)
+            site.upstream.on("/event/e1/ws") { try WebSocket.serveEcho($0) }
+            site.upstream.on("/event/e1/late") { exchange in
+                _ = mayAnswer.wait(timeout: .now() + 20)
+                return try exchange.reply("200 OK", [], "late")
+            }
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("r1"))").status == 200)
+            let open = try Client(port: site.port)
+            #expect(try open.openWebSocket("/event/e1/ws", browser.cookieField).status == 101)
+            #expect(try open.echo("hello") == "hello")
+
+            let returning: () throws -> Response
+            if isHTTP2 {
+                let client = try HTTP2Client.connected(port: site.port)
+                #expect(try browser.fetch("/.gateway/leave", "POST").status == 204)
+                let cookies = browser.cookies.map { Field("cookie", "\($0.key)=\($0.value)") }
+                let stream = client.request("/event/e1/late", cookies)
+                returning = { try client.response(stream) }
+            } else {
+                let client = try Client(port: site.port)
+                #expect(try browser.fetch("/.gateway/leave", "POST").status == 204)
+                let lines = ["GET /event/e1/late HTTP/1.1", "Host: localhost"] + browser.cookieField
+                client.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
+                returning = { try client.response() }
+            }
+            // Once the socket has ended, whatever the leave ends has ended.
+            #expect(open.remainder(within: 20) != nil)
+            mayAnswer.signal()
+            let response = try returning()
+            #expect(response.status == 200)
+            #expect(response.text == "late")
+        }
+
         @Test("Attack: leaving and returning in a loop gets 429 past joins_per_minute; an honest return is served")
         func leaveAndReturn() throws {
             let site = try Site { $0.limits = "joins_per_minute = 5\nfailures_per_minute = 0" }

@@ -73,7 +73,8 @@ extension ClientConnection {
     // MARK: Sessions that end, drain
 
     func end(_ endings: [SessionID: Worker.EndedSession]) {
-        guard let exchange, let session = exchange.session, let ending = endings[session] else { return }
+        guard let exchange, let session = exchange.session, let ending = endings[session], ending.ends(exchange)
+        else { return }
         exchange.endSession(ending.reason, since: ending.since)
     }
 

@@ -171,6 +171,7 @@ extension Exchange {
                 }
             )
         }
+        endingsBefore = worker.site.endingCount
         var verdict = ask(presenting: credentials.session)
         if case .refuse(.viewerRemoved, _, _) = verdict, credentials.session != nil, credentials.hasToken,
             purpose == .join || purpose == .prepare

@@ -34,6 +34,8 @@ final class Exchange: UpstreamUser {
     var operatorCall: ArrivingCall?
     /// The path of the last request for which a service worker keeps cookies.
     var cookiePath: [UInt8] = []
+    /// How many endings of sessions there were before the request was admitted.
+    var endingsBefore: UInt64 = 0
     /// What is recorded of the request if its trace is sampled, or was of an earlier one. `nil` if none was.
     var traceNotes: TraceNotes?
 

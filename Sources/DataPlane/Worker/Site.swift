@@ -62,6 +62,7 @@ final class Site: Sendable {
     private let draining = Atomic<Bool>(false)
     /// Whether another process is about to serve the control API.
     let isControlPaused = Atomic<Bool>(false)
+    private let endings = Atomic<UInt64>(0)
     let resolver: Resolver
     /// Reads answers to ACME's challenges.
     let challengeFiles = FileThread("challenges")
@@ -241,9 +242,13 @@ final class Site: Sendable {
         }
     }
 
-    /// Ends a session's exchanges on all loops.
+    /// How many endings of sessions there were. Read before a request is admitted, it tells which endings are later.
+    var endingCount: UInt64 { endings.load(ordering: .relaxed) }
+
+    /// Ends a session's exchanges on all loops. Its lease has ended before.
     func end(_ session: SessionID, reason: Refusal) {
-        let ended = Worker.EndedSession(session: session, reason: reason, since: MonotonicClock.now())
+        let number = endings.add(1, ordering: .relaxed).newValue
+        let ended = Worker.EndedSession(session: session, reason: reason, since: MonotonicClock.now(), number: number)
         forEachWorker { $0.end(ended) }
     }
 
@@ -255,9 +260,10 @@ final class Site: Sendable {
         guard !sessions.isEmpty else { return }
         let (now, since) = (WallClock.now(), MonotonicClock.now())
         for session in sessions { admission.end(session, ending, mayReturn: mayReturn, now: now) }
+        let number = endings.add(1, ordering: .relaxed).newValue
         forEachWorker { worker in
             for session in sessions {
-                worker.end(Worker.EndedSession(session: session.id, reason: reason, since: since))
+                worker.end(Worker.EndedSession(session: session.id, reason: reason, since: since, number: number))
             }
         }
     }
