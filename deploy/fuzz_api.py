@@ -332,7 +332,8 @@ class Fuzzer:
         if form == "idn-email" or "mail" in name.lower():
             return f"p{rng.randrange(3000)}@x.example"
         known = {"endpoint": self.gateway.hook, "networkingHub": rng.choice(self.world.ids["networking"])}
-        urls = {n: "https://a.example/p.png" for n in ("picture", "userAvatar", "bannerUrl")}
+        urls = {n: "https://a.example/p.png" for n in ("picture", "userAvatar", "bannerUrl", "logo", "home")}
+        urls |= {"accent": "#1d4ed8", "contact": "help@a.example"}
         return None if kind == "null" else {**known, **urls}.get(name) or rng.choice(["Ada", "u-1", "x y é"])
 
     def changed(self, value, schema):

@@ -26,6 +26,8 @@ package struct EventRecord: Sendable {
     /// When the registration tokens that we issued stop being valid, whatever their `exp`; `nil` if only `exp` counts.
     package let closesAt: Milliseconds?
     package let doors: Doors
+    /// What pages show of the event that differs from its company's: names and texts.
+    package let page: [JSONMember]
 
     /// - Parameters:
     ///   - presenters: user ids and e-mails as entered.
@@ -39,8 +41,10 @@ package struct EventRecord: Sendable {
         organizers: [String] = [],
         secondJoin: SecondJoin? = nil,
         closesAt: Milliseconds? = nil,
-        doors: Doors = Doors()
+        doors: Doors = Doors(),
+        page: [JSONMember] = []
     ) {
+        self.page = page
         (self.company, self.name, self.startsAt) = (company, name, startsAt)
         self.kind = kind
         self.presenters = Self.identities(presenters)

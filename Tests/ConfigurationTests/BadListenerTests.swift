@@ -327,6 +327,18 @@ import Testing
         ),
         .init(
             .admin,
+            "token_file = \"/blank\"",
+            "admin.token_file: the token must be one line of visible ASCII characters, without blanks; its byte 17 is a "
+                + "blank"
+        ),
+        .init(
+            .admin,
+            "token_file = \"/marked\"",
+            "admin.token_file: the token must be one line of visible ASCII characters, without blanks; its byte 1 is not "
+                + "ASCII: perhaps a byte order mark"
+        ),
+        .init(
+            .admin,
             "token_file = \"\"",
             "admin.token_file: must not be empty"
         ),

@@ -52,10 +52,11 @@ struct CompanyPageTests {
             ("contact = \"tel:0x1\"", "\"tel:0x1\" is not a telephone number such as \"tel:+49301234567\""),
             (
                 "contact = \"javascript:alert(1)\"",
-                "\"javascript:alert(1)\" is not a URL: it must begin with https:// or http://"
+                "\"javascript:alert(1)\" is not an e-mail address, a telephone number such as \"tel:+49301234567\", or an "
+                    + "https URL"
             ),
             ("home = \"http://a.example/\"", "\"http://a.example/\": the scheme must be https"),
-            ("home = \"/events\"", "\"/events\" is not a URL: it must begin with https:// or http://"),
+            ("home = \"/events\"", "\"/events\" is not a URL: it must begin with https://"),
             ("name = \"\"", "must not be empty"),
         ]
     )

@@ -40,6 +40,8 @@ struct Sample {
         ),
         "/secret2": Array("another secret of thirty-two bytes".utf8),
         "/short": Array("short\n".utf8),
+        "/blank": Array("sixteen.letters. \n".utf8),
+        "/marked": [0xef, 0xbb, 0xbf] + "sixteen.letters.\n".utf8,
         "/empty": [],
         "/tls.crt": Array("certificate".utf8),
         "/tls.key": Array("key".utf8),

@@ -20,6 +20,7 @@ struct CallTests {
             "presenters": ["Ann@example.com", "ann@EXAMPLE.com", "u2"],
             "organizers": ["olga"], "isRegistrationModeEnabled": true, "metadata": object(["a": [1, "x", false]]),
             "secondJoin": "ask", "doorsOpen": 15, "startDate": "2027-01-15T10:00:00.250+01:00",
+            "page": object(["accent": "#1D4ED8", "home": "https://acme.example/academy", "logo": .null]),
         ])
         let created = try await service.call(.post, "/\(kind)/create", body)
         #expect(created.status == 200, "\(created.text)")
@@ -30,7 +31,9 @@ struct CallTests {
             "endDate": "2027-01-15T10:00:00.000Z", "timezone": "Europe/Berlin", "type": "LiveStreamInPerson",
             "networkingHub": .string(hub), "presenters": ["Ann@example.com", "u2"],
             "organizers": ["olga"], "isRegistrationModeEnabled": true, "secondJoin": "ask",
-            "doorsOpen": 15, "doorsClose": .null, "metadata": object(["a": [1, "x", false]]),
+            "doorsOpen": 15, "doorsClose": .null,
+            "page": object(["accent": "#1d4ed8", "home": "https://acme.example/academy"]),
+            "metadata": object(["a": [1, "x", false]]),
         ])
         let rest: JSONValue =
             kind == "event"
@@ -51,7 +54,7 @@ struct CallTests {
 
         let change = object([
             "name": "Later", "picture": .null, "secondJoin": .null, "presenters": [], "doorsOpen": .null,
-            "doorsClose": 0,
+            "doorsClose": 0, "page": object(["home": .null, "contact": "help@acme.example"]),
         ])
         for method in [HTTPRequest.Method.post, .patch] {
             let changed = try await service.call(method, "/\(kind)/\(uid)", change)
@@ -61,8 +64,11 @@ struct CallTests {
             #expect(changed["secondJoin"] == .null)
             #expect(changed["doorsOpen"] == .null && changed["doorsClose"] == 0)
             #expect(changed["presenters"] == [])
+            #expect(changed["page"] == object(["accent": "#1d4ed8", "contact": "help@acme.example"]))
             #expect(changed["organizers"] == ["olga"])
         }
+        let plain = try await service.call(.patch, "/\(kind)/\(uid)", object(["page": .null]))
+        #expect(plain["page"] == object([:]))
         let company = try await service.call(.get, "/company/acme")
         #expect(company["eventIds"] == (kind == "event" ? [.string(uid)] : []))
 

@@ -5,6 +5,7 @@ import JOSE
 import Testing
 
 @testable import ControlPlane
+@testable import GatewayConfiguration
 
 @Suite("The OpenAPI document describes what is served, and nothing else")
 struct DocumentTests {
@@ -179,6 +180,35 @@ struct DocumentTests {
         for isSecure in [true, false] {
             let rule = Text(kind: .endpoint(isSecure: isSecure), maxLength: 2048)
             #expect(try matches(text, pattern(rule)) == (rule.fault(in: text) == nil))
+        }
+    }
+
+    @Test(
+        "The patterns for what pages show agree with the API",
+        arguments: [
+            "#1d4ed8", "#FFF", "#ffff", "1d4ed8", "#12345g", "#1d4ed8 ", "", "tel:+49301234567", "tel:112",
+            "tel:+11",
+            "tel:12", "tel:+49-30-12", "tel:49+30", "tel:123456789012345678901", "help@acme.example", "a+b@c",
+            "@c", "a@",
+            "a@b@c", "a b@c", "á@c", "https://x.example", "https://x.example/a?b", "https://x.example/a#b",
+            "http://x.example/", "https://u@x.example/", "https://x.example/é", "javascript:alert(1)",
+            "data:image/png,x",
+            "help@acme.example://", "//x.example/",
+        ]
+    )
+    func pages(text: String) throws {
+        for rule in [Text(kind: .color), Text(kind: .contact, maxLength: 256), Text(kind: .pageURL, maxLength: 512)] {
+            #expect(try matches(text, pattern(rule)) == (rule.fault(in: text) == nil), "\(rule.kind)")
+            guard rule.fault(in: text) == nil else { continue }
+            // What is let in can be shown.
+            let key: CompanyPage.Key =
+                switch rule.kind {
+                case .color: .accent
+                case .contact: .contact
+                default: .logo
+                }
+            var page = CompanyPage()
+            #expect(throws: Never.self) { try page.set(key, text) }
         }
     }
 

@@ -35,6 +35,7 @@ struct ValidationTests {
             "metadata", .object([JSONMember("a", .string(String(repeating: "m", count: 16 << 10)))]),
             "larger than 16 KiB"
         ),
+        ("page", "blue", "must be an object"),
         ("secondJoin", "kick", #"must be one of "take_over", "ask", "refuse""#),
         ("doorsOpen", -1, "must be 0 to 10080"), ("doorsOpen", 10_081, "must be 0 to 10080"),
         ("doorsClose", "5", "must be a whole number"), ("doorsClose", 1441, "must be 0 to 1440"),
@@ -55,6 +56,21 @@ struct ValidationTests {
         // Of dates, it also says what the event has.
         #expect(change.message?.hasPrefix("\(name): \(fault)") == true)
         #expect(try await service.call(.get, "/event/\(uid)").text == before.text)
+    }
+
+    @Test("What pages show of an event is checked member by member")
+    func page() async throws {
+        let body = newEvent([
+            "page": object([
+                "accent": "blue", "logo": "http://acme.example/l.png", "contact": "javascript:alert(1)", "Home": "x",
+                "name": "a\u{7}b",
+            ])
+        ])
+        let reply = try await (try Service()).call(.post, "/event/create", body)
+        #expect(reply.status == 400)
+        for field in ["accent", "logo", "contact", "Home", "name"] {
+            #expect(reply.message?.contains("page.\(field): ") == true, "\(reply.text)")
+        }
     }
 
     @Test("Entries of lists are named by their position")

@@ -107,6 +107,7 @@ struct EventTests {
         all.secondJoin = .ask
         all.doorsOpen = 10
         all.doorsClose = 0
+        all.page = [JSONMember("accent", .string("#1d4ed8"))]
         all.metadata = [JSONMember("a", .array([.null, .bool(true), .number(1.5), .object([])]))]
         let entered = all
         let event = try await database.withDirectory { directory in

@@ -66,6 +66,9 @@ extension EndToEnd {
                 "startDate": "2040-01-01T10:00:00Z", "endDate": "2040-01-01T11:00:00Z", "doorsOpen": 5,
             ]
             let (first, second) = (try backend.createEvent("First", later), try backend.createEvent("Second", later))
+            var own = later
+            own["page"] = ["name": "Initech Academy", "accent": "#a00020", "contact": "academy@initech.example"]
+            let third = try backend.createEvent("Third", own)
             let user: JSONValue = ["userId": "u1", "userName": "Ada"]
             let token = try #require(try backend.embed(user, in: first).split(separator: "=").last)
             let early = try Browser(site).navigate("/event/\(first)?token=\(token)")
@@ -74,6 +77,12 @@ extension EndToEnd {
             #expect(early.text.contains(logo) && early.text.contains("#0a0a40"))
             #expect(try backend.ask("GET", "/company/initech")["logo"]?.text == "https://initech.example/l.png")
             #expect(early.text.contains(">First</strong><br><time id=\"start\" datetime=\"2040-01-01T10:00:00.000Z\">"))
+            let link = try #require(try backend.embed(user, in: third).split(separator: "=").last)
+            let branded = try Browser(site).navigate("/event/\(third)?token=\(link)")
+            #expect(branded.status == 403 && branded.text.contains("not_open"), "\(branded)")
+            #expect(branded.text.contains("<img src=\"https://initech.example/l.png\" alt=\"Initech Academy\">"))
+            #expect(branded.text.contains("--accent:#a00020") && !branded.text.contains("#0a0a40"))
+            #expect(branded.text.contains("mailto:academy@initech.example"))
             let other = try Browser(site).navigate("/event/\(second)?token=\(token)")
             #expect(other.status == 403 && other.text.contains("wrong_event"))
             #expect(other.text.contains("Initech Live") && !other.text.contains("Second"))

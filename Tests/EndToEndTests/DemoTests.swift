@@ -159,7 +159,8 @@ extension EndToEnd {
 
             let page = try ada.request(event)
             let code = try #require(page.text.firstMatch(of: /(?s)<pre id="curl"[^>]*>(.*?)<\/pre>/)).1
-                .replacingOccurrences(of: "&quot;", with: "\"").replacingOccurrences(of: "&amp;", with: "&")
+                .replacingOccurrences(of: "&quot;", with: "\"").replacingOccurrences(of: "&#39;", with: "'")
+                .replacingOccurrences(of: "&amp;", with: "&")
             // A substitute for jq, for what the code uses of it.
             let jq = try directory.write(
                 "jq",

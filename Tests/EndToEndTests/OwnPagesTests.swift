@@ -5,7 +5,8 @@ extension EndToEnd {
     @Suite("The operator's own pages")
     struct OwnPagesTests {
         private static let template = """
-            <!doctype html><html lang="{{lang}}"><head><title>{{title}}</title>{{head}}</head>
+            <!doctype html><html lang="{{lang}}"><head><title>{{title}}</title>{{head}}
+            <meta name="viewport" content="width=device-width"></head>
             <body><h1>{{title}}</h1>{{detail}}{{more}}<p>Ours: {{reference}}</p></body></html>
             """
 

@@ -157,7 +157,10 @@ extension EndToEnd {
             #expect(try eventually { try fetch(site.port, link).status == 200 })
         }
 
-        @Test("A leave ends what was open, and nothing that the viewer asks for once it was answered", arguments: [false, true])
+        @Test(
+            "A leave ends what was open, and nothing that the viewer asks for once it was answered",
+            arguments: [false, true]
+        )
         func returningAtOnce(isHTTP2: Bool) throws {
             let site = try Site { $0.top = "threads = 1" }
             let mayAnswer = DispatchSemaphore(value: 0)

@@ -44,6 +44,9 @@ extension EndToEnd {
             let frames = try open().remainder()
             #expect(frames.first == .text("last words"))
             #expect(frames.dropFirst().map(\.close) == ["1014 upstream_unavailable"])
+            // It counts like every socket that ended before its time.
+            let refusals = ["code": "upstream_unavailable"]
+            #expect(try eventually { try site.gateway.metrics().value("gateway_refusals_total", refusals) == 1 })
         }
 
         @Test("With a reset between frames: 1014")

@@ -57,7 +57,8 @@ extension PagesSettings {
             table.report("\(path): not UTF-8 text", at: key)
             return nil
         }
-        return text
+        // Some editors write a byte order mark.
+        return text.utf8.starts(with: [0xef, 0xbb, 0xbf]) ? String(decoding: bytes.dropFirst(3), as: UTF8.self) : text
     }
 
     private static func texts(of tag: String, _ text: String, _ path: String, in table: TableReader) -> PageTexts {

@@ -26,8 +26,26 @@ extension AdminSettings {
         guard let file = table.value(key, .secretFile) else { return nil }
         if file.trimmed.count < 16 {
             table.report("the token has \(file.trimmed.count) bytes; at least 16 are needed", at: key)
+        } else if let place = file.trimmed.firstIndex(where: { !(0x21...0x7e).contains($0) }) {
+            // Nobody could send it: fields have no white space at their ends, and forms of browsers no such bytes.
+            table.report(
+                "the token must be one line of visible ASCII characters, without blanks; its byte \(place + 1) is "
+                    + Self.name(of: file.trimmed[place]),
+                at: key
+            )
         }
         return (file.path, Secret(file.trimmed))
+    }
+
+    private static func name(of byte: UInt8) -> String {
+        switch byte {
+        case 0x20: "a blank"
+        case 0x09: "a tab"
+        case 0x0a, 0x0d: "the end of a line"
+        case 0xef, 0xfe, 0xff: "not ASCII: perhaps a byte order mark"
+        case 0x80...: "not ASCII"
+        default: "a control character"
+        }
     }
 }
 

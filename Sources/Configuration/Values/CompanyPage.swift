@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 
 /// How a company shows itself on the gateway's pages. Nothing of it is needed.
 package struct CompanyPage: Sendable, Equatable {
@@ -13,6 +13,27 @@ package struct CompanyPage: Sendable, Equatable {
     package var home: String?
 
     package init() {}
+
+    /// Reads members of an object, and leaves out what cannot be shown.
+    package init(_ members: [JSONMember]) {
+        for key in Key.allCases { if case .string(let text)? = members[key.rawValue] { try? set(key, text) } }
+    }
+
+    /// What is set, as members of an object.
+    package var members: [JSONMember] {
+        Key.allCases.compactMap { key in self[key].map { JSONMember(key.rawValue, .string($0)) } }
+    }
+
+    /// The page of something within the company, such as an event, that has some values of its own.
+    package func with(_ own: CompanyPage) -> CompanyPage {
+        var page = self
+        page.name = own.name ?? name
+        page.logo = own.logo ?? logo
+        page.accent = own.accent ?? accent
+        page.contact = own.contact ?? contact
+        page.home = own.home ?? home
+        return page
+    }
 
     /// The keys of `[company.page]`, and the members of `page` in the operator API.
     package enum Key: String, Sendable, CaseIterable {
@@ -48,9 +69,14 @@ package struct CompanyPage: Sendable, Equatable {
     /// Reads a URL that a page may link to.
     package static func readHome(_ text: String) throws(ValueFault) -> String {
         guard text.utf8.count <= 512 else { throw ValueFault("must not be longer than 512 bytes") }
+        guard text.contains("://") else { throw noURL(text) }
         guard try WebAddress(parsing: text).isSecure else {
             throw ValueFault("\(quoted(text)): the scheme must be https")
         }
         return text
+    }
+
+    static func noURL(_ text: String) -> ValueFault {
+        ValueFault("\(quoted(text)) is not a URL: it must begin with https://")
     }
 }

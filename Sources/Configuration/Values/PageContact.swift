@@ -25,6 +25,10 @@ package struct PageContact: Sendable, Equatable {
                 throw ValueFault("\(quoted(text)) is not an e-mail address such as \"help@acme.example\"")
             }
             address = "mailto:" + text
+        } else if !text.contains("://") {
+            throw ValueFault(
+                "\(quoted(text)) is not an e-mail address, a telephone number such as \"tel:+49301234567\", or an https URL"
+            )
         } else {
             address = try CompanyPage.readHome(text)
         }

@@ -18,6 +18,7 @@ package struct PageImage: Sendable, Equatable {
     /// Reads an https URL.
     package init(parsing text: String) throws(ValueFault) {
         guard text.utf8.count <= 512 else { throw ValueFault("must not be longer than 512 bytes") }
+        guard text.contains("://") else { throw CompanyPage.noURL(text) }
         let address = try WebAddress(parsing: text)
         guard address.isSecure else {
             throw ValueFault("\(quoted(text)): the scheme must be https, or else browsers do not show it")

@@ -91,6 +91,11 @@ struct EventInput {
             description: "User ids or e-mails."
         ),
         Schema.Member(name: "isRegistrationModeEnabled", schema: .nullable(.boolean)),
+        Schema.Member(
+            name: "page",
+            schema: .nullable(EventPage.schema),
+            description: "What the gateway's pages show that differs from the company's."
+        ),
         Schema.Member(name: "metadata", schema: .nullable(.document)),
         Schema.Member(
             name: "secondJoin",
@@ -138,6 +143,7 @@ struct EventInput {
         if body.has("isRegistrationModeEnabled") {
             fields.isRegistrationModeEnabled = body.bool("isRegistrationModeEnabled") ?? false
         }
+        if body.has("page") { fields.page = EventPage.changed(fields.page, body.object("page")) }
         if body.has("metadata") { fields.metadata = body.object("metadata") ?? [] }
         if body.has("secondJoin") { fields.secondJoin = body.text("secondJoin").flatMap(SecondJoin.init) }
         if body.has("doorsOpen") { fields.doorsOpen = body.integer("doorsOpen") }

@@ -1,6 +1,7 @@
 import Admission
 import Basics
 import Directory
+import GatewayConfiguration
 
 /// Events in answers.
 enum EventJSON {
@@ -24,6 +25,7 @@ enum EventJSON {
             Schema.Member(name: "secondJoin", schema: .nullable(CommonSchemas.secondJoin), isRequired: true),
             Schema.Member(name: "doorsOpen", schema: .nullable(EventInput.doorsOpen), isRequired: true),
             Schema.Member(name: "doorsClose", schema: .nullable(EventInput.doorsClose), isRequired: true),
+            Schema.Member(name: "page", schema: EventPage.schema, isRequired: true),
             Schema.Member(name: "metadata", schema: .document, isRequired: true),
         ]
         let url = Schema.Member(name: "url", schema: .anyText, isRequired: true, description: "Where viewers go.")
@@ -46,6 +48,7 @@ enum EventJSON {
             JSONMember("secondJoin", text(fields.secondJoin?.rawValue)),
             JSONMember("doorsOpen", fields.doorsOpen.map { .number(Double($0)) } ?? .null),
             JSONMember("doorsClose", fields.doorsClose.map { .number(Double($0)) } ?? .null),
+            JSONMember("page", .object(CompanyPage(fields.page).members)),
             JSONMember("metadata", .object(fields.metadata)),
         ]
         let url = JSONMember("url", .string(url(event.kind, event.uid, snapshot)))

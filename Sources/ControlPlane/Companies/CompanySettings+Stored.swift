@@ -38,19 +38,6 @@ extension CompanySettings {
     }
 }
 
-extension CompanyPage {
-    /// Reads what is stored, and leaves out what cannot be shown.
-    init(_ members: [JSONMember]) {
-        self.init()
-        for key in Key.allCases { if case .string(let text)? = members[key.rawValue] { try? set(key, text) } }
-    }
-
-    /// What is set, as the operator API has it.
-    var members: [JSONMember] {
-        Key.allCases.compactMap { key in self[key].map { JSONMember(key.rawValue, .string($0)) } }
-    }
-}
-
 /// A secret in the database was changed by something else.
 struct DamagedSecret: Error {}
 

@@ -21,7 +21,7 @@ struct DocumentPage {
     private static let styleHash = Data(SHA256.hash(Array(style.utf8).span)).base64EncodedString()
 
     private static func write(_ document: JSONNode, to writer: inout PageWriter) {
-        let title = PageWriter.escaped(document["info"]?["title"]?.text ?? "")
+        let title = Markup.escaped(document["info"]?["title"]?.text ?? "")
         writer.text += """
             <!doctype html>
             <html lang="en">
@@ -67,10 +67,10 @@ struct DocumentPage {
     private static func writeNavigation(_ document: JSONNode, _ tags: [JSONNode], to writer: inout PageWriter) {
         writer.text += "<nav aria-label=\"Calls\">\n"
         for tag in tags {
-            writer.text += "<details><summary>\(PageWriter.escaped(tag["name"]?.text ?? ""))</summary>\n<ul>\n"
+            writer.text += "<details><summary>\(Markup.escaped(tag["name"]?.text ?? ""))</summary>\n<ul>\n"
             for (path, method, operation) in operations(tag, document) {
-                let id = PageWriter.escaped(operation["operationId"]?.text ?? "")
-                writer.text += "<li><a href=\"#\(id)\">\(method) \(PageWriter.escaped(path))</a></li>\n"
+                let id = Markup.escaped(operation["operationId"]?.text ?? "")
+                writer.text += "<li><a href=\"#\(id)\">\(method) \(Markup.escaped(path))</a></li>\n"
             }
             writer.text += "</ul></details>\n"
         }
@@ -108,8 +108,8 @@ struct DocumentPage {
         to writer: inout PageWriter
     ) {
         writer.text += "<article>\n"
-        let heading = "<code>\(PageWriter.escaped(address))</code>"
-        writer.text += "<h3 id=\"\(PageWriter.escaped(id))\">\(heading)</h3>\n"
+        let heading = "<code>\(Markup.escaped(address))</code>"
+        writer.text += "<h3 id=\"\(Markup.escaped(id))\">\(heading)</h3>\n"
         writer.markdown(operation["summary"]?.text ?? "")
         let parameters = operation["parameters"]?.list ?? []
         if !parameters.isEmpty {
@@ -132,12 +132,12 @@ struct DocumentPage {
         }
         writer.text += "<h4>Answers</h4>\n<dl>\n"
         for (status, response) in operation["responses"]?.members ?? [] {
-            writer.text += "<dt><strong>\(PageWriter.escaped(status))</strong></dt>\n<dd>"
+            writer.text += "<dt><strong>\(Markup.escaped(status))</strong></dt>\n<dd>"
             let response = resolved(response, document)
             writer.markdown(response["description"]?.text ?? "")
             for (name, field) in response["headers"]?.members ?? [] {
                 let description = PageWriter.marked(field["description"]?.text ?? "")
-                writer.text += "<p><code>\(PageWriter.escaped(name))</code>: \(description)</p>\n"
+                writer.text += "<p><code>\(Markup.escaped(name))</code>: \(description)</p>\n"
             }
             if status.utf8.first == UInt8(ascii: "2"), let content = response["content"] { writer.content(content) }
             writer.text += "</dd>\n"

@@ -69,6 +69,8 @@ enum Examples {
             ("NewNetworkingHub.name", "Lounge"), ("NetworkingHubClone.name", "Library"),
             ("NetworkingHubRoom.name", "Sofa"),
             ("picture", "https://www.acme.example/launch.png"), ("bannerUrl", "https://www.acme.example/banner.png"),
+            ("EventPage.name", "Acme Academy"), ("logo", "https://www.acme.example/academy.svg"), ("accent", "#1d4ed8"),
+            ("contact", "help@acme.example"), ("home", "https://www.acme.example/academy"),
             ("startDate", "2027-03-01T17:00:00.000Z"), ("endDate", "2027-03-01T19:00:00.000Z"),
             ("timezone", "Europe/Paris"), ("url", "\(host)/event/\(event)"),
             ("NetworkingHub.url", "\(host)/networking/\(event)"),
@@ -201,8 +203,10 @@ extension Text {
         case .uuid: Examples.event
         case .moment, .momentOrDay: "2027-03-01T17:00:00.000Z"
         case .email, .storedEmail, .emailUnlessStored, .person, .claim: "ada@example.com"
-        case .url: "https://www.acme.example/"
+        case .url, .pageURL: "https://www.acme.example/"
         case .endpoint: "https://hooks.acme.example/gateway"
+        case .color: "#1d4ed8"
+        case .contact: "help@acme.example"
         case .cursor(let digits): String(repeating: "0", count: digits)
         case .any, .plain, .words, .line, .segment: Schema.unknownText
         }

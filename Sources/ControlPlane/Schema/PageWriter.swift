@@ -6,8 +6,8 @@ struct PageWriter {
 
     /// Writes an element with a text.
     mutating func element(_ name: String, _ content: String, id: String? = nil) {
-        let id = id.map { " id=\"\(Self.escaped($0))\"" } ?? ""
-        text += "<\(name)\(id)>\(Self.escaped(content))</\(name)>\n"
+        let id = id.map { " id=\"\(Markup.escaped($0))\"" } ?? ""
+        text += "<\(name)\(id)>\(Markup.escaped(content))</\(name)>\n"
     }
 
     /// Writes Markdown that has only paragraphs, headings, lists of one level, and code within lines.
@@ -32,12 +32,12 @@ struct PageWriter {
     mutating func content(_ content: JSONNode) {
         for (type, media) in content.members {
             let schema = media["schema"].map { Self.type(of: $0) } ?? ""
-            text += "<p><code>\(Self.escaped(type))</code>: \(schema)</p>\n"
+            text += "<p><code>\(Markup.escaped(type))</code>: \(schema)</p>\n"
             if let schema = media["schema"], schema["properties"] != nil { members(of: schema) }
             guard let example = media["example"] else { continue }
             let isJSON = type.utf8.elementsEqual("application/json".utf8)
             let lines = (isJSON ? nil : example.text) ?? Self.lines(example.value)
-            text += "<details><summary>Example</summary>\n<pre><code>\(Self.escaped(lines))</code></pre></details>\n"
+            text += "<details><summary>Example</summary>\n<pre><code>\(Markup.escaped(lines))</code></pre></details>\n"
         }
     }
 
@@ -62,7 +62,7 @@ struct PageWriter {
         description: String?
     ) {
         let notes = [schema.map { Self.type(of: $0) }, note, isRequired ? "required" : nil].compactMap { $0 }
-        text += "<dt><code>\(Self.escaped(name))</code> – \(notes.joined(separator: ", "))</dt>\n<dd>"
+        text += "<dt><code>\(Markup.escaped(name))</code> – \(notes.joined(separator: ", "))</dt>\n<dd>"
         if let description { text += "<p>\(Self.marked(description))</p>" }
         for part in [schema] + (schema?["anyOf"]?.list ?? []).map(Optional.some) + [schema?["items"]] {
             if let part { members(of: part) }
@@ -73,21 +73,21 @@ struct PageWriter {
     /// Names the kind of value that a schema describes, as HTML.
     static func type(of schema: JSONNode) -> String {
         if let name = schema["$ref"]?.text?.split(separator: "/").last {
-            return "<a href=\"#schema-\(escaped(String(name)))\">\(escaped(String(name)))</a>"
+            return "<a href=\"#schema-\(Markup.escaped(String(name)))\">\(Markup.escaped(String(name)))</a>"
         }
         if let choices = schema["anyOf"]?.list { return choices.map { type(of: $0) }.joined(separator: " or ") }
         if let choices = schema["enum"]?.list.compactMap(\.text) {
-            let shown = choices.prefix(maxChoices).map { "<code>\(escaped($0))</code>" }.joined(separator: ", ")
+            let shown = choices.prefix(maxChoices).map { "<code>\(Markup.escaped($0))</code>" }.joined(separator: ", ")
             return choices.count > maxChoices ? "one of \(choices.count), such as \(shown)" : shown
         }
         let kind = schema["type"]?.text ?? "anything"
         if let items = schema["items"] { return "array of \(type(of: items))" }
-        if let format = schema["format"]?.text { return "\(escaped(kind)) (\(escaped(format)))" }
+        if let format = schema["format"]?.text { return "\(Markup.escaped(kind)) (\(Markup.escaped(format)))" }
         if let least = schema["minimum"], let most = schema["maximum"] {
-            return "\(escaped(kind)) from \(lines(least.value)) to \(lines(most.value))"
+            return "\(Markup.escaped(kind)) from \(lines(least.value)) to \(lines(most.value))"
         }
-        if let length = schema["maxLength"] { return "\(escaped(kind)) to \(lines(length.value)) characters" }
-        return escaped(kind)
+        if let length = schema["maxLength"] { return "\(Markup.escaped(kind)) to \(lines(length.value)) characters" }
+        return Markup.escaped(kind)
     }
 
     private static let maxChoices = 12
@@ -112,24 +112,9 @@ struct PageWriter {
     static func marked(_ source: String) -> String {
         let parts = source.split(separator: "`", omittingEmptySubsequences: false)
         return parts.enumerated().map { index, part in
-            let part = escaped(String(part))
+            let part = Markup.escaped(String(part))
             return index.isMultiple(of: 2) ? part : "<code>\(part)</code>"
         }.joined()
-    }
-
-    /// A text as HTML, also within quoted attributes.
-    static func escaped(_ source: String) -> String {
-        var escaped = ""
-        for scalar in source.unicodeScalars {
-            switch scalar {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
     }
 }
 

@@ -1,5 +1,6 @@
 import Admission
 import Basics
+import GatewayConfiguration
 import JOSE
 
 /// The permitted form of a text. The same numbers and patterns check and describe it.
@@ -29,6 +30,12 @@ struct Text: Sendable {
         case url
         /// A webhook endpoint.
         case endpoint(isSecure: Bool)
+        /// A URL that pages may link to, or show a picture from.
+        case pageURL
+        /// A colour.
+        case color
+        /// Where people get help.
+        case contact
         /// An RFC 3339 timestamp.
         case moment
         /// The same, or its date alone.
@@ -76,6 +83,18 @@ struct Text: Sendable {
                 return "not an \(isSecure ? "https" : "http or https") URL that messages can be posted to"
             }
             return text.utf8.contains(UInt8(ascii: "#")) ? "must not have a fragment, which is never sent" : nil
+        case .pageURL:
+            guard WebhookEndpoint(text)?.isSecure == true, !text.utf8.contains(UInt8(ascii: "#")) else {
+                return "not an https URL without a fragment"
+            }
+            return nil
+        case .color: return (try? PageColor(parsing: text)) == nil ? "not a colour, such as #1d4ed8" : nil
+        case .contact:
+            let isGood =
+                text.contains("://")
+                ? Text(kind: .pageURL).fault(in: text) == nil : (try? PageContact(parsing: text)) != nil
+            return isGood
+                ? nil : "not an e-mail address, a telephone number such as tel:+49301234567, or an https URL"
         case .moment:
             return RFC3339.parse(text) == nil
                 ? "not a date and time of RFC 3339, such as 2026-11-22T17:00:00Z" : nil
@@ -183,15 +202,21 @@ struct Text: Sendable {
             case .storedEmail:
                 "[\(Self.blanks)]*[^@\(Self.controls)\(Self.white)]+@[^@\(Self.controls)\(Self.white)]+[\(Self.blanks)]*"
             case .url: "https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?#][^\(Self.controls)\(Self.white)]*)?"
-            case .endpoint(let isSecure):
-                (isSecure ? "[Hh][Tt][Tt][Pp][Ss]" : "[Hh][Tt][Tt][Pp][Ss]?")
-                    + "://(\(Self.hostName)|\(Self.address)|\(Self.addressV6))(:\(Self.port))?"
-                    + #"([/?][!"$-\[\]-~]*)?"#
+            case .endpoint(isSecure: true): Self.pageURL
+            case .endpoint: "[Hh][Tt][Tt][Pp][Ss]?" + Self.afterScheme
+            case .pageURL: Self.pageURL
+            case .color: "#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})"
+            case .contact: "(tel:[+]?[0-9-]{3,20}|[A-Za-z0-9.+_-]+@[A-Za-z0-9.+_-]+|\(Self.pageURL))"
             case .cursor(let digits): "[0-9a-f]{\(digits)}"
             case .any, .email, .emailUnlessStored, .person, .moment, .momentOrDay, .uuid, .choice: nil
             }
         return pattern.map { mayBeBlank ? "^([\(Self.white)]*|\($0))$" : "^\($0)$" }
     }
+
+    private static let pageURL = "[Hh][Tt][Tt][Pp][Ss]" + afterScheme
+
+    private static let afterScheme =
+        "://(\(hostName)|\(address)|\(addressV6))(:\(port))?" + #"([/?][!"$-\[\]-~]*)?"#
 
     private static let notInSegments = #"/\\%;\u0000-\u001f\u007f"#
 

@@ -1,3 +1,6 @@
+import NIOCore
+import Transport
+
 /// Why a delivery got no answer, worded for the operator.
 enum DeliveryFault: Error, Equatable, CustomStringConvertible {
     case endpoint
@@ -31,6 +34,15 @@ enum DeliveryFault: Error, Equatable, CustomStringConvertible {
         switch self {
         case .address, .noAddress: "the host has no address that messages may be delivered to"
         case .endpoint, .timeout, .noAnswer, .tooLong, .malformed, .namesWait: description
+        }
+    }
+
+    /// What went wrong with a connection, worded for the operator.
+    static func words(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: SystemFault("connect", error.errnoCode).reason
+        case ChannelError.connectTimeout: "nothing accepts the connection"
+        default: "\(error)"
         }
     }
 }

@@ -279,12 +279,12 @@ package final class WebhookDelivery: Sendable {
         } catch let fault as DeliveryFault {
             failure = (fault.description, fault.wordsForCompany)
         } catch {
-            failure = ("\(error)", "the connection failed")
+            failure = (DeliveryFault.words(error), "the connection failed")
         }
         let rest = answer?.rest(now: clock())
         do {
             if let failure {
-                try await failed(delivery, host: endpoint?.host, failure, answer)
+                try await failed(delivery, host: endpoint?.authority, failure, answer)
             } else {
                 attempts.withLock { $0.arrived += 1 }
                 try await directory.finish(delivery, response: answer.map { Int($0.status) })
@@ -298,10 +298,10 @@ package final class WebhookDelivery: Sendable {
         // Before the next attempt.
         if isGone {
             let words: Logger.Message = "a webhook was switched off: its endpoint has answered 410"
-            await switchOff(delivery, by: .gone, words, host: endpoint?.host)
+            await switchOff(delivery, by: .gone, words, host: endpoint?.authority)
         }
         ended(delivery, hasArrived: failure == nil, rest: rest)
-        if failure != nil, !isGone { await judge(delivery, host: endpoint?.host) }
+        if failure != nil, !isGone { await judge(delivery, host: endpoint?.authority) }
     }
 
     private func ended(_ delivery: Delivery, hasArrived: Bool?, rest: Milliseconds?) {

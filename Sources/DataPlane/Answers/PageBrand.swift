@@ -12,8 +12,9 @@ struct PageBrand {
     /// ([WCAG 2.2, 1.4.11](https://www.w3.org/TR/WCAG22/#non-text-contrast)).
     private static let minContrast = 3.0
 
-    init(_ company: CompanySettings) {
-        page = company.page
+    /// - Parameter event: what its page has of its own.
+    init(_ company: CompanySettings, event: CompanyPage = CompanyPage()) {
+        page = company.page.with(event)
         name = page.name ?? company.name
         isNamed = !name.hasSameBytes(as: company.id)
     }

@@ -38,18 +38,6 @@ struct PageLayout: Sendable {
         append(Array(rest.utf8))
     }
 
-    /// What stands in braces in a text and is no slot.
-    static func unknownSlots(_ text: String) -> [String] {
-        var names: [String] = []
-        var rest = text[...]
-        while let open = rest.firstRange(of: "{{"), let close = rest[open.upperBound...].firstRange(of: "}}") {
-            let name = String(rest[open.upperBound..<close.lowerBound])
-            if Slot(rawValue: name) == nil { names.append(name) }
-            rest = rest[close.upperBound...]
-        }
-        return names
-    }
-
     private mutating func append(_ bytes: [UInt8]) {
         guard case .text(let text)? = pieces.last else { return pieces.append(.text(bytes)) }
         pieces[pieces.count - 1] = .text(text + bytes)

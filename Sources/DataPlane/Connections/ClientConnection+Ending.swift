@@ -73,7 +73,7 @@ extension ClientConnection {
     // MARK: Sessions that end, drain
 
     func end(_ endings: [SessionID: Worker.EndedSession]) {
-        guard let exchange, let session = exchange.session, let ending = endings[session], ending.ends(exchange)
+        guard let exchange, let session = exchange.session, let ending = endings[session], exchange.isEnded(by: ending)
         else { return }
         exchange.endSession(ending.reason, since: ending.since)
     }

@@ -180,8 +180,9 @@ extension Exchange {
         if page.isRepeatable, page.topic.retriesByItself {
             page.retry = RetryNotice(first: ((retryAfter ?? 5000) + 999) / 1000, random: worker.random.next())
         }
-        page.brand = company.map { PageBrand($0) }
-        page.event = eventNote(on: page.topic)
+        let event = shownEvent(on: page.topic)
+        page.brand = company.map { PageBrand($0, event: CompanyPage(event?.page ?? [])) }
+        page.event = event.map { EventNote(name: $0.name, startsAt: $0.startsAt) }
         let (pages, language) = (snapshot.pages, state.request.language)
         let about = "Content-Language: \(pages.wordings[language].tag)\r\nVary: Accept-Language\r\n"
         let html = page.html(pages, in: language)
@@ -212,14 +213,14 @@ extension Exchange {
         return snapshot.settings.companies.count == 1 ? snapshot.settings.companies[0] : nil
     }
 
-    /// What the page may say of the event. Viewers of another event are told nothing of this one.
-    private func eventNote(on topic: Topic) -> EventNote? {
+    /// The event that the page may show. Viewers of another event are told nothing of this one.
+    private func shownEvent(on topic: Topic) -> EventRecord? {
         guard let viewer, topic != .refusal(.wrongEvent), topic != .otherEvent,
             let id = admitted?.event ?? state.verdict.refusedEvent,
             !viewer.eventSpecific || viewer.event.hasSameBytes(as: id),
             let event = worker.site.directory.event(id), event.company.hasSameBytes(as: viewer.company)
         else { return nil }
-        return EventNote(name: event.name, startsAt: event.startsAt)
+        return event
     }
 
     /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.

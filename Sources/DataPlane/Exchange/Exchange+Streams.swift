@@ -82,6 +82,10 @@ extension Exchange {
         return moved != state.answer.movedBytes
     }
 
+    /// Whether an ending of its session is its own end too. A session that has left may be back: what was admitted since
+    /// is not of the stay that has ended.
+    func isEnded(by ending: Worker.EndedSession) -> Bool { endingsBefore < ending.number }
+
     /// Ends the exchange because the session is over: another join took its lease, an operator ended it, or its time is
     /// up.
     ///

@@ -160,6 +160,7 @@ extension Exchange {
         endUpstream(ending.toUpstream)
         writePending()
         if let close = ending.toClient {
+            if state.verdict.refusal == nil, close == Tunnel.gone { state.verdict.refuse(.upstreamUnavailable) }
             var buffer = worker.takeBuffer()
             close.write(to: &buffer)
             client.write(buffer.span)

@@ -14,7 +14,7 @@ package struct Vitals: Sendable {
     /// How many viewers may be connected.
     package var connectionLimit = 0
     package var webSockets = 0
-    /// Answered requests of viewers by the class of their status, 1xx first.
+    /// Answered requests of viewers, without those for the gateway's own endpoints and the control API, by the class of their status, 1xx first.
     package var statuses = [Int](repeating: 0, count: RouteRow.statusClasses)
     /// The time to the head of the answer, of viewers' requests.
     package var heads = DurationTally()

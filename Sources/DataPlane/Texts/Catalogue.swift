@@ -62,7 +62,8 @@ private struct TextFile {
         }
         let missing = TextKey.all.filter { texts[$0] == nil }
         if needsAll, let first = missing.first {
-            let more = missing.count > 1 ? ", and so are \(missing.count - 1) more" : ""
+            let others = missing.count - 1
+            let more = others > 0 ? ", and so \(others == 1 ? "is one" : "are \(others)") more" : ""
             let fault = "is missing\(more): a language that the gateway does not have needs all texts"
             report("\(first.place.table).\(first.place.key)", fault)
         }

@@ -126,7 +126,7 @@ struct Tunnel {
     var isOver: Bool { toClient.hasClosed || toUpstream.hasClosed || pendingClose != nil }
 
     /// The close frame for a client whose upstream has disappeared.
-    private static let gone = CloseFrame(
+    static let gone = CloseFrame(
         code: UInt16(Refusal.upstreamUnavailable.closeCode ?? policyViolation),
         reason: Refusal.upstreamUnavailable.code
     )

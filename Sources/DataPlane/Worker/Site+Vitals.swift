@@ -19,7 +19,7 @@ extension Site {
         vitals.connections = total(.connectionsAccepted) - total(.connectionsClosed)
         vitals.connectionLimit = descriptors.connections(of: snapshot.settings.limits.connections)
         vitals.webSockets = total(.webSocketsOpened) - total(.webSocketsClosed)
-        for (slot, _) in counts.labels.routes.used where slot != CounterLabels.admin {
+        for slot in snapshot.viewerRoutes {
             vitals.count(counts.routes[slot * RouteRow.size..<(slot + 1) * RouteRow.size])
         }
         vitals.refusals = counts.refusals

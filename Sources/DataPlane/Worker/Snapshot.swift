@@ -93,6 +93,18 @@ final class Snapshot: Sendable {
     /// How late a loop's timers may be, in milliseconds; 0 for any time.
     let lagLimit: Int64
 
+    /// The slots of counters of what viewers ask for, and of whatever has no route.
+    ///
+    /// The gateway's own endpoints and the control API would hide how that fares: they are fast, and pages ask for them
+    /// all the time.
+    var viewerRoutes: [Int] {
+        let calls = settings.routes.filter { $0.upstream == settings.upstreams.count }
+        let apart = Set(calls.map { ExactText($0.path.text) })
+        return labels.routes.used.compactMap { slot, name in
+            slot == CounterLabels.ownEndpoint || slot == CounterLabels.admin || apart.contains(name) ? nil : slot
+        }
+    }
+
     /// - Parameters:
     ///   - fetchedKeys: the keys of each `jwks_url`.
     ///   - previous: what this one replaces. What has not changed is taken from it.

@@ -57,10 +57,6 @@ final class Worker {
         var since: Int64
         /// Its place in the order of all endings.
         var number: UInt64
-
-        /// Whether it ends the exchange. A session that has left may be back: exchanges that were admitted since are not
-        /// of the stay that has ended.
-        func ends(_ exchange: Exchange) -> Bool { exchange.endingsBefore < number }
     }
 
     private static let tickLength: Int64 = 100

@@ -85,6 +85,9 @@ enum Migrations {
         migrator.registerMigration("25 what pages show of companies") { database in
             try database.execute(sql: companyPages)
         }
+        migrator.registerMigration("26 what pages show of events") { database in
+            try database.execute(sql: eventPages)
+        }
         return migrator
     }
 
@@ -364,6 +367,11 @@ enum Migrations {
     /// Adds what pages show of companies, as a JSON text.
     private static let companyPages = """
         ALTER TABLE company ADD COLUMN page TEXT NOT NULL DEFAULT '{}';
+        """
+
+    /// Adds what pages show of events, as a JSON text.
+    private static let eventPages = """
+        ALTER TABLE event ADD COLUMN page TEXT NOT NULL DEFAULT '{}';
         """
 
     /// Adds members of events that are kept for clients, as a JSON text.

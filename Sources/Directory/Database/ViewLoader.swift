@@ -148,7 +148,8 @@ extension EventRecord {
                 open: event.fields.doorsOpen,
                 endsAt: event.fields.endsAt,
                 close: event.fields.doorsClose
-            )
+            ),
+            page: event.fields.page
         )
     }
 }

@@ -155,15 +155,15 @@ extension Directory {
 
     private static let columns = """
         name, picture, starts_at, ends_at, timezone, type, networking_hub, presenters, organizers, registration_mode,
-        second_join, metadata, doors_open, doors_close, extras
+        second_join, metadata, doors_open, doors_close, extras, page
         """
 
     private static let insertSQL = """
         INSERT INTO event (\(columns), uid, company, creator, kind, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     private static let updateSQL = """
-        UPDATE event SET (\(columns)) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?
+        UPDATE event SET (\(columns)) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?
         """
 }

@@ -42,6 +42,7 @@ extension Event {
         fields.doorsClose = row["doors_close"]
         fields.metadata = try JSONText.members(row["metadata"])
         fields.extras = try JSONText.members(row["extras"])
+        fields.page = try JSONText.members(row["page"])
     }
 
     /// The values of the columns for `fields`, in the order of `Directory.columns`.
@@ -50,7 +51,7 @@ extension Event {
             fields.name, fields.picture, fields.startsAt, fields.endsAt, fields.timezone, fields.type.rawValue,
             fields.networkingHub, JSONText.write(fields.presenters), JSONText.write(fields.organizers),
             fields.isRegistrationModeEnabled, fields.secondJoin?.rawValue, JSONText.write(fields.metadata),
-            fields.doorsOpen, fields.doorsClose, JSONText.write(fields.extras),
+            fields.doorsOpen, fields.doorsClose, JSONText.write(fields.extras), JSONText.write(fields.page),
         ]
     }
 

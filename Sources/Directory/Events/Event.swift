@@ -44,6 +44,8 @@ package struct EventFields: Sendable, Equatable {
     package var doorsClose: Int?
     /// The company's own data, returned unchanged.
     package var metadata: [JSONMember] = []
+    /// What the gateway's pages show that differs from the company's: names and texts.
+    package var page: [JSONMember] = []
     /// What the platform's clients say about an event and the gateway has no use for, returned unchanged.
     package var extras: [JSONMember] = []
 

@@ -87,7 +87,7 @@ extension Directory {
             purge.events += try await inParts(
                 """
                 UPDATE event SET name = '', creator = '', picture = NULL, presenters = '[]', organizers = '[]',
-                    metadata = '{}', extras = '{}', networking_hub = NULL WHERE id = ? AND name <> ''
+                    metadata = '{}', extras = '{}', page = '{}', networking_hub = NULL WHERE id = ? AND name <> ''
                 """,
                 [id]
             )

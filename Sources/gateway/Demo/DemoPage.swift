@@ -1,3 +1,5 @@
+import Basics
+
 /// The pages of the demo's embed host.
 enum DemoPage {
     /// An event's page for a viewer.
@@ -12,7 +14,7 @@ enum DemoPage {
         let name = value("user-name").flatMap(percentDecoded) ?? value("user-id") ?? "nobody known"
         let role = value("role") ?? "attendee"
         let rows = told.map {
-            "<tr><th scope=\"row\">\(HTMLText.escaped($0.name))</th><td>\(HTMLText.escaped($0.value))</td></tr>"
+            "<tr><th scope=\"row\">\(Markup.escaped($0.name))</th><td>\(Markup.escaped($0.value))</td></tr>"
         }
         let note =
             role == "host"
@@ -25,7 +27,7 @@ enum DemoPage {
                 <section id="notice" class="notice" hidden>
                 <h2 id="notice-title"></h2>
                 <p id="notice-detail"></p>
-                <form method="post" action="/.gateway/take-over?to=\(HTMLText.escaped(path))" hidden>
+                <form method="post" action="/.gateway/take-over?to=\(Markup.escaped(path))" hidden>
                 <button type="submit">Use it here instead</button>
                 </form>
                 </section>
@@ -34,8 +36,8 @@ enum DemoPage {
                 <p id="state" class="state" role="status" data-state="connecting">connecting</p>
                 <p id="clock" class="clock" aria-hidden="true">--:--:--</p>
                 </section>
-                <h1>\(HTMLText.escaped(event)) <span class="role" data-role="\(HTMLText.escaped(role))">\(HTMLText.escaped(role))</span></h1>
-                <p>Welcome, <strong>\(HTMLText.escaped(name))</strong>. \(note)</p>
+                <h1>\(Markup.escaped(event)) <span class="role" data-role="\(Markup.escaped(role))">\(Markup.escaped(role))</span></h1>
+                <p>Welcome, <strong>\(Markup.escaped(name))</strong>. \(note)</p>
                 <details>
                 <summary>What the gateway told this embed host about you</summary>
                 <table>\(rows.joined(separator: "\n"))</table>
@@ -54,7 +56,7 @@ enum DemoPage {
                 <main>
                 <h1>This is the embed host</h1>
                 <p>Events run here. The gateway stands in front and decides who gets in. Viewers come from the company's own
-                site: <a href="\(HTMLText.escaped(site))/">\(HTMLText.escaped(site))</a>.</p>
+                site: <a href="\(Markup.escaped(site))/">\(Markup.escaped(site))</a>.</p>
                 </main>
                 """
         )
@@ -67,7 +69,7 @@ enum DemoPage {
         <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>\(HTMLText.escaped(title))</title>
+        <title>\(Markup.escaped(title))</title>
         <link rel="icon" href="/assets/mark.svg">
         <link rel="stylesheet" href="/assets/event.css">
         </head>

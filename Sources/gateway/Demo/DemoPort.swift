@@ -12,12 +12,22 @@ struct DemoPort {
     ///   - other: a port of the demo that it must not be.
     init(_ wanted: Int?, usual: Int, not other: Int? = nil) throws {
         if let wanted, wanted != 0 {
+            guard wanted != other else { throw Taken(port: wanted, by: "the demo's portal") }
+            guard Self.free(wanted) != nil else { throw Taken(port: wanted, by: "another program") }
             (number, isOther) = (wanted, false)
         } else if wanted == nil, usual != other, let free = Self.free(usual) {
             (number, isOther) = (free, false)
         } else {
             guard let free = Self.free(0) else { throw NoneFree() }
             (number, isOther) = (free, wanted == nil)
+        }
+    }
+
+    private struct Taken: Error, CustomStringConvertible {
+        let port: Int
+        let by: String
+        var description: String {
+            "port \(port) of 127.0.0.1 is taken by \(by): choose another one, or leave the option out"
         }
     }
 

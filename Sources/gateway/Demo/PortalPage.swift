@@ -145,5 +145,5 @@ struct PortalPage {
         moment.map { "<time datetime=\"\(escaped($0))\">\(escaped($0))</time>" } ?? "any time"
     }
 
-    private func escaped(_ text: String) -> String { HTMLText.escaped(text) }
+    private func escaped(_ text: String) -> String { Markup.escaped(text) }
 }

@@ -43,7 +43,7 @@ struct OwnTextsTests {
         let lacking = PageTexts(tag: "nl", entries: Array(Self.all.dropFirst(2)))
         #expect(
             read(lacking).problems == [
-                "nl.toml: token_missing.title: is missing, and so are 1 more: a language that the gateway does not have "
+                "nl.toml: token_missing.title: is missing, and so is one more: a language that the gateway does not have "
                     + "needs all texts"
             ]
         )

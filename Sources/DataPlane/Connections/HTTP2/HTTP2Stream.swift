@@ -347,7 +347,8 @@ final class HTTP2Stream: ClientStream {
     }
 
     func end(_ endings: [SessionID: Worker.EndedSession]) {
-        guard isOpen, let exchange, let session = exchange.session, let ending = endings[session], ending.ends(exchange)
+        guard isOpen, let exchange, let session = exchange.session, let ending = endings[session],
+            exchange.isEnded(by: ending)
         else { return }
         exchange.endSession(ending.reason, since: ending.since)
     }
