@@ -375,6 +375,23 @@ extension EndToEnd {
             #expect(site.upstream.requests.last?["Cookie"] == nil)
         }
 
+        @Test("Attack: the embed host's cookies in another viewer's jar, and in that of another event")
+        func movedCookies() throws {
+            let site = try Self.site()
+            site.upstream.on("/event/e1/login") { try $0.reply("200 OK", ["Set-Cookie: app=1; Path=/"], "") }
+            let frame = FrameWorker(site)
+            #expect(try frame.open(link("owner")).status == 200)
+            #expect(try frame.request("/event/e1/login").status == 200)
+            for (person, event) in [("owner", "e1"), ("thief", "e1"), ("owner", "e2")] {
+                let other = FrameWorker(site)
+                #expect(try other.open(link(person, event)).status == 200)
+                other.cookies = frame.cookies
+                #expect(try other.request("/event/\(event)/data").status == 200)
+                let seen = try #require(site.upstream.requests(for: "/event/\(event)/data").last)
+                #expect(seen["Cookie"] == (person == "owner" && event == "e1" ? "app=1" : nil), "\(person) \(event)")
+            }
+        }
+
         @Test("Without the setting there is no worker, and one from before is told to go")
         func off() throws {
             let site = try Self.site()

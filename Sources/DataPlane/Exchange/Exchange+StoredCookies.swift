@@ -1,3 +1,4 @@
+import Admission
 import Basics
 
 /// The embed host's cookies in browsers that keep none in a frame: the service worker keeps them, sealed.
@@ -11,17 +12,17 @@ extension Exchange {
     /// Writes what the worker keeps of a `Set-Cookie`.
     func writeStoredCookie(_ bytes: Span<UInt8>, _ value: Range<Int>, to head: inout ByteWriter) {
         let (now, path) = (worker.clock.wall, cookiePath)
-        guard let cookie = StoredCookie(bytes, value, requestPath: path.span, now: now) else { return }
+        guard let admitted, let cookie = StoredCookie(bytes, value, requestPath: path.span, now: now) else { return }
         head.write("Gateway-Set-Cookie: ")
-        head.write(worker.site.cookieSeal.text(of: cookie, now: now))
+        head.write(worker.site.cookieSeal.text(of: cookie, for: admitted.subject, now: now))
         head.write("\r\n")
     }
 
     /// The cookies that the worker has sent with a request and that apply to it, those of longer paths first
-    /// ([RFC 6265 section 5.4](https://www.rfc-editor.org/rfc/rfc6265#section-5.4)). Notes the path for those of the
-    /// answer.
+    /// ([RFC 6265 section 5.4](https://www.rfc-editor.org/rfc/rfc6265#section-5.4)). Those of another viewer or event are
+    /// dropped. Notes the path for those of the answer.
     func storedCookies(_ request: RequestView) -> [StoredCookie] {
-        guard storesCookies else { return [] }
+        guard storesCookies, let subject = admitted?.subject else { return [] }
         cookiePath = request.path.copied()
         guard let value = request.value(of: .gatewayCookie), request.isSingle(.gatewayCookie) else { return [] }
         let (seal, now) = (worker.site.cookieSeal, worker.clock.wall)
@@ -29,7 +30,7 @@ extension Exchange {
         var count = 0
         value.forEachPart(of: 0..<value.count, separatedBy: UInt8(ascii: ",")) { part in
             count += 1
-            guard count <= CookieSeal.maxCount, let cookie = seal.open(value.extracting(part), now: now),
+            guard count <= CookieSeal.maxCount, let cookie = seal.open(value.extracting(part), for: subject, now: now),
                 cookie.applies(to: request.path)
             else { return }
             cookies.append(cookie)
