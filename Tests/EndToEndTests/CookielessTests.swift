@@ -392,6 +392,50 @@ extension EndToEnd {
             }
         }
 
+        @Test(
+            "An answer to a worker is kept by no shared cache, and by the browser's for the same viewer and cookies only"
+        )
+        func caching() throws {
+            let site = try Self.site()
+            func serve(_ path: String, _ fields: [String]) {
+                for path in ["/event/e1/\(path)", "/public/\(path)"] {
+                    site.upstream.on(path) { try $0.reply("200 OK", fields, "") }
+                }
+            }
+            serve(
+                "shared",
+                ["Cache-Control: public, s-maxage=60", "CDN-Cache-Control: max-age=60", "Surrogate-Control: a"]
+            )
+            serve(
+                "varied",
+                ["Cache-Control: max-age=60", "vary: Accept , COOKIE", "Vary: Cookie", "Cache-Control: a=b"]
+            )
+            serve("other", ["Vary: Cookies, X-Cookie", "Cache-Control: no-store"])
+            serve("silent", [])
+            let frame = FrameWorker(site)
+            #expect(try frame.open(link("caching")).status == 200)
+            func told(_ path: String, _ name: String) throws -> [String] {
+                try frame.request(path).fields.values(name)
+            }
+            let varies = "Gateway-Session, Gateway-Cookie"
+            #expect(try told("/event/e1/shared", "cache-control") == ["private", "public, s-maxage=60"])
+            #expect(try told("/event/e1/shared", "cdn-cache-control").isEmpty)
+            #expect(try told("/event/e1/shared", "surrogate-control").isEmpty)
+            #expect(try told("/event/e1/varied", "cache-control") == ["private", "max-age=60", "a=b"])
+            #expect(try told("/event/e1/varied", "vary") == [varies, "Accept , COOKIE", "Cookie"])
+            #expect(try told("/event/e1/other", "cache-control") == ["private", "no-store"])
+            #expect(try told("/event/e1/other", "vary") == ["Cookies, X-Cookie"])
+            #expect(try told("/event/e1/silent", "cache-control") == ["private"])
+            // What is for everyone, and what others are told, stays as it is.
+            #expect(try told("/public/varied", "vary") == ["Accept , COOKIE", "Cookie"])
+            let browser = Browser(site)
+            _ = try browser.open("/event/e1?token=\(Minter.acme.registration("other"))")
+            let shared = try browser.fetch("/event/e1/shared")
+            #expect(shared.fields.values("cache-control") == ["public, s-maxage=60"])
+            #expect(shared["CDN-Cache-Control"] == "max-age=60" && shared["Surrogate-Control"] == "a")
+            #expect(try browser.fetch("/event/e1/varied").fields.values("vary") == ["Accept , COOKIE", "Cookie"])
+        }
+
         @Test("Without the setting there is no worker, and one from before is told to go")
         func off() throws {
             let site = try Self.site()

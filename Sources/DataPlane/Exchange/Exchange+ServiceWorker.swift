@@ -263,6 +263,10 @@ extension Exchange {
     /// Whether a field of an upstream's answer is kept from the browser, where service workers may hold sessions.
     func isWithheld(_ field: FieldBlock.Field, _ bytes: Span<UInt8>) -> Bool {
         if field.name == .gatewayRequest || field.name == .gatewayCookie { return true }
+        // They would tell a shared cache to keep what is for the viewer alone.
+        if field.name == .cdnCacheControl || field.name == .surrogateControl, viewer != nil, isToldByServiceWorker {
+            return true
+        }
         guard field.name == .other else { return false }
         return GatewayFields.contain(bytes, field.nameRange)
             || state.verdict.source != .cookie
