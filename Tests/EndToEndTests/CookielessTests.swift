@@ -329,6 +329,36 @@ extension EndToEnd {
             #expect(try frame.navigate("/event/e1").status == 200)
         }
 
+        @Test("A session that no key of ours has sealed is forgotten; one that is merely over or unwelcome is not")
+        func unknown() throws {
+            let (site, former) = (try Self.site(), try Self.site())
+            let (frame, stranger) = (FrameWorker(site), FrameWorker(former))
+            #expect(try stranger.open(link("stranger")).status == 200)
+            #expect(try frame.open(link("known")).status == 200)
+            let known = frame.session
+            for session in [stranger.session, "forged", frame.socket] {
+                frame.session = session
+                for answer in [try frame.navigate("/event/e1"), try frame.request("/event/e1/data")] {
+                    #expect(answer.status == 401 && answer["Gateway-Worker"] == "forget")
+                }
+                #expect(try frame.request("/.gateway/session")["Gateway-Worker"] == "forget")
+                let open = try frame.request("/public/x")
+                #expect(open.status == 200 && open["Gateway-Worker"] == nil)
+                // A link still lets the viewer in, whose ticket must not be spent.
+                let page = try frame.wayIn(link("known"))
+                #expect(page.text.contains("cookies_blocked") && page["Gateway-Worker"] == nil)
+                // Programs are told nothing.
+                let program = try fetch(site.port, "/event/e1/x", ["Gateway-Session: \(session ?? "")"])
+                #expect(program.status == 401 && program["Gateway-Worker"] == nil)
+            }
+            frame.session = known
+            let elsewhere = try frame.request("/event/e2/data")
+            #expect(elsewhere.status == 403 && elsewhere["Gateway-Worker"] == nil)
+            #expect(try FrameWorker(site).open(link("known")).status == 200)
+            let replaced = try frame.request("/event/e1/data")
+            #expect(replaced.status == 409 && replaced["Gateway-Worker"] == nil)
+        }
+
         @Test("A navigation that WebKit sends without the session has no effect, and counts as no failure")
         func doubleNavigation() throws {
             let site = try Self.site { $0.limits = "failures_per_minute = 1\njoins_per_minute = 0" }

@@ -102,7 +102,7 @@ extension EndToEnd {
                 #"""
                 const stored = new Map();
                 globalThis.caches = {
-                  open: async () => ({ put: async (key, kept) => stored.set(key, kept) }),
+                  open: async () => ({ put: async (key, kept) => stored.set(key, kept), delete: async (key) => say("lost", key) }),
                   delete: async (name) => say("deleted", name),
                 };
                 globalThis.registration = { unregister: async () => say("unregistered") };
@@ -139,6 +139,26 @@ extension EndToEnd {
                   say(...[...cookies].flat());
                   for (const name of ["c", "d"]) await keepCookies(`${name}.${name.repeat(3000)}`);
                   say(...cookies.keys());
+                  // A session that the gateway does not know is forgotten; a document is asked for once without it.
+                  const unknown = () => answers.push(
+                    new Response("", { status: 401, headers: { "Gateway-Worker": "forget" } }),
+                    new Response("", { status: 401 }),
+                  );
+                  const [first, second] = [sessions.get("e1"), sessions.get("e2")];
+                  unknown();
+                  say((await ask("/event/e1/data", undefined, { method: "POST", body: "x" })).status, [...sessions.keys()]);
+                  answers = [];
+                  const page = new Request("https://embed.example/event/e2/page");
+                  Object.defineProperty(page, "mode", { value: "navigate" });
+                  const show = async () => (await answer({ waitUntil() {} }, page, new URL(page.url))).status;
+                  unknown();
+                  say(await show(), [...sessions.keys()]);
+                  say(await show());
+                  // Another page has joined meanwhile.
+                  sessions.set("e1", first);
+                  await forget({ ...first });
+                  say([...sessions.keys()]);
+                  sessions.set("e2", second);
                   await ask("/event/e1/data", { "Gateway-Worker": "unregister" });
                   say(sessions.size, cookies.size);
                 })();
@@ -158,6 +178,16 @@ extension EndToEnd {
                     ["/event/e1/login","manual","Se1"]
                     ["b","2"]
                     ["d"]
+                    ["/event/e1/data","manual","Se1"]
+                    ["lost","/.gateway/sessions/e1"]
+                    [401,["e2"]]
+                    ["/event/e2/page","manual","Se2"]
+                    ["lost","/.gateway/sessions/e2"]
+                    ["/event/e2/page","follow",null]
+                    [401,[]]
+                    ["/event/e2/page","follow",null]
+                    [200]
+                    [["e1"]]
                     ["/event/e1/data","manual","Se1"]
                     ["deleted","gateway-sessions"]
                     ["deleted","gateway-cookies"]

@@ -73,10 +73,7 @@ extension Exchange {
 
     /// Refuses a request without a token or a session that counts.
     func refuseStranger(_ request: RequestView) {
-        // The settings allowed a service worker once, and no longer do.
-        if !snapshot.isCookieless, request.contains(.gatewayRequest) {
-            state.verdict.extraFields.append(contentsOf: "Gateway-Worker: unregister\r\n".utf8)
-        }
+        if request.contains(.gatewayRequest) { orderServiceWorker(request) }
         guard state.verdict.isSessionVoid else { return refuse(.tokenMissing, request) }
         record.fault = Self.voidSession
         refuse(.tokenInvalid, request, topic: .visitEnded)

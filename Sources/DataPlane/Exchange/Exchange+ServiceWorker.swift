@@ -219,6 +219,17 @@ extension Exchange {
         request.field(.serviceWorker, is: "script") && request.cookies.isEmpty
     }
 
+    /// Tells a service worker what a refusal says of itself, or of the session that it showed.
+    func orderServiceWorker(_ request: RequestView) {
+        if !snapshot.isCookieless {
+            // The settings allowed one once, and no longer do.
+            state.verdict.extraFields.append(contentsOf: "Gateway-Worker: unregister\r\n".utf8)
+        } else if request.contains(.gatewaySession), shownSession(request) == nil {
+            // No key that we have sealed it, so that it will never be good.
+            state.verdict.extraFields.append(contentsOf: "Gateway-Worker: forget\r\n".utf8)
+        }
+    }
+
     // MARK: Both heads
 
     /// Whether a service worker describes the request instead of the browser.
