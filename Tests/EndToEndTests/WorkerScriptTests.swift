@@ -80,13 +80,29 @@ extension EndToEnd {
                   ["img-src *", "img-src *"],
                   ["script-src 'nonce-abc'", "script-src 'nonce-abc'", "abc"],
                   ["script-src 'strict-dynamic' 'sha256-x'", "script-src 'strict-dynamic' 'sha256-x' 'nonce-N'", "N"],
+                  // Nonces of directives that do not judge scripts, and what is no nonce.
+                  ["style-src 'nonce-s'; script-src 'self'", `style-src 'nonce-s'; script-src 'self' ${own}`],
+                  ["script-src 'nonce-a'; script-src-elem 'self'", `script-src 'nonce-a'; script-src-elem 'self' ${own}`],
+                  ["default-src 'nonce-d'; script-src 'self'", `default-src 'nonce-d'; script-src 'self' ${own}`],
+                  ["script-src 'self'; script-src 'nonce-b'", `script-src 'self' ${own}; script-src 'nonce-b'`],
+                  ["default-src 'nonce-d'; style-src 'self'", "default-src 'nonce-d'; style-src 'self'", "d"],
+                  [`script-src 'nonce-"><x>' 'self'`, `script-src 'nonce-"><x>' 'self' ${own}`],
+                  // Every policy must let it in, and all have the same nonce.
+                  ["script-src 'nonce-a', script-src 'self'", `script-src 'nonce-a', script-src 'self' ${own}`, "a"],
+                  ["script-src 'nonce-a', default-src 'nonce-b'",
+                    `script-src 'nonce-a', default-src 'nonce-b'; script-src 'nonce-b' ${own}`, "a"],
+                  ["script-src 'nonce-a', script-src 'nonce-b' 'STRICT-dynamic'",
+                    `script-src 'nonce-a' ${own}, script-src 'nonce-b' 'STRICT-dynamic'`, "b"],
+                  ["script-src 'nonce-a' 'strict-dynamic', script-src 'nonce-b' 'strict-dynamic', img-src *",
+                    "script-src 'nonce-a' 'strict-dynamic' 'nonce-N', script-src 'nonce-b' 'strict-dynamic' 'nonce-N', img-src *",
+                    "N"],
                 ];
                 for (const [policy, expected, nonce] of cases) {
                   const headers = new Headers({ "Content-Security-Policy": policy });
                   const found = allowScript(headers);
                   const text = headers.get("Content-Security-Policy");
                   const isRight = nonce === "N"
-                    ? text === expected.replace("nonce-N", "nonce-" + found)
+                    ? text === expected.replaceAll("nonce-N", "nonce-" + found) && /^[0-9a-f]{32}$/.test(found)
                     : text === expected && found === nonce;
                   if (!isRight) console.log(policy, "=>", text, found);
                 }
