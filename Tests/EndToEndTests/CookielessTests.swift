@@ -173,12 +173,17 @@ extension EndToEnd {
             #expect(try frame.join(again).status == 401)
         }
 
-        @Test("Attack: another site's POST, which the worker would send on as its own")
+        @Test(
+            "Attack: another site's POST, or one that does not say whose it is, which the worker would send on as its own"
+        )
         func foreignPost() throws {
             let frame = FrameWorker(try Self.site())
             #expect(try frame.open(link("csrf")).status == 200)
             let shown = "Gateway-Session: \(try #require(frame.session))"
-            for fields in [["Origin: https://evil.example"], ["Origin: null"], ["Sec-Fetch-Site: cross-site"]] {
+            for fields in [
+                [], ["Origin: https://evil.example"], ["Origin: null"], ["Sec-Fetch-Site: cross-site"],
+                ["Sec-Fetch-Site: same-site"], ["Sec-Fetch-Site: none"],
+            ] {
                 for path in ["/event/e1/form", "/.gateway/leave", "/.gateway/take-over"] {
                     let answer = try fetch(
                         frame.site.port,
@@ -190,6 +195,8 @@ extension EndToEnd {
                 }
             }
             #expect(try frame.request("/event/e1/form", "POST").status == 200)
+            let own = [shown, "Sec-Fetch-Site: same-origin", "Content-Length: 0"]
+            #expect(try fetch(frame.site.port, "/event/e1/form", method: "POST", own).status == 200)
         }
 
         @Test(

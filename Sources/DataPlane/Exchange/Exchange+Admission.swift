@@ -47,7 +47,11 @@ extension Exchange {
         if worker.isShedding, credentials.mustJoin, sheds(request, nil) { return false }
         state.verdict.viewer = credentials.viewer
         state.verdict.source = credentials.source
-        if credentials.isAmbient, !isOriginAllowed(request) {
+        // They came by themselves, so that another site may have caused the request.
+        let isCaused =
+            credentials.source == .cookie
+            ? isOriginAllowed(request) : !credentials.isScripts || isOriginTold(request)
+        guard isCaused else {
             refuse(.originDenied, request)
             return false
         }

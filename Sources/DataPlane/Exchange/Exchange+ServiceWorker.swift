@@ -198,6 +198,13 @@ extension Exchange {
         return found
     }
 
+    /// Whether the request's origin is acceptable with a session that a script holds. The worker adds that to what another
+    /// site causes, too, so that an unsafe request must say where it comes from. Browsers that have service workers do.
+    func isOriginTold(_ request: RequestView) -> Bool {
+        let isTold = method.isSafe || request.contains(.origin) || request.field(.secFetchSite, is: "same-origin")
+        return isTold && isOriginAllowed(request)
+    }
+
     /// Whether one of our own pages sent the request, by its `Origin`.
     private func isFromOwnOrigin(_ request: RequestView) -> Bool {
         guard request.isSingle(.origin), let origin = request.value(of: .origin) else { return false }
@@ -288,9 +295,6 @@ extension Exchange {
 extension Credentials {
     /// Whether a script in a frame without cookies holds the session. It chose that of the event that is meant.
     var isScripts: Bool { source == .serviceWorker || source == .socketTicket }
-
-    /// Whether the session came by itself, so that another site may have caused the request.
-    var isAmbient: Bool { source == .cookie || isScripts }
 }
 
 extension RequestView {
