@@ -24,6 +24,15 @@ package struct SubjectKey: Hashable, Sendable {
         low = bigEndianWord(hash.span, at: 8)
     }
 
+    /// Sixteen bytes.
+    package var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(16)
+        appendBigEndian(high, count: 8, to: &bytes)
+        appendBigEndian(low, count: 8, to: &bytes)
+        return bytes
+    }
+
     /// The position of a session in the lease table if the subject may have several: its own random bits distinguish it
     /// from the others.
     func own(of session: SessionID) -> SubjectKey {

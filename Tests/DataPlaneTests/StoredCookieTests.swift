@@ -1,11 +1,22 @@
 import Basics
+import JOSE
 import Testing
 
+@testable import Admission
 @testable import DataPlane
 
 @Suite("Cookies that a service worker keeps")
 struct StoredCookieTests {
     private static let now: Milliseconds = 1_700_000_000_000
+
+    private static func subject(
+        _ kind: ViewerKind = .registration,
+        _ company: String = "acme",
+        _ event: String = "e1",
+        _ id: String = "ada"
+    ) -> SubjectKey {
+        SubjectKey(kind: kind, company: company, event: event.utf8Span.span, id: id)
+    }
 
     private func read(_ line: String, path: String = "/event/e1/page") -> StoredCookie? {
         let (bytes, request) = (Array(line.utf8), Array(path.utf8))
@@ -68,12 +79,12 @@ struct StoredCookieTests {
         let seal = CookieSeal(secret: [UInt8](repeating: 7, count: 32))
         let kept = cookie("session=secret", "/event", Self.now + 1000)
         func parts(_ cookie: StoredCookie) -> [String] {
-            String(decoding: seal.text(of: cookie, now: Self.now), as: UTF8.self)
+            String(decoding: seal.text(of: cookie, for: Self.subject(), now: Self.now), as: UTF8.self)
                 .split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         }
         func open(_ text: String, _ now: Milliseconds = Self.now) -> StoredCookie? {
             let bytes = Array(text.utf8)
-            return seal.open(bytes.span, now: now)
+            return seal.open(bytes.span, for: Self.subject(), now: now)
         }
         let text = parts(kept)
         #expect(text.count == 2 && open(text[1]) == kept && !text[1].contains("secret"))
@@ -84,5 +95,34 @@ struct StoredCookieTests {
         #expect(parts(cookie("session=x", "/"))[0] != text[0])
         let lasting = cookie("a=b", "/")
         #expect(open(parts(lasting)[1]) == lasting)
+    }
+
+    @Test("Attack: a kept cookie moved to another viewer's, another event's or another company's session")
+    func moved() throws {
+        let seal = CookieSeal(secret: [UInt8](repeating: 7, count: 32))
+        let kept = cookie("session=secret", "/event")
+        func parts(_ subject: SubjectKey) -> [ArraySlice<UInt8>] {
+            seal.text(of: kept, for: subject, now: Self.now).split(separator: UInt8(ascii: "."))
+        }
+        let own = parts(Self.subject())
+        #expect(seal.open(Array(own[1]).span, for: Self.subject(), now: Self.now) == kept)
+        for other in [
+            Self.subject(.embed), Self.subject(.registration, "globex"), Self.subject(.registration, "acme", "e2"),
+            Self.subject(.registration, "acme", "e1", "bob"),
+        ] {
+            #expect(seal.open(Array(own[1]).span, for: other, now: Self.now) == nil)
+            // In one jar, neither takes the place of the other.
+            #expect(parts(other)[0] != own[0])
+        }
+    }
+
+    @Test("A cookie that was kept before it was bound to its viewer is dropped")
+    func unbound() {
+        let secret = [UInt8](repeating: 7, count: 32)
+        let content = Array("0\n/\na=b".utf8)
+        let day = Int(Self.now / 86_400_000)
+        let sealed = SealingKey(secret: secret, purpose: "embed host's cookie").seal(content.span, day: day)
+        let text = Base64URL.encode(sealed.span)
+        #expect(CookieSeal(secret: secret).open(text.span, for: Self.subject(), now: Self.now) == nil)
     }
 }

@@ -173,12 +173,17 @@ extension EndToEnd {
             #expect(try frame.join(again).status == 401)
         }
 
-        @Test("Attack: another site's POST, which the worker would send on as its own")
+        @Test(
+            "Attack: another site's POST, or one that does not say whose it is, which the worker would send on as its own"
+        )
         func foreignPost() throws {
             let frame = FrameWorker(try Self.site())
             #expect(try frame.open(link("csrf")).status == 200)
             let shown = "Gateway-Session: \(try #require(frame.session))"
-            for fields in [["Origin: https://evil.example"], ["Origin: null"], ["Sec-Fetch-Site: cross-site"]] {
+            for fields in [
+                [], ["Origin: https://evil.example"], ["Origin: null"], ["Sec-Fetch-Site: cross-site"],
+                ["Sec-Fetch-Site: same-site"], ["Sec-Fetch-Site: none"],
+            ] {
                 for path in ["/event/e1/form", "/.gateway/leave", "/.gateway/take-over"] {
                     let answer = try fetch(
                         frame.site.port,
@@ -190,6 +195,8 @@ extension EndToEnd {
                 }
             }
             #expect(try frame.request("/event/e1/form", "POST").status == 200)
+            let own = [shown, "Sec-Fetch-Site: same-origin", "Content-Length: 0"]
+            #expect(try fetch(frame.site.port, "/event/e1/form", method: "POST", own).status == 200)
         }
 
         @Test(
@@ -329,6 +336,36 @@ extension EndToEnd {
             #expect(try frame.navigate("/event/e1").status == 200)
         }
 
+        @Test("A session that no key of ours has sealed is forgotten; one that is merely over or unwelcome is not")
+        func unknown() throws {
+            let (site, former) = (try Self.site(), try Self.site())
+            let (frame, stranger) = (FrameWorker(site), FrameWorker(former))
+            #expect(try stranger.open(link("stranger")).status == 200)
+            #expect(try frame.open(link("known")).status == 200)
+            let known = frame.session
+            for session in [stranger.session, "forged", frame.socket] {
+                frame.session = session
+                for answer in [try frame.navigate("/event/e1"), try frame.request("/event/e1/data")] {
+                    #expect(answer.status == 401 && answer["Gateway-Worker"] == "forget")
+                }
+                #expect(try frame.request("/.gateway/session")["Gateway-Worker"] == "forget")
+                let open = try frame.request("/public/x")
+                #expect(open.status == 200 && open["Gateway-Worker"] == nil)
+                // A link still lets the viewer in, whose ticket must not be spent.
+                let page = try frame.wayIn(link("known"))
+                #expect(page.text.contains("cookies_blocked") && page["Gateway-Worker"] == nil)
+                // Programs are told nothing.
+                let program = try fetch(site.port, "/event/e1/x", ["Gateway-Session: \(session ?? "")"])
+                #expect(program.status == 401 && program["Gateway-Worker"] == nil)
+            }
+            frame.session = known
+            let elsewhere = try frame.request("/event/e2/data")
+            #expect(elsewhere.status == 403 && elsewhere["Gateway-Worker"] == nil)
+            #expect(try FrameWorker(site).open(link("known")).status == 200)
+            let replaced = try frame.request("/event/e1/data")
+            #expect(replaced.status == 409 && replaced["Gateway-Worker"] == nil)
+        }
+
         @Test("A navigation that WebKit sends without the session has no effect, and counts as no failure")
         func doubleNavigation() throws {
             let site = try Self.site { $0.limits = "failures_per_minute = 1\njoins_per_minute = 0" }
@@ -373,6 +410,67 @@ extension EndToEnd {
             let bearer = "Authorization: Bearer \(Minter.acme.registration("program"))"
             _ = try fetch(site.port, "/event/e1/x", [bearer, "Gateway-Cookie: \(login["Gateway-Set-Cookie"] ?? "")"])
             #expect(site.upstream.requests.last?["Cookie"] == nil)
+        }
+
+        @Test("Attack: the embed host's cookies in another viewer's jar, and in that of another event")
+        func movedCookies() throws {
+            let site = try Self.site()
+            site.upstream.on("/event/e1/login") { try $0.reply("200 OK", ["Set-Cookie: app=1; Path=/"], "") }
+            let frame = FrameWorker(site)
+            #expect(try frame.open(link("owner")).status == 200)
+            #expect(try frame.request("/event/e1/login").status == 200)
+            for (person, event) in [("owner", "e1"), ("thief", "e1"), ("owner", "e2")] {
+                let other = FrameWorker(site)
+                #expect(try other.open(link(person, event)).status == 200)
+                other.cookies = frame.cookies
+                #expect(try other.request("/event/\(event)/data").status == 200)
+                let seen = try #require(site.upstream.requests(for: "/event/\(event)/data").last)
+                #expect(seen["Cookie"] == (person == "owner" && event == "e1" ? "app=1" : nil), "\(person) \(event)")
+            }
+        }
+
+        @Test(
+            "An answer to a worker is kept by no shared cache, and by the browser's for the same viewer and cookies only"
+        )
+        func caching() throws {
+            let site = try Self.site()
+            func serve(_ path: String, _ fields: [String]) {
+                for path in ["/event/e1/\(path)", "/public/\(path)"] {
+                    site.upstream.on(path) { try $0.reply("200 OK", fields, "") }
+                }
+            }
+            serve(
+                "shared",
+                ["Cache-Control: public, s-maxage=60", "CDN-Cache-Control: max-age=60", "Surrogate-Control: a"]
+            )
+            serve(
+                "varied",
+                ["Cache-Control: max-age=60", "vary: Accept , COOKIE", "Vary: Cookie", "Cache-Control: a=b"]
+            )
+            serve("other", ["Vary: Cookies, X-Cookie", "Cache-Control: no-store"])
+            serve("silent", [])
+            let frame = FrameWorker(site)
+            #expect(try frame.open(link("caching")).status == 200)
+            func told(_ path: String, _ name: String) throws -> [String] {
+                try frame.request(path).fields.values(name)
+            }
+            let varies = "Gateway-Session, Gateway-Cookie"
+            #expect(try told("/event/e1/shared", "cache-control") == ["private", "public, s-maxage=60"])
+            #expect(try told("/event/e1/shared", "cdn-cache-control").isEmpty)
+            #expect(try told("/event/e1/shared", "surrogate-control").isEmpty)
+            #expect(try told("/event/e1/varied", "cache-control") == ["private", "max-age=60", "a=b"])
+            #expect(try told("/event/e1/varied", "vary") == [varies, "Accept , COOKIE", "Cookie"])
+            #expect(try told("/event/e1/other", "cache-control") == ["private", "no-store"])
+            #expect(try told("/event/e1/other", "vary") == ["Cookies, X-Cookie"])
+            #expect(try told("/event/e1/silent", "cache-control") == ["private"])
+            // What is for everyone, and what others are told, stays as it is.
+            #expect(try told("/public/varied", "vary") == ["Accept , COOKIE", "Cookie"])
+            let browser = Browser(site)
+            _ = try browser.open("/event/e1?token=\(Minter.acme.registration("other"))")
+            let shared = try browser.fetch("/event/e1/shared")
+            #expect(shared.fields.values("cache-control") == ["public, s-maxage=60"])
+            #expect(shared["CDN-Cache-Control"] == "max-age=60" && shared["Surrogate-Control"] == "a")
+            #expect(try browser.fetch("/event/e1/varied").fields.values("vary") == ["Accept , COOKIE", "Cookie"])
         }
 
         @Test("Without the setting there is no worker, and one from before is told to go")

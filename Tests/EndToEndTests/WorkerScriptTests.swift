@@ -80,13 +80,29 @@ extension EndToEnd {
                   ["img-src *", "img-src *"],
                   ["script-src 'nonce-abc'", "script-src 'nonce-abc'", "abc"],
                   ["script-src 'strict-dynamic' 'sha256-x'", "script-src 'strict-dynamic' 'sha256-x' 'nonce-N'", "N"],
+                  // Nonces of directives that do not judge scripts, and what is no nonce.
+                  ["style-src 'nonce-s'; script-src 'self'", `style-src 'nonce-s'; script-src 'self' ${own}`],
+                  ["script-src 'nonce-a'; script-src-elem 'self'", `script-src 'nonce-a'; script-src-elem 'self' ${own}`],
+                  ["default-src 'nonce-d'; script-src 'self'", `default-src 'nonce-d'; script-src 'self' ${own}`],
+                  ["script-src 'self'; script-src 'nonce-b'", `script-src 'self' ${own}; script-src 'nonce-b'`],
+                  ["default-src 'nonce-d'; style-src 'self'", "default-src 'nonce-d'; style-src 'self'", "d"],
+                  [`script-src 'nonce-"><x>' 'self'`, `script-src 'nonce-"><x>' 'self' ${own}`],
+                  // Every policy must let it in, and all have the same nonce.
+                  ["script-src 'nonce-a', script-src 'self'", `script-src 'nonce-a', script-src 'self' ${own}`, "a"],
+                  ["script-src 'nonce-a', default-src 'nonce-b'",
+                    `script-src 'nonce-a', default-src 'nonce-b'; script-src 'nonce-b' ${own}`, "a"],
+                  ["script-src 'nonce-a', script-src 'nonce-b' 'STRICT-dynamic'",
+                    `script-src 'nonce-a' ${own}, script-src 'nonce-b' 'STRICT-dynamic'`, "b"],
+                  ["script-src 'nonce-a' 'strict-dynamic', script-src 'nonce-b' 'strict-dynamic', img-src *",
+                    "script-src 'nonce-a' 'strict-dynamic' 'nonce-N', script-src 'nonce-b' 'strict-dynamic' 'nonce-N', img-src *",
+                    "N"],
                 ];
                 for (const [policy, expected, nonce] of cases) {
                   const headers = new Headers({ "Content-Security-Policy": policy });
                   const found = allowScript(headers);
                   const text = headers.get("Content-Security-Policy");
                   const isRight = nonce === "N"
-                    ? text === expected.replace("nonce-N", "nonce-" + found)
+                    ? text === expected.replaceAll("nonce-N", "nonce-" + found) && /^[0-9a-f]{32}$/.test(found)
                     : text === expected && found === nonce;
                   if (!isRight) console.log(policy, "=>", text, found);
                 }
@@ -102,7 +118,7 @@ extension EndToEnd {
                 #"""
                 const stored = new Map();
                 globalThis.caches = {
-                  open: async () => ({ put: async (key, kept) => stored.set(key, kept) }),
+                  open: async () => ({ put: async (key, kept) => stored.set(key, kept), delete: async (key) => say("lost", key) }),
                   delete: async (name) => say("deleted", name),
                 };
                 globalThis.registration = { unregister: async () => say("unregistered") };
@@ -139,6 +155,26 @@ extension EndToEnd {
                   say(...[...cookies].flat());
                   for (const name of ["c", "d"]) await keepCookies(`${name}.${name.repeat(3000)}`);
                   say(...cookies.keys());
+                  // A session that the gateway does not know is forgotten; a document is asked for once without it.
+                  const unknown = () => answers.push(
+                    new Response("", { status: 401, headers: { "Gateway-Worker": "forget" } }),
+                    new Response("", { status: 401 }),
+                  );
+                  const [first, second] = [sessions.get("e1"), sessions.get("e2")];
+                  unknown();
+                  say((await ask("/event/e1/data", undefined, { method: "POST", body: "x" })).status, [...sessions.keys()]);
+                  answers = [];
+                  const page = new Request("https://embed.example/event/e2/page");
+                  Object.defineProperty(page, "mode", { value: "navigate" });
+                  const show = async () => (await answer({ waitUntil() {} }, page, new URL(page.url))).status;
+                  unknown();
+                  say(await show(), [...sessions.keys()]);
+                  say(await show());
+                  // Another page has joined meanwhile.
+                  sessions.set("e1", first);
+                  await forget({ ...first });
+                  say([...sessions.keys()]);
+                  sessions.set("e2", second);
                   await ask("/event/e1/data", { "Gateway-Worker": "unregister" });
                   say(sessions.size, cookies.size);
                 })();
@@ -158,6 +194,16 @@ extension EndToEnd {
                     ["/event/e1/login","manual","Se1"]
                     ["b","2"]
                     ["d"]
+                    ["/event/e1/data","manual","Se1"]
+                    ["lost","/.gateway/sessions/e1"]
+                    [401,["e2"]]
+                    ["/event/e2/page","manual","Se2"]
+                    ["lost","/.gateway/sessions/e2"]
+                    ["/event/e2/page","follow",null]
+                    [401,[]]
+                    ["/event/e2/page","follow",null]
+                    [200]
+                    [["e1"]]
                     ["/event/e1/data","manual","Se1"]
                     ["deleted","gateway-sessions"]
                     ["deleted","gateway-cookies"]

@@ -120,33 +120,47 @@ extension ServiceWorker {
           return isOpen && bytes.length < limit ? undefined : start;
         }
 
-        // Lets the page's policy have the script. Returns the nonce that it needs, if any.
+        // Lets the page's policies have the script, all of which must. Returns the nonce that it needs, if any.
         function allowScript(headers) {
           const field = "Content-Security-Policy";
           const text = headers.get(field);
           if (!text) return undefined;
-          const nonce = /'nonce-([^']+)'/.exec(text)?.[1];
-          if (nonce) return nonce;
-          const own = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join("");
-          let usesOwn = false;
-          const policies = text.split(",").map((policy) => {
-            const directives = policy.split(";").map((directive) => directive.trim().split(/\s+/));
-            const named = (name) => directives.find(([first]) => first.toLowerCase() === name);
-            const found = named("script-src-elem") ?? named("script-src") ?? named("default-src");
-            if (!found) return policy;
-            const isStrict = found.includes("'strict-dynamic'");
-            if (isStrict) usesOwn = true;
-            const source = isStrict ? `'nonce-${own}'` : location.origin + socketScript;
-            const words = found.filter((word) => word.toLowerCase() !== "'none'");
-            if (found[0].toLowerCase() === "default-src") {
-              directives.push(["script-src", ...words.slice(1), source]);
+          const policies = text.split(",").map(policyOf);
+          const judging = policies.map(({ judge }) => judge).filter((judge) => judge);
+          const strict = judging.filter(isStrict);
+          // The page's own serves if no strict policy lacks it.
+          let nonce = judging.flat().find((word) => isNonce.test(word) && strict.every((judge) => judge.includes(word)));
+          if (!nonce && strict.length) {
+            const bytes = crypto.getRandomValues(new Uint8Array(16));
+            nonce = `'nonce-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}'`;
+          }
+          for (const { directives, judge } of policies) {
+            if (!judge || judge.includes(nonce)) continue;
+            const source = isStrict(judge) ? nonce : location.origin + socketScript;
+            const words = [...judge.filter((word) => word.toLowerCase() !== "'none'"), source];
+            if (judge[0].toLowerCase() === "default-src") {
+              directives.push(["script-src", ...words.slice(1)]);
             } else {
-              directives[directives.indexOf(found)] = [...words, source];
+              directives[directives.indexOf(judge)] = words;
             }
-            return directives.map((words) => words.join(" ")).join("; ");
-          });
-          headers.set(field, policies.join(", "));
-          return usesOwn ? own : undefined;
+          }
+          const textOf = ({ directives }) => directives.map((words) => words.join(" ")).join("; ");
+          headers.set(field, policies.map(textOf).join(", "));
+          return nonce && isNonce.exec(nonce)[1];
+        }
+
+        const isNonce = /^'nonce-([\w+/-]+={0,2})'$/i;
+
+        // The directives of a policy, and the one that judges scripts: CSP 3, section 6.8.3.
+        function policyOf(text) {
+          const directives = text.split(";").map((directive) => directive.trim().split(/\s+/));
+          const named = (name) => directives.find(([first]) => first.toLowerCase() === name);
+          return { directives, judge: named("script-src-elem") ?? named("script-src") ?? named("default-src") };
+        }
+
+        // Whether it lets nothing in by its address.
+        function isStrict(judge) {
+          return judge.some((word) => word.toLowerCase() === "'strict-dynamic'");
         }
 
         """#

@@ -112,10 +112,12 @@ struct ServiceWorker: Sendable {
           return kept;
         }
 
-        async function forget(event) {
-          sessions.delete(event);
+        // Not if another page has got a newer one meanwhile.
+        async function forget(kept) {
+          if (sessions.get(kept.event) !== kept) return;
+          sessions.delete(kept.event);
           const cache = await caches.open(store);
-          await cache.delete(keyOf(event));
+          await cache.delete(keyOf(kept.event));
         }
 
         // The gateway no longer wants a worker.
@@ -156,7 +158,7 @@ struct ServiceWorker: Sendable {
             const headers = { "Gateway-Session": kept.session };
             const response = await fetch("/.gateway/renew", { method: "POST", headers, redirect: "error" });
             if (response.ok) return await keep(await response.json(), kept.joined);
-            if (response.status === 401) await forget(kept.event);
+            if (response.status === 401) await forget(kept);
           } catch {
             // The network is away. The next request tries again.
           }
@@ -255,7 +257,13 @@ struct ServiceWorker: Sendable {
           }
           const lines = response.headers.get("Gateway-Set-Cookie");
           if (lines) await keepCookies(lines).catch(() => {});
-          if (response.headers.get("Gateway-Worker") === "unregister") event.waitUntil(leave());
+          const order = response.headers.get("Gateway-Worker");
+          if (order === "unregister") event.waitUntil(leave());
+          if (order === "forget") {
+            await forget(kept).catch(() => {});
+            // Once without it: a document is for the browser to ask for, a program's request gets what was answered.
+            if (request.mode === "navigate" && request.method === "GET") return fetch(request);
+          }
           const redirect = response.headers.get("Gateway-Location");
           // The browser goes there as it would have without a worker.
           if (redirect) return Response.redirect(new URL(redirect.slice(4), url), Number(redirect.slice(0, 3)));

@@ -47,7 +47,11 @@ extension Exchange {
         if worker.isShedding, credentials.mustJoin, sheds(request, nil) { return false }
         state.verdict.viewer = credentials.viewer
         state.verdict.source = credentials.source
-        if credentials.isAmbient, !isOriginAllowed(request) {
+        // They came by themselves, so that another site may have caused the request.
+        let isCaused =
+            credentials.source == .cookie
+            ? isOriginAllowed(request) : !credentials.isScripts || isOriginTold(request)
+        guard isCaused else {
             refuse(.originDenied, request)
             return false
         }
@@ -73,10 +77,7 @@ extension Exchange {
 
     /// Refuses a request without a token or a session that counts.
     func refuseStranger(_ request: RequestView) {
-        // The settings allowed a service worker once, and no longer do.
-        if !snapshot.isCookieless, request.contains(.gatewayRequest) {
-            state.verdict.extraFields.append(contentsOf: "Gateway-Worker: unregister\r\n".utf8)
-        }
+        if request.contains(.gatewayRequest) { orderServiceWorker(request) }
         guard state.verdict.isSessionVoid else { return refuse(.tokenMissing, request) }
         record.fault = Self.voidSession
         refuse(.tokenInvalid, request, topic: .visitEnded)

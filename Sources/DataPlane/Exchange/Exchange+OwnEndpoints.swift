@@ -184,11 +184,14 @@ extension Exchange {
     /// Whether the request comes from our own pages. These endpoints act for the user, so another site must not be able
     /// to call them.
     private func isFromOurPages(_ request: RequestView, _ credentials: Credentials) -> Bool {
-        guard credentials.source == .authorization || credentials.source == .header || isOriginAllowed(request) else {
-            refuse(.originDenied, request)
-            return false
-        }
-        return true
+        let isOurs =
+            switch credentials.source {
+            case .authorization, .header: true
+            case .serviceWorker, .socketTicket: isOriginTold(request)
+            default: isOriginAllowed(request)
+            }
+        if !isOurs { refuse(.originDenied, request) }
+        return isOurs
     }
 
     /// Where a take-over leads back to: one of our paths, judged like that of any request.

@@ -109,6 +109,7 @@ extension Exchange {
         // A response that carries a session is for one browser, even if the upstream allowed caching it; and what a
         // service worker is told is for no other reader.
         let isForOne = !state.verdict.extraFields.isEmpty || tellsRedirect || storesCookies
+        var told: ToldCaches = []
         var runStart = 0
         var runEnd = 0
         let fields = block.fields
@@ -119,7 +120,14 @@ extension Exchange {
             if isViewer, field.name == .xFrameOptions { continue }
             if referrerPolicy != nil, field.name == .referrerPolicy { continue }
             if field.name == .gatewaySession || field.setsSessionCookie(bytes) { continue }
-            if isCookieless, isWithheld(field, bytes) || (tellsRedirect && field.name == .location) { continue }
+            if isCookieless {
+                if isWithheld(field, bytes) || (tellsRedirect && field.name == .location) { continue }
+                if !isForOne, let line = cachingLine(besides: field, bytes, &told) {
+                    if runEnd > runStart { head.write(bytes.extracting(runStart..<runEnd)) }
+                    (runStart, runEnd) = (0, 0)
+                    head.write(line)
+                }
+            }
             if !transportPolicy.isEmpty, field.name == .strictTransportSecurity { continue }
             if state.verdict.isPreflight, field.name == .setCookie || field.describesBody(bytes) { continue }
             if storesCookies, field.name == .setCookie {

@@ -198,6 +198,13 @@ extension Exchange {
         return found
     }
 
+    /// Whether the request's origin is acceptable with a session that a script holds. The worker adds that to what another
+    /// site causes, too, so that an unsafe request must say where it comes from. Browsers that have service workers do.
+    func isOriginTold(_ request: RequestView) -> Bool {
+        let isTold = method.isSafe || request.contains(.origin) || request.field(.secFetchSite, is: "same-origin")
+        return isTold && isOriginAllowed(request)
+    }
+
     /// Whether one of our own pages sent the request, by its `Origin`.
     private func isFromOwnOrigin(_ request: RequestView) -> Bool {
         guard request.isSingle(.origin), let origin = request.value(of: .origin) else { return false }
@@ -217,6 +224,17 @@ extension Exchange {
     /// place of ours there.
     func isForeignServiceWorker(_ request: RequestView) -> Bool {
         request.field(.serviceWorker, is: "script") && request.cookies.isEmpty
+    }
+
+    /// Tells a service worker what a refusal says of itself, or of the session that it showed.
+    func orderServiceWorker(_ request: RequestView) {
+        if !snapshot.isCookieless {
+            // The settings allowed one once, and no longer do.
+            state.verdict.extraFields.append(contentsOf: "Gateway-Worker: unregister\r\n".utf8)
+        } else if request.contains(.gatewaySession), shownSession(request) == nil {
+            // No key that we have sealed it, so that it will never be good.
+            state.verdict.extraFields.append(contentsOf: "Gateway-Worker: forget\r\n".utf8)
+        }
     }
 
     // MARK: Both heads
@@ -263,6 +281,10 @@ extension Exchange {
     /// Whether a field of an upstream's answer is kept from the browser, where service workers may hold sessions.
     func isWithheld(_ field: FieldBlock.Field, _ bytes: Span<UInt8>) -> Bool {
         if field.name == .gatewayRequest || field.name == .gatewayCookie { return true }
+        // They would tell a shared cache to keep what is for the viewer alone.
+        if field.name == .cdnCacheControl || field.name == .surrogateControl, viewer != nil, isToldByServiceWorker {
+            return true
+        }
         guard field.name == .other else { return false }
         return GatewayFields.contain(bytes, field.nameRange)
             || state.verdict.source != .cookie
@@ -273,9 +295,6 @@ extension Exchange {
 extension Credentials {
     /// Whether a script in a frame without cookies holds the session. It chose that of the event that is meant.
     var isScripts: Bool { source == .serviceWorker || source == .socketTicket }
-
-    /// Whether the session came by itself, so that another site may have caused the request.
-    var isAmbient: Bool { source == .cookie || isScripts }
 }
 
 extension RequestView {

@@ -35,9 +35,11 @@ package final class SealingKey: Sendable {
 
     /// Seals `content`.
     ///
-    /// - Parameter day: the day of the key, counted from 1970.
+    /// - Parameters:
+    ///   - day: the day of the key, counted from 1970.
+    ///   - holder: whom the seal is for, if it must not open for others. It is authenticated, and no part of the seal.
     /// - Returns: the day in two bytes, the nonce, the ciphertext and the tag.
-    package func seal(_ content: Span<UInt8>, day: Int) -> [UInt8] {
+    package func seal(_ content: Span<UInt8>, day: Int, for holder: [UInt8] = []) -> [UInt8] {
         let day = UInt16(truncatingIfNeeded: day)
         let key = key(of: day)
         let nonce = SystemRandom.bytes(Self.nonceBytes)
@@ -52,6 +54,8 @@ package final class SealingKey: Sendable {
                 // between nonce and tag, and the tag's sixteen after them; the spans and arrays live during the calls.
                 guard let context = unsafe Handle(EVP_CIPHER_CTX_new(), freedBy: EVP_CIPHER_CTX_free),
                     unsafe EVP_EncryptInit_ex2(context.pointer, Self.cipher, key, nonce, nil) == 1,
+                    unsafe holder.isEmpty
+                        || EVP_EncryptUpdate(context.pointer, nil, &length, holder, CInt(holder.count)) == 1,
                     unsafe content.withUnsafeBufferPointer({ content in
                         unsafe EVP_EncryptUpdate(
                             context.pointer,
@@ -75,10 +79,15 @@ package final class SealingKey: Sendable {
         }
     }
 
-    /// Opens a seal. Returns `nil` unless this program made it on one of `days`. Accepts any bytes.
+    /// Opens a seal. Returns `nil` unless this program made it for `holder` on one of `days`. Accepts any bytes.
     ///
     /// - Parameter limit: of the seal's length, in bytes. A longer one is not looked at.
-    package func open(_ sealed: Span<UInt8>, days: ClosedRange<Int>, upTo limit: Int = 64 << 10) -> [UInt8]? {
+    package func open(
+        _ sealed: Span<UInt8>,
+        days: ClosedRange<Int>,
+        upTo limit: Int = 64 << 10,
+        for holder: [UInt8] = []
+    ) -> [UInt8]? {
         guard sealed.count > Self.overhead, sealed.count <= limit else { return nil }
         let day = UInt16(sealed[0]) << 8 | UInt16(sealed[1])
         guard days.contains(Int(day)) else { return nil }
@@ -96,6 +105,8 @@ package final class SealingKey: Sendable {
                         let context = unsafe Handle(EVP_CIPHER_CTX_new(), freedBy: EVP_CIPHER_CTX_free),
                         unsafe EVP_DecryptInit_ex2(context.pointer, Self.cipher, key, base + Self.dayBytes, nil)
                             == 1,
+                        unsafe holder.isEmpty
+                            || EVP_DecryptUpdate(context.pointer, nil, &length, holder, CInt(holder.count)) == 1,
                         unsafe EVP_DecryptUpdate(
                             context.pointer,
                             content.baseAddress,

@@ -5,7 +5,7 @@ import Foundation
 final class FrameWorker {
     let site: Site
     /// The embed host's cookies, sealed.
-    private var cookies: [String: String] = [:]
+    var cookies: [String: String] = [:]
     /// The session that the worker holds.
     var session: String?
     var socket: String?
