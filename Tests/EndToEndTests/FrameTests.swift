@@ -241,9 +241,51 @@ extension EndToEnd {
             let isDone = eventually(within: 60) { !framed.reports.isEmpty }
             #expect(isDone, "\(browser.errors.suffix(1000))\n\(framed.site.gateway.log.suffix(4000))")
             #expect(framed.reports.last?.hasPrefix(Self.expected(cookie: "app=1")) == true, "\(framed.reports)")
+            if cookies == .all { try Self.useButtons(browser, from: framed.customerURL) }
             browser.end()
             let isLogged = eventually { framed.site.gateway.log.contains("/.gateway/session") }
             #expect(isLogged && !framed.site.gateway.log.contains("/.gateway/worker.js"))
+        }
+
+        /// Gets past the page with buttons by either of them. It is shown for a ticket that comes without the cookie set along
+        /// with it, of which the browser knows nothing here.
+        private static func useButtons(_ browser: FrameBrowser, from page: String) throws {
+            let framed = try FramedSite(sessions: "", isSecure: true)
+            func ticket(_ person: String) throws -> String {
+                let link = "/event/e1/page?token=\(Minter.acme.registration(person))"
+                return Browser.path(try fetch(framed.site.port, link, FrameWorker.frame)["Location"] ?? "")
+            }
+            framed.show(try ticket("allowing"))
+            _ = try browser.read("location.href = '\(framed.customerURL)'", inFrameOf: String(page.dropLast()))
+            for (button, person, destination) in [("allow", "allowing", "iframe"), ("tab", "tabbing", "document")] {
+                if button == "tab" {
+                    let source = framed.origin + (try ticket(person))
+                    _ = try browser.read(
+                        "document.querySelector('iframe').src = '\(source)'",
+                        inFrameOf: String(framed.customerURL.dropLast())
+                    )
+                }
+                try expectButtons(browser, framed)
+                _ = try browser.read("\(button).click()", inFrameOf: framed.origin)
+                let isIn = eventually(within: 30) {
+                    framed.site.upstream.requests.contains {
+                        $0["X-Gateway-Registration"] == person && $0["Sec-Fetch-Dest"] == destination
+                    }
+                }
+                #expect(isIn, "\(button)\n\(framed.site.gateway.log.suffix(4000))")
+            }
+        }
+
+        private static func expectButtons(_ browser: FrameBrowser, _ framed: FramedSite) throws {
+            var seen: String?
+            let isShown = eventually(within: 60) {
+                seen = try? browser.read(
+                    "document.body.hidden+' '+tab.target+' '+allow.hidden",
+                    inFrameOf: framed.origin
+                )
+                return seen == "false _blank false"
+            }
+            #expect(isShown, "\(seen ?? "") \(browser.errors.suffix(1000))\n\(framed.site.gateway.log.suffix(4000))")
         }
 
         @Test(
@@ -257,15 +299,27 @@ extension EndToEnd {
             let browser = try FrameBrowser(.chromium)
             try browser.allow(.none)
             try browser.show(framed.customerURL)
-            var seen: String?
-            let isShown = eventually(within: 60) {
-                seen = try? browser.read(
-                    "document.body.hidden+' '+tab.target+' '+allow.hidden",
+            try Self.expectButtons(browser, framed)
+
+            // Neither button helps here, and each says so.
+            let customer = String(framed.customerURL.dropLast())
+            _ = try browser.read("allow.click()", inFrameOf: framed.origin)
+            let isTold = eventually { (try? browser.read("`${hint.hidden}`", inFrameOf: framed.origin)) == "false" }
+            #expect(isTold)
+            _ = try browser.read("tab.click()", inFrameOf: framed.origin)
+            let isOpen = eventually { framed.site.gateway.log.components(separatedBy: "cookies_blocked").count > 2 }
+            #expect(isOpen, "\(framed.site.gateway.log.suffix(4000))")
+            // What is left of this origin is the tab.
+            _ = try browser.read("document.querySelector('iframe').remove()", inFrameOf: customer)
+            var title: String?
+            let isOff = eventually {
+                title = try? browser.read(
+                    "document.title + (document.getElementById('allow')?.hidden)",
                     inFrameOf: framed.origin
                 )
-                return seen == "false _blank false"
+                return title == "Your browser accepts no cookiestrue"
             }
-            #expect(isShown, "\(seen ?? "") \(browser.errors.suffix(1000))\n\(framed.site.gateway.log.suffix(4000))")
+            #expect(isOff, "\(title ?? "")")
             browser.end()
             // The ticket is not spent for a worker that cannot be.
             #expect(!framed.site.gateway.log.contains("/.gateway/join") && framed.site.upstream.requests.isEmpty)

@@ -77,7 +77,9 @@ final class FrameBrowser {
         else { return nil }
         let client = try Client(port: port)
         guard try client.openWebSocket("/devtools/page/\(id)").status == 101 else { return nil }
-        let call: JSONValue = ["id": 1, "method": "Runtime.evaluate", "params": ["expression": .string(script)]]
+        let call: JSONValue = [
+            "id": 1, "method": "Runtime.evaluate", "params": ["expression": .string(script), "userGesture": true],
+        ]
         let answer = Array(try client.echo(call.description).utf8)
         return try? JSONValue(parsing: answer.span, limits: JSONLimits(size: 1024))["result"]?["result"]?["value"]?.text
     }
