@@ -40,23 +40,35 @@ extension Admission.Rules {
         viewer.validity.expires.map { seconds(now) - leeway >= $0 } ?? false
     }
 
+    /// Whether a session has lasted as long as any may. Its viewer needs a link to join again.
+    package func isPastLifetime(_ session: SessionID, at now: Milliseconds) -> Bool {
+        now >= after(session.joinedAt, sessions.maxLifetime)
+    }
+
+    /// When a session that was joined with a viewer's token ends, whatever its event says.
+    package func end(of session: SessionID, _ viewer: Viewer) -> Milliseconds {
+        let lifetime = after(session.joinedAt, sessions.maxLifetime)
+        guard !sessions.outlivesToken, let expires = viewer.validity.expires else { return lifetime }
+        let (moment, isFar) = after(expires, leeway).multipliedReportingOverflow(by: 1000)
+        return isFar ? lifetime : min(lifetime, moment)
+    }
+
     /// Whether a session can no longer be used at all, whatever its event says.
     package func isOver(_ sealed: SealedSession, at now: Milliseconds) -> Bool {
-        if now >= after(sealed.session.id.joinedAt, sessions.maxLifetime) { return true }
+        if isPastLifetime(sealed.session.id, at: now) { return true }
         return !sessions.outlivesToken && isOver(sealed.viewer, at: now)
     }
 }
 
 extension Admission {
-    /// When the viewer's stay in an event ends as things stand: when its token expires, or when the event closes to it.
-    package func end(of viewer: Viewer, in event: String) -> Milliseconds? {
+    /// When a viewer's session in an event ends as things stand: by itself, or when the event closes to the viewer.
+    package func end(of session: SessionID, _ viewer: Viewer, in event: String, _ rules: Rules) -> Milliseconds {
         let record = directory.event(event)
         let ends = [
-            viewer.validity.expires.map { $0 * 1000 },
             viewer.closesWithEvent ? record?.closesAt : nil,
             record?.listing(of: viewer) == nil ? record?.doors.closesAt : nil,
         ]
-        return ends.compactMap { $0 }.min()
+        return ends.compactMap { $0 }.reduce(rules.end(of: session, viewer), min)
     }
 
     /// Why a viewer is refused at an event regardless of time, leases and limits. Returns `nil` if it is not.

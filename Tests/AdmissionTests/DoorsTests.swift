@@ -56,6 +56,27 @@ struct DoorsTests {
         }
     }
 
+    @Test("A session ends with its token, as clocks may differ, and at the latest with its lifetime")
+    func ends() {
+        let gate = gate(Doors())
+        var rules = gate.rules
+        rules.leeway = 30
+        rules.sessions.maxLifetime = 7_200_000
+        let session = SessionID(joinedAt: start, random0: 1, random1: 2)
+        var guest = viewer(.embed)
+        guest.validity.expires = start / 1000 + 3600
+        #expect(rules.end(of: session, guest) == start + 3_630_000)
+        rules.sessions.outlivesToken = true
+        #expect(rules.end(of: session, guest) == start + 7_200_000)
+        rules.sessions.outlivesToken = false
+        guest.validity.expires = start / 1000 + 86_400
+        #expect(rules.end(of: session, guest) == start + 7_200_000)
+        guest.validity.expires = .max
+        #expect(rules.end(of: session, guest) == start + 7_200_000)
+        guest.validity.expires = nil
+        #expect(rules.end(of: session, guest) == start + 7_200_000)
+    }
+
     @Test("Hosts come in before and after, and stay; a viewer who is no longer host has to go")
     func hosts() throws {
         let gate = gate(Doors(opensAt: start + 1000, closesAt: start + 2000), presenters: ["u1"])
@@ -68,8 +89,9 @@ struct DoorsTests {
             gate.admission.keep(admitted, viewer: host, address: 1, now: gate.now, rules: gate.rules)
         }
         #expect(keep() == nil)
-        #expect(gate.admission.end(of: host, in: "launch") == (start / 1000 + 86_400) * 1000)
-        #expect(gate.admission.end(of: viewer(userID: "u2"), in: "launch") == start + 2000)
+        let end = gate.admission.end(of: admitted.session, host, in: "launch", gate.rules)
+        #expect(end == gate.rules.end(of: admitted.session, host) && end > start + 2000)
+        #expect(gate.admission.end(of: admitted.session, viewer(userID: "u2"), in: "launch", gate.rules) == start + 2000)
         gate.directory.set(EventRecord(company: "acme", doors: Doors(closesAt: start + 2000)), for: "launch")
         #expect(keep() == .eventOver)
     }

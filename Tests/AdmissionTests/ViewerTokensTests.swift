@@ -180,7 +180,8 @@ struct ViewerTokensTests {
         let closesAt = gate.now + 2 * day
         let sent = try accepted(Self.tokens.registration(Self.person, closesAt: closesAt, company: company()))
         move(closesAt: closesAt)
-        #expect(gate.admission.end(of: sent, in: Self.event) == closesAt)
+        let session = SessionID(joinedAt: closesAt - 1000, random0: 1, random1: 2)
+        #expect(gate.admission.end(of: session, sent, in: Self.event, gate.rules) == closesAt)
         gate.now = closesAt - 1
         #expect(gate.ask(sent).admitted != nil)
         gate.now = closesAt

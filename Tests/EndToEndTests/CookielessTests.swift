@@ -46,6 +46,33 @@ extension EndToEnd {
             }
         }
 
+        @Test("A fresh link renews the worker's session, for the viewer that it names, also once it has expired")
+        func freshLink() throws {
+            let frame = FrameWorker(try Self.site { $0.tokens = "leeway = \"0s\"" })
+            func link(_ name: String, expires seconds: Double) -> String {
+                let expires = Minter.now + seconds
+                return "/event/e1?token="
+                    + Minter.acme.token(Minter.Viewer(registration: "r1", name: name, expires: expires))
+            }
+            /// Follows a link as a frame does whose worker has a session: that comes with the ticket.
+            func follow(_ link: String) throws -> Response {
+                let redirect = try fetch(frame.site.port, link, FrameWorker.frame)
+                return try frame.navigate(Browser.path(redirect["Location"] ?? ""))
+            }
+            #expect(try frame.open(link("First", expires: 30)).status == 200)
+            let first = try #require(frame.site.upstream.requests.last)
+            #expect(try follow(link("Second", expires: 4))["Gateway-Location"] == "303 /event/e1")
+            #expect(try frame.request("/event/e1/data").status == 200)
+            let second = try #require(frame.site.upstream.requests.last)
+            #expect(second["X-Gateway-User-Name"] == "Second")
+            #expect(second["X-Gateway-Session"] == first["X-Gateway-Session"])
+
+            #expect(try eventually { try frame.request("/event/e1/data").status == 401 })
+            #expect(try follow(link("Third", expires: 3600))["Gateway-Location"] == "303 /event/e1")
+            #expect(try frame.request("/event/e1/data").status == 200)
+            #expect(frame.site.upstream.requests.last?["X-Gateway-User-Name"] == "Third")
+        }
+
         @Test("What the worker says is believed only beside its session, and only if it may stand in a field")
         func claims() throws {
             let frame = FrameWorker(try Self.site())

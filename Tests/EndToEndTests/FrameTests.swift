@@ -75,6 +75,9 @@ extension EndToEnd {
             const said = [`framed ${window !== top}`, `cookie ${document.cookie}`, `address ${location.search}`];
             let socket;
             try {
+              // As applications do that once had a worker.
+              for (const worker of await navigator.serviceWorker.getRegistrations()) await worker.unregister();
+              for (const name of await caches.keys()) await caches.delete(name);
               const loaded = (target) => new Promise((done) => (target.onload = target.onmessage = (event) => done(event.data)));
               said.push(`mode ${document.compatMode}`);
               said.push(`module ${(await import("./module.js")).word}`);

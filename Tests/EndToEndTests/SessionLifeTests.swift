@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 import Testing
 
@@ -91,6 +92,25 @@ extension EndToEnd {
                 return response.status != 200 || site.upstream.requests.last?["X-Gateway-Session"] != first
             }
             #expect(hasEnded)
+        }
+
+        @Test("A session past max_lifetime has expired, and its viewer is told so, with the event's page around it")
+        func pastLifetime() throws {
+            let site = try Site { $0.sessions = "max_lifetime = \"3s\"\nidle_timeout = \"3s\"" }
+            let browser = Browser(site)
+            #expect(try browser.open("/event/e1?token=\(expiring(in: 3600))").status == 200)
+            let session = try browser.fetch("/.gateway/session").json()
+            let end = try #require(session["expiresAt"]?.text.flatMap(RFC3339.parse))
+            let joined = try #require(session["joinedAt"]?.text.flatMap(RFC3339.parse))
+            #expect(end == joined + 3000)
+            #expect(try eventually { try browser.fetch("/.gateway/session").status == 401 })
+            for path in ["/.gateway/session", "/event/e1/poll", "/event/e1"] {
+                try expectProblem(try browser.fetch(path), 401, "token_expired", "\(path)")
+            }
+            let page = try browser.navigate("/event/e1")
+            #expect(page.status == 401 && page.text.contains("token_expired") && page.text.contains("Acme"), "\(page)")
+            // A link is good for another one.
+            #expect(try browser.open("/event/e1?token=\(expiring(in: 3600))").status == 200)
         }
 
         @Test("If a route names no event, the requesting page decides, or else the session that joined last")

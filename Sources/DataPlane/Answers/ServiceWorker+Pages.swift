@@ -47,8 +47,31 @@ extension ServiceWorker {
           self.WebSocket = WebSocket;
         }
 
+        // Runs there too. Applications remove workers and caches that they do not know, which would take the session along.
+        function keepWorker() {
+          const registration = self.ServiceWorkerRegistration?.prototype;
+          const unregister = registration?.unregister;
+          if (unregister) {
+            registration.unregister = async function () {
+              const isOurs = ({ scriptURL }) => new URL(scriptURL).pathname === "/.gateway/worker.js";
+              const workers = [this.active, this.waiting, this.installing].filter((worker) => worker);
+              return workers.some(isOurs) ? false : unregister.call(this);
+            };
+          }
+          const storage = self.CacheStorage?.prototype;
+          if (!storage) return;
+          const { keys, delete: remove } = storage;
+          const isOurs = (name) => String(name).startsWith("gateway-");
+          storage.keys = async function () {
+            return (await keys.call(this)).filter((name) => !isOurs(name));
+          };
+          storage.delete = async function (name) {
+            return isOurs(name) ? false : remove.call(this, name);
+          };
+        }
+
         function socketText({ event, socket }) {
-          return `(${offerTicket})(${JSON.stringify(event)}, ${JSON.stringify(socket)});\n`;
+          return `(${keepWorker})();(${offerTicket})(${JSON.stringify(event)}, ${JSON.stringify(socket)});\n`;
         }
 
         async function socketPage(event, request, url) {

@@ -71,11 +71,20 @@ struct ServiceWorker: Sendable {
           loading ??= (async () => {
             const cache = await caches.open(store);
             for (const key of await cache.keys()) {
-              const kept = await (await cache.match(key)).json();
-              sessions.set(kept.event, kept);
+              try {
+                const kept = await (await cache.match(key)).json();
+                if (typeof kept.event === "string" && typeof kept.session === "string") sessions.set(kept.event, kept);
+              } catch {
+                // The event's own pages can write there too.
+                await cache.delete(key);
+              }
             }
             const stored = await (await caches.open(jar)).match(jarKey);
-            for (const [name, sealed] of stored ? await stored.json() : []) cookies.set(name, sealed);
+            try {
+              for (const [name, sealed] of stored ? await stored.json() : []) cookies.set(name, sealed);
+            } catch {
+              await caches.delete(jar);
+            }
           })();
           try {
             await loading;

@@ -32,7 +32,7 @@ extension Exchange {
             return false
         }
         let ticket = ticket(request, event: path)
-        let credentials: Credentials
+        var credentials: Credentials
         switch findCredentials(request, event: event) {
         case .found(let found)
         where found.hasToken || ticket?.session.subject ?? found.session?.subject == found.session?.subject:
@@ -44,6 +44,8 @@ extension Exchange {
         case .refused:
             return false
         }
+        // Its viewer is who the new link says, for as long as it says.
+        if let ticket, credentials.source == .serviceWorker { credentials.viewer = ticket.viewer }
         if worker.isShedding, credentials.mustJoin, sheds(request, nil) { return false }
         state.verdict.viewer = credentials.viewer
         state.verdict.source = credentials.source
@@ -173,7 +175,14 @@ extension Exchange {
             )
         }
         endingsBefore = worker.site.endingCount
-        var verdict = ask(presenting: credentials.session)
+        var verdict: Admission.Verdict
+        if !credentials.hasToken, let session = credentials.session,
+            snapshot.rules.isPastLifetime(session.id, at: worker.clock.wall)
+        {
+            verdict = .refuse(.tokenExpired, since: nil, retryAfter: nil)
+        } else {
+            verdict = ask(presenting: credentials.session)
+        }
         if case .refuse(.viewerRemoved, _, _) = verdict, credentials.session != nil, credentials.hasToken,
             purpose == .join || purpose == .prepare
         {
@@ -181,10 +190,10 @@ extension Exchange {
             // viewer who was removed cannot.
             verdict = ask(presenting: nil)
         }
-        if case .refuse(.viewerRemoved, _, _) = verdict, credentials.source == .serviceWorker,
-            let ticket = ticket(request, event: event)
+        if case .refuse(let refusal, _, _) = verdict, refusal == .viewerRemoved || refusal == .tokenExpired,
+            credentials.source == .serviceWorker, let ticket = ticket(request, event: event)
         {
-            // The same, with a link whose token is out of the address already.
+            // The same, with a link whose token is out of the address already, and for a session past its lifetime.
             offerWayIn(ticket, request)
             return false
         }
@@ -254,7 +263,8 @@ extension Exchange {
         let hasJoined = admitted.isNew || (credentials.session?.isPending ?? false)
         if hasJoined, !admitted.isPending { state.verdict.join() }
         let isKept = credentials.isInCookie && !hasJoined
-        if hasJoined || (credentials.source == .query && !isKept) { handOut(request, credentials.viewer, admitted) }
+        let isRenewed = credentials.source == .query || credentials.source == .serviceWorker && request.hasTicket
+        if hasJoined || (isRenewed && !isKept) { handOut(request, credentials.viewer, admitted) }
         guard isNavigation, method == .get, credentials.source == .query || request.hasTicket else {
             return true
         }

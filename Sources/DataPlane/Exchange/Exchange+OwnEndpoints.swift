@@ -98,9 +98,9 @@ extension Exchange {
         members.append(JSONMember("embedOrigins", .array(origins.map(JSONValue.string))))
         if let listing = admitted.listing { members.append(JSONMember("listedAs", .string(listing.name))) }
         if let name = viewer.name { members.append(JSONMember("userName", .string(name))) }
-        if let expires = worker.site.admission.end(of: viewer, in: admitted.event) {
-            members.append(JSONMember("expiresAt", .string(Timestamp.text(expires))))
-        }
+        let admission = worker.site.admission
+        let end = admission.end(of: admitted.session, viewer, in: admitted.event, snapshot.rules)
+        members.append(JSONMember("expiresAt", .string(Timestamp.text(end))))
         respond(
             status: 200,
             fields: "",

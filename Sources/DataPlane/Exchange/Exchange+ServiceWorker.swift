@@ -17,7 +17,8 @@ extension Exchange {
 
     /// Exchanges a ticket for a session. It joins with the first request that brings it back, as a cookie does.
     ///
-    /// If the worker shows a session of the same viewer, that one goes on: to reload the page is no second join.
+    /// If the worker shows a session of the same viewer, that one goes on, as the link's: to reload the page is no second
+    /// join.
     func joinForServiceWorker(_ request: RequestView) {
         guard acceptsCall(request) else { return }
         guard let shown = request.ticket,
@@ -27,8 +28,9 @@ extension Exchange {
         state.verdict.viewer = ticket.viewer
         var sealed = ticket.sealed
         if case (let held, .stands)? = shownSession(request), held.sealed.session.subject == ticket.session.subject {
-            let fate = fate(of: held.sealed)
-            if fate != .viewerRemoved, fate?.status != 401 { sealed = held.sealed }
+            let renewed = SealedSession(held.sealed.session, ticket.viewer, event: ticket.sealed.event)
+            let fate = fate(of: renewed)
+            if fate != .viewerRemoved, fate?.status != 401 { sealed = renewed }
         }
         respond(with: sealed)
     }

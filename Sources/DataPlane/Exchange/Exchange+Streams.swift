@@ -45,11 +45,9 @@ extension Exchange {
             configuration: present.version,
             version: worker.site.directory.version
         )
-        let isPastExpiry = viewer.validity.expires.map { wall / 1000 >= $0 } ?? false
-        let isPastLifetime = wall - admitted.session.joinedAt >= present.rules.sessions.maxLifetime
         guard
-            isPastExpiry || isPastLifetime || wall >= state.stay.doorsCloseAt || judgement != state.stay.judgement
-                || now - state.stay.renewedAt >= worker.renewalInterval
+            wall >= present.rules.end(of: admitted.session, viewer) || wall >= state.stay.doorsCloseAt
+                || judgement != state.stay.judgement || now - state.stay.renewedAt >= worker.renewalInterval
         else { return nil }
         if judgement.configuration != state.stay.judgement.configuration {
             switch present.authority.standing(of: viewer) {

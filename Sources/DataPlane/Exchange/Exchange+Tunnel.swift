@@ -214,15 +214,10 @@ extension Exchange {
         look(in: left)
     }
 
-    /// Milliseconds until the token of an open socket expires; `nil` if that does not end it.
-    ///
-    /// A token that was valid when the socket was opened gets no leeway, which is for clocks that disagree.
+    /// Milliseconds until the session of an open socket ends by itself; `nil` without a session.
     private var timeToExpiry: Int64? {
-        guard let expires = viewer?.validity.expires, !worker.snapshot.rules.sessions.outlivesToken else { return nil }
-        let (moment, isFar) = expires.multipliedReportingOverflow(by: 1000)
-        let age = worker.clock.monotonic - state.request.startedAt
-        guard !isFar, worker.clock.wall - age < moment else { return nil }
-        return moment - worker.clock.wall
+        guard let viewer, let session else { return nil }
+        return worker.snapshot.rules.end(of: session, viewer) - worker.clock.wall
     }
 
     /// Schedules ``timePassed()`` after this time, unless an earlier call is scheduled.
