@@ -29,24 +29,15 @@ extension EndToEnd {
             }
             site.upstream.on("/event/e1/socket") { try WebSocket.serveEcho($0) }
             let token = Minter.acme.registration("browser")
-            let directory = try TemporaryDirectory()
-            let browser = try Child(
-                Chromium.program,
-                [
-                    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                    "--ignore-certificate-errors", "--user-data-dir=\(directory["profile"])",
-                    "\(site.url)/event/e1/page?token=\(token)",
-                ],
-                output: directory["output"],
-                errors: directory["errors"]
-            )
+            let browser = try Chromium()
+            try browser.navigate(to: "\(site.url)/event/e1/page?token=\(token)")
             func reports() -> [String] {
                 site.upstream.requests(for: "/public/report").compactMap {
                     $0.target.split(separator: "?").last.flatMap { String($0).removingPercentEncoding }
                 }
             }
             let hasOpened = eventually(within: 60) { !reports().isEmpty }
-            try #require(hasOpened, "\(Child.text(of: directory["errors"]).suffix(2000))")
+            try #require(hasOpened, "\(browser.complaints)")
             let first = try #require(reports().first)
             #expect(first == "page h2, socket said hello, address ")
             let requests = site.upstream.requests(for: "/event/e1/socket")
@@ -57,11 +48,10 @@ extension EndToEnd {
                 "\(site.url)/event/e1/other",
             ])
             #expect(second.output == "200")
-            let isTold = eventually(within: 10) { reports().count > 1 }
+            let isTold = eventually { reports().count > 1 }
             #expect(isTold)
             #expect(reports().last == "closed 4409 session_replaced")
-            browser.send(SIGTERM)
-            _ = browser.wait(within: 10)
+            browser.close()
         }
     }
 }

@@ -2,7 +2,7 @@ import Basics
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("Take-overs that fail, or are disturbed: the running gateway goes on, and hears what it is told")
     struct HandOverFaultTests {
         private func join(_ site: Site, _ registration: String) throws -> Response {

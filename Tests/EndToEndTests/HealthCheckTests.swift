@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("Health checks of upstream servers")
     struct HealthCheckTests {
         /// Two servers behind a gateway that checks them ten times a second.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("The log gives reasons")
     struct LogTests {
         /// The access log's line for a path, once it exists.

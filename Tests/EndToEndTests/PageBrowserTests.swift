@@ -1,60 +1,52 @@
 import Basics
 import Foundation
-import Synchronization
 import Testing
 
-/// The browser from Debian's package.
-private let chromium = "/usr/bin/chromium"
-
 extension EndToEnd {
-    @Suite(
-        "Pages in a real browser",
-        .serialized,
-        .enabled(if: FileManager.default.isExecutableFile(atPath: chromium))
-    )
+    @Suite("Pages in a real browser", .enabled(if: Chromium.isInstalled))
     struct PageBrowserTests {
-        private func open(_ url: String, _ options: [String] = [], in directory: TemporaryDirectory) throws -> Child {
-            try Child(
-                chromium,
-                [
-                    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                    "--hide-scrollbars", "--user-data-dir=\(directory["profile"])",
-                ] + options + [url],
-                output: directory["output"],
-                errors: directory["errors"]
-            )
-        }
+        /// A page's clock, which stands still until the test says how many seconds have gone by.
+        private static let clock = """
+            { const start = Date.now(); Date.now = () => start + 1000 * (window.secondsGone ?? 0); }
+            """
 
         @Test(
-            "A page about a fault of ours tries again by itself, later each time, until the event is there",
+            "A page about a fault of ours tries again by itself when it says so, later each time, until the event is there",
             .timeLimit(.minutes(3))
         )
         func retry() throws {
             let site = try Site()
-            let loads = Mutex<[Double]>([])
+            let isWell = Flag()
             site.upstream.on("/public/page") { exchange in
-                let count = loads.withLock { loads in
-                    // The gateway itself may have asked a second time.
-                    if monotonic() - (loads.last ?? 0) > 1 { loads.append(monotonic()) }
-                    return loads.count
-                }
-                guard count > 2 else { return false }
+                guard isWell.isSet else { return false }
                 return try exchange.reply("200 OK", ["Content-Type: text/html"], "<!doctype html><title>there</title>")
             }
-            let directory = try TemporaryDirectory()
-            let browser = try open("http://localhost:\(site.port)/public/page", in: directory)
-            let isThere = eventually(within: 120) { loads.withLock { $0.count } > 2 }
-            try #require(isThere, "\(Child.text(of: directory["errors"]).suffix(2000))")
-            let times = loads.withLock { $0 }
-            #expect(times[1] - times[0] > 4 && times[2] - times[1] > 9, "\(times)")
-            browser.send(SIGTERM)
-            _ = browser.wait(within: 10)
+            let browser = try Chromium()
+            try browser.call("Page.addScriptToEvaluateOnNewDocument", ["source": .string(Self.clock)])
+            try browser.open("http://localhost:\(site.port)/public/page")
+            /// The seconds that a page says at first, after which it is sent on to its time.
+            func passTime() throws -> Int {
+                let next = "(document.getElementById('next')?.textContent ?? '')"
+                try browser.wait("document.readyState === 'complete' && window.secondsGone === undefined && \(next)")
+                let text = try browser.evaluate(next).text ?? ""
+                let seconds = try #require(Int(text.filter(\.isNumber)), "\(text)")
+                // Two seconds earlier, the page is still there, and counts.
+                _ = try browser.evaluate("window.secondsGone = \(seconds - 2)")
+                try browser.wait("window.secondsGone && \(next) !== \(JSONValue.string(text).description)")
+                _ = try browser.evaluate("window.secondsGone = \(seconds)")
+                return seconds
+            }
+            #expect((5...8).contains(try passTime()))
+            #expect((10...15).contains(try passTime()))
+            try browser.wait("window.secondsGone === undefined && document.getElementById('next')")
+            isWell.set()
+            #expect((20...30).contains(try passTime()))
+            try browser.wait("document.title === 'there'")
         }
 
         // MARK: How pages look
 
-        /// Shows pages of the gateway in frames of three widths, and reports what is wrong with each. It has loaded when
-        /// `/public/judged` is answered, which is when the browser makes its screenshot.
+        /// Shows pages of the gateway in frames of three widths, and says in its title what is wrong with each.
         private static func sheet(_ pages: [String]) -> String {
             let frames = pages.flatMap { page in
                 [320, 390, 1000].map { width in
@@ -62,8 +54,8 @@ extension EndToEnd {
                 }
             }
             return """
-                <!doctype html><title>pages</title><style>body{margin:0;display:flex;flex-wrap:wrap;gap:8px}iframe{border:0}</style>
-                \(frames.joined())<img src="/public/judged" alt="">
+                <!doctype html><title></title><style>body{margin:0;display:flex;flex-wrap:wrap;gap:8px}iframe{border:0}</style>
+                \(frames.joined())
                 <script type="module">
                 let faults = [];
                 const wait = (time) => new Promise((resume) => setTimeout(resume, time));
@@ -85,7 +77,7 @@ extension EndToEnd {
                   if (!faults.length) break;
                   await wait(500);
                 }
-                await fetch("/public/report?" + encodeURIComponent(faults.join("; ") || "none"));
+                document.title = faults.join("; ") || "none";
                 </script>
                 """
         }
@@ -113,30 +105,11 @@ extension EndToEnd {
             site.upstream.on("/public/sheet") { exchange in
                 try exchange.reply("200 OK", ["Content-Type: text/html"], Self.sheet(pages))
             }
-            let isJudged = DispatchSemaphore(value: 0)
-            site.upstream.on("/public/report") { exchange in
-                isJudged.signal()
-                return try exchange.reply("204 No Content")
-            }
-            site.upstream.on("/public/judged") { exchange in
-                _ = isJudged.wait(timeout: .now() + 90)
-                return try exchange.reply("204 No Content")
-            }
-            // For a person to look at.
-            let screenshots = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                .deletingLastPathComponent().appendingPathComponent(".build/screenshots")
-            try FileManager.default.createDirectory(at: screenshots, withIntermediateDirectories: true)
-            let file = screenshots.appendingPathComponent("pages-\(scheme).png").path
-            let directory = try TemporaryDirectory()
-            let options = [
-                "--accept-lang=\(language)", "--window-size=1740,2840", "--screenshot=\(file)",
-                "--blink-settings=preferredColorScheme=\(scheme == "dark" ? 0 : 1)",
-            ]
-            let browser = try open("http://localhost:\(site.port)/public/sheet", options, in: directory)
-            #expect(browser.wait(within: 120) == 0, "\(Child.text(of: directory["errors"]).suffix(2000))")
-            let report = site.upstream.requests(for: "/public/report").first?.target.split(separator: "?").last
-            #expect(report.map(String.init)?.removingPercentEncoding == "none")
-            #expect(FileManager.default.fileExists(atPath: file))
+            let browser = try Chromium(width: 1740, height: 2840, isDark: scheme == "dark", language: language)
+            try browser.open("http://localhost:\(site.port)/public/sheet")
+            try browser.wait("document.title")
+            #expect(try browser.evaluate("document.title").text == "none")
+            try browser.screenshot("pages-\(scheme)")
         }
     }
 }

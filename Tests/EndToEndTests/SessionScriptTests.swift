@@ -2,10 +2,7 @@ import Basics
 import Foundation
 import Testing
 
-/// The browser from Debian's package.
-private let chromium = "/usr/bin/chromium"
-
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("The script that knows the session, and tells the embedding page")
     struct SessionScriptTests {
         @Test(
@@ -64,9 +61,10 @@ extension EndToEnd {
         }
 
         /// A page of the embed host. Takes over, or leaves, when the test says so.
-        private static let page = """
+        private static func page(event: String) -> String {
+            """
             <!doctype html><title>event</title>
-            <script src="/.gateway/session.js" data-seconds="2"></script>
+            <script src="/.gateway/session.js" data-seconds="2" data-event="\(event)"></script>
             <script type="module">
             gatewaySession.addEventListener("change", async () => {
               if (gatewaySession.state !== "replaced") return;
@@ -79,18 +77,21 @@ extension EndToEnd {
             }
             </script>
             """
+        }
 
         @Test(
             "The embedding page is told: active, role, replaced, taken over, removed, expiring, expired and ended; by a refusal too",
-            .enabled(if: FileManager.default.isExecutableFile(atPath: chromium)),
+            .enabled(if: Chromium.isInstalled),
             .timeLimit(.minutes(3))
         )
         func states() throws {
             let site = try Site {
                 $0.control = ""
+                $0.tokens = "leeway = \"0s\""
                 $0.embedOrigins = [$0.servers[0].replacing("127.0.0.1", with: "http://localhost")]
             } standard: { exchange in
-                try exchange.reply("200 OK", ["Content-Type: text/html"], Self.page)
+                let event = exchange.request.target.dropFirst("/event/".count).prefix { $0 != "?" }
+                return try exchange.reply("200 OK", ["Content-Type: text/html"], Self.page(event: String(event)))
             }
             let mayGo = DispatchSemaphore(value: 0)
             site.upstream.on("/public/go") { exchange in
@@ -118,20 +119,9 @@ extension EndToEnd {
                     Self.parent(links.map { address + $0 })
                 )
             }
-            let directory = try TemporaryDirectory()
-            let browser = try Child(
-                chromium,
-                [
-                    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                    "--user-data-dir=\(directory["profile"])", "http://localhost:\(site.upstream.port)/company",
-                ],
-                output: directory["output"],
-                errors: directory["errors"]
-            )
-            defer {
-                browser.send(SIGTERM)
-                _ = browser.wait(within: 10)
-            }
+            let browser = try Chromium()
+            try browser.navigate(to: "http://localhost:\(site.upstream.port)/company")
+            defer { browser.close() }
             /// What the parent was told by one of its frames, in order.
             func told(_ place: Int) -> [JSONValue] {
                 site.upstream.requests(for: "/report").compactMap { request in
@@ -143,7 +133,7 @@ extension EndToEnd {
             }
             func waitFor(_ count: Int, _ place: Int, _ state: String, _ code: String? = nil) throws -> JSONValue {
                 let isTold = eventually(within: 60) { told(place).count >= count }
-                try #require(isTold, "\(told(place)) \(Child.text(of: directory["errors"]).suffix(2000))")
+                try #require(isTold, "\(told(place)) \(browser.complaints)")
                 let news = told(place)[count - 1]
                 #expect(news["state"]?.text == state && news["code"]?.text == code, "\(news)")
                 #expect(news["origin"]?.text == address && news["source"]?.text == "gateway-session")

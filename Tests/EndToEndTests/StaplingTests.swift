@@ -2,7 +2,7 @@ import Foundation
 import JOSE
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("OCSP stapling")
     struct StaplingTests {
         /// Made by the `openssl` command: a certificate with its issuer's, and statements about it and another.

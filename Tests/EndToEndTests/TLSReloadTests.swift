@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("TLS: reload and check")
     struct TLSReloadTests {
         let site: TLSSite

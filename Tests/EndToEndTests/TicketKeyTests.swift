@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("TLS sessions of several gateways")
     struct TicketKeyTests {
         private let certificates: TestCertificates

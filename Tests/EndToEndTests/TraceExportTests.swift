@@ -3,7 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("Traces: what collectors do")
     struct TraceExportTests {
         private func site(_ keys: String, _ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> Site {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("Files that change are used without a signal, and files that cannot be read stop nothing")
     struct WatchedFileTests {
         private static let fresh = "a fresh HMAC secret that acme shares with the gateway"

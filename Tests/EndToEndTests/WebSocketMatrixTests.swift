@@ -31,9 +31,9 @@ extension EndToEnd {
             [0, 1, 125, 126, 65_535, 65_536, 1 << 20, 64 << 20]
         )
         func sizes(_ way: WebSocketWay, _ count: Int) throws {
-            let socket = try open(way)
+            let (socket, payload) = (try open(way), Self.payload(count))
             for opcode: UInt8 in [1, 2] {
-                let frame = WebSocketFrame(opcode: opcode, payload: Self.payload(count))
+                let frame = WebSocketFrame(opcode: opcode, payload: payload)
                 // Comparing is fast, printing 64 MiB of difference is not.
                 let isSame = try socket.exchange(frame) == frame
                 #expect(isSame)

@@ -96,7 +96,8 @@ struct Table {
     let rows: [[HTML]]
 
     var html: HTML {
-        let head = columns.map { "<th scope=\"col\">\($0)</th>" as HTML }
+        // A column of buttons has no name, and a header without a name would be none.
+        let head = columns.map { $0.isEmpty ? "<td></td>" : "<th scope=\"col\">\($0)</th>" as HTML }
         let body = rows.map { cells -> HTML in
             let cells = zip(columns, cells).map { "<td data-label=\"\($0)\">\($1)</td>" as HTML }
             return "<tr>\(cells)</tr>\n"

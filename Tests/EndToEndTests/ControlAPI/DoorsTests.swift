@@ -3,7 +3,7 @@ import Foundation
 import JOSE
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("Doors: an event lets attendees in within a period")
     struct DoorsTests {
         /// More than the second that it takes, in case the machine is busy.

@@ -2,15 +2,13 @@ import Basics
 import Foundation
 import Testing
 
-private let chromium = "/usr/bin/chromium"
-
 /// A folder with the platform's quickstart as it is published, beside this repository, whose licence it does not have:
 /// the branch `gh-pages` of github.com/introvoke/sequel-react-quickstart, with its `index.html` at the top. Without it,
 /// the page below stands for it.
 private let bundle = ProcessInfo.processInfo.environment["QUICKSTART_BUNDLE"]
 
 extension EndToEnd {
-    @Suite("The sample client in a real browser", .enabled(if: FileManager.default.isExecutableFile(atPath: chromium)))
+    @Suite("The sample client in a real browser", .enabled(if: Chromium.isInstalled))
     struct SampleClientBrowserTests {
         /// The platform's sample client on the company's own site: the same calls with the same fields, in the same
         /// order. It shows only events that are still to come, and asks for the address and the event at once.
@@ -138,30 +136,21 @@ extension EndToEnd {
 
             /// Opens a page in Chromium, and waits until the event in its frame has reported.
             func visit(_ path: String, _ options: [String] = []) throws {
-                let directory = try TemporaryDirectory()
-                let browser = try Child(
-                    chromium,
-                    [
-                        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                        "--ignore-certificate-errors", "--user-data-dir=\(directory["profile"])",
-                    ] + options + [page + path],
-                    output: directory["output"],
-                    errors: directory["errors"]
-                )
+                let browser = try Chromium(options: options)
+                try browser.navigate(to: page + path)
+                defer { browser.close() }
                 func said(_ requests: [RecordedRequest]) -> String? {
                     requests.first?.target.split(separator: "?").last.flatMap { String($0).removingPercentEncoding }
                 }
                 func report() -> String? { said(site.upstream.requests(for: "/public/report")) }
                 func failure() -> String? { said(customer.requests(for: "/failed")) }
                 let isDone = eventually(within: 60) { report() != nil || failure() != nil }
-                #expect(isDone, "\(Child.text(of: directory["errors"]).suffix(2000))")
+                #expect(isDone, "\(browser.complaints)")
                 #expect(failure() == nil)
                 #expect(report() == "Quickstart User attendee framed true address ")
                 let shown = try #require(site.upstream.requests(for: "/event/\(event)").last)
                 #expect(shown["X-Gateway-User-Email"] == "sequel-quickstart-user@sequel.io")
                 try expectCalls()
-                browser.send(SIGTERM)
-                _ = browser.wait(within: 10)
             }
 
             /// The browser's calls of the control API in the order of their answers, such as

@@ -2,17 +2,18 @@ import Basics
 import Foundation
 import Testing
 
-/// A real Chromium without a window, driven over its DevTools protocol.
+/// A page of a real Chromium without a window.
 ///
-/// Every wait is for what the page shows, so that nothing depends on time.
+/// It has its own cookies and storage, although most pages share one program. Every wait is for what the page shows, so
+/// that nothing depends on time.
 final class Chromium {
-    static let program = "/usr/bin/chromium"
-    static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
+    static var isInstalled: Bool { ChromiumProcess.isInstalled }
 
-    private let child: Child
-    private let directory: TemporaryDirectory
-    private let socket: WebSocketEnd
-    private var number = 0
+    /// Not only its connection: a program of its own ends with it.
+    private let process: ChromiumProcess
+    private let browser: DevTools
+    /// The browser's name for the connection to the page.
+    private let session: String
     /// What the page's console has said, and exceptions: a policy that was violated is among them.
     private(set) var complaints: [String] = []
 
@@ -21,38 +22,29 @@ final class Chromium {
     /// - Parameters:
     ///   - width: of the page in CSS pixels. Narrow ones are those of a telephone.
     ///   - isDark: whether the browser prefers dark colours.
-    init(width: Int = 1280, height: Int = 900, isDark: Bool = false) throws {
-        directory = try TemporaryDirectory()
-        let profile = directory["profile"]
-        child = try Child(
-            Self.program,
-            [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                "--ignore-certificate-errors", "--remote-debugging-port=0", "--user-data-dir=\(profile)", "about:blank",
-            ],
-            output: directory["output"],
-            errors: directory["errors"]
+    ///   - language: the one that the browser asks for; `nil` for its own.
+    ///   - options: of the command line, for a program of its own.
+    init(
+        width: Int = 1280,
+        height: Int = 900,
+        isDark: Bool = false,
+        language: String? = nil,
+        options: [String] = []
+    ) throws {
+        process = options.isEmpty ? try .shared() : try ChromiumProcess(options: options)
+        browser = try process.connect()
+        // What the page stores goes with the connection.
+        let context = try browser.call("Target.createBrowserContext", ["disposeOnDetach": true])
+        let page = try browser.call(
+            "Target.createTarget",
+            ["url": "about:blank", "browserContextId": context["browserContextId"] ?? .null]
         )
-        // The browser writes which port the kernel gave it.
-        var port: UInt16?
-        _ = eventually(within: 60) {
-            port = Child.text(of: "\(profile)/DevToolsActivePort").split(separator: "\n").first.flatMap { UInt16($0) }
-            return port != nil
-        }
-        let open = try #require(port, "\(Child.text(of: directory["errors"]).suffix(2000))")
-        let fields = ["Host: 127.0.0.1:\(open)", "Connection: close"]
-        var page: String?
-        _ = eventually(within: 30) {
-            let list = try? Client(port: open).plain("/json/list", fields).json().list
-            page = list?.first { $0["type"]?.text == "page" }?["webSocketDebuggerUrl"]?.text
-            return page != nil
-        }
-        let path = try #require(page.flatMap { URL(string: $0)?.path })
-        let client = try Client(port: open)
-        let answer = try client.plain(path, ["Host: 127.0.0.1:\(open)"] + WebSocket.handshake)
-        try #require(answer.status == 101, "\(answer)")
-        socket = WebSocketEnd(client.reader, isClient: true)
-        socket.reader.patience = 60
+        let attached = try browser.call(
+            "Target.attachToTarget",
+            ["targetId": page["targetId"] ?? .null, "flatten": true]
+        )
+        session = try #require(attached["sessionId"]?.text)
+        browser.onEvent = { [unowned self] in note($0, $1) }
         for domain in ["Page", "Runtime", "Log", "Network"] { try call("\(domain).enable") }
         try call(
             "Emulation.setDeviceMetricsOverride",
@@ -64,70 +56,42 @@ final class Chromium {
         try call("Emulation.setFocusEmulationEnabled", ["enabled": true])
         let scheme: JSONValue = ["name": "prefers-color-scheme", "value": .string(isDark ? "dark" : "light")]
         try call("Emulation.setEmulatedMedia", ["features": .array([scheme])])
+        if let language {
+            let name = try browser.call("Browser.getVersion")["userAgent"] ?? .null
+            try call("Emulation.setUserAgentOverride", ["userAgent": name, "acceptLanguage": .string(language)])
+        }
     }
 
-    deinit {
-        child.send(SIGTERM)
-        _ = child.wait(within: 10)
-    }
+    deinit { close() }
 
-    /// Calls a method of the protocol.
+    /// Ends the page.
+    func close() { browser.close() }
+
+    /// Calls a method of the page's protocol.
     @discardableResult
     func call(_ method: String, _ parameters: JSONValue = [:]) throws -> JSONValue {
-        number += 1
-        let message: JSONValue = ["id": .number(Double(number)), "method": .string(method), "params": parameters]
-        socket.send(WebSocketFrame(opcode: 1, payload: message.serialized()))
-        while true {
-            let answer = try receive()
-            guard answer["id"]?.number == Double(number) else {
-                note(answer)
-                continue
-            }
-            if let fault = answer["error"] { throw GatewayFailure(text: "\(method): \(fault.description)") }
-            return answer["result"] ?? .null
-        }
+        try browser.call(method, parameters, session: session)
     }
 
-    private func receive() throws -> JSONValue {
-        var (payload, isFinal): ([UInt8], Bool) = ([], false)
-        while !isFinal {
-            let frame = try #require(try socket.receive(), "\(Child.text(of: directory["errors"]).suffix(2000))")
-            guard frame.opcode < 8 else { continue }
-            payload += frame.payload
-            isFinal = frame.isFinal
-        }
-        var limits = JSONLimits(size: 64 << 20)
-        (limits.depth, limits.members) = (64, 1 << 16)
-        do throws(JSONFault) {
-            return try JSONValue(parsing: payload.span, limits: limits)
-        } catch {
-            throw GatewayFailure(text: "no JSON (\(error)): \(String(decoding: payload.prefix(300), as: UTF8.self))")
-        }
-    }
-
-    private func note(_ event: JSONValue) {
-        switch event["method"]?.text {
-        case "Log.entryAdded": complaints.append(event["params"]?["entry"]?["text"]?.text ?? "")
-        case "Runtime.exceptionThrown": complaints.append(event["params"]?["exceptionDetails"]?.description ?? "")
+    private func note(_ event: String, _ parameters: JSONValue) {
+        switch event {
+        case "Log.entryAdded": complaints.append(parameters["entry"]?["text"]?.text ?? "")
+        case "Runtime.exceptionThrown": complaints.append(parameters["exceptionDetails"]?.description ?? "")
         default: break
         }
     }
 
+    /// Begins to open an address.
+    func navigate(to url: String) throws { try call("Page.navigate", ["url": .string(url)]) }
+
     /// Opens an address, and waits until it is loaded.
     func open(_ url: String) throws {
-        try call("Page.navigate", ["url": .string(url)])
+        try navigate(to: url)
         try wait("document.readyState === 'complete' && location.href !== 'about:blank'")
     }
 
     /// The value of a script's expression, which may be a promise.
-    func evaluate(_ script: String) throws -> JSONValue {
-        let result = try call(
-            "Runtime.evaluate",
-            ["expression": .string(script), "returnByValue": true, "awaitPromise": true, "userGesture": true]
-        )
-        if let fault = result["exceptionDetails"] { throw GatewayFailure(text: "\(script): \(fault.description)") }
-        return result["result"]?["value"] ?? .null
-    }
+    func evaluate(_ script: String) throws -> JSONValue { try browser.evaluate(script, session: session) }
 
     /// The text that the page shows.
     func text(of selector: String = "body") throws -> String {
@@ -207,12 +171,4 @@ final class Chromium {
 
     /// A text as a literal of JavaScript.
     private func quoted(_ text: String) -> String { JSONValue.string(text).description }
-}
-
-extension Client {
-    /// A request with its own `Host`.
-    fileprivate func plain(_ target: String, _ fields: [String]) throws -> Response {
-        send("GET \(target) HTTP/1.1\r\n" + fields.map { "\($0)\r\n" }.joined() + "\r\n")
-        return try response(within: 30)
-    }
 }

@@ -18,7 +18,6 @@ final class FrameBrowser {
         case none
     }
 
-    private static let chromium = "/usr/bin/chromium"
     private static let firefox = "/usr/bin/firefox-esr"
     private static let webDriver = "/usr/bin/WebKitWebDriver"
     private static let xvfb = "/usr/bin/Xvfb"
@@ -30,7 +29,7 @@ final class FrameBrowser {
 
     static func isInstalled(_ engine: Engine) -> Bool {
         switch engine {
-        case .chromium: isThere(chromium)
+        case .chromium: ChromiumProcess.isInstalled
         case .firefox: isThere(firefox)
         case .webkit: isThere(webDriver) && isThere(xvfb) && miniBrowser != nil
         }
@@ -38,6 +37,7 @@ final class FrameBrowser {
 
     private let engine: Engine
     private let profile: TemporaryDirectory
+    private var chromium: ChromiumProcess?
     private var children: [Child] = []
     /// The port of the driver, and the path of its session.
     private var driver: (port: UInt16, session: String)?
@@ -67,21 +67,15 @@ final class FrameBrowser {
         try profile.write("Default/Preferences", JSONValue.object([JSONMember("profile", settings)]).description)
     }
 
-    /// Evaluates a script in Chromium's frame of an origin; `nil` if there is none yet. For results of a few bytes.
+    /// Evaluates a script in Chromium's frame of an origin; `nil` if there is none yet.
     func read(_ script: String, inFrameOf origin: String) throws -> String? {
-        let file = try String(contentsOfFile: profile["DevToolsActivePort"], encoding: .utf8)
-        guard let port = file.split(separator: "\n").first.flatMap({ UInt16($0) }),
+        guard let (port, _) = chromium?.address,
             case .array(let targets) = try command(port, "GET", "/json/list"),
             let frame = targets.first(where: { $0["url"]?.text?.hasPrefix(origin + "/") == true }),
             let id = frame["id"]?.text
         else { return nil }
-        let client = try Client(port: port)
-        guard try client.openWebSocket("/devtools/page/\(id)").status == 101 else { return nil }
-        let call: JSONValue = [
-            "id": 1, "method": "Runtime.evaluate", "params": ["expression": .string(script), "userGesture": true],
-        ]
-        let answer = Array(try client.echo(call.description).utf8)
-        return try? JSONValue(parsing: answer.span, limits: JSONLimits(size: 1024))["result"]?["result"]?["value"]?.text
+        // The page may be about to go, or not there yet.
+        return (try? DevTools(port: port, path: "/devtools/page/\(id)").evaluate(script))?.text
     }
 
     /// Shows a page: after a restart that keeps the profile, or in WebKit, whose profile lasts as long as the program, by
@@ -90,13 +84,7 @@ final class FrameBrowser {
         switch engine {
         case .chromium:
             end()
-            try start(
-                Self.chromium,
-                [
-                    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                    "--ignore-certificate-errors", "--remote-debugging-port=0", "--user-data-dir=\(profile.path)", url,
-                ]
-            )
+            chromium = try ChromiumProcess(profile: profile.path, page: url, errors: profile["errors"])
         case .firefox:
             end()
             try start(Self.firefox, ["--headless", "--no-remote", "--profile", profile.path, url])
@@ -111,10 +99,11 @@ final class FrameBrowser {
         driver = nil
         for child in children.reversed() {
             child.send(SIGTERM)
-            // Chromium writes its profile.
-            if child.wait(within: engine == .chromium ? 20 : 1) == nil { child.send(SIGKILL) }
+            if child.wait(within: 1) == nil { child.send(SIGKILL) }
         }
         children = []
+        chromium?.end()
+        chromium = nil
     }
 
     deinit { end() }

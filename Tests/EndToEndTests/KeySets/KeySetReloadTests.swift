@@ -3,7 +3,7 @@ import Foundation
 import JOSE
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("Key sets that cannot be fetched, or whose file cannot be used, keep nobody waiting and take no key away")
     struct KeySetReloadTests {
         /// A key and a provider of it that can be told to stop answering.
