@@ -22,7 +22,7 @@ struct FuzzTarget: Sendable {
         requestHead, requestTarget, responseHead, chunkedBody, cookies, language, forwarded, proxyHeader, http2Fields,
         webSocket,
         json,
-        token, sealed, configuration, connection,
+        token, sealed, configuration, connection, percentEncoding,
     ]
 }
 
