@@ -18,13 +18,28 @@ extension Console {
             guard let id = form["id"],
                 let company = self.gateway.settings.companies.first(where: { $0.id.hasSameBytes(as: id) })
             else { throw ConsoleFault("There is no such company.", status: 404) }
-            let page = CompanyPage(company: company, records: try await self.companyRecords(of: company.id, form))
-            return Page(title: "Company", place: .companies, visitor: visitor, content: page.html)
+            let page = CompanyPage(
+                company: company,
+                keys: await self.keys(of: company),
+                records: try await self.companyRecords(of: company.id, form, visitor),
+                visitor: visitor
+            )
+            return Page(
+                title: "Company",
+                place: .companies,
+                visitor: visitor,
+                notice: Self.notice(form),
+                content: page.html
+            )
         }
     }
 
     /// - Returns: `nil` without a database.
-    private func companyRecords(of company: String, _ form: Form) async throws -> CompanyRecords? {
+    private func companyRecords(
+        of company: String,
+        _ form: Form,
+        _ visitor: Visitor
+    ) async throws -> CompanyRecords? {
         guard let records = self.records() else { return nil }
         func place(_ kind: EventKind) -> (cursor: EventCursor, moment: Milliseconds)? {
             form[.init(kind.rawValue)].flatMap(CompanyRecords.place)
@@ -48,7 +63,8 @@ extension Console {
                 limit: CompanyRecords.pageSize,
                 after: hub?.cursor
             ),
-            moment: filter.moment
+            moment: filter.moment,
+            visitor: visitor
         )
     }
 
@@ -113,10 +129,10 @@ extension Console {
         do {
             return .page(200, try await page(Form(call.query)).html)
         } catch let fault as ConsoleFault {
-            return failed(fault.text, status: fault.status, visitor)
+            return failed(fault, visitor)
         } catch {
             logger.error("console: the database cannot be read", metadata: ["error": "\(error)"])
-            return failed("The database cannot be read. The log says why.", status: 500, visitor)
+            return failed(ConsoleFault("The database cannot be read. The log says why.", status: 500), visitor)
         }
     }
 }

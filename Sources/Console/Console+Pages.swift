@@ -18,12 +18,15 @@ extension Console {
         case "/console/companies/one": await company(call, visitor)
         case "/console/companies/event": await registrations(call, visitor)
         case "/console/companies/webhook": await deliveries(call, visitor)
+        case "/console/companies/secrets/add": await act(call, visitor) { try await self.addSecret($0, visitor) }
+        case "/console/companies/keys/add": await act(call, visitor) { try await self.addKey($0, visitor) }
+        case ExactText(RevocationForm.path): await revocation(call, visitor)
         case "/console/companies/redeliver": await act(call, visitor, redeliver)
         case "/console/upstreams": await upstreams(call, visitor)
         case "/console/configuration": await show(call) { await self.configuration(call, visitor) }
         case "/console/configuration/reload": await act(call, visitor) { _ in try await self.reloadFile() }
         case "/console/log": await show(call) { self.log(call, visitor) }
-        default: failed("There is no such page.", status: 404, visitor)
+        default: failed(ConsoleFault("There is no such page.", status: 404), visitor)
         }
     }
 
@@ -90,7 +93,7 @@ extension Console {
     private func removal(_ call: ConsoleCall, _ visitor: Visitor) async -> ConsoleAnswer {
         guard read(call) else { return await act(call, visitor, remove) }
         guard let session = await gateway.session(named: Form(call.query)["session"] ?? "") else {
-            return failed("This session has ended.", status: 404, visitor)
+            return failed(ConsoleFault("This session has ended.", status: 404, back: Page.Place.sessions.path), visitor)
         }
         let form = RemovalForm(session: session, visitor: visitor)
         return .page(
@@ -134,7 +137,7 @@ extension Console {
             all = try await gateway.removals()
         } catch {
             logger.error("console: removals cannot be read", metadata: ["error": "\(error)"])
-            return failed("Removals cannot be read. The log says why.", status: 500, visitor)
+            return failed(ConsoleFault("Removals cannot be read. The log says why.", status: 500), visitor)
         }
         let page = Page(
             title: "Removals",
@@ -235,13 +238,16 @@ extension Console {
         switch form["done"].map({ ExactText($0) }) {
         case "ended": .done("The session was ended.")
         case "removed": .done("The viewer was removed.")
-        case "lifted": .done("The viewer may come back.")
-        case "redelivered": .done("The message is delivered again.")
-        case "drained": .done("The server gets no more requests.")
-        case "ready": .done("The server gets requests again.")
-        case "reloaded": .done("The file was loaded. What the log warns of is there.")
-        case "refused": .failed("The file cannot be used, and nothing has changed. The log says why.")
-        case "waiting": .failed("The reload is still under way. The log will say what came of it.")
+        case "lifted": .done("The viewer may join again.")
+        case "redelivered": .done("The message will be delivered again.")
+        case "key-added": .done("The key was added.")
+        case "key-revoked": .done("The key was revoked.")
+        case "secret-revoked": .done("The client secret was revoked.")
+        case "drained": .done("The server is drained: it gets no new requests.")
+        case "ready": .done("The server is back in service.")
+        case "reloaded": .done("The file was loaded. If it warned of anything, the log says so.")
+        case "refused": .failed("The file was refused, and nothing has changed. The log says why.")
+        case "waiting": .failed("The reload has not finished yet. The log will say how it went.")
         default: nil
         }
     }

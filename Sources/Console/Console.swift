@@ -175,26 +175,37 @@ package final class Console: Sendable {
             )
             return answer
         } catch let fault as ConsoleFault {
-            return failed(fault.text, status: fault.status, visitor)
+            return failed(fault, visitor)
         } catch let fault as RemovalFault {
-            return failed("\(fault).", status: 409, visitor)
+            return failed(ConsoleFault("\(fault).", status: 409), visitor)
         } catch {
             logger.error("console: an action failed", metadata: ["error": "\(error)"])
-            return failed("That could not be done. The log says why.", status: 500, visitor)
+            return failed(ConsoleFault("That could not be done. The log says why.", status: 500), visitor)
         }
     }
 
-    private func forbid(_ text: String, _ visitor: Visitor) -> ConsoleAnswer { failed(text, status: 403, visitor) }
+    private func forbid(_ text: String, _ visitor: Visitor) -> ConsoleAnswer {
+        failed(ConsoleFault(text, status: 403), visitor)
+    }
 
-    func failed(_ text: String, status: Int, _ visitor: Visitor) -> ConsoleAnswer {
-        let back: HTML = "<p><a class=\"button\" href=\"\(Page.Place.overview.path)\">To the overview</a></p>"
+    func failed(_ fault: ConsoleFault, _ visitor: Visitor) -> ConsoleAnswer {
+        let title =
+            switch fault.status {
+            case 403: "Not allowed"
+            case 404: "Not found"
+            case 500...: "Something went wrong"
+            default: "Not done"
+            }
+        let back: HTML =
+            fault.back.map { "<p><a class=\"button\" href=\"\($0)\">Back</a></p>\n" }
+            ?? "<p><a class=\"button\" href=\"\(Page.Place.overview.path)\">To the overview</a></p>\n"
         let page = Page(
-            title: "Not done",
+            title: title,
             place: .overview,
             visitor: visitor,
-            notice: .failed(text),
+            notice: .failed(fault.text),
             content: back
         )
-        return .page(status, page.html)
+        return .page(fault.status, page.html)
     }
 }

@@ -13,8 +13,9 @@ struct Form: Sendable {
         for part in bytes.split(separator: UInt8(ascii: "&"), maxSplits: Self.maxMembers).prefix(Self.maxMembers) {
             let name = part.prefix { $0 != UInt8(ascii: "=") }
             let value = part.dropFirst(name.count + 1)
-            guard value.count <= 3 * Self.maxValue, let name = Self.decode(name), let value = Self.decode(value),
-                value.utf8.count <= Self.maxValue, members[ExactText(name)] == nil
+            guard value.count <= 3 * Self.maxValue, let name = percentDecoded(name.span, plusIsSpace: true),
+                let value = percentDecoded(value.span, plusIsSpace: true), value.utf8.count <= Self.maxValue,
+                members[ExactText(name)] == nil
             else { continue }
             members[ExactText(name)] = value
         }
@@ -30,21 +31,6 @@ struct Form: Sendable {
         guard let start = bytes.firstIndex(where: { $0 != 0x20 }), let end = bytes.lastIndex(where: { $0 != 0x20 })
         else { return nil }
         return String(decoding: bytes[start...end], as: UTF8.self)
-    }
-
-    private static func decode(_ text: some Sequence<UInt8>) -> String? {
-        var bytes: [UInt8] = []
-        var iterator = text.makeIterator()
-        while let byte = iterator.next() {
-            switch byte {
-            case UInt8(ascii: "%"):
-                guard let high = iterator.next()?.hexValue, let low = iterator.next()?.hexValue else { return nil }
-                bytes.append(high << 4 | low)
-            case UInt8(ascii: "+"): bytes.append(0x20)
-            default: bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 
     /// A query of these members, without those that have no value.

@@ -39,6 +39,9 @@ package protocol Overseen: Sendable {
     /// Lifts a removal. Returns `nil` if no removal has this id.
     func lift(_ id: String) async throws -> Removal?
 
+    /// Answers a call of the operator API about companies. Returns `nil` while there is no database of companies.
+    func operate(_ call: OperatorCall) async -> OperatorAnswer?
+
     /// Takes a server out of an upstream, or lets it serve again. Returns false if there is none.
     func drain(_ isDrained: Bool, server: String, of upstream: String) -> Bool
 }

@@ -16,9 +16,20 @@ final class FakeGateway: Overseen {
     let admin = Mutex(AdminSettings())
     let sessions = Mutex<[LiveSession]>([])
     let deeds = Mutex<[String]>([])
+    /// What was asked of the operator API about companies.
+    let calls = Mutex<[String]>([])
+    /// What that API answers to everything; without a text, that nobody can answer. `nil` if it does what it is told.
+    let refusal = Mutex<(status: Int, text: String?)?>(nil)
     private let kept = Mutex<[Removal]>([])
+    private let companies: [CompanySettings]
 
     init() {
+        let secret = [UInt8](repeating: 7, count: 32)
+        let key = try? Key.secret(secret, algorithm: .hs256, id: "acme-2026")
+        let file = CompanySettings(id: "acme", name: "Acme <b>", keys: key.map { [$0] } ?? [], keyOrigins: [])
+        var stored = CompanySettings(id: "initech", name: "Initech", keys: [], keyOrigins: [])
+        stored.isInDirectory = true
+        companies = [file, stored]
         admin.withLock {
             $0.token = Secret(Array(Self.token.utf8))
             $0.readToken = Secret(Array(Self.readToken.utf8))
@@ -34,7 +45,7 @@ final class FakeGateway: Overseen {
             listeners: [],
             upstreams: [],
             routes: [],
-            companies: []
+            companies: companies
         )
         settings.admin = admin.withLock { $0 }
         return settings
@@ -43,6 +54,7 @@ final class FakeGateway: Overseen {
     func vitals() async -> Vitals {
         var vitals = Vitals()
         (vitals.at, vitals.liveSessions) = (start, sessions.withLock { $0.count })
+        vitals.limits = [("limits.connections", 0), ("limits.deny", 3)]
         vitals.upstreams = [
             Vitals.UpstreamEntry(name: "embed-host", servers: [Vitals.ServerEntry(name: "127.0.0.1:1", state: .up)])
         ]
@@ -103,6 +115,46 @@ final class FakeGateway: Overseen {
         return upstream == "embed-host"
     }
 
+    static let newSecret = "a-secret-that-was-made"
+
+    func operate(_ call: OperatorCall) async -> OperatorAnswer? {
+        let body = call.body.isEmpty ? "" : " " + String(decoding: call.body, as: UTF8.self)
+        calls.withLock { $0.append("\(call.method) \(call.path)\(body)") }
+        // The console first looks up what it changes.
+        if let (status, text) = refusal.withLock({ $0 }) {
+            return text.map { OperatorAnswer(status, [JSONMember("errorMessage", .string($0))]) }
+        }
+        func entry(_ members: [(String, String)]) -> JSONValue {
+            .object(members.map { JSONMember($0.0, .string($0.1)) })
+        }
+        let created = ("createdAt", Timestamp.text(start))
+        switch (ExactText(call.method), ExactText(call.path)) {
+        case ("POST", "/companies/initech/secrets"):
+            return OperatorAnswer(
+                201,
+                [JSONMember("id", .string("s2")), JSONMember("secret", .string(Self.newSecret))]
+            )
+        case ("POST", "/companies/initech/keys"): return OperatorAnswer(201, [JSONMember("id", .string("k9"))])
+        case ("DELETE", _): return OperatorAnswer(204)
+        default:
+            let keys = [
+                [("id", "k1"), ("form", "private_key"), ("algorithm", "RS256"), ("use", "signs"), created],
+                [
+                    ("id", "k2"), ("form", "jwks_url"), ("use", "verifies"),
+                    ("jwksUrl", "https://initech.example/keys"),
+                    created, ("until", "2031-01-01T00:00:00.000Z"),
+                ],
+            ]
+            return OperatorAnswer(
+                200,
+                [
+                    JSONMember("keys", .array(keys.map(entry))),
+                    JSONMember("clientSecrets", .array([entry([("id", "s1"), created])])),
+                ]
+            )
+        }
+    }
+
     private func note(_ deed: String) { deeds.withLock { $0.append(deed) } }
 
     /// Adds a session.
@@ -139,18 +191,20 @@ final class FakeGateway: Overseen {
 /// A console in front of a fake gateway, and a browser's way to it.
 final class Desk: Sendable {
     let gateway = FakeGateway()
+    let records = FakeRecords()
     let lines = RecentLines()
     let now = Shared(start)
     let console: Console
     let reloads = Shared(0)
 
     init() {
-        let (now, reloads) = (now, reloads)
+        let (now, reloads, records) = (now, reloads, records)
         console = Console(
             gateway,
             lines: lines,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
             clock: { now.value },
+            records: { records },
             reload: { reloads.value += 1 }
         )
     }

@@ -51,6 +51,43 @@ import Testing
         #expect(Rates(from: from, to: History.Sample(vitals(at: 1))).perSecond(\.requests) == 0)
     }
 
+    @Test("The chart of limits has a line for each, which says how often it rejects a minute")
+    func limits() throws {
+        func reading(_ number: Int) -> Vitals {
+            var reading = vitals(at: 10 * number)
+            reading.limits = [("limits.deny", 7), ("limits.requests_per_address", max(0, 10 * (number - 6)))]
+            return reading
+        }
+        var history = History()
+        for number in 0...12 { history.add(reading(number)) }
+        let overview = Overview(vitals: reading(12), history: history)
+        let chart = try #require(overview.charts.first { $0.key == "chart.limits" })
+        #expect(chart.lines.map(\.name) == ["limits.deny", "limits.requests_per_address"])
+        #expect(chart.lines[0].values.suffix(12) == [Double?](repeating: 0, count: 12)[...])
+        #expect(
+            chart.lines[1].values.suffix(12) == ([Double?](repeating: 0, count: 6) + [60, 60, 60, 60, 60, 60])[...]
+        )
+        let texts = Dictionary(overview.texts.map { ($0.key, $0.value) }) { $1 }
+        #expect(texts["limit.0.hour"] == "0" && texts["limit.0.all"] == "7" && texts["limit.1.hour"] == "60")
+    }
+
+    @Test("The overview shows everything that the stream of events keeps up to date")
+    func shown() {
+        var reading = vitals(at: 0)
+        reading.limits = [("limits.deny", 7)]
+        var server = Vitals.ServerEntry(name: "s", state: .down)
+        server.statuses = [0, 1, 2, 3, 4]
+        reading.upstreams = [Vitals.UpstreamEntry(name: "u", servers: [server])]
+        (reading.upstreams[0].waiting, reading.upstreams[0].faults) = (41, 43)
+        let overview = Overview(vitals: reading, history: History())
+        let page = OverviewPage(overview: overview).html.text
+        for (key, value) in overview.texts {
+            #expect(page.contains("data-live=\"\(key)\">\(Markup.escaped(value))</span>"), "\(key)")
+        }
+        for (key, _) in overview.charts.flatMap(\.paths) { #expect(page.contains("data-path=\"\(key)\""), "\(key)") }
+        #expect(page.contains(">41</span>") && page.contains(">43</span>"))
+    }
+
     @Test("Quantiles lie within the bucket that has them")
     func quantiles() throws {
         var tally = DurationTally()

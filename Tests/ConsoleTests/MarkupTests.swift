@@ -1,4 +1,5 @@
 import Basics
+import Synchronization
 import Testing
 
 @testable import Console
@@ -61,7 +62,10 @@ import Testing
         let desk = Desk()
         let cookie = try await desk.signIn(token)
         desk.lines.append("a <line> of the log", .warning)
+        let event = "companies/event?company=acme&id=\(FakeRecords.uid)&kind=networking"
+        let after = "\(start).past.\(start).\(FakeRecords.uid)"
         for isFull in [false, true] {
+            desk.records.isEmpty.withLock { $0 = !isFull }
             if isFull {
                 for number in 1...61 { desk.gateway.join(UInt64(number), name: "<b>\"&'", email: "a@b.example") }
                 for number in 1...3 {
@@ -78,12 +82,25 @@ import Testing
             for path in [
                 "", "sessions", "sessions?q=a&company=b&before=1-1", "sessions/remove?session=0000000000000001",
                 "removals",
-                "removals?done=lifted", "companies", "companies/one?id=none", "upstreams", "configuration", "log",
-                "nothing",
+                "removals?done=lifted", "companies", "companies?q=a&from=1", "companies/one?id=none",
+                "companies/one?id=acme", "companies/one?id=initech",
+                "companies/one?id=initech&done=key-added", "companies/one?id=acme&event=\(after)", event,
+                "\(event)&q=%3Cb%3E&after=1", "companies/webhook?company=acme&id=w1",
+                "companies/webhook?company=acme&id=w1&before=1&done=redelivered",
+                "companies/revoke?company=initech&kind=key&id=k1", "companies/revoke?company=initech&kind=secret&id=s1",
+                "companies/revoke?company=initech&kind=key&id=none", "companies/revoke?company=acme&kind=key&id=x",
+                "upstreams", "configuration", "log", "nothing",
             ] {
                 let page = await desk.call(.get, "/console/\(path)", cookie: cookie)
                 #expect(faults(in: page.text) == [], "\(path)")
             }
+        }
+        let form = "key=\(try await desk.key(cookie))&company=initech"
+        for (path, form) in [
+            ("secrets/add", form), ("keys/add", "\(form)&kind=secret"), ("keys/add", form), ("revoke", form),
+        ] {
+            let page = await desk.call(.post, "/console/companies/\(path)", form, cookie: cookie)
+            #expect(page.status != 303 && faults(in: page.text) == [], "\(path)")
         }
         for path in ["/console/sign-in", "/console/sign-in?to=%2Fconsole%2Flog"] {
             #expect(faults(in: await desk.call(.get, path).text) == [])

@@ -122,7 +122,7 @@ extension EndToEnd {
             let link = "/event/e1?token=\(Minter.acme.registration("r2"))"
             #expect(try Browser(site).open(link).status == 403)
             try browser.click("tbody button")
-            try browser.wait(forText: "The viewer may come back.")
+            try browser.wait(forText: "The viewer may join again.")
             #expect(try Browser(site).open(link).status == 200)
             try judge(browser, width: 1280)
         }
@@ -151,12 +151,12 @@ extension EndToEnd {
             try signIn(browser, site)
             try go(browser, to: "upstreams")
             try browser.click("tbody button")
-            try browser.wait(forText: "The server gets no more requests.")
+            try browser.wait(forText: "The server is drained")
             try browser.wait("document.querySelector('.state').dataset.state === 'drained'")
             #expect(try fetch(site.port, "/public/x").status != 200)
             try browser.screenshot("console-upstreams")
             try browser.click("tbody button")
-            try browser.wait(forText: "The server gets requests again.")
+            try browser.wait(forText: "The server is back in service.")
             #expect(try fetch(site.port, "/public/x").status == 200)
 
             try go(browser, to: "configuration")
@@ -184,19 +184,40 @@ extension EndToEnd {
             try judge(browser, width: 1280)
         }
 
-        @Test("Companies lead to their keys, events, registrations and webhooks, and a message is delivered again")
-        func companies() throws {
-            let receiver = try RecordingUpstream { try $0.reply("204 No Content") }
+        /// A site with a company in the configuration, which has an event with a registration and a webhook, and one in
+        /// the database.
+        private func siteWithCompanies(_ receiver: RecordingUpstream) throws -> (site: Site, initech: JSONValue) {
             let site = try ConsoleTests.site { $0.control = "webhook_private_addresses = [\"127.0.0.0/8\"]" }
             let backend = try Backend.signedIn(site)
             let webhook: JSONValue = [
-                "eventType": "registration.created", "endpoint": .string("http://127.0.0.1:\(receiver.port)/hook"),
+                "eventType": "registration.created",
+                "endpoint": .string("http://127.0.0.1:\(receiver.port)/hook?secret=in-the-query"),
             ]
             #expect(try backend.call("POST", "/webhooks", webhook).status == 201)
             let event = try backend.createEvent("Launch <b>now</b>")
             _ = try backend.register("ada@acme.example", for: event, name: "Ada <i>Lovelace</i>")
+            let made = try fetch(
+                site.gateway.adminPort,
+                "/companies",
+                method: "POST",
+                ["Authorization: Bearer \(ConsoleTests.token)"],
+                body: Array("{\"id\":\"initech\",\"name\":\"Initech\"}".utf8),
+                within: 20
+            )
+            try #require(made.status == 201, "\(made)")
             #expect(eventually { receiver.requests(for: "/hook").count == 1 })
+            return (site, try made.json())
+        }
 
+        @Test(
+            """
+            Companies lead to their events, registrations and webhooks, a message is delivered again, and keys are added \
+            and revoked
+            """
+        )
+        func companies() throws {
+            let receiver = try RecordingUpstream { try $0.reply("204 No Content") }
+            let (site, initech) = try siteWithCompanies(receiver)
             let browser = try Chromium()
             try signIn(browser, site)
             try go(browser, to: "companies")
@@ -204,6 +225,7 @@ extension EndToEnd {
             try browser.click("tbody a[href$='=acme']")
             try browser.wait(forText: "Launch <b>now</b>")
             try browser.wait(forText: "acme-2026, HS256, signs and verifies")
+            try browser.wait(forText: "in the configuration file")
             #expect(try !browser.text().contains(Minter.secret))
             try browser.screenshot("console-company")
             try browser.click("tbody a[href*='/event?']")
@@ -217,9 +239,63 @@ extension EndToEnd {
             try browser.wait(forText: "registration.created")
             try browser.screenshot("console-webhook")
             try browser.click("tbody button")
-            try browser.wait(forText: "The message is delivered again.")
+            try browser.wait(forText: "The message will be delivered again.")
             #expect(eventually { receiver.requests(for: "/hook").count == 2 })
+            #expect(try !browser.text().contains("in-the-query"))
+            try go(browser, to: "companies")
+            try browser.click("tbody a[href$='=initech']")
+            try changeKeys(browser, site, first: try #require(initech["clientSecret"]?.text))
             try judge(browser, width: 1280)
+        }
+
+        /// Adds a client secret and a key on the company's page, and revokes others.
+        private func changeKeys(_ browser: Chromium, _ site: Site, first: String) throws {
+            let backend = Backend(port: site.port, company: "initech")
+            try browser.wait(forText: "in the database")
+            #expect(try !browser.text().contains(first))
+            try browser.click("form[action$='secrets/add'] button")
+            try browser.wait(forText: "It is shown this once")
+            let secret = try browser.text(of: "[data-once]")
+            try browser.screenshot("console-new-secret")
+            try backend.signIn(secret: secret)
+            // Loading the page again makes no other, and neither that nor the way back shows this one.
+            _ = try browser.evaluate("location.reload()")
+            try browser.wait("document.querySelector('h1').textContent === 'Company'")
+            #expect(try browser.evaluate("document.querySelectorAll('a[href*=\"kind=secret\"]').length") == 2)
+            #expect(try !browser.text().contains(secret))
+            _ = try browser.evaluate("history.back()")
+            try browser.wait("document.readyState === 'complete'")
+            #expect(try !browser.text().contains(secret))
+
+            try browser.open("http://127.0.0.1:\(site.gateway.adminPort)/console/companies/one?id=initech")
+            // The first secret, which the company had from the start.
+            try browser.click("a[href*='kind=secret']")
+            try browser.wait(forText: "cannot be undone")
+            try browser.screenshot("console-revoke")
+            try browser.click("button.danger")
+            try browser.wait(forText: "The client secret was revoked.")
+            let refused = try backend.call("POST", "/api/oauth/token", backend.credentials(secret: first))
+            #expect(refused.status == 401)
+            #expect(throws: Never.self) { try backend.signIn(secret: secret) }
+
+            try browser.click("summary")
+            try browser.fill("select[name=kind]", "secret")
+            try browser.fill("input[name=kid]", "backend-2026")
+            try browser.screenshot("console-new-key")
+            try browser.click("form[action$='keys/add'] button")
+            try browser.wait(forText: "It is shown this once")
+            let key = try browser.text(of: "[data-once]")
+            try browser.click("main a.button")
+            try browser.wait(forText: "backend-2026")
+            try browser.screenshot("console-company-stored")
+            try browser.click("a[href*='id=backend-2026']")
+            try browser.wait(forText: "sessions that began with them end")
+            try browser.click("button.danger")
+            try browser.wait(forText: "The key was revoked.")
+            #expect(try !browser.text(of: "table").contains("backend-2026"))
+            let log = site.gateway.log
+            #expect(log.contains("client secret added by an operator") && log.contains("backend-2026"))
+            for text in [secret, key] { #expect(!log.contains(text) && text.utf8.count > 40) }
         }
 
         @Test("Names with markup and turned directions run nothing and turn nothing, wide and on a telephone")
@@ -253,16 +329,32 @@ extension EndToEnd {
             arguments: [false, true]
         )
         func narrow(isDark: Bool) throws {
-            let site = try ConsoleTests.site()
+            let receiver = try RecordingUpstream { try $0.reply("204 No Content") }
+            let site = try siteWithCompanies(receiver).site
             try join(site, Minter.Viewer(registration: "r1", user: "u1"))
             let browser = try Chromium(width: 390, height: 844, isDark: isDark)
             try signIn(browser, site, ConsoleTests.readToken)
-            for place in ["", "sessions", "removals", "companies", "upstreams", "configuration", "log"] {
-                try go(browser, to: place)
+            func look(_ name: String) throws {
                 try judge(browser, width: 390)
                 #expect(try browser.evaluate("document.querySelectorAll('main form[method=post]').length") == 0)
-                try browser.screenshot("console-390-\(isDark ? "dark" : "light")-\(place.isEmpty ? "overview" : place)")
+                try browser.screenshot("console-390-\(isDark ? "dark" : "light")-\(name)")
             }
+            for place in ["", "sessions", "removals", "companies", "upstreams", "configuration", "log"] {
+                try go(browser, to: place)
+                try look(place.isEmpty ? "overview" : place)
+            }
+            for (name, link) in [("webhook", "/webhook?"), ("event", "/event?")] {
+                try browser.open("http://127.0.0.1:\(site.gateway.adminPort)/console/companies/one?id=acme")
+                #expect(try !browser.text().contains("/hook"))
+                try look("company")
+                try browser.click("tbody a[href*='\(link)']")
+                try browser.wait(
+                    "location.pathname.startsWith('/console/companies/\(name)') && document.readyState === 'complete'"
+                )
+                try look(name)
+            }
+            try browser.open("http://127.0.0.1:\(site.gateway.adminPort)/console/companies/one?id=initech")
+            try look("company-stored")
         }
 
         @Test("The keyboard reaches everything: first a way past the navigation, and the focus can be seen")

@@ -141,6 +141,28 @@ extension EndToEnd {
             #expect(site.gateway.wait(within: 20) == 0)
         }
 
+        @Test("RFC 9113, 8.2.3: over HTTP/2, a sign-in counts whose cookie is one of several fields")
+        func splitCookies() throws {
+            let site = try Self.site()
+            let client = try HTTP2Client.connected(port: site.gateway.adminPort)
+            let origin = Field("sec-fetch-site", "same-origin")
+            let token = Array("token=\(percentEncoded(Self.token))".utf8)
+            let begun = try client.exchange("/console/sign-in", method: "POST", [origin], body: token)
+            #expect(begun.status == 303)
+            let cookie = String(try #require(begun["Set-Cookie"]).prefix { $0 != ";" })
+            let crumbs = ["a=1", cookie, "c=3; d=4"].map { Field("cookie", $0) }
+            let page = try client.exchange("/console/log", crumbs)
+            #expect(page.status == 200)
+            let key = try #require(page.text.firstMatch(of: /name="key" value="([^"]+)"/)).1
+            // As in one field, a cookie that is there twice counts for nothing.
+            let twice = try client.exchange("/console/log", crumbs + [Field("cookie", "gateway-console=x")])
+            #expect(twice.status == 303)
+            let body = Array("key=\(key)".utf8)
+            let out = try client.exchange("/console/sign-out", method: "POST", crumbs + [origin], body: body)
+            #expect(out.status == 303 && out["Location"] == "/console/sign-in")
+            #expect(try client.exchange("/console/log", crumbs).status == 303)
+        }
+
         @Test("The token for reading reads the operator API, and changes nothing there either")
         func readToken() throws {
             let site = try Self.site()

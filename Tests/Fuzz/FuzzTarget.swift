@@ -21,8 +21,8 @@ struct FuzzTarget: Sendable {
     static let all = [
         requestHead, requestTarget, responseHead, chunkedBody, cookies, language, forwarded, proxyHeader, http2Fields,
         webSocket,
-        json,
-        token, sealed, workerRequest, storedCookie, cookieDate, keptCookie, configuration, connection,
+        json, token, sealed, workerRequest, storedCookie, cookieDate, keptCookie, configuration, connection,
+        percentEncoding,
     ]
 }
 

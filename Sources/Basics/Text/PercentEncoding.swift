@@ -13,6 +13,32 @@ package func fieldEncoded(_ text: String) -> String {
     percentEncoded(text) { (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "%") }
 }
 
+/// The text that was percent-encoded. Returns `nil` if the encoding is malformed, or what it encodes is not UTF-8.
+///
+/// - Parameter plusIsSpace: true for forms ([URL Standard, section 5.1][1]); in a path or a query a plus is a plus.
+///
+/// [1]: https://url.spec.whatwg.org/#urlencoded-parsing
+package func percentDecoded(_ encoded: Span<UInt8>, plusIsSpace: Bool) -> String? {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(encoded.count)
+    var position = 0
+    while position < encoded.count {
+        let byte = encoded[position]
+        position += 1
+        switch byte {
+        case UInt8(ascii: "%"):
+            guard position + 2 <= encoded.count, let high = encoded[position].hexValue,
+                let low = encoded[position + 1].hexValue
+            else { return nil }
+            bytes.append(high << 4 | low)
+            position += 2
+        case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
+        default: bytes.append(byte)
+        }
+    }
+    return String(validating: bytes, as: UTF8.self)
+}
+
 private func percentEncoded(_ text: String, isKept: (UInt8) -> Bool) -> String {
     if text.utf8.allSatisfy(isKept) { return text }
     var encoded: [UInt8] = []

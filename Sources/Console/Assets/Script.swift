@@ -1,12 +1,17 @@
 /// Keeps the values of a page up to date, and shows times in the browser's zone to whoever points at them. It makes no
-/// markup: it changes texts, the shapes of charts, and which rows are hidden.
+/// markup: it changes texts, the shapes of charts, and which rows are hidden. A secret that is shown once goes with its
+/// page, and the way back does not lead to it.
 let consoleScript = """
     "use strict";
     (() => {
       for (const time of document.querySelectorAll("time")) {
         time.title = new Date(time.dateTime).toLocaleString();
       }
-      const { events, layout } = document.body.dataset;
+      const { address, events, layout } = document.body.dataset;
+      if (address) history.replaceState(null, "", address);
+      addEventListener("pagehide", () => {
+        for (const secret of document.querySelectorAll("[data-once]")) secret.textContent = "shown once";
+      });
       if (!events) return;
 
       const state = document.getElementById("live");

@@ -34,7 +34,7 @@ let consoleStyle = """
     .tag { padding: .1rem .5rem; border: 1px solid var(--line); border-radius: 1rem; color: var(--soft); font-size: .85rem;
       white-space: nowrap; }
     .tag[data-on] { color: var(--good); border-color: currentColor; }
-    button, .button, input, select { font: inherit; color: inherit; padding: .4rem .75rem; border: 1px solid var(--line);
+    button, .button, input, select, textarea { font: inherit; color: inherit; padding: .4rem .75rem; border: 1px solid var(--line);
       border-radius: .35rem; background: var(--panel); max-width: 100%; min-height: 2.25rem; }
     button, .button { cursor: pointer; text-decoration: none; display: inline-block; white-space: nowrap; }
     button:hover, .button:hover { border-color: currentColor; }
@@ -60,11 +60,12 @@ let consoleStyle = """
       border-top: 1px dashed var(--line); overflow: visible; }
     .chart path { fill: none; stroke: var(--stroke); stroke-width: 1.75; stroke-linecap: round; vector-effect: non-scaling-stroke; }
     .line0 { --stroke: var(--main); } .line1 { --stroke: var(--warn); } .line2 { --stroke: var(--bad); }
-    path.line1 { stroke-dasharray: 5 2; } path.line2 { stroke-dasharray: 2 2; }
+    .line3 { --stroke: var(--good); } .line4 { --stroke: var(--text); } .line5 { --stroke: var(--soft); }
+    path:is(.line1, .line4) { stroke-dasharray: 5 2; } path:is(.line2, .line5) { stroke-dasharray: 2 2; }
     .key { font-size: .85rem; }
     .key::before { content: ""; display: inline-block; width: 1.2rem; margin-right: .3rem; vertical-align: middle;
       border-top: 2px solid var(--stroke); }
-    .key.line1::before { border-top-style: dashed; } .key.line2::before { border-top-style: dotted; }
+    .key:is(.line1, .line4)::before { border-top-style: dashed; } .key:is(.line2, .line5)::before { border-top-style: dotted; }
     .axis { display: flex; justify-content: space-between; color: var(--soft); font-size: .8rem; }
     .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 0 1.5rem;
       align-items: start; }
@@ -83,7 +84,12 @@ let consoleStyle = """
     .state[data-state=drained] { color: var(--warn); font-weight: 600; }
     .filter { display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: end; }
     .filter label { display: grid; gap: .2rem; color: var(--soft); font-size: .85rem; }
-    .filter input, .filter select { color: var(--text); font-size: 15px; }
+    .filter :is(input, select, textarea) { color: var(--text); font-size: 15px; }
+    .filter .long { flex-basis: 100%; }
+    .long textarea { width: 100%; max-width: 60rem; font-family: ui-monospace, monospace; }
+    .add { margin: 0 0 1rem; }
+    summary { cursor: pointer; padding: .4rem 0; color: var(--main); }
+    .once { user-select: all; padding: .3rem .5rem; background: var(--panel); border: 1px solid var(--line); display: inline-block; }
     .facts { display: grid; grid-template-columns: minmax(7rem, 14rem) 1fr; }
     .facts > * { margin: 0; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); }
     .facts dt { color: var(--soft); } .facts dd { overflow-wrap: anywhere; }

@@ -68,7 +68,7 @@ struct Chart: Sendable {
         return """
             <figure class="chart">
             <figcaption><strong>\(title)</strong> <span class="legend">\(legend)</span>\
-            <span class="top">to <span data-live="\(key).top">\(topText)</span> \(unit)</span></figcaption>
+            <span class="top">0 to <span data-live="\(key).top">\(topText)</span> \(unit)</span></figcaption>
             <svg viewBox="0 0 \(lines.first?.values.count ?? 1) \(Self.height)" preserveAspectRatio="none" role="img" \
             aria-label="\(title) over the last hour">\(drawings)</svg>
             <div class="axis"><span>an hour ago</span><span>now</span></div>

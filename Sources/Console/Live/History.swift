@@ -15,12 +15,14 @@ struct History: Sendable {
         var errors: Int
         var heads: DurationTally
         var refusals: [Int]
+        /// In the order of ``Vitals/limits``.
+        var limits: [Int]
 
         init(_ vitals: Vitals) {
             (at, viewers) = (vitals.at, vitals.liveSessions)
             (joins, takeOvers) = (vitals.sessions.begun, vitals.sessions.ended(.replaced))
             (requests, errors) = (vitals.requests, vitals.statuses.last ?? 0)
-            (heads, refusals) = (vitals.heads, vitals.refusals)
+            (heads, refusals, limits) = (vitals.heads, vitals.refusals, vitals.limits.map(\.count))
         }
 
         /// All refusals.

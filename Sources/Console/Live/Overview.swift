@@ -31,7 +31,9 @@ struct Overview: Sendable {
             texts.append(("refusal.\(number).all", Numbers.text(row.all)))
         }
         for (number, limit) in vitals.limits.enumerated() {
-            texts.append(("limit.\(number)", Numbers.text(limit.count)))
+            let before = history.samples.first?.limits
+            texts.append(("limit.\(number).hour", Numbers.text(max(0, limit.count - (before?[number] ?? 0)))))
+            texts.append(("limit.\(number).all", Numbers.text(limit.count)))
         }
         for (number, upstream) in vitals.upstreams.enumerated() {
             texts.append(("upstream.\(number).waiting", Numbers.text(upstream.waiting)))
@@ -72,14 +74,14 @@ struct Overview: Sendable {
             Chart(
                 key: "chart.requests",
                 title: "Requests",
-                unit: "a second",
+                unit: "per second",
                 lines: [
                     line("all") { $0.perSecond(\.requests) }, line("5xx") { $0.perSecond(\.errors) },
                 ]
             ),
             Chart(
                 key: "chart.latency",
-                title: "Time to the answer's head",
+                title: "Latency, to the response's headers",
                 unit: "ms",
                 lines: [
                     line("median") { $0.heads.quantile(0.5) }, line("99th percentile") { $0.heads.quantile(0.99) },
@@ -88,11 +90,19 @@ struct Overview: Sendable {
             Chart(
                 key: "chart.joins",
                 title: "Joins",
-                unit: "a minute",
+                unit: "per minute",
                 lines: [
                     line("joins") { $0.perMinute(\.joins) }, line("take-overs") { $0.perMinute(\.takeOvers) },
                     line("refusals") { $0.perMinute(\.refused) },
                 ]
+            ),
+            Chart(
+                key: "chart.limits",
+                title: "Rejected by limits",
+                unit: "per minute",
+                lines: vitals.limits.enumerated().map { number, limit in
+                    line(limit.key) { $0.perMinute { $0.limits[number] } }
+                }
             ),
         ]
     }

@@ -11,6 +11,7 @@ struct CompanyRecords {
     let hubs: EventPage
     /// The moment that decides what is over.
     let moment: Milliseconds
+    let visitor: Visitor
 
     static let pageSize = 60
 
@@ -19,22 +20,23 @@ struct CompanyRecords {
     }
 
     private var webhookTable: HTML {
-        guard !webhooks.isEmpty else { return "<p>It has no webhooks.</p>" }
+        guard !webhooks.isEmpty else { return "<p>No webhooks.</p>\n" }
         let rows = webhooks.map { webhook -> [HTML] in
             let path = DeliveriesPage.path(webhook.id, company: company)
             return [
-                "<a href=\"\(path)\">\(OutsideText.html(webhook.endpoint, limit: 200))</a>",
+                "<a href=\"\(path)\">\(OutsideText.html(MaskedURL.text(webhook.endpoint, for: visitor), limit: 200))</a>",
                 "\(webhook.types.map(\.rawValue).joined(separator: ", "))",
-                webhook.isEnabled ? webhook.failingSince == nil ? "on" : "failing" : "off",
+                DeliveriesPage.state(webhook),
                 OutsideText.html(webhook.lastError ?? ""),
             ]
         }
-        let columns = ["Endpoint", "Announces", "State", "Last fault"]
+        let columns = ["Endpoint", "Messages about", "State", "Last error"]
         return Table(caption: "Webhooks", columns: columns, rows: rows).html
     }
 
     private func table(_ caption: String, _ kind: EventKind, _ page: EventPage) -> HTML {
-        guard !page.events.isEmpty else { return "<p>\(caption): none\(page.total > 0 ? " more" : "").</p>" }
+        let what = caption.lowercased()
+        guard !page.events.isEmpty else { return "<p>No \(page.total > 0 ? "more " : "")\(what).</p>\n" }
         let rows = page.events.map { event -> [HTML] in
             let path = RegistrationsPage.path(event.uid, event.kind, company: company)
             let isAlways = EventFields.always.lowerBound == event.fields.startsAt
@@ -45,11 +47,11 @@ struct CompanyRecords {
                 isAlways ? "" : HTML.moment(event.fields.endsAt),
             ]
         }
-        let columns = ["Name", "Id", "State", "Starts (UTC)", "Ends (UTC)"]
-        let table = Table(caption: "\(caption), \(Numbers.text(page.total)) in all", columns: columns, rows: rows).html
+        let columns = ["Name", "Id", "State", "Start (UTC)", "End (UTC)"]
+        let table = Table(caption: "\(caption) (\(Numbers.text(page.total)))", columns: columns, rows: rows).html
         guard page.hasMore, let last = page.events.last else { return table }
         let next = CompanyPage.path(company, kind, after: Self.text(EventCursor(last, at: moment), moment))
-        return "\(table)<p><a class=\"button\" rel=\"next\" href=\"\(next)\">More of these</a></p>\n"
+        return "\(table)<p><a class=\"button\" rel=\"next\" href=\"\(next)\">More \(what)</a></p>\n"
     }
 
     /// A place in the list of events, and the moment that the list is of.
@@ -115,20 +117,20 @@ struct RegistrationsPage {
             <dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd>
             <dt>Time zone</dt><dd>\(OutsideText.html(event.fields.timezone))</dd>
             \(people)</dl>
-            <p><a class="button" href="\(sessions)">Its sessions</a></p>
+            <p><a class="button" href="\(sessions)">Sessions of this event</a></p>
             <form class="filter" method="get" action="/console/companies/event" role="search">
             <input type="hidden" name="company" value="\(company)"><input type="hidden" name="id" value="\(event.uid)">
             <input type="hidden" name="kind" value="\(event.kind.rawValue)">
             <label>Name or e-mail <input type="search" name="q" value="\(text ?? "")" maxlength="200"></label>
             <button class="main">Search</button>
             </form>
-            <p>Registrations: <strong id="total">\(Numbers.text(page.total))</strong></p>
-            \(Table(caption: "Registrations", columns: ["Name", "E-mail", "Id", "Registered (UTC)"], rows: rows).html)\(next)
+            <p><strong id="total">\(Numbers.text(page.total))</strong> registrations</p>
+            \(rows.isEmpty ? "" : Table(caption: "Registrations", columns: ["Name", "E-mail", "Id", "Registered (UTC)"], rows: rows).html)\(next)
             """
     }
 }
 
-/// What became of a webhook's messages, latest first.
+/// What became of a webhook's messages, newest first.
 struct DeliveriesPage {
     let company: String
     let webhook: Webhook
@@ -136,6 +138,10 @@ struct DeliveriesPage {
     let visitor: Visitor
 
     static let pageSize = 60
+
+    static func state(_ webhook: Webhook) -> HTML {
+        webhook.isEnabled ? webhook.failingSince == nil ? "enabled" : "failing" : "disabled"
+    }
 
     static func path(_ webhook: String, company: String, before: Int64? = nil, done: String? = nil) -> String {
         "/console/companies/webhook"
@@ -161,17 +167,17 @@ struct DeliveriesPage {
         let next: HTML =
             page.next.map { next -> HTML in
                 let path = Self.path(webhook.id, company: company, before: next)
-                return "<p><a class=\"button\" rel=\"next\" href=\"\(path)\">Earlier</a></p>\n"
+                return "<p><a class=\"button\" rel=\"next\" href=\"\(path)\">Older</a></p>\n"
             } ?? ""
-        let columns = ["Type", "Id", "State", "Attempts", "Answer", "Last fault", "Made (UTC)", ""]
+        let columns = ["Type", "Id", "State", "Attempts", "Response", "Last error", "Created (UTC)", ""]
         return """
             <dl class="facts">
-            <dt>Endpoint</dt><dd>\(OutsideText.html(webhook.endpoint, limit: OutsideText.long))</dd>
+            <dt>Endpoint</dt><dd>\(OutsideText.html(MaskedURL.text(webhook.endpoint, for: visitor), limit: OutsideText.long))</dd>
             <dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd>
-            <dt>State</dt><dd>\(webhook.isEnabled ? "on" : "off"), \(webhook.failures) failures since the last success</dd>
+            <dt>State</dt><dd>\(Self.state(webhook)); failed attempts since the last success: \(Numbers.text(webhook.failures))</dd>
             </dl>
-            <p>Kept or waiting: <strong id="total">\(Numbers.text(page.total))</strong></p>
-            \(Table(caption: "Messages, latest first", columns: columns, rows: rows).html)\(next)
+            <p><strong id="total">\(Numbers.text(page.total))</strong> messages, waiting or past</p>
+            \(rows.isEmpty ? "" : Table(caption: "Messages, newest first", columns: columns, rows: rows).html)\(next)
             """
     }
 }

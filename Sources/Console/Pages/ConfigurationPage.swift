@@ -16,19 +16,19 @@ struct ConfigurationPage {
             visitor.mayAct && hasFile
             ? """
             <form method="post" action="/console/configuration/reload">\(Page.key(visitor))\
-            <button class="main">Reload the file</button></form>
+            <button class="main">Reload the configuration file</button></form>
             """ : ""
-        let last = reloads.hasSucceeded ? "in effect" : "the last reload failed, see the log"
+        let last = reloads.hasSucceeded ? "in effect" : "in effect; the last reload failed, see the log"
         return """
             <dl class="facts">
             <dt>State</dt><dd>\(last)</dd>
             <dt>In effect since (UTC)</dt><dd>\(HTML.moment(reloads.succeededAt))</dd>
-            <dt>Reloads</dt><dd>\(reloads.successes) done, \(reloads.failures) failed</dd>
-            <dt>Files that cannot be used as they are now</dt><dd>\(vitals.unusableFiles)</dd>
+            <dt>Reloads</dt><dd>\(Numbers.text(reloads.successes)) succeeded, \(Numbers.text(reloads.failures)) failed</dd>
+            <dt>Changed files that cannot be loaded</dt><dd>\(Numbers.text(vitals.unusableFiles))</dd>
             </dl>
             \(reload)
-            <h2 id="in-force">In force</h2>
-            <p>With defaults. Secrets are in files, of which only the paths are shown.</p>
+            <h2 id="in-force">Running configuration</h2>
+            <p>Defaults included. Secrets are kept in files; only the files' paths are shown.</p>
             <pre tabindex="0" role="region" aria-labelledby="in-force">\(OutsideText.lines(settings.printed()))</pre>
 
             """

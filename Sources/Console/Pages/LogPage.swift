@@ -17,15 +17,15 @@ struct LogPage {
         }
         let list: HTML =
             rows.isEmpty
-            ? "<p>There are no such lines.</p>"
-            : "<div class=\"log\" tabindex=\"0\" role=\"region\" aria-label=\"Lines, latest first\"><ol>\n\(rows)</ol></div>"
+            ? "<p>No lines match.</p>"
+            : "<div class=\"log\" tabindex=\"0\" role=\"region\" aria-label=\"Log lines, newest first\"><ol>\n\(rows)</ol></div>"
         return """
             <form class="filter" method="get" action="\(Page.Place.log.path)" role="search">
             <label>Contains <input type="search" name="q" value="\(text ?? "")" maxlength="200"></label>
-            <label>From level <select name="level">\(levels)</select></label>
+            <label>Minimum level <select name="level">\(levels)</select></label>
             <button class="main">Show</button>
             </form>
-            <p>What this process has logged last, as far as <code>log.level</code> lets through; the latest first.</p>
+            <p>The latest lines of this process, newest first. Lines below <code>log.level</code> are not kept.</p>
             \(list)
 
             """

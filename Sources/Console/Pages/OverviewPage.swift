@@ -17,15 +17,15 @@ struct OverviewPage {
             tile("Viewers now", "viewers"),
             tile("Connections", "connections", "of \(live("connection-limit"))"),
             tile("WebSockets", "websockets"),
-            tile("Requests", "requests", "a second"),
-            tile("Answered 5xx", "errors", "a second"),
-            tile("Joins", "joins", "a minute"),
-            tile("Take-overs", "take-overs", "a minute"),
-            tile("Refusals", "refusals", "a minute"),
-            tile("Median latency", "median"),
+            tile("Requests", "requests", "per second"),
+            tile("5xx responses", "errors", "per second"),
+            tile("Joins", "joins", "per minute"),
+            tile("Take-overs", "take-overs", "per minute"),
+            tile("Refusals", "refusals", "per minute"),
+            tile("Latency, median", "median"),
             tile("Latency, 99th percentile", "slowest"),
             tile("State", "state"),
-            tile("Up for", "uptime", "version \(overview.vitals.version)"),
+            tile("Uptime", "uptime", "version \(overview.vitals.version)"),
             tile("Memory", "memory"),
         ]
         return """
@@ -35,7 +35,7 @@ struct OverviewPage {
             \(overview.charts.map(\.html))</section>
             <section aria-label="Upstreams">\(upstreams(live))</section>
             <section class="pair">
-            \(refusals(live))\(limits(live))</section>
+            \(refusals(live))\(limits(live))\(queues(live))</section>
 
             """
     }
@@ -51,7 +51,7 @@ struct OverviewPage {
                 ]
             }
         }
-        let columns = ["Upstream", "Server", "State", "In progress", "Answers", "Of them 5xx"]
+        let columns = ["Upstream", "Server", "State", "In progress", "Responses", "5xx responses"]
         return Table(caption: "Upstream servers", columns: columns, rows: rows).html
     }
 
@@ -65,14 +65,31 @@ struct OverviewPage {
 
                 """
         }
-        return counts("Refusals by reason", ["Reason", "Last hour", "Since the start"], rows)
+        return counts("Refusals by reason", ["Reason", "Last hour", "Since start"], rows)
+    }
+
+    /// What is counted for an upstream as a whole.
+    private func queues(_ live: (String) -> HTML) -> HTML {
+        let rows = overview.vitals.upstreams.enumerated().map { number, upstream -> HTML in
+            let key = "upstream.\(number)"
+            return """
+                <tr><th scope="row">\(OutsideText.html(upstream.name))</th><td>\(live("\(key).waiting"))</td>\
+                <td>\(live("\(key).faults"))</td></tr>
+
+                """
+        }
+        return counts("Upstreams", ["Upstream", "Waiting for a server", "Failed attempts since start"], rows)
     }
 
     private func limits(_ live: (String) -> HTML) -> HTML {
         let rows = overview.vitals.limits.enumerated().map { number, limit -> HTML in
-            "<tr><th scope=\"row\"><code>\(limit.key)</code></th><td>\(live("limit.\(number)"))</td></tr>\n"
+            """
+            <tr><th scope="row"><code>\(limit.key)</code></th>\
+            <td>\(live("limit.\(number).hour"))</td><td>\(live("limit.\(number).all"))</td></tr>
+
+            """
         }
-        return counts("Turned away by limits", ["Limit", "Since the start"], rows)
+        return counts("Rejected by limits", ["Limit", "Last hour", "Since start"], rows)
     }
 
     private func counts(_ caption: String, _ columns: [String], _ rows: [HTML]) -> HTML {

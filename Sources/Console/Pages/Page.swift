@@ -27,6 +27,8 @@ struct Page: Sendable {
     /// See ``Overview/layout``; empty if it does not matter.
     var layout = ""
     var notice: Notice?
+    /// The address that the browser shows instead of the one that was called, and loads again; `nil` for that one.
+    var address: String?
     let content: HTML
 
     var html: HTML {
@@ -35,12 +37,13 @@ struct Page: Sendable {
             return "<a href=\"\(other.path)\"\(mark)>\(other.title)</a>\n"
         }
         let events: HTML = isLive ? " data-events=\"/console/events\" data-layout=\"\(layout)\"" : ""
+        let address: HTML = address.map { " data-address=\"\($0)\"" } ?? ""
         let state: HTML = isLive ? "<span id=\"live\" class=\"tag\" role=\"status\">not live</span>" : ""
         let role: HTML = visitor.mayAct ? "" : "<span class=\"tag\">read only</span>"
         return Self.document(
             title: title,
             body: """
-                <body\(events)>
+                <body\(events)\(address)>
                 <a class="skip" href="#content">Skip to the content</a>
                 <header><strong class="brand">Embed Gateway</strong>
                 <nav aria-label="Console">

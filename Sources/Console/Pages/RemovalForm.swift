@@ -74,7 +74,7 @@ struct RemovalForm {
             <input type="hidden" name="session" value="\(session.name)">
             <fieldset><legend>What to do</legend>
             \(choices)</fieldset>
-            \(until)<label>Reason, for the company only <input name="reason" maxlength="200"></label>
+            \(until)<label>Reason, shown to the company only <input name="reason" maxlength="200"></label>
             <p><button class="main danger">Remove</button> <a class="button" href="\(Page.Place.sessions.path)">Cancel</a></p>
             </form>
 
@@ -93,7 +93,11 @@ struct RemovalForm {
 /// Why something is not done, worded for the operator.
 struct ConsoleFault: Error {
     let text: String
-    var status = 400
+    let status: Int
+    /// The page to go back to; `nil` for the overview.
+    let back: String?
 
-    init(_ text: String, status: Int = 400) { (self.text, self.status) = (text, status) }
+    init(_ text: String, status: Int = 400, back: String? = nil) {
+        (self.text, self.status, self.back) = (text, status, back)
+    }
 }

@@ -10,7 +10,7 @@ struct RemovalsPage {
     static let limit = 200
 
     var html: HTML {
-        guard !removals.isEmpty else { return "<p>Nobody is kept out of an event.</p>" }
+        guard !removals.isEmpty else { return "<p>Nobody is removed from an event.</p>" }
         let rows = removals.suffix(Self.limit).reversed().map { removal -> [HTML] in
             let lift: HTML =
                 visitor.mayAct
@@ -27,8 +27,9 @@ struct RemovalsPage {
         }
         let more: HTML =
             removals.count > Self.limit
-            ? "<p>The latest \(Self.limit) of \(removals.count). <code>gateway removals</code> lists all.</p>" : ""
+            ? "<p>The newest \(Self.limit) of \(Numbers.text(removals.count)). <code>gateway removals</code> lists all.</p>"
+            : ""
         let columns = ["Who", "Event", "Company", "Until (UTC)", "Reason", "Since (UTC)", ""]
-        return "\(more)\(Table(caption: "Removals, latest first", columns: columns, rows: Array(rows)).html)"
+        return "\(more)\(Table(caption: "Removals, newest first", columns: columns, rows: Array(rows)).html)"
     }
 }

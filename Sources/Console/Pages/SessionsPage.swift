@@ -67,15 +67,15 @@ struct SessionsPage {
         let isMore = found.count > shown.count
         let rows = shown.map(row)
         var links: [HTML] = []
-        if search.before != nil { links.append("<a class=\"button\" href=\"\(search.path(before: nil))\">Latest</a> ") }
+        if search.before != nil { links.append("<a class=\"button\" href=\"\(search.path(before: nil))\">Newest</a> ") }
         if isMore, let last = shown.last {
-            links.append("<a class=\"button\" rel=\"next\" href=\"\(search.path(before: last.id))\">Earlier</a>")
+            links.append("<a class=\"button\" rel=\"next\" href=\"\(search.path(before: last.id))\">Older</a>")
         }
         let table =
             rows.isEmpty
-            ? "<p>There are no such sessions.</p>"
+            ? "<p>No sessions match.</p>\n"
             : Table(
-                caption: "Sessions, latest first",
+                caption: "Sessions, newest first",
                 columns: ["Viewer", "Event", "Company", "Role", "Joined (UTC)", "Browser", ""],
                 rows: rows
             ).html
@@ -86,7 +86,7 @@ struct SessionsPage {
             <label>Event <input name="event" value="\(search.event ?? "")" maxlength="200"></label>
             <button class="main">Search</button>
             </form>
-            <p><strong id="total">\(Numbers.text(total))</strong> found, of <span data-live="viewers">\(Numbers.text(underWay))</span> under way.</p>
+            <p><strong id="total">\(Numbers.text(total))</strong> of <span data-live="viewers">\(Numbers.text(underWay))</span> live sessions</p>
             \(table)<p class="pages">\(links)</p>
 
             """

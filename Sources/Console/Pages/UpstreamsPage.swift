@@ -16,7 +16,7 @@ struct UpstreamsPage {
                     <form method="post" action="/console/upstreams">\(Page.key(visitor))\
                     <input type="hidden" name="upstream" value="\(upstream.name)">\
                     <input type="hidden" name="server" value="\(server.name)">\
-                    <button name="state" value="\(isDrained ? "ready" : "drain")">\(isDrained ? "Serve again" : "Drain")</button></form>
+                    <button name="state" value="\(isDrained ? "ready" : "drain")">\(isDrained ? "Return to service" : "Drain")</button></form>
                     """ : ""
                 return [
                     OutsideText.html(upstream.name), OutsideText.html(server.name),
@@ -25,9 +25,9 @@ struct UpstreamsPage {
                 ]
             }
         }
-        let columns = ["Upstream", "Server", "State", "In progress", "Answers", ""]
+        let columns = ["Upstream", "Server", "State", "In progress", "Responses", ""]
         return """
-            <p>A drained server gets no more requests; those in progress finish. Reloads keep it so, a restart does not.</p>
+            <p>A drained server gets no new requests; those in progress finish. It stays drained across reloads, but not across a restart.</p>
             \(Table(caption: "Upstream servers", columns: columns, rows: rows).html)
             """
     }

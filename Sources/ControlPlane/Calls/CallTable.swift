@@ -79,7 +79,7 @@ struct CallTable: Sendable {
             if let next = node.literals[ExactText(String(Substring(segment)))] {
                 node = next
             } else if let next = node.parameter.first, !segment.isEmpty,
-                let text = FormText.decode(segment, plusIsSpace: false)
+                let text = percentDecoded(Array(segment).span, plusIsSpace: false)
             {
                 node = next
                 parameters.append(text)

@@ -46,16 +46,20 @@ struct ClientCredentials {
     /// A hash that matches no secret.
     private static let nobodys = SystemRandom.bytes(32)
 
+    private static func decoded(_ bytes: ArraySlice<UInt8>) -> String? {
+        percentDecoded(bytes.span, plusIsSpace: true)
+    }
+
     private static func basic(_ text: Substring.UTF8View) -> (id: String, secrets: [String])? {
         let digits = text.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "=") }.map { byte in
             byte == UInt8(ascii: "+") ? UInt8(ascii: "-") : byte == UInt8(ascii: "/") ? UInt8(ascii: "_") : byte
         }
         guard let bytes = Base64URL.decode(digits.span), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
-            let id = FormText.decode(bytes[..<colon], plusIsSpace: true)
+            let id = decoded(bytes[..<colon])
         else { return nil }
         let secret = bytes[(colon + 1)...]
         let readings = [
-            String(validating: secret, as: UTF8.self), FormText.decode(secret, plusIsSpace: true),
+            String(validating: secret, as: UTF8.self), decoded(secret),
         ].compactMap { $0 }
         return (id, readings.count == 2 && readings[0].hasSameBytes(as: readings[1]) ? [readings[0]] : readings)
     }

@@ -1,6 +1,6 @@
 import Basics
 
-/// Percent-encoded texts in forms, queries and paths.
+/// Forms and queries.
 enum FormText {
     private static let maxMembers = 64
     private static let notEncoded = Fault.malformed("A text is not percent-encoded UTF-8")
@@ -25,9 +25,9 @@ enum FormText {
         for part in parts {
             let name = part.prefix { $0 != UInt8(ascii: "=") }
             let value = part.dropFirst(name.count + 1)
-            guard let name = decode(name, plusIsSpace: plusIsSpace) else { throw notEncoded }
+            guard let name = percentDecoded(name.span, plusIsSpace: plusIsSpace) else { throw notEncoded }
             let isSpaced = plusIsSpace || spaced.contains { $0.hasSameBytes(as: name) }
-            guard let value = decode(value, plusIsSpace: isSpaced) else { throw notEncoded }
+            guard let value = percentDecoded(value.span, plusIsSpace: isSpaced) else { throw notEncoded }
             guard members[name] == nil else {
                 if unique.contains(where: { $0.hasSameBytes(as: name) }) { throw .field(name, "given twice") }
                 continue
@@ -35,23 +35,5 @@ enum FormText {
             members.append(JSONMember(name, .string(value)))
         }
         return members
-    }
-
-    /// Decodes percent-encoding. Returns `nil` if it is malformed or the result is not UTF-8.
-    static func decode(_ text: some Sequence<UInt8>, plusIsSpace: Bool) -> String? {
-        var bytes: [UInt8] = []
-        var iterator = text.makeIterator()
-        while let byte = iterator.next() {
-            switch byte {
-            case UInt8(ascii: "%"):
-                guard let high = iterator.next()?.hexValue, let low = iterator.next()?.hexValue else {
-                    return nil
-                }
-                bytes.append(high << 4 | low)
-            case UInt8(ascii: "+") where plusIsSpace: bytes.append(UInt8(ascii: " "))
-            default: bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }

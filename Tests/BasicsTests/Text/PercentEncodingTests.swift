@@ -14,6 +14,24 @@ struct PercentEncodingTests {
     )
     func names(_ name: String, _ encoded: String) {
         #expect(percentEncoded(name) == encoded)
+        for plusIsSpace in [false, true] {
+            #expect(percentDecoded(Array(encoded.utf8).span, plusIsSpace: plusIsSpace) == name)
+        }
+    }
+
+    @Test(
+        "A text that is not percent-encoded UTF-8 is none",
+        arguments: ["%", "%4", "a%zz", "%c3%28", "%ff", "%e2%82", "%C3"]
+    )
+    func malformed(_ text: String) {
+        #expect(percentDecoded(Array(text.utf8).span, plusIsSpace: true) == nil)
+    }
+
+    @Test("A plus is a space in forms only, and what was decoded is not decoded again")
+    func plus() {
+        let bytes = Array("a+b%2Bc%252B".utf8)
+        #expect(percentDecoded(bytes.span, plusIsSpace: true) == "a b+c%2B")
+        #expect(percentDecoded(bytes.span, plusIsSpace: false) == "a+b+c%2B")
     }
 
     @Test("A field value keeps what is visible and no percent sign")

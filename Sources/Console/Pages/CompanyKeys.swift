@@ -1,0 +1,283 @@
+import Basics
+import JOSE
+
+/// The keys and client secrets of a company in the database, as the operator API lists them. Never a secret.
+struct CompanyKeys {
+    struct Entry {
+        let id: String
+        let isKey: Bool
+        /// What it is, in words.
+        let kind: String
+        let algorithm: String
+        let use: String
+        let createdAt: Milliseconds?
+        /// When it stops being good; `nil` if only its revocation ends it.
+        let until: Milliseconds?
+    }
+
+    let keys: [Entry]
+    let secrets: [Entry]
+
+    /// - Parameter company: the members of the API's answer.
+    init(_ company: [JSONMember]) {
+        func entries(_ name: String, isKey: Bool) -> [Entry] {
+            guard case .array(let all)? = company[name] else { return [] }
+            return all.compactMap { value in
+                guard case .object(let members) = value, let id = members.text("id") else { return nil }
+                return Entry(
+                    id: id,
+                    isKey: isKey,
+                    kind: Self.kind(members),
+                    algorithm: members.text("algorithm") ?? "",
+                    use: Self.use(members),
+                    createdAt: members.text("createdAt").flatMap { RFC3339.parse($0) },
+                    until: members.text("until").flatMap { RFC3339.parse($0) }
+                )
+            }
+        }
+        (keys, secrets) = (entries("keys", isKey: true), entries("clientSecrets", isKey: false))
+    }
+
+    private static func kind(_ members: [JSONMember]) -> String {
+        switch members.text("form").map({ ExactText($0) }) {
+        case "secret": "shared secret"
+        case "private_key": "private key"
+        case "public_key": "public key"
+        case "jwks_url": "key set, \(members.text("jwksUrl") ?? "")"
+        default: "client secret"
+        }
+    }
+
+    private static func use(_ members: [JSONMember]) -> String {
+        switch members.text("use").map({ ExactText($0) }) {
+        case "signs": "signs and verifies"
+        case "signed_before": "verifies what it signed"
+        default: "verifies"
+        }
+    }
+
+    /// Tables of both, with ways to revoke and to add for whoever may act.
+    func html(of company: String, _ visitor: Visitor) -> HTML {
+        let (keyRows, secretRows) = (keys.map { row($0, company, visitor) }, secrets.map { row($0, company, visitor) })
+        let keyTable = Table(
+            caption: "Keys",
+            columns: ["Id", "Kind", "Algorithm", "Use", "Added (UTC)", "Until (UTC)", ""],
+            rows: keyRows
+        )
+        let secretTable = Table(
+            caption: "Client secrets, for API tokens",
+            columns: ["Id", "Added (UTC)", "Until (UTC)", ""],
+            rows: secretRows
+        )
+        let noSecrets: HTML = "<p>No client secrets: the company's backend gets no API token.</p>\n"
+        return """
+            \(keyTable.html)\(visitor.mayAct ? NewKey.form(company, visitor) : "")
+            \(secrets.isEmpty ? noSecrets : secretTable.html)\(visitor.mayAct ? secretForm(company, visitor) : "")
+
+            """
+    }
+
+    private func row(_ entry: Entry, _ company: String, _ visitor: Visitor) -> [HTML] {
+        let path = RevocationForm.path(entry, of: company)
+        let revoke: HTML = visitor.mayAct ? "<a class=\"button\" href=\"\(path)\">Revoke…</a>" : ""
+        let dates: [HTML] = [
+            entry.createdAt.map(HTML.moment) ?? "", entry.until.map(HTML.moment) ?? "until revoked", revoke,
+        ]
+        let id: HTML = "<code>\(OutsideText.plain(entry.id))</code>"
+        guard entry.isKey else { return [id] + dates }
+        return [id, OutsideText.html(entry.kind, limit: 200), "\(entry.algorithm)", "\(entry.use)"] + dates
+    }
+
+    private func secretForm(_ company: String, _ visitor: Visitor) -> HTML {
+        """
+        <form class="filter" method="post" action="/console/companies/secrets/add">\(Page.key(visitor))
+        <input type="hidden" name="company" value="\(company)">
+        \(Overlap.field("Earlier client secrets stay good"))
+        <button>Add a client secret</button>
+        </form>
+        """
+    }
+}
+
+/// How long what came before a new key or secret stays good.
+enum Overlap: String, CaseIterable {
+    case revoked, hour, day, week
+
+    private var words: String {
+        switch self {
+        case .revoked: "until they are revoked"
+        case .hour: "for an hour"
+        case .day: "for a day"
+        case .week: "for a week"
+        }
+    }
+
+    private var length: Milliseconds? {
+        switch self {
+        case .revoked: nil
+        case .hour: 3_600_000
+        case .day: 86_400_000
+        case .week: 7 * 86_400_000
+        }
+    }
+
+    static func field(_ label: String) -> HTML {
+        let options = allCases.map { "<option value=\"\($0.rawValue)\">\($0.words)</option>" as HTML }
+        return "<label>\(label) <select name=\"previous\">\(options)</select></label>"
+    }
+
+    /// The moment that a form's choice means. `nil` if only a revocation ends them.
+    static func end(_ form: Form, at now: Milliseconds, back: String) throws(ConsoleFault) -> Milliseconds? {
+        guard let text = form["previous"] else { return nil }
+        guard let choice = allCases.first(where: { $0.rawValue.hasSameBytes(as: text) }) else {
+            throw ConsoleFault("Choose how long the earlier ones stay good.", back: back)
+        }
+        return choice.length.map { now + $0 }
+    }
+
+    static func member(_ until: Milliseconds) -> JSONMember {
+        JSONMember("previousUntil", .string(Timestamp.text(until)))
+    }
+}
+
+/// A key that an operator adds.
+struct NewKey {
+    /// The members of the call that adds it.
+    let members: [JSONMember]
+    /// A secret that the console has made, to be shown once. `nil` if there is none.
+    var made: String?
+
+    private enum Kind: String, CaseIterable {
+        case signs, secret, publicKey, jwksUrl
+
+        var words: String {
+            switch self {
+            case .signs: "signs the gateway's links: made here, shown to nobody"
+            case .secret: "shared secret, with which the company signs"
+            case .publicKey: "public key of the company, as PEM"
+            case .jwksUrl: "key set of the company, by its https address"
+            }
+        }
+    }
+
+    private static let white = " \t\r\n".utf8
+
+    /// - Throws: what is wrong with the form, as far as the API does not judge it.
+    init(_ form: Form, at now: Milliseconds, back: String) throws(ConsoleFault) {
+        func fault(_ text: String) -> ConsoleFault { ConsoleFault(text, back: back) }
+        guard let kind = Kind.allCases.first(where: { form["kind"].hasSameBytes(as: $0.rawValue) }) else {
+            throw fault("Choose a kind of key.")
+        }
+        let bytes = Array((form["content"] ?? "").utf8)
+        let end = (bytes.lastIndex { !Self.white.contains($0) } ?? -1) + 1
+        let content = String(decoding: bytes[..<end].drop { Self.white.contains($0) }, as: UTF8.self)
+        var members: [JSONMember] = []
+        if let id = form["kid"] { members.append(JSONMember("id", .string(id))) }
+        if kind != .jwksUrl, let name = form["algorithm"] { members.append(JSONMember("algorithm", .string(name))) }
+        let until = try Overlap.end(form, at: now, back: back)
+        guard until == nil || kind == .signs else {
+            throw fault("Earlier signing keys end only with a new key that signs the gateway's links.")
+        }
+        switch (kind, content.isEmpty) {
+        case (.signs, true): if let until { members.append(Overlap.member(until)) }
+        case (.signs, false): throw fault("A key that is made here takes no content: clear the field.")
+        case (.secret, true):
+            // As long as the strongest of the algorithms asks for.
+            let text = String(decoding: Base64URL.encode(SystemRandom.bytes(64).span), as: UTF8.self)
+            made = text
+            members.append(JSONMember("secret", .string(text)))
+        case (_, true): throw fault("Enter the \(kind == .jwksUrl ? "address" : "key").")
+        case (_, false): members.append(JSONMember(kind.rawValue, .string(content)))
+        }
+        self.members = members
+    }
+
+    static func form(_ company: String, _ visitor: Visitor) -> HTML {
+        let kinds = Kind.allCases.map { "<option value=\"\($0.rawValue)\">\($0.words)</option>" as HTML }
+        let algorithms = Algorithm.allCases.map { "<option>\($0.rawValue)</option>" as HTML }
+        return """
+            <details class="add"><summary>Add a key</summary>
+            <form class="filter" method="post" action="/console/companies/keys/add">\(Page.key(visitor))
+            <input type="hidden" name="company" value="\(company)">
+            <label>Kind <select name="kind">\(kinds)</select></label>
+            <label>Algorithm, unless it is a key set <select name="algorithm">\(algorithms)</select></label>
+            <label>Id (<code>kid</code>); one is made if it is empty <input name="kid" maxlength="128" autocomplete="off"></label>
+            \(Overlap.field("Earlier signing keys stay good"))
+            <label class="long">Key or address; a shared secret is made, and shown once, if it is empty
+            <textarea name="content" rows="4" maxlength="4000" autocomplete="off" spellcheck="false"></textarea></label>
+            <button class="main">Add the key</button>
+            </form></details>
+            """
+    }
+}
+
+/// A secret in the answer to the call that made it.
+struct NewSecretPage {
+    let secret: String
+    let id: String
+    let company: String
+
+    var html: HTML {
+        """
+        <p class="notice" role="status">The secret was made. It is shown this once: copy it now, and keep it like a password.</p>
+        <dl class="facts">
+        <dt>Company</dt><dd>\(OutsideText.html(company))</dd>
+        <dt>Id</dt><dd><code>\(OutsideText.plain(id))</code></dd>
+        <dt>Secret</dt><dd><code class="once" data-once>\(secret)</code></dd>
+        </dl>
+        <p><a class="button" href="\(CompanyPage.path(company))">I have copied it</a></p>
+
+        """
+    }
+}
+
+/// Asks whether to revoke a key or a client secret.
+struct RevocationForm {
+    private let company: String
+    private let entry: CompanyKeys.Entry
+    private let visitor: Visitor
+
+    static let path = "/console/companies/revoke"
+
+    static func path(_ entry: CompanyKeys.Entry, of company: String) -> String {
+        path + Form.query([("company", company), ("kind", entry.isKey ? "key" : "secret"), ("id", entry.id)])
+    }
+
+    init(_ chosen: (company: String, entry: CompanyKeys.Entry), visitor: Visitor) {
+        (company, entry, self.visitor) = (chosen.company, chosen.entry, visitor)
+    }
+
+    var title: String { entry.isKey ? "Revoke a key" : "Revoke a client secret" }
+
+    var html: HTML {
+        let effect =
+            entry.isKey
+            ? "Links that were signed with it stop working, and sessions that began with them end at once."
+            : "API tokens that were obtained with it stop working at once."
+        let form: HTML =
+            visitor.mayAct
+            ? """
+            <form method="post" action="\(Self.path)">\(Page.key(visitor))
+            <input type="hidden" name="company" value="\(company)"><input type="hidden" name="id" value="\(entry.id)">
+            <input type="hidden" name="kind" value="\(entry.isKey ? "key" : "secret")">
+            <p><button class="main danger">Revoke</button> <a class="button" href="\(CompanyPage.path(company))">Cancel</a></p>
+            </form>
+
+            """ : ""
+        return """
+            <dl class="facts">
+            <dt>Company</dt><dd>\(OutsideText.html(company))</dd>
+            <dt>Id</dt><dd><code>\(OutsideText.plain(entry.id))</code></dd>
+            <dt>Kind</dt><dd>\(OutsideText.html(entry.kind, limit: 200)) \(entry.algorithm)</dd>
+            <dt>Added (UTC)</dt><dd>\(entry.createdAt.map(HTML.moment) ?? "")</dd>
+            </dl>
+            <p>\(effect) This cannot be undone.</p>
+            \(form)
+            """
+    }
+}
+
+extension [JSONMember] {
+    /// The text of a member.
+    func text(_ name: String) -> String? { if case .string(let text)? = self[name] { text } else { nil } }
+}
