@@ -9,7 +9,7 @@ extension Console {
     func answer(_ call: ConsoleCall, to visitor: Visitor) async -> ConsoleAnswer {
         switch ExactText(call.path) {
         case "/console/": await show(call) { await self.overview(visitor) }
-        case "/console/events": await events(call)
+        case "/console/events": await events(call, visitor)
         case "/console/sessions": await show(call) { await self.sessions(call, visitor) }
         case ExactText(RemovalForm.path): await removal(call, visitor)
         case "/console/removals": await removals(call, visitor)
@@ -49,10 +49,12 @@ extension Console {
         )
     }
 
-    private func events(_ call: ConsoleCall) async -> ConsoleAnswer {
+    private func events(_ call: ConsoleCall, _ visitor: Visitor) async -> ConsoleAnswer {
         guard call.method == .get else { return .notAllowed("GET") }
         await feed.refresh()
-        guard let watcher = feed.watch() else { return ConsoleAnswer(503, fields: [("Retry-After", "5")]) }
+        guard let watcher = feed.watch(isReader: !visitor.mayAct) else {
+            return ConsoleAnswer(503, fields: [("Retry-After", "5")])
+        }
         var answer = ConsoleAnswer(200, type: "text/event-stream")
         answer.pieces = { [self] in
             let message = await watcher.next()

@@ -149,6 +149,16 @@ import Testing
         #expect(feed.watch() != nil)
     }
 
+    @Test("Attack: whoever may only read takes no places from those who act")
+    func readers() {
+        let feed = Feed { Vitals() }
+        var readers = (0..<Feed.maxReaders).map { _ in feed.watch(isReader: true) }
+        #expect(readers.allSatisfy { $0 != nil } && feed.watch(isReader: true) == nil)
+        #expect(feed.watch() != nil)
+        readers.removeLast()
+        #expect(feed.watch(isReader: true) != nil)
+    }
+
     @Test("At the end nobody waits any more")
     func end() async throws {
         let feed = Feed { Vitals() }

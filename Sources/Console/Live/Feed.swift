@@ -12,6 +12,8 @@ final class Feed: Sendable {
     private static let readingsPerSample = 5
     /// The most who watch at a time.
     static let maxWatchers = 24
+    /// The most of them who may only read: they must not keep those out who act.
+    static let maxReaders = 16
 
     private struct State {
         var overview: Overview?
@@ -19,6 +21,7 @@ final class Feed: Sendable {
         /// How many readings and samples there were.
         var (readings, samples) = (0, 0)
         var watchers = 0
+        var readers = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
         var isOver = false
     }
@@ -72,25 +75,35 @@ final class Feed: Sendable {
 
     /// Begins to watch.
     ///
+    /// - Parameter isReader: whether who watches may only read.
     /// - Returns: `nil` if too many do.
-    func watch() -> Watcher? {
+    func watch(isReader: Bool = false) -> Watcher? {
         let isAllowed = state.withLock { state in
-            guard state.watchers < Self.maxWatchers, !state.isOver else { return false }
+            guard state.watchers < Self.maxWatchers, !isReader || state.readers < Self.maxReaders, !state.isOver else {
+                return false
+            }
             state.watchers += 1
+            if isReader { state.readers += 1 }
             return true
         }
-        return isAllowed ? Watcher(self) : nil
+        return isAllowed ? Watcher(self, isReader: isReader) : nil
     }
 
     /// Somebody who watches for as long as this lives.
     final class Watcher: Sendable {
         private let feed: Feed
+        private let isReader: Bool
         /// The readings and samples that were seen.
         private let seen = Mutex((readings: 0, samples: 0))
 
-        fileprivate init(_ feed: Feed) { self.feed = feed }
+        fileprivate init(_ feed: Feed, isReader: Bool) { (self.feed, self.isReader) = (feed, isReader) }
 
-        deinit { feed.state.withLock { $0.watchers -= 1 } }
+        deinit {
+            feed.state.withLock {
+                $0.watchers -= 1
+                if isReader { $0.readers -= 1 }
+            }
+        }
 
         /// Waits for the next reading, and returns its message. The first one comes at once if there is any. `nil` at
         /// the end.
