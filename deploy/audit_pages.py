@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import base64
 import concurrent.futures
+import contextlib
 import datetime
 import hashlib
 import hmac
@@ -180,6 +181,7 @@ class Gateway:
             except OSError:
                 pass
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
                 sys.exit(f"the gateway does not serve:\n{(folder / 'log').read_text()}")
             time.sleep(0.05)
         self.addresses = itertools.count(256)
@@ -504,9 +506,15 @@ def main():
     options.add_argument("--axe", help="axe-core's script")
     options = options.parse_args()
     start = time.monotonic()
-    gateway, full, demo = Gateway(options.program), Gateway(options.program, 'memory_limit = "1MiB"'), None
-    try:
-        demo = Demo(options.program)
+    with contextlib.ExitStack() as stack:
+
+        def ended(one):
+            stack.callback(one.end)
+            return one
+
+        gateway = ended(Gateway(options.program))
+        full = ended(Gateway(options.program, 'memory_limit = "1MiB"'))
+        demo = ended(Demo(options.program))
         pages, for_axe, threads = [], [], concurrent.futures.ThreadPoolExecutor(len(LANGUAGES))
         origin = f"http://localhost:{gateway.port}/.gateway/healthz"
         refusals = Refusals(gateway, full)
@@ -529,9 +537,6 @@ def main():
             page.parse()
         if options.axe:
             asyncio.run(use(for_axe + documents, options.axe))
-    finally:
-        for one in filter(None, (demo, gateway, full)):
-            one.end()
     faults = [f"{page.name}: {fault}" for page in pages + documents for fault in page.faults]
     print("\n".join(faults), end="\n" if faults else "")
     used = f"{len(for_axe + documents)} by axe-core" if options.axe else "none by axe-core"
