@@ -160,7 +160,7 @@ struct RefusalPage {
         button,a.button{font:inherit;font-weight:600;color:var(--on-accent);background:var(--accent);\
         text-decoration:none;display:inline-block;padding:.6rem 1.2rem;\
         border:1px solid transparent;border-radius:.4rem;cursor:pointer}\
-        a.quiet{color:inherit;background:none;border-color:var(--quiet)}\
+        a.quiet,button.quiet{color:inherit;background:none;border-color:var(--quiet)}\
         .event strong{font-size:1.125rem}\
         .brand{margin:0 0 1.25rem;font-weight:600;color:var(--quiet)}\
         .brand img{display:block;max-width:min(12rem,100%);max-height:3.5rem}\

@@ -35,7 +35,7 @@ struct WayIn {
             isTopLevel ? ("", text(.tryAgain)) : (" target=\"_blank\" rel=\"noopener\"", text(.openInTab))
         return """
             <div class="row"><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)"\(silent)>\(name)</a>
-            <button id="allow" type="button" hidden>\(text(.allow))</button></div>
+            <button class="quiet" id="allow" type="button" hidden>\(text(.allow))</button></div>
             <p id="hint" role="status"\(isSecondTry && !isTopLevel ? "" : " hidden")>\(text(.notAllowed))</p>
             <p id="late" role="status" hidden>\(text(.late))</p>
             <script>\(Self.script)</script>

@@ -49,11 +49,11 @@ extension Exchange {
         if worker.isShedding, credentials.mustJoin, sheds(request, nil) { return false }
         state.verdict.viewer = credentials.viewer
         state.verdict.source = credentials.source
-        // They came by themselves, so that another site may have caused the request.
-        let isCaused =
+        // A cookie and a worker's session come by themselves: another site may have caused the request.
+        let isOwnDoing =
             credentials.source == .cookie
             ? isOriginAllowed(request) : !credentials.isScripts || isOriginTold(request)
-        guard isCaused else {
+        guard isOwnDoing else {
             refuse(.originDenied, request)
             return false
         }
