@@ -18,7 +18,8 @@ extension EndToEnd {
             try browser.wait("document.activeElement.id === 'token'")
             try browser.fill("#token", token)
             try browser.press("Enter")
-            try browser.wait("document.querySelector('nav [aria-current]')")
+            // A page without its style yet would be clicked beside its links.
+            try browser.wait("document.querySelector('nav [aria-current]') && document.readyState === 'complete'")
         }
 
         /// Opens a page by the navigation.

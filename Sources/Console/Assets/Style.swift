@@ -21,7 +21,7 @@ let consoleStyle = """
     main { max-width: 84rem; margin: 0 auto; padding: 1rem 1.25rem 3rem; }
     main:focus { outline: none; }
     main.alone { max-width: 27rem; padding-top: 12vh; }
-    main.alone label, main.alone input { display: block; width: 100%; }
+    main.alone label, main.alone input { display: block; width: 100%; margin-bottom: .5rem; }
     h1 { font-size: 1.4rem; margin: .3rem 0 1rem; }
     h2 { font-size: 1.1rem; margin: 1.6rem 0 .5rem; }
     a { color: var(--main); }
@@ -52,7 +52,8 @@ let consoleStyle = """
     .what { display: block; color: var(--soft); font-size: .85rem; }
     .value { font-size: 1.35rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
     .value small { font-size: .8rem; color: var(--soft); }
-    .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: .6rem; }
+    .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); gap: .6rem; }
+    .chart:last-child:nth-child(odd) { grid-column: 1 / -1; }
     .chart { margin: 0; background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .8rem; }
     .chart figcaption { display: flex; flex-wrap: wrap; gap: 0 .75rem; }
     .chart .top { margin-left: auto; color: var(--soft); font-size: .85rem; }
@@ -62,12 +63,12 @@ let consoleStyle = """
     .line0 { --stroke: var(--main); } .line1 { --stroke: var(--warn); } .line2 { --stroke: var(--bad); }
     .line3 { --stroke: var(--good); } .line4 { --stroke: var(--text); } .line5 { --stroke: var(--soft); }
     path:is(.line1, .line4) { stroke-dasharray: 5 2; } path:is(.line2, .line5) { stroke-dasharray: 2 2; }
-    .key { font-size: .85rem; }
+    .key { font-size: .85rem; white-space: nowrap; }
     .key::before { content: ""; display: inline-block; width: 1.2rem; margin-right: .3rem; vertical-align: middle;
       border-top: 2px solid var(--stroke); }
     .key:is(.line1, .line4)::before { border-top-style: dashed; } .key:is(.line2, .line5)::before { border-top-style: dotted; }
     .axis { display: flex; justify-content: space-between; color: var(--soft); font-size: .8rem; }
-    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 0 1.5rem;
+    .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); gap: 0 1.5rem;
       align-items: start; }
     table { border-collapse: collapse; width: 100%; margin: 1rem 0; background: var(--panel); }
     caption { text-align: left; font-weight: 600; padding: .3rem 0; }
@@ -100,16 +101,21 @@ let consoleStyle = """
     .log [data-level=warning] { color: var(--warn); } .log [data-level=error] { color: var(--bad); }
     @media (max-width: 46rem) {
       header, main { padding-left: .8rem; padding-right: .8rem; }
+      header { gap: .4rem; }
       nav { order: 3; flex-basis: 100%; }
-      .who { margin-left: auto; }
+      nav a { padding: .3rem .45rem; }
+      .who { margin-left: auto; gap: .35rem; }
+      .tag { padding: .1rem .35rem; font-size: .75rem; }
       table:not(.counts) thead { position: absolute; left: -99rem; }
       table:not(.counts), table:not(.counts) :is(tbody, tr, td) { display: block; }
       table:not(.counts) caption { display: block; }
-      table:not(.counts) tr { border: 1px solid var(--line); padding: .4rem .6rem; margin-bottom: .6rem; }
+      table:not(.counts) { background: none; }
+      table:not(.counts) tr { border: 1px solid var(--line); padding: .4rem .6rem; margin-bottom: .6rem; background: var(--panel); }
       table:not(.counts) td { border: 0; padding: .15rem 0; display: grid; grid-template-columns: 6.5rem 1fr; gap: .5rem; }
       table:not(.counts) td > * { min-width: 0; grid-column: 2; }
       table:not(.counts) td::before { content: attr(data-label); color: var(--soft); grid-column: 1; grid-row: 1; }
       table:not(.counts) td br { display: none; }
+      table:not(.counts) td:is(:empty, :has(> bdi:only-child:empty)) { display: none; }
       .tiles { grid-template-columns: 1fr 1fr; }
       .counts td { width: 5rem; }
       .facts { grid-template-columns: 1fr; }

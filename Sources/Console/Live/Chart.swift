@@ -107,6 +107,9 @@ enum Numbers {
         return time < 1000 ? "\(text(time)) ms" : "\(text(time / 1000)) s"
     }
 
+    /// The word for one thing, or for several.
+    static func noun(_ number: Int, _ one: String, _ several: String) -> String { number == 1 ? one : several }
+
     static func bytes(_ count: Int) -> String {
         count < 1 << 30 ? "\(text(Double(count) / 1_048_576)) MiB" : "\(text(Double(count) / 1_073_741_824)) GiB"
     }

@@ -41,7 +41,7 @@ struct CompaniesPage {
             <label>Id or name <input type="search" name="q" value="\(text ?? "")" maxlength="200"></label>
             <button class="main">Search</button>
             </form>
-            <p><strong id="total">\(Numbers.text(found.count))</strong> of \(Numbers.text(companies.count)) companies</p>
+            <p><strong id="total">\(Numbers.text(found.count))</strong> of \(Numbers.text(companies.count)) \(Numbers.noun(companies.count, "company", "companies"))</p>
             \(Table(caption: "Companies, by id", columns: columns, rows: rows).html)<p class="pages">\(links)</p>
 
             """

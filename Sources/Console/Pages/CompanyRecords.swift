@@ -39,7 +39,7 @@ struct CompanyRecords {
         guard !page.events.isEmpty else { return "<p>No \(page.total > 0 ? "more " : "")\(what).</p>\n" }
         let rows = page.events.map { event -> [HTML] in
             let path = RegistrationsPage.path(event.uid, event.kind, company: company)
-            let isAlways = EventFields.always.lowerBound == event.fields.startsAt
+            let isAlways = !event.fields.hasDates
             return [
                 "<a href=\"\(path)\">\(OutsideText.html(event.fields.name))</a>", "<code>\(event.uid)</code>",
                 "\(EventCursor(event, at: moment).status.rawValue)",
@@ -93,6 +93,8 @@ struct RegistrationsPage {
 
     var html: HTML {
         let event = page.event
+        let (first, last) = (HTML.moment(event.fields.startsAt), HTML.moment(event.fields.endsAt))
+        let time: HTML = event.fields.hasDates ? "\(first) to \(last)" : "always"
         let rows = page.registrations.map { registration -> [HTML] in
             [
                 OutsideText.html(registration.name), OutsideText.html(registration.email),
@@ -115,6 +117,7 @@ struct RegistrationsPage {
             <dt>Name</dt><dd>\(OutsideText.html(event.fields.name, limit: OutsideText.long))</dd>
             <dt>Id</dt><dd><code>\(event.uid)</code></dd>
             <dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd>
+            <dt>Time (UTC)</dt><dd>\(time)</dd>
             <dt>Time zone</dt><dd>\(OutsideText.html(event.fields.timezone))</dd>
             \(people)</dl>
             <p><a class="button" href="\(sessions)">Sessions of this event</a></p>
@@ -124,7 +127,7 @@ struct RegistrationsPage {
             <label>Name or e-mail <input type="search" name="q" value="\(text ?? "")" maxlength="200"></label>
             <button class="main">Search</button>
             </form>
-            <p><strong id="total">\(Numbers.text(page.total))</strong> registrations</p>
+            <p><strong id="total">\(Numbers.text(page.total))</strong> \(Numbers.noun(page.total, "registration", "registrations"))</p>
             \(rows.isEmpty ? "" : Table(caption: "Registrations", columns: ["Name", "E-mail", "Id", "Registered (UTC)"], rows: rows).html)\(next)
             """
     }
@@ -176,7 +179,7 @@ struct DeliveriesPage {
             <dt>Company</dt><dd><a href="\(CompanyPage.path(company))">\(OutsideText.html(company))</a></dd>
             <dt>State</dt><dd>\(Self.state(webhook)); failed attempts since the last success: \(Numbers.text(webhook.failures))</dd>
             </dl>
-            <p><strong id="total">\(Numbers.text(page.total))</strong> messages, waiting or past</p>
+            <p><strong id="total">\(Numbers.text(page.total))</strong> \(Numbers.noun(page.total, "message", "messages")), waiting or past</p>
             \(rows.isEmpty ? "" : Table(caption: "Messages, newest first", columns: columns, rows: rows).html)\(next)
             """
     }

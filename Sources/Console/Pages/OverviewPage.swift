@@ -33,9 +33,9 @@ struct OverviewPage {
             \(tiles)</ul>
             <section class="charts" aria-label="The last hour">
             \(overview.charts.map(\.html))</section>
-            <section aria-label="Upstreams">\(upstreams(live))</section>
+            <section aria-label="Upstreams">\(upstreams(live))\(queues(live))</section>
             <section class="pair">
-            \(refusals(live))\(limits(live))\(queues(live))</section>
+            \(refusals(live))\(limits(live))</section>
 
             """
     }
@@ -78,7 +78,11 @@ struct OverviewPage {
 
                 """
         }
-        return counts("Upstreams", ["Upstream", "Waiting for a server", "Failed attempts since start"], rows)
+        return counts(
+            "Upstreams as a whole",
+            ["Upstream", "Waiting for a server", "Failed attempts since start"],
+            rows
+        )
     }
 
     private func limits(_ live: (String) -> HTML) -> HTML {

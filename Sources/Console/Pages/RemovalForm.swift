@@ -61,8 +61,9 @@ struct RemovalForm {
             : [
                 choice("session", "End this session. The viewer may join again."),
                 choice("hour", "Keep the viewer out of the event for an hour", isChosen: true),
-                choice("day", "for a day"), choice("good", "for good"),
-                choice("until", "until the date and time below"),
+                choice("day", "Keep the viewer out of the event for a day"),
+                choice("good", "Keep the viewer out of the event for good"),
+                choice("until", "Keep the viewer out of the event until the date and time below"),
             ]
         let until: HTML =
             session.event.isEmpty

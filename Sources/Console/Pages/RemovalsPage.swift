@@ -10,7 +10,7 @@ struct RemovalsPage {
     static let limit = 200
 
     var html: HTML {
-        guard !removals.isEmpty else { return "<p>Nobody is removed from an event.</p>" }
+        guard !removals.isEmpty else { return "<p>No viewer is kept out of an event.</p>" }
         let rows = removals.suffix(Self.limit).reversed().map { removal -> [HTML] in
             let lift: HTML =
                 visitor.mayAct

@@ -86,7 +86,7 @@ struct SessionsPage {
             <label>Event <input name="event" value="\(search.event ?? "")" maxlength="200"></label>
             <button class="main">Search</button>
             </form>
-            <p><strong id="total">\(Numbers.text(total))</strong> of <span data-live="viewers">\(Numbers.text(underWay))</span> live sessions</p>
+            <p><strong id="total">\(Numbers.text(total))</strong> of <span data-live="viewers">\(Numbers.text(underWay))</span> live \(Numbers.noun(underWay, "session", "sessions"))</p>
             \(table)<p class="pages">\(links)</p>
 
             """
