@@ -328,14 +328,22 @@ import Testing
         .init(
             .admin,
             "token_file = \"/blank\"",
-            "admin.token_file: the token must be one line of visible ASCII characters, without blanks; its byte 17 is a "
-                + "blank"
+            "admin.token_file: the token ends with a blank: nobody could send it"
         ),
         .init(
             .admin,
             "token_file = \"/marked\"",
-            "admin.token_file: the token must be one line of visible ASCII characters, without blanks; its byte 1 is not "
-                + "ASCII: perhaps a byte order mark"
+            "admin.token_file: the token begins with a byte order mark: nobody could send it"
+        ),
+        .init(
+            .admin,
+            "token_file = \"/wide\"",
+            "admin.token_file: the token is not UTF-8 text: nobody could send it"
+        ),
+        .init(
+            .admin,
+            "token_file = \"/lines\"",
+            "admin.token_file: the token has more than one line: nobody could send it"
         ),
         .init(
             .admin,

@@ -40,6 +40,8 @@ struct Sample {
         ),
         "/secret2": Array("another secret of thirty-two bytes".utf8),
         "/short": Array("short\n".utf8),
+        "/wide": [0xff, 0xfe] + "sixteen.letters.\n".utf16.flatMap { [UInt8($0 & 0xff), 0] },
+        "/lines": Array("sixteen.letters.\nsixteen.letters.\n".utf8),
         "/blank": Array("sixteen.letters. \n".utf8),
         "/marked": [0xef, 0xbb, 0xbf] + "sixteen.letters.\n".utf8,
         "/empty": [],

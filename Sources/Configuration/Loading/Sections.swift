@@ -26,26 +26,22 @@ extension AdminSettings {
         guard let file = table.value(key, .secretFile) else { return nil }
         if file.trimmed.count < 16 {
             table.report("the token has \(file.trimmed.count) bytes; at least 16 are needed", at: key)
-        } else if let place = file.trimmed.firstIndex(where: { !(0x21...0x7e).contains($0) }) {
-            // Nobody could send it: fields have no white space at their ends, and forms of browsers no such bytes.
-            table.report(
-                "the token must be one line of visible ASCII characters, without blanks; its byte \(place + 1) is "
-                    + Self.name(of: file.trimmed[place]),
-                at: key
-            )
+        } else if let fault = Self.fault(in: file.trimmed) {
+            table.report("the token \(fault): nobody could send it", at: key)
         }
         return (file.path, Secret(file.trimmed))
     }
 
-    private static func name(of byte: UInt8) -> String {
-        switch byte {
-        case 0x20: "a blank"
-        case 0x09: "a tab"
-        case 0x0a, 0x0d: "the end of a line"
-        case 0xef, 0xfe, 0xff: "not ASCII: perhaps a byte order mark"
-        case 0x80...: "not ASCII"
-        default: "a control character"
+    /// What no header field and no form of a browser can carry.
+    private static func fault(in token: [UInt8]) -> String? {
+        guard let text = String(validating: token, as: UTF8.self) else { return "is not UTF-8 text" }
+        if text.utf8.starts(with: [0xef, 0xbb, 0xbf]) { return "begins with a byte order mark" }
+        if let control = token.firstIndex(where: { $0 < 0x20 || $0 == 0x7f }) {
+            return token[control] == UInt8(ascii: "\n")
+                ? "has more than one line" : "holds a control character, its byte \(control + 1)"
         }
+        if token.first == UInt8(ascii: " ") { return "begins with a blank" }
+        return token.last == UInt8(ascii: " ") ? "ends with a blank" : nil
     }
 }
 
