@@ -2,7 +2,7 @@ import Basics
 import Foundation
 import Testing
 
-extension WaitingEndToEnd {
+extension EndToEnd {
     @Suite("The script that knows the session, and tells the embedding page")
     struct SessionScriptTests {
         @Test(

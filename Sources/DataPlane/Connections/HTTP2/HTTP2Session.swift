@@ -182,10 +182,13 @@ final class HTTP2Session {
         _ = unsafe nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, code.rawValue)
     }
 
-    /// Whether the client's windows block a stream. Otherwise it only waits for its turn.
-    func isBlocked(_ stream: Int32) -> Bool {
-        unsafe nghttp2_session_get_stream_remote_window_size(session, stream) <= 0
-            || nghttp2_session_get_remote_window_size(session) <= 0
+    /// How many bytes the client's windows let through for a stream; may be negative.
+    func window(of stream: Int32) -> Int {
+        let window = unsafe min(
+            nghttp2_session_get_stream_remote_window_size(session, stream),
+            nghttp2_session_get_remote_window_size(session)
+        )
+        return Int(window)
     }
 
     /// Reopens a stream's window for bytes that were consumed.

@@ -163,9 +163,12 @@ final class HTTP2Stream: ClientStream {
 
     // MARK: The response
 
-    /// Bytes that wait for the client. Excludes those that only wait for their turn among the client's streams.
+    /// Bytes that wait for the client. Excludes those that only wait for their turn among the client's streams: its windows
+    /// let them through, or as many as it must take in a second. A window that a client opens byte by byte is open at times.
     var unsentBytes: Int {
-        isOpen && !unsent.isEmpty && connection.session.isBlocked(id) ? unsent.count : 0
+        guard isOpen, !unsent.isEmpty else { return 0 }
+        let least = min(unsent.count, max(worker.snapshot.minRate, 1))
+        return connection.session.window(of: id) < least ? unsent.count : 0
     }
 
     var takenBytes: Int { sentBytes }
