@@ -16,6 +16,10 @@ final class FakeGateway: Overseen {
     let admin = Mutex(AdminSettings())
     let sessions = Mutex<[LiveSession]>([])
     let deeds = Mutex<[String]>([])
+    /// What is different of its state.
+    let adjust = Shared<@Sendable (inout Vitals) -> Void>({ _ in })
+    /// Why nothing can be stored.
+    let fault = Shared<(any Error)?>(nil)
     private let kept = Mutex<[Removal]>([])
 
     init() {
@@ -46,6 +50,7 @@ final class FakeGateway: Overseen {
         vitals.upstreams = [
             Vitals.UpstreamEntry(name: "embed-host", servers: [Vitals.ServerEntry(name: "127.0.0.1:1", state: .up)])
         ]
+        adjust.value(&vitals)
         return vitals
     }
 
@@ -64,7 +69,10 @@ final class FakeGateway: Overseen {
         sessions.withLock { $0 }.first { $0.name == name }
     }
 
-    func kick(_ session: LiveSession) async throws { note("kick \(session.viewer.userID)") }
+    func kick(_ session: LiveSession) async throws {
+        note("kick \(session.viewer.userID)")
+        if let fault = fault.value { throw fault }
+    }
 
     func remove(
         _ person: RemovedPerson,
@@ -73,6 +81,7 @@ final class FakeGateway: Overseen {
         until: Milliseconds?,
         reason: String?
     ) async throws -> Removal {
+        if let fault = fault.value { throw fault }
         let end = until.map { Timestamp.text($0) } ?? "for good"
         note(
             "remove \(person.kind.rawValue) \(person.text) from \(event) of \(company), \(end), \(reason ?? "no reason")"
@@ -90,7 +99,10 @@ final class FakeGateway: Overseen {
         return removal
     }
 
-    func removals() async throws -> [Removal] { kept.withLock { $0 } }
+    func removals() async throws -> [Removal] {
+        if let fault = fault.value { throw fault }
+        return kept.withLock { $0 }
+    }
 
     func lift(_ id: String) async throws -> Removal? {
         kept.withLock { kept in
@@ -143,13 +155,15 @@ final class Desk: Sendable {
     let now = Shared(start)
     let console: Console
     let reloads = Shared(0)
+    /// What the console logs.
+    let log = Shared<[String]>([])
 
     init() {
-        let (now, reloads) = (now, reloads)
+        let (now, reloads, log) = (now, reloads, log)
         console = Console(
             gateway,
             lines: lines,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            logger: Logger(label: "test", factory: { _ in NotingLog(lines: log) }),
             clock: { now.value },
             reload: { reloads.value += 1 }
         )
@@ -210,4 +224,21 @@ extension ConsoleAnswer {
     var text: String { String(decoding: body, as: UTF8.self) }
 
     subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+}
+
+/// Keeps lines with their metadata, in the order of its names.
+struct NotingLog: LogHandler {
+    let lines: Shared<[String]>
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+
+    func log(event: LogEvent) {
+        let members = (event.metadata ?? [:]).map { "\($0.key)=\($0.value)" }.sorted()
+        lines.value.append(([event.message.description] + members).joined(separator: " "))
+    }
 }

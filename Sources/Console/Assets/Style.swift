@@ -33,6 +33,7 @@ let consoleStyle = """
     .skip:focus { left: .5rem; top: .5rem; background: var(--panel); padding: .5rem; z-index: 1; }
     .tag { padding: .1rem .5rem; border: 1px solid var(--line); border-radius: 1rem; color: var(--soft); font-size: .85rem;
       white-space: nowrap; }
+    [data-stale] :is([data-live], .chart svg) { opacity: .45; }
     .tag[data-on] { color: var(--good); border-color: currentColor; }
     button, .button, input, select { font: inherit; color: inherit; padding: .4rem .75rem; border: 1px solid var(--line);
       border-radius: .35rem; background: var(--panel); max-width: 100%; min-height: 2.25rem; }
@@ -46,7 +47,11 @@ let consoleStyle = """
     fieldset { border: 1px solid var(--line); border-radius: .35rem; margin: 0 0 1rem; padding: .6rem 1rem; }
     .choice { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; padding: .25rem 0; min-height: 2rem; }
     .notice { padding: .6rem .9rem; border-left: 4px solid var(--good); background: var(--panel); }
+    .fault { color: var(--bad); margin: .25rem 0; }
     .notice.bad { border-color: var(--bad); }
+    .alarms { list-style: none; margin: 0 0 1rem; padding: .6rem .9rem; background: var(--bad); border-radius: .35rem;
+      color: light-dark(#fff, #2b0a07); font-weight: 600; overflow-wrap: anywhere; }
+    .alarms:not(:has(li:not([hidden]))) { display: none; }
     .tiles { list-style: none; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; margin: 0 0 1rem; }
     .tiles li { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .55rem .8rem; }
     .what { display: block; color: var(--soft); font-size: .85rem; }

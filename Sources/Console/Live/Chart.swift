@@ -93,12 +93,25 @@ enum Numbers {
         return text
     }
 
-    /// With one decimal below 100, unless it is zero.
+    /// With one decimal below 100, unless it is zero, and with two below a tenth. What is more than zero is never shown as
+    /// zero.
     static func text(_ number: Double) -> String {
         guard number.isFinite, abs(number) < 1e15 else { return "–" }
+        let hundredths = Int((number * 100).rounded())
+        if number > 0, hundredths == 0 { return "< 0.01" }
+        if number > 0, hundredths < 10 { return "0.0\(hundredths)" }
         let tenths = Int((number * 10).rounded())
         guard abs(number) < 100, tenths % 10 != 0 else { return text(Int(number.rounded())) }
         return "\(tenths / 10).\(abs(tenths % 10))"
+    }
+
+    /// A share in percent. Neither none nor all, unless it is.
+    static func percent(_ part: Int, of whole: Int) -> String {
+        guard whole > 0 else { return "0 %" }
+        let percent = Double(part) / Double(whole) * 100
+        if part > 0, percent < 0.1 { return "< 0.1 %" }
+        if part < whole, percent > 99.9 { return "> 99.9 %" }
+        return "\(text(percent)) %"
     }
 
     /// A length of time in milliseconds.
