@@ -87,6 +87,21 @@ import Testing
     func path() {
         #expect(Chart.path([nil, 0, 5, nil, 10, 20], top: 10) == "M1 100h.1L2 50M4 0h.1L5 0")
         #expect(Chart.path([nil, nil], top: 1) == "")
+        #expect(Chart.dots([nil, 0, 5, nil, 10, nil, 20, nil, 5], top: 10) == "M4 0h.1M6 0h.1M8 50h.1")
+    }
+
+    @Test("A chart says its values, to the hundredth, and nothing where there is none")
+    func chartValues() {
+        #expect(
+            Chart.list([nil, 0, 297, 0.304, 1.05, nil, .infinity])
+                == ",0,297,0.3,1.05,,".replacing("0.3,", with: "0.30,")
+        )
+        let chart = Chart(key: "k", title: "t", unit: "u", lines: [Chart.Line(name: "<n>", values: [nil, 1, 2, 3])])
+        let text = chart.html.text
+        for part in [
+            "data-name=\"&lt;n&gt;\" data-values=\",1,2,3\"", "M0 50H4M1 0V100M2 0V100M3 0V100", "30 min",
+            "aria-valuemax=\"3\"",
+        ] { #expect(text.contains(part), "\(part)") }
     }
 
     @Test(
@@ -121,7 +136,7 @@ import Testing
         let watcher = try #require(feed.watch())
         let first = String(decoding: try #require(await watcher.next()), as: UTF8.self)
         #expect(first.hasPrefix("event: reading\ndata: {") && first.hasSuffix("}\n\n"))
-        #expect(first.contains("\"viewers\":\"1\"") && first.contains("\"paths\""))
+        #expect(first.contains("\"viewers\":\"1\"") && first.contains("\"paths\"") && first.contains("\"values\""))
         async let second = watcher.next()
         feed.take(vitals(at: 2, viewers: 2), isSample: false)
         let next = String(decoding: try #require(await second), as: UTF8.self)

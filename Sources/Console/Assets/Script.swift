@@ -12,6 +12,8 @@ let consoleScript = """
       const [state, stale] = [document.getElementById("live"), document.getElementById("stale")];
       // When the values were read that the page shows.
       let last = Date.now();
+      // When the charts had their last value.
+      let drawn = last;
       const collect = (name) => {
         const found = new Map();
         for (const element of document.querySelectorAll(`[data-${name}]`)) {
@@ -49,9 +51,54 @@ let consoleScript = """
         for (const [key, path] of Object.entries(reading.paths ?? {})) {
           for (const element of paths.get(key) ?? []) element.setAttribute("d", path);
         }
+        for (const [key, values] of Object.entries(reading.values ?? {})) {
+          for (const element of paths.get(key) ?? []) element.dataset.values = values;
+        }
+        if (reading.paths) drawn = Date.now();
         last = Date.now();
         show();
       };
+
+      // The values of a chart where somebody points, or where the arrow keys lead.
+      const number = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
+      for (const chart of document.querySelectorAll(".chart")) {
+        const svg = chart.querySelector("svg");
+        const [cursor, at] = [chart.querySelector(".cursor"), chart.querySelector(".at")];
+        const lines = [...chart.querySelectorAll("[data-values]")];
+        const end = svg.viewBox.baseVal.width - 1;
+        let place = end;
+        const point = (wanted) => {
+          place = Math.min(Math.max(wanted, 0), end);
+          const values = lines.map(({ dataset }) => {
+            const value = dataset.values.split(",")[place];
+            return `${dataset.name} ${value ? number.format(value) : "none"}`;
+          });
+          const moment = new Date(drawn - (end - place) * 10000).toISOString().slice(11, 19);
+          const text = `${moment} UTC: ${values.join(", ")} ${svg.dataset.unit}`.trim();
+          at.textContent = text;
+          svg.setAttribute("aria-valuenow", place);
+          svg.setAttribute("aria-valuetext", text);
+          cursor.setAttribute("d", `M${place} 0V100`);
+        };
+        const leave = () => {
+          at.textContent = "";
+          cursor.setAttribute("d", "");
+        };
+        svg.addEventListener("pointermove", ({ clientX }) => {
+          const { left, width } = svg.getBoundingClientRect();
+          point(Math.floor((clientX - left) / width * (end + 1)));
+        });
+        svg.addEventListener("pointerleave", leave);
+        svg.addEventListener("focus", () => point(place));
+        svg.addEventListener("blur", leave);
+        const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -30, PageUp: 30,
+          Home: -Infinity, End: Infinity };
+        svg.addEventListener("keydown", (event) => {
+          if (steps[event.key] === undefined) return;
+          event.preventDefault();
+          point(place + steps[event.key]);
+        });
+      }
 
       let source;
       let timer;

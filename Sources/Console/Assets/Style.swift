@@ -64,13 +64,20 @@ let consoleStyle = """
     .chart svg { display: block; width: 100%; height: 7rem; margin: .35rem 0; border-bottom: 1px solid var(--line);
       border-top: 1px dashed var(--line); overflow: visible; }
     .chart path { fill: none; stroke: var(--stroke); stroke-width: 1.75; stroke-linecap: round; vector-effect: non-scaling-stroke; }
+    .chart path.dot { stroke-width: 6; stroke-dasharray: none; }
+    .chart path:is(.grid, .cursor) { stroke: var(--line); stroke-width: 1; stroke-dasharray: 2 3; }
+    .chart path.cursor { stroke: var(--text); stroke-dasharray: none; }
     .line0 { --stroke: var(--main); } .line1 { --stroke: var(--warn); } .line2 { --stroke: var(--bad); }
     path.line1 { stroke-dasharray: 5 2; } path.line2 { stroke-dasharray: 2 2; }
     .key { font-size: .85rem; }
     .key::before { content: ""; display: inline-block; width: 1.2rem; margin-right: .3rem; vertical-align: middle;
       border-top: 2px solid var(--stroke); }
     .key.line1::before { border-top-style: dashed; } .key.line2::before { border-top-style: dotted; }
-    .axis { display: flex; justify-content: space-between; color: var(--soft); font-size: .8rem; }
+    .chart svg { cursor: crosshair; touch-action: pan-y; }
+    .at { margin: 0; min-height: 1.3rem; font-size: .85rem; font-variant-numeric: tabular-nums; }
+    .axis { display: grid; grid-template-columns: 1fr 2fr 2fr 2fr 1fr; white-space: nowrap; color: var(--soft); font-size: .8rem; }
+    .axis span { text-align: center; }
+    .axis span:first-child { text-align: left; } .axis span:last-child { text-align: right; }
     .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 0 1.5rem;
       align-items: start; }
     table { border-collapse: collapse; width: 100%; margin: 1rem 0; background: var(--panel); }

@@ -137,6 +137,8 @@ struct Overview: Sendable {
         if hasCharts {
             let paths = charts.flatMap(\.paths).map { JSONMember($0.key, .string($0.path)) }
             members.append(JSONMember("paths", .object(paths)))
+            let values = charts.flatMap(\.values).map { JSONMember($0.key, .string($0.values)) }
+            members.append(JSONMember("values", .object(values)))
         }
         return Array("event: reading\ndata: ".utf8) + JSONValue.object(members).serialized() + Array("\n\n".utf8)
     }
