@@ -113,10 +113,11 @@ extension Console {
 
     func redeliver(_ form: Form) async throws -> ConsoleAnswer {
         let (company, webhook) = (form["company"] ?? "", form["webhook"] ?? "")
-        guard try await records()?.redeliver(form["id"] ?? "", to: webhook, company: company) != nil else {
+        guard let record = try await records()?.redeliver(form["id"] ?? "", to: webhook, company: company) else {
             throw ConsoleFault("There is no such message.", status: 404)
         }
-        return .redirect(to: DeliveriesPage.path(webhook, company: company, done: "redelivered"))
+        let result = record.isBehind ? "queued-behind" : "queued"
+        return .redirect(to: DeliveriesPage.path(webhook, company: company, done: result))
     }
 
     /// A page that is made from the database.
@@ -132,7 +133,7 @@ extension Console {
             return failed(fault, visitor)
         } catch {
             logger.error("console: the database cannot be read", metadata: ["error": "\(error)"])
-            return failed(ConsoleFault("The database cannot be read. The log says why.", status: 500), visitor)
+            return failed(ConsoleFault("This cannot be read. \(Self.reason(error))", status: 500), visitor)
         }
     }
 }

@@ -50,12 +50,14 @@ extension Console {
     }
 
     private func events(_ call: ConsoleCall, _ visitor: Visitor) async -> ConsoleAnswer {
-        guard call.method == .get else { return .notAllowed("GET") }
-        await feed.refresh()
+        guard read(call) else { return .notAllowed("GET, HEAD") }
+        if call.method == .get { await feed.refresh() }
         guard let watcher = feed.watch(isReader: !visitor.mayAct) else {
             return ConsoleAnswer(503, fields: [("Retry-After", "5")])
         }
-        var answer = ConsoleAnswer(200, type: "text/event-stream")
+        // Proxies must pass each message on at once. nginx holds answers back unless they say so.
+        var answer = ConsoleAnswer(200, fields: [("X-Accel-Buffering", "no")], type: "text/event-stream")
+        guard call.method == .get else { return answer }
         answer.pieces = { [self] in
             let message = await watcher.next()
             // Signing out ends the stream, and so does a token that is withdrawn.
@@ -93,39 +95,64 @@ extension Console {
     }
 
     private func removal(_ call: ConsoleCall, _ visitor: Visitor) async -> ConsoleAnswer {
-        guard read(call) else { return await act(call, visitor, remove) }
+        guard read(call) else { return await act(call, visitor) { try await self.remove($0, visitor) } }
         guard let session = await gateway.session(named: Form(call.query)["session"] ?? "") else {
             return failed(ConsoleFault("This session has ended.", status: 404, back: Page.Place.sessions.path), visitor)
         }
         let form = RemovalForm(session: session, visitor: visitor)
-        return .page(
-            200,
-            Page(title: "Remove a viewer", place: .sessions, visitor: visitor, content: form.html).html
-        )
+        return .page(200, page(form, visitor))
     }
 
-    private func remove(_ form: Form) async throws -> ConsoleAnswer {
-        let choice = try RemovalForm.Choice(form, at: clock())
-        let reason = form["reason"]
-        if let reason, reason.utf8.count > 800 || reason.unicodeScalars.contains(where: TerminalText.isActive) {
-            throw ConsoleFault("Use a shorter reason, without control characters.")
-        }
+    private func page(_ form: RemovalForm, _ visitor: Visitor) -> HTML {
+        Page(
+            title: "Remove a viewer",
+            place: .sessions,
+            visitor: visitor,
+            notice: form.fault.map { .failed($0.text) },
+            content: form.html
+        ).html
+    }
+
+    /// Removes a viewer. If that is not possible, shows the form again as it was filled in.
+    private func remove(_ form: Form, _ visitor: Visitor) async throws -> ConsoleAnswer {
         guard let session = await gateway.session(named: form["session"] ?? "") else {
             throw ConsoleFault("This session has ended.", status: 404)
         }
-        switch choice {
+        do {
+            return try await remove(session, RemovalForm.Wish(form, of: session, at: clock()))
+        } catch let fault as ConsoleFault {
+            let again = RemovalForm(session: session, visitor: visitor, filled: form, fault: fault)
+            return .page(fault.status, page(again, visitor))
+        }
+    }
+
+    private func remove(_ session: LiveSession, _ wish: RemovalForm.Wish) async throws -> ConsoleAnswer {
+        switch wish.choice {
         case .session:
-            try await gateway.kick(session)
+            do {
+                try await gateway.kick(session)
+            } catch {
+                // It has ended all the same.
+                logger.error("console: the end of a session could not be stored", metadata: ["error": "\(error)"])
+                return .redirect(to: Page.Place.sessions.path + Form.query([("done", "ended-unstored")]))
+            }
             return .redirect(to: Page.Place.sessions.path + Form.query([("done", "ended")]))
-        case .viewer(let until):
-            guard !session.event.isEmpty else { throw ConsoleFault("The session is in no event: end it instead.") }
-            _ = try await gateway.remove(
-                RemovalForm.person(session),
-                from: session.event,
-                company: session.company,
-                until: until,
-                reason: reason
-            )
+        case .viewer(let person, let until):
+            do {
+                _ = try await gateway.remove(
+                    person,
+                    from: session.event,
+                    company: session.company,
+                    until: until,
+                    reason: wish.reason
+                )
+            } catch let fault as RemovalFault {
+                throw ConsoleFault("\(fault).", status: 409)
+            } catch {
+                logger.error("console: a removal could not be stored", metadata: ["error": "\(error)"])
+                let rest = "Nobody was kept out, and the session goes on. Ending it needs no database."
+                throw ConsoleFault("\(Self.reason(error)) \(rest)", status: 503)
+            }
             return .redirect(to: Page.Place.removals.path + Form.query([("done", "removed")]))
         }
     }
@@ -139,7 +166,7 @@ extension Console {
             all = try await gateway.removals()
         } catch {
             logger.error("console: removals cannot be read", metadata: ["error": "\(error)"])
-            return failed(ConsoleFault("Removals cannot be read. The log says why.", status: 500), visitor)
+            return failed(ConsoleFault("Removals cannot be read. \(Self.reason(error))", status: 500), visitor)
         }
         let page = Page(
             title: "Removals",
@@ -161,7 +188,7 @@ extension Console {
     // MARK: Upstreams
 
     private func upstreams(_ call: ConsoleCall, _ visitor: Visitor) async -> ConsoleAnswer {
-        guard read(call) else { return await act(call, visitor, drain) }
+        guard read(call) else { return await act(call, visitor) { try await self.drain($0, visitor) } }
         let page = Page(
             title: "Upstreams",
             place: .upstreams,
@@ -172,17 +199,31 @@ extension Console {
         return .page(200, page.html)
     }
 
-    private func drain(_ form: Form) async throws -> ConsoleAnswer {
+    private func drain(_ form: Form, _ visitor: Visitor) async throws -> ConsoleAnswer {
         let isDrained: Bool
         switch form["state"].map({ ExactText($0) }) {
         case "drain": isDrained = true
         case "ready": isDrained = false
         default: throw ConsoleFault("The state is drain or ready.")
         }
-        guard gateway.drain(isDrained, server: form["server"] ?? "", of: form["upstream"] ?? "") else {
+        let (server, upstream) = (form["server"] ?? "", form["upstream"] ?? "")
+        if isDrained, form["sure"] == nil, await isLast(server, of: upstream) {
+            let content = DrainQuestion(server: server, upstream: upstream, visitor: visitor).html
+            let page = Page(title: "Drain the last server?", place: .upstreams, visitor: visitor, content: content)
+            return .page(409, page.html)
+        }
+        guard gateway.drain(isDrained, server: server, of: upstream) else {
             throw ConsoleFault("There is no such server.", status: 404)
         }
         return .redirect(to: Page.Place.upstreams.path + Form.query([("done", isDrained ? "drained" : "ready")]))
+    }
+
+    /// Whether a server is one that serves, and the only one of its upstream.
+    private func isLast(_ server: String, of upstream: String) async -> Bool {
+        let entry = await gateway.vitals().upstreams.first { $0.name.hasSameBytes(as: upstream) }
+        let others = entry?.servers.filter { !$0.name.hasSameBytes(as: server) }
+        guard let entry, let others, others.count < entry.servers.count else { return false }
+        return others.allSatisfy { $0.state != .up }
     }
 
     // MARK: Configuration and log
@@ -214,7 +255,7 @@ extension Console {
         while ContinuousClock.now < deadline {
             let now = await gateway.vitals().reloads
             if now.successes > before.successes || now.failures > before.failures {
-                let result = now.hasSucceeded ? "reloaded" : "refused"
+                let result = !now.hasSucceeded ? "refused" : now.waiting.isEmpty ? "reloaded" : "partly"
                 return .redirect(to: Page.Place.configuration.path + Form.query([("done", result)]))
             }
             try? await Task.sleep(for: .milliseconds(50))
@@ -239,16 +280,23 @@ extension Console {
     static func notice(_ form: Form) -> Page.Notice? {
         switch form["done"].map({ ExactText($0) }) {
         case "ended": .done("The session was ended.")
+        case "ended-unstored":
+            .failed(
+                "The session was ended. That could not be stored, so its viewer may come back with it after a restart. "
+                    + "The log says why."
+            )
         case "removed": .done("The viewer was removed.")
         case "lifted": .done("The viewer may join again.")
-        case "redelivered": .done("The message will be delivered again.")
+        case "queued": .done("The message is queued. The table says when it is tried next, and then what came of it.")
+        case "queued-behind": .done("The message is queued, behind an older one of its event.")
         case "key-added": .done("The key was added.")
         case "key-revoked": .done("The key was revoked.")
         case "secret-revoked": .done("The client secret was revoked.")
         case "drained": .done("The server is drained: it gets no new requests.")
         case "ready": .done("The server is back in service.")
-        case "reloaded": .done("The file was loaded. If it warned of anything, the log says so.")
-        case "refused": .failed("The file was refused, and nothing has changed. The log says why.")
+        case "reloaded": .done("The file was loaded.")
+        case "partly": .done("The file was loaded, but for what waits for the next start.")
+        case "refused": .failed("The file was refused, and nothing has changed.")
         case "waiting": .failed("The reload has not finished yet. The log will say how it went.")
         default: nil
         }

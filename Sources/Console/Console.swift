@@ -1,6 +1,7 @@
 import Admission
 package import Basics
 import DataPlane
+import Directory
 import GatewayConfiguration
 package import Logging
 
@@ -39,7 +40,14 @@ package final class Console: Sendable {
     ) {
         (self.gateway, self.lines, self.logger) = (gateway, lines, logger)
         (self.clock, self.records, self.reload) = (clock, records, reload)
-        feed = Feed { await gateway.vitals() }
+        feed = Feed {
+            var vitals = await gateway.vitals()
+            if let records = records() {
+                vitals.hasDatabase = true
+                vitals.databaseFault = records.storageFault.map { "\($0)" }
+            }
+            return vitals
+        }
     }
 
     /// Keeps an hour of readings until the task is cancelled.
@@ -168,20 +176,44 @@ package final class Console: Sendable {
         guard visitor.mayAct else { return forbid("The token of admin.read_token_file may only read.", visitor) }
         guard isMeant(call, by: visitor) else { return forbid("Use the form on the page.", visitor) }
         do {
-            let answer = try await body(Form(call.body))
-            logger.notice(
-                "console: an operator acted",
-                metadata: ["action": "\(call.path)", "client": "\(call.address)"]
-            )
+            let form = Form(call.body)
+            let answer = try await body(form)
+            // Other answers ask for more.
+            guard answer.status < 400 else { return answer }
+            var metadata: Logger.Metadata = ["action": "\(call.path)", "client": "\(call.address)"]
+            for name in Self.loggedMembers {
+                guard let text = form[name] else { continue }
+                metadata.updateValue("\(OutsideText.plain(text, limit: 200))", forKey: name.text)
+            }
+            logger.notice("console: an operator acted", metadata: metadata)
             return answer
         } catch let fault as ConsoleFault {
             return failed(fault, visitor)
         } catch let fault as RemovalFault {
             return failed(ConsoleFault("\(fault).", status: 409), visitor)
         } catch {
-            logger.error("console: an action failed", metadata: ["error": "\(error)"])
-            return failed(ConsoleFault("That could not be done. The log says why.", status: 500), visitor)
+            logger.error("console: an action failed", metadata: ["action": "\(call.path)", "error": "\(error)"])
+            let isStorage = Self.storageFault(error) != nil
+            let text =
+                isStorage
+                ? "\(Self.reason(error)) Nothing has changed." : "That could not be done. \(Self.reason(error))"
+            return failed(ConsoleFault(text, status: isStorage ? 503 : 500), visitor)
         }
+    }
+
+    /// What of a form names what an operator acted on, and how. Its key is a secret.
+    private static let loggedMembers: [ExactText] = [
+        "session", "how", "whom", "until", "reason", "id", "company", "webhook", "upstream", "server", "state",
+    ]
+
+    /// Why the database could not do something; `nil` if that was not the storage's fault.
+    private static func storageFault(_ error: any Error) -> StorageFault? {
+        error as? StorageFault ?? StorageFault(error)
+    }
+
+    /// Why something could not be done: what the operator can do about the database, or where to look.
+    static func reason(_ error: any Error) -> String {
+        storageFault(error).map { "The database cannot be used: \($0)." } ?? "The log says why."
     }
 
     private func forbid(_ text: String, _ visitor: Visitor) -> ConsoleAnswer {

@@ -3,6 +3,9 @@ package import Directory
 
 /// What the database holds of companies, as the console reads it.
 package protocol Records: Sendable {
+    /// Why the database takes no writes; `nil` if it does.
+    var storageFault: StorageFault? { get }
+
     func events(
         of company: String,
         _ kind: EventKind,

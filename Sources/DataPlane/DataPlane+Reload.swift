@@ -58,7 +58,8 @@ extension DataPlane {
         }
         site.spans.adopt(adopted.tracing)
         certificatesCheckedAt.store(0, ordering: .relaxed)
-        site.reloads.withLock { $0.succeeded(at: WallClock.now()) }
+        let waiting = reloaded.waiting.map(adopted.naming)
+        site.reloads.withLock { $0.succeeded(at: WallClock.now(), waiting: waiting) }
         return reloaded
     }
 
@@ -105,9 +106,13 @@ extension DataPlane {
         }
     }
 
-    /// Shows in the metrics how many files are not used as they are now.
-    package func showUnusableFiles(_ count: Int) { site.unusableFiles.store(count, ordering: .relaxed) }
+    /// Shows in the metrics and in the console which files are not used as they are now.
+    package func showUnusableFiles(_ files: Vitals.UnusableFiles) { site.unusableFiles.withLock { $0 = files } }
 
     /// Counts a reload that changed nothing, because its file or certificates cannot be used.
-    package func countFailedReload() { site.reloads.withLock { $0.failed() } }
+    ///
+    /// - Parameter problems: why, one line each, as the log has them.
+    package func countFailedReload(_ problems: [String]) {
+        site.reloads.withLock { $0.failed(at: WallClock.now(), problems) }
+    }
 }

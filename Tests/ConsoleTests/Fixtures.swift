@@ -20,6 +20,10 @@ final class FakeGateway: Overseen {
     let calls = Mutex<[String]>([])
     /// What that API answers to everything; without a text, that nobody can answer. `nil` if it does what it is told.
     let refusal = Mutex<(status: Int, text: String?)?>(nil)
+    /// What is different of its state.
+    let adjust = Shared<@Sendable (inout Vitals) -> Void>({ _ in })
+    /// Why nothing can be stored.
+    let fault = Shared<(any Error)?>(nil)
     private let kept = Mutex<[Removal]>([])
     private let companies: [CompanySettings]
 
@@ -58,6 +62,7 @@ final class FakeGateway: Overseen {
         vitals.upstreams = [
             Vitals.UpstreamEntry(name: "embed-host", servers: [Vitals.ServerEntry(name: "127.0.0.1:1", state: .up)])
         ]
+        adjust.value(&vitals)
         return vitals
     }
 
@@ -76,7 +81,10 @@ final class FakeGateway: Overseen {
         sessions.withLock { $0 }.first { $0.name == name }
     }
 
-    func kick(_ session: LiveSession) async throws { note("kick \(session.viewer.userID)") }
+    func kick(_ session: LiveSession) async throws {
+        note("kick \(session.viewer.userID)")
+        if let fault = fault.value { throw fault }
+    }
 
     func remove(
         _ person: RemovedPerson,
@@ -85,6 +93,7 @@ final class FakeGateway: Overseen {
         until: Milliseconds?,
         reason: String?
     ) async throws -> Removal {
+        if let fault = fault.value { throw fault }
         let end = until.map { Timestamp.text($0) } ?? "for good"
         note(
             "remove \(person.kind.rawValue) \(person.text) from \(event) of \(company), \(end), \(reason ?? "no reason")"
@@ -102,7 +111,10 @@ final class FakeGateway: Overseen {
         return removal
     }
 
-    func removals() async throws -> [Removal] { kept.withLock { $0 } }
+    func removals() async throws -> [Removal] {
+        if let fault = fault.value { throw fault }
+        return kept.withLock { $0 }
+    }
 
     func lift(_ id: String) async throws -> Removal? {
         kept.withLock { kept in
@@ -196,13 +208,15 @@ final class Desk: Sendable {
     let now = Shared(start)
     let console: Console
     let reloads = Shared(0)
+    /// What the console logs.
+    let log = Shared<[String]>([])
 
     init() {
-        let (now, reloads, records) = (now, reloads, records)
+        let (now, reloads, records, log) = (now, reloads, records, log)
         console = Console(
             gateway,
             lines: lines,
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            logger: Logger(label: "test", factory: { _ in NotingLog(lines: log) }),
             clock: { now.value },
             records: { records },
             reload: { reloads.value += 1 }
@@ -264,4 +278,21 @@ extension ConsoleAnswer {
     var text: String { String(decoding: body, as: UTF8.self) }
 
     subscript(name: String) -> String? { fields.first { $0.name == name }?.value }
+}
+
+/// Keeps lines with their metadata, in the order of its names.
+struct NotingLog: LogHandler {
+    let lines: Shared<[String]>
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+
+    func log(event: LogEvent) {
+        let members = (event.metadata ?? [:]).map { "\($0.key)=\($0.value)" }.sorted()
+        lines.value.append(([event.message.description] + members).joined(separator: " "))
+    }
 }

@@ -46,7 +46,8 @@ import Testing
         for number in 0...12 { history.add(vitals(at: 10 * number, requests: 100 * number, errors: number)) }
         let overview = Overview(vitals: vitals(at: 120, requests: 1200, errors: 12), history: history)
         let texts = Dictionary(overview.texts.map { ($0.key, $0.value) }) { $1 }
-        #expect(texts["requests"] == "10.1" && texts["errors"] == "0.1" && texts["viewers"] == "0")
+        #expect(texts["requests"] == "10.1" && texts["errors"] == "6" && texts["viewers"] == "0")
+        #expect(texts["error-share"] == "1 %" && texts["unit"] == "per minute")
         let from = History.Sample(vitals(at: 0, requests: 10))
         #expect(Rates(from: from, to: History.Sample(vitals(at: 1))).perSecond(\.requests) == 0)
     }
@@ -88,6 +89,24 @@ import Testing
         #expect(page.contains(">41</span>") && page.contains(">43</span>"))
     }
 
+    @Test("Until there is a minute, counts are of what was counted since the start")
+    func firstMinute() {
+        var history = History()
+        func reading(at second: Int, refused: Int) -> Vitals {
+            var reading = vitals(at: second, requests: refused, errors: refused)
+            reading.startedAt = start
+            reading.refusals[0] = refused
+            return reading
+        }
+        for second in [5, 15, 25, 35, 45] { history.add(reading(at: second, refused: second)) }
+        let overview = Overview(vitals: reading(at: 50, refused: 301), history: history)
+        let texts = Dictionary(overview.texts.map { ($0.key, $0.value) }) { $1 }
+        #expect(texts["refusals"] == "301" && texts["errors"] == "301" && texts["unit"] == "since start")
+        #expect(texts["error-share"] == "50 %")
+        let later = Overview(vitals: reading(at: 105, refused: 301), history: history)
+        #expect(Dictionary(later.texts.map { ($0.key, $0.value) }) { $1 }["unit"] == "per minute")
+    }
+
     @Test("Quantiles lie within the bucket that has them")
     func quantiles() throws {
         var tally = DurationTally()
@@ -105,6 +124,21 @@ import Testing
     func path() {
         #expect(Chart.path([nil, 0, 5, nil, 10, 20], top: 10) == "M1 100h.1L2 50M4 0h.1L5 0")
         #expect(Chart.path([nil, nil], top: 1) == "")
+        #expect(Chart.dots([nil, 0, 5, nil, 10, nil, 20, nil, 5], top: 10) == "M4 0h.1M6 0h.1M8 50h.1")
+    }
+
+    @Test("A chart says its values, to the hundredth, and nothing where there is none")
+    func chartValues() {
+        #expect(
+            Chart.list([nil, 0, 297, 0.304, 1.05, nil, .infinity])
+                == ",0,297,0.3,1.05,,".replacing("0.3,", with: "0.30,")
+        )
+        let chart = Chart(key: "k", title: "t", unit: "u", lines: [Chart.Line(name: "<n>", values: [nil, 1, 2, 3])])
+        let text = chart.html.text
+        for part in [
+            "data-name=\"&lt;n&gt;\" data-values=\",1,2,3\"", "M0 50H4M1 0V100M2 0V100M3 0V100", "30 min",
+            "aria-valuemax=\"3\"",
+        ] { #expect(text.contains(part), "\(part)") }
     }
 
     @Test(
@@ -119,7 +153,13 @@ import Testing
     @Test("Numbers as people read them")
     func numbers() {
         #expect(Numbers.text(1_234_567) == "1\u{202f}234\u{202f}567" && Numbers.text(-1000) == "-1\u{202f}000")
-        #expect(Numbers.text(0.25) == "0.3" && Numbers.text(99.96) == "100" && Numbers.text(Double.infinity) == "–")
+        #expect(
+            Numbers.text(0.25) == "0.3" && Numbers.text(0.0) == "0" && Numbers.text(0.0996) == "0.1"
+                && Numbers.text(99.96) == "100" && Numbers.text(Double.infinity) == "–"
+        )
+        #expect(Numbers.text(0.03) == "0.03" && Numbers.text(0.001) == "< 0.01")
+        #expect(Numbers.percent(0, of: 0) == "0 %" && Numbers.percent(1, of: 2) == "50 %")
+        #expect(Numbers.percent(1, of: 100_000) == "< 0.1 %" && Numbers.percent(99_999, of: 100_000) == "> 99.9 %")
         #expect(Numbers.milliseconds(12.34) == "12.3 ms" && Numbers.milliseconds(1500) == "1.5 s")
         #expect(Numbers.age(59_999) == "59 s" && Numbers.age(3_660_000) == "1 h 1 min" && Numbers.age(-5) == "0 s")
     }
@@ -133,7 +173,7 @@ import Testing
         let watcher = try #require(feed.watch())
         let first = String(decoding: try #require(await watcher.next()), as: UTF8.self)
         #expect(first.hasPrefix("event: reading\ndata: {") && first.hasSuffix("}\n\n"))
-        #expect(first.contains("\"viewers\":\"1\"") && first.contains("\"paths\""))
+        #expect(first.contains("\"viewers\":\"1\"") && first.contains("\"paths\"") && first.contains("\"values\""))
         async let second = watcher.next()
         feed.take(vitals(at: 2, viewers: 2), isSample: false)
         let next = String(decoding: try #require(await second), as: UTF8.self)

@@ -71,7 +71,7 @@ import Testing
                 for number in 1...3 {
                     let session = try #require(await desk.gateway.session(named: "000000000000000\(number)"))
                     _ = try await desk.gateway.remove(
-                        RemovalForm.person(session),
+                        RemovalForm.people(session)[0],
                         from: "e1",
                         company: "acme",
                         until: number == 1 ? nil : start + 1000,
@@ -101,6 +101,16 @@ import Testing
         ] {
             let page = await desk.call(.post, "/console/companies/\(path)", form, cookie: cookie)
             #expect(page.status != 303 && faults(in: page.text) == [], "\(path)")
+        }
+        if token == FakeGateway.token {
+            let key = try await desk.key(cookie)
+            for form in ["how=until&until=1", "how=day", "how=good&reason=a%00b"] {
+                let body = "key=\(key)&session=0000000000000001&\(form)"
+                let page = await desk.call(.post, RemovalForm.path, body, cookie: cookie)
+                #expect(page.status == 400 && faults(in: page.text) == [], "\(form)")
+            }
+            let drain = "key=\(key)&upstream=embed-host&server=127.0.0.1:1&state=drain"
+            #expect(faults(in: await desk.call(.post, "/console/upstreams", drain, cookie: cookie).text) == [])
         }
         for path in ["/console/sign-in", "/console/sign-in?to=%2Fconsole%2Flog"] {
             #expect(faults(in: await desk.call(.get, path).text) == [])

@@ -94,7 +94,7 @@ import Testing
         desk.gateway.join(1)
         let cookie = try await desk.signIn()
         let key = try await desk.key(cookie)
-        let form = "key=\(key)&session=0000000000000001&reason=Spam&\(choice)"
+        let form = "key=\(key)&session=0000000000000001&reason=Spam&whom=registration&\(choice)"
         let answer = await desk.call(.post, "/console/sessions/remove", form, cookie: cookie)
         #expect(answer.status == 303 && answer["Location"] == "/console/removals?done=removed")
         #expect(desk.gateway.deeds.withLock { $0 } == ["remove registration r1 from e1 of acme, \(until), Spam"])
@@ -118,7 +118,7 @@ import Testing
             "how=day&until=2090-12-24T18%3A30", "how=session&until=2090-12-24T18%3A30",
             "how=until&until=2020-01-01T00%3A00",
             "how=good&reason=a%00b", "how=good&reason=\(String(repeating: "x", count: 900))",
-            "how=good&reason=a%E2%80%AEb",
+            "how=good&reason=a%E2%80%AEb&whom=user", "how=good", "how=good&whom=email", "how=good&whom=anybody",
         ]
     )
     func unclear(choice: String) async throws {
@@ -149,5 +149,62 @@ import Testing
         let key = try await desk.key(cookie)
         let form = "key=\(key)&session=0000000000000001&how=good"
         #expect(await desk.call(.post, "/console/sessions/remove", form, cookie: cookie).status == 400)
+    }
+
+    @Test(
+        "A removal names whom the operator chose, of those that the session has",
+        arguments: [("registration", "r1"), ("user", "user-1"), ("email", "ada@x.example")]
+    )
+    func whom(kind: String, text: String) async throws {
+        desk.gateway.join(1, email: "ada@x.example")
+        let cookie = try await desk.signIn()
+        let form = await desk.call(.get, "/console/sessions/remove?session=0000000000000001", cookie: cookie).text
+        #expect(form.contains("value=\"email\" checked") && form.matches(of: /name="whom"/).count == 3)
+        let body = "key=\(try await desk.key(cookie))&session=0000000000000001&how=good&whom=\(kind)"
+        #expect(await desk.call(.post, "/console/sessions/remove", body, cookie: cookie).status == 303)
+        let deed = "remove \(kind) \(text) from e1 of acme, for good, no reason"
+        #expect(desk.gateway.deeds.withLock { $0 } == [deed])
+    }
+
+    @Test("A form with a fault comes back as it was filled in, with the fault beside its field")
+    func filled() async throws {
+        desk.gateway.join(1, email: "ada@x.example")
+        let cookie = try await desk.signIn()
+        let body = "key=\(try await desk.key(cookie))&session=0000000000000001&how=until&until=2020-01-01T00%3A00"
+        let answer = await desk.call(
+            .post,
+            "/console/sessions/remove",
+            body + "&whom=user&reason=%3Cb%3EShouting",
+            cookie: cookie
+        )
+        #expect(answer.status == 400)
+        let text = answer.text
+        for part in [
+            "value=\"until\" checked", "value=\"user\" checked", "value=\"&lt;b&gt;Shouting\"",
+            "value=\"2020-01-01T00:00\" aria-invalid=\"true\" aria-describedby=\"fault-until\"",
+            "id=\"fault-until\">Say until when",
+        ] { #expect(text.contains(part), "\(part)") }
+        #expect(text.matches(of: #/ checked/#).count == 2)
+    }
+
+    @Test("The log says on whom or what an operator acted, and why, and not the key of the form")
+    func logged() async throws {
+        desk.gateway.join(1)
+        let cookie = try await desk.signIn()
+        let key = try await desk.key(cookie)
+        let body = "key=\(key)&session=0000000000000001&how=session&reason=Asked+for+it"
+        #expect(await desk.call(.post, "/console/sessions/remove", body, cookie: cookie).status == 303)
+        let ready = "key=\(key)&upstream=embed-host&server=127.0.0.1:1&state=ready"
+        #expect(await desk.call(.post, "/console/upstreams", ready, cookie: cookie).status == 303)
+        let lines = desk.log.value.filter { $0.hasPrefix("console: an operator acted") }
+        #expect(
+            lines == [
+                "console: an operator acted action=/console/sessions/remove client=127.0.0.1 how=session reason=Asked for it "
+                    + "session=0000000000000001",
+                "console: an operator acted action=/console/upstreams client=127.0.0.1 server=127.0.0.1:1 state=ready "
+                    + "upstream=embed-host",
+            ]
+        )
+        #expect(!desk.log.value.contains { $0.contains(key) })
     }
 }

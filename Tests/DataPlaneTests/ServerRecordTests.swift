@@ -206,12 +206,13 @@ struct UpstreamServerTests {
     @Test("A server that failed once and is not used, as a backup is not, does not count as down for ever")
     func unused() throws {
         let server = try Self.server(ejectAfter: 5)
-        #expect(!server.isDown(at: 0) && server.takeNews(at: 0) == nil)
+        #expect(!server.isDown(at: 0) && server.takeNews(at: 0) == nil && server.downTime(at: 0) == nil)
         #expect(!server.failed(.connect(.refused), at: 0, mayEject: true))
+        #expect(!server.failed(.connect(.refused), at: 10, mayEject: true) && server.downTime(at: 500) == 500)
         #expect(server.isDown(at: 60_499) && server.takeNews(at: 60_499) == .down("refused"))
         #expect(!server.isDown(at: 60_500) && server.takeNews(at: 60_500) == .unused)
         #expect(!server.failed(.connect(.refused), at: 70_000, mayEject: true))
-        #expect(server.takeNews(at: 70_000) == .down("refused"))
+        #expect(server.takeNews(at: 70_000) == .down("refused") && server.downTime(at: 70_000) == 0)
         server.succeeded(at: 70_001, isTrial: true)
         #expect(server.takeNews(at: 70_001) == .up)
     }

@@ -69,6 +69,23 @@ struct DeliveryRecordTests {
         }
     }
 
+    @Test("A message that is delivered again says whether it waits behind an older one of its event")
+    func behind() async throws {
+        try await database.withDirectory { directory in
+            try await directory.makeWebhook(.registrationCreated)
+            let event = try await directory.makeEvent()
+            _ = try await directory.makeRegistration("kim@x.example", for: event)
+            _ = try await directory.makeRegistration("ann@x.example", for: event)
+            let waiting = try await page(directory).deliveries
+            #expect(waiting.map(\.isBehind) == [true, false])
+            let first = try #require(try await directory.dueDeliveries(at: start).first)
+            try await directory.finish(first, response: 200)
+            #expect(try await page(directory).deliveries.allSatisfy { !$0.isBehind })
+            let again = try await directory.redeliver(first.uid, to: first.webhook.id, company: "acme")
+            #expect(try #require(again).isBehind)
+        }
+    }
+
     @Test("Attack: an erased person is in no kept message, and cannot be delivered again")
     func erased() async throws {
         try await database.withDirectory { directory in

@@ -32,9 +32,14 @@ extension EndToEnd {
         }
 
         /// Nothing sticks out of the page, and no policy was violated.
-        private func judge(_ browser: Chromium, width: Int) throws {
+        ///
+        /// - Parameter status: of an answer that the browser complains of and should.
+        private func judge(_ browser: Chromium, width: Int, besides status: Int? = nil) throws {
             #expect(try browser.evaluate("document.documentElement.scrollWidth").number ?? 0 <= Double(width))
-            #expect(browser.complaints == [])
+            let complaints = browser.complaints.filter { complaint in
+                status.map { !complaint.contains("status of \($0)") } ?? true
+            }
+            #expect(complaints == [])
         }
 
         private func join(_ site: Site, _ viewer: Minter.Viewer) throws {
@@ -91,6 +96,45 @@ extension EndToEnd {
             try browser.screenshot("console-overview")
         }
 
+        @Test("A page that is no longer kept up to date says so, why, and of when its values are")
+        func stale() throws {
+            let site = try ConsoleTests.site()
+            let browser = try Chromium()
+            try signIn(browser, site)
+            try browser.wait("document.getElementById('live').textContent === 'live'")
+            #expect(try browser.evaluate("document.getElementById('stale').hidden") == true)
+            // Sign-ins are in memory: the next process asks again, and leads back.
+            let former = try site.gateway.takeOver()
+            #expect(former.wait(within: 20) == 0)
+            try browser.wait("location.pathname + location.search === '/console/sign-in?to=%2Fconsole%2F'")
+            try browser.fill("#token", ConsoleTests.token)
+            try browser.press("Enter")
+            try browser.wait("document.getElementById('live')?.textContent === 'live'")
+
+            try go(browser, to: "log")
+            let cookie = try ConsoleTests.signIn(site)
+            var watchers: [Client] = []
+            let isFull = try eventually {
+                let client = try Client(port: site.gateway.adminPort)
+                client.send("GET /console/events HTTP/1.1\r\nHost: localhost\r\n\(cookie)\r\n\r\n")
+                let head = String(decoding: try client.reader.head() ?? [], as: UTF8.self)
+                if head.contains(" 200 ") { watchers.append(client) }
+                return watchers.count == 24
+            }
+            #expect(isFull)
+            try go(browser, to: "")
+            try browser.wait(forText: "Too many pages are kept up to date")
+            #expect(try browser.evaluate("document.body.dataset.stale === ''") == true)
+            withExtendedLifetime(watchers) {}
+            watchers = []
+
+            site.gateway.send(SIGTERM)
+            #expect(site.gateway.wait(within: 20) == 0)
+            try browser.wait("/Last reading \\d\\d:\\d\\d:\\d\\d UTC/.test(document.getElementById('stale').innerText)")
+            try browser.wait(forText: "The gateway does not answer")
+            try browser.screenshot("console-stale")
+        }
+
         @Test("A viewer is found, removed until a time with confirmation, and let in again")
         func removing() throws {
             let site = try ConsoleTests.site()
@@ -107,6 +151,7 @@ extension EndToEnd {
             try browser.click("tbody a.button")
             try browser.wait("document.querySelector('h1').textContent === 'Remove a viewer'")
             try browser.wait(forText: "Viewer 2")
+            try browser.click("input[value=registration]")
             try browser.click("input[value=until]")
             try browser.fill("input[name=until]", "2090-12-24T18:30")
             try browser.fill("input[name=reason]", "Shouting")
@@ -152,9 +197,12 @@ extension EndToEnd {
             try signIn(browser, site)
             try go(browser, to: "upstreams")
             try browser.click("tbody button")
+            try browser.wait(forText: "No other server of embed-host can take its requests.")
+            #expect(try fetch(site.port, "/public/x").status == 200)
+            try browser.click("button.danger")
             try browser.wait(forText: "The server is drained")
             try browser.wait("document.querySelector('.state').dataset.state === 'drained'")
-            #expect(try fetch(site.port, "/public/x").status != 200)
+            #expect([502, 503].contains(try fetch(site.port, "/public/x").status))
             try browser.screenshot("console-upstreams")
             try browser.click("tbody button")
             try browser.wait(forText: "The server is back in service.")
@@ -172,6 +220,11 @@ extension EndToEnd {
             try site.gateway.directory.write("gateway.conf", "no_such_key = 1")
             try browser.click("main button")
             try browser.wait(forText: "nothing has changed")
+            try browser.wait(forText: "no_such_key")
+            try browser.screenshot("console-refused")
+            try go(browser, to: "")
+            try browser.wait(forText: "The last reload of the configuration failed at")
+            try browser.screenshot("console-alarm")
 
             try go(browser, to: "log")
             try browser.wait(forText: "no_such_key")
@@ -182,7 +235,8 @@ extension EndToEnd {
                 try browser.evaluate("[...document.querySelectorAll('.log li')].map(x => x.innerText)").list ?? []
             #expect(!lines.isEmpty && lines.allSatisfy { $0.text?.contains("no_such_key") ?? false })
             try browser.screenshot("console-log")
-            try judge(browser, width: 1280)
+            // It asks before it drains the last server.
+            try judge(browser, width: 1280, besides: 409)
         }
 
         /// A site with a company in the configuration, which has an event with a registration and a webhook, and one in
@@ -240,7 +294,7 @@ extension EndToEnd {
             try browser.wait(forText: "registration.created")
             try browser.screenshot("console-webhook")
             try browser.click("tbody button")
-            try browser.wait(forText: "The message will be delivered again.")
+            try browser.wait(forText: "The message is queued.")
             #expect(eventually { receiver.requests(for: "/hook").count == 2 })
             #expect(try !browser.text().contains("in-the-query"))
             try go(browser, to: "companies")

@@ -29,7 +29,7 @@ extension EndToEnd {
         }
 
         /// Signs in, and returns the line of the cookie.
-        private func signIn(_ site: Site, _ token: String = token) throws -> String {
+        static func signIn(_ site: Site, _ token: String = token) throws -> String {
             let response = try fetch(
                 site.gateway.adminPort,
                 "/console/sign-in",
@@ -76,13 +76,13 @@ extension EndToEnd {
         @Test("Values come as events while somebody watches, and the stream ends with the sign-in")
         func events() throws {
             let site = try Self.site()
-            let cookie = try signIn(site)
+            let cookie = try Self.signIn(site)
             let client = try Client(port: site.gateway.adminPort)
             client.reader.patience = 20
             client.send("GET /console/events HTTP/1.1\r\nHost: localhost\r\n\(cookie)\r\n\r\n")
             let head = String(decoding: try #require(try client.reader.head()), as: UTF8.self).lowercased()
             #expect(head.hasPrefix("http/1.1 200") && head.contains("content-type: text/event-stream"))
-            #expect(head.contains("cache-control: no-store"))
+            #expect(head.contains("cache-control: no-store") && head.contains("x-accel-buffering: no"))
             /// The next event's text values.
             func next() throws -> JSONValue? {
                 let line = try client.reader.line()
@@ -124,7 +124,7 @@ extension EndToEnd {
         @Test("Somebody who watches does not keep a gateway that is told to stop, or was replaced")
         func drain() throws {
             let site = try Self.site { $0.top = "drain_timeout = \"60s\"" }
-            let cookie = try signIn(site)
+            let cookie = try Self.signIn(site)
             let client = try Client(port: site.gateway.adminPort)
             client.send("GET /console/events HTTP/1.1\r\nHost: localhost\r\n\(cookie)\r\n\r\n")
             #expect(try client.reader.head() != nil)
@@ -133,7 +133,7 @@ extension EndToEnd {
             // In memory, so the next process asks again.
             let again = try fetch(site.gateway.adminPort, "/console/", [cookie])
             #expect(again.status == 303)
-            let second = try signIn(site)
+            let second = try Self.signIn(site)
             let other = try Client(port: site.gateway.adminPort)
             other.send("GET /console/events HTTP/1.1\r\nHost: localhost\r\n\(second)\r\n\r\n")
             #expect(try other.reader.head() != nil)
@@ -179,7 +179,7 @@ extension EndToEnd {
             }
             // A bearer token opens no page, and a cookie no call.
             #expect(try fetch(port, "/console/", ["Authorization: Bearer \(Self.token)"]).status == 303)
-            #expect(try fetch(port, "/sessions", [try signIn(site)]).status == 401)
+            #expect(try fetch(port, "/sessions", [try Self.signIn(site)]).status == 401)
         }
 
         @Test(
@@ -192,7 +192,7 @@ extension EndToEnd {
             let made = try (0..<61).map { number in
                 try backend.ask("POST", "/\(kind)/create", backend.newEvent("Event \(number)"))["uid"]?.text ?? ""
             }
-            let cookie = try signIn(site)
+            let cookie = try Self.signIn(site)
             var (listed, next): ([String], String?) = ([], "/console/companies/one?id=acme")
             while let path = next {
                 let page = try fetch(site.gateway.adminPort, path, [cookie]).text
@@ -208,8 +208,8 @@ extension EndToEnd {
         @Test("The log says who signed in and from where, and no token")
         func log() throws {
             let site = try Self.site()
-            _ = try signIn(site)
-            _ = try signIn(site, Self.readToken)
+            _ = try Self.signIn(site)
+            _ = try Self.signIn(site, Self.readToken)
             _ = try fetch(
                 site.gateway.adminPort,
                 "/console/sign-in",

@@ -33,6 +33,7 @@ let consoleStyle = """
     .skip:focus { left: .5rem; top: .5rem; background: var(--panel); padding: .5rem; z-index: 1; }
     .tag { padding: .1rem .5rem; border: 1px solid var(--line); border-radius: 1rem; color: var(--soft); font-size: .85rem;
       white-space: nowrap; }
+    [data-stale] :is([data-live], .chart svg) { opacity: .45; }
     .tag[data-on] { color: var(--good); border-color: currentColor; }
     button, .button, input, select, textarea { font: inherit; color: inherit; padding: .4rem .75rem; border: 1px solid var(--line);
       border-radius: .35rem; background: var(--panel); max-width: 100%; min-height: 2.25rem; }
@@ -46,7 +47,11 @@ let consoleStyle = """
     fieldset { border: 1px solid var(--line); border-radius: .35rem; margin: 0 0 1rem; padding: .6rem 1rem; }
     .choice { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; padding: .25rem 0; min-height: 2rem; }
     .notice { padding: .6rem .9rem; border-left: 4px solid var(--good); background: var(--panel); }
+    .fault { color: var(--bad); margin: .25rem 0; }
     .notice.bad { border-color: var(--bad); }
+    .alarms { list-style: none; margin: 0 0 1rem; padding: .6rem .9rem; background: var(--bad); border-radius: .35rem;
+      color: light-dark(#fff, #2b0a07); font-weight: 600; overflow-wrap: anywhere; }
+    .alarms:not(:has(li:not([hidden]))) { display: none; }
     .tiles { list-style: none; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; margin: 0 0 1rem; }
     .tiles li { background: var(--panel); border: 1px solid var(--line); border-radius: .5rem; padding: .55rem .8rem; }
     .what { display: block; color: var(--soft); font-size: .85rem; }
@@ -60,6 +65,9 @@ let consoleStyle = """
     .chart svg { display: block; width: 100%; height: 7rem; margin: .35rem 0; border-bottom: 1px solid var(--line);
       border-top: 1px dashed var(--line); overflow: visible; }
     .chart path { fill: none; stroke: var(--stroke); stroke-width: 1.75; stroke-linecap: round; vector-effect: non-scaling-stroke; }
+    .chart path.dot { stroke-width: 6; stroke-dasharray: none; }
+    .chart path:is(.grid, .cursor) { stroke: var(--line); stroke-width: 1; stroke-dasharray: 2 3; }
+    .chart path.cursor { stroke: var(--text); stroke-dasharray: none; }
     .line0 { --stroke: var(--main); } .line1 { --stroke: var(--warn); } .line2 { --stroke: var(--bad); }
     .line3 { --stroke: var(--good); } .line4 { --stroke: var(--text); } .line5 { --stroke: var(--soft); }
     path:is(.line1, .line4) { stroke-dasharray: 5 2; } path:is(.line2, .line5) { stroke-dasharray: 2 2; }
@@ -67,7 +75,11 @@ let consoleStyle = """
     .key::before { content: ""; display: inline-block; width: 1.2rem; margin-right: .3rem; vertical-align: middle;
       border-top: 2px solid var(--stroke); }
     .key:is(.line1, .line4)::before { border-top-style: dashed; } .key:is(.line2, .line5)::before { border-top-style: dotted; }
-    .axis { display: flex; justify-content: space-between; color: var(--soft); font-size: .8rem; }
+    .chart svg { cursor: crosshair; touch-action: pan-y; }
+    .at { margin: 0; min-height: 1.3rem; font-size: .85rem; font-variant-numeric: tabular-nums; }
+    .axis { display: grid; grid-template-columns: 1fr 2fr 2fr 2fr 1fr; white-space: nowrap; color: var(--soft); font-size: .8rem; }
+    .axis span { text-align: center; }
+    .axis span:first-child { text-align: left; } .axis span:last-child { text-align: right; }
     .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); gap: 0 1.5rem;
       align-items: start; }
     table { border-collapse: collapse; width: 100%; margin: 1rem 0; background: var(--panel); }

@@ -28,12 +28,20 @@ struct Chart: Sendable {
         return step
     }
 
-    /// The path of each line.
+    /// The path of each line, and of the dots where a value stands alone.
     var paths: [(key: String, path: String)] {
         let top = top
-        return lines.enumerated().map { number, line in
-            ("\(key).\(number)", Self.path(line.values, top: top))
+        return lines.enumerated().flatMap { number, line in
+            [
+                ("\(key).\(number)", Self.path(line.values, top: top)),
+                ("\(key).\(number).dots", Self.dots(line.values, top: top)),
+            ]
         }
+    }
+
+    /// The values of each line, for whoever points at one.
+    var values: [(key: String, values: String)] {
+        lines.enumerated().map { number, line in ("\(key).\(number)", Self.list(line.values)) }
     }
 
     /// A line through values, with gaps where there are none.
@@ -45,11 +53,7 @@ struct Chart: Sendable {
                 isDrawing = false
                 continue
             }
-            let share = min(max(value / top, 0), 1)
-            // Tenths are finer than a screen.
-            let tenths = Int((Double(Self.height * 10) * (1 - share)).rounded())
-            path += "\(isDrawing ? "L" : "M")\(index) \(tenths / 10)"
-            if tenths % 10 != 0 { path += ".\(tenths % 10)" }
+            path += "\(isDrawing ? "L" : "M")\(index) \(place(value, top: top))"
             // A single value would be a line without length.
             if !isDrawing { path += "h.1" }
             isDrawing = true
@@ -57,21 +61,64 @@ struct Chart: Sendable {
         return path
     }
 
+    /// The values without a neighbour, of which a line shows next to nothing.
+    static func dots(_ values: [Double?], top: Double) -> String {
+        var path = ""
+        for (index, value) in values.enumerated() {
+            let isLone =
+                (index == 0 || values[index - 1] == nil) && (index + 1 == values.count || values[index + 1] == nil)
+            guard let value, isLone else { continue }
+            path += "M\(index) \(place(value, top: top))h.1"
+        }
+        return path
+    }
+
+    /// How far below the upper edge a value is drawn.
+    private static func place(_ value: Double, top: Double) -> String {
+        let share = min(max(value / top, 0), 1)
+        // Tenths are finer than a screen.
+        let tenths = Int((Double(height * 10) * (1 - share)).rounded())
+        return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
+    }
+
+    /// Values with commas between them, to the hundredth; nothing where there is none.
+    static func list(_ values: [Double?]) -> String {
+        values.map { value in
+            guard let value, value.isFinite, value >= 0, value < 1e15 else { return "" }
+            let hundredths = Int((value * 100).rounded())
+            guard hundredths % 100 != 0 else { return "\(hundredths / 100)" }
+            return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+        }.joined(separator: ",")
+    }
+
     var html: HTML {
-        let drawings = paths.enumerated().map { number, drawing -> HTML in
-            "<path class=\"line\(number)\" data-path=\"\(drawing.key)\" d=\"\(drawing.path)\"/>"
+        let top = top
+        let drawings = lines.enumerated().map { number, line -> HTML in
+            let key = "\(key).\(number)"
+            return """
+                <path class="line\(number)" data-path="\(key)" data-name="\(line.name)" data-values="\(Self.list(line.values))" \
+                d="\(Self.path(line.values, top: top))"/>\
+                <path class="line\(number) dot" data-path="\(key).dots" d="\(Self.dots(line.values, top: top))"/>
+                """
         }
         var legend: [HTML] = []
         for (number, line) in lines.enumerated() where lines.count > 1 {
             legend.append("<span class=\"key line\(number)\">\(line.name)</span> ")
         }
+        let width = lines.first?.values.count ?? 1
+        let quarters = (1...3).map { "M\(width * $0 / 4) 0V\(Self.height)" }.joined()
+        // Arrow keys move along the hour, and who cannot see the drawing hears the values.
         return """
             <figure class="chart">
             <figcaption><strong>\(title)</strong> <span class="legend">\(legend)</span>\
             <span class="top">0 to <span data-live="\(key).top">\(topText)</span> \(unit)</span></figcaption>
-            <svg viewBox="0 0 \(lines.first?.values.count ?? 1) \(Self.height)" preserveAspectRatio="none" role="img" \
-            aria-label="\(title) over the last hour">\(drawings)</svg>
-            <div class="axis"><span>an hour ago</span><span>now</span></div>
+            <svg viewBox="0 0 \(width) \(Self.height)" preserveAspectRatio="none" tabindex="0" role="slider" \
+            aria-label="\(title) over the last hour" aria-readonly="true" aria-valuemin="0" aria-valuemax="\(width - 1)" \
+            aria-valuenow="\(width - 1)" data-unit="\(unit)">\
+            <path class="grid" d="M0 \(Self.height / 2)H\(width)\(quarters)"/>\(drawings)<path class="cursor" d=""/></svg>
+            <div class="axis"><span>an hour ago</span><span>45 min</span><span>30 min</span><span>15 min</span>\
+            <span>now</span></div>
+            <p class="at" aria-hidden="true"></p>
             </figure>
 
             """
@@ -93,12 +140,25 @@ enum Numbers {
         return text
     }
 
-    /// With one decimal below 100, unless it is zero.
+    /// With one decimal below 100, unless it is zero, and with two below a tenth. What is more than zero is never shown as
+    /// zero.
     static func text(_ number: Double) -> String {
         guard number.isFinite, abs(number) < 1e15 else { return "–" }
+        let hundredths = Int((number * 100).rounded())
+        if number > 0, hundredths == 0 { return "< 0.01" }
+        if number > 0, hundredths < 10 { return "0.0\(hundredths)" }
         let tenths = Int((number * 10).rounded())
         guard abs(number) < 100, tenths % 10 != 0 else { return text(Int(number.rounded())) }
         return "\(tenths / 10).\(abs(tenths % 10))"
+    }
+
+    /// A share in percent. Neither none nor all, unless it is.
+    static func percent(_ part: Int, of whole: Int) -> String {
+        guard whole > 0 else { return "0 %" }
+        let percent = Double(part) / Double(whole) * 100
+        if part > 0, percent < 0.1 { return "< 0.1 %" }
+        if part < whole, percent > 99.9 { return "> 99.9 %" }
+        return "\(text(percent)) %"
     }
 
     /// A length of time in milliseconds.

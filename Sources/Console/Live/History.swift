@@ -25,6 +25,14 @@ struct History: Sendable {
             (heads, refusals, limits) = (vitals.heads, vitals.refusals, vitals.limits.map(\.count))
         }
 
+        /// As it was when the process began: nothing had happened.
+        static func start(of vitals: Vitals) -> Sample {
+            var nothing = Vitals()
+            nothing.at = vitals.startedAt
+            nothing.limits = vitals.limits.map { ($0.key, 0) }
+            return Sample(nothing)
+        }
+
         /// All refusals.
         var refused: Int { refusals.reduce(0, +) }
     }
@@ -44,10 +52,8 @@ struct History: Sendable {
         samples.append(Sample(vitals))
     }
 
-    /// The sample of about this long ago, or the oldest.
-    func sample(before now: Milliseconds, by time: Milliseconds) -> Sample? {
-        samples.last { $0.at <= now - time } ?? samples.first
-    }
+    /// The last sample that is at least this old. `nil` if none is.
+    func sample(before now: Milliseconds, by time: Milliseconds) -> Sample? { samples.last { $0.at <= now - time } }
 
     /// For each span of the hour, the last one last: a value of it. `nil` for spans before the first sample.
     func series(_ value: (_ from: Sample, _ to: Sample) -> Double?) -> [Double?] {

@@ -9,17 +9,22 @@ struct Overview: Sendable {
 
     /// What is shown as text, by the key under which a page finds it.
     var texts: [(key: String, value: String)] {
-        let minute = Rates(from: history.sample(before: vitals.at, by: 60_000), to: History.Sample(vitals))
+        let (minute, unit) = lastMinute
+        func count(_ value: (History.Sample) -> Int) -> String {
+            minute.isFull ? Numbers.text(minute.perMinute(value)) : Numbers.text(minute.count(value))
+        }
         var texts: [(key: String, value: String)] = [
             ("viewers", Numbers.text(vitals.liveSessions)),
             ("connections", Numbers.text(vitals.connections)),
             ("connection-limit", Numbers.text(vitals.connectionLimit)),
             ("websockets", Numbers.text(vitals.webSockets)),
-            ("joins", Numbers.text(minute.perMinute(\.joins))),
-            ("take-overs", Numbers.text(minute.perMinute(\.takeOvers))),
-            ("refusals", Numbers.text(minute.perMinute(\.refused))),
+            ("unit", unit),
+            ("joins", count(\.joins)),
+            ("take-overs", count(\.takeOvers)),
+            ("refusals", count(\.refused)),
             ("requests", Numbers.text(minute.perSecond(\.requests))),
-            ("errors", Numbers.text(minute.perSecond(\.errors))),
+            ("errors", count(\.errors)),
+            ("error-share", Numbers.percent(minute.count(\.errors), of: minute.count(\.requests))),
             ("median", Numbers.milliseconds(minute.heads.quantile(0.5))),
             ("slowest", Numbers.milliseconds(minute.heads.quantile(0.99))),
             ("state", vitals.isDraining ? "draining" : vitals.isReady ? "ready" : "no healthy upstream"),
@@ -47,8 +52,26 @@ struct Overview: Sendable {
                 texts.append(("\(key).errors", Numbers.text(server.statuses.last ?? 0)))
             }
         }
+        texts.append(("configuration", configurationState))
+        texts.append(("database", databaseState))
+        for alarm in alarms { texts.append((alarm.key, alarm.text)) }
         for chart in charts { texts.append(("\(chart.key).top", chart.topText)) }
         return texts
+    }
+
+    /// What has happened in the last minute, and what counts of it are per. Until there is a minute, they are what was
+    /// counted.
+    private var lastMinute: (rates: Rates, unit: String) {
+        let now = History.Sample(vitals)
+        if let before = history.sample(before: vitals.at, by: Rates.minute) {
+            return (Rates(from: before, to: now), "per minute")
+        }
+        let age = vitals.at - vitals.startedAt
+        guard age > 2 * Rates.minute, let first = history.samples.first else {
+            return (Rates(from: .start(of: vitals), to: now), "since start")
+        }
+        // The clock was set back, so there is no minute yet.
+        return (Rates(from: first, to: now), "in the last \(Numbers.age(vitals.at - first.at))")
     }
 
     /// The refusals of the hour and since the start, in the order of their codes.
@@ -124,6 +147,8 @@ struct Overview: Sendable {
         if hasCharts {
             let paths = charts.flatMap(\.paths).map { JSONMember($0.key, .string($0.path)) }
             members.append(JSONMember("paths", .object(paths)))
+            let values = charts.flatMap(\.values).map { JSONMember($0.key, .string($0.values)) }
+            members.append(JSONMember("values", .object(values)))
         }
         return Array("event: reading\ndata: ".utf8) + JSONValue.object(members).serialized() + Array("\n\n".utf8)
     }
@@ -135,16 +160,22 @@ struct Rates {
     private let to: History.Sample
     private let seconds: Double
 
-    /// - Parameter from: `nil` if there is no earlier one: nothing happened yet.
-    init(from: History.Sample?, to: History.Sample) {
-        self.from = from ?? to
-        self.to = to
-        seconds = Double(max(to.at - self.from.at, 1)) / 1000
+    /// In milliseconds.
+    static let minute: Milliseconds = 60_000
+
+    init(from: History.Sample, to: History.Sample) {
+        (self.from, self.to) = (from, to)
+        seconds = Double(max(to.at - from.at, 1000)) / 1000
     }
 
-    func perSecond(_ count: (History.Sample) -> Int) -> Double { Double(max(0, count(to) - count(from))) / seconds }
+    /// Whether there is a minute between the samples, so that nothing has to be made up for a count of one.
+    var isFull: Bool { to.at - from.at >= Self.minute }
 
-    func perMinute(_ count: (History.Sample) -> Int) -> Double { perSecond(count) * 60 }
+    func count(_ count: (History.Sample) -> Int) -> Int { max(0, count(to) - count(from)) }
+
+    func perSecond(_ value: (History.Sample) -> Int) -> Double { Double(count(value)) / seconds }
+
+    func perMinute(_ value: (History.Sample) -> Int) -> Double { perSecond(value) * 60 }
 
     var heads: DurationTally { to.heads.subtracting(from.heads) }
 }

@@ -151,6 +151,13 @@ struct DeliveriesPage {
             + Form.query([("company", company), ("id", webhook), ("before", before.map { "\($0)" }), ("done", done)])
     }
 
+    /// Its state, and what it waits for if it does.
+    private static func state(_ delivery: DeliveryRecord) -> HTML {
+        let state: HTML = "\(delivery.status.rawValue)"
+        if delivery.isBehind { return "<span>\(state), waits behind an older one of its event</span>" }
+        return delivery.dueAt.map { "<span>\(state), next attempt \(HTML.moment($0))</span>" } ?? state
+    }
+
     var html: HTML {
         let rows = page.deliveries.map { delivery -> [HTML] in
             let again: HTML =
@@ -162,7 +169,7 @@ struct DeliveriesPage {
                 """ : ""
             let answer = delivery.response.map { String($0) } ?? ""
             return [
-                "\(delivery.type)", "<code>\(delivery.uid)</code>", "\(delivery.status.rawValue)",
+                "\(delivery.type)", "<code>\(delivery.uid)</code>", Self.state(delivery),
                 "\(delivery.attempts)", "\(answer)",
                 OutsideText.html(delivery.error ?? ""), HTML.moment(delivery.createdAt), again,
             ]

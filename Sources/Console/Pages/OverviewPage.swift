@@ -18,18 +18,20 @@ struct OverviewPage {
             tile("Connections", "connections", "of \(live("connection-limit"))"),
             tile("WebSockets", "websockets"),
             tile("Requests", "requests", "per second"),
-            tile("5xx responses", "errors", "per second"),
-            tile("Joins", "joins", "per minute"),
-            tile("Take-overs", "take-overs", "per minute"),
-            tile("Refusals", "refusals", "per minute"),
+            tile("5xx responses", "errors", "\(live("unit")), \(live("error-share")) of requests"),
+            tile("Joins", "joins", live("unit")),
+            tile("Take-overs", "take-overs", live("unit")),
+            tile("Refusals", "refusals", live("unit")),
             tile("Latency, median", "median"),
             tile("Latency, 99th percentile", "slowest"),
             tile("State", "state"),
+            tile("Configuration", "configuration"),
+            tile("Database", "database"),
             tile("Uptime", "uptime", "version \(overview.vitals.version)"),
             tile("Memory", "memory"),
         ]
         return """
-            <ul class="tiles" aria-label="At this moment">
+            \(alarms)<ul class="tiles" aria-label="At this moment">
             \(tiles)</ul>
             <section class="charts" aria-label="The last hour">
             \(overview.charts.map(\.html))</section>
@@ -38,6 +40,15 @@ struct OverviewPage {
             \(refusals(live))\(limits(live))</section>
 
             """
+    }
+
+    /// What is wrong stands first. A place for each alarm, of which those are shown that have a text.
+    private var alarms: HTML {
+        let rows = overview.alarms.map { alarm -> HTML in
+            let hidden: HTML = alarm.text.isEmpty ? " hidden" : ""
+            return "<li data-row=\"\(alarm.key)\"\(hidden)><span data-live=\"\(alarm.key)\">\(alarm.text)</span></li>\n"
+        }
+        return "<div role=\"alert\"><ul class=\"alarms\" aria-label=\"What is wrong\">\n\(rows)</ul></div>\n"
     }
 
     private func upstreams(_ live: (String) -> HTML) -> HTML {

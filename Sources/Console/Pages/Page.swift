@@ -38,7 +38,9 @@ struct Page: Sendable {
         }
         let events: HTML = isLive ? " data-events=\"/console/events\" data-layout=\"\(layout)\"" : ""
         let address: HTML = address.map { " data-address=\"\($0)\"" } ?? ""
-        let state: HTML = isLive ? "<span id=\"live\" class=\"tag\" role=\"status\">not live</span>" : ""
+        let state: HTML = isLive ? "<span id=\"live\" class=\"tag\">not live</span>" : ""
+        // The script fills it in when values are no longer kept up to date.
+        let stale: HTML = isLive ? "<p id=\"stale\" class=\"notice bad\" role=\"status\" hidden></p>\n" : ""
         let role: HTML = visitor.mayAct ? "" : "<span class=\"tag\">read only</span>"
         return Self.document(
             title: title,
@@ -53,7 +55,7 @@ struct Page: Sendable {
                 </header>
                 <main id="content" tabindex="-1">
                 <h1>\(title)</h1>
-                \(noticeHTML)\(content)</main>
+                \(stale)\(noticeHTML)\(content)</main>
                 </body>
                 """
         )

@@ -15,7 +15,7 @@ struct MetricsReading: Sendable {
     var connectionLimit = 0
     var isReady = true
     var isDraining = false
-    var reloads = ReloadTally()
+    var reloads = Vitals.Reloads()
     /// Files that have changed and cannot be used.
     var unusableFiles = 0
     var certificates: [CertificateEntry] = []
@@ -90,27 +90,4 @@ struct ProcessUsage: Sendable, Equatable {
     var virtualMemory = 0
     var openDescriptors = 0
     var descriptorLimit = 0
-}
-
-/// How reloads of the configuration went.
-struct ReloadTally: Sendable {
-    private(set) var successes = 0
-    private(set) var failures = 0
-    /// Whether the last one succeeded. The start counts as one.
-    private(set) var hasSucceeded = true
-    /// When a configuration was last put into effect, in milliseconds since 1970.
-    private(set) var succeededAt: Int64
-
-    init(startedAt: Int64 = 0) { succeededAt = startedAt }
-
-    mutating func succeeded(at now: Int64) {
-        successes += 1
-        hasSucceeded = true
-        succeededAt = now
-    }
-
-    mutating func failed() {
-        failures += 1
-        hasSucceeded = false
-    }
 }

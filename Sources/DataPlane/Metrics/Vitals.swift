@@ -26,7 +26,12 @@ package struct Vitals: Sendable {
     package var isReady = true
     package var isDraining = false
     package var reloads = Reloads()
-    package var unusableFiles = 0
+    /// Files that have changed and cannot be used.
+    package var unusableFiles = UnusableFiles()
+    /// Whether there is a database. Whoever has it fills this in, and the next.
+    package var hasDatabase = false
+    /// Why it takes no writes, worded for the operator; `nil` if it does.
+    package var databaseFault: String?
     /// In bytes.
     package var residentMemory = 0
 
@@ -55,6 +60,8 @@ package struct Vitals: Sendable {
         package var state: State
         /// Why it is down.
         package var reason = ""
+        /// Since when it is; `nil` if it is not.
+        package var downSince: Milliseconds?
         /// Its requests and WebSockets in progress.
         package var active = 0
         /// Responses by the class of their status, 1xx first.
@@ -71,7 +78,40 @@ package struct Vitals: Sendable {
         package var hasSucceeded = true
         /// When a configuration was last put into effect.
         package var succeededAt: Milliseconds = 0
+        /// When one last failed; `nil` if none has.
+        package var failedAt: Milliseconds?
+        /// Why the last one failed, one line each, worded for the operator; empty if it succeeded.
+        package var problems: [String] = []
+        /// What of the last one takes effect at the next start, by its keys.
+        package var waiting: [String] = []
+
         package init() {}
+
+        /// - Parameter startedAt: when the process began.
+        init(startedAt: Milliseconds) { succeededAt = startedAt }
+
+        mutating func succeeded(at now: Milliseconds, waiting: [String]) {
+            successes += 1
+            hasSucceeded = true
+            succeededAt = now
+            (problems, self.waiting) = ([], waiting)
+        }
+
+        mutating func failed(at now: Milliseconds, _ problems: [String]) {
+            failures += 1
+            hasSucceeded = false
+            failedAt = now
+            self.problems = problems
+        }
+    }
+
+    /// Files that the configuration names and that cannot be used as they are now. What was read before stays in use.
+    package struct UnusableFiles: Sendable, Equatable {
+        package var count = 0
+        /// Why, one line each, worded for the operator.
+        package var problems: [String] = []
+
+        package init(count: Int = 0, problems: [String] = []) { (self.count, self.problems) = (count, problems) }
     }
 }
 

@@ -43,6 +43,8 @@ final class UpstreamServer: Sendable {
     private let failures = Atomic<Int>(0)
     private let unresponsive = Atomic<Bool>(false)
     private let downUntil = Atomic<Int64>(.min)
+    /// When it last went down.
+    private let downSince = Atomic<Int64>(.min)
     /// Whether the checks get no answer at all.
     private let lost = Atomic<Bool>(false)
     /// When an unresponsive server may be tried next, unless the present trial ends before.
@@ -172,7 +174,7 @@ final class UpstreamServer: Sendable {
         if fault.isConnect { known.withLock { $0.doubt() } }
         return record.withLock { record in
             let isEjected = record.failed(fault, isTrial: isTrial, at: now, mayEject: mayEject)
-            show(record)
+            show(record, at: now)
             return isEjected
         }
     }
@@ -183,7 +185,7 @@ final class UpstreamServer: Sendable {
     func succeeded(at now: Int64, isTrial: Bool) {
         record.withLock { record in
             record.succeeded(at: now, isTrial: isTrial)
-            show(record)
+            show(record, at: now)
         }
     }
 
@@ -193,11 +195,12 @@ final class UpstreamServer: Sendable {
     func checked(_ fault: HealthFault?, at now: Int64) {
         record.withLock { record in
             record.checked(fault, at: now)
-            show(record)
+            show(record, at: now)
         }
     }
 
-    private func show(_ record: borrowing ServerRecord) {
+    private func show(_ record: borrowing ServerRecord, at now: Int64) {
+        if record.downUntil > now, !isDown(at: now) { downSince.store(now, ordering: .relaxed) }
         let isLost = record.checkFault?.isSilence ?? false
         lost.store(isLost, ordering: .relaxed)
         unresponsive.store(isLost || record.isUnresponsive, ordering: .relaxed)
@@ -246,6 +249,11 @@ final class UpstreamServer: Sendable {
     /// Whether the server was left out and has not answered since, unless it could have been used for a minute and was
     /// not.
     func isDown(at now: Int64) -> Bool { downUntil.load(ordering: .relaxed) > now }
+
+    /// For how long it has been down, in milliseconds. `nil` if it is not.
+    func downTime(at now: Int64) -> Milliseconds? {
+        isDown(at: now) ? max(0, now - downSince.load(ordering: .relaxed)) : nil
+    }
 
     /// Unreported news of the server: it went down or came back.
     enum News: Equatable {

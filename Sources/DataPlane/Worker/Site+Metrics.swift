@@ -23,7 +23,7 @@ extension Site {
         reading.isReady = isReady
         reading.isDraining = isDraining
         reading.reloads = reloads.withLock { $0 }
-        reading.unusableFiles = unusableFiles.load(ordering: .relaxed)
+        reading.unusableFiles = unusableFiles.withLock { $0.count }
         reading.certificates = snapshot.settings.certificateExpiries.map {
             MetricsReading.CertificateEntry(place: $0.place, expiresAt: $0.expiresAt)
         }

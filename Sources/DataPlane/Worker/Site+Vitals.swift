@@ -33,10 +33,8 @@ extension Site {
         ]
         vitals.upstreams = entries(of: snapshot, counts)
         (vitals.isReady, vitals.isDraining) = (isReady, isDraining)
-        let reloads = reloads.withLock { $0 }
-        (vitals.reloads.successes, vitals.reloads.failures) = (reloads.successes, reloads.failures)
-        (vitals.reloads.hasSucceeded, vitals.reloads.succeededAt) = (reloads.hasSucceeded, reloads.succeededAt)
-        vitals.unusableFiles = unusableFiles.load(ordering: .relaxed)
+        vitals.reloads = reloads.withLock { $0 }
+        vitals.unusableFiles = unusableFiles.withLock { $0 }
         vitals.residentMemory = ProcessUsage.readMemory()
         return vitals
     }
@@ -53,6 +51,7 @@ extension Site {
                     let state: Vitals.ServerEntry.State = server.isDrained ? .drained : isDown ? .down : .up
                     var entry = Vitals.ServerEntry(name: server.name, state: state)
                     if isDown { entry.reason = server.reason }
+                    entry.downSince = server.downTime(at: now).map { WallClock.now() - $0 }
                     entry.active = counts.servers[row + ServerRow.activeConnections]
                     entry.statuses = Array(counts.servers[row..<row + RouteRow.statusClasses])
                     return entry

@@ -47,9 +47,9 @@ final class Site: Sendable {
     let missedKeys = MissedKeys()
     /// Keeps the fetched key sets over a restart. `nil` if nothing does.
     let keySetStore: KeySetStore?
-    let reloads: Mutex<ReloadTally>
+    let reloads: Mutex<Vitals.Reloads>
     /// Files that have changed and cannot be used.
-    let unusableFiles = Atomic<Int>(0)
+    let unusableFiles = Mutex(Vitals.UnusableFiles())
     /// When the process began, in milliseconds since 1970.
     let startedAt = WallClock.now()
     /// The version of the program.
@@ -83,7 +83,7 @@ final class Site: Sendable {
         self.keySetStore = keySetStore
         self.resolver = resolver
         self.version = version
-        reloads = Mutex(ReloadTally(startedAt: startedAt))
+        reloads = Mutex(Vitals.Reloads(startedAt: startedAt))
         self.descriptors = descriptors
         current = Mutex(snapshot)
         self.directory = directory

@@ -30,6 +30,8 @@ package struct DeliveryRecord: Sendable, Equatable {
     package let error: String?
     /// When it is tried next, at the earliest; `nil` if it is over.
     package let dueAt: Milliseconds?
+    /// Whether it waits until an older one of its event is over.
+    package let isBehind: Bool
 }
 
 /// A page of a webhook's messages.
@@ -169,7 +171,8 @@ extension DeliveryRecord {
             triedAt: attempts > 0 ? row["tried_at"] : nil,
             response: row["response"],
             error: row["error"],
-            dueAt: dueAt
+            dueAt: dueAt,
+            isBehind: dueAt != nil && !(row["is_head"] as Bool)
         )
     }
 }

@@ -109,8 +109,8 @@ final class RunningConfiguration: Sendable {
             return told
         }
         let keys = Set(problems.map(Self.key))
-        dataPlane.showUnusableFiles(keys.count)
         let settings = dataPlane.settings
+        dataPlane.showUnusableFiles(.init(count: keys.count, problems: problems.map(settings.naming)))
         let former = Set(before.map { ExactText($0) })
         for problem in problems where !former.contains(ExactText(problem)) {
             logs.logger.error("\(settings.naming(problem)); what is in use stays until that is mended")
@@ -153,7 +153,7 @@ final class RunningConfiguration: Sendable {
         } catch {
             guard !Task.isCancelled else { return false }
             let logger = logs.logger
-            dataPlane.countFailedReload()
+            dataPlane.countFailedReload(error.problems)
             for problem in error.problems { logger.error("reload: \(problem)") }
             logger.error("reload: the running configuration stays as it is")
             return false
