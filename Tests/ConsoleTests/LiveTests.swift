@@ -180,6 +180,20 @@ import Testing
         #expect(next.contains("\"viewers\":\"2\"") && !next.contains("\"paths\""))
     }
 
+    @Test("What a page is told first is never older than the page, also while others watch")
+    func fresh() async throws {
+        let reading = vitals(at: 1, viewers: 7)
+        let feed = Feed { reading }
+        feed.take(vitals(at: 0), isSample: true)
+        let other = try #require(feed.watch())
+        _ = await other.next()
+        #expect(await feed.overview().vitals.liveSessions == 7)
+        let watcher = try #require(feed.watch())
+        await feed.refresh()
+        let first = String(decoding: try #require(await watcher.next()), as: UTF8.self)
+        #expect(first.contains("\"viewers\":\"7\""))
+    }
+
     @Test("A bounded number watches, and whoever goes makes room")
     func watchers() {
         let feed = Feed { Vitals() }

@@ -45,7 +45,8 @@ let consoleStyle = """
     input[type=radio] { min-height: 0; margin: 0; }
     label { display: inline-block; }
     fieldset { border: 1px solid var(--line); border-radius: .35rem; margin: 0 0 1rem; padding: .6rem 1rem; }
-    .choice { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; padding: .25rem 0; min-height: 2rem; }
+    .choice { display: block; padding: .25rem 0; min-height: 2rem; }
+    .choice input { margin-right: .4rem; }
     .notice { padding: .6rem .9rem; border-left: 4px solid var(--good); background: var(--panel); }
     .fault { color: var(--bad); margin: .25rem 0; }
     .notice.bad { border-color: var(--bad); }

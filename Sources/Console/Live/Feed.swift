@@ -31,9 +31,10 @@ final class Feed: Sendable {
 
     init(_ read: @escaping @Sendable () async -> Vitals) { self.read = read }
 
-    /// The present state for a page.
+    /// The present state for a page. Those who watch get it too: what a page is told first is never older than the page.
     func overview() async -> Overview {
         let vitals = await read()
+        take(vitals, isSample: false)
         return state.withLock { Overview(vitals: vitals, history: $0.history) }
     }
 
