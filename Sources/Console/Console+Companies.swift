@@ -83,7 +83,8 @@ extension Console {
             )
             guard let page else { throw ConsoleFault("There is no such event.", status: 404) }
             let content = RegistrationsPage(company: company, page: page, text: filter.text).html
-            return Page(title: "Event", place: .companies, visitor: visitor, content: content)
+            let title = page.event.kind == .event ? "Event" : "Networking hub"
+            return Page(title: title, place: .companies, visitor: visitor, content: content)
         }
     }
 

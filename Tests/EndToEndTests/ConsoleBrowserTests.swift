@@ -398,6 +398,14 @@ extension EndToEnd {
             for place in ["", "sessions", "removals", "companies", "upstreams", "configuration", "log"] {
                 try go(browser, to: place)
                 try look(place.isEmpty ? "overview" : place)
+                guard place.isEmpty else { continue }
+                let stays = """
+                    (() => { const [tag, top] = [document.getElementById("live"), () => \
+                    document.querySelector("nav").getBoundingClientRect().top];
+                    tag.textContent = "live"; const before = top(); tag.textContent = "not live";
+                    return top() === before && before < 60; })()
+                    """
+                #expect(try browser.evaluate(stays) == true, "the navigation moves when the page becomes live")
             }
             for (name, link) in [("webhook", "/webhook?"), ("event", "/event?")] {
                 try browser.open("http://127.0.0.1:\(site.gateway.adminPort)/console/companies/one?id=acme")

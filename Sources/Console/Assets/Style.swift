@@ -34,6 +34,8 @@ let consoleStyle = """
     .tag { padding: .1rem .5rem; border: 1px solid var(--line); border-radius: 1rem; color: var(--soft); font-size: .85rem;
       white-space: nowrap; }
     [data-stale] :is([data-live], .chart svg) { opacity: .45; }
+    /* As wide live as not live, so that nothing moves when that changes. */
+    #live { min-width: 5.4em; text-align: center; }
     .tag[data-on] { color: var(--good); border-color: currentColor; }
     button, .button, input, select, textarea { font: inherit; color: inherit; padding: .4rem .75rem; border: 1px solid var(--line);
       border-radius: .35rem; background: var(--panel); max-width: 100%; min-height: 2.25rem; }
@@ -118,7 +120,9 @@ let consoleStyle = """
       nav { order: 3; flex-basis: 100%; }
       nav a { padding: .3rem .45rem; }
       .who { margin-left: auto; gap: .35rem; }
+      .brand { font-size: .9rem; }
       .tag { padding: .1rem .35rem; font-size: .75rem; }
+      .who button { padding: .3rem .4rem; }
       table:not(.counts) thead { position: absolute; left: -99rem; }
       table:not(.counts), table:not(.counts) :is(tbody, tr, td) { display: block; }
       table:not(.counts) caption { display: block; }

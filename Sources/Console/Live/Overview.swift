@@ -104,7 +104,7 @@ struct Overview: Sendable {
             ),
             Chart(
                 key: "chart.latency",
-                title: "Latency, to the response's headers",
+                title: "Latency to response headers",
                 unit: "ms",
                 lines: [
                     line("median") { $0.heads.quantile(0.5) }, line("99th percentile") { $0.heads.quantile(0.99) },
