@@ -135,6 +135,12 @@ package final class DirectoryView: Sendable {
         return record
     }
 
+    /// Whether the directory had the event, and it was deleted.
+    package func isDeleted(_ event: String) -> Bool {
+        guard case .removed = entry(ofEvent: EventID(Array(event.utf8))).standing else { return false }
+        return true
+    }
+
     /// Adds or replaces an event. Restores a deleted one.
     package func set(_ record: EventRecord, for id: String) {
         let id = EventID(Array(id.utf8))

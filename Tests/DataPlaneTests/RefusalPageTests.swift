@@ -27,10 +27,21 @@ struct RefusalPageTests {
         if topic == .refusal(.alreadyActive) || topic == .refusal(.sessionReplaced) { page.action = "/a" }
         if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
-        if case .refusal(let refusal) = topic, page.wayIn == nil {
-            page.notice = FrameNotice(.refused, refusal, event: "e", origins: ["https://www.acme.example"])
+        if case .refusal(let refusal) = topic {
+            page.notice = FrameNotice(
+                SessionState(refusal, topic),
+                code: refusal.code,
+                event: "e",
+                opensAt: refusal == .notOpen ? 1_796_396_400_000 : nil,
+                origins: ["https://www.acme.example"]
+            )
+        } else {
+            page.notice = .ofStranger(.refused, code: "code")
         }
-        page.event = EventNote(name: String(repeating: "e", count: 256), startsAt: 1_796_396_400_000)
+        // The page with the way in does not name it.
+        if page.wayIn == nil {
+            page.event = EventNote(name: String(repeating: "e", count: 256), startsAt: 1_796_396_400_000)
+        }
         if topic.retriesByItself { page.retry = RetryNotice(first: 5, random: 0) }
         page.brand = try? brand {
             $0.name = String(repeating: "n", count: 256)
@@ -208,6 +219,34 @@ struct RefusalPageTests {
         var company = CompanySettings(id: "acme", name: "Acme <&> Co", keys: [], keyOrigins: [])
         try change(&company.page)
         return PageBrand(company)
+    }
+
+    @Test("Scripts are told what a refusal means for the session: only what ends it for good is an end")
+    func states() {
+        let ends: [Refusal: SessionState] = [
+            .sessionReplaced: .replaced, .viewerRemoved: .removed, .registrationRemoved: .removed,
+            .tokenExpired: .expired, .eventOver: .ended, .sessionLeft: .ended, .draining: .unavailable,
+            .tryAgain: .unavailable, .upstreamUnavailable: .unavailable, .upstreamTimeout: .unavailable,
+        ]
+        for refusal in Refusal.allCases {
+            #expect(SessionState(refusal, .refusal(refusal)) == ends[refusal] ?? .refused, "\(refusal)")
+        }
+        #expect(SessionState(.registrationRemoved, .eventDeleted) == .ended)
+        // They may come back.
+        for refusal in [Refusal.tokenInvalid, .viewerRemoved] {
+            #expect(SessionState(refusal, .visitEnded) == .ended)
+        }
+    }
+
+    @Test("Attack: a page that embeds a stranger's refusal learns its code, and no event, company or origin")
+    func stranger() {
+        let notice = FrameNotice.ofStranger(.refused, code: "token_missing").html
+        #expect(
+            notice.hasPrefix("<script data-origins=\"*\" data-state=\"refused\" data-code=\"token_missing\">"),
+            "\(notice)"
+        )
+        let early = FrameNotice(.refused, code: "not_open", event: "e", opensAt: 0, origins: ["https://a.example"])
+        #expect(early.html.contains(" data-event=\"e\" data-opens=\"1970-01-01T00:00:00.000Z\">"))
     }
 
     @Test("A page shows the viewer's company: its name or logo, its colour, and where to get help")

@@ -1,11 +1,11 @@
-import Admission
 import Basics
 
-/// Tells the page that embeds a refusal's page what the viewer is told: see ``SessionScript``.
+/// Tells the page that embeds one of the gateway's pages what the viewer is told: see ``SessionScript``.
 struct FrameNotice {
     private let state: SessionState
-    private let refusal: Refusal
+    private let code: String
     private let event: String?
+    private let opensAt: String?
     private let origins: [String]
 
     /// The page stays small.
@@ -13,31 +13,39 @@ struct FrameNotice {
 
     /// - Parameters:
     ///   - event: the one that the viewer wanted, if it is known.
+    ///   - opensAt: when the event opens to the viewer.
     ///   - origins: the company's, as in `embed_origins`. Only pages of the first ones are told.
-    init(_ state: SessionState, _ refusal: Refusal, event: String?, origins: [String]) {
-        (self.state, self.refusal, self.event) = (state, refusal, event)
+    init(_ state: SessionState, code: String, event: String?, opensAt: Milliseconds? = nil, origins: [String]) {
+        (self.state, self.code, self.event) = (state, code, event)
+        self.opensAt = opensAt.map { Timestamp.text($0) }
         self.origins = Array(origins.prefix(Self.maxOrigins))
     }
 
+    /// Tells any page that a request of somebody unknown was refused.
+    ///
+    /// Whose page it is cannot be checked without revealing which companies there are. So it learns no more than from
+    /// the status of the answer, which browsers let every page find out, and from what it has put into the address itself:
+    /// nothing of a session, an event or a company.
+    static func ofStranger(_ state: SessionState, code: String) -> FrameNotice {
+        FrameNotice(state, code: code, event: nil, origins: ["*"])
+    }
+
     var html: String {
-        let values = [
-            ("origins", origins.joined(separator: " ")), ("state", state.rawValue),
-            ("code", refusal.code), ("event", event ?? ""),
-        ]
+        var values = [("origins", origins.joined(separator: " ")), ("state", state.rawValue), ("code", code)]
+        if let event { values.append(("event", event)) }
+        if let opensAt { values.append(("opens", opensAt)) }
         let data = values.map { " data-\($0)=\"\(Markup.escaped($1))\"" }.joined()
         return "<script\(data)>\(Self.script)</script>"
     }
 
+    /// A page that hides itself while it tries to do without the viewer tells nothing before it is shown.
     private static let script = """
-        (() => {
-        const data = document.currentScript.dataset;
+        (()=>{const data=document.currentScript.dataset,page=document.body;
         \(ParentPage.script)
-        origins = data.origins.split(" ");
-        news = {
-          event: data.event || null, state: data.state, code: data.code, role: null, listedAs: null, expiresAt: null,
-        };
-        tell(news);
-        })()
+        origins=data.origins.split(" ");
+        const say=()=>tell(news={event:data.event||null,state:data.state,code:data.code,role:null,listedAs:null,\
+        expiresAt:null,opensAt:data.opens||null});
+        if(page.hidden)new MutationObserver(say).observe(page,{attributeFilter:["hidden"]});else say()})()
         """
 
     static let scriptHash = RefusalPage.hash(of: script)

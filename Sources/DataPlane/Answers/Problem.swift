@@ -8,6 +8,10 @@ struct Problem {
     var detail: String
     /// Seconds since the active session joined.
     var activeFor: Int64?
+    /// For scripts of the page. `nil` if the error is no refusal of a viewer.
+    var sessionState: SessionState?
+    /// When the event opens to the viewer.
+    var opensAt: Milliseconds?
     var requestID: String
     /// Whether to add the members of the control API's errors.
     var isForAPI = false
@@ -20,6 +24,8 @@ struct Problem {
         ]
         if isForAPI { members += [JSONMember("hasError", .bool(true)), JSONMember("errorMessage", .string(detail))] }
         if let activeFor { members.append(JSONMember("activeForSeconds", .number(Double(activeFor)))) }
+        if let sessionState { members.append(JSONMember("state", .string(sessionState.rawValue))) }
+        if let opensAt { members.append(JSONMember("opensAt", .string(Timestamp.text(opensAt)))) }
         members.append(JSONMember("requestId", .string(requestID)))
         return JSONValue.object(members).serialized()
     }

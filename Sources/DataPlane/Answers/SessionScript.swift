@@ -1,15 +1,8 @@
-import Admission
-import Basics
-
 /// The script at `/.gateway/session.js`. A page that loads it knows the state of its viewer's session while it is open,
 /// and so does the page that embeds it.
 enum SessionScript {
     /// A member of the queries of the script's requests. Those that find the session are no lines of the access log.
     static let pollName: StaticString = "poll"
-
-    /// The states by the codes of refusals, as members of a JavaScript object.
-    private static let states = Refusal.allCases.map { ($0.code, SessionState($0)) }.filter { $0.1 != .refused }
-        .map { "\($0): \"\($1.rawValue)\"" }.joined(separator: ", ")
 
     /// Without its comments, so that it is small.
     static let text = source.split(separator: "\n")
@@ -21,14 +14,13 @@ enum SessionScript {
           "use strict";
           const data = document.currentScript?.dataset ?? {};
           const pause = Math.max(2, Number(data.seconds) || 10) * 1000;
-          const states = { \(states) };
-          let event = data.event || null, isKnown = false, hasLeft = false, checking = null, timer, failures = 0;
+          let event = data.event || null, isKnown = false, hasLeft = false, checking = null, user, timer, failures = 0;
           \(ParentPage.script)
           const path = (name, more) =>
             `/.gateway/${name}?` + new URLSearchParams({ ...more, ...(event && { event }) });
 
           class GatewaySession extends EventTarget {
-            state = "unknown"; code = null; role = null; listedAs = null; expiresAt = null;
+            state = "unknown"; code = null; role = null; listedAs = null; expiresAt = null; opensAt = null;
             /// Asks the gateway now. Resolves to the state.
             async check() { return hasLeft ? this.state : checking ??= ask().finally(() => { checking = null; }); }
             /// Makes the session the active one, here. Resolves to the new state.
@@ -51,12 +43,16 @@ enum SessionScript {
                 event = body.event;
                 origins = body.embedOrigins;
                 isKnown = true;
-                set(Date.parse(body.expiresAt) - now < 120000 ? "expiring" : "active", body);
+                user ??= body.userId;
+                // Somebody else has signed in, in another tab: the page's requests are theirs.
+                if (body.userId !== user) set("replaced", { code: "session_replaced" });
+                else set(Date.parse(body.expiresAt) - now < 120000 ? "expiring" : "active", body);
               } else if (isKnown && body.code === "token_missing") {
                 // It comes back with the page's next request, such as after a restart, unless it is over.
                 if (Date.parse(session.expiresAt) <= now) set("expired", body);
               } else if (answer.status < 500 && answer.status !== 429) {
-                set(states[body.code] ?? (isKnown ? "ended" : "refused"), { code: body.code });
+                const { state = "refused" } = body;
+                set(isKnown && state === "refused" ? "ended" : state, body);
               } else throw body;
               failures = 0;
             } catch {
@@ -77,8 +73,8 @@ enum SessionScript {
             if (hasLeft) set("ended", { code: "session_left" });
             return session.check();
           };
-          const set = (state, { code = null, role = null, listedAs = null, expiresAt = null }) => {
-            const next = { state, code, role, listedAs, expiresAt };
+          const set = (state, { code = null, role = null, listedAs = null, expiresAt = null, opensAt = null }) => {
+            const next = { state, code, role, listedAs, expiresAt, opensAt };
             if (Object.keys(next).every((name) => session[name] === next[name])) return;
             Object.assign(session, next);
             news = { event, ...next };

@@ -225,7 +225,7 @@ extension Exchange {
             if refusal == .tokenInvalid, credentials.viewer.validity.expires == nil {
                 record.fault = TokenFault.expiryMissing.code
             }
-            let topic = credentials.hasToken ? nil : topic(of: refusal, credentials, event: event)
+            let topic = topic(of: refusal, credentials, event: event)
             refuse(refusal, request, since: since, retryAfter: retryAfter, topic: topic)
             return false
         case .outside:
@@ -234,9 +234,14 @@ extension Exchange {
         }
     }
 
-    /// What a refusal is about for a viewer who came with a session; `nil` if that is the same. One who was kicked may
-    /// join again, unlike one who was removed.
+    /// What a refusal is about if it does not say that by itself. Of viewers who came with a session, one who was kicked
+    /// may join again, unlike one who was removed.
     private func topic(of refusal: Refusal, _ credentials: Credentials, event: Span<UInt8>?) -> Topic? {
+        if refusal == .registrationRemoved {
+            let isDeleted = state.verdict.refusedEvent.map { worker.site.directory.isDeleted($0) } ?? false
+            return isDeleted ? .eventDeleted : nil
+        }
+        guard !credentials.hasToken else { return nil }
         if refusal == .wrongEvent { return .otherEvent }
         guard refusal == .viewerRemoved else { return nil }
         var place = credentials.viewer.event ?? ""

@@ -12,7 +12,8 @@ extension Exchange {
         let known = request.bytes.linkJoinCode(code)
         guard let known, let person = site.directory.person(for: known) else {
             if let known, site.directory.isRemoved(known) {
-                refuse(.registrationRemoved, request)
+                let isDeleted = site.directory.isDeleted(String(decoding: event.copied(), as: UTF8.self))
+                refuse(.registrationRemoved, request, topic: isDeleted ? .eventDeleted : nil)
             } else {
                 // Guessing a code counts as guessing a token.
                 refuseGuess(.tokenInvalid, request)

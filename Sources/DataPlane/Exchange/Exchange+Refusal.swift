@@ -35,6 +35,8 @@ extension Exchange {
         } else if refusal == .draining || refusal == .upstreamUnavailable || refusal == .tryAgain {
             fields += "Retry-After: 5\r\n"
         }
+        let news = SessionState(refusal, topic)
+        let opensAt = refusal == .notOpen ? retryAfter.map { worker.clock.wall + $0 } : nil
         let seconds = since.map { max(0, (worker.clock.wall - $0) / 1000) }
         if let request, client?.listener != .admin { clearCookies(request) }
         if isUpgrade {
@@ -43,7 +45,12 @@ extension Exchange {
             var page = RefusalPage(topic, code: refusal.code, requestID: state.request.id.string)
             page.activeFor = seconds
             page.wayIn = wayIn
-            page.notice = wayIn == nil ? frameNotice(refusal, topic) : nil
+            // Whether a stranger's browser had a session is nobody's business.
+            let isSecret = viewer == nil && topic == .visitEnded
+            page.notice =
+                isSecret
+                ? frameNotice(.refused, code: Refusal.tokenMissing.code)
+                : frameNotice(news, code: refusal.code, opensAt: opensAt)
             page.isRepeatable = method == .get
             if let request { page.action = takeOverAction(refusal, request) }
             if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
@@ -63,6 +70,7 @@ extension Exchange {
                 requestID: state.request.id.string
             )
             problem.isForAPI = state.verdict.isControlCall
+            if !problem.isForAPI { (problem.sessionState, problem.opensAt) = (news, opensAt) }
             respond(status: refusal.status, fields: fields, type: "application/problem+json", body: problem.json)
         }
     }
@@ -81,6 +89,7 @@ extension Exchange {
         if isNavigation, !state.verdict.isControlCall, client?.listener != .admin {
             var page = RefusalPage(status: status, requestID: state.request.id.string)
             page.isRepeatable = method == .get
+            page.notice = frameNotice(status < 500 ? .refused : .unavailable, code: page.code)
             respond(status: status, fields: fields + allowField(status), page)
             return
         }
@@ -190,18 +199,16 @@ extension Exchange {
         respond(status: status, fields: all, type: "text/html; charset=utf-8", body: html)
     }
 
-    /// What the embedding page is told. Not of a fault of ours: the page tries again by itself.
-    private func frameNotice(_ refusal: Refusal, _ topic: Topic) -> FrameNotice? {
-        guard refusal.status < 500, let viewer, let company = snapshot.company(viewer.company),
-            !company.embedOrigins.isEmpty
-        else { return nil }
-        // Without this, a session that nobody vouches for any more looks like a wrong link.
-        let state: SessionState =
-            refusal == .tokenInvalid && topic == .visitEnded ? .ended : SessionState(refusal)
+    /// What the embedding page is told.
+    private func frameNotice(_ news: SessionState, code: String, opensAt: Milliseconds? = nil) -> FrameNotice? {
+        guard client?.listener != .admin else { return nil }
+        guard let viewer else { return .ofStranger(news, code: code) }
+        guard let company = snapshot.company(viewer.company), !company.embedOrigins.isEmpty else { return nil }
         return FrameNotice(
-            state,
-            refusal,
-            event: self.state.verdict.refusedEvent ?? viewer.event,
+            news,
+            code: code,
+            event: admitted?.event ?? state.verdict.refusedEvent ?? viewer.event,
+            opensAt: opensAt,
             origins: company.embedOrigins
         )
     }

@@ -18,6 +18,11 @@ enum English: Language {
                 "Your browser accepts no cookies",
                 "Cookies are switched off for this site. Allow them in your browser, then try again."
             )
+        case .eventDeleted:
+            Words(
+                "The event no longer exists",
+                "The organizer has deleted it. Ask the organizer if you think that this is a mistake."
+            )
         case .status(let status): words(on: status)
         }
     }

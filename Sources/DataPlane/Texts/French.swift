@@ -18,6 +18,11 @@ enum French: Language {
                 "Votre navigateur n’accepte pas les cookies",
                 "Les cookies sont désactivés pour ce site. Autorisez-les dans votre navigateur, puis réessayez."
             )
+        case .eventDeleted:
+            Words(
+                "L’événement n’existe plus",
+                "L’organisateur l’a supprimé. Contactez-le si vous pensez que c’est une erreur."
+            )
         case .status(let status): words(on: status)
         }
     }

@@ -23,6 +23,11 @@ enum German: Language {
                 "Cookies sind für diese Website ausgeschaltet. Erlauben Sie sie in Ihrem Browser und versuchen "
                     + "Sie es noch einmal."
             )
+        case .eventDeleted:
+            Words(
+                "Diese Veranstaltung gibt es nicht mehr",
+                "Der Veranstalter hat sie gelöscht. Fragen Sie ihn, wenn Sie das für einen Irrtum halten."
+            )
         case .status(let status): words(on: status)
         }
     }

@@ -12,6 +12,8 @@ enum Japanese: Language {
             Words("別のイベントに参加しています", "このイベントのリンクを開いてください。")
         case .cookiesOff:
             Words("ブラウザーで Cookie が無効になっています", "このサイトの Cookie が無効です。ブラウザーで許可してから、もう一度お試しください。")
+        case .eventDeleted:
+            Words("このイベントは存在しません", "主催者により削除されました。間違いだと思われる場合は、主催者にお問い合わせください。")
         case .status(let status): words(on: status)
         }
     }

@@ -18,6 +18,8 @@ enum Portuguese: Language {
                 "O seu navegador não aceita cookies",
                 "Os cookies estão desativados para este site. Permita-os no seu navegador e tente novamente."
             )
+        case .eventDeleted:
+            Words("O evento não existe mais", "O organizador o excluiu. Fale com ele se achar que é um engano.")
         case .status(let status): words(on: status)
         }
     }

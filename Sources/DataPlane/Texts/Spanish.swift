@@ -18,6 +18,11 @@ enum Spanish: Language {
                 "Su navegador no acepta cookies",
                 "Las cookies están desactivadas para este sitio. Permítalas en su navegador e inténtelo de nuevo."
             )
+        case .eventDeleted:
+            Words(
+                "El evento ya no existe",
+                "El organizador lo ha eliminado. Consúltele si cree que se trata de un error."
+            )
         case .status(let status): words(on: status)
         }
     }

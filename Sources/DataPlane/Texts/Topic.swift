@@ -10,6 +10,8 @@ enum Topic: Hashable, Sendable {
     case otherEvent
     /// Cookies are blocked in a tab, too, so that another tab would not help.
     case cookiesOff
+    /// The event was deleted, not only the viewer's registration.
+    case eventDeleted
     /// A plain HTTP status.
     case status(Status)
 
@@ -35,6 +37,7 @@ enum Topic: Hashable, Sendable {
         case .visitEnded: "visit_ended"
         case .otherEvent: "other_event"
         case .cookiesOff: "cookies_off"
+        case .eventDeleted: "event_deleted"
         case .status(.other): "other_status"
         case .status(let status): "status_\(status.rawValue)"
         }
@@ -55,7 +58,7 @@ enum Topic: Hashable, Sendable {
         case .refusal(.cookiesBlocked), .refusal(.sessionReplaced), .cookiesOff: .other
         case .refusal(.tokenNotYetValid), .refusal(.addressDenied), .refusal(.notOpen), .refusal(.roleChanged): .reload
         case .refusal(let refusal): refusal.mayPass ? .reload : .goBack
-        case .visitEnded, .otherEvent: .goBack
+        case .visitEnded, .otherEvent, .eventDeleted: .goBack
         case .status(let status):
             switch status {
             case .tooManyRequests, .headTooLarge, .badGateway, .unavailable, .gatewayTimeout: .reload
@@ -77,6 +80,6 @@ enum Topic: Hashable, Sendable {
 
 extension Topic: CaseIterable {
     static let allCases: [Topic] =
-        Refusal.allCases.map(Topic.refusal) + [.visitEnded, .otherEvent, .cookiesOff]
+        Refusal.allCases.map(Topic.refusal) + [.visitEnded, .otherEvent, .cookiesOff, .eventDeleted]
         + Status.allCases.map(Topic.status)
 }
