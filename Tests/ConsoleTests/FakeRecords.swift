@@ -15,6 +15,7 @@ final class FakeRecords: Records {
     /// Whether it has nothing of any company.
     let isEmpty = Mutex(false)
     let redelivered = Mutex<[String]>([])
+    let storageFault: StorageFault? = nil
 
     private func event(_ kind: EventKind) -> Event {
         var fields = EventFields(name: Self.hostile, startsAt: start, endsAt: start + 1000, timezone: Self.hostile)
@@ -95,7 +96,8 @@ final class FakeRecords: Records {
                 triedAt: nil,
                 response: status == .delivered ? 204 : nil,
                 error: status == .failed ? Self.hostile : nil,
-                dueAt: nil
+                dueAt: nil,
+                isBehind: false
             )
         }
         return DeliveryPage(deliveries: all, total: 61, next: 1)

@@ -86,7 +86,7 @@ import Testing
                 "companies/one?id=acme", "companies/one?id=initech",
                 "companies/one?id=initech&done=key-added", "companies/one?id=acme&event=\(after)", event,
                 "\(event)&q=%3Cb%3E&after=1", "companies/webhook?company=acme&id=w1",
-                "companies/webhook?company=acme&id=w1&before=1&done=redelivered",
+                "companies/webhook?company=acme&id=w1&before=1&done=queued",
                 "companies/revoke?company=initech&kind=key&id=k1", "companies/revoke?company=initech&kind=secret&id=s1",
                 "companies/revoke?company=initech&kind=key&id=none", "companies/revoke?company=acme&kind=key&id=x",
                 "upstreams", "configuration", "log", "nothing",
