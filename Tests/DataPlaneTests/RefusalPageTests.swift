@@ -196,6 +196,17 @@ struct RefusalPageTests {
         #expect(page.contains(">72 seconds</span>"))
         #expect(RetryNotice(first: 0, random: 0).first == 1 && RetryNotice(first: 3600, random: 0).first == 60)
         let faults = Topic.allCases.filter(\.retriesByItself)
+        // One time on a page: what nobody has to wait for is not said to take a minute.
+        for (place, wording) in Pages.standard.wordings.enumerated() {
+            for topic in faults {
+                let times = [wording[.tryLater], wording[.aMinute], wording[.moment]]
+                #expect(!times.contains { wording[topic].detail.contains($0) }, "\(wording[topic])")
+                var page = RefusalPage(topic, code: "code", requestID: "r1")
+                #expect(text(page.html(.standard, in: place)).contains("<p>\(wording[.tryLater])</p>"))
+                page.retry = RetryNotice(first: 3, random: 0)
+                #expect(!text(page.html(.standard, in: place)).contains(wording[.tryLater]))
+            }
+        }
         let ours: [Topic] = [
             .refusal(.draining), .refusal(.tryAgain), .refusal(.upstreamUnavailable), .refusal(.upstreamTimeout),
             .status(.badGateway), .status(.unavailable), .status(.gatewayTimeout),

@@ -67,6 +67,7 @@ struct RefusalPage {
         }
         if let activeFor { add(.activeFor, activeFor) }
         if let freeIn { add(.freeIn, freeIn + 59) }
+        if topic.retriesByItself, retry == nil { parts.append("<p>\(Markup.escaped(wording[.tryLater]))</p>") }
         let buttons = buttons(wording)
         if !buttons.isEmpty { parts.append("<div class=\"row\">\n\(buttons.joined(separator: "\n"))\n</div>") }
         if let retry { parts.append(retry.html(wording)) }

@@ -58,7 +58,7 @@ extension Exchange {
                 status: refusal.status,
                 code: refusal.code,
                 title: words.title,
-                detail: words.detail,
+                detail: topic.retriesByItself ? "\(words.detail) \(English.text(.tryLater))" : words.detail,
                 activeFor: seconds,
                 requestID: state.request.id.string
             )

@@ -96,13 +96,13 @@ enum English: Language {
                 "Wait a minute, then open the event once, in the place where you want to watch it."
             )
         case .draining:
-            Words("Back in a moment", "The service is being restarted. Try again in a few seconds.")
+            Words("Back in a moment", "The service is being restarted.")
         case .tryAgain:
-            Words("Try again in a moment", "Nothing is wrong with your link. Try again in a few seconds.")
+            Words("One moment, please", "Nothing is wrong with your link.")
         case .upstreamUnavailable:
-            Words("The event is not reachable", "Nothing is wrong with your link. Try again in a minute.")
+            Words("The event is not reachable", "Nothing is wrong with your link.")
         case .upstreamTimeout:
-            Words("The event did not answer", "Nothing is wrong with your link. Try again in a minute.")
+            Words("The event did not answer", "Nothing is wrong with your link.")
         }
     }
 
@@ -130,11 +130,11 @@ enum English: Language {
                 "Most often these are cookies: delete this site's cookies, then open the link again."
             )
         case .badGateway:
-            Words("The service is not reachable", "Try again in a minute.")
+            Words("The service is not reachable", "The fault is on our side.")
         case .unavailable:
-            Words("The service is not available at the moment", "Try again in a few seconds.")
+            Words("The service is not available at the moment", "The fault is on our side.")
         case .gatewayTimeout:
-            Words("The service did not answer", "Try again in a minute.")
+            Words("The service did not answer", "The fault is on our side.")
         case .other:
             Words("That did not work", "Go back and try again, or open your link again.")
         }
@@ -155,6 +155,7 @@ enum English: Language {
         case .freeIn: "If it is closed there already, this place is free in {time} at most."
         case .opensIn: "It opens in {time}. This page then continues by itself."
         case .retriesIn: "This page tries again by itself in {time}."
+        case .tryLater: "Try again in a moment."
         case .moment: "a moment"
         case .seconds: "{count} seconds"
         case .underAMinute: "less than a minute"

@@ -107,13 +107,13 @@ enum French: Language {
                 "Attendez une minute, puis ouvrez l’événement une seule fois, là où vous voulez le regarder."
             )
         case .draining:
-            Words("De retour dans un instant", "Le service redémarre. Réessayez dans quelques secondes.")
+            Words("De retour dans un instant", "Le service redémarre.")
         case .tryAgain:
-            Words("Réessayez dans un instant", "Votre lien est bon. Réessayez dans quelques secondes.")
+            Words("Un instant, s’il vous plaît", "Votre lien est bon.")
         case .upstreamUnavailable:
-            Words("L’événement est inaccessible", "Votre lien est bon. Réessayez dans une minute.")
+            Words("L’événement est inaccessible", "Votre lien est bon.")
         case .upstreamTimeout:
-            Words("L’événement n’a pas répondu", "Votre lien est bon. Réessayez dans une minute.")
+            Words("L’événement n’a pas répondu", "Votre lien est bon.")
         }
     }
 
@@ -145,11 +145,11 @@ enum French: Language {
                 "Il s’agit le plus souvent de cookies. Supprimez ceux de ce site, puis ouvrez de nouveau le lien."
             )
         case .badGateway:
-            Words("Le service est inaccessible", "Réessayez dans une minute.")
+            Words("Le service est inaccessible", "Le problème vient de notre côté.")
         case .unavailable:
-            Words("Le service est momentanément indisponible", "Réessayez dans quelques secondes.")
+            Words("Le service est momentanément indisponible", "Le problème vient de notre côté.")
         case .gatewayTimeout:
-            Words("Le service n’a pas répondu", "Réessayez dans une minute.")
+            Words("Le service n’a pas répondu", "Le problème vient de notre côté.")
         case .other:
             Words("Cela n’a pas fonctionné", "Revenez en arrière et réessayez, ou ouvrez de nouveau votre lien.")
         }
@@ -174,6 +174,7 @@ enum French: Language {
         case .freeIn: "Si vous l’y avez déjà fermé, cette place se libérera dans {time} au plus."
         case .opensIn: "Ouverture dans {time}. Cette page continuera alors automatiquement."
         case .retriesIn: "Cette page réessaiera automatiquement dans {time}."
+        case .tryLater: "Réessayez dans un instant."
         case .moment: "un instant"
         case .seconds: "{count} secondes"
         case .underAMinute: "moins d’une minute"

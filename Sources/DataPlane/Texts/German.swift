@@ -117,25 +117,13 @@ enum German: Language {
                     + "möchten."
             )
         case .draining:
-            Words(
-                "Gleich wieder da",
-                "Der Dienst wird neu gestartet. Versuchen Sie es in ein paar Sekunden noch einmal."
-            )
+            Words("Gleich wieder da", "Der Dienst wird neu gestartet.")
         case .tryAgain:
-            Words(
-                "Bitte versuchen Sie es gleich noch einmal",
-                "Ihr Link ist in Ordnung. Versuchen Sie es in ein paar Sekunden noch einmal."
-            )
+            Words("Einen Moment bitte", "Ihr Link ist in Ordnung.")
         case .upstreamUnavailable:
-            Words(
-                "Die Veranstaltung ist nicht erreichbar",
-                "Ihr Link ist in Ordnung. Versuchen Sie es in einer Minute noch einmal."
-            )
+            Words("Die Veranstaltung ist nicht erreichbar", "Ihr Link ist in Ordnung.")
         case .upstreamTimeout:
-            Words(
-                "Die Veranstaltung hat nicht geantwortet",
-                "Ihr Link ist in Ordnung. Versuchen Sie es in einer Minute noch einmal."
-            )
+            Words("Die Veranstaltung hat nicht geantwortet", "Ihr Link ist in Ordnung.")
         }
     }
 
@@ -172,11 +160,11 @@ enum German: Language {
                     + "einmal."
             )
         case .badGateway:
-            Words("Der Dienst ist nicht erreichbar", "Versuchen Sie es in einer Minute noch einmal.")
+            Words("Der Dienst ist nicht erreichbar", "Der Fehler liegt bei uns.")
         case .unavailable:
-            Words("Der Dienst ist gerade nicht verfügbar", "Versuchen Sie es in ein paar Sekunden noch einmal.")
+            Words("Der Dienst ist gerade nicht verfügbar", "Der Fehler liegt bei uns.")
         case .gatewayTimeout:
-            Words("Der Dienst hat nicht geantwortet", "Versuchen Sie es in einer Minute noch einmal.")
+            Words("Der Dienst hat nicht geantwortet", "Der Fehler liegt bei uns.")
         case .other:
             Words(
                 "Das hat nicht funktioniert",
@@ -204,6 +192,7 @@ enum German: Language {
         case .freeIn: "Wenn Sie sie dort schon geschlossen haben, wird dieser Platz in spätestens {time} frei."
         case .opensIn: "Einlass in {time}. Dann geht es hier von selbst weiter."
         case .retriesIn: "Diese Seite versucht es in {time} von selbst noch einmal."
+        case .tryLater: "Versuchen Sie es gleich noch einmal."
         case .moment: "einem Moment"
         case .seconds: "{count} Sekunden"
         case .underAMinute: "weniger als einer Minute"

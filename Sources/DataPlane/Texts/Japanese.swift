@@ -57,13 +57,13 @@ enum Japanese: Language {
         case .tooManyJoins:
             Words("参加の回数が多すぎます", "1 分ほど待ってから、視聴したい場所で一度だけイベントを開いてください。")
         case .draining:
-            Words("まもなく再開します", "サービスを再起動しています。数秒後にもう一度お試しください。")
+            Words("まもなく再開します", "サービスを再起動しています。")
         case .tryAgain:
-            Words("しばらくしてからお試しください", "リンクに問題はありません。数秒後にもう一度お試しください。")
+            Words("少々お待ちください", "リンクに問題はありません。")
         case .upstreamUnavailable:
-            Words("イベントに接続できません", "リンクに問題はありません。1 分ほどしてからもう一度お試しください。")
+            Words("イベントに接続できません", "リンクに問題はありません。")
         case .upstreamTimeout:
-            Words("イベントから応答がありません", "リンクに問題はありません。1 分ほどしてからもう一度お試しください。")
+            Words("イベントから応答がありません", "リンクに問題はありません。")
         }
     }
 
@@ -82,11 +82,11 @@ enum Japanese: Language {
         case .headTooLarge:
             Words("ブラウザーの送信データが大きすぎます", "多くの場合は Cookie が原因です。このサイトの Cookie を削除してから、リンクを開き直してください。")
         case .badGateway:
-            Words("サービスに接続できません", "1 分ほどしてからもう一度お試しください。")
+            Words("サービスに接続できません", "原因は当サービス側にあります。")
         case .unavailable:
-            Words("現在サービスを利用できません", "数秒後にもう一度お試しください。")
+            Words("現在サービスを利用できません", "原因は当サービス側にあります。")
         case .gatewayTimeout:
-            Words("サービスから応答がありません", "1 分ほどしてからもう一度お試しください。")
+            Words("サービスから応答がありません", "原因は当サービス側にあります。")
         case .other:
             Words("処理できませんでした", "前のページに戻ってもう一度試すか、リンクを開き直してください。")
         }
@@ -107,6 +107,7 @@ enum Japanese: Language {
         case .freeIn: "そちらをすでに閉じている場合、最長 {time}で視聴できるようになります。"
         case .opensIn: "開場まで {time}です。開場すると自動的に進みます。"
         case .retriesIn: "このページは {time}後に自動的にもう一度試します。"
+        case .tryLater: "しばらくしてからもう一度お試しください。"
         case .moment: "少し"
         case .seconds: "{count} 秒"
         case .underAMinute: "1 分未満"

@@ -17,6 +17,8 @@ enum Label: String, CaseIterable, Sendable {
     case freeIn = "free_in"
     case opensIn = "opens_in"
     case retriesIn = "retries_in"
+    /// Instead of ``retriesIn`` where nothing happens by itself, such as after a form.
+    case tryLater = "try_later"
 
     /// Instead of a time of less than a second.
     case moment
@@ -32,8 +34,8 @@ enum Label: String, CaseIterable, Sendable {
     /// What stands for something else in the text, in braces.
     var placeholders: [String] {
         switch self {
-        case .useHere, .tryAgain, .goBack, .openInTab, .allow, .notAllowed, .late, .moment, .underAMinute, .aMinute,
-            .anHour:
+        case .useHere, .tryAgain, .goBack, .openInTab, .allow, .notAllowed, .late, .tryLater, .moment, .underAMinute,
+            .aMinute, .anHour:
             []
         case .home, .contact: ["name"]
         case .activeFor, .freeIn, .opensIn, .retriesIn: ["time"]

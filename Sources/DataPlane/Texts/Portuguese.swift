@@ -90,13 +90,13 @@ enum Portuguese: Language {
                 "Espere um minuto e abra o evento uma única vez, no lugar em que quiser assistir."
             )
         case .draining:
-            Words("Voltamos em instantes", "O serviço está sendo reiniciado. Tente novamente em alguns segundos.")
+            Words("Voltamos em instantes", "O serviço está sendo reiniciado.")
         case .tryAgain:
-            Words("Tente novamente em instantes", "O seu link está correto. Tente novamente em alguns segundos.")
+            Words("Um momento, por favor", "O seu link está correto.")
         case .upstreamUnavailable:
-            Words("Não foi possível acessar o evento", "O seu link está correto. Tente novamente em um minuto.")
+            Words("Não foi possível acessar o evento", "O seu link está correto.")
         case .upstreamTimeout:
-            Words("O evento não respondeu", "O seu link está correto. Tente novamente em um minuto.")
+            Words("O evento não respondeu", "O seu link está correto.")
         }
     }
 
@@ -124,11 +124,11 @@ enum Portuguese: Language {
                 "Em geral são cookies: apague os deste site e abra o link novamente."
             )
         case .badGateway:
-            Words("Não foi possível acessar o serviço", "Tente novamente em um minuto.")
+            Words("Não foi possível acessar o serviço", "O problema é do nosso lado.")
         case .unavailable:
-            Words("O serviço não está disponível no momento", "Tente novamente em alguns segundos.")
+            Words("O serviço não está disponível no momento", "O problema é do nosso lado.")
         case .gatewayTimeout:
-            Words("O serviço não respondeu", "Tente novamente em um minuto.")
+            Words("O serviço não respondeu", "O problema é do nosso lado.")
         case .other:
             Words("Não funcionou", "Volte e tente novamente, ou abra o seu link mais uma vez.")
         }
@@ -151,6 +151,7 @@ enum Portuguese: Language {
         case .freeIn: "Se já estiver fechado lá, este lugar ficará livre em {time} no máximo."
         case .opensIn: "Abre em {time}. Depois, esta página continua sozinha."
         case .retriesIn: "Esta página tentará novamente sozinha em {time}."
+        case .tryLater: "Tente novamente em instantes."
         case .moment: "um instante"
         case .seconds: "{count} segundos"
         case .underAMinute: "menos de um minuto"

@@ -93,13 +93,13 @@ enum Spanish: Language {
                 "Espere un minuto y abra el evento una sola vez, en el lugar donde quiera verlo."
             )
         case .draining:
-            Words("Volvemos enseguida", "El servicio se está reiniciando. Inténtelo de nuevo en unos segundos.")
+            Words("Volvemos enseguida", "El servicio se está reiniciando.")
         case .tryAgain:
-            Words("Inténtelo de nuevo en un momento", "Su enlace es correcto. Inténtelo de nuevo en unos segundos.")
+            Words("Un momento, por favor", "Su enlace es correcto.")
         case .upstreamUnavailable:
-            Words("No se puede acceder al evento", "Su enlace es correcto. Inténtelo de nuevo en un minuto.")
+            Words("No se puede acceder al evento", "Su enlace es correcto.")
         case .upstreamTimeout:
-            Words("El evento no ha respondido", "Su enlace es correcto. Inténtelo de nuevo en un minuto.")
+            Words("El evento no ha respondido", "Su enlace es correcto.")
         }
     }
 
@@ -127,11 +127,11 @@ enum Spanish: Language {
                 "Suele deberse a las cookies: borre las de este sitio y abra el enlace de nuevo."
             )
         case .badGateway:
-            Words("No se puede acceder al servicio", "Inténtelo de nuevo en un minuto.")
+            Words("No se puede acceder al servicio", "El fallo está de nuestro lado.")
         case .unavailable:
-            Words("El servicio no está disponible en este momento", "Inténtelo de nuevo en unos segundos.")
+            Words("El servicio no está disponible en este momento", "El fallo está de nuestro lado.")
         case .gatewayTimeout:
-            Words("El servicio no ha respondido", "Inténtelo de nuevo en un minuto.")
+            Words("El servicio no ha respondido", "El fallo está de nuestro lado.")
         case .other:
             Words("No ha funcionado", "Vuelva atrás e inténtelo de nuevo, o abra otra vez su enlace.")
         }
@@ -154,6 +154,7 @@ enum Spanish: Language {
         case .freeIn: "Si allí ya está cerrado, esta plaza quedará libre en {time} como máximo."
         case .opensIn: "Abre en {time}. Después, esta página continúa por sí sola."
         case .retriesIn: "Esta página lo intentará de nuevo por sí sola en {time}."
+        case .tryLater: "Inténtelo de nuevo en un momento."
         case .moment: "un momento"
         case .seconds: "{count} segundos"
         case .underAMinute: "menos de un minuto"
