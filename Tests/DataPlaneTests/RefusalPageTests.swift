@@ -27,6 +27,9 @@ struct RefusalPageTests {
         if topic == .refusal(.alreadyActive) || topic == .refusal(.sessionReplaced) { page.action = "/a" }
         if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
+        if topic == .refusal(.viewerRemoved) {
+            page.countdown = Countdown(left: 1_000_000_000, label: .returnsIn, moment: 1_796_396_400_000)
+        }
         if case .refusal(let refusal) = topic, page.wayIn == nil {
             page.notice = FrameNotice(.refused, refusal, event: "e", origins: ["https://www.acme.example"])
         }
@@ -261,7 +264,7 @@ struct RefusalPageTests {
         let note = """
             <h1>The event is not open yet</h1>
             <p class="event"><strong dir="auto">&lt;Launch&gt;</strong><br>\
-            <time id="start" datetime="2026-12-04T15:00:00.000Z">2026-12-04 15:00 UTC</time></p>
+            <time class="at" datetime="2026-12-04T15:00:00.000Z">2026-12-04 15:00 UTC</time></p>
             """
         #expect(page.contains(note), "\(page)")
         let endless = html(.alreadyActive) { $0.event = EventNote(name: "Lounge") }

@@ -17,7 +17,7 @@ struct RefusalPage {
     var action: String?
     /// For a viewer whose browser blocks the cookie.
     var wayIn: WayIn?
-    /// For a viewer who is early.
+    /// For a viewer who is let in at a time that is known.
     var countdown: Countdown?
     /// The viewer's company. `nil` if it is not known.
     var brand: PageBrand?
@@ -78,6 +78,7 @@ struct RefusalPage {
         }
         if let contact = brand?.contact(wording) { parts.append(contact) }
         if let notice { parts.append(notice.html) }
+        if showsTime { parts.append("<script>\(LocalTime.script)</script>") }
         return parts.joined(separator: "\n")
     }
 
@@ -96,6 +97,8 @@ struct RefusalPage {
         return buttons
     }
 
+    private var showsTime: Bool { event?.startsAt != nil || countdown?.moment != nil }
+
     private var hasBackButton: Bool { topic.remedy == .goBack && !(brand?.hasHome ?? false) }
 
     /// What the page may do, for `Content-Security-Policy`.
@@ -107,12 +110,12 @@ struct RefusalPage {
         if let source = brand?.imageSource { policy += "; img-src \(source)" }
         policy += "; form-action 'self'; base-uri 'none'"
         var scripts = pages.template.scripts
-        if event?.startsAt != nil { scripts.append(EventNote.scriptHash) }
         if countdown != nil { scripts.append(Countdown.scriptHash) }
         if retry != nil { scripts.append(RetryNotice.scriptHash) }
         if wayIn != nil { scripts.append(WayIn.scriptHash) }
         if notice != nil { scripts.append(FrameNotice.scriptHash) }
         if hasBackButton { scripts.append(BackButton.scriptHash) }
+        if showsTime { scripts.append(LocalTime.scriptHash) }
         if !scripts.isEmpty { policy += "; script-src" }
         for script in scripts { policy += " 'sha256-\(script)'" }
         if retry != nil || wayIn != nil { policy += "; connect-src 'self'" }

@@ -47,8 +47,7 @@ extension Exchange {
             page.isRepeatable = method == .get
             if let request { page.action = takeOverAction(refusal, request) }
             if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
-            if refusal == .notOpen, let retryAfter {
-                let countdown = Countdown(left: retryAfter)
+            if let countdown = countdown(topic, retryAfter) {
                 page.countdown = countdown
                 fields += "Refresh: \(countdown.refreshTime(random: SystemRandom.word()))\r\n"
             }
@@ -188,6 +187,17 @@ extension Exchange {
         let html = page.html(pages, in: language)
         let all = fields + about + pagePolicy(page, pages)
         respond(status: status, fields: all, type: "text/html; charset=utf-8", body: html)
+    }
+
+    /// What a page counts down to. The browser asks for it again then, so that it must be one that it can ask for.
+    private func countdown(_ topic: Topic, _ retryAfter: Milliseconds?) -> Countdown? {
+        guard method == .get, let left = retryAfter, left <= Countdown.longest else { return nil }
+        let moment = worker.clock.wall + left
+        return switch topic {
+        case .refusal(.notOpen): Countdown(left: left)
+        case .refusal(.viewerRemoved): Countdown(left: left, label: .returnsIn, moment: moment)
+        default: nil
+        }
     }
 
     /// What the embedding page is told. Not of a fault of ours: the page tries again by itself.

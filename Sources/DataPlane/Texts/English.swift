@@ -154,6 +154,7 @@ enum English: Language {
         case .activeFor: "Active there for {time}."
         case .freeIn: "If it is closed there already, this place is free in {time} at most."
         case .opensIn: "It opens in {time}. This page then continues by itself."
+        case .returnsIn: "You can come back in {time}. This page then continues by itself."
         case .retriesIn: "This page tries again by itself in {time}."
         case .tryLater: "Try again in a moment."
         case .moment: "a moment"

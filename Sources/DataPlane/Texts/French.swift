@@ -173,6 +173,7 @@ enum French: Language {
         case .activeFor: "Ouvert là-bas depuis {time}."
         case .freeIn: "Si vous l’y avez déjà fermé, cette place se libérera dans {time} au plus."
         case .opensIn: "Ouverture dans {time}. Cette page continuera alors automatiquement."
+        case .returnsIn: "Vous pourrez revenir dans {time}. Cette page continuera alors automatiquement."
         case .retriesIn: "Cette page réessaiera automatiquement dans {time}."
         case .tryLater: "Réessayez dans un instant."
         case .moment: "un instant"

@@ -191,6 +191,7 @@ enum German: Language {
         case .activeFor: "Dort aktiv seit {time}."
         case .freeIn: "Wenn Sie sie dort schon geschlossen haben, wird dieser Platz in spätestens {time} frei."
         case .opensIn: "Einlass in {time}. Dann geht es hier von selbst weiter."
+        case .returnsIn: "In {time} können Sie zurückkommen. Dann geht es hier von selbst weiter."
         case .retriesIn: "Diese Seite versucht es in {time} von selbst noch einmal."
         case .tryLater: "Versuchen Sie es gleich noch einmal."
         case .moment: "einem Moment"

@@ -106,6 +106,7 @@ enum Japanese: Language {
         case .activeFor: "別の場所で視聴中の時間：{time}"
         case .freeIn: "そちらをすでに閉じている場合、最長 {time}で視聴できるようになります。"
         case .opensIn: "開場まで {time}です。開場すると自動的に進みます。"
+        case .returnsIn: "{time}後に再び参加できます。その時刻になると自動的に進みます。"
         case .retriesIn: "このページは {time}後に自動的にもう一度試します。"
         case .tryLater: "しばらくしてからもう一度お試しください。"
         case .moment: "少し"

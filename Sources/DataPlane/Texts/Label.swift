@@ -16,6 +16,8 @@ enum Label: String, CaseIterable, Sendable {
     case activeFor = "active_for"
     case freeIn = "free_in"
     case opensIn = "opens_in"
+    /// For one who was removed for a time.
+    case returnsIn = "returns_in"
     case retriesIn = "retries_in"
     /// Instead of ``retriesIn`` where nothing happens by itself, such as after a form.
     case tryLater = "try_later"
@@ -38,7 +40,7 @@ enum Label: String, CaseIterable, Sendable {
             .aMinute, .anHour:
             []
         case .home, .contact: ["name"]
-        case .activeFor, .freeIn, .opensIn, .retriesIn: ["time"]
+        case .activeFor, .freeIn, .opensIn, .returnsIn, .retriesIn: ["time"]
         case .seconds, .minutes, .hours, .days: ["count"]
         case .daysAndHours: ["days", "hours"]
         }

@@ -150,6 +150,7 @@ enum Portuguese: Language {
         case .activeFor: "Ativo lá há {time}."
         case .freeIn: "Se já estiver fechado lá, este lugar ficará livre em {time} no máximo."
         case .opensIn: "Abre em {time}. Depois, esta página continua sozinha."
+        case .returnsIn: "Você poderá voltar em {time}. Depois, esta página continua sozinha."
         case .retriesIn: "Esta página tentará novamente sozinha em {time}."
         case .tryLater: "Tente novamente em instantes."
         case .moment: "um instante"

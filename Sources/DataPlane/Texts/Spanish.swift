@@ -153,6 +153,7 @@ enum Spanish: Language {
         case .activeFor: "Activo allí desde hace {time}."
         case .freeIn: "Si allí ya está cerrado, esta plaza quedará libre en {time} como máximo."
         case .opensIn: "Abre en {time}. Después, esta página continúa por sí sola."
+        case .returnsIn: "Podrá volver en {time}. Después, esta página continúa por sí sola."
         case .retriesIn: "Esta página lo intentará de nuevo por sí sola en {time}."
         case .tryLater: "Inténtelo de nuevo en un momento."
         case .moment: "un momento"
