@@ -23,7 +23,9 @@ struct RefusalPageTests {
     private static func fullPage(_ topic: Topic) -> RefusalPage {
         var page = RefusalPage(topic, code: "code", requestID: "r1")
         page.isRepeatable = true
-        if topic == .refusal(.alreadyActive) { (page.activeFor, page.freeIn) = (7300, 90) }
+        if topic == .refusal(.alreadyActive) {
+            (page.activeFor, page.countdown) = (7300, Countdown(left: 90_000, label: .freeIn))
+        }
         if topic == .refusal(.alreadyActive) || topic == .refusal(.sessionReplaced) { page.action = "/a" }
         if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
@@ -119,7 +121,12 @@ struct RefusalPageTests {
         )
         #expect(!html(.upstreamUnavailable).contains("Try again</a>"), "a form is not sent twice")
         #expect(!html(.wrongEvent) { $0.isRepeatable = true }.contains("Try again</a>"))
-        #expect(html(.alreadyActive) { $0.freeIn = 88 }.contains("this place is free in 2 minutes at most"))
+        let taken = html(.alreadyActive) {
+            $0.countdown = Countdown(left: 2100, label: .freeIn)
+            $0.isRepeatable = true
+        }
+        #expect(taken.contains("this place is free in <span id=\"left\" role=\"timer\" data-left=\"3\""))
+        #expect(taken.contains("Try again</a>"), "it may be closed there any time")
         #expect(!html(.alreadyActive).contains("is free in"))
     }
 

@@ -25,8 +25,6 @@ struct RefusalPage {
     var event: EventNote?
     /// For a fault of ours.
     var retry: RetryNotice?
-    /// Seconds until a vanished session frees its place. `nil` if the viewer does not wait for that.
-    var freeIn: Int64?
     /// For the page that embeds this one.
     var notice: FrameNotice?
     /// Whether the request can be sent again, so that the page may offer that.
@@ -41,7 +39,10 @@ struct RefusalPage {
         self.init(Topic(status: status), code: StatusText.of(status).code, requestID: requestID)
     }
 
-    private var offersRetry: Bool { isRepeatable && countdown == nil && topic.remedy == .reload }
+    /// Before a countdown ends, only the viewer can free a place that is taken.
+    private var offersRetry: Bool {
+        isRepeatable && topic.remedy == .reload && (countdown == nil || topic == .refusal(.alreadyActive))
+    }
 
     /// - Parameter language: a place among those of `pages`.
     func html(_ pages: Pages, in language: Int) -> [UInt8] {
@@ -62,11 +63,9 @@ struct RefusalPage {
     /// Notes and buttons.
     private func more(_ wording: Wording) -> String {
         var parts: [String] = []
-        func add(_ label: Label, _ seconds: Int64) {
-            parts.append("<p>\(Markup.escaped(wording[label, wording.duration(seconds)]))</p>")
+        if let activeFor {
+            parts.append("<p>\(Markup.escaped(wording[.activeFor, wording.duration(activeFor)]))</p>")
         }
-        if let activeFor { add(.activeFor, activeFor) }
-        if let freeIn { add(.freeIn, freeIn + 59) }
         if topic.retriesByItself, retry == nil { parts.append("<p>\(Markup.escaped(wording[.tryLater]))</p>") }
         let buttons = buttons(wording)
         if !buttons.isEmpty { parts.append("<div class=\"row\">\n\(buttons.joined(separator: "\n"))\n</div>") }

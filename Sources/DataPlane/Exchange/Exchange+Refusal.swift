@@ -46,7 +46,6 @@ extension Exchange {
             page.notice = wayIn == nil ? frameNotice(refusal, topic) : nil
             page.isRepeatable = method == .get
             if let request { page.action = takeOverAction(refusal, request) }
-            if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
             if let countdown = countdown(topic, retryAfter) {
                 page.countdown = countdown
                 fields += "Refresh: \(countdown.refreshTime(random: SystemRandom.word()))\r\n"
@@ -195,6 +194,7 @@ extension Exchange {
         let moment = worker.clock.wall + left
         return switch topic {
         case .refusal(.notOpen): Countdown(left: left)
+        case .refusal(.alreadyActive): Countdown(left: left, label: .freeIn)
         case .refusal(.viewerRemoved): Countdown(left: left, label: .returnsIn, moment: moment)
         default: nil
         }

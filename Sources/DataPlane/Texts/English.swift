@@ -152,7 +152,7 @@ enum English: Language {
         case .notAllowed: "Your browser did not allow it. Open the event in a new tab, or allow cookies for this site."
         case .late: "This page has waited too long: reload the page that it is on, or open your link again."
         case .activeFor: "Active there for {time}."
-        case .freeIn: "If it is closed there already, this place is free in {time} at most."
+        case .freeIn: "If it is closed there already, this place is free in {time} at most. This page tries again then."
         case .opensIn: "It opens in {time}. This page then continues by itself."
         case .returnsIn: "You can come back in {time}. This page then continues by itself."
         case .retriesIn: "This page tries again by itself in {time}."

@@ -171,7 +171,9 @@ enum French: Language {
             "Cette page a attendu trop longtemps. Rechargez la page où elle se trouve, ou ouvrez de nouveau "
                 + "votre lien."
         case .activeFor: "Ouvert là-bas depuis {time}."
-        case .freeIn: "Si vous l’y avez déjà fermé, cette place se libérera dans {time} au plus."
+        case .freeIn:
+            "Si vous l’y avez déjà fermé, cette place se libérera dans {time} au plus. Cette page réessaiera "
+                + "alors automatiquement."
         case .opensIn: "Ouverture dans {time}. Cette page continuera alors automatiquement."
         case .returnsIn: "Vous pourrez revenir dans {time}. Cette page continuera alors automatiquement."
         case .retriesIn: "Cette page réessaiera automatiquement dans {time}."

@@ -189,7 +189,9 @@ enum German: Language {
             "Diese Seite hat zu lange gewartet. Laden Sie die Seite neu, auf der sie zu sehen ist, oder öffnen "
                 + "Sie Ihren Link noch einmal."
         case .activeFor: "Dort aktiv seit {time}."
-        case .freeIn: "Wenn Sie sie dort schon geschlossen haben, wird dieser Platz in spätestens {time} frei."
+        case .freeIn:
+            "Wenn Sie sie dort schon geschlossen haben, wird dieser Platz in spätestens {time} frei. Dann "
+                + "versucht es diese Seite noch einmal."
         case .opensIn: "Einlass in {time}. Dann geht es hier von selbst weiter."
         case .returnsIn: "In {time} können Sie zurückkommen. Dann geht es hier von selbst weiter."
         case .retriesIn: "Diese Seite versucht es in {time} von selbst noch einmal."

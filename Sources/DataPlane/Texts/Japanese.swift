@@ -104,7 +104,7 @@ enum Japanese: Language {
         case .notAllowed: "ブラウザーで許可されませんでした。新しいタブでイベントを開くか、このサイトの Cookie を許可してください。"
         case .late: "待ち時間が長すぎました。このページを表示しているページを再読み込みするか、リンクをもう一度開いてください。"
         case .activeFor: "別の場所で視聴中の時間：{time}"
-        case .freeIn: "そちらをすでに閉じている場合、最長 {time}で視聴できるようになります。"
+        case .freeIn: "そちらをすでに閉じている場合、最長 {time}で視聴できるようになります。その時に自動的にもう一度試します。"
         case .opensIn: "開場まで {time}です。開場すると自動的に進みます。"
         case .returnsIn: "{time}後に再び参加できます。その時刻になると自動的に進みます。"
         case .retriesIn: "このページは {time}後に自動的にもう一度試します。"

@@ -148,7 +148,8 @@ enum Portuguese: Language {
         case .late:
             "Esta página esperou tempo demais: recarregue a página em que ela está ou abra o seu link novamente."
         case .activeFor: "Ativo lá há {time}."
-        case .freeIn: "Se já estiver fechado lá, este lugar ficará livre em {time} no máximo."
+        case .freeIn:
+            "Se já estiver fechado lá, este lugar ficará livre em {time} no máximo. Esta página tentará então novamente."
         case .opensIn: "Abre em {time}. Depois, esta página continua sozinha."
         case .returnsIn: "Você poderá voltar em {time}. Depois, esta página continua sozinha."
         case .retriesIn: "Esta página tentará novamente sozinha em {time}."

@@ -151,7 +151,9 @@ enum Spanish: Language {
                 + "sitio."
         case .late: "Esta página ha esperado demasiado: recargue la página en la que está o abra de nuevo su enlace."
         case .activeFor: "Activo allí desde hace {time}."
-        case .freeIn: "Si allí ya está cerrado, esta plaza quedará libre en {time} como máximo."
+        case .freeIn:
+            "Si allí ya está cerrado, esta plaza quedará libre en {time} como máximo. Esta página lo intentará "
+                + "entonces de nuevo."
         case .opensIn: "Abre en {time}. Después, esta página continúa por sí sola."
         case .returnsIn: "Podrá volver en {time}. Después, esta página continúa por sí sola."
         case .retriesIn: "Esta página lo intentará de nuevo por sí sola en {time}."

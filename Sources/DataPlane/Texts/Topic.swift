@@ -64,8 +64,8 @@ enum Topic: Hashable, Sendable {
         }
     }
 
-    /// Whether the page tries again by itself: the fault is ours, and goes away without anyone's doing. Its advice names no
-    /// time, since the page does.
+    /// Whether the page tries again by itself: the fault is ours, and goes away without anyone's doing. The advice names
+    /// no time, since the page does.
     var retriesByItself: Bool {
         switch self {
         case .refusal(.draining), .refusal(.tryAgain), .refusal(.upstreamUnavailable), .refusal(.upstreamTimeout),
