@@ -130,7 +130,9 @@ package final class Admission: Sendable {
         switch time(of: viewer, at: request.now, rules) {
         case nil: isExpired = false
         case .tokenExpired? where rules.sessions.outlivesToken && request.presented != nil: isExpired = true
-        case let refusal?: return .refuse(refusal, since: nil, retryAfter: nil)
+        case let refusal?:
+            let retryAfter = refusal == .tokenNotYetValid ? begins(viewer, rules).map { $0 - request.now } : nil
+            return .refuse(refusal, since: nil, retryAfter: retryAfter)
         }
 
         let place: Place

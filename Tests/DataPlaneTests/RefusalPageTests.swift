@@ -29,7 +29,7 @@ struct RefusalPageTests {
         if topic == .refusal(.alreadyActive) || topic == .refusal(.sessionReplaced) { page.action = "/a" }
         if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
-        if topic == .refusal(.viewerRemoved) {
+        if topic == .refusal(.viewerRemoved) || topic == .refusal(.tokenNotYetValid) {
             page.countdown = Countdown(left: 1_000_000_000, label: .returnsIn, moment: 1_796_396_400_000)
         }
         if case .refusal(let refusal) = topic, page.wayIn == nil {

@@ -194,6 +194,7 @@ extension Exchange {
         let moment = worker.clock.wall + left
         return switch topic {
         case .refusal(.notOpen): Countdown(left: left)
+        case .refusal(.tokenNotYetValid): Countdown(left: left, label: .validIn, moment: moment)
         case .refusal(.alreadyActive): Countdown(left: left, label: .freeIn)
         case .refusal(.viewerRemoved): Countdown(left: left, label: .returnsIn, moment: moment)
         default: nil

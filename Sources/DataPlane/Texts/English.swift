@@ -42,7 +42,7 @@ enum English: Language {
         case .tokenNotYetValid:
             Words(
                 "It is too early for this link",
-                "Check the date and time in your invitation, then open the link again."
+                "Check the date and time in your invitation."
             )
         case .tokenConflict:
             Words("Two different links at once", "Open only the link from your invitation, exactly as it is there.")
@@ -154,6 +154,7 @@ enum English: Language {
         case .activeFor: "Active there for {time}."
         case .freeIn: "If it is closed there already, this place is free in {time} at most. This page tries again then."
         case .opensIn: "It opens in {time}. This page then continues by itself."
+        case .validIn: "Your link works in {time}. This page then continues by itself."
         case .returnsIn: "You can come back in {time}. This page then continues by itself."
         case .retriesIn: "This page tries again by itself in {time}."
         case .tryLater: "Try again in a moment."

@@ -43,7 +43,7 @@ enum French: Language {
         case .tokenNotYetValid:
             Words(
                 "Il est trop tôt pour ce lien",
-                "Vérifiez la date et l’heure dans votre invitation, puis ouvrez de nouveau le lien."
+                "Vérifiez la date et l’heure dans votre invitation."
             )
         case .tokenConflict:
             Words(
@@ -175,6 +175,7 @@ enum French: Language {
             "Si vous l’y avez déjà fermé, cette place se libérera dans {time} au plus. Cette page réessaiera "
                 + "alors automatiquement."
         case .opensIn: "Ouverture dans {time}. Cette page continuera alors automatiquement."
+        case .validIn: "Votre lien fonctionnera dans {time}. Cette page continuera alors automatiquement."
         case .returnsIn: "Vous pourrez revenir dans {time}. Cette page continuera alors automatiquement."
         case .retriesIn: "Cette page réessaiera automatiquement dans {time}."
         case .tryLater: "Réessayez dans un instant."

@@ -49,7 +49,7 @@ enum German: Language {
         case .tokenNotYetValid:
             Words(
                 "Für diesen Link ist es noch zu früh",
-                "Prüfen Sie Datum und Uhrzeit in Ihrer Einladung und öffnen Sie den Link dann noch einmal."
+                "Prüfen Sie Datum und Uhrzeit in Ihrer Einladung."
             )
         case .tokenConflict:
             Words(
@@ -193,6 +193,7 @@ enum German: Language {
             "Wenn Sie sie dort schon geschlossen haben, wird dieser Platz in spätestens {time} frei. Dann "
                 + "versucht es diese Seite noch einmal."
         case .opensIn: "Einlass in {time}. Dann geht es hier von selbst weiter."
+        case .validIn: "Ihr Link gilt in {time}. Dann geht es hier von selbst weiter."
         case .returnsIn: "In {time} können Sie zurückkommen. Dann geht es hier von selbst weiter."
         case .retriesIn: "Diese Seite versucht es in {time} von selbst noch einmal."
         case .tryLater: "Versuchen Sie es gleich noch einmal."

@@ -25,7 +25,7 @@ enum Japanese: Language {
         case .tokenExpired:
             Words("このリンクは有効期限が切れています", "イベントを表示しているページを再読み込みするか、新しいリンクを主催者にご依頼ください。")
         case .tokenNotYetValid:
-            Words("このリンクはまだ使用できません", "招待状の日時をご確認のうえ、あらためてリンクを開いてください。")
+            Words("このリンクはまだ使用できません", "招待状の日時をご確認ください。")
         case .tokenConflict:
             Words("異なるリンクが同時に使われています", "招待状のリンクだけを、そのままの形で開いてください。")
         case .cookiesBlocked:
@@ -106,6 +106,7 @@ enum Japanese: Language {
         case .activeFor: "別の場所で視聴中の時間：{time}"
         case .freeIn: "そちらをすでに閉じている場合、最長 {time}で視聴できるようになります。その時に自動的にもう一度試します。"
         case .opensIn: "開場まで {time}です。開場すると自動的に進みます。"
+        case .validIn: "リンクは {time}後に使用できます。その時刻になると自動的に進みます。"
         case .returnsIn: "{time}後に再び参加できます。その時刻になると自動的に進みます。"
         case .retriesIn: "このページは {time}後に自動的にもう一度試します。"
         case .tryLater: "しばらくしてからもう一度お試しください。"

@@ -16,6 +16,8 @@ enum Label: String, CaseIterable, Sendable {
     case activeFor = "active_for"
     case freeIn = "free_in"
     case opensIn = "opens_in"
+    /// For a link whose time has not come.
+    case validIn = "valid_in"
     /// For one who was removed for a time.
     case returnsIn = "returns_in"
     case retriesIn = "retries_in"
@@ -40,7 +42,7 @@ enum Label: String, CaseIterable, Sendable {
             .aMinute, .anHour:
             []
         case .home, .contact: ["name"]
-        case .activeFor, .freeIn, .opensIn, .returnsIn, .retriesIn: ["time"]
+        case .activeFor, .freeIn, .opensIn, .validIn, .returnsIn, .retriesIn: ["time"]
         case .seconds, .minutes, .hours, .days: ["count"]
         case .daysAndHours: ["days", "hours"]
         }

@@ -36,7 +36,7 @@ enum Portuguese: Language {
         case .tokenNotYetValid:
             Words(
                 "Ainda é cedo para este link",
-                "Confira a data e a hora no seu convite e depois abra o link novamente."
+                "Confira a data e a hora no seu convite."
             )
         case .tokenConflict:
             Words(
@@ -151,6 +151,7 @@ enum Portuguese: Language {
         case .freeIn:
             "Se já estiver fechado lá, este lugar ficará livre em {time} no máximo. Esta página tentará então novamente."
         case .opensIn: "Abre em {time}. Depois, esta página continua sozinha."
+        case .validIn: "O seu link funcionará em {time}. Depois, esta página continua sozinha."
         case .returnsIn: "Você poderá voltar em {time}. Depois, esta página continua sozinha."
         case .retriesIn: "Esta página tentará novamente sozinha em {time}."
         case .tryLater: "Tente novamente em instantes."

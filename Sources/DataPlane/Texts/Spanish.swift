@@ -42,7 +42,7 @@ enum Spanish: Language {
         case .tokenNotYetValid:
             Words(
                 "Aún es pronto para este enlace",
-                "Compruebe la fecha y la hora en su invitación y abra después el enlace de nuevo."
+                "Compruebe la fecha y la hora en su invitación."
             )
         case .tokenConflict:
             Words("Dos enlaces distintos a la vez", "Abra solo el enlace de su invitación, tal como aparece en ella.")
@@ -155,6 +155,7 @@ enum Spanish: Language {
             "Si allí ya está cerrado, esta plaza quedará libre en {time} como máximo. Esta página lo intentará "
                 + "entonces de nuevo."
         case .opensIn: "Abre en {time}. Después, esta página continúa por sí sola."
+        case .validIn: "Su enlace funcionará en {time}. Después, esta página continúa por sí sola."
         case .returnsIn: "Podrá volver en {time}. Después, esta página continúa por sí sola."
         case .retriesIn: "Esta página lo intentará de nuevo por sí sola en {time}."
         case .tryLater: "Inténtelo de nuevo en un momento."
