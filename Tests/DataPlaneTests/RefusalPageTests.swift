@@ -265,6 +265,24 @@ struct RefusalPageTests {
         #expect(own.allSatisfy { $0.0.contrast(to: $0.1) >= 4.5 })
     }
 
+    @Test("Who may come back finds a way back on the page; the company's site is quiet beside it")
+    func waysBack() throws {
+        let brand = Self.brand { $0.home = "https://acme.example/" }
+        for topic in Topic.allCases.filter(\.needsLink) {
+            var page = RefusalPage(topic, code: "c", requestID: "r")
+            page.brand = brand
+            page.notice = FrameNotice(.ended, .viewerRemoved, event: "e", origins: ["https://acme.example"])
+            let row = text(page.html(.standard, in: 0))
+            let places = [
+                "<button id=\"return\"", "<button id=\"back\"", "<a class=\"button quiet\" href=\"https://acme",
+            ]
+            .map { row.firstRange(of: $0)?.lowerBound }
+            try #require(places.allSatisfy { $0 != nil }, "\(row)")
+            #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted())
+        }
+        #expect(!html(.viewerRemoved) { $0.brand = brand }.contains("quiet\""), "nothing leads back")
+    }
+
     @Test("A page says which event it is about, and when it begins: in UTC until its script knows the viewer's zone")
     func event() {
         let page = html(.notOpen) { $0.event = EventNote(name: "<Launch>", startsAt: 1_796_396_400_000) }

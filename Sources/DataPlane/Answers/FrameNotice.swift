@@ -1,7 +1,8 @@
 import Admission
 import Basics
 
-/// Tells the page that embeds a refusal's page what the viewer is told: see ``SessionScript``.
+/// Tells the page that embeds a refusal's page what the viewer is told, and asks it for a new link when the viewer wants to
+/// come back: see ``SessionScript``.
 struct FrameNotice {
     private let state: SessionState
     private let refusal: Refusal
@@ -17,6 +18,11 @@ struct FrameNotice {
     init(_ state: SessionState, _ refusal: Refusal, event: String?, origins: [String]) {
         (self.state, self.refusal, self.event) = (state, refusal, event)
         self.origins = Array(origins.prefix(Self.maxOrigins))
+    }
+
+    /// The button for it, which is there in frames only.
+    static func button(_ wording: Wording) -> String {
+        "<button id=\"return\" type=\"button\" hidden>\(Markup.escaped(wording[.comeBack]))</button>"
     }
 
     var html: String {
@@ -37,6 +43,11 @@ struct FrameNotice {
           event: data.event || null, state: data.state, code: data.code, role: null, listedAs: null, expiresAt: null,
         };
         tell(news);
+        const back = document.getElementById("return");
+        if (back && parent !== window) {
+          back.hidden = false;
+          back.onclick = () => tell({ wants: "link", event: news.event });
+        }
         })()
         """
 

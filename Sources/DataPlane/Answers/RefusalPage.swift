@@ -67,14 +67,15 @@ struct RefusalPage {
             parts.append("<p>\(Markup.escaped(wording[.activeFor, wording.duration(activeFor)]))</p>")
         }
         if topic.retriesByItself, retry == nil { parts.append("<p>\(Markup.escaped(wording[.tryLater]))</p>") }
-        let buttons = buttons(wording)
-        if !buttons.isEmpty { parts.append("<div class=\"row\">\n\(buttons.joined(separator: "\n"))\n</div>") }
+        func addRow(_ buttons: [String]) {
+            if !buttons.isEmpty { parts.append("<div class=\"row\">\n\(buttons.joined(separator: "\n"))\n</div>") }
+        }
+        addRow(buttons(wording))
         if let retry { parts.append(retry.html(wording)) }
         if let countdown { parts.append(countdown.html(wording)) }
         if let wayIn { parts.append(wayIn.html(wording)) }
-        if topic.remedy == .goBack {
-            parts.append(brand?.homeButton(wording) ?? BackButton.html(wording))
-        }
+        if topic.remedy == .goBack { addRow(waysBack(wording)) }
+        if hasBackButton { parts.append("<script>\(BackButton.script)</script>") }
         if let contact = brand?.contact(wording) { parts.append(contact) }
         if let notice { parts.append(notice.html) }
         if showsTime { parts.append("<script>\(LocalTime.script)</script>") }
@@ -98,7 +99,20 @@ struct RefusalPage {
 
     private var showsTime: Bool { event?.startsAt != nil || countdown?.moment != nil }
 
-    private var hasBackButton: Bool { topic.remedy == .goBack && !(brand?.hasHome ?? false) }
+    /// To come back, to go back, and to the company's page. The last leads away from the event, so that it is quiet beside
+    /// others.
+    private func waysBack(_ wording: Wording) -> [String] {
+        let asksForLink = topic.needsLink && notice != nil
+        var buttons = asksForLink ? [FrameNotice.button(wording)] : []
+        if hasBackButton { buttons.append(BackButton.html(wording)) }
+        if let home = brand?.homeButton(wording, isQuiet: !buttons.isEmpty) { buttons.append(home) }
+        return buttons
+    }
+
+    /// The viewer's link may be on the page that the viewer came from.
+    private var hasBackButton: Bool {
+        topic.remedy == .goBack && (topic.needsLink || !(brand?.hasHome ?? false))
+    }
 
     /// What the page may do, for `Content-Security-Policy`.
     func policy(_ pages: Pages) -> String {

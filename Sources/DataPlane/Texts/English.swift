@@ -144,6 +144,7 @@ enum English: Language {
         switch label {
         case .useHere: "Use it here instead"
         case .tryAgain: "Try again"
+        case .comeBack: "Come back"
         case .goBack: "Go back"
         case .openInTab: "Open in a new tab"
         case .allow: "Allow cookies here"

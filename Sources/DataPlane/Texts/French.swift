@@ -159,6 +159,7 @@ enum French: Language {
         switch label {
         case .useHere: "Regarder ici"
         case .tryAgain: "Réessayer"
+        case .comeBack: "Revenir"
         case .goBack: "Retour"
         case .openInTab: "Ouvrir dans un nouvel onglet"
         case .allow: "Autoriser les cookies ici"

@@ -177,6 +177,7 @@ enum German: Language {
         switch label {
         case .useHere: "Hier ansehen"
         case .tryAgain: "Noch einmal versuchen"
+        case .comeBack: "Zurückkommen"
         case .goBack: "Zurück"
         case .openInTab: "In neuem Tab öffnen"
         case .allow: "Cookies hier erlauben"

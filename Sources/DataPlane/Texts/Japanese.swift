@@ -96,6 +96,7 @@ enum Japanese: Language {
         switch label {
         case .useHere: "こちらで視聴する"
         case .tryAgain: "もう一度試す"
+        case .comeBack: "イベントに戻る"
         case .goBack: "戻る"
         case .openInTab: "新しいタブで開く"
         case .allow: "ここで許可する"

@@ -3,6 +3,8 @@
 enum Label: String, CaseIterable, Sendable {
     case useHere = "use_here"
     case tryAgain = "try_again"
+    /// Asks the embedding page for a new link.
+    case comeBack = "come_back"
     case goBack = "go_back"
     case openInTab = "open_in_tab"
     case allow
@@ -38,8 +40,8 @@ enum Label: String, CaseIterable, Sendable {
     /// What stands for something else in the text, in braces.
     var placeholders: [String] {
         switch self {
-        case .useHere, .tryAgain, .goBack, .openInTab, .allow, .notAllowed, .late, .tryLater, .moment, .underAMinute,
-            .aMinute, .anHour:
+        case .useHere, .tryAgain, .comeBack, .goBack, .openInTab, .allow, .notAllowed, .late, .tryLater, .moment,
+            .underAMinute, .aMinute, .anHour:
             []
         case .home, .contact: ["name"]
         case .activeFor, .freeIn, .opensIn, .validIn, .returnsIn, .retriesIn: ["time"]

@@ -138,6 +138,7 @@ enum Portuguese: Language {
         switch label {
         case .useHere: "Assistir aqui"
         case .tryAgain: "Tentar novamente"
+        case .comeBack: "Voltar ao evento"
         case .goBack: "Voltar"
         case .openInTab: "Abrir em uma nova aba"
         case .allow: "Permitir aqui"

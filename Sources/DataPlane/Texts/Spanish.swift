@@ -141,6 +141,7 @@ enum Spanish: Language {
         switch label {
         case .useHere: "Ver aquí"
         case .tryAgain: "Intentar de nuevo"
+        case .comeBack: "Volver a entrar"
         case .goBack: "Volver"
         case .openInTab: "Abrir en una pestaña nueva"
         case .allow: "Permitir las cookies aquí"

@@ -64,6 +64,9 @@ enum Topic: Hashable, Sendable {
         }
     }
 
+    /// Whether a new link to the event would let the viewer in, so that the embedding page may be asked for one.
+    var needsLink: Bool { self == .visitEnded || self == .otherEvent || self == .refusal(.tokenExpired) }
+
     /// Whether the page tries again by itself: the fault is ours, and goes away without anyone's doing. The advice names
     /// no time, since the page does.
     var retriesByItself: Bool {
