@@ -259,6 +259,12 @@ package final class Admission: Sendable {
             && leases.leave(session.id, for: key, unlessUsedAfter: lastSeen, now: now, policy: rules.sessions)
     }
 
+    /// Whether a session has joined and holds its place.
+    package func isActive(_ session: PresentedSession, of viewer: Viewer) -> Bool {
+        let key = viewer.isLeased ? session.subject : session.subject.own(of: session.id)
+        return leases.holder(of: key)?.id == session.id
+    }
+
     /// Ends a session.
     ///
     /// - Parameter mayReturn: whether it may come back by itself once nothing else keeps it out. Otherwise it has ended

@@ -27,7 +27,7 @@ struct RefusalPageTests {
             (page.activeFor, page.countdown) = (7300, Countdown(left: 90_000, label: .freeIn))
         }
         if topic == .refusal(.alreadyActive) || topic == .refusal(.sessionReplaced) { page.action = "/a" }
-        if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
+        if [.refusal(.cookiesBlocked), .cookiesOff, .elsewhere].contains(topic) { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
         if topic == .refusal(.viewerRemoved) || topic == .refusal(.tokenNotYetValid) {
             page.countdown = Countdown(left: 1_000_000_000, label: .returnsIn, moment: 1_796_396_400_000)
@@ -106,6 +106,7 @@ struct RefusalPageTests {
         let page = html(.cookiesBlocked) { $0.wayIn = wayIn }
         #expect(page.contains("href=\"/e?gateway-ticket=t\" target=\"_blank\" rel=\"noopener\" data-keep=\"k\""))
         #expect(!html(.wrongEvent).contains("<a "))
+        #expect(page.contains("<button class=\"quiet\" id=\"allow\""), "one button stands out")
         let own = html(.cookiesBlocked) {
             $0.wayIn = WayIn(place: "/e?gateway-ticket=t", keep: "k", isSecondTry: true, isTopLevel: true)
         }

@@ -74,7 +74,7 @@ struct RefusalPage {
         if let retry { parts.append(retry.html(wording)) }
         if let countdown { parts.append(countdown.html(wording)) }
         if let wayIn { parts.append(wayIn.html(wording)) }
-        if topic.remedy == .goBack { addRow(waysBack(wording)) }
+        if leadsBack { addRow(waysBack(wording)) }
         if hasBackButton { parts.append("<script>\(BackButton.script)</script>") }
         if let contact = brand?.contact(wording) { parts.append(contact) }
         if let notice { parts.append(notice.html) }
@@ -109,9 +109,12 @@ struct RefusalPage {
         return buttons
     }
 
+    /// Who is let in again by and by is not led away.
+    private var leadsBack: Bool { topic.remedy == .goBack && countdown == nil }
+
     /// The viewer's link may be on the page that the viewer came from.
     private var hasBackButton: Bool {
-        topic.remedy == .goBack && (topic.needsLink || !(brand?.hasHome ?? false))
+        leadsBack && (topic.needsLink || !(brand?.hasHome ?? false))
     }
 
     /// What the page may do, for `Content-Security-Policy`.
@@ -177,7 +180,7 @@ struct RefusalPage {
         button,a.button{font:inherit;font-weight:600;color:var(--on-accent);background:var(--accent);\
         text-decoration:none;display:inline-block;padding:.6rem 1.2rem;\
         border:1px solid transparent;border-radius:.4rem;cursor:pointer}\
-        a.quiet{color:inherit;background:none;border-color:var(--quiet)}\
+        a.quiet,button.quiet{color:inherit;background:none;border-color:var(--quiet)}\
         .event strong{font-size:1.125rem}\
         .brand{margin:0 0 1.25rem;font-weight:600;color:var(--quiet)}\
         .brand img{display:block;max-width:min(12rem,100%);max-height:3.5rem}\

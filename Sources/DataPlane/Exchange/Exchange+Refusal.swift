@@ -43,7 +43,7 @@ extension Exchange {
             var page = RefusalPage(topic, code: refusal.code, requestID: state.request.id.string)
             page.activeFor = seconds
             page.wayIn = wayIn
-            page.notice = wayIn == nil ? frameNotice(refusal, topic) : nil
+            page.notice = wayIn == nil && !topic.isForStrangers ? frameNotice(refusal, topic) : nil
             page.isRepeatable = method == .get
             if let request { page.action = takeOverAction(refusal, request) }
             if let countdown = countdown(topic, retryAfter) {
@@ -178,9 +178,11 @@ extension Exchange {
         if page.isRepeatable, page.topic.retriesByItself {
             page.retry = RetryNotice(first: ((retryAfter ?? 5000) + 999) / 1000, random: worker.random.next())
         }
-        let event = shownEvent(on: page.topic)
-        page.brand = company.map { PageBrand($0, event: CompanyPage(event?.page ?? [])) }
-        page.event = event.map { EventNote(name: $0.name, startsAt: $0.startsAt) }
+        if !page.topic.isForStrangers {
+            let event = shownEvent(on: page.topic)
+            page.brand = company.map { PageBrand($0, event: CompanyPage(event?.page ?? [])) }
+            page.event = event.map { EventNote(name: $0.name, startsAt: $0.startsAt) }
+        }
         let (pages, language) = (snapshot.pages, state.request.language)
         let about = "Content-Language: \(pages.wordings[language].tag)\r\nVary: Accept-Language\r\n"
         let html = page.html(pages, in: language)
@@ -234,11 +236,15 @@ extension Exchange {
         return event
     }
 
-    /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.
+    /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else. The one for
+    /// strangers' frames may only be read.
     private func pagePolicy(_ page: RefusalPage, _ pages: Pages) -> String {
         var policy = "Content-Security-Policy: \(page.policy(pages))"
-        // Without a viewer, do not reveal which companies there are.
-        if viewer != nil, let company {
+        if page.topic.isForStrangers {
+            // Whatever the operator's own layout has: no scripts, forms, new tabs or navigation of the page around it.
+            policy += "; sandbox"
+        } else if viewer != nil, let company {
+            // Without a viewer, do not reveal which companies there are.
             policy += "; \(Snapshot.frameAncestors(company.embedOrigins))"
         }
         // Only the origin: the address of a refused link contains its token.

@@ -18,6 +18,11 @@ enum English: Language {
                 "Your browser accepts no cookies",
                 "Cookies are switched off for this site. Allow them in your browser, then try again."
             )
+        case .elsewhere:
+            Words(
+                "The event is open in another tab",
+                "Watch it there. If you have closed that tab, open the event again."
+            )
         case .status(let status): words(on: status)
         }
     }

@@ -18,6 +18,11 @@ enum French: Language {
                 "Votre navigateur n’accepte pas les cookies",
                 "Les cookies sont désactivés pour ce site. Autorisez-les dans votre navigateur, puis réessayez."
             )
+        case .elsewhere:
+            Words(
+                "L’événement est ouvert dans un autre onglet",
+                "Regardez-le là-bas. Si vous avez fermé cet onglet, ouvrez de nouveau l’événement."
+            )
         case .status(let status): words(on: status)
         }
     }

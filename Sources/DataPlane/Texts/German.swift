@@ -23,6 +23,11 @@ enum German: Language {
                 "Cookies sind für diese Website ausgeschaltet. Erlauben Sie sie in Ihrem Browser und versuchen "
                     + "Sie es noch einmal."
             )
+        case .elsewhere:
+            Words(
+                "Die Veranstaltung ist in einem anderen Tab geöffnet",
+                "Sehen Sie dort zu. Wenn Sie den Tab geschlossen haben, öffnen Sie die Veranstaltung noch einmal."
+            )
         case .status(let status): words(on: status)
         }
     }

@@ -12,6 +12,11 @@ enum Japanese: Language {
             Words("別のイベントに参加しています", "このイベントのリンクを開いてください。")
         case .cookiesOff:
             Words("ブラウザーで Cookie が無効になっています", "このサイトの Cookie が無効です。ブラウザーで許可してから、もう一度お試しください。")
+        case .elsewhere:
+            Words(
+                "イベントは別のタブで開いています",
+                "そちらでご覧ください。そのタブを閉じた場合は、イベントをもう一度開いてください。"
+            )
         case .status(let status): words(on: status)
         }
     }

@@ -18,6 +18,11 @@ enum Portuguese: Language {
                 "O seu navegador não aceita cookies",
                 "Os cookies estão desativados para este site. Permita-os no seu navegador e tente novamente."
             )
+        case .elsewhere:
+            Words(
+                "O evento está aberto em outra aba",
+                "Assista por lá. Se você fechou essa aba, abra o evento novamente."
+            )
         case .status(let status): words(on: status)
         }
     }

@@ -18,6 +18,11 @@ enum Spanish: Language {
                 "Su navegador no acepta cookies",
                 "Las cookies están desactivadas para este sitio. Permítalas en su navegador e inténtelo de nuevo."
             )
+        case .elsewhere:
+            Words(
+                "El evento está abierto en otra pestaña",
+                "Véalo allí. Si ha cerrado esa pestaña, abra el evento de nuevo."
+            )
         case .status(let status): words(on: status)
         }
     }

@@ -10,6 +10,8 @@ enum Topic: Hashable, Sendable {
     case otherEvent
     /// Cookies are blocked in a tab, too, so that another tab would not help.
     case cookiesOff
+    /// Cookies are blocked in the frame, but the viewer has opened the event in a tab.
+    case elsewhere
     /// A plain HTTP status.
     case status(Status)
 
@@ -35,6 +37,7 @@ enum Topic: Hashable, Sendable {
         case .visitEnded: "visit_ended"
         case .otherEvent: "other_event"
         case .cookiesOff: "cookies_off"
+        case .elsewhere: "elsewhere"
         case .status(.other): "other_status"
         case .status(let status): "status_\(status.rawValue)"
         }
@@ -52,7 +55,8 @@ enum Topic: Hashable, Sendable {
 
     var remedy: Remedy {
         switch self {
-        case .refusal(.cookiesBlocked), .refusal(.sessionReplaced), .cookiesOff: .other
+        case .refusal(.cookiesBlocked), .refusal(.frameDenied), .refusal(.sessionReplaced), .cookiesOff, .elsewhere:
+            .other
         case .refusal(.tokenNotYetValid), .refusal(.addressDenied), .refusal(.notOpen), .refusal(.roleChanged): .reload
         case .refusal(let refusal): refusal.mayPass ? .reload : .goBack
         case .visitEnded, .otherEvent: .goBack
@@ -63,6 +67,10 @@ enum Topic: Hashable, Sendable {
             }
         }
     }
+
+    /// Whether the page is shown in a frame of anybody's page, since it says that the event is not. There it has nothing to
+    /// click, runs nothing, and does not say whose event it is.
+    var isForStrangers: Bool { self == .refusal(.frameDenied) }
 
     /// Whether a new link to the event would let the viewer in, so that the embedding page may be asked for one.
     var needsLink: Bool { self == .visitEnded || self == .otherEvent || self == .refusal(.tokenExpired) }
@@ -81,6 +89,6 @@ enum Topic: Hashable, Sendable {
 
 extension Topic: CaseIterable {
     static let allCases: [Topic] =
-        Refusal.allCases.map(Topic.refusal) + [.visitEnded, .otherEvent, .cookiesOff]
+        Refusal.allCases.map(Topic.refusal) + [.visitEnded, .otherEvent, .cookiesOff, .elsewhere]
         + Status.allCases.map(Topic.status)
 }
