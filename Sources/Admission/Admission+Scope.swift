@@ -97,6 +97,13 @@ extension Admission {
         }
     }
 
+    /// When a token that is not yet valid begins. `nil` if it has ended by then.
+    func begins(_ viewer: Viewer, _ rules: Rules) -> Milliseconds? {
+        guard let start = viewer.validity.notBefore, start <= Int64.max / 1000, !rules.isOver(viewer, at: start * 1000)
+        else { return nil }
+        return start * 1000
+    }
+
     /// The scope table: whether the token covers the event, and which role the viewer has there.
     ///
     /// On a `.session` route, a viewer of another event passes as a viewer of its own event.

@@ -71,7 +71,7 @@ package final class Admission: Sendable {
     package enum Verdict: Equatable, Sendable {
         case admit(Admitted)
         /// - since: when the active session joined (`already_active`).
-        /// - retryAfter: how long to wait, if known.
+        /// - retryAfter: how long to wait until the viewer is let in, if known.
         case refuse(Refusal, since: Milliseconds?, retryAfter: Milliseconds?)
         /// The viewer would be let in but has no session; a request that only asks gets none.
         case outside
@@ -130,15 +130,21 @@ package final class Admission: Sendable {
         switch time(of: viewer, at: request.now, rules) {
         case nil: isExpired = false
         case .tokenExpired? where rules.sessions.outlivesToken && request.presented != nil: isExpired = true
-        case let refusal?: return .refuse(refusal, since: nil, retryAfter: nil)
+        case let refusal?:
+            let retryAfter = refusal == .tokenNotYetValid ? begins(viewer, rules).map { $0 - request.now } : nil
+            return .refuse(refusal, since: nil, retryAfter: retryAfter)
         }
 
         let place: Place
         switch self.place(of: viewer, event: event, access: request.access, now: request.now, rules) {
         case .success(let found): place = found
         case .failure(let barrier):
-            let retryAfter = barrier.isGoneAt.map { $0 - request.now }
-            return .refuse(barrier.refusal, since: nil, retryAfter: retryAfter)
+            var isGoneAt = barrier.isGoneAt
+            if barrier.refusal == .viewerRemoved, let moment = isGoneAt, rules.isOver(viewer, at: moment) {
+                // By then, something else keeps the viewer out: unless a session goes on, the token has expired.
+                isGoneAt = rules.sessions.outlivesToken && request.presented != nil ? moment : nil
+            }
+            return .refuse(barrier.refusal, since: nil, retryAfter: isGoneAt.map { $0 - request.now })
         }
 
         let stay = Stay(viewer: viewer, place: place, isExpired: isExpired, rules)
@@ -251,6 +257,12 @@ package final class Admission: Sendable {
         let key = isLeased ? subject : subject.own(of: session.id)
         return session.subject == subject
             && leases.leave(session.id, for: key, unlessUsedAfter: lastSeen, now: now, policy: rules.sessions)
+    }
+
+    /// Whether a session has joined and holds its place.
+    package func isActive(_ session: PresentedSession, of viewer: Viewer) -> Bool {
+        let key = viewer.isLeased ? session.subject : session.subject.own(of: session.id)
+        return leases.holder(of: key)?.id == session.id
     }
 
     /// Ends a session.

@@ -58,6 +58,13 @@ final class ViewerStanding: Sendable {
     /// Whether the directory has or had the event. It does not say whose the others are.
     var isOfKnownEvent: Bool { event != .unknown }
 
+    /// When a viewer who was removed for a time is let in again. `nil` if never: the event closes before.
+    private var returnsAt: Milliseconds? {
+        let doors = listing == nil ? doors : Doors()
+        let moment = max(removedUntil, doors.opensAt ?? .min)
+        return moment < min(closesAt, doors.closesAt ?? .max) ? moment : nil
+    }
+
     /// What keeps the viewer out at this time, as far as the directory knows.
     func barrier(at now: Milliseconds) -> Barrier? {
         switch event {
@@ -67,7 +74,7 @@ final class ViewerStanding: Sendable {
         case .foreign: return Barrier(.wrongEvent)
         }
         if registrationIsRemoved { return Barrier(.registrationRemoved) }
-        if now < removedUntil { return Barrier(.viewerRemoved) }
+        if now < removedUntil { return Barrier(.viewerRemoved, isGoneAt: returnsAt) }
         guard listing == nil, let refusal = doors.refusal(at: now) else { return nil }
         return Barrier(refusal, isGoneAt: refusal == .notOpen ? doors.opensAt : nil)
     }

@@ -218,4 +218,28 @@ struct RemovalTests {
         try await remove(-1, until: nil)
         #expect(try await memory.removals(company: "acme", event: "launch").count == 1)
     }
+
+    @Test(
+        "A viewer who was removed for a time is told for how long, unless something else keeps the viewer out by then",
+        arguments: [
+            (60_000, Doors(), 60_000), (nil, Doors(), nil), (60_000, Doors(opensAt: start + 90_000), 90_000),
+            (60_000, Doors(opensAt: start + 30_000, closesAt: start + 60_001), 60_000),
+            (60_000, Doors(closesAt: start + 60_000), nil),
+            // The token ends in a day, with a leeway of five seconds.
+            (86_404_999, Doors(), 86_404_999), (86_405_000, Doors(), nil),
+        ] as [(Milliseconds?, Doors, Milliseconds?)]
+    )
+    func untilWhen(_ end: Milliseconds?, _ doors: Doors, _ told: Milliseconds?) throws {
+        let gate = Gate()
+        gate.directory.set(EventRecord(company: "acme", doors: doors), for: "launch")
+        gate.directory.add(removal(.registration, "r1", until: end.map { start + $0 }))
+        guard case .refuse(.viewerRemoved, nil, let wait) = gate.ask(viewer()) else {
+            Issue.record("\(gate.ask(viewer()))")
+            return
+        }
+        #expect(wait == told)
+        guard let wait else { return }
+        gate.now = start + wait
+        #expect(gate.ask(viewer()).admitted != nil, "and that is true")
+    }
 }

@@ -72,6 +72,20 @@ struct TimeTests {
     func otherTimes() throws {
         let gate = Gate()
         #expect(gate.ask(viewer(notBefore: start / 1000 + 6)).refusal == .tokenNotYetValid)
+        #expect(
+            gate.ask(viewer(notBefore: start / 1000 + 6)) == .refuse(.tokenNotYetValid, since: nil, retryAfter: 6000)
+        )
+        let rows = [(start / 1000 + 600, start / 1000 + 500), (1 << 53, nil), (.max, .max)] as [(Int64, Int64?)]
+        for (notBefore, expires) in rows {
+            let hopeless = viewer(expires: expires, notBefore: notBefore)
+            gate.rules.requireExpiry = false
+            guard case .refuse(.tokenNotYetValid, nil, let wait) = gate.ask(hopeless) else {
+                Issue.record("\(gate.ask(hopeless))")
+                continue
+            }
+            #expect(wait == (expires == nil ? (1 << 53) * 1000 - start : nil))
+        }
+        gate.rules.requireExpiry = true
         #expect(gate.ask(viewer(notBefore: start / 1000 + 5)).refusal == nil)
         #expect(gate.ask(viewer(expires: nil)).refusal == .tokenInvalid)
         gate.rules.requireExpiry = false

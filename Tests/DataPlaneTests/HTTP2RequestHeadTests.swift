@@ -166,6 +166,26 @@ struct HTTP2RequestHeadTests {
         #expect(throws: HeadFault.tooLarge) { try head.write(to: &text, hasBody: false, webSocketKey: []) }
     }
 
+    @Test("Of a head that is too large, what tells who sent it remains, and no more")
+    func remains() {
+        var head = HTTP2RequestHead()
+        let limits = RequestHead.Limits(size: 1000, count: 10)
+        let long = String(repeating: "a", count: 2000)
+        let few = [("accept", "text/html"), ("accept-language", "de"), ("sec-fetch-mode", "navigate")]
+        let fields = [(":method", "GET"), (":path", "/\(long)"), ("x", "y"), ("cookie", "a=1"), ("accept", long)] + few
+        for (name, value) in fields {
+            let isBearable = head.add(bytes(name).span, bytes(value).span, limits: limits)
+            #expect(isBearable)
+        }
+        var remains: [UInt8] = []
+        head.writeRemains(to: &remains)
+        let lines = few.map { "\($0): \($1)\r\n" }.joined()
+        #expect(text(remains) == "GET  HTTP/2\r\n\(lines)")
+        for _ in 0..<40 { _ = head.add(bytes("accept").span, bytes("text/html").span, limits: limits) }
+        head.writeRemains(to: &remains)
+        #expect(remains.count < 300)
+    }
+
     @Test("Nothing of one request remains in the next")
     func cleared() throws {
         var head = HTTP2RequestHead()

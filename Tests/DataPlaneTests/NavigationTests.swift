@@ -18,6 +18,8 @@ struct NavigationTests {
             ("GET / HTTP/1.1\r\nX-Accept: text/html\r\n", false), ("GET / HTTP/1.1\r\nAccept", false),
             ("PUT / HTTP/1.1\r\nAccept: text/html\r\n", false), ("GET", false), ("", false), ("\r\n", false),
             ("\u{16}\u{03}\u{01}", false), ("GET /\nAccept: text/html\n\n", true),
+            // The address was too long, and nothing else was read.
+            ("GET /event/launch?aaaa", true), ("POST /event/launch?aaaa", false), ("GET  HTTP/2\r\n", false),
         ]
     )
     func heads(_ head: String, _ isOne: Bool) {

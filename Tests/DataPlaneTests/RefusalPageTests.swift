@@ -23,10 +23,15 @@ struct RefusalPageTests {
     private static func fullPage(_ topic: Topic) -> RefusalPage {
         var page = RefusalPage(topic, code: "code", requestID: "r1")
         page.isRepeatable = true
-        if topic == .refusal(.alreadyActive) { (page.activeFor, page.freeIn) = (7300, 90) }
+        if topic == .refusal(.alreadyActive) {
+            (page.activeFor, page.countdown) = (7300, Countdown(left: 90_000, label: .freeIn))
+        }
         if topic == .refusal(.alreadyActive) || topic == .refusal(.sessionReplaced) { page.action = "/a" }
-        if topic == .refusal(.cookiesBlocked) || topic == .cookiesOff { page.wayIn = wayIn }
+        if [.refusal(.cookiesBlocked), .cookiesOff, .elsewhere].contains(topic) { page.wayIn = wayIn }
         if topic == .refusal(.notOpen) { page.countdown = Countdown(left: 1_000_000_000) }
+        if topic == .refusal(.viewerRemoved) || topic == .refusal(.tokenNotYetValid) {
+            page.countdown = Countdown(left: 1_000_000_000, label: .returnsIn, moment: 1_796_396_400_000)
+        }
         if case .refusal(let refusal) = topic {
             page.notice = FrameNotice(
                 SessionState(refusal, topic),
@@ -112,6 +117,7 @@ struct RefusalPageTests {
         let page = html(.cookiesBlocked) { $0.wayIn = wayIn }
         #expect(page.contains("href=\"/e?gateway-ticket=t\" target=\"_blank\" rel=\"noopener\" data-keep=\"k\""))
         #expect(!html(.wrongEvent).contains("<a "))
+        #expect(page.contains("<button class=\"quiet\" id=\"allow\""), "one button stands out")
         let own = html(.cookiesBlocked) {
             $0.wayIn = WayIn(place: "/e?gateway-ticket=t", keep: "k", isSecondTry: true, isTopLevel: true)
         }
@@ -127,7 +133,12 @@ struct RefusalPageTests {
         )
         #expect(!html(.upstreamUnavailable).contains("Try again</a>"), "a form is not sent twice")
         #expect(!html(.wrongEvent) { $0.isRepeatable = true }.contains("Try again</a>"))
-        #expect(html(.alreadyActive) { $0.freeIn = 88 }.contains("this place is free in 2 minutes at most"))
+        let taken = html(.alreadyActive) {
+            $0.countdown = Countdown(left: 2100, label: .freeIn)
+            $0.isRepeatable = true
+        }
+        #expect(taken.contains("this place is free in <span id=\"left\" role=\"timer\" data-left=\"3\""))
+        #expect(taken.contains("Try again</a>"), "it may be closed there any time")
         #expect(!html(.alreadyActive).contains("is free in"))
     }
 
@@ -207,6 +218,17 @@ struct RefusalPageTests {
         #expect(page.contains(">72 seconds</span>"))
         #expect(RetryNotice(first: 0, random: 0).first == 1 && RetryNotice(first: 3600, random: 0).first == 60)
         let faults = Topic.allCases.filter(\.retriesByItself)
+        // One time on a page: what nobody has to wait for is not said to take a minute.
+        for (place, wording) in Pages.standard.wordings.enumerated() {
+            for topic in faults {
+                let times = [wording[.tryLater], wording[.aMinute], wording[.moment]]
+                #expect(!times.contains { wording[topic].detail.contains($0) }, "\(wording[topic])")
+                var page = RefusalPage(topic, code: "code", requestID: "r1")
+                #expect(text(page.html(.standard, in: place)).contains("<p>\(wording[.tryLater])</p>"))
+                page.retry = RetryNotice(first: 3, random: 0)
+                #expect(!text(page.html(.standard, in: place)).contains(wording[.tryLater]))
+            }
+        }
         let ours: [Topic] = [
             .refusal(.draining), .refusal(.tryAgain), .refusal(.upstreamUnavailable), .refusal(.upstreamTimeout),
             .status(.badGateway), .status(.unavailable), .status(.gatewayTimeout),
@@ -283,13 +305,31 @@ struct RefusalPageTests {
         #expect(own.allSatisfy { $0.0.contrast(to: $0.1) >= 4.5 })
     }
 
+    @Test("Who may come back finds a way back on the page; the company's site is quiet beside it")
+    func waysBack() throws {
+        let brand = Self.brand { $0.home = "https://acme.example/" }
+        for topic in Topic.allCases.filter(\.needsLink) {
+            var page = RefusalPage(topic, code: "c", requestID: "r")
+            page.brand = brand
+            page.notice = FrameNotice(.ended, .viewerRemoved, event: "e", origins: ["https://acme.example"])
+            let row = text(page.html(.standard, in: 0))
+            let places = [
+                "<button id=\"return\"", "<button id=\"back\"", "<a class=\"button quiet\" href=\"https://acme",
+            ]
+            .map { row.firstRange(of: $0)?.lowerBound }
+            try #require(places.allSatisfy { $0 != nil }, "\(row)")
+            #expect(places.compactMap { $0 } == places.compactMap { $0 }.sorted())
+        }
+        #expect(!html(.viewerRemoved) { $0.brand = brand }.contains("quiet\""), "nothing leads back")
+    }
+
     @Test("A page says which event it is about, and when it begins: in UTC until its script knows the viewer's zone")
     func event() {
         let page = html(.notOpen) { $0.event = EventNote(name: "<Launch>", startsAt: 1_796_396_400_000) }
         let note = """
             <h1>The event is not open yet</h1>
             <p class="event"><strong dir="auto">&lt;Launch&gt;</strong><br>\
-            <time id="start" datetime="2026-12-04T15:00:00.000Z">2026-12-04 15:00 UTC</time></p>
+            <time class="at" datetime="2026-12-04T15:00:00.000Z">2026-12-04 15:00 UTC</time></p>
             """
         #expect(page.contains(note), "\(page)")
         let endless = html(.alreadyActive) { $0.event = EventNote(name: "Lounge") }

@@ -76,7 +76,7 @@ extension EndToEnd {
             let logo = "<p class=\"brand\"><img src=\"https://initech.example/l.png\" alt=\"Initech Live\"></p>"
             #expect(early.text.contains(logo) && early.text.contains("#0a0a40"))
             #expect(try backend.ask("GET", "/company/initech")["logo"]?.text == "https://initech.example/l.png")
-            #expect(early.text.contains(">First</strong><br><time id=\"start\" datetime=\"2040-01-01T10:00:00.000Z\">"))
+            #expect(early.text.contains(">First</strong><br><time class=\"at\" datetime=\"2040-01-01T10:00:00.000Z\">"))
             let link = try #require(try backend.embed(user, in: third).split(separator: "=").last)
             let branded = try Browser(site).navigate("/event/\(third)?token=\(link)")
             #expect(branded.status == 403 && branded.text.contains("not_open"), "\(branded)")

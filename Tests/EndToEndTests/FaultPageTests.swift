@@ -71,6 +71,26 @@ extension EndToEnd {
             }
         }
 
+        @Test("An address that is too long, after which the fields tell who asks if they are read")
+        func longAddress() throws {
+            let target = "/event/launch?" + String(repeating: "a", count: 10_000)
+            for lines in Self.navigations + Self.programs {
+                // Over HTTP/1 it depends on how the bytes arrive whether a program's fields are read.
+                let first = try fetch(site.port, target, lines)
+                #expect(first.status == 431)
+                if Self.navigations.contains(lines) { expectPage(first, 431, "header_too_large") }
+                let client = try HTTP2Client.connected(port: site.port)
+                let fields = try lines.map { try Field(line: $0) }.map { Field($0.name.lowercased(), $0.value) }
+                let answer = try client.exchange(target, fields)
+                if Self.navigations.contains(lines) {
+                    expectPage(answer, 431, "header_too_large")
+                } else {
+                    try expectProblem(answer, 431, "header_too_large")
+                }
+            }
+            try expectProblem(try fetch(site.port, target, method: "POST", body: [1]), 431, "header_too_large")
+        }
+
         @Test("A form that is too large, a path without a route, and a call of the control API")
         func siblings() throws {
             let navigation = Browser.navigation

@@ -23,7 +23,7 @@ extension EndToEnd {
             try expectProblem(refused, 503, "try_again")
             #expect((5...10).contains(Int(refused["Retry-After"] ?? "") ?? 0))
             let page = try Browser(site).navigate("/event/e1?token=\(Minter.acme.registration("r3"))")
-            #expect(page.status == 503 && page.text.contains("Try again in a moment"))
+            #expect(page.status == 503 && page.text.contains("One moment, please"))
             // A join that has begun goes on later, with its cookie.
             let second = try late.navigate(Browser.path(redirect["Location"] ?? ""))
             #expect(second.status == 503 && second["Set-Cookie"] == nil)

@@ -35,6 +35,22 @@ extension EndToEnd {
             #expect(response["Content-Type"]?.hasPrefix("text/html") != true)
         }
 
+        @Test("A link whose time has not come counts down to it; programs get Retry-After")
+        func early() throws {
+            var viewer = Minter.Viewer()
+            (viewer.notBefore, viewer.expires) = (Minter.now + 7200, Minter.now + 86_400)
+            let target = "/event/e1?token=\(Minter.acme.token(viewer))"
+            let page = try fetch(site.port, target, Browser.navigation)
+            let wait = try #require(Int(page["Retry-After"] ?? ""))
+            #expect((7100...7200).contains(wait) && page["Refresh"] == "300", "\(page)")
+            #expect(page.text.contains("Your link works in <span id=\"left\" role=\"timer\" data-left=\"\(wait)\""))
+            #expect(page.text.contains("<br><time class=\"at\" datetime=\"2"))
+            #expect(try fetch(site.port, target)["Retry-After"] != nil)
+            viewer.notBefore = 0x1p52
+            let never = try fetch(site.port, "/event/e1?token=\(Minter.acme.token(viewer))", Browser.navigation)
+            #expect(never.status == 401 && never["Retry-After"] == nil && !never.text.contains("role=\"timer\""))
+        }
+
         @Test("None of them reaches the upstream")
         func nothingForwarded() throws {
             let before = site.upstream.byteCount

@@ -83,7 +83,11 @@ extension EndToEnd {
             let refused = try second.fetch(link)
             try expectProblem(refused, 409, "already_active")
             #expect(refused["Retry-After"].flatMap { Int($0) } != nil)
-            #expect(button(try second.navigate(link)) == nil)
+            let page = try second.open(link)
+            let wait = try #require(Int(page["Retry-After"] ?? ""))
+            #expect(page.status == 409 && button(page) == nil && page.text.contains("data-left=\"\(wait)\""), "\(page)")
+            let refresh = try #require(Int(page["Refresh"] ?? ""), "it tries again by itself")
+            #expect(refresh >= wait && refresh <= wait + 3)
             #expect(try first.fetch("/event/e1/poll").status == 200)
 
             let own = ["Origin: http://localhost:\(site.port)"]

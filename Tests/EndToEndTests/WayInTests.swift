@@ -98,6 +98,13 @@ extension EndToEnd {
             ] {
                 let answer = try fetch(site.port, link, Self.frame + ["Referer: \(referer)"])
                 #expect(answer.status == 403 && answer.text.contains("frame_denied"), "\(referer)")
+                // It can be read there, but does nothing, and says nothing of the company.
+                let policy = try #require(answer["Content-Security-Policy"])
+                #expect(policy.hasSuffix("; sandbox") && !policy.contains("frame-ancestors"), "\(policy)")
+                #expect(!policy.contains("script-src") && answer["X-Frame-Options"] == nil)
+                for word in ["<script", "<a ", "<button", "<form", "<img", "acme", "Acme"] {
+                    #expect(!answer.text.contains(word), "\(word)")
+                }
             }
             let viewer = Browser(site)
             #expect(try viewer.open(link).status == 200)
@@ -194,6 +201,13 @@ extension EndToEnd {
             try #require(fresh.count == 2)
             try expectProblem(try browser.fetch(target, "POST", own), 401, "token_missing")
             #expect(try Browser(site).open("/event/e1?gateway-ticket=\(fresh[0])").status == 200)
+            // The frame says so then.
+            let later = try browser.fetch("/.gateway/ticket?gateway-ticket=\(fresh[1])", "POST", own).text
+            let there = later.split(separator: "\n")
+            try #require(there.count == 3)
+            let told = try fetch(site.port, "/event/e1?gateway-ticket=\(there[2])", Self.frame)
+            #expect(told.status == 401 && told.text.contains("<h1>The event is open in another tab</h1>"), "\(told)")
+            #expect(told.text.contains(" data-elsewhere") && link(told) != nil)
         }
 
         @Test("Attack: tickets that create tickets are counted like joins")

@@ -4,13 +4,11 @@ import Basics
 /// not move the page around it.
 enum BackButton {
     static func html(_ wording: Wording) -> String {
-        """
-        <p><button id="back" type="button" hidden>\(Markup.escaped(wording[.goBack]))</button></p>
-        <script>\(script)</script>
-        """
+        "<button id=\"back\" type=\"button\" hidden>\(Markup.escaped(wording[.goBack]))</button>"
     }
 
-    private static let script = """
+    /// Stands behind the button.
+    static let script = """
         (()=>{const back=document.getElementById("back");if(window===top&&history.length>1){back.hidden=false;\
         back.onclick=()=>history.back()}})()
         """

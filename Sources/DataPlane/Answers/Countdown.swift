@@ -1,15 +1,22 @@
 import Basics
 
-/// The countdown on the page of an event that is not open yet. The page reloads itself when the event opens.
+/// The countdown on the page of a viewer who is let in at a time that is known. Then the page reloads itself.
 struct Countdown {
-    /// Milliseconds until the doors open.
+    /// In milliseconds.
     var left: Int64
+    /// What it says, with `{time}` in it.
+    var label = Label.opensIn
+    /// When it ends, if the page shows that too.
+    var moment: Milliseconds?
+
+    /// Beyond ten years, the page names no time, in milliseconds.
+    static let longest: Int64 = 10 * 366 * 86_400_000
 
     private var seconds: Int64 { max(1, (left + 999) / 1000) }
 
     /// Seconds until the browser reloads the page, for the `Refresh` field, which works without scripts.
     ///
-    /// Spreads the viewers when the event opens, and reloads within five minutes in case the event was moved.
+    /// Spreads the viewers when the event opens, and reloads within five minutes in case the time was changed.
     func refreshTime(random: UInt64) -> Int64 { min(seconds + Int64(random % 4), 300) }
 
     func html(_ wording: Wording) -> String {
@@ -19,7 +26,9 @@ struct Countdown {
             data-days="\(text(.days))" data-both="\(text(.daysAndHours))" data-hour="\(text(.anHour))" \
             data-hours="\(text(.hours))">\(Markup.escaped(Self.text(seconds, wording)))</span>
             """
-        return "<p>\(text(.opensIn).replacing("{time}", with: timer))</p>\n<script>\(Self.script)</script>"
+        let note = text(label).replacing("{time}", with: timer)
+        let moment = moment.map { "<br>\(LocalTime.html($0))" } ?? ""
+        return "<p>\(note)\(moment)</p>\n<script>\(Self.script)</script>"
     }
 
     /// The time in words for a browser without scripts, in the same units.

@@ -1,6 +1,7 @@
 import Basics
 
-/// Tells the page that embeds one of the gateway's pages what the viewer is told: see ``SessionScript``.
+/// Tells the page that embeds one of the gateway's pages what the viewer is told, and asks it for a new link when the viewer
+/// wants to come back: see ``SessionScript``.
 struct FrameNotice {
     private let state: SessionState
     private let code: String
@@ -30,6 +31,11 @@ struct FrameNotice {
         FrameNotice(state, code: code, event: nil, origins: ["*"])
     }
 
+    /// The button to come back, which is there in frames only.
+    static func button(_ wording: Wording) -> String {
+        "<button id=\"return\" type=\"button\" hidden>\(Markup.escaped(wording[.comeBack]))</button>"
+    }
+
     var html: String {
         var values = [("origins", origins.joined(separator: " ")), ("state", state.rawValue), ("code", code)]
         if let event { values.append(("event", event)) }
@@ -45,7 +51,9 @@ struct FrameNotice {
         origins=data.origins.split(" ");
         const say=()=>tell(news={event:data.event||null,state:data.state,code:data.code,role:null,listedAs:null,\
         expiresAt:null,opensAt:data.opens||null});
-        if(page.hidden)new MutationObserver(say).observe(page,{attributeFilter:["hidden"]});else say()})()
+        if(page.hidden)new MutationObserver(say).observe(page,{attributeFilter:["hidden"]});else say();
+        const back=document.getElementById("return");
+        if(back&&parent!==window){back.hidden=false;back.onclick=()=>tell({wants:"link",event:data.event||null})}})()
         """
 
     static let scriptHash = RefusalPage.hash(of: script)

@@ -53,10 +53,13 @@ struct PageBrand {
     var hasHome: Bool { page.home != nil }
 
     /// A button to the company's own page, which leaves the frame.
-    func homeButton(_ wording: Wording) -> String? {
+    ///
+    /// - Parameter isQuiet: whether another one matters more.
+    func homeButton(_ wording: Wording, isQuiet: Bool) -> String? {
         guard let home = page.home else { return nil }
         let text = Markup.escaped(wording[.home, name])
-        return "<p><a class=\"button\" href=\"\(Markup.escaped(home))\" target=\"_top\">\(text)</a></p>"
+        let kind = isQuiet ? "button quiet" : "button"
+        return "<a class=\"\(kind)\" href=\"\(Markup.escaped(home))\" target=\"_top\">\(text)</a>"
     }
 
     func contact(_ wording: Wording) -> String? {

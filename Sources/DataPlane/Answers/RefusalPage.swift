@@ -17,7 +17,7 @@ struct RefusalPage {
     var action: String?
     /// For a viewer whose browser blocks the cookie.
     var wayIn: WayIn?
-    /// For a viewer who is early.
+    /// For a viewer who is let in at a time that is known.
     var countdown: Countdown?
     /// The viewer's company. `nil` if it is not known.
     var brand: PageBrand?
@@ -25,8 +25,6 @@ struct RefusalPage {
     var event: EventNote?
     /// For a fault of ours.
     var retry: RetryNotice?
-    /// Seconds until a vanished session frees its place. `nil` if the viewer does not wait for that.
-    var freeIn: Int64?
     /// For the page that embeds this one.
     var notice: FrameNotice?
     /// Whether the request can be sent again, so that the page may offer that.
@@ -41,7 +39,10 @@ struct RefusalPage {
         self.init(Topic(status: status), code: StatusText.of(status).code, requestID: requestID)
     }
 
-    private var offersRetry: Bool { isRepeatable && countdown == nil && topic.remedy == .reload }
+    /// Before a countdown ends, only the viewer can free a place that is taken.
+    private var offersRetry: Bool {
+        isRepeatable && topic.remedy == .reload && (countdown == nil || topic == .refusal(.alreadyActive))
+    }
 
     /// - Parameter language: a place among those of `pages`.
     func html(_ pages: Pages, in language: Int) -> [UInt8] {
@@ -62,21 +63,22 @@ struct RefusalPage {
     /// Notes and buttons.
     private func more(_ wording: Wording) -> String {
         var parts: [String] = []
-        func add(_ label: Label, _ seconds: Int64) {
-            parts.append("<p>\(Markup.escaped(wording[label, wording.duration(seconds)]))</p>")
+        if let activeFor {
+            parts.append("<p>\(Markup.escaped(wording[.activeFor, wording.duration(activeFor)]))</p>")
         }
-        if let activeFor { add(.activeFor, activeFor) }
-        if let freeIn { add(.freeIn, freeIn + 59) }
-        let buttons = buttons(wording)
-        if !buttons.isEmpty { parts.append("<div class=\"row\">\n\(buttons.joined(separator: "\n"))\n</div>") }
+        if topic.retriesByItself, retry == nil { parts.append("<p>\(Markup.escaped(wording[.tryLater]))</p>") }
+        func addRow(_ buttons: [String]) {
+            if !buttons.isEmpty { parts.append("<div class=\"row\">\n\(buttons.joined(separator: "\n"))\n</div>") }
+        }
+        addRow(buttons(wording))
         if let retry { parts.append(retry.html(wording)) }
         if let countdown { parts.append(countdown.html(wording)) }
         if let wayIn { parts.append(wayIn.html(wording)) }
-        if topic.remedy == .goBack {
-            parts.append(brand?.homeButton(wording) ?? BackButton.html(wording))
-        }
+        if leadsBack { addRow(waysBack(wording)) }
+        if hasBackButton { parts.append("<script>\(BackButton.script)</script>") }
         if let contact = brand?.contact(wording) { parts.append(contact) }
         if let notice { parts.append(notice.html) }
+        if showsTime { parts.append("<script>\(LocalTime.script)</script>") }
         return parts.joined(separator: "\n")
     }
 
@@ -95,7 +97,25 @@ struct RefusalPage {
         return buttons
     }
 
-    private var hasBackButton: Bool { topic.remedy == .goBack && !(brand?.hasHome ?? false) }
+    private var showsTime: Bool { event?.startsAt != nil || countdown?.moment != nil }
+
+    /// To come back, to go back, and to the company's page. The last leads away from the event, so that it is quiet beside
+    /// others.
+    private func waysBack(_ wording: Wording) -> [String] {
+        let asksForLink = topic.needsLink && notice != nil
+        var buttons = asksForLink ? [FrameNotice.button(wording)] : []
+        if hasBackButton { buttons.append(BackButton.html(wording)) }
+        if let home = brand?.homeButton(wording, isQuiet: !buttons.isEmpty) { buttons.append(home) }
+        return buttons
+    }
+
+    /// Who is let in again by and by is not led away.
+    private var leadsBack: Bool { topic.remedy == .goBack && countdown == nil }
+
+    /// The viewer's link may be on the page that the viewer came from.
+    private var hasBackButton: Bool {
+        leadsBack && (topic.needsLink || !(brand?.hasHome ?? false))
+    }
 
     /// What the page may do, for `Content-Security-Policy`.
     func policy(_ pages: Pages) -> String {
@@ -106,12 +126,12 @@ struct RefusalPage {
         if let source = brand?.imageSource { policy += "; img-src \(source)" }
         policy += "; form-action 'self'; base-uri 'none'"
         var scripts = pages.template.scripts
-        if event?.startsAt != nil { scripts.append(EventNote.scriptHash) }
         if countdown != nil { scripts.append(Countdown.scriptHash) }
         if retry != nil { scripts.append(RetryNotice.scriptHash) }
         if wayIn != nil { scripts.append(WayIn.scriptHash) }
         if notice != nil { scripts.append(FrameNotice.scriptHash) }
         if hasBackButton { scripts.append(BackButton.scriptHash) }
+        if showsTime { scripts.append(LocalTime.scriptHash) }
         if !scripts.isEmpty { policy += "; script-src" }
         for script in scripts { policy += " 'sha256-\(script)'" }
         if retry != nil || wayIn != nil { policy += "; connect-src 'self'" }

@@ -13,6 +13,8 @@ struct WayIn {
     var isSecondTry: Bool
     /// Whether the page is in a tab and not in a frame, so that another tab would not help.
     var isTopLevel: Bool
+    /// Whether the event is open in another tab already.
+    var isElsewhere = false
 
     /// A service worker that holds the session instead of a cookie.
     struct SilentWay {
@@ -33,24 +35,29 @@ struct WayIn {
             } ?? ""
         let (target, name) =
             isTopLevel ? ("", text(.tryAgain)) : (" target=\"_blank\" rel=\"noopener\"", text(.openInTab))
+        let more = isElsewhere ? silent + " data-elsewhere" : silent
+        let showsHint = isSecondTry && !isTopLevel && !isElsewhere
         return """
-            <div class="row"><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)"\(silent)>\(name)</a>
+            <div class="row"><a class="button" id="tab" href="\(place)"\(target) data-keep="\(keep)"\(more)>\(name)</a>
             <button class="quiet" id="allow" type="button" hidden>\(text(.allow))</button></div>
-            <p id="hint" role="status"\(isSecondTry && !isTopLevel ? "" : " hidden")>\(text(.notAllowed))</p>
+            <p id="hint" role="status"\(showsHint ? "" : " hidden")>\(text(.notAllowed))</p>
             <p id="late" role="status" hidden>\(text(.late))</p>
             <script>\(Self.script)</script>
             """
     }
 
     /// Tries the silent way, behind an empty page. Then keeps the link's ticket fresh, and asks for storage access when the
-    /// viewer clicks: browsers grant it only in response to a click.
+    /// viewer clicks: browsers grant it only in response to a click. Once the viewer is in another tab, asks for the page that
+    /// says so.
     private static let script = """
-        (()=>{const tab=document.getElementById("tab"),allow=document.getElementById("allow"),\
-        hint=document.getElementById("hint"),late=document.getElementById("late");\
+        (()=>{const[tab,allow,hint,late]=["tab","allow","hint","late"].map((id)=>document.getElementById(id));\
+        const to=(ticket)=>tab.href.replace(/\(QueryMembers.ticketName)=[^&]*/,"\(QueryMembers.ticketName)="+ticket),\
+        go=(ticket)=>location.replace(to(ticket));\
         const renew=async()=>{const answer=await fetch("/.gateway/ticket?\(QueryMembers.ticketName)="+tab.dataset.keep,\
-        {method:"POST"});if(!answer.ok){late.hidden=answer.status===429;return}const[next,keep]=(await answer.text()).split("\\n");\
-        tab.href=tab.href.replace(/\(QueryMembers.ticketName)=[^&]*/,"\(QueryMembers.ticketName)="+next);\
-        tab.dataset.keep=keep;late.hidden=true;history.replaceState(null,"",tab.href)};\
+        {method:"POST"});if(!answer.ok){late.hidden=answer.status===429;return}\
+        const[next,keep,elsewhere]=(await answer.text()).split("\\n");\
+        tab.href=to(next);tab.dataset.keep=keep;late.hidden=true;history.replaceState(null,"",tab.href);\
+        if(elsewhere&&!("elsewhere"in tab.dataset))go(elsewhere)};\
         const soon=()=>renew().catch(()=>{});history.replaceState(null,"",tab.href);setInterval(soon,40000);\
         document.addEventListener("visibilitychange",()=>{if(!document.hidden)soon()});tab.onclick=()=>setTimeout(soon,500);\
         const{worker,join,place}=tab.dataset;\
@@ -64,7 +71,7 @@ struct WayIn {
         .then((done)=>{if(done)location.replace(place);else page.hidden=false})}\
         if(document.requestStorageAccess&&window!==top){allow.hidden=false;\
         allow.onclick=()=>document.requestStorageAccess().then(()=>location.replace(tab.href),\
-        ()=>{hint.hidden=false})}})()
+        ()=>{hint.hidden=false;allow.hidden=true;tab.focus()})}})()
         """
 
     static let scriptHash = RefusalPage.hash(of: script)

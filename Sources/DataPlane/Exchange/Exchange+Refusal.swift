@@ -47,15 +47,14 @@ extension Exchange {
             page.wayIn = wayIn
             // Whether a stranger's browser had a session is nobody's business.
             let isSecret = viewer == nil && topic == .visitEnded
-            page.notice =
+            let notice =
                 isSecret
                 ? frameNotice(.refused, code: Refusal.tokenMissing.code)
                 : frameNotice(news, code: refusal.code, opensAt: opensAt)
+            page.notice = topic.isForStrangers ? nil : notice
             page.isRepeatable = method == .get
             if let request { page.action = takeOverAction(refusal, request) }
-            if refusal == .alreadyActive { page.freeIn = retryAfter.map { ($0 + 999) / 1000 } }
-            if refusal == .notOpen, let retryAfter {
-                let countdown = Countdown(left: retryAfter)
+            if let countdown = countdown(topic, retryAfter) {
                 page.countdown = countdown
                 fields += "Refresh: \(countdown.refreshTime(random: SystemRandom.word()))\r\n"
             }
@@ -65,7 +64,7 @@ extension Exchange {
                 status: refusal.status,
                 code: refusal.code,
                 title: words.title,
-                detail: words.detail,
+                detail: topic.retriesByItself ? "\(words.detail) \(English.text(.tryLater))" : words.detail,
                 activeFor: seconds,
                 requestID: state.request.id.string
             )
@@ -189,14 +188,29 @@ extension Exchange {
         if page.isRepeatable, page.topic.retriesByItself {
             page.retry = RetryNotice(first: ((retryAfter ?? 5000) + 999) / 1000, random: worker.random.next())
         }
-        let event = shownEvent(on: page.topic)
-        page.brand = company.map { PageBrand($0, event: CompanyPage(event?.page ?? [])) }
-        page.event = event.map { EventNote(name: $0.name, startsAt: $0.startsAt) }
+        if !page.topic.isForStrangers {
+            let event = shownEvent(on: page.topic)
+            page.brand = company.map { PageBrand($0, event: CompanyPage(event?.page ?? [])) }
+            page.event = event.map { EventNote(name: $0.name, startsAt: $0.startsAt) }
+        }
         let (pages, language) = (snapshot.pages, state.request.language)
         let about = "Content-Language: \(pages.wordings[language].tag)\r\nVary: Accept-Language\r\n"
         let html = page.html(pages, in: language)
         let all = fields + about + pagePolicy(page, pages)
         respond(status: status, fields: all, type: "text/html; charset=utf-8", body: html)
+    }
+
+    /// What a page counts down to. The browser asks for it again then, so that it must be one that it can ask for.
+    private func countdown(_ topic: Topic, _ retryAfter: Milliseconds?) -> Countdown? {
+        guard method == .get, let left = retryAfter, left <= Countdown.longest else { return nil }
+        let moment = worker.clock.wall + left
+        return switch topic {
+        case .refusal(.notOpen): Countdown(left: left)
+        case .refusal(.tokenNotYetValid): Countdown(left: left, label: .validIn, moment: moment)
+        case .refusal(.alreadyActive): Countdown(left: left, label: .freeIn)
+        case .refusal(.viewerRemoved): Countdown(left: left, label: .returnsIn, moment: moment)
+        default: nil
+        }
     }
 
     /// What the embedding page is told.
@@ -230,11 +244,15 @@ extension Exchange {
         return event
     }
 
-    /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else.
+    /// The policy of our pages: show themselves, post to us, be framed where the event may be, and nothing else. The one for
+    /// strangers' frames may only be read.
     private func pagePolicy(_ page: RefusalPage, _ pages: Pages) -> String {
         var policy = "Content-Security-Policy: \(page.policy(pages))"
-        // Without a viewer, do not reveal which companies there are.
-        if viewer != nil, let company {
+        if page.topic.isForStrangers {
+            // Whatever the operator's own layout has: no scripts, forms, new tabs or navigation of the page around it.
+            policy += "; sandbox"
+        } else if viewer != nil, let company {
+            // Without a viewer, do not reveal which companies there are.
             policy += "; \(Snapshot.frameAncestors(company.embedOrigins))"
         }
         // Only the origin: the address of a refused link contains its token.

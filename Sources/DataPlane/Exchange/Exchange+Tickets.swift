@@ -24,14 +24,18 @@ extension Exchange {
         case .redirect, .retry:
             let page = Ticket(.page, ticket.sealed, now: worker.clock.wall)
             let keep = Ticket(.page, ticket.sealed, now: worker.clock.wall)
+            let isElsewhere =
+                !request.isForTab && worker.site.admission.isActive(ticket.session, of: ticket.viewer)
             let wayIn = WayIn(
                 place: add(page, to: request.location),
                 keep: text(of: keep),
-                silentWay: silentWay(request, ticket.sealed),
+                silentWay: isElsewhere ? nil : silentWay(request, ticket.sealed),
                 isSecondTry: ticket.stage == .retry,
-                isTopLevel: request.isForTab
+                isTopLevel: request.isForTab,
+                isElsewhere: isElsewhere
             )
-            refuse(.cookiesBlocked, request, topic: wayIn.isTopLevel ? .cookiesOff : nil, wayIn: wayIn)
+            let topic: Topic? = wayIn.isTopLevel ? .cookiesOff : wayIn.isElsewhere ? .elsewhere : nil
+            refuse(.cookiesBlocked, request, topic: topic, wayIn: wayIn)
         case .serviceWorker:
             refuse(.tokenMissing, request)
         case .page:
@@ -48,7 +52,8 @@ extension Exchange {
         return WayIn.SilentWay(script: serviceWorker.address, ticket: ticket, place: request.location)
     }
 
-    /// Issues two fresh tickets for one about to expire, since the page that shows them may stay open indefinitely.
+    /// Issues two fresh tickets for one about to expire, since the page that shows them may stay open indefinitely. A third
+    /// one leads to the page that says so if the viewer has joined with one of them in another tab.
     func renewTicket(_ request: RequestView) {
         guard allows(method == .post, "POST") else { return }
         request.scanQuery(tokenNames: [])
@@ -59,8 +64,11 @@ extension Exchange {
             ticket.stage == .page, worker.site.usedTickets.use(ticket)
         else { return refuse(.tokenMissing, request) }
         guard countTry(of: ticket.viewer, request) else { return }
-        let fresh = (0..<2).map { _ in
+        var fresh = (0..<2).map { _ in
             text(of: Ticket(.page, ticket.sealed, now: worker.clock.wall))
+        }
+        if worker.site.admission.isActive(ticket.session, of: ticket.viewer) {
+            fresh.append(text(of: Ticket(.redirect, ticket.sealed, now: worker.clock.wall)))
         }
         let body = Array(fresh.joined(separator: "\n").utf8)
         respond(status: 200, fields: "", type: "text/plain; charset=utf-8", body: body)

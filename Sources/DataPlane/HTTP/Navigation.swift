@@ -1,6 +1,7 @@
 /// Recognizes a browser's navigation, which gets pages instead of problem documents.
 enum Navigation {
-    /// Whether what is left of a broken head looks like a navigation, by the first fields that tell.
+    /// Whether what is left of a broken head looks like a navigation, by the first fields that tell. When in doubt a person
+    /// sees the answer to a GET: of one whose address was too long, nothing else was read.
     static func mayBeOne(_ bytes: Span<UInt8>) -> Bool {
         var isGet = false
         var takesPages: Bool?
@@ -9,6 +10,9 @@ enum Navigation {
         while let line = bytes.nextLine(&start) {
             if isFirst {
                 isFirst = false
+                if bytes.firstIndex(of: .lineFeed, from: 0, to: bytes.count) == nil {
+                    return bytes.begins("get ", ignoringCaseIn: line)
+                }
                 isGet = bytes.begins("get ", ignoringCaseIn: line) || bytes.begins("head ", ignoringCaseIn: line)
                 guard isGet || bytes.begins("post ", ignoringCaseIn: line) else { return false }
             } else if let value = bytes.value(of: "sec-fetch-mode:", in: line) {

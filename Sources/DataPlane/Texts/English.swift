@@ -23,6 +23,11 @@ enum English: Language {
                 "The event no longer exists",
                 "The organizer has deleted it. Ask the organizer if you think that this is a mistake."
             )
+        case .elsewhere:
+            Words(
+                "The event is open in another tab",
+                "Watch it there. If you have closed that tab, open the event again."
+            )
         case .status(let status): words(on: status)
         }
     }
@@ -47,7 +52,7 @@ enum English: Language {
         case .tokenNotYetValid:
             Words(
                 "It is too early for this link",
-                "Check the date and time in your invitation, then open the link again."
+                "Check the date and time in your invitation."
             )
         case .tokenConflict:
             Words("Two different links at once", "Open only the link from your invitation, exactly as it is there.")
@@ -101,13 +106,13 @@ enum English: Language {
                 "Wait a minute, then open the event once, in the place where you want to watch it."
             )
         case .draining:
-            Words("Back in a moment", "The service is being restarted. Try again in a few seconds.")
+            Words("Back in a moment", "The service is being restarted.")
         case .tryAgain:
-            Words("Try again in a moment", "Nothing is wrong with your link. Try again in a few seconds.")
+            Words("One moment, please", "Nothing is wrong with your link.")
         case .upstreamUnavailable:
-            Words("The event is not reachable", "Nothing is wrong with your link. Try again in a minute.")
+            Words("The event is not reachable", "Nothing is wrong with your link.")
         case .upstreamTimeout:
-            Words("The event did not answer", "Nothing is wrong with your link. Try again in a minute.")
+            Words("The event did not answer", "Nothing is wrong with your link.")
         }
     }
 
@@ -135,11 +140,11 @@ enum English: Language {
                 "Most often these are cookies: delete this site's cookies, then open the link again."
             )
         case .badGateway:
-            Words("The service is not reachable", "Try again in a minute.")
+            Words("The service is not reachable", "The fault is on our side.")
         case .unavailable:
-            Words("The service is not available at the moment", "Try again in a few seconds.")
+            Words("The service is not available at the moment", "The fault is on our side.")
         case .gatewayTimeout:
-            Words("The service did not answer", "Try again in a minute.")
+            Words("The service did not answer", "The fault is on our side.")
         case .other:
             Words("That did not work", "Go back and try again, or open your link again.")
         }
@@ -149,6 +154,7 @@ enum English: Language {
         switch label {
         case .useHere: "Use it here instead"
         case .tryAgain: "Try again"
+        case .comeBack: "Come back"
         case .goBack: "Go back"
         case .openInTab: "Open in a new tab"
         case .allow: "Allow cookies here"
@@ -157,9 +163,12 @@ enum English: Language {
         case .notAllowed: "Your browser did not allow it. Open the event in a new tab, or allow cookies for this site."
         case .late: "This page has waited too long: reload the page that it is on, or open your link again."
         case .activeFor: "Active there for {time}."
-        case .freeIn: "If it is closed there already, this place is free in {time} at most."
+        case .freeIn: "If it is closed there already, this place is free in {time} at most. This page tries again then."
         case .opensIn: "It opens in {time}. This page then continues by itself."
+        case .validIn: "Your link works in {time}. This page then continues by itself."
+        case .returnsIn: "You can come back in {time}. This page then continues by itself."
         case .retriesIn: "This page tries again by itself in {time}."
+        case .tryLater: "Try again in a moment."
         case .moment: "a moment"
         case .seconds: "{count} seconds"
         case .underAMinute: "less than a minute"

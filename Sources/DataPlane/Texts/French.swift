@@ -23,6 +23,11 @@ enum French: Language {
                 "L’événement n’existe plus",
                 "L’organisateur l’a supprimé. Contactez-le si vous pensez que c’est une erreur."
             )
+        case .elsewhere:
+            Words(
+                "L’événement est ouvert dans un autre onglet",
+                "Regardez-le là-bas. Si vous avez fermé cet onglet, ouvrez de nouveau l’événement."
+            )
         case .status(let status): words(on: status)
         }
     }
@@ -48,7 +53,7 @@ enum French: Language {
         case .tokenNotYetValid:
             Words(
                 "Il est trop tôt pour ce lien",
-                "Vérifiez la date et l’heure dans votre invitation, puis ouvrez de nouveau le lien."
+                "Vérifiez la date et l’heure dans votre invitation."
             )
         case .tokenConflict:
             Words(
@@ -112,13 +117,13 @@ enum French: Language {
                 "Attendez une minute, puis ouvrez l’événement une seule fois, là où vous voulez le regarder."
             )
         case .draining:
-            Words("De retour dans un instant", "Le service redémarre. Réessayez dans quelques secondes.")
+            Words("De retour dans un instant", "Le service redémarre.")
         case .tryAgain:
-            Words("Réessayez dans un instant", "Votre lien est bon. Réessayez dans quelques secondes.")
+            Words("Un instant, s’il vous plaît", "Votre lien est bon.")
         case .upstreamUnavailable:
-            Words("L’événement est inaccessible", "Votre lien est bon. Réessayez dans une minute.")
+            Words("L’événement est inaccessible", "Votre lien est bon.")
         case .upstreamTimeout:
-            Words("L’événement n’a pas répondu", "Votre lien est bon. Réessayez dans une minute.")
+            Words("L’événement n’a pas répondu", "Votre lien est bon.")
         }
     }
 
@@ -150,11 +155,11 @@ enum French: Language {
                 "Il s’agit le plus souvent de cookies. Supprimez ceux de ce site, puis ouvrez de nouveau le lien."
             )
         case .badGateway:
-            Words("Le service est inaccessible", "Réessayez dans une minute.")
+            Words("Le service est inaccessible", "Le problème vient de notre côté.")
         case .unavailable:
-            Words("Le service est momentanément indisponible", "Réessayez dans quelques secondes.")
+            Words("Le service est momentanément indisponible", "Le problème vient de notre côté.")
         case .gatewayTimeout:
-            Words("Le service n’a pas répondu", "Réessayez dans une minute.")
+            Words("Le service n’a pas répondu", "Le problème vient de notre côté.")
         case .other:
             Words("Cela n’a pas fonctionné", "Revenez en arrière et réessayez, ou ouvrez de nouveau votre lien.")
         }
@@ -164,6 +169,7 @@ enum French: Language {
         switch label {
         case .useHere: "Regarder ici"
         case .tryAgain: "Réessayer"
+        case .comeBack: "Revenir"
         case .goBack: "Retour"
         case .openInTab: "Ouvrir dans un nouvel onglet"
         case .allow: "Autoriser les cookies ici"
@@ -176,9 +182,14 @@ enum French: Language {
             "Cette page a attendu trop longtemps. Rechargez la page où elle se trouve, ou ouvrez de nouveau "
                 + "votre lien."
         case .activeFor: "Ouvert là-bas depuis {time}."
-        case .freeIn: "Si vous l’y avez déjà fermé, cette place se libérera dans {time} au plus."
+        case .freeIn:
+            "Si vous l’y avez déjà fermé, cette place se libérera dans {time} au plus. Cette page réessaiera "
+                + "alors automatiquement."
         case .opensIn: "Ouverture dans {time}. Cette page continuera alors automatiquement."
+        case .validIn: "Votre lien fonctionnera dans {time}. Cette page continuera alors automatiquement."
+        case .returnsIn: "Vous pourrez revenir dans {time}. Cette page continuera alors automatiquement."
         case .retriesIn: "Cette page réessaiera automatiquement dans {time}."
+        case .tryLater: "Réessayez dans un instant."
         case .moment: "un instant"
         case .seconds: "{count} secondes"
         case .underAMinute: "moins d’une minute"

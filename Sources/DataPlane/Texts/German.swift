@@ -28,6 +28,11 @@ enum German: Language {
                 "Diese Veranstaltung gibt es nicht mehr",
                 "Der Veranstalter hat sie gelöscht. Fragen Sie ihn, wenn Sie das für einen Irrtum halten."
             )
+        case .elsewhere:
+            Words(
+                "Die Veranstaltung ist in einem anderen Tab geöffnet",
+                "Sehen Sie dort zu. Wenn Sie den Tab geschlossen haben, öffnen Sie die Veranstaltung noch einmal."
+            )
         case .status(let status): words(on: status)
         }
     }
@@ -54,7 +59,7 @@ enum German: Language {
         case .tokenNotYetValid:
             Words(
                 "Für diesen Link ist es noch zu früh",
-                "Prüfen Sie Datum und Uhrzeit in Ihrer Einladung und öffnen Sie den Link dann noch einmal."
+                "Prüfen Sie Datum und Uhrzeit in Ihrer Einladung."
             )
         case .tokenConflict:
             Words(
@@ -122,25 +127,13 @@ enum German: Language {
                     + "möchten."
             )
         case .draining:
-            Words(
-                "Gleich wieder da",
-                "Der Dienst wird neu gestartet. Versuchen Sie es in ein paar Sekunden noch einmal."
-            )
+            Words("Gleich wieder da", "Der Dienst wird neu gestartet.")
         case .tryAgain:
-            Words(
-                "Bitte versuchen Sie es gleich noch einmal",
-                "Ihr Link ist in Ordnung. Versuchen Sie es in ein paar Sekunden noch einmal."
-            )
+            Words("Einen Moment bitte", "Ihr Link ist in Ordnung.")
         case .upstreamUnavailable:
-            Words(
-                "Die Veranstaltung ist nicht erreichbar",
-                "Ihr Link ist in Ordnung. Versuchen Sie es in einer Minute noch einmal."
-            )
+            Words("Die Veranstaltung ist nicht erreichbar", "Ihr Link ist in Ordnung.")
         case .upstreamTimeout:
-            Words(
-                "Die Veranstaltung hat nicht geantwortet",
-                "Ihr Link ist in Ordnung. Versuchen Sie es in einer Minute noch einmal."
-            )
+            Words("Die Veranstaltung hat nicht geantwortet", "Ihr Link ist in Ordnung.")
         }
     }
 
@@ -177,11 +170,11 @@ enum German: Language {
                     + "einmal."
             )
         case .badGateway:
-            Words("Der Dienst ist nicht erreichbar", "Versuchen Sie es in einer Minute noch einmal.")
+            Words("Der Dienst ist nicht erreichbar", "Der Fehler liegt bei uns.")
         case .unavailable:
-            Words("Der Dienst ist gerade nicht verfügbar", "Versuchen Sie es in ein paar Sekunden noch einmal.")
+            Words("Der Dienst ist gerade nicht verfügbar", "Der Fehler liegt bei uns.")
         case .gatewayTimeout:
-            Words("Der Dienst hat nicht geantwortet", "Versuchen Sie es in einer Minute noch einmal.")
+            Words("Der Dienst hat nicht geantwortet", "Der Fehler liegt bei uns.")
         case .other:
             Words(
                 "Das hat nicht funktioniert",
@@ -194,6 +187,7 @@ enum German: Language {
         switch label {
         case .useHere: "Hier ansehen"
         case .tryAgain: "Noch einmal versuchen"
+        case .comeBack: "Zurückkommen"
         case .goBack: "Zurück"
         case .openInTab: "In neuem Tab öffnen"
         case .allow: "Cookies hier erlauben"
@@ -206,9 +200,14 @@ enum German: Language {
             "Diese Seite hat zu lange gewartet. Laden Sie die Seite neu, auf der sie zu sehen ist, oder öffnen "
                 + "Sie Ihren Link noch einmal."
         case .activeFor: "Dort aktiv seit {time}."
-        case .freeIn: "Wenn Sie sie dort schon geschlossen haben, wird dieser Platz in spätestens {time} frei."
+        case .freeIn:
+            "Wenn Sie sie dort schon geschlossen haben, wird dieser Platz in spätestens {time} frei. Dann "
+                + "versucht es diese Seite noch einmal."
         case .opensIn: "Einlass in {time}. Dann geht es hier von selbst weiter."
+        case .validIn: "Ihr Link gilt in {time}. Dann geht es hier von selbst weiter."
+        case .returnsIn: "In {time} können Sie zurückkommen. Dann geht es hier von selbst weiter."
         case .retriesIn: "Diese Seite versucht es in {time} von selbst noch einmal."
+        case .tryLater: "Versuchen Sie es gleich noch einmal."
         case .moment: "einem Moment"
         case .seconds: "{count} Sekunden"
         case .underAMinute: "weniger als einer Minute"

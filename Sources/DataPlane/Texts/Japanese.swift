@@ -14,6 +14,11 @@ enum Japanese: Language {
             Words("ブラウザーで Cookie が無効になっています", "このサイトの Cookie が無効です。ブラウザーで許可してから、もう一度お試しください。")
         case .eventDeleted:
             Words("このイベントは存在しません", "主催者により削除されました。間違いだと思われる場合は、主催者にお問い合わせください。")
+        case .elsewhere:
+            Words(
+                "イベントは別のタブで開いています",
+                "そちらでご覧ください。そのタブを閉じた場合は、イベントをもう一度開いてください。"
+            )
         case .status(let status): words(on: status)
         }
     }
@@ -27,7 +32,7 @@ enum Japanese: Language {
         case .tokenExpired:
             Words("このリンクは有効期限が切れています", "イベントを表示しているページを再読み込みするか、新しいリンクを主催者にご依頼ください。")
         case .tokenNotYetValid:
-            Words("このリンクはまだ使用できません", "招待状の日時をご確認のうえ、あらためてリンクを開いてください。")
+            Words("このリンクはまだ使用できません", "招待状の日時をご確認ください。")
         case .tokenConflict:
             Words("異なるリンクが同時に使われています", "招待状のリンクだけを、そのままの形で開いてください。")
         case .cookiesBlocked:
@@ -59,13 +64,13 @@ enum Japanese: Language {
         case .tooManyJoins:
             Words("参加の回数が多すぎます", "1 分ほど待ってから、視聴したい場所で一度だけイベントを開いてください。")
         case .draining:
-            Words("まもなく再開します", "サービスを再起動しています。数秒後にもう一度お試しください。")
+            Words("まもなく再開します", "サービスを再起動しています。")
         case .tryAgain:
-            Words("しばらくしてからお試しください", "リンクに問題はありません。数秒後にもう一度お試しください。")
+            Words("少々お待ちください", "リンクに問題はありません。")
         case .upstreamUnavailable:
-            Words("イベントに接続できません", "リンクに問題はありません。1 分ほどしてからもう一度お試しください。")
+            Words("イベントに接続できません", "リンクに問題はありません。")
         case .upstreamTimeout:
-            Words("イベントから応答がありません", "リンクに問題はありません。1 分ほどしてからもう一度お試しください。")
+            Words("イベントから応答がありません", "リンクに問題はありません。")
         }
     }
 
@@ -84,11 +89,11 @@ enum Japanese: Language {
         case .headTooLarge:
             Words("ブラウザーの送信データが大きすぎます", "多くの場合は Cookie が原因です。このサイトの Cookie を削除してから、リンクを開き直してください。")
         case .badGateway:
-            Words("サービスに接続できません", "1 分ほどしてからもう一度お試しください。")
+            Words("サービスに接続できません", "原因は当サービス側にあります。")
         case .unavailable:
-            Words("現在サービスを利用できません", "数秒後にもう一度お試しください。")
+            Words("現在サービスを利用できません", "原因は当サービス側にあります。")
         case .gatewayTimeout:
-            Words("サービスから応答がありません", "1 分ほどしてからもう一度お試しください。")
+            Words("サービスから応答がありません", "原因は当サービス側にあります。")
         case .other:
             Words("処理できませんでした", "前のページに戻ってもう一度試すか、リンクを開き直してください。")
         }
@@ -98,6 +103,7 @@ enum Japanese: Language {
         switch label {
         case .useHere: "こちらで視聴する"
         case .tryAgain: "もう一度試す"
+        case .comeBack: "イベントに戻る"
         case .goBack: "戻る"
         case .openInTab: "新しいタブで開く"
         case .allow: "ここで許可する"
@@ -106,9 +112,12 @@ enum Japanese: Language {
         case .notAllowed: "ブラウザーで許可されませんでした。新しいタブでイベントを開くか、このサイトの Cookie を許可してください。"
         case .late: "待ち時間が長すぎました。このページを表示しているページを再読み込みするか、リンクをもう一度開いてください。"
         case .activeFor: "別の場所で視聴中の時間：{time}"
-        case .freeIn: "そちらをすでに閉じている場合、最長 {time}で視聴できるようになります。"
+        case .freeIn: "そちらをすでに閉じている場合、最長 {time}で視聴できるようになります。その時に自動的にもう一度試します。"
         case .opensIn: "開場まで {time}です。開場すると自動的に進みます。"
+        case .validIn: "リンクは {time}後に使用できます。その時刻になると自動的に進みます。"
+        case .returnsIn: "{time}後に再び参加できます。その時刻になると自動的に進みます。"
         case .retriesIn: "このページは {time}後に自動的にもう一度試します。"
+        case .tryLater: "しばらくしてからもう一度お試しください。"
         case .moment: "少し"
         case .seconds: "{count} 秒"
         case .underAMinute: "1 分未満"

@@ -3,6 +3,8 @@
 enum Label: String, CaseIterable, Sendable {
     case useHere = "use_here"
     case tryAgain = "try_again"
+    /// Asks the embedding page for a new link.
+    case comeBack = "come_back"
     case goBack = "go_back"
     case openInTab = "open_in_tab"
     case allow
@@ -16,7 +18,13 @@ enum Label: String, CaseIterable, Sendable {
     case activeFor = "active_for"
     case freeIn = "free_in"
     case opensIn = "opens_in"
+    /// For a link whose time has not come.
+    case validIn = "valid_in"
+    /// For one who was removed for a time.
+    case returnsIn = "returns_in"
     case retriesIn = "retries_in"
+    /// Instead of ``retriesIn`` where nothing happens by itself, such as after a form.
+    case tryLater = "try_later"
 
     /// Instead of a time of less than a second.
     case moment
@@ -32,11 +40,11 @@ enum Label: String, CaseIterable, Sendable {
     /// What stands for something else in the text, in braces.
     var placeholders: [String] {
         switch self {
-        case .useHere, .tryAgain, .goBack, .openInTab, .allow, .notAllowed, .late, .moment, .underAMinute, .aMinute,
-            .anHour:
+        case .useHere, .tryAgain, .comeBack, .goBack, .openInTab, .allow, .notAllowed, .late, .tryLater, .moment,
+            .underAMinute, .aMinute, .anHour:
             []
         case .home, .contact: ["name"]
-        case .activeFor, .freeIn, .opensIn, .retriesIn: ["time"]
+        case .activeFor, .freeIn, .opensIn, .validIn, .returnsIn, .retriesIn: ["time"]
         case .seconds, .minutes, .hours, .days: ["count"]
         case .daysAndHours: ["days", "hours"]
         }

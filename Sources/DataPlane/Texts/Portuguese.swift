@@ -20,6 +20,11 @@ enum Portuguese: Language {
             )
         case .eventDeleted:
             Words("O evento não existe mais", "O organizador o excluiu. Fale com ele se achar que é um engano.")
+        case .elsewhere:
+            Words(
+                "O evento está aberto em outra aba",
+                "Assista por lá. Se você fechou essa aba, abra o evento novamente."
+            )
         case .status(let status): words(on: status)
         }
     }
@@ -38,7 +43,7 @@ enum Portuguese: Language {
         case .tokenNotYetValid:
             Words(
                 "Ainda é cedo para este link",
-                "Confira a data e a hora no seu convite e depois abra o link novamente."
+                "Confira a data e a hora no seu convite."
             )
         case .tokenConflict:
             Words(
@@ -92,13 +97,13 @@ enum Portuguese: Language {
                 "Espere um minuto e abra o evento uma única vez, no lugar em que quiser assistir."
             )
         case .draining:
-            Words("Voltamos em instantes", "O serviço está sendo reiniciado. Tente novamente em alguns segundos.")
+            Words("Voltamos em instantes", "O serviço está sendo reiniciado.")
         case .tryAgain:
-            Words("Tente novamente em instantes", "O seu link está correto. Tente novamente em alguns segundos.")
+            Words("Um momento, por favor", "O seu link está correto.")
         case .upstreamUnavailable:
-            Words("Não foi possível acessar o evento", "O seu link está correto. Tente novamente em um minuto.")
+            Words("Não foi possível acessar o evento", "O seu link está correto.")
         case .upstreamTimeout:
-            Words("O evento não respondeu", "O seu link está correto. Tente novamente em um minuto.")
+            Words("O evento não respondeu", "O seu link está correto.")
         }
     }
 
@@ -126,11 +131,11 @@ enum Portuguese: Language {
                 "Em geral são cookies: apague os deste site e abra o link novamente."
             )
         case .badGateway:
-            Words("Não foi possível acessar o serviço", "Tente novamente em um minuto.")
+            Words("Não foi possível acessar o serviço", "O problema é do nosso lado.")
         case .unavailable:
-            Words("O serviço não está disponível no momento", "Tente novamente em alguns segundos.")
+            Words("O serviço não está disponível no momento", "O problema é do nosso lado.")
         case .gatewayTimeout:
-            Words("O serviço não respondeu", "Tente novamente em um minuto.")
+            Words("O serviço não respondeu", "O problema é do nosso lado.")
         case .other:
             Words("Não funcionou", "Volte e tente novamente, ou abra o seu link mais uma vez.")
         }
@@ -140,6 +145,7 @@ enum Portuguese: Language {
         switch label {
         case .useHere: "Assistir aqui"
         case .tryAgain: "Tentar novamente"
+        case .comeBack: "Voltar ao evento"
         case .goBack: "Voltar"
         case .openInTab: "Abrir em uma nova aba"
         case .allow: "Permitir aqui"
@@ -150,9 +156,13 @@ enum Portuguese: Language {
         case .late:
             "Esta página esperou tempo demais: recarregue a página em que ela está ou abra o seu link novamente."
         case .activeFor: "Ativo lá há {time}."
-        case .freeIn: "Se já estiver fechado lá, este lugar ficará livre em {time} no máximo."
+        case .freeIn:
+            "Se já estiver fechado lá, este lugar ficará livre em {time} no máximo. Esta página tentará então novamente."
         case .opensIn: "Abre em {time}. Depois, esta página continua sozinha."
+        case .validIn: "O seu link funcionará em {time}. Depois, esta página continua sozinha."
+        case .returnsIn: "Você poderá voltar em {time}. Depois, esta página continua sozinha."
         case .retriesIn: "Esta página tentará novamente sozinha em {time}."
+        case .tryLater: "Tente novamente em instantes."
         case .moment: "um instante"
         case .seconds: "{count} segundos"
         case .underAMinute: "menos de um minuto"

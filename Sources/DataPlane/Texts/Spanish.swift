@@ -23,6 +23,11 @@ enum Spanish: Language {
                 "El evento ya no existe",
                 "El organizador lo ha eliminado. Consúltele si cree que se trata de un error."
             )
+        case .elsewhere:
+            Words(
+                "El evento está abierto en otra pestaña",
+                "Véalo allí. Si ha cerrado esa pestaña, abra el evento de nuevo."
+            )
         case .status(let status): words(on: status)
         }
     }
@@ -47,7 +52,7 @@ enum Spanish: Language {
         case .tokenNotYetValid:
             Words(
                 "Aún es pronto para este enlace",
-                "Compruebe la fecha y la hora en su invitación y abra después el enlace de nuevo."
+                "Compruebe la fecha y la hora en su invitación."
             )
         case .tokenConflict:
             Words("Dos enlaces distintos a la vez", "Abra solo el enlace de su invitación, tal como aparece en ella.")
@@ -98,13 +103,13 @@ enum Spanish: Language {
                 "Espere un minuto y abra el evento una sola vez, en el lugar donde quiera verlo."
             )
         case .draining:
-            Words("Volvemos enseguida", "El servicio se está reiniciando. Inténtelo de nuevo en unos segundos.")
+            Words("Volvemos enseguida", "El servicio se está reiniciando.")
         case .tryAgain:
-            Words("Inténtelo de nuevo en un momento", "Su enlace es correcto. Inténtelo de nuevo en unos segundos.")
+            Words("Un momento, por favor", "Su enlace es correcto.")
         case .upstreamUnavailable:
-            Words("No se puede acceder al evento", "Su enlace es correcto. Inténtelo de nuevo en un minuto.")
+            Words("No se puede acceder al evento", "Su enlace es correcto.")
         case .upstreamTimeout:
-            Words("El evento no ha respondido", "Su enlace es correcto. Inténtelo de nuevo en un minuto.")
+            Words("El evento no ha respondido", "Su enlace es correcto.")
         }
     }
 
@@ -132,11 +137,11 @@ enum Spanish: Language {
                 "Suele deberse a las cookies: borre las de este sitio y abra el enlace de nuevo."
             )
         case .badGateway:
-            Words("No se puede acceder al servicio", "Inténtelo de nuevo en un minuto.")
+            Words("No se puede acceder al servicio", "El fallo está de nuestro lado.")
         case .unavailable:
-            Words("El servicio no está disponible en este momento", "Inténtelo de nuevo en unos segundos.")
+            Words("El servicio no está disponible en este momento", "El fallo está de nuestro lado.")
         case .gatewayTimeout:
-            Words("El servicio no ha respondido", "Inténtelo de nuevo en un minuto.")
+            Words("El servicio no ha respondido", "El fallo está de nuestro lado.")
         case .other:
             Words("No ha funcionado", "Vuelva atrás e inténtelo de nuevo, o abra otra vez su enlace.")
         }
@@ -146,6 +151,7 @@ enum Spanish: Language {
         switch label {
         case .useHere: "Ver aquí"
         case .tryAgain: "Intentar de nuevo"
+        case .comeBack: "Volver a entrar"
         case .goBack: "Volver"
         case .openInTab: "Abrir en una pestaña nueva"
         case .allow: "Permitir las cookies aquí"
@@ -156,9 +162,14 @@ enum Spanish: Language {
                 + "sitio."
         case .late: "Esta página ha esperado demasiado: recargue la página en la que está o abra de nuevo su enlace."
         case .activeFor: "Activo allí desde hace {time}."
-        case .freeIn: "Si allí ya está cerrado, esta plaza quedará libre en {time} como máximo."
+        case .freeIn:
+            "Si allí ya está cerrado, esta plaza quedará libre en {time} como máximo. Esta página lo intentará "
+                + "entonces de nuevo."
         case .opensIn: "Abre en {time}. Después, esta página continúa por sí sola."
+        case .validIn: "Su enlace funcionará en {time}. Después, esta página continúa por sí sola."
+        case .returnsIn: "Podrá volver en {time}. Después, esta página continúa por sí sola."
         case .retriesIn: "Esta página lo intentará de nuevo por sí sola en {time}."
+        case .tryLater: "Inténtelo de nuevo en un momento."
         case .moment: "un momento"
         case .seconds: "{count} segundos"
         case .underAMinute: "menos de un minuto"

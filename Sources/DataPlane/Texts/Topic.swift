@@ -12,6 +12,8 @@ enum Topic: Hashable, Sendable {
     case cookiesOff
     /// The event was deleted, not only the viewer's registration.
     case eventDeleted
+    /// Cookies are blocked in the frame, but the viewer has opened the event in a tab.
+    case elsewhere
     /// A plain HTTP status.
     case status(Status)
 
@@ -38,6 +40,7 @@ enum Topic: Hashable, Sendable {
         case .otherEvent: "other_event"
         case .cookiesOff: "cookies_off"
         case .eventDeleted: "event_deleted"
+        case .elsewhere: "elsewhere"
         case .status(.other): "other_status"
         case .status(let status): "status_\(status.rawValue)"
         }
@@ -55,7 +58,8 @@ enum Topic: Hashable, Sendable {
 
     var remedy: Remedy {
         switch self {
-        case .refusal(.cookiesBlocked), .refusal(.sessionReplaced), .cookiesOff: .other
+        case .refusal(.cookiesBlocked), .refusal(.frameDenied), .refusal(.sessionReplaced), .cookiesOff, .elsewhere:
+            .other
         case .refusal(.tokenNotYetValid), .refusal(.addressDenied), .refusal(.notOpen), .refusal(.roleChanged): .reload
         case .refusal(let refusal): refusal.mayPass ? .reload : .goBack
         case .visitEnded, .otherEvent, .eventDeleted: .goBack
@@ -67,7 +71,15 @@ enum Topic: Hashable, Sendable {
         }
     }
 
-    /// Whether the page tries again by itself: the fault is ours, and goes away without anyone's doing.
+    /// Whether the page is shown in a frame of anybody's page, since it says that the event is not. There it has nothing to
+    /// click, runs nothing, and does not say whose event it is.
+    var isForStrangers: Bool { self == .refusal(.frameDenied) }
+
+    /// Whether a new link to the event would let the viewer in, so that the embedding page may be asked for one.
+    var needsLink: Bool { self == .visitEnded || self == .otherEvent || self == .refusal(.tokenExpired) }
+
+    /// Whether the page tries again by itself: the fault is ours, and goes away without anyone's doing. The advice names
+    /// no time, since the page does.
     var retriesByItself: Bool {
         switch self {
         case .refusal(.draining), .refusal(.tryAgain), .refusal(.upstreamUnavailable), .refusal(.upstreamTimeout),
@@ -80,6 +92,6 @@ enum Topic: Hashable, Sendable {
 
 extension Topic: CaseIterable {
     static let allCases: [Topic] =
-        Refusal.allCases.map(Topic.refusal) + [.visitEnded, .otherEvent, .cookiesOff, .eventDeleted]
+        Refusal.allCases.map(Topic.refusal) + [.visitEnded, .otherEvent, .cookiesOff, .eventDeleted, .elsewhere]
         + Status.allCases.map(Topic.status)
 }

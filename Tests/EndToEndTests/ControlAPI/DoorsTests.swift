@@ -49,7 +49,7 @@ extension WaitingEndToEnd {
             let hash = Data(SHA256.hash(Array(script.output.1.utf8).span)).base64EncodedString()
             #expect(page["Content-Security-Policy"]?.contains("script-src 'sha256-\(hash)'") == true)
             #expect(page.text.contains("data-left=\"\(wait)\""))
-            #expect(page.text.contains("<strong dir=\"auto\">Doors</strong><br><time id=\"start\" datetime=\"2"))
+            #expect(page.text.contains("<strong dir=\"auto\">Doors</strong><br><time class=\"at\" datetime=\"2"))
             let target = registered.target
             let response = try fetch(site.port, target)
             try expectProblem(response, 403, "not_open")

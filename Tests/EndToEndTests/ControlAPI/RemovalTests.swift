@@ -142,7 +142,13 @@ extension EndToEnd {
             let body: JSONValue = ["email": "ada@example.com", "until": until]
             #expect(try backend.call("POST", "/event/\(event)/removals", body).status == 201)
             #expect(try away.socket.remainder().last?.close == "4411 viewer_removed")
-            #expect(try fetch(site.port, target).status == 403)
+            let problem = try fetch(site.port, target)
+            #expect(problem.status == 403 && (1...4).contains(Int(problem["Retry-After"] ?? "") ?? 0))
+            let page = try away.browser.navigate("/event/\(event)")
+            if page.status == 403 {
+                #expect(page.text.contains("You can come back in <span") && page["Refresh"] != nil, "\(page)")
+                #expect(page.text.contains("<br><time class=\"at\" datetime=\"2"))
+            }
             #expect(eventually(within: 30) { (try? away.browser.navigate("/event/\(event)").status) == 200 })
         }
 

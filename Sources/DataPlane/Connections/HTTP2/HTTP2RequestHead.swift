@@ -20,10 +20,15 @@ struct HTTP2RequestHead {
     private var hasLength = false
     private var size = 0
     private var count = 0
+    /// How many fields ``keepRemains(_:_:_:)`` has kept.
+    private var remains = 0
     private(set) var fault: HeadFault?
 
     /// How far beyond the limits a client may go before its connection ends instead of its request.
     static let abusiveFactor = 8
+    /// In bytes.
+    private static let maxRemains = 512
+    private static let mostRemains = 8
 
     mutating func clear() {
         method.removeAll(keepingCapacity: true)
@@ -37,7 +42,7 @@ struct HTTP2RequestHead {
         fields.removeAll(keepingCapacity: true)
         hasLength = false
         size = 0
-        count = 0
+        (count, remains) = (0, 0)
         fault = nil
     }
 
@@ -50,6 +55,7 @@ struct HTTP2RequestHead {
         if known?.name != .cookie || cookie.isEmpty { count += 1 }
         guard size <= limits.size, count <= limits.count + 5 else {
             fault = .tooLarge
+            keepRemains(name, value, known)
             return size <= limits.size * Self.abusiveFactor && count <= limits.count * Self.abusiveFactor
         }
         guard !value.hasControl(in: 0..<value.count) else {
@@ -64,6 +70,20 @@ struct HTTP2RequestHead {
             fault = .breaks(.fieldLine)
         }
         return true
+    }
+
+    /// Keeps what is small and tells who sent a head that is too large, so that a person gets a page: see ``Navigation``.
+    private mutating func keepRemains(_ name: Span<UInt8>, _ value: Span<UInt8>, _ known: FieldName.Known?) {
+        guard value.count <= Self.maxRemains, !value.hasControl(in: 0..<value.count), !value.isPadded else { return }
+        switch known?.name {
+        case nil: if name.isName(":method"), method.isEmpty { method.append(value) }
+        case .accept, .acceptLanguage, .secFetchMode:
+            if let known, remains < Self.mostRemains {
+                remains += 1
+                addLine(known, name, value)
+            }
+        default: break
+        }
     }
 
     private mutating func add(_ known: FieldName.Known, _ name: Span<UInt8>, _ value: Span<UInt8>) {
