@@ -15,7 +15,9 @@ final class FakeRecords: Records {
     /// Whether it has nothing of any company.
     let isEmpty = Mutex(false)
     let redelivered = Mutex<[String]>([])
-    let storageFault: StorageFault? = nil
+    let fault = Mutex<StorageFault?>(nil)
+
+    var storageFault: StorageFault? { fault.withLock { $0 } }
 
     private func event(_ kind: EventKind) -> Event {
         var fields = EventFields(name: Self.hostile, startsAt: start, endsAt: start + 1000, timezone: Self.hostile)

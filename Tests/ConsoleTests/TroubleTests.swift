@@ -27,18 +27,18 @@ import Testing
             vitals.upstreams[0].servers[0].state = .down
             vitals.upstreams[0].servers[0].reason = "refused <b>"
             vitals.upstreams[0].servers[0].downSince = start - 1000
-            vitals.databaseFault = "the disk is full"
             vitals.reloads.hasSucceeded = false
             vitals.reloads.failedAt = start
             vitals.unusableFiles = .init(count: 1, problems: ["tls.key_file: it is gone"])
         }
+        desk.records.fault.withLock { $0 = .full }
         let ill = await desk.call(.get, "/console/", cookie: cookie).text
         let shown = ill.matches(of: /<li data-row="alarm[^"]+"><span data-live="[^"]+">([^<]+)</).map { String($0.1) }
         #expect(
             shown == [
                 "No healthy upstream: viewers get errors", "Upstream embed-host: no server is left",
                 "embed-host: 127.0.0.1:1 is down since 2026-11-18 11:06:39 UTC: refused &lt;b&gt;",
-                "Database: the disk is full",
+                "Database: the disk is full: make room on it",
                 "The last reload of the configuration failed at 2026-11-18 11:06:40 UTC: the page Configuration says why",
                 "A file has changed and cannot be used: the page Configuration says why",
             ]

@@ -262,13 +262,13 @@ struct RefusalPageTests {
 
     @Test("Attack: a page that embeds a stranger's refusal learns its code, and no event, company or origin")
     func stranger() {
-        let notice = FrameNotice.ofStranger(.refused, code: "token_missing").html
+        let notice = FrameNotice.ofStranger(.refused, code: "token_missing").html(hasButton: false)
         #expect(
             notice.hasPrefix("<script data-origins=\"*\" data-state=\"refused\" data-code=\"token_missing\">"),
             "\(notice)"
         )
         let early = FrameNotice(.refused, code: "not_open", event: "e", opensAt: 0, origins: ["https://a.example"])
-        #expect(early.html.contains(" data-event=\"e\" data-opens=\"1970-01-01T00:00:00.000Z\">"))
+        #expect(early.html(hasButton: true).contains(" data-event=\"e\" data-opens=\"1970-01-01T00:00:00.000Z\">"))
     }
 
     @Test("A page shows the viewer's company: its name or logo, its colour, and where to get help")
@@ -311,7 +311,12 @@ struct RefusalPageTests {
         for topic in Topic.allCases.filter(\.needsLink) {
             var page = RefusalPage(topic, code: "c", requestID: "r")
             page.brand = brand
-            page.notice = FrameNotice(.ended, .viewerRemoved, event: "e", origins: ["https://acme.example"])
+            page.notice = FrameNotice(
+                .ended,
+                code: "viewer_removed",
+                event: "e",
+                origins: ["https://acme.example"]
+            )
             let row = text(page.html(.standard, in: 0))
             let places = [
                 "<button id=\"return\"", "<button id=\"back\"", "<a class=\"button quiet\" href=\"https://acme",

@@ -36,25 +36,35 @@ struct FrameNotice {
         "<button id=\"return\" type=\"button\" hidden>\(Markup.escaped(wording[.comeBack]))</button>"
     }
 
-    var html: String {
+    /// - Parameter hasButton: whether the page has ``button(_:)``.
+    func html(hasButton: Bool) -> String {
         var values = [("origins", origins.joined(separator: " ")), ("state", state.rawValue), ("code", code)]
         if let event { values.append(("event", event)) }
         if let opensAt { values.append(("opens", opensAt)) }
         let data = values.map { " data-\($0)=\"\(Markup.escaped($1))\"" }.joined()
-        return "<script\(data)>\(Self.script)</script>"
+        return "<script\(data)>\(hasButton ? Self.scriptWithButton : Self.script)</script>"
     }
 
     /// A page that hides itself while it tries to do without the viewer tells nothing before it is shown.
-    private static let script = """
-        (()=>{const data=document.currentScript.dataset,page=document.body;
-        \(ParentPage.script)
-        origins=data.origins.split(" ");
+    private static let telling = """
+        (()=>{const data=document.currentScript.dataset,page=document.body;\
+        \(ParentPage.script)\
+        origins=data.origins.split(" ");\
         const say=()=>tell(news={event:data.event||null,state:data.state,code:data.code,role:null,listedAs:null,\
-        expiresAt:null,opensAt:data.opens||null});
-        if(page.hidden)new MutationObserver(say).observe(page,{attributeFilter:["hidden"]});else say();
-        const back=document.getElementById("return");
-        if(back&&parent!==window){back.hidden=false;back.onclick=()=>tell({wants:"link",event:data.event||null})}})()
+        expiresAt:null,opensAt:data.opens||null});\
+        if(page.hidden)new MutationObserver(say).observe(page,{attributeFilter:["hidden"]});else say()
         """
 
-    static let scriptHash = RefusalPage.hash(of: script)
+    private static let script = telling + "})()"
+
+    private static let scriptWithButton =
+        telling + """
+            ;const back=document.getElementById("return");\
+            if(parent!==window){back.hidden=false;back.onclick=()=>tell({wants:"link",event:news.event})}})()
+            """
+
+    static func scriptHash(hasButton: Bool) -> String { hasButton ? hashWithButton : hash }
+
+    private static let hash = RefusalPage.hash(of: script)
+    private static let hashWithButton = RefusalPage.hash(of: scriptWithButton)
 }

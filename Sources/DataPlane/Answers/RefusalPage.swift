@@ -77,7 +77,7 @@ struct RefusalPage {
         if leadsBack { addRow(waysBack(wording)) }
         if hasBackButton { parts.append("<script>\(BackButton.script)</script>") }
         if let contact = brand?.contact(wording) { parts.append(contact) }
-        if let notice { parts.append(notice.html) }
+        if let notice { parts.append(notice.html(hasButton: asksForLink)) }
         if showsTime { parts.append("<script>\(LocalTime.script)</script>") }
         return parts.joined(separator: "\n")
     }
@@ -102,12 +102,13 @@ struct RefusalPage {
     /// To come back, to go back, and to the company's page. The last leads away from the event, so that it is quiet beside
     /// others.
     private func waysBack(_ wording: Wording) -> [String] {
-        let asksForLink = topic.needsLink && notice != nil
         var buttons = asksForLink ? [FrameNotice.button(wording)] : []
         if hasBackButton { buttons.append(BackButton.html(wording)) }
         if let home = brand?.homeButton(wording, isQuiet: !buttons.isEmpty) { buttons.append(home) }
         return buttons
     }
+
+    private var asksForLink: Bool { topic.needsLink && notice != nil }
 
     /// Who is let in again by and by is not led away.
     private var leadsBack: Bool { topic.remedy == .goBack && countdown == nil }
@@ -129,7 +130,7 @@ struct RefusalPage {
         if countdown != nil { scripts.append(Countdown.scriptHash) }
         if retry != nil { scripts.append(RetryNotice.scriptHash) }
         if wayIn != nil { scripts.append(WayIn.scriptHash) }
-        if notice != nil { scripts.append(FrameNotice.scriptHash) }
+        if notice != nil { scripts.append(FrameNotice.scriptHash(hasButton: asksForLink)) }
         if hasBackButton { scripts.append(BackButton.scriptHash) }
         if showsTime { scripts.append(LocalTime.scriptHash) }
         if !scripts.isEmpty { policy += "; script-src" }

@@ -50,27 +50,27 @@ struct WayIn {
     /// viewer clicks: browsers grant it only in response to a click. Once the viewer is in another tab, asks for the page that
     /// says so.
     private static let script = """
-        (()=>{const[tab,allow,hint,late]=["tab","allow","hint","late"].map((id)=>document.getElementById(id));\
-        const to=(ticket)=>tab.href.replace(/\(QueryMembers.ticketName)=[^&]*/,"\(QueryMembers.ticketName)="+ticket),\
-        go=(ticket)=>location.replace(to(ticket));\
-        const renew=async()=>{const answer=await fetch("/.gateway/ticket?\(QueryMembers.ticketName)="+tab.dataset.keep,\
-        {method:"POST"});if(!answer.ok){late.hidden=answer.status===429;return}\
+        (()=>{const page=document,[tab,allow,hint,late]=["tab","allow","hint","late"].map(id=>page.getElementById(id)),\
+        to=ticket=>tab.href.replace(/\(QueryMembers.ticketName)=[^&]*/,"\(QueryMembers.ticketName)="+ticket),\
+        go=place=>location.replace(place),keepAddress=()=>history.replaceState(null,"",tab.href),\
+        renew=async()=>{const answer=await fetch("/.gateway/ticket?\(QueryMembers.ticketName)="+tab.dataset.keep,\
+        {method:"POST"});if(!answer.ok){late.hidden=answer.status==429;return}\
         const[next,keep,elsewhere]=(await answer.text()).split("\\n");\
-        tab.href=to(next);tab.dataset.keep=keep;late.hidden=true;history.replaceState(null,"",tab.href);\
-        if(elsewhere&&!("elsewhere"in tab.dataset))go(elsewhere)};\
-        const soon=()=>renew().catch(()=>{});history.replaceState(null,"",tab.href);setInterval(soon,40000);\
-        document.addEventListener("visibilitychange",()=>{if(!document.hidden)soon()});tab.onclick=()=>setTimeout(soon,500);\
-        const{worker,join,place}=tab.dataset;\
-        const enter=async()=>{const entry=await navigator.serviceWorker.register(worker,{scope:"/"});\
-        const ours=entry.installing||entry.waiting||entry.active,{port1,port2}=new MessageChannel();\
-        return new Promise((done)=>{port1.onmessage=({data})=>done(data);const look=()=>{\
-        if(ours.state==="redundant")done();if(ours.state!=="activated")return;\
-        ours.onstatechange=null;ours.postMessage({ticket:join,place},[port2])};ours.onstatechange=look;look()})};\
-        if(worker&&navigator.serviceWorker){const page=document.body;page.hidden=true;\
-        Promise.race([enter(),new Promise((done)=>setTimeout(done,15000))]).catch(()=>{})\
-        .then((done)=>{if(done)location.replace(place);else page.hidden=false})}\
-        if(document.requestStorageAccess&&window!==top){allow.hidden=false;\
-        allow.onclick=()=>document.requestStorageAccess().then(()=>location.replace(tab.href),\
+        tab.href=to(next);tab.dataset.keep=keep;late.hidden=true;keepAddress();\
+        if(elsewhere&&!("elsewhere"in tab.dataset))go(to(elsewhere))},\
+        soon=()=>renew().catch(()=>{});keepAddress();setInterval(soon,4e4);\
+        addEventListener("visibilitychange",()=>{if(!page.hidden)soon()});tab.onclick=()=>setTimeout(soon,500);\
+        const{worker,join,place}=tab.dataset,workers=navigator.serviceWorker,\
+        enter=async()=>{const entry=await workers.register(worker,{scope:"/"}),\
+        ours=entry.installing||entry.waiting||entry.active,{port1,port2}=new MessageChannel();\
+        return new Promise(done=>{port1.onmessage=({data})=>done(data);(ours.onstatechange=()=>{\
+        if(ours.state=="redundant")done();if(ours.state!="activated")return;\
+        ours.onstatechange=null;ours.postMessage({ticket:join,place},[port2])})()})};\
+        if(worker&&workers){const{body}=page;body.hidden=true;\
+        Promise.race([enter(),new Promise(done=>setTimeout(done,15e3))]).catch(()=>{})\
+        .then(done=>{if(done)go(place);else body.hidden=false})}\
+        if(page.requestStorageAccess&&self!==top){allow.hidden=false;\
+        allow.onclick=()=>page.requestStorageAccess().then(()=>go(tab.href),\
         ()=>{hint.hidden=false;allow.hidden=true;tab.focus()})}})()
         """
 
