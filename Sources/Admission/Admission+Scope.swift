@@ -45,11 +45,12 @@ extension Admission.Rules {
         now >= after(session.joinedAt, sessions.maxLifetime)
     }
 
-    /// When a session that was joined with a viewer's token ends, whatever its event says.
+    /// When a session that was joined with a viewer's token ends, whatever its event says. Requests are let in for the
+    /// leeway longer, which is for clocks that disagree.
     package func end(of session: SessionID, _ viewer: Viewer) -> Milliseconds {
         let lifetime = after(session.joinedAt, sessions.maxLifetime)
         guard !sessions.outlivesToken, let expires = viewer.validity.expires else { return lifetime }
-        let (moment, isFar) = after(expires, leeway).multipliedReportingOverflow(by: 1000)
+        let (moment, isFar) = expires.multipliedReportingOverflow(by: 1000)
         return isFar ? lifetime : min(lifetime, moment)
     }
 

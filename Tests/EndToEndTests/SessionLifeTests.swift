@@ -94,6 +94,20 @@ extension EndToEnd {
             #expect(hasEnded)
         }
 
+        @Test("The page is told that its session has expired when its sockets are, and may ask for a little longer")
+        func told() throws {
+            let site = try Site()
+            let browser = Browser(site)
+            let expires = Minter.now + 3
+            let token = Minter.acme.token(Minter.Viewer(registration: "r1", expires: expires))
+            #expect(try browser.open("/event/e1?token=\(token)").status == 200)
+            let session = try browser.fetch("/.gateway/session").json()
+            #expect(session["expiresAt"]?.text.flatMap(RFC3339.parse) == Int64(expires) * 1000)
+            #expect(try eventually { try browser.fetch("/.gateway/session").status == 401 })
+            try expectProblem(try browser.fetch("/.gateway/session"), 401, "token_expired")
+            #expect(try browser.fetch("/event/e1/poll").status == 200)
+        }
+
         @Test("A session past max_lifetime has expired, and its viewer is told so, with the event's page around it")
         func pastLifetime() throws {
             let site = try Site { $0.sessions = "max_lifetime = \"3s\"\nidle_timeout = \"3s\"" }

@@ -19,6 +19,13 @@ extension Exchange {
         return true
     }
 
+    /// Refuses a call that was not answered: the control API, which is part of this process, is ending or beginning. It
+    /// closes no connection on which it does what a call asks.
+    func refuseLostCall(fault: String) {
+        let detail = "The API is being restarted. Try again in a second, with the same Idempotency-Key."
+        refuseControl(fault: fault, detail, wait: 1)
+    }
+
     /// - Parameter wait: seconds after which to call again.
     private func refuseControl(fault: String, _ detail: String, wait: Int) {
         let refusal = Refusal.tryAgain

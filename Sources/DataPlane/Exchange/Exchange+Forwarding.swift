@@ -318,6 +318,8 @@ extension Exchange {
         if let slot = pool?.upstream.slot { worker.counters.failed(slot, fault.kind) }
         if case .connect = action, let pool, !pool.takeRetry() {
             refuse(.upstreamUnavailable)
+        } else if case .refuse(.upstreamUnavailable) = action, state.verdict.isControlCall {
+            refuseLostCall(fault: fault.code)
         } else {
             if let notes, case .connect = action { notes.trace.resends += 1 }
             perform(action)

@@ -87,6 +87,12 @@ extension Exchange {
         state.verdict.access = .session
         let event = credentials.sealed?.event ?? []
         guard decide(request, credentials, event: event.span, .ask), let admitted else { return }
+        let end = worker.site.admission.end(of: admitted.session, viewer, in: admitted.event, snapshot.rules)
+        guard worker.clock.wall < end else {
+            // As its sockets, which have ended: the page should ask for a new link.
+            state.verdict.refusedEvent = admitted.event
+            return refuse(.tokenExpired, request)
+        }
         state.request.isPoll = request.member(SessionScript.pollName) != nil
         var members = [
             JSONMember("session", .string(admitted.session.name)),
@@ -98,8 +104,6 @@ extension Exchange {
         members.append(JSONMember("embedOrigins", .array(origins.map(JSONValue.string))))
         if let listing = admitted.listing { members.append(JSONMember("listedAs", .string(listing.name))) }
         if let name = viewer.name { members.append(JSONMember("userName", .string(name))) }
-        let admission = worker.site.admission
-        let end = admission.end(of: admitted.session, viewer, in: admitted.event, snapshot.rules)
         members.append(JSONMember("expiresAt", .string(Timestamp.text(end))))
         respond(
             status: 200,

@@ -214,10 +214,13 @@ extension Exchange {
         look(in: left)
     }
 
-    /// Milliseconds until the session of an open socket ends by itself; `nil` without a session.
+    /// Milliseconds until the session of an open socket ends by itself; `nil` without a session, and if it was opened within
+    /// the leeway after that.
     private var timeToExpiry: Int64? {
         guard let viewer, let session else { return nil }
-        return worker.snapshot.rules.end(of: session, viewer) - worker.clock.wall
+        let (end, now) = (worker.snapshot.rules.end(of: session, viewer), worker.clock.wall)
+        let age = worker.clock.monotonic - state.request.startedAt
+        return now - age < end ? end - now : nil
     }
 
     /// Schedules ``timePassed()`` after this time, unless an earlier call is scheduled.

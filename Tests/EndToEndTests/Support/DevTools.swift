@@ -21,9 +21,25 @@ final class DevTools {
         socket.reader.patience = 60
     }
 
-    /// Calls a method, of the page that a session is attached to if there is one.
+    /// Calls a method, of the page that a session is attached to if there is one. Between two pages, waits for the next.
     @discardableResult
     func call(_ method: String, _ parameters: JSONValue = [:], session: String? = nil) throws -> JSONValue {
+        var answer = try ask(method, parameters, session)
+        let isThere = eventually(within: 30) {
+            guard let fault = answer["error"]?["message"]?.text, Self.betweenPages.contains(fault) else { return true }
+            answer = (try? ask(method, parameters, session)) ?? answer
+            return false
+        }
+        if !isThere || answer["error"] != nil {
+            throw GatewayFailure(text: "\(method): \(answer["error"]?.description ?? "")")
+        }
+        return answer["result"] ?? .null
+    }
+
+    /// What Chromium answers when it has left a page and is not on the next yet. Nothing was done then.
+    private static let betweenPages = ["Not attached to an active page", "Cannot find default execution context"]
+
+    private func ask(_ method: String, _ parameters: JSONValue, _ session: String?) throws -> JSONValue {
         number += 1
         var message: JSONValue = ["id": .number(Double(number)), "method": .string(method), "params": parameters]
         if let session { message["sessionId"] = .string(session) }
@@ -34,8 +50,7 @@ final class DevTools {
                 if let event = answer["method"]?.text { onEvent(event, answer["params"] ?? .null) }
                 continue
             }
-            if let fault = answer["error"] { throw GatewayFailure(text: "\(method): \(fault.description)") }
-            return answer["result"] ?? .null
+            return answer
         }
     }
 
