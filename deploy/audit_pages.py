@@ -18,7 +18,6 @@ import pathlib
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,8 @@ import threading
 import time
 
 import html5lib
+
+from processes import free_ports
 
 LANGUAGES = ["en", "de", "es", "fr", "ja", "pt"]
 NAVIGATION = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -106,12 +107,6 @@ access = false
 """
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def ask(port, path, fields=(), method="GET", body=None):
     """Status, fields and text of an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
@@ -152,7 +147,7 @@ class Gateway:
     def __init__(self, program, limits=""):
         self.folder = tempfile.TemporaryDirectory()
         folder = pathlib.Path(self.folder.name)
-        self.port, self.admin = free_port(), free_port()
+        self.port, self.admin = free_ports("viewers", "admin").values()
         self.host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), EmbedHost)
         threading.Thread(target=self.host.serve_forever, daemon=True).start()
         self.hook = f"http://127.0.0.1:{self.host.server_port}/hook"

@@ -10,7 +10,6 @@ import pathlib
 import random
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ import urllib.parse
 import uuid
 
 import jsonschema
+
+from processes import free_ports
 
 TEXTS = [
     "", "a", " ", "\t", "\0", "a\0b", "é", "日本", "😀", "\u202e", "a@b.c", " a@b.c ", "a@b", "@", "a@@b.c",
@@ -88,7 +89,7 @@ class Gateway:
     def __init__(self, program):
         self.folder = tempfile.TemporaryDirectory()
         folder = pathlib.Path(self.folder.name)
-        self.port, admin = free_port(), free_port()
+        self.port, admin = free_ports("viewers", "admin").values()
         self.host = http.server.ThreadingHTTPServer(("127.0.0.1", 0), EmbedHost)
         threading.Thread(target=self.host.serve_forever, daemon=True).start()
         self.hook = f"http://127.0.0.1:{self.host.server_port}/hook"
@@ -223,12 +224,6 @@ webhook_private_addresses = ["127.0.0.0/8"]
 [log]
 access = false
 """
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class World:

@@ -191,7 +191,7 @@ package final class Admission: Sendable {
         if let refusal = time(of: viewer, at: now, rules) {
             guard refusal == .tokenExpired, rules.sessions.outlivesToken else { return .failure(refusal) }
         }
-        guard now < after(session.joinedAt, rules.sessions.maxLifetime) else { return .failure(.tokenExpired) }
+        guard !rules.isPastLifetime(session, at: now) else { return .failure(.tokenExpired) }
         guard !event.isEmpty else { return .success(.attendee) }
         let isOwn = viewer.event.hasSameBytes(as: event)
         let standing =

@@ -4,21 +4,10 @@ import Testing
 extension EndToEnd {
     @Suite("Sessions that a service worker holds")
     struct CookielessTests {
-        private static func site(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> Site {
-            try Site {
-                $0.sessions = "cookieless = true"
-                adjust(&$0)
-            }
-        }
-
-        private func link(_ person: String, _ event: String = "e1") -> String {
-            "/event/\(event)?a=1&token=\(Minter.acme.registration(person, event: event))"
-        }
-
         @Test("A frame without cookies is let in, and the upstream sees the page's requests as they were")
         func joins() throws {
-            let frame = FrameWorker(try Self.site())
-            let page = try frame.wayIn(link("worker"))
+            let frame = FrameWorker(try FrameWorker.site())
+            let page = try frame.wayIn(FrameWorker.link("worker"))
             #expect(page.status == 401 && page.text.contains("cookies_blocked"))
             #expect(page["Content-Security-Policy"]?.contains("worker-src 'self'") == true)
             let script = try #require(FrameWorker.datum("worker", in: page))
@@ -48,7 +37,7 @@ extension EndToEnd {
 
         @Test("A fresh link renews the worker's session, for the viewer that it names, also once it has expired")
         func freshLink() throws {
-            let frame = FrameWorker(try Self.site { $0.tokens = "leeway = \"0s\"" })
+            let frame = FrameWorker(try FrameWorker.site { $0.tokens = "leeway = \"0s\"" })
             func link(_ name: String, expires seconds: Double) -> String {
                 let expires = Minter.now + seconds
                 return "/event/e1?token="
@@ -75,8 +64,8 @@ extension EndToEnd {
 
         @Test("What the worker says is believed only beside its session, and only if it may stand in a field")
         func claims() throws {
-            let frame = FrameWorker(try Self.site())
-            #expect(try frame.open(link("claims")).status == 200)
+            let frame = FrameWorker(try FrameWorker.site())
+            #expect(try frame.open(FrameWorker.link("claims")).status == 200)
             let bearer = "Authorization: Bearer \(Minter.acme.registration("program"))"
             let program = try #require(try fetch(frame.site.port, "/event/e1", [bearer])["Gateway-Session"])
             _ = try fetch(
@@ -101,9 +90,9 @@ extension EndToEnd {
 
         @Test("Attack: a worker's session in a cookie, a cookie's session in a worker's place")
         func swapped() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("swap")).status == 200)
+            #expect(try frame.open(FrameWorker.link("swap")).status == 200)
             let session = try #require(frame.session)
             let browser = Browser(site)
             #expect(try browser.open("/event/e1?token=\(Minter.acme.registration("other"))").status == 200)
@@ -123,8 +112,8 @@ extension EndToEnd {
 
         @Test("Attack: a worker's session opens no socket, and no other event")
         func elsewhere() throws {
-            let frame = FrameWorker(try Self.site())
-            #expect(try frame.open(link("elsewhere")).status == 200)
+            let frame = FrameWorker(try FrameWorker.site())
+            #expect(try frame.open(FrameWorker.link("elsewhere")).status == 200)
             let shown = "Gateway-Session: \(try #require(frame.session))"
             let client = try Client(port: frame.site.port)
             #expect(try client.openWebSocket("/event/e1/socket", [shown, frame.own]).status == 401)
@@ -135,10 +124,10 @@ extension EndToEnd {
 
         @Test("A socket ticket opens a WebSocket, and the upstream sees no more of it than of a session")
         func sockets() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             for path in ["/event/e1/socket", "/socket"] { site.upstream.on(path) { try WebSocket.serveEcho($0) } }
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("sockets")).status == 200)
+            #expect(try frame.open(FrameWorker.link("sockets")).status == 200)
             let offered = "gateway-session.\(try #require(frame.socket))"
             for (path, more) in [("/event/e1/socket", ""), ("/socket", ""), ("/event/e1/socket", "chat, ")] {
                 let client = try Client(port: site.port)
@@ -157,10 +146,10 @@ extension EndToEnd {
             "Attack: a socket ticket for a GET, for another event, from another origin, after its viewer was replaced"
         )
         func socketTickets() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             site.upstream.on("/event/e1/socket") { try WebSocket.serveEcho($0) }
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("thief")).status == 200)
+            #expect(try frame.open(FrameWorker.link("thief")).status == 200)
             let ticket = try #require(frame.socket)
             let offered = "Sec-WebSocket-Protocol: gateway-session.\(ticket)"
             func open(_ path: String, _ fields: [String]) throws -> Int {
@@ -175,15 +164,15 @@ extension EndToEnd {
             #expect(try open("/event/e1/socket", [frame.own, "Cookie: gateway-session-0a0a0a0a=1\(ticket)"]) == 401)
             #expect(try fetch(site.port, "/event/e1/x", [offered, frame.own]).status == 401)
             #expect(try fetch(site.port, "/event/e1/x", ["Gateway-Session: \(ticket)"]).status == 401)
-            #expect(try FrameWorker(site).open(link("thief")).status == 200)
+            #expect(try FrameWorker(site).open(FrameWorker.link("thief")).status == 200)
             #expect(try open("/event/e1/socket", [offered, frame.own]) == 409)
         }
 
         @Test("Attack: tickets exchanged twice, from another origin, in an address, or of another kind")
         func tickets() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             let frame = FrameWorker(site)
-            let page = try frame.wayIn(link("tickets"))
+            let page = try frame.wayIn(FrameWorker.link("tickets"))
             let ticket = try #require(FrameWorker.datum("join", in: page))
             let keep = try #require(FrameWorker.datum("keep", in: page))
             let target = "/.gateway/join?gateway-ticket="
@@ -195,7 +184,7 @@ extension EndToEnd {
             #expect(try frame.join(keep).status == 401, "a page's")
             #expect(try Browser(site).open("/event/e1?gateway-ticket=\(ticket)").status == 401)
             #expect(try frame.join(ticket).status == 401, "used by that")
-            let again = try #require(FrameWorker.datum("join", in: try frame.wayIn(link("tickets"))))
+            let again = try #require(FrameWorker.datum("join", in: try frame.wayIn(FrameWorker.link("tickets"))))
             #expect(try frame.join(again).status == 200)
             #expect(try frame.join(again).status == 401)
         }
@@ -204,8 +193,8 @@ extension EndToEnd {
             "Attack: another site's POST, or one that does not say whose it is, which the worker would send on as its own"
         )
         func foreignPost() throws {
-            let frame = FrameWorker(try Self.site())
-            #expect(try frame.open(link("csrf")).status == 200)
+            let frame = FrameWorker(try FrameWorker.site())
+            #expect(try frame.open(FrameWorker.link("csrf")).status == 200)
             let shown = "Gateway-Session: \(try #require(frame.session))"
             for fields in [
                 [], ["Origin: https://evil.example"], ["Origin: null"], ["Sec-Fetch-Site: cross-site"],
@@ -231,7 +220,7 @@ extension EndToEnd {
             arguments: [301, 302, 303, 307, 308]
         )
         func redirects(status: Int) throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             for path in ["/event/e1/away", "/public/away"] {
                 site.upstream.on(path) { exchange in
                     let fields = ["Location: https://other.example/x?y=1", "Cache-Control: public, max-age=60"]
@@ -240,7 +229,7 @@ extension EndToEnd {
             }
             site.upstream.on("/event/e1/nowhere") { try $0.reply("\(status) Nowhere", [], "") }
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("redirect")).status == 200)
+            #expect(try frame.open(FrameWorker.link("redirect")).status == 200)
             for path in ["/event/e1/away", "/public/away"] {
                 let answer = try frame.request(path)
                 #expect(answer.status == 200 && answer["Location"] == nil && answer.text == "gone")
@@ -258,12 +247,12 @@ extension EndToEnd {
 
         @Test("A page that sends no referrer sends one to us, so that its forms keep the session")
         func referrers() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             for path in ["/event/e1/shy", "/public/shy"] {
                 site.upstream.on(path) { try $0.reply("200 OK", ["Referrer-Policy: no-referrer"], "") }
             }
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("shy")).status == 200)
+            #expect(try frame.open(FrameWorker.link("shy")).status == 200)
             for path in ["/event/e1/shy", "/public/shy"] {
                 #expect(try frame.request(path).fields.values("referrer-policy") == ["same-origin"], "\(path)")
             }
@@ -272,7 +261,7 @@ extension EndToEnd {
 
         @Test("An upstream cannot speak to the worker in the gateway's name")
         func upstreamFields() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             site.upstream.on("/event/e1/forged") { exchange in
                 try exchange.reply(
                     "200 OK",
@@ -284,7 +273,7 @@ extension EndToEnd {
                 )
             }
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("forged")).status == 200)
+            #expect(try frame.open(FrameWorker.link("forged")).status == 200)
             let answer = try frame.request("/event/e1/forged")
             #expect(answer.status == 200 && answer["Gatewayish"] == "stays")
             #expect(!answer.fields.contains { $0.name.lowercased().hasPrefix("gateway-") })
@@ -294,7 +283,7 @@ extension EndToEnd {
 
         @Test("The embed host's own service worker does not take the place of ours; beside a cookie it may")
         func foreignWorker() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             let script = ["Service-Worker: script", "Sec-Fetch-Dest: serviceworker"]
             for path in ["/public/sw.js", "/event/e1/sw.js", "/sw.js"] {
                 #expect(try fetch(site.port, path, script).status == 403, "\(path)")
@@ -308,33 +297,33 @@ extension EndToEnd {
 
         @Test("Reloading the customer's page is no second join: the session goes on", arguments: ["refuse", "ask"])
         func reload(policy: String) throws {
-            let site = try Self.site { $0.sessions += "\nsecond_join = \"\(policy)\"" }
+            let site = try FrameWorker.site { $0.sessions += "\nsecond_join = \"\(policy)\"" }
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("reload")).status == 200)
+            #expect(try frame.open(FrameWorker.link("reload")).status == 200)
             let first = try #require(site.upstream.requests.last?["X-Gateway-Session"])
             // The worker has its session, so that the ticket is not needed.
             let told = try frame.request(
-                Browser.path(try fetch(site.port, link("reload"), FrameWorker.frame)["Location"] ?? ""),
+                Browser.path(try fetch(site.port, FrameWorker.link("reload"), FrameWorker.frame)["Location"] ?? ""),
                 "GET",
                 "dest=iframe, mode=navigate, from="
             )
             #expect(told.status == 200 && told["Gateway-Location"] == "303 /event/e1?a=1")
             // A worker that was asleep joins once more with what it has.
-            let page = try FrameWorker(site).wayIn(link("reload"))
+            let page = try FrameWorker(site).wayIn(FrameWorker.link("reload"))
             #expect(try frame.join(try #require(FrameWorker.datum("join", in: page))).status == 200)
             #expect(try frame.navigate("/event/e1").status == 200)
             #expect(site.upstream.requests.last?["X-Gateway-Session"] == first)
             // Another browser is kept out, and told so on a page.
-            let other = try FrameWorker(site).open(link("reload"))
+            let other = try FrameWorker(site).open(FrameWorker.link("reload"))
             #expect(other.status == 409 && other.text.contains("already_active"))
         }
 
         @Test("A replaced session keeps until its viewer asks for it back, with the page's button")
         func takeOver() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             let (frame, other) = (FrameWorker(site), FrameWorker(site))
-            #expect(try frame.open(link("twice")).status == 200)
-            #expect(try other.open(link("twice")).status == 200)
+            #expect(try frame.open(FrameWorker.link("twice")).status == 200)
+            #expect(try other.open(FrameWorker.link("twice")).status == 200)
             let page = try frame.navigate("/event/e1")
             #expect(page.status == 409 && page.text.contains("/.gateway/take-over?to="))
             #expect(try frame.renew().status == 200)
@@ -348,15 +337,15 @@ extension EndToEnd {
 
         @Test("A viewer who was kicked comes back by a new link, and not without one")
         func kicked() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("kicked")).status == 200)
+            #expect(try frame.open(FrameWorker.link("kicked")).status == 200)
             let kick = try fetch(site.gateway.adminPort, "/sessions?registration=kicked", method: "DELETE")
             #expect(kick.status == 200)
             let page = try frame.navigate("/event/e1")
             #expect(page.status == 403 && page.text.contains("viewer_removed"))
             #expect(try frame.request("/event/e1/data").status == 403)
-            let redirect = try fetch(site.port, link("kicked"), FrameWorker.frame)
+            let redirect = try fetch(site.port, FrameWorker.link("kicked"), FrameWorker.frame)
             let wayIn = try frame.navigate(Browser.path(redirect["Location"] ?? ""))
             #expect(wayIn.status == 401 && wayIn.text.contains("cookies_blocked"))
             #expect(try frame.join(try #require(FrameWorker.datum("join", in: wayIn))).status == 200)
@@ -365,10 +354,10 @@ extension EndToEnd {
 
         @Test("A session that no key of ours has sealed is forgotten; one that is merely over or unwelcome is not")
         func unknown() throws {
-            let (site, former) = (try Self.site(), try Self.site())
+            let (site, former) = (try FrameWorker.site(), try FrameWorker.site())
             let (frame, stranger) = (FrameWorker(site), FrameWorker(former))
-            #expect(try stranger.open(link("stranger")).status == 200)
-            #expect(try frame.open(link("known")).status == 200)
+            #expect(try stranger.open(FrameWorker.link("stranger")).status == 200)
+            #expect(try frame.open(FrameWorker.link("known")).status == 200)
             let known = frame.session
             for session in [stranger.session, "forged", frame.socket] {
                 frame.session = session
@@ -379,7 +368,7 @@ extension EndToEnd {
                 let open = try frame.request("/public/x")
                 #expect(open.status == 200 && open["Gateway-Worker"] == nil)
                 // A link still lets the viewer in, whose ticket must not be spent.
-                let page = try frame.wayIn(link("known"))
+                let page = try frame.wayIn(FrameWorker.link("known"))
                 #expect(page.text.contains("cookies_blocked") && page["Gateway-Worker"] == nil)
                 // Programs are told nothing.
                 let program = try fetch(site.port, "/event/e1/x", ["Gateway-Session: \(session ?? "")"])
@@ -388,16 +377,16 @@ extension EndToEnd {
             frame.session = known
             let elsewhere = try frame.request("/event/e2/data")
             #expect(elsewhere.status == 403 && elsewhere["Gateway-Worker"] == nil)
-            #expect(try FrameWorker(site).open(link("known")).status == 200)
+            #expect(try FrameWorker(site).open(FrameWorker.link("known")).status == 200)
             let replaced = try frame.request("/event/e1/data")
             #expect(replaced.status == 409 && replaced["Gateway-Worker"] == nil)
         }
 
         @Test("A navigation that WebKit sends without the session has no effect, and counts as no failure")
         func doubleNavigation() throws {
-            let site = try Self.site { $0.limits = "failures_per_minute = 1\njoins_per_minute = 0" }
+            let site = try FrameWorker.site { $0.limits = "failures_per_minute = 1\njoins_per_minute = 0" }
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("double")).status == 200)
+            #expect(try frame.open(FrameWorker.link("double")).status == 200)
             let first = site.upstream.requests.last?["X-Gateway-Session"]
             for _ in 0..<5 {
                 #expect(try fetch(site.port, "/event/e1?a=1", FrameWorker.frame).status == 401)
@@ -406,105 +395,11 @@ extension EndToEnd {
             #expect(site.upstream.requests.last?["X-Gateway-Session"] == first)
         }
 
-        @Test("The embed host's cookies come back to it, and to nobody else")
-        func cookies() throws {
-            let site = try Self.site()
-            site.upstream.on("/event/e1/login") { exchange in
-                let lines = ["app=1; Path=/event; HttpOnly", "deep=2", "gateway-session-0a0a0a0a=forged; Path=/"]
-                return try exchange.reply("200 OK", lines.map { "Set-Cookie: \($0)" } + ["Cache-Control: public"], "")
-            }
-            site.upstream.on("/event/e1/logout") { exchange in
-                try exchange.reply("200 OK", ["Set-Cookie: app=; Path=/event; Max-Age=0"], "")
-            }
-            let frame = FrameWorker(site)
-            #expect(try frame.open(link("cookies")).status == 200)
-            let login = try frame.request("/event/e1/login")
-            #expect(login["Set-Cookie"] == nil && login.fields.values("gateway-set-cookie").count == 2)
-            #expect(!login.fields.contains { $0.value.contains("app=1") })
-            #expect(login.fields.values("cache-control") == ["no-store"])
-            func seen(_ path: String) throws -> String? {
-                _ = try frame.request(path)
-                return site.upstream.requests(for: path).last?["Cookie"]
-            }
-            #expect(try seen("/event/e1/data") == "deep=2; app=1")
-            #expect(try seen("/event/e1") == "deep=2; app=1")
-            #expect(try seen("/other") == nil)
-            #expect(try seen("/public/x") == nil)
-            #expect(site.upstream.requests.allSatisfy { $0["Gateway-Cookie"] == nil })
-            #expect(try frame.request("/event/e1/logout").status == 200)
-            #expect(try seen("/event/e1/data") == "deep=2")
-            // Only a worker's request has such cookies.
-            let bearer = "Authorization: Bearer \(Minter.acme.registration("program"))"
-            _ = try fetch(site.port, "/event/e1/x", [bearer, "Gateway-Cookie: \(login["Gateway-Set-Cookie"] ?? "")"])
-            #expect(site.upstream.requests.last?["Cookie"] == nil)
-        }
-
-        @Test("Attack: the embed host's cookies in another viewer's jar, and in that of another event")
-        func movedCookies() throws {
-            let site = try Self.site()
-            site.upstream.on("/event/e1/login") { try $0.reply("200 OK", ["Set-Cookie: app=1; Path=/"], "") }
-            let frame = FrameWorker(site)
-            #expect(try frame.open(link("owner")).status == 200)
-            #expect(try frame.request("/event/e1/login").status == 200)
-            for (person, event) in [("owner", "e1"), ("thief", "e1"), ("owner", "e2")] {
-                let other = FrameWorker(site)
-                #expect(try other.open(link(person, event)).status == 200)
-                other.cookies = frame.cookies
-                #expect(try other.request("/event/\(event)/data").status == 200)
-                let seen = try #require(site.upstream.requests(for: "/event/\(event)/data").last)
-                #expect(seen["Cookie"] == (person == "owner" && event == "e1" ? "app=1" : nil), "\(person) \(event)")
-            }
-        }
-
-        @Test(
-            "An answer to a worker is kept by no shared cache, and by the browser's for the same viewer and cookies only"
-        )
-        func caching() throws {
-            let site = try Self.site()
-            func serve(_ path: String, _ fields: [String]) {
-                for path in ["/event/e1/\(path)", "/public/\(path)"] {
-                    site.upstream.on(path) { try $0.reply("200 OK", fields, "") }
-                }
-            }
-            serve(
-                "shared",
-                ["Cache-Control: public, s-maxage=60", "CDN-Cache-Control: max-age=60", "Surrogate-Control: a"]
-            )
-            serve(
-                "varied",
-                ["Cache-Control: max-age=60", "vary: Accept , COOKIE", "Vary: Cookie", "Cache-Control: a=b"]
-            )
-            serve("other", ["Vary: Cookies, X-Cookie", "Cache-Control: no-store"])
-            serve("silent", [])
-            let frame = FrameWorker(site)
-            #expect(try frame.open(link("caching")).status == 200)
-            func told(_ path: String, _ name: String) throws -> [String] {
-                try frame.request(path).fields.values(name)
-            }
-            let varies = "Gateway-Session, Gateway-Cookie"
-            #expect(try told("/event/e1/shared", "cache-control") == ["private", "public, s-maxage=60"])
-            #expect(try told("/event/e1/shared", "cdn-cache-control").isEmpty)
-            #expect(try told("/event/e1/shared", "surrogate-control").isEmpty)
-            #expect(try told("/event/e1/varied", "cache-control") == ["private", "max-age=60", "a=b"])
-            #expect(try told("/event/e1/varied", "vary") == [varies, "Accept , COOKIE", "Cookie"])
-            #expect(try told("/event/e1/other", "cache-control") == ["private", "no-store"])
-            #expect(try told("/event/e1/other", "vary") == ["Cookies, X-Cookie"])
-            #expect(try told("/event/e1/silent", "cache-control") == ["private"])
-            // What is for everyone, and what others are told, stays as it is.
-            #expect(try told("/public/varied", "vary") == ["Accept , COOKIE", "Cookie"])
-            let browser = Browser(site)
-            _ = try browser.open("/event/e1?token=\(Minter.acme.registration("other"))")
-            let shared = try browser.fetch("/event/e1/shared")
-            #expect(shared.fields.values("cache-control") == ["public, s-maxage=60"])
-            #expect(shared["CDN-Cache-Control"] == "max-age=60" && shared["Surrogate-Control"] == "a")
-            #expect(try browser.fetch("/event/e1/varied").fields.values("vary") == ["Accept , COOKIE", "Cookie"])
-        }
-
         @Test("Without the setting there is no worker, and one from before is told to go")
         func off() throws {
-            let site = try Self.site()
+            let site = try FrameWorker.site()
             let frame = FrameWorker(site)
-            #expect(try frame.open(link("off")).status == 200)
+            #expect(try frame.open(FrameWorker.link("off")).status == 200)
             try site.gateway.rewrite(site.configuration())
             site.gateway.reload()
             let isGone = try eventually { try fetch(site.port, "/.gateway/worker.js").status == 404 }
@@ -514,7 +409,7 @@ extension EndToEnd {
             }
             let answer = try frame.request("/event/e1/data")
             #expect(answer.status == 401 && answer["Gateway-Worker"] == "unregister")
-            let page = try FrameWorker(site).wayIn(link("off"))
+            let page = try FrameWorker(site).wayIn(FrameWorker.link("off"))
             #expect(FrameWorker.datum("worker", in: page) == nil && FrameWorker.datum("join", in: page) == nil)
             #expect(page["Content-Security-Policy"]?.contains("worker-src") == false)
         }

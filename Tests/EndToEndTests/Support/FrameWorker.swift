@@ -12,6 +12,19 @@ final class FrameWorker {
 
     init(_ site: Site) { self.site = site }
 
+    /// A gateway that lets workers hold sessions.
+    static func site(_ adjust: (inout GatewayConfiguration) -> Void = { _ in }) throws -> Site {
+        try Site {
+            $0.sessions = "cookieless = true"
+            adjust(&$0)
+        }
+    }
+
+    /// A link for a person's registration.
+    static func link(_ person: String, _ event: String = "e1") -> String {
+        "/event/\(event)?a=1&token=\(Minter.acme.registration(person, event: event))"
+    }
+
     var own: String { "Origin: http://localhost:\(site.port)" }
 
     static let frame = [
