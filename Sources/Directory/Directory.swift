@@ -1,6 +1,5 @@
 package import Admission
 package import Basics
-import GRDB
 import Synchronization
 
 /// Companies' events, registrations, webhooks and attendance. Stored in SQLite; what the data plane needs on every
@@ -23,7 +22,7 @@ package final class Directory: Sendable {
     package static let readerCount = 6
 
     package let view: DirectoryView
-    let pool: DatabasePool
+    let storage: any Storage
     let writer: Writer
     let webhookIndex = WebhookIndex()
     let erasures = Erasures()
@@ -32,52 +31,54 @@ package final class Directory: Sendable {
     let companySeal = Mutex<CompanySeal?>(nil)
     private let companyHandler = Handler<@Sendable (String, StoredCompany?) -> Void>({ _, _ in })
     let pulse: Pulse
-    let checkpoints: Checkpoints
-    private let lock: DatabaseLock
-    private let presence: DatabasePresence
     private let clock: @Sendable () -> Milliseconds
     private let deletionHandler = Handler<@Sendable (Deletion) -> Void>({ _ in })
     private let deliveryHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
     private let announcementHandler = Handler<@Sendable () -> Void>({})
     private let backlogHandler = Handler<@Sendable (Webhook, Int) -> Void>({ _, _ in })
     private let switchHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
-    private let storage: StorageWatch
+    private let storageWatch: StorageWatch
 
-    /// Opens or creates the database, and loads the view.
+    /// Opens or creates a database in a file, and loads the view.
     ///
     /// - Parameters:
     ///   - keepsStays: whether stays that are open go on: the process that opened them has handed over to this one. If
     ///     not, it has crashed, and they have ended with it.
     ///   - uptime: a time that never jumps.
     ///   - clock: the time of day.
-    package init(
+    package convenience init(
         path: String,
         view: DirectoryView = DirectoryView(),
         keepsStays: Bool = false,
         uptime: @escaping @Sendable () -> Milliseconds = Directory.uptime,
         clock: @escaping @Sendable () -> Milliseconds
     ) throws(DirectoryFault) {
-        self.view = view
-        self.clock = clock
-        pulse = Pulse(uptime: uptime)
-        lock = try DatabaseLock(path)
-        pool = try DatabaseFile.open(path)
-        let checkpoints = try DatabaseFile.checkpoints(path)
-        self.checkpoints = checkpoints
-        let storage = StorageWatch(uptime: uptime)
-        self.storage = storage
-        writer = Writer(pool) { failure in
-            storage.wrote(failure)
-            checkpoints.wrote()
-        }
-        presence = DatabasePresence(path)
+        let storage = try SQLiteStorage(path)
         do {
-            try ViewLoader(pool: pool, view: view).load()
-            try webhookIndex.load(from: pool)
-            try begin(keepsStays: keepsStays)
+            try self.init(storage, view: view, keepsStays: keepsStays, uptime: uptime, clock: clock)
         } catch {
             throw DirectoryFault(description: "\(path): \(DatabaseFile.words(error))")
         }
+    }
+
+    /// - Parameter storage: brought up to date.
+    init(
+        _ storage: any Storage,
+        view: DirectoryView,
+        keepsStays: Bool,
+        uptime: @escaping @Sendable () -> Milliseconds,
+        clock: @escaping @Sendable () -> Milliseconds
+    ) throws {
+        self.view = view
+        self.clock = clock
+        self.storage = storage
+        pulse = Pulse(uptime: uptime)
+        let watch = StorageWatch(uptime: uptime)
+        storageWatch = watch
+        writer = Writer(storage) { watch.wrote($0) }
+        try ViewLoader(storage: storage, view: view).load()
+        try webhookIndex.load(from: storage)
+        try begin(keepsStays: keepsStays)
     }
 
     /// Why a database cannot be used, worded for the operator. Returns an empty list if all is well or it does not
@@ -90,7 +91,7 @@ package final class Directory: Sendable {
 
     /// The open database's files that were removed or replaced. Everything written from then on is lost with the
     /// process.
-    package var missingFiles: [String] { presence.missing }
+    package var missingFiles: [String] { storage.missingFiles }
 
     /// Loads one event and a registration for it from a database into a view. A process may be using the database.
     package static func load(
@@ -126,10 +127,12 @@ package final class Directory: Sendable {
 
     /// Sets the handler that is told when the database begins to refuse writes, for which reason, and when it takes them
     /// again (`nil`).
-    package func onStorageChange(_ handler: @escaping @Sendable (StorageFault?) -> Void) { storage.onChange(handler) }
+    package func onStorageChange(_ handler: @escaping @Sendable (StorageFault?) -> Void) {
+        storageWatch.onChange(handler)
+    }
 
     /// Why the database refuses writes, as the handler was told. `nil` if it takes them.
-    package var storageFault: StorageFault? { storage.fault }
+    package var storageFault: StorageFault? { storageWatch.fault }
 
     /// Sets the handler that is called when a company was made, changed, or, with `nil`, removed.
     package func onCompanyChange(_ handler: @escaping @Sendable (String, StoredCompany?) -> Void) {
@@ -161,10 +164,6 @@ package final class Directory: Sendable {
     /// - Parameter keepsStays: whether stays that are open go on, in the process that opens the database next.
     package func close(keepsStays: Bool = false) async {
         if !keepsStays { try? await endOpenStays() }
-        checkpoints.close()
-        // Leave the whole database in the file alone.
-        try? await pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
-        try? pool.close()
-        lock.release()
+        await storage.close()
     }
 }

@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 import JOSE
 import Testing
 
@@ -217,7 +216,7 @@ struct AnnouncementTests {
             let left = try await told(directory)
             #expect(left.map(\.type) == ["session.left", "session.left"])
             #expect(left.map { $0.data["metadata"] } == [.object(metadata), nil])
-            let found = try await directory.pool.read { try String.fetchOne($0, sql: "SELECT uid FROM event") }
+            let found = try await directory.storage.read { try $0.value("SELECT uid FROM event", as: String.self) }
             let uid = try #require(found)
             for isThere in [true, false] {
                 let isRemoved = try await directory.removeRegistration(

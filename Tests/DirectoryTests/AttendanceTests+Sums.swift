@@ -51,11 +51,11 @@ extension AttendanceTests {
 
     /// Makes the database one of an earlier version, which has no sums.
     private func removeSums(_ directory: Directory) async throws {
-        try await directory.pool.write { database in
+        try directory.storage.write { database in
             for table in Self.tables {
-                try database.execute(sql: "DELETE FROM \(table)")
+                try database.execute("DELETE FROM \(table)")
             }
-            try database.execute(sql: "UPDATE stay SET attendee = NULL")
+            try database.execute("UPDATE stay SET attendee = NULL")
         }
     }
 
@@ -211,17 +211,17 @@ extension AttendanceTests {
             let event = try await directory.makeEvent()
             try await record([Visit("first", 0, 1), Visit("last", 0, 60)], event, directory)
             // Many who leave early, between the two.
-            try await directory.pool.write { database in
+            try directory.storage.write { database in
+                try database.execute("UPDATE attendee SET id = 1000000 WHERE person = 'last'")
                 try database.execute(
-                    sql: """
-                        UPDATE attendee SET id = 1000000 WHERE person = 'last';
-                        WITH RECURSIVE number (n) AS (VALUES (2) UNION ALL SELECT n + 1 FROM number WHERE n < \(3 * AttendancePage.maxExamined))
-                        INSERT INTO attendee
-                        SELECT n, attendance, 0, 'early ' || n, joined_at, leaves_at, 0, source
-                        FROM number JOIN attendee ON attendee.person = 'first';
-                        UPDATE stay SET attendee = 1000000 WHERE user = 'last';
-                        """
+                    """
+                    WITH RECURSIVE number (n) AS (VALUES (2) UNION ALL SELECT n + 1 FROM number WHERE n < \(3 * AttendancePage.maxExamined))
+                    INSERT INTO attendee
+                    SELECT n, attendance, 0, 'early ' || n, joined_at, leaves_at, 0, source
+                    FROM number JOIN attendee ON attendee.person = 'first'
+                    """
                 )
+                try database.execute("UPDATE stay SET attendee = 1000000 WHERE user = 'last'")
             }
             let span = AttendanceSpan(from: Self.at(30), to: Self.at(40))
             let found = try #require(
@@ -262,16 +262,16 @@ extension AttendanceTests {
             #expect(found.participants.map(\.userID) == ["there", "later"] && found.attended == 2)
             #expect(found.peakConcurrent == 2 && found.concurrency.first?.viewers == 1)
             #expect(found.concurrency.first?.minute == Self.at(4) && found.totalMinutes == 697)
-            let rows = try await directory.pool.read { database in
-                try Int.fetchOne(database, sql: "SELECT count(*) FROM attendance_minute")
+            let rows = try await directory.storage.read { database in
+                try database.value("SELECT count(*) FROM attendance_minute", as: Int.self)
             }
             #expect(rows == 2)
             _ = try await directory.remove(event.uid, .event, company: "acme")
             database.clock.advance(1 << 41)
             #expect(try await directory.purgeAttendance(of: event.uid, company: "acme") == 2)
-            let left = try await directory.pool.read { database in
+            let left = try await directory.storage.read { database in
                 try Self.tables.map {
-                    try Int.fetchOne(database, sql: "SELECT count(*) FROM \($0)")
+                    try database.value("SELECT count(*) FROM \($0)", as: Int.self)
                 }
             }
             #expect(left == Self.tables.map { _ in 0 })

@@ -1,4 +1,3 @@
-import GRDB
 import Testing
 
 @testable import Admission
@@ -20,14 +19,14 @@ struct BacklogTests {
                 company: "acme"
             )
             let id = webhook.id
-            try await directory.pool.write { database in
+            try directory.storage.write { database in
                 try database.execute(
-                    sql: """
-                        INSERT INTO delivery (webhook, event, message, created_at, due_at, is_head)
-                        WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < 499999)
-                        SELECT ?1, 'event ' || n % 1000, '{}', ?2, ?2, n < 1000 FROM number
-                        """,
-                    arguments: [id, start]
+                    """
+                    INSERT INTO delivery (webhook, event, message, created_at, due_at, is_head)
+                    WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < 499999)
+                    SELECT ?1, 'event ' || n % 1000, '{}', ?2, ?2, n < 1000 FROM number
+                    """,
+                    [id, start]
                 )
             }
             let began = ContinuousClock.now

@@ -1,6 +1,5 @@
 import Basics
 import Foundation
-import GRDB
 import JOSE
 import Synchronization
 import Testing

@@ -29,7 +29,7 @@ struct DatabasePresenceTests {
     func used() async throws {
         try await database.withDirectory { directory in
             for _ in 0..<20 { _ = try await directory.makeEvent() }
-            await directory.checkpoints.truncate()
+            await directory.storage.forgetDeleted()
             #expect(Directory.problems(in: database.path).isEmpty)
             #expect(directory.missingFiles == [])
         }

@@ -45,20 +45,20 @@ struct DeliveryRecordTests {
             try await directory.writer.write { database, _ in
                 for id in 1...count {
                     try database.execute(
-                        sql: """
-                            INSERT INTO past_delivery (id, webhook, event, uid, type, message, created_at, attempts, tried_at,
-                                has_arrived) VALUES (?1, ?2, 'e', ?1, 't', '{}', 0, 1, 0, 1)
-                            """,
-                        arguments: [id, webhook.id]
+                        """
+                        INSERT INTO past_delivery (id, webhook, event, uid, type, message, created_at, attempts, tried_at,
+                            has_arrived) VALUES (?1, ?2, 'e', ?1, 't', '{}', 0, 1, 0, 1)
+                        """,
+                        [id, webhook.id]
                     )
                     // Ids of messages that wait are never used twice.
                     if id == count {
                         try database.execute(
-                            sql: """
-                                INSERT INTO delivery (id, webhook, event, message, created_at, due_at, is_head)
-                                VALUES (?, ?, 'e', '{}', 0, 0, 1)
-                                """,
-                            arguments: [id + 1, webhook.id]
+                            """
+                            INSERT INTO delivery (id, webhook, event, message, created_at, due_at, is_head)
+                            VALUES (?, ?, 'e', '{}', 0, 0, 1)
+                            """,
+                            [id + 1, webhook.id]
                         )
                     }
                 }

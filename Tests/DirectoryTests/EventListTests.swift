@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 import JOSE
 import Testing
 

@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 import JOSE
 import Testing
 
@@ -118,6 +117,7 @@ struct EventTests {
         }
         try await database.withDirectory { directory in
             #expect(try await directory.event(event.uid, .event, company: "acme") == event)
+            #expect(directory.view.event(event.uid)?.page == entered.page)
             let emptied = try await directory.update(event.uid, .event, company: "acme") { fields in
                 fields = DirectoryTests.fields("Launch")
             }
@@ -153,7 +153,7 @@ struct EventTests {
             let changed = try await directory.update(event.uid, .event, company: "acme") { fields in
                 calls += 1
                 if calls == 1 {
-                    try directory.pool.write { try $0.execute(sql: "UPDATE event SET presenters = '[\"kim\"]'") }
+                    try directory.storage.write { try $0.execute("UPDATE event SET presenters = '[\"kim\"]'") }
                 }
                 fields.name += "!"
             }
@@ -162,7 +162,7 @@ struct EventTests {
             #expect(try await directory.event(event.uid, .event, company: "acme") == changed)
             #expect(directory.view.event(event.uid)?.presenters == ["kim"])
             let gone = try await directory.update(event.uid, .event, company: "acme") { fields in
-                try directory.pool.write { try $0.execute(sql: "UPDATE event SET removed_at = 1") }
+                try directory.storage.write { try $0.execute("UPDATE event SET removed_at = 1") }
                 fields.name = "Gone"
             }
             #expect(gone == nil)

@@ -1,6 +1,5 @@
 import Basics
 import Foundation
-import GRDB
 import JOSE
 import Synchronization
 import Testing
@@ -177,11 +176,11 @@ extension Directory {
     func nextDelivery(after moment: Milliseconds = .min) async throws -> Milliseconds? {
         var next: Milliseconds?
         for webhook in allWebhooks {
-            let found = try await pool.read { database in
-                try Int64.fetchOne(
-                    database,
-                    sql: "SELECT min(due_at) FROM delivery WHERE webhook = ? AND is_head = 1 AND due_at > ?",
-                    arguments: [webhook.id, moment]
+            let found = try await storage.read { database in
+                try database.value(
+                    "SELECT min(due_at) FROM delivery WHERE webhook = ? AND is_head = 1 AND due_at > ?",
+                    [webhook.id, moment],
+                    as: Int64.self
                 )
             }
             if let found { next = min(next ?? found, found) }

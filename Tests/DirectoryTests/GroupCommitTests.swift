@@ -73,12 +73,12 @@ struct GroupCommitTests {
             #expect(silent.waitingMessages == 3 && silent.oldestMessage == nil)
             _ = try await directory.switchWebhook(webhook.id, company: "acme", isOn: true)
             #expect(await directory.read().oldestMessage == start)
-            try await directory.pool.write { database in
+            try directory.storage.write { database in
                 try database.execute(
-                    sql: """
-                        INSERT INTO company (id, name, embed_origins, issuers, audiences, created_at, changed_at,
-                            suspended_at) VALUES ('acme', '', '[]', '[]', '[]', 0, 0, 0)
-                        """
+                    """
+                    INSERT INTO company (id, name, embed_origins, issuers, audiences, created_at, changed_at,
+                        suspended_at) VALUES ('acme', '', '[]', '[]', '[]', 0, 0, 0)
+                    """
                 )
             }
             #expect(await directory.read().oldestMessage == nil)
@@ -98,15 +98,15 @@ struct GroupCommitTests {
                     { try await directory.makeRegistration("a@x.example", for: event).email },
                     {
                         try await directory.writer.write { database, _ in
-                            try database.execute(sql: "UPDATE event SET presenters = '[\"nobody\"]'")
+                            try database.execute("UPDATE event SET presenters = '[\"nobody\"]'")
                             throw Refused()
                         }
                     },
                     {
                         try await directory.writer.write { database, effects in
                             effects.add { Issue.record("an effect of a write that failed") }
-                            try database.execute(sql: "UPDATE event SET name = 'spoilt'")
-                            try database.execute(sql: "INSERT INTO event (uid) VALUES ('x')")
+                            try database.execute("UPDATE event SET name = 'spoilt'")
+                            try database.execute("INSERT INTO event (uid) VALUES ('x')")
                             return ""
                         }
                     },
@@ -134,7 +134,7 @@ struct GroupCommitTests {
                     {
                         try await directory.writer.write { database, _ in
                             // As SQLite does by itself when the disk fails.
-                            try database.execute(sql: "ROLLBACK")
+                            try database.execute("ROLLBACK")
                             return ""
                         }
                     },
@@ -156,8 +156,8 @@ struct GroupCommitTests {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()
             func limit(_ pages: Int) throws {
-                try directory.pool.writeWithoutTransaction { database in
-                    _ = try Int.fetchOne(database, sql: "PRAGMA max_page_count = \(pages)")
+                try directory.storage.write { database in
+                    _ = try database.value("PRAGMA max_page_count = \(pages)", as: Int.self)
                 }
             }
             try limit(1)
@@ -225,11 +225,11 @@ struct GroupCommitTests {
     @Test("The disk is synchronised for every commit")
     func synchronous() async throws {
         try await database.withDirectory { directory in
-            let found = try await directory.pool.writeWithoutTransaction { database in
+            let found = try directory.storage.write { database in
                 (
-                    try Int.fetchOne(database, sql: "PRAGMA synchronous"),
-                    try String.fetchOne(database, sql: "PRAGMA journal_mode"),
-                    try Int.fetchOne(database, sql: "PRAGMA foreign_keys")
+                    try database.value("PRAGMA synchronous", as: Int.self),
+                    try database.value("PRAGMA journal_mode", as: String.self),
+                    try database.value("PRAGMA foreign_keys", as: Int.self)
                 )
             }
             // FULL, and a write-ahead log, which FULL synchronises at each commit.

@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 import JOSE
 import Synchronization
 import Testing
@@ -15,9 +14,9 @@ struct PeopleTests {
 
     /// All text in the database, in all tables.
     private func text(_ directory: Directory) async throws -> String {
-        try await directory.pool.read { database in
+        try await directory.storage.read { database in
             try ["event", "registration", "stay", "delivery"].flatMap { table in
-                try Row.fetchAll(database, sql: "SELECT * FROM \(table)").map(\.description)
+                try database.rows("SELECT * FROM \(table)").map { "\($0.values)" }
             }.joined(separator: "\n")
         }
     }

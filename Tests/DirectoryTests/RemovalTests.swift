@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 import JOSE
 import Testing
 
@@ -147,11 +146,11 @@ struct RemovalTests {
             try await directory.writer.write { database, _ in
                 for number in 0..<Removal.maxPerEvent {
                     try database.execute(
-                        sql: """
-                            INSERT INTO removal (id, company, event, kind, person, identity, until, created_at)
-                            VALUES (?, 'acme', ?, 'user', ?, ?, ?, 0)
-                            """,
-                        arguments: ["\(number)", event.uid, "u\(number)", "u\(number)", start + 1000]
+                        """
+                        INSERT INTO removal (id, company, event, kind, person, identity, until, created_at)
+                        VALUES (?, 'acme', ?, 'user', ?, ?, ?, 0)
+                        """,
+                        ["\(number)", event.uid, "u\(number)", "u\(number)", start + 1000]
                     )
                 }
             }

@@ -42,31 +42,31 @@ struct SpreadingTests {
     }
 
     private func count(_ table: String, _ directory: Directory) async throws -> Int {
-        try await directory.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM \(table)") ?? 0 }
+        try await directory.storage.read { try $0.value("SELECT count(*) FROM \(table)", as: Int.self) ?? 0 }
     }
 
     /// The messages that wait for a webhook, in order.
     private func waiting(_ webhook: Webhook, _ directory: Directory) async throws -> [[JSONMember]] {
-        try await directory.pool.read { database in
-            try String.fetchAll(
-                database,
-                sql: "SELECT message FROM delivery WHERE webhook = ? ORDER BY id",
-                arguments: [webhook.id]
+        try await directory.storage.read { database in
+            try database.values(
+                "SELECT message FROM delivery WHERE webhook = ? ORDER BY id",
+                [webhook.id],
+                as: String.self
             ).map { try JSONText.members($0) }
         }
     }
 
     /// Whether the sums are those of the messages that wait.
     private func sumsAreRight(_ directory: Directory) async throws -> Bool {
-        try await directory.pool.read { database in
-            try Bool.fetchOne(
-                database,
-                sql: """
-                    SELECT min((waiting, waiting_bytes) = (
-                        SELECT count(*), ifnull(sum(length(CAST(message AS BLOB))), 0) FROM delivery
-                        WHERE webhook = webhook.id
-                    )) FROM webhook
-                    """
+        try await directory.storage.read { database in
+            try database.value(
+                """
+                SELECT min((waiting, waiting_bytes) = (
+                    SELECT count(*), ifnull(sum(length(CAST(message AS BLOB))), 0) FROM delivery
+                    WHERE webhook = webhook.id
+                )) FROM webhook
+                """,
+                as: Bool.self
             ) ?? false
         }
     }
@@ -145,11 +145,10 @@ struct SpreadingTests {
             try await directory.spread()
             #expect(try await waiting(late, directory).isEmpty)
             #expect(try await count("delivery", directory) == 101 * 2 + 102 * 2)
-            let turns = try await directory.pool.read { database in
-                try String.fetchAll(
-                    database,
-                    sql:
-                        "SELECT company FROM delivery JOIN webhook ON webhook.id = webhook GROUP BY company ORDER BY min(delivery.id)"
+            let turns = try await directory.storage.read { database in
+                try database.values(
+                    "SELECT company FROM delivery JOIN webhook ON webhook.id = webhook GROUP BY company ORDER BY min(delivery.id)",
+                    as: String.self
                 )
             }
             #expect(turns == ["acme", "beta"])
@@ -167,15 +166,15 @@ struct SpreadingTests {
             let webhooks = try await makeWebhooks(directory, 100)
             let (full, other) = (webhooks[0], webhooks[1])
             let share = Directory.maxBacklog / 100
-            try await directory.pool.write { database in
+            try directory.storage.write { database in
                 for (webhook, count) in [(full, share), (other, 10)] {
                     try database.execute(
-                        sql: """
-                            INSERT INTO delivery (webhook, event, uid, type, message, created_at, due_at, is_head)
-                            WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < ?2 - 1)
-                            SELECT ?1, 'e', 'uid ' || n, 'event.created', '{}', ?3, ?3, n = 0 FROM number
-                            """,
-                        arguments: [webhook.id, count, start]
+                        """
+                        INSERT INTO delivery (webhook, event, uid, type, message, created_at, due_at, is_head)
+                        WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < ?2 - 1)
+                        SELECT ?1, 'e', 'uid ' || n, 'event.created', '{}', ?3, ?3, n = 0 FROM number
+                        """,
+                        [webhook.id, count, start]
                     )
                 }
             }
@@ -224,14 +223,14 @@ struct SpreadingTests {
             let webhooks = try await makeWebhooks(directory, 100)
             // Small ones, and then one that fills the webhook's part.
             let part = Directory.maxBacklogBytes / 100
-            try await directory.pool.write { database in
+            try directory.storage.write { database in
                 for (number, length) in [1, 1, 1, 1, part - 8].enumerated() {
                     try database.execute(
-                        sql: """
-                            INSERT INTO delivery (webhook, event, uid, type, message, created_at, due_at, is_head)
-                            VALUES (?1, 'e', ?2, 'event.ended', substr(hex(zeroblob(?3)), 1, ?3), ?4, ?4, ?2 = 0)
-                            """,
-                        arguments: [webhooks[0].id, number, length, start]
+                        """
+                        INSERT INTO delivery (webhook, event, uid, type, message, created_at, due_at, is_head)
+                        VALUES (?1, 'e', ?2, 'event.ended', substr(hex(zeroblob(?3)), 1, ?3), ?4, ?4, ?2 = 0)
+                        """,
+                        [webhooks[0].id, number, length, start]
                     )
                 }
             }
@@ -311,8 +310,8 @@ struct SpreadingTests {
         try pool.close()
         try await database.withDirectory { directory in
             #expect(await directory.read().waitingMessages == 2)
-            let bytes = try await directory.pool.read {
-                try Int.fetchOne($0, sql: "SELECT waiting_bytes FROM webhook")
+            let bytes = try await directory.storage.read {
+                try $0.value("SELECT waiting_bytes FROM webhook", as: Int.self)
             }
             #expect(bytes == 12)
         }
@@ -331,8 +330,8 @@ struct SpreadingTests {
             let writes = await directory.read().commits.successes
             database.clock.advance(20)
             try await directory.announceDates()
-            let order = try await directory.pool.read {
-                try String.fetchAll($0, sql: "SELECT event FROM delivery ORDER BY id")
+            let order = try await directory.storage.read {
+                try $0.values("SELECT event FROM delivery ORDER BY id", as: String.self)
             }
             #expect(order.count == 301 && order.firstIndex(of: other.uid) == 1)
             // Not one each.

@@ -19,7 +19,7 @@ struct StayTests {
     }
 
     private func rows(_ directory: Directory) async throws -> Int {
-        try await directory.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM stay") ?? 0 }
+        try await directory.storage.read { try $0.value("SELECT count(*) FROM stay", as: Int.self) ?? 0 }
     }
 
     @Test("Attack: thousands of joins with one token are one row, which counts them, and add no minutes")
@@ -172,7 +172,9 @@ struct StayTests {
             #expect(try await directory.sumUpEarlierStays() == 2)
             let found = try await attendance(event, directory, now: start).participants
             #expect(found.map(\.minutes) == [1] && found.map(\.joins) == [2] && found.map(\.replaced) == [2])
-            let folded = try await directory.pool.read { try String.fetchAll($0, sql: "SELECT folded_email FROM stay") }
+            let folded = try await directory.storage.read {
+                try $0.values("SELECT folded_email FROM stay", as: String.self)
+            }
             #expect(folded == ["kim@x.example", "b"])
         }
     }

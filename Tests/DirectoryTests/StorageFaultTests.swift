@@ -43,9 +43,9 @@ struct StorageFaultTests {
             let told = Mutex<[StorageFault?]>([])
             directory.onStorageChange { fault in told.withLock { $0.append(fault) } }
             let event = try await directory.makeEvent()
-            let pages = try await directory.pool.writeWithoutTransaction { database in
-                let count = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
-                return try Int.fetchOne(database, sql: "PRAGMA max_page_count = \(count)") ?? 0
+            let pages = try directory.storage.write { database in
+                let count = try database.value("PRAGMA page_count", as: Int.self) ?? 0
+                return try database.value("PRAGMA max_page_count = \(count)", as: Int.self) ?? 0
             }
             #expect(pages > 0)
             let long = String(repeating: "n", count: 100_000)
@@ -57,8 +57,8 @@ struct StorageFaultTests {
             #expect(try await directory.eventIDs(of: "acme") == [event.uid])
             let failures = await directory.read().commits.failures
             #expect(failures > 0)
-            try await directory.pool.writeWithoutTransaction { database in
-                _ = try Int.fetchOne(database, sql: "PRAGMA max_page_count = 1000000")
+            try directory.storage.write { database in
+                _ = try database.value("PRAGMA max_page_count = 1000000", as: Int.self)
             }
             database.clock.advance(StorageState.calm)
             _ = try await directory.makeEvent(long)
@@ -78,7 +78,7 @@ struct StorageFaultTests {
                     {
                         try await directory.writer.write { database, _ in
                             // As SQLite does by itself on a full disk.
-                            try database.execute(sql: "ROLLBACK")
+                            try database.execute("ROLLBACK")
                             throw DatabaseError(resultCode: .SQLITE_FULL)
                         }
                     },

@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 import JOSE
 import Synchronization
 import Testing
@@ -235,22 +234,21 @@ struct WebhookOutboxTests {
                 try await directory.writer.write { database, _ in
                     for index in 0..<count {
                         try database.execute(
-                            sql: """
-                                INSERT INTO delivery (webhook, event, message, created_at, due_at, is_head)
-                                VALUES (?, ?, '{}', 0, 0, ?)
-                                """,
-                            arguments: [webhook.id, "\(index / 2)", index % 2 == 0]
+                            """
+                            INSERT INTO delivery (webhook, event, message, created_at, due_at, is_head)
+                            VALUES (?, ?, '{}', 0, 0, ?)
+                            """,
+                            [webhook.id, "\(index / 2)", index % 2 == 0]
                         )
                     }
                 }
-                let plans = try await directory.pool.read { database in
-                    try Row.fetchAll(
-                        database,
-                        sql: """
-                            EXPLAIN QUERY PLAN SELECT id FROM delivery
-                            WHERE webhook = ? AND is_head = 1 AND due_at <= ? ORDER BY due_at, id LIMIT 1
-                            """,
-                        arguments: [webhook.id, 1]
+                let plans = try await directory.storage.read { database in
+                    try database.rows(
+                        """
+                        EXPLAIN QUERY PLAN SELECT id FROM delivery
+                        WHERE webhook = ? AND is_head = 1 AND due_at <= ? ORDER BY due_at, id LIMIT 1
+                        """,
+                        [webhook.id, 1]
                     ).map { $0["detail"] as String }
                 }
                 #expect(plans.count == 1 && plans[0].contains("delivery_heads (webhook=? AND due_at<?)"))

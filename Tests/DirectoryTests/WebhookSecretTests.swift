@@ -68,7 +68,9 @@ struct WebhookSecretTests {
             _ = try await directory.purge(Retention(stays: 1 << 40, removed: 1 << 40, webhooks: 1 << 40))
             #expect(directory.webhook("w", company: "acme")?.formers.map(\.secret.key) == Array(expected[1...2]))
             #expect(try await directory.removeWebhook("w", company: "acme"))
-            let left = try await directory.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM former_secret") }
+            let left = try await directory.storage.read {
+                try $0.value("SELECT count(*) FROM former_secret", as: Int.self)
+            }
             #expect(left == 0)
         }
     }

@@ -1,7 +1,5 @@
 import Admission
 import Basics
-import Foundation
-import GRDB
 
 /// Keeps the sums of attendance while stays begin and end, so that no report needs to read all stays.
 ///
@@ -60,16 +58,15 @@ struct AttendanceBook {
     }
 
     static func isBehind(_ event: String, _ company: String, _ database: Database) throws -> Bool {
-        try Bool.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    SELECT EXISTS (
-                        SELECT 1 FROM stay INDEXED BY stay_without_attendee
-                        WHERE company = ? AND event = ? AND attendee IS NULL
-                    )
-                    """
-            ),
-            arguments: [company, event]
+        try database.value(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM stay INDEXED BY stay_without_attendee
+                WHERE company = ? AND event = ? AND attendee IS NULL
+            )
+            """,
+            [company, event],
+            as: Bool.self
         ) ?? false
     }
 
@@ -80,28 +77,27 @@ struct AttendanceBook {
         let attendance = try attendance(of: stay.event, stay.company)
         let (isRegistered, person) = (stay.registration != nil, stay.registration ?? stay.user)
         let source = try source(stay.source, of: attendance)
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO attendee (attendance, is_registered, person, joined_at, leaves_at, sessions, source)
-                VALUES (?1, ?2, ?3, ?4, ?4, 1, ?5) ON CONFLICT (attendance, is_registered, person) DO NOTHING
-                """
-        ).execute(arguments: [attendance, isRegistered, person, stay.joinedAt, source])
-        if database.changesCount > 0 {
+        let added: Int64? = try database.value(
+            """
+            INSERT INTO attendee (attendance, is_registered, person, joined_at, leaves_at, sessions, source)
+            VALUES (?1, ?2, ?3, ?4, ?4, 1, ?5) ON CONFLICT (attendance, is_registered, person) DO NOTHING RETURNING id
+            """,
+            [attendance, isRegistered, person, stay.joinedAt, source]
+        )
+        if let added {
             change(1, attendance, at: stay.joinedAt)
             let begins = Self.minute(attendance, stay.joinedAt).minute.begins
             newcomers[Newcomers(source: source, begins: begins), default: 0] += 1
-            return database.lastInsertedRowID
+            return added
         }
-        let known = try Row.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    SELECT id, sessions, leaves_at, joined_at FROM attendee
-                    WHERE attendance = ? AND is_registered = ? AND person = ?
-                    """
-            ),
-            arguments: [attendance, isRegistered, person]
+        let known = try database.row(
+            """
+            SELECT id, sessions, leaves_at, joined_at FROM attendee
+            WHERE attendance = ? AND is_registered = ? AND person = ?
+            """,
+            [attendance, isRegistered, person]
         )
-        guard let known else { throw DatabaseError(resultCode: .SQLITE_INTERNAL) }
+        guard let known else { throw DirectoryFault(description: "an attendee who was just found is not there") }
         let (id, sessions, leavesAt): (Int64, Int, Milliseconds) = (known[0], known[1], known[2])
         // What is stored moves to the earlier minute.
         if stay.joinedAt < known[3] { try write() }
@@ -116,11 +112,13 @@ struct AttendanceBook {
                 gaps[Gap(attendance: attendance, leftAt: left.begins, cameAt: came.begins), default: 0] += 1
             }
         }
-        try database.cachedStatement(
-            sql: """
-                UPDATE attendee SET sessions = sessions + 1, joined_at = min(joined_at, ?), leaves_at = ? WHERE id = ?
-                """
-        ).execute(arguments: [stay.joinedAt, until, id])
+        try database.execute(
+            """
+            UPDATE attendee SET sessions = sessions + 1, joined_at = iif(joined_at > ?1, ?1, joined_at), leaves_at = ?2
+                WHERE id = ?3
+            """,
+            [stay.joinedAt, until, id]
+        )
         return id
     }
 
@@ -129,14 +127,12 @@ struct AttendanceBook {
     /// - Parameter away: for how long its viewer was away in it. It is taken from the time of the minute in which the stay
     ///   ends, since it is not known when that was.
     mutating func depart(_ attendee: Int64, at moment: Milliseconds, away: Milliseconds = 0) throws {
-        let row = try Row.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    UPDATE attendee SET sessions = sessions - 1, leaves_at = max(leaves_at, ?)
-                    WHERE id = ? AND sessions > 0 RETURNING attendance, sessions, leaves_at
-                    """
-            ),
-            arguments: [moment, attendee]
+        let row = try database.row(
+            """
+            UPDATE attendee SET sessions = sessions - 1, leaves_at = iif(leaves_at < ?1, ?1, leaves_at)
+            WHERE id = ?2 AND sessions > 0 RETURNING attendance, sessions, leaves_at
+            """,
+            [moment, attendee]
         )
         guard let row else { return }
         if away > 0 { minutes[Self.minute(row[0], moment).minute, default: AttendanceMinute()].pause(away) }
@@ -148,76 +144,74 @@ struct AttendanceBook {
     /// Notes that all stays that are open end.
     mutating func departAll(at moment: Milliseconds) throws {
         let present = "sessions > 0 AND id IN (SELECT attendee FROM stay WHERE left_at IS NULL)"
-        let rows = try Row.fetchAll(
-            database,
-            sql: "SELECT attendance, max(leaves_at, ?), count(*) FROM attendee WHERE \(present) GROUP BY 1, 2",
-            arguments: [moment]
+        let rows = try database.rows(
+            "SELECT attendance, iif(leaves_at < ?1, ?1, leaves_at), count(*) FROM attendee WHERE \(present) GROUP BY 1, 2",
+            [moment]
         )
         for row in rows {
             change(-(row[2] as Int), row[0], at: row[1])
             leave(row[2], row[0], at: row[1])
         }
         try database.execute(
-            sql: "UPDATE attendee SET sessions = 0, leaves_at = max(leaves_at, ?) WHERE \(present)",
-            arguments: [moment]
+            "UPDATE attendee SET sessions = 0, leaves_at = iif(leaves_at < ?1, ?1, leaves_at) WHERE \(present)",
+            [moment]
         )
     }
 
     /// Replaces an attendee who is erased by a nameless stand-in.
     mutating func erase(_ attendee: Int64, as standIn: String) throws {
-        let attendance = try Int64.fetchOne(
-            database,
-            sql: "SELECT attendance FROM attendee WHERE id = ?",
-            arguments: [attendee]
-        )
+        let attendance = try database.value("SELECT attendance FROM attendee WHERE id = ?", [attendee], as: Int64.self)
         guard let attendance else { return }
         try database.execute(
-            sql: "UPDATE attendee SET person = ?, source = ? WHERE id = ?",
-            arguments: [standIn, try source(StoredSource(), of: attendance), attendee]
+            "UPDATE attendee SET person = ?, source = ? WHERE id = ?",
+            [standIn, try source(StoredSource(), of: attendance), attendee]
         )
     }
 
     /// Stores the changes of minutes.
     mutating func write() throws {
         for (gap, people) in gaps {
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO attendance_gap (attendance, left_at, came_at, people) VALUES (?, ?, ?, ?)
-                    ON CONFLICT (attendance, left_at, came_at) DO UPDATE SET people = people + excluded.people
-                    """
-            ).execute(arguments: [gap.attendance, gap.leftAt, gap.cameAt, people])
+            try database.execute(
+                """
+                INSERT INTO attendance_gap (attendance, left_at, came_at, people) VALUES (?, ?, ?, ?)
+                ON CONFLICT (attendance, left_at, came_at) DO UPDATE SET people = attendance_gap.people + excluded.people
+                """,
+                [gap.attendance, gap.leftAt, gap.cameAt, people]
+            )
         }
         gaps = [:]
         for (key, people) in newcomers {
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO attendance_newcomer (source, begins_at, people) VALUES (?, ?, ?)
-                    ON CONFLICT (source, begins_at) DO UPDATE SET people = people + excluded.people
-                    """
-            ).execute(arguments: [key.source, key.begins, people])
-            try database.cachedStatement(sql: "UPDATE attendance_source SET attended = attended + ? WHERE id = ?")
-                .execute(arguments: [people, key.source])
+            try database.execute(
+                """
+                INSERT INTO attendance_newcomer (source, begins_at, people) VALUES (?, ?, ?)
+                ON CONFLICT (source, begins_at) DO UPDATE SET people = attendance_newcomer.people + excluded.people
+                """,
+                [key.source, key.begins, people]
+            )
+            try database.execute(
+                "UPDATE attendance_source SET attended = attended + ? WHERE id = ?",
+                [people, key.source]
+            )
         }
         newcomers = [:]
         for (minute, changes) in minutes {
             var sum = changes
-            let stored = try Row.fetchOne(
-                database.cachedStatement(
-                    sql: "SELECT seconds, presence, gone FROM attendance_minute WHERE attendance = ? AND begins_at = ?"
-                ),
-                arguments: [minute.attendance, minute.begins]
+            let stored = try database.row(
+                "SELECT seconds, presence, gone FROM attendance_minute WHERE attendance = ? AND begins_at = ?",
+                [minute.attendance, minute.begins]
             )
             if let stored {
-                sum.add(AttendanceMinute(bytes: [UInt8](stored[0] as Data), presence: stored[1], gone: stored[2]))
+                sum.add(AttendanceMinute(bytes: stored[0], presence: stored[1], gone: stored[2]))
             }
-            try database.cachedStatement(
-                sql: """
-                    INSERT OR REPLACE INTO attendance_minute
-                    (attendance, begins_at, net, top, presence, gone, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)
-                    """
-            ).execute(
-                arguments: [
-                    minute.attendance, minute.begins, sum.net, sum.top, sum.presence, sum.gone, Data(sum.bytes),
+            try database.execute(
+                """
+                INSERT INTO attendance_minute
+                (attendance, begins_at, net, top, presence, gone, seconds) VALUES (?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (attendance, begins_at) DO UPDATE SET (net, top, presence, gone, seconds)
+                    = (excluded.net, excluded.top, excluded.presence, excluded.gone, excluded.seconds)
+                """,
+                [
+                    minute.attendance, minute.begins, sum.net, sum.top, sum.presence, sum.gone, sum.bytes,
                 ]
             )
         }
@@ -243,17 +237,9 @@ struct AttendanceBook {
     private mutating func attendance(of event: String, _ company: String) throws -> Int64 {
         let name = EventName(event: ExactText(event), company: ExactText(company))
         if let known = attendances[name] { return known }
-        let stored = try Int64.fetchOne(
-            database.cachedStatement(sql: "SELECT id FROM attendance WHERE company = ? AND event = ?"),
-            arguments: [company, event]
-        )
-        if stored == nil {
-            try database.execute(
-                sql: "INSERT INTO attendance (company, event) VALUES (?, ?)",
-                arguments: [company, event]
-            )
-        }
-        let row = stored ?? database.lastInsertedRowID
+        let row: Int64 =
+            try database.value("SELECT id FROM attendance WHERE company = ? AND event = ?", [company, event])
+            ?? database.insert("INSERT INTO attendance (company, event) VALUES (?, ?)", [company, event])
         attendances[name] = row
         return row
     }
@@ -266,22 +252,19 @@ struct AttendanceBook {
             site: source.site.map { ExactText($0) }
         )
         if let known = sources[key] { return known }
-        let arguments: StatementArguments = [attendance, source.device, source.browser, source.site]
-        let stored = try Int64.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    SELECT id FROM attendance_source
-                    WHERE attendance = ? AND device IS ? AND browser IS ? AND site IS ?
-                    """
-            ),
-            arguments: arguments
-        )
-        if stored == nil {
-            try database.cachedStatement(
-                sql: "INSERT INTO attendance_source (attendance, device, browser, site) VALUES (?, ?, ?, ?)"
-            ).execute(arguments: arguments)
-        }
-        let row = stored ?? database.lastInsertedRowID
+        let arguments: Arguments = [attendance, source.device, source.browser, source.site]
+        let row: Int64 =
+            try database.value(
+                """
+                SELECT id FROM attendance_source WHERE attendance = ? AND device IS NOT DISTINCT FROM ?
+                    AND browser IS NOT DISTINCT FROM ? AND site IS NOT DISTINCT FROM ?
+                """,
+                arguments
+            )
+            ?? database.insert(
+                "INSERT INTO attendance_source (attendance, device, browser, site) VALUES (?, ?, ?, ?)",
+                arguments
+            )
         sources[key] = row
         return row
     }

@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 
 /// Reads an event's attendance from its sums.
 struct AttendanceReading {
@@ -17,11 +16,9 @@ struct AttendanceReading {
     /// - Parameter span: in whole minutes.
     init(_ stored: Stored, now: Milliseconds, within span: AttendanceSpan, _ database: Database) throws {
         (self.stored, self.now, self.span, self.database) = (stored, now, span, database)
-        let row = try Row.fetchOne(
-            database.cachedStatement(
-                sql: "SELECT id, known_since, present FROM attendance WHERE company = ? AND event = ?"
-            ),
-            arguments: [stored.event.company, stored.event.uid]
+        let row = try database.row(
+            "SELECT id, known_since, present FROM attendance WHERE company = ? AND event = ?",
+            [stored.event.company, stored.event.uid]
         )
         guard let row else {
             (sums, known) = (nil, (.min, 0))
@@ -62,26 +59,24 @@ struct AttendanceReading {
 
     /// Some of those who were there at some time within the span.
     func page(limit: Int, after last: Int64?) throws -> AttendancePage {
-        let end = try Int64.fetchOne(
-            database.cachedStatement(
-                sql: "SELECT id FROM attendee WHERE attendance = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?"
-            ),
-            arguments: [sums, last ?? 0, AttendancePage.maxExamined - 1]
+        let end = try database.value(
+            "SELECT id FROM attendee WHERE attendance = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?",
+            [sums, last ?? 0, AttendancePage.maxExamined - 1],
+            as: Int64.self
         )
         // Stays are looked up only of those who came before the span and left after it.
-        let people = try Int64.fetchAll(
-            database.cachedStatement(
-                sql: """
-                    SELECT id FROM attendee WHERE attendance = ?1 AND id > ?2 AND id <= ?3
-                    AND joined_at < ?5 AND (sessions > 0 OR leaves_at >= ?4)
-                    AND (joined_at >= ?4 OR sessions = 0 AND leaves_at < ?5 OR EXISTS (
-                        SELECT 1 FROM stay WHERE attendee = attendee.id AND stay.joined_at < ?5
-                        AND (left_at IS NULL OR left_at >= ?4)
-                    ))
-                    ORDER BY id LIMIT ?6
-                    """
-            ),
-            arguments: [sums, last ?? 0, end ?? .max, span.range.lowerBound, span.range.upperBound, limit + 1]
+        let people = try database.values(
+            """
+            SELECT id FROM attendee WHERE attendance = ?1 AND id > ?2 AND id <= ?3
+            AND joined_at < ?5 AND (sessions > 0 OR leaves_at >= ?4)
+            AND (joined_at >= ?4 OR sessions = 0 AND leaves_at < ?5 OR EXISTS (
+                SELECT 1 FROM stay WHERE attendee = attendee.id AND stay.joined_at < ?5
+                AND (left_at IS NULL OR left_at >= ?4)
+            ))
+            ORDER BY id LIMIT ?6
+            """,
+            [sums, last ?? 0, end ?? .max, span.range.lowerBound, span.range.upperBound, limit + 1],
+            as: Int64.self
         )
         guard people.count > limit else { return AttendancePage(people: people, next: end) }
         return AttendancePage(people: Array(people.prefix(limit)), next: people[limit - 1])
@@ -91,19 +86,18 @@ struct AttendanceReading {
     /// away for all of it.
     private func countOfAbsent() throws -> Int {
         let (from, to) = (span.range.lowerBound, span.range.upperBound)
-        return try Int.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    SELECT (
-                        SELECT total(people) FROM attendance_newcomer
-                        WHERE source IN (SELECT id FROM attendance_source WHERE attendance = ?1) AND begins_at >= ?3
-                    ) + (
-                        SELECT total(people) FROM attendance_gap
-                        WHERE attendance = ?1 AND left_at < ?2 AND came_at >= ?3
-                    )
-                    """
-            ),
-            arguments: [sums, from, to]
+        return try database.value(
+            """
+            SELECT (
+                SELECT CAST(coalesce(sum(people), 0) AS BIGINT) FROM attendance_newcomer
+                WHERE source IN (SELECT id FROM attendance_source WHERE attendance = ?1) AND begins_at >= ?3
+            ) + (
+                SELECT CAST(coalesce(sum(people), 0) AS BIGINT) FROM attendance_gap
+                WHERE attendance = ?1 AND left_at < ?2 AND came_at >= ?3
+            )
+            """,
+            [sums, from, to],
+            as: Int.self
         ) ?? 0
     }
 
@@ -112,19 +106,17 @@ struct AttendanceReading {
         to sweep: inout ConcurrencySweep,
         attended: Int
     ) throws -> (dropOff: [(moment: Milliseconds, share: Double)], goneBefore: Int) {
-        let minutes = try Row.fetchCursor(
-            database.cachedStatement(
-                sql: """
-                    SELECT begins_at, net, top, presence, gone FROM attendance_minute
-                    WHERE attendance = ? ORDER BY begins_at
-                    """
-            ),
-            arguments: [sums]
+        let minutes = try database.rows(
+            """
+            SELECT begins_at, net, top, presence, gone FROM attendance_minute
+            WHERE attendance = ? ORDER BY begins_at
+            """,
+            [sums]
         )
         var tenths = self.tenths[...]
         var (gone, goneBefore) = (0, 0)
         var shares: [(Milliseconds, Double)] = []
-        while let minute = try minutes.next() {
+        for minute in minutes {
             let begin: Milliseconds = minute[0]
             while let tenth = tenths.first, tenth < begin + AttendanceMinute.length {
                 tenths.removeFirst()
@@ -152,20 +144,16 @@ struct AttendanceReading {
     }
 
     private func registered() throws -> Int {
-        try Int.fetchOne(
-            database.cachedStatement(sql: "SELECT registrations FROM registration_total WHERE event = ?"),
-            arguments: [stored.id]
-        ) ?? 0
+        try database.value("SELECT registrations FROM registration_total WHERE event = ?", [stored.id], as: Int.self)
+            ?? 0
     }
 
     /// From where how many attendees came.
     private func sources() throws -> [StoredSource: Int] {
         Self.counts(
-            try Row.fetchAll(
-                database.cachedStatement(
-                    sql: "SELECT device, browser, site, attended AS people FROM attendance_source WHERE attendance = ?"
-                ),
-                arguments: [sums]
+            try database.rows(
+                "SELECT device, browser, site, attended AS people FROM attendance_source WHERE attendance = ?",
+                [sums]
             )
         )
     }
@@ -173,17 +161,15 @@ struct AttendanceReading {
     /// From where how many came who were there for the first time within the span.
     private func sourcesOfNewcomers() throws -> [StoredSource: Int] {
         Self.counts(
-            try Row.fetchAll(
-                database.cachedStatement(
-                    sql: """
-                        SELECT device, browser, site, ifnull((
-                            SELECT sum(people) FROM attendance_newcomer
-                            WHERE source = attendance_source.id AND begins_at >= ? AND begins_at < ?
-                        ), 0) AS people
-                        FROM attendance_source WHERE attendance = ?
-                        """
-                ),
-                arguments: [span.range.lowerBound, span.range.upperBound, sums]
+            try database.rows(
+                """
+                SELECT device, browser, site, CAST(coalesce((
+                    SELECT sum(people) FROM attendance_newcomer
+                    WHERE source = attendance_source.id AND begins_at >= ? AND begins_at < ?
+                ), 0) AS BIGINT) AS people
+                FROM attendance_source WHERE attendance = ?
+                """,
+                [span.range.lowerBound, span.range.upperBound, sums]
             )
         )
     }

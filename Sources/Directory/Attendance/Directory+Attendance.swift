@@ -1,6 +1,5 @@
 package import Admission
 package import Basics
-import GRDB
 
 /// An event's attendance cannot be reported yet: stays that an earlier version wrote are being added to its sums.
 package struct AttendanceIsBehind: Error {}
@@ -25,7 +24,7 @@ extension Directory {
         limit: Int,
         after last: Int64? = nil
     ) async throws -> EventAttendance? {
-        try await pool.read { database in
+        try await storage.read { database in
             guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
             guard try !AttendanceBook.isBehind(uid, company, database) else { throw AttendanceIsBehind() }
             return try AttendanceReading(stored, now: now, within: span.inMinutes, database)
@@ -39,7 +38,7 @@ extension Directory {
         limit: Int,
         after last: Int64?
     ) async throws -> AttendancePage {
-        try await pool.read { database in
+        try await storage.read { database in
             let stored = Stored(id: attendance.row, event: attendance.event)
             return try AttendanceReading(stored, now: attendance.now, within: attendance.span, database)
                 .page(limit: limit, after: last)
@@ -54,7 +53,7 @@ extension Directory {
         _ people: ArraySlice<Int64>,
         of attendance: EventAttendance
     ) async throws -> [EventAttendance.Participant] {
-        try await pool.read { database in
+        try await storage.read { database in
             try Self.participants(
                 people,
                 of: Stored(id: attendance.row, event: attendance.event),
@@ -74,22 +73,18 @@ extension Directory {
     ) throws -> [EventAttendance.Participant] {
         let window = ConcurrencySweep.window(of: stored.event, within: span, now: now)
         var list = ParticipantList(window: window, now: now)
-        let stays = try Row.fetchCursor(
-            database.cachedStatement(
-                sql: """
-                    SELECT * FROM stay WHERE attendee IN (SELECT value FROM json_each(?))
-                    AND joined_at < ? AND ifnull(left_at, ?) >= ? ORDER BY attendee, joined_at, id
-                    """
-            ),
-            arguments: [
+        let stays = try database.rows(
+            """
+            SELECT * FROM stay WHERE attendee IN (SELECT value FROM json_each(?))
+            AND joined_at < ? AND coalesce(left_at, ?) >= ? ORDER BY attendee, joined_at, id
+            """,
+            [
                 ListedRows.argument(people), span.range.upperBound, Milliseconds.max, span.range.lowerBound,
             ]
         )
-        while let stay = try stays.next() { list.add(Stay(stay), of: stay["attendee"]) }
-        let metadata = try database.cachedStatement(
-            sql: "SELECT metadata FROM registration WHERE event = ? AND uid = ? AND removed_at IS NULL"
-        )
-        return try list.participants { try String.fetchOne(metadata, arguments: [stored.id, $0]) }
+        for stay in stays { list.add(Stay(stay), of: stay["attendee"]) }
+        let metadata = "SELECT metadata FROM registration WHERE event = ? AND uid = ? AND removed_at IS NULL"
+        return try list.participants { try database.value(metadata, [stored.id, $0]) }
     }
 
     /// Adds stays to the sums that an earlier version has written without them, in parts, so that no write waits for all
@@ -101,8 +96,8 @@ extension Directory {
     @discardableResult
     package func sumUpEarlierStays() async throws -> Int {
         var count = 0
-        while try await pool.read({ database in
-            try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM stay WHERE attendee IS NULL)") ?? false
+        while try await storage.read({ database in
+            try database.value("SELECT EXISTS (SELECT 1 FROM stay WHERE attendee IS NULL)", as: Bool.self) ?? false
         }) {
             try Task.checkCancellation()
             count += try await writer.write { database, _ in try Self.sumUpPart(database) }
@@ -115,20 +110,17 @@ extension Directory {
 
     private static func sumUpPart(_ database: Database) throws -> Int {
         var book = AttendanceBook(database)
-        let rows = try Row.fetchAll(
-            database.cachedStatement(
-                sql: """
-                    SELECT * FROM stay INDEXED BY stay_without_attendee WHERE attendee IS NULL
-                    ORDER BY company, event, joined_at LIMIT \(sumPart)
-                    """
-            )
+        let rows = try database.rows(
+            """
+            SELECT * FROM stay INDEXED BY stay_without_attendee WHERE attendee IS NULL
+            ORDER BY company, event, joined_at LIMIT \(sumPart)
+            """
         )
-        let update = try database.cachedStatement(sql: "UPDATE stay SET attendee = ? WHERE id = ?")
         for row in rows {
             let stay = Stay(row)
             let attendee = try book.arrive(stay)
             if let leftAt = stay.leftAt { try book.depart(attendee, at: leftAt, away: stay.away) }
-            try update.execute(arguments: [attendee, row["id"] as Int64])
+            try database.execute("UPDATE stay SET attendee = ? WHERE id = ?", [attendee, row["id"] as Int64])
         }
         try book.write()
         return rows.count
@@ -145,15 +137,15 @@ extension Directory {
             [moment]
         )
         let begin = moment - moment % AttendanceMinute.length
-        let old = try await pool.read { database in
-            try Int64.fetchAll(
-                database,
-                sql: """
-                    SELECT id FROM attendance WHERE EXISTS (
-                        SELECT 1 FROM attendance_minute WHERE attendance = attendance.id AND begins_at < ?
-                    )
-                    """,
-                arguments: [begin]
+        let old = try await storage.read { database in
+            try database.values(
+                """
+                SELECT id FROM attendance WHERE EXISTS (
+                    SELECT 1 FROM attendance_minute WHERE attendance = attendance.id AND begins_at < ?
+                )
+                """,
+                [begin],
+                as: Int64.self
             )
         }
         for id in old {
@@ -173,34 +165,33 @@ extension Directory {
     /// Deletes a part of the minutes before a moment. Those who came in them and are still there count on. Returns false
     /// if there are no more.
     private static func purgeMinutes(of id: Int64, before moment: Milliseconds, _ database: Database) throws -> Bool {
-        let minutes = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT begins_at, net FROM attendance_minute WHERE attendance = ? AND begins_at < ?
-                ORDER BY begins_at LIMIT \(part)
-                """,
-            arguments: [id, moment]
+        let minutes = try database.rows(
+            """
+            SELECT begins_at, net FROM attendance_minute WHERE attendance = ? AND begins_at < ?
+            ORDER BY begins_at LIMIT \(part)
+            """,
+            [id, moment]
         )
         guard let last = minutes.last else {
             try database.execute(
-                sql: """
-                    DELETE FROM attendance WHERE id = ?1
-                    AND NOT EXISTS (SELECT 1 FROM attendee WHERE attendance = ?1)
-                    AND NOT EXISTS (SELECT 1 FROM attendance_minute WHERE attendance = ?1)
-                    """,
-                arguments: [id]
+                """
+                DELETE FROM attendance WHERE id = ?1
+                AND NOT EXISTS (SELECT 1 FROM attendee WHERE attendance = ?1)
+                AND NOT EXISTS (SELECT 1 FROM attendance_minute WHERE attendance = ?1)
+                """,
+                [id]
             )
             return false
         }
         try database.execute(
-            sql: "UPDATE attendance SET present = present + ?, known_since = ? WHERE id = ?",
-            arguments: [
+            "UPDATE attendance SET present = present + ?, known_since = ? WHERE id = ?",
+            [
                 minutes.reduce(0) { $0 + ($1[1] as Int) }, (last[0] as Milliseconds) + AttendanceMinute.length, id,
             ]
         )
         try database.execute(
-            sql: "DELETE FROM attendance_minute WHERE attendance = ? AND begins_at <= ?",
-            arguments: [id, last[0] as Milliseconds]
+            "DELETE FROM attendance_minute WHERE attendance = ? AND begins_at <= ?",
+            [id, last[0] as Milliseconds]
         )
         return true
     }
@@ -215,11 +206,11 @@ extension Directory {
             """,
             [company, uid]
         )
-        let attendance = try await pool.read { database in
-            try Int64.fetchOne(
-                database,
-                sql: "SELECT id FROM attendance WHERE company = ? AND event = ?",
-                arguments: [company, uid]
+        let attendance = try await storage.read { database in
+            try database.value(
+                "SELECT id FROM attendance WHERE company = ? AND event = ?",
+                [company, uid],
+                as: Int64.self
             )
         }
         guard let attendance else { return count }
@@ -239,25 +230,24 @@ extension Directory {
                 [attendance]
             )
         }
-        try await writer.write { database, _ in
-            try database.execute(sql: "DELETE FROM attendance WHERE id = ?", arguments: [attendance])
+        _ = try await writer.write { database, _ in
+            try database.execute("DELETE FROM attendance WHERE id = ?", [attendance])
         }
         return count
     }
 
     /// Deletes some attendees with their stays. Returns the number of stays; `nil` if there was nobody.
     private static func purgeAttendees(of attendance: Int64, _ database: Database) throws -> Int? {
-        let people = try Int64.fetchAll(
-            database,
-            sql: "SELECT id FROM attendee WHERE attendance = ? LIMIT \(part)",
-            arguments: [attendance]
+        let people = try database.values(
+            "SELECT id FROM attendee WHERE attendance = ? LIMIT \(part)",
+            [attendance],
+            as: Int64.self
         )
         guard !people.isEmpty else { return nil }
-        let arguments: StatementArguments = [ListedRows.argument(people)]
+        let arguments: Arguments = [ListedRows.argument(people)]
         let these = "IN (SELECT value FROM json_each(?))"
-        try database.execute(sql: "DELETE FROM stay WHERE attendee \(these)", arguments: arguments)
-        let count = database.changesCount
-        try database.execute(sql: "DELETE FROM attendee WHERE id \(these)", arguments: arguments)
+        let count = try database.execute("DELETE FROM stay WHERE attendee \(these)", arguments)
+        try database.execute("DELETE FROM attendee WHERE id \(these)", arguments)
         return count
     }
 }

@@ -1,6 +1,5 @@
 package import Admission
 import Basics
-import GRDB
 
 /// Stays: when which session was under way.
 extension Directory {
@@ -37,19 +36,19 @@ extension Directory {
         }
         // Stays that are older are added to the sums first.
         if try !book.isBehind(stay.event, stay.company) { stay.attendee = try book.arrive(stay) }
-        let insertion = try database.cachedStatement(
-            sql: """
-                INSERT INTO stay
-                (session, company, event, registration, user, name, email, folded_email, folded_user, role, joined_at,
-                    device, browser, site, attendee)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """
+        try database.execute(
+            """
+            INSERT INTO stay
+            (session, company, event, registration, "user", name, email, folded_email, folded_user, role, joined_at,
+                device, browser, site, attendee)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                stay.session, stay.company, stay.event, stay.registration, stay.user, stay.name, stay.email,
+                stay.email.map(foldedIdentity), standIn == nil ? DeliveryPeople.foldedUser(stay.user) : nil, stay.role,
+                stay.joinedAt, stay.source.device, stay.source.browser, stay.source.site, stay.attendee,
+            ]
         )
-        try insertion.execute(arguments: [
-            stay.session, stay.company, stay.event, stay.registration, stay.user, stay.name, stay.email,
-            stay.email.map(foldedIdentity), standIn == nil ? DeliveryPeople.foldedUser(stay.user) : nil, stay.role,
-            stay.joinedAt, stay.source.device, stay.source.browser, stay.source.site, stay.attendee,
-        ])
         guard standIn == nil else { return }
         try announce(.sessionJoined, session, at: session.since, [], database, &effects)
     }
@@ -63,10 +62,7 @@ extension Directory {
         _ effects: inout Writer.Effects
     ) throws {
         guard !session.event.isEmpty else { return }
-        let open = try Row.fetchOne(
-            database.cachedStatement(sql: "SELECT * FROM stay WHERE session = ? AND left_at IS NULL"),
-            arguments: [session.name]
-        )
+        let open = try database.row("SELECT * FROM stay WHERE session = ? AND left_at IS NULL", [session.name])
         if let open {
             let stay = Stay(open, leftAt: moment, ending, role: session.role)
             if let attendee = stay.attendee { try book.depart(attendee, at: stay.leftAt ?? moment) }
@@ -88,33 +84,33 @@ extension Directory {
     /// joins again and again leaves one row.
     private func close(_ stay: Stay, row: Int64, _ database: Database) throws {
         let end = stay.leftAt ?? stay.joinedAt
-        let before = try Row.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    SELECT * FROM stay INDEXED BY stay_by_attendee
-                    WHERE attendee = ? AND left_at >= ? AND joined_at <= ? ORDER BY left_at DESC LIMIT 1
-                    """
-            ),
-            arguments: [stay.attendee, stay.joinedAt - Self.longestGap, end + Self.longestGap]
+        let before = try database.row(
+            """
+            SELECT * FROM stay INDEXED BY stay_by_attendee
+            WHERE attendee = ? AND left_at >= ? AND joined_at <= ? ORDER BY left_at DESC LIMIT 1
+            """,
+            [stay.attendee, stay.joinedAt - Self.longestGap, end + Self.longestGap]
         )
         guard let before else {
-            try database.cachedStatement(
-                sql: "UPDATE stay SET role = ?, left_at = ?, ending = ?, replaced = ? WHERE id = ?"
-            ).execute(arguments: [stay.role, stay.leftAt, stay.ending, stay.replaced, row])
+            try database.execute(
+                "UPDATE stay SET role = ?, left_at = ?, ending = ?, replaced = ? WHERE id = ?",
+                [stay.role, stay.leftAt, stay.ending, stay.replaced, row]
+            )
             return
         }
-        try database.cachedStatement(sql: "DELETE FROM stay WHERE id = ?").execute(arguments: [row])
+        try database.execute("DELETE FROM stay WHERE id = ?", [row])
         let whole = stay.following(Stay(before))
-        try database.cachedStatement(
-            sql: """
-                UPDATE stay SET session = ?, name = ?, email = ?, folded_email = ?, role = ?, joined_at = ?, left_at = ?,
-                    ending = ?, joins = ?, replaced = ?, away = ?, device = ?, browser = ?, site = ? WHERE id = ?
-                """
-        ).execute(arguments: [
-            whole.session, whole.name, whole.email, whole.email.map(foldedIdentity), whole.role, whole.joinedAt,
-            whole.leftAt, whole.ending, whole.joins, whole.replaced, whole.away,
-            whole.source.device, whole.source.browser, whole.source.site, before["id"] as Int64,
-        ])
+        try database.execute(
+            """
+            UPDATE stay SET session = ?, name = ?, email = ?, folded_email = ?, role = ?, joined_at = ?, left_at = ?,
+                ending = ?, joins = ?, replaced = ?, away = ?, device = ?, browser = ?, site = ? WHERE id = ?
+            """,
+            [
+                whole.session, whole.name, whole.email, whole.email.map(foldedIdentity), whole.role, whole.joinedAt,
+                whole.leftAt, whole.ending, whole.joins, whole.replaced, whole.away,
+                whole.source.device, whole.source.browser, whole.source.site, before["id"] as Int64,
+            ]
+        )
     }
 
     private func announce(
@@ -150,15 +146,14 @@ extension Directory {
         _ database: Database
     ) throws -> [JSONMember] {
         guard let uid else { return [] }
-        let text = try String.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    SELECT registration.metadata FROM registration JOIN event ON event.id = registration.event
-                    WHERE registration.uid = ? AND event.uid = ? AND event.company = ?
-                    AND registration.removed_at IS NULL
-                    """
-            ),
-            arguments: [uid, event, company]
+        let text = try database.value(
+            """
+            SELECT registration.metadata FROM registration JOIN event ON event.id = registration.event
+            WHERE registration.uid = ? AND event.uid = ? AND event.company = ?
+            AND registration.removed_at IS NULL
+            """,
+            [uid, event, company],
+            as: String.self
         )
         return try text.map { [JSONMember("metadata", .object(try JSONText.members($0)))] } ?? []
     }
@@ -173,15 +168,14 @@ extension Directory {
     /// delivered before the next start.
     func endOpenStays(at moment: Milliseconds, _ database: Database) throws {
         let ending = SessionEnding.stopped.rawValue
-        let open = try Row.fetchCursor(
-            database,
-            sql: """
-                SELECT session, company, event, registration, user, name, email, role, joined_at FROM stay
-                WHERE left_at IS NULL
-                """
+        let open = try database.rows(
+            """
+            SELECT session, company, event, registration, "user", name, email, role, joined_at FROM stay
+            WHERE left_at IS NULL
+            """
         )
         var effects = Writer.Effects()
-        while let stay = try open.next() {
+        for stay in open {
             let (joinedAt, company, event): (Milliseconds, String, String) = (stay[8], stay[1], stay[2])
             guard !webhookIndex.webhooks(of: company, type: .sessionLeft, event: event).isEmpty else { continue }
             var data = [
@@ -202,8 +196,8 @@ extension Directory {
         try book.departAll(at: moment)
         try book.write()
         try database.execute(
-            sql: "UPDATE stay SET left_at = max(joined_at, ?), ending = ? WHERE left_at IS NULL",
-            arguments: [moment, ending]
+            "UPDATE stay SET left_at = iif(joined_at < ?1, ?1, joined_at), ending = ?2 WHERE left_at IS NULL",
+            [moment, ending]
         )
     }
 }

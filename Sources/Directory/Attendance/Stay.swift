@@ -1,6 +1,5 @@
 import Admission
 import Basics
-import GRDB
 
 /// A stay as stored in the database: one session, or several of one viewer in close succession.
 struct Stay {
@@ -46,16 +45,18 @@ struct Stay {
 
     /// Fills in the folded user ids that are e-mails, for stays written by an earlier version.
     static func fillFoldedUsers(_ database: Database) throws {
-        let update = try database.makeStatement(sql: "UPDATE stay SET folded_user = ? WHERE id = ?")
-        let rows = try Row.fetchCursor(database, sql: "SELECT id, user FROM stay WHERE user LIKE '%@%'")
-        while let row = try rows.next() { try update.execute(arguments: [foldedIdentity(row[1]), row[0] as Int64]) }
+        for row in try database.rows("SELECT id, user FROM stay WHERE user LIKE '%@%'") {
+            let arguments: Arguments = [foldedIdentity(row[1]), row[0] as Int64]
+            try database.execute("UPDATE stay SET folded_user = ? WHERE id = ?", arguments)
+        }
     }
 
     /// Fills in the folded e-mails, for stays written by an earlier version.
     static func fillFoldedEmails(_ database: Database) throws {
-        let update = try database.makeStatement(sql: "UPDATE stay SET folded_email = ? WHERE id = ?")
-        let rows = try Row.fetchCursor(database, sql: "SELECT id, email FROM stay WHERE email IS NOT NULL")
-        while let row = try rows.next() { try update.execute(arguments: [foldedIdentity(row[1]), row[0] as Int64]) }
+        for row in try database.rows("SELECT id, email FROM stay WHERE email IS NOT NULL") {
+            let arguments: Arguments = [foldedIdentity(row[1]), row[0] as Int64]
+            try database.execute("UPDATE stay SET folded_email = ? WHERE id = ?", arguments)
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 import Admission
 import Basics
-import GRDB
 import JOSE
 import Synchronization
 
@@ -18,12 +17,12 @@ extension Directory {
     package func openCompanies(secret: [UInt8]) throws(DirectoryFault) -> [StoredCompany] {
         let seal = CompanySeal(secret: secret)
         do {
-            try pool.write { database in
+            try storage.write { database in
                 if let proof = try Self.proof(database) {
                     guard seal.isProven(by: proof) else { throw DirectoryFault(description: Self.wrongKey) }
                 } else {
                     let sql = "INSERT INTO company_seal (id, proof) VALUES (0, ?)"
-                    try database.execute(sql: sql, arguments: [seal.makeProof()])
+                    try database.execute(sql, [seal.makeProof()])
                 }
             }
         } catch let fault as DirectoryFault {
@@ -40,9 +39,7 @@ extension Directory {
     ///
     /// - Parameter secret: `nil` if there is no key.
     package static func fault(ofCompanySecret secret: [UInt8]?, for path: String) -> String? {
-        guard let queue = try? DatabaseFile.reader(path),
-            let proof = try? queue.read({ try $0.tableExists("company_seal") ? proof($0) : nil })
-        else { return nil }
+        guard let proof = try? DatabaseFile.read(path, { try proof($0) }) else { return nil }
         guard let secret else { return missingKey }
         return CompanySeal(secret: secret).isProven(by: proof) ? nil : wrongKey
     }
@@ -56,21 +53,17 @@ extension Directory {
     package func create(_ company: StoredCompany) async throws {
         let seal = try seal()
         try await writer.write { [self] database, effects in
-            let known = try Row.fetchOne(
-                database,
-                sql: "SELECT removed_at FROM company WHERE id = ?",
-                arguments: [company.id]
-            )
+            let known = try database.row("SELECT removed_at FROM company WHERE id = ?", [company.id])
             if let known { throw (known[0] as Int64?) == nil ? CompanyFault.exists : .wasRemoved }
-            let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM company") ?? 0
+            let count = try database.value("SELECT count(*) FROM company", as: Int.self) ?? 0
             guard count < StoredCompany.maxCount else { throw CompanyFault.tooMany }
             try database.execute(
-                sql: """
-                    INSERT INTO company
-                        (name, embed_origins, issuers, audiences, page, suspended_at, changed_at, id, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: company.columns + [company.id, company.createdAt]
+                """
+                INSERT INTO company
+                    (name, embed_origins, issuers, audiences, page, suspended_at, changed_at, id, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+                company.columns + [company.id, company.createdAt]
             )
             for secret in company.secrets { try seal.insert(secret, of: company.id, database) }
             effects.add { [self] in companyChanged(company.id, company) }
@@ -93,15 +86,15 @@ extension Directory {
             try change(&company)
             company.changedAt = now
             try database.execute(
-                sql: """
-                    UPDATE company SET (name, embed_origins, issuers, audiences, page, suspended_at, changed_at)
-                        = (?, ?, ?, ?, ?, ?, ?) WHERE id = ?
-                    """,
-                arguments: company.columns + [id]
+                """
+                UPDATE company SET (name, embed_origins, issuers, audiences, page, suspended_at, changed_at)
+                    = (?, ?, ?, ?, ?, ?, ?) WHERE id = ?
+                """,
+                company.columns + [id]
             )
             for secret in before where !company.secrets.contains(where: { $0.id.hasSameBytes(as: secret.id) }) {
                 let sql = "DELETE FROM company_secret WHERE company = ? AND id = ?"
-                try database.execute(sql: sql, arguments: [id, secret.id])
+                try database.execute(sql, [id, secret.id])
             }
             for secret in company.secrets {
                 guard let old = before.first(where: { $0.id.hasSameBytes(as: secret.id) }) else {
@@ -110,7 +103,7 @@ extension Directory {
                 }
                 guard old.until != secret.until else { continue }
                 let sql = "UPDATE company_secret SET until = ? WHERE company = ? AND id = ?"
-                try database.execute(sql: sql, arguments: [secret.until, id, secret.id])
+                try database.execute(sql, [secret.until, id, secret.id])
             }
             let changed = company
             effects.add { [self] in companyChanged(id, changed) }
@@ -125,21 +118,22 @@ extension Directory {
     package func removeCompany(_ id: String, keepsData: Bool) async throws -> Bool {
         let now = now
         return try await writer.write { [self] database, effects in
-            try database.execute(sql: "DELETE FROM company_secret WHERE company = ?", arguments: [id])
+            try database.execute("DELETE FROM company_secret WHERE company = ?", [id])
+            let count: Int
             if keepsData {
                 let sql = "DELETE FROM company WHERE id = ? AND removed_at IS NULL"
-                try database.execute(sql: sql, arguments: [id])
+                count = try database.execute(sql, [id])
             } else {
-                try database.execute(
-                    sql: """
-                        UPDATE company SET removed_at = ?, name = '', embed_origins = '[]', issuers = '[]',
-                            audiences = '[]', page = '{}'
-                        WHERE id = ? AND removed_at IS NULL
-                        """,
-                    arguments: [now, id]
+                count = try database.execute(
+                    """
+                    UPDATE company SET removed_at = ?, name = '', embed_origins = '[]', issuers = '[]',
+                        audiences = '[]', page = '{}'
+                    WHERE id = ? AND removed_at IS NULL
+                    """,
+                    [now, id]
                 )
             }
-            guard database.changesCount > 0 else { return false }
+            guard count > 0 else { return false }
             effects.add { [self] in companyChanged(id, nil) }
             return true
         }
@@ -149,12 +143,10 @@ extension Directory {
     /// with everything else that was removed.
     package func removeData(ofCompany id: String) async throws {
         for webhook in webhookIndex.webhooks(of: id) { _ = try await removeWebhook(webhook.id, company: id) }
-        let events = try await pool.read { database in
-            try Row.fetchAll(
-                database,
-                sql: "SELECT uid, kind FROM event WHERE company = ? AND removed_at IS NULL",
-                arguments: [id]
-            ).map { (uid: $0[0] as String, kind: EventKind(rawValue: $0[1]) ?? .event) }
+        let events = try await storage.read { database in
+            try database.rows("SELECT uid, kind FROM event WHERE company = ? AND removed_at IS NULL", [id]).map {
+                (uid: $0[0] as String, kind: EventKind(rawValue: $0[1]) ?? .event)
+            }
         }
         // Several at a time, since each waits for the disk.
         for start in stride(from: 0, to: events.count, by: Self.removedAtOnce) {
@@ -167,9 +159,9 @@ extension Directory {
         }
         try await writer.write { [self] database, effects in
             _ = try delete("company = ?", [id], database, &effects)
-            try database.execute(sql: "DELETE FROM announcement WHERE company = ?", arguments: [id])
+            try database.execute("DELETE FROM announcement WHERE company = ?", [id])
             let sql = "UPDATE company SET is_emptied = 1 WHERE id = ? AND removed_at IS NOT NULL"
-            try database.execute(sql: sql, arguments: [id])
+            try database.execute(sql, [id])
         }
     }
 
@@ -177,27 +169,23 @@ extension Directory {
 
     /// Finishes removals that were interrupted, and lets ids be used again.
     func purgeCompanies(removedBefore moment: Milliseconds) async throws {
-        let removed = try await pool.read { database in
+        let removed = try await storage.read { database in
             // A call that had begun may have made something after the company was emptied: empty it once more at the end.
             let sql = "SELECT id FROM company WHERE removed_at IS NOT NULL AND is_emptied = 0 OR removed_at < ?"
-            return try String.fetchAll(database, sql: sql, arguments: [moment])
+            return try database.values(sql, [moment], as: String.self)
         }
         for id in removed { try await removeData(ofCompany: id) }
-        try await writer.write { database, _ in
-            try database.execute(
-                sql: "DELETE FROM company WHERE removed_at < ? AND is_emptied = 1",
-                arguments: [moment]
-            )
+        _ = try await writer.write { database, _ in
+            try database.execute("DELETE FROM company WHERE removed_at < ? AND is_emptied = 1", [moment])
         }
     }
 
     /// Throws if a company was removed from the directory: what is made for it afterwards would wait for the next with its id.
     static func checkIsThere(_ company: String, _ database: Database) throws {
-        let wasRemoved = try Bool.fetchOne(
-            database.cachedStatement(
-                sql: "SELECT EXISTS (SELECT 1 FROM company WHERE id = ? AND removed_at IS NOT NULL)"
-            ),
-            arguments: [company]
+        let wasRemoved = try database.value(
+            "SELECT EXISTS (SELECT 1 FROM company WHERE id = ? AND removed_at IS NOT NULL)",
+            [company],
+            as: Bool.self
         )
         if wasRemoved ?? false { throw RemovedCompany() }
     }
@@ -211,7 +199,7 @@ extension Directory {
 
     private func readCompanies<Value>(_ body: (Database) throws -> Value) throws(DirectoryFault) -> Value {
         do {
-            return try pool.read(body)
+            return try storage.read(body)
         } catch let fault as DirectoryFault {
             throw fault
         } catch {
@@ -220,7 +208,7 @@ extension Directory {
     }
 
     private static func proof(_ database: Database) throws -> String? {
-        try String.fetchOne(database, sql: "SELECT proof FROM company_seal")
+        try database.value("SELECT proof FROM company_seal", as: String.self)
     }
 }
 
@@ -231,24 +219,19 @@ extension CompanySeal {
     /// The companies that fulfil a condition, with their secrets, oldest first.
     fileprivate func companies(
         _ condition: String,
-        _ arguments: StatementArguments,
+        _ arguments: Arguments,
         _ database: Database
     ) throws -> [StoredCompany] {
-        let rows = try Row.fetchAll(
-            database,
-            sql: "SELECT * FROM company WHERE \(condition) ORDER BY created_at, id",
-            arguments: arguments
-        )
-        let secrets = try Row.fetchCursor(
-            database,
-            sql: """
-                SELECT * FROM company_secret WHERE company IN (SELECT id FROM company WHERE \(condition)) ORDER BY rowid
-                """,
-            arguments: arguments
+        let rows = try database.rows("SELECT * FROM company WHERE \(condition) ORDER BY created_at, id", arguments)
+        let secrets = try database.rows(
+            """
+            SELECT * FROM company_secret WHERE company IN (SELECT id FROM company WHERE \(condition)) ORDER BY rowid
+            """,
+            arguments
         )
         var secretsOf: [ExactText: [CompanySecret]] = [:]
         var damagedOf: [ExactText: [String]] = [:]
-        while let row = try secrets.next() {
+        for row in secrets {
             let company = ExactText(row["company"])
             if let secret = secret(row) {
                 secretsOf[company, default: []].append(secret)
@@ -288,11 +271,11 @@ extension CompanySeal {
 
     fileprivate func insert(_ secret: CompanySecret, of company: String, _ database: Database) throws {
         try database.execute(
-            sql: """
-                INSERT INTO company_secret (company, id, form, algorithm, signs, sealed, created_at, until)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-            arguments: [
+            """
+            INSERT INTO company_secret (company, id, form, algorithm, signs, sealed, created_at, until)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
                 company, secret.id, secret.form.rawValue, secret.algorithm?.rawValue, secret.signs,
                 seal(secret.content, of: company, named: secret.id), secret.createdAt, secret.until,
             ]
@@ -302,7 +285,7 @@ extension CompanySeal {
 
 extension StoredCompany {
     /// The values of its changeable columns, in the order in which statements name them.
-    fileprivate var columns: StatementArguments {
+    fileprivate var columns: Arguments {
         [
             name, JSONText.write(embedOrigins), JSONText.write(issuers), JSONText.write(audiences),
             JSONText.write(page), suspendedAt, changedAt,

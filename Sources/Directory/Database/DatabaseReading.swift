@@ -1,5 +1,4 @@
 package import Basics
-import GRDB
 
 /// What the database does, for metrics.
 package struct DatabaseReading: Sendable, Equatable {
@@ -26,17 +25,17 @@ extension Directory {
     /// Reads what metrics show. Looks at each webhook, and not at each message.
     package func read() async -> DatabaseReading {
         var reading = DatabaseReading(waitingWrites: writer.waitingCount, commits: writer.tally)
-        let messages = try? await pool.read { database -> (count: Int, oldest: Milliseconds?) in
+        let messages = try? await storage.read { database -> (count: Int, oldest: Milliseconds?) in
             (
-                try Int.fetchOne(database, sql: "SELECT ifnull(sum(waiting), 0) FROM webhook") ?? 0,
-                try Int64.fetchOne(
-                    database,
-                    sql: """
-                        SELECT min(ifnull(requeued_at, delivery.created_at)) FROM webhook JOIN delivery
-                            ON delivery.id = (SELECT min(id) FROM delivery WHERE webhook = webhook.id)
-                            WHERE waiting > 0 AND disabled_at IS NULL
-                            AND company NOT IN (SELECT id FROM company WHERE suspended_at IS NOT NULL)
-                        """
+                try database.value("SELECT CAST(coalesce(sum(waiting), 0) AS BIGINT) FROM webhook", as: Int.self) ?? 0,
+                try database.value(
+                    """
+                    SELECT min(coalesce(requeued_at, delivery.created_at)) FROM webhook JOIN delivery
+                        ON delivery.id = (SELECT min(id) FROM delivery WHERE webhook = webhook.id)
+                        WHERE waiting > 0 AND disabled_at IS NULL
+                        AND company NOT IN (SELECT id FROM company WHERE suspended_at IS NOT NULL)
+                    """,
+                    as: Int64.self
                 )
             )
         }

@@ -1,6 +1,5 @@
 import Admission
 import Basics
-import GRDB
 import Synchronization
 
 /// When the gateway was last known to run, and what that says about the time of day.
@@ -23,7 +22,7 @@ final class Pulse: Sendable {
 
     /// Reads when the gateway last ran. Returns `nil` if never.
     static func last(_ database: Database) throws -> ClockTrust? {
-        try Row.fetchOne(database, sql: "SELECT at, doubt FROM pulse").map { ClockTrust(at: $0[0], doubt: $0[1]) }
+        try database.row("SELECT at, doubt FROM pulse").map { ClockTrust(at: $0[0], doubt: $0[1]) }
     }
 
     /// Records that the gateway starts to run.
@@ -61,12 +60,13 @@ final class Pulse: Sendable {
     }
 
     static func write(_ trust: ClockTrust, _ database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO pulse (id, at, doubt) VALUES (1, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET at = excluded.at, doubt = excluded.doubt
-                """
-        ).execute(arguments: [trust.at, trust.doubt])
+        try database.execute(
+            """
+            INSERT INTO pulse (id, at, doubt) VALUES (1, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET at = excluded.at, doubt = excluded.doubt
+            """,
+            [trust.at, trust.doubt]
+        )
     }
 }
 
@@ -85,10 +85,10 @@ extension Directory {
     /// - Parameter keepsStays: whether there was no crash, and open stays go on.
     func begin(keepsStays: Bool) throws {
         let moment = now
-        try pool.write { database in
+        try storage.write { database in
             let last = try Pulse.last(database)
             if !keepsStays { try endOpenStays(at: last?.at ?? 0, database) }
-            let isNew = try Bool.fetchOne(database, sql: "SELECT NOT EXISTS (SELECT 1 FROM event)") ?? false
+            let isNew = try database.value("SELECT NOT EXISTS (SELECT 1 FROM event)", as: Bool.self) ?? false
             let known = last ?? ClockTrust(at: moment, doubt: isNew ? nil : ClockTrust.day)
             try pulse.begin(known, at: moment, database)
         }

@@ -1,17 +1,8 @@
 import Admission
 import Basics
-import GRDB
 
 /// Looks for a text in names: ignores case, and the ways in which Unicode can write the same letter.
 enum SearchText {
-    /// In SQL, `holds(text, sought)`: whether a text contains another, which is in the form of ``foldedIdentity(_:)``.
-    static let function = DatabaseFunction("holds", argumentCount: 2, pure: true) { values in
-        guard let text = String.fromDatabaseValue(values[0]), let sought = String.fromDatabaseValue(values[1]) else {
-            return false
-        }
-        return contains(text, sought)
-    }
-
     /// Whether a text in any form contains another, which is in the form of ``foldedIdentity(_:)``.
     static func contains(_ text: String, _ sought: String) -> Bool {
         containsASCII(text, sought) ?? containsBytes(foldedIdentity(text), sought)

@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 import Synchronization
 
 /// Why the database cannot be read or written.
@@ -13,20 +12,6 @@ package enum StorageFault: Error, Sendable, Equatable {
     case locked
     /// Waiting does not help.
     case damaged
-
-    /// Returns `nil` if an error has another reason.
-    package init?(_ error: any Error) {
-        guard let error = error as? DatabaseError else { return nil }
-        switch error.resultCode {
-        case .SQLITE_FULL: self = .full
-        case .SQLITE_IOERR: self = .failing
-        case .SQLITE_READONLY: self = .readOnly
-        case .SQLITE_CANTOPEN: self = .unopenable
-        case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB: self = .damaged
-        default: return nil
-        }
-    }
 }
 
 extension StorageFault: CustomStringConvertible {

@@ -1,21 +1,20 @@
 import Admission
 import Dispatch
-import GRDB
 import Synchronization
 
 /// Fills the data plane's view from the database at start, before any request is served.
 struct ViewLoader {
-    let pool: DatabasePool
+    let storage: any Storage
     let view: DirectoryView
 
     /// Registrations are read by several threads, since there may be a million.
     private static let threads = 2
 
     func load() throws {
-        let (events, last) = try pool.read { database in
+        let (events, last) = try storage.read { database in
             (
-                try Int.fetchOne(database, sql: "SELECT count(*) FROM event") ?? 0,
-                try Int64.fetchOne(database, sql: "SELECT max(id) FROM registration") ?? 0
+                try database.value("SELECT count(*) FROM event", as: Int.self) ?? 0,
+                try database.value("SELECT max(id) FROM registration", as: Int64.self) ?? 0
             )
         }
         view.reserve(events: events, registrations: Int(last))
@@ -39,19 +38,17 @@ struct ViewLoader {
     }
 
     private func loadEvents() throws {
-        try pool.read { database in
-            let rows = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at, kind, starts_at,
-                        doors_open, doors_close, name FROM event
-                    """
-            )
-            while let row = try rows.next() {
+        try storage.read { database in
+            try database.forEach(
+                """
+                SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at, kind, starts_at,
+                    doors_open, doors_close, name, page FROM event
+                """
+            ) { row in
                 let (uid, company): (String, String) = (row[0], row[1])
                 guard (row[2] as Int64?) == nil else {
                     view.removeEvent(uid, company: company)
-                    continue
+                    return
                 }
                 let record = EventRecord(
                     company: company,
@@ -62,7 +59,8 @@ struct ViewLoader {
                     organizers: try JSONText.list(row[4]),
                     secondJoin: (row[5] as String?).flatMap(SecondJoin.init(rawValue:)),
                     closesAt: Event.closesAt(endsAt: row[6]),
-                    doors: Doors(startsAt: row[8], open: row[9], endsAt: row[6], close: row[10])
+                    doors: Doors(startsAt: row[8], open: row[9], endsAt: row[6], close: row[10]),
+                    page: try JSONText.members(row[12])
                 )
                 view.set(record, for: uid)
             }
@@ -70,18 +68,16 @@ struct ViewLoader {
     }
 
     private func loadPeople(_ ids: Range<Int64>) throws {
-        try pool.read { database in
-            let rows = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT event.uid, registration.uid, registration.name, registration.email, join_code, registered_at
-                    FROM registration JOIN event ON event.id = registration.event
-                    WHERE registration.id >= ? AND registration.id < ?
-                    AND registration.removed_at IS NULL AND event.removed_at IS NULL
-                    """,
-                arguments: [ids.lowerBound, ids.upperBound]
-            )
-            while let row = try rows.next() {
+        try storage.read { database in
+            try database.forEach(
+                """
+                SELECT event.uid, registration.uid, registration.name, registration.email, join_code, registered_at
+                FROM registration JOIN event ON event.id = registration.event
+                WHERE registration.id >= ? AND registration.id < ?
+                AND registration.removed_at IS NULL AND event.removed_at IS NULL
+                """,
+                [ids.lowerBound, ids.upperBound]
+            ) { row in
                 let person = RegisteredPerson(
                     event: row[0],
                     registration: row[1],
@@ -95,19 +91,17 @@ struct ViewLoader {
     }
 
     private func loadRemovedRegistrations() throws {
-        try pool.read { database in
-            let rows = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT event.company, event.uid, registration.uid, join_code, registration.removed_at FROM registration
-                    JOIN event ON event.id = registration.event
-                    WHERE registration.removed_at IS NOT NULL OR event.removed_at IS NOT NULL
-                    """
-            )
-            while let row = try rows.next() {
+        try storage.read { database in
+            try database.forEach(
+                """
+                SELECT event.company, event.uid, registration.uid, join_code, registration.removed_at FROM registration
+                JOIN event ON event.id = registration.event
+                WHERE registration.removed_at IS NOT NULL OR event.removed_at IS NOT NULL
+                """
+            ) { row in
                 view.remove(JoinCode(column: row[3]))
                 // The deleted event already refuses its tokens.
-                if (row[4] as Int64?) == nil { continue }
+                if (row[4] as Int64?) == nil { return }
                 view.removeRegistration(SubjectKey(registration: row[2], event: row[1], company: row[0]))
             }
         }
@@ -115,12 +109,35 @@ struct ViewLoader {
 }
 
 extension ViewLoader {
+    /// Loads one event and, if it was deleted, a registration for it.
+    static func load(
+        event uid: String,
+        registration: String?,
+        _ database: Database,
+        into view: DirectoryView
+    ) throws {
+        guard let row = try database.row("SELECT * FROM event WHERE uid = ?", [uid]) else { return }
+        let event = try Event(row)
+        if (row["removed_at"] as Int64?) != nil {
+            view.removeEvent(uid, company: event.company)
+        } else {
+            view.set(EventRecord(event), for: uid)
+        }
+        guard let registration else { return }
+        let removed = try database.row(
+            "SELECT 1 FROM registration WHERE event = ? AND uid = ? AND removed_at IS NOT NULL",
+            [row["id"] as Int64, registration]
+        )
+        guard removed != nil else { return }
+        view.removeRegistration(SubjectKey(registration: registration, event: uid, company: event.company))
+    }
+
     private func loadRemovals() throws {
-        try pool.read { database in
-            let rows = try Row.fetchCursor(database, sql: "SELECT * FROM removal")
-            while let row = try rows.next() { if let removal = Removal(row) { view.add(removal) } }
-            let ended = try Row.fetchCursor(database, sql: "SELECT * FROM ended_session")
-            while let row = try ended.next() { view.end(EndedSession(row)) }
+        try storage.read { database in
+            try database.forEach("SELECT * FROM removal") { row in
+                if let removal = Removal(row) { view.add(removal) }
+            }
+            try database.forEach("SELECT * FROM ended_session") { view.end(EndedSession($0)) }
         }
     }
 }

@@ -1,5 +1,4 @@
 import Dispatch
-import GRDB
 import Synchronization
 
 /// Writes to the database in groups: all writes that arrive while one transaction goes to disk share the next one. Many
@@ -32,7 +31,7 @@ final class Writer: Sendable {
         var tally = CommitTally()
     }
 
-    private let pool: DatabasePool
+    private let storage: any Storage
     private let queue = DispatchQueue(label: "directory-writer")
     private let state = Mutex(State())
     /// The most writes in one group. Bounds how long the first waits for the last.
@@ -42,8 +41,8 @@ final class Writer: Sendable {
 
     /// - Parameter wrote: called after each group, before its writes return, with the reason if nothing of it was
     ///   written.
-    init(_ pool: DatabasePool, wrote: @escaping @Sendable ((any Error)?) -> Void) {
-        self.pool = pool
+    init(_ storage: any Storage, wrote: @escaping @Sendable ((any Error)?) -> Void) {
+        self.storage = storage
         self.wrote = wrote
     }
 
@@ -65,9 +64,9 @@ final class Writer: Sendable {
                 run: { database in
                     do {
                         let (value, effects) = try Self.inSavepoint(of: database) { database, effects in
-                            let before = database.totalChangesCount
+                            let before = database.changeCount
                             let value = try body(database, &effects)
-                            if database.totalChangesCount > before { try call?.note(database) }
+                            if database.changeCount > before { try call?.note(database) }
                             return value
                         }
                         return (
@@ -96,12 +95,7 @@ final class Writer: Sendable {
         _ body: (Database, inout Effects) throws -> Value
     ) throws -> (Value, Effects) {
         var effects = Effects()
-        var result: Value?
-        try database.inSavepoint {
-            result = try body(database, &effects)
-            return .commit
-        }
-        guard let result else { throw DatabaseError(resultCode: .SQLITE_INTERNAL) }
+        let result = try database.inSavepoint { try body(database, &effects) }
         return (result, effects)
     }
 
@@ -128,18 +122,12 @@ final class Writer: Sendable {
             var failure: (any Error)?
             let start = ContinuousClock.now
             do {
-                try pool.writeWithoutTransaction { database in
-                    try database.inTransaction(.immediate) {
-                        for part in group {
-                            let (fault, end) = part.run(database)
-                            endings.append(end)
-                            // SQLite ends the transaction by itself, for example on a full disk. What follows would be
-                            // written on its own.
-                            guard database.isInsideTransaction else {
-                                throw fault ?? DatabaseError(resultCode: .SQLITE_ABORT)
-                            }
-                        }
-                        return .commit
+                try storage.write { database in
+                    for part in group {
+                        let (fault, end) = part.run(database)
+                        endings.append(end)
+                        // What follows would be written on its own.
+                        guard database.isInTransaction else { throw fault ?? TransactionEnded() }
                     }
                 }
             } catch {
@@ -160,3 +148,6 @@ final class Writer: Sendable {
         }
     }
 }
+
+/// The database has ended a transaction by itself.
+private struct TransactionEnded: Error {}

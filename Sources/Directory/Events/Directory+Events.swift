@@ -1,6 +1,5 @@
 package import Admission
 import Basics
-import GRDB
 
 extension Directory {
     /// Creates an event.
@@ -21,12 +20,12 @@ extension Directory {
         let record = EventRecord(event)
         return try await writer.write { [self] database, effects in
             try Self.checkIsThere(company, database)
-            try database.cachedStatement(sql: Self.insertSQL)
-                .execute(
-                    arguments: StatementArguments(event.columns) + [
-                        event.uid, event.company, event.creator, event.kind.rawValue, event.createdAt,
-                    ]
-                )
+            try database.execute(
+                Self.insertSQL,
+                Arguments(event.columns) + [
+                    event.uid, event.company, event.creator, event.kind.rawValue, event.createdAt,
+                ]
+            )
             if event.fields.endsAt <= event.createdAt || !event.fields.hasDates {
                 try Self.skipDates(ofEvent: event.uid, database)
             }
@@ -38,19 +37,19 @@ extension Directory {
 
     /// Returns an event of the company, or `nil` if it has none of that kind and uid.
     package func event(_ uid: String, _ kind: EventKind, company: String) async throws -> Event? {
-        try await pool.read { try Stored.event(uid, kind, company: company, $0)?.event }
+        try await storage.read { try Stored.event(uid, kind, company: company, $0)?.event }
     }
 
     /// The uids of the company's webinars, soonest first.
     package func eventIDs(of company: String) async throws -> [String] {
-        try await pool.read { database in
-            try String.fetchAll(
-                database,
-                sql: """
-                    SELECT uid FROM event WHERE company = ? AND kind = 'event' AND removed_at IS NULL
-                    ORDER BY starts_at, uid
-                    """,
-                arguments: [company]
+        try await storage.read { database in
+            try database.values(
+                """
+                SELECT uid FROM event WHERE company = ? AND kind = 'event' AND removed_at IS NULL
+                ORDER BY starts_at, uid
+                """,
+                [company],
+                as: String.self
             )
         }
     }
@@ -94,8 +93,7 @@ extension Directory {
                 return .isGone
             }
             guard stored.event.fields == before else { return .hasChanged }
-            try database.cachedStatement(sql: Self.updateSQL)
-                .execute(arguments: StatementArguments(event.columns) + [stored.id])
+            try database.execute(Self.updateSQL, Arguments(event.columns) + [stored.id])
             effects.add { [view] in view.set(record, for: event.uid) }
             if (before.startsAt, before.endsAt) != (event.fields.startsAt, event.fields.endsAt) {
                 if event.fields.hasDates {
@@ -133,15 +131,12 @@ extension Directory {
         let removedAt = now
         return try await writer.write { [self] database, effects in
             guard let stored = try Stored.event(uid, kind, company: company, database) else { return false }
-            try database.execute(
-                sql: "UPDATE event SET removed_at = ? WHERE id = ?",
-                arguments: [removedAt, stored.id]
-            )
+            try database.execute("UPDATE event SET removed_at = ? WHERE id = ?", [removedAt, stored.id])
             try Self.deleteRemovals(ofEvent: uid, company, database)
-            let codes = try Int64.fetchAll(
-                database,
-                sql: "SELECT join_code FROM registration WHERE event = ? AND removed_at IS NULL",
-                arguments: [stored.id]
+            let codes = try database.values(
+                "SELECT join_code FROM registration WHERE event = ? AND removed_at IS NULL",
+                [stored.id],
+                as: Int64.self
             )
             effects.add { [self] in
                 view.removeEvent(uid, company: company)

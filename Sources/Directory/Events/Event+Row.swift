@@ -1,6 +1,5 @@
 package import Admission
 package import Basics
-import GRDB
 
 /// An event with its row id.
 struct Stored {
@@ -9,12 +8,10 @@ struct Stored {
 
     /// The company's event with this uid.
     static func event(_ uid: String, _ kind: EventKind, company: String, _ database: Database) throws -> Stored? {
-        let statement = try database.cachedStatement(
-            sql: "SELECT * FROM event WHERE uid = ? AND kind = ? AND company = ? AND removed_at IS NULL"
-        )
-        return try Row.fetchOne(statement, arguments: [uid, kind.rawValue, company]).map { row in
-            Stored(id: row["id"], event: try Event(row))
-        }
+        try database.row(
+            "SELECT * FROM event WHERE uid = ? AND kind = ? AND company = ? AND removed_at IS NULL",
+            [uid, kind.rawValue, company]
+        ).map { row in Stored(id: row["id"], event: try Event(row)) }
     }
 }
 
@@ -46,7 +43,7 @@ extension Event {
     }
 
     /// The values of the columns for `fields`, in the order of `Directory.columns`.
-    var columns: [(any DatabaseValueConvertible)?] {
+    var columns: [(any Storable)?] {
         [
             fields.name, fields.picture, fields.startsAt, fields.endsAt, fields.timezone, fields.type.rawValue,
             fields.networkingHub, JSONText.write(fields.presenters), JSONText.write(fields.organizers),

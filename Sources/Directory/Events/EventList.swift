@@ -1,6 +1,5 @@
 package import Admission
 package import Basics
-import GRDB
 
 /// Where an event stands in time. A list has the events in this order.
 package enum EventStatus: String, Sendable, CaseIterable {
@@ -77,11 +76,11 @@ extension Directory {
         limit: Int,
         after: EventCursor? = nil
     ) async throws -> EventPage {
-        try await pool.read { database in
+        try await storage.read { database in
             let list = EventList(company: company, kind: kind, filter: filter)
             // The first page of a search reads each event once.
             let readsAll = filter.text != nil && after == nil
-            let ids = try list.ids(limit: readsAll ? -1 : limit + 1, after: after, database)
+            let ids = try list.ids(limit: readsAll ? .max : limit + 1, after: after, database)
             return EventPage(
                 events: try Self.events(ids.prefix(limit), of: company, database),
                 hasMore: ids.count > limit,
@@ -97,30 +96,28 @@ extension Directory {
         _ filter: EventFilter,
         after: EventCursor? = nil
     ) async throws -> ListedRows {
-        try await pool.read { database in
+        try await storage.read { database in
             let list = EventList(company: company, kind: kind, filter: filter)
-            let ids = try list.ids(limit: -1, after: after, database)
+            let ids = try list.ids(limit: .max, after: after, database)
             return ListedRows(ids: ids, total: after == nil ? ids.count : try list.count(database))
         }
     }
 
     /// The events of these rows in this order, except those that were deleted meanwhile.
     package func events(inRows ids: ArraySlice<Int64>, of company: String) async throws -> [Event] {
-        try await pool.read { try Self.events(ids, of: company, $0) }
+        try await storage.read { try Self.events(ids, of: company, $0) }
     }
 
     private static func events(_ ids: ArraySlice<Int64>, of company: String, _ database: Database) throws -> [Event] {
-        let rows = try Row.fetchCursor(
-            database.cachedStatement(
-                sql: """
-                    SELECT * FROM event
-                    WHERE id IN (SELECT value FROM json_each(?)) AND company = ? AND removed_at IS NULL
-                    """
-            ),
-            arguments: [ListedRows.argument(ids), company]
+        let rows = try database.rows(
+            """
+            SELECT * FROM event
+            WHERE id IN (SELECT value FROM json_each(?)) AND company = ? AND removed_at IS NULL
+            """,
+            [ListedRows.argument(ids), company]
         )
         var events: [Int64: Event] = [:]
-        while let row = try rows.next() { events[row["id"]] = try Event(row) }
+        for row in rows { events[row["id"]] = try Event(row) }
         return ids.compactMap { events[$0] }
     }
 }
@@ -135,13 +132,17 @@ private struct EventList {
     /// Sorts after every uid.
     private static let lastUID = "~"
 
-    /// - Parameter limit: the most ids; negative for all.
+    /// - Parameter limit: the most ids; `.max` for all.
     func ids(limit: Int, after: EventCursor?, _ database: Database) throws -> [Int64] {
         var ids: [Int64] = []
         let statuses = filter.statuses.drop { status in after.map { $0.status != status } ?? false }
-        for status in statuses where limit < 0 || ids.count < limit {
-            let left = limit < 0 ? -1 : limit - ids.count
-            ids += try self.ids(status, limit: left, after: after?.status == status ? after : nil, database)
+        for status in statuses where ids.count < limit {
+            ids += try self.ids(
+                status,
+                limit: limit - ids.count,
+                after: after?.status == status ? after : nil,
+                database
+            )
         }
         return ids
     }
@@ -154,13 +155,14 @@ private struct EventList {
     ) throws -> [Int64] {
         let moment = filter.moment
         let (index, condition, order): (String, String, String)
-        let position: StatementArguments
+        let position: Arguments
         switch status {
         case .live:
             // Whatever has not ended is found first, and what has started among it without reading the events.
             index = "event_by_end"
             condition = "ends_at > ? AND starts_at <= ? AND (starts_at, uid) > (?, ?)"
-            order = "starts_at, uid"
+            // Not in the order of another index, which would find all that have ever started.
+            order = "starts_at + 0, uid"
             position = [moment, moment, after?.time ?? .min, after?.uid ?? ""]
         case .upcoming:
             index = "event_by_start"
@@ -175,45 +177,62 @@ private struct EventList {
             let after = after.flatMap { $0.time <= moment ? $0 : nil }
             position = [after?.time ?? moment, after?.uid ?? Self.lastUID]
         }
-        let statement = try database.cachedStatement(
-            sql: """
-                SELECT id FROM event INDEXED BY \(index)
-                WHERE company = ? AND kind = ? AND removed_at IS NULL AND \(condition)\(filtering)
-                ORDER BY \(order) LIMIT ?
-                """
-        )
-        return try Int64.fetchAll(statement, arguments: owner + position + filters + [limit])
+        func sql(_ columns: String) -> String {
+            """
+            SELECT \(columns) FROM event INDEXED BY \(index)
+            WHERE company = ? AND kind = ? AND removed_at IS NULL AND \(condition)\(filtering)
+            ORDER BY \(order) LIMIT ?
+            """
+        }
+        let arguments = owner + position + filters
+        guard let text else { return try database.values(sql("id"), arguments + [limit]) }
+        return Array(try rows(named: text, sql("id, name"), arguments + [Int.max], database).prefix(limit))
+    }
+
+    /// The rows whose names contain a text.
+    private func rows(
+        named text: String,
+        _ sql: String,
+        _ arguments: Arguments,
+        _ database: Database
+    ) throws -> [Int64] {
+        var ids: [Int64] = []
+        try database.forEach(sql, arguments) { if SearchText.contains($0[1], text) { ids.append($0[0]) } }
+        return ids
     }
 
     /// The number of events on all pages.
     func count(_ database: Database) throws -> Int {
         let moment = filter.moment
-        let (condition, position): (String, StatementArguments) =
+        let (condition, position): (String, Arguments) =
             switch filter.status {
             case nil: ("", [])
             case .live: (" AND ends_at > ? AND starts_at <= ?", [moment, moment])
             case .upcoming: (" AND ends_at > ? AND starts_at > ?", [moment, moment])
             case .past: (" AND ends_at <= ?", [moment])
             }
-        let statement = try database.cachedStatement(
-            sql: """
-                SELECT count(*) FROM event INDEXED BY event_by_end
-                WHERE company = ? AND kind = ? AND removed_at IS NULL\(condition)\(filtering)
-                """
-        )
-        return try Int.fetchOne(statement, arguments: owner + position + filters) ?? 0
+        let arguments = owner + position + filters
+        func sql(_ columns: String) -> String {
+            """
+            SELECT \(columns) FROM event INDEXED BY event_by_end
+            WHERE company = ? AND kind = ? AND removed_at IS NULL\(condition)\(filtering)
+            """
+        }
+        guard let text else { return try database.value(sql("count(*)"), arguments) ?? 0 }
+        return try rows(named: text, sql("id, name"), arguments, database).count
     }
 
-    private var owner: StatementArguments { [company, kind.rawValue] }
+    private var owner: Arguments { [company, kind.rawValue] }
 
-    /// The conditions of the filters that are given. Only the last needs more than the index.
+    /// What names must contain, as names are compared.
+    private var text: String? { filter.text.map(foldedIdentity) }
+
+    /// The conditions of the filters that are given but for the text. The index has all that they need.
     private var filtering: String {
         (filter.from == nil ? "" : " AND ends_at >= ?") + (filter.to == nil ? "" : " AND starts_at <= ?")
-            + (filter.text == nil ? "" : " AND holds(name, ?)")
     }
 
-    private var filters: StatementArguments {
-        StatementArguments([filter.from, filter.to].compactMap { $0 })
-            + StatementArguments([filter.text.map(foldedIdentity)].compactMap { $0 })
+    private var filters: Arguments {
+        Arguments([filter.from, filter.to].compactMap { $0 })
     }
 }

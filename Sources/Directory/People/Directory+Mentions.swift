@@ -1,6 +1,5 @@
 import Admission
 import Basics
-import GRDB
 import JOSE
 
 /// An event whose lists contain a person.
@@ -21,17 +20,16 @@ extension Directory {
     ///
     /// - Parameter folded: an e-mail in the form of ``foldedIdentity(_:)``.
     func mentions(of folded: String, company: String) async throws -> [Mention] {
-        try await pool.read { database in
-            let rows = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT id, presenters, organizers FROM event
-                    WHERE company = ? AND (presenters <> '[]' OR organizers <> '[]')
-                    """,
-                arguments: [company]
+        try await storage.read { database in
+            let rows = try database.rows(
+                """
+                SELECT id, presenters, organizers FROM event
+                WHERE company = ? AND (presenters <> '[]' OR organizers <> '[]')
+                """,
+                [company]
             )
             var found: [Mention] = []
-            while let row = try rows.next() {
+            for row in rows {
                 let (presenters, organizers) = (try JSONText.list(row[1]), try JSONText.list(row[2]))
                 let places = (Self.places(of: folded, in: presenters), Self.places(of: folded, in: organizers))
                 guard !places.0.isEmpty || !places.1.isEmpty else { continue }
@@ -60,10 +58,9 @@ extension Directory {
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws -> Bool {
-        let row = try Row.fetchOne(
-            database,
-            sql: "SELECT uid, presenters, organizers, removed_at FROM event WHERE id = ?",
-            arguments: [mention.event]
+        let row = try database.row(
+            "SELECT uid, presenters, organizers, removed_at FROM event WHERE id = ?",
+            [mention.event]
         )
         guard let row else { return false }
         var (presenters, organizers) = (try JSONText.list(row[1]), try JSONText.list(row[2]))
@@ -77,8 +74,8 @@ extension Directory {
         presenters = presenters.enumerated().filter { !places.0.contains($0.offset) }.map(\.element)
         organizers = organizers.enumerated().filter { !places.1.contains($0.offset) }.map(\.element)
         try database.execute(
-            sql: "UPDATE event SET presenters = ?, organizers = ? WHERE id = ?",
-            arguments: [JSONText.write(presenters), JSONText.write(organizers), mention.event]
+            "UPDATE event SET presenters = ?, organizers = ? WHERE id = ?",
+            [JSONText.write(presenters), JSONText.write(organizers), mention.event]
         )
         if (row[3] as Int64?) == nil {
             let uid: String = row[0]

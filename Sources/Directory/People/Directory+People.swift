@@ -1,6 +1,5 @@
 package import Admission
 package import Basics
-import GRDB
 
 /// What a company's part of the directory stores about a person.
 package struct PersonRecord: Sendable {
@@ -54,21 +53,19 @@ extension Directory {
     package func person(email: String, company: String) async throws -> PersonRecord {
         let folded = foldedIdentity(email)
         let mentions = try await mentions(of: folded, company: company)
-        return try await pool.read { database in
-            let registrations = try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT registration.*, event.uid AS event_uid,
-                        ifnull(registration.removed_at, event.removed_at) AS over_at FROM registration
-                    JOIN event ON event.id = registration.event
-                    WHERE \(Self.isPerson) AND event.company = ? ORDER BY registration.id
-                    """,
-                arguments: [folded, folded, company]
+        return try await storage.read { database in
+            let registrations = try database.rows(
+                """
+                SELECT registration.*, event.uid AS event_uid,
+                    coalesce(registration.removed_at, event.removed_at) AS over_at FROM registration
+                JOIN event ON event.id = registration.event
+                WHERE \(Self.isPerson) AND event.company = ?2 ORDER BY registration.id
+                """,
+                [folded, company]
             )
-            let stays = try Row.fetchAll(
-                database,
-                sql: "SELECT * FROM stay WHERE \(Self.isPersonsStay) ORDER BY joined_at, id",
-                arguments: Self.stayArguments(folded, company)
+            let stays = try database.rows(
+                "SELECT * FROM stay WHERE \(Self.isPersonsStay) ORDER BY joined_at, id",
+                [folded, company]
             )
             return PersonRecord(
                 registrations: try registrations.map { row in
@@ -94,10 +91,9 @@ extension Directory {
                     )
                 },
                 listings: try mentions.flatMap { try Self.listings(of: folded, inEvent: $0.event, database) },
-                removals: try Row.fetchAll(
-                    database,
-                    sql: "SELECT * FROM removal WHERE \(Self.isPersonsRemoval) ORDER BY created_at, rowid",
-                    arguments: Self.removalArguments(folded, company)
+                removals: try database.rows(
+                    "SELECT * FROM removal WHERE \(Self.isPersonsRemoval) ORDER BY created_at, rowid",
+                    [folded, company]
                 ).compactMap(Removal.init)
             )
         }
@@ -108,7 +104,7 @@ extension Directory {
         inEvent id: Int64,
         _ database: Database
     ) throws -> [PersonRecord.Listed] {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM event WHERE id = ?", arguments: [id]) else {
+        guard let row = try database.row("SELECT * FROM event WHERE id = ?", [id]) else {
             return []
         }
         let event = try Event(row)
@@ -138,13 +134,16 @@ extension Directory {
             erasures.note(folded, company, at: removedAt)
             var erasure = Erasure()
             // Delete these first: they are found through the registrations and stays that are erased next.
-            let arguments = Self.removalArguments(folded, company)
+            let arguments: Arguments = [folded, company]
             erasure.removals = try delete(Self.isPersonsRemoval, arguments, database, &effects).count
             erasure.stays = try Self.eraseStays(folded, company, database)
             erasure.registrations = try eraseRegistrations(folded, company, at: removedAt, database, &effects)
             erasure.messages = try DeliveryPeople.erase(folded, company, database)
             // Only who made the calls can read which of these tell of the person.
-            try database.execute(sql: "UPDATE named_call SET answer = NULL WHERE company = ?", arguments: [company])
+            try database.execute(
+                "UPDATE named_call SET answer = NULL WHERE company = ? AND answer IS NOT NULL",
+                [company]
+            )
             for mention in mentions {
                 if try unlist(folded, from: mention, database, &effects) { erasure.events += 1 }
             }
@@ -154,48 +153,43 @@ extension Directory {
             }
             return erasure
         }
-        await checkpoints.truncate()
+        await storage.forgetDeleted()
         return erasure
     }
 
     /// A stay with this e-mail, with a user id that is this e-mail, or of a registration that has this e-mail now. Three
     /// terms, each with its own index.
     private static let isPersonsStay = """
-        (company = ? AND folded_email = ? OR company = ? AND folded_user = ? OR company = ? AND registration IN (
-            SELECT registration.uid FROM registration JOIN event ON event.id = registration.event
-            WHERE \(isPerson) AND event.company = ?
-        ))
-        """
-
-    private static func stayArguments(_ folded: String, _ company: String) -> StatementArguments {
-        [company, folded, company, folded, company, folded, folded, company]
-    }
-
-    /// A registration with this e-mail. One that was found to duplicate another has more text after a space. Erased
-    /// ones have no e-mail.
-    private static let isPerson = """
-        registration.folded_email >= ? AND registration.folded_email < ? || '!' AND registration.email <> ''
-        """
-
-    /// A removal of the e-mail, or of a registration or user id that the person has in the event.
-    private static let isPersonsRemoval = """
-        company = ? AND (
-            folded_email = ?
-            OR kind = 'registration' AND identity IN (
+        id IN (
+            SELECT id FROM stay WHERE company = ?2 AND folded_email = ?1
+            UNION SELECT id FROM stay WHERE company = ?2 AND folded_user = ?1
+            UNION SELECT id FROM stay WHERE company = ?2 AND registration IN (
                 SELECT registration.uid FROM registration JOIN event ON event.id = registration.event
-                WHERE \(isPerson) AND event.company = ?
-            )
-            OR (kind, event, identity) IN (
-                SELECT 'user', event, user FROM stay WHERE \(isPersonsStay)
-                UNION ALL SELECT 'registration', event, registration FROM stay WHERE \(isPersonsStay)
+                WHERE \(isPerson) AND event.company = ?2
             )
         )
         """
 
-    private static func removalArguments(_ folded: String, _ company: String) -> StatementArguments {
-        let stays = stayArguments(folded, company)
-        return [company, folded, folded, folded, company] + stays + stays
-    }
+    /// A registration with this e-mail. One that was found to duplicate another has more text after a space. Erased
+    /// ones have no e-mail.
+    private static let isPerson = """
+        registration.folded_email >= ?1 AND registration.folded_email < ?1 || '!' AND registration.email <> ''
+        """
+
+    /// A removal of the e-mail, or of a registration or user id that the person has in the event.
+    private static let isPersonsRemoval = """
+        company = ?2 AND (
+            folded_email = ?1
+            OR kind = 'registration' AND identity IN (
+                SELECT registration.uid FROM registration JOIN event ON event.id = registration.event
+                WHERE \(isPerson) AND event.company = ?2
+            )
+            OR (kind, event, identity) IN (
+                SELECT 'user', event, "user" FROM stay WHERE \(isPersonsStay)
+                UNION ALL SELECT 'registration', event, registration FROM stay WHERE \(isPersonsStay)
+            )
+        )
+        """
 
     private func eraseRegistrations(
         _ folded: String,
@@ -204,24 +198,23 @@ extension Directory {
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws -> Int {
-        let rows = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT registration.id, registration.uid, join_code, event.uid AS event_uid FROM registration
-                JOIN event ON event.id = registration.event WHERE \(Self.isPerson) AND event.company = ?
-                """,
-            arguments: [folded, folded, company]
+        let rows = try database.rows(
+            """
+            SELECT registration.id, registration.uid, join_code, event.uid AS event_uid FROM registration
+            JOIN event ON event.id = registration.event WHERE \(Self.isPerson) AND event.company = ?2
+            """,
+            [folded, company]
         )
         for row in rows {
             // Sessions whose tokens have an earlier e-mail are known by their registration.
             erasures.note(row["uid"], company, at: removedAt)
             // What remains refuses the registration's tokens.
             try database.execute(
-                sql: """
-                    UPDATE registration SET name = '', email = '', folded_email = uid, metadata = '{}',
-                        removed_at = ifnull(removed_at, ?) WHERE id = ?
-                    """,
-                arguments: [removedAt, row["id"] as Int64]
+                """
+                UPDATE registration SET name = '', email = '', folded_email = uid, metadata = '{}',
+                    removed_at = coalesce(removed_at, ?) WHERE id = ?
+                """,
+                [removedAt, row["id"] as Int64]
             )
             let subject = SubjectKey(registration: row["uid"], event: row["event_uid"], company: company)
             let code = JoinCode(column: row["join_code"])
@@ -238,10 +231,9 @@ extension Directory {
     private static func eraseStays(_ folded: String, _ company: String, _ database: Database) throws -> Int {
         var book = AttendanceBook(database)
         var standIns: [[UInt8]: String] = [:]
-        let rows = try Row.fetchAll(
-            database,
-            sql: "SELECT id, event, registration, user, attendee FROM stay WHERE \(Self.isPersonsStay)",
-            arguments: stayArguments(folded, company)
+        let rows = try database.rows(
+            "SELECT id, event, registration, \"user\", attendee FROM stay WHERE \(Self.isPersonsStay)",
+            [folded, company]
         )
         for row in rows {
             let registration: String? = row["registration"]
@@ -252,11 +244,11 @@ extension Directory {
             standIns[person] = standIn
             if let attendee: Int64 = row["attendee"] { try book.erase(attendee, as: standIn) }
             try database.execute(
-                sql: """
-                    UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, folded_user = NULL, device = NULL,
-                        browser = NULL, site = NULL, user = ?, registration = ? WHERE id = ?
-                    """,
-                arguments: [standIn, registration == nil ? nil : standIn, row["id"] as Int64]
+                """
+                UPDATE stay SET name = NULL, email = NULL, folded_email = NULL, folded_user = NULL, device = NULL,
+                    browser = NULL, site = NULL, "user" = ?, registration = ? WHERE id = ?
+                """,
+                [standIn, registration == nil ? nil : standIn, row["id"] as Int64]
             )
         }
         return rows.count

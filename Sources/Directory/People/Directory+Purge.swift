@@ -1,6 +1,5 @@
 import Admission
 package import Basics
-import GRDB
 
 /// How long ended and removed data is kept.
 package struct Retention: Sendable {
@@ -54,7 +53,7 @@ extension Directory {
         // Ids grow with time, so the oldest come first.
         purge.messages = try await inParts(
             """
-            DELETE FROM delivery WHERE ifnull(requeued_at, created_at) < ?
+            DELETE FROM delivery WHERE coalesce(requeued_at, created_at) < ?
                 AND id IN (SELECT id FROM delivery ORDER BY id LIMIT \(Self.part))
             """,
             [now - retention.webhooks]
@@ -110,14 +109,13 @@ extension Directory {
     private static let lastWord: Milliseconds = 3_600_000
 
     private func removeWebhooksOfRemovedEvents(before moment: Milliseconds) async throws {
-        let over = try await pool.read { database in
-            try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT webhook.id, webhook.company FROM webhook JOIN event ON event.uid = webhook.event
-                    WHERE event.removed_at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = webhook.id)
-                    """,
-                arguments: [moment]
+        let over = try await storage.read { database in
+            try database.rows(
+                """
+                SELECT webhook.id, webhook.company FROM webhook JOIN event ON event.uid = webhook.event
+                WHERE event.removed_at < ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = webhook.id)
+                """,
+                [moment]
             ).map { (id: $0[0] as String, company: $0[1] as String) }
         }
         for webhook in over { _ = try await removeWebhook(webhook.id, company: webhook.company) }
@@ -127,25 +125,23 @@ extension Directory {
     static let part = 500
 
     private func removedEvent(before moment: Milliseconds) async throws -> (Int64, String, String)? {
-        try await pool.read { database in
-            try Row.fetchOne(
-                database,
-                sql: """
-                    SELECT id, company, uid FROM event WHERE removed_at IS NOT NULL AND name <> '' AND removed_at < ? LIMIT 1
-                    """,
-                arguments: [moment]
+        try await storage.read { database in
+            try database.row(
+                """
+                SELECT id, company, uid FROM event WHERE removed_at IS NOT NULL AND name <> '' AND removed_at < ? LIMIT 1
+                """,
+                [moment]
             ).map { ($0[0], $0[1], $0[2]) }
         }
     }
 
     /// Runs a statement until it changes less than a part. Returns the total number of changed rows.
-    func inParts(_ sql: String, _ arguments: [any DatabaseValueConvertible & Sendable]) async throws -> Int {
+    func inParts(_ sql: String, _ arguments: [any Storable]) async throws -> Int {
         var count = 0
         while true {
             try Task.checkCancellation()
             let changed = try await writer.write { database, _ in
-                try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
-                return database.changesCount
+                try database.execute(sql, Arguments(arguments))
             }
             count += changed
             if changed < Self.part { return count }

@@ -1,6 +1,5 @@
 package import Admission
 import Basics
-import GRDB
 
 extension Directory {
     /// Registers a person, once per e-mail: of several concurrent calls, one registers.
@@ -73,16 +72,18 @@ extension Directory {
             guard person.changesKnown else { return .known(try Registration(row), stored.event, changed: []) }
             let changes = RegistrationChanges(name: person.name, metadata: person.metadata)
             guard case .changed(let known, _, let changed) = try change(row, changes, of: stored, database, &effects)
-            else { throw DatabaseError(resultCode: .SQLITE_INTERNAL) }
+            else { throw DirectoryFault(description: "a registration that was just read is not there") }
             return .known(known, stored.event, changed: changed)
         }
         let registration = draft.registration
-        try database.cachedStatement(sql: Self.insertRegistrationSQL)
-            .execute(arguments: [
+        try database.execute(
+            Self.insertRegistrationSQL,
+            [
                 registration.uid, stored.id, registration.name, registration.email,
                 foldedIdentity(registration.email), JSONText.write(registration.metadata),
                 registration.joinCode.column, registration.registeredAt,
-            ])
+            ]
+        )
         show(registration, of: stored.event, &effects)
         try announce(
             .registrationCreated,
@@ -102,7 +103,7 @@ extension Directory {
         _ kind: EventKind,
         company: String
     ) async throws -> (Registration, Event)? {
-        try await pool.read { database in
+        try await storage.read { database in
             guard let stored = try Stored.event(uid, kind, company: company, database),
                 let row = try Self.row(name, event: stored.id, database)
             else { return nil }
@@ -154,11 +155,13 @@ extension Directory {
             changed.append(.metadata)
         }
         guard !changed.isEmpty else { return .changed(registration, stored.event, []) }
-        try database.cachedStatement(
-            sql: "UPDATE registration SET name = ?, email = ?, folded_email = ?, metadata = ? WHERE id = ?"
-        ).execute(arguments: [
-            registration.name, registration.email, folded, JSONText.write(registration.metadata), row["id"] as Int64,
-        ])
+        try database.execute(
+            "UPDATE registration SET name = ?, email = ?, folded_email = ?, metadata = ? WHERE id = ?",
+            [
+                registration.name, registration.email, folded, JSONText.write(registration.metadata),
+                row["id"] as Int64,
+            ]
+        )
         show(registration, of: stored.event, &effects)
         try announce(.registrationUpdated, registration, of: stored.event, at: now, database, &effects)
         return .changed(registration, stored.event, changed)
@@ -179,8 +182,8 @@ extension Directory {
             guard let row = try Self.row(name, event: stored.id, database) else { return false }
             let registration = try Registration(row)
             try database.execute(
-                sql: "UPDATE registration SET removed_at = ? WHERE id = ?",
-                arguments: [removedAt, row["id"] as Int64]
+                "UPDATE registration SET removed_at = ? WHERE id = ?",
+                [removedAt, row["id"] as Int64]
             )
             effects.add { [self] in
                 let subject = SubjectKey(registration: registration.uid, event: uid, company: company)
@@ -204,10 +207,10 @@ extension Directory {
             case .id(let id): ("uid", id)
             case .email(let email): ("folded_email", foldedIdentity(email))
             }
-        let statement = try database.cachedStatement(
-            sql: "SELECT * FROM registration WHERE event = ? AND \(column) = ? AND removed_at IS NULL"
+        return try database.row(
+            "SELECT * FROM registration WHERE event = ? AND \(column) = ? AND removed_at IS NULL",
+            [event, value]
         )
-        return try Row.fetchOne(statement, arguments: [event, value])
     }
 
     private static let insertRegistrationSQL = """

@@ -1,6 +1,5 @@
 package import Admission
 import Basics
-import GRDB
 
 /// Whether a registration is valid.
 package enum RegistrationState: String, Sendable, CaseIterable {
@@ -19,7 +18,7 @@ package struct RegistrationFilter: Sendable {
 
     package init() {}
 
-    /// What finds the registrations.
+    /// What finds the registrations, but for the text.
     fileprivate var index: String {
         if email == nil { return "registration_by_event" }
         return state == .active ? "registration_by_email" : "registration_by_person"
@@ -29,13 +28,10 @@ package struct RegistrationFilter: Sendable {
         // One that was erased has no e-mail.
         let isKept = state == .active ? "removed_at IS NULL" : "removed_at IS NOT NULL AND email <> ''"
         return isKept + (email == nil ? "" : " AND folded_email = ?")
-            + (text == nil ? "" : " AND (instr(folded_email, ?) > 0 OR holds(name, ?))")
     }
 
-    fileprivate var arguments: StatementArguments {
-        let email = email.map(foldedIdentity)
-        let text = text.map(foldedIdentity)
-        return StatementArguments([email, text, text].compactMap { $0 })
+    fileprivate var arguments: Arguments {
+        Arguments([email.map(foldedIdentity)].compactMap { $0 })
     }
 }
 
@@ -61,7 +57,7 @@ extension Directory {
         limit: Int,
         after: Int64?
     ) async throws -> RegistrationPage? {
-        try await pool.read { database in
+        try await storage.read { database in
             guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
             let rows = try Self.rows(filter, event: stored.id, after: after, limit: limit + 1, database)
             return RegistrationPage(
@@ -82,9 +78,9 @@ extension Directory {
         _ filter: RegistrationFilter,
         after: Int64?
     ) async throws -> (Event, ListedRows)? {
-        try await pool.read { database in
+        try await storage.read { database in
             guard let stored = try Stored.event(uid, kind, company: company, database) else { return nil }
-            return (stored.event, try Self.rows(filter, event: stored.id, after: after, limit: -1, database))
+            return (stored.event, try Self.rows(filter, event: stored.id, after: after, limit: .max, database))
         }
     }
 
@@ -93,7 +89,7 @@ extension Directory {
         inRows ids: ArraySlice<Int64>,
         _ state: RegistrationState
     ) async throws -> [Registration] {
-        try await pool.read { try Self.registrations(ids, state, $0) }
+        try await storage.read { try Self.registrations(ids, state, $0) }
     }
 
     private static func registrations(
@@ -103,23 +99,21 @@ extension Directory {
     ) throws -> [Registration] {
         var filter = RegistrationFilter()
         filter.state = state
-        let rows = try Row.fetchCursor(
-            database.cachedStatement(
-                sql: """
-                    SELECT * FROM registration
-                    WHERE id IN (SELECT value FROM json_each(?)) AND \(filter.condition)
-                    """
-            ),
-            arguments: [ListedRows.argument(ids)]
+        let rows = try database.rows(
+            """
+            SELECT * FROM registration
+            WHERE id IN (SELECT value FROM json_each(?)) AND \(filter.condition)
+            """,
+            [ListedRows.argument(ids)]
         )
         var registrations: [Int64: Registration] = [:]
-        while let row = try rows.next() { registrations[row["id"]] = try Registration(row) }
+        for row in rows { registrations[row["id"]] = try Registration(row) }
         return ids.compactMap { registrations[$0] }
     }
 
     /// The rows of a list from a position on, and the number of all of its rows. A search reads each row once.
     ///
-    /// - Parameter limit: the most ids; negative for all.
+    /// - Parameter limit: the most ids; `.max` for all.
     private static func rows(
         _ filter: RegistrationFilter,
         event: Int64,
@@ -127,40 +121,48 @@ extension Directory {
         limit: Int,
         _ database: Database
     ) throws -> ListedRows {
-        func ids(after: Int64, limit: Int) throws -> [Int64] {
-            try Int64.fetchAll(
-                database.cachedStatement(sql: listSQL(filter)),
-                arguments: [event, after] + filter.arguments + [limit]
-            )
-        }
-        guard filter.text != nil || after == nil && limit < 0 else {
+        guard filter.text != nil || after == nil && limit == .max else {
             return ListedRows(
-                ids: try ids(after: after ?? 0, limit: limit),
+                ids: try database.values(
+                    listSQL(filter, "id"),
+                    [event, after ?? 0] + filter.arguments + [limit]
+                ),
                 total: try count(filter, event: event, database)
             )
         }
-        let all = try ids(after: 0, limit: -1)
-        let rest = all.drop { $0 <= after ?? 0 }
-        return ListedRows(ids: Array(limit < 0 ? rest : rest.prefix(limit)), total: all.count)
+        let all = try all(filter, event: event, database)
+        return ListedRows(ids: Array(all.drop { $0 <= after ?? 0 }.prefix(limit)), total: all.count)
+    }
+
+    /// The rows of a whole list.
+    private static func all(_ filter: RegistrationFilter, event: Int64, _ database: Database) throws -> [Int64] {
+        let arguments = [event, 0] + filter.arguments + [Int.max]
+        guard let text = filter.text.map(foldedIdentity) else {
+            return try database.values(listSQL(filter, "id"), arguments)
+        }
+        var ids: [Int64] = []
+        try database.forEach(listSQL(filter, "id, folded_email, name"), arguments) { row in
+            if SearchText.contains(row[1], text) || SearchText.contains(row[2], text) { ids.append(row[0]) }
+        }
+        return ids
     }
 
     /// A list in the order of creation. Begins at its position in an index, unless the e-mail finds it.
-    private static func listSQL(_ filter: RegistrationFilter) -> String {
+    private static func listSQL(_ filter: RegistrationFilter, _ columns: String) -> String {
         """
-        SELECT id FROM registration INDEXED BY \(filter.index)
+        SELECT \(columns) FROM registration INDEXED BY \(filter.index)
         WHERE event = ? AND id > ? AND \(filter.condition) ORDER BY id LIMIT ?
         """
     }
 
     private static func count(_ filter: RegistrationFilter, event: Int64, _ database: Database) throws -> Int {
-        try Int.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    SELECT count(*) FROM registration INDEXED BY \(filter.index)
-                    WHERE event = ? AND \(filter.condition)
-                    """
-            ),
-            arguments: [event] + filter.arguments
+        try database.value(
+            """
+            SELECT count(*) FROM registration INDEXED BY \(filter.index)
+            WHERE event = ? AND \(filter.condition)
+            """,
+            [event] + filter.arguments,
+            as: Int.self
         ) ?? 0
     }
 }

@@ -1,6 +1,5 @@
 package import Admission
 package import Basics
-import GRDB
 import JOSE
 
 extension Directory: RemovalKeeper {
@@ -15,11 +14,10 @@ extension Directory: RemovalKeeper {
     ) async throws -> Removal {
         let now = now
         return try await writer.write { [self] database, effects in
-            let key: StatementArguments = [company, event, person.kind.rawValue, person.identity.text]
-            let known = try Row.fetchOne(
-                database,
-                sql: "SELECT id, created_at FROM removal WHERE company = ? AND event = ? AND kind = ? AND identity = ?",
-                arguments: key
+            let key: Arguments = [company, event, person.kind.rawValue, person.identity.text]
+            let known = try database.row(
+                "SELECT id, created_at FROM removal WHERE company = ? AND event = ? AND kind = ? AND identity = ?",
+                key
             )
             if known == nil { try makeRoom(in: event, company, at: now, database, &effects) }
             let removal = Removal(
@@ -31,16 +29,15 @@ extension Directory: RemovalKeeper {
                 reason: reason,
                 createdAt: known?["created_at"] ?? now
             )
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO removal
-                        (company, event, kind, identity, id, person, folded_email, until, reason, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (company, event, kind, identity)
-                        DO UPDATE SET person = excluded.person, until = excluded.until, reason = excluded.reason
-                    """
-            ).execute(
-                arguments: key + [
+            try database.execute(
+                """
+                INSERT INTO removal
+                    (company, event, kind, identity, id, person, folded_email, until, reason, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (company, event, kind, identity)
+                    DO UPDATE SET person = excluded.person, until = excluded.until, reason = excluded.reason
+                """,
+                key + [
                     removal.id, person.text, person.foldedEmail, until, reason, removal.createdAt,
                 ]
             )
@@ -52,31 +49,34 @@ extension Directory: RemovalKeeper {
 
     package func removals(company: String?, event: String?) async throws -> [Removal] {
         let now = now
-        return try await pool.read { database in
-            var (condition, arguments): (String, StatementArguments) = ("(until IS NULL OR until > ?)", [now])
+        return try await storage.read { database in
+            var (condition, arguments): (String, Arguments) = ("(until IS NULL OR until > ?)", [now])
             for (column, value) in [("company", company), ("event", event)] {
                 guard let value else { continue }
                 condition += " AND \(column) = ?"
                 arguments += [value]
             }
             let sql = "SELECT * FROM removal WHERE \(condition) ORDER BY created_at, rowid"
-            return try Row.fetchAll(database, sql: sql, arguments: arguments).compactMap(Removal.init)
+            return try database.rows(sql, arguments).compactMap(Removal.init)
         }
     }
 
     package func lift(_ id: String, company: String?, event: String?) async throws -> Removal? {
         try await writer.write { [self] database, effects in
-            let condition = "id = ? AND (? IS NULL OR company = ?) AND (? IS NULL OR event = ?)"
-            return try delete(condition, [id, company, company, event, event], database, &effects).first
+            let condition =
+                "id = ?" + (company == nil ? "" : " AND company = ?") + (event == nil ? "" : " AND event = ?")
+            let arguments = Arguments([id, company, event].compactMap { $0 })
+            return try delete(condition, arguments, database, &effects).first
         }
     }
 
     package func keep(_ ended: [EndedSession]) async throws {
         try await writer.write { [view] database, effects in
             for session in ended {
-                try database.cachedStatement(
-                    sql: "INSERT INTO ended_session (bits, until) VALUES (?, ?) ON CONFLICT DO NOTHING"
-                ).execute(arguments: [Int64(bitPattern: session.bits), session.until])
+                try database.execute(
+                    "INSERT INTO ended_session (bits, until) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                    [Int64(bitPattern: session.bits), session.until]
+                )
             }
             effects.add { for session in ended { view.end(session) } }
         }
@@ -92,9 +92,9 @@ extension Directory: RemovalKeeper {
     ) throws {
         func fault() throws -> RemovalFault? {
             let sql = "SELECT count(*) FROM removal WHERE company = ?"
-            let there = try Int.fetchOne(database, sql: sql + " AND event = ?", arguments: [company, event]) ?? 0
+            let there = try database.value(sql + " AND event = ?", [company, event], as: Int.self) ?? 0
             if there >= Removal.maxPerEvent { return .eventIsFull }
-            let all = try Int.fetchOne(database, sql: sql, arguments: [company]) ?? 0
+            let all = try database.value(sql, [company], as: Int.self) ?? 0
             return all >= Removal.maxPerCompany ? .companyIsFull : nil
         }
         guard try fault() != nil else { return }
@@ -105,29 +105,27 @@ extension Directory: RemovalKeeper {
     /// Deletes removals, also from the view, and returns them.
     func delete(
         _ condition: String,
-        _ arguments: StatementArguments,
+        _ arguments: Arguments,
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws -> [Removal] {
         let sql = "DELETE FROM removal WHERE \(condition) RETURNING *"
-        let deleted = try Row.fetchAll(database, sql: sql, arguments: arguments).compactMap(Removal.init)
+        let deleted = try database.rows(sql, arguments).compactMap(Removal.init)
         effects.add { [view] in for removal in deleted { view.lift(removal) } }
         return deleted
     }
 
     /// Deletes the removals of a deleted event. It lets nobody in any more, and the view has already forgotten them.
     static func deleteRemovals(ofEvent uid: String, _ company: String, _ database: Database) throws {
-        try database.execute(sql: "DELETE FROM removal WHERE company = ? AND event = ?", arguments: [company, uid])
+        try database.execute("DELETE FROM removal WHERE company = ? AND event = ?", [company, uid])
     }
 
     /// Deletes ended removals, and returns their number.
     func purgeRemovals(at now: Milliseconds) async throws -> Int {
         try await writer.write { [self] database, effects in
-            let ended = try Row.fetchAll(
-                database,
-                sql: "DELETE FROM ended_session WHERE until <= ? RETURNING *",
-                arguments: [now]
-            ).map { EndedSession($0) }
+            let ended = try database.rows("DELETE FROM ended_session WHERE until <= ? RETURNING *", [now]).map {
+                EndedSession($0)
+            }
             effects.add { [view] in for session in ended { view.forget(session) } }
             return try delete("until <= ?", [now], database, &effects).count
         }

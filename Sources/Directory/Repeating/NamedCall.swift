@@ -1,6 +1,4 @@
 package import Basics
-import Foundation
-import GRDB
 
 /// A call that its client has named, so that repeating it has no second effect.
 package struct NamedCall: Sendable {
@@ -25,14 +23,15 @@ package struct NamedCall: Sendable {
 
     /// Notes that the call was performed.
     func note(_ database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO named_call (company, name, fingerprint, made_at) VALUES (?, ?, ?, ?)
-                ON CONFLICT (company, name) DO UPDATE
-                SET (fingerprint, made_at, answer) = (excluded.fingerprint, excluded.made_at, NULL)
-                WHERE made_at <= ?
-                """
-        ).execute(arguments: [company, name.data, fingerprint.data, madeAt, madeAt - Directory.namedCallLifetime])
+        try database.execute(
+            """
+            INSERT INTO named_call (company, name, fingerprint, made_at) VALUES (?, ?, ?, ?)
+            ON CONFLICT (company, name) DO UPDATE
+            SET (fingerprint, made_at, answer) = (excluded.fingerprint, excluded.made_at, NULL)
+            WHERE named_call.made_at <= ?
+            """,
+            [company, name, fingerprint, madeAt, madeAt - Directory.namedCallLifetime]
+        )
     }
 }
 
@@ -54,16 +53,14 @@ extension Directory {
 
     /// What is known of a call by its name.
     package func earlier(_ call: NamedCall) async throws -> EarlierCall {
-        let row = try await pool.read { database in
-            try Row.fetchOne(
-                database.cachedStatement(
-                    sql: """
-                        SELECT fingerprint, answer FROM named_call
-                        WHERE company = ? AND name = ? AND made_at > ?
-                        """
-                ),
-                arguments: [call.company, call.name.data, call.madeAt - Self.namedCallLifetime]
-            ).map { (fingerprint: [UInt8]($0[0] as Data), answer: ($0[1] as Data?).map { [UInt8]($0) }) }
+        let row = try await storage.read { database in
+            try database.row(
+                """
+                SELECT fingerprint, answer FROM named_call
+                WHERE company = ? AND name = ? AND made_at > ?
+                """,
+                [call.company, call.name, call.madeAt - Self.namedCallLifetime]
+            ).map { (fingerprint: $0[0] as [UInt8], answer: $0[1] as [UInt8]?) }
         }
         guard let row else { return .none }
         guard row.fingerprint == call.fingerprint else { return .different }
@@ -79,13 +76,14 @@ extension Directory {
             // First, so that the new one stays also if the clock was set back.
             try Self.forgetAnswers(of: call.company, toKeep: answer.count, database)
             // One that was forgotten has the same name.
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO named_call (company, name, fingerprint, made_at, answer) VALUES (?, ?, ?, ?, ?)
-                    ON CONFLICT (company, name) DO UPDATE
-                    SET (fingerprint, made_at, answer) = (excluded.fingerprint, excluded.made_at, excluded.answer)
-                    """
-            ).execute(arguments: [call.company, call.name.data, call.fingerprint.data, call.madeAt, answer.data])
+            try database.execute(
+                """
+                INSERT INTO named_call (company, name, fingerprint, made_at, answer) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (company, name) DO UPDATE
+                SET (fingerprint, made_at, answer) = (excluded.fingerprint, excluded.made_at, excluded.answer)
+                """,
+                [call.company, call.name, call.fingerprint, call.madeAt, answer]
+            )
         }
     }
 }
@@ -93,31 +91,22 @@ extension Directory {
 extension Directory {
     /// Forgets the oldest answers of a company that has no room for `count` more bytes.
     private static func forgetAnswers(of company: String, toKeep count: Int, _ database: Database) throws {
-        let total = try Int.fetchOne(
-            database.cachedStatement(sql: "SELECT bytes FROM named_call_total WHERE company = ?"),
-            arguments: [company]
-        )
+        let total = try database.value("SELECT bytes FROM named_call_total WHERE company = ?", [company], as: Int.self)
         var excess = (total ?? 0) + count - maxNamedCallBytes
         guard excess > 0 else { return }
-        let oldest = try Row.fetchCursor(
-            database,
-            sql: """
-                SELECT id, length(answer) FROM named_call WHERE company = ? AND answer IS NOT NULL ORDER BY made_at, id
-                """,
-            arguments: [company]
+        let oldest = try database.rows(
+            """
+            SELECT id, length(answer) FROM named_call WHERE company = ? AND answer IS NOT NULL ORDER BY made_at, id
+            """,
+            [company]
         )
         var forgotten: [Int64] = []
-        while excess > 0, let row = try oldest.next() {
+        for row in oldest where excess > 0 {
             forgotten.append(row[0])
             excess -= row[1] as Int
         }
         for id in forgotten {
-            try database.cachedStatement(sql: "UPDATE named_call SET answer = NULL WHERE id = ?")
-                .execute(arguments: [id])
+            try database.execute("UPDATE named_call SET answer = NULL WHERE id = ?", [id])
         }
     }
-}
-
-extension [UInt8] {
-    fileprivate var data: Data { Data(self) }
 }

@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 
 /// What webhooks are told of a change.
 struct Announcement {
@@ -20,19 +19,17 @@ struct Announcement {
 
     /// Whether a company has some, which are to become messages before others.
     static func waits(of company: String, _ database: Database) throws -> Bool {
-        let statement = try database.cachedStatement(
-            sql: "SELECT EXISTS (SELECT 1 FROM announcement WHERE company = ?)"
-        )
-        return try Bool.fetchOne(statement, arguments: [company]) ?? false
+        try database.value("SELECT EXISTS (SELECT 1 FROM announcement WHERE company = ?)", [company]) ?? false
     }
 
     func insert(_ database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO announcement (company, event, type, message, created_at, folded_email, folded_user)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
-                """
-        ).execute(arguments: [company, event, type, message, createdAt, foldedEmail, foldedUser])
+        try database.execute(
+            """
+            INSERT INTO announcement (company, event, type, message, created_at, folded_email, folded_user)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            [company, event, type, message, createdAt, foldedEmail, foldedUser]
+        )
     }
 }
 

@@ -1,6 +1,5 @@
 import Admission
 import Basics
-import GRDB
 
 /// The people that messages are about.
 enum DeliveryPeople {
@@ -30,11 +29,10 @@ enum DeliveryPeople {
         for (table, isCompanys) in [
             ("announcement", "company = ?"), ("delivery", ofWebhooks), ("past_delivery", ofWebhooks),
         ] {
-            try database.execute(
-                sql: "DELETE FROM \(table) WHERE (folded_email = ? OR folded_user = ?) AND \(isCompanys)",
-                arguments: [folded, folded, company]
+            count += try database.execute(
+                "DELETE FROM \(table) WHERE (folded_email = ? OR folded_user = ?) AND \(isCompanys)",
+                [folded, folded, company]
             )
-            count += database.changesCount
             try leaveOut(folded, of: table, where: isCompanys, company, database)
         }
         return count
@@ -47,10 +45,9 @@ enum DeliveryPeople {
         _ company: String,
         _ database: Database
     ) throws {
-        let rows = try Row.fetchAll(
-            database,
-            sql: "SELECT id, message FROM \(table) WHERE type = 'event.ended' AND \(isCompanys)",
-            arguments: [company]
+        let rows = try database.rows(
+            "SELECT id, message FROM \(table) WHERE type = 'event.ended' AND \(isCompanys)",
+            [company]
         )
         for row in rows {
             var message = try JSONText.members(row[1])
@@ -66,34 +63,32 @@ enum DeliveryPeople {
             data = data.replacing("participants", .array(others))
             message = message.replacing("data", .object(data))
             try database.execute(
-                sql: "UPDATE \(table) SET message = ? WHERE id = ?",
-                arguments: [JSONText.write(message), row[0] as Int64]
+                "UPDATE \(table) SET message = ? WHERE id = ?",
+                [JSONText.write(message), row[0] as Int64]
             )
         }
     }
 
     /// Fills in the folded user ids of messages written by an earlier version.
     static func fillUsers(_ database: Database) throws {
-        let update = try database.makeStatement(sql: "UPDATE delivery SET folded_user = ? WHERE id = ?")
-        let rows = try Row.fetchCursor(database, sql: "SELECT id, message FROM delivery WHERE message LIKE '%@%'")
-        while let row = try rows.next() {
+        let rows = try database.rows("SELECT id, message FROM delivery WHERE message LIKE '%@%'")
+        for row in rows {
             guard case .object(let data)? = try? JSONText.members(row[1])["data"], let user = foldedUser(in: data)
             else {
                 continue
             }
-            try update.execute(arguments: [user, row[0] as Int64])
+            try database.execute("UPDATE delivery SET folded_user = ? WHERE id = ?", [user, row[0] as Int64])
         }
     }
 
     /// Fills in the folded e-mails of messages written by an earlier version.
     static func fill(_ database: Database) throws {
-        let update = try database.makeStatement(sql: "UPDATE delivery SET folded_email = ? WHERE id = ?")
-        let rows = try Row.fetchCursor(database, sql: "SELECT id, message FROM delivery")
-        while let row = try rows.next() {
+        let rows = try database.rows("SELECT id, message FROM delivery")
+        for row in rows {
             guard case .object(let data)? = try? JSONText.members(row[1])["data"],
                 let email = foldedEmail(in: data)
             else { continue }
-            try update.execute(arguments: [email, row[0] as Int64])
+            try database.execute("UPDATE delivery SET folded_email = ? WHERE id = ?", [email, row[0] as Int64])
         }
     }
 }

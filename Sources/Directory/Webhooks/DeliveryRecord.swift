@@ -1,5 +1,4 @@
 package import Basics
-import GRDB
 
 /// What became of a message to a webhook.
 package struct DeliveryRecord: Sendable, Equatable {
@@ -55,7 +54,7 @@ extension Directory {
         limit: Int,
         before: Int64?
     ) async throws -> DeliveryPage? {
-        try await pool.read { database in
+        try await storage.read { database in
             guard try Self.hasWebhook(webhook, company, database) else { return nil }
             var (found, total): ([DeliveryRecord], Int) = ([], 0)
             func add(
@@ -64,12 +63,11 @@ extension Directory {
                 count: String,
                 _ record: (Row) -> DeliveryRecord
             ) throws {
-                found += try Row.fetchAll(
-                    database,
-                    sql: "SELECT * FROM \(table) WHERE webhook = ? AND id < ? \(condition) ORDER BY id DESC LIMIT ?",
-                    arguments: [webhook, before ?? .max, limit + 1]
+                found += try database.rows(
+                    "SELECT * FROM \(table) WHERE webhook = ? AND id < ? \(condition) ORDER BY id DESC LIMIT ?",
+                    [webhook, before ?? .max, limit + 1]
                 ).map(record)
-                total += try Int.fetchOne(database, sql: count, arguments: [webhook]) ?? 0
+                total += try database.value(count, [webhook], as: Int.self) ?? 0
             }
             if status == nil || status == .pending {
                 let count = "SELECT waiting FROM webhook WHERE id = ?"
@@ -114,33 +112,30 @@ extension Directory {
     private static func hasten(_ uid: String, to webhook: String, at moment: Milliseconds, _ database: Database)
         throws -> Row?
     {
-        try Row.fetchOne(
-            database,
-            sql: "UPDATE delivery SET due_at = min(due_at, ?) WHERE uid = ? AND webhook = ? RETURNING *",
-            arguments: [moment, uid, webhook]
+        try database.row(
+            "UPDATE delivery SET due_at = iif(due_at > ?1, ?1, due_at) WHERE uid = ?2 AND webhook = ?3 RETURNING *",
+            [moment, uid, webhook]
         )
     }
 
     private static func requeue(_ uid: String, to webhook: String, at moment: Milliseconds, _ database: Database)
         throws -> Row?
     {
-        let past = try Row.fetchOne(
-            database,
-            sql: "DELETE FROM past_delivery WHERE webhook = ? AND uid = ? RETURNING *",
-            arguments: [webhook, uid]
+        let past = try database.row(
+            "DELETE FROM past_delivery WHERE webhook = ? AND uid = ? RETURNING *",
+            [webhook, uid]
         )
         guard let past else { return nil }
-        return try Row.fetchOne(
-            database,
-            sql: """
-                INSERT INTO delivery
-                    (webhook, event, uid, type, message, folded_email, folded_user, requeued_at, due_at, is_head,
-                    created_at, earlier_attempts, tried_at, response, error)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8,
-                    NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2), ?9, ?10, ?11, ?12, ?13)
-                RETURNING *
-                """,
-            arguments: [
+        return try database.row(
+            """
+            INSERT INTO delivery
+                (webhook, event, uid, type, message, folded_email, folded_user, requeued_at, due_at, is_head,
+                created_at, earlier_attempts, tried_at, response, error)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8,
+                iif(EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2), 0, 1), ?9, ?10, ?11, ?12, ?13)
+            RETURNING *
+            """,
+            [
                 webhook, past["event"] as String, uid, past["type"] as String, past["message"] as String,
                 past["folded_email"] as String?, past["folded_user"] as String?, moment,
                 past["created_at"] as Milliseconds, past["attempts"] as Int, past["tried_at"] as Milliseconds,

@@ -1,6 +1,5 @@
 import Admission
 import Basics
-import GRDB
 
 extension Directory {
     func announce(
@@ -72,14 +71,13 @@ extension Directory {
         let webhooks = webhookIndex.webhooks(of: company, type: type, event: event)
         guard !webhooks.isEmpty else { return }
         let data = Payload.data(Payload.members(of: type), values)
-        let number = try Int64.fetchOne(
-            database.cachedStatement(
-                sql: """
-                    INSERT INTO happening (company, last) VALUES (?, 1)
-                    ON CONFLICT (company) DO UPDATE SET last = last + 1 RETURNING last
-                    """
-            ),
-            arguments: [company]
+        let number = try database.value(
+            """
+            INSERT INTO happening (company, last) VALUES (?, 1)
+            ON CONFLICT (company) DO UPDATE SET last = happening.last + 1 RETURNING last
+            """,
+            [company],
+            as: Int64.self
         )
         let message: [JSONMember] = [
             JSONMember("type", .string(type.rawValue)), JSONMember("timestamp", .string(Timestamp.text(moment))),

@@ -1,6 +1,5 @@
 import Admission
 import Basics
-import GRDB
 
 /// Announcements of events that start and end, at their dates, each once.
 extension Directory {
@@ -31,23 +30,22 @@ extension Directory {
 
     /// Events of which a date has come, each company's first one first.
     private func dueDates(at moment: Milliseconds) async throws -> [Int64] {
-        try await pool.read { database in
-            try Int64.fetchAll(
-                database.cachedStatement(
-                    sql: """
-                        SELECT id FROM (
-                            SELECT id, date, row_number() OVER (PARTITION BY company ORDER BY date, id) AS turn FROM (
-                                SELECT id, company, iif(told = 0, starts_at, ends_at) AS date FROM event
-                                WHERE told < 2 AND removed_at IS NULL AND iif(told = 0, starts_at, ends_at) <= ?
-                                AND NOT (told = 1 AND EXISTS (
-                                    SELECT 1 FROM stay WHERE company = event.company AND stay.event = event.uid
-                                    AND attendee IS NULL
-                                ))
-                            )
-                        ) ORDER BY turn, date, id LIMIT \(Self.datePart)
-                        """
-                ),
-                arguments: [moment]
+        try await storage.read { database in
+            try database.values(
+                """
+                SELECT id FROM (
+                    SELECT id, date, row_number() OVER (PARTITION BY company ORDER BY date, id) AS turn FROM (
+                        SELECT id, company, iif(told = 0, starts_at, ends_at) AS date FROM event
+                        WHERE told < 2 AND removed_at IS NULL AND iif(told = 0, starts_at, ends_at) <= ?
+                        AND NOT (told = 1 AND EXISTS (
+                            SELECT 1 FROM stay WHERE company = event.company AND stay.event = event.uid
+                            AND attendee IS NULL
+                        ))
+                    ) AS due
+                ) AS turns ORDER BY turn, date, id LIMIT \(Self.datePart)
+                """,
+                [moment],
+                as: Int64.self
             )
         }
     }
@@ -59,13 +57,12 @@ extension Directory {
         _ effects: inout Writer.Effects
     ) throws {
         // It may have been changed or deleted meanwhile.
-        let row = try Row.fetchOne(
-            database,
-            sql: """
-                UPDATE event SET told = told + 1 WHERE id = ? AND told < 2 AND removed_at IS NULL
-                AND iif(told = 0, starts_at, ends_at) <= ? RETURNING *
-                """,
-            arguments: [id, moment]
+        let row = try database.row(
+            """
+            UPDATE event SET told = told + 1 WHERE id = ? AND told < 2 AND removed_at IS NULL
+            AND iif(told = 0, starts_at, ends_at) <= ? RETURNING *
+            """,
+            [id, moment]
         )
         guard let row else { return }
         let event = try Event(row)
@@ -124,16 +121,16 @@ extension Directory {
     /// Notes that an event's dates were changed: those that lie ahead again will be announced again.
     static func forgetDates(ofEvent id: Int64, after moment: Milliseconds, _ database: Database) throws {
         try database.execute(
-            sql: """
-                UPDATE event SET told = CASE WHEN starts_at > ?1 THEN 0 WHEN ends_at > ?1 THEN min(told, 1) ELSE told END
-                WHERE id = ?2
-                """,
-            arguments: [moment, id]
+            """
+            UPDATE event SET told = CASE WHEN starts_at > ?1 THEN 0 WHEN ends_at > ?1 THEN iif(told > 1, 1, told) ELSE told END
+            WHERE id = ?2
+            """,
+            [moment, id]
         )
     }
 
     /// Notes that no date of an event will be announced, since it was over when it was created, or has none.
     static func skipDates(ofEvent uid: String, _ database: Database) throws {
-        try database.execute(sql: "UPDATE event SET told = 2 WHERE uid = ?", arguments: [uid])
+        try database.execute("UPDATE event SET told = 2 WHERE uid = ?", [uid])
     }
 }

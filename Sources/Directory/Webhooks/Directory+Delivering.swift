@@ -1,6 +1,5 @@
 import Admission
 package import Basics
-import GRDB
 
 /// A message on its way to a webhook.
 package struct Delivery: Sendable {
@@ -50,29 +49,26 @@ extension Directory {
         except running: Set<Int64> = [],
         at now: Milliseconds
     ) async throws -> NextMessage {
-        try await pool.read { database in
+        try await storage.read { database in
             let limit = running.count + 1
             for (condition, moment) in [("<=", now), (">", now + Self.farthestRetry)] {
-                let rows = try Row.fetchAll(
-                    database.cachedStatement(
-                        sql: """
-                            SELECT id, uid, type, message, ifnull(requeued_at, created_at) AS queued_at, attempts
-                            FROM delivery
-                            WHERE webhook = ? AND is_head = 1 AND due_at \(condition) ? ORDER BY due_at, id LIMIT ?
-                            """
-                    ),
-                    arguments: [webhook.id, moment, limit]
+                let rows = try database.rows(
+                    """
+                    SELECT id, uid, type, message, coalesce(requeued_at, created_at) AS queued_at, attempts
+                    FROM delivery
+                    WHERE webhook = ? AND is_head = 1 AND due_at \(condition) ? ORDER BY due_at, id LIMIT ?
+                    """,
+                    [webhook.id, moment, limit]
                 )
                 if let row = rows.first(where: { !running.contains($0["id"]) }) {
                     return .message(Delivery(row, webhook))
                 }
             }
             return .none(
-                until: try Int64.fetchOne(
-                    database.cachedStatement(
-                        sql: "SELECT min(due_at) FROM delivery WHERE webhook = ? AND is_head = 1 AND due_at > ?"
-                    ),
-                    arguments: [webhook.id, now]
+                until: try database.value(
+                    "SELECT min(due_at) FROM delivery WHERE webhook = ? AND is_head = 1 AND due_at > ?",
+                    [webhook.id, now],
+                    as: Int64.self
                 )
             )
         }
@@ -89,8 +85,8 @@ extension Directory {
             try Self.keep(delivery, Outcome(moment: moment, hasArrived: true, response: response), database)
             guard isWell else { return }
             try database.execute(
-                sql: "UPDATE webhook SET failing_since = NULL, failures = 0, last_error = NULL WHERE id = ?",
-                arguments: [webhook.id]
+                "UPDATE webhook SET failing_since = NULL, failures = 0, last_error = NULL WHERE id = ?",
+                [webhook.id]
             )
             effects.add { [webhookIndex] in
                 webhookIndex.change(webhook.id, company: webhook.company) {
@@ -116,22 +112,24 @@ extension Directory {
         let webhook = delivery.webhook
         try await writer.write { [self] database, effects in
             if let dueAt {
-                try database.cachedStatement(
-                    sql: """
-                        UPDATE delivery SET attempts = attempts + 1, due_at = ?, tried_at = ?, response = ?, error = ?
-                        WHERE id = ?
-                        """
-                ).execute(arguments: [dueAt, moment, response, reason, delivery.id])
+                try database.execute(
+                    """
+                    UPDATE delivery SET attempts = attempts + 1, due_at = ?, tried_at = ?, response = ?, error = ?
+                    WHERE id = ?
+                    """,
+                    [dueAt, moment, response, reason, delivery.id]
+                )
             } else {
                 let outcome = Outcome(moment: moment, hasArrived: false, response: response, error: reason)
                 try Self.keep(delivery, outcome, database)
             }
-            try database.cachedStatement(
-                sql: """
-                    UPDATE webhook SET failing_since = ifnull(failing_since, ?), failures = failures + 1, last_error = ?
-                    WHERE id = ?
-                    """
-            ).execute(arguments: [moment, reason, webhook.id])
+            try database.execute(
+                """
+                UPDATE webhook SET failing_since = coalesce(failing_since, ?), failures = failures + 1, last_error = ?
+                WHERE id = ?
+                """,
+                [moment, reason, webhook.id]
+            )
             effects.add { [webhookIndex] in
                 webhookIndex.change(webhook.id, company: webhook.company) {
                     $0.failingSince = $0.failingSince ?? moment
@@ -151,14 +149,15 @@ extension Directory {
 
     /// Gives up a message that could not be tried, or not again, since too many waited behind it.
     static func giveUp(_ delivery: Int64, of webhook: Webhook, at moment: Milliseconds, _ database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO past_delivery (id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
-                    attempts, tried_at, has_arrived, response, error)
-                SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
-                    attempts + earlier_attempts, ifnull(tried_at, ?), 0, response, ? FROM delivery WHERE id = ?
-                """
-        ).execute(arguments: [moment, "too many messages waited behind it", delivery])
+        try database.execute(
+            """
+            INSERT INTO past_delivery (id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
+                attempts, tried_at, has_arrived, response, error)
+            SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
+                attempts + earlier_attempts, coalesce(tried_at, ?), 0, response, ? FROM delivery WHERE id = ?
+            """,
+            [moment, "too many messages waited behind it", delivery]
+        )
         try forget(delivery, of: webhook, database)
     }
 
@@ -167,34 +166,37 @@ extension Directory {
 
     /// Moves a message from those that wait to those that are over. Does nothing if it was deleted meanwhile.
     private static func keep(_ delivery: Delivery, _ outcome: Outcome, _ database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO past_delivery (id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
-                    attempts, tried_at, has_arrived, response, error)
-                SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
-                    attempts + earlier_attempts + 1, ?, ?, ?, ? FROM delivery WHERE id = ?
-                """
-        ).execute(arguments: [outcome.moment, outcome.hasArrived, outcome.response, outcome.error, delivery.id])
-        if database.changesCount > 0 { return try forget(delivery.id, of: delivery.webhook, database) }
+        let count = try database.execute(
+            """
+            INSERT INTO past_delivery (id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
+                attempts, tried_at, has_arrived, response, error)
+            SELECT id, webhook, event, uid, type, message, folded_email, folded_user, created_at,
+                attempts + earlier_attempts + 1, ?, ?, ?, ? FROM delivery WHERE id = ?
+            """,
+            [outcome.moment, outcome.hasArrived, outcome.response, outcome.error, delivery.id]
+        )
+        if count > 0 { return try forget(delivery.id, of: delivery.webhook, database) }
         guard outcome.hasArrived else { return }
         // It was given up while it was under way.
-        try database.cachedStatement(
-            sql: """
-                UPDATE past_delivery SET has_arrived = 1, attempts = attempts + 1, tried_at = ?, response = ?, error = NULL
-                WHERE id = ? AND has_arrived = 0
-                """
-        ).execute(arguments: [outcome.moment, outcome.response, delivery.id])
+        try database.execute(
+            """
+            UPDATE past_delivery SET has_arrived = 1, attempts = attempts + 1, tried_at = ?, response = ?, error = NULL
+            WHERE id = ? AND has_arrived = 0
+            """,
+            [outcome.moment, outcome.response, delivery.id]
+        )
     }
 
     /// Deletes a message that waits, and those that are over beyond those that are kept.
     private static func forget(_ delivery: Int64, of webhook: Webhook, _ database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                DELETE FROM past_delivery WHERE webhook = ?1 AND id <= (
-                    SELECT id FROM past_delivery WHERE webhook = ?1 ORDER BY id DESC LIMIT 1 OFFSET \(maxPastDeliveries)
-                )
-                """
-        ).execute(arguments: [webhook.id])
-        try database.cachedStatement(sql: "DELETE FROM delivery WHERE id = ?").execute(arguments: [delivery])
+        try database.execute(
+            """
+            DELETE FROM past_delivery WHERE webhook = ?1 AND id <= (
+                SELECT id FROM past_delivery WHERE webhook = ?1 ORDER BY id DESC LIMIT 1 OFFSET \(maxPastDeliveries)
+            )
+            """,
+            [webhook.id]
+        )
+        try database.execute("DELETE FROM delivery WHERE id = ?", [delivery])
     }
 }

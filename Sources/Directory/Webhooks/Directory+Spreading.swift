@@ -1,6 +1,5 @@
 import Admission
 import Basics
-import GRDB
 
 /// What is announced to many webhooks, and how much of it may wait for each.
 extension Directory {
@@ -20,10 +19,8 @@ extension Directory {
 
     /// The company whose turn comes after another's. Returns `nil` if no announcement waits.
     private static func nextAnnouncer(after company: String, _ database: Database) throws -> String? {
-        let statement = try database.cachedStatement(
-            sql: "SELECT company FROM announcement WHERE company > ? ORDER BY company LIMIT 1"
-        )
-        return try String.fetchOne(statement, arguments: [company]) ?? String.fetchOne(statement, arguments: [""])
+        let next = "SELECT company FROM announcement WHERE company > ? ORDER BY company LIMIT 1"
+        return try database.value(next, [company]) ?? database.value(next, [""])
     }
 
     private func spread(
@@ -32,10 +29,7 @@ extension Directory {
         _ effects: inout Writer.Effects
     ) throws {
         let turn = WriteTurn()
-        let rows = try Row.fetchAll(
-            database.cachedStatement(sql: "SELECT * FROM announcement WHERE company = ? ORDER BY id LIMIT 100"),
-            arguments: [company]
-        )
+        let rows = try database.rows("SELECT * FROM announcement WHERE company = ? ORDER BY id LIMIT 100", [company])
         var told: [ExactText: Webhook] = [:]
         for row in rows {
             let announcement = Announcement(row)
@@ -46,8 +40,7 @@ extension Directory {
                     told[ExactText(webhook.id)] = webhook
                 }
             }
-            try database.cachedStatement(sql: "DELETE FROM announcement WHERE id = ?")
-                .execute(arguments: [row["id"] as Int64])
+            try database.execute("DELETE FROM announcement WHERE id = ?", [row["id"] as Int64])
             if turn.isOver { break }
         }
         effects.add { [self, told] in
@@ -71,10 +64,7 @@ extension Directory {
         _ database: Database,
         _ effects: inout Writer.Effects
     ) throws {
-        let backlog = try Row.fetchOne(
-            database.cachedStatement(sql: "SELECT waiting, waiting_bytes FROM webhook WHERE id = ?"),
-            arguments: [webhook.id]
-        )
+        let backlog = try database.row("SELECT waiting, waiting_bytes FROM webhook WHERE id = ?", [webhook.id])
         // A write of the same group may have deleted the webhook, which the index does not reflect yet.
         guard let backlog else { return }
         let uid = UUIDText.random()
@@ -88,17 +78,18 @@ extension Directory {
             database,
             &effects
         )
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO delivery
-                    (webhook, event, message, created_at, due_at, folded_email, folded_user, uid, type, is_head)
-                VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8,
-                    NOT EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2))
-                """
-        ).execute(arguments: [
-            webhook.id, announcement.event, message, announcement.createdAt,
-            announcement.foldedEmail, announcement.foldedUser, uid, announcement.type,
-        ])
+        try database.execute(
+            """
+            INSERT INTO delivery
+                (webhook, event, message, created_at, due_at, folded_email, folded_user, uid, type, is_head)
+            VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8,
+                iif(EXISTS (SELECT 1 FROM delivery WHERE webhook = ?1 AND event = ?2), 0, 1))
+            """,
+            [
+                webhook.id, announcement.event, message, announcement.createdAt,
+                announcement.foldedEmail, announcement.foldedUser, uid, announcement.type,
+            ]
+        )
     }
 
     /// Gives up the oldest messages of a webhook: at least so many, with at least so many bytes.
@@ -110,14 +101,12 @@ extension Directory {
         _ effects: inout Writer.Effects
     ) throws {
         guard count > 0 || bytes > 0 else { return }
-        let oldest = try Row.fetchAll(
-            database.cachedStatement(
-                sql: """
-                    SELECT id, length(CAST(message AS BLOB)) FROM delivery WHERE webhook = ? ORDER BY id
-                    LIMIT \(Self.maxGivenUp)
-                    """
-            ),
-            arguments: [webhook.id]
+        let oldest = try database.rows(
+            """
+            SELECT id, octet_length(message) FROM delivery WHERE webhook = ? ORDER BY id
+            LIMIT \(Self.maxGivenUp)
+            """,
+            [webhook.id]
         )
         var (given, freed) = (0, 0)
         for message in oldest where given < count || freed < bytes {

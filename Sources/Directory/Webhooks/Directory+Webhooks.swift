@@ -1,6 +1,5 @@
 import Admission
 package import Basics
-import GRDB
 
 extension Directory {
     /// Creates a webhook with its own secret.
@@ -26,11 +25,11 @@ extension Directory {
         return try await writer.write { [self] database, effects in
             try Self.checkIsThere(company, database)
             try database.execute(
-                sql: """
-                    INSERT INTO webhook (id, company, event, types, endpoint, secret, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
+                """
+                INSERT INTO webhook (id, company, event, types, endpoint, secret, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+                [
                     webhook.id, company, webhook.event, WebhookType.text(types), endpoint, webhook.secret.text,
                     webhook.createdAt,
                 ]
@@ -58,8 +57,8 @@ extension Directory {
         guard try await switchWebhook(id, company: company, isOn: false) != nil else { return false }
         while try await writer.write({ database, _ in try Self.deleteMessages(of: id, database) }) {}
         return try await writer.write { [self] database, effects in
-            try database.execute(sql: "DELETE FROM webhook WHERE id = ? AND company = ?", arguments: [id, company])
-            guard database.changesCount > 0 else { return false }
+            let count = try database.execute("DELETE FROM webhook WHERE id = ? AND company = ?", [id, company])
+            guard count > 0 else { return false }
             effects.add { [webhookIndex] in webhookIndex.remove(id, company: company) }
             return true
         }
@@ -69,15 +68,14 @@ extension Directory {
     private static func deleteMessages(of webhook: String, _ database: Database) throws -> Bool {
         let limit = 1000
         // Delete from the end of a queue, so that no message becomes its head just before it is deleted.
-        try database.execute(
-            sql: """
-                DELETE FROM delivery WHERE id IN (
-                    SELECT id FROM delivery WHERE webhook = ? ORDER BY event DESC, id DESC LIMIT \(limit)
-                )
-                """,
-            arguments: [webhook]
-        )
-        return database.changesCount == limit
+        return try database.execute(
+            """
+            DELETE FROM delivery WHERE id IN (
+                SELECT id FROM delivery WHERE webhook = ? ORDER BY event DESC, id DESC LIMIT \(limit)
+            )
+            """,
+            [webhook]
+        ) == limit
     }
 
     /// Switches a webhook on or off. Returns `nil` if the company has no such webhook.
@@ -107,16 +105,16 @@ extension Directory {
             let isMoved = try Self.store(change, of: id, database)
             if let isOn = change.isOn {
                 try database.execute(
-                    sql: isOn ? Self.switchOnSQL : Self.switchOffSQL,
-                    arguments: isOn ? [moment, id, company] : [switcher.rawValue, moment, id, company]
+                    isOn ? Self.switchOnSQL : Self.switchOffSQL,
+                    isOn ? [moment, id, company] : [switcher.rawValue, moment, id, company]
                 )
             }
             let hastens = change.isOn ?? isMoved
             if hastens {
                 // Messages behind the head were never tried and are due.
                 try database.execute(
-                    sql: "UPDATE delivery SET due_at = ? WHERE webhook = ? AND is_head = 1 AND due_at > ?",
-                    arguments: [moment, id, moment]
+                    "UPDATE delivery SET due_at = ? WHERE webhook = ? AND is_head = 1 AND due_at > ?",
+                    [moment, id, moment]
                 )
             }
             effects.add { [self] in
@@ -137,30 +135,26 @@ extension Directory {
     /// known.
     private static func store(_ change: WebhookChange, of id: String, _ database: Database) throws -> Bool {
         if let types = change.types {
-            try database.execute(
-                sql: "UPDATE webhook SET types = ? WHERE id = ?",
-                arguments: [WebhookType.text(types), id]
-            )
+            try database.execute("UPDATE webhook SET types = ? WHERE id = ?", [WebhookType.text(types), id])
         }
         if let event = change.event {
-            try database.execute(sql: "UPDATE webhook SET event = ? WHERE id = ?", arguments: [event, id])
+            try database.execute("UPDATE webhook SET event = ? WHERE id = ?", [event, id])
         }
         guard let endpoint = change.endpoint else { return false }
-        try database.execute(
-            sql: """
-                UPDATE webhook SET endpoint = ?1, failing_since = NULL, failures = 0, last_error = NULL
-                WHERE id = ?2 AND endpoint <> ?1
-                """,
-            arguments: [endpoint, id]
-        )
-        return database.changesCount > 0
+        return try database.execute(
+            """
+            UPDATE webhook SET endpoint = ?1, failing_since = NULL, failures = 0, last_error = NULL
+            WHERE id = ?2 AND endpoint <> ?1
+            """,
+            [endpoint, id]
+        ) > 0
     }
 
     static func hasWebhook(_ id: String, _ company: String, _ database: Database) throws -> Bool {
-        try Bool.fetchOne(
-            database,
-            sql: "SELECT EXISTS (SELECT 1 FROM webhook WHERE id = ? AND company = ?)",
-            arguments: [id, company]
+        try database.value(
+            "SELECT EXISTS (SELECT 1 FROM webhook WHERE id = ? AND company = ?)",
+            [id, company],
+            as: Bool.self
         ) ?? false
     }
 
@@ -175,19 +169,19 @@ extension Directory {
         let expiresAt = now + Self.farewell
         let refusal: RotationOutcome? = try await writer.write { [self] database, effects in
             guard try Self.hasWebhook(id, company, database) else { return .unknown }
-            let others = try Int64.fetchAll(
-                database,
-                sql: "SELECT until FROM former_secret WHERE webhook = ? AND until > ? ORDER BY until",
-                arguments: [id, now]
+            let others = try database.values(
+                "SELECT until FROM former_secret WHERE webhook = ? AND until > ? ORDER BY until",
+                [id, now],
+                as: Int64.self
             )
             if others.count >= Self.maxFormerSecrets, let first = others.first { return .full(until: first) }
             try database.execute(
-                sql: """
-                    INSERT INTO former_secret (webhook, secret, until) SELECT id, secret, ? FROM webhook WHERE id = ?
-                    """,
-                arguments: [expiresAt, id]
+                """
+                INSERT INTO former_secret (webhook, secret, until) SELECT id, secret, ? FROM webhook WHERE id = ?
+                """,
+                [expiresAt, id]
             )
-            try database.execute(sql: "UPDATE webhook SET secret = ? WHERE id = ?", arguments: [secret.text, id])
+            try database.execute("UPDATE webhook SET secret = ? WHERE id = ?", [secret.text, id])
             effects.add { [webhookIndex] in
                 webhookIndex.change(id, company: company) { webhook in
                     let former = Webhook.FormerSecret(secret: webhook.secret, expiresAt: expiresAt)
@@ -203,13 +197,12 @@ extension Directory {
     /// Deletes secrets that no longer sign.
     func purgeFormerSecrets(at now: Milliseconds) async throws {
         try await writer.write { [self] database, effects in
-            let over = try Row.fetchAll(
-                database,
-                sql: """
-                    DELETE FROM former_secret WHERE until <= ?
-                    RETURNING webhook, (SELECT company FROM webhook WHERE id = former_secret.webhook)
-                    """,
-                arguments: [now]
+            let over = try database.rows(
+                """
+                DELETE FROM former_secret WHERE until <= ?
+                RETURNING webhook, (SELECT company FROM webhook WHERE id = former_secret.webhook)
+                """,
+                [now]
             ).map { (id: $0[0] as String, company: $0[1] as String) }
             effects.add { [webhookIndex] in
                 for webhook in over {
@@ -227,7 +220,7 @@ extension Directory {
 
     private static let switchOffSQL = """
         UPDATE webhook SET disabled_by = CASE WHEN disabled_at IS NULL THEN ? ELSE disabled_by END,
-            disabled_at = ifnull(disabled_at, ?) WHERE id = ? AND company = ?
+            disabled_at = coalesce(disabled_at, ?) WHERE id = ? AND company = ?
         """
 }
 

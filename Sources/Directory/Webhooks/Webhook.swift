@@ -1,6 +1,5 @@
 import Admission
 package import Basics
-import GRDB
 import Synchronization
 
 /// What a webhook announces.
@@ -103,16 +102,15 @@ package struct WebhookChange: Sendable {
 final class WebhookIndex: Sendable {
     private let webhooks = Mutex<[ExactText: [Webhook]]>([:])
 
-    func load(from pool: DatabasePool) throws {
-        let all = try pool.read { database in
+    func load(from storage: any Storage) throws {
+        let all = try storage.read { database in
             let formers = Dictionary(
-                grouping: try Row.fetchAll(
-                    database,
-                    sql: "SELECT webhook, secret, until FROM former_secret ORDER BY until DESC, rowid DESC"
+                grouping: try database.rows(
+                    "SELECT webhook, secret, until FROM former_secret ORDER BY until DESC, rowid DESC"
                 ),
                 by: { ExactText($0[0]) }
             )
-            return try Row.fetchAll(database, sql: "SELECT * FROM webhook ORDER BY created_at, id").compactMap { row in
+            return try database.rows("SELECT * FROM webhook ORDER BY created_at, id").compactMap { row in
                 var webhook = Webhook(row)
                 webhook?.formers = (formers[ExactText(row["id"])] ?? []).compactMap(Webhook.FormerSecret.init)
                 return webhook

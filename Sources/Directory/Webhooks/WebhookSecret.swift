@@ -1,5 +1,4 @@
 import Basics
-import GRDB
 
 /// What a webhook's messages are signed with, as in
 /// [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
@@ -27,15 +26,12 @@ package struct WebhookSecret: Sendable, Equatable {
 
     /// Rewrites secrets of earlier versions, which were `whsec_` and the base64url form of the key without padding.
     static func standardize(_ database: Database) throws {
-        for row in try Row.fetchAll(database, sql: "SELECT id, secret FROM webhook") {
+        for row in try database.rows("SELECT id, secret FROM webhook") {
             let text: String = row[1]
             let digits = Array(text.utf8.dropFirst(prefix.utf8.count))
             let key = Base64URL.decode(digits.span) ?? []
             let secret = WebhookSecret(key: key.isEmpty ? Array(text.utf8) : key)
-            try database.execute(
-                sql: "UPDATE webhook SET secret = ? WHERE id = ?",
-                arguments: [secret.text, row[0] as String]
-            )
+            try database.execute("UPDATE webhook SET secret = ? WHERE id = ?", [secret.text, row[0] as String])
         }
     }
 }

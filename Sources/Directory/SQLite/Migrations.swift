@@ -10,23 +10,23 @@ enum Migrations {
             try database.execute(sql: directory)
         }
         migrator.registerMigration("2 canonical e-mails") { database in
-            try foldEmails(database)
+            try foldEmails(Database(database))
         }
         migrator.registerMigration("3 heads of rows of messages") { database in
             try database.execute(sql: deliveryHeads)
-            try DeliveryPeople.fill(database)
+            try DeliveryPeople.fill(Database(database))
         }
         migrator.registerMigration("4 stays of a viewer are one") { database in
             try database.execute(sql: viewersStays)
-            try Stay.fillFoldedEmails(database)
+            try Stay.fillFoldedEmails(Database(database))
         }
         migrator.registerMigration("5 what is over is deleted") { database in
             try database.execute(sql: purged)
         }
         migrator.registerMigration("6 whose time of day it is, and who is known by an e-mail") { database in
             try database.execute(sql: doubts)
-            try Stay.fillFoldedUsers(database)
-            try DeliveryPeople.fillUsers(database)
+            try Stay.fillFoldedUsers(Database(database))
+            try DeliveryPeople.fillUsers(Database(database))
         }
         migrator.registerMigration("7 how webhooks do, and numbers of happenings") { database in
             try database.execute(sql: happenings)
@@ -50,7 +50,7 @@ enum Migrations {
             try database.execute(sql: extras)
         }
         migrator.registerMigration("14 secrets as in Standard Webhooks") { database in
-            try WebhookSecret.standardize(database)
+            try WebhookSecret.standardize(Database(database))
         }
         migrator.registerMigration("15 subscriptions, and what became of their messages") { database in
             try database.execute(sql: subscriptions)
@@ -96,25 +96,23 @@ enum Migrations {
     /// If several registrations turn out to be of one person, all are kept: their links are valid. The first keeps the
     /// e-mail. The others are stored under the e-mail, a space and their uid; no e-mail contains a space.
     private static func foldEmails(_ database: Database) throws {
-        let rows = try Row.fetchAll(
-            database,
-            sql: """
-                SELECT id, uid, event, email, folded_email FROM registration
-                WHERE length(email) <> length(CAST(email AS BLOB)) ORDER BY id
-                """
+        let rows = try database.rows(
+            """
+            SELECT id, uid, event, email, folded_email FROM registration
+            WHERE length(email) <> length(CAST(email AS BLOB)) ORDER BY id
+            """
         )
         for row in rows {
             let (id, uid, folded): (Int64, String, String) = (row["id"], row["uid"], foldedIdentity(row["email"]))
             guard !folded.hasSameBytes(as: row["folded_email"]) else { continue }
-            let isTaken = try Bool.fetchOne(
-                database,
-                sql:
-                    "SELECT EXISTS (SELECT 1 FROM registration WHERE event = ? AND folded_email = ? AND removed_at IS NULL)",
-                arguments: [row["event"] as Int64, folded]
+            let isTaken = try database.value(
+                "SELECT EXISTS (SELECT 1 FROM registration WHERE event = ? AND folded_email = ? AND removed_at IS NULL)",
+                [row["event"] as Int64, folded],
+                as: Bool.self
             )
             try database.execute(
-                sql: "UPDATE registration SET folded_email = ? WHERE id = ?",
-                arguments: [isTaken ?? false ? "\(folded) \(uid)" : folded, id]
+                "UPDATE registration SET folded_email = ? WHERE id = ?",
+                [isTaken ?? false ? "\(folded) \(uid)" : folded, id]
             )
         }
     }

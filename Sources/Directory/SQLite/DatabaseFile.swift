@@ -65,23 +65,7 @@ enum DatabaseFile {
         guard unsafe access(path, F_OK) == 0 else { return }
         do {
             if let reason = try foreignness(path) { throw DirectoryFault(description: "\(path): \(reason)") }
-            try reader(path).read { database in
-                let row = try Row.fetchOne(database, sql: "SELECT * FROM event WHERE uid = ?", arguments: [uid])
-                guard let row else { return }
-                let event = try Event(row)
-                if (row["removed_at"] as Int64?) != nil {
-                    view.removeEvent(uid, company: event.company)
-                } else {
-                    view.set(EventRecord(event), for: uid)
-                }
-                let removed = try Row.fetchOne(
-                    database,
-                    sql: "SELECT 1 FROM registration WHERE event = ? AND uid = ? AND removed_at IS NOT NULL",
-                    arguments: [row["id"] as Int64, registration]
-                )
-                guard removed != nil, let registration else { return }
-                view.removeRegistration(SubjectKey(registration: registration, event: uid, company: event.company))
-            }
+            try read(path) { try ViewLoader.load(event: uid, registration: registration, $0, into: view) }
         } catch let fault as DirectoryFault {
             throw fault
         } catch {
@@ -105,8 +89,13 @@ enum DatabaseFile {
         }
     }
 
+    /// Reads a database that another process may be using.
+    static func read<Value>(_ path: String, _ body: (Database) throws -> Value) throws -> Value {
+        try reader(path).read { try body(Database($0)) }
+    }
+
     /// Opens a database that another process may be using, to read it.
-    static func reader(_ path: String) throws -> DatabaseQueue {
+    private static func reader(_ path: String) throws -> DatabaseQueue {
         var configuration = configuration
         configuration.readonly = true
         return try DatabaseQueue(path: path, configuration: configuration)
@@ -123,9 +112,14 @@ enum DatabaseFile {
             try database.execute(sql: "PRAGMA cache_size = -8192")
             // Overwrite deleted data, which may be personal.
             try database.execute(sql: "PRAGMA secure_delete = ON")
-            database.add(function: SearchText.function)
+            database.add(function: octetLength)
         }
         return configuration
+    }
+
+    /// The length of a text in bytes, which SQLite has since version 3.43.
+    private static let octetLength = DatabaseFunction("octet_length", argumentCount: 1, pure: true) { values in
+        String.fromDatabaseValue(values[0])?.utf8.count
     }
 
     /// Creates the file before SQLite does, which would let others read it.

@@ -1,0 +1,22 @@
+/// Where a directory is stored: an open database with several readers, and one transaction that writes at a time.
+protocol Storage: Sendable {
+    /// Reads a state in which no transaction is half done. Blocks the thread.
+    func read<Value>(_ body: (Database) throws -> Value) throws -> Value
+
+    /// Reads a state in which no transaction is half done.
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value
+
+    /// Runs a transaction, which no other overlaps, and returns when its changes are on disk. If `body` throws, nothing
+    /// changes. Blocks the thread.
+    @discardableResult func write<Value>(_ body: (Database) throws -> Value) throws -> Value
+
+    /// Returns when what was deleted or overwritten can be read neither in the database nor in its log, as far as the
+    /// database can do that.
+    func forgetDeleted() async
+
+    /// Files of the open database that were removed or replaced: what is written from then on is lost with the process.
+    var missingFiles: [String] { get }
+
+    /// Ends all access. Nothing may be under way.
+    func close() async
+}
