@@ -34,6 +34,13 @@ let package = Package(
     products: [
         .executable(name: "gateway", targets: ["gateway"])
     ],
+    traits: [
+        .default(enabledTraits: ["PostgreSQL"]),
+        .trait(
+            name: "PostgreSQL",
+            description: "Keeps the directory in PostgreSQL, for several gateways. Links libpq."
+        ),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -55,6 +62,11 @@ let package = Package(
             pkgConfig: "libnghttp2",
             providers: [.apt(["libnghttp2-dev"])]
         ),
+        .systemLibrary(
+            name: "CPostgreSQL",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"])]
+        ),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CLinux"),
         .target(name: "TextComparison", swiftSettings: settings),
@@ -72,6 +84,15 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: ["CLinux", "COpenSSL", "Basics", "JOSE", "TextComparison"],
+            swiftSettings: settingsForOutsideText
+        ),
+        // Empty without the trait.
+        .target(
+            name: "PostgreSQL",
+            dependencies: [
+                "CLinux", "Basics", "TextComparison",
+                .byName(name: "CPostgreSQL", condition: .when(traits: ["PostgreSQL"])),
+            ],
             swiftSettings: settingsForOutsideText
         ),
         // Hummingbird's dependencies include a module named Configuration.
@@ -140,7 +161,7 @@ let package = Package(
         .testTarget(name: "AdmissionTests", dependencies: ["Admission", "Basics", "JOSE"], swiftSettings: settings),
         .target(
             name: "TestSupport",
-            dependencies: ["CLinux", "Basics", "Transport"],
+            dependencies: ["CLinux", "Basics", "Transport", "PostgreSQL"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
@@ -153,6 +174,11 @@ let package = Package(
         .testTarget(
             name: "TransportTests",
             dependencies: ["TestSupport", "Transport", "Basics", "JOSE", "CLinux", "COpenSSL"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "PostgreSQLTests",
+            dependencies: ["TestSupport", "PostgreSQL", "Basics", "CLinux"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -6,7 +6,7 @@ readonly swift_needed=6.2
 
 # Packages that a build needs besides the toolchain: for fetching, compiling and linking, and the C libraries.
 # shellcheck disable=SC2034  # Used by the scripts that source this.
-readonly build_packages=(ca-certificates git g++ pkg-config libssl-dev libnghttp2-dev libsqlite3-dev)
+readonly build_packages=(ca-certificates git g++ pkg-config libssl-dev libnghttp2-dev libpq-dev libsqlite3-dev)
 
 # Packages that a toolchain from swift.org loads. Installed only if it does not start.
 readonly toolchain_packages=(libcurl4-openssl-dev libncurses-dev libsqlite3-dev libxml2-dev zlib1g-dev tzdata)

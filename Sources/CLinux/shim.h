@@ -225,6 +225,14 @@ static inline long gateway_poll(int descriptor, short readiness, int millisecond
     GATEWAY_RESULT(poll(&entry, 1, milliseconds));
 }
 
+// The same for two descriptors, of which the second, -1 for none, is waited for until there is something to read. Returns
+// 1 for the first, 2 for the second, 3 for both.
+static inline long gateway_poll_two(int descriptor, short readiness, int second, int milliseconds) {
+    struct pollfd entries[2] = {{.fd = descriptor, .events = readiness}, {.fd = second, .events = POLLIN}};
+    int count = poll(entries, 2, milliseconds);
+    return count < 0 ? -errno : (entries[0].revents ? 1 : 0) | (entries[1].revents ? 2 : 0);
+}
+
 // A copy of a descriptor, closed by exec.
 static inline long gateway_duplicate(int descriptor) { GATEWAY_RESULT(fcntl(descriptor, F_DUPFD_CLOEXEC, 0)); }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 
 /// Ends the processes that tests started, however the test process ends.
 ///
