@@ -96,7 +96,8 @@
                 let name = bytes.dropFirst(unknown.count).prefix { $0 != 0x22 }
                 return "there is no parameter \(TerminalText.escaped(String(decoding: name, as: UTF8.self)))"
             }
-            return String(decoding: bytes.prefix { $0 != 0x22 && $0 != 0x3A }, as: UTF8.self)
+            let quote = bytes.indices.first { bytes[$0...].starts(with: ": \"".utf8) }
+            return String(decoding: bytes[..<(quote ?? 0)], as: UTF8.self)
         }
 
         /// Copies the options that have a value, and frees them.
