@@ -30,12 +30,6 @@
             _ = try finish(until: deadline)
         }
 
-        /// Ends an open transaction without effect. Closes the connection if that fails.
-        package func rollBack() {
-            guard isInTransaction else { return }
-            do { try run(script: "ROLLBACK") } catch { close() }
-        }
-
         /// Repeats `body` once if a plan was out of date: somebody has changed the tables since the statement was prepared,
         /// or dropped it. In a transaction that is up to the caller, since the server has ended it.
         func withFreshPlans<Result: ~Copyable>(

@@ -13,7 +13,7 @@
                 ("postgres://kim:s3cret@db.example/app", "database app on db.example:5432 as kim"),
                 ("postgresql://kim@db.example:6000/app?password=s3cret", "database app on db.example:6000 as kim"),
                 ("postgres://kim:s3cret@a:1,b:2/app", "database app on a:1, b:2 as kim"),
-                ("postgres://kim:s3%2Fcret@[::1]/", "database kim on ::1:5432 as kim"),
+                ("postgres://kim:s3%2Fcret@[::1]/", "database kim on [::1]:5432 as kim"),
                 ("postgres://kim:s3cret@/app?host=/run/db", "database app on socket /run/db:5432 as kim"),
                 ("postgres://kim:s3cret@/app?hostaddr=10.0.0.1", "database app on 10.0.0.1:5432 as kim"),
             ]

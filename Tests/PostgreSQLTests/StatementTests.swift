@@ -71,6 +71,31 @@
             #expect(throws: PostgreSQLFault.self) { try connection.run(script: "SELECT 1\0; DROP TABLE item") }
         }
 
+        @Test("A transaction takes effect if all of it succeeds")
+        func transactions() throws {
+            let connection = try Connection()
+            try connection.run(script: "CREATE TABLE item (id int8 PRIMARY KEY)")
+            let insert = "INSERT INTO item VALUES ($1)"
+            for _ in 0..<3 {
+                #expect(throws: Unexpected.self) {
+                    try connection.transaction {
+                        _ = try connection.execute(insert, [.integer(1)])
+                        throw Unexpected(what: "changed my mind")
+                    }
+                }
+                // The fault is swallowed.
+                #expect(throws: PostgreSQLFault.self) {
+                    try connection.transaction {
+                        _ = try connection.execute(insert, [.integer(1)])
+                        _ = try? connection.execute(insert, [.integer(1)])
+                    }
+                }
+                #expect(!connection.isInTransaction)
+            }
+            try connection.transaction { _ = try connection.execute(insert, [.integer(2)]) }
+            #expect(try connection.value("SELECT id FROM item") == .integer(2))
+        }
+
         @Test("Values are never read as SQL")
         func injection() throws {
             let connection = try Connection()
