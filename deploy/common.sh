@@ -61,7 +61,7 @@ need_packages() {
     # Keep them from starting at the next boot too.
     for name in "${missing[@]}"; do
         case $name in
-        nginx* | haproxy)
+        nginx* | haproxy | postgresql)
             if command -v systemctl >/dev/null; then as_root systemctl --quiet disable "${name%%-*}" || true; fi
             ;;
         esac

@@ -17,7 +17,7 @@
                     do {
                         try body(Rows(answer).row(0))
                     } catch {
-                        cancel()
+                        cancelRequest?.send()
                         try drain()
                         throw error
                     }

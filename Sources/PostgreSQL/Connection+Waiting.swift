@@ -73,18 +73,15 @@
         }
 
         private func giveUp() -> PostgreSQLFault {
-            cancel()
+            let request = cancelRequest
             close()
+            request?.sendLater()
             return PostgreSQLFault(.connection, "no answer within \(timeout) ms; the statement was cancelled")
         }
 
-        /// Asks the server to end the current statement. Has the time limits of the connection's own socket.
-        func cancel() {
-            guard let handle = unsafe handle, let request = unsafe PQgetCancel(handle) else { return }
-            // SAFETY: the request is freed here only; libpq writes no more words than there is room for.
-            defer { unsafe PQfreeCancel(request) }
-            var words = [CChar](repeating: 0, count: 256)
-            _ = unsafe PQcancel(request, &words, Int32(words.count))
+        var cancelRequest: CancelRequest? {
+            guard let handle = unsafe handle else { return nil }
+            return unsafe CancelRequest(handle)
         }
 
         /// Closes the connection, and says what libpq says about its end.

@@ -57,17 +57,6 @@
             return unsafe handle
         }
 
-        private var status: PGTransactionStatusType {
-            guard let handle = unsafe handle else { return PQTRANS_UNKNOWN }
-            return unsafe PQtransactionStatus(handle)
-        }
-
-        /// Whether a transaction is open, perhaps one that has failed.
-        package var isInTransaction: Bool { status == PQTRANS_INTRANS || status == PQTRANS_INERROR }
-
-        /// Whether the open transaction has failed, so that only ROLLBACK is left.
-        package var hasTransactionFailed: Bool { status == PQTRANS_INERROR }
-
         /// The server's process for this connection. Notifications say whose they are by it.
         package var serverProcess: Int32 {
             guard let handle = unsafe handle else { return 0 }

@@ -31,6 +31,8 @@
                 // A server that is gone is noticed within ten seconds.
                 "keepalives": "1", "keepalives_idle": "4", "keepalives_interval": "2", "keepalives_count": "3",
                 "tcp_user_timeout": "10000",
+                // Otherwise libpq looks for Kerberos tickets each time.
+                "gssencmode": "disable",
             ]
             options.merge(given) { _, given in given }
             options["client_encoding"] = "UTF8"
@@ -81,14 +83,14 @@
             // SAFETY: the text is read during the call. What it returns is read, then freed; so is the message.
             let parsed = unsafe PQconninfoParse(uri, &message)
             defer { unsafe PQfreemem(message) }
-            guard unsafe parsed != nil else { throw fault(unsafe words(message, uri)) }
+            guard unsafe parsed != nil else { throw fault(unsafe words(message)) }
             return unsafe read(parsed)
         }
 
         /// What libpq found wrong, without the part that it quotes.
         // SAFETY: the caller passes a text of libpq, or none.
         @unsafe
-        private static func words(_ message: UnsafePointer<CChar>?, _ uri: String) -> String {
+        private static func words(_ message: UnsafePointer<CChar>?) -> String {
             let bytes = Array(unsafe firstLine(message).utf8)
             let unknown = Array("invalid URI query parameter: \"".utf8)
             // The name of a parameter is no secret.
@@ -96,7 +98,8 @@
                 let name = bytes.dropFirst(unknown.count).prefix { $0 != 0x22 }
                 return "there is no parameter \(TerminalText.escaped(String(decoding: name, as: UTF8.self)))"
             }
-            return String(decoding: bytes.prefix { $0 != 0x22 && $0 != 0x3A }, as: UTF8.self)
+            let quote = bytes.indices.first { bytes[$0...].starts(with: ": \"".utf8) }
+            return String(decoding: bytes[..<(quote ?? 0)], as: UTF8.self)
         }
 
         /// Copies the options that have a value, and frees them.

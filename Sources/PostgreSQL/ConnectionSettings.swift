@@ -28,9 +28,9 @@
             }
 
             var description: String {
-                isSocket
-                    ? "socket \(name.isEmpty ? "of the default folder" : name):\(port)"
-                    : "\(name.isEmpty ? address : name):\(port)"
+                if isSocket { return "socket \(name.isEmpty ? "of the default folder" : name):\(port)" }
+                let target = name.isEmpty ? address : name
+                return target.utf8.contains(0x3A) ? "[\(target)]:\(port)" : "\(target):\(port)"
             }
         }
 

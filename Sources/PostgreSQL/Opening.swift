@@ -19,7 +19,7 @@
             var faults: [PostgreSQLFault] = []
             for session in settings.sessions {
                 for host in settings.hosts {
-                    for address in host.isSocket ? [""] : try addresses(of: host, &faults) {
+                    for address in host.isSocket ? [""] : addresses(of: host, &faults) {
                         do {
                             return try unsafe open(host, address, session)
                         } catch {
@@ -42,11 +42,9 @@
             return PostgreSQLFault(told.kind, words, told.sqlState)
         }
 
-        /// The addresses of the host, for its name is only resolved by a call that blocks.
-        private func addresses(
-            of host: ConnectionSettings.Host,
-            _ faults: inout [PostgreSQLFault]
-        ) throws(PostgreSQLFault) -> [String] {
+        /// The addresses of the host, each of which gets the time limit for itself. libpq, given a name, would spend it on
+        /// an address that is silent, and not reach the next one.
+        private func addresses(of host: ConnectionSettings.Host, _ faults: inout [PostgreSQLFault]) -> [String] {
             if !host.address.isEmpty { return [host.address] }
             var hints = unsafe addrinfo()
             unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
@@ -65,6 +63,7 @@
                 if let address = unsafe text(of: info) { found.append(address) }
                 unsafe entry = info.ai_next
             }
+            if found.isEmpty { faults.append(PostgreSQLFault(.connection, "the name \(host.name) has no address")) }
             return found
         }
 

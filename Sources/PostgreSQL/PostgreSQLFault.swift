@@ -5,7 +5,7 @@
     ///
     /// The text includes the server's message, but no values of rows: its DETAIL may hold personal data.
     package struct PostgreSQLFault: Error, Equatable, Sendable, CustomStringConvertible {
-        package enum Kind: Equatable, Sendable {
+        package enum Kind: Hashable, Sendable {
             /// The server is away: not reached, silent for too long, or it ended the connection. Whether a statement that
             /// was sent took effect is unknown.
             case connection

@@ -15,13 +15,21 @@
                 ("text", .text("k\u{E9}\u{1F600}e\u{301}")), ("varchar", .text("a")), ("name", .text("a")),
                 ("json", .text("{\"a\": 1}")), ("bytea", .bytes([])), ("bytea", .bytes([0, 255, 0])),
                 ("text", .null), ("int8", .null), ("bytea", .null),
-                ("bytea", .bytes((0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })),
             ] as [(String, Value)]
         )
         func values(type: String, value: Value) throws {
             let connection = try Connection(ConnectionSettings(PostgreSQLServer.shared.localURI("postgres")))
             // Sent alone, then prepared, then as prepared before.
             for _ in 0..<3 { #expect(try connection.value("SELECT $1::\(type)", [value]) == value) }
+        }
+
+        @Test("A value may be large")
+        func large() throws {
+            let connection = try Connection()
+            let value = Value.bytes((0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+            // Not the macro's argument, which it would print.
+            let isSame = try connection.value("SELECT $1", [value]) == value
+            #expect(isSame)
         }
 
         @Test("Truth is 1 or 0, and nothing is null")
@@ -61,6 +69,31 @@
             #expect(fault.description.contains("$1") && fault.description.contains("U+0000"))
             #expect(connection.isInTransaction && !connection.hasTransactionFailed)
             #expect(throws: PostgreSQLFault.self) { try connection.run(script: "SELECT 1\0; DROP TABLE item") }
+        }
+
+        @Test("A transaction takes effect if all of it succeeds")
+        func transactions() throws {
+            let connection = try Connection()
+            try connection.run(script: "CREATE TABLE item (id int8 PRIMARY KEY)")
+            let insert = "INSERT INTO item VALUES ($1)"
+            for _ in 0..<3 {
+                #expect(throws: Unexpected.self) {
+                    try connection.transaction {
+                        _ = try connection.execute(insert, [.integer(1)])
+                        throw Unexpected(what: "changed my mind")
+                    }
+                }
+                // The fault is swallowed.
+                #expect(throws: PostgreSQLFault.self) {
+                    try connection.transaction {
+                        _ = try connection.execute(insert, [.integer(1)])
+                        _ = try? connection.execute(insert, [.integer(1)])
+                    }
+                }
+                #expect(!connection.isInTransaction)
+            }
+            try connection.transaction { _ = try connection.execute(insert, [.integer(2)]) }
+            #expect(try connection.value("SELECT id FROM item") == .integer(2))
         }
 
         @Test("Values are never read as SQL")

@@ -76,6 +76,19 @@
             return unsafe waitpid(process, &status, WNOHANG) != 0
         }
 
+        /// The processes that a process has started.
+        static func children(of process: pid_t) -> [pid_t] {
+            let file = "/proc/\(process)/task/\(process)/children"
+            let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+            return text.split(separator: " ").compactMap { pid_t($0) }
+        }
+
+        /// Whether a process does anything yet. One that has ended may wait for its parent to take note.
+        static func isAlive(_ process: pid_t) -> Bool {
+            guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return false }
+            return !text.contains(") Z ")
+        }
+
         /// Makes a folder that holds a new cluster in `data`.
         func copyOfNewCluster() throws -> String {
             let folder = try makeFolder()

@@ -111,7 +111,7 @@
                     if isReady { return }
                     usleep(2_000)
                 }
-                // The processes of a server that was killed are not gone yet.
+                // Such as the shared memory of a server that was killed.
                 usleep(20_000)
             }
             let said = try? String(contentsOfFile: log, encoding: .utf8)
@@ -131,8 +131,12 @@
             try start()
         }
 
-        /// Kills the main process (SIGKILL); the others follow.
-        package func kill() { end(with: SIGKILL) }
+        /// Kills the main process (SIGKILL), and waits until the others have followed.
+        package func kill() {
+            let others = main.withLock { $0 }.map(PostgreSQLProgram.children) ?? []
+            end(with: SIGKILL)
+            while others.contains(where: PostgreSQLProgram.isAlive) { usleep(2_000) }
+        }
 
         private func end(with signal: Int32) {
             main.withLock { process in
