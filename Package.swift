@@ -114,7 +114,8 @@ let package = Package(
         .target(
             name: "Directory",
             dependencies: [
-                "TextComparison", "Basics", "JOSE", "Admission", .product(name: "GRDB", package: "GRDB.swift"),
+                "TextComparison", "Basics", "JOSE", "Admission", "PostgreSQL",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settingsForOutsideText
         ),
@@ -198,7 +199,7 @@ let package = Package(
         .testTarget(
             name: "DirectoryTests",
             dependencies: [
-                "TestSupport", "Directory", "Admission", "Basics", "JOSE",
+                "TestSupport", "Directory", "PostgreSQL", "Admission", "Basics", "JOSE",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings

@@ -46,8 +46,8 @@ extension ControlPlane {
         }
         return switch fault {
         case nil, .damaged: .inner
-        case .locked: .unstored(retryAfter: 2)
-        case .full, .failing, .readOnly, .unopenable: .unstored(retryAfter: 30)
+        case .locked, .unreachable, .standby: .unstored(retryAfter: 2)
+        case .full, .failing, .readOnly, .unopenable, .denied: .unstored(retryAfter: 30)
         }
     }
 

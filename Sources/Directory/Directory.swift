@@ -39,25 +39,27 @@ package final class Directory: Sendable {
     private let switchHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
     private let storageWatch: StorageWatch
 
-    /// Opens or creates a database in a file, and loads the view.
+    /// Opens or creates the database, and loads the view.
     ///
     /// - Parameters:
+    ///   - database: the path of SQLite's file, or a `postgres://` URI.
     ///   - keepsStays: whether stays that are open go on: the process that opened them has handed over to this one. If
     ///     not, it has crashed, and they have ended with it.
     ///   - uptime: a time that never jumps.
     ///   - clock: the time of day.
     package convenience init(
-        path: String,
+        database: String,
         view: DirectoryView = DirectoryView(),
         keepsStays: Bool = false,
         uptime: @escaping @Sendable () -> Milliseconds = Directory.uptime,
         clock: @escaping @Sendable () -> Milliseconds
     ) throws(DirectoryFault) {
-        let storage = try SQLiteStorage(path)
+        let location = StorageLocation(database)
+        let storage = try location.open()
         do {
             try self.init(storage, view: view, keepsStays: keepsStays, uptime: uptime, clock: clock)
         } catch {
-            throw DirectoryFault(description: "\(path): \(DatabaseFile.words(error))")
+            throw DirectoryFault(description: location.words(error))
         }
     }
 
@@ -85,8 +87,8 @@ package final class Directory: Sendable {
     /// exist yet.
     ///
     /// - Parameter isThorough: whether to check all content, with `PRAGMA integrity_check`.
-    package static func problems(in path: String, isThorough: Bool = true) -> [String] {
-        DatabaseFile.problems(path, isThorough: isThorough)
+    package static func problems(in database: String, isThorough: Bool = true) -> [String] {
+        StorageLocation(database).problems(isThorough: isThorough)
     }
 
     /// The open database's files that were removed or replaced. Everything written from then on is lost with the
@@ -97,10 +99,12 @@ package final class Directory: Sendable {
     package static func load(
         event uid: String,
         registration: String?,
-        from path: String,
+        from database: String,
         into view: DirectoryView
     ) throws(DirectoryFault) {
-        try DatabaseFile.load(event: uid, registration: registration, from: path, into: view)
+        _ = try StorageLocation(database).read {
+            try ViewLoader.load(event: uid, registration: registration, $0, into: view)
+        }
     }
 
     /// Sets the handler that is called when something was deleted, after the view has the change.

@@ -2,10 +2,11 @@
     import CPostgreSQL
 
     extension Connection {
-        /// Runs one statement and passes its rows on as they arrive, so that any number of them takes little memory.
+        /// Runs one statement and passes its rows on as they arrive, one at a time, so that any number of them takes little
+        /// memory.
         ///
         /// The time limit applies to each row. If `body` throws, the rest is cancelled.
-        package func forEachRow(_ sql: String, _ values: [Value] = [], _ body: ([Value]) throws -> Void) throws {
+        package func forEachRow(_ sql: String, _ values: [Value] = [], _ body: (Rows) throws -> Void) throws {
             let parameters = try Parameters(values)
             var next: Answer? = try withFreshPlans { () throws(PostgreSQLFault) in try begin(sql, parameters) }
             while let answer = next.take() {
@@ -15,7 +16,7 @@
                 }
                 if answer.status == PGRES_SINGLE_TUPLE {
                     do {
-                        try body(Rows(answer).row(0))
+                        try body(Rows(answer))
                     } catch {
                         cancelRequest?.send()
                         try drain()

@@ -5,7 +5,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("What webhooks are told: dates, roles, registrations, and whose sessions they are")
+@Suite("What webhooks are told: dates, roles, registrations, and whose sessions they are", .onEachDatabase)
 struct AnnouncementTests {
     let database: TestDatabase
 

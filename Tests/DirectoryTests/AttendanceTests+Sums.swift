@@ -96,7 +96,7 @@ extension AttendanceTests {
         }
     }
 
-    @Test("Sums of a version that had only a part of them are made anew")
+    @Test("Sums of a version that had only a part of them are made anew", .ofFiles)
     func earlierSums() async throws {
         let pool = try DatabasePool(path: database.path)
         try Migrations.migrator.migrate(pool, upTo: "21 sums of attendance")
@@ -215,13 +215,13 @@ extension AttendanceTests {
                 try database.execute("UPDATE attendee SET id = 1000000 WHERE person = 'last'")
                 try database.execute(
                     """
-                    WITH RECURSIVE number (n) AS (VALUES (2) UNION ALL SELECT n + 1 FROM number WHERE n < \(3 * AttendancePage.maxExamined))
+                    WITH RECURSIVE number (n) AS (VALUES (CAST(2 AS BIGINT)) UNION ALL SELECT n + 1 FROM number WHERE n < \(3 * AttendancePage.maxExamined))
                     INSERT INTO attendee
                     SELECT n, attendance, 0, 'early ' || n, joined_at, leaves_at, 0, source
                     FROM number JOIN attendee ON attendee.person = 'first'
                     """
                 )
-                try database.execute("UPDATE stay SET attendee = 1000000 WHERE user = 'last'")
+                try database.execute("UPDATE stay SET attendee = 1000000 WHERE \"user\" = 'last'")
             }
             let span = AttendanceSpan(from: Self.at(30), to: Self.at(40))
             let found = try #require(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Directory
 
-@Suite("Attendance: who was there, for how long, and how many at a time")
+@Suite("Attendance: who was there, for how long, and how many at a time", .onEachDatabase)
 struct AttendanceTests {
     let database: TestDatabase
 
@@ -284,7 +284,7 @@ struct AttendanceTests {
         }
     }
 
-    @Test("After a crash, open stays end at the last pulse; a stay that began after it has no length")
+    @Test("After a crash, open stays end at the last pulse; a stay that began after it has no length", .ofFiles)
     func crash() async throws {
         let copy = try TestDatabase()
         let event = try await database.withDirectory { directory in

@@ -3,13 +3,16 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("However much there is, the next piece costs the same")
+@Suite("However much there is, the next piece costs the same", .onEachDatabase)
 struct BacklogTests {
     private let database: TestDatabase
 
     init() throws { database = try TestDatabase() }
 
-    @Test("Attack: half a million messages wait for a dead endpoint; sending others costs no more because of them")
+    @Test(
+        "Attack: half a million messages wait for a dead endpoint; sending others costs no more because of them",
+        .ofFiles
+    )
     func messages() async throws {
         try await database.withDirectory { directory in
             let webhook = try await directory.createWebhook(
@@ -24,7 +27,7 @@ struct BacklogTests {
                     """
                     INSERT INTO delivery (webhook, event, message, created_at, due_at, is_head)
                     WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n < 499999)
-                    SELECT ?1, 'event ' || n % 1000, '{}', ?2, ?2, n < 1000 FROM number
+                    SELECT ?1, 'event ' || n % 1000, '{}', ?2, ?2, iif(n < 1000, 1, 0) FROM number
                     """,
                     [id, start]
                 )

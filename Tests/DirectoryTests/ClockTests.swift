@@ -3,7 +3,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("A clock that jumps deletes nothing")
+@Suite("A clock that jumps deletes nothing", .onEachDatabase)
 struct ClockTests {
     private static let day = ClockTrust.day
     private static let retention = Retention(stays: 400 * day, removed: 30 * day, webhooks: 7 * day)

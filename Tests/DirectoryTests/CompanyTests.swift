@@ -7,7 +7,7 @@ import Testing
 @testable import Directory
 
 /// Companies that the operator makes while the gateway runs.
-@Suite struct CompanyTests {
+@Suite(.onEachDatabase) struct CompanyTests {
     private static let key = [UInt8](repeating: 7, count: 32)
     private static let secrets = ["a client secret of globex", "a signing secret of globex 32 bytes"]
 
@@ -85,8 +85,8 @@ import Testing
     func moved() async throws {
         for change in [
             "UPDATE company_secret SET company = 'initech'", "UPDATE company_secret SET id = 'x' WHERE id = 'k1'",
-            "UPDATE company_secret SET sealed = substr(sealed, 1, 39) || iif(substr(sealed, 40, 1) = 'A', 'B', 'A')"
-                + " || substr(sealed, 41)",
+            "UPDATE company_secret SET sealed = substr(sealed, 1, 39) || CASE substr(sealed, 40, 1)"
+                + " WHEN 'A' THEN 'B' ELSE 'A' END || substr(sealed, 41)",
         ] {
             let database = try TestDatabase()
             try await database.withDirectory { directory in

@@ -5,7 +5,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Content comes back unchanged")
+@Suite("Content comes back unchanged", .onEachDatabase)
 struct ContentTests {
     static let hostile = [
         "'); DROP TABLE event; --", "\" OR \"\"=\"", "%_\\'\"`;", "?1 :name @x $y", "\u{1}\u{1F}\u{7F}\u{85}\t\r\n",

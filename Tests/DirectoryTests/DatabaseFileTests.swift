@@ -142,10 +142,10 @@ struct DatabaseFileTests {
     @Test("A missing or read-only folder gives a clear error")
     func noFolder() {
         let path = "\(database.folder)/none/gateway.sqlite"
-        let fault = #expect(throws: DirectoryFault.self) { _ = try Directory(path: path) { start } }
+        let fault = #expect(throws: DirectoryFault.self) { _ = try Directory(database: path) { start } }
         #expect(fault?.description == "\(path).lock: No such file or directory")
         #expect(Directory.problems(in: path).isEmpty)
-        let folder = #expect(throws: DirectoryFault.self) { _ = try Directory(path: database.folder) { start } }
+        let folder = #expect(throws: DirectoryFault.self) { _ = try Directory(database: database.folder) { start } }
         #expect(folder?.description == "\(database.folder): Is a directory")
         try? FileManager.default.removeItem(atPath: "\(database.folder).lock")
     }

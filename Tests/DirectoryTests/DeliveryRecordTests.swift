@@ -5,7 +5,10 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Messages that are over are kept: for a time, up to a number, and without people who were erased")
+@Suite(
+    "Messages that are over are kept: for a time, up to a number, and without people who were erased",
+    .onEachDatabase
+)
 struct DeliveryRecordTests {
     let database: TestDatabase
 
@@ -108,7 +111,7 @@ struct DeliveryRecordTests {
         }
     }
 
-    @Test("Messages of an earlier version keep their id and type")
+    @Test("Messages of an earlier version keep their id and type", .ofFiles)
     func migrated() async throws {
         let pool = try DatabasePool(path: database.path)
         try Migrations.migrator.migrate(pool, upTo: "14 secrets as in Standard Webhooks")

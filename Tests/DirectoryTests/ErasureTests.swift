@@ -6,7 +6,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("An erased person is in no table and in no file")
+@Suite("An erased person is in no table and in no file", .onEachDatabase)
 struct ErasureTests {
     private let database: TestDatabase
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Lists of events: what matters now comes first, and nothing is lost")
+@Suite("Lists of events: what matters now comes first, and nothing is lost", .onEachDatabase)
 struct EventListTests {
     let database: TestDatabase
 
@@ -109,7 +109,7 @@ struct EventListTests {
                 """
                 INSERT INTO event (uid, company, creator, kind, name, starts_at, ends_at, timezone, type, presenters,
                     organizers, registration_mode, metadata, created_at)
-                WITH RECURSIVE number (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < 100000)
+                WITH RECURSIVE number (n) AS (VALUES (CAST(1 AS BIGINT)) UNION ALL SELECT n + 1 FROM number WHERE n < 100000)
                 SELECT 'u' || n, 'acme', 'acme', 'event', 'Event ' || n, \(start) + (n * 7919 % 100000 - 90000) * 60000,
                     \(start) + (n * 7919 % 100000 - 89970) * 60000, 'UTC', 'Virtual', '[]', '[]', 0, '{}', 0 FROM number
                 """

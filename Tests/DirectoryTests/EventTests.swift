@@ -5,7 +5,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Events: stored as entered, listed by their start")
+@Suite("Events: stored as entered, listed by their start", .onEachDatabase)
 struct EventTests {
     let database: TestDatabase
 

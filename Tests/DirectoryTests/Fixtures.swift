@@ -1,7 +1,9 @@
 import Basics
 import Foundation
 import JOSE
+import PostgreSQL
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Admission
@@ -30,23 +32,29 @@ final class TestClock: Sendable {
     func jump(_ time: Milliseconds) { moment.withLock { $0.now += time } }
 }
 
-/// A database in its own folder, which is deleted with it.
+/// A database of its own, which is deleted with it: see ``EachDatabase``.
 final class TestDatabase: Sendable {
     let folder: String
+    /// What the configuration would call it: a path or a URI.
     let path: String
     let clock = TestClock()
+    private let kind = DatabaseKind.current
 
     init() throws {
         let url = FileManager.default.temporaryDirectory.appendingPathComponent("directory-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         folder = url.path
-        path = "\(folder)/gateway.sqlite"
+        path =
+            switch kind {
+            case .sqlite: "\(folder)/gateway.sqlite"
+            case .postgreSQL: try PostgreSQLServer.shared.newDatabase()
+            }
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
     func open(_ view: DirectoryView = DirectoryView()) throws -> Directory {
-        try Directory(path: path, view: view, uptime: { [clock] in clock.uptime }, clock: { [clock] in clock.now })
+        try Directory(database: path, view: view, uptime: { [clock] in clock.uptime }, clock: { [clock] in clock.now })
     }
 
     /// Opens the database for `body`, and closes it.
@@ -76,8 +84,9 @@ final class TestDatabase: Sendable {
 
     var bytes: Data { get throws { try Data(contentsOf: URL(fileURLWithPath: path)) } }
 
-    /// The texts that occur anywhere in the database's files.
+    /// The texts that occur anywhere in the database's files, or in the server's tables, which promise less.
     func stored(_ texts: [String]) throws -> [String] {
+        if kind == .postgreSQL { return try tabled(texts) }
         var files: [Data] = []
         for path in [path, path + "-wal"] where FileManager.default.fileExists(atPath: path) {
             files.append(try Data(contentsOf: URL(fileURLWithPath: path)))
@@ -85,16 +94,40 @@ final class TestDatabase: Sendable {
         return texts.filter { text in files.contains { $0.range(of: Data(text.utf8)) != nil } }
     }
 
-    /// The answer of Python's `sqlite3`, in a separate process.
-    func query(_ sql: String) throws -> String {
-        try run(
-            "python3",
-            "-c",
-            "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\n"
-                + "print('\\n'.join('|'.join(map(str,r)) for r in c.execute(sys.argv[2])))\nc.commit()",
-            path,
-            sql
+    private func tabled(_ texts: [String]) throws -> [String] {
+        let tables = try query(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
         )
+        let content = try tables.split(separator: "\n").map { try query("SELECT \($0)::text FROM \($0)") }.joined()
+        return texts.filter { content.contains($0) }
+    }
+
+    /// The answer of another program: Python's `sqlite3`, or of another connection to the server.
+    func query(_ sql: String) throws -> String {
+        switch kind {
+        case .sqlite:
+            return try run(
+                "python3",
+                "-c",
+                "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1])\n"
+                    + "print('\\n'.join('|'.join(map(str,r)) for r in c.execute(sys.argv[2])))\nc.commit()",
+                path,
+                sql
+            )
+        case .postgreSQL:
+            let rows = try Connection(ConnectionSettings(path)).execute(sql)
+            return (0..<rows.count).map { rows.row($0).map(Self.text).joined(separator: "|") }.joined(separator: "\n")
+        }
+    }
+
+    private static func text(_ value: Value) -> String {
+        switch value {
+        case .null: "None"
+        case .integer(let number): "\(number)"
+        case .real(let number): "\(number)"
+        case .text(let text): text
+        case .bytes(let bytes): "\(bytes)"
+        }
     }
 }
 

@@ -3,7 +3,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Companies: data of another company does not exist")
+@Suite("Companies: data of another company does not exist", .onEachDatabase)
 struct IsolationTests {
     let database: TestDatabase
 

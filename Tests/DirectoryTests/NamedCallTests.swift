@@ -3,7 +3,7 @@ import Testing
 
 @testable import Directory
 
-@Suite("Answers that are kept for calls that are repeated")
+@Suite("Answers that are kept for calls that are repeated", .onEachDatabase)
 struct NamedCallTests {
     let database: TestDatabase
 
@@ -17,8 +17,8 @@ struct NamedCallTests {
     /// How much is kept, as it is counted, and as it is.
     private func bytes() throws -> [String] {
         try [
-            database.query("SELECT sum(bytes) FROM named_call_total"),
-            database.query("SELECT ifnull(sum(length(answer)), 0) FROM named_call"),
+            database.query("SELECT CAST(sum(bytes) AS BIGINT) FROM named_call_total"),
+            database.query("SELECT CAST(coalesce(sum(length(answer)), 0) AS BIGINT) FROM named_call"),
         ].map { $0.filter(\.isNumber) }
     }
 

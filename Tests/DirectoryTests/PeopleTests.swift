@@ -6,7 +6,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("People: shown, erased, and deleted after their retention")
+@Suite("People: shown, erased, and deleted after their retention", .onEachDatabase)
 struct PeopleTests {
     let database: TestDatabase
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Registrations change, and are found by what they are now")
+@Suite("Registrations change, and are found by what they are now", .onEachDatabase)
 struct RegistrationChangeTests {
     let database: TestDatabase
 
@@ -174,7 +174,9 @@ struct RegistrationChangeTests {
         }
     }
 
-    @Test("Whoever has another e-mail now is erased with all stays, also those from before and those under way")
+    @Test(
+        "Whoever has another e-mail now is erased with all stays, also those from before and those under way"
+    )
     func erasure() async throws {
         try await database.withDirectory { directory in
             let event = try await directory.makeEvent()

@@ -5,7 +5,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Registrations: one per e-mail")
+@Suite("Registrations: one per e-mail", .onEachDatabase)
 struct RegistrationTests {
     let database: TestDatabase
 
@@ -85,7 +85,7 @@ struct RegistrationTests {
         }
     }
 
-    @Test("An older database gets the canonical form; two people who become equal are both kept")
+    @Test("An older database gets the canonical form; two people who become equal are both kept", .ofFiles)
     func migration() async throws {
         let (event, composed, other) = try await database.withDirectory { directory in
             let event = try await directory.makeEvent()

@@ -5,7 +5,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Removals in the database")
+@Suite("Removals in the database", .onEachDatabase)
 struct RemovalTests {
     let database: TestDatabase
 

@@ -6,7 +6,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("Stays: a viewer or a clock can cost only a bounded part of attendance")
+@Suite("Stays: a viewer or a clock can cost only a bounded part of attendance", .onEachDatabase)
 struct StayTests {
     let database: TestDatabase
     private static let minute: Milliseconds = 60_000
@@ -129,7 +129,7 @@ struct StayTests {
         }
     }
 
-    @Test("A database of the first version keeps its messages' order and its stays")
+    @Test("A database of the first version keeps its messages' order and its stays", .ofFiles)
     func firstVersion() async throws {
         let pool = try DatabasePool(path: database.path)
         try Migrations.migrator.migrate(pool, upTo: "1 directory")

@@ -6,7 +6,7 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("A database that cannot be written says so once, and reads go on")
+@Suite("A database that cannot be written says so once, and reads go on", .onEachDatabase)
 struct StorageFaultTests {
     @Test(
         "SQLite's errors have their reason, and others have none",
@@ -36,7 +36,7 @@ struct StorageFaultTests {
         #expect(state.fault == nil)
     }
 
-    @Test("On a full disk writes fail and change nothing, reads go on, and both ends are told once")
+    @Test("On a full disk writes fail and change nothing, reads go on, and both ends are told once", .ofFiles)
     func full() async throws {
         let database = try TestDatabase()
         try await database.withDirectory { directory in

@@ -6,7 +6,10 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("The view: every commit is in memory before the caller has its answer, and again after a restart")
+@Suite(
+    "The view: every commit is in memory before the caller has its answer, and again after a restart",
+    .onEachDatabase
+)
 struct ViewTests {
     let database: TestDatabase
 

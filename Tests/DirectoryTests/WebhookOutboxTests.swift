@@ -6,7 +6,10 @@ import Testing
 @testable import Admission
 @testable import Directory
 
-@Suite("The outbox of webhooks: written with the change that it announces, in order, and kept until delivered")
+@Suite(
+    "The outbox of webhooks: written with the change that it announces, in order, and kept until delivered",
+    .onEachDatabase
+)
 struct WebhookOutboxTests {
     let database: TestDatabase
 
@@ -72,6 +75,7 @@ struct WebhookOutboxTests {
 
     @Test(
         "Stays closed by a stop or a crash are announced like others, once, with the time of their end",
+        .ofFiles,
         arguments: [false, true]
     )
     func stopped(isCrash: Bool) async throws {
@@ -225,7 +229,7 @@ struct WebhookOutboxTests {
         }
     }
 
-    @Test("A backlog costs the same for each message, however long it is")
+    @Test("A backlog costs the same for each message, however long it is", .ofFiles)
     func backlog() async throws {
         let counts = try await [500, 5_000].times { count in
             let database = try TestDatabase()

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Directory
 
-@Suite("Secrets of webhooks that an earlier version made")
+@Suite("Secrets of webhooks that an earlier version made", .onEachDatabase)
 struct WebhookSecretTests {
-    @Test("They keep their key, in the form of Standard Webhooks")
+    @Test("They keep their key, in the form of Standard Webhooks", .ofFiles)
     func standardized() async throws {
         let database = try TestDatabase()
         let pool = try DatabasePool(path: database.path)
@@ -34,7 +34,7 @@ struct WebhookSecretTests {
         }
     }
 
-    @Test("A secret before the last signs on after the migration, and after a restart, until its time")
+    @Test("A secret before the last signs on after the migration, and after a restart, until its time", .ofFiles)
     func formers() async throws {
         let database = try TestDatabase()
         let pool = try DatabasePool(path: database.path)

@@ -148,7 +148,7 @@
             var sum: Int64 = 0
             for _ in 0..<3 {
                 try connection.forEachRow("SELECT generate_series(1, $1)", [.integer(1_000)]) {
-                    sum += $0[0].integer ?? 0
+                    sum += $0.value(0, 0).integer ?? 0
                 }
             }
             #expect(sum == 3 * 500_500)

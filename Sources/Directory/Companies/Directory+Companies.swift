@@ -28,7 +28,7 @@ extension Directory {
         } catch let fault as DirectoryFault {
             throw fault
         } catch {
-            throw DirectoryFault(description: DatabaseFile.words(error))
+            throw DirectoryFault(description: storage.words(error))
         }
         companySeal.withLock { $0 = seal }
         return try readCompanies { try seal.companies("removed_at IS NULL", [], $0) }
@@ -38,8 +38,8 @@ extension Directory {
     /// nothing is.
     ///
     /// - Parameter secret: `nil` if there is no key.
-    package static func fault(ofCompanySecret secret: [UInt8]?, for path: String) -> String? {
-        guard let proof = try? DatabaseFile.read(path, { try proof($0) }) else { return nil }
+    package static func fault(ofCompanySecret secret: [UInt8]?, for database: String) -> String? {
+        guard let proof = try? StorageLocation(database).read({ try proof($0) }) ?? nil else { return nil }
         guard let secret else { return missingKey }
         return CompanySeal(secret: secret).isProven(by: proof) ? nil : wrongKey
     }
@@ -203,7 +203,7 @@ extension Directory {
         } catch let fault as DirectoryFault {
             throw fault
         } catch {
-            throw DirectoryFault(description: DatabaseFile.words(error))
+            throw DirectoryFault(description: storage.words(error))
         }
     }
 

@@ -18,9 +18,7 @@ struct Database {
     }
 
     func rows(_ sql: String, _ arguments: Arguments = []) throws -> [Row] {
-        var rows: [Row] = []
-        try forEach(sql, arguments) { rows.append($0) }
-        return rows
+        try connection.rows(sql, arguments.values)
     }
 
     /// The first row of a result.
@@ -80,6 +78,7 @@ struct Database {
 /// What ``Database`` needs of a database's driver.
 protocol DatabaseConnection {
     @discardableResult func execute(_ sql: String, _ arguments: [StoredValue]) throws -> Int
+    func rows(_ sql: String, _ arguments: [StoredValue]) throws -> [Row]
     func forEach(_ sql: String, _ arguments: [StoredValue], _ body: (Row) throws -> Void) throws
     var changeCount: Int { get }
     var isInTransaction: Bool { get }

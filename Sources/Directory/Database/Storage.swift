@@ -10,12 +10,18 @@ protocol Storage: Sendable {
     /// changes. Blocks the thread.
     @discardableResult func write<Value>(_ body: (Database) throws -> Value) throws -> Value
 
+    /// The most writes that share a transaction. Bounds how long the first waits for the last.
+    var groupSize: Int { get }
+
     /// Returns when what was deleted or overwritten can be read neither in the database nor in its log, as far as the
     /// database can do that.
     func forgetDeleted() async
 
     /// Files of the open database that were removed or replaced: what is written from then on is lost with the process.
     var missingFiles: [String] { get }
+
+    /// An error of the database, worded for the operator.
+    func words(_ error: any Error) -> String
 
     /// Ends all access. Nothing may be under way.
     func close() async

@@ -12,6 +12,24 @@ package enum StorageFault: Error, Sendable, Equatable {
     case locked
     /// Waiting does not help.
     case damaged
+    /// The server is away, or has no room for another connection.
+    case unreachable
+    /// The server does not let the gateway in.
+    case denied
+    /// The server is a stand-by, as during a fail-over.
+    case standby
+
+    /// Returns `nil` if an error has another reason.
+    package init?(_ error: any Error) {
+        guard let fault = (error as? any DatabaseDriverError)?.storageFault else { return nil }
+        self = fault
+    }
+}
+
+/// An error of a database's driver.
+protocol DatabaseDriverError: Error {
+    /// `nil` if the reason is not the storage.
+    var storageFault: StorageFault? { get }
 }
 
 extension StorageFault: CustomStringConvertible {
@@ -25,6 +43,10 @@ extension StorageFault: CustomStringConvertible {
         case .unopenable: "a file of it cannot be opened: see whether they all exist, and their permissions"
         case .locked: "another process keeps it locked: see which one has it open (fuser), and end that"
         case .damaged: "it is damaged: stop the gateway and restore a backup"
+        case .unreachable: "the server cannot be reached: see whether it runs, and whether it has connections left"
+        case .denied: "the server does not let the gateway in: see the user, its password, and the server's pg_hba.conf"
+        case .standby:
+            "the server takes no changes, as a stand-by: name the primary, or all with target_session_attrs=read-write"
         }
     }
 }

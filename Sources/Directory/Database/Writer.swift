@@ -34,8 +34,6 @@ final class Writer: Sendable {
     private let storage: any Storage
     private let queue = DispatchQueue(label: "directory-writer")
     private let state = Mutex(State())
-    /// The most writes in one group. Bounds how long the first waits for the last.
-    private static let groupSize = 256
 
     private let wrote: @Sendable ((any Error)?) -> Void
 
@@ -112,7 +110,7 @@ final class Writer: Sendable {
     private func run() {
         while true {
             let group = state.withLock { state in
-                let group = Array(state.waiting.prefix(Self.groupSize))
+                let group = Array(state.waiting.prefix(storage.groupSize))
                 state.waiting.removeFirst(group.count)
                 if group.isEmpty { state.isRunning = false }
                 return group

@@ -56,21 +56,14 @@ enum DatabaseFile {
         }
     }
 
-    /// Loads one event and a registration for it from a database into a view. Another process may be using the
-    /// database.
-    static func load(event uid: String, registration: String?, from path: String, into view: DirectoryView)
-        throws(DirectoryFault)
-    {
+    /// Reads a database that another process may be using.
+    ///
+    /// - Returns: `nil` if the file does not exist yet.
+    static func read<Value>(_ path: String, _ body: (Database) throws -> Value) throws -> Value? {
         // SAFETY: the path is passed as a C string for the call.
-        guard unsafe access(path, F_OK) == 0 else { return }
-        do {
-            if let reason = try foreignness(path) { throw DirectoryFault(description: "\(path): \(reason)") }
-            try read(path) { try ViewLoader.load(event: uid, registration: registration, $0, into: view) }
-        } catch let fault as DirectoryFault {
-            throw fault
-        } catch {
-            throw DirectoryFault(description: "\(path): \(words(error))")
-        }
+        guard unsafe access(path, F_OK) == 0 else { return nil }
+        if let reason = try foreignness(path) { throw DirectoryFault(description: "\(path): \(reason)") }
+        return try reader(path).read { try body(Database($0)) }
     }
 
     /// Why this version must not write to an existing file. Returns `nil` if it may, or if the file is empty.
@@ -87,11 +80,6 @@ enum DatabaseFile {
             )
             return applied.isEmpty && tables.allSatisfy { $0.hasSameBytes(as: "grdb_migrations") } ? nil : notOurs
         }
-    }
-
-    /// Reads a database that another process may be using.
-    static func read<Value>(_ path: String, _ body: (Database) throws -> Value) throws -> Value {
-        try reader(path).read { try body(Database($0)) }
     }
 
     /// Opens a database that another process may be using, to read it.

@@ -39,7 +39,11 @@ final class SQLiteStorage: Storage {
 
     func forgetDeleted() async { await checkpoints.truncate() }
 
+    var groupSize: Int { 256 }
+
     var missingFiles: [String] { presence.missing }
+
+    func words(_ error: any Error) -> String { DatabaseFile.words(error) }
 
     func close() async {
         checkpoints.close()
@@ -61,6 +65,12 @@ private struct SQLiteConnection: DatabaseConnection {
     func execute(_ sql: String, _ arguments: [StoredValue]) throws -> Int {
         try database.cachedStatement(sql: sql).execute(arguments: StatementArguments(arguments))
         return database.changesCount
+    }
+
+    func rows(_ sql: String, _ arguments: [StoredValue]) throws -> [Row] {
+        var rows: [Row] = []
+        try forEach(sql, arguments) { rows.append($0) }
+        return rows
     }
 
     func forEach(_ sql: String, _ arguments: [StoredValue], _ body: (Row) throws -> Void) throws {

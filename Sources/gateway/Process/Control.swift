@@ -67,7 +67,7 @@ final class Control: Sendable {
         // On a thread of its own: its file system may not answer.
         let directory = try await opening.run { [database, view] in
             Result { () throws(DirectoryFault) in
-                try Directory(path: database, view: view, keepsStays: keepsStays, clock: WallClock.now)
+                try Directory(database: database, view: view, keepsStays: keepsStays, clock: WallClock.now)
             }
         }.get()
         do {

@@ -43,7 +43,7 @@ final class Service: Sendable {
         folder = FileManager.default.temporaryDirectory.appending(path: "control-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         directory = try Directory(
-            path: folder.appending(path: "gateway.sqlite").path,
+            database: folder.appending(path: "gateway.sqlite").path,
             // Time passes without the clock jumping.
             uptime: { state.now.withLock { $0 } },
             clock: { state.now.withLock { $0 } }

@@ -39,7 +39,7 @@ final class DeliveryFixture: Sendable {
     func resolve(_ host: String, as texts: [String]) { addresses.withLock { $0[host] = texts } }
 
     func openDirectory() throws -> Directory {
-        try Directory(path: "\(folder)/gateway.sqlite") { [self] in now }
+        try Directory(database: "\(folder)/gateway.sqlite") { [self] in now }
     }
 
     static let loopback = ["127.0.0.0/8"]

@@ -1,0 +1,207 @@
+#if PostgreSQL
+    import Dispatch
+    import PostgreSQL
+
+    /// A database at a PostgreSQL server.
+    ///
+    /// Transactions that write hold a lock, so that they follow each other as they do in SQLite: what one has read stays
+    /// true until its end, and ids grow in the order of the commits. Those that read see one state throughout.
+    final class PostgreSQLStorage: Storage {
+        private let settings: ConnectionSettings
+        private let readers: ConnectionPool
+        private let writer: WriterConnection
+
+        /// Connects, and brings the tables up to date.
+        init(_ uri: String) throws {
+            settings = try ConnectionSettings(uri)
+            readers = ConnectionPool(settings, size: Directory.readerCount)
+            writer = WriterConnection(settings)
+            try writer.use { try PostgreSQLSchema.migrate($0) }
+        }
+
+        /// Reads a database that a gateway may be using.
+        ///
+        /// - Returns: `nil` if its tables are not there yet.
+        static func read<Value>(_ uri: String, _ body: (Database) throws -> Value) throws -> Value? {
+            let connection = try Connection(ConnectionSettings(uri))
+            return try PostgreSQLSchema.isCurrent(connection) ? connection.read(body) : nil
+        }
+
+        func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try Connection(settings).read(body) }
+
+        func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+            try await readers.run { try $0.read(body) }
+        }
+
+        func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
+            try writer.use { connection in
+                try connection.transaction(
+                    "BEGIN; SELECT pg_advisory_xact_lock(\(AdvisoryLock.writing.rawValue))",
+                    body
+                )
+            }
+        }
+
+        /// Does nothing: the server keeps what was deleted until it has vacuumed, and in its log.
+        func forgetDeleted() async {}
+
+        /// Groups of more savepoints slow down every reader: the server caches 64 for each connection.
+        var groupSize: Int { 60 }
+
+        var missingFiles: [String] { [] }
+
+        func words(_ error: any Error) -> String { "\(error)" }
+
+        func close() async {
+            await readers.close()
+            writer.close()
+        }
+    }
+
+    /// The connection that writes. It keeps other gateways out for as long as it is open: each knows only its own leases and
+    /// sessions.
+    private final class WriterConnection: Sendable {
+        private let settings: ConnectionSettings
+        private let queue = DispatchQueue(label: "directory-postgresql")
+        /// Accessed on the queue only. Opened when it is needed, and anew after it was lost.
+        nonisolated(unsafe) private var connection: Connection?
+
+        init(_ settings: ConnectionSettings) { self.settings = settings }
+
+        /// Runs `body` when nobody else uses the connection. Blocks the thread.
+        func use<Value>(_ body: (Connection) throws -> Value) throws -> Value {
+            try queue.sync { try body(open()) }
+        }
+
+        private func open() throws -> Connection {
+            if let connection = unsafe connection, !connection.isBroken { return connection }
+            let connection = try Connection(settings)
+            try AdvisoryLock.database.take(connection)
+            unsafe self.connection = connection
+            return connection
+        }
+
+        func close() { queue.sync { unsafe connection = nil } }
+    }
+
+    /// Locks that only we know, by numbers that others are unlikely to use.
+    private enum AdvisoryLock: Int64 {
+        /// The database is used by a gateway.
+        case database = 0x6761_7465_7761_7901
+        /// Tables are being made.
+        case schema
+        /// A transaction writes.
+        case writing
+
+        /// How long another gateway may take to close the database.
+        private static let patience = 5
+
+        /// Takes the lock for as long as the connection is open.
+        func take(_ connection: Connection) throws {
+            do throws(PostgreSQLFault) {
+                try connection.run(
+                    script: """
+                        SET lock_timeout = '\(Self.patience)s'; SELECT pg_advisory_lock(\(rawValue)); RESET lock_timeout
+                        """
+                )
+            } catch {
+                guard error.sqlState == "55P03" else { throw error }
+                throw DirectoryFault(description: "in use by another gateway")
+            }
+        }
+    }
+
+    extension Connection {
+        /// Runs `body` in a transaction that changes nothing and sees one state of the database.
+        fileprivate func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+            // A plan for any moment would not know how few rows a given one selects.
+            try transaction(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan",
+                body
+            )
+        }
+
+        fileprivate func transaction<Value>(_ begin: String, _ body: (Database) throws -> Value) throws -> Value {
+            try run(script: begin)
+            defer { rollBack() }
+            let value = try body(Database(connection: Transaction(self)))
+            // COMMIT would undo a failed one without an error.
+            guard !hasTransactionFailed else { throw TransactionFailed() }
+            try run(script: "COMMIT")
+            return value
+        }
+    }
+
+    /// A statement failed, and whoever ran it went on.
+    private struct TransactionFailed: Error {}
+
+    /// A connection during one transaction.
+    private final class Transaction: DatabaseConnection {
+        private let connection: Connection
+        private(set) var changeCount = 0
+
+        init(_ connection: Connection) { self.connection = connection }
+
+        var isInTransaction: Bool { connection.isInTransaction }
+
+        func execute(_ sql: String, _ arguments: [StoredValue]) throws -> Int {
+            try run(sql, arguments).changedRows
+        }
+
+        func rows(_ sql: String, _ arguments: [StoredValue]) throws -> [Row] {
+            let rows = try run(sql, arguments)
+            let reader = RowReader()
+            return (0..<rows.count).map { reader.row($0, of: rows) }
+        }
+
+        func forEach(_ sql: String, _ arguments: [StoredValue], _ body: (Row) throws -> Void) throws {
+            let reader = RowReader()
+            try connection.forEachRow(PostgreSQLText.of(sql), arguments.map(Value.init)) { rows in
+                try body(reader.row(0, of: rows))
+            }
+        }
+
+        private func run(_ sql: String, _ arguments: [StoredValue]) throws -> Rows {
+            let rows = try connection.execute(PostgreSQLText.of(sql), arguments.map(Value.init))
+            if !sql.utf8.starts(with: "SELECT".utf8) { changeCount += rows.changedRows }
+            return rows
+        }
+    }
+
+    /// Turns rows of one statement into ours, which share the names of their columns.
+    private final class RowReader {
+        private var columns: ColumnNames?
+
+        func row(_ index: Int, of rows: Rows) -> Row {
+            let columns = columns ?? ColumnNames(rows.columns)
+            self.columns = columns
+            return Row(columns: columns, values: rows.row(index).map(StoredValue.init))
+        }
+    }
+
+    extension StoredValue {
+        fileprivate init(_ value: Value) {
+            self =
+                switch value {
+                case .null: .null
+                case .integer(let number): .integer(number)
+                case .real(let number): .real(number)
+                case .text(let text): .text(text)
+                case .bytes(let bytes): .bytes(bytes)
+                }
+        }
+    }
+
+    extension Value {
+        fileprivate init(_ value: StoredValue) {
+            self =
+                switch value {
+                case .null: .null
+                case .integer(let number): .integer(number)
+                case .real(let number): .real(number)
+                case .text(let text): .text(PostgreSQLText.storable(text))
+                case .bytes(let bytes): .bytes(bytes)
+                }
+        }
+    }
+#endif

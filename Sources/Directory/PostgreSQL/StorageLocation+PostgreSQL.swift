@@ -1,0 +1,35 @@
+#if PostgreSQL
+    import PostgreSQL
+
+    extension StorageLocation {
+        static func server(_ uri: String) throws(DirectoryFault) -> any Storage {
+            try named(uri) { try PostgreSQLStorage(uri) }
+        }
+
+        static func problems(ofServer uri: String) -> [String] {
+            do throws(DirectoryFault) {
+                _ = try read(fromServer: uri) { _ in }
+                return []
+            } catch {
+                return [error.description]
+            }
+        }
+
+        static func read<Value>(
+            fromServer uri: String,
+            _ body: (Database) throws -> Value
+        ) throws(DirectoryFault) -> Value? {
+            try named(uri) { try PostgreSQLStorage.read(uri, body) }
+        }
+
+        /// Runs `body`, and names the database in what it throws.
+        private static func named<Value>(_ uri: String, _ body: () throws -> Value) throws(DirectoryFault) -> Value {
+            do {
+                return try body()
+            } catch {
+                let name = (try? ConnectionSettings(uri))?.description
+                throw DirectoryFault(description: (name.map { "\($0): " } ?? "") + "\(error)")
+            }
+        }
+    }
+#endif
