@@ -4,7 +4,7 @@
     extension Connection {
         /// Runs one statement and passes its rows on as they arrive, so that any number of them takes little memory.
         ///
-        /// The time limit applies to each row. If `body` throws, the rest is cancelled.
+        /// The time limit applies to each row. If `body` throws, the rest is cancelled. It must not use the connection.
         package func forEachRow(_ sql: String, _ values: [Value] = [], _ body: ([Value]) throws -> Void) throws {
             let parameters = try Parameters(values)
             var next: Answer? = try withFreshPlans { () throws(PostgreSQLFault) in try begin(sql, parameters) }
