@@ -4,9 +4,9 @@
 
     extension Connection {
         /// Runs several statements in one round trip. Outside a transaction, they are one of their own: all take effect, or
-        /// none.
+        /// none. A column whose type is not read is found out afterwards.
         ///
-        /// - Throws: with the index of the statement that failed.
+        /// - Throws: with the index of the statement that failed; without, if what failed was their transaction's end.
         package func execute(all statements: [(sql: String, values: [Value])]) throws(PostgreSQLFault) -> [Rows] {
             if statements.isEmpty { return [] }
             var prepared: [(sql: String, parameters: Parameters)] = []
@@ -78,7 +78,12 @@
                 guard try nextAnswer(until: deadline) == nil else { throw lost() }
             }
             if let fault, isBroken { throw fault }
-            guard let end = try nextAnswer(until: deadline), end.status == PGRES_PIPELINE_SYNC else { throw lost() }
+            // What fails only when the transaction is to take effect comes before the end.
+            while let answer = try nextAnswer(until: deadline), answer.status != PGRES_PIPELINE_SYNC {
+                fault = fault ?? note(answer)
+                if let fault, isBroken { throw fault }
+                guard try nextAnswer(until: deadline) == nil else { throw lost() }
+            }
             guard unsafe PQexitPipelineMode(try live()) == 1 else { throw lost() }
             if let fault { throw fault }
             return rows

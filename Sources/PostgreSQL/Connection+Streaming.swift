@@ -5,7 +5,7 @@
         /// Runs one statement and passes its rows on as they arrive, one at a time, so that any number of them takes little
         /// memory.
         ///
-        /// The time limit applies to each row. If `body` throws, the rest is cancelled.
+        /// The time limit applies to each row. If `body` throws, the rest is cancelled. It must not use the connection.
         package func forEachRow(_ sql: String, _ values: [Value] = [], _ body: (Rows) throws -> Void) throws {
             let parameters = try Parameters(values)
             var next: Answer? = try withFreshPlans { () throws(PostgreSQLFault) in try begin(sql, parameters) }

@@ -142,7 +142,7 @@
                     )
                 }
                 let readiness = step == PGRES_POLLING_READING ? POLLIN : POLLOUT
-                if unsafe gateway_poll(PQsocket(handle), Int16(readiness), Int32(left)) == 0 { continue }
+                if unsafe gateway_poll(PQsocket(handle), Int16(readiness), Int32(left)) <= 0 { continue }
                 step = unsafe PQconnectPoll(handle)
             }
         }

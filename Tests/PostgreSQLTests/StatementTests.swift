@@ -233,5 +233,18 @@
             }
             #expect(try connection.execute(all: [("SELECT 1", [])])[0].value(0, 0) == .integer(1))
         }
+
+        @Test("What fails only at the end of the transaction is a fault, and nothing takes effect")
+        func deferred() throws {
+            let connection = try Connection()
+            try connection.run(script: "CREATE TABLE item (id int8 UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+            let insert = "INSERT INTO item VALUES ($1)"
+            for _ in 0..<3 {
+                let fault = caught { _ = try connection.execute(all: [1, 1].map { (insert, [.integer($0)]) }) }
+                #expect(fault?.kind == .unique(constraint: "item_id_key") && fault?.statement == nil)
+                #expect(!connection.isBroken)
+            }
+            #expect(try connection.value("SELECT count(*) FROM item") == .integer(0))
+        }
     }
 #endif

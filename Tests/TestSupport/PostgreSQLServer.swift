@@ -114,6 +114,7 @@
                 // Such as the shared memory of a server that was killed.
                 usleep(20_000)
             }
+            main.withLock { $0 = nil }
             let said = try? String(contentsOfFile: log, encoding: .utf8)
             throw PostgreSQLProgram.Failure(words: "it does not start: \(said ?? "")")
         }
