@@ -10,7 +10,7 @@ struct Gateway: AsyncParsableCommand {
         version: ProductVersion.text,
         subcommands: [
             Run.self, Check.self, TokenCommand.self, Sessions.self, Kick.self, RemovalsCommand.self,
-            CompanyCommand.self, UpstreamsCommand.self, Demo.self,
+            CompanyCommand.self, DirectoryCommand.self, UpstreamsCommand.self, Demo.self,
         ]
     )
 

@@ -77,6 +77,8 @@ struct Arguments: Sendable, ExpressibleByArrayLiteral {
 
     init(_ values: [(any Storable)?]) { self.values = values.map { $0?.stored ?? .null } }
 
+    init(stored values: [StoredValue]) { self.values = values }
+
     init(arrayLiteral elements: (any Storable)?...) { self.init(elements) }
 
     static func + (first: Arguments, second: Arguments) -> Arguments {

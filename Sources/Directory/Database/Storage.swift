@@ -10,6 +10,9 @@ protocol Storage: Sendable {
     /// changes. Blocks the thread.
     @discardableResult func write<Value>(_ body: (Database) throws -> Value) throws -> Value
 
+    /// Runs a transaction that copies a whole directory in, without what keeps sums up to date: those are copied too.
+    func fill(_ body: (Database) throws -> Void) throws
+
     /// The most writes that share a transaction. Bounds how long the first waits for the last.
     var groupSize: Int { get }
 

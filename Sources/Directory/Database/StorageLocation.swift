@@ -45,6 +45,14 @@ enum StorageLocation {
         }
     }
 
+    /// What the operator knows the database by.
+    var name: String {
+        switch self {
+        case .file(let path): path
+        case .server(let uri): Self.name(ofServer: uri)
+        }
+    }
+
     /// An error of the database, worded for the operator.
     func words(_ error: any Error) -> String {
         switch self {
@@ -63,6 +71,8 @@ enum StorageLocation {
         static func read<Value>(fromServer _: String, _: (Database) throws -> Value) throws(DirectoryFault) -> Value? {
             throw withoutPostgreSQL
         }
+
+        static func name(ofServer _: String) -> String { "PostgreSQL" }
 
         private static let withoutPostgreSQL = DirectoryFault(description: "this gateway was built without PostgreSQL")
     }

@@ -1,4 +1,5 @@
 #if PostgreSQL
+    import Basics
     import Dispatch
     import PostgreSQL
 
@@ -39,6 +40,28 @@
                     "BEGIN; SELECT pg_advisory_xact_lock(\(AdvisoryLock.writing.rawValue))",
                     body
                 )
+            }
+        }
+
+        func fill(_ body: (Database) throws -> Void) throws {
+            try write { database in
+                for table in StoredTable.all { try database.execute("ALTER TABLE \(table.name) DISABLE TRIGGER USER") }
+                try body(database)
+                for table in StoredTable.all { try database.execute("ALTER TABLE \(table.name) ENABLE TRIGGER USER") }
+                let generated = try database.rows(
+                    """
+                    SELECT table_name::text, pg_get_serial_sequence(table_name, 'id') FROM information_schema.columns
+                    WHERE table_schema = current_schema() AND column_name = 'id' AND is_identity = 'YES'
+                    """
+                )
+                for row in generated {
+                    let (table, sequence): (String, String) = (row[0], row[1])
+                    // Messages that are over have ids of the same sequence.
+                    let ids =
+                        table.hasSameBytes(as: "delivery")
+                        ? "(SELECT id FROM delivery UNION ALL SELECT id FROM past_delivery) AS messages" : table
+                    _ = try database.row("SELECT setval('\(sequence)', coalesce(max(id), 0) + 1, false) FROM \(ids)")
+                }
             }
         }
 

@@ -27,9 +27,10 @@
             do {
                 return try body()
             } catch {
-                let name = (try? ConnectionSettings(uri))?.description
-                throw DirectoryFault(description: (name.map { "\($0): " } ?? "") + "\(error)")
+                throw DirectoryFault(description: "\(name(ofServer: uri)): \(error)")
             }
         }
+
+        static func name(ofServer uri: String) -> String { (try? ConnectionSettings(uri))?.description ?? "PostgreSQL" }
     }
 #endif

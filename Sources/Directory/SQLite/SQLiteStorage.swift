@@ -39,6 +39,23 @@ final class SQLiteStorage: Storage {
 
     func forgetDeleted() async { await checkpoints.truncate() }
 
+    func fill(_ body: (Database) throws -> Void) throws {
+        try write { database in
+            let triggers = try database.rows("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            for trigger in triggers { try database.execute("DROP TRIGGER \(trigger[0] as String)") }
+            try body(database)
+            for trigger in triggers { try database.execute(trigger[1]) }
+            // Messages that are over have ids of the same sequence.
+            try database.execute("DELETE FROM sqlite_sequence WHERE name = 'delivery'")
+            try database.execute(
+                """
+                INSERT INTO sqlite_sequence (name, seq) SELECT 'delivery', coalesce(max(id), 0)
+                FROM (SELECT id FROM delivery UNION ALL SELECT id FROM past_delivery)
+                """
+            )
+        }
+    }
+
     var groupSize: Int { 256 }
 
     var missingFiles: [String] { presence.missing }
