@@ -15,7 +15,10 @@ enum StartTrial {
         problems += StateFiles.problems(for: settings)
         let database = settings.control.database
         if settings.control.enabled, problems.allSatisfy({ !$0.hasPrefix("control.database") }) {
-            problems += Directory.problems(in: database, isThorough: isThorough).map { "control.database: \($0)" }
+            let faults = Directory.problems(in: database.text, isThorough: isThorough)
+            problems += faults.map { "control.database: \(database.naming($0))" }
+            // A server that does not answer is not asked again.
+            if faults.isEmpty { problems += StateFiles.companyKeyProblems(for: settings) }
         }
         guard !problems.isEmpty else { return }
         for problem in ConfigurationFile(path: config).located(problems) { StandardError.line(problem) }
