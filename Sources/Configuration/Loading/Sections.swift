@@ -231,7 +231,9 @@ extension ControlSettings {
             return
         }
         if database != standard { table.report("has no effect while control.enabled is false", at: "database") }
-        if table.has("state_folder") { table.report("has no effect while control.enabled is false", at: "state_folder") }
+        if table.has("state_folder") {
+            table.report("has no effect while control.enabled is false", at: "state_folder")
+        }
         if tokenKeyFile != nil { table.report("has no effect while control.enabled is false", at: "token_key_file") }
         if companyKeyFile != nil {
             table.report("has no effect while control.enabled is false", at: "company_key_file")

@@ -3,7 +3,8 @@ extension MetricsPage {
     mutating func writeControl() {
         guard let control = reading.control else { return }
         if !reading.databaseFiles.isEmpty {
-            exposition.family("gateway_database_size_bytes", .gauge, in: .bytes, "Size of the database's files, by kind.")
+            let words: StaticString = "Size of the database's files, by kind."
+            exposition.family("gateway_database_size_bytes", .gauge, in: .bytes, words)
             for file in reading.databaseFiles { exposition.sample([("file", file.kind)], file.size) }
         }
         write(
