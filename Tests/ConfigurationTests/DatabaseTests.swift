@@ -32,7 +32,6 @@ import Testing
         #expect(control.database == .file(path) && control.database.shown == path)
         #expect(control.socket == path + ".sock" && control.socketKey == "control.database")
         #expect(control.tokenKeyPath == path + ".key" && control.companyKeyPath == path + ".companies.key")
-        #expect(control.database.naming("full") == "full")
     }
 
     @Test(
@@ -107,7 +106,6 @@ import Testing
         func password(uri: String, shown: String) throws {
             let settings = try settings(uri)
             #expect(settings.control.database.text == uri && settings.control.database.shown == shown)
-            #expect(settings.control.database.naming("full") == "\(shown): full")
             var dumped = ""
             dump(settings, to: &dumped)
             let others = [

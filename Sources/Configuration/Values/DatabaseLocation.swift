@@ -38,14 +38,6 @@ package enum DatabaseLocation: Sendable, Equatable {
         }
     }
 
-    /// A fault of the database with its address. Those of files have their path already.
-    package func naming(_ fault: String) -> String {
-        switch self {
-        case .file: fault
-        case .server: "\(shown): \(fault)"
-        }
-    }
-
     /// Refuses what was probably not meant as a path. Its words repeat no more than a scheme, for there may be a password.
     private static func checkPath(_ text: String) throws(ValueFault) {
         let scheme = text.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }

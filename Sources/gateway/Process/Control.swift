@@ -256,8 +256,7 @@ final class Control: Sendable {
                 break
             } catch {
                 if !isTold {
-                    let fault = error is DirectoryFault ? database.naming("\(error)") : "\(error)"
-                    logger.error("control.database: \(fault): the control API answers 503 until it can be opened")
+                    logger.error("control.database: \(error): the control API answers 503 until it can be opened")
                 }
                 isTold = true
                 try? await Task.sleep(for: Self.interval)

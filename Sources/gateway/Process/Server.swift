@@ -89,8 +89,7 @@ struct Server {
                 try commitment.make()
             }
         } catch {
-            let isDatabases = error is DirectoryFault
-            let fault = isDatabases ? "control.database: \(settings.control.database.naming("\(error)"))" : "\(error)"
+            let fault = "\(error is DirectoryFault ? "control.database: " : "")\(error)"
             let isRefused = (error as? HandOverFault)?.isRefusal ?? false
             if !isRefused { await found?.tell(ofFault: fault) }
             StandardError.line("gateway: \(isRefused ? "the running gateway goes on: " : "")\(fault)")
