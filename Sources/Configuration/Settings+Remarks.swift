@@ -54,7 +54,7 @@ extension Settings {
                     + "where the last one ends"
             )
         }
-        return remarks + sharedSecrets + doubtfulKeys + tracing.remarks
+        return remarks + sharedSecrets + doubtfulKeys + control.remarks + tracing.remarks
     }
 
     /// Keys that may have signed tokens of the control API but do not say whether they did. Behind the first key, a
@@ -85,6 +85,28 @@ extension Settings {
                 if let other = seen[secret.bytes] { remarks.append("\(place): the same as that of \(other)") }
                 seen[secret.bytes] = seen[secret.bytes] ?? place
             }
+        }
+        return remarks
+    }
+}
+
+extension ControlSettings {
+    /// About the way to a database server.
+    fileprivate var remarks: [String] {
+        guard enabled, case .server(let uri) = database else { return [] }
+        var remarks: [String] = []
+        if uri.containsPassword {
+            remarks.append(
+                "control.database: contains a password, which everybody learns who sees the configuration: keep it in a "
+                    + "file that only the gateway's user can read (chmod 600), named by passfile= in the URI, or in .pgpass "
+                    + "of that user's home"
+            )
+        }
+        if uri.isExposed {
+            remarks.append(
+                "control.database: whoever is between the gateway and the server can read and change everything: add "
+                    + "sslmode=verify-full, and sslrootcert= with the authority's certificate"
+            )
         }
         return remarks
     }

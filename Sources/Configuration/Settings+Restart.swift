@@ -28,10 +28,12 @@ extension Settings {
         if control.enabled != running.control.enabled {
             waiting.append("control.enabled")
             (control.enabled, control.database) = (running.control.enabled, running.control.database)
+            control.stateFolder = running.control.stateFolder
             control.tokenKeyFile = running.control.tokenKeyFile
             control.companyKeyFile = running.control.companyKeyFile
         }
         keep("control.database", \.control.database, isSame: ==)
+        keep("control.state_folder", \.control.stateFolder, isSame: ==)
         if control.tokenKeyPath != running.control.tokenKeyPath { waiting.append("control.token_key_file") }
         control.tokenKeyFile = running.control.tokenKeyFile
         if control.companyKeyPath != running.control.companyKeyPath { waiting.append("control.company_key_file") }

@@ -15,6 +15,8 @@ package struct FileUse: Sendable {
         case tokenKey
         case companyKey
         case database
+        case databasePassword
+        case controlSocket
         case denyList
         /// The layout of pages, or their texts. A layout may have scripts.
         case page
@@ -43,6 +45,8 @@ package struct FileUse: Sendable {
             case .tokenKey: "the key of API tokens"
             case .companyKey: "the key of companies' secrets"
             case .database: "the database"
+            case .databasePassword: "the database's password"
+            case .controlSocket: "the control API's socket"
             case .denyList: "the list of denied addresses"
             case .page: "what pages show"
             case .tracingHeaders: "fields for the collector of traces"
@@ -112,7 +116,15 @@ extension Settings {
             if case .file(let path) = target { add(key, path, .log, isSecret: false) }
         }
         if control.enabled {
-            add("control.database", control.database, .database)
+            switch control.database {
+            case .file(let path): add("control.database", path, .database)
+            case .server(let uri):
+                for file in uri.files {
+                    let role: FileUse.Role = file.isPassword ? .databasePassword : .tls
+                    add("control.database", file.path, role, isSecret: file.isSecret)
+                }
+                add("control.state_folder", control.socket, .controlSocket, isSecret: false)
+            }
             add("control.token_key_file", control.tokenKeyPath, .tokenKey)
             add("control.company_key_file", control.companyKeyPath, .companyKey)
         }

@@ -358,43 +358,6 @@ package struct HTTP2Settings: Sendable {
     package var webSocket = true
 }
 
-package struct ControlSettings: Sendable, Equatable {
-    package var enabled = false
-    package var database = "/var/lib/gateway/gateway.sqlite"
-    /// The file with the key that signs API tokens; `nil` for one beside the database.
-    package var tokenKeyFile: String?
-    /// The file with the key that seals the secrets of the directory's companies; `nil` for one beside the database.
-    package var companyKeyFile: String?
-    /// Addresses besides public ones that webhooks may go to. Only these may use `http`.
-    package var webhookPrivateAddresses: [AddressRange] = []
-    package var retention = RetentionSettings()
-
-    /// The name of the control API in routes.
-    package static let upstreamName = "control"
-    /// The path that it listens at, no longer than ``SocketAddress/maxPath``.
-    package var socket: String { database + Self.socketSuffix }
-    static let socketSuffix = ".sock"
-    /// The key file in effect.
-    package var tokenKeyPath: String { tokenKeyFile ?? database + ".key" }
-    /// The key file in effect.
-    package var companyKeyPath: String { companyKeyFile ?? database + ".companies.key" }
-
-    /// The control API from the data plane's point of view.
-    package var upstream: UpstreamSettings {
-        let server = UpstreamServerSettings(isSecure: false, address: .unix(path: socket))
-        return UpstreamSettings(name: Self.upstreamName, servers: [server])
-    }
-}
-
-/// How long the directory keeps ended and removed data.
-package struct RetentionSettings: Sendable, Equatable {
-    package var stays = Duration.seconds(400 * 86_400)
-    /// For registrations and events, counted from their removal.
-    package var removed = Duration.seconds(30 * 86_400)
-    /// For webhook messages that did not arrive.
-    package var webhooks = Duration.seconds(7 * 86_400)
-}
-
 package enum LogLevel: String, Sendable, CaseIterable {
     case debug, info, notice, warning, error
 }

@@ -154,6 +154,7 @@ import Testing
         (page.name, page.logo, page.accent) = ("n", try PageImage(parsing: "https://l.example"), .black)
         (page.contact, page.home) = (try PageContact(parsing: "a@b.example"), "https://h.example")
         settings.companies[0].page = page
+        settings.control.database = .server(try DatabaseURI(parsing: "postgres:///d"))
         settings.control.tokenKeyFile = "k"
         settings.control.companyKeyFile = "k"
         settings.identity.claims = [ClaimField(name: "Tier", claim: "t")]

@@ -207,7 +207,9 @@ extension ControlSettings {
     mutating func read(from table: TableReader, of settings: Settings) {
         let standard = database
         table.read("enabled", into: &enabled, .boolean)
-        table.read("database", into: &database, .path)
+        let given = table.value("database", .text("a path or a postgres:// URI", DatabaseLocation.init(parsing:)))
+        if let given { database = given }
+        table.read("state_folder", into: &stateFolder, .path)
         table.read("token_key_file", into: &tokenKeyFile, .path)
         table.read("company_key_file", into: &companyKeyFile, .path)
         table.read(
@@ -219,10 +221,19 @@ extension ControlSettings {
         let isRouted =
             !settings.upstreams.isEmpty && settings.routes.contains { $0.upstream == settings.upstreams.count }
         if enabled {
+            if case .file = database, table.has("state_folder"), given != nil || !table.has("database") {
+                table.report(
+                    "has no effect: beside a database that is a file, the socket and the keys are next to it",
+                    at: "state_folder"
+                )
+            }
             check(table, settings, isRouted: isRouted)
             return
         }
         if database != standard { table.report("has no effect while control.enabled is false", at: "database") }
+        if table.has("state_folder") {
+            table.report("has no effect while control.enabled is false", at: "state_folder")
+        }
         if tokenKeyFile != nil { table.report("has no effect while control.enabled is false", at: "token_key_file") }
         if companyKeyFile != nil {
             table.report("has no effect while control.enabled is false", at: "company_key_file")

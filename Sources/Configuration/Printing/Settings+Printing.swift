@@ -5,8 +5,8 @@ import JOSE
 extension Settings {
     /// The effective settings as a configuration file that loads to the same settings.
     ///
-    /// Files appear as their paths. Secrets are in files, so none can appear. Environment variables are replaced by
-    /// their values.
+    /// Files appear as their paths. Secrets are in files, so none can appear, and a password of the database is left out.
+    /// Environment variables are replaced by their values.
     package func printed() -> String {
         var writer = TOMLWriter()
         writer.entry("public_url", publicURL.text)
@@ -60,7 +60,8 @@ extension Settings {
         writer.entry("websocket", http2.webSocket)
         writer.header("[control]")
         writer.entry("enabled", control.enabled)
-        writer.entry("database", control.database)
+        writer.entry("database", control.database.shown)
+        if case .server = control.database { writer.entry("state_folder", control.stateFolder) }
         writer.entry("token_key_file", control.tokenKeyFile)
         writer.entry("company_key_file", control.companyKeyFile)
         writer.entry("webhook_private_addresses", control.webhookPrivateAddresses.map(\.text))

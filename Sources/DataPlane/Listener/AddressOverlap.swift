@@ -15,7 +15,8 @@ enum AddressOverlap {
             socket.address.socket.map { Place(key: "\(socket.place).address", address: $0) }
         }
         if settings.control.enabled {
-            places.insert(Place(key: "control.database", address: .unix(path: settings.control.socket)), at: 0)
+            let address = GatewayConfiguration.SocketAddress.unix(path: settings.control.socket)
+            places.insert(Place(key: settings.control.socketKey, address: address), at: 0)
         }
         var problems: [String] = []
         for (index, place) in places.enumerated() {

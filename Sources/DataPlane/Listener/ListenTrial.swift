@@ -14,7 +14,8 @@ package enum ListenTrial {
             problems += problem("\(socket.place).address", socket.address)
         }
         if settings.control.enabled, let fault = SocketFile.fault(at: settings.control.socket) {
-            problems.append("control.database: cannot create a socket beside it: \(fault): \(settings.control.socket)")
+            let (key, socket) = (settings.control.socketKey, settings.control.socket)
+            problems.append("\(key): cannot create the control API's socket: \(fault): \(socket)")
         }
         return problems + AddressOverlap.problems(in: settings)
     }

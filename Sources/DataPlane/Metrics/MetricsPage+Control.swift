@@ -2,8 +2,11 @@ extension MetricsPage {
     /// The control API's database and webhooks. Writes nothing without a control API.
     mutating func writeControl() {
         guard let control = reading.control else { return }
-        exposition.family("gateway_database_size_bytes", .gauge, in: .bytes, "Size of the database's files, by kind.")
-        for file in reading.databaseFiles { exposition.sample([("file", file.kind)], file.size) }
+        if !reading.databaseFiles.isEmpty {
+            let words: StaticString = "Size of the database's files, by kind."
+            exposition.family("gateway_database_size_bytes", .gauge, in: .bytes, words)
+            for file in reading.databaseFiles { exposition.sample([("file", file.kind)], file.size) }
+        }
         write(
             "gateway_database_writes_waiting",
             .gauge,

@@ -25,7 +25,7 @@ struct MetricsReading: Sendable {
     var laggingLoops = 0
     /// Whether all loops do so for want of memory.
     var isShortOfMemory = false
-    /// The sizes of the database's files in bytes, by kind.
+    /// The sizes of the database's files in bytes, by kind. Empty if a server has them.
     var databaseFiles: [DatabaseFile] = []
     /// `nil` without a control API.
     var control: ControlReading?

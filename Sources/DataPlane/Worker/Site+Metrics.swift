@@ -32,8 +32,7 @@ extension Site {
         reading.control = await controlReader.closure?()
         reading.laggingLoops = overload.laggingLoops
         reading.isShortOfMemory = overload.isShortOfMemory
-        if snapshot.settings.control.enabled {
-            let path = snapshot.settings.control.database
+        if snapshot.settings.control.enabled, case .file(let path) = snapshot.settings.control.database {
             for (kind, path) in [("database", path), ("wal", path + "-wal")] {
                 guard let size = Self.size(of: path) else { continue }
                 reading.databaseFiles.append(MetricsReading.DatabaseFile(kind: kind, size: size))

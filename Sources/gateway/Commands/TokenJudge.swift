@@ -24,7 +24,7 @@ struct TokenJudge {
                 try Directory.load(
                     event: event,
                     registration: viewer.registration,
-                    from: settings.control.database,
+                    from: settings.control.database.text,
                     into: view
                 )
             } catch {

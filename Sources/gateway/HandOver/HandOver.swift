@@ -45,7 +45,7 @@ enum HandOver {
     struct Turn {
         /// The service manager to talk to.
         var service: ServiceManager.Service?
-        /// The file of the database that was let go, as ``SystemFile/identity(_:)`` says; `nil` if there is none.
+        /// The database that was let go, as ``Control/identity()`` says; `nil` if there is none.
         var database: String?
     }
 

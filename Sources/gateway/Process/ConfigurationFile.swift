@@ -74,15 +74,20 @@ struct ConfigurationFile {
         }
         settings.sessions.cookieKeyFile = Self.resolve(settings.sessions.cookieKeyFile, in: folder)
         settings.identity.assertionKeyFile = Self.resolve(settings.identity.assertionKeyFile, in: folder)
-        settings.control.database = Self.resolve(settings.control.database, in: folder)
+        if case .file(let path) = settings.control.database {
+            settings.control.database = .file(Self.resolve(path, in: folder))
+        }
+        settings.control.stateFolder = Self.resolve(settings.control.stateFolder, in: folder)
         settings.control.tokenKeyFile = settings.control.tokenKeyFile.map { Self.resolve($0, in: folder) }
         settings.control.companyKeyFile = settings.control.companyKeyFile.map { Self.resolve($0, in: folder) }
         if settings.control.enabled, settings.control.socket.utf8.count > SocketAddress.maxPath {
-            let fault = """
-                control.database: \(settings.control.database): the socket beside it, \(settings.control.socket), has more \
-                than \(SocketAddress.maxPath) bytes
-                """
-            throw ConfigurationError(problems: ["\(path): \(fault)"])
+            let place =
+                switch settings.control.database {
+                case .file(let path): "\(path): the socket beside it"
+                case .server: "\(settings.control.stateFolder): the socket in it"
+                }
+            let fault = "\(place), \(settings.control.socket), has more than \(SocketAddress.maxPath) bytes"
+            throw ConfigurationError(problems: ["\(path): \(settings.control.socketKey): \(fault)"])
         }
         let shared = sharedFiles(settings)
         guard shared.isEmpty else { throw ConfigurationError(problems: shared.map { "\(path): \($0)" }) }

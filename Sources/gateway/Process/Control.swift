@@ -23,7 +23,7 @@ final class Control: Sendable {
     private let files = FileThread("files of the database")
     private let opening = FileThread("database")
     /// Where the database and the API's socket are. Others take effect at the next start.
-    private let (database, socket): (String, String)
+    private let (database, socket): (DatabaseLocation, String)
     /// What has happened to sessions and is not written yet.
     private let journal = Mutex(AttendanceJournal(limit: Control.maxUnwritten))
     private let companies = DirectoryCompanies()
@@ -57,8 +57,13 @@ final class Control: Sendable {
     /// The database while it is open.
     var records: (any Records)? { running.withLock { $0?.directory } }
 
-    /// Which file the database is, as ``SystemFile/identity(_:)`` says.
-    func identity() async -> String { await files.run { [database] in SystemFile.identity(database) } }
+    /// Which database it is: a file as ``SystemFile/identity(_:)`` says, a server's by its address.
+    func identity() async -> String {
+        switch database {
+        case .file(let path): await files.run { SystemFile.identity(path) }
+        case .server: database.shown
+        }
+    }
 
     /// Opens the database, fills the view from it, and starts the API for `dataPlane`. Returns once it accepts requests.
     ///
@@ -67,7 +72,7 @@ final class Control: Sendable {
         // On a thread of its own: its file system may not answer.
         let directory = try await opening.run { [database, view] in
             Result { () throws(DirectoryFault) in
-                try Directory(database: database, view: view, keepsStays: keepsStays, clock: WallClock.now)
+                try Directory(database: database.text, view: view, keepsStays: keepsStays, clock: WallClock.now)
             }
         }.get()
         do {
@@ -90,17 +95,17 @@ final class Control: Sendable {
             case .person(let company, let email): dataPlane.remove(person: email, company: company)
             }
         }
-        let (logger, path) = (logger, settings.control.database)
+        let (logger, place) = (logger, database.shown)
         directory.onStorageChange { fault in
             if let fault {
                 logger.error(
                     """
-                    control.database: \(path): \(fault). Until then calls that change something get 503, and attendance \
+                    control.database: \(place): \(fault). Until then calls that change something get 503, and attendance \
                     waits in memory
                     """
                 )
             } else {
-                logger.notice("control.database: \(path) takes writes again")
+                logger.notice("control.database: \(place) takes writes again")
             }
         }
         dataPlane.keepRemovals(in: directory)

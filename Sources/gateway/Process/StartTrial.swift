@@ -13,9 +13,12 @@ enum StartTrial {
     static func passOrExit(_ settings: Settings, from config: String, isThorough: Bool) throws {
         var problems = ListenTrial.problems(in: settings) + LogTrial.problems(in: settings.log)
         problems += StateFiles.problems(for: settings)
-        let database = settings.control.database
+        let database = settings.control.database.text
         if settings.control.enabled, problems.allSatisfy({ !$0.hasPrefix("control.database") }) {
-            problems += Directory.problems(in: database, isThorough: isThorough).map { "control.database: \($0)" }
+            let faults = Directory.problems(in: database, isThorough: isThorough)
+            problems += faults.map { "control.database: \($0)" }
+            // A server that does not answer is not asked again.
+            if faults.isEmpty { problems += StateFiles.companyKeyProblems(for: settings) }
         }
         guard !problems.isEmpty else { return }
         for problem in ConfigurationFile(path: config).located(problems) { StandardError.line(problem) }

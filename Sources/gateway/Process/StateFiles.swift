@@ -60,26 +60,41 @@ enum StateFiles {
             _ = try assertionKey(assertion, bytes)
         }
         guard settings.control.enabled else { return problems }
-        let (database, token) = (settings.control.database, settings.control.tokenKeyPath)
-        if let fault = SystemFile.faultOfFolder(of: database) {
-            problems.append("control.database: cannot make files beside \(database): its folder: \(fault.words)")
-        } else if let fault = SystemFile.faultOfUse(of: database) {
-            problems.append("control.database: \(fault.words): \(database)")
-        }
-        check("control.token_key_file", token) { bytes throws(Fault) in _ = try tokenKey(token, bytes) }
-        let company = settings.control.companyKeyPath
-        check("control.company_key_file", company) { bytes throws(Fault) in
-            let secret = try secret("control.company_key_file", company, bytes)
-            if let fault = Directory.fault(ofCompanySecret: secret, for: database) {
-                throw Fault(description: "control.company_key_file: \(company): \(fault)")
+        switch settings.control.database {
+        case .file(let database):
+            if let fault = SystemFile.faultOfFolder(of: database) {
+                problems.append("control.database: cannot make files beside \(database): its folder: \(fault.words)")
+            } else if let fault = SystemFile.faultOfUse(of: database) {
+                problems.append("control.database: \(fault.words): \(database)")
+            }
+        case .server:
+            if let fault = SystemFile.faultOfFolder(of: settings.control.socket) {
+                let folder = settings.control.stateFolder
+                problems.append("control.state_folder: cannot make files in \(folder): \(fault.words)")
             }
         }
-        if case .failure(let fault) = SystemFile.read(company, maxSize: maxSize), fault.fault == .notFound,
-            let loss = Directory.fault(ofCompanySecret: nil, for: database)
-        {
-            problems.append("control.company_key_file: \(company): \(fault.words), but \(loss)")
+        let (token, company) = (settings.control.tokenKeyPath, settings.control.companyKeyPath)
+        check("control.token_key_file", token) { bytes throws(Fault) in _ = try tokenKey(token, bytes) }
+        check("control.company_key_file", company) { bytes throws(Fault) in
+            _ = try secret("control.company_key_file", company, bytes)
         }
         return problems
+    }
+
+    /// Why the key of companies is not the one that the database needs: a line that begins with a key, or none. Reads the
+    /// database.
+    static func companyKeyProblems(for settings: Settings) -> [String] {
+        let (database, path) = (settings.control.database.text, settings.control.companyKeyPath)
+        let fault: String? =
+            switch SystemFile.read(path, maxSize: maxSize) {
+            case .success(let secret) where secret.count >= minSecretSize:
+                Directory.fault(ofCompanySecret: secret, for: database)
+            case .failure(let fault) where fault.fault == .notFound:
+                Directory.fault(ofCompanySecret: nil, for: database).map { "\(fault.words), but \($0)" }
+            // Reported as a problem of the file.
+            case .success, .failure: nil
+            }
+        return fault.map { ["control.company_key_file: \(path): \($0)"] } ?? []
     }
 
     /// Records the content of files that the process uses until it ends.
@@ -202,16 +217,17 @@ enum StateFiles {
     }
 
     fileprivate static let maxSize = 64 << 10
+    private static let minSecretSize = 32
 
     private static func cookieKey(_ path: String) throws(Fault) -> [UInt8] {
         let key = "sessions.cookie_key_file"
         return try secret(key, path, contents(key, path) { SystemRandom.bytes(32) })
     }
 
-    /// Accepts 32 random bytes or more.
+    /// Accepts ``minSecretSize`` random bytes or more.
     private static func secret(_ key: String, _ path: String, _ secret: [UInt8]) throws(Fault) -> [UInt8] {
-        guard secret.count >= 32 else {
-            throw Fault(description: "\(key): \(path): shorter than 32 bytes: put it back, from a backup")
+        guard secret.count >= minSecretSize else {
+            throw Fault(description: "\(key): \(path): shorter than \(minSecretSize) bytes: put it back, from a backup")
         }
         return secret
     }

@@ -40,6 +40,8 @@ struct GatewayConfiguration: Sendable {
     }
     /// More keys of `[control]`; without them, there is no control API.
     var control: String?
+    /// The database's address; by default, a file.
+    var databaseURI: String?
 
     init(upstream port: UInt16) {
         servers = ["127.0.0.1:\(port)"]
@@ -124,6 +126,9 @@ struct GatewayConfiguration: Sendable {
 
     private func controlTables(_ directory: String) -> String {
         guard let control else { return "" }
+        let database =
+            databaseURI.map { "database = \"\($0)\"\nstate_folder = \"\(directory)\"" }
+            ?? "database = \"\(directory)/gateway.sqlite\""
         return """
             \(route("/networking/{event}/**", "token"))
             [[route]]
@@ -132,7 +137,7 @@ struct GatewayConfiguration: Sendable {
             access = "public"
             [control]
             enabled = true
-            \(control.contains("database =") ? "" : "database = \"\(directory)/gateway.sqlite\"")
+            \(control.contains("database =") ? "" : database)
             \(control)
             """
     }

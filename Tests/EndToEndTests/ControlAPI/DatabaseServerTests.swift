@@ -1,0 +1,145 @@
+#if PostgreSQL
+    import Basics
+    import Foundation
+    import JOSE
+    import TestSupport
+    import Testing
+
+    extension EndToEnd {
+        @Suite("The directory in PostgreSQL", .enabled(if: PostgreSQLServer.isInstalled))
+        struct DatabaseServerTests {
+            private let server = PostgreSQLServer.shared
+            /// The address of a new database with a password, and without.
+            private let (uri, shown): (String, String)
+            /// How messages name it, but for the user.
+            private let place: String
+
+            init() throws {
+                let name = try server.newDatabaseName()
+                uri = server.uri(name)
+                shown = "postgres://postgres@127.0.0.1:\(server.port)/\(name)"
+                place = "database \(name) on 127.0.0.1:\(server.port)"
+            }
+
+            private func site() throws -> Site {
+                try Site { ($0.control, $0.databaseURI) = ("", uri) }
+            }
+
+            /// Runs a command that ends by itself.
+            private func ask(_ command: String, _ site: Site, _ options: [String] = []) throws -> Finished {
+                try run(Gateway.program, [command] + options + [site.gateway.directory["gateway.conf"]])
+            }
+
+            /// Expects that neither form of the password occurs.
+            private func expectNoPassword(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
+                let written = PostgreSQLServer.password.replacing("%", with: "%25")
+                for password in [PostgreSQLServer.password, written] {
+                    #expect(!text.contains(password), sourceLocation: sourceLocation)
+                }
+            }
+
+            @Test("Events, registrations, links and keys survive a SIGKILL, a restart and a take-over")
+            func kept() throws {
+                let site = try site()
+                let backend = try Backend.signedIn(site)
+                let event = try backend.createEvent("Kept", ["presenters": ["u-9"]])
+                site.upstream.on("/event/\(event)/ws") { try WebSocket.serveEcho($0) }
+                let registered = try backend.register("ada@example.com", for: event)
+                let embed = Browser.path(try backend.embed(["userId": "u-9", "userName": "Grace"], in: event))
+                let browser = Browser(site)
+                #expect(try browser.open(registered.target).status == 200)
+                let paths = ["/company/acme/events", "/event/\(event)", "/event/\(event)/registrants"]
+                let before = try paths.map { try backend.ask("GET", $0) }
+                let ways: [() throws -> Void] = [
+                    { try site.gateway.restart() },
+                    {
+                        site.gateway.send(SIGTERM)
+                        #expect(site.gateway.wait() == 0)
+                        try site.gateway.startAgain()
+                    },
+                    { try site.gateway.takeOver().cutDrain() },
+                ]
+                for (index, way) in ways.enumerated() {
+                    try way()
+                    let after = Backend(port: site.port)
+                    // The same token is valid: the key that signed it is in the folder.
+                    after.token = backend.token
+                    #expect(try paths.map { try after.ask("GET", $0) } == before)
+                    #expect(try browser.open("/event/\(event)").status == 200)
+                    let viewer = Browser(site, host: UInt8(2 + index))
+                    #expect(try viewer.open(embed).status == 200)
+                    #expect(site.upstream.requests.last?["X-Gateway-Listed-As"] == "presenter")
+                    let again: JSONValue = ["name": "Ada Lovelace", "email": "ada@example.com", "resend": true]
+                    let path = "/event/\(event)/registrant"
+                    #expect(try Registered(try after.ask("POST", path, again)).joinCode == registered.joinCode)
+                }
+                let files = try FileManager.default.contentsOfDirectory(atPath: site.gateway.directory.path)
+                #expect(Set(files).isSuperset(of: ["control.sock", "token.key", "companies.key"]), "\(files)")
+                #expect(!files.contains { $0.contains("sqlite") })
+                let isRecorded = try eventually {
+                    let person = try Backend.signedIn(site).ask("GET", "/company/acme/people?email=ada@example.com")
+                    return person["stays"]?.list?.isEmpty == false
+                }
+                #expect(isRecorded)
+                expectNoPassword(site.gateway.log)
+            }
+
+            @Test("check connects beside the gateway that runs, and a second gateway is refused")
+            func beside() throws {
+                let site = try site()
+                let checked = try ask("check", site)
+                #expect(checked.status == 0, "\(checked.errors)")
+                let warnings = checked.errors.split(separator: "\n").filter { $0.contains("control.") }
+                #expect(warnings.count == 1 && warnings[0].contains("control.database: contains a password"))
+                let printed = try ask("check", site, ["--print"]).output
+                #expect(printed.contains("database = \"\(shown)\"\nstate_folder = \"\(site.gateway.directory.path)\""))
+
+                let other = try TemporaryDirectory()
+                try Gateway.writeSecrets(to: other)
+                let configuration = site.configuration { ($0.control, $0.databaseURI) = ("", uri) }
+                let ports = try Listener.freePorts(2)
+                let text = configuration.text(port: ports[0], adminPort: ports[1], directory: other.path)
+                let second = try run(Gateway.program, ["run", try other.write("gateway.conf", text)])
+                #expect(
+                    second.status == 1 && second.errors.contains("control.database: \(place) as postgres: "),
+                    "\(second.errors)"
+                )
+
+                let metrics = try fetch(site.gateway.adminPort, "/metrics").text
+                #expect(metrics.contains("gateway_database_writes_waiting "))
+                #expect(!metrics.contains("gateway_database_size_bytes"))
+                for text in [checked.errors, printed, second.errors, second.output, metrics, site.gateway.log] {
+                    expectNoPassword(text)
+                }
+            }
+
+            @Test(
+                "A wrong password, and a user whom the server does not know, keep the gateway out: a line, and status 1",
+                arguments: ["postgres", "nobody"]
+            )
+            func refused(user: String) throws {
+                let directory = try TemporaryDirectory()
+                try Gateway.writeSecrets(to: directory)
+                var configuration = GatewayConfiguration(upstream: 3000)
+                (configuration.control, configuration.databaseURI) = (
+                    "", shown.replacing("postgres@", with: "\(user):wrong%40pass@")
+                )
+                let ports = try Listener.freePorts(2)
+                let text = configuration.text(port: ports[0], adminPort: ports[1], directory: directory.path)
+                let file = try directory.write("gateway.conf", text)
+                for command in ["check", "run"] {
+                    let finished = try run(Gateway.program, [command, file])
+                    #expect(finished.status == 1)
+                    let lines = finished.errors.split(separator: "\n").filter { $0.contains("control.database: ") }
+                    #expect(lines.count == 1, "\(finished.errors)")
+                    for words in ["control.database: \(place) as \(user): ", "password authentication failed"] {
+                        #expect(lines.first?.contains(words) == true, "\(finished.errors)")
+                    }
+                    for text in [finished.errors, finished.output] {
+                        #expect(!text.contains("wrong%40pass") && !text.contains("wrong@pass"))
+                    }
+                }
+            }
+        }
+    }
+#endif
