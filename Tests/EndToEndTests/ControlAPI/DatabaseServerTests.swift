@@ -96,12 +96,14 @@
 
                 let other = try TemporaryDirectory()
                 try Gateway.writeSecrets(to: other)
+                let key = "companies.key"
+                try FileManager.default.copyItem(atPath: site.gateway.directory[key], toPath: other[key])
                 let configuration = site.configuration { ($0.control, $0.databaseURI) = ("", uri) }
                 let ports = try Listener.freePorts(2)
                 let text = configuration.text(port: ports[0], adminPort: ports[1], directory: other.path)
                 let second = try run(Gateway.program, ["run", try other.write("gateway.conf", text)])
                 #expect(
-                    second.status == 1 && second.errors.contains("control.database: \(place) as postgres: "),
+                    second.status == 1 && second.errors.contains("control.database: \(place) as postgres: in use by"),
                     "\(second.errors)"
                 )
 
