@@ -116,6 +116,26 @@
             }
 
             @Test(
+                "A password file that only the gateway's user can read is used, without a warning; one that others can is not"
+            )
+            func passwordFile() throws {
+                let directory = try TemporaryDirectory()
+                try Gateway.writeSecrets(to: directory)
+                let password = PostgreSQLServer.password.replacing(":", with: "\\:")
+                let file = try directory.write("pgpass", "127.0.0.1:*:*:postgres:\(password)\n")
+                var configuration = GatewayConfiguration(upstream: 3000)
+                (configuration.control, configuration.databaseURI) = ("", "\(shown)?passfile=\(file)")
+                let text = configuration.text(port: 8080, adminPort: 9901, directory: directory.path)
+                let path = try directory.write("gateway.conf", text)
+                for (mode, status) in [(0o600, Int32(0)), (0o644, 1)] {
+                    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+                    let checked = try run(Gateway.program, ["check", path])
+                    #expect(checked.status == status, "\(checked.errors)")
+                    #expect(checked.errors.contains("control.") == (status != 0), "\(checked.errors)")
+                }
+            }
+
+            @Test(
                 "A wrong password, and a user whom the server does not know, keep the gateway out: a line, and status 1",
                 arguments: ["postgres", "nobody"]
             )
