@@ -100,6 +100,12 @@
             if let connection = unsafe connection, !connection.isBroken { return connection }
             let connection = try Connection(settings)
             try AdvisoryLock.database.take(connection)
+            // A successful answer means that the data is on disk, whatever the server does for others.
+            _ = try connection.execute(
+                """
+                SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'
+                """
+            )
             unsafe self.connection = connection
             return connection
         }

@@ -14,7 +14,8 @@ struct DirectoryCommand: AsyncParsableCommand {
             abstract: "Copy a directory into another database, such as from SQLite to PostgreSQL.",
             discussion: """
                 Stop the gateway first. Everything is copied in one transaction; the source stays as it is. Then set \
-                control.database to the new one. Keep control.company_key_file: it opens the secrets that were copied.
+                control.database to the new one. Keep control.company_key_file: it opens the secrets that were copied. \
+                Other users see a password in a URI while this runs: name a password file in it (passfile=).
                 """
         )
 

@@ -84,6 +84,44 @@
                 expectNoPassword(site.gateway.log)
             }
 
+            @Test("While the server is away viewers come and go, and calls are told to try again; nothing is missing")
+            func away() throws {
+                let server = try PostgreSQLServer()
+                let uri = server.uri(try server.newDatabaseName())
+                let site = try Site { ($0.control, $0.databaseURI) = ("", uri) }
+                let backend = try Backend.signedIn(site)
+                let event = try backend.createEvent("Away")
+                site.upstream.on("/event/\(event)/ws") { try WebSocket.serveEcho($0) }
+                let registered = try backend.register("ada@example.com", for: event)
+                let browser = Browser(site)
+                #expect(try browser.open(registered.target).status == 200)
+
+                server.stop(immediately: true)
+                for (method, body) in [("GET", nil), ("PATCH", ["name": "Still away"])] as [(String, JSONValue?)] {
+                    let response = try backend.call(method, "/event/\(event)", body)
+                    try expectFault(response, 503, "try_again")
+                    #expect(response["Retry-After"] != nil)
+                }
+                #expect(try browser.open("/event/\(event)").status == 200)
+                let other = Browser(site, host: 2)
+                #expect(try other.open(registered.target).status == 200)
+                #expect(try browser.open("/event/\(event)").status == 409)
+                #expect(site.gateway.log.contains("the server cannot be reached"))
+
+                try server.start()
+                let isBack = try eventually {
+                    try backend.call("PATCH", "/event/\(event)", ["name": "Back"]).status == 200
+                }
+                let answer = try backend.call("PATCH", "/event/\(event)", ["name": "Back"])
+                #expect(isBack, "\(answer)")
+                let isRecorded = try eventually {
+                    let person = try backend.ask("GET", "/company/acme/people?email=ada@example.com")
+                    return person["stays"]?.list?.count == 2
+                }
+                #expect(isRecorded)
+                expectNoPassword(site.gateway.log)
+            }
+
             @Test("check connects beside the gateway that runs, and a second gateway is refused")
             func beside() throws {
                 let site = try site()
