@@ -39,7 +39,7 @@
         }
 
         static var shortestPause: Milliseconds { 200 }
-        static var longestPause: Milliseconds { 10_000 }
+        static var longestPause: Milliseconds { 2_000 }
 
         private let size: Int
         private let queueLimit: Int

@@ -84,6 +84,18 @@ struct StayTests {
         }
     }
 
+    @Test("Attack: a token's user id with a zero byte; this stay and others are recorded")
+    func zeroByte() async throws {
+        try await database.withDirectory { directory in
+            let event = try await directory.makeEvent()
+            let people = ["u\u{0}1", "u2"].enumerated().map { number, id in
+                session(UInt64(number), event: event, userID: id, since: start)
+            }
+            try await directory.record(people.map { .arrived($0) })
+            #expect(try await rows(directory) == 2)
+        }
+    }
+
     @Test("Tabs that overlap are one stay once they are closed, for as long as somebody was there")
     func tabs() async throws {
         try await database.withDirectory { directory in

@@ -47,7 +47,7 @@
             watch = try program.watch(folder)
             var lines = [
                 "listen_addresses = '127.0.0.1'", "port = \(port)", "unix_socket_directories = '\(folder)'",
-                "fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 50",
+                "fsync = off", "synchronous_commit = off", "full_page_writes = off", "max_connections = 200",
                 "shared_buffers = '16MB'", "autovacuum = off",
             ]
             if withTLS {

@@ -97,7 +97,11 @@
         }
 
         private func open() throws -> Connection {
-            if let connection = unsafe connection, !connection.isBroken { return connection }
+            if let connection = unsafe connection {
+                // The server may have closed it since.
+                connection.checkIsOpen()
+                if !connection.isBroken { return connection }
+            }
             let connection = try Connection(settings)
             try AdvisoryLock.database.take(connection)
             // A successful answer means that the data is on disk, whatever the server does for others.
@@ -117,8 +121,6 @@
     private enum AdvisoryLock: Int64 {
         /// The database is used by a gateway.
         case database = 0x6761_7465_7761_7901
-        /// Tables are being made.
-        case schema
         /// A transaction writes.
         case writing
 
@@ -135,9 +137,15 @@
                 )
             } catch {
                 guard error.sqlState == "55P03" else { throw error }
-                throw DirectoryFault(description: "in use by another gateway")
+                throw InUse()
             }
         }
+    }
+
+    /// Another gateway has the database.
+    private struct InUse: DatabaseDriverError, CustomStringConvertible {
+        var storageFault: StorageFault? { .locked }
+        var description: String { "in use by another gateway" }
     }
 
     extension Connection {

@@ -321,7 +321,9 @@ final class Control: Sendable {
                     )
                 }
             } catch {
-                if !isFailing, !Task.isCancelled { logger.error("attendance cannot be summed up: \(error)") }
+                if !isFailing, !Task.isCancelled, StorageFault(error) == nil {
+                    logger.error("attendance cannot be summed up: \(error)")
+                }
                 isFailing = true
             }
             try? await Task.sleep(for: .seconds(1))
@@ -336,7 +338,9 @@ final class Control: Sendable {
                 try await directory.announceDates()
                 isFailing = false
             } catch {
-                if !isFailing, !Task.isCancelled { logger.error("starts and ends cannot be announced: \(error)") }
+                if !isFailing, !Task.isCancelled, StorageFault(error) == nil {
+                    logger.error("starts and ends cannot be announced: \(error)")
+                }
                 isFailing = true
             }
             try? await Task.sleep(for: .seconds(1))
