@@ -142,19 +142,24 @@
         func watch(_ folder: String) throws -> Pipe {
             let pipe = Pipe()
             _ = fcntl(pipe.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
-            _ = try start(
+            let shell = try start(
                 ["sh", "-c", Self.watching, folder],
                 input: pipe.fileHandleForReading.fileDescriptor,
                 output: nil
             )
+            Self.wait(for: shell)
             return pipe
         }
 
+        /// In the background, as nobody's child: whoever waits for other children would find it at its end, again and again.
         private static let watching = """
-            trap '' INT TERM HUP
-            read -r _
-            pg_ctl stop -s -w -m immediate -D "$0/data"
-            rm -rf -- "$0"
+            exec 3<&0
+            {
+                trap '' INT TERM HUP
+                read -r _ <&3
+                pg_ctl stop -s -w -m immediate -D "$0/data"
+                rm -rf -- "$0"
+            } &
             """
     }
 #endif

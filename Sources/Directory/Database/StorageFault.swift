@@ -18,6 +18,8 @@ package enum StorageFault: Error, Sendable, Equatable {
     case denied
     /// The server is a stand-by, as during a fail-over.
     case standby
+    /// Another gateway uses it.
+    case taken
 
     /// Returns `nil` if an error has another reason.
     package init?(_ error: any Error) {
@@ -41,8 +43,8 @@ extension StorageFault: CustomStringConvertible {
             "the disk fails: see the system's log, and whether its file system is mounted for writing and has room"
         case .readOnly: "it can only be read: see its permissions, and whether its file system is mounted for writing"
         case .unopenable: "a file of it cannot be opened: see whether they all exist, and their permissions"
-        case .locked:
-            "another process or gateway keeps it locked: see which one has it open, such as with fuser, and end that"
+        case .locked: "another process keeps it locked: see which one has it open (fuser), and end that"
+        case .taken: "another gateway uses it: end one of them"
         case .damaged: "it is damaged: stop the gateway and restore a backup"
         case .unreachable: "the server cannot be reached: see whether it runs, and whether it has connections left"
         case .denied: "the server does not let the gateway in: see the user, its password, and the server's pg_hba.conf"

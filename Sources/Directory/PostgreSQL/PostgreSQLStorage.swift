@@ -144,7 +144,7 @@
 
     /// Another gateway has the database.
     private struct InUse: DatabaseDriverError, CustomStringConvertible {
-        var storageFault: StorageFault? { .locked }
+        var storageFault: StorageFault? { .taken }
         var description: String { "in use by another gateway" }
     }
 
