@@ -46,6 +46,34 @@ extension EndToEnd {
             #expect(lines().count == 3, "\(lines())")
         }
 
+        @Test("With frames of several events in one browser, each is told of its own session, also when that is over")
+        func events() throws {
+            let site = try Site { $0.tokens = "leeway = \"0s\"" }
+            func answer(_ browser: Browser, _ query: String, _ fields: [String] = []) throws -> Response {
+                try browser.fetch("/.gateway/session\(query)", "GET", fields)
+            }
+            let other = Browser(site)
+            let everywhere = Minter.acme.token(Minter.Viewer(event: "e4", registration: "r1", eventSpecific: false))
+            for token in [Minter.acme.registration("other", event: "e4"), everywhere] {
+                #expect(try other.open("/event/e4?token=\(token)").status == 200)
+                #expect(try answer(other, "?event=e4").json()["event"] == "e4")
+                #expect(try answer(other, "").status == 200)
+                try expectProblem(try answer(other, "?event=e1"), 401, "token_missing")
+                let referer = "Referer: http://localhost:\(site.port)/event/e1"
+                try expectProblem(try answer(other, "", [referer]), 401, "token_missing")
+            }
+            // One expires, and an answer to the other's requests deletes its cookie.
+            let browser = Browser(site)
+            let short = Minter.acme.token(Minter.Viewer(registration: "short", expires: Minter.now + 2))
+            #expect(try browser.open("/event/e1?token=\(short)").status == 200)
+            let link = "/event/e4?token=\(Minter.acme.registration("kim", event: "e4"))"
+            #expect(try browser.open(link).status == 200)
+            #expect(try eventually { try answer(browser, "?event=e1").status == 401 })
+            #expect(try Browser(site, host: 2).open(link).status == 200)
+            try expectProblem(try answer(browser, "?event=e4"), 409, "session_replaced")
+            try expectProblem(try answer(browser, "?event=e1"), 401, "token_missing")
+        }
+
         /// The embedding page: a frame for each link, and reports of what they say.
         private static func parent(_ links: [String]) -> String {
             let frames = links.map { "<iframe src=\"\($0)\" title=\"event\"></iframe>" }

@@ -49,7 +49,7 @@ enum SessionScript {
                 else set(Date.parse(body.expiresAt) - now < 120000 ? "expiring" : "active", body);
               } else if (isKnown && body.code === "token_missing") {
                 // It comes back with the page's next request, such as after a restart, unless it is over.
-                if (Date.parse(session.expiresAt) <= now) set("expired", body);
+                if (Date.parse(session.expiresAt) <= now) set("expired", { code: "token_expired" });
               } else if (answer.status < 500 && answer.status !== 429) {
                 const { state = "refused" } = body;
                 set(isKnown && state === "refused" ? "ended" : state, body);

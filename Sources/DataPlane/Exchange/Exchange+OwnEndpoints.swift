@@ -76,16 +76,17 @@ extension Exchange {
     /// Serves the caller's own session.
     private func serveSession(_ request: RequestView) {
         guard allows(method == .get || method == .head, "GET, HEAD") else { return }
-        guard let credentials = ownCredentials(request, event: request.member("event")) else { return }
+        let named = request.member("event") ?? referredEvent(request)
+        guard let credentials = ownCredentials(request, event: named) else { return }
         let viewer = credentials.viewer
         state.verdict.viewer = viewer
-        guard credentials.session != nil else {
+        // A page whose cookie has expired is not told about the session of another event.
+        guard let event = credentials.sealed?.event, named == nil || named == event else {
             // Asking does not join.
             refuse(.tokenMissing, request)
             return
         }
         state.verdict.access = .session
-        let event = credentials.sealed?.event ?? []
         guard decide(request, credentials, event: event.span, .ask), let admitted else { return }
         let end = worker.site.admission.end(of: admitted.session, viewer, in: admitted.event, snapshot.rules)
         guard worker.clock.wall < end else {
