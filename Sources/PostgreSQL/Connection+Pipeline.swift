@@ -40,16 +40,12 @@
             var steps: [Step] = []
             for (index, (sql, parameters)) in all.enumerated() {
                 let key = StatementCache.Key(sql: ExactText(sql), types: parameters.types)
-                let name: String?
-                switch statements.use(key) {
-                case .unprepared: name = nil
-                case .prepared(let known): name = known
-                case .prepare(let new):
-                    try sendPrepare(sql, parameters, new)
+                let way = statements.use(key)
+                if case .prepare(let name) = way {
+                    try sendPrepare(sql, parameters, name)
                     steps.append(Step(statement: index, key: key, prepares: true))
-                    name = new
                 }
-                try send(sql, parameters, name)
+                try send(sql, parameters, way.name)
                 steps.append(Step(statement: index, key: key, prepares: false))
             }
             return steps

@@ -56,22 +56,18 @@
         ) throws(PostgreSQLFault) -> StatementCache.Key {
             try check(sql)
             let key = StatementCache.Key(sql: ExactText(sql), types: parameters.types)
-            let name: String?
-            switch statements.use(key) {
-            case .unprepared: name = nil
-            case .prepared(let known): name = known
-            case .prepare(let new):
+            let way = statements.use(key)
+            if case .prepare(let name) = way {
                 do {
-                    try sendPrepare(sql, parameters, new)
+                    try sendPrepare(sql, parameters, name)
                     try flush(until: deadline)
                     _ = try finish(until: deadline)
                 } catch {
                     statements.forget(key, isKnown: false)
                     throw error
                 }
-                name = new
             }
-            try send(sql, parameters, name)
+            try send(sql, parameters, way.name)
             try choose()
             try flush(until: deadline)
             return key

@@ -14,15 +14,17 @@
         package var hasTransactionFailed: Bool { status == PQTRANS_INERROR }
 
         /// Runs `body` in a transaction, which takes effect if `body` returns, and has none if it throws.
-        package func transaction<Output>(_ body: () throws -> Output) throws -> Output {
-            _ = try execute("BEGIN")
+        ///
+        /// - Parameter begin: begins it, perhaps with more statements behind `BEGIN`.
+        package func transaction<Output>(_ begin: String = "BEGIN", _ body: () throws -> Output) throws -> Output {
+            try run(script: begin)
             defer { rollBack() }
             let output = try body()
             // COMMIT would report no error.
             guard !hasTransactionFailed else {
                 throw PostgreSQLFault(.other, "a statement of the transaction has failed, so that it has no effect")
             }
-            _ = try execute("COMMIT")
+            try run(script: "COMMIT")
             return output
         }
 

@@ -20,9 +20,8 @@
             guard given["service"] == nil else {
                 throw Self.fault("service= is not supported: write the settings themselves")
             }
-            let mode = setting("sslmode")
             let hosts = try Self.hosts(setting("host"), setting("hostaddr"), setting("port"))
-            let protection = try Self.protection(sslmode: mode, hosts)
+            try Self.checkTLS(setting("sslmode"))
             let sessions = try Self.sessions(setting("target_session_attrs"))
             let timeout = try Self.connectTimeout(setting("connect_timeout"))
 
@@ -45,8 +44,6 @@
                 hosts: hosts,
                 database: setting("dbname").isEmpty ? user : setting("dbname"),
                 user: user,
-                protection: protection,
-                containsPassword: given["password"].map { !$0.isEmpty } ?? false,
                 connectTimeout: timeout,
                 sessions: sessions,
                 options: options.map { ($0.key.text, $0.value) }
@@ -150,15 +147,11 @@
             return hosts
         }
 
-        private static func protection(sslmode: String, _ hosts: [Host]) throws(PostgreSQLFault) -> Protection {
-            let protection: Protection
-            switch ExactText(sslmode) {
-            case "verify-ca", "verify-full": protection = .verified
-            case "require": protection = .unverified
-            case "disable", "allow", "prefer": protection = .clearText
-            default: throw fault("sslmode is verify-full, verify-ca, require, prefer, allow or disable")
+        private static func checkTLS(_ mode: String) throws(PostgreSQLFault) {
+            let modes: [ExactText] = ["verify-full", "verify-ca", "require", "prefer", "allow", "disable"]
+            guard modes.contains(ExactText(mode)) else {
+                throw fault("sslmode is verify-full, verify-ca, require, prefer, allow or disable")
             }
-            return hosts.allSatisfy(\.isLocal) ? .local : protection
         }
 
         private static func sessions(_ wanted: String) throws(PostgreSQLFault) -> [String] {

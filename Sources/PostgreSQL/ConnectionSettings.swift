@@ -20,13 +20,6 @@
                 address.isEmpty && (name.isEmpty || name.utf8.first == 0x2F || name.utf8.first == 0x40)
             }
 
-            /// Whether the way there does not leave this machine.
-            var isLocal: Bool {
-                let target = address.isEmpty ? name : address
-                return isSocket || target.utf8.starts(with: "127.".utf8) && NetworkAddress(ip: target, port: 0) != nil
-                    || target.hasSameBytes(as: "::1") || target.hasSameBytes(as: "localhost")
-            }
-
             var description: String {
                 if isSocket { return "socket \(name.isEmpty ? "of the default folder" : name):\(port)" }
                 let target = name.isEmpty ? address : name
@@ -34,24 +27,9 @@
             }
         }
 
-        /// What protects the connection from those on its way.
-        package enum Protection: Sendable {
-            /// It does not leave this machine.
-            case local
-            /// TLS, and the server's certificate is checked.
-            case verified
-            /// TLS with a server that could be anybody (`sslmode=require`).
-            case unverified
-            /// Perhaps nothing: `sslmode` is below `require`.
-            case clearText
-        }
-
         let hosts: [Host]
         package let database: String
         package let user: String
-        package let protection: Protection
-        /// Whether the URI contains a password. A password file (`passfile`) stays out of configurations and their copies.
-        package let containsPassword: Bool
         /// How long each address may take to let us in.
         let connectTimeout: Milliseconds
         /// The sessions to accept, most wanted first; see `target_session_attrs`.
@@ -63,8 +41,6 @@
             hosts: [Host],
             database: String,
             user: String,
-            protection: Protection,
-            containsPassword: Bool,
             connectTimeout: Milliseconds,
             sessions: [String],
             options: [(keyword: String, value: String)]
@@ -72,8 +48,6 @@
             self.hosts = hosts
             self.database = database
             self.user = user
-            self.protection = protection
-            self.containsPassword = containsPassword
             self.connectTimeout = connectTimeout
             self.sessions = sessions
             self.options = options

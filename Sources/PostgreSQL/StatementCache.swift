@@ -17,6 +17,13 @@
             /// Prepare it under this name first.
             case prepare(name: String)
             case prepared(name: String)
+
+            var name: String? {
+                switch self {
+                case .unprepared: nil
+                case .prepare(let name), .prepared(let name): name
+                }
+            }
         }
 
         private struct Entry {

@@ -21,17 +21,9 @@
         func description(uri: String, description: String) throws {
             let settings = try ConnectionSettings(uri)
             #expect(settings.description == description)
-            #expect(settings.containsPassword)
             var dumped = ""
             dump(settings, to: &dumped)
             #expect(!"\(settings) \(String(reflecting: settings)) \(dumped)".contains("cret"))
-        }
-
-        @Test("A password in a file is not in the address")
-        func passwordFile() throws {
-            #expect(
-                try !ConnectionSettings("postgres://kim@db.example/app?passfile=/etc/gateway/pgpass").containsPassword
-            )
         }
 
         @Test(
@@ -55,23 +47,6 @@
             let fault = try #require(caught { _ = try ConnectionSettings(uri) })
             #expect(fault.description.contains(words), "\(fault)")
             #expect(!fault.description.contains("cret") && !fault.description.contains("s3"))
-        }
-
-        @Test(
-            "It says what protects the connection",
-            arguments: [
-                ("postgres://db.example/?sslmode=verify-full", .verified), ("postgres://db.example/", .clearText),
-                ("postgres://db.example/?sslmode=verify-ca", .verified),
-                ("postgres://db.example/?sslmode=require", .unverified),
-                ("postgres://db.example/?sslmode=allow", .clearText), ("postgres://localhost/", .local),
-                ("postgres://127.0.0.9/?sslmode=disable", .local), ("postgres://[::1]/", .local),
-                ("postgres://127.0.0.1.example.com/", .clearText), ("postgres:///?host=/run/db", .local),
-                ("postgres://localhost,db.example/", .clearText),
-                ("postgres://localhost/?hostaddr=10.0.0.1", .clearText),
-            ] as [(String, ConnectionSettings.Protection)]
-        )
-        func protection(uri: String, protection: ConnectionSettings.Protection) throws {
-            #expect(try ConnectionSettings(uri).protection == protection)
         }
 
         @Test("A dead server is noticed within seconds, unless the address says otherwise")

@@ -44,15 +44,6 @@ extension Bool: Storable {
     }
 }
 
-extension Double: Storable {
-    var stored: StoredValue { .real(self) }
-
-    init?(_ stored: StoredValue) {
-        guard case .real(let number) = stored else { return nil }
-        self = number
-    }
-}
-
 extension String: Storable {
     var stored: StoredValue { .text(self) }
 

@@ -8,13 +8,12 @@
     /// Transactions that write hold a lock, so that they follow each other as they do in SQLite: what one has read stays
     /// true until its end, and ids grow in the order of the commits. Those that read see one state throughout.
     final class PostgreSQLStorage: Storage {
-        private let settings: ConnectionSettings
         private let readers: ConnectionPool
         private let writer: WriterConnection
 
         /// Connects, and brings the tables up to date.
         init(_ uri: String) throws {
-            settings = try ConnectionSettings(uri)
+            let settings = try ConnectionSettings(uri)
             readers = ConnectionPool(settings, size: Directory.readerCount)
             writer = WriterConnection(settings)
             try writer.use { try PostgreSQLSchema.migrate($0) }
@@ -28,7 +27,7 @@
             return try PostgreSQLSchema.isCurrent(connection) ? connection.read(body) : nil
         }
 
-        func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try Connection(settings).read(body) }
+        func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try writer.use { try $0.read(body) } }
 
         func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
             try await readers.run { try $0.read(body) }
@@ -36,10 +35,9 @@
 
         func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
             try writer.use { connection in
-                try connection.transaction(
-                    "BEGIN; SELECT pg_advisory_xact_lock(\(AdvisoryLock.writing.rawValue))",
-                    body
-                )
+                try connection.transaction("BEGIN; SELECT pg_advisory_xact_lock(\(AdvisoryLock.writing.rawValue))") {
+                    try body(Database(connection: Transaction(connection)))
+                }
             }
         }
 
@@ -152,25 +150,10 @@
         /// Runs `body` in a transaction that changes nothing and sees one state of the database.
         fileprivate func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
             // A plan for any moment would not know how few rows a given one selects.
-            try transaction(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan",
-                body
-            )
-        }
-
-        fileprivate func transaction<Value>(_ begin: String, _ body: (Database) throws -> Value) throws -> Value {
-            try run(script: begin)
-            defer { rollBack() }
-            let value = try body(Database(connection: Transaction(self)))
-            // COMMIT would undo a failed one without an error.
-            guard !hasTransactionFailed else { throw TransactionFailed() }
-            try run(script: "COMMIT")
-            return value
+            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
+            return try transaction(begin) { try body(Database(connection: Transaction(self))) }
         }
     }
-
-    /// A statement failed, and whoever ran it went on.
-    private struct TransactionFailed: Error {}
 
     /// A connection during one transaction.
     private final class Transaction: DatabaseConnection {
