@@ -30,7 +30,12 @@ package final class Directory: Sendable {
     /// Seals companies' secrets. `nil` until ``openCompanies(secret:)``.
     let companySeal = Mutex<CompanySeal?>(nil)
     private let companyHandler = Handler<@Sendable (String, StoredCompany?) -> Void>({ _, _ in })
+    /// Who this gateway is among those that share the database.
+    let node: String
     let pulse: Pulse
+    let nodeWatch = Mutex(NodeWatch())
+    /// A time that never jumps.
+    let uptime: @Sendable () -> Milliseconds
     private let clock: @Sendable () -> Milliseconds
     private let deletionHandler = Handler<@Sendable (Deletion) -> Void>({ _ in })
     private let deliveryHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
@@ -43,12 +48,14 @@ package final class Directory: Sendable {
     ///
     /// - Parameters:
     ///   - database: the path of SQLite's file, or a `postgres://` URI.
+    ///   - node: who this gateway is among those that share the database.
     ///   - keepsStays: whether stays that are open go on: the process that opened them has handed over to this one. If
     ///     not, it has crashed, and they have ended with it.
     ///   - uptime: a time that never jumps.
     ///   - clock: the time of day.
     package convenience init(
         database: String,
+        node: String = "",
         view: DirectoryView = DirectoryView(),
         keepsStays: Bool = false,
         uptime: @escaping @Sendable () -> Milliseconds = Directory.uptime,
@@ -57,7 +64,7 @@ package final class Directory: Sendable {
         let location = StorageLocation(database)
         let storage = try location.open()
         do {
-            try self.init(storage, view: view, keepsStays: keepsStays, uptime: uptime, clock: clock)
+            try self.init(storage, node: node, view: view, keepsStays: keepsStays, uptime: uptime, clock: clock)
         } catch {
             throw DirectoryFault(description: location.words(error))
         }
@@ -66,13 +73,16 @@ package final class Directory: Sendable {
     /// - Parameter storage: brought up to date.
     init(
         _ storage: any Storage,
+        node: String = "",
         view: DirectoryView,
         keepsStays: Bool,
         uptime: @escaping @Sendable () -> Milliseconds,
         clock: @escaping @Sendable () -> Milliseconds
     ) throws {
+        self.node = node
         self.view = view
         self.clock = clock
+        self.uptime = uptime
         self.storage = storage
         pulse = Pulse(uptime: uptime)
         let watch = StorageWatch(uptime: uptime)

@@ -141,20 +141,34 @@ struct AttendanceBook {
         leave(1, row[0], at: row[2])
     }
 
-    /// Notes that all stays that are open end.
-    mutating func departAll(at moment: Milliseconds) throws {
-        let present = "sessions > 0 AND id IN (SELECT attendee FROM stay WHERE left_at IS NULL)"
+    /// Notes that all stays of a node that are open end.
+    mutating func departAll(of node: String, at moment: Milliseconds) throws {
+        let ended = """
+            (
+                SELECT attendee AS id, count(*) AS stays FROM stay
+                WHERE left_at IS NULL AND node = ?2 AND attendee IS NOT NULL GROUP BY 1
+            ) AS ended
+            """
+        // Whoever is also at another node stays there.
         let rows = try database.rows(
-            "SELECT attendance, iif(leaves_at < ?1, ?1, leaves_at), count(*) FROM attendee WHERE \(present) GROUP BY 1, 2",
-            [moment]
+            """
+            SELECT attendance, iif(leaves_at < ?1, ?1, leaves_at), count(*)
+            FROM attendee JOIN \(ended) ON ended.id = attendee.id
+            WHERE sessions > 0 AND sessions <= stays GROUP BY 1, 2
+            """,
+            [moment, node]
         )
         for row in rows {
             change(-(row[2] as Int), row[0], at: row[1])
             leave(row[2], row[0], at: row[1])
         }
         try database.execute(
-            "UPDATE attendee SET sessions = 0, leaves_at = iif(leaves_at < ?1, ?1, leaves_at) WHERE \(present)",
-            [moment]
+            """
+            UPDATE attendee SET sessions = iif(sessions > stays, sessions - stays, 0),
+                leaves_at = iif(leaves_at < ?1, ?1, leaves_at)
+            FROM \(ended) WHERE ended.id = attendee.id AND sessions > 0
+            """,
+            [moment, node]
         )
     }
 

@@ -7,6 +7,7 @@ extension Directory {
     package func record(_ changes: [SessionChange]) async throws {
         guard !changes.isEmpty else { return }
         try await writer.write { [self] database, effects in
+            try resumeStays(database)
             var book = AttendanceBook(database)
             for change in changes {
                 switch change {
@@ -40,13 +41,14 @@ extension Directory {
             """
             INSERT INTO stay
             (session, company, event, registration, "user", name, email, folded_email, folded_user, role, joined_at,
-                device, browser, site, attendee)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                device, browser, site, attendee, node)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 stay.session, stay.company, stay.event, stay.registration, stay.user, stay.name, stay.email,
                 stay.email.map(foldedIdentity), standIn == nil ? DeliveryPeople.foldedUser(stay.user) : nil, stay.role,
                 stay.joinedAt, stay.source.device, stay.source.browser, stay.source.site, stay.attendee,
+                node,
             ]
         )
         guard standIn == nil else { return }
@@ -158,23 +160,34 @@ extension Directory {
         return try text.map { [JSONMember("metadata", .object(try JSONText.members($0)))] } ?? []
     }
 
-    /// Ends all open stays when the gateway stops.
+    /// Ends this node's open stays when the gateway stops. Nothing is delivered before the next start.
     func endOpenStays() async throws {
         let moment = now
-        try await writer.write { [self] database, _ in try endOpenStays(at: moment, database) }
+        try await writer.write { [self] database, _ in
+            var effects = Writer.Effects()
+            try resumeStays(database)
+            try endOpenStays(of: node, at: moment, database, &effects)
+        }
     }
 
-    /// Ends every open stay, none before it began, and announces it to webhooks, one row at a time. Nothing is
-    /// delivered before the next start.
-    func endOpenStays(at moment: Milliseconds, _ database: Database) throws {
+    /// Ends every open stay of a node, none before it began, and announces it to webhooks, one row at a time. Returns
+    /// whether there were any.
+    @discardableResult
+    func endOpenStays(
+        of node: String,
+        at moment: Milliseconds,
+        _ database: Database,
+        _ effects: inout Writer.Effects
+    ) throws -> Bool {
         let ending = SessionEnding.stopped.rawValue
         let open = try database.rows(
             """
             SELECT session, company, event, registration, "user", name, email, role, joined_at FROM stay
-            WHERE left_at IS NULL
-            """
+            WHERE left_at IS NULL AND node = ?
+            """,
+            [node]
         )
-        var effects = Writer.Effects()
+        if open.isEmpty { return false }
         for stay in open {
             let (joinedAt, company, event): (Milliseconds, String, String) = (stay[8], stay[1], stay[2])
             guard !webhookIndex.webhooks(of: company, type: .sessionLeft, event: event).isEmpty else { continue }
@@ -193,11 +206,15 @@ extension Directory {
             try announce(.sessionLeft, company: company, event: event, at: leftAt, data, database, &effects)
         }
         var book = AttendanceBook(database)
-        try book.departAll(at: moment)
+        try book.departAll(of: node, at: moment)
         try book.write()
         try database.execute(
-            "UPDATE stay SET left_at = iif(joined_at < ?1, ?1, joined_at), ending = ?2 WHERE left_at IS NULL",
-            [moment, ending]
+            """
+            UPDATE stay SET left_at = iif(joined_at < ?1, ?1, joined_at), ending = ?2
+            WHERE left_at IS NULL AND node = ?3
+            """,
+            [moment, ending, node]
         )
+        return true
     }
 }

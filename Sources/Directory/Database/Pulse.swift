@@ -20,25 +20,26 @@ final class Pulse: Sendable {
         state = Mutex(State(trust: ClockTrust(at: 0, doubt: nil), lookedAt: uptime()))
     }
 
-    /// Reads when the gateway last ran. Returns `nil` if never.
-    static func last(_ database: Database) throws -> ClockTrust? {
-        try database.row("SELECT at, doubt FROM pulse").map { ClockTrust(at: $0[0], doubt: $0[1]) }
+    /// Reads when the node last ran; if it never did, when another one did. Returns `nil` if none did.
+    static func last(_ node: String, _ database: Database) throws -> ClockTrust? {
+        try database.row("SELECT at, doubt FROM node ORDER BY name <> ?, at DESC LIMIT 1", [node]).map {
+            ClockTrust(at: $0[0], doubt: $0[1])
+        }
     }
 
-    /// Records that the gateway starts to run.
+    /// Notes that the gateway starts to run.
     ///
-    /// - Parameter last: when it last ran; `nil` if unknown.
-    func begin(_ last: ClockTrust, at now: Milliseconds, _ database: Database) throws {
-        let trust = state.withLock { state in
+    /// - Parameter last: when it last ran.
+    func begin(_ last: ClockTrust, at now: Milliseconds) -> ClockTrust {
+        state.withLock { state in
             state.trust = last
             state.news = state.trust.look(now, passed: nil)
             state.lookedAt = uptime()
             return state.trust
         }
-        try Self.write(trust, database)
     }
 
-    /// Records that the gateway is still running.
+    /// Notes that the gateway is still running.
     func look(at now: Milliseconds) -> ClockTrust {
         state.withLock { state in
             let moment = uptime()
@@ -59,38 +60,13 @@ final class Pulse: Sendable {
         }
     }
 
-    static func write(_ trust: ClockTrust, _ database: Database) throws {
+    static func write(_ trust: ClockTrust, of node: String, _ database: Database) throws {
         try database.execute(
             """
-            INSERT INTO pulse (id, at, doubt) VALUES (1, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET at = excluded.at, doubt = excluded.doubt
+            INSERT INTO node (name, at, doubt) VALUES (?, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET at = excluded.at, doubt = excluded.doubt
             """,
-            [trust.at, trust.doubt]
+            [node, trust.at, trust.doubt]
         )
-    }
-}
-
-extension Directory {
-    /// Records that the gateway is running, so that after a crash open stays end at the last recorded time.
-    package func beat() async throws {
-        let trust = pulse.look(at: now)
-        try await writer.write { database, _ in try Pulse.write(trust, database) }
-    }
-
-    /// The change in the trust in the time of day since the last call.
-    package func takeClockNews() -> ClockNews? { pulse.takeNews() }
-
-    /// Ends what was left open by a crash, at the time when the gateway was last known to run; then begins anew.
-    ///
-    /// - Parameter keepsStays: whether there was no crash, and open stays go on.
-    func begin(keepsStays: Bool) throws {
-        let moment = now
-        try storage.write { database in
-            let last = try Pulse.last(database)
-            if !keepsStays { try endOpenStays(at: last?.at ?? 0, database) }
-            let isNew = try database.value("SELECT NOT EXISTS (SELECT 1 FROM event)", as: Bool.self) ?? false
-            let known = last ?? ClockTrust(at: moment, doubt: isNew ? nil : ClockTrust.day)
-            try pulse.begin(known, at: moment, database)
-        }
     }
 }

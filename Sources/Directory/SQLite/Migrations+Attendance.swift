@@ -7,6 +7,22 @@ extension Migrations {
         ALTER TABLE stay ADD COLUMN site TEXT;
         """
 
+    /// Adds whose the stays are, as in a database that several gateways share. A file has one node, without a name.
+    static let nodes = """
+        CREATE TABLE node (
+            name TEXT PRIMARY KEY,
+            -- When it was last known to run.
+            at INTEGER NOT NULL,
+            -- How much longer it has to run until what is over is deleted by its clock; null: it is.
+            doubt INTEGER,
+            -- Since when its stays count as ended, since it was silent; null: they do not.
+            ended_at INTEGER
+        ) STRICT;
+        INSERT INTO node (name, at, doubt) SELECT '', at, doubt FROM pulse;
+        DROP TABLE pulse;
+        ALTER TABLE stay ADD COLUMN node TEXT NOT NULL DEFAULT '';
+        """
+
     /// Adds sums for reports. Stays that exist are added to them later.
     static let attendanceSums = """
         -- An event that somebody was at, also one that the directory does not know.

@@ -88,6 +88,9 @@ enum Migrations {
         migrator.registerMigration("26 what pages show of events") { database in
             try database.execute(sql: eventPages)
         }
+        migrator.registerMigration("27 nodes") { database in
+            try database.execute(sql: nodes)
+        }
         return migrator
     }
 
