@@ -8,12 +8,13 @@
     /// Transactions that write hold a lock, so that they follow each other as they do in SQLite: what one has read stays
     /// true until its end, and ids grow in the order of the commits. Those that read see one state throughout.
     final class PostgreSQLStorage: Storage {
+        private let settings: ConnectionSettings
         private let readers: ConnectionPool
         private let writer: WriterConnection
 
         /// Connects, and brings the tables up to date.
         init(_ uri: String) throws {
-            let settings = try ConnectionSettings(uri)
+            settings = try ConnectionSettings(uri)
             readers = ConnectionPool(settings, size: Directory.readerCount)
             writer = WriterConnection(settings)
             try writer.use { try PostgreSQLSchema.migrate($0) }
@@ -27,7 +28,8 @@
             return try PostgreSQLSchema.isCurrent(connection) ? connection.read(body) : nil
         }
 
-        func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try writer.use { try $0.read(body) } }
+        /// Over a connection of its own, since the view is loaded by several threads at once.
+        func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try Connection(settings).read(body) }
 
         func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
             try await readers.run { try $0.read(body) }
