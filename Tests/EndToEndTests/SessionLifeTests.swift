@@ -2,7 +2,7 @@ import Basics
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension WaitingEndToEnd {
     @Suite("How long a session lasts, and which one counts")
     struct SessionLifeTests {
         private func expiring(in seconds: Double, registration: String = "r1") -> String {
