@@ -14,7 +14,7 @@ enum PostgreSQLSchema {
 
     static let migrations = [
         Migration(id: 1, name: "1 directory", sql: functions + tables + triggers),
-        Migration(id: 2, name: "2 nodes", sql: nodes),
+        Migration(id: 2, name: "2 nodes", sql: nodes), Migration(id: 3, name: "3 changes", sql: changes),
     ]
 
     /// Adds whose the stays are when several gateways share the database.
