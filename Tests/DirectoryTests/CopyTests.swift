@@ -118,7 +118,10 @@ struct CopyTests {
         let tables = try database.query(
             kind == .sqlite
                 ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'grdb%'"
-                : "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT IN ('migration', 'change')"
+                : """
+                SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                AND relname NOT IN ('migration', 'change')
+                """
         )
         #expect(Set(tables.split(separator: "\n").map(String.init)) == Set(StoredTable.all.map(\.name)))
     }

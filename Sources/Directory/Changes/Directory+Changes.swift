@@ -183,7 +183,9 @@ extension Directory {
     // MARK: Lists as arguments
 
     /// The values of a list that is an argument.
-    private static let texts = #"SELECT value COLLATE "C" FROM json_array_elements_text(CAST(? AS json)) AS list (value)"#
+    private static let texts = """
+        SELECT value COLLATE "C" FROM json_array_elements_text(CAST(? AS json)) AS list (value)
+        """
     private static let numbers = "SELECT value FROM json_each(?)"
 
     private static func list(_ keys: [[String]], _ index: Int) -> String { JSONText.write(keys.map { $0[index] }) }

@@ -66,7 +66,9 @@ enum StorageLocation {
 
 #if !PostgreSQL
     extension StorageLocation {
-        static func server(_: String, isShared _: Bool) throws(DirectoryFault) -> any Storage { throw withoutPostgreSQL }
+        static func server(_: String, isShared _: Bool) throws(DirectoryFault) -> any Storage {
+            throw withoutPostgreSQL
+        }
 
         static func problems(ofServer _: String) -> [String] { [withoutPostgreSQL.description] }
 
