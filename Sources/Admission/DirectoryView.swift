@@ -173,12 +173,15 @@ package final class DirectoryView: Sendable {
     /// Lets a removed person in again.
     package func lift(_ removal: Removal) { change(removal) { $0.until[removal.person] = nil } }
 
-    /// Replaces all removals of a company from an event.
-    package func set(_ removals: [Removal], for event: String, of company: String) {
+    /// Replaces all removals of a company from an event. Returns those that are new, or last longer.
+    package func set(_ removals: [Removal], for event: String, of company: String) -> [Removal] {
+        var new: [Removal] = []
         change(event, company) { there in
+            new = removals.filter { $0.until ?? .max > there.until[$0.person] ?? .min }
             there.until = [:]
             for removal in removals { there.until[removal.person] = removal.until ?? .max }
         }
+        return new
     }
 
     private func change(_ removal: Removal, _ body: (inout EventRemovals) -> Void) {

@@ -17,6 +17,12 @@ package final class Directory: Sendable {
         case registration(SubjectKey)
         /// Erased: everyone of the company with this e-mail, in the form of ``foldedIdentity(_:)``.
         case person(company: String, foldedEmail: String)
+        /// Another node has removed a viewer from an event.
+        case viewer(Removal)
+        /// Another node has ended a session for good.
+        case session(EndedSession)
+        /// More than is known: whoever the view bars now.
+        case unknown
     }
 
     /// How many calls may read the database at once. Long readers must leave some for others.

@@ -1,4 +1,5 @@
 import Basics
+import Dispatch
 import PostgreSQL
 import Synchronization
 import TestSupport
@@ -144,6 +145,65 @@ struct NodeOrderTests {
         }
     }
 
+    @Test("A look that has read something before the node itself wrote takes no effect")
+    func late() async throws {
+        try await database.withNodes(follow: false) { nodes in
+            let (a, b) = (nodes[0].directory, nodes[1].directory)
+            let event = try await a.makeEvent()
+            let rename: @Sendable (Directory, String) async throws -> Void = { directory, name in
+                _ = try await directory.update(event.uid, .event, company: "acme") { $0.name = name }
+            }
+            try await rename(a, "first")
+            let hasRead = Atomic(false)
+            let mayEnd = DispatchSemaphore(value: 0)
+            let look = Task.detached {
+                try b.writer.look { body in
+                    let step = try b.storage.read(body)
+                    if !hasRead.exchange(true, ordering: .acquiringAndReleasing) { mayEnd.wait() }
+                    return step
+                }
+            }
+            try await waitUntil("the look has read") { hasRead.load(ordering: .acquiring) }
+            try await rename(b, "second")
+            mayEnd.signal()
+            try await look.value
+            #expect(b.view.event(event.uid)?.name == "second")
+        }
+    }
+
+    @Test("A write that is on disk, although its end was not answered, takes effect with the next one")
+    func unanswered() async throws {
+        let storage = ForgetfulStorage(try StorageLocation(database.path).open())
+        let clock = database.clock
+        let directory = try Directory(
+            storage,
+            view: DirectoryView(),
+            keepsStays: false,
+            uptime: { clock.uptime },
+            clock: { clock.now }
+        )
+        let event = try await directory.makeEvent()
+        storage.forgets.store(true, ordering: .relaxed)
+        await #expect(throws: ForgetfulStorage.NoAnswer.self) {
+            try await directory.remove(event.uid, .event, company: "acme")
+        }
+        storage.forgets.store(false, ordering: .relaxed)
+        #expect(directory.view.event(event.uid) != nil)
+        _ = try await directory.makeEvent()
+        #expect(directory.view.isRemoved(event))
+        await directory.close()
+    }
+
+    @Test("A database of the version before this one gets its log")
+    func migrated() async throws {
+        _ = try database.query("DROP TABLE change")
+        _ = try database.query("DELETE FROM migration WHERE id = 3")
+        try await database.withNodes { nodes in
+            _ = try await nodes[0].directory.makeEvent()
+            #expect(try await database.agreement(of: nodes))
+        }
+    }
+
     @Test("A node whose connections are ended while another one writes catches up")
     func ended() async throws {
         let database = database
@@ -151,7 +211,7 @@ struct NodeOrderTests {
             let a = nodes[0].directory
             let event = try await a.makeEvent()
             let others = try database.query("SELECT pid FROM pg_stat_activity").split(separator: "\n")
-            let b = try TestNode(database.path, database.clock)
+            let b = try TestNode(database.path, database.clock, "other")
             for round in 0..<3 {
                 let writing = Task {
                     for person in 0..<30 {
@@ -176,7 +236,7 @@ struct NodeOrderTests {
     func restarted() async throws {
         let server = try PostgreSQLServer()
         let (uri, clock) = (try server.newDatabase(), TestClock())
-        let nodes = [try TestNode(uri, clock), try TestNode(uri, clock)]
+        let nodes = [try TestNode(uri, clock, "a"), try TestNode(uri, clock, "b")]
         let event = try await nodes[0].directory.makeEvent()
         try server.restart()
         let kim = try await nodes[0].directory.makeRegistration("kim@x.example", for: event)
@@ -212,7 +272,7 @@ struct NodeOrderTests {
             #expect(try database.query("SELECT what <> '[]' FROM change ORDER BY seq") == "0\n1")
             try b.directory.follow()
             #expect(try await database.agreement(of: nodes))
-            #expect(b.deletions == nodes[0].deletions && b.deletions.count == 2)
+            #expect(b.deletions == nodes[0].deletions.union(["unknown"]) && b.deletions.count == 3)
             #expect(b.directory.view.event(gone.uid) == nil && b.directory.allWebhooks.isEmpty)
         }
     }
@@ -247,6 +307,21 @@ struct NodeOrderTests {
         }
     }
 
+    @Test("Rows of the log older than an hour are deleted by writes; the last of them stays, without its content")
+    func trimmed() async throws {
+        try await database.withNodes { nodes in
+            let a = nodes[0].directory
+            let event = try await a.makeEvent()
+            _ = try await a.makeEvent()
+            _ = try database.query("UPDATE change SET at = at - 3600001")
+            let people = (0..<600).map { NewRegistration(name: "Kim", email: "p\($0)@x.example", metadata: []) }
+            _ = try await a.register(people, for: event.uid, .event, company: "acme", isAtomic: true)
+            #expect(try database.query("SELECT count(*), sum(CAST(what = '[]' AS int)) FROM change") == "601|1")
+            #expect(try await database.agreement(of: nodes))
+            #expect(!nodes[1].deletions.contains("unknown"), "it was there all the time")
+        }
+    }
+
     @Test("A node that is closed, or forgotten, follows no more, and leaves no connection")
     func closed() async throws {
         let database = database
@@ -258,4 +333,46 @@ struct NodeOrderTests {
         _ = try Directory(database: database.path, isShared: true, uptime: { 0 }, clock: { start }).follow()
         try await waitUntil("only this connection is left") { (try? database.query(listeners)) == "1" }
     }
+}
+
+/// A database whose answers to writes are lost while it ``forgets``.
+private final class ForgetfulStorage: Storage {
+    struct NoAnswer: Error {}
+
+    private let storage: any Storage
+    let forgets = Atomic(false)
+
+    init(_ storage: any Storage) { self.storage = storage }
+
+    func read<Value>(_ body: (Database) throws -> Value) throws -> Value { try storage.read(body) }
+
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await storage.read(body)
+    }
+
+    func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        let value = try storage.write(body)
+        if forgets.load(ordering: .relaxed) { throw NoAnswer() }
+        return value
+    }
+
+    func fill(_ body: (Database) throws -> Void) throws { try storage.fill(body) }
+
+    var hasChangeLog: Bool { storage.hasChangeLog }
+
+    var isShared: Bool { storage.isShared }
+
+    func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws {
+        try storage.follow(as: process, look)
+    }
+
+    var groupSize: Int { storage.groupSize }
+
+    func forgetDeleted() async { await storage.forgetDeleted() }
+
+    var missingFiles: [String] { storage.missingFiles }
+
+    func words(_ error: any Error) -> String { storage.words(error) }
+
+    func close() async { await storage.close() }
 }

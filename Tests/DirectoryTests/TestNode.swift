@@ -14,10 +14,10 @@ final class TestNode: Sendable {
     static let key = [UInt8](repeating: 7, count: 32)
 
     /// - Parameter follows: whether it learns of what others write, and not only when it writes itself.
-    init(_ uri: String, _ clock: TestClock, follows: Bool = true) throws {
+    init(_ uri: String, _ clock: TestClock, _ name: String = "a", follows: Bool = true) throws {
         directory = try Directory(
             database: uri,
-            keepsStays: true,
+            node: name,
             isShared: true,
             uptime: { clock.uptime },
             clock: { clock.now }
@@ -56,7 +56,7 @@ final class TestNode: Sendable {
     var position: ChangeLog.Position? { directory.follower?.position }
 
     func close() async {
-        await directory.close(keepsStays: true)
+        await directory.close()
         // They hold this.
         directory.onDeletion { _ in }
         directory.onCompanyChange { _, _ in }
@@ -73,7 +73,7 @@ extension TestDatabase {
         follow: Bool = true,
         _ body: ([TestNode]) async throws -> Value
     ) async throws -> Value {
-        let nodes = try (0..<count).map { try TestNode(path, clock, follows: follow || $0 == 0) }
+        let nodes = try (0..<count).map { try TestNode(path, clock, "node \($0)", follows: follow || $0 == 0) }
         do {
             let value = try await body(nodes)
             for node in nodes { await node.close() }
@@ -86,7 +86,7 @@ extension TestDatabase {
 
     /// What a node knows that starts now.
     func freshContent() async throws -> [String] {
-        let node = try TestNode(path, clock, follows: false)
+        let node = try TestNode(path, clock, "fresh", follows: false)
         let content = node.content
         await node.close()
         return content

@@ -43,8 +43,8 @@ final class ChangeFollower: Sendable {
     private static let trimCount = 500
     private static let trimPause: Milliseconds = 60_000
 
-    /// Distinguishes this node from the others.
-    let node = UUIDText.random()
+    /// What this process says that it is when it adds to the log, so that it is not woken by itself.
+    let id = UUIDText.random()
 
     private let storage: any Storage
     private let state: Mutex<State>
@@ -88,7 +88,7 @@ final class ChangeFollower: Sendable {
         if storage.isShared || state.withLock({ $0.isUncertain }) { try catchUp(within: database) }
         let changes = try body(database)
         if isTimeToTrim(adding: changes.count) { try ChangeLog.trim(database) }
-        return changes.isEmpty ? nil : try ChangeLog.add(changes, by: node, database)
+        return changes.isEmpty ? nil : try ChangeLog.add(changes, by: id, database)
     }
 
     private func catchUp(within database: Database) throws {

@@ -22,7 +22,7 @@ enum ChangeLog {
         case unknown
     }
 
-    /// The channel on which a node says that it has written something, with its name.
+    /// The channel on which a process says that it has written something, with its id.
     static let channel = "gateway_change"
 
     /// The most changes that are read at once.
@@ -59,9 +59,9 @@ enum ChangeLog {
     ///
     /// - Parameters:
     ///   - changes: must not be empty.
-    ///   - node: the name of the node that writes.
+    ///   - process: the id of the process that writes.
     /// - Returns: where the log ends now.
-    static func add(_ changes: Set<Change>, by node: String, _ database: Database) throws -> Position {
+    static func add(_ changes: Set<Change>, by process: String, _ database: Database) throws -> Position {
         let mark = Int64(bitPattern: SystemRandom.word())
         let last = try database.value(
             """
@@ -72,7 +72,7 @@ enum ChangeLog {
             )
             SELECT max(seq) + length(CAST(pg_notify('\(channel)', ?3) AS text)) FROM added
             """,
-            [mark, JSONText.write(changes.map(\.text)), node],
+            [mark, JSONText.write(changes.map(\.text)), process],
             as: Int64.self
         )
         guard let last else { throw DirectoryFault(description: "changes were not added to the log") }

@@ -8,7 +8,7 @@ extension Directory {
     /// are set.
     package func follow() throws {
         guard let follower else { return }
-        try storage.follow(as: follower.node) { [weak self] read in try self?.writer.look(read) }
+        try storage.follow(as: follower.id) { [weak self] read in try self?.writer.look(read) }
     }
 
     var obedience: ChangeFollower.Obedience {
@@ -98,7 +98,11 @@ extension Directory {
             in: database
         ) { there[Place(event: ExactText($0.event), company: ExactText($0.company))]?.append($0) }
         return there.map { place, removals in
-            { [view] in view.set(removals, for: place.event.text, of: place.company.text) }
+            { [self] in
+                for removal in view.set(removals, for: place.event.text, of: place.company.text) {
+                    deleted(.viewer(removal))
+                }
+            }
         }
     }
 
@@ -107,7 +111,10 @@ extension Directory {
         var effects: [ChangeFollower.Effect] = []
         try ViewLoader.forEachEndedSession("bits IN (\(Self.numbers))", [Self.list(keys, 0)], in: database) { session in
             forgotten.remove(Int64(bitPattern: session.bits))
-            effects.append { [view] in view.end(session) }
+            effects.append { [self] in
+                view.end(session)
+                deleted(.session(session))
+            }
         }
         return effects
             + forgotten.map { bits in

@@ -11,6 +11,7 @@ extension Directory {
         let gone = view.become(fresh)
         for event in gone.events { deleted(.event(company: event.company, uid: event.uid)) }
         for subject in gone.registrations { deleted(.registration(subject)) }
+        deleted(.unknown)
         try webhookIndex.load(from: storage)
         try reloadCompanies()
         announcementWaits()

@@ -23,9 +23,9 @@ protocol Storage: Sendable {
     /// the storage is closed. Does nothing unless ``isShared``.
     ///
     /// - Parameters:
-    ///   - node: what this node is called in the log.
+    ///   - process: what this process is called in the log.
     ///   - look: takes what reads the database, and returns what the database has thrown.
-    func follow(as node: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws
+    func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws
 
     /// The most writes that share a transaction. Bounds how long the first waits for the last.
     var groupSize: Int { get }

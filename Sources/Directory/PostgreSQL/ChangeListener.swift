@@ -10,18 +10,18 @@
         private let life: Life
 
         /// - Parameters:
-        ///   - node: what this node is called; it knows what it has written itself.
+        ///   - process: what this process is called in the log; it knows what it has written itself.
         ///   - look: takes what reads the database, and throws what that has thrown.
         init(
             _ settings: ConnectionSettings,
-            node: String,
+            process: String,
             look: @escaping @Sendable (ChangeFollower.Read) throws -> Void
         ) throws {
             guard let wakeup = Wakeup() else { throw DirectoryFault(description: "no descriptor is left") }
             let life = Life(wakeup)
             self.life = life
             DispatchQueue(label: "directory-changes").async {
-                Following(settings: settings, node: node, look: look, life: life).run()
+                Following(settings: settings, process: process, look: look, life: life).run()
             }
         }
 
@@ -70,7 +70,7 @@
         /// What the thread does.
         private struct Following {
             let settings: ConnectionSettings
-            let node: String
+            let process: String
             let look: @Sendable (ChangeFollower.Read) throws -> Void
             let life: Life
 
@@ -107,7 +107,7 @@
                 let end = MonotonicClock.now() + Self.pause
                 while life.goesOn, MonotonicClock.now() < end {
                     let said = try connection.notifications(until: end, wakeup: life.wakeup.descriptor)
-                    if said.contains(where: { !$0.payload.hasSameBytes(as: node) }) { return }
+                    if said.contains(where: { !$0.payload.hasSameBytes(as: process) }) { return }
                 }
             }
         }

@@ -78,9 +78,9 @@
 
         var hasChangeLog: Bool { true }
 
-        func follow(as node: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws {
+        func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws {
             guard isShared else { return }
-            let new = try ChangeListener(settings, node: node, look: look)
+            let new = try ChangeListener(settings, process: process, look: look)
             listener.withLock { $0 = new }
         }
 
