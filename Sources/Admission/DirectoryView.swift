@@ -99,7 +99,7 @@ package final class DirectoryView: Sendable {
         var removals: [EventRemovals] = []
     }
 
-    private struct Shard {
+    struct Shard {
         var events: [EventID: Entry] = [:]
         var removedRegistrations: Set<SubjectKey> = []
         var people: [JoinCode: PackedPerson] = [:]
@@ -109,11 +109,11 @@ package final class DirectoryView: Sendable {
         var removedCodes: Set<JoinCode> = []
     }
 
-    private final class ShardBox: Sendable {
+    final class ShardBox: Sendable {
         let contents = Locked(Shard())
     }
 
-    private let shards: [ShardBox] = (0..<64).map { _ in ShardBox() }
+    let shards: [ShardBox] = (0..<64).map { _ in ShardBox() }
     /// Set with the first entry, so that no request takes a lock if there is no directory.
     private let isUsed = Atomic<Bool>(false)
     private let lastChange = Atomic<UInt64>(DirectoryView.nextVersion())
@@ -173,15 +173,30 @@ package final class DirectoryView: Sendable {
     /// Lets a removed person in again.
     package func lift(_ removal: Removal) { change(removal) { $0.until[removal.person] = nil } }
 
+    /// Replaces all removals of a company from an event. Returns those that are new, or last longer.
+    package func set(_ removals: [Removal], for event: String, of company: String) -> [Removal] {
+        var new: [Removal] = []
+        change(event, company) { there in
+            new = removals.filter { $0.until ?? .max > there.until[$0.person] ?? .min }
+            there.until = [:]
+            for removal in removals { there.until[removal.person] = removal.until ?? .max }
+        }
+        return new
+    }
+
     private func change(_ removal: Removal, _ body: (inout EventRemovals) -> Void) {
-        let id = EventID(Array(removal.event.utf8))
+        change(removal.event, removal.company, body)
+    }
+
+    private func change(_ event: String, _ company: String, _ body: (inout EventRemovals) -> Void) {
+        let id = EventID(Array(event.utf8))
         shard(id.hash).contents.withLock { shard in
             var entry = shard.events[id] ?? Entry()
             var removals =
-                entry.removals.first { $0.company.hasSameBytes(as: removal.company) }
-                ?? EventRemovals(company: removal.company)
+                entry.removals.first { $0.company.hasSameBytes(as: company) }
+                ?? EventRemovals(company: company)
             // Keep a single reference, so that it is changed in place.
-            entry.removals.removeAll { $0.company.hasSameBytes(as: removal.company) }
+            entry.removals.removeAll { $0.company.hasSameBytes(as: company) }
             shard.events[id] = nil
             body(&removals)
             if !removals.until.isEmpty { entry.removals.append(removals) }
@@ -191,7 +206,7 @@ package final class DirectoryView: Sendable {
         changed()
     }
 
-    private func changed() {
+    func changed() {
         isUsed.store(true, ordering: .releasing)
         lastChange.store(Self.nextVersion(), ordering: .releasing)
     }

@@ -52,4 +52,19 @@ extension DataPlane {
         }
         site.end(theirs, .removed, reason: .registrationRemoved)
     }
+
+    /// Ends the sessions that a removal covers which another gateway has made and logged.
+    package func end(_ removal: Removal) { site.end(removal) }
+
+    /// Ends a session that another gateway has ended for good.
+    package func end(_ ended: EndedSession) {
+        site.end(sessions.all { $0.id.random0 == ended.bits }, .ended, reason: .viewerRemoved)
+    }
+
+    /// Ends all sessions that the directory bars by now.
+    package func endBarred() {
+        let now = WallClock.now()
+        let barred = sessions.all { site.directory.bars($0.id, $0, at: now) }
+        site.end(barred, .ended, mayReturn: true, reason: .viewerRemoved)
+    }
 }

@@ -2,11 +2,12 @@ package import Admission
 package import Basics
 import Synchronization
 
-/// Companies' events, registrations, webhooks and attendance. Stored in SQLite; what the data plane needs on every
-/// request is also in memory.
+/// Companies' events, registrations, webhooks and attendance. Stored in SQLite or PostgreSQL; what the data plane needs on
+/// every request is also in memory.
 ///
-/// One process uses the database. Writes go through one ``Writer``; once a write is on disk, first the
-/// ``DirectoryView`` gets the change and then the caller its answer. The data plane never waits for any of this.
+/// Writes go through one ``Writer``; once a write is on disk, first the ``DirectoryView`` gets the change and then the
+/// caller its answer. The data plane never waits for any of this. One process uses a file. Several may share a server's
+/// database: each is a node, which obeys what the others have written through a ``ChangeFollower``.
 ///
 /// Every call names the company that asks: data of other companies does not exist for it.
 package final class Directory: Sendable {
@@ -16,6 +17,12 @@ package final class Directory: Sendable {
         case registration(SubjectKey)
         /// Erased: everyone of the company with this e-mail, in the form of ``foldedIdentity(_:)``.
         case person(company: String, foldedEmail: String)
+        /// Another node has removed a viewer from an event.
+        case viewer(Removal)
+        /// Another node has ended a session for good.
+        case session(EndedSession)
+        /// More than is known: whoever the view bars now.
+        case unknown
     }
 
     /// How many calls may read the database at once. Long readers must leave some for others.
@@ -24,11 +31,15 @@ package final class Directory: Sendable {
     package let view: DirectoryView
     let storage: any Storage
     let writer: Writer
+    /// `nil` if no other node can use the database.
+    let follower: ChangeFollower?
     let webhookIndex = WebhookIndex()
     let erasures = Erasures()
     let eventTurns = EventTurns()
     /// Seals companies' secrets. `nil` until ``openCompanies(secret:)``.
     let companySeal = Mutex<CompanySeal?>(nil)
+    /// The companies that were told of last.
+    let knownCompanies = Mutex<Set<ExactText>>([])
     private let companyHandler = Handler<@Sendable (String, StoredCompany?) -> Void>({ _, _ in })
     /// Who this gateway is among those that share the database.
     let node: String
@@ -51,6 +62,7 @@ package final class Directory: Sendable {
     ///   - node: who this gateway is among those that share the database.
     ///   - keepsStays: whether stays that are open go on: the process that opened them has handed over to this one. If
     ///     not, it has crashed, and they have ended with it.
+    ///   - isShared: whether other nodes use the database too, all of which say so; see ``follow()``. Not for a file.
     ///   - uptime: a time that never jumps.
     ///   - clock: the time of day.
     package convenience init(
@@ -58,11 +70,12 @@ package final class Directory: Sendable {
         node: String = "",
         view: DirectoryView = DirectoryView(),
         keepsStays: Bool = false,
+        isShared: Bool = false,
         uptime: @escaping @Sendable () -> Milliseconds = Directory.uptime,
         clock: @escaping @Sendable () -> Milliseconds
     ) throws(DirectoryFault) {
         let location = StorageLocation(database)
-        let storage = try location.open()
+        let storage = try location.open(isShared: isShared)
         do {
             try self.init(storage, node: node, view: view, keepsStays: keepsStays, uptime: uptime, clock: clock)
         } catch {
@@ -87,7 +100,9 @@ package final class Directory: Sendable {
         pulse = Pulse(uptime: uptime)
         let watch = StorageWatch(uptime: uptime)
         storageWatch = watch
-        writer = Writer(storage) { watch.wrote($0) }
+        follower = storage.hasChangeLog ? try ChangeFollower(storage) : nil
+        writer = Writer(storage, follower) { watch.wrote($0) }
+        follower?.obey(obedience)
         try ViewLoader(storage: storage, view: view).load()
         try webhookIndex.load(from: storage)
         try begin(keepsStays: keepsStays)
@@ -162,7 +177,12 @@ package final class Directory: Sendable {
 
     func deleted(_ deletion: Deletion) { deletionHandler.closure(deletion) }
 
-    func companyChanged(_ id: String, _ company: StoredCompany?) { companyHandler.closure(id, company) }
+    func companyChanged(_ id: String, _ company: StoredCompany?) {
+        knownCompanies.withLock { known in
+            if company == nil { known.remove(ExactText(id)) } else { known.insert(ExactText(id)) }
+        }
+        companyHandler.closure(id, company)
+    }
 
     /// Tells the delivery of messages that a webhook may have some.
     package func deliveryIsDue(to webhook: Webhook) { deliveryHandler.closure(webhook) }

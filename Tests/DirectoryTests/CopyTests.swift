@@ -111,14 +111,23 @@ struct CopyTests {
         #expect(refusal?.description == "\(target.path): not empty; copy into a new database")
     }
 
-    @Test("Every table of each database is copied", arguments: DatabaseKind.allCases.filter(\.isInstalled))
+    @Test(
+        "Every table of each database is copied, but for the log of changes",
+        arguments: DatabaseKind.allCases.filter(\.isInstalled)
+    )
     func all(_ kind: DatabaseKind) async throws {
         let database = try database(kind)
         try await database.withDirectory { _ in }
         let tables = try database.query(
             kind == .sqlite
-                ? "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'grdb%'"
-                : "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'migration'"
+                ? """
+                SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'
+                AND name NOT LIKE 'grdb%'
+                """
+                : """
+                SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+                AND relname NOT IN ('migration', 'change')
+                """
         )
         #expect(Set(tables.split(separator: "\n").map(String.init)) == Set(StoredTable.all.map(\.name)))
     }

@@ -15,6 +15,8 @@ enum DatabaseKind: CaseIterable {
 
 /// Runs each test of a suite once with each database: they keep the same promises.
 struct EachDatabase: SuiteTrait, TestTrait, TestScoping {
+    var kinds = DatabaseKind.allCases
+
     var isRecursive: Bool { true }
 
     func provideScope(
@@ -23,7 +25,7 @@ struct EachDatabase: SuiteTrait, TestTrait, TestScoping {
         performing function: @Sendable () async throws -> Void
     ) async throws {
         let isOfFiles = test.traits.contains { $0 is FilesOnly }
-        for kind in DatabaseKind.allCases where kind.isInstalled && (kind == .sqlite || !isOfFiles) {
+        for kind in kinds where kind.isInstalled && (kind == .sqlite || !isOfFiles) {
             if kind == .postgreSQL { await Self.room.enter() }
             defer { if kind == .postgreSQL { Self.room.leave() } }
             try await DatabaseKind.$current.withValue(kind) { try await function() }
@@ -71,6 +73,9 @@ struct FilesOnly: TestTrait {}
 
 extension Trait where Self == EachDatabase {
     static var onEachDatabase: EachDatabase { EachDatabase() }
+
+    /// What only a database at a server promises. Skipped where none is installed.
+    static var onServer: EachDatabase { EachDatabase(kinds: [.postgreSQL]) }
 }
 
 extension Trait where Self == FilesOnly {

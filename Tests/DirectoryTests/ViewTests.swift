@@ -210,7 +210,7 @@ struct ViewTests {
                     case .registration(let key):
                         "registration \(key == subject) \(view.isRemoved(subject)) "
                             + "\(view.person(for: registration.joinCode) == nil)"
-                    case .person: "person"
+                    case .person, .viewer, .session, .unknown: "another"
                     }
                 heard.withLock { $0.append(line) }
             }

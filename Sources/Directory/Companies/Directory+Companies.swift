@@ -31,7 +31,9 @@ extension Directory {
             throw DirectoryFault(description: storage.words(error))
         }
         companySeal.withLock { $0 = seal }
-        return try readCompanies { try seal.companies("removed_at IS NULL", [], $0) }
+        let companies = try readCompanies { try seal.companies("removed_at IS NULL", [], $0) }
+        knownCompanies.withLock { $0.formUnion(companies.map { ExactText($0.id) }) }
+        return companies
     }
 
     /// What is wrong with a key for the companies of an existing database, which a process may be using; `nil` if
@@ -66,7 +68,7 @@ extension Directory {
                 company.columns + [company.id, company.createdAt]
             )
             for secret in company.secrets { try seal.insert(secret, of: company.id, database) }
-            effects.add { [self] in companyChanged(company.id, company) }
+            effects.add(.company(company.id)) { [self] in companyChanged(company.id, company) }
         }
     }
 
@@ -106,7 +108,7 @@ extension Directory {
                 try database.execute(sql, [secret.until, id, secret.id])
             }
             let changed = company
-            effects.add { [self] in companyChanged(id, changed) }
+            effects.add(.company(id)) { [self] in companyChanged(id, changed) }
             return changed
         }
     }
@@ -134,7 +136,7 @@ extension Directory {
                 )
             }
             guard count > 0 else { return false }
-            effects.add { [self] in companyChanged(id, nil) }
+            effects.add(.company(id)) { [self] in companyChanged(id, nil) }
             return true
         }
     }
@@ -217,7 +219,7 @@ package struct RemovedCompany: Error {}
 
 extension CompanySeal {
     /// The companies that fulfil a condition, with their secrets, oldest first.
-    fileprivate func companies(
+    func companies(
         _ condition: String,
         _ arguments: Arguments,
         _ database: Database

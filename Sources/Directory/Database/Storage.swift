@@ -13,6 +13,20 @@ protocol Storage: Sendable {
     /// Runs a transaction that copies a whole directory in, without what keeps sums up to date: those are copied too.
     func fill(_ body: (Database) throws -> Void) throws
 
+    /// Whether it has a ``ChangeLog``, by which nodes that share it learn of each other's changes.
+    var hasChangeLog: Bool { get }
+
+    /// Whether other nodes may be using it too.
+    var isShared: Bool { get }
+
+    /// Calls `look` on a thread of its own when another node has changed something, and about once a second anyway, until
+    /// the storage is closed. Does nothing unless ``isShared``.
+    ///
+    /// - Parameters:
+    ///   - process: what this process is called in the log.
+    ///   - look: takes what reads the database, and returns what the database has thrown.
+    func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws
+
     /// The most writes that share a transaction. Bounds how long the first waits for the last.
     var groupSize: Int { get }
 

@@ -11,10 +11,12 @@ enum StorageLocation {
     }
 
     /// Opens or creates the database, and brings its tables up to date.
-    func open() throws(DirectoryFault) -> any Storage {
+    ///
+    /// - Parameter isShared: whether other nodes use it too, which no file allows.
+    func open(isShared: Bool = false) throws(DirectoryFault) -> any Storage {
         switch self {
         case .file(let path): return try SQLiteStorage(path)
-        case .server(let uri): return try Self.server(uri)
+        case .server(let uri): return try Self.server(uri, isShared: isShared)
         }
     }
 
@@ -64,7 +66,9 @@ enum StorageLocation {
 
 #if !PostgreSQL
     extension StorageLocation {
-        static func server(_: String) throws(DirectoryFault) -> any Storage { throw withoutPostgreSQL }
+        static func server(_: String, isShared _: Bool) throws(DirectoryFault) -> any Storage {
+            throw withoutPostgreSQL
+        }
 
         static func problems(ofServer _: String) -> [String] { [withoutPostgreSQL.description] }
 

@@ -22,7 +22,9 @@ struct ViewLoader {
         DispatchQueue.concurrentPerform(iterations: Self.threads + 1) { part in
             do {
                 if part == 0 {
-                    try loadEvents()
+                    try storage.read { database in
+                        try Self.forEachEvent(in: database) { $0.show(in: view) }
+                    }
                 } else {
                     let share = last / Int64(Self.threads) + 1
                     let first = share * Int64(part - 1)
@@ -33,77 +35,20 @@ struct ViewLoader {
             }
         }
         if let failure = failure.withLock({ $0 }) { throw failure }
-        try loadRemovedRegistrations()
-        try loadRemovals()
-    }
-
-    private func loadEvents() throws {
         try storage.read { database in
-            try database.forEach(
-                """
-                SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at, kind, starts_at,
-                    doors_open, doors_close, name, page FROM event
-                """
-            ) { row in
-                let (uid, company): (String, String) = (row[0], row[1])
-                guard (row[2] as Int64?) == nil else {
-                    view.removeEvent(uid, company: company)
-                    return
-                }
-                let record = EventRecord(
-                    company: company,
-                    name: row[11],
-                    startsAt: Event.hasDates(endsAt: row[6]) ? row[8] : nil,
-                    kind: EventKind(rawValue: row[7]) ?? .event,
-                    presenters: try JSONText.list(row[3]),
-                    organizers: try JSONText.list(row[4]),
-                    secondJoin: (row[5] as String?).flatMap(SecondJoin.init(rawValue:)),
-                    closesAt: Event.closesAt(endsAt: row[6]),
-                    doors: Doors(startsAt: row[8], open: row[9], endsAt: row[6], close: row[10]),
-                    page: try JSONText.members(row[12])
-                )
-                view.set(record, for: uid)
-            }
+            try Self.forEachRemovedRegistration(in: database) { $0.show(in: view) }
+            try Self.forEachRemoval(in: database) { view.add($0) }
+            try Self.forEachEndedSession(in: database) { view.end($0) }
         }
     }
 
     private func loadPeople(_ ids: Range<Int64>) throws {
         try storage.read { database in
-            try database.forEach(
-                """
-                SELECT event.uid, registration.uid, registration.name, registration.email, join_code, registered_at
-                FROM registration JOIN event ON event.id = registration.event
-                WHERE registration.id >= ? AND registration.id < ?
-                AND registration.removed_at IS NULL AND event.removed_at IS NULL
-                """,
-                [ids.lowerBound, ids.upperBound]
-            ) { row in
-                let person = RegisteredPerson(
-                    event: row[0],
-                    registration: row[1],
-                    name: row[2],
-                    email: row[3],
-                    registeredAt: row[5]
-                )
-                view.set(person, for: JoinCode(column: row[4]))
-            }
-        }
-    }
-
-    private func loadRemovedRegistrations() throws {
-        try storage.read { database in
-            try database.forEach(
-                """
-                SELECT event.company, event.uid, registration.uid, join_code, registration.removed_at FROM registration
-                JOIN event ON event.id = registration.event
-                WHERE registration.removed_at IS NOT NULL OR event.removed_at IS NOT NULL
-                """
-            ) { row in
-                view.remove(JoinCode(column: row[3]))
-                // The deleted event already refuses its tokens.
-                if (row[4] as Int64?) == nil { return }
-                view.removeRegistration(SubjectKey(registration: row[2], event: row[1], company: row[0]))
-            }
+            try Self.forEachPerson(
+                "registration.id >= ? AND registration.id < ?",
+                [ids.lowerBound, ids.upperBound],
+                in: database
+            ) { view.set($0, for: $1) }
         }
     }
 }
@@ -116,29 +61,161 @@ extension ViewLoader {
         _ database: Database,
         into view: DirectoryView
     ) throws {
-        guard let row = try database.row("SELECT * FROM event WHERE uid = ?", [uid]) else { return }
-        let event = try Event(row)
-        if (row["removed_at"] as Int64?) != nil {
-            view.removeEvent(uid, company: event.company)
-        } else {
-            view.set(EventRecord(event), for: uid)
+        var company: String?
+        try forEachEvent("uid = ?", [uid], in: database) { event in
+            event.show(in: view)
+            company = event.company
         }
-        guard let registration else { return }
+        guard let registration, let company else { return }
         let removed = try database.row(
-            "SELECT 1 FROM registration WHERE event = ? AND uid = ? AND removed_at IS NOT NULL",
-            [row["id"] as Int64, registration]
+            """
+            SELECT 1 FROM registration JOIN event ON event.id = registration.event
+            WHERE event.uid = ? AND registration.uid = ? AND registration.removed_at IS NOT NULL
+            """,
+            [uid, registration]
         )
         guard removed != nil else { return }
-        view.removeRegistration(SubjectKey(registration: registration, event: uid, company: event.company))
+        view.removeRegistration(SubjectKey(registration: registration, event: uid, company: company))
+    }
+}
+
+// MARK: - What the view shows, row by row
+
+/// An event of the directory.
+struct ShownEvent: Sendable {
+    let uid: String
+    let company: String
+    /// `nil` if it was deleted.
+    let record: EventRecord?
+
+    func show(in view: DirectoryView) {
+        if let record { view.set(record, for: uid) } else { view.removeEvent(uid, company: company) }
+    }
+}
+
+/// A registration that was deleted, or whose event was.
+struct RemovedRegistration: Sendable {
+    let uid: String
+    let code: JoinCode
+    let company: String
+    /// `nil` if only its event was deleted, which already refuses its tokens.
+    let subject: SubjectKey?
+    /// Whether it tells of nobody any more.
+    let isErased: Bool
+
+    func show(in view: DirectoryView) {
+        view.remove(code)
+        if let subject { view.removeRegistration(subject) }
+    }
+}
+
+/// Each takes a condition, and does not run statements in `body`.
+extension ViewLoader {
+    static func forEachEvent(
+        _ condition: String = "true",
+        _ arguments: Arguments = [],
+        in database: Database,
+        _ body: (ShownEvent) throws -> Void
+    ) throws {
+        try database.forEach(
+            """
+            SELECT uid, company, removed_at, presenters, organizers, second_join, ends_at, kind, starts_at,
+                doors_open, doors_close, name, page FROM event WHERE \(condition)
+            """,
+            arguments
+        ) { row in
+            let (uid, company): (String, String) = (row[0], row[1])
+            guard (row[2] as Int64?) == nil else {
+                return try body(ShownEvent(uid: uid, company: company, record: nil))
+            }
+            let record = EventRecord(
+                company: company,
+                name: row[11],
+                startsAt: Event.hasDates(endsAt: row[6]) ? row[8] : nil,
+                kind: EventKind(rawValue: row[7]) ?? .event,
+                presenters: try JSONText.list(row[3]),
+                organizers: try JSONText.list(row[4]),
+                secondJoin: (row[5] as String?).flatMap(SecondJoin.init(rawValue:)),
+                closesAt: Event.closesAt(endsAt: row[6]),
+                doors: Doors(startsAt: row[8], open: row[9], endsAt: row[6], close: row[10]),
+                page: try JSONText.members(row[12])
+            )
+            try body(ShownEvent(uid: uid, company: company, record: record))
+        }
     }
 
-    private func loadRemovals() throws {
-        try storage.read { database in
-            try database.forEach("SELECT * FROM removal") { row in
-                if let removal = Removal(row) { view.add(removal) }
-            }
-            try database.forEach("SELECT * FROM ended_session") { view.end(EndedSession($0)) }
+    /// Only valid registrations.
+    static func forEachPerson(
+        _ condition: String,
+        _ arguments: Arguments,
+        in database: Database,
+        _ body: (RegisteredPerson, JoinCode) throws -> Void
+    ) throws {
+        try database.forEach(
+            """
+            SELECT event.uid, registration.uid, registration.name, registration.email, join_code, registered_at
+            FROM registration JOIN event ON event.id = registration.event
+            WHERE \(condition) AND registration.removed_at IS NULL AND event.removed_at IS NULL
+            """,
+            arguments
+        ) { row in
+            let person = RegisteredPerson(
+                event: row[0],
+                registration: row[1],
+                name: row[2],
+                email: row[3],
+                registeredAt: row[5]
+            )
+            try body(person, JoinCode(column: row[4]))
         }
+    }
+
+    static func forEachRemovedRegistration(
+        _ condition: String = "true",
+        _ arguments: Arguments = [],
+        in database: Database,
+        _ body: (RemovedRegistration) throws -> Void
+    ) throws {
+        try database.forEach(
+            """
+            SELECT event.company, event.uid, registration.uid, join_code, registration.removed_at, registration.email
+            FROM registration JOIN event ON event.id = registration.event
+            WHERE (registration.removed_at IS NOT NULL OR event.removed_at IS NOT NULL) AND \(condition)
+            """,
+            arguments
+        ) { row in
+            let (company, event, uid): (String, String, String) = (row[0], row[1], row[2])
+            let isRemoved = (row[4] as Int64?) != nil
+            try body(
+                RemovedRegistration(
+                    uid: uid,
+                    code: JoinCode(column: row[3]),
+                    company: company,
+                    subject: isRemoved ? SubjectKey(registration: uid, event: event, company: company) : nil,
+                    isErased: (row[5] as String).isEmpty
+                )
+            )
+        }
+    }
+
+    static func forEachRemoval(
+        _ condition: String = "true",
+        _ arguments: Arguments = [],
+        in database: Database,
+        _ body: (Removal) throws -> Void
+    ) throws {
+        try database.forEach("SELECT * FROM removal WHERE \(condition)", arguments) { row in
+            if let removal = Removal(row) { try body(removal) }
+        }
+    }
+
+    static func forEachEndedSession(
+        _ condition: String = "true",
+        _ arguments: Arguments = [],
+        in database: Database,
+        _ body: (EndedSession) throws -> Void
+    ) throws {
+        try database.forEach("SELECT * FROM ended_session WHERE \(condition)", arguments) { try body(EndedSession($0)) }
     }
 }
 

@@ -10,19 +10,35 @@ final class Writer: Sendable {
     /// What to do in order once a write is on disk, and what the write has made so far.
     struct Effects {
         private(set) var all: [@Sendable () -> Void] = []
+        /// What other nodes that use the database must look at.
+        private(set) var changes: Set<Change> = []
         /// The messages to webhooks beyond the first one of each change.
         var copies = 0
 
-        mutating func add(_ effect: @escaping @Sendable () -> Void) { all.append(effect) }
+        /// - Parameter changes: what of the effect concerns other nodes too, who read it from the database.
+        mutating func add(_ changes: Change..., effect: @escaping @Sendable () -> Void) { add(changes, effect) }
+
+        mutating func add(_ changes: [Change], _ effect: @escaping @Sendable () -> Void) {
+            self.changes.formUnion(changes)
+            all.append(effect)
+        }
     }
 
     /// One write of a group.
     private struct Part: Sendable {
-        /// Does its part of a transaction. Returns why it failed, and what to do when the transaction is on disk or has
-        /// failed.
-        let run: @Sendable (Database) -> (fault: (any Error)?, end: (_ failure: (any Error)?) -> Void)
+        /// Does its part of a transaction.
+        let run: @Sendable (Database) -> Outcome
         /// Called if there was no transaction.
         let fail: @Sendable (any Error) -> Void
+    }
+
+    /// What became of a part.
+    private struct Outcome {
+        /// Why it failed.
+        var fault: (any Error)?
+        var changes: Set<Change> = []
+        /// What to do when the transaction is on disk or has failed.
+        let end: (_ failure: (any Error)?) -> Void
     }
 
     private struct State {
@@ -32,6 +48,8 @@ final class Writer: Sendable {
     }
 
     private let storage: any Storage
+    /// `nil` if no other node can use the database.
+    private let follower: ChangeFollower?
     private let queue = DispatchQueue(label: "directory-writer")
     private let state = Mutex(State())
 
@@ -39,8 +57,12 @@ final class Writer: Sendable {
 
     /// - Parameter wrote: called after each group, before its writes return, with the reason if nothing of it was
     ///   written.
-    init(_ storage: any Storage, wrote: @escaping @Sendable ((any Error)?) -> Void) {
-        self.storage = storage
+    init(
+        _ storage: any Storage,
+        _ follower: ChangeFollower? = nil,
+        wrote: @escaping @Sendable ((any Error)?) -> Void
+    ) {
+        (self.storage, self.follower) = (storage, follower)
         self.wrote = wrote
     }
 
@@ -67,19 +89,16 @@ final class Writer: Sendable {
                             if database.changeCount > before { try call?.note(database) }
                             return value
                         }
-                        return (
-                            nil,
-                            { failure in
-                                if let failure {
-                                    continuation.resume(throwing: failure)
-                                } else {
-                                    for effect in effects.all { effect() }
-                                    continuation.resume(returning: value)
-                                }
+                        return Outcome(changes: effects.changes) { failure in
+                            if let failure {
+                                continuation.resume(throwing: failure)
+                            } else {
+                                for effect in effects.all { effect() }
+                                continuation.resume(returning: value)
                             }
-                        )
+                        }
                     } catch {
-                        return (error, { _ in continuation.resume(throwing: error) })
+                        return Outcome(fault: error) { _ in continuation.resume(throwing: error) }
                     }
                 },
                 fail: { continuation.resume(throwing: $0) }
@@ -120,13 +139,16 @@ final class Writer: Sendable {
             var failure: (any Error)?
             let start = ContinuousClock.now
             do {
-                try storage.write { database in
+                try transact { database in
+                    var changes: Set<Change> = []
                     for part in group {
-                        let (fault, end) = part.run(database)
-                        endings.append(end)
+                        let outcome = part.run(database)
+                        endings.append(outcome.end)
+                        changes.formUnion(outcome.changes)
                         // What follows would be written on its own.
-                        guard database.isInTransaction else { throw fault ?? TransactionEnded() }
+                        guard database.isInTransaction else { throw outcome.fault ?? TransactionEnded() }
                     }
+                    return changes
                 }
             } catch {
                 failure = error
@@ -136,6 +158,18 @@ final class Writer: Sendable {
             for ending in endings { ending(failure) }
             if let failure { for part in group.dropFirst(endings.count) { part.fail(failure) } }
         }
+    }
+
+    private func transact(_ body: (Database) throws -> Set<Change>) throws {
+        if let follower { return try follower.write(body) }
+        _ = try storage.write(body)
+    }
+
+    /// Lets everything take effect that other nodes have written.
+    ///
+    /// - Parameter read: reads the database; called more than once.
+    func look(_ read: ChangeFollower.Read) throws {
+        try follower?.catchUp(read) { body in try queue.sync { try body() } }
     }
 
     private func count(hasFailed: Bool, _ duration: Duration) {

@@ -29,7 +29,7 @@ extension Directory {
             if event.fields.endsAt <= event.createdAt || !event.fields.hasDates {
                 try Self.skipDates(ofEvent: event.uid, database)
             }
-            effects.add { [view] in view.set(record, for: event.uid) }
+            effects.add(.event(event.uid)) { [view] in view.set(record, for: event.uid) }
             try announce(.eventCreated, event, database, &effects)
             return event
         }
@@ -94,7 +94,7 @@ extension Directory {
             }
             guard stored.event.fields == before else { return .hasChanged }
             try database.execute(Self.updateSQL, Arguments(event.columns) + [stored.id])
-            effects.add { [view] in view.set(record, for: event.uid) }
+            effects.add(.event(event.uid)) { [view] in view.set(record, for: event.uid) }
             if (before.startsAt, before.endsAt) != (event.fields.startsAt, event.fields.endsAt) {
                 if event.fields.hasDates {
                     try Self.forgetDates(ofEvent: stored.id, after: now, database)
@@ -138,7 +138,7 @@ extension Directory {
                 [stored.id],
                 as: Int64.self
             )
-            effects.add { [self] in
+            effects.add(.event(uid)) { [self] in
                 view.removeEvent(uid, company: company)
                 for code in codes { view.remove(JoinCode(column: code)) }
                 deleted(.event(company: company, uid: uid))

@@ -79,7 +79,7 @@ extension Directory {
         )
         if (row[3] as Int64?) == nil {
             let uid: String = row[0]
-            effects.add { [view, identities] in
+            effects.add(.event(uid)) { [view, identities] in
                 if let record = view.event(uid) { view.set(record.without(identities), for: uid) }
             }
         }

@@ -147,7 +147,7 @@ extension Directory {
             for mention in mentions {
                 if try unlist(folded, from: mention, database, &effects) { erasure.events += 1 }
             }
-            effects.add { [self] in
+            effects.add(try changes(forErasureOf: folded, company)) { [self] in
                 deleted(.person(company: company, foldedEmail: folded))
                 erasures.note(folded, company, at: now)
             }
@@ -218,7 +218,7 @@ extension Directory {
             )
             let subject = SubjectKey(registration: row["uid"], event: row["event_uid"], company: company)
             let code = JoinCode(column: row["join_code"])
-            effects.add { [self] in
+            effects.add(.registration(code)) { [self] in
                 view.removeRegistration(subject)
                 view.remove(code)
                 deleted(.registration(subject))

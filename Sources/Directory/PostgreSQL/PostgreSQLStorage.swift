@@ -2,6 +2,7 @@
     import Basics
     import Dispatch
     import PostgreSQL
+    import Synchronization
 
     /// A database at a PostgreSQL server.
     ///
@@ -11,13 +12,20 @@
         private let settings: ConnectionSettings
         private let readers: ConnectionPool
         private let writer: WriterConnection
+        private let listener = Mutex<ChangeListener?>(nil)
+        let isShared: Bool
 
         /// Connects, and brings the tables up to date.
-        init(_ uri: String) throws {
+        ///
+        /// - Parameter isShared: whether other nodes use the database too, all of which say so.
+        init(_ uri: String, isShared: Bool = false) throws {
             settings = try ConnectionSettings(uri)
+            self.isShared = isShared
             readers = ConnectionPool(settings, size: Directory.readerCount)
-            writer = WriterConnection(settings)
-            try writer.use { try PostgreSQLSchema.migrate($0) }
+            writer = WriterConnection(settings, isShared: isShared)
+            try writer.use { connection in
+                try AdvisoryLock.writing.hold(connection) { try PostgreSQLSchema.migrate(connection) }
+            }
         }
 
         /// Reads a database that a gateway may be using.
@@ -68,6 +76,14 @@
         /// Does nothing: the server keeps what was deleted until it has vacuumed, and in its log.
         func forgetDeleted() async {}
 
+        var hasChangeLog: Bool { true }
+
+        func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws {
+            guard isShared else { return }
+            let new = try ChangeListener(settings, process: process, look: look)
+            listener.withLock { $0 = new }
+        }
+
         /// Groups of more savepoints slow down every reader: the server caches 64 for each connection.
         var groupSize: Int { 60 }
 
@@ -76,20 +92,22 @@
         func words(_ error: any Error) -> String { "\(error)" }
 
         func close() async {
+            await listener.withLock { $0.take() }?.close()
             await readers.close()
             writer.close()
         }
     }
 
-    /// The connection that writes. It keeps other gateways out for as long as it is open: each knows only its own leases and
-    /// sessions.
+    /// The connection that writes. It keeps other gateways out for as long as it is open, unless they share the database:
+    /// each knows only its own leases and sessions.
     private final class WriterConnection: Sendable {
         private let settings: ConnectionSettings
+        private let isShared: Bool
         private let queue = DispatchQueue(label: "directory-postgresql")
         /// Accessed on the queue only. Opened when it is needed, and anew after it was lost.
         nonisolated(unsafe) private var connection: Connection?
 
-        init(_ settings: ConnectionSettings) { self.settings = settings }
+        init(_ settings: ConnectionSettings, isShared: Bool) { (self.settings, self.isShared) = (settings, isShared) }
 
         /// Runs `body` when nobody else uses the connection. Blocks the thread.
         func use<Value>(_ body: (Connection) throws -> Value) throws -> Value {
@@ -103,7 +121,7 @@
                 if !connection.isBroken { return connection }
             }
             let connection = try Connection(settings)
-            try AdvisoryLock.database.take(connection)
+            try AdvisoryLock.database.take(connection, isShared: isShared)
             // A successful answer means that the data is on disk, whatever the server does for others.
             _ = try connection.execute(
                 """
@@ -128,17 +146,27 @@
         private static let patience = 5
 
         /// Takes the lock for as long as the connection is open.
-        func take(_ connection: Connection) throws {
+        ///
+        /// - Parameter isShared: whether others may have it who say so too.
+        func take(_ connection: Connection, isShared: Bool) throws {
+            let lock = isShared ? "pg_advisory_lock_shared" : "pg_advisory_lock"
             do throws(PostgreSQLFault) {
                 try connection.run(
                     script: """
-                        SET lock_timeout = '\(Self.patience)s'; SELECT pg_advisory_lock(\(rawValue)); RESET lock_timeout
+                        SET lock_timeout = '\(Self.patience)s'; SELECT \(lock)(\(rawValue)); RESET lock_timeout
                         """
                 )
             } catch {
                 guard error.sqlState == "55P03" else { throw error }
                 throw InUse()
             }
+        }
+
+        /// Runs `body` while nobody else has the lock. If it throws, close the connection.
+        func hold(_ connection: Connection, during body: () throws -> Void) throws {
+            try connection.run(script: "SELECT pg_advisory_lock(\(rawValue))")
+            try body()
+            try connection.run(script: "SELECT pg_advisory_unlock(\(rawValue))")
         }
     }
 
@@ -150,7 +178,7 @@
 
     extension Connection {
         /// Runs `body` in a transaction that changes nothing and sees one state of the database.
-        fileprivate func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
             // A plan for any moment would not know how few rows a given one selects.
             let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
             return try transaction(begin) { try body(Database(connection: Transaction(self))) }

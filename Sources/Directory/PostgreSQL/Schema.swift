@@ -14,25 +14,8 @@ enum PostgreSQLSchema {
 
     static let migrations = [
         Migration(id: 1, name: "1 directory", sql: functions + tables + triggers),
-        Migration(id: 2, name: "2 nodes", sql: nodes),
+        Migration(id: 2, name: "2 nodes", sql: nodes), Migration(id: 3, name: "3 changes", sql: changes),
     ]
-
-    /// Adds whose the stays are when several gateways share the database.
-    private static let nodes = """
-        CREATE TABLE node (
-            name text COLLATE "C" PRIMARY KEY,
-            -- When it was last known to run.
-            at bigint NOT NULL,
-            -- How much longer it has to run until what is over is deleted by its clock; null: it is.
-            doubt bigint,
-            -- Since when its stays count as ended, since it was silent; null: they do not.
-            ended_at bigint
-        );
-        INSERT INTO node (name, at, doubt) SELECT '', at, doubt FROM pulse;
-        DROP TABLE pulse;
-        ALTER TABLE stay ADD COLUMN node text COLLATE "C" NOT NULL DEFAULT '';
-
-        """
 
     /// Makes the table that notes migrations.
     static let ledger = """

@@ -185,7 +185,7 @@ extension Directory {
                 "UPDATE registration SET removed_at = ? WHERE id = ?",
                 [removedAt, row["id"] as Int64]
             )
-            effects.add { [self] in
+            effects.add(.registration(registration.joinCode)) { [self] in
                 let subject = SubjectKey(registration: registration.uid, event: uid, company: company)
                 view.removeRegistration(subject)
                 view.remove(registration.joinCode)
@@ -198,7 +198,9 @@ extension Directory {
 
     /// Shows a registration to the data plane.
     private func show(_ registration: Registration, of event: Event, _ effects: inout Writer.Effects) {
-        effects.add { [view] in view.set(registration.person(at: event.uid), for: registration.joinCode) }
+        effects.add(.registration(registration.joinCode)) { [view] in
+            view.set(registration.person(at: event.uid), for: registration.joinCode)
+        }
     }
 
     private static func row(_ name: RegistrationName, event: Int64, _ database: Database) throws -> Row? {

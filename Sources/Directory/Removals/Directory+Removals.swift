@@ -41,7 +41,7 @@ extension Directory: RemovalKeeper {
                     removal.id, person.text, person.foldedEmail, until, reason, removal.createdAt,
                 ]
             )
-            effects.add { [view] in view.add(removal) }
+            effects.add(.removals(event, company: company)) { [view] in view.add(removal) }
             try announce(removal, at: now, database, &effects)
             return removal
         }
@@ -78,7 +78,7 @@ extension Directory: RemovalKeeper {
                     [Int64(bitPattern: session.bits), session.until]
                 )
             }
-            effects.add { for session in ended { view.end(session) } }
+            effects.add(ended.map { .session($0) }) { for session in ended { view.end(session) } }
         }
     }
 
@@ -111,7 +111,9 @@ extension Directory: RemovalKeeper {
     ) throws -> [Removal] {
         let sql = "DELETE FROM removal WHERE \(condition) RETURNING *"
         let deleted = try database.rows(sql, arguments).compactMap(Removal.init)
-        effects.add { [view] in for removal in deleted { view.lift(removal) } }
+        effects.add(deleted.map { .removals($0.event, company: $0.company) }) { [view] in
+            for removal in deleted { view.lift(removal) }
+        }
         return deleted
     }
 
@@ -126,7 +128,9 @@ extension Directory: RemovalKeeper {
             let ended = try database.rows("DELETE FROM ended_session WHERE until <= ? RETURNING *", [now]).map {
                 EndedSession($0)
             }
-            effects.add { [view] in for session in ended { view.forget(session) } }
+            effects.add(ended.map { .session($0) }) { [view] in
+                for session in ended { view.forget(session) }
+            }
             return try delete("until <= ?", [now], database, &effects).count
         }
     }

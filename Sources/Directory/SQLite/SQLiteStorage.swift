@@ -56,6 +56,12 @@ final class SQLiteStorage: Storage {
         }
     }
 
+    var hasChangeLog: Bool { false }
+
+    var isShared: Bool { false }
+
+    func follow(as _: String, _: @escaping @Sendable (ChangeFollower.Read) throws -> Void) {}
+
     var groupSize: Int { 256 }
 
     var missingFiles: [String] { presence.missing }

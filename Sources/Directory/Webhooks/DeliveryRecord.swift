@@ -99,7 +99,7 @@ extension Directory {
                 try Self.hasten(uid, to: webhook, at: moment, database)
                 ?? Self.requeue(uid, to: webhook, at: moment, database)
             guard let row else { return nil }
-            effects.add { [self] in
+            effects.add(.switched(webhook, company: company)) { [self] in
                 guard let webhook = self.webhook(webhook, company: company) else { return }
                 // The company thinks that its endpoint works: it need not rest.
                 isSwitchedOn(webhook)

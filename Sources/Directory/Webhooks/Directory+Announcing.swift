@@ -96,10 +96,10 @@ extension Directory {
         effects.copies += webhooks.count - 1
         if try effects.copies > Self.maxCopies || Announcement.waits(of: company, database) {
             try announcement.insert(database)
-            effects.add { [self] in announcementWaits() }
+            effects.add(.announcements) { [self] in announcementWaits() }
         } else {
             for webhook in webhooks { try queue(announcement, for: webhook, database, &effects) }
-            effects.add { [self] in
+            effects.add(webhooks.map { .messages($0.id, company: company) }) { [self] in
                 for webhook in webhooks { deliveryIsDue(to: webhook) }
             }
         }

@@ -88,7 +88,7 @@ extension Directory {
                 "UPDATE webhook SET failing_since = NULL, failures = 0, last_error = NULL WHERE id = ?",
                 [webhook.id]
             )
-            effects.add { [webhookIndex] in
+            effects.add(.webhook(webhook.id, company: webhook.company)) { [webhookIndex] in
                 webhookIndex.change(webhook.id, company: webhook.company) {
                     ($0.failingSince, $0.failures, $0.lastError) = (nil, 0, nil)
                 }
@@ -130,7 +130,7 @@ extension Directory {
                 """,
                 [moment, reason, webhook.id]
             )
-            effects.add { [webhookIndex] in
+            effects.add(.webhook(webhook.id, company: webhook.company)) { [webhookIndex] in
                 webhookIndex.change(webhook.id, company: webhook.company) {
                     $0.failingSince = $0.failingSince ?? moment
                     $0.failures += 1

@@ -43,7 +43,7 @@ extension Directory {
             try database.execute("DELETE FROM announcement WHERE id = ?", [row["id"] as Int64])
             if turn.isOver { break }
         }
-        effects.add { [self, told] in
+        effects.add(told.values.map { .messages($0.id, company: company) }) { [self, told] in
             for webhook in told.values { deliveryIsDue(to: webhook) }
         }
     }

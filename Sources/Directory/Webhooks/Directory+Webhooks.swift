@@ -34,7 +34,7 @@ extension Directory {
                     webhook.createdAt,
                 ]
             )
-            effects.add { [webhookIndex] in webhookIndex.add(webhook) }
+            effects.add(.webhook(webhook.id, company: company)) { [webhookIndex] in webhookIndex.add(webhook) }
             return webhook
         }
     }
@@ -59,7 +59,9 @@ extension Directory {
         return try await writer.write { [self] database, effects in
             let count = try database.execute("DELETE FROM webhook WHERE id = ? AND company = ?", [id, company])
             guard count > 0 else { return false }
-            effects.add { [webhookIndex] in webhookIndex.remove(id, company: company) }
+            effects.add(.webhook(id, company: company)) { [webhookIndex] in
+                webhookIndex.remove(id, company: company)
+            }
             return true
         }
     }
@@ -117,7 +119,8 @@ extension Directory {
                     [moment, id, moment]
                 )
             }
-            effects.add { [self] in
+            let changes: [Change] = [.webhook(id, company: company)]
+            effects.add(changes + (hastens ? [.switched(id, company: company)] : [])) { [self] in
                 webhookIndex.change(id, company: company) { webhook in
                     webhook.apply(change, isMoved: isMoved, by: switcher, at: moment)
                 }
@@ -182,7 +185,7 @@ extension Directory {
                 [expiresAt, id]
             )
             try database.execute("UPDATE webhook SET secret = ? WHERE id = ?", [secret.text, id])
-            effects.add { [webhookIndex] in
+            effects.add(.webhook(id, company: company)) { [webhookIndex] in
                 webhookIndex.change(id, company: company) { webhook in
                     let former = Webhook.FormerSecret(secret: webhook.secret, expiresAt: expiresAt)
                     webhook.formers = [former] + webhook.formers.filter { $0.expiresAt > now }
@@ -204,7 +207,7 @@ extension Directory {
                 """,
                 [now]
             ).map { (id: $0[0] as String, company: $0[1] as String) }
-            effects.add { [webhookIndex] in
+            effects.add(over.map { .webhook($0.id, company: $0.company) }) { [webhookIndex] in
                 for webhook in over {
                     webhookIndex.change(webhook.id, company: webhook.company) { webhook in
                         webhook.formers.removeAll { $0.expiresAt <= now }

@@ -103,23 +103,43 @@ final class WebhookIndex: Sendable {
     private let webhooks = Mutex<[ExactText: [Webhook]]>([:])
 
     func load(from storage: any Storage) throws {
-        let all = try storage.read { database in
-            let formers = Dictionary(
-                grouping: try database.rows(
-                    "SELECT webhook, secret, until FROM former_secret ORDER BY until DESC, rowid DESC"
-                ),
-                by: { ExactText($0[0]) }
-            )
-            return try database.rows("SELECT * FROM webhook ORDER BY created_at, id").compactMap { row in
-                var webhook = Webhook(row)
-                webhook?.formers = (formers[ExactText(row["id"])] ?? []).compactMap(Webhook.FormerSecret.init)
-                return webhook
-            }
-        }
+        let all = try storage.read { try Self.webhooks("true", [], $0) }
         webhooks.withLock { $0 = Dictionary(grouping: all, by: { ExactText($0.company) }) }
     }
 
+    /// The webhooks that fulfil a condition, oldest first.
+    static func webhooks(_ condition: String, _ arguments: Arguments, _ database: Database) throws -> [Webhook] {
+        let formers = Dictionary(
+            grouping: try database.rows(
+                """
+                SELECT webhook, secret, until FROM former_secret
+                WHERE webhook IN (SELECT id FROM webhook WHERE \(condition)) ORDER BY until DESC, rowid DESC
+                """,
+                arguments
+            ),
+            by: { ExactText($0[0]) }
+        )
+        let rows = try database.rows("SELECT * FROM webhook WHERE \(condition) ORDER BY created_at, id", arguments)
+        return rows.compactMap { row in
+            var webhook = Webhook(row)
+            webhook?.formers = (formers[ExactText(row["id"])] ?? []).compactMap(Webhook.FormerSecret.init)
+            return webhook
+        }
+    }
+
     func add(_ webhook: Webhook) { webhooks.withLock { $0[ExactText(webhook.company), default: []].append(webhook) } }
+
+    /// Adds or replaces a webhook.
+    func set(_ webhook: Webhook) {
+        webhooks.withLock { webhooks in
+            let company = ExactText(webhook.company)
+            guard let index = webhooks[company]?.firstIndex(where: { $0.id.hasSameBytes(as: webhook.id) }) else {
+                webhooks[company, default: []].append(webhook)
+                return
+            }
+            webhooks[company]?[index] = webhook
+        }
+    }
 
     func remove(_ id: String, company: String) {
         webhooks.withLock { $0[ExactText(company)]?.removeAll { $0.id.hasSameBytes(as: id) } }

@@ -93,6 +93,9 @@ final class Control: Sendable {
             case .event(let company, let uid): dataPlane.remove(event: uid, company: company)
             case .registration(let subject): dataPlane.remove(registration: subject)
             case .person(let company, let email): dataPlane.remove(person: email, company: company)
+            case .viewer(let removal): dataPlane.end(removal)
+            case .session(let ended): dataPlane.end(ended)
+            case .unknown: dataPlane.endBarred()
             }
         }
         let (logger, place) = (logger, database.shown)
