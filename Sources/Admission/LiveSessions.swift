@@ -39,6 +39,12 @@ package enum SessionEnding: String, Sendable, CaseIterable {
 package enum SessionChange: Sendable {
     case arrived(LiveSession)
     case departed(LiveSession, SessionEnding, at: Milliseconds)
+
+    package var session: LiveSession {
+        switch self {
+        case .arrived(let session), .departed(let session, _, _): session
+        }
+    }
 }
 
 /// The stay that begins when a session joins or returns.

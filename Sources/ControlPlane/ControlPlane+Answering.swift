@@ -47,7 +47,7 @@ extension ControlPlane {
         return switch fault {
         case nil, .damaged: .inner
         case .locked, .unreachable, .standby: .unstored(retryAfter: 2)
-        case .full, .failing, .readOnly, .unopenable, .denied, .taken: .unstored(retryAfter: 30)
+        case .full, .failing, .readOnly, .unopenable, .denied, .taken, .emptied: .unstored(retryAfter: 30)
         }
     }
 

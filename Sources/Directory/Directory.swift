@@ -53,7 +53,7 @@ package final class Directory: Sendable {
     private let announcementHandler = Handler<@Sendable () -> Void>({})
     private let backlogHandler = Handler<@Sendable (Webhook, Int) -> Void>({ _, _ in })
     private let switchHandler = Handler<@Sendable (Webhook) -> Void>({ _ in })
-    private let storageWatch: StorageWatch
+    let storageWatch: StorageWatch
 
     /// Opens or creates the database, and loads the view.
     ///

@@ -42,7 +42,20 @@
         private func open() throws(PostgreSQLFault) {
             statements = StatementCache(capacity: Self.statementLimit)
             unsafe handle = try Opening(settings).open()
+            do throws(PostgreSQLFault) {
+                try run(script: Self.session)
+            } catch {
+                close()
+                throw error
+            }
         }
+
+        /// Each call has a time limit of its own, and a connection may be idle for days: limits that are set for a role or a
+        /// database are for people. The server notices a client that is gone as soon as the client notices the server.
+        private static let session = """
+            SET statement_timeout = 0; SET idle_session_timeout = 0; SET tcp_keepalives_idle = 4;
+            SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 10000
+            """
 
         func close() {
             // SAFETY: the connection is open, and nobody gets it from here afterwards.

@@ -24,7 +24,7 @@
                             return try unsafe open(host, address, session)
                         } catch {
                             // Other servers would refuse the user as well.
-                            if error.kind == .authentication || error.kind == .tooOld { throw error }
+                            if [.authentication, .tooOld, .encoding].contains(error.kind) { throw error }
                             faults.append(error)
                         }
                     }
@@ -103,6 +103,9 @@
                 try unsafe complete(handle, host)
                 unsafe PQsetErrorVerbosity(handle, PQERRORS_DEFAULT)
                 if let fault = Self.fault(forVersion: unsafe PQserverVersion(handle)) { throw fault }
+                if let fault = unsafe Self.fault(forEncoding: PQparameterStatus(handle, "server_encoding")) {
+                    throw fault
+                }
                 guard unsafe PQsetnonblocking(handle, 1) == 0 else {
                     throw PostgreSQLFault(.connection, "out of memory")
                 }
@@ -159,7 +162,23 @@
                 let words = String(decoding: line[..<start] + line[(start + 8)...], as: UTF8.self)
                 return PostgreSQLFault(state, words)
             }
-            return PostgreSQLFault(.connection, String(decoding: line, as: UTF8.self))
+            let words = String(decoding: line, as: UTF8.self)
+            guard !words.contains("fe_sendauth: no password supplied") else {
+                return PostgreSQLFault(
+                    .authentication,
+                    "the server wants a password, and there is none: no line of the password file fits, or others may read it"
+                )
+            }
+            return PostgreSQLFault(.connection, words)
+        }
+
+        // SAFETY: the caller passes libpq's text, which is copied.
+        @unsafe
+        private static func fault(forEncoding name: UnsafePointer<CChar>?) -> PostgreSQLFault? {
+            guard let name = unsafe name else { return nil }
+            let encoding = unsafe String(cString: name)
+            guard !encoding.hasSameBytes(as: "UTF8") else { return nil }
+            return PostgreSQLFault(.encoding, "the database's encoding is \(encoding)")
         }
 
         static func fault(forVersion version: Int32) -> PostgreSQLFault? {

@@ -21,6 +21,8 @@
             case tooManyConnections
             /// The server's version is not supported.
             case tooOld
+            /// The database cannot store every text.
+            case encoding
             /// All connections of the pool are busy and its queue is full, or the call waited too long in it. Nothing was sent.
             case busy
             /// The pool was closed. Nothing was sent.
@@ -55,12 +57,16 @@
         /// What the operator can do.
         private var advice: String? {
             switch kind {
+            case .connection where message.contains("certificate") || message.contains("SSL"):
+                "check sslmode and sslrootcert, and the server's certificate"
+            case .connection where message.contains("session is"): "see target_session_attrs"
             case .connection: "check that the server runs and can be reached from here"
             case .authentication: "check the user, its password or certificate, and the server's pg_hba.conf"
             case .readOnly: "name the primary server, or all of them with target_session_attrs=read-write"
             case .full: "free space on the server's disk"
             case .tooManyConnections: "raise max_connections, or the limit of the user or database"
             case .tooOld: "use PostgreSQL \(Connection.oldestVersion / 10_000) or newer"
+            case .encoding: "create one with ENCODING 'UTF8' TEMPLATE template0"
             case .busy: "the server is slow, or the pool has too few connections"
             case .other where sqlState == "3D000": "create the database"
             case .other where sqlState == "42501": "grant the user what it lacks"

@@ -38,6 +38,11 @@ import Testing
         "What looks like another database's address is refused, without repeating it",
         arguments: [
             ("mysql://u:hunter2@h/d", "\"mysql://\": a database is the path of a file, or a postgres:// URI"),
+            (" postgres://u:hunter2@h/d", "a database is the path of a file, or a URI that begins with postgres://"),
+            (
+                "jdbc:postgresql://u:hunter2@h/d",
+                "a database is the path of a file, or a URI that begins with postgres://"
+            ),
             ("sqlite:///hunter2", "\"sqlite://\": a database is the path of a file, or a postgres:// URI"),
             (
                 "POSTGRES://u:hunter2@h/d",

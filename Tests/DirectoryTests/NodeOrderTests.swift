@@ -366,6 +366,10 @@ private final class ForgetfulStorage: Storage {
         try storage.follow(as: process, look)
     }
 
+    var openings: Int { storage.openings }
+
+    func keepOpen() async throws { try await storage.keepOpen() }
+
     var groupSize: Int { storage.groupSize }
 
     func forgetDeleted() async { await storage.forgetDeleted() }

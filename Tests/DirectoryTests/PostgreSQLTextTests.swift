@@ -3,7 +3,7 @@
 
     @testable import Directory
 
-    @Suite("Statements and texts for PostgreSQL")
+    @Suite("Statements for PostgreSQL")
     struct PostgreSQLTextTests {
         @Test(
             "Arguments are numbered, and hints for SQLite are left out",
@@ -19,14 +19,6 @@
         func statements(sql: String, expected: String) {
             // Twice: the second time it is known.
             for _ in 0..<2 { #expect(PostgreSQLText.of(sql) == expected) }
-        }
-
-        @Test("Attack: a zero byte in a name, which the server refuses, would stop all attendance")
-        func zero() {
-            #expect(PostgreSQLText.storable("a\u{0}b\u{0}") == "a\u{FFFD}b\u{FFFD}")
-            #expect(
-                PostgreSQLText.storable("e\u{301}\u{1F468}\u{200D}\u{1F469}") == "e\u{301}\u{1F468}\u{200D}\u{1F469}"
-            )
         }
     }
 #endif

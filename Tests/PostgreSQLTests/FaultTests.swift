@@ -114,8 +114,41 @@
             #expect(plain.kind == .connection && plain.description.contains("SSL"), "\(plain)")
             let absent = try #require(refusal("postgres://a:s3cret@db.invalid/b"))
             #expect(absent.kind == .connection && absent.description.contains("db.invalid"))
-            for fault in [wrong, unknown, crowded, plain, absent] {
+            let silent = try #require(refusal(server.uri(name, password: "")))
+            #expect(silent.kind == .authentication && silent.description.contains("password file"), "\(silent)")
+            for fault in [wrong, unknown, crowded, plain, absent, silent] {
                 #expect(!"\(fault) \(String(reflecting: fault))".contains(PostgreSQLServer.password))
+            }
+        }
+
+        @Test("A database that cannot store every text is refused, with the way to one that can")
+        func encoding() throws {
+            let server = PostgreSQLServer.shared
+            let name = try server.newDatabaseName()
+            try Connection(ConnectionSettings(server.localURI("postgres"))).run(
+                script: "CREATE DATABASE \(name)_latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+            )
+            let fault = try #require(
+                caught { _ = try Connection(ConnectionSettings(server.localURI("\(name)_latin"))) }
+            )
+            #expect(fault.kind == .encoding && fault.description.contains("LATIN1"), "\(fault)")
+            #expect(fault.description.contains("ENCODING 'UTF8'"))
+        }
+
+        @Test("Limits that a role or database has for people are not the gateway's")
+        func limits() throws {
+            let server = PostgreSQLServer.shared
+            let name = try server.newDatabaseName()
+            let admin = try Connection(ConnectionSettings(server.localURI("postgres")))
+            try admin.run(
+                script: """
+                    ALTER DATABASE \(name) SET statement_timeout = '1ms'; ALTER DATABASE \(name) SET idle_session_timeout = '1ms'
+                    """
+            )
+            let connection = try Connection(ConnectionSettings(server.localURI(name)))
+            #expect(try connection.value("SELECT 1 FROM pg_sleep(0.05)") == .integer(1))
+            for name in ["statement_timeout", "idle_session_timeout"] {
+                #expect(try connection.value("SELECT current_setting('\(name)')") == .text("0"))
             }
         }
 

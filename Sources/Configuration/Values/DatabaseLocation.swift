@@ -50,6 +50,10 @@ package enum DatabaseLocation: Sendable, Equatable {
                     : "\(quoted(scheme + "://")): a database is the path of a file, or a postgres:// URI"
             )
         }
+        // Such as jdbc:postgresql://, or with a space before it.
+        if let sign = text.firstRange(of: "://"), !text[..<sign.lowerBound].contains("/") {
+            throw ValueFault("a database is the path of a file, or a URI that begins with postgres://")
+        }
         let keywords = ["host", "hostaddr", "port", "dbname", "user", "password", "service", "sslmode"]
         if rest.hasPrefix("="), keywords.contains(String(scheme)) {
             throw ValueFault("write the address of a PostgreSQL database as a URI: postgres://user@host/name")

@@ -28,7 +28,10 @@ struct RemovalCalls {
                         Schema.Member(
                             name: "userId",
                             schema: .nullable(CommonSchemas.userID),
-                            description: "One of `userId`, `email` and `registrationId`. Compared byte by byte."
+                            description: """
+                                One of `userId`, `email` and `registrationId`. Compared byte by byte. At most 1,024 bytes \
+                                in UTF-8.
+                                """
                         ),
                         Schema.Member(
                             name: "email",
@@ -58,7 +61,7 @@ struct RemovalCalls {
             links: [Call.Link(operation: "lift\(kind.operationNoun)Removal", parameter: "removal", member: "id")],
             handler: .company { [kind] incoming, tenant in
                 let uid = try await Self.event(kind, incoming, tenant)
-                let person = Self.person(incoming.body)
+                let person = try Self.person(incoming.body)
                 let until = incoming.body.text("until").flatMap(RFC3339.parse)
                 if let until, until <= incoming.plane.now { throw Fault.field("until", "must be in the future") }
                 do {
@@ -132,10 +135,19 @@ struct RemovalCalls {
     /// The members of which a body has exactly one.
     private static let names = ["userId", "email", "registrationId"]
 
-    private static func person(_ body: Members) -> RemovedPerson {
-        if let user = body.text("userId") { return RemovedPerson(.user, user) }
-        if let email = body.text("email") { return RemovedPerson(.email, trimmed(email)) }
-        return RemovedPerson(.registration, body.text("registrationId") ?? "")
+    private static func person(_ body: Members) throws(Fault) -> RemovedPerson {
+        if let user = try named("userId", in: body, ClaimLimit.userID) { return RemovedPerson(.user, user) }
+        if let email = try named("email", in: body, ClaimLimit.email) { return RemovedPerson(.email, trimmed(email)) }
+        return RemovedPerson(.registration, try named("registrationId", in: body, ClaimLimit.id) ?? "")
+    }
+
+    /// - Parameter limit: in bytes: tokens are let in with no more.
+    private static func named(_ name: String, in body: Members, _ limit: Int) throws(Fault) -> String? {
+        guard let text = body.text(name) else { return nil }
+        guard text.utf8.count <= limit else {
+            throw Fault.field(name, "longer than \(limit) bytes in UTF-8, so no viewer has it")
+        }
+        return text
     }
 }
 

@@ -32,6 +32,8 @@ final class ChangeFollower: Sendable {
         var position: ChangeLog.Position
         /// Whether a transaction has failed since, which may be on disk nevertheless.
         var isUncertain = false
+        /// See ``Storage/openings``.
+        var openings: Int
         /// Changes since the log was trimmed, and when that was.
         var untrimmed = 0
         var trimmedAt = MonotonicClock.now()
@@ -53,7 +55,8 @@ final class ChangeFollower: Sendable {
     /// Begins at the end of the log: what was written before that is yet to be loaded.
     init(_ storage: any Storage) throws {
         self.storage = storage
-        state = Mutex(State(position: try storage.read { try ChangeLog.end($0) }))
+        let position = try storage.read { try ChangeLog.end($0) }
+        state = Mutex(State(position: position, openings: storage.openings))
     }
 
     /// How far this node has followed.
@@ -85,10 +88,19 @@ final class ChangeFollower: Sendable {
         _ database: Database,
         _ body: (Database) throws -> Set<Change>
     ) throws -> ChangeLog.Position? {
-        if storage.isShared || state.withLock({ $0.isUncertain }) { try catchUp(within: database) }
+        if storage.isShared || mayBeBehind() { try catchUp(within: database) }
         let changes = try body(database)
         if isTimeToTrim(adding: changes.count) { try ChangeLog.trim(database) }
         return changes.isEmpty ? nil : try ChangeLog.add(changes, by: id, database)
+    }
+
+    /// Whether others may have written although this node has the database for itself.
+    private func mayBeBehind() -> Bool {
+        let openings = storage.openings
+        return state.withLock { state in
+            if state.openings != openings { (state.openings, state.isUncertain) = (openings, true) }
+            return state.isUncertain
+        }
     }
 
     private func catchUp(within database: Database) throws {

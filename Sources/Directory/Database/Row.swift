@@ -45,7 +45,11 @@ extension Bool: Storable {
 }
 
 extension String: Storable {
-    var stored: StoredValue { .text(self) }
+    /// U+0000, which ends a text in SQLite and which PostgreSQL refuses, becomes U+FFFD.
+    var stored: StoredValue {
+        guard utf8.contains(0) else { return .text(self) }
+        return .text(String(UnicodeScalarView(unicodeScalars.map { $0 == "\0" ? "\u{FFFD}" : $0 })))
+    }
 
     init?(_ stored: StoredValue) {
         guard case .text(let text) = stored else { return nil }

@@ -27,6 +27,12 @@ protocol Storage: Sendable {
     ///   - look: takes what reads the database, and returns what the database has thrown.
     func follow(as process: String, _ look: @escaping @Sendable (ChangeFollower.Read) throws -> Void) throws
 
+    /// How often what writes was opened. Between two openings, others may have written.
+    var openings: Int { get }
+
+    /// Opens again what was lost, before anybody else takes the database.
+    func keepOpen() async throws
+
     /// The most writes that share a transaction. Bounds how long the first waits for the last.
     var groupSize: Int { get }
 

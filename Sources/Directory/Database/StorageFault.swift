@@ -20,6 +20,8 @@ package enum StorageFault: Error, Sendable, Equatable {
     case standby
     /// Another gateway uses it.
     case taken
+    /// What answers there has no directory.
+    case emptied
 
     /// Returns `nil` if an error has another reason.
     package init?(_ error: any Error) {
@@ -45,6 +47,7 @@ extension StorageFault: CustomStringConvertible {
         case .unopenable: "a file of it cannot be opened: see whether they all exist, and their permissions"
         case .locked: "another process keeps it locked: see which one has it open (fuser), and end that"
         case .taken: "another gateway uses it: end one of them"
+        case .emptied: "what answers there has no directory, or one of an earlier version: see which server that is"
         case .damaged: "it is damaged: stop the gateway and restore a backup"
         case .unreachable: "the server cannot be reached: see whether it runs, and whether it has connections left"
         case .denied: "the server does not let the gateway in: see the user, its password, and the server's pg_hba.conf"

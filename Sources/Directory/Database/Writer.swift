@@ -55,8 +55,8 @@ final class Writer: Sendable {
 
     private let wrote: @Sendable ((any Error)?) -> Void
 
-    /// - Parameter wrote: called after each group, before its writes return, with the reason if nothing of it was
-    ///   written.
+    /// - Parameter wrote: called after each group, before its writes return, with the reason if the storage did not
+    ///   take all of it.
     init(
         _ storage: any Storage,
         _ follower: ChangeFollower? = nil,
@@ -136,7 +136,7 @@ final class Writer: Sendable {
             }
             guard !group.isEmpty else { return }
             var endings: [((any Error)?) -> Void] = []
-            var failure: (any Error)?
+            var (failure, partFailure): ((any Error)?, (any Error)?)
             let start = ContinuousClock.now
             do {
                 try transact { database in
@@ -145,6 +145,8 @@ final class Writer: Sendable {
                         let outcome = part.run(database)
                         endings.append(outcome.end)
                         changes.formUnion(outcome.changes)
+                        // A server that takes no changes, or whose disk is full, lets the transaction go on.
+                        if let fault = outcome.fault, StorageFault(fault) != nil { partFailure = fault }
                         // What follows would be written on its own.
                         guard database.isInTransaction else { throw outcome.fault ?? TransactionEnded() }
                     }
@@ -154,7 +156,7 @@ final class Writer: Sendable {
                 failure = error
             }
             count(hasFailed: failure != nil, start.duration(to: .now))
-            wrote(failure)
+            wrote(failure ?? partFailure)
             for ending in endings { ending(failure) }
             if let failure { for part in group.dropFirst(endings.count) { part.fail(failure) } }
         }

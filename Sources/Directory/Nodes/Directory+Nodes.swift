@@ -18,6 +18,18 @@ extension Directory {
         }
     }
 
+    /// Keeps the database from being taken by another gateway while nothing is written, as when a server ends connections
+    /// that are idle, and obeys whoever has written meanwhile. Call it about once a second.
+    package func hold() async {
+        let before = storage.openings
+        do {
+            try await storage.keepOpen()
+        } catch {
+            return storageWatch.wrote(error)
+        }
+        if storage.openings != before || storageFault != nil { try? await beat() }
+    }
+
     /// The change in the trust in the time of day since the last call.
     package func takeClockNews() -> ClockNews? { pulse.takeNews() }
 

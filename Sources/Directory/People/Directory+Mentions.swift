@@ -24,7 +24,7 @@ extension Directory {
             let rows = try database.rows(
                 """
                 SELECT id, presenters, organizers FROM event
-                WHERE company = ? AND (presenters <> '[]' OR organizers <> '[]')
+                WHERE company = ? AND (presenters <> '[]' OR organizers <> '[]') ORDER BY id
                 """,
                 [company]
             )

@@ -84,6 +84,10 @@
             listener.withLock { $0 = new }
         }
 
+        var openings: Int { writer.openings }
+
+        func keepOpen() async throws { try await writer.keepOpen() }
+
         /// Groups of more savepoints slow down every reader: the server caches 64 for each connection.
         var groupSize: Int { 60 }
 
@@ -106,6 +110,8 @@
         private let queue = DispatchQueue(label: "directory-postgresql")
         /// Accessed on the queue only. Opened when it is needed, and anew after it was lost.
         nonisolated(unsafe) private var connection: Connection?
+        /// How often it was opened.
+        private let count = Atomic<Int>(0)
 
         init(_ settings: ConnectionSettings, isShared: Bool) { (self.settings, self.isShared) = (settings, isShared) }
 
@@ -114,6 +120,15 @@
             try queue.sync { try body(open()) }
         }
 
+        /// Opens the connection again if the server has closed it: who else could take the database?
+        func keepOpen() async throws {
+            try await withCheckedThrowingContinuation { continuation in
+                queue.async { continuation.resume(with: Result { _ = try self.open() }) }
+            }
+        }
+
+        var openings: Int { count.load(ordering: .relaxed) }
+
         private func open() throws -> Connection {
             if let connection = unsafe connection {
                 // The server may have closed it since.
@@ -121,6 +136,8 @@
                 if !connection.isBroken { return connection }
             }
             let connection = try Connection(settings)
+            // Another server may answer by now.
+            if openings > 0, try !PostgreSQLSchema.isCurrent(connection) { throw Emptied() }
             try AdvisoryLock.database.take(connection, isShared: isShared)
             // A successful answer means that the data is on disk, whatever the server does for others.
             _ = try connection.execute(
@@ -129,6 +146,7 @@
                 """
             )
             unsafe self.connection = connection
+            count.add(1, ordering: .relaxed)
             return connection
         }
 
@@ -174,6 +192,12 @@
     private struct InUse: DatabaseDriverError, CustomStringConvertible {
         var storageFault: StorageFault? { .taken }
         var description: String { "in use by another gateway" }
+    }
+
+    /// The database has no tables of ours any more.
+    private struct Emptied: DatabaseDriverError, CustomStringConvertible {
+        var storageFault: StorageFault? { .emptied }
+        var description: String { "the directory is gone" }
     }
 
     extension Connection {
@@ -249,7 +273,7 @@
                 case .null: .null
                 case .integer(let number): .integer(number)
                 case .real(let number): .real(number)
-                case .text(let text): .text(PostgreSQLText.storable(text))
+                case .text(let text): .text(text)
                 case .bytes(let bytes): .bytes(bytes)
                 }
         }

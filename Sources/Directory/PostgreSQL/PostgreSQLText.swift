@@ -39,11 +39,5 @@
             }
             return String(decoding: text, as: UTF8.self)
         }
-
-        /// A text that may be stored: U+0000 may not, and becomes U+FFFD.
-        static func storable(_ text: String) -> String {
-            guard text.utf8.contains(0) else { return text }
-            return String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "\u{0}" ? "\u{FFFD}" : $0 }))
-        }
     }
 #endif

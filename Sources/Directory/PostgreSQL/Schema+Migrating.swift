@@ -7,6 +7,7 @@
         ///
         /// - Throws: ``DirectoryFault`` if this version must not write to the database.
         static func migrate(_ connection: Connection) throws {
+            if let problem = try problems(connection).first { throw DirectoryFault(description: problem) }
             let applied = try applied(connection)
             if applied == nil { try connection.run(script: ledger) }
             for migration in migrations where !(applied ?? []).contains(migration.id) {
@@ -20,6 +21,45 @@
                         """
                 )
             }
+        }
+
+        /// What keeps the gateway from using the database, worded for the operator.
+        static func problems(_ connection: Connection) throws -> [String] {
+            let row = try connection.execute(
+                """
+                SELECT current_user::text, current_schema()::text, current_setting('transaction_read_only'),
+                    pg_is_in_recovery(), has_schema_privilege(current_schema(), 'CREATE')
+                """
+            )
+            let user = row.value(0, 0).text ?? ""
+            guard let schema = row.value(0, 1).text else {
+                return ["no schema of the search_path of user \(user) exists: create one, or set its search_path"]
+            }
+            if row.value(0, 3).integer == 1 {
+                return ["\(StorageFault.standby)"]
+            }
+            guard row.value(0, 2).text.map({ $0.hasSameBytes(as: "off") }) ?? false else {
+                return ["transactions of user \(user) change nothing: see default_transaction_read_only"]
+            }
+            let closed = try connection.execute(
+                """
+                SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+                AND to_regclass('migration') IS NOT NULL AND NOT (
+                    has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+                    AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
+                ) ORDER BY relname LIMIT 1
+                """
+            )
+            if closed.count > 0, let table = closed.value(0, 0).text {
+                return ["user \(user) may not use table \(table): make it the tables' owner (REASSIGN OWNED BY)"]
+            }
+            guard try applied(connection) == nil, row.value(0, 4).integer != 1 else { return [] }
+            return [
+                """
+                user \(user) may not create tables in schema \(schema): make it the database's owner (ALTER DATABASE … OWNER \
+                TO \(user)), or GRANT CREATE ON SCHEMA \(schema) TO \(user)
+                """
+            ]
         }
 
         /// Whether the tables are up to date, so that they can be read.
@@ -37,7 +77,7 @@
             guard names.contains(where: { $0.hasSameBytes(as: "migration") }) else { throw notOurs }
             let rows: Rows
             do throws(PostgreSQLFault) {
-                rows = try connection.execute("SELECT id FROM migration WHERE applied_at > 0")
+                rows = try connection.execute("SELECT id FROM migration WHERE applied_at IS NOT NULL")
             } catch {
                 if error.kind == .other { throw notOurs }
                 throw error

@@ -8,8 +8,7 @@
 
         static func problems(ofServer uri: String) -> [String] {
             do throws(DirectoryFault) {
-                _ = try read(fromServer: uri) { _ in }
-                return []
+                return try named(uri) { try PostgreSQLSchema.problems(Connection(ConnectionSettings(uri))) }
             } catch {
                 return [error.description]
             }
@@ -27,7 +26,8 @@
             do {
                 return try body()
             } catch {
-                throw DirectoryFault(description: "\(name(ofServer: uri)): \(error)")
+                guard let settings = try? ConnectionSettings(uri) else { throw DirectoryFault(description: "\(error)") }
+                throw DirectoryFault(description: "\(settings): \(error)")
             }
         }
 

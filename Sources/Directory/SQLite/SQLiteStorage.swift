@@ -62,6 +62,10 @@ final class SQLiteStorage: Storage {
 
     func follow(as _: String, _: @escaping @Sendable (ChangeFollower.Read) throws -> Void) {}
 
+    var openings: Int { 1 }
+
+    func keepOpen() async throws {}
+
     var groupSize: Int { 256 }
 
     var missingFiles: [String] { presence.missing }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Directory
+import GatewayConfiguration
 
 /// `gateway directory`: what can be done with a database while no gateway uses it.
 struct DirectoryCommand: AsyncParsableCommand {
@@ -24,6 +25,17 @@ struct DirectoryCommand: AsyncParsableCommand {
 
         @Argument(help: "An empty database, likewise. A file is made.")
         var to: String
+
+        /// Refuses what the configuration refuses, without repeating a password.
+        func validate() throws {
+            for (name, text) in [("from", from), ("to", to)] {
+                do throws(ValueFault) {
+                    _ = try DatabaseLocation(parsing: text)
+                } catch {
+                    throw ValidationError("<\(name)>: \(error)")
+                }
+            }
+        }
 
         func run() async throws {
             do throws(DirectoryFault) {

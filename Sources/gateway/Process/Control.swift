@@ -146,7 +146,8 @@ final class Control: Sendable {
             Task { await self.keepAttendance(of: dataPlane.sessions, in: directory) },
             Task { await self.sumUpAttendance(in: directory) },
             Task { await self.announceDates(of: directory) }, Task { await self.purge(directory) },
-            Task { await self.watchFiles(of: directory) }, Task { await self.endSecrets() },
+            Task { await self.watchFiles(of: directory) }, Task { await self.hold(directory) },
+            Task { await self.endSecrets() },
         ]
         running.withLock { $0 = Running(directory: directory, api: api, webhooks: webhooks, tasks: tasks) }
         // They may have changed meanwhile.
@@ -350,6 +351,11 @@ final class Control: Sendable {
         }
     }
 
+    /// Keeps the database from being taken by another gateway.
+    private func hold(_ directory: Directory) async {
+        while (try? await Task.sleep(for: .seconds(1))) != nil { await directory.hold() }
+    }
+
     /// Warns every minute while files of the database are missing.
     private func watchFiles(of directory: Directory) async {
         while !Task.isCancelled {
@@ -399,8 +405,7 @@ final class Control: Sendable {
                 while true {
                     let part = journal.withLock { Array($0.changes.prefix(AttendanceJournal.part)) }
                     if part.isEmpty { break }
-                    try await directory.record(part)
-                    journal.withLock { $0.wrote(part.count) }
+                    try await record(part, in: directory)
                 }
                 if sessions.count > 0 || lastBeat.duration(to: .now) > Self.longestPause {
                     try await directory.beat()
@@ -414,6 +419,30 @@ final class Control: Sendable {
                     logger.error("attendance cannot be written, and is kept for later: \(error)")
                 }
                 isFailing = true
+            }
+        }
+    }
+}
+
+extension Control {
+    /// Writes the first changes of the journal. One that cannot be written does not keep the others from it.
+    private func record(_ part: [SessionChange], in directory: Directory) async throws {
+        do {
+            try await directory.record(part)
+            journal.withLock { $0.wrote(part.count) }
+        } catch {
+            guard StorageFault(error) == nil else { throw error }
+            for change in part {
+                do {
+                    try await directory.record([change])
+                } catch {
+                    guard StorageFault(error) == nil else { throw error }
+                    logger.error(
+                        "a session's attendance cannot be written, and is left out: \(error)",
+                        metadata: ["session": "\(change.session.name)"]
+                    )
+                }
+                journal.withLock { $0.wrote(1) }
             }
         }
     }

@@ -2,6 +2,7 @@
     import Basics
     import Foundation
     import JOSE
+    import PostgreSQL
     import TestSupport
     import Testing
 
@@ -151,6 +152,74 @@
                 for text in [checked.errors, printed, second.errors, second.output, metrics, site.gateway.log] {
                     expectNoPassword(text)
                 }
+            }
+
+            /// The text that a statement finds in the database.
+            private func find(_ sql: String) throws -> String? {
+                try Connection(ConnectionSettings(uri)).execute(sql).value(0, 0).text
+            }
+
+            private func change(_ script: String) throws { try Connection(ConnectionSettings(uri)).run(script: script) }
+
+            @Test(
+                "A gateway whose idle connections were ended takes the database back within seconds, also if it writes nothing"
+            )
+            func holding() throws {
+                let site = try site()
+                let holders = """
+                    SELECT max(pid)::text FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+                    WHERE locktype = 'advisory' AND granted AND datname = current_database()
+                    """
+                let before = try #require(try find(holders))
+                try change("SELECT pg_terminate_backend(\(before))")
+                let isBack = try eventually { try find(holders).map { $0 != before } ?? false }
+                #expect(isBack)
+                #expect(site.gateway.isRunning)
+            }
+
+            @Test("Attack: a session that the database refuses keeps nobody else's attendance from it")
+            func refusedSession() throws {
+                let site = try site()
+                let backend = try Backend.signedIn(site)
+                let event = try backend.createEvent("Refused")
+                try change("ALTER TABLE stay ADD CHECK (name <> 'Mallory')")
+                for (index, name) in ["Ada", "Mallory", "Grace"].enumerated() {
+                    let link = try backend.embed(
+                        ["userId": .string("u-\(index)"), "userName": .string(name)],
+                        in: event
+                    )
+                    #expect(try Browser(site, host: UInt8(index + 1)).open(Browser.path(link)).status == 200)
+                }
+                let isRecorded = try eventually {
+                    try find("SELECT string_agg(name, ' ' ORDER BY name) FROM stay") == "Ada Grace"
+                }
+                #expect(isRecorded)
+                #expect(site.gateway.log.contains("a session's attendance cannot be written, and is left out"))
+                #expect(!site.gateway.log.contains("Mallory"))
+            }
+
+            @Test("A server that takes no changes is one line of the log, however many calls fail because of it")
+            func standby() throws {
+                let site = try site()
+                let backend = try Backend.signedIn(site)
+                let event = try backend.createEvent("Stand-by")
+                let name = try #require(try find("SELECT current_database()::text"))
+                try change(
+                    """
+                    ALTER DATABASE \(name) SET default_transaction_read_only = on;
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE datname = current_database() AND pid <> pg_backend_pid()
+                    """
+                )
+                let isRefused = try eventually {
+                    try backend.call("PATCH", "/event/\(event)", ["name": "No"]).status == 503
+                }
+                #expect(isRefused)
+                for _ in 0..<20 {
+                    try expectFault(try backend.call("PATCH", "/event/\(event)", ["name": "No"]), 503, "try_again")
+                }
+                let lines = site.gateway.log.split(separator: "\n").filter { $0.contains("as a stand-by") }
+                #expect(lines.count <= 2, "\(lines.count)")
             }
 
             @Test(
