@@ -114,7 +114,7 @@
                 #expect(await self.kind { try await pool.run { _ = try $0.value("SELECT 1") } } == .connection)
                 let start = MonotonicClock.nanoseconds()
                 #expect(await self.kind { try await pool.run { _ = try $0.value("SELECT 1") } } == .connection)
-                #expect(MonotonicClock.nanoseconds() - start < 5_000_000_000)
+                #expect(MonotonicClock.nanoseconds() - start < 60_000_000_000)
                 try server.start()
                 // Until the next attempt is due.
                 let end = MonotonicClock.now() + 60_000
