@@ -64,7 +64,12 @@ final class Service: Sendable {
             tellLifted: { removal in state.lifted.withLock { $0.append(removal) } },
             webhooks: WebhookDelivery(
                 directory: directory,
-                client: DeliveryClient(tls: Self.tls, resolve: { host, port, _ in try Self.resolve(host, port: port) }),
+                client: DeliveryClient(
+                    tls: Self.tls,
+                    resolve: { host, port, _ in try Self.resolve(host, port: port) },
+                    connectTime: Receiver.patience,
+                    exchangeTime: Receiver.patience
+                ),
                 allowedPrivate: settings.control.webhookPrivateAddresses,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
                 clock: { state.now.withLock { $0 } }

@@ -50,7 +50,7 @@ final class DeliveryFixture: Sendable {
         _ directory: Directory,
         allowed: [String] = loopback,
         authorities: TrustedAuthorities? = nil,
-        exchangeTime: TimeAmount = .seconds(10),
+        exchangeTime: TimeAmount = Receiver.patience,
         wait: Int64 = 20
     ) throws -> WebhookDelivery {
         let resolve: @Sendable (String, Int, String) async throws -> [NIOCore.SocketAddress] = {
@@ -62,6 +62,7 @@ final class DeliveryFixture: Sendable {
         let client = DeliveryClient(
             tls: OutgoingTLS(authorities: authorities),
             resolve: resolve,
+            connectTime: Receiver.patience,
             exchangeTime: exchangeTime
         )
         return WebhookDelivery(

@@ -49,6 +49,9 @@ final class Receiver: Sendable {
         }
     }
 
+    /// How long a request to it may take where a test does not wait for a time limit: the machine may be busy.
+    static let patience = TimeAmount.minutes(2)
+
     let port: Int
     private let record: Record
     private let channel: any Channel
