@@ -36,7 +36,7 @@ struct WebhookDeliveryTests {
             #expect(names.allSatisfy { name in request.head.headers.contains { $0.name == name } })
             #expect(members["id"] == .string(id))
             let timestamp = try #require(request["Webhook-Timestamp"].flatMap(Int64.init))
-            #expect(abs(timestamp * 1000 - fixture.now) < 10_000)
+            #expect(abs(timestamp * 1000 - fixture.now) < 600_000)
             let expected = DeliverySignature.field(
                 keys: [webhook.secret.key],
                 id: id,
@@ -374,7 +374,7 @@ struct WebhookDeliveryTests {
             #expect(await receiver.arrivals.next(1).count == 1)
             stopped = clock.now
         }
-        #expect(clock.now - stopped < .seconds(5))
+        #expect(clock.now - stopped < .seconds(60))
         #expect(try await fixture.next(webhook, directory)?.attempts == 0)
         try await fixture.running(try fixture.delivery(directory)) {
             #expect(await receiver.arrivals.next(1).count == 1)
