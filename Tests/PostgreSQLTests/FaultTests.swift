@@ -30,7 +30,7 @@
             #expect(try connection.value("SELECT 1") == .integer(1))
         }
 
-        @Test("Of two transactions that wait for each other, one is told to start again", .timeLimit(.minutes(1)))
+        @Test("Of two transactions that wait for each other, one is told to start again", .timeLimit(.minutes(5)))
         func deadlock() async throws {
             let uri = try PostgreSQLServer.shared.newDatabase()
             let pool = ConnectionPool(try ConnectionSettings(uri), size: 2)

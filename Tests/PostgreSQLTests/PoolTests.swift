@@ -6,7 +6,7 @@
 
     @testable import PostgreSQL
 
-    @Suite("A pool of connections", .enabled(if: PostgreSQLServer.isInstalled), .timeLimit(.minutes(1)))
+    @Suite("A pool of connections", .enabled(if: PostgreSQLServer.isInstalled), .timeLimit(.minutes(5)))
     struct PoolTests {
         private func pool(_ uri: String? = nil, size: Int = 2, queueLimit: Int = 256, patience: Int64 = 10_000) throws
             -> ConnectionPool

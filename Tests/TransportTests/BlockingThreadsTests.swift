@@ -9,7 +9,7 @@ import Testing
 struct BlockingThreadsTests {
     @Test(
         "As many calls as the limit block at a time, the others wait in order, and all are made",
-        .timeLimit(.minutes(1))
+        .timeLimit(.minutes(5))
     )
     func limit() async throws {
         let threads = BlockingThreads(name: "test", limit: 3)
@@ -29,7 +29,7 @@ struct BlockingThreadsTests {
         try await waitUntil("all were made") { begun.withLock { $0.count } == 20 }
     }
 
-    @Test("Attack: many calls that block for good hold up neither tasks nor Dispatch", .timeLimit(.minutes(1)))
+    @Test("Attack: many calls that block for good hold up neither tasks nor Dispatch", .timeLimit(.minutes(5)))
     func others() async throws {
         let threads = BlockingThreads(name: "test", limit: 64)
         let silence = DispatchSemaphore(value: 0)

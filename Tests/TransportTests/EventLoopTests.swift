@@ -178,7 +178,7 @@ struct EventLoopTests {
         #expect(ran == [2, 4, 3, 1])
     }
 
-    @Test("A turn waits no longer than until the next timer or deadline", .timeLimit(.minutes(1)))
+    @Test("A turn waits no longer than until the next timer or deadline", .timeLimit(.minutes(5)))
     func waitsForTimers() throws {
         let loop = try EventLoop()
         defer { loop.end() }
@@ -209,7 +209,7 @@ struct EventLoopTests {
         #expect(fixture.connection.told == [.received("x")])
     }
 
-    @Test("Messages from other threads run on the loop, each thread's in order", .timeLimit(.minutes(1)))
+    @Test("Messages from other threads run on the loop, each thread's in order", .timeLimit(.minutes(5)))
     func messages() throws {
         let got = Mutex<[[Int]]>([[], [], [], []])
         let thread = try EventLoopThread(name: "test loop") { _ in }
@@ -234,7 +234,7 @@ struct EventLoopTests {
 
     @Test(
         "A caller that waits for a message gets its result, or `nil` from a loop that has ended",
-        .timeLimit(.minutes(1))
+        .timeLimit(.minutes(5))
     )
     func waitsForMessages() async throws {
         let thread = try EventLoopThread(name: "waited for") { _ in }
@@ -244,7 +244,7 @@ struct EventLoopTests {
         #expect(await thread.mailbox.run { _ in true } == nil)
     }
 
-    @Test("A loop that ends closes what it still serves", .timeLimit(.minutes(1)))
+    @Test("A loop that ends closes what it still serves", .timeLimit(.minutes(5)))
     func closesAtItsEnd() throws {
         let (served, peer) = try Peer.pair()
         let thread = try EventLoopThread(name: "ends") { loop in

@@ -22,7 +22,7 @@ struct ListenerTests {
         return peer
     }
 
-    @Test("Connections are served with the address of their peer, one loop after the other", .timeLimit(.minutes(1)))
+    @Test("Connections are served with the address of their peer, one loop after the other", .timeLimit(.minutes(5)))
     func handsOutInTurn() throws {
         let (descriptor, address) = try Self.listen()
         let loop = try EventLoop()
@@ -175,7 +175,7 @@ struct ListenerTests {
         return try #require(outcome)
     }
 
-    @Test("An address that refuses is followed by the next one", .timeLimit(.minutes(1)))
+    @Test("An address that refuses is followed by the next one", .timeLimit(.minutes(5)))
     func triesTheNext() throws {
         let (descriptor, address) = try Self.listen()
         let refusing = try Self.refusingAddress()
@@ -187,7 +187,7 @@ struct ListenerTests {
         withExtendedLifetime(descriptor) {}
     }
 
-    @Test("If every address refuses, the last one's reason is reported", .timeLimit(.minutes(1)))
+    @Test("If every address refuses, the last one's reason is reported", .timeLimit(.minutes(5)))
     func allRefuse() throws {
         let refusing = try Self.refusingAddress()
         guard case .failed(let fault) = try connect([refusing, refusing]) else {
@@ -197,7 +197,7 @@ struct ListenerTests {
         #expect(fault == SystemFault("connect", ECONNREFUSED))
     }
 
-    @Test("Without a descriptor no further address is tried", .timeLimit(.minutes(1)))
+    @Test("Without a descriptor no further address is tried", .timeLimit(.minutes(5)))
     func shortage() throws {
         let kernel = TestKernel()
         kernel.sockets = [.fails(EMFILE)]
@@ -256,7 +256,7 @@ struct ListenerTests {
         #expect(fault.number == ETIMEDOUT)
     }
 
-    @Test("A full backlog of a Unix socket is waited for, within the time", .timeLimit(.minutes(1)))
+    @Test("A full backlog of a Unix socket is waited for, within the time", .timeLimit(.minutes(5)))
     func unixBacklog() throws {
         let kernel = TestKernel()
         kernel.connects = [.fails(EAGAIN), .fails(EAGAIN)]

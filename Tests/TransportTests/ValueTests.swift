@@ -35,7 +35,7 @@ struct ValueTests {
 
     @Test(
         "A value whose last reference is dropped by another thread is released on its loop's thread",
-        .timeLimit(.minutes(1))
+        .timeLimit(.minutes(5))
     )
     func confinedUntilTheEnd() throws {
         final class Noting {
@@ -103,7 +103,7 @@ struct ValueTests {
 
     @Test(
         "A socket's file has a listener while the listener is open, and no descriptor is left",
-        .timeLimit(.minutes(1))
+        .timeLimit(.minutes(5))
     )
     func listensAtAFile() throws {
         let path = "/tmp/transport-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"

@@ -138,7 +138,7 @@ extension Receiver.Request {
 }
 
 extension AsyncStream where Element: Sendable {
-    /// The next elements; fewer if they do not arrive within a minute.
+    /// The next elements; fewer if they do not arrive within three minutes.
     func next(_ count: Int) async -> [Element] {
         await withTaskGroup(of: [Element]?.self) { group in
             group.addTask {
@@ -150,7 +150,7 @@ extension AsyncStream where Element: Sendable {
                 return elements
             }
             group.addTask {
-                try? await Task.sleep(for: .seconds(60))
+                try? await Task.sleep(for: .seconds(180))
                 return nil
             }
             var found: [Element] = []
