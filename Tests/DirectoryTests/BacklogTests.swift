@@ -60,7 +60,10 @@ struct BacklogTests {
             }
             let whole = ContinuousClock.now - began
             #expect(waiting == 499_900)
-            #expect(times.sorted()[150] * 5 < whole, "\(times.sorted()[150]) of \(whole)")
+            for kind in 0..<3 {
+                let least = try #require(times.indices.filter { $0 % 3 == kind }.map { times[$0] }.min())
+                #expect(least * 5 < whole, "\(least) of \(whole)")
+            }
         }
     }
 }
