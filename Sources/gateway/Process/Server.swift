@@ -85,8 +85,9 @@ struct Server {
                 }
             } else {
                 try await control?.start(for: dataPlane)
-                for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
+                // Whoever is served from here on is drained when this process is told to stop.
                 try commitment.make()
+                for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
             }
         } catch {
             let fault = "\(error is DirectoryFault ? "control.database: " : "")\(error)"
