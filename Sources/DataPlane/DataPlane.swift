@@ -99,11 +99,13 @@ package final class DataPlane: Sendable {
     /// - Parameters:
     ///   - given: descriptors of sockets that systemd has opened, by name.
     ///   - inherited: sockets of the process whose place this one takes. What no listener needs is closed.
-    ///   - whenBound: called before any listener accepts. If it throws, none does.
+    ///   - takesOver: whether another process still serves: the admin listener then waits as those of viewers do.
+    ///   - whenReady: called when all is bound and fetched, before a viewer is accepted. If it throws, none is.
     package func listen(
         given: [ExactText: [Int32]] = [:],
         inherited: [InheritedSocket] = [],
-        whenBound: (() async throws -> Void)? = nil
+        takesOver: Bool = false,
+        whenReady: () async throws -> Void = {}
     ) async throws -> [String] {
         let settings = site.snapshot.settings
         var inherited = inherited
@@ -124,13 +126,13 @@ package final class DataPlane: Sendable {
             _ = Descriptor(left.descriptor.take())
             lines.append("no longer listening on \(left.address), which the configuration does not name")
         }
-        if whenBound == nil {
+        if !takesOver {
             for (socket, role) in bound where role == .admin { try await accept(socket, role: role) }
         }
         let urls = settings.companies.flatMap(\.keySetURLs)
         await fetchKeySets(trying: [], awaiting: urls)
-        try await whenBound?()
-        for (socket, role) in bound where role != .admin || whenBound != nil { try await accept(socket, role: role) }
+        try await whenReady()
+        for (socket, role) in bound where role != .admin || takesOver { try await accept(socket, role: role) }
         return lines
     }
 

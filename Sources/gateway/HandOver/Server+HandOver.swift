@@ -18,7 +18,8 @@ extension Server {
         _ logger: Logger,
         whenAsked: @escaping @Sendable (HandOver.Word) -> Void
     ) async throws {
-        let lines = try await dataPlane.listen(given: manager.sockets, inherited: predecessor.sockets) {
+        let inherited = predecessor.sockets
+        let lines = try await dataPlane.listen(given: manager.sockets, inherited: inherited, takesOver: true) {
             // What happens to the sessions from the first lease that is passed is for this process to write.
             if control != nil { dataPlane.sessions.keepChanges() }
             let turn = try await predecessor.awaitTurn(dataPlane)

@@ -85,9 +85,9 @@ struct Server {
                 }
             } else {
                 try await control?.start(for: dataPlane)
-                // Whoever is served from here on is drained when this process is told to stop.
-                try commitment.make()
-                for line in try await dataPlane.listen(given: manager.sockets) { logger.info("\(line)") }
+                // Whoever is served from then on is drained when this process is told to stop.
+                let lines = try await dataPlane.listen(given: manager.sockets, whenReady: commitment.make)
+                for line in lines { logger.info("\(line)") }
             }
         } catch {
             let fault = "\(error is DirectoryFault ? "control.database: " : "")\(error)"
