@@ -1,20 +1,23 @@
 import Basics
 
+/// What a lease's entry says of its session.
+package enum LeaseState: UInt8, Sendable {
+    /// Not in use.
+    case free
+    /// The session is the active one.
+    case held
+    /// The session left. It may come back; an earlier one may not while the entry is remembered.
+    case left
+    /// An operator or the company ended the session. It may not come back.
+    case ended
+}
+
 /// One registration's place in the lease table: which session is active, and what came before it.
 ///
 /// It takes 72 bytes; a million of them make up most of the table's memory. `LeaseSlot+Rules.swift` says what each
 /// request does to a lease, `LeaseShard.swift` where the slots are kept.
 struct LeaseSlot {
-    enum State: UInt8 {
-        /// Not in use.
-        case free
-        /// `session` is the active one.
-        case held
-        /// `session` left. It may come back; an earlier one may not while this entry is remembered.
-        case left
-        /// An operator or the company ended `session`. It may not come back.
-        case ended
-    }
+    typealias State = LeaseState
 
     var key: SubjectKey
     var session: SessionID

@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 
 /// A registration's row in the table that several gateways share: which session is the active one, and which nodes
 /// serve it.
@@ -6,61 +6,116 @@ import Basics
 /// The table does not know the rules of joining. A node decides with `LeaseSlot`'s own rules on the row as it knows it,
 /// and claims the outcome; the store agrees if the row is still that one. Times are on the store's clock. No node's clock
 /// is ever compared with it: a claim carries durations, and an answer the store's own time next to the row's.
-struct SharedLease: Hashable {
+package struct SharedLease: Hashable, Sendable {
     /// A session in the state that it was agreed in.
-    struct Holding: Hashable {
-        let session: SessionID
+    package struct Holding: Hashable, Sendable {
+        package let session: SessionID
         /// Grows whenever the row changes hands. Takers that decided on an older state lose, and a node that is told
         /// that a generation is over knows whether it means its own.
-        let generation: Int64
+        package let generation: Int64
+
+        package init(session: SessionID, generation: Int64) {
+            self.session = session
+            self.generation = generation
+        }
     }
 
-    var holding: Holding
+    package var holding: Holding
     /// Never `.free`.
-    var state: LeaseSlot.State
+    package var state: LeaseState
     /// The nodes that serve the session, to be told when it loses the lease. A balancer need not be sticky, so there
     /// may be several.
-    var nodes: [NodeNumber]
+    package var nodes: [NodeNumber]
     /// From then on the row counts for nothing, swept or not.
-    var until: Milliseconds
-    var takeOvers: UInt16
-    var windowStart: Milliseconds
+    package var until: Milliseconds
+    package var takeOvers: UInt16
+    package var windowStart: Milliseconds
     /// Hash of the holder's address. All nodes hash alike.
-    var address: UInt64
+    package var address: UInt64
+
+    package init(
+        holding: Holding,
+        state: LeaseState,
+        nodes: [NodeNumber],
+        until: Milliseconds,
+        takeOvers: UInt16,
+        windowStart: Milliseconds,
+        address: UInt64
+    ) {
+        self.holding = holding
+        self.state = state
+        self.nodes = nodes
+        self.until = until
+        self.takeOvers = takeOvers
+        self.windowStart = windowStart
+        self.address = address
+    }
 }
 
 /// A gateway among those that share a table.
-typealias NodeNumber = UInt16
+package typealias NodeNumber = UInt16
 
 extension SharedLease {
     /// What a node asks the store to put into a registration's row.
-    struct Claim: Hashable {
-        let node: NodeNumber
+    package struct Claim: Hashable, Sendable {
+        package let node: NodeNumber
         /// What the node decided on; `nil` if it knew of no row.
-        let basis: Holding?
-        let session: SessionID
-        let state: LeaseSlot.State
+        package let basis: Holding?
+        package let session: SessionID
+        package let state: LeaseState
         /// How long the row counts from the moment when the store reads this.
-        let lasting: Milliseconds
-        let takeOvers: UInt16
+        package let lasting: Milliseconds
+        package let takeOvers: UInt16
         /// How long ago the first of the take-overs was.
-        let windowAge: Milliseconds
-        let address: UInt64
+        package let windowAge: Milliseconds
+        package let address: UInt64
+
+        package init(
+            node: NodeNumber,
+            basis: Holding?,
+            session: SessionID,
+            state: LeaseState,
+            lasting: Milliseconds,
+            takeOvers: UInt16,
+            windowAge: Milliseconds,
+            address: UInt64
+        ) {
+            self.node = node
+            self.basis = basis
+            self.session = session
+            self.state = state
+            self.lasting = lasting
+            self.takeOvers = takeOvers
+            self.windowAge = windowAge
+            self.address = address
+        }
     }
 
-    struct Answer: Hashable {
-        let isAgreed: Bool
+    package struct Answer: Hashable, Sendable {
+        package let isAgreed: Bool
         /// The row as it now is; `nil` if there is none.
-        let lease: SharedLease?
+        package let lease: SharedLease?
         /// The store's time.
-        let moment: Milliseconds
+        package let moment: Milliseconds
+
+        package init(isAgreed: Bool, lease: SharedLease?, moment: Milliseconds) {
+            self.isAgreed = isAgreed
+            self.lease = lease
+            self.moment = moment
+        }
     }
 
     /// Word to a node that a session it serves has lost the lease.
-    struct Notice: Hashable {
-        let node: NodeNumber
-        let generation: Int64
-        let ending: SessionEnding
+    package struct Notice: Hashable, Sendable {
+        package let node: NodeNumber
+        package let generation: Int64
+        package let ending: SessionEnding
+
+        package init(node: NodeNumber, generation: Int64, ending: SessionEnding) {
+            self.node = node
+            self.generation = generation
+            self.ending = ending
+        }
     }
 
     /// Carries a claim out, as one statement does in the store.
@@ -69,7 +124,7 @@ extension SharedLease {
     /// whatever else was decided on a row that has changed since is not carried out.
     ///
     /// - Returns: the answer, and whom to notify.
-    static func apply(_ claim: Claim, to row: inout SharedLease?, at now: Milliseconds) -> (Answer, [Notice]) {
+    package static func apply(_ claim: Claim, to row: inout SharedLease?, at now: Milliseconds) -> (Answer, [Notice]) {
         let current = row.flatMap { now < $0.until ? $0 : nil }
         if var lease = current, lease.state == .held, claim.state == .held, lease.holding.session == claim.session {
             lease.until = max(lease.until, after(now, claim.lasting))
